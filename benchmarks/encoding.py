@@ -29,8 +29,8 @@ def record_of(topic: str, sample: Sample, schemas: serde.SchemaIds) -> ProducerR
 
 def published_record(topic: str, sample: Sample) -> tuple[bytes, bytes]:
     """
-    Return key and value as edx-event-bus-kafka's producer encodes them. Also make the headers, so that their cost is
-    included.
+    Return the key and the value as edx-event-bus-kafka's producer encodes them. The headers are made, too, so that
+    their cost is included.
     """
     data, metadata = sample
     key = extract_event_key(data, KEY_FIELD)
@@ -43,7 +43,10 @@ def published_record(topic: str, sample: Sample) -> tuple[bytes, bytes]:
 
 
 class BareEncoder:
-    """The minimal cost of Avro: encodes ready dicts with fastavro behind ready frames."""
+    """
+    Encodes events at the minimal cost of Avro: fastavro encodes prepared dicts, and a prepared frame precedes the
+    bytes.
+    """
 
     def __init__(self, topic: str, schemas: serde.SchemaIds) -> None:
         codec, self._serializer = codec_for(SIGNAL), AvroSignalSerializer(SIGNAL)
@@ -54,12 +57,12 @@ class BareEncoder:
         self._value_schema = fastavro.parse_schema(self._serializer.schema)
 
     def ready(self, sample: Sample) -> tuple[Any, Any]:
-        """Return the arguments for :meth:`encode`."""
+        """Prepare an event: return the arguments for :meth:`encode`."""
         data, _ = sample
         return self._key.get(data), self._serializer.to_dict(data)
 
     def encode(self, key: Any, value: Any) -> tuple[bytes, bytes]:
-        """Return framed key and value."""
+        """Return the key and the value as bytes, with their frames."""
         key_bytes, value_bytes = BytesIO(), BytesIO()
         key_bytes.write(self._key_frame)
         value_bytes.write(self._value_frame)

@@ -31,7 +31,10 @@ def samples(count: int) -> list[Sample]:
 
 
 def fixed_samples(count: int) -> list[Sample]:
-    """Like :func:`samples`, with the same ids, times and hosts in each run, since the cost depends on their text."""
+    """
+    Return event data and metadata like :func:`samples`. The ids, times and hosts are the same in each run, since the
+    cost depends on their text.
+    """
     return [
         (data, attrs.evolve(metadata, id=uuid5(NAMESPACE_URL, str(number)), time=_TIME, sourcehost="host"))
         for number, (data, metadata) in enumerate(samples(count))

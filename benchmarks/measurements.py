@@ -1,4 +1,4 @@
-"""The measured figures of cases, comparisons between cases, and their goals."""
+"""The figures measured in cases, comparisons between cases, and the goals of the comparisons."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ COUNTED = ENCODE, PROCESS = "encode", "process"
 NAMES = {OURS: "this package", PUBLISHED: "edx-event-bus-kafka", BARE: "bare loop"}
 
 Figures = Mapping[str, float]
-"""The results of a case's run, by name."""
+"""The measured numbers of one run of a case, by name."""
 
 
 class Meter:
-    """Measures the CPU time of this process and the elapsed time between two moments, which may differ for both."""
+    """
+    Measures the CPU time of this process and the elapsed time. The two measurements may begin and end at different
+    moments.
+    """
 
     def __init__(self) -> None:
         self.cpu = 0.0
@@ -30,7 +33,7 @@ class Meter:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Measure the block."""
+        """Measure the CPU time and the elapsed time of the block."""
         cpu = time.process_time()
         self.begin()
         yield
@@ -38,11 +41,11 @@ class Meter:
         self.cpu = time.process_time() - cpu
 
     def begin(self) -> None:
-        """Start measuring the elapsed time. A second call starts again."""
+        """Begin to measure the elapsed time. A second call begins again."""
         self._began, self.wall = time.perf_counter(), 0.0
 
     def end(self) -> None:
-        """Stop the elapsed time. Only the first call counts."""
+        """End the measurement of the elapsed time. Only the first call has an effect."""
         self.wall = self.wall or time.perf_counter() - self._began
 
     def figures(self, events: int) -> Figures:
@@ -52,11 +55,11 @@ class Meter:
 
 @attrs.frozen(kw_only=True)
 class Filled:
-    """A topic that contains events before the measurement."""
+    """A topic that is filled with events before the measurement."""
 
     events: int
     learners: int = 1_000
-    """Number of different keys."""
+    """Number of learners in the events, and so of different keys."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,7 +68,7 @@ class Case:
 
     name: str
     work: str
-    """Module in ``benchmarks.works`` and function: ``consuming.consume``."""
+    """Module in ``benchmarks.works`` and function, for example ``consuming.consume``."""
     arguments: Mapping[str, Any] = attrs.field(factory=dict)
     """Keyword arguments of the function, passed to the process as JSON."""
     settings: Mapping[str, Any] = attrs.field(factory=dict)
@@ -82,7 +85,10 @@ class Case:
 
 @attrs.frozen(kw_only=True)
 class Comparison:
-    """A figure of a case, alone or divided by another case's figure of the same round, with its goal."""
+    """
+    A figure of a case with its goal. If ``to`` is given, the figure is divided by the figure of the case ``to`` in the
+    same round.
+    """
 
     text: str
     of: str
@@ -98,7 +104,7 @@ class Comparison:
         return " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
 
     def is_met_by(self, value: float) -> bool:
-        """Whether ``value`` meets the goal."""
+        """Return whether ``value`` meets the goal."""
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
 
@@ -110,9 +116,9 @@ class Suite:
     about: str
     """A sentence that describes the cases."""
     columns: Mapping[str, str]
-    """The heads of the columns, by figure."""
+    """Figure → heading of its column."""
     plots: Sequence[str]
-    """The figures to plot."""
+    """Names of the figures that are plotted."""
     cases: Sequence[Case]
     comparisons: Sequence[Comparison] = ()
     topics: Mapping[str, Filled] = attrs.field(factory=dict)
@@ -125,22 +131,22 @@ class Results:
 
     suite: Suite
     runs: Mapping[str, Sequence[Figures]]
-    """The runs of each case, one per round, by the case's name."""
+    """Name of a case → the figures of its runs, one run per round."""
 
     def figure(self, case: str, figure: str) -> float | None:
-        """Return the median of the runs; None if the case has no such figure."""
+        """Return the median of a figure over all runs of a case; None if the case has no such figure."""
         values = self._values(case, figure)
         return median(values) if values else None
 
     def spread(self, case: str, figure: str) -> tuple[float, float]:
-        """Return the minimum and the maximum of the runs."""
+        """Return the minimum and the maximum of a figure over all runs of a case."""
         values = self._values(case, figure)
         return min(values), max(values)
 
     def value(self, comparison: Comparison) -> float:
         """
-        Return the median of the rounds' values. Runs of the same round are compared, so that a slowing machine affects
-        both.
+        Return the median of the rounds' values. A value compares two runs of the same round, so that a machine that
+        slows down affects both runs.
         """
         of = self._values(comparison.of, comparison.figure)
         if comparison.to is None:

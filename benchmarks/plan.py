@@ -1,4 +1,4 @@
-"""The amount of measurements."""
+"""The numbers that determine how much is measured."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """Numbers of events and seconds with which suites create their cases."""
+    """Numbers of events and of seconds from which suites create their cases."""
 
     events: int
     """Events per run."""
@@ -16,21 +16,26 @@ class Plan:
     backlog: int
     """Rows in the outbox before a relay starts."""
     per_lane: int
-    """Events per lane for receivers that wait."""
+    """Number of events per lane in cases whose receivers wait."""
     flow: int
     """Events of a run that measures memory."""
     heap: int
-    """Objects that are created before a worker starts."""
+    """Number of objects that are created before a worker starts."""
     seconds: float
-    """Seconds for which an idle process is watched, and for which events are sent at a given rate."""
+    """
+    Seconds for which an idle process is measured. In other cases: seconds for which events are sent at a given rate.
+    """
     settle: float
-    """Seconds after its start in which a process becomes idle."""
+    """Seconds after its start that a process gets to become idle."""
     hold: float
     """Seconds for which a receiver blocks, so that its window fills."""
     rounds: int | None = None
-    """Runs of each case; None: the suite's own number."""
+    """Number of runs of each case; None: the number that the suite sets."""
     logging: tuple[str, ...] = ("audit",)
-    """Levels of logging of the processes, each measured as separate cases: see ``benchmarks.suites.logging``."""
+    """
+    Levels of logging with which processes are measured. Each level has its own cases: see
+    ``benchmarks.suites.logging``.
+    """
 
 
 THOROUGH = Plan(

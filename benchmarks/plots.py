@@ -1,6 +1,6 @@
 """
-``python -m benchmarks.plots FILE FOLDER``: converts the JSON of ``make benchmark`` into a plot and a page to include
-for each suite.
+``python -m benchmarks.plots FILE FOLDER``: converts the JSON of ``make benchmark``. For each suite it writes a plot,
+and a page for inclusion in the documentation.
 
 Each plot is an SVG of rectangles. It follows the reader's light or dark mode and contains a description in words.
 """
@@ -37,12 +37,12 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328; }
 }
 """
 _Suite = Mapping[str, Any]
-"""A suite in the form of the JSON."""
+"""A suite as it is in the JSON."""
 
 
 @attrs.frozen(kw_only=True)
 class Bar:
-    """A bar of a plot: the figure of a case."""
+    """A bar of a plot, which shows a figure of a case."""
 
     name: str
     runs: Sequence[float]
@@ -64,8 +64,7 @@ def main() -> None:
 
 def pages(data: Mapping[str, Any], folder: str) -> dict[str, str]:
     """
-    Return the contents of the files by name: a plot and a page for each suite, and a page with all goals and the
-    machine.
+    Return name → content of each file: a plot and a page for each suite, and one page with all goals and the machine.
     """
     files = {"goals.rst": _goals(data["suites"]), "machine.rst": _machine(data)}
     for suite in data["suites"]:
@@ -90,7 +89,7 @@ def plot(suite: _Suite) -> str:
 
 
 def in_words(suite: _Suite) -> str:
-    """Return the plot's description, a sentence per figure."""
+    """Return a description of the plot, with one sentence per figure."""
     return " ".join(
         f"{suite['columns'][figure]}: {'; '.join(f'{bar.name} {shown(bar.value)}' for bar in _bars(suite, figure))}."
         for figure in suite["plots"]
@@ -113,7 +112,7 @@ def _group(head: str, bars: Sequence[Bar], top: int) -> str:
 
 
 def _bar(bar: Bar, kind: str, top: int, scale: float) -> str:
-    """Draw the median as a bar, with a line from the minimum to the maximum."""
+    """Return a bar as SVG. It shows the median, and a line from the minimum to the maximum."""
     least, most = (_LABELS + max(value, 0) * scale for value in (min(bar.runs), max(bar.runs)))
     end, middle = _LABELS + max(bar.value, 0) * scale, top + _LINE // 2 - 2
     return (

@@ -18,11 +18,11 @@ from tests.services.downloads import APICURIO_VERSION, KAFKA_VERSION
 
 _PACKAGES = ("edx-event-bus-kafka", "openedx-events", "Django", "confluent-kafka", "fastavro")
 _THREAD = "cpu: "
-"""Prefix of figures of a single thread."""
+"""Prefix of the names of figures that are about a single thread."""
 
 
 def as_text(results: Sequence[Results], plan: Plan) -> str:
-    """Return the tables of all suites, with the numbers of events and the machine below."""
+    """Return the tables of all suites, followed by the numbers of events and a description of the machine."""
     about = [f"{name}: {value}" for name, value in surroundings().items()]
     return "\n".join([line for one in results for line in [*_suite(one), ""]] + [counts(results, plan), *about])
 
@@ -40,7 +40,9 @@ def _suite(results: Results) -> list[str]:
 
 
 def figure_rows(results: Results) -> list[tuple[str, ...]]:
-    """Return a head, and a row per case: the medians, with minimum and maximum in the first column."""
+    """
+    Return a header row, and a row per case with its medians. The first column also has the minimum and the maximum.
+    """
     columns = results.suite.columns
     heads = list(columns.values())
     rows = [("", heads[0], "(least–most)", *heads[1:])]
@@ -62,7 +64,7 @@ def comparison_rows(results: Results) -> list[tuple[str, ...]]:
 
 
 def thread_rows(results: Results) -> list[tuple[str, ...]]:
-    """Return a head, and a row per case and thread, for cases with figures of threads."""
+    """Return a header row, and a row per case and thread. Cases without figures of threads have no row."""
     rows = [
         (case, name, f"{results.figure(case, figure):.2f}", f"{results.figure(case, f'wakes: {name}'):.1f}")
         for case, runs in results.runs.items()
@@ -79,7 +81,7 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def shown(figure: float | None) -> str:
-    """Return a figure with its significant digits; empty if there is no figure."""
+    """Return a figure as text with its significant digits; empty if there is no figure."""
     if figure is None:
         return ""
     return f"{figure:,.0f}" if abs(figure) >= 1_000 else f"{figure:.1f}" if abs(figure) >= 10 else f"{figure:.2f}"

@@ -1,4 +1,6 @@
-"""Runs all cases of a suite one after the other, in several rounds, each in a new process, on real servers."""
+"""
+Runs the cases of a suite one after another, on real servers. There are several rounds, and each run has a new process.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from tests.services.bus import Bus
 
 _ROOT = Path(__file__).parent.parent
 _PATIENCE = 900.0
-"""Limit in seconds for one process."""
+"""Maximum number of seconds that one process may take."""
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +51,7 @@ def measure(suite: Suite, plan: Plan, services: Services, tell: Callable[[str], 
 
 
 def _fill(suite: Suite, services: Services, tell: Callable[[str], None]) -> None:
-    """Create the topics and their events, on each bus that a case uses."""
+    """Create the topics of a suite and fill them with events, on each bus that a case uses."""
     used: dict[Bus, set[str]] = {}
     for case in suite.cases:
         written = filter(None, [case.arguments.get("topic")])

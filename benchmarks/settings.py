@@ -1,6 +1,6 @@
 """
-Settings of a measured process: a service in production with either package. The variable ``BENCHMARK`` contains
-differing settings as JSON.
+Settings of a measured process. They are like a service's in production, with either package. The environment variable
+``BENCHMARK`` contains, as JSON, the settings that differ from case to case.
 """
 
 import json

@@ -38,7 +38,8 @@ class EventBusKafkaConfig(AppConfig):
 @cache  # Django ignores a function that is registered already, when apps become ready again
 def _imported_when_run(path: str) -> _Check:
     """
-    Return a check that imports its module when it runs: the import loads Kafka's client, and web servers run no checks.
+    Return a check whose module is imported only when the check runs. With an earlier import each web server would load
+    Kafka's client, although web servers run no checks.
     """
 
     def check(**options: Any) -> list[CheckMessage]:

@@ -1,6 +1,6 @@
 """
-Flushes sent events when an ASGI server stops that runs no ``atexit`` hook. Uvicorn is one: it ends its own process by
-the signal that it received.
+Flushes sent events when an ASGI server stops. This is needed for servers that run no ``atexit`` hooks. For example,
+Uvicorn ends its own process by the signal that it received.
 
     from event_bus_kafka.asgi import lifespan
 
@@ -24,11 +24,11 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 def lifespan(application: Application) -> Application:
     """
-    Return ``application`` with a handler of the protocol ``lifespan``: when the server stops, the handler flushes the
+    Return ``application`` with a handler of the protocol ``lifespan``. When the server stops, the handler flushes the
     sent events, within the time limits for a process's end.
 
-    If ``application`` handles the protocol itself, it still receives the protocol's events. Django's application does
-    not handle the protocol.
+    If ``application`` handles this protocol itself, it still receives all messages of the protocol. Django's
+    application does not handle the protocol.
     """
 
     async def wrapped(scope: Message, receive: Receive, send: Send) -> None:
@@ -51,8 +51,8 @@ def lifespan(application: Application) -> Application:
 
 class _Server:
     """
-    The server's side of the ``lifespan`` protocol, given to the application. All events are flushed before the
-    application receives the shutdown.
+    The server's side of the ``lifespan`` protocol, as the wrapped application sees it. All events are flushed before
+    the application receives the shutdown message.
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:

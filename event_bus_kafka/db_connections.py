@@ -1,4 +1,7 @@
-"""The open database connections of each thread, without asking Django: that takes as long as encoding an event."""
+"""
+Lists the open database connections of each thread without asking Django, because asking Django takes as long as
+encoding an event.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from django.db.backends.signals import connection_created
 
 class OpenConnections(threading.local):
     """
-    The calling thread's connections by alias, each with the time at which it was opened. Some may be closed by now.
+    The calling thread's connections by alias, each with the time at which it was opened. Some of them may be closed.
     """
 
     def __init__(self) -> None:
@@ -28,7 +31,10 @@ class OpenConnections(threading.local):
             self.adopt()
 
     def adopt(self) -> None:
-        """Remember the connections that were opened before this module was imported, or in another thread."""
+        """
+        Add the calling thread's open connections that ``by_alias`` lacks. Such connections were opened before this
+        module was imported, or in another thread.
+        """
         for connection in connections.all(initialized_only=True):
             if connection.connection is not None and self.by_alias.get(connection.alias) is not connection:
                 self.remember(connection)
@@ -42,7 +48,7 @@ class OpenConnections(threading.local):
         self.by_alias[connection.alias], self.since[connection.alias] = connection, monotonic()
 
     def any_is(self, condition: Callable[[BaseDatabaseWrapper], bool]) -> bool:
-        """Whether ``condition`` is true of any connection of this thread that may be open."""
+        """Return whether ``condition`` is true of any connection of this thread that may be open."""
         for connection in self.by_alias.values():
             if condition(connection):
                 return True
@@ -53,7 +59,10 @@ class OpenConnections(threading.local):
 
 
 def identity(connection: BaseDatabaseWrapper) -> tuple[str, str]:
-    """Return alias and database name. In tests an alias may refer to another database than before."""
+    """
+    Return the alias and the name of the connection's database. Both are needed, because a test run gives an alias
+    another database.
+    """
     return connection.alias, str(connection.settings_dict["NAME"])
 
 
@@ -76,8 +85,8 @@ def names_of_databases() -> dict[str, str]:
 
 def commit_at_once(connection: BaseDatabaseWrapper) -> None:
     """
-    Switch autocommit on, even if the settings switch it off: outside of a transaction nobody would commit. Does nothing
-    inside ``atomic()``.
+    Switch autocommit on, even if the settings switch it off. Without autocommit, statements outside of ``atomic()``
+    would never be committed. Does nothing inside ``atomic()``.
     """
     if not connection.in_atomic_block:
         connection.set_autocommit(True)
@@ -85,8 +94,8 @@ def commit_at_once(connection: BaseDatabaseWrapper) -> None:
 
 def close(connection: BaseDatabaseWrapper) -> None:
     """
-    Close a connection without raising. mysqlclient raises if the server has ended the connection, but Django's wrapper
-    closes it.
+    Close a connection and suppress database errors. For example, mysqlclient raises an error if the server has already
+    ended the connection. Django's wrapper is closed even after an error.
     """
     with suppress(Error):
         connection.close()

@@ -1,8 +1,9 @@
 """
 Targets of the settings EVENT_BUS_PRODUCER and EVENT_BUS_CONSUMER.
 
-openedx-events replaces a producer or consumer whose constructor raises by an object that does nothing, and only warns.
-So neither constructor raises: the system checks, an error at each use, and the worker's exit code report mistakes.
+If the constructor of a producer or consumer raises, openedx-events only warns, and uses an object that does nothing. So
+neither constructor raises. Instead, mistakes are reported by the system checks, by an error at each use, and by the
+worker's exit code.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class KafkaEventConsumer(EventBusConsumer):
     """
     A worker that consumes a topic (without prefix), or several, in one consumer group.
 
-    ``offset_time``: a time in ISO 8601; each partition starts at its first record from that time on, once for each
-    value. ``concurrency``: maximal number of receivers that run at once, by default
+    ``offset_time``: a time in ISO 8601. Each partition starts at its first record at or after this time; a restart with
+    the same value changes nothing. ``concurrency``: maximum number of receivers that run at once, by default
     ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``with_relay``: also relay the outbox of the default database.
     ``health_port``: by default ``EVENT_BUS_KAFKA_HEALTH_PORT``; 0: none. ``unknown`` keyword arguments are accepted
     with a warning, since deployments pass options of other event buses. Never raises; mistakes are reported by

@@ -66,7 +66,7 @@ class ConfigurationError(EventBusError, ImproperlyConfigured):
 
 
 class ManualTransaction(ConfigurationError):
-    """An event was emitted with autocommit switched off, so there is no commit at which Django could send it."""
+    """An event was emitted while autocommit was switched off; in this state Django has no hook for a commit."""
 
 
 class SerializationError(EventBusError):
@@ -113,7 +113,7 @@ class UnknownEventType(DeserializationError):
 
 
 class ReceiversFailed(EventBusError, ExceptionGroup[Exception]):
-    """One or more receivers raised. ``receivers`` contains their names in the order of ``exceptions``."""
+    """One or more receivers raised. ``receivers`` has the names of these receivers in the order of ``exceptions``."""
 
     receivers: tuple[str, ...]
 
@@ -147,13 +147,11 @@ class ReceiverNotRun(EventBusError):
 
 
 class ReceiverInterrupted(EventBusError):
-    """
-    A receiver raised a BaseException that is not an Exception, such as ``asyncio.CancelledError``: the ``__cause__``.
-    """
+    """A receiver raised a BaseException that is no Exception (``asyncio.CancelledError``): see ``__cause__``."""
 
     @classmethod
     def by(cls, error: BaseException) -> ReceiverInterrupted:
-        """Return the failure of the receiver that raised ``error``, with the place in the code."""
+        """Return the error for a receiver that raised ``error``, with the place in the code."""
         interrupted = cls(f"it raised {type(error).__name__}, which is no Exception")
         interrupted.__cause__ = error
         return interrupted.with_traceback(error.__traceback__)
@@ -190,7 +188,7 @@ class ReceiverPaused(EventBusError):
 
 
 class PausesUnknown(EventBusError):
-    """The table of paused receivers was not read since the worker's start. Until then no receiver is called."""
+    """The worker has not read the table of paused receivers yet. Until its first read, no receiver is called."""
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(f"the paused receivers are not known yet: {reason or 'their table was not read'}")
@@ -273,8 +271,9 @@ class SchemaRegistryError(EventBusError):
     """
     The schema registry refused a request or did not answer.
 
-    ``status`` is the HTTP status; None without an answer. ``retriable``: the same request may succeed later. ``final``:
-    it never will. An unknown schema (404) is neither, since another node of the registry may already know the schema.
+    ``status`` is the HTTP status, None if there was no answer. ``retriable``: a repetition may succeed. ``final``: no
+    repetition can. For a 404 (unknown schema) both are False. A repetition helps only if another node of the registry
+    knows the schema.
     """
 
     def __init__(self, reason: str, *, status: int | None = None, retriable: bool) -> None:

@@ -12,8 +12,8 @@ T = TypeVar("T")
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(attrs.field,))
 def cheap_frozen(cls: type[T]) -> type[T]:
     """
-    Make a class with keyword-only attributes that a type checker treats as frozen.
+    Turn ``cls`` into an attrs class with keyword-only attributes, which type checkers treat as frozen.
 
-    At run time nothing prevents a change: ``attrs.frozen`` would triple the time to create an object.
+    At run time nothing prevents a change, because ``attrs.frozen`` would triple the time to create an object.
     """
     return attrs.define(kw_only=True, unsafe_hash=True)(cls)

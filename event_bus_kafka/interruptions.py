@@ -2,9 +2,10 @@
 Exceptions by which a host interrupts the main thread, such as celery's SoftTimeLimitExceeded. They do not mean that the
 interrupted code failed.
 
-A signal's handler raises them at any line of the main thread, and they may be of any class. Code that handles all
-exceptions as failures must re-raise them, see :func:`let_through`. An exception that another thread injects looks like
-a failure; the libraries that inject exceptions use classes that are not an ``Exception``.
+A signal's handler may raise them at any line of the main thread, and they may be of any class. Code that treats
+exceptions as failures must first pass them to :func:`let_through`. If another thread injects an exception, the
+exception cannot be told from a failure. But the libraries that do this use classes that are not derived from
+``Exception``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any
 
 def let_through(error: BaseException) -> None:
     """
-    Re-raise the exception of a signal's handler, if ``error`` is such an exception or was raised while handling one.
+    Raise the exception of a signal's handler again, if ``error`` is such an exception or was raised while such an
+    exception was handled. Otherwise do nothing.
     """
     interruption = interruption_in(error)
     if interruption is not None:
@@ -26,7 +28,8 @@ def let_through(error: BaseException) -> None:
 
 def interruption_in(error: BaseException) -> BaseException | None:
     """
-    Return the exception of a signal's handler: ``error`` itself or an exception in its context; None if there is none.
+    Return the exception that a signal's handler raised: ``error`` itself, or an exception in the context of ``error``.
+    Return None if there is no such exception.
     """
     if threading.current_thread() is not threading.main_thread():
         return None
@@ -40,7 +43,10 @@ def interruption_in(error: BaseException) -> BaseException | None:
 
 
 def _code(handler: Any) -> object:
-    """Return the code object of a function, a method, a partial of these, or a callable object; None for others."""
+    """
+    Return the code object of a function, a method, a partial of these, or a callable object. Return None for anything
+    else.
+    """
     if not callable(handler):
         return None
     function = getattr(handler, "func", handler)

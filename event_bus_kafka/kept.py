@@ -10,11 +10,12 @@ Value = TypeVar("Value")
 _MOST = 4096
 _LONGEST = 256
 LONGEST_SCHEMA = 50_000
-"""Number of characters. The schema of an event has two thousand at most."""
+"""Maximum number of characters of a schema whose value is cached. Schemas of events have at most two thousand."""
 _SCHEMAS, _OF_EACH = 500_000, 200
 """
-The sum of all characters in the cache, and the characters added for each schema. Decoders take up to 40 bytes per
-character. All events of Open edX together have 60,000 characters.
+The first number limits the characters of all schemas in a cache. The second number is added to the characters of each
+schema. Decoders take up to 40 bytes of memory per character. All schemas of Open edX's events together have 60,000
+characters.
 """
 
 
@@ -51,7 +52,8 @@ class Kept(dict[Any, Value]):
 
 class KeptSchemas(dict[Any, Value]):
     """
-    A bounded cache of values computed from schemas. Other parties may register any number of schemas.
+    A bounded cache of values computed from schemas. It is bounded because other parties may register any number of
+    schemas.
 
     A value of a long schema is never cached. When the schemas together have too many characters, all values are
     dropped.

@@ -1,10 +1,9 @@
 """
-Makes texts of other parties safe to show: characters with an effect on a terminal or log are replaced, long texts are
-cut.
+Makes texts of other parties safe to show: replaces characters that affect a terminal or a log, and cuts long texts.
 
 Other parties write event types, headers, client ids, names in imported dead letters and answers of servers. A line
-break could forge a log line, an escape sequence could rewrite the screen, a mark of direction could reverse text. All
-loggers, errors and commands of this package pass such texts through :func:`shown`.
+break could forge a log line, an escape sequence could rewrite the screen, and a mark of direction could reverse text.
+All loggers, errors and commands of this package pass such texts through :func:`shown`.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from typing import Any
 from unicodedata import category
 
 LONGEST = 2_000
-"""Maximal number of characters of one value."""
+"""Maximum number of characters of one value."""
 _LONGEST_LABEL = 255
 _DEEPEST_CAUSE = 10
 
 
 class Shown(str):
     """
-    A text whose parts have passed :func:`shown` already: the lines of a stack, or a list of ids. It is never cut or
-    changed.
+    A text whose parts have already passed :func:`shown`, for example the lines of a stack or a list of ids. ``shown``
+    neither cuts nor changes this text.
     """
 
     __slots__ = ()
@@ -49,7 +48,8 @@ def shown(value: object, longest: int = LONGEST) -> str:
 
 def _stand_in(character: str) -> str:
     """
-    Return a space for other kinds of spaces, which names in some languages contain; else the replacement character.
+    Return the replacement for a character that is not printable. A special space, which names in some languages
+    contain, becomes an ordinary space. Any other character becomes the replacement character.
     """
     return " " if category(character) == "Zs" else "\N{REPLACEMENT CHARACTER}"
 
@@ -67,7 +67,10 @@ def label(value: str) -> str:
 
 
 def shown_time(milliseconds: int, timespec: str = "auto") -> str:
-    """Return milliseconds since the epoch in ISO 8601, in UTC; as ``… ms`` if Python has no such date."""
+    """
+    Return a time, given in milliseconds since the epoch, in ISO 8601 and UTC. If Python has no such date, return ``…
+    ms``.
+    """
     try:
         return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)).isoformat(timespec=timespec)
     except OverflowError:  # clients may write any timestamp
@@ -75,7 +78,7 @@ def shown_time(milliseconds: int, timespec: str = "auto") -> str:
 
 
 class _Cleaning(logging.Filter):
-    """Makes the arguments of a log record and its exception safe to show."""
+    """Makes the arguments and the exception of a log record safe to show."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         args = record.args
@@ -106,7 +109,7 @@ _CLEANING = _Cleaning()
 
 
 def logger_named(name: str) -> logging.Logger:
-    """Return a logger that makes its lines safe to show, in all handlers."""
+    """Return a logger whose lines are safe to show in every handler."""
     logger = logging.getLogger(name)
     logger.addFilter(_CLEANING)
     return logger
@@ -117,7 +120,7 @@ def _argument(value: Any) -> Any:
 
 
 def _trace(error: BaseException) -> str:
-    """Return the stack of an error and of its causes, the latest first, with safe texts."""
+    """Return the stacks of an error and of its causes, with safe texts. The error itself comes first."""
     parts: list[str] = []
     current: BaseException | None = error
     while current is not None and len(parts) < _DEEPEST_CAUSE:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Trouble(StrEnum):
-    """The kinds of trouble that consumers, health and logs tell apart."""
+    """The kinds of trouble that consumers, health and logs distinguish."""
 
     UNREACHABLE = "unreachable"
     """No broker answers."""

@@ -58,13 +58,14 @@ _numbers = itertools.count(1)
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
-    Start with the files that take minutes: processes of a parallel run share files, and end together with short ones.
+    Put the files that take minutes first. Otherwise one process of a parallel run would still run a long file after the
+    others have ended.
     """
     items.sort(key=lambda item: not item.path.as_posix().endswith(_LONG_FILES))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the version of MySQL on which the tests ran: it is not pinned."""
+    """Print the version of MySQL on which the tests ran, since this version is not pinned."""
     reports = itertools.chain.from_iterable(terminalreporter.stats.values())
     if any(isinstance(one, pytest.TestReport) and "[mysql" in one.nodeid for one in reports):
         terminalreporter.write_line(f"MySQL: {mysql_version()}".strip())
@@ -86,14 +87,14 @@ def cluster() -> Iterator[KafkaCluster]:
 
 @pytest.fixture(scope="module")  # an idle broker uses a thirtieth of a core: it does not run for the whole run
 def three_brokers() -> Iterator[KafkaCluster]:
-    """Return a cluster of three brokers for the tests of a file; each test leaves all of them running."""
+    """Return a cluster of three brokers that all tests of a file share. Each test leaves all brokers running."""
     with KafkaCluster(3) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[GuardedKafka]:
-    """Return a broker with authentication and a proxy before it, for the tests of a file."""
+    """Return a broker with authentication, which all tests of a file share. A proxy can stand in front of it."""
     with GuardedKafka() as guarded:
         yield guarded
 
@@ -128,7 +129,7 @@ def mysql() -> Iterator[MySQL]:
 
 @pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """Return a migrated database: each test runs on PostgreSQL and MariaDB; `on_mysql_too` adds MySQL."""
+    """Return a migrated database. Each test runs once on PostgreSQL and once on MariaDB; `on_mysql_too` adds MySQL."""
     server = request.getfixturevalue(request.param)
     with database_on(server, f"test_{next(_numbers)}", django_db_blocker) as database:
         yield database
@@ -136,7 +137,7 @@ def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker)
 
 @pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.real)])
 def bus(request: pytest.FixtureRequest) -> Bus:
-    """Return Kafka and a schema registry: each test runs on the sandbox and on real services."""
+    """Return Kafka and a schema registry. Each test runs once on the sandbox and once on real services."""
     if request.param == "sandbox":
         return SandboxBus(request.getfixturevalue("sandbox"))
     real: RealBus = request.getfixturevalue("real_bus")
@@ -167,7 +168,7 @@ def group() -> str:
 def kept(
     request: pytest.FixtureRequest, bus: Bus, group: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> Kept:
-    """Return a store for the group's dead letters: each test runs with both stores."""
+    """Return a store for the group's dead letters. Each test runs once with each kind of store."""
     if request.param == "topic":
         return OnTopic(bus, group).create()
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}

@@ -1,1 +1,1 @@
-"""Counts the instructions for one event, as ratios that do not depend on the machine or its load."""
+"""Counts the instructions for one event. The results are ratios, which do not depend on the machine or its load."""

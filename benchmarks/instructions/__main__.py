@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def as_table(counts: Counts, new: Record, kept: Record | None) -> str:
-    """Return a table of the counts, with their ratios to edx-event-bus-kafka's and the bare loop's counts."""
+    """Return a table of the counts, with their ratios to the counts of edx-event-bus-kafka and of the bare loop."""
     rows: list[tuple[str, ...]] = [("", "", "instructions/event", "÷ published", "÷ bare", "recorded")]
     for operation in COUNTED:
         for variant in VARIANTS:

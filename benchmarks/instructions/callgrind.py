@@ -1,6 +1,6 @@
 """
-Counts instructions: the process runs under callgrind, which writes a file per run. The difference of two runs is the
-cost of an event.
+Counts instructions. callgrind runs the process and writes a file for each run of a work. The difference between a
+work's two runs is the cost of its additional events.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pathlib import Path
 from event_bus_kafka.sandbox.schema_registry import SchemaRegistryServer
 
 SMALL, LARGE = 20, 100
-"""Number of events in the two runs of each work."""
+"""Numbers of events in the first and in the second run of each work."""
 Counts = Mapping[tuple[str, str], float]
 """Instructions per event, by operation and variant."""
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
 _PATIENCE = 600.0
-"""Limit in seconds; a quiet machine takes half a minute."""
+"""Maximum number of seconds that the process may take. On a quiet machine it takes half a minute."""
 _NAME = re.compile(r"^desc: Trigger: Client Request: (\w+) (\w+) (\d+)$", re.MULTILINE)
 _TOTAL = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
@@ -42,7 +42,10 @@ def count() -> Counts:
 
 
 def per_event(files: Iterable[str]) -> Counts:
-    """Return the instructions per event from callgrind's files: the difference of the two runs of each work."""
+    """
+    Return the instructions per event from callgrind's files. They are computed from the difference between the two runs
+    of each work.
+    """
     runs: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for text in files:
         if (name := _NAME.search(text)) and (total := _TOTAL.search(text)):

@@ -1,5 +1,6 @@
 """
-``python -m benchmarks.instructions.process``: the process that runs under callgrind. It warms up, then counts each run.
+``python -m benchmarks.instructions.process``: the process that runs under callgrind. It warms up, then runs each work,
+and tells callgrind where each run begins and ends.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from benchmarks.instructions.works import Receiver, works
 from benchmarks.measurements import PROCESS, VARIANTS
 
 _WARM_UP = 100
-"""Number of events after which caches are full and Python has specialized its bytecode."""
+"""Number of events before the counted runs. After them, caches are full and Python has specialized its bytecode."""
 
 
 def main(counter: str, *sizes: int) -> None:
-    """Run each work once for each size. ``counter`` writes each count under the name ``operation variant size``."""
+    """
+    Run each work once for each of ``sizes``, which are numbers of events. ``counter`` writes each count under the name
+    ``operation variant size``.
+    """
     django.setup()
     lib, receiver = ctypes.CDLL(counter), Receiver()
     todo = [(operation, variant, work) for variant in VARIANTS for operation, work in works(variant, receiver).items()]

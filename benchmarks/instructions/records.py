@@ -1,4 +1,4 @@
-"""The recorded values by Python minor version, and their comparison with a new count."""
+"""Values recorded for each Python minor version, and their comparison with a new count."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from benchmarks.measurements import COUNTED, OURS, PUBLISHED
 
 RECORDED = Path(__file__).with_name("recorded.json")
 TOLERANCE = 0.05
-"""Maximal relative growth of a share."""
+"""Maximum relative growth of a share that is accepted."""
 _PACKAGES = ("Django", "attrs", "confluent-kafka", "edx-event-bus-kafka", "fastavro", "openedx-events")
 Record = Mapping[str, Any]
-"""``shares`` by operation; ``python`` and ``packages``: the versions with which they were counted."""
+"""
+A recorded value. ``shares``: the shares by operation; ``python`` and ``packages``: the versions with which the shares
+were counted.
+"""
 
 
 def shares(counts: Counts) -> dict[str, float]:
@@ -35,7 +38,7 @@ def record_of(counts: Counts) -> Record:
 
 
 def minor() -> str:
-    """Return the Python minor version, under which a value is recorded."""
+    """Return the minor version of this Python. Values are recorded under this name."""
     return ".".join(platform.python_version_tuple()[:2])
 
 
@@ -66,6 +69,6 @@ def complaints(new: Record, kept: Record | None) -> list[str]:
 
 
 def differences(new: Record, kept: Record) -> list[str]:
-    """Return the versions of Python and packages that differ from the recorded ones."""
+    """Return the versions of Python and packages that differ from the recorded versions."""
     now, then = ({"python": one["python"], **one["packages"]} for one in (new, kept))
     return [f"{name} was {then.get(name)}, is {now[name]}" for name in now if now[name] != then.get(name)]

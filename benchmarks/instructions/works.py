@@ -1,4 +1,7 @@
-"""The counted operations, without Kafka, for each variant: encode and frame an event, and process a ready record."""
+"""
+The operations whose instructions are counted, for each variant and without Kafka: encoding and framing an event, and
+processing a prepared record.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,10 @@ from event_bus_kafka.telemetry import flush_observers
 from event_bus_kafka.telemetry.health import Health, Obstacle
 
 Work = Callable[[int], Callable[[], object]]
-"""Prepares a number of events; the returned function processes all of them."""
+"""A function that prepares a number of events and returns a function that processes all of them."""
 _TOPIC, _GROUP = "counted", "counters"
 _CREATED = 1, 1_767_225_600_000
-"""Type and milliseconds of a record's timestamp."""
+"""The timestamp of all records: its type, and milliseconds since the epoch."""
 
 
 class Receiver:
@@ -64,7 +67,7 @@ def _encode_bare() -> Work:
 
 
 def _process_ours(receiver: Receiver) -> Work:
-    """Process each record once with a processor like a worker's."""
+    """Return a work that processes each record once, with a processor like a worker's."""
     observe_events()
     SIGNAL.connect(receiver, weak=False)
     receiving = processor(_GROUP, store_for(_GROUP), registry())
@@ -84,7 +87,7 @@ def _process_ours(receiver: Receiver) -> Work:
 
 
 class _PublishedWorker(edx_event_bus_kafka.KafkaEventConsumer):  # type: ignore[misc]
-    """The worker of edx-event-bus-kafka in its own loop, with ready messages instead of messages from Kafka."""
+    """The worker of edx-event-bus-kafka in its own loop. It gets prepared messages instead of messages from Kafka."""
 
     def __init__(self, messages: list[Message]) -> None:
         self._messages = iter(messages)

@@ -1,4 +1,6 @@
-"""The suite of the cost of an event for the process that sends or consumes it, for each variant."""
+"""
+The suite for the cost of an event, in the process that sends it and in the process that consumes it, for each variant.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ _FILLED, _WARM_UP, _SENT = "cost-filled", "cost-warm-up", "cost-sent"
 
 
 def cost(plan: Plan) -> Suite:
-    """Return the suite: each variant with each level of logging."""
+    """Return the suite. It has a case for each variant with each level of logging."""
     kinds = [(operation, logging) for logging in plan.logging for operation in _OPERATIONS]
     return Suite(
         name="cost",

@@ -1,4 +1,4 @@
-"""The suite of workers in processes with many objects, such as the LMS's processes."""
+"""The suite for workers in processes that have many objects, like the processes of the LMS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WARM_UP, _FILLED = "heap-warm-up", "heap-filled"
 
 
 def heap(plan: Plan) -> Suite:
-    """Return the suite: each package with a large heap and without it."""
+    """Return the suite. It has two cases for each package: with many objects and without."""
     variants = (OURS, PUBLISHED)
     return Suite(
         name="heap",

@@ -1,4 +1,4 @@
-"""The levels of logging of a measured process. Log lines are formatted and written to ``/dev/null``."""
+"""The levels of logging with which a process is measured. Log lines are formatted and written to ``/dev/null``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ LOGGING: Mapping[str, Mapping[str, Any]] = {
     "no-audit": {_AUDIT: False},
     "warning": {_AUDIT: True, "LOG_LEVEL": "WARNING"},
 }
-"""INFO with audit lines, which is the default; INFO without audit lines; WARNING, at which nothing is logged here."""
+"""
+Name of a level of logging → the settings for it. The levels are INFO with audit lines (the default), INFO without audit
+lines, and WARNING, at which nothing is logged here.
+"""
 
 
 def named(name: str, logging: str) -> str:
-    """Return a case's name, with the level of logging unless it is the default."""
+    """Return the name of a case. It contains the level of logging unless this is the default level."""
     return name if logging == AUDIT else f"{name} ({logging})"

@@ -1,4 +1,6 @@
-"""Consuming with each variant: the whole life of a worker, from its first connection until it has left the group."""
+"""
+Consuming with each variant. A run is the whole life of a worker: from its first connection until it has left the group.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +34,11 @@ def consume(
     objects: int = 0,
 ) -> Figures:
     """
-    Return the figures of a worker that consumes the events of the second topic, after another worker has consumed the
-    first topic to warm up.
+    Return the figures of a worker that consumes the events of the second topic in ``reads``. Before this, another
+    worker consumes the first topic to warm up.
 
-    ``objects``: number of objects that are created first. The worker itself has to handle the garbage collector.
+    ``objects``: number of objects that are created before the workers run. The benchmark does not exclude these objects
+    from garbage collection; a worker may do so.
     """
     heap = [_Loaded(number) for number in range(objects)]
     life, work = CONSUMERS[variant], ready(receiver)
@@ -48,13 +51,19 @@ def consume(
 
 
 def consume_on_lanes(*, lanes: int, receiver: str, **arguments: Any) -> Figures:
-    """Like :func:`consume`. If receivers sleep, also return the throughput in percent of the ideal one."""
+    """
+    Return the figures of :func:`consume`. If receivers sleep, also return the throughput in percent of the ideal
+    throughput.
+    """
     figures = consume(variant=OURS, receiver=receiver, **arguments)
     return {**figures, "ideal": figures["rate"] / (lanes / SLEEP) * 100} if receiver == "sleep" else figures
 
 
 class _Loaded:
-    """An object like a service's modules create in large numbers, with attributes that refer to other objects."""
+    """
+    An object whose attributes refer to other objects, like the objects that a service's modules create in large
+    numbers.
+    """
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -62,7 +71,7 @@ class _Loaded:
 
 
 def ours(topic: str | Sequence[str], group: str, count: int, meter: Meter, work: Work | None) -> int:
-    """Run this package's worker until its host would stop it; return the number of events that its receiver got."""
+    """Run this package's worker until its receiver stops it; return the number of events that the receiver got."""
     worker = event_bus_kafka.KafkaEventConsumer(topic, group)
     return _received(SIGNAL, worker, Receiver(count, meter, stop, work))
 
@@ -75,8 +84,8 @@ def published(topic: str, group: str, count: int, meter: Meter, work: Work | Non
 
 def bare(topic: str, group: str, count: int, meter: Meter, work: Work | None) -> int:
     """
-    Run a loop with the minimal cost of Kafka and Avro: fastavro decodes dicts, and a plain Django signal passes them to
-    a receiver.
+    Run a loop with the minimal cost of Kafka and Avro: fastavro decodes dicts, and a plain Django signal passes the
+    dicts to a receiver. Return the number of events.
     """
     receiver = Receiver(count, meter, lambda: None, work)
     take = bare_dispatch(receiver)

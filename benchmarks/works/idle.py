@@ -1,4 +1,4 @@
-"""Idle processes: their CPU time, and the time that a worker needs until its first event."""
+"""Idle processes. Their CPU time is measured, and for a worker the time until its first event."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from benchmarks.works.threads import watch
 
 def worker(*, reads: Sequence[str], group: str, seconds: float, settle: float) -> Figures:
     """
-    Return the figures of an idle worker after one event, and the seconds from the start of its process to this event.
+    Return the figures of a worker that is idle after one event, and the seconds from the start of its process to this
+    event.
     """
     began = _age()
     received = threading.Event()
@@ -50,7 +51,10 @@ def relay(*, seconds: float, settle: float, topic: str) -> Figures:
 
 
 def sender(*, seconds: float, settle: float, topic: str) -> Figures:
-    """Return the figures of a web process that has sent one event, after the event's confirmation."""
+    """
+    Return the figures of a web process that has sent one event and waits. The measurement begins after the event's
+    confirmation.
+    """
     ((data, _),) = samples(1)
     SIGNAL.send_event(**data)
     figures = _watched(lambda: None, settle, seconds, lambda: None)()
@@ -62,8 +66,8 @@ def _watched(
     begins: Callable[[], object], settle: float, seconds: float, end: Callable[[], object]
 ) -> Callable[[], Figures]:
     """
-    After ``begins`` has returned, wait ``settle`` seconds in a thread, measure ``seconds``, then call ``end``. The
-    returned function waits for the figures.
+    Start a thread that calls ``begins``, waits ``settle`` seconds, measures the process for ``seconds``, and then calls
+    ``end``. Return a function that waits for the figures.
     """
     found: list[Figures] = []
 

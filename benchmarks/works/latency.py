@@ -1,4 +1,7 @@
-"""The time from ``send_event`` to the receiver in another process, and the duration of ``send_event``."""
+"""
+The latency of events: the time from ``send_event`` to the receiver in another process. Also the duration of
+``send_event``.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +25,17 @@ from benchmarks.measurements import OURS, Figures
 from benchmarks.works.receivers import stop
 
 _WARM_UP_EVERY = 0.05
-"""Seconds between events until the worker receives events, and both processes have warmed up."""
+"""Seconds between two events during the warm-up, which ends when the worker has received enough events."""
 _WARM_UP = 20
-"""Number of events that the receiver gets before the measurement."""
+"""Number of events that the receiver gets during the warm-up."""
 _COUNTED = "counted"
-"""The mode of certificates that are measured."""
+"""The mode of the certificates in measured events. Events of the warm-up have another mode."""
 
 
 class _Receiver:
     """
-    Records the age of received events. After the warm-up it writes a line to ``warm``, which starts the measurement.
+    A receiver that records the age of events. After the warm-up it writes a line to ``warm``, which starts the
+    measurement.
     """
 
     def __init__(self, number: int, warm: IO[str], end: Callable[[], object]) -> None:
@@ -52,7 +56,10 @@ class _Receiver:
 
 
 def measure(*, variant: str, topic: str, group: str, rate: float, events: int) -> Figures:
-    """Return milliseconds to the receiver, and microseconds in ``send_event``, at ``rate`` events per second."""
+    """
+    Return the milliseconds until the receiver runs, and the microseconds in ``send_event``, at ``rate`` events per
+    second.
+    """
     arguments = json.dumps({"rate": rate, "events": events})
     command = [sys.executable, "-m", "benchmarks.process", "latency.emit", arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sender:
@@ -69,8 +76,8 @@ def measure(*, variant: str, topic: str, group: str, rate: float, events: int) -
 
 def emit(*, rate: float, events: int) -> Figures:
     """
-    Send events like a service: slowly until standard input has a line, then ``events`` events at ``rate`` per second.
-    Return the durations of the calls.
+    Send events like a service. Send them slowly until standard input has a line, then send ``events`` events at
+    ``rate`` per second. Return percentiles of the duration of ``send_event``.
     """
     may_begin = threading.Event()
     threading.Thread(target=_await_line, args=(may_begin,), daemon=True).start()
@@ -89,7 +96,7 @@ def _await_line(came: threading.Event) -> None:
 
 
 def _timed_calls(events: Sequence[dict[str, Any]], rate: float) -> list[float]:
-    """Call ``send_event`` at fixed times; a late call does not delay the following ones."""
+    """Call ``send_event`` at fixed times; return the durations. A late call does not delay the following calls."""
     calls, began = [], perf_counter()
     for number, data in enumerate(events):
         sleep(max(began + number / rate - perf_counter(), 0.0))

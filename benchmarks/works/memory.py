@@ -15,12 +15,13 @@ from benchmarks.measurements import Figures
 from benchmarks.works.receivers import stop
 
 _SHARES = 10
-"""Number of measurements of the memory, evenly distributed over the events."""
+"""Number of times that the memory is measured, at equal intervals of events."""
 
 
 class _Receiver:
     """
-    Measures the memory at intervals. Blocks at the very first event for ``hold`` seconds, so that the window fills.
+    A receiver that measures the memory at intervals. It blocks at the very first event for ``hold`` seconds, so that
+    the window fills.
     """
 
     def __init__(self, events: int, hold: float) -> None:
@@ -67,7 +68,7 @@ def send(*, topic: str, events: int) -> Figures:
 
 
 def resident(field: str = "VmRSS") -> float:
-    """Return the resident memory of this process in megabytes; with ``VmHWM`` its maximum so far."""
+    """Return the resident memory of this process in megabytes; with the field ``VmHWM``, its maximum so far."""
     found = re.search(rf"^{field}:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1]) / 1_000
@@ -78,5 +79,8 @@ def _figures(seen: Sequence[float], events: int) -> Figures:
 
 
 def _growth(seen: Sequence[float], events: int) -> float:
-    """Return the growth in megabytes per 100,000 events over the second half, when caches and pools are full."""
+    """
+    Return the growth in megabytes per 100,000 events. Only the second half of the events counts, because caches and
+    pools are full by then.
+    """
     return (seen[-1] - seen[len(seen) // 2]) / (events / 2) * 100_000

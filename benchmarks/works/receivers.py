@@ -15,15 +15,15 @@ from django.db import connection
 from benchmarks.measurements import Meter
 
 Work = Callable[[int], object]
-"""The work of a receiver for an event; the argument is the event's number."""
+"""The work that a receiver does for an event. The argument is the number of the event."""
 SLEEP = 0.01
 """Seconds for which a receiver sleeps, as if it waited for another server."""
 
 
 class Receiver:
     """
-    Does its work for each event, counts events, and stops the worker after the last one. Several lanes may call it at
-    once.
+    A receiver that does its work for each event, counts events, and stops the worker after the last event. Several
+    lanes may call it at once.
     """
 
     def __init__(self, number: int, meter: Meter, end: Callable[[], object], work: Work | None = None) -> None:
@@ -48,12 +48,12 @@ class Receiver:
 
 
 def stop() -> None:
-    """Stop this process's worker like its host."""
+    """Stop the worker of this process by the signal that a host would send."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def sleep(_: int) -> None:
-    """Sleep, as if waiting for another server."""
+    """Sleep as if the receiver waited for another server."""
     time.sleep(SLEEP)
 
 
@@ -64,7 +64,7 @@ def write_row(number: int) -> None:
 
 
 def ready(receiver: str) -> Work | None:
-    """Prepare the work of the receiver ``receiver``, and return it."""
+    """Prepare the work that has the name ``receiver``, and return it; None if there is no work."""
     if receiver == "row":
         call_command("migrate", verbosity=0)
         with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Sending with each variant: from ready events to Kafka's confirmation of the last event."""
+"""Sending with each variant: from prepared event data to Kafka's confirmation of the last event."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ from event_bus_kafka.conf.client_options import producer_options
 from event_bus_kafka.wire.cloudevents import to_headers
 
 _KEPT = 1_000
-"""Number of learners whose certificates are kept for repeated use."""
+"""Number of learners whose certificates are created once and used repeatedly."""
 Send = Callable[[str, list[Sample]], Callable[[], None]]
-"""Prepares to send events to a topic. The returned function sends them and waits until Kafka has confirmed all."""
+"""
+A function that prepares the sending of events to a topic. It returns a function that sends the events and waits until
+Kafka has confirmed all of them.
+"""
 
 
 def send(*, variant: str, topic: str, events: int, warm_up: int) -> Figures:
@@ -38,8 +41,8 @@ def send(*, variant: str, topic: str, events: int, warm_up: int) -> Figures:
 
 def fill(*, topics: Mapping[str, tuple[int, int]]) -> Figures:
     """
-    Send events to topics: for each topic a number of events and a number of learners. Each event is made just before it
-    is sent, since all together might not fit into memory.
+    Send events to topics. ``topics``: topic → number of events and number of learners. Each event is created just
+    before it is sent, since all events together might not fit into memory.
     """
     producer, made = event_bus_kafka.create_producer(), lru_cache(_KEPT)(certificate)
     for topic, (events, learners) in topics.items():
@@ -67,8 +70,8 @@ def published() -> Send:
 
 def bare() -> Send:
     """
-    Return a function with the minimal cost of Kafka and Avro, with the same bytes and client options: fastavro encodes
-    ready dicts, headers are ready.
+    Return a function that sends at the minimal cost of Kafka and Avro. It sends the same bytes as this package, with
+    the same client options. fastavro encodes prepared dicts, and the headers are prepared.
     """
     producer, schemas = Producer(producer_options()), registry()
 

@@ -31,14 +31,14 @@ import django
 
 
 def import_package() -> Figures:
-    """Return the figures of the first import, for example by a settings module."""
+    """Return the figures of the first import of this package, for example by a settings module."""
     return _run("", "import event_bus_kafka")
 
 
 def set_up(*, apps: Sequence[str], sends: bool = False, producer: bool = False) -> Figures:
     """
-    Return the figures of ``django.setup()`` with these apps; with ``producer`` those of creating the producer
-    afterwards.
+    Return the figures of ``django.setup()`` with the apps ``apps``. With ``producer``, return the figures of creating
+    the producer after ``django.setup()``.
     """
     more = 'EVENT_BUS_PRODUCER="event_bus_kafka.create_producer"' if sends else ""
     before, measured = _SETTINGS.format(apps=apps, more=more), "django.setup()"

@@ -16,7 +16,7 @@ _WAITED = re.compile(r"^voluntary_ctxt_switches:\s+(\d+)$", re.MULTILINE)
 
 
 class _Use(NamedTuple):
-    """The total use of a thread."""
+    """The CPU time and wake-ups of a thread since its start."""
 
     seconds: float
     wakes: int
@@ -24,8 +24,8 @@ class _Use(NamedTuple):
 
 def watch(seconds: float) -> Figures:
     """
-    Return CPU time in milliseconds per second, and wake-ups per second: ``cpu`` and ``wakes`` for all threads except
-    the calling one, ``cpu: NAME`` and ``wakes: NAME`` for each thread that ran.
+    Measure for ``seconds``. Return CPU time in milliseconds per second, and wake-ups per second: ``cpu`` and ``wakes``
+    for all threads except the calling one, ``cpu: NAME`` and ``wakes: NAME`` for each thread that ran.
     """
     before, began = _uses(), perf_counter()
     sleep(seconds)
@@ -42,7 +42,10 @@ def watch(seconds: float) -> Figures:
 
 
 def _uses() -> Mapping[str, _Use]:
-    """Return the total use of each thread by name: Python's name, or librdkafka's name with the thread's number."""
+    """
+    Return the total use of each thread by its name. The name is Python's, or librdkafka's followed by the thread's
+    number.
+    """
     names = {thread.native_id: thread.name for thread in threading.enumerate()}
     uses = {}
     for task in _TASKS.iterdir():

@@ -1,6 +1,6 @@
 """
-The event bus in Django's admin, a thin layer over ``operations/``. Django's admin imports this package by
-autodiscovery, if it is installed; nothing else does.
+The pages of the event bus in Django's admin: a thin layer over ``operations/``. Only the autodiscovery of Django's
+admin imports this package.
 
 Each page is a :class:`~event_bus_kafka.admin.pages.Page` and has a link in the section "Event bus" of the admin's
 index.
@@ -26,7 +26,7 @@ PAGES = {
     Heartbeat: WorkersPage,
     HistoryRow: EventsPage,
 }
-"""The pages in the order of the navigation. Django's admin lists each page under the model that is its key."""
+"""The pages, in the order of the navigation. Each key is the model under which Django's admin lists the page."""
 
 
 def register(site: admin.AdminSite) -> None:

@@ -1,6 +1,6 @@
 """
-Actions of pages: a page shows the plan and asks for confirmation. After the confirmation the action runs, its result is
-shown and written to Django's history.
+Actions of pages. A page shows the plan of an action and asks for confirmation. After the confirmation the action runs;
+its result is shown and written to Django's history.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ActionPlan:
     """The button's text, a verb."""
     tables: Sequence[Table] = ()
     reason_label: str = ""
-    """If not empty, the page has a text field with this label, posted as ``reason``."""
+    """Label of a text field that the page shows and posts as ``reason``; empty: no such field."""
     is_final: bool = False
     """Whether the action cannot be undone."""
     is_empty: bool = False

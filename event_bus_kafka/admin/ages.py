@@ -28,8 +28,8 @@ def ago(seconds: float) -> str:
 
 def moment(time: datetime) -> str:
     """
-    Return a time as text in the user's time zone. A naive time, which Django returns without ``USE_TZ``, is in
-    TIME_ZONE.
+    Return ``time`` as text in the user's time zone. Without ``USE_TZ`` Django returns naive times; a naive ``time`` is
+    interpreted in TIME_ZONE.
     """
     aware = make_aware(time, get_default_timezone()) if is_naive(time) else time
     return date_format(localtime(aware), "DATETIME_FORMAT")

@@ -15,12 +15,12 @@ from event_bus_kafka.admin.shapes import Cell, Table
 WIDTH, HEIGHT = 600, 120
 """Size of the drawing, in SVG units."""
 _WHOLE = 10
-"""Numbers from this one on are shown without decimals."""
+"""Smallest number that is shown without decimals."""
 
 
 @attrs.frozen(kw_only=True)
 class Series:
-    """A line of a chart: a number for each slot of time, None for slots without data."""
+    """A line of a chart: one number for each slot of time, or None for a slot without data."""
 
     label: str
     values: Sequence[float | None]
@@ -49,7 +49,7 @@ class Chart:
 
     @property
     def lines(self) -> list[tuple[int, Series, str]]:
-        """Each series with its index, from 1, and its points for SVG's ``polyline``."""
+        """Each series with its number, counted from 1, and with its points for SVG's ``polyline``."""
         return [(number, one, self._points(one)) for number, one in enumerate(self.series, 1)]
 
     @property
@@ -84,7 +84,7 @@ class Chart:
 
     @property
     def table(self) -> Table:
-        """The same numbers as a table, the latest slot first, without empty slots."""
+        """The same numbers as a table without empty slots, the latest slot first."""
         rows: list[list[Cell]] = [
             [_time(begin), *map(self._said, values)]
             for begin, *values in zip(self.begins, *(one.values for one in self.series), strict=True)

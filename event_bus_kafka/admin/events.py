@@ -27,7 +27,7 @@ from event_bus_kafka.shown import shown
 
 _WEEK = timedelta(days=7)
 _SENT, _RECEIVED = ("delivered", "relayed"), ("received",)
-"""Outcomes that are added up as sent and as received events."""
+"""The outcomes of sent events, and the outcomes of received events. The page shows one sum for each of the two."""
 
 Volumes = Mapping[str, Mapping[str, int]]
 """Numbers of events, by event type and by outcome."""

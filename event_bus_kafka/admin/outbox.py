@@ -30,11 +30,14 @@ from event_bus_kafka.outbox.backlog import STALLED_AFTER
 from event_bus_kafka.shown import shown
 
 _SHOWN = 100
-"""The page lists at most this number of parked rows."""
+"""Maximum number of parked rows that the page lists."""
 _LAST = "last"
-"""Name of the form field that limits the selection to rows parked up to a time (milliseconds since the epoch)."""
+"""
+Name of the form field with a time in milliseconds since the epoch. Rows that were parked after this time are not
+selected.
+"""
 _LONGEST_NUMBER = 19
-"""An id or time that a user posts has fewer digits than this, so that it fits into a database column."""
+"""Number of digits of an id or time at which a POST is refused. Shorter numbers fit into a database column."""
 
 
 class OutboxPage(Page):
@@ -140,8 +143,8 @@ class Selected:
     count: int
     last: int
     """
-    The time at which the newest selected row was parked, in milliseconds since the epoch; rows parked later are not
-    selected.
+    The time at which the last of the selected rows was parked, in milliseconds since the epoch. Rows parked later are
+    not selected.
     """
 
     @classmethod

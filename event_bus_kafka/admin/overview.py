@@ -18,6 +18,7 @@ from event_bus_kafka.admin.ages import ago, moment
 from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
+from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import (
     DeadLetter,
@@ -34,12 +35,12 @@ from event_bus_kafka.operations.history import summed
 from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.neglects.in_tables import neglects
-from event_bus_kafka.operations.outboxes import outboxes
+from event_bus_kafka.operations.outboxes import named_outboxes
 from event_bus_kafka.operations.workers import WorkerRun, workers
 from event_bus_kafka.shown import shown
 
 _SHOWN = 15
-"""The page shows at most this number of entries of Django's history."""
+"""Maximum number of entries of Django's history that the page shows."""
 _MINUTE = 60
 
 
@@ -72,11 +73,11 @@ _PAGES = {
     catalogue.RECEIVER_PAUSED: Heartbeat,
     catalogue.GROUP_WITHOUT_WORKER: Heartbeat,
 }
-"""The model whose page helps to remedy a kind of neglect."""
+"""Kind of neglect → the model whose page helps to remedy it."""
 
 
 class OverviewPage(Page):
-    """The overview page. The query parameter ``period`` is a key of :data:`TIMES`; other values mean "hour"."""
+    """The overview page. The query parameter ``period`` is a key of :data:`TIMES`; any other value means "hour"."""
 
     tables = (OutboxRecord, ParkedRecord, DeadLetter, Heartbeat, HistoryRow)
 
@@ -84,12 +85,14 @@ class OverviewPage(Page):
         name = request.GET.get("period", "")
         chosen = name if name in TIMES else "hour"
         runs = workers()
-        found = neglects(outboxes=outboxes(runs), retention=settings.retention, runs=runs)
+        found = neglects(outboxes=named_outboxes(runs), own=own_tables(), runs=runs)
         context = {
-            "neglects": [self._shown(one) for one in found],
+            "neglects": [self._shown(one) for one in found.neglects],
+            "has_heartbeats": bool(settings.heartbeat),
+            "silent": [one.server for one in found.unanswered],
             "obstacles": _obstacles(runs),
             "workers": self._link(Heartbeat),
-            "facts": Facts(items=[*_facts(runs), *self._open_requests()]),
+            "facts": Facts(items=[*(_facts(runs) if settings.heartbeat else ()), *self._open_requests()]),
             "periods": [(name, one.label, name == chosen) for name, one in TIMES.items()],
             "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
             "done": self._done(),
@@ -105,7 +108,10 @@ class OverviewPage(Page):
         return Linked(text=page.title, url=page.url())
 
     def _open_requests(self) -> Iterator[tuple[str, Cell]]:
-        """Yield a link with the numbers of open replay requests by state, if there are any."""
+        """
+        Yield a link whose text has the number of open replay requests in each state. Yield nothing if no request is
+        open.
+        """
         page = self.page_of(ReplayRequest)
         if page.is_migrated() and (found := open_states()):
             text = ", ".join(f"{number} {state}" for state, number in found.items())

@@ -34,12 +34,14 @@ class Link:
 
 class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     """
-    A page in place of a model's admin, with further pages and actions below its URL. :meth:`show` draws the page. Every
-    URL demands at least the right to view. Django's own forms for the model have no URL.
+    A page that replaces a model's admin. :meth:`show` draws the page; further pages and actions have URLs below the
+    page's URL. Every URL demands at least the right to view. Django's own forms for the model have no URL.
     """
 
     tables: ClassVar[tuple[type[models.Model], ...]] = ()
-    """If one of these models has no table, the page only asks to migrate the service."""
+    """
+    Models whose tables the page needs. If one of the tables is missing, the page only asks to migrate the service.
+    """
 
     def show(self, request: HttpRequest) -> HttpResponse:
         """Draw the page."""
@@ -100,13 +102,14 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     has_change_permission = has_delete_permission = has_add_permission
 
     def is_migrated(self) -> bool:
-        """Whether all :attr:`tables` exist."""
+        """Return whether all :attr:`tables` exist."""
         return all(were_found(connections[router.db_for_write(model)], model) for model in self.tables)
 
     def _guarded(self, view: View, right: Right) -> View:
         """
-        Wrap a view so that it demands a login, the CSRF token and ``right``. Without its tables, or after a
-        configuration error, draw a page that names the problem. Error reports omit the POST's fields.
+        Wrap a view so that it demands a login, the CSRF token and ``right``. If one of the page's tables is missing, or
+        the view raises a configuration error, a page that names the problem is drawn instead. Error reports omit the
+        POST's fields.
         """
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -13,8 +13,8 @@ from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.operations.whereabouts.answer import Question
 from event_bus_kafka.operations.whereabouts.sentences import sentences
 
-_SECONDS = 5.0
-"""Records are read for at most this number of seconds, since the user waits for the page."""
+_SECONDS, _LIMIT = 5.0, 10.0
+"""Limits for reading records, and for the whole answer, whatever server is silent: the user waits."""
 
 
 def answer(posted: QueryDict) -> dict[str, Any]:
@@ -35,6 +35,7 @@ def answer(posted: QueryDict) -> dict[str, Any]:
         key=None if found else key,
         topics=(topic,) if topic else (),
         seconds=_SECONDS,
+        limit=_LIMIT,
     )
     try:
         return shown_again | {"sentences": sentences(where_is(question))}

@@ -24,7 +24,10 @@ from event_bus_kafka.shown import shown
 
 
 class WorkersPage(Page):
-    """All workers and relays whose heartbeat is less than a day old, and a page for each consumer group."""
+    """
+    Shows all workers and relays whose heartbeat is less than a day old. A page below this one shows a single consumer
+    group.
+    """
 
     tables = (Heartbeat, PausedReceiver)
 
@@ -60,7 +63,7 @@ class WorkersPage(Page):
         return self.draw(request, "group", gettext("Group %(group)s") % {"group": shown(group)}, context)
 
     def pause(self, request: HttpRequest) -> HttpResponse:
-        """Pause a receiver: its events become dead letters, other receivers continue."""
+        """Pause a receiver. Its events become dead letters, and other receivers continue."""
         return self._change(request, plan_pause(request.POST.get("receiver", "")))
 
     def resume(self, request: HttpRequest) -> HttpResponse:

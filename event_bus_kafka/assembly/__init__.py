@@ -1,4 +1,4 @@
 """
-Creates this package's objects from the settings; no other room does. Modules that import models are imported only if
+The only part of the package that creates its objects from the settings. Modules that import models are imported only if
 the app is installed.
 """

@@ -47,23 +47,28 @@ from event_bus_kafka.worker.worker import Steps, Worker
 
 _APP = "event_bus_kafka"
 _SILENCE = 30.0
-"""A worker counts as dead if a step takes this many seconds more than the longest regular step."""
+"""
+Seconds that are added to the duration of the longest regular step. If a step takes longer than the sum, the worker
+counts as dead.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class ConsumerArguments:
-    """The unchecked arguments of a worker."""
+    """The arguments of a worker, which are not checked yet."""
 
     topic: str | Sequence[str]
     """One topic or several, without prefix."""
     group: str
     offset_time: Any = None
-    """Time in ISO 8601 from which each partition is read. Restarts with the same value do not reposition again."""
+    """
+    Time in ISO 8601 from which each partition is read. A restart with the same value does not move the offsets again.
+    """
     concurrency: Any = None
-    """Number of receivers that run at the same time; None: the setting's."""
+    """Number of receivers that run at the same time; None: the number in the settings."""
     with_relay: bool = False
     health_port: Any = None
-    """None: the setting's port; 0: no port."""
+    """Number of the health port; None: the port in the settings; 0: no port."""
 
     def topics(self) -> list[str]:
         """Return the topics' full names. Raises :class:`ConfigurationError` if topic or group is empty."""
@@ -90,7 +95,7 @@ class ConsumerArguments:
 
 def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
     """
-    Return a worker that consumes. ``at_end`` closes all that the worker uses.
+    Return a worker that consumes. Closing ``at_end`` closes everything that the worker uses.
 
     Raises :class:`ConfigurationError` if the arguments or settings are wrong.
     """
@@ -112,7 +117,10 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
 
 
 def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Processor:
-    """Return a processor without guards: it calls receivers for records. Raises :class:`ConfigurationError`."""
+    """
+    Return a processor without the guards that :func:`guarded` adds. A processor calls the receivers for a record.
+    Raises :class:`ConfigurationError`.
+    """
     observe(note_rejection, EventRejected)
     return Processor(
         group=group,
@@ -128,7 +136,9 @@ def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Proce
 
 
 def guarded(receiving: Processor, health: Health, at_end: ExitStack) -> Processor:
-    """Return the processor with a worker's guards: circuits, pauses, limits of dead letters and of errors in a row."""
+    """
+    Return ``receiving`` with a worker's guards: circuits, pauses, and limits for dead letters and errors in a row.
+    """
     circuits = CircuitPolicy(**settings.circuit)
     return attrs.evolve(
         receiving,

@@ -32,7 +32,7 @@ _PRODUCER = {
     "queue.buffering.max.kbytes": 1_048_576,  # room for the largest letter; each lane sends one at a time
     "linger.ms": 0,
 }
-"""Default options of the producer, which the settings override."""
+"""Default options of the producer. The settings may override them."""
 
 
 def dead_letter_topic(group: str) -> str:
@@ -41,7 +41,7 @@ def dead_letter_topic(group: str) -> str:
 
 
 def goes_to_topic() -> bool:
-    """Whether dead letters go to topics, according to the settings and to the migrations applied."""
+    """Return whether dead letters go to topics. This depends on the settings and on the applied migrations."""
     return settings.dead_letters == "topic" or (settings.dead_letters == "auto" and bool(_why_no_table()))
 
 
@@ -63,8 +63,8 @@ def store_for(group: str) -> Store:
 
 def keep_clean(store: Store, at_end: ExitStack) -> None:
     """
-    Delete old rows daily until ``at_end`` closes: dead letters if ``store`` is the table, entries of deleted dead
-    letters, and inbox marks.
+    Delete old rows daily until ``at_end`` closes: inbox marks, dead letters, and entries whose dead letters are
+    deleted. Dead letters are deleted only if ``store`` is the table.
     """
     if not apps.is_installed(_APP):
         return
@@ -102,7 +102,10 @@ def _table_store() -> Store:
 
 
 def _missing_table() -> str:
-    """Return why the table cannot be used; empty: the table exists, or the database does not answer."""
+    """
+    Return the reason why the table cannot be used; empty: no reason was found. If the database does not answer, the
+    table is assumed to exist.
+    """
     try:
         return "" if _table().is_migrated() else "its table is missing: run manage.py migrate"
     except Error:

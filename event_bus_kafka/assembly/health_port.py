@@ -21,7 +21,10 @@ from event_bus_kafka.worker.health_port import Pages, health_port
 
 
 def port_of(given: Any) -> int | None:
-    """Return the port ``given`` as an argument; None: the setting's port. Raises :class:`ConfigurationError`."""
+    """
+    Return the port number ``given``. If ``given`` is None, return the port in the settings, which may be None. Raises
+    :class:`ConfigurationError`.
+    """
     if given is None:
         return settings.health_port
     try:
@@ -31,7 +34,7 @@ def port_of(given: Any) -> int | None:
 
 
 def open_health_port(port: int | None, at_end: ExitStack) -> None:
-    """Answer requests on a port until ``at_end`` closes. None or 0: do nothing."""
+    """Answer requests on ``port`` until ``at_end`` closes. Does nothing if ``port`` is None or 0."""
     if port:
         at_end.enter_context(health_port(settings.health_host, port, Pages(running, MetricsPage(samples))))
 

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 from django.apps import apps
 
+from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.client_options import service_name
 from event_bus_kafka.conf.routes import outbox_databases
 from event_bus_kafka.conf.settings import settings
@@ -28,15 +29,21 @@ _APP = "event_bus_kafka"
 _HISTORY_EVERY, _TIDY_EVERY, _PUBLISH_EVERY = 60.0, 3_600.0, 10.0
 _NEGLECTS_EVERY, _FIRST_NEGLECTS = 60.0, 15.0
 _SOON = 300.0
-"""A worker deletes old rows for the first time within this number of seconds."""
+"""Maximum number of seconds after which a worker deletes old rows for the first time."""
 _LAST_TURN = 1.0
-"""At its end, a worker waits at most this number of seconds for its last heartbeat."""
+"""Maximum number of seconds for which an ending worker waits for its last heartbeat."""
 
 housekeeper = Housekeeper(close_after_errors)
 watchman = Housekeeper(close_after_errors)
-"""The thread that searches all outboxes for neglects. A database that hangs delays no heartbeat in another database."""
+"""
+The housekeeper that searches all outboxes for neglects. It has its own thread, so that a database that hangs delays no
+heartbeat in another database.
+"""
 claim_keeper = Housekeeper(close_after_errors)
-"""The thread that renews claims on replay requests. No other housekeeping makes a worker lose its request."""
+"""
+The housekeeper that renews claims on replay requests. It has its own thread, so that no other housekeeping delays a
+renewal and makes a worker lose its request.
+"""
 
 
 def periodically(
@@ -49,7 +56,10 @@ def periodically(
     first_in: float = 0.0,
     keeper: Housekeeper | None = None,
 ) -> None:
-    """Call :meth:`Housekeeper.every`; end the task when ``at_end`` closes. ``keeper``: None: the common housekeeper."""
+    """
+    Call :meth:`Housekeeper.every`, and end the task when ``at_end`` closes. ``keeper`` is by default the common
+    housekeeper.
+    """
     keeper = keeper or housekeeper
     task = keeper.every(period, name, turn, last=last, first_in=first_in)
     at_end.callback(keeper.end, [task], _LAST_TURN)
@@ -57,8 +67,8 @@ def periodically(
 
 def keep_house_of_workers(at_end: ExitStack) -> None:
     """
-    Start the periodic tasks of a worker or relay, which ``at_end`` ends: write heartbeats, search for neglects, delete
-    old heartbeats and history.
+    Start the periodic tasks of a worker or relay: writing heartbeats, searching for neglects, deleting old heartbeats
+    and history. The tasks end when ``at_end`` closes.
     """
     if not apps.is_installed(_APP):
         return
@@ -77,19 +87,21 @@ def keep_house_of_workers(at_end: ExitStack) -> None:
 
 def _watch_neglects(at_end: ExitStack) -> None:
     """
-    Search for neglects after a delay, in which processes that start at the same time write their first heartbeats.
+    Search for neglects periodically. The first search comes after a delay, so that other processes that start at the
+    same time have written their first heartbeats.
     """
     watching = import_module("event_bus_kafka.operations.neglects.watch")
-    watch = watching.NeglectWatch(
-        running, outbox_databases, retention=settings.retention, heartbeats=bool(settings.heartbeat)
-    )
-    name = "The search for neglects failed"
+    watch = watching.NeglectWatch(running, outbox_databases, own_tables())
+    name = "Neglects were not looked for"
     periodically(at_end, _NEGLECTS_EVERY, name, watch.look, first_in=_FIRST_NEGLECTS, keeper=watchman)
     at_end.enter_context(watch)
 
 
 def _begin_history() -> None:
-    """Begin to write history. The thread imports the models: an event may be sent before all apps are loaded."""
+    """
+    Begin to write history. The models are not imported here but later, in the housekeeper's thread, because an event
+    may be sent before all apps are loaded.
+    """
     if settings.history and not (apps.ready and not apps.is_installed(_APP)):
         write = _History(names_of_databases())
         housekeeper.every(_HISTORY_EVERY, "History was not written", write, last=write, first_in=_HISTORY_EVERY)
@@ -97,7 +109,7 @@ def _begin_history() -> None:
 
 @attrs.define
 class _History:
-    """Writes history as soon as all apps are loaded; never, if this app is not installed."""
+    """Writes history as soon as all apps are loaded. Never writes history if this app is not installed."""
 
     names: Mapping[str, str]
     _writer: Any = None
@@ -111,7 +123,10 @@ class _History:
 
 
 def _begin_to_publish() -> None:
-    """Export metrics if prometheus_client is installed. The thread imports the library, because the import is slow."""
+    """
+    Export metrics periodically if prometheus_client is installed. The housekeeper's thread imports prometheus_client,
+    because the import is slow.
+    """
     if find_spec("prometheus_client"):
         first = _PUBLISH_EVERY  # later than a server's forks, which must not happen during an import
         housekeeper.every(_PUBLISH_EVERY, "Metrics were not published", publish, last=publish, first_in=first)

@@ -15,16 +15,17 @@ from event_bus_kafka.operations.probing.probe import Probe
 from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 
 _GROUP = "probe_event_bus"
-"""A group id, which Kafka's client requires. The group is never joined, and nothing is ever committed for it."""
+"""A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
 _SPILL = 2.0
-"""Time limit, in seconds, for storing events in the outbox that Kafka did not confirm."""
+"""Seconds within which events that Kafka did not confirm must be stored in the outbox."""
 
 
 def probe(at_end: ExitStack, *, timeout: float, slow: float) -> Probe:
     """
     Return a probe; ``at_end`` closes its clients. Raises :class:`ConfigurationError`.
 
-    ``timeout``: seconds after which a leg is given up. ``slow``: seconds after which a leg counts as failed.
+    ``timeout``: seconds after which the probe stops waiting for a leg. ``slow``: seconds after which a leg counts as
+    failed, even if it succeeds later.
     """
     options = consumer_options(_GROUP)
     return Probe(

@@ -34,19 +34,22 @@ _REGISTRY_BACKOFF = 1.0
 _NO_SHARD = -1
 _ADMIN_TIMEOUT = 5.0
 _LARGEST = 1_000_000
-"""librdkafka's default limit of a request, in bytes."""
+"""Maximum size of a request in bytes that librdkafka allows by default."""
 _LEAST_BYTES, _MOST_BYTES = 1_000, 1_000_000_000
-"""The smallest and largest ``message.max.bytes`` that librdkafka accepts. A topic's limit may be as large as 2 GB."""
+"""
+The smallest and the largest value of ``message.max.bytes`` that librdkafka accepts. The limit of a topic may be larger,
+up to 2 GB.
+"""
 COMMON: Options = {"enable.gapless.guarantee": True, "max.in.flight": 1, "retries": 2**31 - 1}
 """
 Options of a client that stops at the first refused request, with no later request in flight. The number of retries must
-be practically unlimited: a request without retries left does not stop the client.
+be practically unlimited, because a request that fails for lack of retries does not stop the client.
 """
 MISSING_AFTER = 0.5
 """
-Seconds after which a topic unknown to the brokers counts as missing. librdkafka asks for the topic once a second, so
-that it learns this before the topic counts as silent. Rows of a topic that was just created wait for at most the
-topic's first backoff.
+Seconds after which a topic that the brokers do not know counts as missing. Because librdkafka asks the brokers for such
+a topic once a second, the relay counts the topic as missing before it counts the topic as silent. If the topic is
+created soon, its rows wait only for the topic's first backoff.
 """
 _OWN_OPTIONS: Options = {
     "topic.metadata.propagation.max.ms": round(MISSING_AFTER * 1000),
@@ -56,7 +59,8 @@ _OWN_OPTIONS: Options = {
 
 def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_port: Any = None) -> Worker:
     """
-    Return a worker that relays a database's outbox. ``health_port``: None: the setting's port; 0: no port.
+    Return a worker that relays the outbox of database ``alias``. If ``health_port`` is None, the worker uses the port
+    in the settings. If it is 0, the worker opens no port. ``once``: as for :func:`relay_steps`.
 
     Raises :class:`ConfigurationError`, as :func:`relay_steps` does.
     """
@@ -71,8 +75,8 @@ def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_po
 
 def relay_steps(alias: str, at_end: ExitStack, *, once: bool = False) -> Relay | Drain:
     """
-    Return the steps of a relay of a database's outbox. Until ``at_end`` closes, health pages and heartbeats show the
-    relay.
+    Return a relay of a database's outbox, whose steps a worker runs. Until ``at_end`` closes, health pages and
+    heartbeats show the relay.
 
     ``once``: end when no row is left to send. Raises :class:`ConfigurationError` if the settings are wrong or the
     tables are missing.
@@ -114,8 +118,8 @@ def relay_options() -> Options:
 def _common(options: Options, others: set[str]) -> Client:
     """
     Return the client for topics that accept records. Its requests are at most as large as the smallest limit of these
-    topics, because Kafka refuses requests as a whole; only a single larger record is sent in a larger request. If a
-    topic's limit is unknown, librdkafka's default is assumed.
+    topics, because Kafka refuses a request as a whole. Only a record that is larger than this limit gets a larger
+    request. If the limit of a topic is unknown, librdkafka's default is assumed.
     """
     topics = ({full_topic(route.topic) for route in routes()} | others) - {""}  # a row may name any topic
     told = Admin(options).largest_requests(topics, timeout=_ADMIN_TIMEOUT)
@@ -132,8 +136,8 @@ def _number(given: object, default: int) -> int:
 
 def common_options(options: Options) -> Options:
     """
-    Return the options of a client that stops at the first refused request. If the settings switch idempotence off, the
-    client does not stop: later rows may be sent before the rows of a refused request.
+    Return the options of a client that stops at the first refused request. Exception: if the settings switch
+    idempotence off, the client does not stop, and may send later rows before the rows of a refused request.
     """
     is_idempotent = str(options.get("enable.idempotence", False)).lower() == "true"
     return options | (COMMON if is_idempotent else {"max.in.flight": 1})
@@ -141,14 +145,14 @@ def common_options(options: Options) -> Options:
 
 def alone_options(options: Options) -> Options:
     """
-    Return the options of a client that sends records one by one. The client does not linger. Kafka, not the client,
-    refuses records by size: the common client may accept larger records than librdkafka's default.
+    Return the options of a client that sends records one by one, without lingering. The client accepts records of any
+    size; Kafka refuses the records that are too large.
     """
     return {"message.max.bytes": _MOST_BYTES} | options | {"linger.ms": 0}
 
 
 def _compresses(options: Options) -> bool:
-    """Whether records are compressed, so that a request may be smaller than its records."""
+    """Return whether records are compressed, so that a request may be smaller than its records."""
     return any(options.get(name, "none") != "none" for name in ("compression.type", "compression.codec"))
 
 
@@ -159,8 +163,8 @@ def _unless_given(options: Options) -> Options:
 
 def _require_shards(alias: str, claims: Claims) -> None:
     """
-    Insert missing rows of shards, and claim no shard, as a test of the rights that a claim needs. Raises
-    :class:`ConfigurationError`.
+    Insert the missing rows of shards. Then make a claim on no shard, to test whether the database user has the rights
+    for claims. Raises :class:`ConfigurationError`.
     """
     try:
         make_shards(alias)

@@ -23,7 +23,7 @@ _GROUP = "replay_events"
 def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack) -> RequestRunner:
     """
     Return a runner that runs replay requests on a worker's lanes until ``at_end`` closes. ``receiving`` must have no
-    guards: failures in replays must not open a circuit, nor count for the limit of dead letters.
+    guards: failures in replays must neither open a circuit nor count for the limit of dead letters.
     """
     originals = at_end.enter_context(closing(Originals(reader_for)))
     replay = LetterReplay(lambda store: receiving, originals)

@@ -8,15 +8,15 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.kafka.schema_subjects import SchemaSubjects
 
 _COMMAND_TIMEOUT = 10.0
-"""Time limit of one request in commands, in seconds. It may be long, because no web request waits."""
+"""Time limit in seconds for one request of a command. It may be long, because no web request waits for a command."""
 
 
 def registry(*, timeout: float | None = None, backoff: float = 0.0) -> SchemaRegistry:
     """
     Return a client of the schema registry. Raises :class:`ConfigurationError`.
 
-    ``timeout``: seconds for one request; None: the setting's. ``backoff``: seconds after a failure in which the client
-    sends no request.
+    ``timeout``: seconds for one request; None: the seconds in the settings. ``backoff``: seconds for which the client
+    sends no request after a failure.
     """
     return SchemaRegistry(
         schema_registry_options(),

@@ -20,7 +20,10 @@ from event_bus_kafka.telemetry.state import running
 logger = logger_named(__name__)
 
 _REGISTRY_BACKOFF = 30.0
-"""After a failure, the registry is not asked for these seconds, so that web requests do not wait one after another."""
+"""
+Seconds after a failure during which nothing is requested from the registry. Otherwise each web request would wait for
+the registry.
+"""
 
 outbox = Outbox(notify=lambda: settings.relay_notify)
 spill = Spill(outbox)
@@ -30,7 +33,7 @@ _routing = Routing(full_topic=full_topic, mode_of=mode_of, route_of=route_of)
 
 
 def producer() -> KafkaEventProducer:
-    """Return a producer, which reads the settings at each send. Never raises."""
+    """Return a producer. It reads the settings at each send. Never raises."""
     return KafkaEventProducer(
         routing=_routing, limits=settings, connect=process_clients, outbox=outbox, spill=spill, shutdown=shutdown
     )
@@ -38,10 +41,11 @@ def producer() -> KafkaEventProducer:
 
 def process_clients(former: ProcessClients | None = None) -> ProcessClients:
     """
-    Return this process's clients, started. Raises :class:`ConfigurationError`; :class:`BrokerError` if no OAuth token
-    comes.
+    Start this process's clients and return them. Raises :class:`ConfigurationError`, or :class:`BrokerError` if no
+    OAuth token comes.
 
-    ``former``: the replaced clients, whose registry client is kept, since it knows the schema ids.
+    ``former``: the clients that the new clients replace. The new clients use the registry client of ``former``, since
+    it knows the schema ids.
     """
     timeout = min(settings.registry_timeout, settings.send_timeout / 2)  # the first event needs the ids of two schemas
     clients = ProcessClients(
@@ -54,7 +58,9 @@ def process_clients(former: ProcessClients | None = None) -> ProcessClients:
 
 
 def tell_if_forgotten() -> None:
-    """Log, once per worker, topics that are enabled without a producer. openedx-events does not report this mistake."""
+    """
+    Log a warning if topics are enabled, but no producer is configured. openedx-events does not report this mistake.
+    """
     if topics := forgotten_topics():
         logger.warning(
             "EVENT_BUS_PRODUCER_CONFIG enables %s, but EVENT_BUS_PRODUCER is not set: no event is sent",

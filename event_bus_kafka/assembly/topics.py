@@ -39,7 +39,11 @@ def wanted_topics() -> list[WantedTopic]:
     uses: defaultdict[str, list[str]] = defaultdict(list)
     for topic, use in _uses():
         uses[topic].append(use)
-    return [_wanted(topic, tuple(dict.fromkeys(reasons))) for topic, reasons in uses.items()]
+    of_letters = frozenset(map(_dead_letters, settings.subscriptions))
+    return [
+        _wanted(topic, tuple(dict.fromkeys(reasons)), is_of_letters=topic in of_letters)
+        for topic, reasons in uses.items()
+    ]
 
 
 def _uses() -> Iterator[tuple[str, str]]:
@@ -60,29 +64,25 @@ def _uses() -> Iterator[tuple[str, str]]:
     yield PROBE_TOPIC, "probe_event_bus"
 
 
-def _wanted(topic: str, uses: tuple[str, ...]) -> WantedTopic:
-    given = settings_of_topic(settings.topics, topic, _own_defaults(topic))
+def _wanted(topic: str, uses: tuple[str, ...], *, is_of_letters: bool) -> WantedTopic:
+    given = settings_of_topic(settings.topics, topic, _own_defaults(topic, is_of_letters=is_of_letters))
     return WantedTopic(
         name=full_topic(topic),
         uses=uses,
         partitions=given.get("partitions"),
         replication=given.get("replication"),
         options=given["options"],
-        keyed=topic != PROBE_TOPIC and not _is_of_dead_letters(topic),
+        keyed=topic != PROBE_TOPIC and not is_of_letters,
     )
 
 
-def _own_defaults(topic: str) -> SettingsOfTopic:
+def _own_defaults(topic: str, *, is_of_letters: bool) -> SettingsOfTopic:
     """Return this package's defaults for its own topics, unless the settings name them."""
     if topic == PROBE_TOPIC:
         return _OF_PROBE
-    if _is_of_dead_letters(topic):
+    if is_of_letters:
         return {"options": {"retention.ms": str(round(settings.retention * _DAY))}}
     return {}
-
-
-def _is_of_dead_letters(topic: str) -> bool:
-    return topic in map(_dead_letters, settings.subscriptions)
 
 
 def _dead_letters(group: str) -> str:

@@ -1,6 +1,6 @@
 """
-The ids of all system checks. The reference page is generated from this table and from a wrong configuration for each
-id.
+The ids of all system checks. The reference page is generated from this table. The page also shows a wrong configuration
+for each id.
 """
 
 from __future__ import annotations

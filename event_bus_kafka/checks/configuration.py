@@ -73,7 +73,8 @@ def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
 
 def _clients(name: str, *options: Callable[[], Options]) -> Callable[[], Any]:
     """
-    Return a function that raises :class:`ConfigurationError` if librdkafka refuses the result of one of ``options``.
+    Return a function that calls each of ``options``. The function raises :class:`ConfigurationError` if librdkafka's
+    client ``name`` refuses the client options that a call returns.
     """
 
     def check() -> None:
@@ -85,7 +86,8 @@ def _clients(name: str, *options: Callable[[], Options]) -> Callable[[], Any]:
 
 def _producers() -> list[Callable[[], Options]]:
     """
-    Return functions that return client options: for direct producers, and for relays, which override some of them.
+    Return two functions that return client options: one for direct producers, and one for relays, which override some
+    options.
     """
     return [producer_options, import_string("event_bus_kafka.assembly.relaying.relay_options")]
 
@@ -96,8 +98,8 @@ def _consumer_options() -> Options:
 
 def _missing_files(who: str, options: Callable[[], Options]) -> Iterator[CheckMessage]:
     """
-    Warn if files of client options do not exist. Not an error, since images are built and checked before certificates
-    exist.
+    Warn if a file that a client option names does not exist. This is no error, since images are built and checked
+    before certificates exist.
     """
     with suppress(ConfigurationError):  # another check reports this error
         for name, path in missing_files(options()).items():
@@ -115,8 +117,8 @@ def _retry_policies() -> RetryPolicies:
 
 def _wrong_values() -> Iterator[CheckMessage]:
     """
-    Yield an error for each wrong value. If neither producer nor consumer is this package's, check only these two
-    settings.
+    Yield an error for each wrong value. If neither producer nor consumer is this package's, check only the two settings
+    that name them.
     """
     ours = any(_is_right(setting) and _points_here(setting) for setting in _ENTRY_POINTS)
     for setting in all_settings() if ours else _ENTRY_POINTS:

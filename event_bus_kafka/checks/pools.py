@@ -14,7 +14,7 @@ from event_bus_kafka.errors import ConfigurationError
 BESIDE_LANES = 2
 """Threads that need a connection in addition to the lanes: housekeeping, and the thread that spills events."""
 _DEFAULT = 4
-"""Size of psycopg's pool if its options do not set it."""
+"""Number of connections in psycopg's pool if the pool's options do not set it."""
 
 
 def check_pools(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

@@ -20,7 +20,8 @@ _DELIVERY = ("message.timeout.ms", "delivery.timeout.ms")
 
 def check_times(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """
-    Check that no time makes another time useless. Checks nothing if neither producer nor consumer is this package's.
+    Check that no time in the settings makes another time in the settings useless. Checks nothing if neither producer
+    nor consumer is this package's.
     """
     try:
         sends = (settings.producer or "").startswith(_OURS)
@@ -94,5 +95,8 @@ def _said(setting: Setting[float]) -> str:
 
 
 def _milliseconds(value: object) -> int | None:
-    """Return the value of an option as a number; None if it is not a whole number, which librdkafka reports."""
+    """
+    Return the value of an option as a number. Return None if ``value`` is not a whole number, because librdkafka itself
+    reports this mistake.
+    """
     return int(str(value)) if str(value).isdecimal() else None

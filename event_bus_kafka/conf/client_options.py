@@ -30,7 +30,10 @@ _CLASSIC_BOUNDS: Options = {
     "heartbeat.interval.ms": 3_000,  # members learn about a rebalance within this time
 }
 _MARGIN = 30.0
-"""Seconds that a member may take, in addition to its waits for receivers, before the group removes it."""
+"""
+Seconds that are added to a worker's longest wait for receivers. If a member does not poll for longer than the sum, the
+group removes the member.
+"""
 _SYNONYMS = {"request.required.acks": "acks", "enable.auto.offset.store": "enable.auto.commit"}
 _SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest", "beginning": "earliest"}
 

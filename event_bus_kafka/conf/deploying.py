@@ -8,7 +8,7 @@ from event_bus_kafka.conf.kinds import Setting, mapping_of
 from event_bus_kafka.conf.policies import TOPIC, TOPIC_OPTIONS
 
 ALL_TOPICS = "*"
-"""In place of a topic's name: the defaults for all topics."""
+"""Key of the entry with the defaults for all topics. Other keys are topic names."""
 
 
 class SettingsOfTopic(TypedDict, total=False):
@@ -33,8 +33,8 @@ class DeploySettings:
 
 def settings_of_topic(given: dict[str, dict[str, Any]], topic: str, own: SettingsOfTopic) -> SettingsOfTopic:
     """
-    Return the properties of a topic. An entry for ``topic`` in ``given`` takes precedence over ``own``, the package's
-    defaults, and ``own`` over the entry ``*``.
+    Return the properties of a topic. The entry for ``topic`` in ``given`` takes precedence over ``own``, and ``own``
+    takes precedence over the entry ``*`` in ``given``. ``own`` contains the package's defaults for the topic.
     """
     layers = [given.get(ALL_TOPICS, {}), own, given.get(topic, {})]
     merged: dict[str, Any] = {name: value for layer in layers for name, value in layer.items()}

@@ -18,7 +18,7 @@ def _is_error(item: Any) -> bool:
 
 
 def _some_of(fields: dict[str, Kind[Any]]) -> Kind[dict[str, Any]]:
-    """Accept a dict that has any of ``fields``, with values that the field's kind accepts."""
+    """Accept a dict with any of the keys of ``fields``. The kind of a field says which values it accepts."""
 
     def read(value: Any) -> dict[str, Any]:
         given = MAPPING.read(value)

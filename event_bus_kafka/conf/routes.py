@@ -29,8 +29,8 @@ def retry_by_name() -> dict[str, dict[str, Any]]:
 
 def mode_of(event_type: str, topic: str) -> tuple[str, str | None]:
     """
-    Return the mode and the database alias for events of a type on a topic (without prefix), whether or not they are
-    configured.
+    Return the mode and the database alias for events of a type on a topic (without prefix). The type and the topic need
+    not be configured.
 
     Raises :class:`ConfigurationError` on an unknown mode.
     """
@@ -56,7 +56,10 @@ def outbox_databases() -> tuple[str, ...]:
 
 
 def forgotten_topics() -> list[str]:
-    """Return the enabled topics if no producer is configured at all, so that openedx-events drops their events."""
+    """
+    Return the enabled topics if no producer is configured, because openedx-events then drops the events of these
+    topics. Return an empty list if a producer is configured.
+    """
     if settings.producer is not None:
         return []
     entries = [item for topics in settings.producer_config.values() for item in topics.items()]

@@ -14,8 +14,8 @@ from event_bus_kafka.telemetry.health import Health, Obstacle
 
 _PAUSE_AFTER = 5.0
 """
-Seconds for which a full window only stops the polling. After that the client pauses the partition, which delays its
-first record after the resume by 0.7 s.
+Seconds for which a partition must be full before the client pauses it. Before the pause the worker only stops polling.
+The client does not pause earlier, because a pause delays the partition's first record after the resume by 0.7 s.
 """
 
 Partitions = Collection[PartitionProgress]
@@ -24,11 +24,11 @@ Partitions = Collection[PartitionProgress]
 @attrs.frozen
 class Backpressure:
     """
-    Decides which partitions the worker may read: ``records`` limits each partition, ``size`` (bytes) all partitions
-    together.
+    Decides from which partitions the worker may read. ``records`` limits the records of each partition. ``size`` limits
+    the bytes of all partitions together.
 
-    All partitions share one half of the bytes. The other half is split into equal shares, one per partition; no
-    partition can use another's share.
+    One half of ``size`` is common to all partitions. The other half is split into equal shares, one per partition. A
+    partition cannot use another partition's share.
     """
 
     group: str
@@ -39,8 +39,7 @@ class Backpressure:
 
     def are_full(self, partitions: Partitions) -> bool:
         """
-        Return whether the worker must read no record now: a partition is full and not paused yet. Such a partition
-        blocks all others for a short time.
+        Return whether any partition is full and not paused yet. If so, the worker reads no record of any partition.
         """
         return any(not partition.paused for partition in self._full(partitions))
 
@@ -50,16 +49,18 @@ class Backpressure:
         return max(1, self.records - most)
 
     def need_commit(self, partitions: Partitions) -> bool:
-        """Return whether a partition is full, and half of its window or more only waits for a commit."""
+        """
+        Return whether the window of any partition is full, and a commit would remove at least half of its records.
+        """
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
-        Pause partitions that have been full for ``_PAUSE_AFTER`` seconds, so that the client reads the others; resume a
-        partition when its window is half empty.
+        Pause each partition that has been full for ``_PAUSE_AFTER`` seconds, so that the client reads the other
+        partitions. Resume a partition when its window is half empty.
 
-        A resume at the first free record would let a slow key fill its partition again at once, and block all others
-        each time.
+        A partition is not resumed as soon as its window has room for one record, because a slow key would fill the
+        window again at once. The other partitions would be blocked each time.
         """
         now, full, half_full = self.clock(), self._full(partitions), {*self._full(partitions, 0.5)}
         for partition in partitions:
@@ -77,8 +78,8 @@ class Backpressure:
 
     def _tell(self, paused: list[PartitionProgress], now: float) -> None:
         """
-        Report paused partitions whose position does not move as obstacles, with the record that they wait for. A paused
-        partition whose position moves is slow, and not reported.
+        Note in ``health`` each paused partition whose position has not moved for a long time, and the record for which
+        the partition waits. A partition whose position moves is not noted, because it is only slow.
         """
         for partition in paused:
             position, since = partition.stood_at

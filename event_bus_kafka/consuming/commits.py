@@ -1,8 +1,9 @@
 """
-Commits a worker's offsets: sends the positions that are due, notes the results, and repeats the last commit.
+Commits a worker's offsets: sends the positions that are due and notes the results. Repeats the last commit of revoked
+partitions if Kafka refuses it.
 
 ``consuming/consumer.py`` decides when to commit. ``GroupOffsets.commit`` in ``kafka/offsets.py`` sends the request to
-Kafka; before that ``ConsumerClient`` refuses partitions that are not assigned.
+Kafka; before that, ``ConsumerClient`` refuses partitions that are not assigned.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from event_bus_kafka.telemetry.events import CommitFailed, OffsetsCommitted
 
 _AGAIN_AFTER = 0.1
 _LAST_CHANCE = 2.0
-"""Longest time in seconds for which the last commit of revoked partitions may delay the group's rebalance."""
+"""Maximum seconds for which the last commit of revoked partitions may delay the group's rebalance."""
 
 
 @attrs.define(eq=False)
@@ -34,10 +35,16 @@ class Commits:
     clock: Callable[[], float]
     pause: Callable[[float], None]
     refused: set[Partition] = attrs.field(factory=set)
-    """Partitions whose last commit Kafka refused; for revoked partitions: after all attempts."""
+    """
+    Partitions whose latest commit Kafka refused. If the last commit of a revoked partition was repeated, the last
+    repetition is its latest commit.
+    """
 
     def commit(self, client: ConsumerClient, partitions: Iterable[PartitionProgress]) -> dict[Partition, BrokerError]:
-        """Commit all positions that are due. Return the error for each refused partition; its position stays due."""
+        """
+        Commit all positions that are due. Return the error of each partition whose commit was refused. The position of
+        such a partition stays due.
+        """
         due = {one.name: one for one in partitions if one.uncommitted is not None}
         positions = {name: one.position for name, one in due.items() if one.position is not None}
         refused = client.commit_each(
@@ -57,8 +64,8 @@ class Commits:
 
     def commit_last(self, client: ConsumerClient, partitions: Collection[PartitionProgress]) -> None:
         """
-        Commit the positions of revoked partitions. Repeat refused commits whose error may pass, for at most
-        ``_LAST_CHANCE``.
+        Commit the positions of revoked partitions. If a commit is refused with a temporary error, repeat it for at most
+        ``_LAST_CHANCE`` seconds.
         """
         deadline, given_up = self.clock() + _LAST_CHANCE, set[Partition]()
         while refused := self.commit(client, partitions):

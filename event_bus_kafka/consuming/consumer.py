@@ -31,15 +31,19 @@ from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _SERVE_EVERY = 1.0
-"""Seconds between two polls while no record may be read: without polls the group would exclude the consumer."""
+"""Seconds between two polls while no record may be read. Without polls the group would exclude the consumer."""
 _BUSY_POLL = 0.05
-"""Longest poll in seconds while receivers run: only the polling thread settles the records that receivers finish."""
+"""
+Maximum seconds of one poll while receivers run. It is short, because only the polling thread settles finished records.
+"""
 _LOOK_AT_ENDS_EVERY = 1.0
 """Seconds between two queries of the partitions' end offsets."""
 _NEW_CLIENTS = 3
-"""Clients in a row that may fail before reading a record; the next fatal error ends the worker."""
+"""Number of new clients that are tried in a row. If all of them fail before reading a record, the worker ends."""
 _LAST_FLUSH = 1.0
-"""Minimum seconds for flushing the events of receivers, even if they have used up the time for a stop."""
+"""
+Minimum seconds for flushing the events that receivers emitted. They apply even if receivers used up the time to stop.
+"""
 
 
 class Consumer:
@@ -49,10 +53,10 @@ class Consumer:
     The thread that calls these methods is the polling thread: no other thread uses the client or changes windows and
     positions. The consumer never commits an offset above an unsettled record.
 
-    ``flush(seconds)`` waits at most ``seconds`` for events that receivers have emitted; the lifecycle event
-    EventUndelivered reports a lost event. After such a loss the consumer commits nothing, and the next step ends the
-    worker: Kafka delivers again the record whose receiver emitted the lost event, unless its offset was committed
-    before.
+    ``flush(seconds)`` waits at most ``seconds`` until the events that receivers emitted are stored. The consumer learns
+    of a lost event by the lifecycle event EventUndelivered. After a loss the consumer commits nothing, and the next
+    step ends the worker. So Kafka redelivers the record whose receiver emitted the lost event, unless the record's
+    offset was already committed.
     """
 
     def __init__(
@@ -98,7 +102,7 @@ class Consumer:
         """
         Read records, wake due retries, and commit.
 
-        Blocks for the poll time-out at most; waits for receivers only while partitions are being revoked. Raises
+        Blocks at most for the poll time-out. Only while partitions are being revoked, also waits for receivers. Raises
         :class:`WorkerFailed` if the worker has to end.
         """
         self._health.beat()
@@ -118,10 +122,10 @@ class Consumer:
         """
         Let running receivers finish for at most ``timeout`` seconds, commit and leave the group.
 
-        Return the sum of receivers that are still running, partitions whose last commit was refused, and lost events
-        that receivers emitted. If any event is lost, commit nothing: Kafka delivers again the records whose receivers
-        emitted the events. Raises :class:`WorkerFailed` if another member of the group has the same
-        ``group.instance.id``.
+        Return a sum of three numbers: the receivers that are still running, the partitions whose last commit was
+        refused, and the lost events that receivers emitted. If any event is lost, commit nothing, so that Kafka
+        redelivers the record whose receiver emitted the event. Raises :class:`WorkerFailed` after a fatal error that a
+        new client cannot cure, for example if another member has the same ``group.instance.id``.
         """
         try:
             deadline = self._clock() + timeout
@@ -145,11 +149,14 @@ class Consumer:
         return tuple(self._partitions.values())
 
     def hurry(self, timeout: float) -> None:
-        """End the stop, and the wait for receivers of revoked partitions, within ``timeout`` seconds from now."""
+        """End each wait for receivers, in :meth:`stop` or at a revocation, at most ``timeout`` seconds from now."""
         self._scheduler.hurry(timeout)
 
     def _keep_emitted(self, seconds: float) -> None:
-        """Flush the receivers' events. If any is lost, forget all partitions, so that nothing is committed."""
+        """
+        Flush the events that receivers emitted. If any event is lost, forget all partitions, so that nothing is
+        committed.
+        """
         partitions, self._partitions = self._partitions, {}
         self._flush(seconds)
         if self._lost_events:
@@ -187,7 +194,10 @@ class Consumer:
             self._scheduler.submit(delivery)
 
     def _may_wait(self) -> float | None:
-        """Return how many seconds a poll may block; None: do not poll, a window is full or lanes are busy."""
+        """
+        Return how many seconds the next poll may block. Return None if the thread must not poll now, because a window
+        is full or too many keys wait for a lane.
+        """
         if self._scheduler.has_plenty or self._backpressure.are_full(self._partitions.values()):
             return 0.0 if self._clock() - self._last_poll >= _SERVE_EVERY else None
         most = min(self._limits.poll_timeout, _BUSY_POLL) if self._is_busy() else self._limits.poll_timeout
@@ -202,7 +212,7 @@ class Consumer:
         self._health.replace(Obstacle.FLOOD, (f"{one.topic}[{one.number}]" for one in partitions if one.flooded))
 
     def _look_at_ends(self) -> None:
-        """Note each partition's end offset, as far as the client knows it, to compute the worker's lag."""
+        """Note the end offsets of the partitions, as far as the client knows them, for the worker's lag."""
         if self._clock() - self._last_look < _LOOK_AT_ENDS_EVERY:
             return
         self._last_look = self._clock()

@@ -13,11 +13,12 @@ from event_bus_kafka.telemetry.events import FloodHeld
 
 class DeadLetterLimit:
     """
-    Admits up to ``limit`` dead letters in a row per partition; after that none, until a record of the partition
-    succeeds.
+    Admits up to ``limit`` dead letters in a row per partition. After that it admits none until a record of the
+    partition succeeds.
 
-    Counts survive the end of an assignment: otherwise a partition that is revoked and assigned again, as at each deploy
-    of other workers, could store ``limit`` more dead letters each time. Thread-safe; lanes call it.
+    The counts outlast an assignment, because a partition may be revoked and assigned again, for example at each deploy
+    of other workers. If the counts began again at 0, the worker could store ``limit`` more dead letters each time.
+    Thread-safe, because lanes call it.
     """
 
     def __init__(self, limit: float = inf) -> None:
@@ -27,7 +28,8 @@ class DeadLetterLimit:
 
     def admits(self, partition: PartitionProgress) -> bool:
         """
-        Count a dead letter that is about to be stored, and return True; False: the limit is reached, hold the record.
+        Count a dead letter that is about to be stored, and return True. If the limit is reached, return False: then the
+        caller must hold the record.
         """
         with self._lock:
             count = self._in_a_row.get(partition.name, 0)

@@ -1,4 +1,4 @@
-"""Ends the worker after a number of failed attempts in a row, if a limit is set."""
+"""Ends the worker after too many failed attempts in a row, if a limit is set."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from event_bus_kafka.errors import WorkerFailed
 
 class ErrorLimit:
     """
-    Counts failed attempts in a row, over all lanes. A successful attempt sets the count to 0, but does not undo a limit
-    that was reached.
+    Counts failed attempts in a row, over all lanes. A successful attempt sets the count to 0. But once the limit was
+    reached, the worker ends in any case.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -18,7 +18,7 @@ class ErrorLimit:
         self._limit = limit
         self._length = 0
         self.failure: WorkerFailed | None = None
-        """The error that ends the worker, once the limit is reached; no further attempt is made."""
+        """The error that ends the worker; None until the limit is reached. After that no further attempt is made."""
 
     def failed(self) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""The threads that run receivers, and the number of them that are awake."""
+"""The threads that run receivers, and the number of threads that are awake."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Seconds between two measurements of the process's share of a processor: long eno
 adapt quickly.
 """
 _STACK_FRAMES = 12
-"""Number of innermost stack frames that are shown of a hung receiver."""
+"""Number of stack frames of a hung receiver that are shown, counted from the innermost one."""
 
 
 class Lane(threading.Thread):
     """
-    A thread that calls ``turn`` repeatedly while it is awake, until ``turn`` returns False. ``running`` is the record
-    that it processes.
+    A thread that calls ``turn`` again and again, and ends when ``turn`` returns False. While ``awake`` is not set, the
+    thread waits before its next call. ``running`` is the record that the thread processes.
     """
 
     def __init__(self, number: int, turn: Callable[[Lane], bool]) -> None:
@@ -55,10 +55,11 @@ class LanePace:
     """
     The number of lanes that are awake, between 1 and ``lanes``.
 
-    Receivers that wait for input or output are faster with every further lane. Receivers that compute are slower with
-    each lane beyond the first: threads that compete for the interpreter use twice the processor time of one thread. So
-    the number depends on the share of a processor that the process uses. Lanes that still run the same record as at the
-    last measurement are added to the number: they neither compute nor finish records.
+    If receivers wait for input or output, each further lane makes the worker faster. If receivers compute, each further
+    lane makes the worker slower, because threads that compete for the interpreter use twice the processor time of one
+    thread. So the number depends on the share of a processor that the process uses. A lane is stuck if it still runs
+    the same record as at the last measurement. Stuck lanes finish no records, so the number is always larger than the
+    number of stuck lanes.
     """
 
     lanes: int
@@ -66,9 +67,9 @@ class LanePace:
 
     def adapt(self, share: float, stuck: int) -> None:
         """
-        Set the number of awake lanes, after an interval in which more actors were ready than lanes were awake.
-        ``share`` is the part of a processor that the process used in the interval; ``stuck`` is the number of lanes
-        that ran the same record at its beginning and end.
+        Change the number of awake lanes, because actors wait for a lane. ``share``: the part of a processor that the
+        process has used since the last measurement. ``stuck``: the number of lanes that still run the same record as at
+        the last measurement.
         """
         if share < 0.8:
             self.awake *= 2
@@ -108,8 +109,8 @@ class Lanes:
 
     def adapt(self, *, backlog: bool) -> None:
         """
-        Change the number of awake lanes, if the last change is long enough ago and ``backlog`` is True, that is if more
-        actors are ready than awake lanes can take.
+        Measure the process's share of a processor, if the last measurement is long enough ago. ``backlog``: whether
+        actors wait for a lane; if so, change the number of awake lanes.
         """
         then, cpu_then = self._last_look
         now = self._clock()

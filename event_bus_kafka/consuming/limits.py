@@ -10,9 +10,9 @@ class Limits:
     """Limits of one worker; times in seconds."""
 
     window_records: int
-    """Records read and not yet committed, per partition."""
+    """Maximum number of records per partition that are read and not yet committed."""
     window_bytes: int
-    """Bytes of the unfinished records of all partitions of the worker."""
+    """Maximum number of bytes of unfinished records, over all partitions of the worker."""
     commit_interval: float
     poll_timeout: float
     failure_sleep: float

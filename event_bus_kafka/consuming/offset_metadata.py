@@ -1,4 +1,7 @@
-"""Marks in the metadata of committed offsets: operators' commands write them as instructions to workers."""
+"""
+Reads and writes marks in the metadata of committed offsets. Operators' commands set the marks as instructions to
+workers.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from typing import Any
 import attrs
 
 _MOST = 4096
-"""Default of the broker's ``offset.metadata.max.bytes``: a broker refuses a commit with longer metadata."""
+"""
+Maximum length of the metadata: the default of the broker's ``offset.metadata.max.bytes``. A broker refuses a commit
+with longer metadata.
+"""
 _LONGEST_TIME = 10**15
 _OURS = "event-bus-kafka "
 """Prefix of this package's metadata; other clients' metadata does not begin with it."""
@@ -41,8 +47,8 @@ class OffsetMetadata:
 
     def at(self, position: int) -> str:
         """
-        Return the metadata for a commit at ``position``, without the marks of offsets below ``position``: no worker
-        reads these records again.
+        Return the metadata for a commit at ``position``. Marks of records below ``position`` are omitted, because no
+        worker reads these records again.
         """
         found: dict[str, Any] = {}
         if left := sorted(offset for offset in self.taken if offset >= position):
@@ -53,5 +59,5 @@ class OffsetMetadata:
 
     @property
     def fit(self) -> bool:
-        """Whether the marks, with an offset time of any length, are short enough for Kafka."""
+        """Whether Kafka accepts metadata with these marks, even with the longest possible offset time."""
         return len(attrs.evolve(self, offset_time=_LONGEST_TIME).at(0)) <= _MOST

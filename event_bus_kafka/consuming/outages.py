@@ -29,17 +29,20 @@ _FULL_NUMBERS = frozenset({1040, 1203, 1226})
 _FULL_TEXT = re.compile(
     r"too many (?:clients|connections)|connection slots are reserved|couldn't get a connection after"
 )
-"""Texts with which PostgreSQL refuses a connection, without an error number; the last text is from psycopg's pool."""
+"""
+Parts of error texts that mean that PostgreSQL has no free connection; its errors have no number. The last text is from
+psycopg's pool.
+"""
 
 
 def outage_of(error: Exception) -> str:
     """
-    Return the name of the server that cannot be reached: schema registry, Kafka, dead-letter store or database; empty:
-    none.
+    Return the name of the server whose outage caused ``error``: schema registry, Kafka, dead-letter store or database.
+    Return an empty text if no outage caused ``error``.
 
-    A database error, or one among the causes of a receiver's error, counts if it was raised while connecting, or if a
-    fresh connection fails now. A server or pool without a free connection counts as unreachable, too: the event did not
-    cause it.
+    The causes of ``error`` are examined, too. A database error counts if it was raised while connecting, or if a fresh
+    connection fails now. A server or pool without a free connection counts as an outage, because the event did not
+    cause the error.
     """
     if isinstance(error, DeadLetterStoreFailed):
         return STORE
@@ -57,7 +60,7 @@ def outage_of(error: Exception) -> str:
 
 def _came_from_connecting(error: DatabaseError) -> bool:
     """
-    Return whether the error was raised while connecting: then the database was away, even if it accepts connections
+    Return whether the error was raised while connecting. If so, the database was away, even if it accepts connections
     now.
     """
     return any(frame.f_code is _CONNECT for frame, _ in walk_tb(error.__traceback__))
@@ -69,8 +72,8 @@ def _is_full(error: Exception) -> bool:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """
-    Yield an error, its causes, and the errors inside an exception group, such as one that a receiver's task group
-    raises.
+    Yield an error, its causes, and the errors inside an exception group (for example, the group that a receiver's task
+    group raises).
     """
     left: list[BaseException] = [error]
     seen: set[int] = set()

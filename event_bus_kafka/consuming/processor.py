@@ -34,8 +34,8 @@ from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 _STANDSTILL = 5.0
 """
-Seconds until the next attempt to store a dead letter that a flood holds, or at a record of a worker that is about to
-end.
+Seconds until the next attempt while a flood holds the partition's dead letter, or after the error limit is reached and
+the worker is about to end.
 """
 
 
@@ -78,7 +78,8 @@ class Processor:
 
     def process(self, delivery: Delivery) -> Outcome:
         """
-        Make one attempt. Lets SystemExit, KeyboardInterrupt and GeneratorExit pass; the record then stays unfinished.
+        Make one attempt. Does not catch SystemExit, KeyboardInterrupt and GeneratorExit; after one of them the record
+        stays unfinished.
         """
         if self.error_limit.failure:
             return Hold(self.error_limit.failure, _STANDSTILL)
@@ -101,8 +102,8 @@ class Processor:
 
     def _is_received(self, record: ConsumerRecord) -> bool:
         """
-        Return whether a receiver will get the record, or the record cannot be read. Other records get no span: there
-        may be thousands of them.
+        Return whether the attempt gets a span: a receiver will get the record, or the record cannot be read. Other
+        records, of which there may be thousands, get no span.
         """
         try:
             signal = self._signal(record)
@@ -214,7 +215,7 @@ class Processor:
 
     def _succeeded(self, work: Work, partition: PartitionProgress) -> Outcome:
         """
-        Note that all receivers succeeded at the first attempt. This is the usual case: calling :func:`judge` would take
+        Note that all receivers succeeded at the first attempt. This usual case needs no :func:`judge`, which would take
         as long as a receiver.
         """
         self.error_limit.succeeded()
@@ -224,7 +225,8 @@ class Processor:
 
     def _note(self, past: Past, work: Work) -> None:
         """
-        Keep the results of the attempts. Begin the health obstacle of a server that the record waits for, or end it.
+        Keep the results of the attempts. If the record now waits for a server, report the server as an obstacle to
+        health; if the record no longer waits for a server, withdraw the report.
         """
         before, work.past = work.past.away, past
         if past.away:
@@ -266,8 +268,8 @@ class Processor:
 
 def _reason_to_skip(record: ConsumerRecord, signal: OpenEdxPublicSignal, receivers: list[Receiver]) -> str:
     """
-    Return the reason why no receiver gets the event; empty: at least one receiver gets it. Reads only the record's
-    headers.
+    Return the reason why no receiver gets the event; an empty text if at least one receiver gets it. Reads only the
+    record's headers.
     """
     if signal is record_deleted:
         return "" if receivers and record.key is not None else "tombstone"
@@ -277,5 +279,5 @@ def _reason_to_skip(record: ConsumerRecord, signal: OpenEdxPublicSignal, receive
 
 
 def _identity(record: ConsumerRecord) -> tuple[str, Hashable]:
-    """Return a value that is equal for failures of the same event or the same key; without a key, of the same event."""
+    """Return the identity of a record among failures: its topic and key; without a key, its topic and offset."""
     return record.topic, record.offset if record.key is None else record.key

@@ -23,14 +23,14 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 @attrs.define(eq=False)
 class Work:
-    """The attempts at one record. Only the lane that processes the record writes it."""
+    """The attempts at one record. Only the lane that processes the record changes this object."""
 
     record: ConsumerRecord
     past: Past = NOTHING_YET
     event_type: str = ""
-    """Empty before the first attempt, and if this service has no signal for the type."""
+    """The event type; empty before the first attempt, and if this service has no signal for the type."""
     event_id: str = ""
-    """Empty until the event is dispatched."""
+    """The event's id; empty until the event is dispatched."""
     is_early: bool = False
     """The value of :attr:`Delivery.is_early`."""
     running: Receiver | None = None
@@ -38,7 +38,10 @@ class Work:
     turns: list[float] = attrs.field(factory=list)
     """Start times of the receivers of the current attempt (``perf_counter``, in seconds)."""
     sent_at: datetime | None = None
-    """The time at which the event was sent; None, like ``tallies``, until the event is dispatched."""
+    """
+    The time at which the event was sent; None until the event is dispatched. ``tallies``, too, is None until the
+    dispatch.
+    """
     tallies: RecordTallies | None = None
     """The counters to which the record's results are added."""
 
@@ -50,21 +53,24 @@ class Work:
 
 @attrs.define(eq=False)
 class Delivery:
-    """One record within one assignment, until it is settled. Lanes write it; they set ``done`` last."""
+    """One record within one assignment, until it is settled. Lanes change its attributes, and set ``done`` last."""
 
     record: ConsumerRecord | None
-    """None once the delivery is done."""
+    """The record; None once the delivery is done."""
     partition: PartitionProgress
     offset: int
     size: int
     """Bytes of the record."""
     is_early: bool = False
-    """Whether a previous worker may have crashed at this record: it is logged before its receivers are called."""
+    """
+    Whether a previous worker may have crashed at this record. If so, the record is logged before its receivers are
+    called.
+    """
     done: bool = False
     dropped: bool = False
     """Whether the record was left unfinished, so that the partition's next owner processes it."""
     work: Work | None = None
-    """The processor's state of the record: None before the first attempt and after the delivery is done."""
+    """The attempts at the record; None before the first attempt and after the delivery is done."""
 
     @classmethod
     def of(cls, record: ConsumerRecord, partition: PartitionProgress) -> Delivery:
@@ -73,7 +79,7 @@ class Delivery:
 
     @property
     def coordinates(self) -> str:
-        """``topic:partition:offset``."""
+        """The record's coordinates: ``topic:partition:offset``."""
         return f"{self.partition.topic}:{self.partition.number}:{self.offset}"
 
     @property
@@ -84,7 +90,7 @@ class Delivery:
 
     def finish(self) -> None:
         """
-        Set ``done``, and release the record and the work: keeping thousands of them until the commit would take a
+        Set ``done``. Drop the record and the work, because thousands of them in memory until the commit would cost a
         fourth of the processing time.
         """
         self.record = self.work = None
@@ -96,11 +102,12 @@ class Delivery:
 class Detached(Delivery):
     """
     A record outside of any assignment, such as the record of a dead letter. The scheduler orders it among the records
-    of its key, but no offset depends on it: its ``partition`` is a separate object that only has the same name.
+    of its key. No committed offset depends on the record, because its ``partition`` is a separate object. This object
+    has only the name of an assigned partition.
     """
 
     process: Callable[[Detached], Outcome] = attrs.field(kw_only=True)
-    """Makes the only attempt at the record and returns Done, also if the attempt failed."""
+    """Makes the only attempt at the record and returns Done, even if the attempt failed."""
     has_begun: bool = False
 
 
@@ -109,8 +116,8 @@ class Replays(Protocol):
 
     def submit(self, *, is_busy: bool) -> float:
         """
-        Submit the records that may begin now; return the seconds until the next call. ``is_busy``: whether records of
-        the assignment are unsettled, which replays must not delay for long.
+        Submit the records of dead letters that may begin now; return the seconds until the next call. ``is_busy``:
+        whether records of the assignment are unsettled. Replays must not delay such records for long.
         """
 
     def end(self) -> Collection[Partition]:
@@ -118,7 +125,7 @@ class Replays(Protocol):
 
 
 class NoReplays:
-    """Submits nothing: for workers without replays."""
+    """Replays for workers that run none: submits nothing."""
 
     def submit(self, *, is_busy: bool) -> float:
         return inf
@@ -137,8 +144,9 @@ class PartitionPhase(Enum):
         begins      |     everything     | nothing        | all below the last record that       |  nothing
         is dropped  |      nothing       | nothing        | is done or runs; the rest is dropped |  the rest
 
-    Partitions that stay assigned are DECIDING while others drain, so that all lanes work for the draining ones; then
-    they are OPEN again. A partition that is lost, or stopped a second time, is CLOSED at once.
+    While some partitions drain, the partitions that stay assigned are DECIDING, so that all lanes work for the draining
+    partitions. Afterwards the staying partitions are OPEN again. A partition that is lost, or stopped a second time, is
+    CLOSED at once.
     """
 
     OPEN = auto()
@@ -160,7 +168,10 @@ class PartitionProgress:
     number: int
     metadata: OffsetMetadata = attrs.field(factory=OffsetMetadata)
     next_offset: int = 0
-    """The offset of the next record to read; negative: librdkafka's number for the beginning of the partition."""
+    """
+    The offset of the next record to read. A negative number is librdkafka's constant for the beginning of the
+    partition.
+    """
     committed: int | None = None
     position: int | None = attrs.field(default=attrs.Factory(lambda self: self.committed, takes_self=True))
     """
@@ -175,25 +186,33 @@ class PartitionProgress:
     freed: deque[int] = attrs.field(factory=deque)
     """Bytes of records that lanes have finished; :meth:`advance` subtracts them from ``size``."""
     early: int = 0
-    """Number of next records that a previous worker may have begun already; at most a window of them."""
+    """
+    The number of next records to read that a previous worker may have begun. It is never more than a window can
+    contain.
+    """
     passed: int = 0
     """
-    Records that the position has passed since the last commit: after a crash the partition's next owner processes them
-    again.
+    Number of records that the position has moved past since the last commit. After a crash the partition's next owner
+    processes these records again.
     """
     flooded: bool = False
     """
-    Whether a dead letter is held because the partition had too many in a row. Lanes write it, under the lock of the
-    DeadLetterLimit.
+    Whether a record waits because the partition had too many dead letters in a row. Lanes set this attribute, under the
+    lock of the DeadLetterLimit.
     """
     full_since: float | None = None
-    """The time since which the window has been full and never half empty; None: it is not full."""
+    """Time at which the window became full; None once the window is less than half full again."""
     paused: bool = False
-    """Whether the client has paused the partition because its window was full for long."""
+    """Whether the client has paused the partition because its window was full for a long time."""
     stood_at: tuple[int | None, float] = (None, 0.0)
-    """The position that was seen last while the partition was paused, and the time at which it was first seen."""
+    """
+    The position that was seen last while the partition was paused, and the time at which this position was first seen.
+    """
     waits_for: str = ""
-    """The first unfinished record, once the position has not moved for long; empty while the position moves."""
+    """
+    The record for which a paused partition waits, if the position has not moved for a long time: the coordinates of the
+    first unfinished record, or "its commit" if all are finished. Otherwise empty.
+    """
     end: int | None = None
     """The partition's end offset in Kafka, one above its last record, as far as the client knows it."""
     _window: deque[Delivery] = attrs.field(factory=deque)
@@ -224,7 +243,8 @@ class PartitionProgress:
 
     def may_begin(self, offset: int) -> bool | None:
         """
-        Return whether a lane may begin the record at ``offset``; False: drop it; None: not decided yet, ask again.
+        Return whether a lane may begin the record at ``offset``. False: the lane must drop the record. None: this is
+        not decided yet, and the lane must ask again.
         """
         phase = self.phase  # read once: the polling thread may change it between two looks
         if phase is PartitionPhase.OPEN:
@@ -254,7 +274,10 @@ class PartitionProgress:
         self.next_offset = offset
 
     def advance(self) -> Delivery | None:
-        """Move the position past the finished records at the head of the window; return the first unfinished record."""
+        """
+        Move the position past the finished records at the beginning of the window. Return the first unfinished record,
+        or None if there is none.
+        """
         while self.freed:
             self.size -= self.freed.popleft()
         while window := self._window:

@@ -25,13 +25,15 @@ from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 _OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "signal disabled"})
-"""Reasons to skip a record that concern its event type."""
+"""
+Reasons to skip a record because of its event type. A report contains the event type only with one of these reasons.
+"""
 
 
 def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
     """
-    Report that an event is about to be dispatched to ``admitted``, for the first time or again. The dispatch counts as
-    a retry only if a receiver is called now and was called before.
+    Report that an event is about to be dispatched to ``admitted``, for the first time or again. A dispatch counts as a
+    retry only if ``admitted`` is not empty and an earlier dispatch of the event called a receiver.
     """
     record = work.record
     work.event_id, work.sent_at = event.event_id, event.metadata.time
@@ -96,7 +98,7 @@ def skipped(record: ConsumerRecord, reason: str) -> None:
 
 
 def failed(work: Work, outcome: Retry | Hold) -> None:
-    """Report that an attempt failed, and the delay of the next one."""
+    """Report that an attempt failed, and the delay until the next attempt."""
     record = work.record
     emit(
         AttemptFailed(

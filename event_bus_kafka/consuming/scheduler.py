@@ -1,9 +1,9 @@
 """
-Concurrency with order per key: decides which record may run now.
+Runs records concurrently, but in order per key: decides which record may run now.
 
-An actor holds the deliveries of one record key in order, and a busy flag. Lanes (threads) take ready actors and process
-a few records of each. An actor that waits for a retry stays busy, so that only its own key waits. Each record costs an
-append and an attribute store, and no shared lock.
+An actor contains the deliveries of one record key, in order, and a busy flag. Each lane (a thread) takes an actor that
+waits for a lane, and processes some of its records. An actor that waits for a retry stays busy, so that only its own
+key waits. Queuing a record is cheap, because no lock is common to all keys.
 """
 
 from __future__ import annotations
@@ -28,9 +28,15 @@ from event_bus_kafka.wire.records import ConsumerRecord
 _DRAIN = 64
 """Number of records of one actor that a lane processes before it takes another actor."""
 _PLENTY = 500
-"""Number of ready keys above which no record is read: records that wait for long drop out of the processor's caches."""
+"""
+If this number of keys wait for a lane, the worker reads no record. Otherwise records would wait for a long time and
+drop out of the processor's caches.
+"""
 _SWEEP_ABOVE = 10_000
-"""Number of actors above which idle ones are removed: a key may occur only once."""
+"""
+Number of actors above which idle actors are removed. Many keys may occur only once; without removal their actors would
+pile up.
+"""
 _LOOK_AGAIN = 0.005
 """Seconds between two checks of running receivers."""
 
@@ -79,7 +85,7 @@ class Scheduler:
         self.failure: BaseException | None = None
         """The exception that ended a lane, such as a receiver's SystemExit; the worker has to end."""
         self.failed_at = ""
-        """The coordinates of the record that the lane processed then."""
+        """Coordinates of the record at which ``failure`` ended a lane; empty: no lane has failed."""
         self.lanes = Lanes(lanes, self._turn, clock=clock, cpu=cpu)
         """The threads that run receivers."""
 
@@ -88,7 +94,7 @@ class Scheduler:
         self.lanes.start()
 
     def submit(self, delivery: Delivery) -> None:
-        """Queue a delivery behind the earlier ones of its key."""
+        """Queue a delivery after the earlier deliveries of its key."""
         assert delivery.record is not None
         key = _key(delivery.record)
         actor = self._actors.get(key)
@@ -125,14 +131,17 @@ class Scheduler:
         names: Collection[Partition] = (),
     ) -> int:
         """
-        Give up the ``leaving`` partitions: wait at most ``timeout`` seconds for their running receivers, including
-        receivers of an earlier assignment, and for the unfinished records below finished ones; then drop the other
-        records. Return the number of receivers that are still running, after reporting them. No record of the
-        ``staying`` partitions begins meanwhile. ``names`` are all partitions that are revoked, whether started or not.
+        Give up the ``leaving`` partitions. Report the receivers that are still running at the end, and return their
+        number.
 
-        Without this wait Kafka would deliver finished records above an unfinished one again, because the position
-        cannot pass the unfinished one. Retries are not waited for. Actors are kept, so that one key never runs on two
-        lanes, even if its partition is assigned again at once.
+        All waits together take at most ``timeout`` seconds. First wait for unfinished records that have finished
+        records above them, except records that wait for a retry. During this wait no record of the ``staying``
+        partitions begins. Then drop the other records, and wait for running receivers, including receivers of an
+        earlier assignment. ``names``: further partitions for whose receivers to wait.
+
+        Without the first wait Kafka would redeliver finished records, because the position cannot move past an
+        unfinished one. Actors are kept, so that one key never runs on two lanes, even if its partition is soon assigned
+        again.
         """
         deadline = self._clock() + timeout
         staying = [one for one in staying if one.phase is PartitionPhase.OPEN]  # not those that a stop has closed
@@ -156,27 +165,28 @@ class Scheduler:
         self._hurry_until = self._clock() + timeout
 
     def stop(self) -> None:
-        """End the lanes, after the actors that are queued now."""
+        """End the lanes after they have processed the actors that are queued now."""
         for _ in self.lanes:
             self._ready.put(None)
         self.lanes.wake_all()
 
     def seconds_to_next(self, most: float) -> float:
-        """Return the seconds until the next delay is over, at most ``most``."""
+        """Return the seconds until the next delay is over, but at most ``most``."""
         if not self._waiting:
             return most
         return max(0.0, min(most, self._waiting[0][0] - self._clock()))
 
     def waiting_keys(self) -> tuple[int, int]:
         """
-        Return the number of keys that wait for an attempt, and the number of held ones among them. Any thread may ask.
+        Return two numbers: the keys that wait for another attempt, and the keys among them whose last outcome was Hold.
+        Any thread may ask.
         """
         waiting = list(self._waiting)
         return len(waiting) + self._to_wait.qsize(), sum(actor.held for _, _, actor in waiting)
 
     @property
     def has_plenty(self) -> bool:
-        """Whether more keys are ready than the lanes can process before the polling thread looks again."""
+        """Whether more keys wait for a lane than the lanes can process before the polling thread looks again."""
         return self._ready.qsize() >= _PLENTY
 
     def _wake(self, actor: _Actor) -> None:
@@ -184,7 +194,7 @@ class Scheduler:
             self._ready.put(actor)
 
     def _turn(self, lane: Lane) -> bool:
-        """Process records of one ready actor; return False to end the lane."""
+        """Process records of one queued actor; return False to end the lane."""
         actor = self._ready.get()
         if actor is None:
             return False
@@ -246,8 +256,8 @@ class Scheduler:
 
     def _release_waiting(self) -> None:
         """
-        Wake actors whose first record is to be dropped, without waiting for its retry: records of a new assignment may
-        be queued behind it.
+        Wake each actor whose first record is to be dropped, even if its retry is not due yet. Otherwise records of a
+        new assignment would wait for that retry.
         """
         self.tick()
         self._waiting = [

@@ -1,5 +1,6 @@
 """
-Finds the offsets at which assigned partitions begin, and new offsets for partitions whose next records were deleted.
+Finds the offsets from which to read assigned partitions, and new offsets for partitions whose next records were
+deleted.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import OffsetsLost, OffsetsMoved
 
 _TIMEOUT = 5.0
-"""Seconds for one request to Kafka."""
+"""Maximum seconds for one request to Kafka."""
 _AGAIN_AFTER = 0.5
-"""Seconds until a partition whose start failed is tried again."""
+"""Seconds until another attempt to start a partition that could not be started."""
 Partitions = dict[Partition, PartitionProgress]
 
 
@@ -47,24 +48,24 @@ def milliseconds(text: str) -> int:
 @attrs.define(eq=False)
 class StartingOffsets:
     """
-    Tells the client of a group where to begin reading. If ``time`` (milliseconds since the epoch) is given, partitions
-    begin at the first record at or after it; this is done once for each value, which the metadata of the committed
-    offset remembers.
+    Tells the client of a group where to begin reading. If ``time`` (milliseconds since the epoch) is given, each
+    partition is read from its first record at or after this time. Each value of ``time`` is applied to a partition only
+    once, because the worker notes the value in the metadata of the committed offset.
     """
 
     group: str
     time: int | None
     clock: Callable[[], float]
     window: int = 0
-    """Highest number of records that a worker may have begun and not committed."""
+    """Maximum number of records that a worker may have begun and not committed."""
     failed: Collection[Partition] = ()
-    """Partitions that could not be started yet, because Kafka is away or refuses them."""
+    """Partitions that could not be started yet, because Kafka cannot be reached or refuses them."""
     _again_at: float = 0.0
 
     def start(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
-        Let the client read the partitions that wait: new ones, which are added to ``partitions``, and partitions whose
-        offset no longer exists. A partition that fails does not delay the others; a later call tries it again.
+        Let the client read new partitions, and partitions whose offset no longer exists. Add the new partitions to
+        ``partitions``. A partition that cannot be started does not delay the others; a later call tries again.
 
         Raises :class:`WorkerFailed` if the brokers cannot find offsets by time.
         """
@@ -112,7 +113,7 @@ class StartingOffsets:
         return started
 
     def _go_on(self, client: ConsumerClient, partition: PartitionProgress) -> None:
-        """Continue reading a partition whose offset no longer exists, at an existing offset, and emit OffsetsLost."""
+        """Move a partition whose offset no longer exists to an existing offset, and emit OffsetsLost."""
         name, offset = partition.name, partition.next_offset
         if client.positions.waiting[name] != offset:
             return  # a late error about an earlier offset; a valid one is raised again

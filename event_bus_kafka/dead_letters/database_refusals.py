@@ -23,7 +23,10 @@ _CHECK_VIOLATION = "23514"
 _LOST = frozenset({2006, 2013})
 """Error numbers of MySQL and MariaDB for a connection that has ended."""
 _LONGEST_ESCAPE, _STATEMENT = 2, 10_000
-"""Maximum bytes of a statement per byte of a value, and maximum bytes of the rest of the statement."""
+"""
+Two limits for the size of a statement. The first is the maximum bytes per byte of a value. The second is the maximum
+bytes of everything else.
+"""
 _EXECUTE = CursorWrapper._execute.__code__  # type: ignore[attr-defined]
 
 
@@ -53,8 +56,8 @@ def is_larger_than_packets(error: Exception, size: int, connection: BaseDatabase
 
 def has_ended(connection: BaseDatabaseWrapper, raw: Any) -> bool:
     """
-    Return whether the driver's connection ``raw`` has ended. Django may already have opened another one, after a
-    transaction.
+    Return whether the driver's connection ``raw`` has ended, even if Django has since opened another connection. The
+    result is always False inside a transaction.
     """
     if connection.in_atomic_block:
         return False
@@ -65,8 +68,8 @@ def has_ended(connection: BaseDatabaseWrapper, raw: Any) -> bool:
 
 def _came_from_driver(error: Exception) -> bool:
     """
-    Return whether the driver raised the error, because it cannot write a value. The same error of a router, field or
-    signal handler does not concern the value.
+    Return whether the driver raised the error because it cannot write a value. An error of the same class from a
+    router, a field or a signal handler does not count, because it says nothing about the value.
     """
     return any(frame.f_code is _EXECUTE for frame, _ in walk_tb(error.__traceback__))
 

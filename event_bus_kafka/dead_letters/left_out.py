@@ -1,5 +1,6 @@
 """
-Leaves parts out of a letter that a store refuses for good, and marks them so that they can be restored from Kafka.
+Omits parts of a dead letter if a store refuses the whole letter for good. A mark in the letter describes each omitted
+part, so that the part can be restored from Kafka.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def lighter(letter: Letter) -> Iterator[Letter]:
 
 
 def tell(letter: Letter, reason: str) -> None:
-    """Emit DeadLetterReduced, with the parts without which a letter was stored."""
+    """Emit DeadLetterReduced, which names the parts that were left out of a stored letter."""
     emit(
         DeadLetterReduced(
             topic=letter.record.topic,
@@ -68,8 +69,8 @@ def from_json(marks: dict[str, Any] | None) -> dict[str, LeftOut]:
 
 def missing(record: ConsumerRecord, marks: dict[str, LeftOut]) -> dict[str, LeftOut]:
     """
-    Return the marks of parts that a stored record lacks. A marked part may exist: an older version of this package,
-    which ignores marks, may have stored it later.
+    Return the marks of parts that a stored record lacks. A record may contain a part in spite of its mark, because an
+    older version of this package, which ignores marks, may have stored the part later.
     """
     return {part: mark for part, mark in marks.items() if part != TEXTS and not _bytes_of(record, part)}
 
@@ -78,7 +79,7 @@ def restored(stored: ConsumerRecord, marks: dict[str, LeftOut], there: ConsumerR
     """
     Return a record with its left-out parts, taken from ``there``, the record at the same coordinates in Kafka.
 
-    Raises :class:`CannotRestore` if Kafka no longer has that record, or has another record there.
+    Raises :class:`CannotRestore` if Kafka no longer has that record, or now has another record at these coordinates.
     """
     if there is None:
         raise cannot_restore(stored.coordinates, marks, "the record was deleted there")

@@ -17,22 +17,23 @@ from event_bus_kafka.wire.records import ConsumerRecord, size_of
 
 LONGEST_TYPE = 255
 _LONGEST_IN_JSON = 12
-"""Bytes of a character that JSON escapes as a pair of surrogates."""
+"""Maximum bytes of one character in JSON: a character may be escaped as a pair of surrogates."""
 
 
 @attrs.frozen(kw_only=True)
 class Failure:
     """
-    Why a receiver failed, or why the record could not be read. The texts of foreign exceptions may quote event data.
+    The reason why a receiver failed, or why the record could not be read. The texts of foreign exceptions may quote
+    event data.
     """
 
     receiver: str
-    """``module.qualname``; empty if no receiver was called."""
+    """The receiver's name, ``module.qualname``; empty if no receiver was called."""
     error: str
     place: str = ""
     """File, line and function that raised the error."""
     attempts: int | None = None
-    """Number of failed calls of this receiver; None: as many as the letter's attempts."""
+    """Number of failed calls of this receiver; None: the number of the letter's attempts."""
     failed_at: str = ""
     """Time of the receiver's last failure (ISO 8601, UTC); empty: the time of the letter's last failure."""
     instead_of: str = ""
@@ -55,9 +56,9 @@ class LeftOut:
     """A part of a record that the store refused."""
 
     size: int
-    """In bytes."""
+    """Size of the part in bytes."""
     sha256: str
-    """Hexadecimal."""
+    """SHA-256 of the part, in hexadecimal digits."""
 
 
 @attrs.frozen(kw_only=True)
@@ -67,13 +68,16 @@ class Letter:
     group: str
     record: ConsumerRecord
     event_type: str
-    """Empty, like ``event_id``, if the record's headers lack it."""
+    """The event type; empty if the record's headers do not contain it. The same applies to ``event_id``."""
     event_id: str
     failures: tuple[Failure, ...]
     attempts: int
     failed_at: datetime
     left_out: Mapping[str, LeftOut] = attrs.field(factory=dict)
-    """Parts that were left out: ``value``, ``headers`` and ``key``, which are empty then, or ``texts``."""
+    """
+    Name of a left-out part → its size and hash. The parts are ``value``, ``headers``, ``key`` and ``texts``. If one of
+    the first three is left out, the attribute with its name is empty in ``record``.
+    """
 
     @property
     def size(self) -> int:
@@ -114,10 +118,11 @@ class Store(Protocol):
 
     def store(self, letter: Letter) -> None:
         """
-        Store a dead letter durably before returning; update the stored letter with the same group, coordinates and
-        event id, if there is one.
+        Store a dead letter durably before returning. If a letter with the same group, coordinates and event id exists,
+        update the existing letter.
 
-        Raises :class:`DeadLetterStoreFailed` or any other exception; then the record waits.
+        Raises :class:`DeadLetterStoreFailed` or any other exception if the letter is not stored. After an exception the
+        record waits for another attempt.
         """
 
 

@@ -25,7 +25,9 @@ class Change:
     replaced: Mapping[str, Pending] = attrs.field(factory=dict)
     """Name of the stand-in that has succeeded → the receivers that it replaced."""
     failed_at: datetime | None = None
-    """The new time of the last failure; None: leave the column unchanged. Likewise for ``attempts``."""
+    """
+    The new time of the last failure. If it is None, the column stays unchanged. ``attempts`` works in the same way.
+    """
     attempts: int | None = None
 
 
@@ -39,8 +41,8 @@ class LetterRow(Protocol):
 
 def of_row(row: LetterRow) -> Pending:
     """
-    Return the pending receivers of a row. Rows that the previous version wrote have no attempts and times by receiver;
-    the letter's attempts and time are used instead.
+    Return the pending receivers of a row. A row that the previous version of this package wrote has no attempts and
+    times by receiver. For this row the letter's attempts and time are used instead.
     """
     return _by_name(row.failures, attempts=row.attempts, failed_at=row.last_failed_at)
 
@@ -59,14 +61,14 @@ def merged(before: Pending, now: Pending) -> Pending:
     """
     Return the pending receivers after a record has failed again.
 
-    All receivers of ``before`` stay pending: a receiver that the new failure does not mention has not necessarily run.
+    All receivers of ``before`` stay pending, because a receiver that ``now`` does not mention may not have run.
     """
     named = {name: failure for name, failure in (before | now).items() if name}
     return claimed(named or before | now, max((failure.claimed_until for failure in before.values()), default=""))
 
 
 def is_claimed(pending: Pending, *, own: str = "") -> bool:
-    """Return whether a replay has claimed the letter now. A claim that ends at ``own`` does not count."""
+    """Return whether a replay claims the letter now. A claim that ends at ``own`` does not count."""
     now = time_text(datetime.now(UTC))
     return any(failure.claimed_until > now and failure.claimed_until != own for failure in pending.values())
 

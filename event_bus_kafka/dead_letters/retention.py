@@ -1,6 +1,6 @@
 """
-Deletes old dead letters, entries and marks once a day, in workers: dead letters may hold personal data; the number of
-entries and of inbox marks grows. Imported only if the app is installed.
+Deletes old dead letters, entries and marks once a day, in workers. Dead letters may contain personal data; entries and
+inbox marks would pile up. Imported only if the app is installed.
 """
 
 from __future__ import annotations
@@ -64,15 +64,16 @@ def purge_marks(days: float) -> int:
 
 def purge_requests(days: float) -> int:
     """
-    Delete replay requests that ended more than ``days`` ago, or were made then and never ran, with their letters or
-    their run; return the number of rows.
+    Delete replay requests that ended more than ``days`` ago, or that are older than ``days`` and never ran. Delete
+    their lists of letters and their runs, too. Return the number of rows.
     """
     return sum(_purge_requests(days))
 
 
 def purge_all(days: float, *, history: float, dead_letters: bool) -> Iterator[object]:
     """
-    Purge in slices, and yield after each. If a kind of rows fails, its other rows are deleted the next day.
+    Delete old rows in slices, and yield after each slice. If deleting one kind of rows fails, the rest of this kind is
+    deleted the next day.
 
     ``dead_letters``: whether dead letters are stored in the database; ``history``: days for which the entries of
     deleted letters are kept.

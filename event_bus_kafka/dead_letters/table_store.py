@@ -37,9 +37,9 @@ def store(letter: Letter) -> DeadLetter:
     """
     Store a dead letter; leave out the parts that the table refuses.
 
-    Raises a database error, or another exception of a driver, if the database is away or refuses the letter even
-    without these parts; :class:`DeadLetterStoreFailed` if the letter already lacks parts and the table has no column
-    yet for their marks.
+    Raises a database error, or another exception of a driver, if the database is away, or if the table refuses the
+    letter even without these parts. Raises :class:`DeadLetterStoreFailed` if the letter already lacks parts, but the
+    table does not have the column for their marks yet.
     """
     if letter.left_out and not DeadLetter.objects.for_writing().keeps_entries():
         raise DeadLetterStoreFailed(
@@ -61,8 +61,8 @@ def store(letter: Letter) -> DeadLetter:
 
 def amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change | None:
     """
-    Lock the letter's row, apply the change that ``decide`` returns for it, and return the change; None if the row is
-    gone.
+    Lock the letter's row, apply the change that ``decide`` returns for the row, and return the change; None if the row
+    is gone.
 
     Connects again if the connection has ended. Raises a database error.
     """
@@ -72,9 +72,9 @@ def amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change 
 
 def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
     """
-    Claim a letter for one replay until ``until``, unless :func:`amend` ends the claim earlier, and count an attempt.
-    Return False if another replay has claimed the letter, or if a replay or a worker has changed it since it was read.
-    ``own`` is the end of a claim whose holder has died; the new claim replaces it.
+    Claim a letter for one replay until ``until``, and count an attempt. :func:`amend` may end the claim earlier. Return
+    False if another replay has claimed the letter, or if a replay or a worker has changed the letter since it was read.
+    ``own``: the end of a claim whose owner has died; the new claim replaces the old claim.
 
     Raises a database error.
     """
@@ -95,7 +95,8 @@ def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
 def remove(seen: Mapping[int, datetime], state: EntryState) -> int:
     """
     Delete the letters ``seen`` (id → time of the last failure, as read) for good, and write ``state`` to the entries of
-    their pending receivers. Keep a letter that has failed again since. Return the number of deleted letters.
+    their pending receivers. Do not delete a letter that has failed again since it was read. Return the number of
+    deleted letters.
     """
     rows = DeadLetter.objects.for_writing()
     entries = DeadLetterEntry.objects.using(rows.db)
@@ -188,7 +189,10 @@ def _amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change
 
 
 def _has_changed(row: DeadLetter, since: DeadLetter) -> bool:
-    """Return whether the row was written since it was read. The previous version changes only its time."""
+    """
+    Return whether ``row`` has changed since ``since`` was read. The time of the last failure is compared, too, because
+    the previous version of this package may change only this time.
+    """
     return bool(row.failures != since.failures or row.last_failed_at != since.last_failed_at)
 
 

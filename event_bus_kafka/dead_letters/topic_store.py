@@ -27,11 +27,11 @@ _CONFIRMED_WITHIN = 15.0
 
 class TopicStore:
     """
-    Dead letters on a topic: key ``topic:partition:offset``, the original value, this package's headers, then the
-    original ones.
+    Stores dead letters as records on a topic. Such a record has the key ``topic:partition:offset`` and the original
+    value; its headers are this package's headers, followed by the original headers.
 
-    ``connect`` makes the producer, before the first dead letter and again after a fatal error. Lanes call the store
-    from several threads at once.
+    ``connect`` makes the producer. It is called before the first dead letter, and again after a fatal error. Several
+    lanes may use the store at the same time.
     """
 
     def __init__(self, topic: str, connect: Callable[[], Producer]) -> None:
@@ -150,7 +150,10 @@ def from_record(record: ConsumerRecord) -> Letter:
 
 
 def _failure(found: dict[str, str], attempts_of: dict[str, int | None]) -> Failure:
-    """Return a failure. Raises TypeError if a value has the wrong type: any client may have written the record."""
+    """
+    Return the failure that ``found`` describes. Raises TypeError if a value has the wrong type. This is possible
+    because any client may have written the record.
+    """
     attempts = attempts_of.get(found["receiver"])
     if not all(isinstance(text, str) for text in found.values()) or not isinstance(attempts, int | None):
         raise TypeError
@@ -163,6 +166,7 @@ def _identity(own: dict[str, str]) -> tuple[str, str]:
 
 def _as_before(failure: Failure) -> dict[str, str]:
     """
-    Return only the fields that the previous version knows: that version rejects a dead letter with further fields.
+    Return only the fields that the previous version of this package knows, because that version rejects a dead letter
+    with further fields.
     """
     return {"receiver": failure.receiver, "error": failure.error, "place": failure.place}

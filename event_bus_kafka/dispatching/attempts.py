@@ -39,13 +39,13 @@ class Attempt:
     away: str = ""
     """The name of the server that cannot be reached; empty: none."""
     error: Exception | None = None
-    """The error because of which the record could not be read and no receiver was called."""
+    """The error that prevented reading the record; no receiver was called."""
     skipped: str = ""
     """The reason why no receiver gets the event; empty: the event was not skipped."""
 
 
 ALL_SUCCEEDED = Attempt(ran=True)
-"""Each receiver that the event waited for has succeeded."""
+"""The result of an attempt in which every receiver that the event waited for has succeeded."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,13 +65,16 @@ class Past:
     given_up: tuple[tuple[Receiver, Exception], ...] = ()
     """Receivers that are not called again for this event, each with the reason."""
     verdict: GiveUp | None = None
-    """The decision to give up the record, kept until its dead letter is stored; no receiver is called again."""
+    """
+    The decision to give up the record. It is stored here until the dead letter is stored, so that no receiver is called
+    again.
+    """
 
     @property
     def is_paused_only(self) -> bool:
         """
-        Whether all receivers that were given up are paused: then an operator ordered the dead letter, which does not
-        count towards a flood.
+        Whether all receivers that were given up are paused. If so, the dead letter does not count towards a flood,
+        because an operator paused the receivers.
         """
         return not self.given_up or all(isinstance(error, ReceiverPaused) for _, error in self.given_up)
 
@@ -89,7 +92,7 @@ class Judgement:
 
     outcome: Outcome
     past: Past
-    """The past for the next attempt."""
+    """The sum of all attempts so far, as the input for the next judgement."""
 
 
 _DONE = Judgement(outcome=DONE, past=NOTHING_YET)
@@ -120,7 +123,9 @@ def judge(attempt: Attempt, past: Past, policy: RetryPolicy) -> Judgement:
 
 
 def _judge_record(error: Exception, away: str, past: Past, policy: RetryPolicy) -> Judgement:
-    """Judge an error of the whole record: all receivers that have not succeeded yet fail."""
+    """
+    Judge an error of the whole record. The error counts as a failure of every receiver that has not succeeded yet.
+    """
     outcome = policy.decide(error, attempt=past.attempts + 1, holds=past.holds, is_outage=bool(away))
     if isinstance(outcome, Hold):
         return Judgement(outcome=outcome, past=past.held_by(away))

@@ -1,4 +1,7 @@
-"""Circuits: detect receivers that fail for event after event, whatever the key. All times are arguments."""
+"""
+Circuits, which detect that a receiver fails for many events in a row, whatever their keys. The caller passes all times
+as arguments.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class CircuitPolicy:
-    """When a circuit opens, and how often it is probed."""
+    """The conditions under which a circuit opens, and the time between its probes."""
 
     failures: int
     """Number of failures in a row that opens the circuit."""
     keys: int
-    """Minimum number of different keys among the failed events: one bad key does not open the circuit."""
+    """
+    Minimum number of different keys among the failed events, so that the events of one bad key do not open the circuit.
+    """
     probe_every: float
     """Seconds between probes."""
 
@@ -31,17 +36,17 @@ class Circuit:
     """
     The circuit of one receiver. Times are seconds of a monotonic clock.
 
-    A closed circuit lets every event pass; ``policy.failures`` failures in a row open it. An open circuit lets only one
-    event pass at a time, the probe; after a failed probe the next one may pass ``policy.probe_every`` seconds later.
-    The first success closes the circuit: the success of a probe, or of an event that was admitted before the circuit
-    opened.
+    A closed circuit admits every event. It opens after ``policy.failures`` failures in a row for at least
+    ``policy.keys`` keys. An open circuit admits only one event at a time, the probe. The next probe is admitted
+    ``policy.probe_every`` seconds after the circuit opened or a probe failed. The first success closes the circuit,
+    even if the event was admitted before the circuit opened.
     """
 
     policy: CircuitPolicy
     failures: int = 0
     """Number of failures in a row while the circuit is closed."""
     probe_at: float | None = None
-    """Time from which the next probe may pass; None: the circuit is closed."""
+    """Time from which the next probe is admitted; None: the circuit is closed."""
     _keys: set[Hashable] = attrs.field(factory=set)
     _probe: Permit | None = None
 
@@ -55,7 +60,7 @@ class Circuit:
         return not self.is_open and not self.failures
 
     def permit(self, now: float) -> Permit | None:
-        """Ask for permission to give one event to the receiver; None: the event has to wait."""
+        """Return the permission to give one event to the receiver; None: the event has to wait."""
         permit = Permit()
         if self.probe_at is not None:
             if self._probe is not None or now < self.probe_at:
@@ -86,12 +91,12 @@ class Circuit:
     def came_to_nothing(self, permit: Permit, now: float) -> None:
         """
         Note that the event's result says nothing about the receiver, because a server was away. If the event was a
-        probe, the next probe may pass ``policy.probe_every`` seconds later.
+        probe, the next probe is admitted ``policy.probe_every`` seconds later.
         """
         if permit is self._probe:
             self._probe, self.probe_at = None, now + self.policy.probe_every
 
     def seconds_to_probe(self, now: float) -> float:
-        """Return the seconds until the next probe may pass. Call it only while the circuit is open."""
+        """Return the seconds until the next probe is admitted. Call it only while the circuit is open."""
         left = (self.probe_at or now) - now
         return left if left > 0 else self.policy.probe_every

@@ -1,7 +1,7 @@
 """
-Cleans up a lane's thread between events: database connections, and caches (see ``event_context.py``).
+Cleans up a lane's thread between events: its database connections, and its caches (see ``event_context.py``).
 
-Language, time zone and context variables need no cleaning: each event runs in its own context.
+Language, time zone and context variables need no cleaning, because each event runs in its own context.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def prepare(max_age: float) -> None:
     """
     Close connections that are unusable or older than ``max_age`` seconds; the next query opens a new connection.
 
-    Clear the log of queries that Django keeps under ``DEBUG``: Django clears it only when a request begins.
+    Clear the log of queries that Django keeps under ``DEBUG``, because Django clears it only when a request begins.
     """
     for alias, connection in open_connections.by_alias.items():
         if not connection.force_debug_cursor:  # otherwise a test counts queries
@@ -38,16 +38,17 @@ def prepare(max_age: float) -> None:
 
 def clean() -> None:
     """
-    Clear the request caches, and return pooled connections, for which other threads may wait.
+    Clear the request caches. Give pooled connections back to their pools, since other threads may wait for them.
 
-    Connections inside a transaction are kept: the transaction belongs to a test around the event.
+    A connection inside a transaction is not given back, because the transaction belongs to a test that surrounds the
+    event.
     """
     RequestCache.clear_all_namespaces()
     give_back()
 
 
 def give_back() -> None:
-    """Return pooled connections to their pools, except those inside a transaction."""
+    """Give pooled connections back to their pools, except connections inside a transaction."""
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and is_pooled(connection) and not connection.in_atomic_block:
             close(connection)
@@ -60,10 +61,12 @@ def is_pooled(connection: BaseDatabaseWrapper) -> bool:
 
 def close_after_errors() -> None:
     """
-    Close connections on which an error occurred, after a failed attempt: the next attempt opens new connections.
+    After a failed attempt, close the connections on which an error occurred, so that the next attempt opens new
+    connections.
 
-    After a failover an open connection may lead to a server that is read-only now, and still look healthy. Before a
-    pooled connection is returned, the driver's connection is closed, so that the pool does not hand it out again.
+    This is needed because after a failover an open connection may look healthy, although its server is read-only now.
+    If a connection is pooled, the driver's connection is closed before the pool gets it back. Otherwise the pool would
+    hand it out again.
     """
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and connection.errors_occurred:
@@ -73,7 +76,9 @@ def close_after_errors() -> None:
 
 
 def roll_back_leftovers() -> TransactionLeftOpen | None:
-    """Roll back transactions that a receiver left open; return the error for it, or None."""
+    """
+    Roll back transactions that a receiver left open. Return the error that tells of them; None if there were none.
+    """
     left = [connection for connection in open_connections.by_alias.values() if _is_in_transaction(connection)]
     for connection in left:
         _roll_back(connection)
@@ -82,11 +87,11 @@ def roll_back_leftovers() -> TransactionLeftOpen | None:
 
 def failure_to_connect() -> Exception | None:
     """
-    Open a fresh connection to each database that this thread has used; return the first error, or None.
+    Open a fresh connection to each database that this thread has used. Return the first error; None: no error occurred.
 
-    An error on an existing connection proves nothing: a deadlock or a statement that is too large looks the same. A
-    pooled connection proves nothing either: it may be older than the outage, or the pool may have none because other
-    threads use all.
+    An error on an existing connection does not prove that the database is away, because a deadlock or a too large
+    statement looks the same. A pooled connection proves nothing either, because it may be older than the outage.
+    Besides, other threads may use all connections of the pool.
     """
     for connection in open_connections.by_alias.values():
         fresh = connection.copy()
@@ -126,7 +131,8 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
 
 def _end(connection: BaseDatabaseWrapper) -> None:
     """
-    Close the driver's connection, if there is one, without asking Django's connection object, which may keep it open.
+    Close the driver's connection, if there is one. This is not left to Django's connection object, because that object
+    may keep the connection open.
     """
     if connection.connection is not None:
         with suppress(Error), connection.wrap_database_errors:

@@ -58,7 +58,7 @@ def signals() -> tuple[OpenEdxPublicSignal, ...]:
 
 
 def receiver_names() -> frozenset[str]:
-    """Return the names of all receivers of this process, whatever signal they are connected to."""
+    """Return the names of all receivers in this process, of all signals."""
     return frozenset(one.name for signal in signals() for one in receivers_of(signal))
 
 
@@ -107,7 +107,8 @@ def dispatch(
     after_each: Callable[[], Exception | None] = lambda: None,
 ) -> Failures:
     """
-    Call the receivers with the arguments that openedx-events would pass; return the failed ones with their exceptions.
+    Call the receivers with the arguments that openedx-events would pass; return the receivers that failed, with their
+    exceptions.
 
     The arguments are not checked: the codec has bound them to the signal's parameters. A receiver also fails if
     ``after_each`` returns an exception, or if an event that the receiver emits is rejected. Never raises, except
@@ -157,7 +158,8 @@ def is_unfinished(result: object) -> bool:
 
 def _finish(result: object) -> None:
     """
-    Await a coroutine that a receiver returned: under a plain decorator, an ``async def`` looks like a usual function.
+    Await a coroutine that a receiver returned: an ``async def`` function under a plain decorator looks like an ordinary
+    function.
     """
     if isawaitable(result):
         try:
@@ -177,9 +179,10 @@ def _mismatch(
     call: Callable[..., Any], error: TypeError, about: dict[str, Any], data: dict[str, Any]
 ) -> ReceiverMismatch | None:
     """
-    Return an error if the arguments do not fit the signature of the receiver, or of the function that it wraps.
+    Return an error if the arguments do not fit the signature of the receiver, or of the function that the receiver
+    wraps.
 
-    The error names arguments, without values. The text of other TypeErrors is not shown, as it may quote event data.
+    The error names arguments, without values. Other TypeErrors are not described, as their text may quote event data.
     """
     try:
         inner = unwrap(call)

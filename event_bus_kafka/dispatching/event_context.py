@@ -1,4 +1,7 @@
-"""The context in which an event runs: a fresh one for each event, except for Django's caches, which a thread reuses."""
+"""
+The context in which an event runs. Each event gets a fresh context, but a thread reuses Django's caches for all its
+events.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ def event_context() -> Context:
 
 
 def keep_caches(context: Context) -> None:
-    """Keep the caches of a context for the next event; close them as Django does at the end of a request."""
+    """
+    Remember the cache objects of a context for the thread's next event. Call ``close()`` of each cache, as Django does
+    at the end of a request.
+    """
     for variable in _variables(_caches._connections):
         if variable in context:
             context.run(_close)

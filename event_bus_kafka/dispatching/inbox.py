@@ -49,10 +49,11 @@ def once(receiver: Callable[..., Any] | None = None, /, *, using: str = DEFAULT_
         @once
         def award(certificate, **kwargs): ...
 
-    The receiver runs in a transaction on the database ``using``, which also writes a mark for the receiver and the
-    event: the receiver's changes there and the mark are committed together or not at all. If the mark exists, the
-    receiver does not run. If another thread or process is running the receiver for the same event, this call waits
-    until that transaction ends, and then runs the receiver only if that transaction was rolled back.
+    The receiver runs in a transaction on the database ``using``. The same transaction inserts a mark for the receiver
+    and the event. So the mark and the receiver's changes in this database are committed together or not at all. If the
+    mark already exists, the receiver does not run. If another thread or process is running the receiver for the same
+    event, this call waits until the other transaction ends. After this wait the receiver runs only if the other
+    transaction was rolled back.
 
     The mark contains the receiver's name, ``module.qualname``. A call without metadata, or without the inbox's table,
     raises :class:`ConfigurationError`. Decorating an async function, a lambda, or a receiver that is already connected
@@ -64,7 +65,7 @@ def once(receiver: Callable[..., Any] | None = None, /, *, using: str = DEFAULT_
 
 
 def aliases() -> frozenset[str]:
-    """Return the aliases of the databases that hold marks of this process's receivers."""
+    """Return the aliases of the databases that contain marks of this process's receivers."""
     return frozenset(_aliases)
 
 
@@ -123,7 +124,9 @@ def _mark(receiver: str, event_id: UUID, alias: str) -> None:
 
 
 def _require_table(alias: str) -> None:
-    """Raise :class:`ConfigurationError` if the table is missing: the error of the INSERT would not say what to do."""
+    """
+    Raise :class:`ConfigurationError` if the table is missing, because the error of the INSERT would not say what to do.
+    """
     if not apps.is_installed(_APP):
         raise ConfigurationError("once() needs 'event_bus_kafka' in INSTALLED_APPS, and its migrations.")
     if not _presence().were_found(connections[alias], _model()):

@@ -20,7 +20,10 @@ class Retry:
 
 @attrs.frozen
 class Hold:
-    """The event did not cause the error: the attempt does not count, and the next one comes after ``delay`` seconds."""
+    """
+    The outcome if the event did not cause the error. The attempt does not count. The next attempt is made after
+    ``delay`` seconds.
+    """
 
     error: Exception
     delay: float

@@ -1,4 +1,4 @@
-"""Reads every few seconds from the database which receivers are paused. Imported only if the app is installed."""
+"""Reads the names of paused receivers from the database every few seconds. Imported only if the app is installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ logger = logger_named(__name__)
 READ_EVERY = 5.0
 """Seconds between two reads."""
 _LOOK_FOR_TABLE_EVERY = 60.0
-"""Seconds between two checks whether the table exists: services may be migrated while their workers run."""
+"""
+Seconds between two checks whether the table exists. The check is repeated because services may be migrated while their
+workers run.
+"""
 _NONE: frozenset[str] = frozenset()
 
 
@@ -29,14 +32,14 @@ def is_migrated() -> bool:
 
 class Pauses:
     """
-    Returns the names of the paused receivers, as last read, when called. Raises :class:`PausesUnknown` if no read has
+    Returns, when called, the names of the paused receivers as last read. Raises :class:`PausesUnknown` if no read has
     succeeded yet.
     """
 
     def __init__(self) -> None:
         self._names: frozenset[str] | None = None
         self._problem = ""
-        """The reason why the last read failed; empty: it succeeded."""
+        """The reason why the last read failed; empty: the last read succeeded."""
         self._has_table = False
 
     def __call__(self) -> frozenset[str]:
@@ -48,7 +51,7 @@ class Pauses:
         """
         Read the table, if it exists. While the database is away, the last result stays valid.
 
-        Before the first successful read, raises errors that are not database errors, such as a router's.
+        Errors that are not database errors, such as a router's, are raised only before the first successful read.
         """
         try:
             self._has_table = self._has_table or is_migrated()
@@ -78,8 +81,8 @@ def read_now() -> Pauses:
     """
     Read the pauses and return them. Raises only errors that are not database errors, such as a router's.
 
-    The calling thread, which starts a worker, then returns its pooled connection: otherwise it would keep the
-    connection for the worker's lifetime.
+    Afterwards the pooled connection of the calling thread is given back. Otherwise the thread, which starts a worker,
+    would keep the connection as long as the worker lives.
     """
     pauses = Pauses()
     pauses.read()

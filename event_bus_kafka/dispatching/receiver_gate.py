@@ -1,4 +1,7 @@
-"""The gate in front of receivers: a receiver that is paused, or whose circuit is open, gets no event."""
+"""
+The gate in front of receivers. A paused receiver gets no event. A receiver whose circuit is open gets only one event at
+a time, the probe.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ from event_bus_kafka.telemetry.events import CircuitClosed, CircuitOpened
 from event_bus_kafka.telemetry.health import Health, Obstacle
 
 _SPREAD = 0.1
-"""Share by which the delays of held events vary, so that any of them may become the probe."""
+"""Share by which the delays of held events vary, so that each of these events has a chance to become the probe."""
 _NO_PERMITS: Mapping[str, Permit] = MappingProxyType({})
 
 
 @cheap_frozen
 class Admission:
-    """The receivers that may have an event now, and the receivers that may not."""
+    """The receivers that may get an event now, and the receivers that may not."""
 
     admitted: list[Receiver]
     held: Sequence[Receiver] = ()
@@ -36,8 +39,8 @@ class ReceiverGate:
     """
     The circuits and pauses of all receivers of a worker. Thread-safe.
 
-    A circuit exists only while it has failures to remember, so that events take no lock while no receiver fails.
-    Without a policy no circuit ever opens.
+    A circuit exists only while it has failures to remember. So events need a lock only if a receiver has failed or is
+    paused. Without a policy no circuit ever opens.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class ReceiverGate:
 
     def admit(self, receivers: list[Receiver]) -> Admission:
         """
-        Return which of the receivers may have an event. The caller must report the result to :meth:`ended` in any case.
+        Return which of the receivers may get an event. The caller must report the result to :meth:`ended` in any case.
         """
         names = self._paused()
         if not names and not self._circuits:
@@ -103,7 +106,7 @@ class ReceiverGate:
             return frozenset(name for name in failed if name in self._circuits and self._circuits[name].is_open)
 
     def delay(self, receivers: Collection[Receiver]) -> float:
-        """Return the seconds after which an event that waits for these receivers should be tried again."""
+        """Return the seconds after which to try again an event that waits for these receivers."""
         with self._lock:
             circuits = [self._circuits.get(receiver.name) for receiver in receivers]
             now = self._clock()

@@ -1,6 +1,4 @@
-"""
-Turns the rejection of an event that a receiver emits into a failure of the receiver: otherwise nobody would notice.
-"""
+"""Makes a receiver fail if an event that it emits is rejected, because otherwise nobody would notice the rejection."""
 
 from __future__ import annotations
 
@@ -14,7 +12,10 @@ _rejected: ContextVar[list[Exception] | None] = ContextVar("event_bus_kafka_reje
 
 
 class Rejections:
-    """Collects the errors of events that are emitted and rejected inside this ``with`` block, coroutines included."""
+    """
+    Collects the errors of events that are emitted and rejected inside this ``with`` block, including events of
+    coroutines.
+    """
 
     __slots__ = ("_token",)
 

@@ -13,7 +13,8 @@ def is_replay() -> bool:
     """
     Return whether ``manage.py replay_events``, or a worker on its request, is calling the current receiver.
 
-    False during the replay of a dead letter: its receiver has never succeeded for this event, so it must skip nothing.
+    False during the replay of a dead letter: its receiver has never succeeded for this event, so the receiver must skip
+    nothing.
     """
     return _replaying.get()
 

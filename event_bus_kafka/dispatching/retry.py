@@ -1,4 +1,7 @@
-"""Decides what follows a failed attempt. ``consuming/processor.py`` asks for each receiver or record that failed."""
+"""
+Decides what follows a failed attempt. :func:`~event_bus_kafka.dispatching.attempts.judge` calls
+:meth:`RetryPolicy.decide` for each receiver or record that failed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _LONGEST_HOLD = 10.0
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
     """
-    Attempts with exponential backoff and jitter; delays in seconds.
+    The maximum number of attempts, and the delays between them in seconds: exponential backoff with jitter.
 
     ``jitter`` is the share by which a delay varies up and down. After an exception of a class in ``final`` no further
     attempt is made.
@@ -53,10 +56,10 @@ class RetryPolicy:
         """
         Decide what follows ``error``.
 
-        ``attempt`` is the number of the failed attempt, from 1; ``holds`` the number of holds in a row before it;
+        ``attempt`` is the number of the failed attempt, from 1; ``holds`` is the number of holds in a row before it;
         ``is_open`` says whether the circuit of the failed receiver is open. An outage is considered first, then an open
-        circuit, then final errors, then the number of attempts: neither an outage nor a receiver that fails for all
-        events makes dead letters.
+        circuit, then final errors, then the number of attempts. So neither an outage nor a receiver that fails for all
+        events leads to dead letters.
         """
         if is_outage or is_open:
             return Hold(error, self.hold(holds, chance))
@@ -76,7 +79,8 @@ class RetryPolicy:
 
     def is_final(self, error: Exception) -> bool:
         """
-        Return whether no further attempt would help, because of the record or of the error that the receiver raised.
+        Return whether no further attempt would help: the record cannot be read, or the receiver raised an error that is
+        final.
         """
         if isinstance(error, SchemaRegistryError):
             return error.final
@@ -94,7 +98,8 @@ class RetryPolicies:
     @classmethod
     def of(cls, values: Mapping[str, Any], differing: Mapping[str, Mapping[str, Any]]) -> RetryPolicies:
         """
-        Return the policies for the dicts of two settings: the default, and the differences by event type or topic.
+        Return the policies. ``values`` is the setting of the default policy. ``differing`` is the setting of the
+        differences by event type or topic.
 
         Raises :class:`ConfigurationError` if a class in ``final`` cannot be imported.
         """

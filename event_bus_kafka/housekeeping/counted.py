@@ -25,12 +25,18 @@ _OUTCOMES: dict[Metric, str] = {
     metrics.LATENCY: "done",
     metrics.DUPLICATES_SKIPPED: "duplicate",
 }
-"""Metric → outcome that it counts. The metric of receivers' calls has a label for the outcome instead."""
+"""
+Metric → the outcome that it counts. The metric of receivers' calls is missing here, since one of its labels is the
+outcome.
+"""
 _LONGEST_TYPE, _LONGEST_RECEIVER = 255, 500
 
 
 def counted(tallies: Tallies, service: str) -> Mapping[Line, Sums]:
-    """Return the sums since this process started. Only ``longest`` is about the time since the previous call."""
+    """
+    Return the sums since this process started, except for ``longest``, which covers only the time since the previous
+    call.
+    """
     found: defaultdict[Line, list[Sums]] = defaultdict(list)
     for (metric, labels), tally in tallies.read(forget_longest=True).items():
         if metric in _OUTCOMES or metric is metrics.RECEIVER_SECONDS:
@@ -40,7 +46,10 @@ def counted(tallies: Tallies, service: str) -> Mapping[Line, Sums]:
 
 
 def totals(tallies: Tallies) -> Mapping[str, int]:
-    """Return outcome → number of whole events with this outcome since this process started."""
+    """
+    Return outcome → number of events with this outcome since this process started. Outcomes of single receivers are not
+    counted.
+    """
     found: Counter[str] = Counter()
     for (metric, _), tally in tallies.read().items():
         if outcome := _OUTCOMES.get(metric):

@@ -18,12 +18,18 @@ from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.telemetry.state import ConsumerSource, RelaySource, Running
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_RUNS_EVERY = 60.0, 1.0
-"""Seconds until the next attempt while the table is missing, and while no worker or relay has started yet."""
+"""
+Seconds until the next attempt. The first number applies while the table is missing. The second number applies while no
+worker or relay has started yet.
+"""
 _KEPT = 86_400_000
 """Milliseconds for which the row of an ended or dead run is kept."""
 _LONGEST = 255
 _RATES = {"consumer": ("received", "retried", "done", "dead-lettered", "skipped"), "relay": ("relayed", "parked")}
-"""Outcomes whose rates a heartbeat has: occurrences per second in the whole process, since the heartbeat before."""
+"""
+The outcomes whose rates a heartbeat contains. A rate is the number of occurrences per second in the whole process since
+the previous heartbeat.
+"""
 
 Source = ConsumerSource | RelaySource
 
@@ -35,7 +41,7 @@ class _Run:
     began: float
     row: UUID = attrs.field(factory=uuid4)
     about: dict[str, Any] = attrs.field(factory=dict)
-    """Fields of the row, from the state of the worker or relay at the last look."""
+    """Fields of the row, computed from the latest state of the worker or relay."""
     is_over: bool = False
     """Whether the final heartbeat, with the time of the end, was written."""
 
@@ -71,7 +77,10 @@ class Heartbeats:
         return _LOOK_FOR_TABLE_EVERY if self._lacks_table else self._period
 
     def beat(self) -> None:
-        """Write a heartbeat for each worker and relay; the final one if it has ended. Raises a database error."""
+        """
+        Write a heartbeat for each worker and relay. If a worker or relay has ended, write its final heartbeat. Raises a
+        database error.
+        """
         present = self._look()
         self._write(ending=self._runs.keys() - present)
 
@@ -105,7 +114,7 @@ class Heartbeats:
 
 
 def purge() -> Iterator[int]:
-    """Delete, in slices, heartbeats of workers and relays that ended or died more than a day ago."""
+    """Delete in slices the heartbeats of workers and relays that ended or died more than a day ago."""
     if alias := alias_of(Heartbeat):
         rows = Heartbeat.objects.using(alias)
         yield from delete_in_batches(rows.expired(database_now(alias) - _KEPT), rows.remove)

@@ -20,15 +20,15 @@ class HistoryWriter:
     """
     Writes the counts since the last write, with one SQL statement for each changed line.
 
-    A line that cannot be written is part of the next write. Counts are dropped while the table is missing. They are
-    dropped, too, if the database's name is not the one in ``names``: a test run begins on a test database, and its
-    process ends with the service's database.
+    If a line cannot be written, its counts are part of the next write. Counts are dropped while the table is missing.
+    They are also dropped if the database's name differs from the name in ``names``: at the end of a test run, the
+    connection has changed from the test database to the service's database.
     """
 
     def __init__(self, read: Callable[[], Mapping[Line, Sums]], names: Mapping[str, str]) -> None:
         """
-        ``read``: returns the sums since this process started, with ``longest`` since the previous call. ``names``:
-        alias → name of the database, when this process began to count.
+        ``read``: returns the sums since this process started; only ``longest`` is about the time since the previous
+        call. ``names``: alias → the database's name at the time when this process began to count.
         """
         self._read = read
         self._names = names
@@ -64,7 +64,10 @@ _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 
 def tidy(days: float) -> Iterator[object]:
-    """Merge minutes older than a day into hours, and delete rows older than ``days``, in slices."""
+    """
+    Delete the rows that are older than ``days`` days, then merge the rows for minutes older than a day into rows for
+    hours. Both happen in slices.
+    """
     alias = alias_of(HistoryRow)
     if alias is None:
         return

@@ -19,7 +19,10 @@ from event_bus_kafka.telemetry.guards import kept_alive, stumbled
 logger = logger_named(__name__)
 
 Turn = Callable[[], Iterable[object] | None]
-"""One run of a task. It does all its work, or returns an iterator whose steps do slices of less than a second."""
+"""
+A function that runs a task once. It either does all the work, or returns an iterator. Each step of the iterator does a
+slice of the work that takes less than a second.
+"""
 _NO_SLICE = object()
 
 
@@ -38,9 +41,12 @@ class Task:
     slices: Iterator[object] | None = None
     """The remaining slices of a turn that has begun."""
     ends: int = 0
-    """Number of requests for a last turn. Each needs a new turn: a turn that is running may miss the latest counts."""
+    """
+    Number of requests for a last turn. Each request needs a turn that begins after it, since a turn that already runs
+    may miss the latest counts.
+    """
     ended: int = 0
-    """Number of requests for a last turn that are fulfilled."""
+    """Number of requests for a last turn that have been fulfilled."""
     problem: str = ""
     """The last reported failure; empty after a successful turn."""
 
@@ -54,9 +60,9 @@ class Housekeeper:
     """
     Runs the tasks of a process in one thread, which starts with the first task.
 
-    A turn that raises is logged, and the task runs again after its period. Other due tasks run between two slices of a
-    turn. When no task is due, the thread closes its database connections, or returns them to their pool; it closes
-    broken connections after each slice. A child process does not inherit its parent's tasks.
+    If a turn raises, the error is logged, and the task runs again after its period. Between two slices of a turn, other
+    due tasks may run. When no task is due, the thread closes its database connections, or returns them to their pool.
+    After each slice it closes broken connections. A child process does not inherit its parent's tasks.
     """
 
     _changed: threading.Condition
@@ -69,7 +75,8 @@ class Housekeeper:
         self, close_after_errors: Callable[[], None] = lambda: None, *, clock: Callable[[], float] = monotonic
     ) -> None:
         """
-        ``close_after_errors``: closes broken connections; called after each slice, since a turn may catch its errors.
+        ``close_after_errors``: closes broken connections. It is called after each slice, even if no error is raised,
+        since a task may catch errors.
         """
         self._close_after_errors = close_after_errors
         self._clock = clock
@@ -144,7 +151,10 @@ class Housekeeper:
                 close(connection)
 
     def _next(self) -> Task | None:
-        """Return the next due task. Return None once before blocking, so that the caller closes connections."""
+        """
+        Return the next due task; block until one is due. Return None once before blocking, so that the caller closes
+        connections.
+        """
         with self._changed:
             while True:
                 now = self._clock()

@@ -32,7 +32,7 @@ _BROKERS_DEFAULT = -1
 
 @attrs.frozen(kw_only=True)
 class TopicLayout:
-    """A topic's partitions and replicas. ``replication`` is the number of replicas of the partition with the fewest."""
+    """A topic's partitions and replicas. ``replication`` is the lowest number of replicas of any partition."""
 
     partitions: int
     replication: int
@@ -73,16 +73,8 @@ class Admin:
         return {name for name, failure in failures.items() if failure and failure.kind is Trouble.FORBIDDEN}
 
     def topic_options(self, topics: Iterable[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:
-        """Return the options of each topic, defaults included, or the error because of which they cannot be read."""
-        found: dict[str, dict[str, str] | BrokerError] = {}
-        for resource, answer in self._describe_configs(topics, timeout).items():
-            try:
-                entries = result_of(answer, timeout)
-            except BrokerError as error:
-                found[resource.name] = error
-            else:
-                found[resource.name] = {name: entry.value or "" for name, entry in entries.items()}
-        return found
+        """Return the options of each topic, defaults included, or why they cannot be read."""
+        return options_in(self._describe_configs(topics, timeout), timeout)
 
     def is_unwritten(self, topic: str, *, partitions: int, timeout: float) -> bool:
         """Return whether no record was ever written to a topic. Raises :class:`BrokerError`."""
@@ -149,6 +141,21 @@ class Admin:
                 resources, request_timeout=timeout
             )
         return answers
+
+
+def options_in(
+    answers: Mapping[ConfigResource, Future[Any]], timeout: float
+) -> dict[str, dict[str, str] | BrokerError]:
+    """Return the options in answers by topic, or why they cannot be read."""
+    found: dict[str, dict[str, str] | BrokerError] = {}
+    for resource, answer in answers.items():
+        try:
+            entries = result_of(answer, timeout)
+        except BrokerError as error:
+            found[resource.name] = error
+        else:
+            found[resource.name] = {name: entry.value or "" for name, entry in entries.items()}
+    return found
 
 
 def _layout(topic: Any) -> TopicLayout:

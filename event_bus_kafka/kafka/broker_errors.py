@@ -22,7 +22,10 @@ _TROUBLE_BY_TEXT = {
 
 
 def to_broker_error(error: KafkaError | KafkaException, kind: type[BrokerError] = BrokerError) -> BrokerError:
-    """Convert a client's error to ``kind``; the reason is Kafka's text, which names servers and topics only."""
+    """
+    Convert a client's error to an error of class ``kind``. Its reason is Kafka's text, which contains no event data,
+    only names of servers and topics.
+    """
     inner: KafkaError = error.args[0] if isinstance(error, KafkaException) else error
     if not isinstance(inner, KafkaError):
         return kind(error_codes.FAIL, str(inner))
@@ -42,8 +45,8 @@ def to_commit_error(error: KafkaError | KafkaException) -> BrokerError:
 @contextmanager
 def as_broker_errors(client: Any = None) -> Iterator[None]:
     """
-    Raise the client's errors as :class:`BrokerError`. After an error, poll ``client``, so that its error callback gets
-    the cause: the error of a request that found no connection does not contain the cause.
+    Raise the client's errors as :class:`BrokerError`. After an error, poll ``client``, because only its error callback
+    gets the cause. The error of a request that found no connection does not contain the cause.
     """
     try:
         yield

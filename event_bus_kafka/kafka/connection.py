@@ -1,8 +1,8 @@
 """
-Tracks whether clients are connected to Kafka, and emits an event when this changes, not at each retry.
+Tracks whether clients are connected to Kafka. Emits an event only when this state changes, not at each retry.
 
-A consumer's errors are not enough: a client whose broker is silent reports none, and no error says that the connection
-works again. So the consumer's statistics decide. For a producer, its delivery reports decide.
+Errors alone are not enough: a client reports no error if its broker is silent, and none when the connection works
+again. So a consumer's statistics are examined, too, and the delivery reports of a producer.
 """
 
 from __future__ import annotations
@@ -57,15 +57,19 @@ class Connection:
 
 class Reach:
     """
-    Whether this process's producers reach Kafka. ConnectionChanged is emitted when any producer reaches Kafka again,
-    even if another one had lost the connection: during an outage a relay makes new producers.
+    Tracks whether this process's producers reach Kafka. All producers share this state, because a relay makes new
+    producers during an outage. So ConnectionChanged is emitted when any producer reaches Kafka again, even if another
+    producer had lost the connection.
     """
 
     def __init__(self) -> None:
         self.is_lost = False
 
     def on_error(self, failure: BrokerError) -> None:
-        """Note an error that a producer reported. An error about one broker does not mean that the others are down."""
+        """
+        Note an error that a producer reported. An error about a single broker changes nothing, because other brokers
+        may work.
+        """
         if failure.kind is Trouble.UNAUTHENTICATED or failure.code == error_codes.ALL_BROKERS_DOWN:
             self.is_lost = True
 

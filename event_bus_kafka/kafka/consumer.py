@@ -29,7 +29,7 @@ _BATCH = 500
 _CAUSE_WITHIN = 2.0
 """Seconds to wait for the cause of a fatal error."""
 _LOOK_EVERY = 0.1
-"""Seconds for which partitions that are assigned during a poll may have to wait until the poll ends."""
+"""Maximum seconds that partitions assigned during a poll wait for the end of the poll."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,11 +65,12 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def poll(self, seconds: float, most: int = _BATCH) -> list[ConsumerRecord]:
         """
-        Return at most ``most`` records; wait ``seconds`` for the first one, or until partitions are assigned. The
-        result may contain records of partitions that were revoked, and perhaps assigned again, during this call. Errors
-        that the client reports in place of a record are emitted as ClientErrorReported.
+        Return at most ``most`` records. Wait at most ``seconds`` for the first record, or until partitions are
+        assigned.
 
-        Raises :class:`BrokerError` if such an error is fatal; then make a new client.
+        The result may contain records of partitions that were revoked, and perhaps assigned again, during this call.
+        Errors that the client reports in place of a record are emitted as ClientErrorReported. Raises
+        :class:`BrokerError` if such an error is fatal. After a fatal error, make a new client.
         """
         first = self._first(seconds)
         if first is None:
@@ -86,8 +87,9 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def initial_offset(self, partition: Partition, *, timeout: float) -> int:
         """
-        Return the offset at which a group without a committed offset begins. For the end of the partition this is the
-        current end offset, so that records which arrive before the first read are not skipped.
+        Return the offset at which a group without a committed offset begins to read. If the group begins at the end of
+        the partition, return the present end offset. A number is needed, because otherwise records that arrive before
+        the first read would be skipped.
 
         Raises :class:`BrokerError`.
         """
@@ -95,8 +97,8 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def known_ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """
-        Return the end offsets of the partitions as far as the client has cached them, without asking Kafka. Call it in
-        the polling thread only: in another thread the client might be destroyed meanwhile.
+        Return the end offsets of the partitions as far as the client has cached them, without asking Kafka. Call it
+        only in the polling thread, because that thread might destroy the client during a call in another thread.
         """
         ends = {}
         for partition in partitions:
@@ -108,7 +110,7 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def commit_each(self, offsets: Mapping[Partition, Committed]) -> dict[Partition, BrokerError]:
         """
-        Commit offsets; return the refusals. A partition that is not assigned to this member gets
+        Commit offsets; return the error of each refused partition. A partition that is not assigned to this member gets
         :class:`AssignmentLost`.
         """
         here = {name: one for name, one in offsets.items() if name in self.positions.assigned}
@@ -118,8 +120,8 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def cause_of(self, failure: BrokerError) -> BrokerError:
         """
-        Poll up to 2 s for the error behind a fatal ``failure`` of a commit, and return it; ``failure`` if none comes.
-        librdkafka delivers it after its prefetched records, which are discarded.
+        Poll for at most 2 s for the error that caused a fatal ``failure`` of a commit, and return this error; if none
+        comes, return ``failure``. librdkafka delivers the error after its prefetched records, which are discarded.
         """
         deadline = monotonic() + _CAUSE_WITHIN
         try:

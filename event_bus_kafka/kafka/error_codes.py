@@ -48,43 +48,46 @@ class Meaning:
     """
     The meaning of an error code.
 
-    A code without a row has the defaults: trouble ``other``, neither final nor fatal, so that the same request may be
-    repeated unless librdkafka marks the error as fatal. After an unknown code of a broker the relay holds the topic;
-    after an unknown code of librdkafka it begins again with a new client.
+    A code without a row in ``TABLE`` has the default values: trouble ``other``, not final and not fatal. So the same
+    request may be repeated, unless librdkafka marks the error as fatal. After an unknown code of a broker the relay
+    holds the topic. After an unknown code of librdkafka the relay begins again with a new client.
     """
 
     code: str
     trouble: Trouble = Trouble.OTHER
     final: bool = attrs.field(default=False, kw_only=True)
     """
-    Whether repeating the request never helps. ``KafkaError.retriable()`` does not say this: it was False for all codes
-    that were tried.
+    Whether repeating the request never helps. ``KafkaError.retriable()`` cannot replace this attribute, because it was
+    False for all codes that were tried.
     """
     fatal: bool = attrs.field(default=False, kw_only=True)
     """
-    Whether the client is unusable from then on, even if librdkafka does not mark the error as fatal, as in answers to
-    commits and in errors in place of a record.
+    Whether the client is unusable after this error. This attribute is needed because librdkafka does not mark the error
+    as fatal in answers to commits, nor if the error comes in place of a record.
     """
     assignment_lost: bool = attrs.field(default=False, kw_only=True)
-    """In an answer to a commit: the partitions now belong to another member of the group."""
+    """
+    Whether the code, in an answer to a commit, means that the partitions now belong to another member of the group.
+    """
     passes_in_commit: bool = attrs.field(default=False, kw_only=True)
-    """In an answer to a commit: Kafka soon accepts the same commit."""
+    """Whether the code, in an answer to a commit, means that Kafka will soon accept the same commit."""
     coordinator_moves: bool = attrs.field(default=False, kw_only=True)
-    """The request about a group has to be repeated; librdkafka does not repeat it."""
+    """Whether this package has to repeat the request about a group, because librdkafka does not repeat it."""
     offset_gone: bool = attrs.field(default=False, kw_only=True)
-    """In place of a record: the client reads nothing from the partition until it gets another offset."""
+    """
+    Whether the code, in place of a record, means that the client reads nothing from the partition until another offset
+    is set.
+    """
     row_outcome: RowOutcome = attrs.field(kw_only=True)
     of_the_row: bool = attrs.field(default=False, kw_only=True)
     """
-    Whether the row caused the refusal, even if Kafka refuses other rows of the topic, too: the row is too large or not
-    a valid record.
+    Whether the row itself caused the refusal, because it is too large or not a valid record. True even if Kafka refuses
+    other rows of the topic, too.
     """
     ours: bool = attrs.field(default=False, kw_only=True)
     """Whether this package defines the code, not Kafka or librdkafka."""
     disagrees: str = attrs.field(default="", kw_only=True)
-    """
-    Names two places that treat the code differently, until they are reconciled; empty: there is no such difference.
-    """
+    """A note on two places in the code that treat this error code differently; empty: there is no such difference."""
 
     @row_outcome.default
     def _outcome_without_a_row(self) -> RowOutcome:

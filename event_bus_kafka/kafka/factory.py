@@ -39,13 +39,13 @@ _NOT_CHECKED = _OPENED_AT_ONCE | {"bootstrap.servers", "metadata.broker.list", "
 _TOKEN_ENDPOINT, _NOWHERE = "sasl.oauthbearer.token.endpoint.url", "http://127.0.0.1:9"
 _TOKEN = "oauth_cb"
 _FOUND_BY_ITSELF = "probe"
-"""A value in place of a certificate's path: librdkafka then searches the usual paths of operating systems."""
+"""A value that may replace the path of a certificate: librdkafka then searches the usual paths of operating systems."""
 
 
 class _LibrdkafkaLog:
     """
-    Writes librdkafka's own log at level DEBUG, because it repeats lines at each retry. Important errors come through
-    the error callback, too, and are logged once.
+    Writes librdkafka's own log at level DEBUG, because librdkafka repeats lines at each retry. Important errors also
+    come through the error callback, and are logged once.
     """
 
     _logger = logger_named("event_bus_kafka.librdkafka")
@@ -62,7 +62,7 @@ def make_client(
     **own: Callable[..., None],
 ) -> Any:
     """
-    Make a client that reports its errors under ``name``. Exceptions in callbacks among the options never end a poll.
+    Make a client that reports its errors under ``name``. An exception in a callback from ``options`` never ends a poll.
 
     ``own``: option → further callback; if ``options`` contain a callback of the same name, both are called.
 
@@ -99,7 +99,8 @@ def check_options(name: str, options: Options) -> None:
 
 def missing_files(options: Options) -> dict[str, str]:
     """
-    Return option → path of each file that an option names and that does not exist: a client cannot be made without it.
+    Return the files that options name and that do not exist, as option → path. Without these files a client cannot be
+    made.
     """
     paths = {name: str(options[name]) for name in _FILES if options.get(name)}
     return {name: path for name, path in paths.items() if path != _FOUND_BY_ITSELF and not Path(path).exists()}

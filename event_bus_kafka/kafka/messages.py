@@ -32,7 +32,8 @@ def to_record(message: Any) -> ConsumerRecord:
 
 def headers_for_client(headers: Headers | HeadersByName) -> HeadersByName | list[tuple[str, bytes | None]]:
     """
-    Return the headers as a dict, which the client takes in half the time of a list; as a list if a name occurs twice.
+    Return the headers as a dict, or as a list if a name occurs twice. A dict is preferred, because the client processes
+    a dict twice as fast as a list.
     """
     if isinstance(headers, dict):
         return headers

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
-from confluent_kafka import OFFSET_END, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import OFFSET_END, KafkaException, TopicPartition
 
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer, to_broker_error, to_commit_error
-from event_bus_kafka.kafka.error_codes import meaning_of
-from event_bus_kafka.kafka.factory import Options, make_client
 
 Partition = tuple[str, int]
 """Topic (full name) and partition number."""
@@ -79,8 +76,8 @@ class GroupOffsets:
 
     def commit_each(self, offsets: Mapping[Partition, Committed]) -> dict[Partition, BrokerError]:
         """
-        Commit offsets, wait for the answer, and return the error of each refused partition. May block long if the
-        broker is silent.
+        Commit offsets, wait for the answer, and return the error of each refused partition. May block for a long time
+        if the broker is silent.
         """
         positions = [
             TopicPartition(topic, number, one.offset, one.metadata) for (topic, number), one in offsets.items()
@@ -134,92 +131,3 @@ class LogOffsets:
 
     def _end_of(self, asked: TopicPartition, timeout: float) -> int:
         return self.range_of((asked.topic, asked.partition), timeout=timeout).end
-
-
-@attrs.frozen(kw_only=True)
-class GroupPositions:
-    """
-    Committed offsets of some partitions, by group; groups without a committed offset on these partitions are left out.
-    """
-
-    committed: Mapping[str, Mapping[Partition, Committed]]
-    refused: Mapping[str, BrokerError]
-    """Groups that this user may not describe, or whose request failed."""
-
-
-class Groups:
-    """The consumer groups of a cluster. ``timeout`` is always in seconds."""
-
-    def __init__(self, options: Options) -> None:
-        self._client = make_client(AdminClient, options, "admin")
-
-    def names(self, *, timeout: float) -> list[str]:
-        """
-        Return the groups that this user may describe. Raises :class:`BrokerError`; the sandbox cannot list groups.
-        """
-        with as_broker_errors(self._client):
-            answer = self._client.list_consumer_groups(request_timeout=timeout)
-            found = _result(answer, timeout)
-        if found.errors and not found.valid:
-            raise to_broker_error(found.errors[0])
-        return sorted(one.group_id for one in found.valid)
-
-    def positions(self, groups: Iterable[str], partitions: Collection[Partition], *, timeout: float) -> GroupPositions:
-        """
-        Return the committed offsets of ``groups`` on ``partitions``; the groups are asked about at the same time.
-
-        First each group is described: if its coordinator has moved, the request for offsets would make librdkafka end
-        the process (librdkafka #5040).
-        """
-        asked = [TopicPartition(*one) for one in sorted(partitions)]
-        names = sorted(groups)
-        refused = self._without_coordinator(names, timeout)
-        with as_broker_errors(self._client):
-            answers = {name: self._ask(name, asked, timeout) for name in names if name not in refused}
-        committed: dict[str, Mapping[Partition, Committed]] = {}
-        for name, answer in answers.items():
-            try:
-                with as_broker_errors():
-                    found = _committed(_result(answer, timeout))
-            except BrokerError as error:
-                refused[name] = error
-            else:
-                committed |= {name: found} if found else {}
-        return GroupPositions(committed=committed, refused=refused)
-
-    def _without_coordinator(self, names: list[str], timeout: float) -> dict[str, BrokerError]:
-        if not names:
-            return {}
-        with as_broker_errors(self._client):
-            answers = self._client.describe_consumer_groups(names, request_timeout=timeout)
-        found: dict[str, BrokerError] = {}
-        for name, answer in answers.items():
-            try:
-                with as_broker_errors():
-                    _result(answer, timeout)
-            except BrokerError as error:
-                if meaning_of(error.code).coordinator_moves or error.code == error_codes.TIMED_OUT:
-                    found[name] = error
-        return found
-
-    def _ask(self, group: str, asked: list[TopicPartition], timeout: float) -> Any:
-        request = [ConsumerGroupTopicPartitions(group, asked)]
-        return self._client.list_consumer_group_offsets(request, request_timeout=timeout)[group]
-
-
-def _committed(found: Any) -> dict[Partition, Committed]:
-    for one in found.topic_partitions:
-        if one.error is not None:
-            raise KafkaException(one.error)
-    return {
-        (one.topic, one.partition): Committed(one.offset, one.metadata or "")
-        for one in found.topic_partitions
-        if one.offset >= 0
-    }
-
-
-def _result(answer: Any, timeout: float) -> Any:
-    try:
-        return answer.result(timeout + 1)
-    except TimeoutError:
-        raise no_answer(timeout) from None

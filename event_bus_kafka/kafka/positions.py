@@ -15,7 +15,7 @@ from event_bus_kafka.kafka.offsets import Partition
 RESET = "auto.offset.reset"
 _AT_END = frozenset({"latest", "largest", "end"})
 _NOWHERE = 0
-"""The offset with which a paused partition is assigned: librdkafka does not check it."""
+"""Placeholder for the offset of a partition that is assigned and paused. librdkafka does not check this offset."""
 
 
 class AssignedPositions:
@@ -23,8 +23,8 @@ class AssignedPositions:
     The assigned partitions of one client, whose ``auto.offset.reset`` is ``error``.
 
     With another value, librdkafka would silently continue at another offset if a partition's offset does not exist.
-    Each partition is assigned in paused state and waits for :meth:`start`; so does a partition whose offset no longer
-    exists.
+    Each partition is assigned in paused state and waits for :meth:`start`. A partition whose offset no longer exists
+    waits for :meth:`start`, too.
     """
 
     def __init__(self, client: Any, options: Options) -> None:
@@ -33,16 +33,16 @@ class AssignedPositions:
         self.assigned: set[Partition] = set()
         self.waiting: dict[Partition, int | None] = {}
         """
-        Assigned partition that is not read until it is started → the offset that no longer exists; None: newly
-        assigned.
+        Assigned partition that is not read until it is started → the offset that no longer exists; None: the partition
+        is newly assigned.
         """
         self.begins_at_end = options.get(RESET) in _AT_END
         """Whether a partition without a committed offset is read from its end; otherwise from its first record."""
 
     def assign(self, partitions: Iterable[Partition]) -> None:
         """
-        Assign inside the assignment callback, and pause: after the callback the client would assign by itself, at other
-        offsets.
+        Assign partitions inside the assignment callback, and pause them. Otherwise the client would assign them by
+        itself after the callback, at other offsets.
         """
         added = _at(dict.fromkeys(partitions, _NOWHERE))
         (self._client.incremental_assign if self._is_incremental else self._client.assign)(added)
@@ -52,8 +52,9 @@ class AssignedPositions:
 
     def start(self, offsets: Mapping[Partition, int], reading: Mapping[Partition, int]) -> None:
         """
-        Read partitions from ``offsets`` on, and discard their records that were fetched before. ``reading`` are the
-        positions of the other partitions: an eager group assigns all partitions at once. Raises :class:`BrokerError`.
+        Read partitions from ``offsets`` on, and discard their records that were fetched before. ``reading``: the
+        positions of the other partitions, which are needed because an eager group assigns all partitions at once.
+        Raises :class:`BrokerError`.
         """
         to = _at(offsets)
         with as_broker_errors():
@@ -70,8 +71,8 @@ class AssignedPositions:
 
     def mark_gone(self, message: Any) -> bool:
         """
-        Return whether the error, in place of a record, says that an offset no longer exists; if so, note that the
-        partition waits for :meth:`start`.
+        Return whether an error that came in place of a record says that an offset no longer exists. If it does, note
+        that the partition waits for :meth:`start`.
         """
         gone = meaning_of(message.error().name()).offset_gone
         partition = (message.topic(), message.partition())

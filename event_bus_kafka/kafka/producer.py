@@ -31,8 +31,8 @@ reach = Reach()
 
 class Delivered:
     """
-    Topic, partition and offset of a stored record. Read from the client's message only on access: most callers do not
-    need them.
+    Topic, partition and offset of a stored record. They are read from the client's message only on access, as most
+    callers do not need them.
     """
 
     __slots__ = ("_message",)
@@ -61,8 +61,8 @@ class Producer:
     """
     An idempotent producer. Thread-safe; must not be used in a child process after a fork.
 
-    Call ``poll`` regularly: it calls the delivery callbacks, in the thread that polls. With the option
-    ``statistics.interval.ms`` it emits ProducerStatistics.
+    Call ``poll`` regularly, because it calls the delivery callbacks, in the thread that polls. If the option
+    ``statistics.interval.ms`` is set, ``poll`` also emits ProducerStatistics.
     """
 
     def __init__(self, options: Options) -> None:
@@ -97,7 +97,9 @@ class Producer:
         self.enqueue(record, report)
 
     def enqueue(self, record: ProducerRecord, report: Report) -> None:
-        """Queue a record as :meth:`produce` does, faster; the caller's ``report`` has to look at ``reach`` itself."""
+        """
+        Queue a record as :meth:`produce` does, but faster. ``report`` must itself tell ``reach`` that Kafka answers.
+        """
         if self.failure is not None:  # librdkafka itself would take records after a purge
             raise DeliveryFailed(error_codes.FATAL, str(self.failure), fatal=True)
         headers = headers_for_client(record.headers)
@@ -112,7 +114,7 @@ class Producer:
             raise DeliveryFailed(error_codes.INVALID_ARG, f"the client raised {type(error).__name__}") from error
 
     def poll(self, seconds: float) -> None:
-        """Call the delivery callbacks; wait ``seconds`` for the first delivery report."""
+        """Call the delivery callbacks; wait at most ``seconds`` for the first delivery report."""
         self._serve(self._client.poll, seconds)
 
     def poll_without_linger(self, seconds: float) -> None:
@@ -124,7 +126,7 @@ class Producer:
 
     def flush(self, seconds: float) -> int:
         """
-        Wait ``seconds`` for confirmations; return the number of records that are still unconfirmed.
+        Wait at most ``seconds`` for confirmations; return the number of records that are still unconfirmed.
 
         Does not use the client's own flush, which loses delivery reports after a fatal error.
         """
@@ -150,7 +152,7 @@ class Producer:
 
     def purge(self, seconds: float = _PURGED_WITHIN) -> None:
         """
-        Give up all unconfirmed records, and wait ``seconds`` for their delivery reports.
+        Give up all unconfirmed records, and wait at most ``seconds`` for their delivery reports.
 
         Do not use the producer afterwards: it might busy-loop, and send records twice.
         """

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from time import monotonic, sleep
+from collections.abc import Iterator, Mapping
+from math import inf
+from time import monotonic
 from typing import Any, Self
 
 import confluent_kafka
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException, TopicPartition
 
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer
-from event_bus_kafka.kafka.error_codes import meaning_of
+from event_bus_kafka.kafka.cluster.groups import Groups
 from event_bus_kafka.kafka.factory import Options, make_client
 from event_bus_kafka.kafka.messages import to_record
 from event_bus_kafka.kafka.offsets import GroupOffsets, LogOffsets, Partition, Range
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _BATCH = 500
+_SHORTEST = 0.1
+"""Seconds for a request at the end of the time: Kafka's client takes 0 for no limit, or refuses it."""
 _OWN: Options = {"enable.partition.eof": True, "auto.offset.reset": "error"}
 
 
@@ -29,10 +31,12 @@ class Reader(GroupOffsets, LogOffsets):
     applies to each request.
     """
 
-    def __init__(self, options: Options, *, timeout: float) -> None:
+    def __init__(self, options: Options, *, timeout: float, until: float = inf) -> None:
+        """``until``: when the last request has to be answered (monotonic)."""
         self._options = options
         self._client = make_client(confluent_kafka.Consumer, options | _OWN, "consumer")
-        self.timeout = timeout
+        self._timeout = timeout
+        self._until = until
 
     def __enter__(self) -> Self:
         return self
@@ -42,6 +46,11 @@ class Reader(GroupOffsets, LogOffsets):
 
     def close(self) -> None:
         self._client.close()
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for a request that is made now."""
+        return max(min(self._timeout, self._until - monotonic()), _SHORTEST)
 
     def partitions(self, topic: str) -> list[Partition]:
         """Return the partitions of a topic; none if the topic does not exist. Raises :class:`BrokerError`."""
@@ -59,8 +68,8 @@ class Reader(GroupOffsets, LogOffsets):
 
     def read_stamped(self, partition: Partition, offsets: Range) -> Iterator[tuple[ConsumerRecord, int | None]]:
         """
-        Yield the records of a range, each with the time at which a broker wrote it (milliseconds since the epoch), or
-        None if the topic keeps the senders' times. Raises as :meth:`read` does.
+        Yield the records of a range, each with the time at which a broker wrote it (milliseconds since the epoch); the
+        time is None if the topic keeps the senders' times. Raises as :meth:`read` does.
         """
         with as_broker_errors():
             self._client.assign([TopicPartition(*partition, offsets.start)])
@@ -75,29 +84,20 @@ class Reader(GroupOffsets, LogOffsets):
                     yield to_record(message), _written_at(message)
 
     def members(self, group: str) -> list[str]:
-        """Return the live members of a group, each as its client id and host. Raises :class:`BrokerError`."""
-        found = self._of_group(
-            group, lambda admin: admin.describe_consumer_groups([group], request_timeout=self.timeout)
-        )
-        return [f"{member.client_id} on {member.host.lstrip('/')}" for member in found.members]
+        """Return the live members of a group, as client id and host. Raises :class:`BrokerError`."""
+        told = Groups(self._options).described([group], timeout=self.timeout)[group]
+        if isinstance(told, BrokerError):
+            raise told
+        return list(told.members)
 
     def committed_topics(self, group: str) -> set[str]:
-        """
-        Return the topics for which a group has committed offsets. Raises :class:`BrokerError`.
-
-        First the group is described: if its coordinator has moved, the request for offsets would make librdkafka end
-        the process (librdkafka #5040).
-        """
-        try:
-            self.members(group)
-        except BrokerError as error:
-            if meaning_of(error.code).coordinator_moves:
-                raise
-        asked = [ConsumerGroupTopicPartitions(group)]
-        found = self._of_group(
-            group, lambda admin: admin.list_consumer_group_offsets(asked, request_timeout=self.timeout)
-        )
-        return {one.topic for one in found.topic_partitions if one.offset >= 0}
+        """Return the topics for which a group has committed offsets. Raises :class:`BrokerError`."""
+        groups = Groups(self._options)
+        described = groups.described([group], timeout=self.timeout)
+        told = groups.committed({group: None}, described, timeout=self.timeout)[group]
+        if isinstance(told, BrokerError):
+            raise told
+        return {topic for topic, _ in told}
 
     def follow(self, starts: Mapping[Partition, int], ends: Mapping[Partition, int] | None) -> Iterator[ConsumerRecord]:
         """
@@ -121,20 +121,6 @@ class Reader(GroupOffsets, LogOffsets):
                         yield to_record(message)
                     if at_end or (ends is not None and message.offset() + 1 == ends.get(name)):
                         left.discard(name)
-
-    def _of_group(self, group: str, ask: Callable[[AdminClient], Any]) -> Any:
-        admin = make_client(AdminClient, self._options, "admin")
-        deadline = monotonic() + self.timeout
-        while True:
-            try:
-                with as_broker_errors():
-                    return ask(admin)[group].result(self.timeout + 1)
-            except TimeoutError:
-                raise no_answer(self.timeout) from None
-            except BrokerError as error:
-                if not meaning_of(error.code).coordinator_moves or monotonic() > deadline:
-                    raise
-            sleep(0.1)
 
     def _next_messages(self, most: int) -> list[Any]:
         deadline = monotonic() + self.timeout

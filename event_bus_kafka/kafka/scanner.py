@@ -1,8 +1,9 @@
-"""Searches many records for a few by header or key, without reading values; several partitions at once."""
+"""Searches many records, in several partitions at once, for records with given headers or keys. Reads no values."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from math import inf
 from operator import methodcaller
 from time import monotonic
 from typing import Any
@@ -21,20 +22,26 @@ from event_bus_kafka.wire.records import ConsumerRecord
 from event_bus_kafka.wire.serde import without_frame
 
 _BATCH = 200
-"""Messages per call. A message keeps its headers after they were read: batches of 10,000 take twice the time."""
+"""
+Number of messages per call. Batches of 10,000 messages would take twice the time, since a message keeps its headers
+after they were read.
+"""
 _OWN: Options = {
     "fetch.queue.backoff.ms": 10,  # by default the client pauses for a second after 100,000 records
 }
 
 _headers_of = methodcaller("headers")
-"""Avoids a direct call of ``headers``, which may hide its exception (see ``kafka/messages.py``)."""
+"""
+Returns a message's headers without a direct call of ``headers``, which may hide its exception (see
+``kafka/messages.py``).
+"""
 
 
 @attrs.frozen(kw_only=True)
 class Sought:
     """
-    A condition on records: they have one of these headers, or one of these keys, with or without a schema id in front
-    of it.
+    A condition on records: they have one of these headers, or one of these keys. A schema id before the key does not
+    matter.
     """
 
     headers: frozenset[tuple[str, bytes]] = frozenset()
@@ -67,8 +74,8 @@ class ScanState:
 class Scanner(Reader):
     """A reader that searches many records at once."""
 
-    def __init__(self, options: Options, *, timeout: float) -> None:
-        super().__init__(options | _OWN, timeout=timeout)
+    def __init__(self, options: Options, *, timeout: float, until: float = inf) -> None:
+        super().__init__(options | _OWN, timeout=timeout, until=until)
         self.states: dict[Partition, ScanState] = {}
         """Partition → its progress, including partitions that the scan has given up."""
         self.read_count = 0
@@ -89,7 +96,7 @@ class Scanner(Reader):
             yield from found
 
     def leave(self, topics: Collection[str]) -> None:
-        """Stop reading ``topics``."""
+        """Stop the search in ``topics``; the search in other topics continues."""
         leaving = {name for name in self._left if name[0] in topics}
         if leaving:
             self._left -= leaving

@@ -27,10 +27,15 @@ _HIGHEST_ID = 2**32 - 1
 _NOT_FOUND = 404
 _CONFLICT = 409
 _UNKNOWN = frozenset({40401, 40403})
-"""Confluent's error codes for an unknown subject or schema. Any other 404 comes from a wrong URL or a proxy, and says
-nothing about the schema: a record that needs the schema must not become a dead letter."""
+"""
+Confluent's error codes for an unknown subject or schema. Any other 404 comes from a wrong URL or a proxy. It says
+nothing about the schema, so a record that needs the schema must not become a dead letter.
+"""
 _MOST_KEPT = 4096
-"""Maximum number of remembered failures: records of strangers may contain any number of ids."""
+"""
+Maximum number of remembered failures. A limit is needed because records of unknown senders may contain any number of
+ids.
+"""
 _ADVICE = {
     401: "check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY and _API_SECRET",
     403: "the user of EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY has no right to this",
@@ -41,13 +46,13 @@ _ADVICE = {
 }
 _ABOUT_THE_SCHEMA = frozenset({_CONFLICT, 422})
 """
-HTTP statuses with which a registry, if the error code fits, says that the schema is wrong for good. Any other error may
-pass: it comes from proxies, login pages, quotas, or credentials that are being rotated.
+HTTP statuses with which a registry says that the schema is wrong for good, provided that the error code fits. Any other
+error may be temporary, because it may come from proxies, login pages, quotas, or credentials that are being rotated.
 """
 _ALL = ""
-"""Key for failures that concern all requests."""
+"""Key of failures that concern all requests."""
 _LONGEST_REASON = 300
-"""In characters: some registries quote both schemas."""
+"""Maximum characters of a reason: some registries quote both schemas in it."""
 
 
 _THREAD = "event-bus-registry"
@@ -63,13 +68,14 @@ for _name in ("httpx", "httpx2"):  # log each request and its URL at level INFO;
 
 class SchemaRegistry:
     """
-    Returns the id of a schema, and the schema of an id. Both are cached as long as there is room: ids are never reused.
+    Returns the id of a schema, and the schema of an id. Both are cached as long as there is room, because the registry
+    never reuses an id.
 
     ``timeout``: maximum seconds for one request, whatever the network does. ``register``: whether unknown schemas are
-    registered. ``backoff``: seconds for which all requests fail at once after the registry has failed, or requests for
-    one schema or id after the registry has refused it. After that time one request is sent; the other threads' requests
-    still fail at once until it is answered. Threads that ask for the same schema or id at the same time share one
-    request.
+    registered. ``backoff``: seconds for which requests fail at once after a failure. If the registry has failed, all
+    requests fail. If the registry has refused one schema or id, only requests for this schema or id fail. After the
+    backoff one request is sent. Until it is answered, requests of other threads still fail at once. Threads that ask
+    for the same schema or id at the same time share one request.
     """
 
     def __init__(
@@ -93,11 +99,11 @@ class SchemaRegistry:
         self._schemas: KeptSchemas[str] = KeptSchemas()
         self._requests: dict[Hashable, Future[Any]] = {}
         """
-        Pending and answered requests. All lanes of a starting worker ask for the same schema: if each lane sent a
-        request, a single time-out could delay a key, although other requests were answered.
+        Cache: schema or id → its pending or answered request. Lanes that ask for the same schema share one request. If
+        each lane sent a request, a single time-out could delay a key, although other requests were answered.
         """
         self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
-        """Schema, id or ``_ALL`` → the last failure, and the monotonic time until which it is repeated."""
+        """Schema, id or ``_ALL`` → the last failure, and the monotonic time until which the failure is raised again."""
 
     def id_of(self, subject: str, schema: str, until: float = inf) -> int:
         """

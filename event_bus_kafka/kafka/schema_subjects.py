@@ -71,8 +71,8 @@ class SchemaSubjects:
 
     def accepts(self, subject: str, schema: str, *, transitive: bool) -> bool:
         """
-        Return whether the registry would accept a schema after the last version; with ``transitive``, after all
-        versions.
+        Return whether the registry would accept a schema as the successor of the last version or, if ``transitive`` is
+        True, of all versions.
         """
         avro = Schema(schema, "AVRO")
         test = self._client.test_compatibility_all_versions if transitive else self._client.test_compatibility

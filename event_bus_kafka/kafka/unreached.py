@@ -1,10 +1,11 @@
 """
 Tracks the partitions that a producer has not reached yet, and the keys that may belong to them.
 
-A broker accepts any sequence number of a producer that it does not know. After it has refused the first request to a
-partition, it still accepts the next one, which librdkafka may have sent already, and the order is lost. So of each key
-that may belong to an unreached partition only one record at a time is in flight, until one is confirmed: from then on
-the broker knows the producer for this partition.
+A broker accepts any sequence number of a producer that the broker does not know. So after a broker has refused the
+first request to a partition, it still accepts the next request. librdkafka may have sent this next request already, so
+the order of records would be lost. Therefore a key that may belong to an unreached partition has only one record at a
+time in flight, until one of its records is confirmed. After the confirmation the broker knows the producer for this
+partition.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from time import monotonic
 _MOST_KEYS = 10_000
 _FORGOTTEN = 3600.0
 """
-Seconds after which all partitions count as unreached again. Brokers forget a producer that was silent for
-``producer.id.expiration.ms``, a day by default, and topics may have more partitions by then.
+Seconds after which all partitions count as unreached again, for two reasons. Brokers forget a producer that was silent
+for ``producer.id.expiration.ms``, a day by default. Topics may get more partitions.
 """
 
 
@@ -34,15 +35,15 @@ class UnreachedPartitions:
         """Topics all of whose partitions are reached."""
         self._keys: set[tuple[str, bytes]] = set()
         """
-        Keys whose partition is reached. At ``_MOST_KEYS`` all are forgotten, and count as unreached until they are
-        confirmed again.
+        Keys whose partition is reached. When there are ``_MOST_KEYS`` keys, all are forgotten. A forgotten key counts
+        as unreached until a record of the key is confirmed again.
         """
 
     @property
     def is_stale(self) -> bool:
         """
-        Whether the partitions have to be counted again and all count as unreached: an hour has passed, or a topic is
-        new.
+        Whether the numbers of partitions must be read again, because an hour has passed or a topic is new. All
+        partitions then count as unreached.
         """
         return self._lacks_counts or self._clock() > self._until
 

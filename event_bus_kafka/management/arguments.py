@@ -1,4 +1,4 @@
-"""Types of arguments, and arguments, that several commands share."""
+"""Arguments and argument types that several commands share."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def moment(text: str) -> int:
 
 
 def place(text: str) -> Target:
-    """Argument type: a place in a topic: an offset, a time, ``earliest``, or ``latest`` for the present end."""
+    """
+    Argument type: a place in a topic. It is an offset, a time, ``earliest``, or ``latest``, which is the topic's
+    present end.
+    """
     try:
         return Target.parse(text)
     except ValueError as error:
@@ -62,7 +65,7 @@ def days(text: str) -> float:
 
 
 def rate(text: str) -> float:
-    """Argument type: a number per second, above 0."""
+    """Argument type: a rate per second, above 0."""
     return _above_0(text, "number")
 
 
@@ -80,7 +83,10 @@ def port(text: str) -> int:
 
 
 def add_subcommand(subcommands: Any, name: str, text: str) -> CommandParser:
-    """Add a subcommand. Django's own options may follow the subcommand, too, but only the command's help shows them."""
+    """
+    Add a subcommand. Django's own options are also accepted after the subcommand, but only the help of the whole
+    command shows them.
+    """
     parser: CommandParser = subcommands.add_parser(name, help=text, description=text)
     hidden: dict[str, Any] = {"default": SUPPRESS, "help": SUPPRESS}
     for option in ("--settings", "--pythonpath"):

@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandParser
 
 class OperatorCommand(BaseCommand):
     """
-    A command of this package. Its help ends with an example. A command that changes something prints its plan, and
-    carries out the plan only with ``--apply``. ``--json`` prints JSON instead of text. Exit codes: 1: the change was
-    not made, or a check failed; 2: the arguments are wrong.
+    Base class of this package's commands. The help of a command ends with an example. A command that changes something
+    prints its plan, and carries out the plan only with ``--apply``. ``--json`` prints JSON instead of text. Exit code 1
+    means that the change was not made, or that a check failed. Exit code 2 means that the arguments are wrong.
     """
 
     example: str

@@ -14,9 +14,9 @@ from django.core.management.base import OutputWrapper
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BAR = 30
 _REWRITE_AFTER, _REPEAT_AFTER = 0.2, 10.0
-"""Seconds between two reports of progress: on a terminal, and in other output."""
+"""Seconds between two reports of progress. The first number is for a terminal, the second for other output."""
 _MADE_UP_FOR = 1.0
-"""Work that is late may exceed the rate to catch up, but only on this number of seconds of delay."""
+"""Maximum number of seconds of delay that late work catches up on by exceeding the rate."""
 
 
 class Interruption:
@@ -59,14 +59,14 @@ class Pace:
         self._clock = clock
         self._wait = wait
         self._due, self._done = clock(), 0
-        """The time of ``clock`` at which ``_done`` items are within the rate."""
+        """``_due`` is a time of ``clock``. ``_done`` is the number of items that the rate allows until this time."""
 
     def batch(self, most: int) -> int:
         """Return the number of items for one batch: at most ``most``, and at most the items of one second."""
         return max(1, int(min(most, self._rate)))
 
     def keep(self, done: int) -> None:
-        """Block until ``done`` items since the start are within the rate, or until an interruption."""
+        """Block until the rate allows ``done`` items since the start, or until an interruption."""
         due = self._due + (done - self._done) / self._rate
         self._due, self._done = max(due, self._clock() - _MADE_UP_FOR), done
         while not self._interruption.came and (left := self._due - self._clock()) > 0:

@@ -23,7 +23,7 @@ class PausingCommand(OperatorCommand):
     """A command that pauses or resumes one receiver, or lists the paused receivers."""
 
     idle: str
-    """The receiver's state in which there is nothing to do, for example ``is not paused``."""
+    """The state of a receiver for which the command has nothing to do, for example ``is not paused``."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -24,7 +24,7 @@ from event_bus_kafka.operations.requested_runs.run_report import filters, subjec
 from event_bus_kafka.shown import shown
 
 _SHOWN = 50
-"""Largest number of letters that a plan or report lists."""
+"""Maximum number of letters that a plan or report lists."""
 
 
 class RequestSubcommands(OperatorCommand):
@@ -139,8 +139,9 @@ def require_tables() -> None:
 
 def with_request(options: dict[str, Any]) -> dict[str, Any]:
     """
-    Return the options of ``replay``, where ``--of-request`` is among them with that request's letters as ids, and with
-    its receivers unless others are named. Raises CommandError.
+    Return the options of ``replay``. If ``--of-request`` is given, its request determines two of them: the ids, which
+    are those of the request's letters without a known result, and the receivers, unless the options name a receiver.
+    Raises CommandError.
     """
     number = options["of_request"]
     if number is None:

@@ -3,7 +3,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     """
-    Adds the new constraint before it drops the old one, so that names are always unique, also while migrating back.
+    Adds the new constraint before it drops the old one, so that names are unique at any time. The same holds when the
+    migration is reversed.
     """
 
     dependencies = [

@@ -5,11 +5,11 @@ from django.db import migrations, models
 
 class AddIndexWithoutBlocking(migrations.AddIndex):
     """
-    Adds an index to a large table while others write to the table. PostgreSQL does so with CONCURRENTLY. MySQL and
-    MariaDB do so by default, except at the beginning and the end: then the statement waits for transactions that use
-    the table, and writers wait for the statement.
+    Adds an index to a large table while other clients write to the table. On PostgreSQL, the statement contains
+    CONCURRENTLY. MySQL and MariaDB allow writes by default, except at the beginning and the end of the statement. At
+    these moments the statement waits for transactions that use the table, and writers wait for the statement.
 
-    An interrupted migration can be repeated. On MySQL and MariaDB, first drop the index if it exists.
+    An interrupted migration can be repeated. On MySQL and MariaDB, drop the index first if it exists.
     """
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:

@@ -11,15 +11,19 @@ from django.db import models
 _LEAST, _MOST = 10, 1_000
 """Smallest and largest number of rows in a batch."""
 _LONG, _SHORT = 0.4, 0.1
-"""If a batch took more than the first number of seconds, the next is smaller; if less than the second, larger."""
+"""
+Seconds. After a batch that took more than the first number, the next batch is smaller. After a batch that took less
+than the second number, the next batch is larger.
+"""
 
 
 def delete_in_batches(rows: models.QuerySet[Any], delete: Callable[[list[Any]], int]) -> Iterator[int]:
     """
-    Delete rows in their order, in batches, so that locks and transactions are short. Yield the number of deleted rows
-    after each batch. A batch takes less than a second unless single rows are slow.
+    Delete rows in the order of ``rows``, in batches, so that locks and transactions are short. Yield the number of
+    deleted rows after each batch. A batch takes less than a second unless single rows are slow.
 
-    Stop if the same rows are found again after ``delete``, which returns the number of rows that it deleted.
+    ``delete``: deletes the rows with the given ids, and returns the number of deleted rows. Stop if the same rows still
+    exist after ``delete``.
     """
     size, before = 10 * _LEAST, None
     while True:

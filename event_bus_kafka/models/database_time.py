@@ -17,7 +17,10 @@ VENDORS = _MILLISECONDS.keys()
 
 
 def now_sql(connection: BaseDatabaseWrapper) -> str:
-    """Return an SQL expression for the present time, in milliseconds since the epoch. MariaDB's vendor is ``mysql``."""
+    """
+    Return an SQL expression for the present time, in milliseconds since the epoch. Django's vendor ``mysql`` includes
+    MariaDB.
+    """
     return _MILLISECONDS[connection.vendor]
 
 

@@ -1,4 +1,7 @@
-"""The state of each dead letter for each receiver, to be shown to people: code decides by the letters' own rows."""
+"""
+The table with the state of each dead letter for each receiver. Operators search this table. Replays use the failures in
+the letters' own rows instead.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from event_bus_kafka.models.dead_letters import DeadLetter
 
 _NAMESPACE = UUID("7d0a3a2e-6c0e-4a63-9d3c-1f6f0b6c1d52")
 _LONGEST_TEXT = 10_000
-"""Longest stored text, in characters: MySQL's limit is 65,535 bytes. The letter's own row has the whole text."""
+"""
+Maximum length of a stored text, in characters. MySQL's limit is 65,535 bytes. The letter's own row contains the whole
+text.
+"""
 _IDENTITY = ("group", "topic", "partition", "offset", "event_id")
 
 
@@ -64,12 +70,18 @@ class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
         return self.filter(models.Q(changed_at__lt=changed_at) | same, changed_at__lte=changed_at)
 
     def expired(self, before: int) -> DeadLetterEntryQuerySet:
-        """Return entries of deleted letters that last changed before a time (milliseconds since the epoch)."""
+        """
+        Return the entries whose letters are deleted and whose last change was before a time (milliseconds since the
+        epoch).
+        """
         alive = DeadLetter.objects.using(self.db).filter(pk=models.OuterRef("letter"))
         return self.filter(~models.Exists(alive), changed_at__lt=before).order_by("changed_at", "pk")
 
     def remove(self, ids: Sequence[UUID]) -> int:
-        """Delete rows one by one, since MySQL may scan the whole table for a list of ids. Return the number."""
+        """
+        Delete rows one by one, because MySQL may scan the whole table for a list of ids. Return the number of deleted
+        rows.
+        """
         with transaction.atomic(using=self.db):
             return sum(self.filter(pk=one).delete()[0] for one in ids)
 
@@ -78,15 +90,15 @@ class DeadLetterEntry(models.Model):
     """
     The state of a dead letter for one receiver. An entry has no event data, and stays when the letter is deleted.
 
-    Group, coordinates, event type and id are copies of the letter's. There is no foreign-key constraint, because the
-    previous version deletes letters without their entries. A letter stored by the previous version gets its entries
-    when this version first changes the letter.
+    Group, coordinates, event type and event id are copied from the letter. There is no foreign-key constraint, because
+    the previous version of this package deletes letters without their entries. A letter that the previous version
+    stored gets its entries when this version first changes the letter.
     """
 
     id = models.UUIDField(primary_key=True)
     """
-    Derived from group, coordinates, event id and receiver. A unique index on these columns would be too long, and MySQL
-    ignores case.
+    UUID computed from group, coordinates, event id and receiver. A unique index on these columns would be too long, and
+    on MySQL it would ignore case.
     """
     letter = models.ForeignKey(DeadLetter, on_delete=models.DO_NOTHING, related_name="entries", db_constraint=False)
     """The dead letter, which may be deleted."""
@@ -107,7 +119,7 @@ class DeadLetterEntry(models.Model):
     stand_in = models.CharField(max_length=500)
     """The receiver that has succeeded in place of ``receiver``; empty: none."""
     changed_at = models.BigIntegerField(db_index=True)
-    """Milliseconds since the epoch."""
+    """Time of the last change, in milliseconds since the epoch."""
 
     objects = DeadLetterEntryQuerySet.as_manager()
 

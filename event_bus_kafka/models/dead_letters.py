@@ -17,7 +17,7 @@ from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.wire.records import ConsumerRecord, Headers
 
 _BATCH = 500
-"""Number of rows deleted in one transaction."""
+"""Maximum number of rows deleted in one transaction."""
 
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
@@ -37,8 +37,8 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """
         Store a record that has failed for good, or update the existing row of the same record.
 
-        ``merged``: returns the failures to write; called with the existing row, locked, or with None. ``left_out``:
-        ignored if the column is missing, see :meth:`keeps_entries`.
+        ``merged``: called with the existing, locked row, or with None if there is no row; returns the failures to
+        write. ``left_out``: ignored if the table lacks this column (see :meth:`keeps_entries`).
         """
         contents = {
             "timestamp": record.timestamp,
@@ -66,7 +66,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return before
 
     def for_writing(self) -> DeadLetterQuerySet:
-        """Read from the database that is written to, not from a replica: decisions need current rows."""
+        """Return a query on the database for writing: a replica may lack current rows, which decisions need."""
         return self.using(self._db or router.db_for_write(self.model))  # type: ignore[attr-defined]
 
     def keeps_entries(self) -> bool:
@@ -91,17 +91,15 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         place: tuple[int, int] | None = None,
     ) -> DeadLetterQuerySet:
         """
-        Return the letters with these values. ``topics``: full names. ``place``: partition and offset. Empty arguments
-        do not restrict.
+        Return the letters with these values. ``topics``: full names. ``place``: partition and offset. An empty argument
+        matches all letters.
         """
         wanted = {"group": group, "topic__in": topics, "event_type": event_type, "event_id": event_id}
         rows = self.filter(**{name: value for name, value in wanted.items() if value})
         return rows.filter(partition=place[0], offset=place[1]) if place else rows
 
     def failed_between(self, since: datetime | None, until: datetime | None) -> DeadLetterQuerySet:
-        """
-        Return the letters whose last failure was from ``since`` to ``until``, both included; None does not restrict.
-        """
+        """Return the letters whose last failure was from ``since`` to ``until``, both included; None means no limit."""
         moments = {"last_failed_at__gte": since, "last_failed_at__lte": until}
         return self.filter(**{name: moment for name, moment in moments.items() if moment})
 
@@ -123,7 +121,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.with_marks().defer("key", "value", "headers")
 
     def with_marks(self) -> DeadLetterQuerySet:
-        """Read the column :attr:`DeadLetter.left_out`, too, if the database has it."""
+        """Also read the column :attr:`DeadLetter.left_out` if the database has it."""
         return self.defer(None) if self.keeps_entries() else self
 
     def in_order(self) -> DeadLetterQuerySet:
@@ -135,7 +133,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.order_by("-last_failed_at", "-pk")
 
     def has_failed_since(self, record: ConsumerRecord, *, group: str, event_id: str, time: datetime) -> bool:
-        """Whether the table has the record's dead letter, with its last failure at ``time`` or later."""
+        """Whether the table contains the record's dead letter, with a last failure at ``time`` or later."""
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         return self.filter(group=group, event_id=event_id, last_failed_at__gte=time, **place).exists()
 
@@ -153,7 +151,10 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         self.filter(pk=letter.pk).update(attempts=models.F("attempts") + 1)
 
     def locked(self, letter: DeadLetter) -> DeadLetter | None:
-        """Lock the letter's row until the end of the transaction. Return it without contents; None: it was deleted."""
+        """
+        Lock the letter's row until the end of the transaction. Return the letter without key, value and headers; None:
+        the letter was deleted.
+        """
         rows = self.defer(None).defer("key", "value", "headers", "left_out")
         return rows.select_for_update().filter(pk=letter.pk).first()
 
@@ -215,8 +216,8 @@ class DeadLetter(models.Model):
     last_failed_at = MomentField(db_index=True)
     left_out = models.JSONField(null=True)
     """
-    Part of the record (value, headers, key, texts) that the table cannot hold → its size and sha256. The column
-    of such a part is empty, never null. None: nothing was left out.
+    Name of a part that the table cannot hold (value, headers, key, texts) → size and sha256 of the part. The column of
+    such a part is empty, but never null. None: the table has all parts.
     """
 
     objects = DeadLetterManager()
@@ -248,7 +249,10 @@ class DeadLetter(models.Model):
 
     @property
     def marks(self) -> dict[str, dict[str, Any]]:
-        """Part that was left out → size and sha256; empty also if the column is missing or deferred."""
+        """
+        Name of a part that was left out → size and sha256 of the part. Also empty if ``left_out`` is missing or
+        deferred.
+        """
         return {} if "left_out" in self.get_deferred_fields() else self.left_out or {}
 
     @property
@@ -264,7 +268,7 @@ class DeadLetter(models.Model):
 
 
 def to_json(headers: Headers) -> list[list[Any]]:
-    """Return headers as JSON values: pairs in order, with bytes that are not text in base64."""
+    """Return headers as JSON values: a list of pairs, in order. A value that is not text is encoded in base64."""
     return [[name, _to_json(value)] for name, value in headers]
 
 

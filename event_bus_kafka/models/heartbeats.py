@@ -1,4 +1,4 @@
-"""The table of heartbeats, which shows the workers and relays that run, and their state."""
+"""The table of heartbeats. It shows which workers and relays run, and their state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from event_bus_kafka.models.database_time import now_sql
 from event_bus_kafka.models.upserts import Sql, upsert
 
 _BEATS, _LEAST_SILENCE = 6, 60_000
-"""A run counts as dead after this number of missed heartbeats, and at least this number of milliseconds."""
+"""
+A worker or relay counts as dead if both numbers are reached. The first is the number of missed heartbeats. The second
+is the duration of the silence in milliseconds.
+"""
 
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
@@ -21,7 +24,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
     def beat(self, row: UUID, *, age: float, is_last: bool = False, **values: Any) -> None:
         """
         Write the heartbeat of a worker or relay, with one SQL statement. ``is_last``: the worker or relay has ended.
-        ``age``: seconds since its start. ``values``: all fields except the times.
+        ``age``: seconds since the worker or relay started. ``values``: all fields except the times.
         """
         now = Sql(now_sql(connections[self.db]))
         insert = {
@@ -39,7 +42,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         return self.filter(beat_at__lt=before).order_by("beat_at", "pk")
 
     def remove(self, ids: list[UUID]) -> int:
-        """Delete rows; return the number."""
+        """Delete rows. Return the number of deleted rows."""
         return sum(self.filter(pk=one).delete()[0] for one in ids)
 
 
@@ -62,10 +65,10 @@ class Heartbeat(models.Model):
     period = models.FloatField()
     """Seconds between two heartbeats."""
     started_at = models.BigIntegerField()
-    """In milliseconds since the epoch, like all other times."""
+    """Time of the start. All times are in milliseconds since the epoch."""
     beat_at = models.BigIntegerField(db_index=True)
     stopped_at = models.BigIntegerField(null=True)
-    """The time of the regular end; None: the worker or relay still runs, or has died."""
+    """Time at which the worker or relay ended regularly; None: it still runs, or it has died."""
     state: Any = models.JSONField()
 
     objects = HeartbeatQuerySet.as_manager()

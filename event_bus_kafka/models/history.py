@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from event_bus_kafka.models.upserts import Sql, upsert
 
 MINUTE, HOUR = 60, 3_600
-"""Seconds that one row covers."""
+"""The two lengths of time that a row can cover, in seconds."""
 _HOUR = HOUR * 1000
 _NAMESPACE = UUID("0c8f5d0a-3a0e-4f0c-9b43-6f7c1b1f7f2e")
 
@@ -26,7 +26,7 @@ class Line:
     service: str
     event_type: str
     receiver: str
-    """The receiver that was called; empty: the count is about whole events."""
+    """The receiver that was called; empty: the count is a number of whole events."""
     outcome: str
 
 
@@ -49,7 +49,10 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
     """Reads and changes the history."""
 
     def add(self, line: Line, sums: Sums, *, span: int, begins: int) -> None:
-        """Add ``sums`` to the row of ``line`` and of the span that starts at ``begins``, with one SQL statement."""
+        """
+        Add ``sums`` to the row with the labels ``line`` for the ``span`` seconds from ``begins`` on. Insert the row if
+        it is missing. Sends one SQL statement.
+        """
         row = row_id(line, span, begins)
         upsert(
             self.model,
@@ -64,8 +67,8 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
     def fold(self, before: int) -> Iterator[int]:
         """
-        Merge rows of minutes into rows of hours, for all whole hours before ``before`` (milliseconds since the epoch).
-        Yield, for each row of an hour, the number of merged rows. Stop if another process is merging.
+        Merge rows of minutes into rows of hours, for all hours that ended before ``before`` (milliseconds since the
+        epoch). After writing each row of an hour, yield the number of merged rows. Stop if another process is merging.
         """
         minutes = self.filter(span=MINUTE, begins__lt=before - before % _HOUR).order_by("begins")
         while (first := minutes.first()) is not None:
@@ -91,22 +94,29 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
         return self.filter(pk=row.pk, count=row.count).delete()[0] == 1
 
     def expired(self, before: int, span: int) -> HistoryQuerySet:
-        """Return the rows of ``span`` seconds that began before a time (milliseconds since the epoch)."""
+        """Return the rows that cover ``span`` seconds and begin before a time (milliseconds since the epoch)."""
         return self.filter(span=span, begins__lt=before).order_by("begins", "pk")
 
     def remove(self, ids: list[UUID]) -> int:
-        """Delete rows one by one, since MySQL may scan the whole table for a list of ids. Return the number."""
+        """
+        Delete rows one by one, because MySQL may scan the whole table for a list of ids. Return the number of deleted
+        rows.
+        """
         return sum(self.filter(pk=one).delete()[0] for one in ids)
 
 
 class HistoryRow(models.Model):
     """
-    Counts of all processes of a service in one minute, by the database's clock. Rows older than a day are merged into
-    rows of an hour. Each process adds its counts once a minute, or later if the database is unreachable, later.
+    Counts of all processes of a service for one minute, by the database's clock. Rows older than a day are merged into
+    rows of one hour. Each process adds its counts once a minute. If the database is unreachable, the process adds them
+    later.
     """
 
     id = models.UUIDField(primary_key=True)
-    """Derived from labels, span and time. A unique index on these columns would be too long, and MySQL ignores case."""
+    """
+    UUID computed from labels, span and time. A unique index on these columns would be too long, and on MySQL it would
+    ignore case.
+    """
     span = models.IntegerField()
     """Length of the time that the row covers, in seconds: 60 or 3,600."""
     begins = models.BigIntegerField()
@@ -118,7 +128,7 @@ class HistoryRow(models.Model):
     outcome = models.CharField(max_length=32)
     count = models.BigIntegerField()
     seconds = models.FloatField()
-    """Sum of the durations; 0 if durations are not measured."""
+    """Sum of the durations, in seconds; 0 if durations are not measured."""
     longest = models.FloatField()
     """The longest duration, in seconds."""
 

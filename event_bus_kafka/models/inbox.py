@@ -1,4 +1,4 @@
-"""The inbox: marks of events that receivers have processed."""
+"""The table of the inbox, with marks for events that receivers have processed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ class InboxMarkQuerySet(models.QuerySet["InboxMark"]):
 
     def mark(self, receiver: str, event_id: UUID) -> None:
         """
-        Insert, in the open transaction, the mark that a receiver has processed an event.
+        Insert the mark that a receiver has processed an event. The insert is part of the open transaction.
 
-        Raises IntegrityError if the mark exists. Blocks while another open transaction has inserted the same mark.
+        Raises IntegrityError if the mark exists. If another open transaction has inserted the same mark, waits until
+        that transaction ends.
         """
         self.create(id=uuid5(event_id, receiver), receiver=receiver, event_id=event_id, marked_at=datetime.now(UTC))
 
     def of(self, event_id: UUID, receivers: Iterable[str]) -> InboxMarkQuerySet:
-        """Return the marks of these receivers for an event. Searches by primary key: ``event_id`` has no index."""
+        """
+        Return the marks of these receivers for an event. The search uses the primary key, because ``event_id`` has no
+        index.
+        """
         return self.filter(pk__in=[uuid5(event_id, name) for name in receivers]).order_by("marked_at", "pk")
 
     def expired(self, before: datetime) -> InboxMarkQuerySet:
@@ -32,8 +36,8 @@ class InboxMarkQuerySet(models.QuerySet["InboxMark"]):
 
     def remove(self, ids: Sequence[UUID]) -> int:
         """
-        Delete rows one by one; return the number. For a list of ids, MySQL may scan the whole table, and wait for the
-        locks of running receivers.
+        Delete rows one by one, because for a list of ids MySQL may scan the whole table and wait for the locks of
+        running receivers. Return the number of deleted rows.
         """
         with transaction.atomic(using=self.db):
             return sum(self.filter(pk=one).delete()[0] for one in ids)
@@ -46,7 +50,10 @@ class InboxMark(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    """Derived from event id and receiver's name. MySQL would ignore case in a unique index on these columns."""
+    """
+    UUID computed from the event id and the receiver's name. On MySQL, a unique index on these columns would ignore
+    case.
+    """
     receiver = models.CharField(max_length=500)
     """The receiver's name as in dead letters, but without ``dispatch_uid``."""
     event_id = models.UUIDField()

@@ -12,14 +12,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 class MomentField(models.DateTimeField):  # type: ignore[type-arg]
     """
-    A DateTimeField whose values are always timezone-aware and in UTC, with ``USE_TZ`` True or False.
+    A DateTimeField whose values are always timezone-aware and in UTC, whether ``USE_TZ`` is True or False.
 
     If ``USE_TZ`` is False, the column holds the same values as Django's own field: local time in databases that do not
     support time zones.
     """
 
     def deconstruct(self) -> tuple[str, str, Any, Any]:
-        """Appear as a DateTimeField in migrations, since the column is the same."""
+        """Return what a DateTimeField would return, so that migrations see a DateTimeField. The column is the same."""
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.DateTimeField", args, kwargs
 

@@ -14,10 +14,13 @@ from django.db import connections, models, transaction
 from django.utils.translation import gettext_lazy as _
 
 SHARDS = 16
-"""Number of shards. All events of one key are in one shard. Never change it: stored rows have shard numbers."""
+"""
+Number of shards. All events of one key are in one shard. Never change this number, because stored rows contain shard
+numbers.
+"""
 TOPICS_INDEX = "event_bus_kafka_outbox_topics"
 _BATCH = 100
-"""Number of parked rows released in one transaction."""
+"""Maximum number of parked rows released in one transaction."""
 
 
 class WriterSchema(models.Model):
@@ -25,9 +28,9 @@ class WriterSchema(models.Model):
     Topic, subjects and schemas with which events of one type were encoded. Waiting rows of the outbox refer to a row of
     this table, so that a later deploy does not affect them.
 
-    Each process looks for its row in the first transaction that needs the row, and inserts a missing one. Rows are
-    deliberately not unique: a unique index would make concurrent first writers wait for each other's transaction. Ids
-    are random, so that the id of a deleted row is never used for another schema.
+    Each process looks for its row in the first transaction that needs the row, and inserts the row if it is missing.
+    Rows are deliberately not unique: a unique index would make concurrent first writers wait for each other's
+    transaction. Ids are random, so that the id of a deleted row is never used for another schema.
     """
 
     digest = models.CharField(max_length=64, db_index=True)
@@ -50,16 +53,16 @@ class _Row(models.Model):
     topic = models.CharField(max_length=249)
     """Full name of the topic."""
     key = models.BinaryField()
-    """Key in Avro, like ``body`` without the schema id."""
+    """Key in Avro, without schema id."""
     body = models.BinaryField(null=True)
-    """None: the record is a tombstone."""
+    """Value in Avro, without schema id; None: the record is a tombstone."""
     headers = models.BinaryField()
-    """All headers, also the headers of a trace, packed by ``wire.headers`` byte for byte."""
+    """All headers, including headers for tracing, packed into bytes by ``wire.headers``."""
     schema = models.ForeignKey(
         WriterSchema, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
     created = models.BigIntegerField()
-    """Milliseconds since the epoch."""
+    """Time at which the row was inserted, in milliseconds since the epoch."""
     size = models.IntegerField(null=True)
     """Size of key, body and headers, in bytes; None: an earlier version inserted the row without a size."""
 
@@ -86,7 +89,7 @@ class OutboxRecord(_Row):
 class OutboxShard(models.Model):
     """
     A shard of the outbox. A relay sends the shard's records while it holds the lock of this row. Records have no
-    foreign key to this table: an insert would wait for the relay's lock.
+    foreign key to this table, because an insert would wait for the relay's lock.
     """
 
     shard = models.SmallIntegerField(primary_key=True)
@@ -101,7 +104,7 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
     def matching(
         self, *, ids: Collection[int] = (), topics: Collection[str] = (), code: str = ""
     ) -> ParkedRecordQuerySet:
-        """Return the rows with these ids, topics (full names) and error code. Empty arguments do not restrict."""
+        """Return the rows with these ids, topics (full names) and error code. An empty argument matches all rows."""
         wanted = {"pk__in": ids, "topic__in": topics, "code": code}
         return self.filter(**{name: value for name, value in wanted.items() if value}).order_by("pk")
 
@@ -115,12 +118,17 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
         return dict(sorted(rows))
 
     def release(self) -> int:
-        """Move rows back into the outbox, under their former ids, in batches; return the number."""
+        """
+        Move rows back into the outbox, in batches. The rows get their former ids. Return the number of moved rows.
+        """
         ids = list(self.values_list("pk", flat=True))
         return sum(self._put_back(ids[start : start + _BATCH]) for start in range(0, len(ids), _BATCH))
 
     def _put_back(self, ids: list[int]) -> int:
-        """Move rows by SQL, so that large bodies are copied inside the database server only."""
+        """
+        Move rows by SQL, so that large bodies are copied only inside the database server. Return the number of moved
+        rows.
+        """
         rows, quote = ParkedRecord.objects.using(self.db).filter(pk__in=ids), connections[self.db].ops.quote_name
         columns = ", ".join(quote(field.attname) for field in OutboxRecord._meta.concrete_fields)
         with transaction.atomic(using=self.db):
@@ -135,7 +143,7 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
         return len(found)
 
     def discard(self) -> int:
-        """Delete rows for good; return the number."""
+        """Delete the rows. Return the number of deleted rows."""
         return self.delete()[0]
 
 
@@ -148,7 +156,7 @@ class ParkedRecord(_Row):
     """Kafka's name of the error, such as ``MSG_SIZE_TOO_LARGE``."""
     reason = models.CharField(max_length=255)
     parked_at = models.BigIntegerField()
-    """Milliseconds since the epoch."""
+    """Time at which the row was parked, in milliseconds since the epoch."""
 
     objects: Any = ParkedRecordQuerySet.as_manager()
 

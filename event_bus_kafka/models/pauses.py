@@ -11,7 +11,7 @@ from event_bus_kafka.models.moments import MomentField
 from event_bus_kafka.models.presence import has_column
 
 LONGEST_REASON = 500
-"""Longest stored reason, in characters."""
+"""Maximum length of a stored reason, in characters."""
 
 
 class PausedReceiverQuerySet(models.QuerySet["PausedReceiver"]):
@@ -23,8 +23,8 @@ class PausedReceiverQuerySet(models.QuerySet["PausedReceiver"]):
 
     def pause(self, receiver: str, *, at: datetime, reason: str = "") -> None:
         """
-        Pause a receiver; do nothing if it is paused already. ``reason``: a text for people, ignored while the table
-        lacks the column.
+        Pause a receiver, unless it is paused already. ``reason``: a text for people; it is ignored if the table lacks
+        the column.
         """
         kept = {"reason": reason[:LONGEST_REASON]} if self.keeps_reasons() else {}
         self.get_or_create(receiver=receiver, defaults={"paused_at": at, **kept})
@@ -62,20 +62,23 @@ class PausedReceiver(models.Model):
     """The receiver's name, as in dead letters."""
     paused_at = MomentField()
     reason = models.CharField(max_length=LONGEST_REASON, null=True)  # noqa: DJ001 the previous version writes none
-    """The reason given with the pause; None or empty: none was given."""
+    """The reason that was given for the pause; None or empty: no reason was given."""
 
     objects = PausedReceiverManager()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["receiver"], name="event_bus_kafka_paused")]
-        """Replaces ``unique=True``: Django's check for MySQL warns about unique fields of more than 255 characters."""
+        """
+        This constraint replaces ``unique=True``, because Django's check for MySQL warns about unique fields of more
+        than 255 characters.
+        """
 
     def __str__(self) -> str:
         return f"{self.receiver}, paused"
 
     @property
     def said_reason(self) -> str:
-        """The reason; empty also if the column is missing or deferred."""
+        """The reason. It is also empty if the column is missing or deferred."""
         return "" if "reason" in self.get_deferred_fields() else self.reason or ""
 
     def _do_insert(self, manager: Any, using: str, fields: Any, *others: Any, **named: Any) -> Any:

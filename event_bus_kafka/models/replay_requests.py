@@ -13,7 +13,7 @@ from event_bus_kafka.models.database_time import database_now, now_sql
 from event_bus_kafka.models.upserts import one_statement
 
 TAKEN_OVER_AFTER = 60.0
-"""Seconds without a heartbeat of its worker after which another worker may take over a request."""
+"""Seconds without a heartbeat of a request's worker, after which another worker may claim the request."""
 
 
 class RequestState(models.TextChoices):
@@ -49,8 +49,8 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
     def take(self, request: int, *, by: UUID, worker: str) -> bool:
         """
-        Claim a request for worker ``by``. False: the request is not free, for example because another worker was
-        faster.
+        Claim a request for worker ``by``. Return False if the request is not free, for example because another worker
+        was faster.
         """
         now, rows = self._now(), self._free().filter(pk=request)
         changes: dict[str, Any] = {"state": RequestState.RUNNING, "claimed_by": by, "worker": worker, "beat_at": now}
@@ -58,24 +58,29 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
     def beat(self, request: int, *, by: UUID, **values: Any) -> bool:
         """
-        Renew the claim of worker ``by`` and set ``values``. False: the claim is lost, or the request does not run.
+        Renew the claim of worker ``by`` and set ``values``. Return False if the worker has lost its claim or the
+        request is not running.
         """
         return bool(self._running(request, by)._write(beat_at=self._now(), **values))
 
     def keep(self, request: int, *, by: UUID) -> None:
-        """Renew the claim of worker ``by``, if any, also on a paused or ended request: letters may still be running."""
+        """
+        Renew the claim of worker ``by``, if there is one. A paused or ended request is included, because its letters
+        may still be running.
+        """
         self.filter(pk=request, claimed_by=by)._write(beat_at=self._now())
 
     def let_go(self, request: int, *, by: UUID, note: str = "") -> None:
         """
-        End the claim of worker ``by``, if any. An unfinished request is then free for other workers; ``note``: why.
+        End the claim of worker ``by``, if there is one. Other workers can then claim the request unless it has ended.
+        ``note``: why the worker releases the request; it is stored with a request that was running.
         """
         self.filter(pk=request, claimed_by=by)._write(claimed_by=None, beat_at=None)
         handed_back = self.filter(pk=request, claimed_by=None, state=RequestState.RUNNING)
         handed_back._write(state=RequestState.REQUESTED, note=note)
 
     def finish(self, request: int, state: RequestState, *, by: UUID, note: str = "") -> bool:
-        """End a running request. False: the worker ``by`` has lost its claim, or the request no longer runs."""
+        """End a running request. Return False if worker ``by`` has lost its claim or the request is not running."""
         return bool(
             self._running(request, by)._write(
                 state=state, note=note, ended_at=self._now(), claimed_by=None, beat_at=None
@@ -84,18 +89,19 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
     def pause(self, request: int, *, note: str) -> bool:
         """
-        Pause a waiting or running request. Its worker begins no further letter after its next heartbeat. False: the
-        request neither waits nor runs.
+        Pause a waiting or running request. Its worker begins no further letter after its next heartbeat. Return False
+        if the request neither waits nor runs.
         """
         return bool(self.filter(pk=request, state__in=_TO_RUN)._write(state=RequestState.PAUSED, note=note))
 
     def resume(self, request: int) -> bool:
-        """Let a paused request wait for a worker again. False: the request is not paused."""
+        """Let a paused request wait for a worker again. Return False if the request is not paused."""
         return bool(self.filter(pk=request, state=RequestState.PAUSED)._write(state=RequestState.REQUESTED, note=""))
 
     def cancel(self, request: int, *, note: str) -> bool:
         """
-        End a request early. Its worker begins no further letter after its next heartbeat. False: it has ended already.
+        End a request early. Its worker begins no further letter after its next heartbeat. Return False if the request
+        has ended already.
         """
         rows = self.filter(pk=request, state__in=OPEN)
         return bool(rows._write(state=RequestState.STOPPED, note=note, ended_at=self._now()))
@@ -106,7 +112,8 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
     def expired(self, before: int) -> ReplayRequestQuerySet:
         """
-        Return requests that ended before a time (milliseconds since the epoch), or are older and wait or are paused.
+        Return the requests that ended before a time (milliseconds since the epoch), and the waiting and paused requests
+        that were made before this time.
         """
         idle = models.Q(state__in=(RequestState.REQUESTED, RequestState.PAUSED), requested_at__lt=before)
         return self.filter(models.Q(ended_at__lt=before) | idle).order_by("pk")
@@ -137,20 +144,20 @@ class ReplayRequest(models.Model):
     receiver = models.CharField(max_length=500)
     """The only receiver that runs; empty: all pending receivers run."""
     instead_of = models.CharField(max_length=500)
-    """The pending receiver in whose place ``receiver`` runs; empty: none was named."""
+    """The receiver that ``receiver`` replaces as a stand-in; empty: no receiver was named."""
     receivers = models.JSONField()
     """Names of all receivers that are to run. A worker that has none of these receivers never claims the request."""
     rate = models.FloatField(null=True)
-    """Largest number of letters replayed per second; None: limited only by the time that live events leave."""
+    """Maximum number of letters replayed per second; None: no limit, but live events come first."""
     stop_after = models.IntegerField()
     """The request ends after this number of failed letters in a row."""
     requested_by = models.CharField(max_length=255)
     reason = models.TextField()
     requested_at = models.BigIntegerField()
-    """In milliseconds since the epoch, like all other times."""
+    """Time of the order. All times are in milliseconds since the epoch."""
     state = models.CharField(max_length=16, choices=RequestState.choices)
     note = models.TextField()
-    """Why the request ended early or waits, or who paused it."""
+    """Why the request ended early or waits, or who paused it; empty: no note."""
     claimed_by = models.UUIDField(null=True)
     """The worker that has claimed the request. The claim ends after a minute without a heartbeat of the worker."""
     worker = models.CharField(max_length=255)

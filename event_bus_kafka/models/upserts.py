@@ -20,15 +20,18 @@ class Sql:
 
 
 def one_statement(alias: str) -> AbstractContextManager[Any]:
-    """Return a context in which a statement is committed at once: a transaction, unless the connection autocommits."""
+    """
+    Return a context manager. A statement in its block is committed at once, because the block is a transaction or the
+    connection is in autocommit mode.
+    """
     return nullcontext() if connections[alias].get_autocommit() else transaction.atomic(using=alias)
 
 
 def upsert(model: type[models.Model], alias: str, *, insert: Mapping[str, Any], change: Mapping[str, Any]) -> None:
     """
-    Insert a row with the values ``insert``. If a row with the same primary key exists, set the values ``change`` there
-    instead. Both map a field's name to a value or to :class:`Sql`. The table must have no other unique key, because
-    databases handle a conflict on another key differently.
+    Insert a row with the values ``insert``. If a row with the same primary key exists, set the values ``change`` in
+    this row instead. Both arguments map a field's name to a value or to :class:`Sql`. The table must have no other
+    unique key, because databases handle a conflict on another key differently.
     """
     connection = connections[alias]
     table = connection.ops.quote_name(model._meta.db_table)

@@ -1,3 +1,4 @@
 """
-Functions for operators' tasks: one makes a plan, another applies it. Commands and admin pages call these functions.
+Contains functions for operators' tasks. For most tasks, one function makes a plan and another applies the plan.
+Commands and admin pages call these functions.
 """

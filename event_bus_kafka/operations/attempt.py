@@ -1,4 +1,4 @@
-"""Processes a record once, outside any worker. A failure is returned, neither retried nor stored."""
+"""Processes a record once, outside any worker. A failure is returned: it is neither retried nor stored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ class Skipped:
 
 
 class OneAttempt:
-    """Processes single records on the calling thread. ``processor`` creates a processor for a store of dead letters."""
+    """
+    Processes single records on the calling thread. ``processor`` is called with a store of dead letters, and returns a
+    processor that uses this store.
+    """
 
     def __init__(self, processor: Callable[[Store], Processor]) -> None:
         self._processor = attrs.evolve(processor(_Caught()), policies=_POLICIES)
@@ -42,9 +45,9 @@ class OneAttempt:
         self, delivery: Delivery, receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]]
     ) -> Letter | Hold | Skipped | None:
         """
-        Process one record with the receivers that ``receivers_of`` returns. Return None if all succeeded, Hold if a
-        server is unreachable, Skipped if no receiver was called, otherwise the dead letter that a worker would have
-        stored.
+        Process one record with the receivers that ``receivers_of`` returns. Return :class:`Hold` if a server is
+        unreachable, and :class:`Skipped` if no receiver was called. If the record failed, return the dead letter that
+        a worker would have stored. Otherwise return None.
 
         Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit.
         """
@@ -69,7 +72,7 @@ def server_away(outcome: Hold) -> WorkerFailed:
 
 
 class _Caught:
-    """A store of dead letters that keeps only the last letter, or why there is none, in memory."""
+    """A store of dead letters in memory. It keeps only the last letter, or the reason why a record was skipped."""
 
     letter: Letter | None = None
     skipped: Skipped | None = None

@@ -36,9 +36,11 @@ class FieldView:
     """A field of an event type's data."""
 
     path: str
-    """Names separated by dots; ``[]`` and ``{}`` stand for the items of lists and dicts."""
+    """
+    Path of the field: names separated by dots. ``[]`` stands for the items of a list, ``{}`` for the values of a dict.
+    """
     expects: str
-    """The type that the annotation names."""
+    """The field's type, as the annotation names it."""
     required: bool
 
 

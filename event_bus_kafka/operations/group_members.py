@@ -1,4 +1,4 @@
-"""Checks that a consumer group has no members: as long as it has some, Kafka refuses commits of other clients."""
+"""Checks that a consumer group has no members. While a group has members, Kafka refuses commits by other clients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from event_bus_kafka.kafka.reader import Reader
 
 
 def refuse_members(reader: Reader, group: str, refusal: type[EventBusError]) -> None:
-    """Raise ``refusal``, which names a remedy, if the group has members or its members are unknown."""
+    """Raise ``refusal`` if the group has members or its members are unknown. The message names a remedy."""
     members = members_of(reader, group)
     if members is None:
         raise refusal("Brokers such as the sandbox do not list a group's members: use a real Kafka.")

@@ -27,7 +27,7 @@ class Named:
 
     @classmethod
     def parse(cls, text: str) -> Named:
-        """Read ``topic`` or ``topic:partition``. Raises ValueError."""
+        """Parse a text of the form ``topic`` or ``topic:partition``. Raises ValueError."""
         topic, colon, partition = text.partition(":")
         if not topic or (colon and (not partition.isdecimal() or int(partition) >= 1 << 31)):
             raise ValueError(text)
@@ -37,13 +37,14 @@ class Named:
 @attrs.frozen
 class Target:
     """
-    A place in a partition. Without any attribute: the end. With ``offset`` and ``time``: the later of the two places.
+    A place in a partition. Without any attribute, it is the end of the partition. If both ``offset`` and ``time`` are
+    given, a replay of records uses the later of the two places.
     """
 
     earliest: bool = False
     offset: int | None = None
     time: int | None = None
-    """Milliseconds since the epoch; means the first record at or after this time."""
+    """Milliseconds since the epoch. The place is the first record at or after this time."""
 
     @classmethod
     def parse(cls, text: str) -> Target:
@@ -62,7 +63,8 @@ class Target:
     @classmethod
     def both(cls, targets: Iterable[Target]) -> Target:
         """
-        Merge targets into a single target, for example an offset and a time. The last offset and the last time count.
+        Merge several targets, for example an offset and a time, into one. If several targets have an offset, the last
+        one is used; likewise for times.
         """
         found = cls()
         for one in targets:
@@ -72,7 +74,7 @@ class Target:
 
 @attrs.frozen
 class Standing:
-    """How far a group is on one partition."""
+    """The offset that a consumer group has reached on one partition."""
 
     partition: Partition
     committed: Committed | None
@@ -80,17 +82,20 @@ class Standing:
 
     @property
     def name(self) -> str:
-        """``topic:partition``."""
+        """The partition, as text: ``topic:partition``."""
         return f"{self.partition[0]}:{self.partition[1]}"
 
     @property
     def begins(self) -> int:
-        """The offset that the group reads next: the committed offset or, without one, the first of the partition."""
+        """
+        The offset that the group reads next: the committed offset or, if nothing is committed, the partition's first
+        offset.
+        """
         return self.committed.offset if self.committed else self.there.start
 
     @property
     def is_gone(self) -> bool:
-        """Whether the offset :attr:`begins` is outside the partition's offsets."""
+        """Whether :attr:`begins` is before the partition's first offset or after its end offset."""
         return not self.there.start <= self.begins <= self.there.end
 
     @property
@@ -106,14 +111,17 @@ class Standing:
 
 @attrs.frozen
 class Reset:
-    """The reset of one partition."""
+    """A planned reset: the new offset of a group on one partition."""
 
     standing: Standing
     to: int
 
     @property
     def position(self) -> Committed:
-        """The offset to commit. Quarantine marks of later records stay, so that workers still skip these records."""
+        """
+        Offset and metadata to commit. Quarantine marks of later records are kept, so that workers still skip these
+        records.
+        """
         return Committed(self.to, self.standing.metadata.at(self.to))
 
 
@@ -122,7 +130,10 @@ def _or(number: int | None, other: int | None) -> int | None:
 
 
 def partitions_of(reader: Reader, named: Iterable[Named]) -> list[Partition]:
-    """Return the existing partitions of the named topics. Raises :class:`NotThere`, :class:`BrokerError`."""
+    """
+    Return the partitions of the named topics. Raises :class:`NotThere` if a topic or partition does not exist, and
+    :class:`BrokerError`.
+    """
     found: dict[Partition, None] = {}
     for one in named:
         partitions = reader.partitions(full_topic(one.topic)) or reader.partitions(one.topic)
@@ -136,7 +147,7 @@ def partitions_of(reader: Reader, named: Iterable[Named]) -> list[Partition]:
 
 
 def standings(reader: Reader, partitions: Sequence[Partition]) -> list[Standing]:
-    """Return how far the reader's group is on each partition. Raises :class:`BrokerError`."""
+    """Return one :class:`Standing` of the reader's group for each partition. Raises :class:`BrokerError`."""
     if not partitions:
         return []
     committed = reader.committed(partitions, timeout=reader.timeout)
@@ -144,7 +155,10 @@ def standings(reader: Reader, partitions: Sequence[Partition]) -> list[Standing]
 
 
 def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[Named]:
-    """Return the ``named`` topics or, without any, the group's topics that still exist. Raises :class:`NotThere`."""
+    """
+    Return ``named`` or, if it is empty, the existing topics for which the group has committed offsets. Raises
+    :class:`NotThere` if the group does not exist, or if the brokers cannot list its topics.
+    """
     topics = _committed_topics(reader, group)
     if not topics and not (members := members_of(reader, group)):
         if members is not None:
@@ -156,8 +170,8 @@ def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[N
 
 def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Target) -> list[Reset]:
     """
-    Plan a reset to ``target``. Raises :class:`CannotReset` if the group has members or the offset does not exist,
-    :class:`NotThere` if the group does not exist, :class:`BrokerError`.
+    Plan to set the group's offsets to ``target``. Raises :class:`CannotReset` if the group has members or the offset
+    does not exist, :class:`NotThere` if the group does not exist, and :class:`BrokerError`.
     """
     refuse_members(reader, group, CannotReset)
     topics_of(reader, group)
@@ -171,7 +185,10 @@ def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Ta
 
 
 def apply(reader: Reader, group: str, resets: Iterable[Reset]) -> None:
-    """Commit the planned offsets. Raises :class:`CannotReset` if Kafka refuses some; others may be committed then."""
+    """
+    Commit the planned offsets. Raises :class:`CannotReset` if Kafka refuses any of them. Some of the other offsets may
+    then be committed.
+    """
     try:
         reader.commit({one.standing.partition: one.position for one in resets})
     except BrokerError as error:

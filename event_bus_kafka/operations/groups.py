@@ -22,7 +22,8 @@ class GroupView:
     @property
     def partitions(self) -> Iterator[tuple[WorkerRun, dict[str, Any]]]:
         """
-        The assigned partitions (fields of ``PartitionState``), each with its worker, sorted by topic and partition.
+        The assigned partitions, each with its worker, sorted by topic and partition. A partition is a dict with the
+        fields of ``PartitionState``.
         """
         several = [(run, one) for run in self.runs for one in run.state["partitions"]]
         yield from sorted(several, key=lambda pair: (pair[1]["topic"], pair[1]["partition"]))
@@ -40,13 +41,13 @@ class GroupView:
 
     @property
     def obstacles(self) -> list[str]:
-        """The reasons why workers are not ready, without repetitions."""
+        """The reasons why workers of the group report that they are not ready, without repetitions."""
         return list(dict.fromkeys(text for run in self.runs for text in run.state["obstacles"]))
 
 
 @attrs.frozen(kw_only=True)
 class ReceiverView:
-    """A receiver of this service. It may also be a paused receiver that no longer exists."""
+    """A receiver of this service, or a paused receiver that no longer exists."""
 
     name: str
     event_types: Sequence[str]
@@ -58,7 +59,7 @@ class ReceiverView:
 
 
 def groups(runs: Sequence[WorkerRun]) -> list[GroupView]:
-    """Return the groups of the consumers in ``runs``, sorted by name."""
+    """Return the consumer groups of the workers in ``runs``, sorted by name."""
     names = sorted({run.group for run in runs if run.kind == "consumer"})
     alive = [run for run in runs if run.kind == "consumer" and run.is_alive]
     return [GroupView(group=name, runs=[run for run in alive if run.group == name]) for name in names]

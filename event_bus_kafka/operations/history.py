@@ -1,4 +1,4 @@
-"""Reads the numbers of sent and received events, which a service's processes have counted in the database."""
+"""Reads the numbers of sent and received events, which processes have written into the table of history."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ class Period:
 
 def history(since: datetime, by: Sequence[str] = BY) -> Mapping[tuple[Period, tuple[str, ...]], Sums]:
     """
-    Return the sums for each period that began at ``since`` or later and each combination of values of the fields ``by``
-    (any of :data:`BY`), in the order of time. Raises a database error, also if the table is missing.
+    Return (period, values of the fields ``by``) → sums, in the order of time. Periods that began before ``since`` are
+    left out. ``by``: any fields in :data:`BY`. Raises a database error, also if the table is missing.
 
-    Sums of whole events have an empty receiver; calls of receivers have sums of their own. Do not add the two kinds up.
+    Sums with an empty receiver count whole events. Sums with a receiver count calls of this receiver. Do not add sums
+    of the two kinds.
     """
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(begins__gte=since.timestamp() * 1000)
     found: defaultdict[tuple[Period, tuple[str, ...]], list[Sums]] = defaultdict(list)
@@ -45,12 +46,13 @@ def summed(
     since: datetime, step: int, by: Sequence[str], *, of_receivers: bool = False, event_type: str = ""
 ) -> Mapping[tuple[Any, ...], Sums]:
     """
-    Return sums of counts since a time, by slots of ``step`` seconds and by the fields ``by`` (any of :data:`BY`). A key
-    is the beginning of the slot (milliseconds since the epoch), followed by the values of the fields. Raises a database
-    error, also if the table is missing.
+    Return (beginning of a slot, values of the fields ``by``) → sums. A slot lasts ``step`` seconds. Its beginning is in
+    milliseconds since the epoch. ``by``: any fields in :data:`BY`. Raises a database error, also if the table is
+    missing.
 
-    ``of_receivers``: sum the calls of receivers instead of whole events. ``event_type``: only this type; empty: all.
-    A count of a whole hour belongs to the slot in which the hour began.
+    ``since``: counts of earlier times are left out. ``of_receivers``: sum the calls of receivers instead of whole
+    events. ``event_type``: the only event type that is counted; empty: all types. A count of a whole hour is added to
+    the slot in which the hour began.
     """
     length = step * 1000
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(

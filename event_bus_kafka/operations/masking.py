@@ -1,4 +1,6 @@
-"""Formats keys, data and headers of records for people. Possibly personal data is masked by default."""
+"""
+Formats keys, data and headers of records for people. Data that may be personal is masked, except by :func:`decoded`.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,19 @@ from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire import cloudevents, serde
 
 _HEX_START = 64
-"""Number of bytes shown of a key or value that cannot be decoded."""
+"""Maximum number of bytes that are shown of a key or value that cannot be decoded."""
 _secret = token_bytes(16)
-"""Random in each process, so that masked keys of different processes cannot be compared."""
+"""
+Secret with which keys are masked. It is random in each process, so that masked keys of different processes cannot be
+compared.
+"""
 
 
 def header(name: str, value: bytes | None) -> str | None:
-    """Return the text of a header that this package defines, else only its size: other headers may hold event data."""
+    """
+    Return the text of a header that this package defines. Return only the size of any other header, which may contain
+    event data.
+    """
     if value is None:
         return None
     is_ours = name in cloudevents.HEADERS
@@ -28,7 +36,9 @@ def header(name: str, value: bytes | None) -> str | None:
 
 
 def decoded(framed: bytes | None, registry: serde.SchemaIds) -> Any:
-    """Return a key or value decoded by its writer's schema; if that fails, the error and the first bytes."""
+    """
+    Return a key or value, decoded by its writer's schema. If decoding fails, return the error and the first bytes.
+    """
     if framed is None:
         return None
     try:
@@ -38,7 +48,7 @@ def decoded(framed: bytes | None, registry: serde.SchemaIds) -> Any:
 
 
 def masked(framed: bytes | None, registry: serde.SchemaIds) -> Any:
-    """Return a value's structure (field names and types, no values); if decoding fails, the error."""
+    """Return the structure of a value: field names and types without values. If decoding fails, return the error."""
     if framed is None:
         return None
     try:
@@ -69,7 +79,10 @@ def _masked(value: Any, fields: frozenset[str]) -> Any:
 
 @lru_cache(maxsize=256)
 def _field_names(schema: str) -> frozenset[str]:
-    """Return the field names of all records in a schema. Any other key of a decoded dict is event data: a map's key."""
+    """
+    Return the field names of all records in a schema. Any other name in a decoded dict is a key of a map, and thus
+    event data.
+    """
     return frozenset(_names(json.loads(schema)))
 
 

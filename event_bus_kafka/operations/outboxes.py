@@ -1,4 +1,7 @@
-"""Shows the outboxes of this service from the relays' heartbeats in the database, without counting rows again."""
+"""
+Shows the outboxes of this service. Numbers of rows are read from the relays' heartbeats in the database, not counted
+again.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from event_bus_kafka.operations.workers import WorkerRun
 from event_bus_kafka.outbox.backlog import TABLES, oldest_age
 
 MOST_PARKED = 10_000
-"""Number of parked rows that are read, oldest first."""
+"""Maximum number of parked rows that are read, lowest ids first."""
 
 
 @attrs.frozen(kw_only=True)
 class HeldBy:
-    """A topic that a relay holds, and the relay."""
+    """A topic whose rows a relay holds, and the relay."""
 
     topic: str
     seconds: float
@@ -36,9 +39,12 @@ class OutboxView:
     database: str
     """Alias of the database."""
     depth: Mapping[str, int] | None
-    """Topic → number of rows among the first 100,000; None: no running relay has reported it."""
+    """
+    Topic → number of rows. Only the first 100,000 rows of the outbox are counted. None: no running relay has reported
+    the numbers.
+    """
     told: float
-    """Seconds since the relay reported ``depth``; 0 if ``depth`` is None."""
+    """Seconds since a relay reported ``depth``; 0 if ``depth`` is None."""
     oldest_age: float
     """Age of the row with the lowest id, in seconds; 0 if the outbox is empty."""
     relays: int
@@ -56,21 +62,28 @@ class ParkedGroup:
     since: int
     """The time at which the first row was parked, in milliseconds since the epoch."""
     reason: str
-    """The reason of one of the rows."""
+    """The reason why one of the rows was parked."""
 
 
 def outboxes(runs: Sequence[WorkerRun]) -> list[str]:
     """
-    Return the aliases of the databases with an outbox of this service: those of the settings, and those that relays in
-    ``runs`` serve. Raises a database error, and :class:`ConfigurationError` if a route is wrong.
+    Return the aliases of the databases that have an outbox and are named in the settings or by a relay in ``runs``.
+    Raises a database error, and :class:`ConfigurationError` if a route is wrong.
+    """
+    return [alias for alias in named_outboxes(runs) if were_found(connections[alias], *TABLES)]
+
+
+def named_outboxes(runs: Sequence[WorkerRun]) -> list[str]:
+    """
+    Return the aliases of databases that may have an outbox of this service; none is asked. Raises
+    :class:`ConfigurationError` for wrong routes.
     """
     told = [str(run.state["database"]) for run in runs if run.kind == "relay"]
-    named = dict.fromkeys([*outbox_databases(), *told])
-    return [alias for alias in named if alias in connections and were_found(connections[alias], *TABLES)]
+    return [alias for alias in dict.fromkeys([*outbox_databases(), *told]) if alias in connections]
 
 
 def view(alias: str, runs: Sequence[WorkerRun]) -> OutboxView:
-    """Return the state of one outbox, with a single SQL statement. Raises a database error."""
+    """Return the state of one outbox. Sends one SQL statement. Raises a database error."""
     relays = [run for run in runs if run.kind == "relay" and run.is_alive and run.state["database"] == alias]
     telling = min((run for run in relays if "depth" in run.state), key=lambda run: run.silence, default=None)
     return OutboxView(
@@ -88,7 +101,10 @@ def view(alias: str, runs: Sequence[WorkerRun]) -> OutboxView:
 
 
 def parked_groups(alias: str) -> list[ParkedGroup]:
-    """Group the first :data:`MOST_PARKED` parked rows by topic and error code. Raises a database error."""
+    """
+    Return a group for each topic and error code among the first :data:`MOST_PARKED` parked rows. Raises a database
+    error.
+    """
     some: Any = ParkedRecord.objects.using(alias).order_by("pk").values("topic", "code", "reason", "parked_at")
     counts, first, reasons = Counter[tuple[str, str]](), dict[tuple[str, str], int](), dict[tuple[str, str], str]()
     for row in some[:MOST_PARKED]:

@@ -1,4 +1,4 @@
-"""Replays records of a topic: this service's receivers get the records again, without a consumer group."""
+"""Replays records of a topic: calls this service's receivers with the records again. No consumer group is involved."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Listening:
 
     receivers: tuple[str, ...] = ()
     reason: str = ""
-    """Why no receiver would get events of the type; empty: ``receivers`` would."""
+    """Why no receiver would get events of the type; empty: ``receivers`` would get them."""
 
 
 @attrs.define(kw_only=True)
@@ -40,7 +40,7 @@ class ReplayProgress:
     """The progress of a replay."""
 
     left: dict[Partition, Range]
-    """Partition → range of offsets that are still to be read."""
+    """Partition → range of the offsets that are still to be read."""
     replayed: int = 0
     failed: int = 0
     undecodable: int = 0
@@ -59,15 +59,15 @@ class ReplayProgress:
         self.failed += bool(failures) and not undecodable
 
     def pass_over(self, record: ConsumerRecord) -> None:
-        """Let the remaining range of the record's partition begin after ``record``."""
+        """Note that ``record`` is done: reading its partition continues at the next offset."""
         name = record.topic, record.partition
         self.left[name] = Range(record.offset + 1, self.left[name].end)
 
 
 class RecordReplay:
     """
-    Calls all receivers, or only the named ``receiver``, with records, on the calling thread. ``processor`` creates a
-    processor that writes dead letters to the given store.
+    Calls receivers with records, on the calling thread. ``receiver``: name of the only receiver that is called; None:
+    all receivers. ``processor`` is called with a store of dead letters, and returns a processor that uses this store.
     """
 
     def __init__(self, processor: Callable[[Store], Processor], receiver: str | None, progress: ReplayProgress) -> None:
@@ -79,12 +79,12 @@ class RecordReplay:
         self, reader: Reader, wanted: Wanted, registry: SchemaIds, *, stop_on_error: bool
     ) -> Iterator[tuple[ConsumerRecord, Failures]]:
         """
-        Replay the remaining records that fit ``wanted``, partition by partition. Yield each record that was read, with
-        the failures of its receivers or of its decoding; records that do not fit have no failures.
+        Replay the records that are left and match ``wanted``, partition by partition. Yield each record that was read,
+        with the failures of its receivers or of its decoding. A record that does not match has no failures.
 
-        ``stop_on_error``: stop at the first failure; a next replay begins with this record. Raises
-        :class:`WorkerFailed` if a server is unreachable or a receiver asks to exit; :class:`BrokerError`,
-        :class:`SchemaRegistryError`.
+        ``stop_on_error``: stop at the first record with a failure; another replay begins with this record. Raises
+        :class:`WorkerFailed` if a server is unreachable or a receiver raises SystemExit or GeneratorExit. Raises
+        :class:`BrokerError` and :class:`SchemaRegistryError`.
         """
         for name, offsets in list(self._progress.left.items()):
             for record in read(reader, {name: offsets}):

@@ -18,19 +18,19 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 @attrs.frozen(kw_only=True)
 class Wanted:
-    """A filter of records. Criteria that are None do not restrict."""
+    """Criteria for records. A record is wanted if it matches all criteria that are not None."""
 
     event_type: str | None = None
     key: str | None = None
     """The key in plain text."""
     since: int | None = None
-    """Earliest timestamp, in milliseconds since the epoch."""
+    """Smallest timestamp of wanted records, in milliseconds since the epoch."""
     before: int | None = None
-    """First timestamp that no longer fits, in milliseconds since the epoch."""
+    """Timestamps of wanted records are less than this number, in milliseconds since the epoch."""
 
     def fits(self, record: ConsumerRecord, registry: serde.SchemaIds) -> bool:
         """
-        Whether a record passes the filter. Raises :class:`SchemaRegistryError` if a key's schema cannot be fetched.
+        Whether a record matches all criteria. Raises :class:`SchemaRegistryError` if a key's schema cannot be fetched.
         """
         return (
             (self.since is None or self.since <= _time(record))
@@ -42,10 +42,10 @@ class Wanted:
 
 def ranges(reader: Reader, partitions: Sequence[Partition], start: Target, end: Target) -> dict[Partition, Range]:
     """
-    Return the existing offsets from ``start`` to ``end``, by partition. Raises :class:`BrokerError`.
+    Return partition → range of existing offsets from ``start`` to ``end``. Raises :class:`BrokerError`.
 
-    A time in ``end`` does not limit the offsets, because timestamps need not increase with offsets: filter the records
-    by time.
+    If ``end`` is a time, it does not limit the range, because timestamps need not increase with offsets. Filter the
+    records by time afterwards.
     """
     found: dict[Partition, Range] = {}
     at_time = _offsets_at(reader, partitions, start.time)
@@ -66,8 +66,8 @@ def read(reader: Reader, found: Mapping[Partition, Range]) -> Iterator[ConsumerR
 
 def _offsets_at(reader: Reader, partitions: Iterable[Partition], time: int | None) -> dict[Partition, int]:
     """
-    Return, for each partition, the offset of the first record at or after ``time``; an empty mapping if ``time`` is
-    None or the brokers do not support the query.
+    Return partition → offset of the first record at or after ``time``. The mapping is empty if ``time`` is None or the
+    brokers cannot search by time.
     """
     if time is None:
         return {}

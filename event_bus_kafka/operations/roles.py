@@ -1,4 +1,4 @@
-"""Creates groups of ``django.contrib.auth`` that hold the permissions to view and operate the event bus."""
+"""Creates groups of ``django.contrib.auth`` with the permissions to view and operate the event bus."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROLES: Mapping[str, tuple[Right, ...]] = {
     "event bus operator": (Right.VIEW, Right.OPERATE, Right.DISCARD, Right.REPLAY),
     "event bus data": (Right.VIEW, Right.UNMASK),
 }
-"""Name of the group → its permissions."""
+"""Name of a group of users → permissions of the group."""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,7 +43,7 @@ class RolePlan:
 def plan_roles() -> list[RolePlan]:
     """
     Return a plan for each role. Raises :class:`ConfigurationError` if ``django.contrib.auth`` is not installed or the
-    permissions are not migrated yet, and a database error.
+    permissions are not migrated yet. Raises a database error.
     """
     if not apps.is_installed("django.contrib.auth"):
         raise ConfigurationError("Roles are groups of django.contrib.auth, which is not in INSTALLED_APPS.")

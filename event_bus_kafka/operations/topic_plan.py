@@ -1,4 +1,4 @@
-"""Compares the wanted topics with Kafka's topics, plans steps to adapt Kafka's topics, and takes the steps."""
+"""Compares the wanted topics with Kafka's topics. Plans steps that adapt Kafka's topics, and performs these steps."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class TopicPlan:
 
     wanted: WantedTopic
     steps: tuple[Step, ...] = ()
-    """The steps that applying the plan takes."""
+    """The steps that :func:`apply` performs."""
     obstacles: tuple[str, ...] = ()
-    """Differences that applying the plan does not remove, or the reason why the topic cannot be described."""
+    """Differences that :func:`apply` does not remove, or the reason why the topic cannot be described."""
     remarks: tuple[str, ...] = ()
     """Differences that need no action."""
 
     @property
     def drifts(self) -> bool:
-        """Whether the topic is known to differ from the wanted one, or cannot be described."""
+        """Whether Kafka's topic differs from the wanted topic in a way that needs action, or cannot be described."""
         return bool(self.steps or self.obstacles)
 
 
@@ -51,8 +51,8 @@ class Plan:
 @attrs.frozen(kw_only=True)
 class Result:
     """
-    The result of one step, or an obstacle that no step removes. ``failure``: why the step was not taken; empty: it was
-    taken.
+    The result of one step, or an obstacle that no step removes. ``failure``: why the step was not performed, or why the
+    obstacle stays; empty: the step was performed.
     """
 
     topic: str
@@ -61,7 +61,9 @@ class Result:
 
 
 def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
-    """Plan the steps for each topic. Raises :class:`BrokerError`, also if the brokers cannot administer topics."""
+    """
+    Plan the steps for each topic. Raises :class:`BrokerError`, for example if the brokers cannot administer topics.
+    """
     topics = sorted(wanted, key=lambda one: one.name)
     admin.require_controller(timeout=_TIMEOUT)
     there = admin.topics(timeout=_TIMEOUT)
@@ -84,7 +86,9 @@ def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
 
 
 def apply(admin: Admin, plan: Plan, *, allow_key_moves: bool) -> Iterator[Result]:
-    """Take the planned steps, and yield the result of each. After a failure, the other steps are still taken."""
+    """
+    Perform the planned steps, and yield the result of each. If one step fails, the other steps are still performed.
+    """
     for one in plan.topics:
         for step in one.steps:
             failure = _why_not(step, admin, allow_key_moves=allow_key_moves)
@@ -133,7 +137,10 @@ def _alterations(wanted: WantedTopic, there: Mapping[str, str]) -> list[Alter]:
 
 
 def _is_same(there: str, wanted: str) -> bool:
-    """Whether two option values are equal as numbers, or as lists in any order: Kafka may reformat both."""
+    """
+    Whether two values of an option are equal as numbers, or as lists without regard to order. A comparison as text is
+    not enough, because Kafka may write numbers and lists in another form.
+    """
     try:
         return float(there) == float(wanted)
     except ValueError:
@@ -145,7 +152,7 @@ def _items(text: str) -> list[str]:
 
 
 def _why_not(step: Step, admin: Admin, *, allow_key_moves: bool) -> str:
-    """Take a step. Return why it was not taken; empty: it was taken."""
+    """Perform a step. Return why it was not performed; empty: it was performed."""
     if step.moves_keys and not allow_key_moves:
         return "not without --allow-key-moves: let the workers finish what is there, or accept it"
     try:

@@ -1,4 +1,4 @@
-"""The topics that settings want, and the steps that create or change topics."""
+"""Defines the topics that the settings require, and the steps that create or change topics."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import attrs
 from event_bus_kafka.kafka.admin import Admin
 
 REQUEST_TIMEOUT = 30.0
-"""Time limit of one request, in seconds. Brokers answer only after all brokers know of the created or grown topic."""
+"""
+Time limit of one request, in seconds. It is long, because a broker answers only after all brokers know the new topic or
+partitions.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class WantedTopic:
     """
-    A topic as the settings want it. A value of None is left to Kafka in a new topic, unchanged in an existing topic.
+    A topic as the settings require it. If a value is None, Kafka chooses the value for a new topic. In an existing
+    topic the value stays unchanged.
     """
 
     name: str
@@ -49,7 +53,7 @@ class Create:
         return f"create with {', '.join([partitions, replication, *options])}"
 
     def do(self, admin: Admin) -> None:
-        """Take the step. Raises :class:`BrokerError`."""
+        """Create the topic. Raises :class:`BrokerError`."""
         wanted = self.topic
         admin.create_topic(
             wanted.name,
@@ -68,7 +72,7 @@ class Grow:
     before: int
     partitions: int
     moves_keys: bool
-    """Whether old and new records with the same key will be in different partitions."""
+    """Whether new records of a key may go to another partition than earlier records of the key."""
 
     right = "ALTER on the topic"
 
@@ -82,7 +86,7 @@ class Grow:
         return f"grow from {self.before} to {self.partitions} partitions{moved}"
 
     def do(self, admin: Admin) -> None:
-        """Take the step. Raises :class:`BrokerError`."""
+        """Add the partitions. Raises :class:`BrokerError`."""
         admin.grow_topic(self.topic.name, partitions=self.partitions, timeout=REQUEST_TIMEOUT)
 
 
@@ -103,7 +107,7 @@ class Alter:
         return f"set {', '.join(changes)}"
 
     def do(self, admin: Admin) -> None:
-        """Take the step. Raises :class:`BrokerError`."""
+        """Set the options. Raises :class:`BrokerError`."""
         admin.alter_topic(self.topic.name, options=self.options, timeout=REQUEST_TIMEOUT)
 
 

@@ -20,7 +20,7 @@ class WorkerRun:
     kind: str
     """``consumer`` or ``relay``."""
     liveness: str
-    """``alive``, ``stopped``, or ``dead``: no heartbeat for six intervals and at least a minute."""
+    """``alive``, ``stopped`` or ``dead``. Dead means: no heartbeat for six periods and at least a minute."""
     silence: float
     """Seconds since the last heartbeat, by the database's clock."""
     host: str
@@ -32,8 +32,8 @@ class WorkerRun:
     started: datetime
     state: dict[str, Any]
     """
-    The fields of ``ConsumerState`` or ``RelayState``, and ``rates`` per second. A relay that has not looked at its
-    outbox yet lacks some fields.
+    The fields of ``ConsumerState`` or ``RelayState``, and ``rates`` per second. Some fields of a relay are missing
+    until it has looked at its outbox once.
     """
 
     @property
@@ -44,8 +44,8 @@ class WorkerRun:
 
 def workers() -> list[WorkerRun]:
     """
-    Return the workers and relays in the table of heartbeats (kept for a day), latest start first. Raises a database
-    error, also if the table is missing.
+    Return the workers and relays in the table of heartbeats, latest start first. Rows are kept for a day. Raises a
+    database error, also if the table is missing.
     """
     alias = router.db_for_write(Heartbeat)
     now = database_now(alias)
@@ -54,8 +54,8 @@ def workers() -> list[WorkerRun]:
 
 def replaying_groups(runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str] | None]:
     """
-    Return the groups with a living worker that does replay requests, each with the receivers that these workers have;
-    None: not known. Workers of a version before do no requests, or do not tell their receivers.
+    Return group → receivers of its workers, for each group with a running worker that can replay. None: unknown, as
+    one of the workers does not report its receivers. Workers of earlier versions cannot replay or do not report them.
     """
     found: dict[str, frozenset[str] | None] = {}
     for run in runs:

@@ -1,1 +1,4 @@
-"""Events that wait in a table: inserted in the transaction that emitted them, or after Kafka did not confirm them."""
+"""
+Events that wait in a table until a relay sends them. They are inserted in the transaction in which they were emitted,
+or after Kafka did not confirm them.
+"""

@@ -1,5 +1,6 @@
 """
-Appends an event to the outbox, in the transaction that emits the event: one INSERT, no other network access.
+Appends events to the outbox, in the transaction in which they are emitted. Usually an append needs one INSERT and no
+other network access.
 
 Imported only if the app is installed.
 """
@@ -34,8 +35,8 @@ CHANNEL = "event_bus_kafka_outbox"
 """The channel of PostgreSQL's NOTIFY that informs relays of new rows."""
 _ROWS, _BYTES = 500, 2_000_000
 """
-Limits of one INSERT: MariaDB accepts 16 MB by default, and a byte may need two in the statement's text. A larger row is
-inserted alone.
+Maximum number of rows and of bytes in one INSERT. MariaDB accepts 16 MB by default, and one byte of data may need two
+bytes in the statement's text. A row that is larger than the maximum is inserted alone.
 """
 _BINARY = ("key", "body", "headers")
 _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created", "size")
@@ -112,7 +113,8 @@ def _statement(connection: BaseDatabaseWrapper, rows: int, *, notify: bool, tomb
 
 def _require_table(connection: BaseDatabaseWrapper) -> None:
     """
-    Raise :class:`OutboxMissing` if the table is missing: on PostgreSQL a failing INSERT would break the transaction.
+    Raise :class:`OutboxMissing` if the table is missing. This is found out before the INSERT, because on PostgreSQL a
+    failing INSERT would break the transaction.
     """
     if not were_found(connection, *backlog.TABLES):
         raise OutboxMissing(f"the outbox is missing in database {connection.alias!r}: run manage.py migrate")

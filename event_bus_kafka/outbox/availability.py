@@ -1,4 +1,4 @@
-"""Appends events to the outbox if there is one: the tables exist only if the app is installed and migrated."""
+"""Appends events to the outbox if it exists. Its tables exist only if the app is installed and migrated."""
 
 from __future__ import annotations
 
@@ -39,10 +39,12 @@ class Outbox:
         """
         Put events into the outbox and return True; return False if the caller has to send them in another way.
 
-        In these cases nothing is inserted yet, and the result is True, too. If the failed attempt has doomed the
-        transaction, the events are discarded with the transaction. If the transaction can continue without the events,
-        ``otherwise`` is called with each event and the alias after the commit. If transactions are open only on
-        databases that cannot take the events, the events are appended after all of them have committed.
+        True is also returned in four cases in which nothing is inserted yet. First, the attempt fails and dooms the
+        transaction: the events are discarded with the transaction. Second, the attempt fails, but the transaction can
+        continue without the events: after the commit ``otherwise`` is called with each event and the alias. Third, the
+        transaction is marked for a rollback: if it commits nevertheless, the events are appended after the commit.
+        Fourth, transactions are open only on databases that cannot take the events: the events are appended after all
+        these transactions have committed.
 
         Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where Django permits no access to a
         database.
@@ -82,8 +84,8 @@ class Outbox:
         _: str | None,
     ) -> None:
         """
-        Append after the commit. If a hook of another app has begun a transaction on the database meanwhile, the rows
-        are part of it.
+        Append after the commit. If a commit hook of another app has begun a new transaction on the database, the rows
+        are part of the new transaction.
         """
         if not self.append_if_available(events, alias, otherwise):
             for one in events:
@@ -93,8 +95,8 @@ class Outbox:
         """
         Insert events into the outbox of a database. Call it only in a thread without an open transaction.
 
-        Raises :class:`OutboxMissing` if there is no outbox or the database does not accept rows; otherwise a database
-        error.
+        Raises :class:`OutboxMissing` if there is no outbox or the database does not accept rows; after any other
+        failure, a database error.
         """
         if not apps.is_installed(_APP):
             raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")

@@ -24,12 +24,16 @@ logger = logger_named(__name__)
 TABLES = (OutboxRecord, OutboxShard, ParkedRecord, WriterSchema)
 STALLED_AFTER = 300.0
 """
-Age of the oldest row, in seconds, above which the outbox counts as stalled: no relay runs, or the relay cannot send.
+Age of the oldest row, in seconds, above which the outbox counts as stalled. The reason is that no relay runs, or that
+the relay cannot send.
 """
 _AT_MOST = 100_000
 _ROWS = OutboxRecord._meta.db_table
 _DEPTH = f"SELECT topic, COUNT(*) FROM (SELECT topic FROM {_ROWS} LIMIT {_AT_MOST}) r GROUP BY topic"
-"""Without an order: the index of topics is enough, while InnoDB would read the rows' bodies for an order by id."""
+"""
+Query for the number of rows by topic. It has no order, so that the index of topics is enough; for an order by id,
+InnoDB would read the rows' bodies.
+"""
 _OLDEST = f"SELECT created FROM {_ROWS} ORDER BY id LIMIT 1"
 _PARKED = f"SELECT COUNT(*) FROM (SELECT id FROM {ParkedRecord._meta.db_table} LIMIT {_AT_MOST}) p"
 _LOOK_EVERY = 60.0

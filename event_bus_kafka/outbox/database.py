@@ -28,7 +28,7 @@ logger = logger_named(__name__)
 
 _APP, _MODEL = "event_bus_kafka", "OutboxRecord"
 _NO_FOR = 60.0
-"""Seconds after which a database that accepted no rows is asked again."""
+"""Seconds after which a database that accepted no rows is asked again whether it accepts rows."""
 
 Test = Callable[[BaseDatabaseWrapper], bool]
 
@@ -50,7 +50,10 @@ _ANSWERS: dict[Any, _Answer] = {
     "42P01": _Answer.MISSING,
     1146: _Answer.MISSING,
 }
-"""Error code or text → what it means for the database. Any other error says nothing about the next attempt."""
+"""
+Error code or text → whether the database has the table and accepts its rows. Any other error says nothing about the
+next attempt.
+"""
 _known: dict[tuple[str, str], tuple[_Answer, float]] = {}
 """
 Alias and name of a database → whether the database accepts rows, and the monotonic time until which this is assumed.
@@ -61,8 +64,8 @@ def home() -> str:
     """
     Return the alias whose outbox takes an event if no suitable transaction is open.
 
-    This is the alias that the routers choose for writing; the default alias without routers, or if a router raises, for
-    example because there is no request.
+    This is the alias that the routers choose for writing. Without routers, or if a router raises (for example, because
+    there is no request), it is the default alias.
     """
     if not router.routers or not apps.is_installed(_APP):  # asking Django takes as long as encoding an event
         return DEFAULT_DB_ALIAS
@@ -100,10 +103,10 @@ def outbox_connection(
     """
     Return the connection whose outbox takes an event that is emitted now.
 
-    This is the alias ``database`` if given; otherwise the database with an open transaction that accepts rows;
-    otherwise :func:`home`. If several databases have an open transaction: :func:`home`, otherwise the default alias,
-    otherwise the first one in DATABASES, with OutboxAmbiguous emitted. Raises :class:`ConfigurationError` for an
-    unknown alias, and the routers' exceptions.
+    If ``database`` is given, this is the connection of that alias. If not, it is the connection with an open
+    transaction that accepts rows. If there are several, :func:`home` comes first, the default alias second, and the
+    first alias in DATABASES last; in the last case OutboxAmbiguous is emitted. If there is none, it is the connection
+    of :func:`home`. Raises :class:`ConfigurationError` for an unknown alias, and the routers' exceptions.
     """
     if database:
         return connection_of(database)
@@ -121,10 +124,11 @@ def outbox_connection(
 
 def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
     """
-    Return the other connections whose transactions an event must wait for, if ``chosen`` has no open transaction.
+    Return the connections, other than ``chosen``, for whose transactions an event must wait. If ``chosen`` has an open
+    transaction, return an empty list.
 
-    Only connections that may write count. A transaction begun by switching autocommit off does not count: Django has no
-    hook for its commit.
+    A connection that is known to accept no rows does not count. A transaction begun by switching autocommit off does
+    not count either, because Django has no hook for its commit.
     """
     if is_open(chosen):
         return []
@@ -159,7 +163,9 @@ def _answer(connection: BaseDatabaseWrapper) -> _Answer:
 
 
 def _insert_nothing(connection: BaseDatabaseWrapper) -> None:
-    """Execute an INSERT of no row: it fails if the table is missing, a right is missing or the session is read-only."""
+    """
+    Execute an INSERT that inserts no row. It fails if the table or a right is missing, or if the session is read-only.
+    """
     model = apps.get_model(_APP, _MODEL)
     quote = connection.ops.quote_name
     table = quote(model._meta.db_table)

@@ -1,8 +1,9 @@
 """
 Ends a block of ``atomic()`` with an exception if its transaction cannot commit because an append failed in it.
 
-Django would end such a block without an exception: PostgreSQL answers the COMMIT of a broken transaction with a
-rollback, and InnoDB begins a new transaction after it has rolled back the old one.
+Without this module Django would end the block without an exception, because the COMMIT causes no error. PostgreSQL
+answers the COMMIT of a broken transaction with a rollback. InnoDB begins a new transaction after it has rolled back the
+old one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from django.db.transaction import TransactionManagementError
 from event_bus_kafka.outbox.transactions import is_in_test_case, is_open
 
 _BROKEN = 3
-"""The transaction status of libpq in which only a rollback is possible (INERROR); the same number in both drivers."""
+"""The transaction status of libpq in which only a rollback is possible (INERROR). Both drivers use the same number."""
 _DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED = 1213, 1206, 1020, 1047, 1180
 _ROLLED_BACK = {_DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED}
 """MySQL's errors after which the whole transaction is rolled back; the last two come from Galera."""
@@ -33,13 +34,13 @@ _OF_SAVEPOINTS = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 
 def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) -> bool:
     """
-    Let the block of the open transaction end with ``failure``, and return True, if ``cause`` has made a commit
-    impossible; otherwise return False.
+    If ``cause`` has made a commit impossible, let the block of the open transaction end with ``failure``, and return
+    True. If a commit is still possible, return False.
 
-    Call it only if Django itself would not have rolled back the transaction before ``cause``. A broken transaction can
+    Do not call it if Django was going to roll back the transaction even before ``cause``. A broken transaction can
     continue after the rollback of its savepoint. A transaction that the server has rolled back, or whose session has
-    ended, cannot continue: the rest of its block would be committed without the beginning, so further statements are
-    refused.
+    ended, cannot continue. Further statements in its block are refused, because they would be committed without the
+    statements before them.
     """
     if not is_open(connection) or connection.connection is None:
         return False
@@ -72,7 +73,8 @@ def is_broken(connection: BaseDatabaseWrapper) -> bool:
 
 def _answers(raw: Any) -> bool:
     """
-    Return whether a connection answers a query: a connection wrapped by a pool does not show its transaction status.
+    Return whether a connection answers a query. This is for connections wrapped by a pool, which do not show their
+    transaction status.
     """
     try:
         with raw.cursor() as cursor:
@@ -103,8 +105,8 @@ def _rolls_back_on_timeout(connection: BaseDatabaseWrapper) -> bool:
 
 def _has_ended(connection: BaseDatabaseWrapper) -> bool:
     """
-    Return whether the session has ended: then Django may end a block without an exception, if the caller swallows the
-    error.
+    Return whether the session has ended. If so, Django may end a block without an exception when the caller swallows
+    the error.
     """
     if connection.vendor == "postgresql":
         return bool(getattr(connection.connection, "closed", False))
@@ -116,8 +118,8 @@ class _Doomed:
     """
     A transaction that cannot commit, while its block is still running.
 
-    Until the transaction ends, this object replaces the methods of the connection that end a transaction. It is also a
-    commit hook: Django drops the hook together with the transaction, or with the broken savepoint, so the hook's
+    Until the transaction ends, this object replaces the methods of the connection that end a transaction. The object is
+    also a commit hook. Django drops the hook together with the transaction or the broken savepoint. So the hook's
     presence shows whether a commit is still impossible.
     """
 
@@ -126,7 +128,7 @@ class _Doomed:
     _cause: Exception
     _is_lost: bool = attrs.field(kw_only=True)
     _is_in_block: bool = attrs.field(init=False)
-    """Whether Django commits at the end of an ``atomic()`` block, and not the caller by hand."""
+    """Whether Django commits at the end of an ``atomic()`` block. If not, the caller commits by hand."""
     _savepoints: set[str | None] = attrs.field(factory=set, init=False)
     """Savepoints after whose rollback a commit is possible again."""
     _asked: set[str | None] = attrs.field(factory=set, init=False)
@@ -156,8 +158,8 @@ class _Doomed:
 
     def _is_silent(self, savepoint: str | None = None) -> bool:
         """
-        Return whether this rollback ends a block that swallowed the error, so that the caller would not see an
-        exception.
+        Return whether this rollback happens at the end of a block that swallowed the error, so that the caller would
+        not see an exception.
         """
         swallowed = sys.exc_info()[1] in (None, *_behind(self._cause))
         return swallowed and self._is_in_block and savepoint not in self._asked and self.holds

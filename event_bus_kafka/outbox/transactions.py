@@ -16,8 +16,8 @@ from event_bus_kafka.errors import ConfigurationError, ManualTransaction
 
 Action = Callable[[str | None], None]
 """
-A callback. Its argument is the alias of the database whose commit decided; None: no transaction was open and no alias
-was given.
+A callback. Its argument is the alias of the database whose commit triggered the call; None: no transaction was open and
+no alias was given.
 """
 
 
@@ -26,8 +26,8 @@ def after_commit(action: Action, *, database: str | None) -> None:
     Run ``action`` after the commits of all open transactions; at once if none is open.
 
     If one of the transactions, or the savepoint around this call, rolls back, ``action`` never runs. ``database``: the
-    alias whose transaction decides; None: all aliases with an open transaction. Raises as :func:`open_transactions`
-    does.
+    only alias whose transaction counts; None: all aliases with an open transaction count. Raises as
+    :func:`open_transactions` does.
     """
     nothing_open = database is None and not open_connections.any_is(is_open)
     deciding = [] if nothing_open else open_transactions(database)
@@ -39,11 +39,11 @@ def after_commit(action: Action, *, database: str | None) -> None:
 
 def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     """
-    Return the connections whose commits decide about an event that is emitted now: of the alias ``database``, or of all
-    aliases.
+    Return the connections for whose commits an event that is emitted now has to wait. ``database``: the only alias that
+    counts; None: all aliases count.
 
-    Raises :class:`ManualTransaction` in a transaction that was begun by switching autocommit off: Django has no hook
-    for its commit.
+    Raises :class:`ManualTransaction` in a transaction that was begun by switching autocommit off, because Django has no
+    hook for its commit.
     """
     deciding = [connection_of(database)] if database else connections.all(initialized_only=True)
     for connection in deciding:
@@ -57,7 +57,7 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
 
 @attrs.frozen(eq=False)
 class _Hook:
-    """A commit hook of this package; its class distinguishes the hook from those of other apps."""
+    """A commit hook of this package; its class distinguishes it from the hooks of other apps."""
 
     action: Callable[[], None]
 
@@ -69,9 +69,9 @@ def on_commit(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> No
     """
     Run ``action`` after the commit of the open transaction; several actions run in the order of these calls.
 
-    The action runs before the hooks of other apps, because a hook that raises ends the series. Django drops it with the
-    transaction or with its savepoint. In Django's TestCase, whose transaction never commits,
-    ``captureOnCommitCallbacks`` finds it.
+    The action runs before the hooks of other apps, because a hook that raises keeps the later hooks from running.
+    Django drops the action with the transaction or with its savepoint. In Django's TestCase, whose transaction never
+    commits, ``captureOnCommitCallbacks`` finds the action.
     """
 
     hooks: list[Any] = connection.run_on_commit
@@ -100,8 +100,8 @@ def after_all(deciding: list[BaseDatabaseWrapper], action: Action) -> None:
 
 def _behind_ours(hooks: list[Any]) -> int:
     """
-    Return the index for the next hook of this package: after its other hooks, which come first unless another app moved
-    them.
+    Return the index at which to insert the next hook of this package: after this package's other hooks. The hooks of
+    this package come first in ``hooks``, unless another app moved them.
     """
     if not hooks or _is_ours(hooks[-1]):
         return len(hooks)

@@ -1,13 +1,13 @@
 """
 Finds or inserts the row with the writer's schemas of an event; the event's outbox row refers to it by id.
 
-After the commit, the process remembers the id of a row that it has inserted. Before the commit, the id counts as known
-only while the commit hook exists, which Django drops with the transaction or with the savepoint of a block. A savepoint
-that was set by hand may remove the row and leave the hook: so the hook checks whether the row exists, and inserts it
-again if not.
+After the commit, the process remembers the id of a row that it has inserted. Before the commit, the process uses the id
+only while the row's commit hook exists. Django drops the hook if the transaction or the savepoint of a block is rolled
+back. But the rollback of a savepoint that was set by hand may remove the row without the hook. So the hook checks
+whether the row exists, and inserts a missing row again.
 
-Ids are random: after the restore of a backup no id is used twice, so that an id always means one schema, whatever other
-processes remember. Processes check from time to time whether their rows still exist.
+Ids are random, so that no id is used twice, even after the restore of a backup. An id always means the same schema,
+whatever other processes remember. Processes check from time to time whether their rows still exist.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ class _Known:
 
 _known: dict[_Name, _Known] = {}
 _pending: WeakKeyDictionary[BaseDatabaseWrapper, dict[_Name, ReferenceType[_Commit]]] = WeakKeyDictionary()
-"""Weak references to the hooks of rows in open transactions; dead once the transaction or the savepoint ends."""
+"""
+Weak references to the commit hooks of rows in open transactions; a reference is dead once the transaction or the
+savepoint ends.
+"""
 
 
 @attrs.define(eq=False)
@@ -97,8 +100,8 @@ def destination_of(row: dict[str, Any]) -> Destination:
 
 def _find_or_write(destination: Destination, connection: BaseDatabaseWrapper, new: int) -> int:
     """
-    Find the row or insert it. Outside of a transaction these are two statements, since on SQLite a reading transaction
-    cannot begin to write.
+    Find the row or insert it. Without an open transaction, the two statements are not put into a common transaction,
+    because on SQLite a transaction that has begun by reading may be unable to write.
     """
     alias = connection.alias
     with transaction.atomic(using=alias) if is_open(connection) else nullcontext():  # protects the outer one
@@ -126,7 +129,10 @@ def _write(destination: Destination, alias: str, pk: int) -> int:
 
 
 def _remember(commit: _Commit) -> None:
-    """Keep the id only until the commit, even if the row was found: this same transaction may have inserted the row."""
+    """
+    Remember the id for good only after the commit. This holds even for a row that was found, because the same
+    transaction may have inserted the row.
+    """
     connection = commit.connection
     if connection.in_atomic_block:
         on_commit(connection, commit)

@@ -36,12 +36,16 @@ from event_bus_kafka.telemetry.events import (
 
 Arguments = dict[str, Any]
 Item = tuple[Any, Arguments | Callable[[], Arguments]]
-"""A token, and the keyword arguments for the signal's ``send_event``, or a function that returns them."""
+"""
+A pair: a token, and the keyword arguments for the signal's ``send_event`` or a function that returns these arguments.
+"""
 Items = Callable[[str | None], Iterable[Item]]
 Row = TypeVar("Row", bound=Model)
 
 _PAGE = 100
-"""Rows per query. The number is small: if a row changes between query and sending, its old values are sent."""
+"""
+Number of rows per query. It is small, because a row that changes between query and sending is sent with its old values.
+"""
 _registered: dict[tuple[str, str], Source] = {}
 
 
@@ -67,10 +71,10 @@ def backfill_source(signal: OpenEdxPublicSignal, *, count: Callable[[str | None]
     Register a source of events for ``manage.py backfill_events``, in the module ``backfill`` of an app.
 
     The decorated function gets the token of the last item that was sent, or None at the beginning, and yields the items
-    after it. An item is a pair: a token, which is kept as ``str(token)``, and the keyword arguments for
-    ``signal.send_event``, or a function that returns them. If that function raises, only its item fails. ``count`` gets
-    a token, too, and returns the number of items after it. The items after a token must stay the same from call to
-    call.
+    after it. An item is a pair. Its first part is a token, which is kept as ``str(token)``. Its second part is the
+    keyword arguments for ``signal.send_event``, or a function that returns them; if that function raises, only its item
+    fails. ``count`` gets a token, too, and returns the number of items after it. The items after a token must stay the
+    same from call to call.
     """
 
     def register(items: Items) -> Items:
@@ -86,8 +90,8 @@ class RowsByPk:
     """
     The rows of a query in the order of their primary keys, which serve as tokens.
 
-    Pages of a hundred rows are read, so that each row is sent with its current values, in constant memory on any
-    database. A single query would return, hours later, the values at its beginning.
+    The rows are read in pages of a hundred, so that each row is sent with its current values, in constant memory on any
+    database. A single query would still return, hours later, the values from the time at which it began.
     """
 
     rows: QuerySet[Any]
@@ -149,7 +153,7 @@ class Backfill:
 
     def send(self, items: Iterable[Item]) -> list[Failed]:
         """
-        Send items; return the items that cannot be sent. Kafka has confirmed all others, or they are in the outbox.
+        Send items; return the items that cannot be sent. All other items are confirmed by Kafka or in the outbox.
 
         Raises :class:`WorkerFailed` if this is not certain: then the items have to be sent again.
         """
@@ -187,7 +191,7 @@ class Backfill:
 
 @attrs.frozen(eq=False)
 class _Ends:
-    """The result of each sent event, by event id. Several threads call this object."""
+    """The result of each sent event, by event id. Several threads use this object."""
 
     KINDS = (RecordDelivered, EventAppended, EventSpilled, EventRejected, EventUndelivered)
     safe: set[str] = attrs.field(factory=set)

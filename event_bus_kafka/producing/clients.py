@@ -31,14 +31,15 @@ _ROOM_EVERY = 0.005
 
 class Phase(IntEnum):
     """
-    The phase of the clients, which decides who polls for their delivery reports. A phase never goes back.
+    The phase of the clients, which decides who polls for their delivery reports. The clients never return to an earlier
+    phase.
 
         OPEN ─── retire() ──→ RETIRING ─── leave() ──→ LEFT
           └─────────────────── leave() ─────────────────┘
 
-    OPEN: their thread polls. RETIRING: their thread polls until all events are reported, and then ends; the client has
-    failed for good, or was given up, and takes no more events. LEFT: the process is ending, and each caller of a flush
-    polls; events are still accepted.
+    OPEN: the clients' thread polls. RETIRING: the clients take no more events, because the Kafka client has failed for
+    good or was given up. The thread polls until all events are reported, and ends. LEFT: the process is ending. Each
+    caller of a flush polls, and events are still accepted.
     """
 
     OPEN = 1
@@ -59,10 +60,14 @@ class ProcessClients:
     phase: Phase = Phase.OPEN
     is_away: bool = False
     """
-    Whether Kafka did not answer in time and has confirmed nothing since; then no caller waits for room in the queue.
+    Whether Kafka did not answer in time and has confirmed nothing since. While this is True, no caller waits for room
+    in the queue.
     """
     unreported: dict[int, tuple[EncodedEvent, str | None]] = attrs.field(factory=dict)
-    """Events without a delivery report, each with the alias of the database whose outbox gets it if Kafka fails."""
+    """
+    Events without a delivery report, by ``id()``. Each comes with the alias of the database whose outbox gets the event
+    if Kafka fails.
+    """
     _thread: threading.Thread | None = None
     _lock: Any = attrs.field(factory=threading.RLock)
     _framer: serde.Framer = attrs.field(
@@ -88,9 +93,9 @@ class ProcessClients:
         """
         Queue an event.
 
-        Blocks until ``until`` (monotonic) for the ids of its schemas, and while the queue is full, but not while Kafka
-        is away. Raises :class:`SchemaRegistryError`, :class:`QueueFull`, or :class:`DeliveryFailed`; the last one is
-        fatal if the client has failed for good or was given up.
+        Waits, at most until ``until`` (monotonic), for the ids of the event's schemas and for room in the queue; does
+        not wait for room while Kafka is away. Raises :class:`SchemaRegistryError`, :class:`QueueFull`, or
+        :class:`DeliveryFailed`; DeliveryFailed is fatal if the client has failed for good or was given up.
         """
         record = self._framer.record_of(encoded, until)
         while True:
@@ -151,8 +156,8 @@ class ProcessClients:
 
     def give_up(self) -> None:
         """
-        Retire, and spill all events without a delivery report: reports may come late, for example if DNS does not
-        answer.
+        Retire, and spill all events without a delivery report. Their reports may come too late, for example if DNS does
+        not answer.
         """
         if self.unreported:
             self.producer.poll(0)  # so that confirmed events are not sent twice
@@ -170,10 +175,10 @@ class ProcessClients:
 
     def leave(self, seconds: float) -> None:
         """
-        Wait at most ``seconds`` for the polling thread to end: if the thread logs while the interpreter ends, the
-        process aborts.
+        Wait at most ``seconds`` until the polling thread has ended. The process aborts if this thread logs while the
+        interpreter shuts down.
 
-        From then on only a flush polls for delivery reports.
+        After this call only a flush polls for delivery reports.
         """
         if not self._advance(Phase.LEFT):
             return

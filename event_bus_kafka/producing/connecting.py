@@ -1,8 +1,10 @@
 """
-Makes the clients of a process in a thread, because a constructor may block (up to 10 seconds for an OAuth token).
+Makes the clients of a process in a separate thread, because a constructor may block (up to 10 seconds for an OAuth
+token).
 
-A request waits for the clients within its own time limit. After a request has waited in vain, no other request waits.
-After a failure no attempt begins for ``_REST`` seconds.
+A request waits for the clients until its own time limit. If another request began the attempt, the request also stops
+waiting at the time limit of that other request. After a failure other than a wrong configuration, no attempt begins for
+``_REST`` seconds.
 """
 
 from __future__ import annotations
@@ -24,11 +26,14 @@ from event_bus_kafka.trouble import Trouble
 _REST = 5.0
 """Seconds between a failure and the next attempt."""
 _NEW_CLIENT_EVERY = 30.0
-"""Minimum seconds between new clients: otherwise a fatal error that repeats would cost a client per event."""
+"""
+Minimum seconds between two replacements of the clients. Without this pause, a repeated fatal error would replace the
+clients at each event.
+"""
 _Failure = Callable[[], Exception]
 """
-Makes a new exception for each request: if the same object were raised again, it would collect the frames of all
-requests.
+Makes a new exception for each request. If several requests raised the same exception object, the object would collect
+the frames of all of them.
 """
 
 
@@ -40,7 +45,10 @@ class Connecting:
     _attempt: Future[ProcessClients | _Failure] | None
     """The attempt that is running or has failed."""
     _waits_until: float
-    """Monotonic time until which callers wait for the running attempt: the limit of the caller that began it."""
+    """
+    Monotonic time until which callers wait for the running attempt: the time limit of the caller whose call started the
+    attempt.
+    """
     _again_at: float
     """Monotonic time from which the next attempt may begin."""
 
@@ -53,8 +61,8 @@ class Connecting:
     @property
     def clients(self) -> ProcessClients | None:
         """
-        The clients of this process, or None. The process id is compared, since a server written in C may fork without
-        informing Python.
+        The clients of this process; None if there are none, or if they belong to the parent process. The process id is
+        compared with the id of the clients' process, because a server written in C may fork without informing Python.
         """
         return self._clients if self._pid == os.getpid() else None
 
@@ -65,9 +73,11 @@ class Connecting:
 
     def get(self, until: float, unfit: ProcessClients | None = None) -> ProcessClients:
         """
-        Return clients other than ``unfit``, which can no longer send; make new ones if necessary, but not too often.
+        Return clients other than ``unfit``; make new clients if necessary.
 
-        Raises :class:`ConfigurationError` or :class:`DeliveryFailed`.
+        ``unfit``: clients that can no longer send. If they are not retired, and the last replacement was less than
+        ``_NEW_CLIENT_EVERY`` seconds ago, ``unfit`` itself is returned. Raises :class:`ConfigurationError` or
+        :class:`DeliveryFailed`.
         """
         with self._lock:
             if self._pid != os.getpid():

@@ -1,8 +1,9 @@
 """
-Keeps all clients of a process from being destroyed: its own, and the unusable copies of its parent's after a fork.
+Prevents the destruction of two kinds of clients: the process's own clients and, after a fork, the unusable copies of
+its parent's clients.
 
-Destroying a copy would wait for threads that exist only in the parent, or crash. Destroying an own client at the end of
-the process may take long if DNS does not answer.
+The destruction of a copy would crash, or wait for threads that exist only in the parent. The destruction of an own
+client at the end of the process takes long if DNS does not answer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from event_bus_kafka.producing.clients import ProcessClients
 
 _all: set[ref[ProcessClients]] = set()
-"""All clients that must not be destroyed, used or not: a copy may be garbage that is not collected yet."""
+"""
+Weak references to all clients in this process, including copies of a parent's clients. Clients that nothing uses any
+more are included until they are garbage-collected.
+"""
 
 
 def remember(clients: ProcessClients) -> None:

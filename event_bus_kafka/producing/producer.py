@@ -32,7 +32,7 @@ from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, Event
 
 _MANY = 500
-"""Events per batch of bulk senders."""
+"""Number of events per batch when many events are sent at once."""
 
 
 class KafkaEventProducer(EventBusProducer):
@@ -73,8 +73,8 @@ class KafkaEventProducer(EventBusProducer):
         """
         Send an event to a topic, in the mode that is configured for the event type. Never raises.
 
-        ``topic``: without prefix. ``event_key_field``: dotted path into ``event_data``, which has one value per
-        argument of the signal: an object of its attrs class, or a dict of JSON values.
+        ``topic``: without prefix. ``event_data``: one value per argument of the signal; each value is an object of the
+        argument's attrs class, or a dict of JSON values. ``event_key_field``: dotted path into ``event_data``.
         """
         try:
             self._shutdown.begin()
@@ -216,7 +216,8 @@ class KafkaEventProducer(EventBusProducer):
 
     def _deliver_late(self, sent_at: float, encoded: EncodedEvent) -> None:
         """
-        Send an event for which there were neither clients nor an outbox before. Raises if the caller has to try again.
+        Send an event that could not be sent before, because there were neither clients nor an outbox. Raises if the
+        caller has to try again.
         """
         try:
             self._hand_over(encoded, None, monotonic() + self._limits.send_timeout)
@@ -247,8 +248,8 @@ def _reject_all(signal: OpenEdxPublicSignal, topic: str, event_ids: Iterable[str
 
 def _reject(signal: OpenEdxPublicSignal, topic: str, event_id: str, error: Exception) -> None:
     """
-    Emit EventRejected for an event that cannot be sent. Raise again an exception with which a signal handler stops the
-    sender.
+    Emit EventRejected for an event that cannot be sent. But if ``error`` is an exception with which a signal handler
+    stops the sender, raise it again.
     """
     let_through(error)
     emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=event_id, error=error))

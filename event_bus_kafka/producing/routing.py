@@ -14,17 +14,23 @@ class Route:
 
     event_type: str
     topic: str
-    """Without the prefix."""
+    """The topic's name without the prefix."""
     key_field: str
     enabled: bool
     mode: str
     database: str | None
-    """Alias of the database whose transaction decides; None: any database with an open transaction."""
+    """
+    Alias of the database whose transaction the event depends on. If it is None, the event depends on any database with
+    an open transaction.
+    """
 
 
 @attrs.frozen(kw_only=True)
 class Routing:
-    """The routes of event types to topics (without prefix). Called for each event: settings may change in tests."""
+    """
+    The routes from event types to topics (without prefix). The fields are callables that read the settings for each
+    event, because tests may change the settings.
+    """
 
     full_topic: Callable[[str], str]
     """Returns a topic's name with the prefix."""

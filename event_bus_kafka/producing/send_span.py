@@ -1,4 +1,7 @@
-"""Opens the span of a send. The span's context is sent in the record's headers, also through the outbox."""
+"""
+Opens the span of a send. The record's headers contain the span's context, even if the record is sent through the
+outbox.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,8 @@ def send_span(
     """
     Return the span for sending one event, or ``count`` events, to a topic (full name).
 
-    The span ends when the caller continues: by then the event waits for its commit, in the outbox, or in the client's
-    queue.
+    The span does not include Kafka's confirmation. It ends as soon as the event waits for its commit, or is in the
+    outbox or in the client's queue.
     """
     attributes = messaging(SEND, topic) | {EVENT_TYPE: event_type}
     if event_id is not None:

@@ -1,7 +1,8 @@
 """
-The end of a process: flushes sent events, and spills unconfirmed ones.
+The end of a process: flushes sent events, and spills events that Kafka has not confirmed.
 
-``atexit`` is not enough: children of multiprocessing and celery end without calling it, and uWSGI's workers may, too.
+``atexit`` is not enough, because children of multiprocessing and celery end without calling it. uWSGI's workers may do
+the same.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ from event_bus_kafka.telemetry.events import ThreadsDisabled
 
 _LATE = 0.5
 """
-An event that is sent after the time limits of the shutdown still gets this many seconds, for Kafka and for the outbox
-each.
+Seconds for which the shutdown waits for Kafka if an event is sent after the time limits of the shutdown. It then waits
+for the outbox for the same number of seconds.
 """
 _LAST_TURNS = 1.0
 """Maximum seconds for the last run of the periodic work."""
 _PRIORITY = 100
-"""Priority of the finalizer of multiprocessing and billiard: children skip a finalizer without a priority."""
+"""
+Priority of the finalizer of multiprocessing and billiard. It is set because children skip a finalizer without a
+priority.
+"""
 
 
 class Shutdown:
@@ -38,8 +42,8 @@ class Shutdown:
         self, limits: SendingLimits, spill: Spill, *, begin: Callable[[], None], finish: Callable[[float], None]
     ) -> None:
         """
-        ``begin`` starts the periodic work of a process; it is called once in each process and never raises. ``finish``
-        does this work for the last time and blocks at most the given seconds.
+        ``begin``: starts the periodic work of a process. It is called once in each process and never raises.
+        ``finish``: does the periodic work for the last time. It blocks at most as many seconds as its argument says.
         """
         self._limits = limits
         self._spill = spill
@@ -47,11 +51,14 @@ class Shutdown:
         self._finish_periodic_work = finish
         self._begun: dict[int, object] = {}
         """
-        Process id → a marker of the thread that began the periodic work there: only one of several sending threads
-        does.
+        Process id → a marker of the thread that began the periodic work in this process. The marker ensures that only
+        one of several sending threads begins the work.
         """
         self._last_turns: dict[int, float] = {}
-        """Process id → seconds that its exit hooks may still wait for the last run of the periodic work, in total."""
+        """
+        Process id → total seconds that the exit hooks of this process may still wait for the last run of the periodic
+        work.
+        """
         self._pid: int | None = None
         """Id of the process for whose end the hooks are registered."""
         self._began: float | None = None
@@ -59,8 +66,8 @@ class Shutdown:
 
     def begin(self) -> None:
         """
-        Begin the periodic work of this process, and register hooks that end it with the process. Call it before each
-        send; repeated calls are cheap.
+        Begin the periodic work of this process, and register hooks that end the work when the process ends. Call this
+        method before each send; repeated calls are cheap.
         """
         pid = os.getpid()
         if pid in self._begun:
@@ -99,8 +106,8 @@ class Shutdown:
         """
         Wait at most ``seconds`` until all sent events are in Kafka or in the outbox.
 
-        The time limits of a shutdown apply, too. Emits EventUndelivered for each event that is in neither after this
-        time.
+        The wait is not longer than a shutdown may take. After the wait, EventUndelivered is emitted for each event that
+        is in neither place.
         """
         began = monotonic()
         until = began + min(self._limits.shutdown_flush, seconds / 2)
@@ -113,8 +120,8 @@ class Shutdown:
 
     def flush_late(self) -> None:
         """
-        Flush events that were sent after the shutdown began, within the rest of its time limits: no later flush will
-        follow.
+        Flush events that were sent after the shutdown of this process began, because no other flush follows. Does
+        nothing before the shutdown.
         """
         if self._began is not None:
             self._end()
@@ -152,10 +159,12 @@ class Shutdown:
 
 def deadlines_of(began: float | None, now: float, limits: SendingLimits, *, is_away: bool) -> tuple[float, float]:
     """
-    Return two monotonic times: until when an ending process waits for Kafka, and then for the outbox.
+    Return two monotonic times for an ending process: until when it waits for Kafka, and until when it then waits for
+    the outbox.
 
-    Both limits count from ``began``; None: from now. Events that are sent later get a moment more; for Kafka only if it
-    is not away.
+    ``began``: monotonic time at which the end began, from which both limits count; None: they count from ``now``. If
+    ``began`` is given, the event to flush was sent late. Then at least ``_LATE`` seconds remain for Kafka, and again
+    for the outbox. If Kafka does not answer (``is_away``), no time is added for Kafka.
     """
     until = (now if began is None else began) + limits.shutdown_flush
     spill_until = until + limits.shutdown_spill

@@ -1,9 +1,10 @@
 """
 Spill: puts events that Kafka did not confirm into the outbox, for a relay.
 
-The caller only puts the event into a buffer. The caller may be a delivery report during a poll, or a request in a
-transaction: a row of that transaction would be rolled back with it, and on SQLite a second connection would wait for
-its lock. So a thread inserts the rows, one thread per database: a database that hangs must not delay the others.
+The caller puts the event into a buffer, and a separate thread inserts the row. The caller cannot insert the row,
+because it may be a delivery report during a poll, or a request in a transaction. If this transaction were rolled back,
+the row would be lost. On SQLite, a second connection would wait for the transaction's lock. Each database has its own
+thread, so that a database that hangs does not delay the others.
 """
 
 from __future__ import annotations
@@ -53,13 +54,16 @@ class Spill:
         """
         Keep events that Kafka did not confirm because of ``error``. Never raises.
 
-        ``error`` is None for events that were meant for the outbox but could not wait for its database. Blocks only
-        while the buffer is full, at most until ``until`` (monotonic); None, for delivery reports: never blocks.
+        ``error``: None if the events were meant for the outbox, but could not wait for its database. ``until``:
+        monotonic time until which the call may block while the buffer is full. If ``until`` is None, as for delivery
+        reports, the call never blocks.
 
-        The events go into the outbox of ``database``; None: of the database that the routers choose. The latter also
-        gets the events of a database that has no tables or does not accept rows. For each event EventSpilled is emitted
-        after its INSERT (EventAppended if ``error`` is None), or EventUndelivered if the event is lost. If no database
-        has an outbox, ``otherwise`` is called with the event, repeatedly while it raises.
+        ``database``: alias of the database whose outbox gets the events; None: the database that the routers choose. If
+        ``database`` has no tables or does not accept rows, the routers' choice gets the events, too.
+
+        After the INSERT of an event EventSpilled is emitted, or EventAppended if ``error`` is None. If an event is
+        lost, EventUndelivered is emitted. ``otherwise``: called with each event if no database has an outbox. If
+        ``otherwise`` raises, it is called again.
         """
         kept = None if error is None else without_traceback(error)
         buffer = self._writer_of(database).buffer
@@ -69,15 +73,15 @@ class Spill:
 
     def start_writer(self) -> None:
         """
-        Start the default writer, which gets the events of all databases at the end of the interpreter, when no thread
-        can start.
+        Start the default writer in advance, because no thread can start at the end of the interpreter. The default
+        writer then also gets the events of databases whose writer does not run.
         """
         self._writer_of(None)
 
     def finish(self, seconds: float) -> int:
         """
-        Wait as :meth:`settle` does, and give up the other events, because the process ends. Return the number of lost
-        events.
+        Wait as :meth:`settle` does. Then give up the events that still wait, because the process ends. Return the
+        number of given-up events, which are lost.
         """
         return sum(writer.give_up() for writer in self.settle(seconds))
 
@@ -98,10 +102,11 @@ class Spill:
 
     def _writer_of(self, database: str | None) -> SpillWriter:
         """
-        Return the writer for ``database``; None: for the database that the routers choose.
+        Return the writer for ``database``. If it is None, or if the routers allow no outbox in it, return the writer
+        for the database that the routers choose.
 
-        A ``database`` in which the routers allow no outbox counts as None. At the interpreter's end, when no thread can
-        start, a running writer gets all events.
+        No thread can start at the end of the interpreter. If the chosen writer does not run at that time, return the
+        writer for the routers' choice instead.
         """
         last = home()
         with suppress(Exception):  # routers raise, or the alias does not exist

@@ -16,17 +16,24 @@ from event_bus_kafka.wire.records import EncodedEvent
 
 MOST_BYTES = 128_000_000
 """
-Size limit of the events that wait for one database. Further events wait for room; if none becomes free, they are lost.
+Maximum bytes of the events that wait for one database. A further event waits for room. If there is no room in time, the
+further event is lost.
 """
 _REPORTED = 4
-"""While the database accepts events, delivery reports may fill four times ``MOST_BYTES``: a callback cannot block."""
+"""
+Factor on ``MOST_BYTES`` for events that come from delivery reports, because these callbacks cannot wait for room. The
+factor applies while the database accepts events.
+"""
 _STILL_TAKES = 5.0
 """Seconds for which a database is expected to accept further events after it has accepted one."""
 _OVERHEAD = 2_000
 """Approximate bytes of memory that an event needs in addition to its key and value."""
 _BATCH = 500
 _BATCH_BYTES = 2_000_000
-"""The limits of one INSERT of ``append``: a batch is inserted as a whole or not at all."""
+"""
+Maximum number of events in one batch, and maximum bytes of these events. ``append`` has the same limits for one INSERT.
+Therefore a batch is inserted as a whole or not at all.
+"""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
@@ -40,9 +47,12 @@ class BufferedEvent:
     otherwise: Callable[[EncodedEvent], None] | None = None
     """Sends the event if there is no outbox; raises if that fails. None: the event is lost."""
     since: float = attrs.field(factory=monotonic)
-    """Monotonic time at which the event began to wait; for a refused event, at which the database first refused it."""
+    """
+    Monotonic time at which the event began to wait. If the database refused the event, it is the time of the first
+    refusal.
+    """
     was_refused: bool = False
-    """Whether a database that answers has refused this event alone."""
+    """Whether the database has refused this event when it was inserted alone."""
     due: float = 0.0
     """Monotonic time from which the event may be tried again."""
 
@@ -69,7 +79,10 @@ class SpillBuffer:
 
     changed: threading.Condition = attrs.field(factory=threading.Condition)
     took_at: float = 0.0
-    """Monotonic time at which the database last accepted an event, or at which the first event began to wait."""
+    """
+    Monotonic time at which the database last accepted an event. It is also set when an event is put into the empty
+    buffer.
+    """
     _waiting: deque[BufferedEvent] = attrs.field(factory=deque)
     _refused: deque[BufferedEvent] = attrs.field(factory=deque)
     _bytes: int = 0
@@ -89,9 +102,10 @@ class SpillBuffer:
 
     def put(self, one: BufferedEvent, until: float | None) -> bool:
         """
-        Add an event as soon as there is room, and return True; False: there was no room until ``until`` (monotonic).
+        Add an event as soon as there is room. Return False if there was no room until ``until`` (monotonic).
 
-        ``until`` None: the caller is a delivery report and must not block.
+        The call also stops waiting if the database has accepted no event for some seconds. If ``until`` is None, the
+        caller is a delivery report, and the call does not block.
         """
         most = MOST_BYTES - one.size
         with self.changed:
@@ -108,7 +122,10 @@ class SpillBuffer:
             return has_room
 
     def next_batch(self) -> list[BufferedEvent]:
-        """Wait for events, and return those for the next INSERT. They stay in the buffer until :meth:`take`."""
+        """
+        Wait for events, and return the events for the next INSERT. The returned events stay in the buffer until
+        :meth:`take` removes them.
+        """
         with self.changed:
             while queues := [queue for queue in (self._waiting, self._refused) if queue]:
                 queue = min(queues, key=lambda one: one[0].due)
@@ -119,8 +136,8 @@ class SpillBuffer:
 
     def take(self, batch: Iterable[BufferedEvent]) -> list[BufferedEvent]:
         """
-        Remove the events of ``batch`` from the front of their queues and return them, except those that were given up
-        meanwhile.
+        Remove the events of ``batch`` from the fronts of their queues. Return the removed events. Events that were
+        given up meanwhile are not among them.
         """
         taken = []
         with self.changed:
@@ -149,14 +166,15 @@ class SpillBuffer:
 
     def put_off(self, one: BufferedEvent) -> None:
         """
-        Delay an event, and those after it, for as long as it has waited already; after :meth:`hurry` only briefly.
+        Delay an event, and the events after it in the queue. The delay is as long as the event has waited already, up
+        to a maximum. After :meth:`hurry` the maximum is short.
         """
         now = monotonic()
         longest = _FIRST_PAUSE if now < self._hurried_until else _LONGEST_PAUSE
         one.due = now + min(max(now - one.since, _FIRST_PAUSE), longest)
 
     def hurry(self, until: float) -> None:
-        """Try all events now, and then often, until ``until`` (monotonic)."""
+        """Let all events be tried now, and then at short intervals, until ``until`` (monotonic)."""
         with self.changed:
             self._hurried_until = max(self._hurried_until, until)
             for one in (*self._waiting, *self._refused):

@@ -19,7 +19,7 @@ from event_bus_kafka.telemetry.guards import kept_alive
 _ENOUGH = 10
 """Number of events refused in a row after which the database counts as refusing all events."""
 _PATIENCE = 60.0
-"""Seconds after which an event is given up that the database refuses while it accepts others."""
+"""Seconds after which an event is given up if the database refuses it but accepts other events."""
 _REST = 0.1
 """Seconds to wait after an unexpected exception."""
 
@@ -28,7 +28,7 @@ class SpillWriter(Thread):
     """
     The thread that inserts waiting events into one database, hundreds per INSERT.
 
-    The thread opens its own connection while events wait, and runs until the process ends.
+    The thread has its own connection while events wait. It runs until the process ends.
     """
 
     def __init__(self, databases: Sequence[str], outbox: Outbox) -> None:
@@ -82,7 +82,8 @@ class SpillWriter(Thread):
 
     def _write(self, batch: list[BufferedEvent]) -> None:
         """
-        Insert a batch; if the database answers but refuses the batch, insert event by event to find the refused one.
+        Insert a batch. If the database answers but refuses the batch, insert the events one by one to find the refused
+        events.
         """
         failure = self._try(batch)
         if failure is None:
@@ -102,8 +103,8 @@ class SpillWriter(Thread):
 
     def _try(self, batch: list[BufferedEvent]) -> tuple[str, Exception] | None:
         """
-        Insert into the first database that has an outbox. Return None, or the alias and the error of a database that
-        failed.
+        Insert a batch into the first database that has an outbox. Return None if this succeeds. If the database fails,
+        return its alias and its error.
         """
         for database in self._databases:
             try:
@@ -138,8 +139,8 @@ class SpillWriter(Thread):
 
     def _refused(self, one: BufferedEvent, error: Exception) -> None:
         """
-        Keep an event that was refused alone; give it up only after ``_PATIENCE``, if the database accepts others
-        meanwhile.
+        Keep an event that the database refused when it was inserted alone. Give up the event only if it was first
+        refused more than ``_PATIENCE`` seconds ago, and the database has accepted another event since.
         """
         is_late = one.was_refused and monotonic() - one.since > _PATIENCE
         if is_late and self.buffer.took_at > one.since:
@@ -153,7 +154,10 @@ class SpillWriter(Thread):
 
 
 def _answers(database: str) -> bool:
-    """Return whether a database accepts a connection and answers: then the events caused the error."""
+    """
+    Return whether a database accepts a connection and answers. If it does, the events caused the failure of their
+    INSERT.
+    """
     with suppress(Exception):
         connections[database].set_autocommit(True)
         return connections[database].is_usable()

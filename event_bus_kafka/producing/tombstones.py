@@ -16,15 +16,15 @@ def send_tombstone(signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
     """
     Tell the consumers of a compacted topic that the object with this key was deleted.
 
-    Kafka removes the key's earlier records, and workers send :data:`~event_bus_kafka.record_deleted` to receivers.
+    Kafka removes the key's earlier records. Workers send :data:`~event_bus_kafka.record_deleted` to their receivers.
 
-    ``signal``: the signal whose events the topic contains for this key. ``topic``: without prefix. ``key``: the value
-    of the events' key field, as an object or as its text. As for events, ``EVENT_BUS_PRODUCER_CONFIG`` determines the
-    key field, the mode, and whether the topic is enabled; nothing is sent to a disabled topic. Never raises, like
-    ``send_event``: a tombstone that cannot be sent is logged and counted.
+    ``signal``: the signal whose events the topic contains for this key. ``topic``: name without prefix. ``key``: the
+    value of the events' key field, as an object or as its text. ``EVENT_BUS_PRODUCER_CONFIG`` determines the key field
+    and the mode, as for events. If it disables the topic, nothing is sent. This function never raises, like
+    ``send_event``. If a tombstone cannot be sent, this is logged and counted.
 
-    Do not send tombstones to topics that a worker of ``edx-event-bus-kafka`` reads: that worker fails at them. Only
-    mode ``outbox`` guarantees that no earlier event of the key arrives after the tombstone.
+    Do not send tombstones to topics that a worker of ``edx-event-bus-kafka`` reads, because that worker fails when it
+    reads a tombstone. Only mode ``outbox`` guarantees that the key's earlier events arrive before the tombstone.
     """
     producer = get_producer()
     if hasattr(producer, "send_tombstone"):

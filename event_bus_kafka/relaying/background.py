@@ -18,8 +18,9 @@ class PendingCalls:
     """
     The calls of one batch. They run one after the other, in the order of :meth:`begin`.
 
-    After a failed call no later one runs: otherwise the last record of a key in Kafka could be an old one. The failure
-    also stops the batch. ``len`` is the number of calls whose result was not taken yet.
+    After a failed call no later call runs. Otherwise a newer row of a key could be removed while an older row stays.
+    The older row would then be sent again, and become the last record of its key in Kafka. The failure also stops the
+    batch. ``len``: the number of calls whose result was not taken yet.
     """
 
     def __init__(self, thread: BackgroundThread, batch: Batch) -> None:
@@ -63,8 +64,8 @@ class BackgroundThread:
     """
     A thread of a relay that runs the calls of one batch after the other.
 
-    It is a daemon: a process that is forced to end does not wait for the calls, and the database rolls back uncommitted
-    ones.
+    The thread is a daemon, so that a process that is forced to end does not wait for the calls. The database then rolls
+    back the uncommitted changes of the calls.
     """
 
     def __init__(self, name: str) -> None:
@@ -72,7 +73,7 @@ class BackgroundThread:
         self._thread = Thread(target=self._run, name=f"event-bus-relay-{name}", daemon=True)
 
     def submit(self, call: Callable[[], Any]) -> Future[Any]:
-        """Queue a call behind all earlier ones."""
+        """Queue a call after all earlier calls."""
         if self._thread.ident is None:
             self._thread.start()
         future: Future[Any] = Future()
@@ -82,8 +83,8 @@ class BackgroundThread:
     @contextmanager
     def serving(self, batch: Batch) -> Iterator[PendingCalls]:
         """
-        Yield the :class:`PendingCalls` of ``batch``. The end of the ``with`` block waits for all calls, and raises the
-        exception of a failed one.
+        Yield the :class:`PendingCalls` of ``batch``. At its end the ``with`` block waits for all calls. If a call has
+        failed, the block then raises the exception of that call.
         """
         calls = PendingCalls(self, batch)
         try:

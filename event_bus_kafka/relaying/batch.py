@@ -20,19 +20,19 @@ from event_bus_kafka.relaying.topics import Topic, Topics, TopicState
 from event_bus_kafka.wire.records import ProducerRecord
 
 _ALONE_AT_LAST = 0.5
-"""Seconds for which rows are still sent one by one after all other rows were handed over."""
+"""Seconds for which rows are still sent one by one after all other rows of the batch were handed over."""
 _FIRSTS_WITHIN = 1.0
 """Longest time in seconds that rows of a batch wait for the first row of their key."""
 _AWAITED, _AWAITED_BY_TURNS = 0.1, 0.005
-"""Longest wait for a delivery report in seconds: with one client, and with two clients in turn."""
+"""Maximum seconds of one wait for a delivery report: with one client, and with two clients that are polled in turn."""
 
 
 class Batch:
     """
     The rows of one batch. At its end every row is confirmed, refused, or still in the outbox.
 
-    ``trouble`` is the error that interrupts the relay. A topic that refuses its rows is not such an error: the batch
-    ends, and the next batch contains no rows of the topic.
+    ``trouble``: the error that interrupts the relay; None: there is none. If a topic refuses its rows, the batch ends
+    without ``trouble``. The next batch sends the rows of the topic one by one, or not at all.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class Batch:
         self.ledger = Ledger()
         self._deliveries = Deliveries(frames)
         self._firsts: set[tuple[str, bytes]] = set()
-        """Keys with a row in flight to a partition that may not know the client; only one row per key is in flight."""
+        """Keys of which one row, and only one, is in flight to a partition that may not know the client."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """Keys whose other rows are not sent: a row was parked, or the first row is in flight for too long."""
+        """Keys whose later rows are not sent, because a row was parked, or the first row is in flight for too long."""
         self.put_back: list[int] = []
         """Ids of parked rows that are moved back into the outbox."""
         self.unconfirmed = 0
@@ -82,8 +82,8 @@ class Batch:
 
     def has_room_for(self, count: int) -> bool:
         """
-        Return whether ``count`` more rows may be sent before confirmed rows are removed: if the process is killed, at
-        most ``MOST_TWICE`` rows may be sent twice.
+        Return whether ``count`` more rows may be sent before confirmed rows are removed. At most ``MOST_TWICE`` rows
+        may be sent and not removed, because these rows are sent twice if the process is killed.
         """
         return self.ledger.unsettled + self._topics.lined_up + count <= MOST_TWICE
 
@@ -95,7 +95,7 @@ class Batch:
 
     def send(self, rows: Sequence[Row]) -> None:
         """
-        Hand rows to a client, in order, until the deadline or the first error. Requires :meth:`has_room_for` them.
+        Hand rows to a client, in order, until the deadline or the first error. :meth:`has_room_for` must allow them.
         """
         assert self.has_room_for(len(rows))
         if left := self._send_all(rows[self._send_usual(rows) :]):
@@ -116,7 +116,7 @@ class Batch:
             self._topics.hold_silent()
 
     def finish(self) -> None:
-        """Poll for delivery reports until the deadline, and give up the rows without one."""
+        """Poll for delivery reports until the deadline; then give up the rows that have no report."""
         self.collect(0)
         if not self._is_refused:
             self.stop(self._broken or self._clients.common.failure)
@@ -151,11 +151,11 @@ class Batch:
                 self.give_up()
 
     def tell(self) -> None:
-        """Emit the result of each row. Call it only after the batch is settled and all confirmed rows were taken."""
+        """Emit the result of each row. Call it after the batch is settled and :meth:`take_confirmed` took all rows."""
         self._deliveries.tell(self.ledger.parked)
 
     def _send_usual(self, rows: Sequence[Row]) -> int:
-        """Send rows, from the first on, until one needs special care; return the number of sent rows."""
+        """Send rows in order, up to the first one that needs special care; return the number of sent rows."""
         if not self.goes_on or self._firsts or self._ended_keys:
             return 0
         sent = self._clients.hand_over(rows, self._frames, self._topics, self.deadline, self._reported)
@@ -166,7 +166,7 @@ class Batch:
         return sent.total()
 
     def _send_all(self, rows: Sequence[Row]) -> list[Row]:
-        """Send rows; return those that have to wait for the first row of their key."""
+        """Send rows; return the rows that have to wait for the first row of their key."""
         left: list[Row] = []
         for row in rows:
             if not self.goes_on or monotonic() > self.deadline:
@@ -182,7 +182,7 @@ class Batch:
         return left
 
     def _await_firsts(self) -> None:
-        """Wait until partitions have confirmed a first row, at most ``_FIRSTS_WITHIN``: a topic may be silent."""
+        """Wait at most ``_FIRSTS_WITHIN`` seconds for reports of keys' first rows: a topic may be silent."""
         self._firsts_until = min(self._firsts_until, monotonic() + _FIRSTS_WITHIN)
         while self.goes_on and self._unreported.get(self._clients.common) and monotonic() < self._firsts_until:
             self._poll(self._firsts_until - monotonic(), lingers=False)
@@ -258,7 +258,7 @@ class Batch:
             self._send_next(topic)
 
     def _request_refused(self, row: Row, topic: Topic, error: DeliveryFailed) -> None:
-        """Handle the refusal of a whole request that contained this row: the common client takes no more rows."""
+        """Handle the refusal of a request that contained this row. Afterwards the common client takes no more rows."""
         match row_outcome(error):
             case RowOutcome.PARK | RowOutcome.SEND_ALONE:
                 topic.send_alone(row)

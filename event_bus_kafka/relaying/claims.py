@@ -1,4 +1,4 @@
-"""The relay's access to the database: finds shards with rows, claims them, reads their rows and removes them."""
+"""The relay's access to the database: finds and claims shards with rows, and reads and removes these rows."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ class Row(NamedTuple):
     key: bytes
     body: bytes | None
     headers: bytes
-    """
-    Packed as long as possible: thousands of rows are in memory, and the garbage collector would visit each header.
-    """
+    """The headers, packed, because the garbage collector would visit each unpacked header of thousands of rows."""
     schema: int
 
 
@@ -50,21 +48,21 @@ class BatchPlan(NamedTuple):
     """The rows that a batch will send."""
 
     chunks: list[list[int]]
-    """The ids of the rows, in order, by chunk; only one chunk's rows are in memory at a time."""
+    """The ids of the rows, in order, by chunk. The rows themselves are read chunk by chunk."""
     is_full: bool
-    """Whether more rows may be waiting."""
+    """Whether there may be more waiting rows than the plan contains."""
 
 
 class Claims:
     """
     Claims shards for one batch after the other.
 
-    While the batch is in flight, a claim locks the rows of its shards in the table of shards, not the rows of events.
-    If a relay dies, the database releases the lock at once.
+    A claim locks the rows of its shards in the table of shards while the batch is in flight. It does not lock the rows
+    of events. If a relay dies, the database releases the lock at once.
 
-    The claim uses its own connection, at READ COMMITTED: an older snapshot would show rows that were already sent. A
-    second connection removes rows while the first one reads. If the database cannot lock rows (SQLite), every claim
-    succeeds, and writers wait only for the short removals.
+    The claim uses its own connection, at READ COMMITTED, because an older snapshot would show rows that were already
+    sent. A second connection removes rows while the first one reads. SQLite cannot lock rows. On SQLite every claim
+    succeeds, and other writers wait only for the short removals.
     """
 
     def __init__(self, alias: str, *, notify: bool, parked_holds_key: bool) -> None:
@@ -76,11 +74,11 @@ class Claims:
         self._listens = notify and shared.vendor == "postgresql"
         self._connection = OwnConnection(shared, self._dialect, self._listen)
         self._second = OwnConnection(shared, self._dialect)
-        """The connection for removals outside of the claim's transaction; closed while there are none."""
+        """The connection for removals outside of the claim's transaction. It is closed while the relay has no rows."""
         self._destinations: dict[int, Destination] = {}
         self._shares = Shares(_BATCH_ROWS)
         self._is_indexed = False
-        """Whether the index that finds rows by topic exists; the previous version does not create it."""
+        """Whether the index that finds rows by topic exists. Older versions of this package do not create the index."""
         self._told = False
 
     def shards_with_rows(self) -> list[int]:
@@ -90,9 +88,10 @@ class Claims:
     @contextmanager
     def claim(self, shards: Sequence[int]) -> Iterator[list[int]]:
         """
-        Claim the ``shards`` that no other relay has claimed, until the end of the ``with`` block, which commits.
+        Claim shards until the end of the ``with`` block, which commits. Yield the ``shards`` that no other relay has
+        claimed.
 
-        Raises a database error; then only removals with ``at_once`` stay committed.
+        Raises a database error. After an error, only removals with ``at_once`` stay committed.
         """
         if not self._dialect.locks:
             yield list(shards)
@@ -109,8 +108,9 @@ class Claims:
         """
         Search the rows of these shards once; return the rows that a batch is to send.
 
-        Rows that commit later wait for the next batch: they may have to follow a row that commits in between.
-        ``limits``: topic → maximum number of its rows; 0: none. The topic's other rows are not read.
+        Rows that commit after the search wait for the next batch. A second search could find a row without its
+        predecessors. ``limits``: topic → maximum number of its rows in the batch, or 0 for none. Other topics have no
+        limit.
         """
         if limits:
             return self._plan_by_topic(shards, limits)
@@ -152,7 +152,7 @@ class Claims:
         return list(map(Row._make, found))
 
     def destination(self, schema: int) -> Destination | None:
-        """Return topic, event type and schemas for a row's ``schema``; None if the table no longer has that schema."""
+        """Return the destination for a row's ``schema``, which is an id; None if the table no longer has this id."""
         if schema not in self._destinations:
             names = [field.attname for field in WriterSchema._meta.concrete_fields]
             statement = f"SELECT {', '.join(names)} FROM {WriterSchema._meta.db_table} WHERE id = %s"
@@ -162,10 +162,11 @@ class Claims:
 
     def remove(self, ids: Sequence[int], *, at_once: bool = False) -> None:
         """
-        Remove rows that Kafka has confirmed: in the claim's transaction, or with ``at_once`` on the second connection.
+        Remove rows that Kafka has confirmed, in the claim's transaction. With ``at_once``, use the second connection.
 
-        Rows may be removed even if the claim is lost, but the claim must not end before their removal: another relay
-        would send them again. Raises a database error, also if the database ignores the statement.
+        Rows can be removed even after the claim was lost. But the caller must remove the rows before it ends the claim,
+        because another relay would send them again. Raises a database error, also if the database ignores the
+        statement.
         """
         if ids:
             with self._settling(at_once=at_once) as connection:
@@ -173,8 +174,8 @@ class Claims:
 
     def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> list[int]:
         """
-        Park rows that Kafka refuses, in the claim's transaction or ``at_once``; return the ids under which they are
-        parked.
+        Park rows that Kafka refuses, in the claim's transaction. With ``at_once``, use the second connection. Return
+        the ids under which the rows are parked.
         """
         if not rejected:
             return []
@@ -197,8 +198,8 @@ class Claims:
 
     def wait(self, seconds: float, longest: float) -> float:
         """
-        With LISTEN: block for a notification, ``longest`` seconds at most, and return 0. Otherwise return ``seconds``
-        for the caller to sleep.
+        Return the seconds for which the caller has to sleep. If the relay listens for PostgreSQL's notifications, wait
+        here at most ``longest`` seconds for a notification, and return 0. Otherwise return ``seconds`` at once.
         """
         self._second.close()
         if not self._listens:
@@ -230,7 +231,7 @@ class Claims:
 
     def _free_numbers(self, connection: OwnConnection, ids: Sequence[int]) -> list[int]:
         """
-        Return ids under which the rows can be parked: their own, or, if these are taken, new ones below all others.
+        Return the ids for parked rows: a row's own id or, if another parked row has this id, a new id below all others.
         """
         taken = {number for (number,) in connection.query(self._dialect.parked_of(ids))}
         if not taken:
@@ -242,7 +243,7 @@ class Claims:
     @contextmanager
     def _settling(self, *, at_once: bool = False) -> Iterator[OwnConnection]:
         """
-        Run the ``with`` block in the claim's transaction; with ``at_once``, or without a claim, in a separate one.
+        Run the ``with`` block in the claim's transaction. With ``at_once``, or on SQLite, use a separate transaction.
         """
         if at_once or not self._dialect.locks:
             with self._second.transaction():
@@ -262,7 +263,7 @@ class Claims:
 
 
 _Planned = tuple[Any, ...]
-"""Id and size in bytes of a row, and the number of the query's part that found it."""
+"""A row's id, its size in bytes, and the number of the part of the query that found the row."""
 
 
 def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:
@@ -291,7 +292,7 @@ def _queued(raw: Any) -> bool:
 
 
 def make_shards(alias: str) -> None:
-    """Insert the missing rows of the table of shards: after a flush it is empty, and no shard could be claimed."""
+    """Insert missing rows of the table of shards. No shard can be claimed after Django's ``flush`` has deleted them."""
     shards = OutboxShard.objects.using(alias)
     missing = set(range(SHARDS)) - set(shards.values_list("shard", flat=True))
     if missing:

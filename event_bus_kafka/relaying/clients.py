@@ -1,11 +1,13 @@
 """
 The Kafka clients of a relay.
 
-After a refused request librdkafka sends later ones: the last record of a key in Kafka could be an old one. So the
-common client has one request in flight per broker, and fails as a whole after a refusal (``enable.gapless.guarantee``);
-then it is replaced. Each try of a topic that refuses its rows would cost all other topics a client. So the rows of such
-topics are sent by a second client, which may continue after a refusal: with one row per request, and never two rows of
-a topic at a time.
+After a refused request librdkafka still sends later requests, so an old record could become the last record of its key
+in Kafka. Therefore the common client has one request in flight per broker, and fails as a whole after a refusal
+(``enable.gapless.guarantee``). Then a new common client replaces it.
+
+A second client sends the rows of topics that refuse their rows. If the common client tried these rows, each refusal
+would cost all other topics a client. The second client sends one row per request, and never two rows of a topic at a
+time. Therefore it may continue after a refusal.
 """
 
 from __future__ import annotations
@@ -40,14 +42,17 @@ class Client:
     unreached: UnreachedPartitions = attrs.field(factory=lambda: UnreachedPartitions({}))
 
     def connected(self) -> Client:
-        """Connect, and read the numbers of partitions. Raises :class:`BrokerError` if Kafka does not answer."""
+        """
+        Return this client, connected, with the current partitions of its topics. Raises :class:`BrokerError` if Kafka
+        does not answer.
+        """
         return attrs.evolve(self, unreached=UnreachedPartitions(self.producer.connect(_CONNECT_WITHIN)))
 
 
 class Clients:
     """
-    The clients of a relay. ``connect`` makes the common client for the given topics, ``connect_alone`` the client for
-    rows that are sent one by one.
+    The clients of a relay. ``connect``: makes the common client for the given topics. ``connect_alone``: makes the
+    client for rows that are sent one by one.
     """
 
     def __init__(self, connect: Callable[[set[str]], Client], connect_alone: Callable[[], Producer]) -> None:
@@ -74,10 +79,10 @@ class Clients:
 
     def reach(self, topics: set[str], *, alone: bool) -> None:
         """
-        Make the clients that are needed, and connect them before any shard is claimed.
+        Make and connect the clients that the next batch needs. Call this method before shards are claimed.
 
         ``alone``: whether rows of some topics are sent one by one, now or soon. Raises :class:`BrokerError` if Kafka
-        does not answer, :class:`ConfigurationError` if a client refuses its options.
+        does not answer, and :class:`ConfigurationError` if a client refuses its options.
         """
         if self._common is None:
             self._common = self._connect(topics).connected()
@@ -92,8 +97,8 @@ class Clients:
 
     def measure(self, record: ProducerRecord) -> None:
         """
-        Raise :class:`DeliveryFailed` if a record is too large for its topic: Kafka would refuse the whole request with
-        it.
+        Raise :class:`DeliveryFailed` if a record is too large for its topic, because Kafka would refuse the whole
+        request that contains the record.
         """
         limit = self._common.limits.get(record.topic) if self._common else None
         size = len(record.key) + len(record.value or b"")
@@ -105,10 +110,12 @@ class Clients:
         self, rows: Sequence[Row], frames: Frames, topics: Topics, deadline: float, report: Callable[..., None]
     ) -> Counter[str]:
         """
-        Queue rows in the common client, from the first on, until the deadline or a row that needs special care: its
-        topic is not open, or not all partitions of the topic are reached. Return the number of queued rows by topic.
-        ``report`` is called for each row with row, topic, client, error and message; never during this call, but only
-        while the client is polled.
+        Queue rows in the common client, in order. Stop at the deadline, or at the first row that needs special care.
+        Return the number of queued rows by topic.
+
+        A row needs special care if it causes an error, if its topic is not open, or if some partitions of its topic are
+        not reached. ``report``: called for each row with row, topic, client, error and message. It is called only while
+        the client is polled, never during this call.
         """
         common, sent = self.common, 0
         usual: dict[str, Topic] = {}
@@ -135,7 +142,7 @@ class Clients:
             self._alone = None
 
     def drop(self) -> None:
-        """Drop both clients: they may still hold records that other relays are sending meanwhile."""
+        """Drop both clients: they may still contain records that other relays are sending meanwhile."""
         self._common = self._alone = None
 
     def poll(self) -> None:

@@ -15,7 +15,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from event_bus_kafka.relaying.statements import Dialect
 
 _RESTED = 30.0
-"""Seconds without use after which the connection is replaced before a transaction: the server may have closed it."""
+"""
+Seconds without use after which the connection is replaced before the next transaction, because the server may have
+closed the connection.
+"""
 _CLOSED = getattr(select, "POLLRDHUP", 0)  # only on Linux
 
 
@@ -23,7 +26,8 @@ class OwnConnection:
     """
     A separate connection to the database of ``shared``, at READ COMMITTED, usable from any thread.
 
-    It is opened at first use; then ``prepare`` is called with it, to run further statements.
+    The first use opens the connection. Each time the connection is opened, ``prepare`` is called with it. ``prepare``
+    may run statements.
     """
 
     def __init__(
@@ -37,10 +41,15 @@ class OwnConnection:
         self._prepare = prepare
         self._connection: BaseDatabaseWrapper | None = None
         self._socket: int | None = None
-        """Kept, since mysqlclient does not return it while another thread waits for an answer."""
+        """
+        Descriptor of the connection's socket. It is stored here because mysqlclient does not return it while another
+        thread waits for an answer.
+        """
         self._used = monotonic()
         self._lock = Lock()
-        """Held during a statement: one thread reads rows while another asks for the schema of earlier rows."""
+        """
+        Lock that allows one statement at a time, because one thread may read rows while another thread reads a schema.
+        """
 
     @property
     def raw(self) -> Any:
@@ -52,7 +61,7 @@ class OwnConnection:
         """
         Whether the server has closed the connection, according to its socket.
 
-        False also if the driver does not show the socket, or if the network silently drops all packets.
+        Also False if the driver does not show the socket, or if the network silently drops all packets.
         """
         if self._connection is None or self._socket is None:
             return False
@@ -64,8 +73,8 @@ class OwnConnection:
         self, statement: str, parameters: Sequence[Any] = (), *, binary: bool = False
     ) -> Sequence[tuple[Any, ...]]:
         """
-        Return the rows of a statement. ``binary``: PostgreSQL sends bytes unescaped, for large results. Raises a
-        database error.
+        Return the rows of a statement. ``binary``: whether PostgreSQL sends bytes unescaped, which suits large results.
+        Raises a database error.
         """
         with self._cursor(binary=binary) as cursor:
             cursor.execute(statement, parameters)
@@ -149,7 +158,8 @@ def _socket_of(raw: Any) -> int | None:
 @contextmanager
 def _binary_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
     """
-    Return a binary cursor of psycopg 3, as Django's own has no binary format; with another driver, Django's cursor.
+    Yield a binary cursor of psycopg 3, because Django's own cursor has no binary format. If the driver is not psycopg
+    3, yield Django's cursor.
     """
     if not hasattr(connection.connection, "adapters"):
         with connection.cursor() as cursor:

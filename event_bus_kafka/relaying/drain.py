@@ -22,7 +22,7 @@ class Drain:
         self._progress = progress
 
     def step(self) -> None:
-        """Run one step. Raises :class:`WorkerFailed` when the drain is over, with exit code 0 if no row is left."""
+        """Run one step. When the drain is over, raise :class:`WorkerFailed`. Its exit code is 0 if no row is left."""
         self._relay.step()
         if self._progress.is_drained:
             self._end("some rows have to wait")

@@ -73,8 +73,8 @@ class Frames:
 
 class Deliveries:
     """
-    Reports the rows of a batch that Kafka has confirmed: each row's partition and offset if an observer wants
-    RecordDelivered; otherwise only the number of rows.
+    Counts the rows of a batch that Kafka has confirmed. If an observer wants RecordDelivered, it is also emitted for
+    each row, with partition and offset.
     """
 
     def __init__(self, frames: Frames) -> None:
@@ -90,14 +90,17 @@ class Deliveries:
             self._positions.append((message.topic(), message.partition(), message.offset()))
 
     def take(self, rows: Sequence[Row]) -> None:
-        """Prepare the reports of ``rows``, which must be all rows that were confirmed since the last call."""
+        """Prepare RecordDelivered for ``rows``, which must be all rows that Kafka has confirmed since the last call."""
         self._schemas.update([row.schema for row in rows])
         if self._positions is not None:
             self._delivered += map(self._delivery, rows, self._positions)
             self._positions.clear()
 
     def tell(self, parked: Iterable[tuple[Row, BrokerError]]) -> None:
-        """Emit an event for each confirmed row and for each parked one."""
+        """
+        Count the confirmed rows. Emit RecordDelivered for each confirmed row if an observer wants it. Emit RowParked
+        for each parked row.
+        """
         for schema, count in self._schemas.items():
             tallies.add(ROWS_SENT, (type_label(self._frames.event_type(schema)),), count)
         for delivered in self._delivered:

@@ -22,11 +22,15 @@ from event_bus_kafka.telemetry.state import HeldTopic, RelayState
 _TELL_EVERY = 10.0
 _AT_MOST = 50
 """
-The pause after each count of the rows is at least this many times as long as the count: a million rows take a second.
+Factor on the duration of a count of the rows. The product is the minimum pause after the count. The pause is needed
+because counting a million rows takes a second.
 """
 _PURGE_EVERY = 86_400.0
 _SILENT_AFTER = 2.0 * IDLE_TRANSACTION_TIMEOUT
-"""Seconds without the end of a step after which a relay counts as dead. A slow database may need this time."""
+"""
+A relay that ends no step for this number of seconds counts as dead. With a slow database, a step may take nearly as
+long.
+"""
 
 
 class RelayStates:
@@ -49,13 +53,18 @@ class RelayStates:
         self._stepped_at, self._trouble = self._clock(), result.trouble
 
     def read(self, connection: Any) -> RelayState:
-        """Query the backlog on a connection of the calling thread, in autocommit mode. Raises a database error."""
+        """
+        Return the state of the relay, with a backlog that is queried now. ``connection``: a connection of the calling
+        thread, in autocommit mode. Raises a database error.
+        """
         self._backlog = BriefBacklog.read(connection)
         return self._state(self._backlog)
 
     @property
     def last(self) -> RelayState | None:
-        """The backlog as last read by any thread, with the current state of the relay; None if it was never read."""
+        """
+        The current state of the relay, with the backlog that any thread read last; None: the backlog was never read.
+        """
         return self._state(self._backlog) if self._backlog else None
 
     @property

@@ -6,14 +6,18 @@ from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.relaying.claims import Row
 
 _ROWS, _KEYS = 10, 3
-"""Refused rows and keys, without a success, after which the topic counts as the cause, such as a wrong policy."""
+"""
+Minimum number of refused rows, and of different keys among them, after which the topic counts as the cause of the
+refusals. Kafka must not have accepted a row of the topic in the meantime. For example, the topic may have a wrong
+policy.
+"""
 
 
 class Refusals:
     """
-    The rows of a topic that Kafka refused, each sent alone, since it last accepted a row of the topic.
+    The rows of a topic that were sent alone and refused since Kafka last accepted a row of the topic.
 
-    While the topic counts as the cause, no row is parked, and rows of several keys are tried.
+    While the topic counts as the cause of the refusals, no row is parked, and rows of several keys are tried.
     """
 
     def __init__(self) -> None:
@@ -29,7 +33,9 @@ class Refusals:
 
     @property
     def are_of_the_topic(self) -> bool:
-        """Whether ``_ROWS`` rows of ``_KEYS`` keys were refused: then the topic counts as the cause."""
+        """
+        Whether at least ``_ROWS`` rows of at least ``_KEYS`` keys were refused. If so, the topic counts as the cause.
+        """
         return self._before + len(self.undecided) >= _ROWS and len(self._keys) >= _KEYS
 
     def add(self, row: Row, error: BrokerError) -> None:
@@ -39,8 +45,8 @@ class Refusals:
 
     def end(self) -> list[tuple[Row, BrokerError]]:
         """
-        Reset, because Kafka has accepted a row of the topic. Return the rows refused before in this batch: their
-        refusals have their own causes.
+        Forget all refusals, because Kafka has accepted a row of the topic. Return the rows that were refused earlier in
+        this batch. Each of these rows caused its refusal itself.
         """
         rows, self.undecided = self.undecided, []
         self._before = 0
@@ -53,7 +59,7 @@ class Refusals:
         self._parked = [number if parked == row.id else parked for parked in self._parked]
 
     def decide(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
-        """At the end of a batch, return the rows to park, and the ids of parked rows to put back."""
+        """Return the rows to park, and the ids of parked rows to put back. Call it at the end of a batch."""
         rows, self.undecided = self.undecided, []
         self._before += len(rows)
         if not self.are_of_the_topic:

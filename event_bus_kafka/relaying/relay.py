@@ -26,14 +26,18 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.telemetry.events import RelayInterrupted
 
 _READ_AHEAD = 2
-"""Number of chunks that are read while earlier ones are sent."""
+"""Number of chunks that are read while earlier chunks are sent."""
 _SHARE = 4
 """
-Maximum number of shards that a relay claims while more rows wait than fit into a batch: other relays claim the others.
+Maximum number of shards that a relay claims if the waiting rows do not fit into one batch. Other relays claim the other
+shards.
 """
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PROBES = 10
-"""A relay that finds no rows pauses ten times as long as the search took, but not longer than after a failure."""
+"""
+Factor on the duration of a search that finds no rows. The product is the minimum pause after the search, but is limited
+to ``_LONGEST_PAUSE``.
+"""
 _WATCHED = 1.0
 """Seconds between two searches of the table if the database notifies of new rows."""
 
@@ -54,8 +58,9 @@ class Relay:
     """
     A relay, used by one thread: call :meth:`step` repeatedly, and :meth:`stop` at the end.
 
-    A row is removed from the outbox after Kafka has confirmed it, while its shard is claimed. The committed rows of a
-    shard are sent in the order of their ids: a row that commits later is sent later.
+    A row is removed from the outbox after Kafka has confirmed it. Its shard stays claimed until the removal. The
+    committed rows of a shard are sent in the order of their ids. A row that commits after the search for rows is sent
+    in a later batch.
     """
 
     def __init__(
@@ -104,7 +109,7 @@ class Relay:
                 self._on_step(StepResult(trouble=database_error_text(error)))
 
     def stop(self, *, timeout: float) -> int:
-        """Close clients and connections. Between two steps no record is in flight."""
+        """Close clients and connections. Return 0, because no record is in flight between two steps."""
         self._reader.stop()
         self._remover.stop()
         self._claims.close()
@@ -174,7 +179,10 @@ class Relay:
             raise
 
     def _fill(self, batch: Batch, shards: list[int]) -> None:
-        """Read, send and settle one chunk after another; meanwhile read the next chunks and remove confirmed rows."""
+        """
+        Read and send one chunk of rows after another. While a chunk is sent, other threads read the next chunks and
+        remove confirmed rows.
+        """
         began = perf_counter()
         plan = self._settlement.first_of(self._claims.plan(shards, self._topics.limits))
         batch.looked = perf_counter() - began
@@ -196,9 +204,11 @@ class Relay:
 
     def _make_room(self, batch: Batch, removals: PendingCalls, count: int) -> bool:
         """
-        Begin the removal of confirmed rows, and wait for removals until ``count`` more rows may be sent.
+        Begin the removal of confirmed rows. Wait for removals until ``count`` more rows may be sent. Return whether
+        they may be sent.
 
-        Return whether they may be sent: rows of topics that do not answer may use up the whole limit.
+        The result is False if there is no room even after all removals. For example, all room may be taken by rows of
+        topics that do not answer.
         """
         if rows := batch.take_confirmed():
             removals.begin(self._claims.remove, [row.id for row in rows], at_once=True)
@@ -208,7 +218,10 @@ class Relay:
         return batch.has_room_for(count)
 
     def _begin_anew(self, error: Exception, unconfirmed: int) -> None:
-        """Drop the clients after an error: they may still hold records that other relays are sending meanwhile."""
+        """
+        Drop the clients, close the connections and pause after an error. The clients are dropped because they may still
+        contain records that other relays are sending now.
+        """
         self._clients.drop()
         self._claims.close()  # the connections may have caused the error, or be cut during the pause
         delay = min(_FIRST_PAUSE * 2**self._interruptions, _LONGEST_PAUSE)

@@ -1,4 +1,7 @@
-"""The state of each row of a batch, and its removal from the outbox, or its parking if Kafka refuses it for good."""
+"""
+Tracks the state of each row of a batch. Removes confirmed rows from the outbox, and parks rows that Kafka refuses for
+good.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,27 @@ from event_bus_kafka.relaying.claims import CHUNK_ROWS, BatchPlan, Claims, Row
 from event_bus_kafka.relaying.topics import Topics
 
 MOST_TWICE = 4 * CHUNK_ROWS
-"""Maximum number of rows that are still in the outbox although Kafka may have them, if the relay is killed."""
+"""
+Maximum number of rows that are still in the outbox although Kafka may have them. If the relay is killed, these rows are
+sent twice.
+"""
 MOST_PARKED = 1_000
-"""Number of refused rows that ends a batch: parking takes a statement per row while the claim lasts."""
+"""
+Number of refused rows at which a batch ends. It is limited because parking takes one statement per row while the claim
+lasts.
+"""
 
 
 class Ledger:
     """
     The rows of one batch, by state.
 
-    A row is *in flight* until its delivery report. Then it is *confirmed*; *removing* once its removal has begun; and
-    *gone* after it. Or it is *refused*, or waits in the outbox again. If the relay is killed, the rows that are in
-    flight, confirmed or removing are sent twice: never more than ``MOST_TWICE``.
+    A row is *in flight* until its delivery report comes. If Kafka has accepted the row, it is then *confirmed*. It is
+    *removing* once its removal has begun, and *gone* after the removal. If Kafka has not accepted the row, it is
+    *refused*, or waits in the outbox again.
+
+    If the relay is killed, the rows that are in flight, confirmed or removing are sent twice. There are never more than
+    ``MOST_TWICE`` of these rows.
     """
 
     def __init__(self) -> None:
@@ -52,7 +64,7 @@ class Ledger:
 
     @property
     def unremoved(self) -> list[Row]:
-        """Rows that Kafka has and that are, as far as is known, still in the outbox."""
+        """Rows that Kafka has and that, as far as is known, are still in the outbox."""
         return [row for rows in (*self.removing, self.confirmed) for row in rows]
 
     def begin(self, count: int = 1) -> None:
@@ -74,8 +86,8 @@ class Ledger:
 
     def begin_removal(self) -> list[Row]:
         """
-        Return all confirmed rows. Unless there are none, call :meth:`end_removal` once they are removed from the
-        outbox.
+        Return all confirmed rows, which are then *removing*. If there are any, call :meth:`end_removal` after the rows
+        are removed.
         """
         rows, self.confirmed = self.confirmed, []
         if rows:
@@ -91,19 +103,22 @@ class Settlement:
     """
     Removes and parks the rows of batches.
 
-    A missing right, a trigger that raises, a full disk or a locked row may keep rows in the outbox. The first such row
-    of each topic is remembered, and its topic is held until the row is removed or parked; otherwise the row would be
-    sent again and again. The topic's later rows are sent once more: another relay may have sent some of them meanwhile,
-    and removing only the others could make an old record the last one of its key. After a failed batch the next batch
-    has one row, and each further one twice as many as the batch before; each settles as many of its rows as the
-    database permits.
+    A missing right, a trigger that raises, a full disk or a locked row may keep rows in the outbox. For each topic the
+    first of these rows is remembered. The topic is held until this row is removed or parked, because otherwise the row
+    would be sent again and again.
+
+    The topic's later rows are sent once more, because another relay may have sent some of them in the meantime. If only
+    a part of them were removed, an old record could become the last record of its key.
+
+    After a failed batch the next batch has one row. Each further batch has twice as many rows as the batch before. Each
+    of these batches settles as many of its rows as the database permits.
     """
 
     def __init__(self, claims: Claims, topics: Topics) -> None:
         self._claims = claims
         self._topics = topics
         self._kept: dict[str, tuple[Row, BrokerError | None]] = {}
-        """Topic → the first row that stays in the outbox, with the error of Kafka if the row is to be parked."""
+        """Topic → the first row that stays in the outbox, with Kafka's error if the row is to be parked."""
         self._most = CHUNK_ROWS
         """Maximum number of rows of the next batch; less than a chunk after a failed batch."""
 
@@ -116,7 +131,8 @@ class Settlement:
 
     def retry(self) -> None:
         """
-        Remove or park the remembered row of each topic whose hold is over, or hold the topic again.
+        For each topic whose hold is over, try to remove or park the remembered row. If this fails, hold the topic
+        again.
 
         Raises a database error if the database does not answer.
         """
@@ -129,17 +145,17 @@ class Settlement:
                     self._topics[name].hold(failure)
 
     def first_of(self, plan: BatchPlan) -> BatchPlan:
-        """Return the part of a plan that may be sent."""
+        """Return the part of a plan that may be sent now."""
         if self._most >= CHUNK_ROWS or not plan.chunks:
             return plan
         return BatchPlan([plan.chunks[0][: self._most]], is_full=True)
 
     def settle(self, confirmed: list[Row], ledger: Ledger, put_back: Sequence[int]) -> None:
         """
-        Settle the rest of a batch while it is claimed: remove ``confirmed``, park refused rows, and move parked rows
-        back.
+        Settle the rest of a batch while its shards are claimed: remove ``confirmed``, park refused rows, and move
+        parked rows back into the outbox.
 
-        ``put_back``: ids of parked rows that go back into the outbox. Raises a database error; then call :meth:`keep`.
+        ``put_back``: ids of the parked rows to move back. Raises a database error. After an error, call :meth:`keep`.
         """
         if self._most < CHUNK_ROWS:
             self._most *= 2
@@ -150,7 +166,7 @@ class Settlement:
         self._claims.put_back(put_back)
 
     def _settle_as_far_as_it_goes(self, rows: list[Row], ledger: Ledger) -> None:
-        """Settle row by row. If a row stays in the outbox, the later rows of its topic stay, too."""
+        """Settle row by row. If a row stays in the outbox, the later rows of its topic stay there, too."""
         if rows and self._failure_of(partial(self._remove, rows)) is not None:
             for _, of_topic in groupby(sorted(rows, key=attrgetter("topic", "id")), attrgetter("topic")):
                 self._remove_first(list(of_topic))
@@ -160,7 +176,10 @@ class Settlement:
                 self._stays(*refused, failure)
 
     def _remove_first(self, rows: list[Row]) -> bool:
-        """Remove rows of a topic, by bisection, up to the first one that stays; return False if one stays."""
+        """
+        Remove the rows of a topic up to the first row that stays in the outbox. Bisection finds this row. Return False
+        if there is one.
+        """
         failure = self._failure_of(partial(self._remove, rows))
         if failure is None:
             return True
@@ -177,8 +196,8 @@ class Settlement:
 
     def _failure_of(self, attempt: Callable[[], None]) -> Error | None:
         """
-        Return the error of ``attempt`` if it fails twice, the second time on a new connection; otherwise None. Raises a
-        database error if the database does not answer.
+        Call ``attempt``. If it fails, call it again on a new connection. Return the error if both calls fail, and None
+        otherwise. Raises a database error if the database does not answer.
         """
         failure = None
         for _ in range(2):
@@ -192,7 +211,10 @@ class Settlement:
         return failure
 
     def _let_go(self, row: Row, error: BrokerError | None) -> None:
-        """Settle a remembered row, unless it has changed: after the restore of a backup another row may have its id."""
+        """
+        Remove or park a remembered row, unless the row with its id has changed. After the restore of a backup, another
+        row may have this id.
+        """
         if self._claims.rows([row.id]) != [row]:
             return
         if error is None:

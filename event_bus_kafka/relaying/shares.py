@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 _MOST_PARTS = 128
 """
-Maximum number of topics in shards per query; if there are more, a random choice, so that each topic gets rows in time.
+Maximum number of pairs of shard and topic per query. If there are more pairs, a random selection is queried. Thus each
+topic gets rows in time.
 """
 _OF_SHALLOW = 100
-"""Rows per query of a topic in a shard that had fewer the last time."""
+"""Maximum number of rows to read for a pair of shard and topic whose last query found fewer rows than it asked for."""
 
 
 class Part(NamedTuple):
@@ -24,13 +25,14 @@ class Part(NamedTuple):
 
 class Shares:
     """
-    Divides a batch among topics in shards. A topic in a shard gets a larger part if it is new, or filled its last part.
+    Divides a batch among pairs of shard and topic. A pair gets a larger part if it is new, or if it filled its last
+    part.
     """
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
         self._shallow: set[tuple[int, str]] = set()
-        """Topics in shards that had fewer rows than were asked for the last time."""
+        """Pairs of shard and topic for which the last query found fewer rows than it asked for."""
 
     def divide(self, found: Collection[tuple[int, str]], limits: Mapping[str, int]) -> list[Part]:
         """Return the parts of a batch. ``limits``: topic → maximum number of its rows; other topics have no limit."""
@@ -46,8 +48,10 @@ class Shares:
 
     def learn(self, parts: list[Part], counts: Mapping[int, int], limits: Mapping[str, int]) -> bool:
         """
-        Remember which parts were filled; return whether they may have more rows. ``counts``: number of a part → rows
-        found.
+        Remember which parts were filled. Return whether any part was filled. If so, the topic of that part may have
+        more rows.
+
+        ``counts``: number of a part → number of rows that were found for the part.
         """
         asked = {number: part for number, part in enumerate(parts) if part.topic not in limits}
         full = {part[:2] for number, part in asked.items() if counts.get(number) == part.most}

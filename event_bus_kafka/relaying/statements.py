@@ -1,9 +1,9 @@
 """
 The SQL with which a relay finds, locks, reads and removes rows, by vendor.
 
-Only some statements are safe, depending on the server's optimizer: a DELETE that scans waits for the uncommitted rows
-of writers, and a DELETE of a range would delete rows that committed after they were read. So rows are removed only by
-look-ups of their exact ids.
+Rows are removed only by look-ups of their exact ids. If the server's optimizer chose a scan, a DELETE would wait for
+the uncommitted rows of writers. A DELETE of a range of ids would also delete rows that committed after the relay had
+read the range.
 """
 
 from __future__ import annotations
@@ -32,19 +32,16 @@ class Dialect:
     """The statements for one vendor."""
 
     rows_by_id: str
-    """FROM clause with the outbox's rows of given ids, named ``r``."""
+    """FROM clause that selects the outbox's rows by their ids, under the alias ``r``."""
     ids: Callable[[Sequence[int]], Any]
     """Converts ids to the single parameter of ``rows_by_id``."""
     quote: str
     of_shard: str = "r.shard = {0}"
     """Condition for the rows of a shard, written so that the database uses only the index of shard and id."""
     of_topic: str = "r.topic = %s{0} ORDER BY r.id"
-    """Condition for the rows of a topic, and an order that the index of topics already has."""
+    """Condition for the rows of a topic, followed by the order that the index of topics already has."""
     rows_in: str = ""
-    """
-    FROM clause to read rows, to be followed by the ids in brackets; empty: use ``rows_by_id``. Only for reads, which
-    lock nothing.
-    """
+    """FROM clause for reads, which lock nothing. The ids follow in brackets. If it is empty, ``rows_by_id`` is used."""
     delete: str = "DELETE FROM"
     forces_index: bool = False
     """Whether a statement can name the index to use."""
@@ -54,7 +51,8 @@ class Dialect:
     """The first statement on a relay's own connection."""
     begin: str = ""
     """
-    The statement that begins a transaction. It must not change the session, which other clients of a pooler use, too.
+    The statement that begins a transaction. It must not change the session, since a pooler may share the session among
+    clients.
     """
     options: dict[str, Any] = attrs.field(factory=dict)
     """Options of the relay's own connection, unless the settings contain them."""
@@ -62,23 +60,23 @@ class Dialect:
     @property
     def probe(self) -> str:
         """
-        The statement that selects the shards with rows, with one look-up each. With EXISTS or DISTINCT a server may
-        read all waiting rows.
+        The statement that selects the shards with rows. It makes one look-up per shard, because a server may read all
+        waiting rows for EXISTS or DISTINCT.
         """
         first = f"SELECT id FROM {_OUTBOX} r WHERE {self.of_shard.format('s.shard')} ORDER BY shard, id LIMIT 1"
         return f"SELECT shard FROM {_SHARDS} s WHERE ({first}) IS NOT NULL"
 
     def lock(self, shards: Sequence[int]) -> str:
         """
-        Return a statement that locks the rows of shards. On InnoDB, LIMIT or an order other than the index's would lock
-        further rows.
+        Return a statement that locks the rows of ``shards`` in the table of shards. It uses the order of the index and
+        no LIMIT, because InnoDB would otherwise lock further rows.
         """
         return f"SELECT shard FROM {_SHARDS} WHERE shard IN ({_list(shards)}) ORDER BY shard FOR UPDATE SKIP LOCKED"
 
     def plan(self, shards: Sequence[int], *, most: int, parked_holds_key: bool) -> str:
         """
-        Return a statement that selects id, size and shard of the first rows of each shard, with one range of the index
-        per shard: a range over several shards would be sorted as a whole.
+        Return a statement that selects id, size and shard of the first rows of each shard. It reads one range of the
+        index per shard, because a range over several shards would be sorted as a whole.
         """
         condition = self._unless_parked if parked_holds_key else ""
         parts = [
@@ -91,9 +89,10 @@ class Dialect:
 
     def next_topics(self, after: Sequence[int], *, is_indexed: bool) -> str:
         """
-        Return a statement that selects each shard's next topic; parameters: the previous topic of each shard.
+        Return a statement that selects each shard's next topic. Its parameters are the previous topic of each shard.
 
-        One look-up per shard: DISTINCT, and on InnoDB a look-up inside a recursion, may read all waiting rows.
+        The statement makes one look-up per shard. With DISTINCT, a server may read all waiting rows. InnoDB may also do
+        this for a look-up inside a recursion.
         """
         return " UNION ALL ".join(
             f"SELECT * FROM (SELECT r.shard, r.topic FROM {_OUTBOX} r {self._by_topic(is_indexed)} "
@@ -103,10 +102,10 @@ class Dialect:
 
     def plan_by_topic(self, parts: Sequence[tuple[int, int]], *, is_indexed: bool, parked_holds_key: bool) -> str:
         """
-        Return a statement that selects id and size of the first rows of topics in shards, and the number of their part.
+        Return a statement that selects the first rows of each part: id, size, and the number of the part.
 
-        ``parts``: pairs of a shard and the maximum number of rows. The statement's parameters are the topics, as
-        :meth:`names` returns them.
+        ``parts``: for each part, the shard and the maximum number of rows. A part also has a topic. The topics are the
+        statement's parameters, as :meth:`names` returns them.
         """
         rows = f"FROM {_OUTBOX} r {self._by_topic(is_indexed)} WHERE"
         condition = self._unless_parked if parked_holds_key else ""
@@ -138,8 +137,8 @@ class Dialect:
     @property
     def park(self) -> str:
         """
-        The statement that inserts a parked row; parameters: the id to park it under, code, reason, time, and the row's
-        id.
+        The statement that inserts a parked row. Its parameters are the new id, code, reason and time of the parked row,
+        and the id of the row in the outbox.
         """
         copied = self._columns(_COPIED)
         return (
@@ -148,7 +147,7 @@ class Dialect:
         )
 
     def parked_of(self, ids: Sequence[int]) -> str:
-        """Return a statement that selects from ``ids`` the ids of parked rows."""
+        """Return a statement that selects the ids of parked rows among ``ids``."""
         return f"SELECT id FROM {_PARKED} WHERE id IN ({_list(ids)})"
 
     @property
@@ -186,9 +185,11 @@ _BY_INDEX = "; ".join(
     f"SET LOCAL {what} = off" for what in ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit")
 )
 """
-Makes PostgreSQL use the index. The statistics of a table that fills and empties are always out of date, so that
-PostgreSQL would scan and sort all waiting rows for every chunk. Switched-off plans have a high cost, for which
-PostgreSQL would compile the statement for seconds; so jit is off, too.
+Makes PostgreSQL use the index. The statistics of a table that fills and empties are always out of date. Because of them
+PostgreSQL would scan and sort all waiting rows for every chunk.
+
+PostgreSQL gives a high cost to plans that are switched off. It would spend seconds on compiling a statement with this
+cost, so ``jit`` is off, too.
 """
 
 DIALECTS = {

@@ -1,4 +1,4 @@
-"""The state of each topic of a relay: whether it accepts records, and for which of its rows a batch waits."""
+"""The state of each topic of a relay: whether the topic accepts records, and how many of its rows a batch waits for."""
 
 from __future__ import annotations
 
@@ -19,19 +19,28 @@ from event_bus_kafka.wire.records import ProducerRecord
 _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
 """Backoff of a topic: seconds until the first try, factor after each further refusal, and longest backoff."""
 _FIRST_OF_SILENT = 5.0
-"""Seconds until the first try of a silent topic; longer, since each try makes the other topics wait."""
+"""
+Seconds until the first try of a silent topic. The time is longer than for other topics, because each try makes the
+other topics wait.
+"""
 _PATIENCE, _MORE_PATIENCE = 2.0, 0.1
-"""A topic may be silent for 2 s plus a tenth of its last backoff before it is held: it may only be slow."""
+"""
+Seconds for which a topic may be silent before it is held. If the topic was held before, the share ``_MORE_PATIENCE`` of
+its last backoff is added, because the topic may only be slow.
+"""
 _FORGOTTEN = 100
-"""A tried topic is open again after this number of batches that took all waiting rows and had no row of the topic."""
+"""
+A tried topic is open again after this number of batches without a row of the topic. Only batches that took all waiting
+rows count.
+"""
 TRIED_ROWS = 10
-"""Rows per batch with which a topic that was held is tried."""
+"""Maximum number of rows per batch that are sent to try a topic after a hold."""
 ALONE_ROWS = 300
-"""Rows per batch that are sent one by one to find the refused ones."""
+"""Maximum number of rows per batch that are sent one by one to find the rows that Kafka refuses."""
 
 
 class TopicState(Enum):
-    """A relay's view of a topic."""
+    """The states of a topic, as a relay sees it."""
 
     OPEN = "accepts records"
     TRIED = "is tried: its rows are sent one by one"
@@ -42,9 +51,9 @@ class Topic:
     """
     The state of one topic.
 
-    A topic is open until Kafka refuses a request with its rows. Then the topic is either held, longer each time, or its
-    rows are sent one by one, because Kafka refuses a request as a whole, whichever of its rows is wrong. After a hold,
-    rows are sent one by one, too.
+    A topic is open until Kafka refuses a request with its rows. After that, the topic is held, or its rows are sent one
+    by one. Each hold is longer than the hold before. Rows are sent one by one because Kafka refuses a request as a
+    whole, whichever of its rows is wrong. After a hold, rows are sent one by one, too.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -56,12 +65,12 @@ class Topic:
         """Time at which the backoff ends and the topic is tried."""
         self._batches = 0
         """
-        Number of batches since the last one with a row of this topic; only batches that took all waiting rows count.
+        Number of batches since the last batch with a row of this topic. Only batches that took all waiting rows count.
         """
         self._delay = 0.0
         """The last backoff in seconds; 0: the topic is not held."""
         self.held_since = 0.0
-        """Time at which the hold began; Kafka has accepted no row of the topic since."""
+        """Time of the first hold since Kafka last accepted a row of the topic."""
         self.held_because = ""
         """The reason of the last hold."""
         self._alone_until = 0
@@ -70,8 +79,8 @@ class Topic:
 
     def begin_batch(self, *, saw_all: bool = True) -> None:
         """
-        Reset the state of the last batch, and try the topic if its backoff is over. ``saw_all``: whether the last batch
-        took all waiting rows.
+        Reset the state of the last batch. If the topic's backoff is over, try the topic. ``saw_all``: whether the last
+        batch took all waiting rows.
         """
         if self.state is TopicState.BACKING_OFF and self._clock() >= self._due:
             self.state, self._batches = TopicState.TRIED, 0
@@ -88,7 +97,7 @@ class Topic:
         """Number of records in flight without a delivery report."""
         self.is_silent = False
         self.heard = self._quiet_since = 0.0
-        """Time of the last report, and time since which records are in flight without one."""
+        """Time of the last report, and time since which records are in flight without any report."""
         self.tries = ALONE_ROWS if self._alone_until else TRIED_ROWS
         """Number of rows that this batch may send one by one."""
         self.refusals.undecided.clear()
@@ -104,19 +113,19 @@ class Topic:
 
     @property
     def is_held(self) -> bool:
-        """Whether the topic was held and Kafka has accepted no row of it since."""
+        """Whether the topic was held and Kafka has accepted no row of the topic since."""
         return self._delay > 0
 
     @property
     def awaited(self) -> int:
-        """Number of rows for which a batch waits: in flight, or still to be sent one by one."""
+        """Number of rows that a batch waits for: rows in flight, and rows that are still to be sent one by one."""
         return 0 if self.is_silent else self.unreported + len(self.waiting)
 
     @property
     def limit(self) -> int:
         """
-        Maximum number of the topic's rows that a batch may plan. To try rows of several keys, a batch plans more rows
-        than it tries.
+        Maximum number of the topic's rows that a batch may plan. While the topic counts as the cause of refusals, the
+        batch plans more rows than it tries, to find rows of several keys.
         """
         if self.state is TopicState.BACKING_OFF:
             return 0
@@ -139,8 +148,8 @@ class Topic:
 
     def leave(self, row: Row) -> None:
         """
-        Note a row that waits for an earlier row of its key. If a request with that row is refused, this row is sent
-        alone, too.
+        Note that ``row`` waits for an earlier row of its key. If the request with the earlier row is refused, ``row``
+        is sent alone, too.
         """
         self._left = row.id
 
@@ -156,9 +165,9 @@ class Topic:
 
     def taken(self) -> list[tuple[Row, BrokerError]]:
         """
-        Note that Kafka has accepted a row, whether sent alone or not.
+        Note that Kafka has accepted a row of the topic. Return the rows that Kafka refused earlier in this batch.
 
-        Return the rows that Kafka refused before in this batch: they caused the refusals, not the topic.
+        The topic accepts rows, so the returned rows themselves caused their refusals.
         """
         self._has_taken = True
         return self.refusals.end()
@@ -170,7 +179,9 @@ class Topic:
             self.stop()
 
     def hold(self, error: Exception, *, silent: bool = False) -> None:
-        """Hold the topic, longer each time. ``silent``: whether the reason is a lack of delivery reports."""
+        """
+        Hold the topic, each time for longer than before. ``silent``: whether the reason is a lack of delivery reports.
+        """
         self.stop()
         self._alone_until = 0
         if self.state is TopicState.BACKING_OFF:
@@ -184,7 +195,10 @@ class Topic:
         emit(TopicHeld(topic=self.name, error=error, delay=self._delay))
 
     def send_alone(self, row: Row) -> None:
-        """From the next batch on, send the rows up to ``row``, and the rows that wait for it, one by one."""
+        """
+        Send no more rows of the topic in this batch. In the next batches, send one by one the rows up to ``row``, and
+        the rows that wait for ``row``.
+        """
         self.stop()
         self._alone_until = max(self._alone_until, row.id, self._left)
         if self.state is TopicState.OPEN:
@@ -198,7 +212,7 @@ class Topic:
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """
-        Open a topic whose rows Kafka accepted, or hold it again.
+        Open the topic if Kafka has accepted its rows; hold it again if Kafka has refused them.
 
         Return the rows to park, and the ids of parked rows to put back into the outbox.
         """
@@ -208,9 +222,10 @@ class Topic:
 
     def is_newly_silent(self, others_heard: float) -> bool:
         """
-        Return True, once per batch, if a record has lacked its report for long while other topics got reports.
+        Return whether the topic is silent now and was not silent before in this batch. A topic is silent if its records
+        have lacked reports for a long time while other topics got reports.
 
-        If no topic gets a report, Kafka itself is away.
+        ``others_heard``: time of the last report of any topic. If no topic gets a report, Kafka itself is away.
         """
         if self.is_silent or not self.unreported or others_heard <= self._quiet_since:
             return False
@@ -233,7 +248,7 @@ class Topic:
 
 
 class Topics(dict[str, Topic]):
-    """All topics of which the relay has had rows, by name; access to a new name adds the topic."""
+    """All topics of which the relay has read rows, by name; access to a new name adds the topic."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         super().__init__()
@@ -249,7 +264,7 @@ class Topics(dict[str, Topic]):
 
     @property
     def awaited(self) -> int:
-        """Number of rows for which a batch waits: in flight, or still to be sent one by one."""
+        """Number of rows that a batch waits for: rows in flight, and rows that are still to be sent one by one."""
         return sum(topic.awaited for topic in self.values())
 
     @property
@@ -265,13 +280,13 @@ class Topics(dict[str, Topic]):
     @property
     def limits(self) -> dict[str, int]:
         """
-        Topic → maximum number of rows that a batch may take, for all topics that are not open; 0 while a topic backs
-        off.
+        Topic → maximum number of its rows that a batch may take. Only topics that are not open are included. The number
+        is 0 while a topic backs off.
         """
         return {topic.name: topic.limit for topic in self.values() if topic.state is not TopicState.OPEN}
 
     def hold_silent(self) -> None:
-        """Hold topics that have lacked delivery reports for long while others got some."""
+        """Hold topics that have lacked delivery reports for a long time while other topics got reports."""
         heard = max((topic.heard for topic in self.values()), default=0.0)
         for topic in self.values():
             if topic.is_newly_silent(heard):

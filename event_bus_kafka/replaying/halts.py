@@ -11,7 +11,7 @@ class HaltKind(Enum):
     """The kinds of halt: they determine the next step for the request."""
 
     LOST = auto()
-    """Nothing: another worker has the request, or an operator has paused or cancelled it."""
+    """This worker does nothing more: another worker has the request, or an operator has paused or cancelled it."""
     HANDED_BACK = auto()
     """Another worker may take the request: this worker ends, or can begin no letter."""
     HELD = auto()

@@ -1,4 +1,4 @@
-"""Settles letters that no worker will come back to."""
+"""Writes the results of letters that were running when their worker died and whose request has ended."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _UNKNOWN = LetterEnd(LetterState.UNKNOWN, "its worker died while it ran, and the
 
 def settle_orphans(alias: str, group: str) -> None:
     """
-    Write the results of letters whose request has ended, and whose worker has died meanwhile: a request that has not
-    ended is taken over instead, with its letters. Raises a database error.
+    Write the results of the group's letters whose request has ended and whose worker has died. If a request has not
+    ended, another worker takes it over, with its letters. Raises a database error.
     """
     rows, letters = RequestedLetter.objects.using(alias), DeadLetter.objects.for_writing().without_contents()
     for one in rows.orphaned(group):

@@ -25,21 +25,24 @@ logger = logger_named(__name__)
 
 BEAT_WITHIN = 30.0
 """
-Seconds after a heartbeat during which a letter may begin. After twice this time another worker takes over the request.
+Seconds after a heartbeat within which a letter may begin. After twice this time without a heartbeat another worker
+takes over the request.
 """
 _REST = 5.0
 """
-After a letter, while records of the assignment are unsettled, no other letter begins for this many times the letter's
-duration.
+Minimum pause after a letter while records of the assignment are unsettled, as a multiple of the letter's duration.
 """
 _STUCK_AFTER = 5.0
-"""Seconds after which a letter that waits for a record of its key no longer prevents others from beginning."""
+"""Seconds after which a letter that waits for a record of its key no longer prevents other letters from beginning."""
 _MOST = 100
 """Maximum number of letters that may wait for records of their keys."""
 _SOON, _LATER = 0.005, 0.05
 """Seconds until the next call of ``submit``: while letters are waiting, and while none are."""
 _MADE_UP_FOR = 1.0
-"""Maximum seconds of delay for which letters may be begun at once: the rate holds even after a long pause."""
+"""
+Maximum seconds of lost time for which a run catches up by beginning several letters at once. So even a long pause does
+not lead to a high rate.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +54,7 @@ class LetterLanes:
     connection_max_age: float
     """Age in seconds at which a database connection is closed before the next letter."""
     records: Callable[[], Sequence[Delivery | None]] = tuple
-    """Returns the record that each lane is at. Any thread may ask. Empty: it is not known."""
+    """Returns the record of each lane (None: the lane is free); empty: unknown. Any thread may call it."""
 
 
 Requested = TypeVar("Requested", bound=RequestTurn)
@@ -111,8 +114,8 @@ class RequestRun(Generic[Requested]):
 
     def keep_on(self, beat_at: float) -> None:
         """
-        Let letters begin until ``BEAT_WITHIN`` seconds after ``beat_at``: the time (of the clock) just before the
-        heartbeat.
+        Let letters begin until ``BEAT_WITHIN`` seconds after ``beat_at``. This is the time, by the clock of this run,
+        just before the last heartbeat.
         """
         self._fresh_until = beat_at + BEAT_WITHIN
 
@@ -133,7 +136,7 @@ class RequestRun(Generic[Requested]):
 
     @property
     def is_over(self) -> bool:
-        """Whether all letters of the request have ended, unless the run has halted: ask before ``halt``."""
+        """Whether no letter is left. Read this before ``halt``: the last letter may halt the run instead of ending."""
         return self.is_all and not self._todo and all(one.done for one in self._submitted)
 
     def submit(self, *, is_busy: bool) -> float:

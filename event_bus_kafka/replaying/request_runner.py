@@ -34,15 +34,22 @@ from event_bus_kafka.telemetry.events import ReplayRequestChanged
 from event_bus_kafka.telemetry.state import Replaying
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_REQUESTS_EVERY, _BEAT_EVERY = 60.0, 5.0, 1.0
-"""Seconds; services may be migrated while their workers run."""
+"""
+Seconds between two checks whether the table exists, between two searches for requests, and between two heartbeats. The
+table may appear later, as services may be migrated while their workers run.
+"""
 _READ_AHEAD = 500
 """Number of letters per read: enough for many seconds, as each letter takes several statements."""
 _SETTLE_EVERY = 60.0
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
-"""Seconds until a held request continues; doubled after each hold until a letter ends."""
+"""
+Seconds until a held request continues: the first delay and the longest one. The delay doubles with each hold until a
+letter ends.
+"""
 _MOST_DOUBLINGS = 6
+"""Maximum exponent of the doubled delay. Without it the power of two would overflow after a thousand holds."""
 _SUBMIT_WITHIN = 5.0
-"""Seconds until the polling thread comes again while there is no request: it shows that it lives."""
+"""Seconds until the polling thread calls ``submit`` again while there is no request, to show that it is alive."""
 _LONGEST_NAME = 255
 _STOPPED = Halt(HaltKind.HANDED_BACK)
 _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.FAILED}
@@ -50,7 +57,7 @@ _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.F
 
 @attrs.frozen
 class _Held:
-    """The time until which this worker's request is held: longer each time, until a letter ends."""
+    """The time until which this worker's request is held, and the number of holds since a letter ended last."""
 
     until: float = -inf
     times: int = 0
@@ -178,7 +185,7 @@ class RequestRunner:
             self._conclude(rows, request, run)
 
     def _beat(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> bool:
-        """Renew the claim, and delete the note of a hold once a letter had its turn. False: it is not this worker's."""
+        """Renew the claim. Delete the note about a hold once a letter has ended. Return False if the claim is lost."""
         run = self._run
         if run is not None:
             request.failures_in_row = run.failures_in_row
@@ -214,8 +221,8 @@ class RequestRunner:
         run.fill([(one, keys.get(one.letter)) for one in letters], is_all=len(letters) < _READ_AHEAD)
 
     def _conclude(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun[Any]) -> None:
-        """End or hold the request, once its run is over, or has halted and no letter is running."""
-        is_over = run.is_over  # before it is asked for its halt: the last letter may halt it, unfinished
+        """End, hold or release the request, once its run is over, or has halted and no letter is running."""
+        is_over = run.is_over  # read before halt: the last letter may halt the run instead of ending
         halt = run.halt
         if halt is None:
             if is_over:
@@ -247,7 +254,7 @@ class RequestRunner:
         self._request = self._run = None
 
     def _give_back(self, rows: ReplayRequestQuerySet, request: ReplayRequest, why: str = "") -> None:
-        """Release a request of which nothing runs here."""
+        """Release the request, of which no letter is running here. ``why``: reason for its note; empty: no note."""
         note = f"worker {self._name} has handed it back: {why}" if why else ""
         self._release()
         rows.let_go(request.pk, by=self._id, note=note)

@@ -98,8 +98,8 @@ class RequestedLetterRun:
 
     def _put_back(self, requested: RequestedLetter, mark: str) -> None:
         """
-        Put the letter back into its request. This run may have changed the letter before the server went away: so read
-        its time again, which otherwise would look like another worker's change.
+        Put the letter back into its request. Read the letter's time again first: this run may have changed the letter
+        before the server went away, and the new time would look like another worker's change.
         """
         with suppress(Error):  # then the letter stays begun, without a known result
             there = DeadLetter.objects.for_writing().filter(pk=requested.letter)
@@ -112,8 +112,8 @@ class RequestedLetterRun:
 
 def end_by_letter(requested: RequestedLetter, letter: DeadLetter | None) -> LetterEnd | None:
     """
-    Return the end of a letter that had begun when its worker died, if the dead letter tells it. ``letter``: None where
-    it is gone.
+    Return the result of a letter whose worker died while the letter ran, if the dead letter shows the result.
+    ``letter``: the dead letter; None: it was deleted.
     """
     if letter is None:
         return LetterEnd(LetterState.SUCCEEDED)
@@ -144,12 +144,12 @@ def _without_a_run(requested: RequestedLetter, planned: ReplayPlan | None) -> Le
 
 
 def _has_claim(requested: RequestedLetter, letter: DeadLetter) -> bool:
-    """Whether the claim of the last run is there still, so that no result of it was written."""
+    """Return whether the dead letter still has the claim of the last run, whose result was then not written."""
     return any(failure.claimed_until == requested.claim for failure in of_row(letter).values() if requested.claim)
 
 
 def _succeeded(left: Pending) -> LetterEnd:
-    """``left``: the receivers that are still pending. None of them has run."""
+    """Return the result of a successful run. ``left``: the receivers that are still pending. None of them has run."""
     if not left:
         return LetterEnd(LetterState.SUCCEEDED)
     names = ", ".join(name or "its reading" for name in left)

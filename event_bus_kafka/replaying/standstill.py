@@ -1,4 +1,4 @@
-"""Notices that a worker can begin no letter, so that another one may do its request."""
+"""Detects that a worker can begin no letter, so that another worker can take its request."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from time import monotonic
 from event_bus_kafka.consuming.progress import Delivery, Detached
 
 _TURNS_WITHIN = 30.0
-"""Seconds in which a polling thread that is alive turns."""
+"""Maximum number of seconds between two turns of a polling thread that is alive."""
 _MOVES_WITHIN = 300.0
 """
-Seconds in which one of the lanes comes to another record, unless receivers hang. Letters that wait for slow receivers
-lose their place when the request is handed back: too short a time would keep them from ever having a turn.
+Number of seconds after which receivers count as hanging if no lane has begun another record. Letters that wait behind
+slow receivers lose their place when the request is handed back: with a shorter time they might never run.
 """
 
 
@@ -20,13 +20,13 @@ class Standstill:
     """
     Tells whether letters can begin. The polling thread calls ``turned``, the housekeeping thread ``reason``.
 
-    A letter that runs is no standstill, however long it takes: its request stays with its worker anyway.
+    A running letter is not a standstill, however long it takes: its request stays with this worker.
     """
 
     def __init__(
         self, records: Callable[[], Sequence[Delivery | None]], clock: Callable[[], float] = monotonic
     ) -> None:
-        """``records``: returns the record that each lane is at; empty: not known."""
+        """``records``: returns the record of each lane (None: the lane is free); empty: unknown."""
         self._records = records
         self._clock = clock
         self._turned_at = clock()
@@ -38,7 +38,7 @@ class Standstill:
         self._turned_at = self._clock()
 
     def reason(self) -> str:
-        """Return why no letter can begin, empty where one can. It compares with what it has seen at earlier calls."""
+        """Return why no letter can begin; empty: letters can begin. Compares the lanes' records with earlier calls."""
         now, seen = self._clock(), tuple(self._records())
         if seen != self._seen or None in seen or any(isinstance(one, Detached) for one in seen):
             self._seen, self._seen_since = seen, now

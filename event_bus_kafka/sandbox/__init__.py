@@ -60,7 +60,8 @@ class Sandbox:
 
     def records(self, topic: str, count: int, *, seconds: float = 10) -> list[ConsumerRecord]:
         """
-        Read a topic (full name) from its beginning; return its records once there are ``count``, or after ``seconds``.
+        Read a topic (full name) from its beginning. Return its records as soon as there are ``count``, and at the
+        latest after ``seconds``.
         """
         return read(self.bootstrap_servers, topic, count, seconds)
 
@@ -86,7 +87,7 @@ class Sandbox:
         """
         Let the next ``times`` requests of one API fail with ``error``, unless :meth:`mend` is called before.
 
-        Both have Kafka's names: ``fail_next("Produce", "NOT_LEADER_FOR_PARTITION", times=3)``.
+        ``api`` and ``error`` are names from Kafka: ``fail_next("Produce", "NOT_LEADER_FOR_PARTITION", times=3)``.
         """
         self.cluster.push_errors(api, error, times)
 

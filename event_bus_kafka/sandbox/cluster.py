@@ -30,7 +30,7 @@ _APIS = {
 }
 """Name of a request that the mock cluster answers → its number (API key) in Kafka's protocol."""
 _EVERY = -1
-"""librdkafka's number for all brokers."""
+"""librdkafka's constant that means all brokers."""
 
 
 class MockCluster:
@@ -85,7 +85,10 @@ class MockCluster:
         self._done(library().rd_kafka_mock_broker_set_rtt(self._running, _EVERY, int(seconds * 1000)))
 
     def push_errors(self, api: str, code: str, times: int) -> None:
-        """Answer the next ``times`` requests of one API (``Produce``) with an error; both have Kafka's names."""
+        """
+        Answer the next ``times`` requests of one API (such as ``Produce``) with an error. ``api`` and ``code`` are
+        names from Kafka.
+        """
         number = getattr(KafkaError, code, 0)
         if api not in _APIS:
             raise ValueError(f"{api!r} is not one of {', '.join(_APIS)}.")

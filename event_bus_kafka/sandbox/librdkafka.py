@@ -1,7 +1,7 @@
 """
-Calls the mock functions of the librdkafka in confluent-kafka's wheel, with ctypes.
+Calls, with ctypes, the mock functions of the librdkafka in confluent-kafka's wheel.
 
-confluent-kafka itself can only start a mock cluster, with a configuration option.
+ctypes is needed because confluent-kafka itself can only start a mock cluster, with a configuration option.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _PRODUCER = 0
 @lru_cache(maxsize=1)
 def library() -> CDLL:
     """
-    Return librdkafka with declared functions: the copy in the wheel, otherwise the system's. Raises OSError if there is
-    none.
+    Return librdkafka, with its mock functions declared. It is the copy in confluent-kafka's wheel or, if the wheel has
+    none, the system's copy. Raises OSError if both are missing.
     """
     folders = [
         Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs",

@@ -2,7 +2,7 @@
 A schema registry in memory: the part of Confluent's REST API that registers, looks up and fetches Avro schemas, and
 checks their compatibility.
 
-Status and error codes are Confluent's. The compatibility level of all subjects is NONE until a client sets another one.
+Status and error codes are Confluent's. The compatibility level of a subject is NONE until a client sets another level.
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ _ALL = ""
 
 
 class Refused(Exception):
-    """A request that is answered with an error; the first three digits of Confluent's ``code`` are the HTTP status."""
+    """
+    The error with which a request is answered. The first three digits of Confluent's ``code`` are the HTTP status.
+    """
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -78,8 +80,8 @@ class SchemaStore:
 
     def accepts(self, subject: str, text: str, number: str | None = None) -> bool:
         """
-        Return whether a schema may follow version ``number``; None: the versions that the level compares. Raises
-        :class:`Refused`.
+        Return whether a schema may follow version ``number``. If ``number`` is None, return whether the schema may
+        follow the versions that the compatibility level compares. Raises :class:`Refused`.
         """
         versions = self.versions(subject) if number is None else [self.version(subject, number)]
         return not self._refusals(subject, _valid(text), versions)
@@ -140,7 +142,10 @@ def _valid(text: str) -> str:
 
 
 def _canonical(text: str) -> str:
-    """Return a text that is the same for equal schemas: without documentation, and without names that Avro ignores."""
+    """
+    Return the canonical text of a schema, which is the same for equal schemas. It contains no documentation, and no
+    names that Avro ignores.
+    """
     try:
         schema = json.loads(text)
         fastavro.parse_schema(schema)

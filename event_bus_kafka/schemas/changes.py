@@ -55,7 +55,10 @@ def _fields(
 
 
 def _default(field: JsonSchema) -> str:
-    """Return the text of a field's default; empty for the default null of a nullable field, which is the usual one."""
+    """
+    Return the text of a field's default. If the field is nullable and its default is null, as usual, return an empty
+    text.
+    """
     if "default" not in field or (field["default"] is None and isinstance(field["type"], list)):
         return ""
     return f" with default {json.dumps(field['default'])}"

@@ -1,6 +1,6 @@
 """
-Explains in words why one schema cannot read data of another (Avro 1.11, "Schema Resolution"). ``verdict.py`` decides
-whether it can.
+Explains in words why one schema cannot read data of another schema (Avro 1.11, "Schema Resolution"). ``verdict.py``
+decides whether a schema can read the data.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PROMOTIONS = {
     "string": {"bytes"},
     "bytes": {"string"},
 }
-"""Reader's type → other writer's types that the reader's type accepts."""
+"""Reader's type → other types of the writer that the reader's type accepts."""
 
 
 def reasons(reader: str, writer: str) -> list[str]:

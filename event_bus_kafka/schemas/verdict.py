@@ -49,8 +49,8 @@ def require_avro() -> None:
 
 def refusals(level: str, schema: str, history: Sequence[Version]) -> list[str]:
     """
-    Return one sentence per reason why a schema must not follow its ``history``, oldest version first; an empty list: it
-    may follow.
+    Return one sentence per reason why a schema must not follow its ``history`` (oldest version first); an empty list if
+    it may follow.
 
     Raises :class:`ConfigurationError` if the package ``avro`` is not installed.
     """
@@ -73,8 +73,8 @@ def explanations(level: str, schema: str, history: Sequence[Version]) -> list[st
 
 def _pairs(level: str, schema: str, history: Sequence[Version]) -> Iterator[tuple[str, str, str]]:
     """
-    Yield pairs of reader's and writer's schemas that must be compatible, each with the sentence for an incompatible
-    pair.
+    Yield a reader's schema, a writer's schema, and a sentence for each comparison. The two schemas must be compatible.
+    The sentence is for the report if they are incompatible.
     """
     for name, older in history if is_transitive(level) else history[-1:]:
         if level.startswith(("BACKWARD", "FULL")):

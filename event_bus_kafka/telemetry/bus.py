@@ -16,16 +16,14 @@ logger = logger_named(__name__)
 
 RAISED_BY_OTHERS = (Exception, SystemExit, GeneratorExit, CancelledError)
 """
-Exceptions of a service's function that this package catches. If a signal's handler raised the exception, it is raised
-again.
+Classes of exceptions that this package catches when it calls a function of the service. If a signal's handler raised
+the exception, it is raised again nevertheless.
 """
 _ALL_KINDS = (LifecycleEvent,)
 
 _observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {count: COUNTED}
 _observers_of: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
-"""
-The observers of each kind that was emitted. A new empty dict replaces this one whenever observers are added or removed.
-"""
+"""Cache: kind of event → its observers. A new empty dict replaces the cache when observers are added or removed."""
 _flushes: tuple[Callable[[], None], ...] = ()
 """The ``flush`` methods of observers that have one."""
 
@@ -55,8 +53,8 @@ def emit(event: LifecycleEvent) -> None:
 
 def flush_observers() -> None:
     """
-    Call ``flush`` of each observer that has this method, since it may collect events, for example for a shared log
-    line. Threads that emit many events call this function in each loop.
+    Call the method ``flush`` of each observer that has one. Such an observer collects events, for example for a shared
+    log line. Threads that emit many events call this function in each iteration of their loop.
     """
     for flush in _flushes:
         try:
@@ -68,8 +66,8 @@ def flush_observers() -> None:
 
 def is_wanted(kind: type[LifecycleEvent]) -> bool:
     """
-    Return whether an observer takes events of ``kind``. If an observer has a method ``wants``, its result counts. Code
-    that would create thousands of events asks this first.
+    Return whether any observer takes events of ``kind``. An observer with a method ``wants`` decides by this method.
+    Code that would create thousands of events calls this function first.
     """
     return any(getattr(observer, "wants", _always)(kind) for observer in _observers_of.get(kind) or _find(kind))
 

@@ -31,7 +31,10 @@ def type_label(event_type: str) -> str:
 
 
 def _own_type(event: Any) -> Labels:
-    """Label an event that this service sends by its type. The number of labels is limited by the service's signals."""
+    """
+    Return the label for an event that this service sends: its event type. The number of labels is limited, because the
+    service has a limited number of signals.
+    """
     return (event.event_type,)
 
 

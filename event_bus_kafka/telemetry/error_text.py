@@ -11,8 +11,8 @@ from event_bus_kafka.shown import Shown
 
 def error_text(error: BaseException) -> str:
     """
-    Return type and text of an error of this package. Return only the type of other errors, whose texts may quote event
-    data.
+    Return type and text of an error of this package. Of other errors return only the type, because their texts may
+    quote event data.
     """
     if isinstance(error, ReceiversFailed):
         causes = zip(error.receivers, error.exceptions, strict=True)
@@ -29,8 +29,8 @@ _LONGEST = 200
 
 def database_error_text(error: Exception) -> str:
     """
-    Return type, number and text of a database error; only the type if the server gave no number. Quoted parts may be
-    values, so they are omitted unless they name this app's tables.
+    Return type, number and text of a database error. If the server gave no number, return only the type. Quoted parts
+    of the text are omitted because they may be values, except names that contain this app's name.
     """
     if isinstance(error, EventBusError):
         return error_text(error)
@@ -44,7 +44,10 @@ def database_error_text(error: Exception) -> str:
 
 
 def stack_text(error: Exception) -> str:
-    """Return the stacks of failed receivers, each after a line break; an empty text for other errors."""
+    """
+    If ``error`` is ReceiversFailed, return the stacks of the failed receivers, each after a line break. Otherwise
+    return an empty text.
+    """
     causes = error.exceptions if isinstance(error, ReceiversFailed) else ()
     return Shown("".join(f"\n{trace_text(cause)}" for cause in causes))
 

@@ -1,5 +1,6 @@
 """
-Prevents exceptions from ending a thread of this package, both exceptions of a service's functions and unexpected ones.
+Keeps the threads of this package running when a function of the service raises, or when this package itself raises
+unexpectedly.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def watched(name: str, function: Callable[..., T]) -> Callable[..., T]:
 @contextmanager
 def kept_alive() -> Iterator[None]:
     """
-    Swallow any exception of the block and emit ThreadStumbled. Propagate exceptions that a signal's handler raises in
-    the main thread. Wraps each iteration of a thread's loop.
+    Swallow exceptions of the block, and emit ThreadStumbled for them. Exceptions that interrupt the main thread, such
+    as exceptions of a signal's handler, are not swallowed. Used for each iteration of a thread's loop.
     """
     try:
         yield
@@ -57,8 +58,8 @@ def kept_alive() -> Iterator[None]:
 
 def answer(future: Future[T], function: Callable[[], T], name: str) -> None:
     """
-    Call ``function`` in a new thread and put its result or exception into ``future``, so that the caller can stop
-    waiting.
+    Call ``function`` in a new thread, and put its result or exception into ``future``. The caller can wait for
+    ``future`` with a time limit. ``name``: the thread's name.
     """
 
     def run() -> None:
@@ -75,8 +76,8 @@ def answer(future: Future[T], function: Callable[[], T], name: str) -> None:
 
 def stumbled(error: BaseException) -> None:
     """
-    Emit ThreadStumbled for an error that a thread survives. In the main thread, raise the exception of a signal's
-    handler again.
+    Emit ThreadStumbled for an error that a thread survives. If a signal's handler raised the error, raise the error
+    again instead. Do the same with other errors that interrupt the main thread, such as KeyboardInterrupt.
     """
     let_through(error)
     if threading.current_thread() is threading.main_thread() and not isinstance(error, RAISED_BY_OTHERS):

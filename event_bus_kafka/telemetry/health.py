@@ -1,6 +1,6 @@
 """
-Whether a worker is alive and ready, and the reasons if it is not. The code that detects an obstacle reports its start
-and its end here.
+Tells whether a worker is alive and ready, and why it is not ready. Code that detects an obstacle reports the obstacle's
+start and end here.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ class Health:
     """
     The state of one worker. All methods may be called from any thread.
 
-    A worker is ready if each obstacle that began has ended, and alive if :meth:`beat` was called within the last
-    ``silent_after`` seconds. An obstacle that begins twice counts once. Each change of the obstacles emits
-    ReadinessChanged.
+    A worker is ready if it has no obstacle. It is alive if :meth:`beat` was called within the last ``silent_after``
+    seconds. An obstacle that begins twice counts once. Each change of the obstacles emits ReadinessChanged.
     """
 
     def __init__(self, *begun: Obstacle, silent_after: float = 60.0, clock: Callable[[], float] = monotonic) -> None:
@@ -58,7 +57,10 @@ class Health:
         return tuple(sorted(f"{kind.value}: {source}" if source else kind.value for kind, source in obstacles))
 
     def __call__(self, event: LifecycleEvent) -> None:
-        """Update the obstacle of the connection to Kafka. The object is an observer of lifecycle events."""
+        """
+        Begin or end the obstacle for the connection to Kafka if ``event`` says that the connection has changed. This
+        object is an observer, so it is called with each lifecycle event.
+        """
         if isinstance(event, ConnectionChanged):
             self.replace(Obstacle.KAFKA, () if event.state == CONNECTED else (event.state,))
 

@@ -23,7 +23,7 @@ class MetricKind(Enum):
 
 @attrs.frozen(kw_only=True, eq=False)
 class Metric:
-    """A metric. Each label has few values: a name that this service does not know is replaced by ``other``."""
+    """A metric. A name that this service does not know is replaced by ``other``, so each label has few values."""
 
     name: str
     """The full name, with the prefix, the unit and, for a counter, ``_total``."""
@@ -34,15 +34,18 @@ class Metric:
     """Upper bounds of a histogram's buckets, in seconds."""
     counted_by: Metric | None = None
     """
-    A histogram with the same labels. Its number of observations is the value of this counter, which is never increased
-    itself.
+    A histogram with the same labels. The value of this counter is the histogram's number of observations; the counter
+    itself is never increased.
     """
     seconds_of: Metric | None = None
-    """A counter with the same labels. This counter is the sum of the seconds that were recorded for it."""
+    """
+    Another counter with the same labels. The value of this counter is the sum of the seconds recorded for the other
+    one.
+    """
 
     @property
     def unit(self) -> str:
-        """``seconds``, ``bytes``, or empty for numbers of things."""
+        """The metric's unit: ``seconds`` or ``bytes``; empty for a number of things."""
         return next((unit for unit in ("seconds", "bytes") if unit in self.name.split("_")), "")
 
 
@@ -204,8 +207,10 @@ CLIENT_ERRORS = _counter(
 FAULTS = _counter(
     "faults", "Unexpected exceptions in a callback of the service, or in a thread of this package.", "place"
 )
-NEGLECTS = _gauge("neglects", "Neglects found in this service's tables, once a minute.", "kind")
-PROBES = _counter("probes", "Probes of the bus, by the first leg that failed; none if the probe succeeded.", "failed")
+NEGLECTS = _gauge(
+    "neglects", "What is neglected in this service, by its tables, each minute; 0: nothing; absent: not known.", "kind"
+)
+PROBES = _counter("probes", "Probes of the bus, by the first leg that failed; none: all is well.", "failed")
 PROBE_SECONDS = _histogram(
     "probe_leg", "Duration of each leg of a probe, including a failed leg.", "leg", bounds=_OF_A_CALL
 )

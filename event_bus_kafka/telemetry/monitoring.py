@@ -1,6 +1,6 @@
 """
-The observer for edx-django-utils' monitoring backends: spans, custom attributes and exceptions. The names are those of
-edx-event-bus-kafka, so that dashboards made for it still work.
+The observer for edx-django-utils' monitoring backends: spans, custom attributes and exceptions. Their names are the
+same as in edx-event-bus-kafka, so that existing dashboards still work.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def trace(name: str) -> AbstractContextManager[None]:
 
 def transaction(name: str, function: Callable[[A], R], argument: A) -> R:
     """
-    Call ``function`` with ``argument`` in a span called ``name``, if a monitoring backend is configured. With New
-    Relic, which knows spans only inside of transactions, the call is also a transaction.
+    Call ``function`` with ``argument`` in a span called ``name``, if a monitoring backend is configured. New Relic has
+    spans only inside transactions, so with New Relic the call is also a transaction.
     """
     backends = configured_backends()
     if not backends:

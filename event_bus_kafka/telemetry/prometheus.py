@@ -1,8 +1,8 @@
 """
 The metrics for Prometheus: the page ``/metrics``, and counters in prometheus_client's default registry.
 
-The package prometheus_client, the extra ``prometheus``, may be missing. Its import is slow and reads environment
-variables, so the package is imported only when it is needed.
+The package prometheus_client may be missing; the extra ``prometheus`` installs it. Importing prometheus_client is slow
+and reads environment variables, so it is imported only when it is needed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def client() -> ModuleType | None:
 
 @attrs.frozen
 class _Collector:
-    """A collector: prometheus_client calls :meth:`collect` at each scrape."""
+    """Collects the samples when prometheus_client calls :meth:`collect`, which it does at each scrape."""
 
     samples: Callable[[], Iterable[Sample]]
 
@@ -52,7 +52,7 @@ class _Collector:
 @attrs.frozen
 class MetricsPage:
     """
-    The page ``/metrics``. It shows only metrics of this package, not those in prometheus_client's default registry.
+    The page ``/metrics``. It shows only metrics of this package. It does not show prometheus_client's default registry.
     """
 
     samples: Callable[[], Iterable[Sample]]
@@ -72,13 +72,13 @@ class _DefaultRegistry:
     """
     The counters of this process in prometheus_client's default registry, which web processes export.
 
-    :meth:`publish` increases real counters. A collector's numbers would be missing in multiprocess mode, where several
-    processes share a directory.
+    :meth:`publish` increases real counters. A collector would not be enough, because its numbers are missing in
+    multiprocess mode, where several processes share a directory.
     """
 
     def __init__(self) -> None:
         self._own: dict[Metric, Any] = {}
-        """The created counters, since a name can be registered only once."""
+        """Cache: the counters that were created. A name can be registered only once."""
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
 
@@ -105,8 +105,8 @@ class _DefaultRegistry:
 
     def _begin(self) -> None:
         """
-        Start at zero with a new lock. Also called in child processes, where another thread of the parent may have held
-        the lock.
+        Start at zero, with a new lock. This is also done in child processes, because another thread of the parent
+        process may have held the lock at the fork.
         """
         self._lock = threading.Lock()
         self._published: dict[tuple[Metric, Labels], float] = {}

@@ -10,7 +10,10 @@ from event_bus_kafka.telemetry.metrics import LATENCY, RECEIVER_SECONDS, RECORDS
 from event_bus_kafka.telemetry.tallies import Tally, tallies
 
 DONE, FAILED = "done", "failed"
-"""Results of a receiver's call: values of a label of :data:`~event_bus_kafka.telemetry.metrics.RECEIVER_SECONDS`."""
+"""
+The values of the label of :data:`~event_bus_kafka.telemetry.metrics.RECEIVER_SECONDS` for the result of a receiver's
+call.
+"""
 _MOST_KNOWN = 1_000
 
 
@@ -32,12 +35,15 @@ class RecordTallies:
         self.received = tallies.of(RECORDS_RECEIVED, (event_type,))
         self.latency = tallies.of(LATENCY, (event_type,))
         self._calls: dict[int, tuple[ref[Any], str | None, Tally]] = {}
-        """Tallies of successful calls by the id of the receiver's function, with a weak reference to the function."""
+        """
+        Cache: id of a receiver's function → weak reference to the function, ``dispatch_uid``, and tally of successful
+        calls.
+        """
 
     def of_calls(self, call: Callable[..., Any], receiver: _Named, has_failed: bool) -> Tally:
         """
-        Return the tally for calls of a receiver. Uses the function as key, since computing the receiver's name is
-        slower.
+        Return the tally for calls of a receiver. Successful calls are looked up by the receiver's function, since
+        computing the receiver's name takes longer.
         """
         if not has_failed:
             known = self._calls.get(id(call))

@@ -1,6 +1,6 @@
 """
-The state of the workers and relays of this process, as values, for scrapes, heartbeats and other readers in other
-threads. Reading the state never waits for a server or for the polling thread. The values may be inconsistent with each
+The state of the workers and relays of this process, as values. Scrapes, heartbeats and other code read the state in
+other threads. Reading it never waits for a server or for the polling thread. The values may be inconsistent with each
 other if the state changes meanwhile.
 """
 
@@ -15,7 +15,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class PartitionState:
-    """A partition that is assigned to this worker and read."""
+    """A partition that is assigned to this worker."""
 
     topic: str
     """Full name of the topic."""
@@ -29,11 +29,13 @@ class PartitionState:
     lag: int | None
     """``end`` minus ``position``; None if one of them is None."""
     lag_age: float | None
-    """Seconds since the timestamp of the first record that is read and not done; None if there is no such record."""
+    """
+    Age in seconds of the first record that is read and not done, by its timestamp; None if there is no such record.
+    """
     window_fill: float
     """Number of records that are read and not committed, divided by the window's size: 0 to 1."""
     full_because: str
-    """Coordinates of the record that has kept the window full for seconds; empty if there is none."""
+    """Coordinates of the record that has kept the window full for several seconds; empty if no record does."""
 
 
 @attrs.frozen(kw_only=True)
@@ -57,9 +59,9 @@ class Replaying:
     done: int
     """Number of dead letters, records or batches of items processed since this worker took the request."""
     running: int
-    """Number of those that run now."""
+    """Number of dead letters, records or batches that this worker is processing now."""
     holds: int = 0
-    """Number of times in a row that the request was held, as a server is away, since one ended last."""
+    """Number of holds in a row, because a server was unavailable, since an item was last processed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -75,7 +77,10 @@ class ConsumerState:
     retries_waiting: int
     """Number of keys whose first record waits for its next attempt, including held records."""
     held_keys: int
-    """Number of waiting keys whose last attempt does not count, because of an outage, an open circuit or a flood."""
+    """
+    Number of waiting keys whose last attempt does not count. It does not count if an outage, an open circuit or a flood
+    prevented success.
+    """
     lanes: int
     lanes_awake: int
     open_circuits: tuple[str, ...]
@@ -83,7 +88,10 @@ class ConsumerState:
     paused_receivers: tuple[str, ...]
     """Names of paused receivers; also empty if they could never be read."""
     flooded: tuple[tuple[str, int], ...]
-    """Topic and partition of each dead letter that is held because its partition had too many in a row."""
+    """
+    Topic and partition of each flood: the partition has had too many dead letters in a row, so records that fail for
+    good are held.
+    """
     slow_receivers: tuple[SlowReceiver, ...]
     obstacles: tuple[str, ...]
     """
@@ -95,9 +103,9 @@ class ConsumerState:
     replaying: Replaying | None = None
     """The replay request that the worker runs; None if it runs none."""
     receivers: tuple[str, ...] | None = None
-    """Names of the receivers that this process has, in order; None: not known, as they are too many to list."""
+    """Sorted names of the receivers in this process; None: unknown, because there are too many to list."""
     takes_runs: bool = True
-    """Whether it takes requests to replay topics and to backfill: versions before do not."""
+    """Whether the worker takes requests to replay topics and to backfill. Older versions do not."""
 
 
 @attrs.frozen(kw_only=True)
@@ -138,8 +146,8 @@ class RelaySource(Protocol):
 
     def read(self, connection: Any) -> RelayState:
         """
-        Query the state on ``connection``, a Django connection of the calling thread to the relay's database, in
-        autocommit. Raises a database error.
+        Query the state on ``connection``: a Django connection of the calling thread to the relay's database, in
+        autocommit mode. Raises a database error.
         """
 
     @property
@@ -162,16 +170,16 @@ ConsumerSource = Callable[[], ConsumerState]
 
 
 class Running:
-    """The workers and relays that run in this process, for modules that report on them. May be used from any thread."""
+    """The workers and relays that run in this process. Other modules report on them. May be used from any thread."""
 
     def __init__(self) -> None:
         self.consumers: tuple[ConsumerSource, ...] = ()
         self.relays: tuple[RelaySource, ...] = ()
         self.spill: Callable[[], tuple[int, int]] = lambda: (0, 0)
-        """Returns how many events wait in memory for an outbox, and their bytes."""
+        """Returns the number of events that wait in memory for an outbox, and their number of bytes."""
 
         self.neglects: Callable[[], Mapping[str, int]] = dict
-        """Returns the number of neglects of each kind at the last look; empty before the first look."""
+        """Returns the number of neglects of each kind at the last search; empty before the first search."""
         self.remarks: Callable[[], tuple[str, ...]] = tuple
         """Returns additional lines for ``/ready`` that do not make the process unready."""
 

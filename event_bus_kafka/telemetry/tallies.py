@@ -15,9 +15,12 @@ from weakref import ref
 from event_bus_kafka.telemetry.metrics import Metric
 
 OTHER = "other"
-"""The label for names that this service does not know, and for new labels in a thread that has ``_MOST`` sums."""
+"""The label that replaces names unknown to this service, and all new labels in a thread that has ``_MOST`` sums."""
 _MOST = 10_000
-"""Maximal number of sums of a thread. Wrong labels could create more; their values are added to ``other``."""
+"""
+Maximum number of sums of a thread. If wrong labels ask for a further sum, the value is added to the sum with the label
+``other`` instead.
+"""
 
 Labels = tuple[str, ...]
 Key = tuple[Metric, Labels]
@@ -36,7 +39,8 @@ class Tally:
         self.bounds = bounds
         self.buckets = [0] * (len(bounds) + 1) if bounds else []
         """
-        Counts of a histogram's observations: one number for each interval up to a bound, then one above the last bound.
+        Counts of a histogram's observations. There is one count for each interval up to a bound, and one count for
+        observations above the last bound.
         """
 
     def take(self, seconds: float) -> None:
@@ -60,7 +64,10 @@ T = TypeVar("T")
 
 
 class _Owner:
-    """Is garbage-collected when its thread ends. The thread's sums are then added to the sums of ended threads."""
+    """
+    An object that is garbage-collected when its thread ends. The thread's sums are then added to the sums of ended
+    threads.
+    """
 
 
 class _OfThread(threading.local):
@@ -85,7 +92,7 @@ class Tallies:
         os.register_at_fork(after_in_child=self.reset)
 
     def reset(self) -> None:
-        """Start at zero, with a new lock, since after a fork a thread of the parent process may hold the old lock."""
+        """Start at zero, with a new lock. After a fork, a thread of the parent process may have held the old lock."""
         self._lock = threading.Lock()
         self._threads: list[tuple[ref[_Owner], Sums]] = []
         self._ended: Sums = {}
@@ -124,9 +131,11 @@ class Tallies:
 
     def read(self, *, forget_longest: bool = False) -> Mapping[Key, Tally]:
         """
-        Return the sums of all threads since the process started. An addition that happens meanwhile may be included in
-        part. ``forget_longest`` resets :attr:`Tally.longest`; only one reader, which reports the longest duration of
-        each period, may use it.
+        Return the sums of all threads since the process started. An addition that another thread makes during this call
+        may be included only in part.
+
+        ``forget_longest``: whether to reset :attr:`Tally.longest`. Only the reader that reports the longest duration of
+        each period may set it.
         """
         _ = self._local.sums  # creates the sums now: below, a destructor that counts would deadlock
         with self._lock:

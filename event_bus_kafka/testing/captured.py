@@ -18,10 +18,10 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 class UnsendableEvent(BaseException):
     """
-    An event that cannot be sent: in production it would be lost and logged.
+    An event that cannot be sent. In production the event would be lost, and the loss logged.
 
-    It is not an Exception, because ``send_event`` swallows Exceptions. So it fails the test at the line that emits the
-    event.
+    This class is not an Exception, because ``send_event`` swallows Exceptions. So a test fails at the line that emits
+    the event.
     """
 
     def __init__(self, event_type: str, topic: str, reason: str) -> None:
@@ -33,7 +33,7 @@ class UnsendableEvent(BaseException):
 
 @attrs.frozen(kw_only=True, eq=False)
 class CapturedEvent:
-    """An event on one topic, decoded from the bytes that Kafka would receive."""
+    """An event on one topic, decoded from the bytes that Kafka would have received."""
 
     event_type: str
     topic: str
@@ -78,9 +78,9 @@ class CapturedEvents(Sequence[CapturedEvent]):
         """
         Return the first sent event of a signal or event type with this topic, key and data.
 
-        ``data`` are arguments of the signal, or fields of them (``certificate__user__id=7``). A callable value is a
-        predicate, which is called with the sent value. Raises AssertionError with the differences from the nearest
-        event.
+        ``data`` are arguments of the signal, or fields of these arguments (``certificate__user__id=7``). A callable
+        value is a predicate, which is called with the sent value. If no event matches, AssertionError is raised with
+        the differences from the most similar event.
         """
         __tracebackhide__ = True
         signal = signal_of(event)
@@ -102,8 +102,8 @@ class CapturedEvents(Sequence[CapturedEvent]):
         **data: Any,
     ) -> None:
         """
-        Raise AssertionError if an event with this topic, key and data was sent; without arguments, if any event was
-        sent.
+        Raise AssertionError if an event with this topic, key and data was sent. Without arguments, raise AssertionError
+        if any event was sent.
         """
         __tracebackhide__ = True
         self.raise_unsendable()
@@ -117,12 +117,14 @@ class CapturedEvents(Sequence[CapturedEvent]):
             raise AssertionError("\n".join(["Sent against expectation:", *(f"  {one}" for one in found)]))
 
     def raise_unsendable(self) -> None:
-        """Raise the first :class:`UnsendableEvent`, in case other code has swallowed it."""
+        """Raise the first :class:`UnsendableEvent`, in case that other code has swallowed it."""
         if self._unsendable:
             raise self._unsendable[0]
 
     def note_emitted(self, *, signal: OpenEdxPublicSignal, from_event_bus: bool, **kwargs: Any) -> None:
-        """Count an emitted event. As a receiver of all signals, this also sees events that have no topic."""
+        """
+        Count an emitted event. This method is a receiver of all signals, so it also counts events that have no topic.
+        """
         if not from_event_bus:
             self._emitted[signal.event_type] += 1
 

@@ -37,8 +37,8 @@ def captured_events() -> Iterator[CapturedEvents]:
     """
     Capture the events that the service sends inside the block, according to EVENT_BUS_PRODUCER_CONFIG.
 
-    EVENT_BUS_PRODUCER need not be set. Raises :class:`UnsendableEvent` at the line that emits an event that cannot be
-    sent, and again at the end of the block, in case other code has swallowed it.
+    EVENT_BUS_PRODUCER need not be set. If an event cannot be sent, :class:`UnsendableEvent` is raised at the line that
+    emits the event. It is raised again at the end of the block, because other code may have swallowed it.
     """
     with capture() as events:
         yield events
@@ -47,7 +47,7 @@ def captured_events() -> Iterator[CapturedEvents]:
 
 @contextmanager
 def capture() -> Iterator[CapturedEvents]:
-    """Like :func:`captured_events`, but raise nothing at the end of the block."""
+    """Capture events like :func:`captured_events`, but raise nothing at the end of the block."""
     events = CapturedEvents()
     with ExitStack() as stack:
         stack.enter_context(handler_connected())

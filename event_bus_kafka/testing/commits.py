@@ -1,4 +1,7 @@
-"""Determines whether the transaction in which an event was emitted has been committed, in tests that never commit."""
+"""
+Determines whether the transaction in which an event was emitted has been committed. This also works in tests that never
+commit.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ class Commit:
     """
     Waits for the commit of a transaction by ``on_commit``, like the producer.
 
-    Django's TestCase wraps each test in a transaction that never commits. This transaction is ignored: an event counts
-    as sent when the service's own ``atomic()`` blocks, which are savepoints in such a test, have ended without a
+    Django's TestCase wraps each test in a transaction that never commits. This transaction is ignored. In such a test
+    the service's own ``atomic()`` blocks are savepoints. An event counts as sent when these blocks have ended without a
     rollback.
     """
 
@@ -65,7 +68,7 @@ def state_of(commits: tuple[Commit, ...]) -> State:
 
 
 def is_open_in_service(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the service has an open transaction, apart from the test's own transaction."""
+    """Return whether the service has an open transaction in addition to the transaction of the test."""
     return bool(_blocks_of_service(connection)) or is_manual(connection)
 
 

@@ -43,13 +43,14 @@ def deliver(
     """
     Encode an event, decode it like a worker, and call its receivers. Return the decoded event.
 
-    ``event``: a signal or event type, for which ``data`` is encoded; or a captured event; or a record. For
-    ``record_deleted``, ``data`` is ``topic`` (without prefix) and ``key``. ``schema``: a file with the schema of the
-    sending service, if it differs from this service's class; ``data`` may then contain plain dicts. ``replay``: call
-    receivers like ``replay_events``, so that ``is_replay()`` returns True.
+    ``event``: a captured event, a record, or a signal or event type. For a signal or event type, ``data`` is encoded.
+    For ``record_deleted``, ``data`` is ``topic`` (without prefix) and ``key``. ``schema``: a file with the schema of
+    the sending service. It is needed only if this schema differs from the schema of this service's class. With
+    ``schema``, ``data`` may contain plain dicts. ``replay``: whether to call receivers like ``replay_events``, so that
+    ``is_replay()`` returns True.
 
     Raises ReceiversFailed with the receivers' exceptions, DeserializationError if this service cannot read the record,
-    and AssertionError if no receiver would be called.
+    and AssertionError if the event has no receiver.
     """
     __tracebackhide__ = True
     text = Path(schema).read_text() if schema is not None else None

@@ -24,8 +24,9 @@ class Difference:
 
 def differences(expected: Any, got: Any, path: str) -> Iterator[Difference]:
     """
-    Yield the differences of ``got`` from ``expected``. A callable in ``expected`` is a predicate for the value at its
-    place. Tuples equal lists, and objects are compared field by field, since encoding and decoding changes these types.
+    Yield the differences of ``got`` from ``expected``. A callable in ``expected`` is a predicate, which is called with
+    the value at the same place in ``got``. Encoding and decoding turn tuples into lists and change classes. Therefore a
+    tuple equals a list with equal items, and objects are compared field by field.
     """
     if callable(expected):
         if not expected(got):

@@ -24,9 +24,10 @@ class Candidate(Protocol):
 @attrs.frozen
 class Expectation:
     """
-    Describes an event by its signal and, if they are not None or empty, by topic, key and data.
+    Describes an event by its signal, topic, key and data. A topic or key that is None, and empty data, match any event.
 
-    Raises TypeError if ``data`` names a field that the signal does not have, since such an assertion might never fail.
+    Raises TypeError if ``data`` names a field that the signal does not have, because an assertion with a wrong name
+    might never fail.
     """
 
     signal: OpenEdxPublicSignal
@@ -44,7 +45,7 @@ class Expectation:
         return str(self.signal.event_type)
 
     def differences(self, event: Candidate) -> list[Difference]:
-        """Return the differences of ``event``, which is of this event type, from the expectation."""
+        """Return the differences of ``event`` from the expectation. ``event`` must have the expected event type."""
         found: list[Difference] = []
         if self.topic is not None:
             found += differences(self.topic, event.topic, "topic")

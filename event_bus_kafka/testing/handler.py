@@ -15,8 +15,8 @@ def handler_connected() -> Iterator[None]:
     """
     Connect the handler to all signals while the block runs, if the app of openedx-events is installed.
 
-    At start-up the handler was connected only to the signals configured then, so a test that overrides the
-    configuration needs this.
+    At start-up the app connects the handler only to the signals that are configured then. A test that overrides the
+    configuration may send other signals.
     """
     connected = [signal for signal in OpenEdxPublicSignal.all_events() if _connect(signal)]
     try:

@@ -33,6 +33,6 @@ REGISTRY = MemoryRegistry()
 
 
 def payload_of(framed: bytes) -> tuple[Any, bytes]:
-    """Return the parsed schema, and the Avro bytes without the frame, of a key or value."""
+    """Return the parsed schema of a framed key or value, and its Avro bytes without the frame."""
     schema = REGISTRY.schema_of(int.from_bytes(framed[1:_FRAME], "big"))
     return fastavro.parse_schema(json.loads(schema)), framed[_FRAME:]

@@ -40,7 +40,10 @@ def captured_events(request: pytest.FixtureRequest) -> Iterator[CapturedEvents]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Let an event that could not be sent fail the test itself, not its teardown."""
+    """
+    If an event could not be sent, raise the error at the end of the test itself. Otherwise only the teardown of the
+    test would fail.
+    """
     result = yield
     if _CAPTURED in item.stash:
         item.stash[_CAPTURED].raise_unsendable()
@@ -57,7 +60,10 @@ def _sandbox_of_session() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def event_bus_sandbox(_sandbox_of_session: Sandbox, settings: Any) -> Iterator[Sandbox]:
-    """Return the sandbox of this test run, with Django's settings pointing to it. Needs pytest-django."""
+    """
+    Yield the sandbox of this test run. During the test Django's settings name the sandbox's addresses. Needs
+    pytest-django.
+    """
     from event_bus_kafka.testing.handler import handler_connected
 
     for name, value in _sandbox_of_session.settings.items():

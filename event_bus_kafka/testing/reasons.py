@@ -1,4 +1,4 @@
-"""Explains why no event of an event type was captured, mostly by the settings."""
+"""Explains why no event of an event type was captured. Most reasons are in the settings."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ _UPDATE = "EVENT_BUS_KAFKA_UPDATE_SCHEMAS"
 def assert_schema_unchanged(event: OpenEdxPublicSignal | str, file: Path | str, /) -> None:
     """
     Raise AssertionError if the schema of a signal or event type differs from the file's schema. The message lists the
-    changes, and which service can still read which events.
+    changes, and says which services can still read which events.
 
-    ``pytest --update-event-schemas`` writes the file. With other test runners set EVENT_BUS_KAFKA_UPDATE_SCHEMAS=1.
+    ``pytest --update-event-schemas`` writes the file. With another test runner, set EVENT_BUS_KAFKA_UPDATE_SCHEMAS=1.
     """
     __tracebackhide__ = True
     comparison = _compared(signal_of(event), Path(file))
@@ -36,8 +36,8 @@ def assert_schema_unchanged(event: OpenEdxPublicSignal | str, file: Path | str, 
 
 def assert_schema_compatible(event: OpenEdxPublicSignal | str, file: Path | str, /) -> None:
     """
-    Raise AssertionError only if services with the file's schema and services with the class's schema cannot read each
-    other's events.
+    Raise AssertionError if a service with the file's schema and a service with the class's schema cannot read each
+    other's events. Other differences between the schemas are accepted.
     """
     __tracebackhide__ = True
     comparison = _compared(signal_of(event), Path(file))
@@ -100,7 +100,8 @@ def _compared(signal: OpenEdxPublicSignal, file: Path) -> _Comparison:
 
 def _reader_of(schema: Any, names: dict[str, Any]) -> types.AvroType:
     """
-    Return the type that a service with classes of this schema has. It serves only for comparisons, never for encoding.
+    Return the Avro type that a service has if its classes have this schema. The type serves only for comparisons, never
+    for encoding.
     """
     inner, nullable = _unwrapped(schema, names)
     kind = inner if isinstance(inner, str) else inner["type"]
@@ -128,7 +129,10 @@ def _field_of(field: dict[str, Any], names: dict[str, Any]) -> types.Field:
 
 
 def _unwrapped(schema: Any, names: dict[str, Any]) -> tuple[Any, bool]:
-    """Return the schema without null and with its name replaced by its definition, and whether null was part of it."""
+    """
+    Return the schema without null, and whether null was part of it. If the schema is a name, the named definition is
+    returned instead.
+    """
     branches = schema if isinstance(schema, list) else [schema]
     (inner,) = [branch for branch in branches if branch != "null"]
     inner = names.get(inner, inner) if isinstance(inner, str) else inner

@@ -1,1 +1,4 @@
-"""Events, Kafka records, and the conversion between them: without input or output, settings and models."""
+"""
+Events, Kafka records, and the conversion between them. This package does no input or output, and uses no settings or
+models.
+"""

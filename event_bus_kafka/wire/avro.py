@@ -1,9 +1,9 @@
 """
-Derives Avro types from the attrs classes of a signal: one traversal gives the schema and the encoder of each type.
+Derives Avro types from the attrs classes of a signal. One traversal gives the schema and the encoder of each type.
 
-The schema of every type is exactly the text that the installed openedx-events would generate, so that both register it
-under the same subject and schema id. Types that older versions of openedx-events refuse (lists and dicts of attrs
-classes, nested containers) get the schemas of newer versions.
+The schema of every type is exactly the text that the installed openedx-events would generate. Therefore both texts are
+registered under the same subject and schema id. Older versions of openedx-events refuse some types (lists and dicts of
+attrs classes, nested containers). These types get the schemas of newer versions.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _PRIMITIVES: dict[str, binary.Encode] = {
 }
 _CACHED_TEXTS = 4096
 """
-Number of parsed keys that are cached for each class: parsing a key takes 10 µs, and few courses are busy at a time.
+Number of parsed keys that are cached for each class. Parsing a key takes 10 µs. The cache suffices because few courses
+send events at a time.
 """
 
 

@@ -1,9 +1,9 @@
 """
 Avro's binary encoding of single values (Avro 1.11, "Binary Encoding").
 
-Each function takes one Python value and returns its bytes, or raises an exception if the value does not have the type:
-values are not converted, because a changed value is worse than an error. A number or bool of another type is accepted
-only if it equals the value that is written: 1 for True, 1 for 1.0.
+Each function takes one Python value and returns its bytes. It raises an exception if the value does not have the type.
+Values are not converted, because a changed value is worse than an error. Only a number or bool of another type is
+accepted if it equals a value of the right type. For example, 1 is accepted as True, and as 1.0.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def _variable_length(number: int) -> bytes:
 
 LENGTHS = [_variable_length(length) for length in range(4096)]
 """
-The encoded numbers from 0 to 4095. Most lengths and counts are short: a look-up is five times as fast as encoding them.
+Cache: the encoded numbers from 0 to 4095. Most lengths and counts are in this range, and a look-up is five times as
+fast as encoding a number.
 """
 
 
@@ -52,7 +53,10 @@ def long(value: int) -> bytes:
 
 
 def read_number(content: bytes, at: int) -> tuple[int, int]:
-    """Return the number that begins at ``at``, still zigzag-encoded, and the index after it. Raises ValueError."""
+    """
+    Read the number that begins at ``at``. Return the number, still zigzag-encoded, and the index after its last byte.
+    Raises ValueError.
+    """
     number = 0
     for place, byte in enumerate(content[at : at + _LONGEST_NUMBER]):
         number |= (byte & 0x7F) << 7 * place
@@ -93,7 +97,7 @@ def array(item: Encode) -> Encode:
 
 def mapping(value: Encode) -> Encode:
     """
-    Return the encoder of dicts whose keys are str and whose values are encoded by ``value``; keys are sorted, as in
+    Return the encoder of dicts. ``value``: the encoder of their values. Their keys are str, and are sorted as in
     openedx-events.
     """
 

@@ -42,7 +42,8 @@ def _read_time(text: str) -> datetime:
 
 def _read_version(text: str) -> tuple[int, ...]:
     """
-    Read the numbers at the beginning: (11, 0, 0) for ``11.0.0rc1`` and ``11.0.0.dev3``. Metadata stores only numbers.
+    Return the numbers at the beginning of a version: (11, 0, 0) for ``11.0.0rc1`` and ``11.0.0.dev3``. Metadata stores
+    only numbers.
     """
     release = re.match(r"\d+(\.\d+)*", text)
     if release is None:
@@ -59,7 +60,10 @@ class Attribute:
     write: Callable[[Any], str]
     read: Callable[[str], Any]
     missing: Any = None
-    """The value if the record lacks the header; None: the header is required, or has a default elsewhere (time)."""
+    """
+    The value if the record lacks the header. It is None if the header is required. For the time it is None, too,
+    because the caller supplies a default.
+    """
     varies: bool = False
     """Whether the value differs from event to event. The headers of the other attributes are cached."""
 
@@ -113,10 +117,10 @@ def event_type(headers: Headers) -> str:
 
 def to_metadata(headers: Headers, timestamp: int | None) -> EventsMetadata:
     """
-    Return the metadata of a record: unknown headers are ignored, missing ones get neutral values.
+    Return the metadata of a record. Unknown headers are ignored, and missing headers get neutral values.
 
-    ``timestamp`` is the record's timestamp in milliseconds, used if the time is missing. Raises :class:`InvalidHeaders`
-    if the type or the id is missing, or if a header occurs twice or is malformed.
+    ``timestamp``: the record's timestamp in milliseconds, used if the header with the time is missing. Raises
+    :class:`InvalidHeaders` if the type or the id is missing, or if a header occurs twice or is malformed.
     """
     return to_metadata_and_id(headers, timestamp)[0]
 
@@ -172,11 +176,11 @@ def _template(lasting: Headers) -> EventsMetadata:
 
 _LONGEST_KEPT = 1_000
 _templates: Kept[EventsMetadata] = Kept(_template, size=size_of, longest=_LONGEST_KEPT)
-"""The headers that do not vary → metadata without id and time."""
+"""Cache: the headers that do not vary → metadata without id and time."""
 
 
 class _Layout(NamedTuple):
-    """The positions of an event's headers, and those headers that do not vary."""
+    """The positions of an event's headers, and the headers that do not vary."""
 
     names: tuple[str, ...] = ("",)
     lasting: Callable[[Headers], Any] = itemgetter(0)

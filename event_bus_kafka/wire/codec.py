@@ -31,7 +31,10 @@ from event_bus_kafka.wire.writer_schema import Schema
 
 Decode = Callable[[bytes], dict[str, Any]]
 _CHARACTERS_PER_LINE = 8
-"""Characters of a schema that permit one line of compiled decoder: the cache limits the characters of all schemas."""
+"""
+Number of characters of a schema that permit one line of its compiled decoder. The cache limits the characters of all
+schemas. Therefore it also limits the lines of all decoders.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +54,7 @@ class EventCodec:
     """
     Encodes and decodes the data of one signal.
 
-    ``schema`` is the JSON text under which values are registered; it equals the text that openedx-events generates.
+    ``schema``: JSON text that is registered in the schema registry. It equals the text that openedx-events generates.
     """
 
     event_type: str
@@ -91,7 +94,7 @@ class EventCodec:
         """
         Return event data in which plain JSON dicts are converted to objects of the signal's attrs classes.
 
-        Ping commands and replay scripts send such dicts. Raises :class:`SerializationError`.
+        Ping commands and replay scripts send plain dicts. Raises :class:`SerializationError`.
         """
         for value in data.values():
             if isinstance(value, dict):

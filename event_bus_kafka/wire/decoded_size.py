@@ -1,8 +1,9 @@
 """
-Limits the memory that a decoded record may use: a few bytes may claim a lot of memory, as in a list of empty maps.
+Limits the memory that a decoded record may use, because a few bytes may declare large objects, for example a list of
+empty maps.
 
-The schemas determine up to which length a body cannot exceed the limit. Shorter bodies, which are nearly all, cost one
-comparison; longer ones are scanned and counted before any object is made from them.
+The schemas determine up to which length a body cannot exceed the limit. Nearly all bodies are shorter, and cost only
+one comparison. A longer body is scanned, and its memory is counted, before any object is made from it.
 """
 
 from __future__ import annotations
@@ -28,14 +29,23 @@ _NUMBER = 32
 _SMALL = range(-5, 257)
 _LARGE, _LARGER_BY = 1 << 60, 16
 _TEXT = 80
-"""Memory for a short text or bytes value; the memory of longer ones is counted by their length."""
+"""Bytes of memory of a short text or bytes value; a longer value is counted by its length."""
 _OBJECTS, _OBJECT = {"datetime": 64, "UUID": 128}, 640
-"""Memory of objects that are written as texts. Keys and other objects contain parts, counted with the text."""
+"""
+Bytes of memory of an object that is written as a text: for two classes, and for all other classes. Objects of other
+classes, such as keys, contain parts. The memory of the parts is counted with the text.
+"""
 _LIST, _FIRST_OF_LIST, _ITEM_OF_LIST = 64, 32, 10
 _MAP, _FIRST_OF_MAP, _ITEM_OF_MAP = 64, 120, 64
-"""Memory of a dict whose table has just grown and been copied."""
+"""
+Bytes of memory: for an empty dict, for its first item, and for each further item. They suffice even if the dict's table
+has just grown and been copied.
+"""
 _INLINE, _SHARED = 16, 30
-"""Number of attributes stored in the object itself, and in a dict that shares its keys with other objects."""
+"""
+Numbers of attributes. An object with up to ``_INLINE`` attributes stores them itself. With up to ``_SHARED``
+attributes, it stores them in a dict that shares its keys with other objects.
+"""
 _WIDEST_CHARACTER = 4
 """Bytes per character of a text that contains an emoji, even if all other characters are ASCII."""
 
@@ -54,13 +64,19 @@ class Shape:
     least: int
     """Minimum bytes of a value in a record."""
     growth: int = _WIDEST_CHARACTER
-    """Maximum bytes of memory per byte of the record, in items and texts."""
+    """Maximum bytes of memory that one byte of the record's items and texts needs."""
     walk: Walk
-    """Scans a value, adds the memory of items and texts, and subtracts what ``memory`` contains in excess."""
+    """
+    Scans a value, adds the memory of its items and texts, and subtracts the part of ``memory`` that the value does not
+    need.
+    """
 
 
 class SizeLimit:
-    """Refuses bodies that would use more than ``most`` bytes of memory; bodies of up to ``harmless`` bytes never do."""
+    """
+    Refuses bodies that would use more than ``most`` bytes of memory. A body of up to ``harmless`` bytes never uses
+    more.
+    """
 
     def __init__(self, writer: Schema, names: dict[str, Schema], reader: AvroType | None, most: int) -> None:
         self._shape = _Shapes(names).of(writer, reader)
@@ -105,9 +121,9 @@ class _Body:
 
 class _Shapes:
     """
-    Makes the shapes of a writer's types; ``reader`` is the type of this service that the value becomes, or None.
+    Makes the shapes of a writer's types. ``reader``: the type of this service that the value becomes, or None.
 
-    The shape of a named type is made once: a short schema may use a large type in a thousand places.
+    The shape of a named type is made only once, because a short schema may use a large type in a thousand places.
     """
 
     def __init__(self, names: dict[str, Schema]) -> None:
@@ -269,7 +285,7 @@ def _bytes(body: _Body) -> None:
 
 
 def _made(body: _Body, value: str | bytes) -> None:
-    """Count the memory of a text beyond ``_TEXT``, which was counted before; texts of one character need no memory."""
+    """Count the memory of a text, less ``_TEXT``, which was counted before. A text of one character needs no memory."""
     body.spend((getsizeof(value) + 15 & -16 if len(value) > 1 else 0) - _TEXT)
 
 

@@ -13,18 +13,20 @@ from django.dispatch import Signal
 
 class _RecordDeleted(Signal):
     event_type: ClassVar = "record_deleted"
-    """The name in retry policies, dead letters and logs; no event type of openedx-events looks like this."""
+    """
+    The signal's event type in retry policies, dead letters and logs. No event type of openedx-events has this form.
+    """
     _allow_events: ClassVar = True
-    """Always True: openedx-events cannot disable this signal."""
+    """Whether openedx-events lets the signal send events. Always True: openedx-events cannot disable this signal."""
     init_data: ClassVar[dict[str, Any]] = {"topic": str, "key": object}
 
 
 record_deleted = _RecordDeleted()
 """
-Sent by workers for each tombstone, whatever event type its topic contains, with the arguments
+The signal that workers send for each tombstone, whatever event type the tombstone's topic contains. Its arguments are
 
-- ``topic``: without prefix;
+- ``topic``: name without prefix;
 - ``key``: the tombstone's key, decoded with its writer's schema: a text (also for course keys and UUIDs) or number;
-- ``metadata``: the tombstone's metadata. Its ``event_type`` is the type that the sender named; empty if another
-  kind of producer wrote no CloudEvents headers.
+- ``metadata``: the tombstone's metadata. Its ``event_type`` is the type that the sender named. The type is empty if
+  another kind of producer wrote no CloudEvents headers.
 """

@@ -2,7 +2,7 @@
 Packs headers into bytes, for database rows that store a record, and unpacks them.
 
 Format: size of the names (2 bytes), the names as a JSON list, the length of each value (4 bytes, -1: null), the values.
-Nearly all records have the same names, so their packed and unpacked forms are cached.
+Nearly all records have the same names, so the packed and unpacked names are cached.
 """
 
 from __future__ import annotations
@@ -42,15 +42,17 @@ def text_of(packed: bytes, name: str) -> str:
 
 
 class Unpacker:
-    """Unpacks headers; fast if names and lengths equal those of the previous call, as they usually do."""
+    """
+    Unpacks headers. A call is fast if names and lengths are the same as in the previous call, which is the usual case.
+    """
 
     def __init__(self) -> None:
         self._last: _Layout | None = None
 
     def __call__(self, packed: bytes) -> Headers | HeadersByName:
         """
-        Return the headers as a dict if no name occurs twice, as one dict is cheaper than one tuple per header;
-        otherwise as tuples.
+        Return the headers as a dict, because one dict is cheaper than one tuple per header. If a name occurs twice,
+        return tuples instead.
         """
         last = self._last
         if last is None or not packed.startswith(last.head):

@@ -1,8 +1,9 @@
 """
-The quick decoder of an event: compiled for one writer's schema and this service's classes.
+The quick decoder of an event, compiled for one writer's schema and this service's classes.
 
-The decoder makes objects directly from the bytes, without a dict per record and a call per field. Anything unexpected
-is left to the careful decoder (fastavro, then ``resolution.py``), which raises the proper error.
+The decoder makes objects directly from the bytes, without a dict per record and without a call per field. If anything
+is unexpected, the careful decoder decodes the event instead, and raises the proper error. The careful decoder consists
+of fastavro and ``resolution.py``.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ def quick_decoder(
     """
     Return a decoder of events; None if the schema has rare types, or the decoder's code would exceed ``most_lines``.
 
-    The decoder raises any exception if it is not certain what the bytes mean. Its frame and its exception may quote the
-    event: leave the ``except`` block before calling the careful decoder. The careful decoder must have accepted the two
-    schemas before; then both return equal values.
+    If the decoder is not certain about the meaning of the bytes, it raises an exception of any class. Leave the
+    ``except`` block before calling the careful decoder, because the exception and the decoder's frame may quote the
+    event. The careful decoder must have accepted the two schemas before. Then both decoders return equal values.
 
     The decoder looks like this, for an event of one class with a text and a bool::
 
@@ -76,7 +77,8 @@ class _Code:
 
     def read(self, writer: Schema, reader: AvroType | None) -> str:
         """
-        Add lines that read a value; return the expression for the value, converted to ``reader``; None: unconverted.
+        Add lines that read a value; return the expression for the value, converted to ``reader``. If ``reader`` is
+        None, the value is not converted.
         """
         if len(self.lines) > self._most_lines:
             raise Unexpected
@@ -166,7 +168,10 @@ class _Code:
 
 
 def _arguments(reader: Record, built: list[Field], values: dict[str, str]) -> list[str]:
-    """Return positional arguments if no field is left out, since they are faster; otherwise keyword arguments."""
+    """
+    Return the source code of the arguments with which an object is built. They are positional, which is faster, if no
+    field is left out. Otherwise they are keyword arguments.
+    """
     if len(built) == len(reader.fields) > 1 and not any(field.keyword_only for field in built):
         return [values[field.name] for field in built]
     if not all(field.argument.isidentifier() and not iskeyword(field.argument) for field in built):
@@ -200,7 +205,10 @@ record.
 
 
 def _number(body: bytes, at: int) -> tuple[int, int]:
-    """Return the number that begins one byte before ``at``, still zigzag-encoded, and the index after it."""
+    """
+    Read the number that begins one byte before ``at``. Return the number, still zigzag-encoded, and the index after its
+    last byte.
+    """
     number, shift = body[at - 1] & 0x7F, 7
     while (byte := body[at]) > 0x7F and shift < 63:
         number |= (byte & 0x7F) << shift
@@ -213,8 +221,8 @@ def _number(body: bytes, at: int) -> tuple[int, int]:
 
 def _length(body: bytes, at: int) -> tuple[int, int]:
     """
-    Return the length that begins one byte before ``at``, still zigzag-encoded, and the index after it. Raises
-    :class:`Unexpected` if it is negative.
+    Read the length that begins one byte before ``at``. Return the length, still zigzag-encoded, and the index after its
+    last byte. Raises :class:`Unexpected` if the length is negative.
     """
     byte = body[at]
     number, at = (body[at - 1] & 0x7F | byte << 7, at + 1) if byte < 0x80 else _number(body, at)

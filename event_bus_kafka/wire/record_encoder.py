@@ -1,7 +1,8 @@
 """
-The encoder of an Avro record: a quick one, compiled for the record and its inner records, and a careful one for values
-that the quick one refuses. Avro writes a record as the bytes of its fields, one after the other, so an inner record
-adds no bytes.
+The encoder of an Avro record. It consists of a quick encoder, compiled for the record and its inner records, and a
+careful encoder for values that the quick encoder refuses.
+
+Avro writes a record as the bytes of its fields, one after the other. Therefore an inner record adds no bytes.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from event_bus_kafka.wire.binary import Encode
 from event_bus_kafka.wire.types import AvroType, Field, Misfit, Optional, Record
 
 EVENT_DATA = "event data"
-"""The name, in error messages, of the record for a whole event, which is a dict."""
+"""The name that error messages give to the record for a whole event, which is a dict."""
 
 
 def encoder(fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> Encode:
     """
-    Return the encoder of values with these fields; ``getter`` (of the operator module) reads a field.
+    Return the encoder of values with these fields. ``getter``: ``attrgetter`` or ``itemgetter``, to read a field by its
+    name.
 
     The encoder raises :class:`Misfit` with the path to the field and the reason, but without the value.
     """
@@ -47,7 +49,7 @@ def _compiled(fields: tuple[Field, ...], getter: Callable[..., Any]) -> Encode:
             record_0 = value['enrollment']
             return join((lengths[len(text := record_0.mode.encode())], text, booleans[record_0.is_active], ))
 
-    It raises any exception if a value does not fit, or is longer than the table of lengths.
+    If a value does not fit, or is longer than the table of lengths, the function raises an exception of any class.
     """
     names: dict[str, Any] = {"join": b"".join, "lengths": binary.LENGTHS, "booleans": binary.BOOLEANS}
     records: list[str] = []
@@ -87,7 +89,7 @@ def _item(kind: AvroType, value: str, names: dict[str, Any]) -> str:
 
 
 def _nothing(name: str) -> Encode:
-    """Return the encoder of classes without fields, and of events without data: they are encoded as no bytes."""
+    """Return the encoder of a class without fields, or of an event without data. The encoder returns no bytes."""
     expected = "dict" if name == EVENT_DATA else name
 
     def encode(value: Any) -> bytes:
@@ -100,7 +102,8 @@ def _nothing(name: str) -> Encode:
 
 def _carefully(value: Any, fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> bytes:
     """
-    Encode field by field, to find the field that does not fit. The error names types, not values, which are event data.
+    Encode field by field, to find the field that does not fit. The error names types but no values, because values are
+    event data.
     """
     return b"".join([_field(value, field, getter(field.name), name) for field in fields])
 

@@ -27,11 +27,11 @@ class Event:
 
     signal: OpenEdxPublicSignal
     """
-    For tombstones :data:`~event_bus_kafka.wire.deletion.record_deleted`, which has the attributes that this package
-    uses.
+    The signal of the event's type. For tombstones it is :data:`~event_bus_kafka.wire.deletion.record_deleted`, which
+    has the attributes that this package uses.
     """
     data: dict[str, Any]
-    """One value per argument of the signal."""
+    """The event's data: one value per argument of the signal."""
     metadata: EventsMetadata
     id_as_read: str = ""
     """The text of a received event's id; empty for an event to be sent."""
@@ -56,7 +56,7 @@ class Destination:
     """The properties that all events of one signal on one topic share."""
 
     topic: str
-    """Full name, with the prefix."""
+    """The topic's full name, with the prefix."""
     event_type: str
     key: SubjectSchema
     value: SubjectSchema
@@ -75,9 +75,9 @@ class EncodedEvent:
 
     destination: Destination
     key: bytes
-    """Avro, like the value still without a schema id."""
+    """The key in Avro's encoding, without a schema id; ``value`` has no schema id either."""
     value: bytes | None
-    """None: a tombstone."""
+    """The value in Avro's encoding; None: the event is a tombstone."""
     headers: Headers
     event_id: str
 
@@ -108,10 +108,10 @@ class ConsumerRecord:
     partition: int
     offset: int
     timestamp: int | None
-    """Milliseconds since the epoch; None if the broker sent none."""
+    """The record's timestamp in milliseconds since the epoch; None if the broker sent none."""
     key: bytes | None
     value: bytes | None
-    """None: a tombstone."""
+    """The value; None: the record is a tombstone."""
     headers: Headers
 
     @property

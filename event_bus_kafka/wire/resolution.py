@@ -1,9 +1,9 @@
 """
 Converts values of a writer's schema to values of this service's classes (Avro 1.11, "Schema Resolution").
 
-Fields of records are matched by name: a field that this service does not know is ignored; a field that the writer does
-not know gets the default of the attrs class. Null for a field that cannot be None here counts as missing. All decisions
-that need only the two schemas are made once per schema, not per event.
+Fields of records are matched by name. A field that this service does not know is ignored. A field that the writer does
+not know gets the default of the attrs class. If null was written for a field that cannot be None here, the field counts
+as missing. All decisions that need only the two schemas are made once per schema, not per event.
 """
 
 from __future__ import annotations
@@ -97,8 +97,9 @@ def _record_binder(reader: Record, binds: list[tuple[Field, Bind | None]], path:
 
 def _by_position(reader: Record, binds: list[tuple[Field, Bind | None]], by_name: Bind) -> Bind:
     """
-    Return a function that passes fields by position, twice as fast as by name. Usually the writer has the same version
-    of the class.
+    Return a function that builds objects with positional arguments, twice as fast as with names. It is used if the
+    writer has the same fields in the same order, which is the usual case. ``by_name``: called after an error, because
+    its error names the field.
     """
     build = reader.build
     get = itemgetter(*(field.name for field, _ in binds))

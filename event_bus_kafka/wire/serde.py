@@ -67,7 +67,8 @@ def encode_tombstone(
     signal: OpenEdxPublicSignal, key: Any, metadata: EventsMetadata, *, topic: str, key_field: str
 ) -> EncodedEvent:
     """
-    Encode a tombstone for a topic (full name): exactly the key that the signal's events have, and their headers.
+    Encode a tombstone for a topic (full name). Its key and the names of its headers are the same as for the signal's
+    events.
 
     Raises as :func:`encode` does.
     """
@@ -112,7 +113,10 @@ class Framer:
     def __init__(self, registry: SchemaIds) -> None:
         self._registry = registry
         self._known: dict[str, tuple[bytes, bytes]] = {}
-        """Digest of a destination → the bytes before its keys and values; a service has few destinations."""
+        """
+        Cache: digest of a destination → the bytes before each key, and before each value. A service has few
+        destinations.
+        """
 
     def record_of(self, encoded: EncodedEvent, until: float = inf) -> ProducerRecord:
         """Return the record to send. Raises as :func:`frame` does."""
@@ -140,10 +144,10 @@ def deserialize(
     record: ConsumerRecord, signal: OpenEdxPublicSignal, registry: SchemaIds, most: int = DECODED_BYTES
 ) -> Event:
     """
-    Return the event of a record that is not a tombstone; the event may use at most ``most`` bytes of memory.
+    Return the event of a record that is not a tombstone. ``most``: maximum bytes of memory that the event may use.
 
-    Raises :class:`DeserializationError`, which is final, or :class:`SchemaRegistryError` if the schema cannot be
-    obtained now.
+    Raises :class:`DeserializationError` if the record can never be read, and :class:`SchemaRegistryError` if the schema
+    cannot be obtained now.
     """
     metadata, event_id = cloudevents.to_metadata_and_id(record.headers, record.timestamp)
     value = record.value or b""
@@ -169,8 +173,8 @@ def deserialize_tombstone(record: ConsumerRecord, topic: str, registry: SchemaId
 
 def metadata_of_tombstone(record: ConsumerRecord) -> EventsMetadata:
     """
-    Return the metadata of a tombstone; without CloudEvents headers the id is derived from the record's coordinates and
-    timestamp.
+    Return the metadata of a tombstone. If it has no CloudEvents headers, its id is derived from the record's
+    coordinates and timestamp.
 
     Raises :class:`InvalidHeaders`.
     """

@@ -74,7 +74,7 @@ class Field:
 
 @attrs.frozen(kw_only=True)
 class Record(AvroType):
-    """An attrs class; or the whole event, for which ``build`` is ``dict``."""
+    """The Avro record for an attrs class, or for the whole event; for the event, ``build`` is ``dict``."""
 
     fields: tuple[Field, ...]
     build: Callable[..., Any]

@@ -1,8 +1,9 @@
 """
 Parses schemas of other writers, and refuses schemas whose use could end the process.
 
-fastavro reads in C, without a limit on depth: a schema that contains itself, or is nested deeply, overflows the stack.
-And a few bytes can claim any number of items that are encoded as no bytes, and fill the memory.
+fastavro reads in C, without a limit on depth. Therefore a schema that contains itself, or is nested deeply, overflows
+the stack. Besides, some types are encoded as no bytes. A few bytes could then declare any number of items of these
+types, which would fill the memory.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ DEEPEST = 64
 """Maximum levels of nested types. Events have five."""
 _DEEPEST_JSON = 4 * DEEPEST
 _MOST_TYPES = 10_000
-"""Maximum number of types in one schema; a named type counts at each use. Events have a hundred."""
+"""Maximum number of types in one schema; a named type counts at each use. Schemas of events have about a hundred."""
 _LONGEST = 1_000_000
-"""Maximum characters of JSON. Schemas of events have some thousand, and registries accept a million by default."""
+"""
+Maximum number of characters of a schema. Schemas of events have a few thousand. Registries accept a million by default.
+"""
 
 _LARGEST_FIXED = 1 << 31
 
@@ -34,7 +37,7 @@ def parse(text: str) -> tuple[Schema, dict[str, Schema]]:
     """
     Return the schema and its named types.
 
-    Logical types are ignored: values stay as they are encoded, and this service's classes parse texts. Raises
+    Logical types are ignored. Values stay as they are encoded, and this service's classes parse texts. Raises
     :class:`IncompatibleSchema`.
     """
     names: dict[str, Schema] = {}
@@ -83,7 +86,7 @@ def _children(node: Any) -> Any:
 
 
 def _refuse_reserved(names: dict[str, Schema]) -> None:
-    """Refuse types that have the name of a primitive type: a type called ``null`` would be read in place of null."""
+    """Refuse types with the name of a primitive type, because a type called ``null`` would be read in place of null."""
     for name in names:
         if name.rpartition(".")[2] in AVRO_TYPES:
             raise IncompatibleSchema("the writer's schema defines a type with the name of a primitive Avro type")
@@ -106,7 +109,10 @@ def _refuse_bombs(writer: Schema, names: dict[str, Schema]) -> None:
 
 
 def _refuse_malformed(type_: Schema) -> None:
-    """Refuse mistakes that fastavro accepts when it parses and fails on later."""
+    """
+    Refuse schemas with mistakes that fastavro accepts when it parses the schema. With these mistakes, decoding would
+    fail later.
+    """
     if kind(type_) == "fixed" and not (type(type_["size"]) is int and 0 <= type_["size"] < _LARGEST_FIXED):
         raise IncompatibleSchema("the writer's schema has a fixed whose size is not valid")
     if kind(type_) in _RECORDS and not all(isinstance(field["name"], str) for field in type_["fields"]):

@@ -13,10 +13,10 @@ from event_bus_kafka.worker.worker import Steps
 
 class WithCompanion:
     """
-    Runs the steps of ``first`` in the calling thread, and the steps of its companion ``second`` in another one.
+    Runs the steps of ``first`` in the calling thread, and the steps of its companion ``second`` in another thread.
 
     An exception of ``second`` ends the worker, as if ``first`` had raised it. ``second`` is stopped last, so that it
-    can send what ``first`` emitted while stopping.
+    can send the events that ``first`` emitted while stopping.
     """
 
     def __init__(self, first: Steps, second: Steps) -> None:
@@ -27,7 +27,7 @@ class WithCompanion:
         self._thread = threading.Thread(target=self._run, name="event-bus-companion", daemon=True)
 
     def step(self) -> None:
-        """Run one step of ``first``. Raises the exceptions of either."""
+        """Run one step of ``first``. Raises the exceptions of ``first`` and of ``second``."""
         if self._thread.ident is None:
             self._thread.start()
         if self._failure is not None:
@@ -35,7 +35,10 @@ class WithCompanion:
         self._first.step()
 
     def stop(self, *, timeout: float) -> int:
-        """Stop both; return how much work either leaves unfinished."""
+        """
+        Stop ``first``, then ``second``. Return the amount of work that ``first`` leaves unfinished, plus 1 if
+        ``second`` is still running.
+        """
         deadline = monotonic() + timeout
         try:
             unfinished = self._first.stop(timeout=timeout)

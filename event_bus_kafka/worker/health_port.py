@@ -1,6 +1,6 @@
 """
 A TCP port that serves liveness, readiness and metrics of a worker or relay over HTTP, for example to Kubernetes and
-Prometheus. Answers come from this process's memory: no request waits for another server.
+Prometheus. Answers come from this process's memory, so no request waits for another server.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Pages:
 def health_port(host: str, port: int, pages: Callable[[str], Answer]) -> Iterator[None]:
     """
     Serve on a port while the ``with`` block runs. If the port cannot be opened, log an error and run the block without
-    it.
+    the port.
     """
     try:
         server = _Server(_listen(host, port), pages)
@@ -180,7 +180,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; without ``host``, also for IPv6 if the machine supports it. Raises OSError."""
+    """
+    Return a listening socket. Without ``host`` the socket also accepts IPv6 connections if the machine supports them.
+    Raises OSError.
+    """
     if not host and socket.has_dualstack_ipv6():
         return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
     family = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)[0][0]
@@ -197,7 +200,8 @@ _listening: list[socket.socket] = []
 
 def _let_parent_be() -> None:
     """
-    Close the inherited port after a fork: a child that a receiver started would block the port for the next worker.
+    Close the inherited port in a child process after a fork. A child that a receiver started would otherwise block the
+    port for the next worker.
     """
     for one in _listening:
         one.close()

@@ -1,4 +1,7 @@
-"""Reports receivers that run for too long: otherwise a worker that hangs logs nothing until it is stopped."""
+"""
+Reports receivers that run for too long. Without the reports, a worker with such a receiver would log nothing until it
+is stopped.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _LONGEST_PAUSE = 5.0
 
 @attrs.frozen(kw_only=True)
 class _Turn:
-    """A receiver that is running for a record; ``past`` differs between an attempt and its retry."""
+    """A receiver that is running for a record; ``past`` distinguishes an attempt from its retry."""
 
     delivery: Delivery
     receiver: str
@@ -33,9 +36,10 @@ class _Turn:
 
 class SlowReceivers:
     """
-    Checks the lanes from a separate thread, so that lanes need not record times: most receivers are quick.
+    Checks the lanes from a separate thread. The lanes themselves do not record times, because most receivers are quick.
 
-    A receiver that has run for ``after`` seconds is a health obstacle until it ends; it is reported once per delivery.
+    A receiver that has run for ``after`` seconds is an obstacle to health until it ends. It is reported once per
+    delivery.
     """
 
     def __init__(
@@ -46,16 +50,17 @@ class SlowReceivers:
         self._health = health
         self._clock = clock
         self._seen: dict[Lane, tuple[_Turn, float]] = {}
-        """The receiver that each lane ran at the last check, and the monotonic time since when."""
+        """
+        Lane → the receiver that it ran at the last check, and the monotonic time at which a check first saw this
+        receiver.
+        """
         self._told: WeakSet[Delivery] = WeakSet()
         self.slow: tuple[SlowReceiver, ...] = ()
         """The receivers that were too slow at the last check."""
         self._is_over = threading.Event()
 
     def look(self) -> None:
-        """
-        Check each lane: if it runs the same receiver as at the last check, for ``after`` seconds, report the receiver.
-        """
+        """Check each lane. If a lane has run the same receiver for ``after`` seconds, report the receiver."""
         now = self._clock()
         slow: list[SlowReceiver] = []
         for lane in self._lanes:

@@ -17,7 +17,7 @@ from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.telemetry.state import ConsumerState, PartitionState, Replaying, SlowReceiver
 
 _MOST_NAMES = 200
-"""Receivers beyond which none is listed: each heartbeat has the list."""
+"""Maximum number of receivers in a heartbeat. If there are more, the heartbeat lists none."""
 
 
 @attrs.frozen(kw_only=True, eq=False)

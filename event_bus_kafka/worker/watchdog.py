@@ -1,5 +1,5 @@
 """
-Ends a worker whose Kafka client blocks: if a broker is silent, the client waits without limit and ignores signals.
+Ends a worker whose Kafka client blocks. If a broker is silent, the client waits without limit and ignores signals.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _wakeup_descriptors: list[int] = []
 
 
 class Forced(BaseException):
-    """Raised by a second signal: stop waiting."""
+    """Raised by a second signal: the worker must stop waiting."""
 
 
 @contextmanager
@@ -32,12 +32,15 @@ def watchdog(
     name: str, *, limit: float, signals: tuple[signal.Signals, ...], exit_code: int
 ) -> Iterator[Callable[[int], None]]:
     """
-    Watch the ``with`` block, which must run in the main thread.
+    Watch the ``with`` block, which must run in the main thread. Yield a callable that reports the beginning of a stop.
 
-    ``limit`` seconds after the first of ``signals``, or after the yielded callable is called, kill the process with
-    ``exit_code``, or with the code passed to the callable. A second signal shortens this to one second. If the block
-    ends with :class:`Forced`, the watch continues after it: Python would wait for threads and records in flight.
-    Python's own signal handlers would not run while the main thread is inside C code.
+    If the block does not end in time, kill the process. The time is ``limit`` seconds after the first of ``signals``,
+    or after a call of the yielded callable. The exit code is ``exit_code``, or the argument of the callable. A second
+    signal shortens the time to one second.
+
+    If the block ends with :class:`Forced`, the watch continues after the block, because Python would wait for threads
+    and for records in flight. A separate thread watches, because Python's own signal handlers do not run while the main
+    thread is inside C code.
     """
     ends_with = [exit_code]
 
@@ -96,7 +99,10 @@ def _watch(read: int, name: str, limit: float, signals: tuple[signal.Signals, ..
 
 
 def _let_parent_be() -> None:
-    """Detach from the parent's watchdog after a fork: a signal to a child of a receiver must not stop the worker."""
+    """
+    Detach a child process from the parent's watchdog after a fork. A signal to a child that a receiver started must not
+    stop the worker.
+    """
     if _wakeup_descriptors:
         _wakeup_descriptors.clear()
         signal.set_wakeup_fd(-1)

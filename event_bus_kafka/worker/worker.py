@@ -39,9 +39,9 @@ class Steps(Protocol):
 
 class Worker:
     """
-    Calls ``step()`` until SIGTERM or SIGINT, then ``stop()``, which must end within ``stop_timeout`` seconds after the
-    signal. The signal handler also calls ``hurry``, because a step may be waiting. A second signal ends the stop and
-    the process within a second.
+    Calls ``step()`` until SIGTERM or SIGINT. Then it calls ``stop()``, which must end within ``stop_timeout`` seconds
+    after the signal. The signal handler also calls ``hurry``, because a step may be waiting. A second signal ends the
+    stop and the process within a second.
     """
 
     def __init__(
@@ -101,7 +101,8 @@ class Worker:
     @contextmanager
     def _signals(self) -> Iterator[Callable[[int], None]]:
         """
-        Handle signals, and end a stop that takes too long; yield a callable that must be called when the stop begins.
+        Handle signals during the ``with`` block, and kill the process if its stop takes too long. Yield a callable that
+        must be called when the stop begins.
         """
         if threading.current_thread() is not threading.main_thread():
             yield lambda exit_code: None  # only the main thread may handle signals
@@ -127,8 +128,8 @@ class Worker:
 @contextmanager
 def _old_objects_left_alone() -> Iterator[None]:
     """
-    Exclude the objects that the service has loaded (a million in an LMS) from garbage collection, and collect less
-    often: checking all of them would take longer than processing events. Does nothing if the service itself has
+    Exclude the objects that the service has loaded (a million in an LMS) from garbage collection, because checking all
+    of them would take longer than processing events. Also collect less often. Does nothing if the service itself has
     configured the garbage collector.
     """
     before = gc.get_threshold()

@@ -1,1 +1,1 @@
-"""Analytics: counts tracking events, of which there are more than of all other events."""
+"""Analytics: counts tracking events, which outnumber all other events together."""

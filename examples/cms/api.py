@@ -29,7 +29,7 @@ def edit_course_run(course_key: str, **changes: Any) -> None:
 
 
 def fail_to_edit_course_run(course_key: str, **changes: Any) -> None:
-    """Edit a course run, then roll back: no event about the unsaved change is sent."""
+    """Edit a course run in a transaction that is rolled back. No event about the unsaved change is sent."""
     try:
         with transaction.atomic():
             edit_course_run(course_key, **changes)

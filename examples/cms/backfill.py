@@ -16,8 +16,8 @@ _RUNS = RowsByPk(CourseRun.objects.all())
 @backfill_source(COURSE_CATALOG_INFO_CHANGED, count=_RUNS.count)
 def course_runs(after: str | None) -> Iterator[tuple[Any, dict[str, Any]]]:
     """
-    Yield the event of each course run, with the time of its last change. Receivers that have a newer change ignore the
-    event.
+    Yield the event of each course run, with the time of the course run's last change. A receiver that knows a newer
+    change ignores the event.
     """
     for run in _RUNS(after):
         yield run.pk, {"time": run.modified, **run.as_event()}

@@ -29,7 +29,7 @@ class CourseRun(models.Model):
     @transaction.atomic
     def publish(self) -> None:
         """
-        Save the course run and send its event, or do neither: the event is sent when the outermost transaction commits.
+        Save the course run and send its event, or do neither. The event is sent when the outermost transaction commits.
         """
         self.modified = timezone.now()
         self.save()
@@ -37,7 +37,7 @@ class CourseRun(models.Model):
         COURSE_CATALOG_INFO_CHANGED.send_event(time=self.modified, **self.as_event())
 
     def as_event(self) -> dict[str, Any]:
-        """Return the event's data: an object of the right class for each argument of the signal."""
+        """Return the event's data. For each argument of the signal, the data has an object of the right class."""
         schedule = CourseScheduleData(start=self.start, pacing=self.pacing, end=self.end)
         info = CourseCatalogData(
             course_key=CourseKey.from_string(self.course_key),

@@ -17,7 +17,8 @@ from examples.platform_events.signals import COURSE_RUN_UPDATED
 @transaction.atomic
 def update_catalog_entry(course_run: CourseRunData, metadata: EventsMetadata, **_: Any) -> None:
     """
-    Store a change of the catalog. An event may be delivered twice or late: changes that are not newer are ignored.
+    Store a change of the catalog. An event may be delivered twice or late, so a change is ignored unless it is newer
+    than the stored change.
     """
     course_key = str(course_run.course_key)
     if CatalogEntry.objects.filter(course_key=course_key, changed_at__gte=metadata.time).exists():

@@ -13,14 +13,16 @@ def buy(order_number: str, user_id: int, course_key: str, amount_cents: int) -> 
 
 
 def refund(order_number: str) -> None:
-    """Refund an order. May be called again: the shop's page does not prevent a second click."""
+    """
+    Refund an order. May be called twice for the same order, because the shop's page does not prevent a second click.
+    """
     Order.objects.get(order_number=order_number).refund()
 
 
 def send_refund_again(order_number: str) -> None:
     """
-    Send the same event again with the same id. A relay does so if it dies after Kafka's confirmation and before its own
-    commit.
+    Send the same event again with the same id. A relay does the same if it ends after Kafka's confirmation and before
+    its own commit.
     """
     metadata = ORDER_REFUNDED.generate_signal_metadata()
     for _ in range(2):

@@ -19,7 +19,9 @@ from examples.platform_events.signals import PROGRAM_INTENT_DETECTED
 
 @receiver([COURSE_ENROLLMENT_CREATED, COURSE_ENROLLMENT_CHANGED, COURSE_UNENROLLMENT_COMPLETED])
 def note_enrollment(enrollment: CourseEnrollmentData, **_: Any) -> None:
-    """Store in the order that the LMS has enrolled or unenrolled the learner. A repetition changes nothing."""
+    """
+    Store in the order that the LMS has enrolled or unenrolled the learner. A duplicate of the event changes nothing.
+    """
     Order.objects.filter(user_id=enrollment.user.id, course_key=str(enrollment.course.course_key)).update(
         enrollment=enrollment.mode if enrollment.is_active else "ended"
     )
@@ -27,5 +29,7 @@ def note_enrollment(enrollment: CourseEnrollmentData, **_: Any) -> None:
 
 @receiver(PROGRAM_INTENT_DETECTED)
 def make_offer(intent: ProgramIntentData, **_: Any) -> None:
-    """Make an offer to a learner who wants a program: only one, even if the event is delivered repeatedly."""
+    """
+    Make an offer to a learner who wants a program. There is only one offer, even if the event is delivered repeatedly.
+    """
     Offer.objects.get_or_create(user_id=intent.user.id, program_uuid=intent.program_uuid)

@@ -43,8 +43,8 @@ def revoke_credential(certificate: CertificateData, metadata: EventsMetadata, **
 @transaction.atomic  # credential and history change together; if one fails, a retry changes both
 def _set_status(status: str, certificate: CertificateData, metadata: EventsMetadata) -> None:
     """
-    Set a credential's status. An event may be delivered twice or late: by the time of the change such events are
-    ignored.
+    Set a credential's status. An event may be delivered twice or late. Therefore an event is ignored unless the time of
+    its change is newer than the stored time.
     """
     whose = {"username": certificate.user.pii.username, "course_key": str(certificate.course.course_key)}
     known = UserCredential.objects.select_for_update().filter(**whose).first()
@@ -57,7 +57,7 @@ def _set_status(status: str, certificate: CertificateData, metadata: EventsMetad
 @receiver(COURSE_GRADE_UPDATED)
 @transaction.atomic
 def keep_grade(grade: GradeData, metadata: EventsMetadata, **_: Any) -> None:
-    """Store a changed grade, passed or not."""
+    """Store a changed grade, whether or not the learner has passed."""
     whose = {"user_id": grade.user_id, "course_key": str(grade.course.course_key)}
     if UserGrade.objects.filter(**whose, changed_at__gte=metadata.time).exists():
         return
@@ -88,12 +88,12 @@ def keep_program(program: ProgramData, metadata: EventsMetadata, **_: Any) -> No
 
 @receiver(record_deleted)
 def forget_program(topic: str, key: Any, **_: Any) -> None:
-    """Delete the program of a tombstone. The topic tells whether the deleted object was a program."""
+    """Delete the program that a tombstone names. The topic tells whether the deleted object was a program."""
     if topic == "catalog-program-lifecycle":
         Program.objects.filter(uuid=key).delete()
 
 
 @receiver(PROGRAM_INTENT_DETECTED)
 def note_interest(intent: ProgramIntentData, **_: Any) -> None:
-    """Store that a learner wants a program: only once, even if the event is delivered repeatedly."""
+    """Store that a learner wants a program. There is only one row, even if the event is delivered repeatedly."""
     ProgramInterest.objects.get_or_create(user_id=intent.user.id, program_uuid=intent.program_uuid)

@@ -26,8 +26,8 @@ def save_program(uuid: str, title: str, course_run_keys: list[str]) -> None:
 @transaction.atomic
 def delete_program(uuid: str) -> None:
     """
-    Delete a program and send a tombstone, or do neither. The outbox keeps the tombstone behind earlier events of the
-    program.
+    Delete a program and send a tombstone, or do neither. Through the outbox, the tombstone is sent after earlier events
+    of the program.
     """
     Program.objects.get(uuid=uuid).delete()
     send_tombstone(PROGRAM_UPDATED, "catalog-program-lifecycle", uuid)

@@ -21,7 +21,7 @@ def update_course_run(catalog_info: CourseCatalogData, metadata: EventsMetadata,
     """
     Store a course run that was created or edited in Studio.
 
-    An event may be delivered twice or late: changes that are not newer are ignored.
+    An event may be delivered twice or late, so a change is ignored unless it is newer than the stored change.
     """
     course_key = str(catalog_info.course_key)
     known = CourseRun.objects.select_for_update().filter(course_key=course_key).first()
@@ -37,11 +37,11 @@ def update_course_run(catalog_info: CourseCatalogData, metadata: EventsMetadata,
 @receiver(COURSE_CATALOG_INFO_CHANGED)
 def index_course_run(catalog_info: CourseCatalogData, **_: Any) -> None:
     """
-    Add a course run to the search index. A separate receiver: if the search engine is away, a retry does not update the
-    catalog again.
+    Add a course run to the search index. This is a separate receiver so that, if the search engine does not answer, a
+    retry does not update the catalog again.
 
-    This may take minutes. Receivers run in other threads than the one that polls Kafka, so the worker stays a member of
-    its group. Only events of the same course wait.
+    The receiver may take minutes. It runs in another thread than the one that polls Kafka, so the worker stays a member
+    of its group. Only events of the same course wait.
     """
     course_key = str(catalog_info.course_key)
     while Reindexing.objects.filter(course_key=course_key).exists():

@@ -1,9 +1,9 @@
 """
 The events that the enterprise catalog reads, with the fields that it uses.
 
-Other services install ``examples.platform_events`` instead. This service declares the events itself, to show a service
-with an older release of that package: fields are bound by name, and fields that a class lacks are ignored. Services
-with old and new classes can read the same topic at the same time.
+Other services install ``examples.platform_events`` instead. This service declares the events itself, like a service
+that has an older release of ``examples.platform_events``. This works because fields are matched by name, and fields
+that a class does not have are ignored. Services with old and new classes can read the same topic at the same time.
 """
 
 from uuid import UUID

@@ -21,7 +21,7 @@ from examples.platform_events.signals import COURSE_RUN_UPDATED
 
 @receiver([COURSE_ENROLLMENT_CREATED, COURSE_ENROLLMENT_CHANGED, COURSE_UNENROLLMENT_COMPLETED])
 def note_enrollment(enrollment: CourseEnrollmentData, **_: Any) -> None:
-    """Store an enrolment or unenrolment of a learner with a licence; ignore other learners."""
+    """Store that a learner with a licence was enrolled or unenrolled. Ignore learners without a licence."""
     if not License.objects.filter(user_id=enrollment.user.id).exists():
         return
     LicensedEnrollment.objects.update_or_create(
@@ -35,7 +35,8 @@ def note_enrollment(enrollment: CourseEnrollmentData, **_: Any) -> None:
 @transaction.atomic
 def update_catalog_entry(course_run: CourseRunData, metadata: EventsMetadata, **_: Any) -> None:
     """
-    Store a change of the catalog. An event may be delivered twice or late: changes that are not newer are ignored.
+    Store a change of the catalog. An event may be delivered twice or late, so a change is ignored unless it is newer
+    than the stored change.
     """
     course_key = str(course_run.course_key)
     if CatalogEntry.objects.filter(course_key=course_key, changed_at__gte=metadata.time).exists():

@@ -48,7 +48,7 @@ def revoke_certificate(user_id: int, course_key: str) -> None:
 
 
 def fail_to_award_certificate(user_id: int, course_key: str) -> None:
-    """Award a certificate, then roll back: no event is sent."""
+    """Award a certificate in a transaction that is rolled back. No event is sent."""
     try:
         with transaction.atomic():
             award_certificate(user_id, course_key)
@@ -67,8 +67,8 @@ def take_role(user_id: int, course_key: str, role: str) -> None:
 
 def visit_program_page(user_id: int, program_uuid: str) -> None:
     """
-    Show a learner, who is enrolled in a course of the program, the other courses. This visit shows the learner's
-    intent.
+    Show a learner the other courses of a program. The learner is enrolled in one of its courses, and the visit shows
+    the learner's intent.
     """
     intent = ProgramIntentData(
         user=user_data(user_id),

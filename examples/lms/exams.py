@@ -1,8 +1,8 @@
 """
 Changes in the LMS that follow from exam attempts.
 
-Each of the four receivers has one duty. If one fails, only this receiver is retried; the others have processed the
-event.
+Each of the four receivers has one duty. If one receiver fails, only this receiver is retried. The other receivers have
+processed the event.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class CertificatesOutOfOrder(Exception):
 
 
 class CreditBroken(Exception):
-    """Simulates that credit cannot be changed. EVENT_BUS_KAFKA_RETRY lists this error as final: no retry helps."""
+    """
+    Simulates that credit cannot be changed. EVENT_BUS_KAFKA_RETRY lists this error as final, because no retry helps.
+    """
 
 
 @receiver([EXAM_ATTEMPT_REJECTED, EXAM_ATTEMPT_VERIFIED, EXAM_ATTEMPT_RESET])
@@ -52,8 +54,8 @@ def change_completion(signal: Any, exam_attempt: ExamAttemptData, metadata: Even
 @transaction.atomic
 def change_certificate(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
     """
-    Revoke the certificate if the attempt is rejected. Award it again if the attempt is verified. Both send an event to
-    Credentials.
+    Revoke the certificate if the attempt is rejected. Award it again if the attempt is verified. In both cases an event
+    is sent to Credentials.
     """
     if Maintenance.objects.filter(part="certificates").exists():
         raise CertificatesOutOfOrder

@@ -106,7 +106,7 @@ class Certificate(OfLearnerInCourse):
     @transaction.atomic
     def award(self) -> None:
         """
-        Save the certificate and send its event, or do neither: no event is sent for a certificate that is rolled back.
+        Save the certificate and send its event, or do neither. If the certificate is rolled back, no event is sent.
         """
         data = self._change(previous_status="requesting", status="downloadable")
         CERTIFICATE_CREATED.send_event(time=self.modified, certificate=data)
@@ -165,7 +165,7 @@ class CourseRole(models.Model):
 
 
 class Booking(models.Model):
-    """An order that was fulfilled or refunded. Each is stored once, even if the shop sends several events."""
+    """An order that was fulfilled or refunded. It is stored once, even if the shop sends several events about it."""
 
     order_number = models.CharField(max_length=50)
     status = models.CharField(max_length=20)
@@ -230,7 +230,7 @@ class CatalogEntry(models.Model):
 
 
 class Maintenance(models.Model):
-    """A part of the LMS that is out of order at present."""
+    """A part of the LMS that does not work at present."""
 
     part = models.CharField(max_length=20, unique=True)
 

@@ -29,8 +29,8 @@ from examples.platform_events.signals import (
 @once
 def write_journal(signal: Any, order: OrderData, **_: Any) -> None:
     """
-    Add a row for each event. ``once`` skips an event that is delivered again: its mark, in a table of
-    ``event_bus_kafka``, commits together with the row.
+    Add a row for each event. ``once`` skips an event that is delivered again, because the inbox mark of ``once``
+    commits together with the row.
     """
     status = "fulfilled" if signal is ORDER_FULFILLED else "refunded"
     JournalEntry.objects.create(order_number=order.order_number, status=status)
@@ -54,8 +54,8 @@ def unenroll_buyer(order: OrderData, **_: Any) -> None:
 
 def _book(order: OrderData, status: str, amount_cents: int) -> bool:
     """
-    Store a payment or refund unless it is stored already. A second click on "refund" sends another event, which
-    ``once`` does not recognize as a duplicate.
+    Store a payment or refund; return False if it was stored before. A second click on "refund" sends another event,
+    which ``once`` does not recognize as a duplicate.
     """
     _, created = Booking.objects.get_or_create(
         order_number=order.order_number, status=status, defaults={"amount_cents": amount_cents}
@@ -66,7 +66,10 @@ def _book(order: OrderData, status: str, amount_cents: int) -> bool:
 @receiver([LICENSE_CREATED, LICENSE_ASSIGNED, LICENSE_ACTIVATED, LICENSE_REVOKED, LICENSE_EXPIRED, LICENSE_RENEWED])
 @transaction.atomic
 def keep_license(license: LicenseData, **_: Any) -> None:
-    """Store a changed licence. An event may be delivered twice or late: changes that are not newer are ignored."""
+    """
+    Store a changed licence. An event may be delivered twice or late, so a change is ignored unless it is newer than the
+    stored change.
+    """
     known = License.objects.select_for_update().filter(uuid=license.uuid).first() or License(uuid=license.uuid)
     if known.changed_at and known.changed_at >= license.occurred_at:
         return

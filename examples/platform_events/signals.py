@@ -1,8 +1,8 @@
 """
-The signals of the events: an event type, and the class of each argument.
+The signals of the events. A signal has an event type, and a class for each argument.
 
 An event type is named ``org.openedx.{subdomain}.{subject}.{action}.v{major version}``. Receivers get the arguments by
-these names.
+the names given here.
 """
 
 from __future__ import annotations

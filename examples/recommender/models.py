@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Taste(models.Model):
-    """A course that a learner has enrolled in at least once."""
+    """A course in which a learner has enrolled at least once."""
 
     user_id = models.BigIntegerField()
     course_key = models.CharField(max_length=255)

@@ -43,6 +43,6 @@ def note_enrollment(enrollment: CourseEnrollmentData, metadata: EventsMetadata, 
 
 
 def _note(subject: str, metadata: EventsMetadata) -> None:
-    """Store an event. An event that is delivered twice has the same id both times, so it is stored once."""
+    """Store an event. If an event is delivered twice, it has the same id both times, so it is stored once."""
     values = {"event_type": metadata.event_type, "subject": subject, "occurred_at": metadata.time}
     Fact.objects.get_or_create(event_id=metadata.id, defaults=values)

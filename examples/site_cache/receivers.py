@@ -27,8 +27,8 @@ def write_program_page(program: ProgramData, metadata: EventsMetadata, **_: Any)
 @transaction.atomic
 def _write(key: str, title: str, metadata: EventsMetadata) -> None:
     """
-    Write a page. While the cache is rebuilt, old and new events arrive together: changes that are not newer are
-    ignored.
+    Write a page. While the cache is rebuilt, old and new events arrive together. Therefore a change is ignored unless
+    it is newer than the page.
     """
     if not Page.objects.filter(key=key, changed_at__gte=metadata.time).exists():
         Page.objects.update_or_create(key=key, defaults={"title": title, "changed_at": metadata.time})

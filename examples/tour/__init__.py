@@ -1,1 +1,4 @@
-"""The tour: starts the services, makes events happen in one, and checks whether the other services received them."""
+"""
+The tour: starts the services, makes events happen in some of them, and checks whether the other services received the
+events.
+"""

@@ -1,9 +1,11 @@
 """
 The tour: ``make demo``.
 
-Services act, and other services learn about it over the event bus. Each service is a Django project with its own
-processes and database. Each row is a use case that Open edX needs the bus for. A row holds if the other services have
-the right data, both at once and at the end, when all records have been read.
+Some services act, and other services learn about it over the event bus. Each service is a Django project with its own
+processes and database. Each row is a use case for which Open edX needs the bus.
+
+The tour checks twice whether the other services have the right data: shortly after the action, and at the end, when all
+records have been read.
 
 With ``--admin`` the tour shows two services with failures and their admin sites instead: ``make demo-admin``.
 """
@@ -31,7 +33,7 @@ from tests.services.postgresql import PostgreSQL
 
 
 def main() -> int:
-    """Run the tour; return the exit code: 0 if every row holds."""
+    """Run the tour; return the exit code, which is 0 if all rows hold."""
     is_desk = "--admin" in sys.argv[1:]
     # Relays hold a topic that does not exist: only on a real Kafka, since the sandbox creates topics.
     real = _choice("KAFKA", *(("real", "sandbox") if is_desk else ("sandbox", "real"))) == "real"

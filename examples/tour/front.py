@@ -1,8 +1,8 @@
 """
-Stands for the web processes of a service: ``python -m examples.tour.front lms``.
+Replaces the web processes of a service: ``python -m examples.tour.front lms``.
 
 Each line of standard input is a call of a function in the service's ``api`` module, as a request would call it. For
-each line the process prints a line of JSON: ``{"error": …}``, null if the call succeeded.
+each line the process prints a line of JSON, ``{"error": …}``. The error is null if the call succeeded.
 """
 
 from __future__ import annotations

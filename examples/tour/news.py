@@ -1,4 +1,4 @@
-"""The events that workers have received, read from their logs."""
+"""The events that workers have received. The tour reads them from the workers' logs."""
 
 from __future__ import annotations
 

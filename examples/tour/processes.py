@@ -79,7 +79,7 @@ class Process:
             self._process.terminate()
 
     def wait(self) -> None:
-        """Wait until the process has ended; kill it if that takes too long."""
+        """Wait until the process has ended. Kill the process if this takes too long."""
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:

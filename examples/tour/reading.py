@@ -14,7 +14,10 @@ _SECONDS = 10
 
 
 def all_is_read(servers: str, services: Iterable[str]) -> bool:
-    """Whether all outboxes are empty, and each service's consumer group has committed the last offset of its topics."""
+    """
+    Return whether all outboxes are empty, and the consumer group of each service has committed the last offsets of its
+    topics.
+    """
     if any(OutboxRecord.objects.using(alias).exists() for alias in connections if alias != "default"):
         return False
     return all(_has_read(servers, service) for service in services)

@@ -7,8 +7,8 @@ from typing import Any
 
 class ByService:
     """
-    A database router: the models of an app are in the database that has the app's name; the event bus has tables in
-    each database.
+    A database router. The models of an app are in the database that has the app's name; the models of the event bus are
+    in each database.
     """
 
     def db_for_read(self, model: Any, **_: Any) -> str | None:

@@ -1,4 +1,6 @@
-"""A row of the tour while it is played: actions in one service, and the data that other services then have."""
+"""
+A row of the tour while it is played: actions in one service, and the data that other services should have afterwards.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ class Wrong(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A use case that Open edX needs the event bus for."""
+    """A use case for which Open edX needs the event bus."""
 
     number: str
     """Number of the use case in the list of needs."""
@@ -42,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """Data that a service should have now and still have at the end of the tour."""
+    """Data that a service should have now, and still have at the end of the tour."""
 
     service: str
     what: str
@@ -54,7 +56,7 @@ class Sight:
 
 
 class Scene:
-    """A row that plays on a stage. Times are measured from the latest action."""
+    """A row that is played on a stage. Times are measured from the latest action."""
 
     def __init__(self, row: Row, stage: Stage, patience: float = 60) -> None:
         self.row = row
@@ -91,8 +93,8 @@ class Scene:
 
     def see(self, service: str, what: str, look: Look, expected: Any, *, for_now: bool = False) -> None:
         """
-        Wait until ``look`` returns ``expected`` in ``service``. The tour checks at its end that this is still so,
-        unless ``for_now``. Raises :class:`Wrong`.
+        Wait until ``look`` returns ``expected`` in ``service``. At its end the tour checks again whether ``look``
+        returns ``expected``, unless ``for_now`` is True. Raises :class:`Wrong`.
         """
         sight = Sight(service=service, what=what, look=look, expected=expected)
         deadline = time.monotonic() + self.patience
@@ -111,7 +113,7 @@ class Scene:
         print(f"    {short:<{room}} {at_the_end}".rstrip(), flush=True)
 
     def check_again(self) -> list[str]:
-        """Return the expectations that no longer hold."""
+        """Check all expectations again; return the expectations that are no longer met."""
         return [str(sight.wrong(seen)) for sight in self.sights if (seen := sight.look()) != sight.expected]
 
 

@@ -21,11 +21,11 @@ SERVICES = (
 )
 
 COMPACTED = {"demo-catalog-course-run-lifecycle", "demo-catalog-program-lifecycle"}
-"""Compacted topics: Kafka keeps the last event of each key for ever, so a cache can be rebuilt at any time."""
+"""Topics that are compacted: Kafka keeps the last event of each key for ever, so a cache can be rebuilt at any time."""
 
 
 def settings_of(service: str) -> Any:
-    """Return a service's settings. Values that depend on the environment stay as they were at the first call."""
+    """Return a service's settings. Values that depend on the environment are read only at the first call."""
     return import_module(f"examples.{service}.settings")
 
 

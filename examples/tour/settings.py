@@ -1,5 +1,5 @@
 """
-Settings of the tour's own process, which reads the databases of all services. No service can do so.
+Settings of the tour's own process. This process reads the databases of all services, which no service can do.
 
 The tour's process neither sends events nor reads topics.
 """

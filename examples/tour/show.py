@@ -1,4 +1,4 @@
-"""The course of the tour: start the services that the rows need, play the rows, check them again at the end."""
+"""The course of the tour: start the services that the rows need, play the rows, and check the rows again at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SETTLING_SECONDS = 60
 
 
 def show(stage: Stage) -> int:
-    """Play the rows; return the exit code: 0 if all rows hold."""
+    """Play the rows; return the exit code, which is 0 if all rows hold."""
     rows = _chosen()
     services = list(dict.fromkeys(service for row in rows for service in row.services))
     print(fill(f"Starting services: {', '.join(services)} …", 100), flush=True)

@@ -14,17 +14,18 @@ from examples.tour.services import COMPACTED, settings_of
 
 _START_SECONDS = 120
 _START_SECONDS_OF_THE_BUS = 600
-"""A long limit, since a real Kafka may have to be downloaded first."""
+"""Seconds within which the bus must start. The number is large, since a real Kafka may have to be downloaded first."""
 _STARTING_AT_ONCE = 4
 
 
 class Stage:
     """
-    All processes of the tour. Their logs go into one folder; leaving the stage stops the processes.
+    All processes of the tour. Their logs go into one folder. When the ``with`` block of the stage ends, the processes
+    are stopped.
 
-    Each service has its own settings module, unless ``settings`` names a module for all, which reads the service's name
-    from EXAMPLES_SERVICE. Each wait raises :class:`Interrupted` when ``stop`` is set, and :class:`ProcessFailed` when
-    the bus or a service ends.
+    Each service has its own settings module. If ``settings`` is given, it names one module for all services, which
+    reads the service's name from EXAMPLES_SERVICE. Each wait raises :class:`Interrupted` when ``stop`` is set, and
+    :class:`ProcessFailed` when the bus or a service ends.
     """
 
     def __init__(
@@ -56,8 +57,8 @@ class Stage:
 
     def start_services(self, services: Sequence[str]) -> None:
         """
-        Start a worker for each service, and a substitute for the web processes of each service that has an ``api``. A
-        few start at once.
+        Start a worker for each service, and a substitute for the web processes of each service that has an ``api``.
+        Only a few processes start at the same time.
         """
         starts = [(self._start_front, service) for service in services if find_spec(f"examples.{service}.api")]
         starts += [(self._start_worker, service) for service in services]
@@ -82,7 +83,7 @@ class Stage:
         return str(site.lines()[0]["url"])
 
     def call(self, service: str, call: str) -> None:
-        """Have the service's web process make a call. Raises :class:`ProcessFailed` if the function raises."""
+        """Call a function in the service's web process. Raises :class:`ProcessFailed` if the function raises."""
         front = self._fronts[service]
         answers = len(front.lines())
         front.tell(call)
@@ -91,7 +92,9 @@ class Stage:
             raise front.failure(f"{call} raised {error}")
 
     def manage(self, service: str, *arguments: str) -> str:
-        """Run a management command of a service; return its output. Raises :class:`ProcessFailed` if it fails."""
+        """
+        Run a management command of a service; return the output. Raises :class:`ProcessFailed` if the command fails.
+        """
         command = self._manage(service, *arguments, name=f"{service}-{arguments[0]}")
         self._commands.append(command)
         while command.exit_code is None:

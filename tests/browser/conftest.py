@@ -1,4 +1,4 @@
-"""A browser, and users of a site that the test's process serves."""
+"""Fixtures: a browser, and users of a site that runs in the test's process."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ Visit = Callable[..., AbstractContextManager[Page]]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return a browser for all tests of a file."""
+    """Return a browser that all tests of a file share."""
     with Browser() as browser:
         yield browser
 
 
 @pytest.fixture
 def bus(real_bus: RealBus) -> RealBus:
-    """Return real services, although the pages do not depend on them."""
+    """Return real services. The pages themselves do not depend on them."""
     return real_bus
 
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer, sandbox: Sandbox) -> Iterator[Visit]:
     """
-    Return a function that logs in a user with given rights and returns the admin's index. Scripts are off, except for
-    axe's.
+    Return a function that logs in a user with the given rights and returns the index page of the admin. The pages run
+    no scripts; only the accessibility checker axe runs scripts.
     """
 
     @contextmanager

@@ -1,8 +1,8 @@
 """
-Takes pictures of the admin's pages for services with failures: ``make screenshots``.
+Takes pictures of the pages of the admin for services that have failures: ``make screenshots``.
 
-``python -m tests.browser.screenshots FOLDER`` takes the pictures of the documentation. With ``--all`` it also takes
-each page in both widths, light and dark, for people to look at.
+``python -m tests.browser.screenshots FOLDER`` takes the pictures for the documentation. With ``--all`` it also takes
+pictures of each page in both widths, light and dark, for people to look at.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.services.browser import WIDTHS, Browser, picture
 
 _PAGES = {"overview": "Overview", "outbox": "Outbox", "workers": "Workers and relays", "events": "Events"}
 _COUNTED_FOR = 70_000
-"""Milliseconds after which the history has data to draw."""
+"""Number of milliseconds after which the history has data to draw."""
 
 
 def main(folder: Path, *, is_all: bool) -> None:
@@ -52,7 +52,10 @@ def main(folder: Path, *, is_all: bool) -> None:
 
 @contextmanager
 def desk(kafka: str = "real") -> Iterator[dict[str, str]]:
-    """Run services with failures; yield the URLs of their admins. User and password are `admin`."""
+    """
+    Run services, some of which fail; yield the URLs of their admins by service. Both the user and the password are
+    `admin`.
+    """
     with subprocess.Popen(
         [sys.executable, "-m", "examples.tour", "--admin"],
         cwd=ROOT,
@@ -81,7 +84,7 @@ def urls_of(process: subprocess.Popen[str]) -> dict[str, str]:
 
 
 def open_page(page: Page, title: str) -> None:
-    """Click on a page's link in the navigation."""
+    """Click on the link to a page in the navigation."""
     page.get_by_role("link", name=title, exact=True).first.click()
     page.get_by_role("heading", name=title, level=1).wait_for()
 

@@ -1,4 +1,4 @@
-"""Dead letters in Django's admin, with a browser."""
+"""Tests of the pages of dead letters in Django's admin, with a browser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_list(page: Page) -> None:
     page.get_by_role("heading", name="Dead letters", level=1).wait_for()
 
 
-def test_a_letter_is_found_unmasked_and_discarded_by_clicking(visit: Visit) -> None:
+def test_an_operator_finds_unmasks_and_discards_a_letter_by_clicking(visit: Visit) -> None:
     for offset in range(60):
         stored(record_of(7, offset=offset), MAIL if offset % 2 else AWARD)
     with visit(Right.VIEW, Right.DISCARD, Right.UNMASK, scripts=True) as page:

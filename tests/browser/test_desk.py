@@ -1,4 +1,7 @@
-"""The services of ``make demo-admin`` with failures, and an operator with a browser; all processes are real."""
+"""
+Tests of the services of ``make demo-admin``, some of which fail. An operator uses their admin in a browser; all
+processes are real.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ PAUSED = "examples.tour.desk.troubles.draw_transcript"
 
 @pytest.fixture(scope="module")
 def urls() -> Iterator[dict[str, str]]:
-    """Return the URLs of the admins by service; afterwards no process is left running."""
+    """Return the URLs of the admins by service. After the tests, check that no process is left running."""
     before = set(psutil.Process().children(recursive=True))
     with desk("sandbox") as urls:
         children = set(psutil.Process().children(recursive=True)) - before

@@ -1,4 +1,7 @@
-"""After a receiver is repaired, one click replays its dead letters, by real workers beside live events."""
+"""
+After a receiver is repaired, one click in the admin requests a replay. Real workers replay its dead letters while they
+process live events.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ USERS, EACH = range(1, 6), 4
 LIVE, LIVE_EACH = range(101, 106), 10
 MANY = range(1, 11)
 RECEIVERS = (replaying.mended, replaying.refuse, replaying.first, replaying.second, replaying.third)
-"""Those of the site's own process: its pages say which receivers are there."""
+"""The receivers in the process of the site. The pages say which receivers exist there."""
 SETTINGS = {
     "EVENT_BUS_KAFKA_HEARTBEAT": 0.5,
     "EVENT_BUS_KAFKA_RETRY": {"attempts": 1},
@@ -57,7 +60,9 @@ SETTINGS = {
 
 @pytest.fixture(autouse=True)
 def site(database: Database) -> Iterator[str]:
-    """Return the URL of an admin on the workers' database, in a process with their receivers."""
+    """
+    Return the URL of an admin that uses the database of the workers. Its process has the same receivers as the workers.
+    """
     for receiver in RECEIVERS:
         CERTIFICATE_CREATED.connect(receiver)
     with connected(database), override_settings(EVENT_BUS_KAFKA_HEARTBEAT=10, ALLOWED_HOSTS=["localhost"]):
@@ -165,7 +170,7 @@ def _request(page: Page, count: int) -> int:
 
 
 def _watch(page: Page, count: int, *, succeeded: int) -> None:
-    """Reload the page until the request has ended, then read the report."""
+    """Reload the page until the request has ended; then check the report."""
     while page.get_by_text("Look again").count():
         page.wait_for_timeout(300)
         page.get_by_text("Look again").click()

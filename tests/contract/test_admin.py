@@ -39,7 +39,7 @@ def test_creating_a_topic_raises_after_its_timeout() -> None:
 
 @pytest.mark.real
 def test_creating_an_existing_topic_does_not_change_it(real_bus: Bus) -> None:
-    """Real only: the sandbox answers no request to create a topic."""
+    """This test needs a real Kafka: the sandbox answers no request to create a topic."""
     client = admin(real_bus.bootstrap_servers)
     client.create_topic("once", partitions=2, replication=1, timeout=10)
     client.create_topic("once", partitions=3, replication=1, timeout=10)
@@ -48,7 +48,7 @@ def test_creating_an_existing_topic_does_not_change_it(real_bus: Bus) -> None:
 
 @pytest.mark.real
 def test_creating_a_topic_with_an_invalid_name_raises_an_error(real_bus: Bus) -> None:
-    """Real only: the sandbox answers no request to create a topic."""
+    """This test needs a real Kafka: the sandbox answers no request to create a topic."""
     with pytest.raises(BrokerError) as caught:
         admin(real_bus.bootstrap_servers).create_topic("no topic", partitions=1, replication=1, timeout=10)
     assert (caught.value.code, caught.value.retriable) == ("TOPIC_EXCEPTION", False)

@@ -1,4 +1,4 @@
-"""Behaviour of :class:`Consumer` as the only member of its group on which the package relies."""
+"""Behaviour of :class:`Consumer` on which the package relies. The consumer is the only member of its group."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.watching import watched
 
 
 def test_a_poll_returns_the_available_records_without_waiting_for_more(bus: Bus, topic: str, group: str) -> None:
-    """The poll must not wait for more records: the test would time out."""
+    """Each poll may take 1,000 seconds. If a poll waited for more records, the test would time out."""
     produced(bus, *[record(topic)] * 3)
     with Member(bus, group, [topic]) as member:
         records = member.poll(1000)
@@ -43,8 +43,8 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
 
 def test_a_started_partition_returns_only_records_from_its_start_offset_on(bus: Bus, topic: str, group: str) -> None:
     """
-    Records fetched before the start must not be returned after it. A poll returns at the assignment; it would else wait
-    for records until the test times out.
+    Records that were fetched before the start must not be returned after it. The first poll may take 1,000 seconds, and
+    must return when the partition is assigned; otherwise the test would time out.
     """
     produced(bus, *[record(topic)] * 4)
     bus.commit(group, topic, 2)
@@ -58,10 +58,10 @@ def test_a_started_partition_returns_only_records_from_its_start_offset_on(bus: 
         assert [each.offset for each in member.poll_records(3)] == [1, 2, 3]
 
 
-def test_restarting_one_partition_does_not_move_another(bus: Bus, topic: str, group: str) -> None:
+def test_restarting_one_partition_does_not_move_the_position_of_another(bus: Bus, topic: str, group: str) -> None:
     """
-    Members of eager groups are assigned all partitions at once. Records fetched before the restart must not be returned
-    after it.
+    In an eager group a member is assigned all its partitions at once. Records that were fetched before the restart must
+    not be returned after it.
     """
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
@@ -86,7 +86,10 @@ def test_restarting_one_partition_does_not_move_another(bus: Bus, topic: str, gr
 def test_a_record_of_an_empty_partition_is_read_while_another_partition_is_restarted(
     bus: Bus, topic: str, group: str
 ) -> None:
-    """The group starts at the latest record: an end looked up again during the restart would skip the record."""
+    """
+    The group starts at the end of the topic. If the restart looked up the end of the other partition again, the group
+    would skip the record.
+    """
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
     with Member(bus, group, [wide], **{"auto.offset.reset": "latest"}) as member:
@@ -149,7 +152,9 @@ def test_a_commit_that_kafka_refuses_raises(bus: Bus, topic: str, group: str) ->
     assert caught.value.code == "_NO_OFFSET"
 
 
-def test_closing_revokes_partitions_and_a_commit_in_the_callback_is_stored(bus: Bus, topic: str, group: str) -> None:
+def test_closing_a_consumer_revokes_its_partitions_and_a_commit_in_the_callback_is_stored(
+    bus: Bus, topic: str, group: str
+) -> None:
     produced(bus, record(topic))
     with Member(bus, group, [topic]) as member:
         member.poll_records(1)
@@ -188,7 +193,7 @@ def test_a_subscribed_topic_created_later_is_read(bus: Bus, topic: str, group: s
 
 @pytest.mark.real
 def test_a_missing_topic_is_reported(real_bus: Bus, group: str) -> None:
-    """Real only: the sandbox creates a topic when it is first requested."""
+    """This test needs a real Kafka: the sandbox creates a topic when it is first requested."""
     with client_errors() as errors, Member(real_bus, group, ["missing-topic"]) as member:
         member.poll_until(lambda: any(error.client == "consumer" for error in errors))
     # Producers of other tests may still exist in this process, after their brokers have stopped.
@@ -199,7 +204,7 @@ def test_a_missing_topic_is_reported(real_bus: Bus, group: str) -> None:
 
 @pytest.mark.real
 def test_a_topic_with_gaps_between_offsets_is_read(real_bus: Bus, group: str) -> None:
-    """Real only: the sandbox neither writes transaction markers nor compacts."""
+    """This test needs a real Kafka: the sandbox neither writes transaction markers nor compacts topics."""
     real_bus.create_topic("gaps")
     producer = RawProducer({"bootstrap.servers": real_bus.bootstrap_servers, "transactional.id": "gaps"})
     producer.init_transactions(30)
@@ -221,7 +226,10 @@ def test_an_unreachable_broker_is_reported(bus: Bus, group: str) -> None:
 
 
 def test_a_record_whose_header_name_is_not_utf8_is_returned_without_headers(bus: Bus, topic: str, group: str) -> None:
-    """confluent-kafka cannot decode such headers: the record is returned without headers and becomes a dead letter."""
+    """
+    confluent-kafka cannot decode the headers of such a record. So the record is returned without headers, and later
+    becomes a dead letter.
+    """
     produced(bus, record(topic, b"before"))
     produce_with_header_name(bus.bootstrap_servers, topic, b"\xff")
     produced(bus, record(topic, b"after", headers=(("h", b"v"),)))

@@ -1,4 +1,6 @@
-"""Behaviour of groups with several members, or with a slow member, on which the package relies."""
+"""
+Behaviour of consumer groups on which the package relies: groups with several members, and groups with a slow member.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +41,13 @@ def test_a_second_member_gets_some_of_the_partitions(bus: Bus, wide: str, group:
 
 
 @pytest.mark.real
-def test_the_next_owner_starts_at_offsets_committed_during_the_revocation(real_bus: Bus, group: str) -> None:
+def test_the_next_owner_of_a_partition_starts_at_the_offset_committed_during_its_revocation(
+    real_bus: Bus, group: str
+) -> None:
     """
-    Real only: the sandbox refuses commits while members join, with REBALANCE_IN_PROGRESS.
+    This test needs a real Kafka: the sandbox refuses commits with REBALANCE_IN_PROGRESS while members join.
 
-    Both members share one partition: its next owner starts after the committed offset.
+    The topic has one partition. Whichever member owns the partition next starts after the committed offset.
     """
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
@@ -94,7 +98,10 @@ def test_a_member_that_exceeds_max_poll_interval_loses_its_partitions_and_cannot
 
 @pytest.mark.real
 def test_a_fenced_static_member_gets_a_fatal_error(real_bus: Bus, group: str) -> None:
-    """Real only: the sandbox does not fence. Two members have one group.instance.id: the older one is fenced."""
+    """
+    This test needs a real Kafka: the sandbox does not fence members. Two members have the same group.instance.id; Kafka
+    fences the older one.
+    """
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
     with Member(bus, group, [topic], **{"group.instance.id": "one"}) as older:
@@ -112,7 +119,7 @@ def test_a_fenced_static_member_gets_a_fatal_error(real_bus: Bus, group: str) ->
 def test_a_commit_may_tell_a_static_member_that_it_is_fenced_before_the_cause_is_known(
     real_bus: Bus, group: str
 ) -> None:
-    """Real only: the sandbox does not fence."""
+    """This test needs a real Kafka: the sandbox does not fence members."""
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
     produced(bus, *[record(topic)] * 3_000)
@@ -136,7 +143,7 @@ def test_committing_an_unassigned_partition_raises(bus: Bus, wide: str, topic: s
     assert bus.committed(group, topic) < 0
 
 
-def test_a_commit_after_the_member_left_raises(bus: Bus, topic: str, group: str) -> None:
+def test_a_commit_raises_after_its_member_has_left_the_group(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
     with pytest.raises(AssignmentLost):

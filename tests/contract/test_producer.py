@@ -24,7 +24,7 @@ def lonely(**options: Any) -> Producer:
     return Producer({"bootstrap.servers": NOBODY} | options)
 
 
-def test_a_delivery_report_has_topic_partition_and_offset(bus: Bus, topic: str) -> None:
+def test_a_delivery_report_has_the_topic_the_partition_and_the_offset(bus: Bus, topic: str) -> None:
     reports = [one for one in produced(bus, record(topic), record(topic)) if isinstance(one, Delivered)]
     assert [(one.topic, one.partition, one.offset) for one in reports] == [(topic, 0, 0), (topic, 0, 1)]
 
@@ -43,7 +43,7 @@ def test_a_record_is_read_as_it_was_produced(bus: Bus, topic: str, group: str) -
     assert got.timestamp is not None
 
 
-def test_headers_keep_their_order_and_repetitions(bus: Bus, topic: str, group: str) -> None:
+def test_headers_keep_their_order_and_may_repeat_a_name(bus: Bus, topic: str, group: str) -> None:
     headers: Headers = (("b", b""), ("a", None), ("ключ", "значение".encode()), ("a", b"\xff\x00"))
     produced(bus, record(topic, headers=headers))
     with Member(bus, group, [topic]) as member:
@@ -75,7 +75,10 @@ def test_records_of_a_key_keep_their_order(bus: Bus, topic: str, group: str) -> 
 
 
 def test_the_partition_of_a_key_is_its_crc32_modulo_the_number_of_partitions(bus: Bus, topic: str) -> None:
-    """The existing package uses this partitioner; a different one would break the order of a key."""
+    """
+    The existing package uses this partitioner. With a different partitioner the records of a key would not stay in
+    order.
+    """
     bus.create_topic(f"{topic}-wide", 5)
     for number in range(12):
         key = f"\x00\x00\x00\x00\x01key-{number}".encode()
@@ -84,7 +87,7 @@ def test_the_partition_of_a_key_is_its_crc32_modulo_the_number_of_partitions(bus
         assert report.partition == crc32(key) % 5
 
 
-def test_produce_raises_at_once_when_the_queue_is_full() -> None:
+def test_producing_a_record_raises_immediately_when_the_queue_is_full() -> None:
     producer = lonely(**{"queue.buffering.max.messages": 1})
     producer.produce(record("t"), lambda report: None)
     with pytest.raises(QueueFull) as caught:
@@ -94,7 +97,7 @@ def test_produce_raises_at_once_when_the_queue_is_full() -> None:
     producer.purge()
 
 
-def test_produce_raises_at_once_for_a_record_that_is_too_large(bus: Bus, topic: str) -> None:
+def test_producing_a_record_that_is_too_large_raises_immediately(bus: Bus, topic: str) -> None:
     reports: list[object] = []
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "message.max.bytes": 1000})
     with pytest.raises(DeliveryFailed) as caught:
@@ -114,7 +117,7 @@ def test_a_record_not_confirmed_in_time_is_reported_as_failed() -> None:
     assert (failed.code, failed.retriable, failed.fatal) == ("_MSG_TIMED_OUT", True, False)
 
 
-def test_flush_returns_the_number_of_unconfirmed_records() -> None:
+def test_the_method_flush_returns_the_number_of_unconfirmed_records() -> None:
     producer = lonely()
     for _ in range(3):
         producer.produce(record("t"), lambda report: None)
@@ -122,7 +125,7 @@ def test_flush_returns_the_number_of_unconfirmed_records() -> None:
     producer.purge()
 
 
-def test_purge_reports_each_record() -> None:
+def test_the_method_purge_reports_each_record() -> None:
     reports: list[Any] = []
     producer = lonely()
     for _ in range(3):
@@ -148,8 +151,11 @@ def test_an_unreachable_broker_is_reported() -> None:
 @pytest.mark.parametrize(
     "ask", [lambda options: Producer(options).connect(0.5), lambda options: Admin(options).topics(timeout=0.5)]
 )
-def test_a_failed_connection_reports_the_address(ask: Callable[[dict[str, Any]], object]) -> None:
-    """The raised error says only "Failed to get metadata", whether the address, the name or the login is wrong."""
+def test_a_failed_attempt_to_connect_reports_the_address(ask: Callable[[dict[str, Any]], object]) -> None:
+    """
+    The text of the raised error is always "Failed to get metadata". So it does not say whether the address or the login
+    is wrong.
+    """
     with client_errors() as errors, pytest.raises(BrokerError):
         ask({"bootstrap.servers": "127.0.0.1:9"})
     assert any("127.0.0.1:9" in str(error.error) for error in errors)

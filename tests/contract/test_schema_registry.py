@@ -1,4 +1,7 @@
-"""Ids and schemas are requested once; kinds of errors are distinguished, and no call exceeds its time limit."""
+"""
+Behaviour of the registry's client: it requests each id and each schema once, distinguishes kinds of errors, and ends
+each call within its time limit.
+"""
 
 from __future__ import annotations
 
@@ -79,14 +82,14 @@ def test_concurrent_processes_that_register_a_schema_get_one_id(bus: Bus, topic:
         one.close()
 
 
-def test_c13_an_unknown_id_is_neither_retriable_nor_final(registry: SchemaRegistry) -> None:
-    """Another node of the registry may know the id already."""
+def test_c13_the_error_for_an_unknown_schema_id_is_neither_retriable_nor_final(registry: SchemaRegistry) -> None:
+    """The error is not final, since another node of the registry may know the id already."""
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(2_000_000_000)
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (404, False, False)
 
 
-def test_an_unregistered_schema_is_neither_retriable_nor_final(bus: Bus, topic: str) -> None:
+def test_the_error_for_an_unregistered_schema_is_neither_retriable_nor_final(bus: Bus, topic: str) -> None:
     registry = client(bus.schema_registry_url, register=False)
     with pytest.raises(SchemaRegistryError) as caught:
         registry.id_of(topic, schema_of(topic))
@@ -94,14 +97,17 @@ def test_an_unregistered_schema_is_neither_retriable_nor_final(bus: Bus, topic: 
     registry.close()
 
 
-def test_a_schema_that_the_registry_refuses_is_a_final_error(registry: SchemaRegistry, topic: str) -> None:
+def test_a_schema_that_the_registry_refuses_causes_a_final_error(registry: SchemaRegistry, topic: str) -> None:
     with pytest.raises(SchemaRegistryError, match="refuses the schema") as caught:
         registry.id_of(topic, "no json")
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (422, False, True)
 
 
 def test_c4_a_json_schema_is_refused_for_reading_events(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
-    """A registry validates JSON schemas by other rules; one of 116 bytes was decoded to 1.6 GB."""
+    """
+    A registry validates JSON schemas by other rules than Avro schemas. Before JSON schemas were refused, a record of
+    116 bytes was decoded to 1.6 GB.
+    """
     asked = urllib.request.Request(
         f"{bus.schema_registry_url}/subjects/{topic}/versions",
         data=json.dumps({"schema": JSON_SCHEMA, "schemaType": "JSON"}).encode(),
@@ -144,8 +150,8 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
-def test_c13_a_refusal_without_an_error_code_of_a_registry_is_retriable(status: int, content: bytes) -> None:
-    """Answers of redirects, proxies and login pages must not cause dead letters."""
+def test_c13_a_refusal_that_lacks_the_error_code_of_a_registry_is_retriable(status: int, content: bytes) -> None:
+    """Redirects, proxies and login pages give such answers. These answers must not cause dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (status, True, False)
@@ -163,7 +169,7 @@ def test_c13_a_refusal_written_by_the_registry_is_final(status: int, code: int) 
 
 
 @pytest.mark.parametrize("kind", ["JSON", "PROTOBUF", "", "avro", None, 5])
-def test_c4_a_schema_of_a_type_other_than_avro_is_a_final_error(kind: Any) -> None:
+def test_c4_a_schema_that_is_not_avro_causes_a_final_error(kind: Any) -> None:
     content = json.dumps({"schema": '"string"', "schemaType": kind}).encode()
     with answering(200, content) as address, pytest.raises(SchemaRegistryError, match="kind than AVRO") as caught:
         (registry := client(f"http://{address}")).schema_of(1)
@@ -172,7 +178,7 @@ def test_c4_a_schema_of_a_type_other_than_avro_is_a_final_error(kind: Any) -> No
 
 
 def test_c17_long_schemas_are_not_cached(server: SchemaRegistryServer) -> None:
-    """Ids and lengths of schemas are not limited by the writer."""
+    """Whoever writes records may use any number of schema ids, and schemas of any length."""
     registry = client(server.url)
     long = registry.id_of("s", json.dumps({"type": "string", "doc": "x" * 60_000}))
     registry.schema_of(long)
@@ -196,7 +202,7 @@ ODD_SCHEMAS = [b'{"schema": null}', b'{"schema": {}}', b'{"schema": 5}']
 
 @pytest.mark.parametrize("register", [True, False])
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_IDS)
-def test_a_malformed_answer_in_place_of_an_id_is_a_retriable_error(content: bytes, register: bool) -> None:
+def test_a_malformed_answer_in_place_of_an_id_causes_a_retriable_error(content: bytes, register: bool) -> None:
     registered = content.replace(b"{", b'{"subject": "s", "version": 1, "schema": "", ') if not register else content
     with answering(200, registered) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}", register=register).id_of("s", '"string"')
@@ -204,7 +210,7 @@ def test_a_malformed_answer_in_place_of_an_id_is_a_retriable_error(content: byte
 
 
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_SCHEMAS)
-def test_a_malformed_answer_in_place_of_a_schema_is_a_retriable_error(content: bytes) -> None:
+def test_a_malformed_answer_in_place_of_a_schema_causes_a_retriable_error(content: bytes) -> None:
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     with answering(200, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").schema_of(1)
@@ -254,7 +260,10 @@ def test_the_schema_of_an_id_is_requested_once(server: SchemaRegistryServer) -> 
 
 
 def test_threads_that_need_one_schema_share_a_request(server: SchemaRegistryServer) -> None:
-    """With a request per thread one may time out while the others are answered, and its key would be held."""
+    """
+    If each thread sent its own request, one request might time out while the others are answered. The key of that
+    thread's record would then be held.
+    """
     server.store.register("s", '"string"')
     with faulty(server.url) as slow, ThreadPoolExecutor(16) as threads:
         slow.fault = Fault.SLOW
@@ -281,7 +290,7 @@ def test_a_hanging_request_is_not_shared_after_its_timeout(server: SchemaRegistr
 
 
 def test_an_id_that_arrives_after_the_timeout_is_cached(server: SchemaRegistryServer) -> None:
-    """A sender waits for a second or so; the first answer of a registry may take longer."""
+    """A sender waits about a second for an id. The first answer of a registry may take longer."""
     with faulty(server.url) as slow:
         slow.fault = Fault.SLOW
         options = {"url": slow.url, "timeout": 60, "max.retries": 0}
@@ -306,7 +315,7 @@ def test_without_registration_an_unknown_schema_is_requested_again(server: Schem
     registry.close()
 
 
-def test_an_unreachable_registry_is_a_retriable_error() -> None:
+def test_an_unreachable_registry_causes_a_retriable_error() -> None:
     registry = client("http://127.0.0.1:9")
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(1)
@@ -353,7 +362,9 @@ def test_a_final_error_does_not_block_requests_for_other_schemas(server: SchemaR
     registry.close()
 
 
-def test_the_request_permitted_after_a_backoff_is_not_used_up_by_a_refused_schema(server: SchemaRegistryServer) -> None:
+def test_after_a_backoff_a_refused_schema_does_not_use_up_the_only_permitted_request(
+    server: SchemaRegistryServer,
+) -> None:
     now = [100.0]
     registry = client(server.url, backoff=30, clock=lambda: now[0])
     server.store.register("s", '"string"')
@@ -408,8 +419,7 @@ def test_invalid_options_raise_a_configuration_error(options: dict[str, Any]) ->
         SchemaRegistry(options, timeout=1, register=True)
 
 
-def test_system_exit_in_a_request_is_raised_in_its_waiting_caller() -> None:
-    """S17."""
+def test_s17_system_exit_in_a_request_is_raised_in_its_waiting_caller() -> None:
 
     def leave() -> int:
         raise SystemExit(0)

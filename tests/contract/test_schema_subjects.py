@@ -1,4 +1,7 @@
-"""Behaviour of a registry with compatibility levels on which the package relies, on the sandbox and a real one."""
+"""
+Behaviour of a registry with compatibility levels on which the package relies; tested on the sandbox and on a real
+registry.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from tests.services.bus import Bus
 from tests.services.silence import answering
 
 OLD, NEW = CHANGES["a required field is added"]
-"""In FORWARD it passes, in BACKWARD it does not."""
+"""
+Two versions of a schema. The level FORWARD accepts the new version after the old one; the level BACKWARD refuses it.
+"""
 
 
 @pytest.fixture

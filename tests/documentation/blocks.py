@@ -36,12 +36,12 @@ class CtrlC:
 
 
 def blocks(page: str) -> list[Block]:
-    """Return the code blocks of ``page``, a path relative to the root of the repository."""
+    """Return the code blocks of ``page``. ``page`` is a path relative to the root of the repository."""
     return [step for step in steps(page) if isinstance(step, Block)]
 
 
 def steps(page: str) -> list[Block | CtrlC]:
-    """Return the code blocks and the sentences about Ctrl-C, in their order."""
+    """Return the code blocks of a page and its sentences about Ctrl-C, in the order of the page."""
     source = (ROOT / page).read_text()
     found: list[tuple[int, Block | CtrlC]] = [
         (match.start(), _block(page, source, match)) for match in _BLOCK.finditer(source)

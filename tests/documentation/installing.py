@@ -1,4 +1,4 @@
-"""Prepares `pip install`: a wheel of this checkout, and the wheels of all dependencies."""
+"""Builds or downloads what `pip install` needs: the wheel of this checkout, and the wheels of all dependencies."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def build_wheel(folder: Path) -> Path:
 
 def offline(wheels: Path) -> dict[str, str]:
     """
-    Return environment variables with which pip finds the built wheel, and all dependencies in the services' cache.
+    Return environment variables that let pip work without a network. pip finds the built wheel in ``wheels``, and all
+    dependencies in the cache of the test services.
     """
     return {
         "PIP_NO_INDEX": "1",

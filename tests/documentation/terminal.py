@@ -13,11 +13,11 @@ from types import TracebackType
 _SHELL = "import pty; pty.spawn(['bash', '--norc', '--noprofile'])"
 _CTRL_C = "\x03"
 PATIENCE = 300.0
-"""Seconds after which a wait fails. On a busy machine an installation takes minutes."""
+"""Number of seconds after which a wait fails. On a busy machine an installation takes minutes."""
 
 
 class Terminal:
-    """A shell on a pseudo-terminal. Closing it sends SIGHUP to the running programs."""
+    """A shell on a pseudo-terminal. When the terminal is closed, the running programs get SIGHUP."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -51,7 +51,7 @@ class Terminal:
         return self._output
 
     def start(self, command: str) -> None:
-        """Type a command that runs until Ctrl-C."""
+        """Type a command, and do not wait for its end. The command runs until Ctrl-C."""
         self._type(f"{command}\n")
 
     def run(self, command: str) -> None:
@@ -63,8 +63,8 @@ class Terminal:
 
     def expect(self, text: str) -> None:
         """
-        Wait until all lines of ``text`` are printed, possibly among others; ``…`` stands for any text. The order does
-        not matter, since lanes run in parallel.
+        Wait until all lines of ``text`` are printed; other lines may stand between them. ``…`` stands for any text. The
+        lines may have any order, since lanes run in parallel.
         """
         start = self._expected_up_to
         for line in text.strip().splitlines():
@@ -72,7 +72,7 @@ class Terminal:
             self._expected_up_to = max(self._expected_up_to, self._wait_for(pattern, start).end())
 
     def press_ctrl_c(self) -> None:
-        """Interrupt the running command and wait until it has ended."""
+        """Press Ctrl-C to interrupt the running command, and wait until the command has ended."""
         self._type(_CTRL_C)
         self._commands += 1
         shown = f"[{self._commands} the shell is back]"

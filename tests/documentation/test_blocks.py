@@ -1,9 +1,10 @@
 """
-Each code block of README and documentation is valid, as far as it can be checked without the service around it.
+Each code block of README and documentation is valid, as far as a test can check this without running the service around
+it.
 
-Settings are read by this package, commands by their parsers, imports by Python. Other tests run whole pages: the
-tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the guides (`test_receivers`), the demo
-(`tests/examples/test_readme`) and the testing kit (`tests/testing/test_documentation`).
+This package reads the blocks of settings, the parsers of commands read the commands, and Python runs the imports. Other
+tests run whole pages: the tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the guides
+(`test_receivers`), the demo (`tests/examples/test_readme`) and the testing kit (`tests/testing/test_documentation`).
 """
 
 from __future__ import annotations
@@ -25,16 +26,21 @@ PAGES = ["README.rst", "examples/README.rst", *(f"docs/{path.name}" for path in 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 SHELLS = ("console", "bash", "shell")
 OUTPUT = {"text", "yaml", "toml", "pycon", "sql"}
-"""What is printed, and the configuration of other programs."""
+"""
+Languages of blocks that contain printed output or the configuration of other programs. These blocks are not checked.
+"""
 MAKE_TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 EXTRAS = set(re.findall(r'^        "(\w+)": \[', (ROOT / "setup.py").read_text(), re.MULTILINE))
 COMMANDS = {command.example.split()[0]: command for command in all_commands()}
 OF_OTHERS = {"check", "migrate", "makemigrations", "shell"}
-"""Django's own commands."""
+"""Names of Django's own management commands."""
 PROGRAMS = {".", "cd", "curl", "export", "mkdir", "python3", "opentelemetry-instrument"}
-"""Commands that are not this package's."""
+"""Names of commands that do not belong to this package."""
 WITHOUT_CHOICE = {"examples", "journey", "metrics", "operating", "tutorial"}
-"""Pages that everybody may read, and those for whoever runs a worker at all."""
+"""
+Names of pages that need no section on when to use them: pages for all readers, and pages for everyone who runs a
+worker.
+"""
 
 
 def named(languages: tuple[str, ...]) -> list[Any]:
@@ -46,7 +52,7 @@ def test_every_block_is_in_a_language_that_a_test_checks() -> None:
 
 
 def commands_of(block: Block) -> list[str]:
-    """Return the commands of a block without prompts and output."""
+    """Return the commands of a block, without the prompts before them and without their output."""
     text = block.text.replace("\\\n", " ")
     if block.language == "console":
         return re.findall(r"^\$ (.+)$", text, re.MULTILINE)
@@ -62,7 +68,10 @@ def test_each_command_exists_and_accepts_its_arguments(block: Block) -> None:
 
 
 def check(words: list[str]) -> None:
-    """Raise :class:`AssertionError` or the error of the parser if a command cannot be run as shown."""
+    """
+    Check that a command can be run as the page shows it. Raises :class:`AssertionError` or the error of the command's
+    parser.
+    """
     match [word.removeprefix(".venv/bin/") for word in words]:
         case ["manage.py", name, *arguments] | ["python", "manage.py", name, *arguments]:
             check_django(name, arguments)
@@ -103,7 +112,7 @@ def test_settings_in_python_blocks_are_valid_and_imports_exist(block: Block) -> 
 
 
 def is_settings(tree: ast.Module) -> bool:
-    """Return whether a block contains settings only: assignments to names in capitals."""
+    """Return whether a block contains only settings. Settings are assignments to names in capital letters."""
     assigned = [node for node in tree.body if isinstance(node, ast.Assign | ast.AugAssign)]
     return len(assigned) == len(tree.body) and all(
         name.id.isupper() or name.id == "function"
@@ -114,7 +123,7 @@ def is_settings(tree: ast.Module) -> bool:
 
 
 def check_settings(text: str) -> None:
-    """Validate the value shown for each setting. Raises :class:`ValueError` for an invalid one."""
+    """Validate the value that a block shows for each setting. Raises :class:`ValueError` for an invalid value."""
     names: dict[str, Any] = {
         "EVENT_BUS_PRODUCER_CONFIG": defaultdict(lambda: defaultdict(dict)),
         "EVENT_TRACKING_BACKENDS": {"event_bus": {"OPTIONS": {}}},

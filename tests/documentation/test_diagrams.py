@@ -1,4 +1,7 @@
-"""Diagrams drawn from text are well-formed, narrow enough for a phone, and contain every word."""
+"""
+Tests of diagrams drawn from text: each diagram is well-formed, fits the width of a phone, and contains every word of
+its text.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from docs.diagrams import WIDTH, flow, sequence
 
 
 def words(svg: str) -> set[str]:
-    """Return the words of a diagram, which has to be well-formed."""
+    """Return the words of a diagram. Raises an error if the diagram is not well-formed."""
     tree = ElementTree.fromstring(svg)
     assert tree.attrib["width"] == str(WIDTH)
     texts = [text.text or "" for text in tree.iter("text")]

@@ -1,4 +1,7 @@
-"""Each term of the glossary is defined in one sentence and used, and its synonyms are not."""
+"""
+Each term of the glossary is defined in one sentence, and the documentation uses it. The documentation uses no synonym
+of a term.
+"""
 
 from __future__ import annotations
 

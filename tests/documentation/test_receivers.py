@@ -41,7 +41,10 @@ class Rows:
 
 
 def run(page: str, part: str, **names: Any) -> dict[str, Any]:
-    """Run the one block of a page that contains `text`, with `names` defined; return all names."""
+    """
+    Run the only block of a page that contains the text `part`, with `names` defined; return all names that are defined
+    afterwards.
+    """
     (block,) = (one for one in blocks(page) if part in one.text)
     known: dict[str, Any] = {"__name__": "guide", **names}
     exec(compile(block.text, f"{page}:{block.line}", "exec"), known)
@@ -53,7 +56,7 @@ Connected = Callable[[Signal, Any], None]
 
 @pytest.fixture
 def connected() -> Iterator[Connected]:
-    """Return a function that connects a receiver, which is disconnected after the test."""
+    """Return a function that connects a receiver to a signal. After the test the receiver is disconnected."""
     found: list[tuple[Signal, Any]] = []
     yield lambda signal, receiver: found.append((signal, receiver))
     for signal, receiver in found:
@@ -61,7 +64,7 @@ def connected() -> Iterator[Connected]:
 
 
 @pytest.mark.django_db
-def test_a_receiver_under_once_runs_once_for_an_event_delivered_twice(
+def test_a_receiver_with_the_decorator_once_runs_a_single_time_for_an_event_delivered_twice(
     captured_events: CapturedEvents, connected: Connected, settings: Any
 ) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CERTIFICATE_CREATED.event_type: {"certificates": ENTRY}}

@@ -1,4 +1,4 @@
-"""A reader follows the tutorial from an empty folder, by copy and paste."""
+"""The tutorial works for a reader who starts in an empty folder and copies each command from the page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.real
 
 PAGE = "docs/tutorial.rst"
 UNTIL_CTRL_C = ("event_bus_kafka.sandbox", "consume_events")
-"""Commands that do not end by themselves."""
+"""Parts of commands that run until Ctrl-C."""
 
 
 class Reader:
@@ -65,7 +65,10 @@ class Reader:
         return self._terminals[number]
 
     def _addresses(self, text: str) -> str:
-        """Return a file of addresses in which those of the running Kafka replace the default ones."""
+        """
+        Return the text of a file of addresses, changed so that it contains the addresses of the running Kafka instead
+        of the default ones.
+        """
         assert json.loads(text).keys() == {"bootstrap_servers", "schema_registry_url"}
         return json.dumps(
             {

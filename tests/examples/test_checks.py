@@ -1,4 +1,7 @@
-"""Valid configurations yield no messages of checks: those of the examples, and one of a service like the LMS."""
+"""
+Valid configurations cause no errors or warnings of Django's checks. The configurations are those of the examples and
+one of a service like the LMS.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ print(json.dumps(found))
 
 
 def test_valid_configurations_pass_the_checks(tmp_path: Path) -> None:
-    """The examples use SQLite: those in mode ``outbox`` get the note that one relay is enough."""
+    """
+    The examples use SQLite. The only message is the note that one relay is enough, which examples in mode ``outbox``
+    get.
+    """
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "lms")}
     addresses = {"BOOTSTRAP_SERVERS": "kafka:9092", "SCHEMA_REGISTRY_URL": "http://registry"}
     service = {f"EVENT_BUS_KAFKA_{name}": value for name, value in addresses.items()}

@@ -1,4 +1,4 @@
-"""The tour: its output, its failures, and that it leaves no process running."""
+"""Tests of the tour of the examples: its output, its failures, and its end, after which no process is left running."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ from tests.support.scale import LONG
 
 ROWS = ["1", "2", "3a", "3b", "4", "5", "6", "7", "8a", "8b", "8c", "8d", "8e"]
 REAL_ROWS = ROWS if LONG else ["4", "8b", "8d"]
-"""What the sandbox and SQLite have otherwise: a database that relays share, compacted topics, offsets by time."""
+"""
+Rows of the tour that also run on real servers. They need what the sandbox and SQLite lack: a database that relays
+share, compacted topics, and offsets by time.
+"""
 
 
 @contextmanager
 def demo(**environment: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the tour; afterwards none of its processes is left."""
+    """Run the tour. Terminate it at the end of the block."""
     with subprocess.Popen(
         [sys.executable, "-m", "examples.tour"],
         cwd=ROOT,
@@ -42,7 +45,7 @@ def demo(**environment: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def read_until(text: str, process: subprocess.Popen[str]) -> list[str]:
-    """Return the lines up to the first one that contains a text."""
+    """Return the lines that a process prints up to the first line that contains ``text``."""
     assert process.stdout is not None
     lines: list[str] = []
     for line in process.stdout:

@@ -1,4 +1,4 @@
-"""Events defined by an app of one's own are known in time, whatever its position in INSTALLED_APPS."""
+"""The events that an app of a service defines are known in time, whatever position the app has in INSTALLED_APPS."""
 
 from __future__ import annotations
 

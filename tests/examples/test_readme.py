@@ -1,4 +1,4 @@
-"""The commands in the README of the examples do what it says."""
+"""The commands in the README of the examples do what this README says."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TEXT = (ROOT / "examples" / "README.rst").read_text().partition("Without the tou
 
 
 def command(part: str) -> list[str]:
-    """Return the one command that contains a text, for this Python."""
+    """Return the only command of the README that contains ``part``, changed so that the Python of the tests runs it."""
     (found,) = (line for line in re.findall(r"^   \$ \.venv/bin/python (.*)$", TEXT, re.MULTILINE) if part in line)
     return [sys.executable, *shlex.split(found)]
 
 
 def run(part: str, environment: Mapping[str, str]) -> str:
-    """Run a command with a text as its input; return what it printed."""
+    """Run the command that contains ``part``, with the input that the README shows; return its output."""
     block = TEXT.partition(f"{part}\n")[2].partition("\n\n")[0]
     typed = "".join(f"{line}\n" for line in re.findall(r"^   >>> (.*)$", block, re.MULTILINE))
     typed = re.sub(r"^(\w+\.objects\.values\(\))$", r"print(\1)", typed, flags=re.MULTILINE)  # as in a terminal
@@ -35,7 +35,10 @@ def run(part: str, environment: Mapping[str, str]) -> str:
 
 
 def exported(addresses: Mapping[str, str]) -> dict[str, str]:
-    """Return the exported variables, with these addresses in place of the printed ones."""
+    """
+    Return the environment variables that the README exports, with ``addresses`` in place of the addresses that the
+    README prints.
+    """
     (line,) = set(re.findall(r"^   \$ export (.*)$", TEXT, re.MULTILINE))
     (printed,) = re.findall(r"^   (\{.*\})$", TEXT, re.MULTILINE)
     for name, address in json.loads(printed).items():

@@ -1,4 +1,4 @@
-"""How the tour judges the state of a service."""
+"""Tests of how the tour judges the state of a service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from examples.tour.stage import Stage
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    """Return a scene that does not wait, without services."""
+    """Return a scene without services. The scene does not wait."""
     row = Row(number="0", route="A → B", services=(), play=lambda _: None)
     return Scene(row, Stage(tmp_path, {}, Event(), real=False), patience=0)
 
@@ -38,7 +38,7 @@ def test_a_value_marked_as_temporary_may_change(scene: Scene) -> None:
     assert scene.check_again() == []
 
 
-def test_see_waits_until_the_value_is_as_expected(scene: Scene) -> None:
+def test_the_method_see_waits_until_the_value_equals_the_expected_one(scene: Scene) -> None:
     scene.patience = 60
     coming = iter([0, 0, 1])
     scene.see("b", "the count", lambda: next(coming, 1), 1)

@@ -1,4 +1,7 @@
-"""The test service as an ASGI application, with the lines of docs/operating/senders.rst unless BARE is set."""
+"""
+The test service as an ASGI application. It contains the lines that docs/operating/senders.rst recommends, unless BARE
+is set.
+"""
 
 import os
 

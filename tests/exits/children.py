@@ -1,7 +1,7 @@
 """
-Emits an event for each number on the command line. The word before the numbers names the kind of child process that
-emits. With ``none`` this process emits and ends at once, like a management command; with ``atexit`` it emits while it
-ends.
+Emits an event for each number on the command line. The first word of the command line names the kind of child process
+that emits. With ``none`` this process itself emits and ends at once, like a management command. With ``atexit`` this
+process itself emits while it ends.
 """
 
 import atexit
@@ -39,7 +39,7 @@ from tests.exits.emitting import emit, emit_first  # noqa: E402 models need a co
 
 def emit_in_a_fork(number: int) -> None:
     """
-    Emit in a forked child, as a daemon does. The child ends by itself, with all that it inherited from its parent.
+    Emit in a forked child, as a daemon does. The child ends normally, and has inherited all objects of its parent.
     """
     child = os.fork()
     if child == 0:
@@ -50,7 +50,7 @@ def emit_in_a_fork(number: int) -> None:
 
 
 def retire() -> None:
-    """Leave this process with a single client, which the producer has given up."""
+    """Leave only one Kafka client in this process. The producer has already given this client up."""
     clients: Any = get_producer()._connecting.clients
     clients.producer.flush(60)
     clients.retire()

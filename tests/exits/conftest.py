@@ -1,4 +1,4 @@
-"""The servers that receive the events of ending processes: a real Kafka, and real databases for the outbox."""
+"""Fixtures for tests of ending processes. Real servers receive the events of these processes."""
 
 from __future__ import annotations
 

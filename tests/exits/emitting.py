@@ -1,4 +1,7 @@
-"""Emits events, for all ways to run a service. Each event has a unique number and the id of its process."""
+"""
+Emits events in each way of running a service. Each event contains a unique number and the id of the process that
+emitted it.
+"""
 
 import os
 
@@ -14,13 +17,14 @@ def emit(number: int) -> None:
 
 def emit_first() -> None:
     """
-    Emit the numbers in EMIT_FIRST. Called when the application is loaded, for servers that then fork: before the fork.
+    Emit the numbers in EMIT_FIRST. The application calls this function when it is loaded. A server that forks
+    afterwards has then emitted before its fork.
     """
     _emit_all("EMIT_FIRST")
 
 
 def emit_last() -> None:
-    """Emit the numbers in EMIT_LAST. Called when the process ends."""
+    """Emit the numbers in EMIT_LAST. The application calls this function when its process ends."""
     _emit_all("EMIT_LAST")
 
 

@@ -1,4 +1,7 @@
-"""A celery application whose tasks emit events. Its broker is the folder CELERY_FOLDER."""
+"""
+A celery application whose tasks emit events. A folder is its message broker; the variable CELERY_FOLDER contains the
+path.
+"""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The ways to run a service that emits events: behind web servers, in celery, in processes of its own."""
+"""The ways to run a service that emits events: behind web servers, in celery workers, and in processes of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _UWSGI = (
 
 
 class Running(ABC):
-    """A running service, whose output is written to a file."""
+    """A running service. Its output is written to a file."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._log = folder / "log"
@@ -41,7 +41,7 @@ class Running(ABC):
         return self._log.read_text(errors="replace")
 
     def emit(self, numbers: Sequence[int]) -> None:
-        """Let the service emit an event for each number, and wait until all are emitted."""
+        """Let the service emit an event for each number, and wait until it has emitted all of them."""
         self._ask_for(numbers)
         self.wait_for(lambda: all(f"emitted {number};" in self.log for number in numbers))
 
@@ -56,7 +56,7 @@ class Running(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop the service like its host, and wait for its end."""
+        """Stop the service in the same way as the host of such a service, and wait for its end."""
 
 
 class Web(Running):
@@ -176,7 +176,7 @@ RECYCLING: dict[str, Way] = {
 
 @contextmanager
 def running(way: Way, folder: Path, settings: Mapping[str, Any], **more: str) -> Iterator[Running]:
-    """Run a service in one of the ways; ``more`` contains additional environment variables."""
+    """Run a service in the given way. ``more`` contains additional environment variables."""
     folder.mkdir(exist_ok=True)
     urls = {"ROOT_URLCONF": "tests.exits.urls", "ALLOWED_HOSTS": ["127.0.0.1"]}
     environment = os.environ | {

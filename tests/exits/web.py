@@ -1,4 +1,7 @@
-"""A WSGI application that emits an event with the number in the request's path, and returns the id of its process."""
+"""
+A WSGI application that emits an event at each request. The number of the event comes from the request's path, and the
+answer is the id of the application's process.
+"""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""``backfill_events``: its plan, output and resumption. Interruptions are tested with the outbox."""
+"""Tests of ``backfill_events``: its plan, its output, and how it resumes. Tests in outbox/ cover interruptions."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def certificates(after: str | None) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def seven() -> None:
-    """Set up seven users; their ids are the tokens."""
+    """Create seven users. Their ids are the tokens of the backfill."""
     OF_USER.clear()
     OF_USER.update({user: partial(arguments, user) for user in range(1, 8)})
 
 
 def backfill(bus: Bus, topic: str, *arguments: str, **changes: Any) -> str:
-    """Run the command; return its output and the error with which it ended."""
+    """Run the command; return its output and the text of the error with which it ended."""
     output = io.StringIO()
     patience = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_SEND_TIMEOUT": 60}
     with override_settings(**bus.settings(topic, **patience | changes)):
@@ -123,7 +123,7 @@ def test_an_item_that_cannot_be_sent_is_named_and_the_rest_is_sent(bus: Bus, top
     assert bus.end_of(topic) == 4
 
 
-def test_json_output_contains_failed_items_batches_and_the_resume_token(bus: Bus, topic: str) -> None:
+def test_the_json_output_contains_the_failed_items_the_batches_and_the_resume_token(bus: Bus, topic: str) -> None:
     def found(*arguments: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in backfill(bus, topic, *arguments, "--json").splitlines() if line[0] == "{"]
 
@@ -165,7 +165,7 @@ def test_request_caches_are_cleared_between_batches(bus: Bus, topic: str) -> Non
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_the_resume_token_is_quoted_for_the_shell_when_a_list_source_fails(
+def test_the_resume_token_is_quoted_for_the_shell_when_a_source_that_returns_lists_fails(
     bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "_registered", {})
@@ -209,7 +209,7 @@ def test_an_unreachable_server_stops_the_run_and_no_event_counts_as_sent(
 
 @pytest.mark.django_db
 def test_a_source_that_yields_inside_a_transaction_is_refused(bus: Bus, topic: str) -> None:
-    """The event would be sent after the end of the transaction, long after its token was printed."""
+    """The event would be sent when the transaction ends. The token of the event would be printed long before that."""
     refused = "Stopped: a transaction is open on default: a source must not yield inside a transaction. Begin anew."
     assert backfill(bus, topic, SOURCE, "--apply").endswith(f"ended with 1: {refused}")
     assert bus.end_of(topic) == 0

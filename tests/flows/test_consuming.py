@@ -1,4 +1,4 @@
-"""A worker in a separate process: how it handles events, and its exit codes."""
+"""Tests of a worker in a separate process: how it handles events, and its exit codes."""
 
 from __future__ import annotations
 
@@ -49,8 +49,7 @@ def test_the_log_names_each_event_in_few_lines(bus: Bus, topic: str, group: str)
             assert {one for found in told if found for one in found[1].rstrip(",").split(",")} == ids
 
 
-def test_values_and_metadata_arrive_as_sent(bus: Bus, topic: str, group: str) -> None:
-    """Case 22."""
+def test_case_22_values_and_metadata_arrive_as_sent(bus: Bus, topic: str, group: str) -> None:
     metadata: dict[str, Any] = {
         "id": UUID("12345678-1234-5678-1234-567812345678"),
         "minorversion": 3,
@@ -158,7 +157,7 @@ def test_options_of_other_event_buses_are_accepted_with_a_warning(bus: Bus, topi
 
 
 @pytest.mark.parametrize("extra", ["{", "[]"])
-def test_malformed_extra_options_exit_with_2(extra: str) -> None:
+def test_a_worker_with_malformed_extra_options_exits_with_2(extra: str) -> None:
     arguments = ("consume_events", "-t", "t", "-g", "g", "--extra", extra)
     with ServiceProcess(*arguments, settings=OURS_FIRST | {"EVENT_BUS_KAFKA_CONSUMERS_ENABLED": False}) as process:
         assert process.end() == 2

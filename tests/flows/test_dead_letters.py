@@ -1,4 +1,4 @@
-"""Dead letters of real workers, and the operator's commands for them."""
+"""Tests of dead letters that real workers store, and of the operator's commands for dead letters."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ FORGED = {
         "key": "",
     }.items()
 }
-"""Of a record that looks like a dead letter and fits into no table."""
+"""Headers of a record that looks like a dead letter. No table can store this letter."""
 
 
 def test_quarantining_a_record_of_the_sandbox_asks_for_a_real_kafka(

@@ -1,4 +1,4 @@
-"""Events emitted by receivers are in Kafka or in the outbox before the last commit of the worker."""
+"""Events that receivers emit are in Kafka or in the outbox before the worker's last commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.sending import send
 
 AWAY = {"bootstrap.servers": "127.0.0.1:9"}
 LINGERS = {"linger.ms": 1_000}
-"""What is emitted is on its way for a second."""
+"""Options with which each emitted record stays in the client for a second."""
 
 CONSUME = """
 from django.core.management import call_command
@@ -46,7 +46,7 @@ def emitted(bus: Bus, topic: str) -> str:
 def worker(
     bus: Bus, topic: str, group: str, emitted: str, options: dict[str, Any], before: str = "", **changes: Any
 ) -> ServiceProcess:
-    """Return a worker that commits only when it stops."""
+    """Return a worker that commits offsets only when it stops."""
     config = {REVOKED: {emitted: {"event_key_field": "certificate.user.id", "enabled": True}}}
     settings = bus.settings(
         EVENT_BUS_PRODUCER_CONFIG=config,

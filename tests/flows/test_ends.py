@@ -1,4 +1,4 @@
-"""Events sent before a process ends, and requests while servers are away."""
+"""Tests of events that are sent before a process ends, and of sends while servers are unreachable."""
 
 from __future__ import annotations
 
@@ -47,8 +47,7 @@ logging.getLogger("event_bus_kafka").addHandler(Long())
 PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 60, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60}
 
 
-def test_a_process_that_ends_at_once_has_sent_its_events(bus: Bus, topic: str) -> None:
-    """Case 33."""
+def test_case_33_a_process_that_ends_at_once_has_sent_its_events(bus: Bus, topic: str) -> None:
     with sender(bus.settings(topic, **PATIENT), [1, 2, 3]) as process:
         assert process.end() == 0
     delivered = "".join(line for line in process.lines if "Message delivered to Kafka event bus" in line)
@@ -72,7 +71,7 @@ def test_events_that_a_process_could_not_send_before_its_end_are_named_in_the_lo
 
 
 def test_a_process_that_ends_waits_for_log_lines_being_written(bus: Bus, topic: str) -> None:
-    """Python aborts if a thread holds standard error at the end of the interpreter."""
+    """Python aborts the process if a thread is writing to standard error when the interpreter ends."""
     changes = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5,
@@ -107,8 +106,7 @@ def test_an_unreachable_registry_logs_an_error_and_raises_nothing(bus: Bus, topi
     assert "Traceback" not in process.log
 
 
-def test_a_full_client_queue_delays_a_send_up_to_its_limit(bus: Bus, topic: str) -> None:
-    """Case 30."""
+def test_case_30_a_full_client_queue_delays_a_send_up_to_its_limit(bus: Bus, topic: str) -> None:
     changes = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"queue.buffering.max.messages": 2},
@@ -121,8 +119,7 @@ def test_a_full_client_queue_delays_a_send_up_to_its_limit(bus: Bus, topic: str)
     assert process.log.count("QueueFull") == 1
 
 
-def test_an_event_too_large_for_the_client_is_refused_alone(bus: Bus, topic: str) -> None:
-    """Case 31, its first part."""
+def test_case_31_only_the_event_that_is_too_large_for_the_client_is_refused(bus: Bus, topic: str) -> None:
     changes = PATIENT | {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.max.bytes": 1000}}
     code = SEND.format(users=[1, 2]).replace("certificate(user)", "certificate(user, name='x' * 2000 * (user % 2))")
     with ServiceProcess(code=code, settings=bus.settings(topic, **changes)) as process:
@@ -148,7 +145,7 @@ def produce(settings: dict[str, Any], topic: str, **options: str) -> ServiceProc
     return ServiceProcess("produce_event", *arguments, settings=settings)
 
 
-def test_produce_event_sends_an_event_and_prints_topic_partition_and_offset(bus: Bus, topic: str) -> None:
+def test_produce_event_sends_an_event_and_prints_the_topic_the_partition_and_the_offset(bus: Bus, topic: str) -> None:
     with produce(bus.settings(), topic) as process:
         assert process.end() == 0
     (event_id,) = bus.event_ids(topic, 1)

@@ -1,4 +1,7 @@
-"""The table of docs/hosts.rst: on each host a worker consumes, sends, stores dead letters, and stops cleanly."""
+"""
+Tests of the table in docs/hosts.rst: on each of its hosts a worker consumes, sends, stores dead letters, and stops
+cleanly.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ HOSTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
         {"USE_TZ": False, "TIME_ZONE": "America/New_York", "DEBUG": True, "DATABASES": IN_MEMORY},
     ),
 }
-"""Several rows of the table share a process, which takes seconds to start."""
+"""
+Environment and settings of each host. Several rows of the table are tested in one process, since a process takes
+seconds to start.
+"""
 
 
 @pytest.mark.parametrize("host", HOSTS)

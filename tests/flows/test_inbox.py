@@ -1,4 +1,4 @@
-"""Across restarts and replays a receiver under once() runs once per event (case 43)."""
+"""A receiver under once() runs once per event, across restarts and replays. All tests here cover case 43."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The ASGI lifespan wrapper: messages to the server, and events in Kafka before it ends (S16)."""
+"""
+Tests of the wrapper for ASGI lifespan: it sends messages to the server, and all events are in Kafka before the server
+ends (fault S16).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ ENDING = ("lifespan.startup", "lifespan.shutdown")
 
 
 def told(application: Application, *messages: str, kind: str = "lifespan") -> list[str]:
-    """Run an application under a server that starts and ends; return the messages that the server gets."""
+    """Run an application under a server that sends it ``messages``; return the messages that the server gets back."""
     coming, heard = iter(messages), list[str]()
 
     async def receive() -> dict[str, Any]:
@@ -41,13 +44,13 @@ def django() -> Any:
     return get_asgi_application()
 
 
-def test_lifespan_completes_for_an_application_that_raises_on_the_protocol(django: Any) -> None:
+def test_the_lifespan_wrapper_completes_for_an_application_that_raises_for_lifespan_messages(django: Any) -> None:
     assert told(django, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-def test_lifespan_completes_for_an_application_that_ignores_the_protocol() -> None:
+def test_the_lifespan_wrapper_completes_for_an_application_that_ignores_lifespan_messages() -> None:
     async def own(scope: Any, receive: Receive, send: Send) -> None:
-        """Do nothing, like an application that handles only requests."""
+        """Do nothing, as an application that handles only requests does for lifespan messages."""
 
     assert told(own, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
@@ -64,7 +67,7 @@ def test_sent_events_are_in_kafka_before_the_server_ends(sandbox: Sandbox, djang
         assert len(seen) == 2
 
 
-def test_an_application_that_supports_lifespan_handles_its_messages_itself() -> None:
+def test_an_application_that_supports_lifespan_handles_lifespan_messages_itself() -> None:
     order: list[str] = []
 
     async def own(scope: Any, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""Metrics of real workers agree with the work done."""
+"""The metrics of real workers agree with the work that these workers did."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RECEIVERS = "tests.projects.certificates.receivers"
 
 
 def test_a_worker_counts_the_outcomes_of_its_records(bus: Bus, topic: str, group: str) -> None:
-    """The port is set by settings only: the command of openedx-events has no such option."""
+    """Settings set the port, since the command of openedx-events has no option for it."""
     bus.create_topic(f"{group}.dead-letters")
     bus.produce(topic, value=b"", headers={"ce_type": b"invented", "ce_id": b"1"})
     send(bus, topic, *map(certificate, (1, 2, 4, 6, 8)))

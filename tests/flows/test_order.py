@@ -1,4 +1,7 @@
-"""Concurrent receivers process each key in order and each event once, across stops and rebalances."""
+"""
+With several lanes, a worker processes the events of each key in order, and each event once. This holds across stops and
+rebalances.
+"""
 
 from __future__ import annotations
 
@@ -60,8 +63,7 @@ def test_no_event_is_processed_twice_after_a_stop_with_many_lanes(bus: Bus, topi
 
 
 @pytest.mark.long
-def test_a_receiver_slower_than_max_poll_interval_runs_once(bus: Bus, topic: str, group: str) -> None:
-    """Case 7."""
+def test_case_7_a_receiver_slower_than_max_poll_interval_runs_once(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1), certificate(2))
     seconds, interval = scaled(8, long=90), scaled(6_000, long=30_000)
     options = {"max.poll.interval.ms": interval, "session.timeout.ms": 6_000, "heartbeat.interval.ms": 500}
@@ -78,10 +80,10 @@ def test_a_receiver_slower_than_max_poll_interval_runs_once(bus: Bus, topic: str
 
 
 @each_protocol
-def test_events_keep_their_order_when_partitions_move_to_a_second_worker(
+def test_case_8_events_keep_their_order_when_partitions_move_to_a_second_worker(
     bus: Bus, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 8: no event is lost or processed twice."""
+    """No event is lost, and none is processed twice."""
     topic = f"moving-{group}"
     bus.create_topic(topic, 4)
     if isinstance(bus, SandboxBus) and "session.timeout.ms" in options:

@@ -1,4 +1,4 @@
-"""A probe passes through the bus, and names the leg that is broken or slow."""
+"""A probe sends an event through the whole bus and receives it, and names the leg that is broken or slow."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_probe_is_repeated_as_often_as_asked(sandbox: Sandbox) -> None:
 
 
 class _Scraping(io.StringIO):
-    """Scrapes a port whenever a line is written."""
+    """An output stream that requests the metrics of a port whenever a line is written."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ def test_a_probe_ignores_the_event_of_another_probe(own_sandbox: Sandbox) -> Non
 @pytest.mark.real
 @pytest.mark.django_db(transaction=True)
 def test_on_a_real_kafka_a_probe_compares_clocks_and_leaves_no_group(real_bus: RealBus, cluster: KafkaCluster) -> None:
-    """The broker runs on this machine, so that both clocks are one."""
+    """The broker runs on the same machine as the probe, so both use the same clock."""
     settings = real_bus.settings()
     prefix = {"EVENT_BUS_TOPIC_PREFIX": "probed"}
     found = probed(settings | prefix)
@@ -145,7 +145,7 @@ def test_on_a_real_kafka_a_probe_compares_clocks_and_leaves_no_group(real_bus: R
 def test_a_probe_names_the_leg_at_which_slow_brokers_time_out(
     guarded: GuardedKafka, schema_registry: SchemaRegistry
 ) -> None:
-    """Answers take 5 seconds more in each direction."""
+    """A proxy delays all data by 5 seconds in each direction."""
     way = guarded.through_proxy
     bus = RealBus(guarded.cluster, schema_registry)
     bus.create_topic(PROBE_TOPIC)

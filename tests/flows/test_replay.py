@@ -1,4 +1,4 @@
-"""``replay_events``: the records and receivers that it chooses, and its reports."""
+"""Tests of ``replay_events``: the records and receivers that it chooses, and its reports."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_plan_shows_receivers_and_runs_none(bus: Bus, topic: str) -> None:
     assert heard == []
 
 
-def test_in_a_replay_is_replay_returns_true_and_no_committed_offset_moves(bus: Bus, topic: str, group: str) -> None:
+def test_is_replay_returns_true_in_a_replay_and_no_committed_offset_moves(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     with worker(bus, topic, group, "replayed") as process:
         process.wait_for(lambda: len(process.heard("replayed")) == 2)
@@ -128,7 +128,7 @@ def test_records_that_cannot_be_read_count_as_failed(bus: Bus, topic: str) -> No
     assert said.endswith("ended with 1: 1 of 1 records failed.")
 
 
-def test_with_stop_on_error_a_replay_stops_at_the_first_failure(bus: Bus, topic: str) -> None:
+def test_with_the_option_stop_on_error_a_replay_stops_at_the_first_failure(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (2, 1, 4)))
     CERTIFICATE_CREATED.connect(fail_for_odd)
     said = replay(bus, topic, "--from", "earliest", "--to", "latest", "--stop-on-error", "--apply")
@@ -136,7 +136,7 @@ def test_with_stop_on_error_a_replay_stops_at_the_first_failure(bus: Bus, topic:
     assert said.endswith(f"ended with 1: Stopped at the first failure.\nLeft: --topic {topic}:0 --from 1 --to 3")
 
 
-def test_records_are_chosen_by_offset_type_key_and_receiver(bus: Bus, topic: str) -> None:
+def test_records_are_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 1)))
     send(bus, topic, certificate(2), signal=CERTIFICATE_REVOKED)
     CERTIFICATE_CREATED.connect(fail_for_odd)
@@ -210,7 +210,9 @@ def test_a_replay_ends_at_the_offset_where_the_topic_ended_at_its_start(bus: Bus
     assert bus.end_of(topic) == 2
 
 
-def test_an_interrupted_replay_finishes_the_current_record_and_prints_the_rest(bus: Bus, topic: str) -> None:
+def test_an_interrupted_replay_finishes_the_current_record_and_prints_which_records_are_left(
+    bus: Bus, topic: str
+) -> None:
     send(bus, topic, *map(certificate, (1, 2, 3)))
     arguments = ("replay_events", "-t", topic, "--from", "earliest", "--apply")
     with ServiceProcess(*arguments, settings=bus.settings(), receivers="slow,leave_transaction_open") as process:
@@ -229,7 +231,7 @@ def test_an_interrupted_replay_finishes_the_current_record_and_prints_the_rest(b
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_a_second_signal_ends_a_replay_and_the_current_record_is_left(bus: Bus, topic: str) -> None:
+def test_a_second_signal_ends_a_replay_and_the_current_record_is_listed_as_left(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(1))
     arguments = ("replay_events", "-t", topic, "--from", "earliest", "--apply")
     with ServiceProcess(*arguments, settings=bus.settings(), receivers="hang") as process:

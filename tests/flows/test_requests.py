@@ -1,4 +1,7 @@
-"""No request waits beyond its limit, however long a server or the constructor of a client is silent (S15)."""
+"""
+No web request waits beyond its time limit while a server does not answer or a Kafka client is being created, however
+long this takes (fault S15).
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ LIMITS = {
     "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.5,
 }
 TOLERANCE = 0.7
-"""Seconds that a busy machine may add."""
+"""Number of seconds by which a busy machine may exceed a limit."""
 NO_TOKEN = {"EVENT_BUS_KAFKA_CLIENT_OPTIONS": login(no_token)}
 
 
@@ -49,7 +52,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
 
 @contextmanager
 def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
-    """Yield a producer of a service of which some servers are silent."""
+    """Yield a producer. The servers named by ``kinds`` accept connections and never answer."""
     settings = SandboxBus(sandbox).settings("t") | LIMITS
     with black_hole() as address:
         host, port = address.split(":")
@@ -125,7 +128,7 @@ def test_no_request_waits_for_a_silent_name_server(
     assert told["ends"] == {"EventSpilled" if is_alone else "EventUndelivered": 40}
 
 
-def test_a_client_whose_creation_takes_long_is_used_afterwards(sandbox: Sandbox, file: Path) -> None:
+def test_a_client_whose_creation_takes_long_is_used_after_its_creation(sandbox: Sandbox, file: Path) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3}
     with override_settings(**settings), watched(EventSpilled, RecordDelivered) as seen:
         producer = slow_producer()
@@ -156,7 +159,10 @@ from event_bus_kafka.assembly.sending import shutdown
 shutdown.flush(math.inf)
 os._exit(0)
 """
-"""As uvicorn ends, with ``event_bus_kafka.asgi.lifespan``."""
+"""
+Code that ends a process in the same way as uvicorn with ``event_bus_kafka.asgi.lifespan``: it flushes, then exits
+without exit hooks.
+"""
 
 
 @pytest.mark.parametrize("end", ["", KILLED_AFTER_FLUSH], ids=["ends normally", "killed after a flush"])
@@ -189,7 +195,7 @@ def test_a_client_that_could_not_be_created_is_not_retried_for_each_event(sandbo
     assert len(tries) == 1
 
 
-def test_an_event_without_outbox_is_lost_with_an_error_after_its_delivery_timeout(sandbox: Sandbox) -> None:
+def test_without_an_outbox_an_event_is_lost_with_an_error_after_its_delivery_timeout(sandbox: Sandbox) -> None:
     limits = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}
     settings = SandboxBus(sandbox).settings("t") | limits | NO_TOKEN
     without = modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"})
@@ -206,7 +212,10 @@ def test_an_event_without_outbox_is_lost_with_an_error_after_its_delivery_timeou
 def test_without_an_outbox_events_wait_for_the_replacement_of_a_failed_client(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a fatal error the token endpoint may be unreachable, as it may be at the first client."""
+    """
+    The token endpoint may be unreachable when a client is created. This holds for the first client and for the client
+    that replaces it after a fatal error.
+    """
     monkeypatch.setattr("event_bus_kafka.producing.connecting._REST", 0.1)
     away: list[bool] = []
 
@@ -234,7 +243,7 @@ def test_without_an_outbox_events_wait_for_the_replacement_of_a_failed_client(
 def test_the_time_limit_of_an_event_that_waits_for_a_client_starts_at_the_send(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The limit includes the time for which the database does not tell that it has no outbox."""
+    """While the database is locked, it is unknown whether it has an outbox. This time counts towards the limit, too."""
     passed = [0.0]
     monkeypatch.setattr("event_bus_kafka.producing.producer.monotonic", lambda: monotonic() + passed[0])
     monkeypatch.setattr("event_bus_kafka.producing.spill_buffer._LONGEST_PAUSE", 0.1)

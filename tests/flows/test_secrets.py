@@ -1,4 +1,4 @@
-"""No log line at any level contains a secret of the settings (S18)."""
+"""No log line at any level contains a secret of the settings (fault S18)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Any:
 
 
 def telling(log: str) -> list[str]:
-    """Return the lines that contain a secret, plain or encoded."""
+    """Return the lines that contain a secret, either as plain text or encoded."""
     return [line for line in log.splitlines() if "S3cret" in line or AUTHORIZATION.removeprefix("Basic ") in line]
 
 

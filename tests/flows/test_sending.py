@@ -1,4 +1,6 @@
-"""Events are sent after the commit of their transaction, and not after a rollback (case 29)."""
+"""
+Events are sent after their transaction commits, and not after a rollback. The tests of transactions cover case 29.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,7 @@ PATIENT = {
     "EVENT_BUS_KAFKA_SEND_TIMEOUT": 60,
     "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 60,
 }
-"""Limits that a slow machine does not meet."""
+"""Time limits that are long enough for a slow machine."""
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def send(bus: Bus, topic: str) -> Iterator[Send]:
 
 
 def fates(seen: list[LifecycleEvent], sent: list[str]) -> list[type[LifecycleEvent] | None]:
-    """Return the outcome of each given event; a flush also reports events of other tests, which are left out."""
+    """Return the outcome of each event in ``sent``. A flush also reports events of other tests; these are left out."""
     kinds = {event.event_id: type(event) for event in ends(seen)}
     return [kinds.get(one) for one in sent]
 
@@ -187,7 +189,7 @@ class TestTransactions:
     def test_an_event_in_a_manual_transaction_without_outbox_is_rejected_with_advice(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
-        """The app is not installed; with an outbox, see tests/outbox."""
+        """The app of this package is not installed. tests/outbox tests the same with an outbox."""
         with watched() as seen, without_outbox(), manual_transaction():
             send()
         (rejected,) = ends(seen)
@@ -197,7 +199,9 @@ class TestTransactions:
     def test_an_event_in_an_atomic_block_within_a_manual_transaction_is_rejected(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
-        """Its on-commit hooks would run when autocommit is switched on again, even after a rollback."""
+        """
+        Django would run the on-commit hooks of the block when autocommit is switched on again, even after a rollback.
+        """
         with watched() as seen, without_outbox(), manual_transaction():
             with transaction.atomic():
                 send()
@@ -208,7 +212,7 @@ class TestTransactions:
 
 @contextmanager
 def without_outbox() -> Iterator[None]:
-    """Run as a service in which the app is not installed."""
+    """Remove the app of this package from INSTALLED_APPS while the block runs."""
     with modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"}):
         yield
 
@@ -226,7 +230,7 @@ def manual_transaction() -> Iterator[None]:
 
 
 @pytest.mark.django_db
-def test_capture_on_commit_callbacks_captures_and_sends_the_event(
+def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
     bus: Bus, topic: str, send: Send, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
@@ -256,7 +260,7 @@ def test_spilling_an_event_in_a_test_case_does_not_wait_for_the_database_lock_of
 
 @pytest.mark.django_db(transaction=True)
 class TestTrouble:
-    """A send neither raises nor exceeds its limits; each failure is logged."""
+    """A send neither raises nor exceeds its time limits. Each failure is logged."""
 
     def rejected(self, seen: list[LifecycleEvent]) -> LifecycleEvent:
         (end,) = ends(seen)
@@ -333,7 +337,7 @@ class TestTrouble:
 
 @pytest.mark.django_db(transaction=True)
 class TestForks:
-    """A forked child creates clients of its own (case 32)."""
+    """A forked child creates its own clients. These tests cover case 32."""
 
     def in_a_child(self, send: Callable[[], object]) -> None:
         pid = os.fork()
@@ -351,11 +355,11 @@ class TestForks:
                 raise AssertionError("the child does not end")
         assert ended[1] == 0
 
-    def test_a_child_forked_before_the_first_send_sends(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_a_child_forked_before_the_first_send_can_send(self, bus: Bus, topic: str, send: Send) -> None:
         self.in_a_child(send)
         assert len(bus.event_ids(topic, 1)) == 1
 
-    def test_a_child_forked_after_the_first_send_sends(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_a_child_forked_after_the_first_send_can_send(self, bus: Bus, topic: str, send: Send) -> None:
         first = send()
         assert bus.event_ids(topic, 1) == [first]
         self.in_a_child(send)
@@ -365,7 +369,7 @@ class TestForks:
         assert {first, last} < set(ids)
 
     @pytest.mark.parametrize("is_retired", [True, False])
-    def test_a_child_whose_fork_python_does_not_notice_sends(
+    def test_a_forked_child_can_send_although_python_did_not_notice_the_fork(
         self, bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch, is_retired: bool
     ) -> None:
         monkeypatch.setattr(os, "register_at_fork", lambda **_: None)
@@ -411,8 +415,8 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_after_a_fatal_error_of_the_client_the_queued_event_is_spilled_and_the_next_is_sent() -> None:
-    """Case 34, without an outbox; with one, see tests/outbox."""
+def test_case_34_after_a_fatal_error_of_the_client_the_queued_event_is_spilled_and_the_next_is_sent() -> None:
+    """The tests in tests/outbox cover the same with real databases."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]
 
@@ -468,7 +472,7 @@ def test_an_event_sent_after_the_shutdown_time_limits_is_still_delivered(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_sent_by_an_event_loop_late_in_the_shutdown_is_appended(
+def test_an_event_emitted_in_async_code_late_in_the_shutdown_is_appended_to_the_outbox(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def send() -> list[str]:
@@ -505,7 +509,7 @@ def test_delivery_reports_are_handled_by_another_thread_while_the_queue_is_full(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_client_that_is_given_up_spills_its_events_at_once_and_refuses_new_ones(sandbox: Sandbox) -> None:
-    """Its report may take long when a name server does not answer."""
+    """The delivery report of an event may take long when a name server does not answer."""
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 30}
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | away), watched() as seen:
         clients, event = process_clients(), encoded("t")
@@ -521,7 +525,7 @@ def test_a_client_that_is_given_up_spills_its_events_at_once_and_refuses_new_one
 
 
 def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -> None:
-    """Destroying it may take long when a name server does not answer."""
+    """It may take long to destroy the client when a name server does not answer."""
     with override_settings(**SandboxBus(sandbox).settings("t")):
         client = process_clients()
         client.registry.close()
@@ -534,7 +538,7 @@ def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -
 
 
 def test_a_client_with_a_fatal_error_is_destroyed_when_its_last_reference_is_dropped() -> None:
-    """Children would inherit it as garbage and crash when they collect it."""
+    """Forked children would inherit a client that is only garbage, and would crash when they collect it."""
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         servers = SandboxBus(sandbox).settings("t")["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"]
@@ -574,7 +578,7 @@ def test_an_exception_in_a_delivery_report_does_not_end_its_thread(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_of_a_batch_whose_row_is_refused_is_rejected_alone(
+def test_if_the_row_of_one_event_in_a_batch_is_refused_only_this_event_is_rejected(
     sandbox: Sandbox,
 ) -> None:
     events = [({"certificate": certificate()}, EventsMetadata(event_type=CREATED)) for _ in range(3)]
@@ -607,7 +611,10 @@ def until(condition: Callable[[], bool]) -> None:
 
 @contextmanager
 def sends_around_a_fatal_error() -> Iterator[tuple[EventBusProducer, list[type[LifecycleEvent] | None]]]:
-    """Yield a producer whose client had a fatal error and was replaced, and the outcomes of the events it sent."""
+    """
+    Cause a fatal error of a producer's client, which is then replaced. Yield the producer, and the outcomes of the
+    events that it sent before and after the error.
+    """
     with Sandbox() as sandbox, override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)  # as without the right to write
         producer = create_producer()

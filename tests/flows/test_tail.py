@@ -1,4 +1,4 @@
-"""``event_tail``: the records that it prints, and the data that it masks."""
+"""Tests of ``event_tail``: the records that it prints, and the data that it masks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_keys_and_data_are_masked_and_equal_keys_have_equal_masks(bus: Bus, topi
     assert not re.search('learner|honor|Learner|edX|"7"|"0.9"', text + json.dumps([first, second, third]))
 
 
-def test_event_tail_unmasked_shows_keys_data_and_headers(bus: Bus, topic: str) -> None:
+def test_event_tail_with_the_option_unmasked_shows_keys_data_and_headers(bus: Bus, topic: str) -> None:
     bus.produce(topic, key=b"k", value=None, headers={"ce_type": CREATED.encode(), "note": b"secret"})
     send(bus, topic, certificate(7))
     tombstone, event = tail(bus, topic, "--unmasked")
@@ -52,7 +52,7 @@ def test_event_tail_unmasked_shows_keys_data_and_headers(bus: Bus, topic: str) -
     assert ["note", "(6 bytes)"] in tail(bus, topic)[0]["headers"]
 
 
-def test_records_are_chosen_by_key_type_and_offset(bus: Bus, topic: str) -> None:
+def test_records_are_chosen_by_key_by_type_and_by_offset(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 1)))
     send(bus, topic, certificate(2), signal=CERTIFICATE_REVOKED)
 

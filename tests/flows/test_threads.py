@@ -1,4 +1,6 @@
-"""No exception, of a function of the service or unexpected, ends a thread of the package (S17)."""
+"""
+No exception ends a thread of the package, whether a function of the service raises it or it is unexpected (fault S17).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ ELSEWHERE = {
     "event-bus-slow": "unit/worker/test_slow_receivers.py",
     "event-bus-watchdog": "unit/worker/test_worker.py",
 }
-"""These end with what they serve, which hears of what they raise."""
+"""
+The threads that other files test, by name. Each of them ends with the task that it serves, and reports its exceptions
+to that task.
+"""
 
 
 def test_each_thread_of_the_package_is_listed_in_this_test() -> None:

@@ -1,4 +1,4 @@
-"""``event_trace`` finds an event in Kafka, and how far groups are; event data is not shown."""
+"""``event_trace`` finds an event in Kafka, and says which groups have passed it. It prints no event data."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.support.trace_command import sent
 
 pytestmark = pytest.mark.django_db
 on_sandbox = pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-"""For tests of what brokers have no part in."""
+"""Marks tests whose result does not depend on the brokers. They run on the sandbox only."""
 
 
 def trace(bus: Bus, topic: str, *arguments: Any, finds: bool = True, **settings: Any) -> str:
-    """Run event_trace in a service that sends certificates to a topic; return its output."""
+    """Run event_trace with the settings of a service that sends certificates to ``topic``; return its output."""
     with override_settings(**bus.settings(topic, **settings)):
         return trace_command.trace(*arguments, finds=finds)
 
@@ -37,7 +37,7 @@ def found(bus: Bus, topic: str, *arguments: Any, finds: bool = True, **settings:
         return trace_command.found(*arguments, finds=finds)
 
 
-def test_an_event_in_kafka_is_found_with_groups_that_have_and_have_not_passed_it(
+def test_an_event_in_kafka_is_found_with_the_groups_that_have_passed_it_and_those_that_have_not(
     bus: Bus, topic: str, group: str
 ) -> None:
     event_id = sent(bus, topic, 1, 2, 3)[1]
@@ -109,7 +109,7 @@ def test_ids_are_found_in_every_notation_of_a_uuid(bus: Bus, topic: str) -> None
 
 
 @on_sandbox
-def test_an_id_in_another_header_or_a_value_does_not_match(bus: Bus, topic: str) -> None:
+def test_an_id_in_another_header_or_in_a_value_is_not_found(bus: Bus, topic: str) -> None:
     event_id = str(uuid4()).encode()
     bus.produce(topic, value=event_id, headers={"ce_type": b"a.type", "ce_id": b"other", "ce_source": event_id})
     assert found(bus, topic, event_id.decode(), finds=False)["records"] == []
@@ -151,7 +151,9 @@ def test_a_dead_letter_on_a_topic_is_found_beside_its_record(bus: Bus, topic: st
 
 
 @on_sandbox
-def test_a_missing_topic_is_an_error_if_given_and_reported_if_configured(bus: Bus, topic: str) -> None:
+def test_a_missing_topic_is_an_error_if_an_argument_names_it_and_is_reported_if_settings_name_it(
+    bus: Bus, topic: str
+) -> None:
     (event_id,) = sent(bus, topic, 1)
     with override_settings(**bus.settings(topic)), pytest.raises(CommandError, match=r"^There is no topic missing"):
         call_command("event_trace", str(event_id), "--topic", "missing")

@@ -1,4 +1,4 @@
-"""A client that its options prevent from being created ends the command with a reason (S19)."""
+"""If Kafka's client refuses its options, the command ends and prints the reason (fault S19)."""
 
 from __future__ import annotations
 

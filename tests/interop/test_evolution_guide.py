@@ -1,4 +1,7 @@
-"""The rules of thumb in the guide "Changing an event" agree with its tables, which the interop tests prove."""
+"""
+The rules of thumb in the guide "Changing an event" agree with the guide's tables. The other tests in this folder prove
+the tables.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Schemas that a registry with a compatibility level accepts, and a producer whose schema is refused."""
+"""
+Tests of registries with a compatibility level: the schemas that they accept, and a producer whose schema they refuse.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,13 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def bus(request: pytest.FixtureRequest) -> RealBus:
-    """Return real services: the sandbox does not check compatibility."""
+    """Return real services, since the sandbox does not check compatibility."""
     return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
 
 
 @pytest.fixture(scope="module")
 def registry(bus: RealBus) -> Iterator[SchemaRegistry]:
-    """Return a client with a long backoff after a failure."""
+    """Return a client of the registry. After a failure the client waits long before its next request."""
     registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=True, backoff=3600)
     yield registry
     registry.close()

@@ -1,4 +1,7 @@
-"""Both packages in one project: workers of either read events of either; apps, commands and settings do not clash."""
+"""
+Both packages are installed in one project. Workers of each package read events of the other, and apps, commands and
+settings do not conflict.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every signal, sent by both packages: equal bytes, partitions, subjects and ids; each reads the other's events."""
+"""
+Both packages send every signal. Bytes, partitions, subjects and schema ids are equal, and each package reads the
+other's events.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +38,15 @@ pytestmark = pytest.mark.real
 TOPIC = "interop"
 PARTITIONS = 8
 REFUSED_BY_REGISTRIES = "org.openedx.enterprise.subsidy.redemption-reversed.v1"
-"""Its schema builds, but a hyphen is no part of an Avro namespace: real registries answer 422 to both packages."""
+"""
+An event type that no real registry accepts: its Avro namespace contains a hyphen, which Avro forbids. Registries answer
+422 to both packages.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class Sent:
-    """One event that both packages send, with the same metadata."""
+    """One event that each package sends with the same metadata."""
 
     signal: OpenEdxPublicSignal
     key_field: str
@@ -93,7 +99,7 @@ def events() -> list[Sent]:
 
 @attrs.frozen(kw_only=True)
 class Exchange:
-    """Records of both packages, and the registry's subjects after each."""
+    """The records of both packages, and the subjects in the registry after each package has sent all events."""
 
     sent: list[Sent]
     theirs: dict[str, Message]
@@ -105,7 +111,7 @@ class Exchange:
 
 @pytest.fixture(scope="module")
 def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
-    """Send all events with the existing package, then with ours, to one topic."""
+    """Send all events with the existing package, then with this package, to the same topic."""
     bus = RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
     bus.create_topic(TOPIC, PARTITIONS)
     settings = bus.settings() | {"EVENT_BUS_PRODUCER_MODE": "immediate"}
@@ -134,7 +140,7 @@ def send_all(sent: list[Sent], producer: EventBusProducer) -> None:
 
 
 def registered(url: str) -> dict[str, list[int]]:
-    """Return the schema ids of all subjects of the topic."""
+    """Return the schema ids of each subject of the topic."""
 
     def get(path: str) -> Any:
         with urllib.request.urlopen(f"{url}{path}", timeout=10) as answer:
@@ -155,7 +161,7 @@ def registered(url: str) -> dict[str, list[int]]:
 
 
 def read_all(servers: str, count: int) -> list[Message]:
-    """Return all records in the order of their time."""
+    """Return all records in the order of their timestamps."""
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "interop-reader", "log_level": 0})
     consumer.assign([TopicPartition(TOPIC, number, 0) for number in range(PARTITIONS)])
     found: list[Message] = []
@@ -218,7 +224,10 @@ def test_this_package_reads_events_of_both_packages_unchanged(exchange: Exchange
 
 @pytest.mark.parametrize("writer", ["theirs", "ours"])
 def test_the_existing_package_reads_events_of_this_package_like_its_own(exchange: Exchange, writer: str) -> None:
-    """The existing package reads falsy values as defaults, whoever sent them: records of either package read alike."""
+    """
+    The existing package replaces falsy values by defaults, whichever package sent them. So it reads the records of both
+    packages alike.
+    """
     with override_settings(**exchange.settings), existing_reader() as reader:
         for one in exchange.sent:
             message = getattr(exchange, writer)[str(one.metadata.id)]
@@ -230,7 +239,7 @@ def test_the_existing_package_reads_events_of_this_package_like_its_own(exchange
                 assert data == one.data, one.signal.event_type
 
 
-def test_the_events_include_keys_of_strings_and_numbers(exchange: Exchange) -> None:
+def test_the_events_include_keys_that_are_strings_and_keys_that_are_numbers(exchange: Exchange) -> None:
     kinds = {codec_for(one.signal).key(one.key_field).avro_name for one in exchange.sent}
     assert kinds >= {"string", "long"}
 

@@ -1,4 +1,4 @@
-"""A model of a consumer group in Kafka for one real consumer: offsets with gaps, and an assignment that changes."""
+"""A model of a consumer group in Kafka with one real consumer. Its offsets have gaps, and its assignment changes."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ _BEGINNING = -2
 
 @attrs.define
 class Log:
-    """A partition, with the group's committed offset and the broker's view of its reader."""
+    """A partition. It knows the group's committed offset, and the position of the reader as the broker sees it."""
 
     records: list[ConsumerRecord]
     committed: int | None
     """The committed offset; None if the group has committed none."""
     at_time: int
-    """The offset of the first record at or after the time to which an operator may set the group."""
+    """
+    The offset of the first record that is not older than a certain time. An operator may reset the group to this time.
+    """
     metadata: str = ""
     start: int = 0
     """The first offset that is not deleted."""
     position: int = 0
     assigned: bool = False
     is_begun: bool = False
-    """Whether a member has committed an offset."""
+    """Whether a member of the group has committed an offset of the partition."""
 
     @property
     def end(self) -> int:
@@ -45,8 +47,8 @@ class Log:
 
 class ModelPositions:
     """
-    Starts partitions, and fails at times. In an eager group it also sets the positions of all other partitions, to the
-    offsets in ``reading``.
+    Starts partitions at given offsets; some calls fail. In an eager group a start also sets the positions of all other
+    assigned partitions to the offsets in ``reading``.
     """
 
     begins_at_end = False
@@ -90,11 +92,11 @@ class ModelClient:
         self.listener: AssignmentListener | None = None
         self.positions = ModelPositions(logs, self._fail_at_times, is_eager=random.random() < 0.5)
         self.calm = False
-        """True: the assignment and the log no longer change, and nothing fails."""
+        """Whether the assignment and the logs stay unchanged and nothing fails."""
 
     def poll(self, seconds: float, most: int) -> list[ConsumerRecord]:
         """
-        Return records, and maybe change the assignment. Records of partitions that are revoked during this call are
+        Return records; a call may change the assignment. Records of partitions that are revoked during the call are
         still returned.
         """
         if self._random.random() < 0.5:
@@ -178,7 +180,10 @@ class ModelClient:
         return batch
 
     def _change_logs(self) -> None:
-        """Report to a reader, late, that its offset does not exist; or delete records."""
+        """
+        Change a partition in one of two ways. Either report an error for an offset that the reader has passed already,
+        or delete the oldest records.
+        """
         name, log = self._random.choice([*self._logs.items()])
         if log.assigned and self._random.random() < 0.5:
             self.positions.waiting.setdefault(name, log.position + 1_000)

@@ -1,7 +1,8 @@
 """
-A caller that runs a programme on real databases, and records which rows must exist afterwards by Django's rules alone.
+A caller that runs a programme on real databases. It records which rows must exist afterwards according to Django's own
+rules.
 
-The caller knows nothing about events that could break a transaction: its rows must exist unless it got an exception.
+The caller does not know that an event can break a transaction. So its rows must exist unless it got an exception.
 """
 
 from __future__ import annotations
@@ -44,22 +45,22 @@ _numbers = count(1)
 
 
 class Failed(Exception):
-    """Simulates that a step of the caller fails."""
+    """The exception that a failing step of the caller raises."""
 
 
 class HookFailed(Exception):
-    """Simulates that a hook fails after the commit; the committed rows stay."""
+    """The exception that a failing hook raises after the commit. The committed rows stay."""
 
 
 class Guarded(Exception):
-    """Raised by a guard that forbids all queries."""
+    """The exception that a guard against queries raises."""
 
 
 @attrs.frozen
 class Sent:
     """
-    A sent event. ``rows``: for each alias, in the order of DATABASES, the first row of the block in which the event was
-    emitted.
+    A sent event. For each alias, in the order of DATABASES, ``rows`` contains the first row of the block in which the
+    event was emitted.
     """
 
     event_id: str
@@ -68,7 +69,7 @@ class Sent:
 
     @property
     def deciding(self) -> dict[str, str]:
-        """The rows whose commit must decide about the event."""
+        """The rows that decide about the event: it must be sent if and only if they are committed."""
         if self.mode == "outbox":
             return dict(list(self.rows.items())[:1])
         return self.rows if self.mode == "on-commit" else {}
@@ -76,25 +77,25 @@ class Sent:
 
 @attrs.define(eq=False)
 class _Open:
-    """A block that has not ended yet."""
+    """A block of a transaction that has not ended yet."""
 
     row: str
     has_savepoint: bool
     rows: list[str] = attrs.field(factory=list)
     is_dropped: bool = False
-    """Whether the block will be rolled back without an exception; the caller should know this."""
+    """Whether Django will roll the block back without an exception. The caller should be able to know this."""
 
 
 class Caller:
-    """Runs programmes. ``send`` sends an event in a mode and returns its id."""
+    """Runs programmes. The function ``send`` sends an event in a given mode and returns its id."""
 
     def __init__(self, send: Callable[[str], str]) -> None:
         self.kept: set[tuple[str, str]] = set()
         self.dropped: set[tuple[str, str]] = set()
-        """Rows that must exist, and rows that must not exist, by alias and name."""
+        """Alias and name of each row that must not exist at the end. ``kept`` contains the rows that must exist."""
         self.sent: list[Sent] = []
         self.heard: list[Exception] = []
-        """Exceptions that the caller did not cause itself."""
+        """The exceptions that were raised although no step of the programme raises them."""
         self._send = send
         self._open: dict[str, list[_Open]] = {alias: [] for alias in ALIASES}
 
@@ -209,7 +210,7 @@ class Caller:
 
 @contextmanager
 def failing(failure: Failure | None, model: Any) -> Iterator[None]:
-    """Let writes to a model's table fail in all databases while the block runs."""
+    """Make all writes to a model's table fail, in all databases, while the block runs."""
     with ExitStack() as wrapped:
         for alias in ALIASES:
             if failure is None:

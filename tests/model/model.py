@@ -1,4 +1,4 @@
-"""Runs the real consumer, scheduler and progress against the model of a group, and checks each promise."""
+"""Runs the real consumer, scheduler and progress with the model of a group, and checks each promise."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ _LANES = 3
 _STEPS = 40
 _BEYOND = 5
 """
-Records beyond a window: a worker polls to stay a member, and each second a poll returns a record until the full
-partition is paused.
+The maximal number of records that a worker may read beyond its window. A worker must poll to stay a member. Each second
+a poll returns a record, until the full partition is paused.
 """
 _Code = dict[str, ModuleType]
 
 
 class Broken(AssertionError):
-    """The code has broken a promise."""
+    """The exception that is raised if the code has broken a promise."""
 
 
 class Model:
     """
-    A consumer with three lanes. It runs for some steps while the assignment changes, then until all records are done.
+    A consumer with three lanes. First it runs for some steps while its assignment changes. Then it runs until all
+    records are processed.
     """
 
     def __init__(self, code: _Code, seed: int) -> None:
@@ -47,7 +48,7 @@ class Model:
         self._logs = logs_of(random)
         self._client = ModelClient(random, self._logs, self._check_commit, self._check_revoke, self._note_move)
         self._completed = {name: log.offsets(0, self._begin_of(log)) for name, log in self._logs.items()}
-        """Offsets of the records that are processed, or need no processing."""
+        """Offsets of the records that are processed or need not be processed."""
         self._done_in: dict[Any, list[int]] = defaultdict(list)
         self._handed_over: list[tuple[Any, int]] = []
         self._revoke_timeout = random.choice((0.02, 1000.0))
@@ -74,15 +75,15 @@ class Model:
 
     def _note_move(self, name: Partition, before: int, to: int) -> None:
         """
-        Note that the group's offset was changed from outside: another member processed the records before ``to``, or
-        the records from ``to`` on must be processed again.
+        Note that the group's offset changed without this consumer. Either another member processed the records before
+        ``to``, or the records from ``to`` on must be processed again.
         """
         log, done = self._logs[name], self._completed[name]
         done |= log.offsets(before, to)
         done -= log.offsets(max(to, log.start), before)
 
     def run(self) -> None:
-        """Run the model. Raises :class:`Broken`."""
+        """Run the model. Raises :class:`Broken` if the code breaks a promise."""
         lanes = [lambda lane=lane: self._run_lane(lane) for lane in self._scheduler.lanes]
         self._interleaving.run(self._poll, *lanes)
 

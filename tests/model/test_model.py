@@ -1,8 +1,9 @@
 """
-In every interleaving no event is lost, keys stay in order, and no unsettled offset is committed.
+In every interleaving of threads no event is lost, the events of a key stay in order, and no offset of an unfinished
+record is committed.
 
-The real classes run against a model of Kafka under a simulated clock. That the model can fail is shown by faults
-of the code, each of which it must catch.
+The real classes run with a model of Kafka and a simulated clock. The model must detect each of the listed faults in the
+code; this proves that the model can fail.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _MODULES = ("progress", "lanes", "scheduler", "starting_offsets", "commits", "co
 
 @contextmanager
 def code(fault: Fault | None = None) -> Iterator[dict[str, ModuleType]]:
-    """Load the modules anew, one of them with a fault. Raises :class:`Stale`."""
+    """
+    Load the modules again, one of them with a fault. Raises :class:`Stale` if the code that the fault replaces does not
+    exist.
+    """
     kept = {full: sys.modules.pop(full) for module in _MODULES if (full := f"{_PACKAGE}.{module}") in sys.modules}
     try:
         yield {module: _load(module, fault) for module in _MODULES}

@@ -1,7 +1,9 @@
 """
-In random programmes of transactions exactly the committed events are announced, and no row is lost silently.
+In random programmes of transactions, events are sent if and only if they are committed, and no row is lost without an
+exception.
 
-Programmes of hypothesis run on real databases, with Kafka there or away. Set HYPOTHESIS_PROFILE=long for many.
+Hypothesis generates the programmes. They run on real databases, with a reachable or an unreachable Kafka.
+HYPOTHESIS_PROFILE=long makes Hypothesis generate many.
 """
 
 from __future__ import annotations
@@ -45,20 +47,26 @@ WITH_OUTBOX = (DEFAULT, OTHER)
 _EXAMPLES = 20
 _IS_LONG = settings().max_examples > _EXAMPLES
 _PHASES = [phase for phase in Phase if phase is not Phase.shrink or _IS_LONG]
-"""To make a programme smaller takes minutes."""
+"""The phases of Hypothesis. Short runs omit the phase that simplifies a failing programme, since it takes minutes."""
 PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 30, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 30}
 
 
 @attrs.frozen
 class Service:
-    """A service with three databases, and two producers: one finds Kafka, the other does not."""
+    """
+    A service with three databases and two producers. The producer ``here`` reaches Kafka, the producer ``away`` does
+    not.
+    """
 
     here: EventBusProducer
     away: EventBusProducer
     settings: dict[str, Any]
 
     def run(self, programme: list[Step], *, is_away: bool, is_new: bool) -> Outcome:
-        """Run a programme until all events are in Kafka or in an outbox; ``is_new``: in a process with empty caches."""
+        """
+        Run a programme until all its events are in Kafka or in an outbox. ``is_away``: Kafka is unreachable.
+        ``is_new``: the caches are empty, as in a new process.
+        """
         producer = self.away if is_away else self.here
         for alias in WITH_OUTBOX:
             OutboxRecord.objects.using(alias).all().delete()
@@ -122,7 +130,10 @@ class Outcome:
         return set(sent.deciding.items()) <= self.rows
 
     def _check_order(self) -> None:
-        """Check the order of events that were neither spilled nor written concurrently after a commit."""
+        """
+        Check the order of the events, except of spilled events and of events that were written concurrently after a
+        commit.
+        """
         groups: dict[Any, list[str]] = defaultdict(list)
         for sent in self._caller.sent:
             if sent.event_id not in self.failed:
@@ -162,7 +173,10 @@ def _service(
 
 
 def _connect(stack: ExitStack, request: pytest.FixtureRequest, folder: Path, blocker: DjangoDbBlocker) -> None:
-    """Connect the aliases to separate databases: two of the server, if there is one, and one without an outbox."""
+    """
+    Connect the aliases to separate databases. Two of them have an outbox and are on the server, or in files if SQLite
+    is tested. The third one has no outbox.
+    """
     for alias in WITH_OUTBOX:
         if request.param == "sqlite":
             stack.enter_context(on_sqlite(folder, alias))
@@ -186,7 +200,7 @@ def _send(producer: EventBusProducer, mode: str) -> str:
     return str(metadata.id)
 
 
-def test_in_random_transactions_exactly_the_committed_events_are_announced(service: Service) -> None:
+def test_in_random_transactions_exactly_the_committed_events_are_sent(service: Service) -> None:
     @settings(max_examples=max(_EXAMPLES, settings().max_examples), phases=_PHASES)
     @given(PROGRAMMES, st.booleans(), st.booleans())
     def check(programme: list[Step], is_away: bool, is_new: bool) -> None:

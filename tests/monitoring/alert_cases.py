@@ -1,4 +1,4 @@
-"""Test series for each alert: series for which it must fire, and similar series for which it must not."""
+"""Test cases for each alert: series for which the alert must fire, and similar series for which it must not."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ NEVER = "0+0x60"
 ONE_MORE_EACH_MINUTE = "0+1x60"
 ONE_MORE_EACH_SECOND = "0+60x60"
 BEGINS_AFTER_20 = "_x20 1+0x30"
-"""A counter that appears in minute 20 with its first event."""
+"""The values of a counter that appears in minute 20 with its first event."""
 LONG_AGO = "5+0x60"
-"""A counter that no longer grows."""
+"""The values of a counter that no longer grows."""
 
 
 @attrs.frozen(kw_only=True)
 class Case:
-    """A test of an alert. Series have a value per minute in promtool's notation, and names without prefix."""
+    """
+    A test of an alert. Series have one value per minute in the notation of promtool. Names of metrics lack their
+    prefix.
+    """
 
     alert: str
     series: dict[str, str]
-    """Series with the job `lms`, for which the alert must fire, and with other jobs, for which it must not."""
+    """The series. The alert must fire for the job `lms`, and must not fire for other jobs."""
     silent: int
-    """A minute at which the alert does not fire yet."""
+    """The minute at which the test checks that the alert does not fire yet."""
     fires: int
-    """A minute at which the alert fires."""
+    """The minute at which the test checks that the alert fires."""
     labels: dict[str, str]
     """The labels of the alert, except `job` and `severity`."""
     value: str = ""
-    """The value in the alert's text."""
+    """The value that the alert's text contains."""
 
 
 def of_counter(alert: str, counter: str, **labels: str) -> Case:
@@ -42,7 +45,7 @@ def of_counter(alert: str, counter: str, **labels: str) -> Case:
 
 
 def of_rate(alert: str, counter: str, **labels: str) -> Case:
-    """Return the test of an alert that fires if a counter grows for ten minutes."""
+    """Return the test of an alert that fires if a counter has grown for ten minutes."""
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
         f'{counter}{{job="lms",instance="a"{text}}}': ONE_MORE_EACH_MINUTE,
@@ -78,7 +81,8 @@ def of_readiness(alert: str, gauge: str, other: str, **labels: str) -> Case:
 
 def of_absence(alert: str, gauge: str, **labels: str) -> Case:
     """
-    Return the test of an alert about a process that has disappeared. In job `calm` another process has replaced it.
+    Return the test of an alert about a process that has disappeared without a replacement. In the job `calm` another
+    process replaces it, so the alert must not fire.
     """
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
@@ -90,7 +94,10 @@ def of_absence(alert: str, gauge: str, **labels: str) -> Case:
 
 
 def of_growth(alert: str, gauge: str, labels: dict[str, str], parts: dict[str, str]) -> Case:
-    """Return the test of an alert about a growing backlog, which is the sum of two parts, reported by two processes."""
+    """
+    Return the test of an alert about a growing backlog. The backlog is the sum of two parts, which two processes
+    report.
+    """
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     (name, (one, two)) = next((name, both.split()) for name, both in parts.items())
     series = {

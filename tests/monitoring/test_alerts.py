@@ -1,4 +1,4 @@
-"""Prometheus accepts the rules, and each alert fires in its scenario only."""
+"""Prometheus accepts the alert rules, and each alert fires only in its own scenario."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RULES = FOLDER / "alerts.yml"
 
 
 def unit_test(case: Case) -> dict[str, Any]:
-    """Return the case in the format of promtool."""
+    """Return a case in the format of promtool."""
     series = [{"series": f"event_bus_kafka_{name}", "values": values} for name, values in case.series.items()]
     firing = expected(case, BY_NAME[case.alert])
     return {
@@ -37,7 +37,7 @@ def unit_test(case: Case) -> dict[str, Any]:
 
 
 def expected(case: Case, alert: Alert) -> dict[str, Any]:
-    """Return the alert that has to fire, with its texts."""
+    """Return the alert that must fire, with its labels and texts, in the format of promtool."""
     labels = {"job": "lms", **case.labels}
 
     def shown(text: str) -> str:
@@ -74,6 +74,6 @@ def test_each_alert_fires_in_its_scenario_and_is_silent_otherwise(tmp_path: Path
 
 
 def test_an_alert_that_does_not_fire_is_detected(tmp_path: Path) -> None:
-    """Shows that the previous test can fail: the alert is expected at a time at which it is silent."""
+    """The case expects the alert at a time at which the alert is silent. So the test above can fail."""
     case = next(one for one in CASES if one.alert == "EventBusOutboxOld")
     assert "EventBusOutboxOld" in failures(tmp_path, attrs.evolve(case, fires=case.silent))

@@ -1,4 +1,4 @@
-"""The files of `docs/operating/` equal the output of `make dashboards`, and name only what exists."""
+"""The files of `docs/operating/` equal the output of `make dashboards`, and contain only existing names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from event_bus_kafka.telemetry.metrics import CATALOGUE
 from tests.projects.process import ROOT
 
 OF_PROMETHEUS = {"job", "instance", "le"}
-"""Labels that scrapes and histograms add."""
+"""Labels that Prometheus adds to each scraped series or histogram."""
 
 
 def panels() -> Iterator[dict[str, Any]]:
@@ -31,7 +31,7 @@ def panels() -> Iterator[dict[str, Any]]:
 
 
 def expressions() -> Iterator[tuple[str, str]]:
-    """Yield each expression with the title of its panel or alert."""
+    """Yield the title of each panel and alert, together with each of its expressions."""
     for panel in panels():
         for target in panel["targets"]:
             yield panel["title"], target["expr"].replace("$__rate_interval", "1m")
@@ -41,7 +41,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 def nodes(expression: str) -> list[Any]:
-    """Return all nodes of an expression. Raises ValueError if it cannot be parsed."""
+    """Return all nodes of an expression's syntax tree. Raises ValueError if the expression cannot be parsed."""
     found: list[Any] = []
     promql.walk(promql.parse(expression), found.append)
     return found

@@ -1,4 +1,4 @@
-"""Faults in receiving: workers, receivers, the inbox, dead letters."""
+"""Faults in receiving: in workers, receivers, the inbox, and dead letters."""
 
 from __future__ import annotations
 

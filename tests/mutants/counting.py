@@ -1,4 +1,4 @@
-"""Faults in metrics: tallies, the numbers for Prometheus, and the port that serves them."""
+"""Faults in metrics: in tallies, in the numbers for Prometheus, and in the port that serves them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Faults in operators' tools: commands, replays, offsets, workers and their exit codes, objects in settings."""
+"""
+Faults in tools for operators: commands, replays, offsets, workers with their exit codes, and settings that name
+objects.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ FAULTS = (
         old="if not is_last:\n    self._progress.pass_over(record)",
         new="self._progress.pass_over(record)",
         harm="who goes on with what is left leaves out the record that failed",
-        tests=("flows/test_replay.py::test_with_stop_on_error_a_replay_stops_at_the_first_failure",),
+        tests=("flows/test_replay.py::test_with_the_option_stop_on_error_a_replay_stops_at_the_first_failure",),
     ),
     Fault(
         name="a replay of a dead letter runs all receivers",

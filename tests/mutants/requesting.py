@@ -1,5 +1,6 @@
 """
-Faults in replay requests: letters that are replayed twice or never, delayed live events, workers that keep a request.
+Faults in replay requests: dead letters that are replayed twice or never, delays of live events, and workers that never
+return a request.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ FAULTS = (
         old="self._rests_until = max(self._rests_until, now + _REST * (now - began))",
         new="self._rests_until = max(self._rests_until, now + (now - began))",
         harm="live events have half of their rate while letters are replayed",
-        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_at_a_time_with_pauses",),
+        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_at_a_time_and_rests_between_letters",),
     ),
     Fault(
         name="a replay request has all lanes beside live events",
@@ -28,7 +29,7 @@ FAULTS = (
         old="counted < (1 if is_busy else self._lanes.count)",
         new="counted < self._lanes.count",
         harm="live events wait for letters",
-        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_at_a_time_with_pauses",),
+        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_at_a_time_and_rests_between_letters",),
     ),
     Fault(
         name="a letter that waits for a record of its key keeps the request waiting",
@@ -87,7 +88,7 @@ FAULTS = (
         old="requested.tries >= _TRIES",
         new="False",
         harm="one letter ends all workers of a group, one after the other",
-        tests=(f"{_RUN}::test_a_letter_is_retried_after_its_worker_died_and_fails_after_three_deaths",),
+        tests=(f"{_RUN}::test_a_letter_is_retried_after_its_worker_died_and_counts_as_failed_after_three_deaths",),
     ),
     Fault(
         name="the claim of a dead worker is taken for somebody else's",
@@ -96,7 +97,7 @@ FAULTS = (
         old="failure.claimed_until > now and failure.claimed_until != own",
         new="failure.claimed_until > now",
         harm="the letter at which a worker was killed is skipped",
-        tests=(f"{_RUN}::test_a_letter_is_retried_after_its_worker_died_and_fails_after_three_deaths",),
+        tests=(f"{_RUN}::test_a_letter_is_retried_after_its_worker_died_and_counts_as_failed_after_three_deaths",),
     ),
     Fault(
         name="a letter that a killed worker has brought through is reported as skipped",
@@ -105,7 +106,9 @@ FAULTS = (
         old="LetterEnd(LetterState.SUCCEEDED)",
         new="LetterEnd(LetterState.SKIPPED, _GONE)",
         harm="the report is wrong",
-        tests=(f"{_RUN}::test_a_deleted_letter_counts_as_skipped_or_as_succeeded_if_its_replay_had_started",),
+        tests=(
+            f"{_RUN}::test_a_deleted_letter_counts_as_succeeded_if_its_replay_had_started_and_otherwise_as_skipped",
+        ),
     ),
     Fault(
         name="a replay request is taken from a worker that lives",

@@ -1,10 +1,11 @@
-"""Faults in ``event_trace``: wrong places of an event, and unreported searches."""
+"""Faults in ``event_trace``: it shows an event at a wrong place, or does not report that it omitted a search."""
 
 from __future__ import annotations
 
 from tests.mutants.fault import Fault
 
 _FLOW, _TABLES, _REAL = "flows/test_trace.py", "real/test_trace_tables.py", "real/test_trace.py"
+_SILENT = "real/test_silent_servers.py"
 
 FAULTS = (
     Fault(
@@ -86,16 +87,45 @@ FAULTS = (
         old="findings.not_seen(what, error)",
         new="pass",
         harm="an event that was not looked for is taken for lost",
-        tests=(f"{_FLOW}::test_a_missing_topic_is_an_error_if_given_and_reported_if_configured",),
+        tests=(
+            f"{_FLOW}::test_a_missing_topic_is_an_error_if_an_argument_names_it_and_is_reported_if_settings_name_it",
+        ),
     ),
     Fault(
-        name="a database that is away ends the search",
+        name="a database that is away is passed over in silence",
         file="operations/whereabouts/tables.py",
-        scope="Tables._try",
-        old="self._not_seen(what, database_error_text(error))",
-        new="raise",
-        harm="nothing is answered while one of several databases is away",
+        scope="Tables._ask",
+        old="self._not_seen(one.what, told.reason)",
+        new="pass",
+        harm="an event that was not looked for is taken for lost",
         tests=(f"{_TABLES}::test_an_unreachable_database_is_reported_and_others_are_searched",),
+    ),
+    Fault(
+        name="databases are asked in the thread of the caller",
+        file="operations/status/asking.py",
+        scope="of_database",
+        old="here if connection.in_atomic_block or is_in_memory else within(seconds)",
+        new="here",
+        harm="a database that hangs takes the page, or the command, with it",
+        real=(_SILENT,),
+    ),
+    Fault(
+        name="rows of the caller's transaction are not seen",
+        file="operations/status/asking.py",
+        scope="of_database",
+        old="connection.in_atomic_block or is_in_memory",
+        new="is_in_memory",
+        harm="an event that was just emitted is said to be nowhere",
+        tests=(f"{_TABLES}::test_within_a_transaction_what_it_has_written_is_found",),
+    ),
+    Fault(
+        name="requests to Kafka know no end of the whole answer",
+        file="kafka/reader.py",
+        scope="Reader.timeout",
+        old="min(self._timeout, self._until - monotonic())",
+        new="self._timeout",
+        harm="what was found is lost, or a user waits for many time-outs",
+        real=(_SILENT,),
     ),
     Fault(
         name="rows behind the first slice of an outbox are not looked at",
@@ -113,7 +143,7 @@ FAULTS = (
         old="[one for one in found if one.event_id == event_id]",
         new="found",
         harm="an operator discards another event",
-        tests=(f"{_TABLES}::test_an_id_in_another_header_of_a_row_does_not_match",),
+        tests=(f"{_TABLES}::test_an_id_in_another_header_of_a_row_is_not_found",),
     ),
     Fault(
         name="letters that are gone are forgotten",
@@ -140,7 +170,7 @@ FAULTS = (
         old="time is None or question.emitted is None or question.emitted < time",
         new="False",
         harm="an event that retention deleted is taken for one that was never sent",
-        real=(f"{_REAL}::test_a_trace_says_that_deleted_records_may_have_included_the_event",),
+        real=(f"{_REAL}::test_event_trace_says_that_deleted_records_may_have_included_the_event",),
     ),
     Fault(
         name="a record that has a place of its own is looked for by time",
@@ -149,7 +179,7 @@ FAULTS = (
         old="{(one.topic, one.partition): one.offset for one in by_id}",
         new="{}",
         harm="of a record that is gone nobody learns where it was",
-        real=(f"{_REAL}::test_a_trace_of_a_dead_letter_says_that_its_record_was_deleted",),
+        real=(f"{_REAL}::test_event_trace_says_of_a_dead_letter_that_its_record_was_deleted",),
     ),
     Fault(
         name="brokers that are away are asked for each topic",

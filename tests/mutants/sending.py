@@ -1,4 +1,4 @@
-"""Faults in sending: sending directly, the spill, the outbox, relays."""
+"""Faults in sending: direct sending, the spill, the outbox, and relays."""
 
 from __future__ import annotations
 
@@ -109,7 +109,9 @@ if error is None:
         old="self._clients if self._pid == os.getpid() else None",
         new="self._clients",
         harm="all events of forked workers are lost",
-        tests=("flows/test_sending.py::TestForks::test_a_child_whose_fork_python_does_not_notice_sends",),
+        tests=(
+            "flows/test_sending.py::TestForks::test_a_forked_child_can_send_although_python_did_not_notice_the_fork",
+        ),
     ),
     Fault(
         name="an event of a batch that cannot be encoded ends the batch",
@@ -196,7 +198,7 @@ if error is None:
         harm="the caller's rows, where he swallows the error of his next query",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error",
+            "::test_s2_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error",
         ),
     ),
     Fault(
@@ -208,7 +210,7 @@ if error is None:
         harm="the rows of an inner block, where its caller swallows the error of his next query",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error",
+            "::test_s2_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error",
         ),
     ),
     Fault(
@@ -250,7 +252,7 @@ if error is None:
         harm="mails and tasks of a transaction that rolled back",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_rolled_back[postgresql]",
+            "::test_s2_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_rolled_back[postgresql]",
         ),
     ),
     Fault(
@@ -260,7 +262,7 @@ if error is None:
         old="bool(codes & _ROLLED_BACK)",
         new="False",
         harm="what follows an event commits by itself, without what the server has rolled back before it",
-        real=("outbox/test_failed_appends.py::test_a_deadlock_during_an_append_makes_the_atomic_block_raise",),
+        real=("outbox/test_failed_appends.py::test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise",),
     ),
     Fault(
         name="a caller who swallows what was refused hears of nothing",
@@ -269,7 +271,7 @@ if error is None:
         old="raise self._failure",
         new="pass",
         harm="rows of a request that was answered with 200",
-        real=("outbox/test_failed_appends.py::test_a_deadlock_during_an_append_makes_the_atomic_block_raise",),
+        real=("outbox/test_failed_appends.py::test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise",),
     ),
     Fault(
         name="a batch of several statements is written by halves",
@@ -279,7 +281,7 @@ if error is None:
         new="nullcontext()",
         harm="events twice, once by the relay and once directly",
         real=(
-            "outbox/test_failed_appends.py::test_a_batch_whose_second_insert_fails_is_sent_whole_and_not_stored[sqlite]",
+            "outbox/test_failed_appends.py::test_s7_a_batch_whose_second_insert_fails_is_sent_completely_and_not_stored[sqlite]",
         ),
     ),
     Fault(
@@ -291,7 +293,7 @@ if error is None:
         harm="two errors for an event in a manual transaction, one of which advises what does not help",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollback",
+            "::test_s2_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollback",
         ),
     ),
     Fault(
@@ -659,7 +661,7 @@ if error is None:
         new="pass",
         harm="the last events of each child of a prefork pool are lost",
         real=(
-            "exits/test_exits.py::test_events_sent_before_the_end_of_a_process_are_in_kafka_for_every_way_of_forking"
+            "exits/test_exits.py::test_case_32_33_events_sent_before_the_end_of_a_process_are_in_kafka_for_every_way_of_forking"
             "[celery --max-tasks-per-child]",
         ),
     ),

@@ -1,4 +1,6 @@
-"""The code of each fault exists, so that ``make mutants`` can apply it; and each room has faults."""
+"""
+The code that each fault replaces exists, so ``make mutants`` can insert the fault. Each room of the package has faults.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ TESTS = Path(__file__).parent.parent
 @pytest.mark.parametrize("fault", [pytest.param(one, id=one.name) for one in (*FAULTS, *FAULTS_OF_THE_MODEL)])
 def test_the_code_that_a_fault_replaces_exists(fault: Fault) -> None:
     """
-    If the code has changed, change the fault's ``old`` and ``new``, or drop the fault if it can no longer be made.
+    This test fails after the code has changed. Then change the fault's ``old`` and ``new``. If the changed code can no
+    longer have the fault, delete the fault.
     """
     compile(fault.source(), fault.file, "exec")
 

@@ -1,4 +1,4 @@
-"""Backfills that are interrupted, killed, and resumed with the printed token."""
+"""Tests of backfills that are interrupted or killed, and then resumed with the printed token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ BATCH = 500
 
 
 def backfill(settings: dict[str, Any], token: str | None) -> ServiceProcess:
-    """Run a backfill, from a token if given; slowly for few events, so that there is time to interrupt it."""
+    """
+    Return a process that runs a backfill. It starts after ``token`` if one is given. With few events it runs slowly, so
+    that the test can interrupt it.
+    """
     arguments = ["backfill_events", "service.certificates", "--apply"]
     arguments += ["--resume", token] if token else []
     arguments += [] if LONG else ["--rate", str(BATCH)]
@@ -37,7 +40,10 @@ def tokens(process: ServiceProcess) -> list[str]:
 
 
 def interrupted_and_resumed(settings: dict[str, Any]) -> str:
-    """Interrupt a backfill, resume and kill it, resume it to its end; return the memory of the last process."""
+    """
+    Interrupt a backfill, resume and kill it, and resume it until it ends. Return a text with the number of items, the
+    rate, and the memory of the last process.
+    """
     token: str | None = None
     sizes: list[float] = []
     for number in (signal.SIGINT, signal.SIGKILL):
@@ -67,7 +73,7 @@ def _size_of(process: ServiceProcess) -> list[float]:
 
 
 def judge(bus: RealBus, topic: str) -> None:
-    """Check that all events arrived; SIGINT sends none twice, SIGKILL at most one batch."""
+    """Check that all events arrived. SIGINT must cause no event to be sent twice, and SIGKILL at most one batch."""
     users = [user for user, _ in everything(bus, topic)]
     assert set(users) == set(range(1, COUNT + 1))
     assert len(users) - COUNT <= BATCH

@@ -1,4 +1,4 @@
-"""A relay whose claim is ended by the database while its rows are in flight (S9)."""
+"""Tests of a relay whose claim is ended by the database while its rows are in flight (fault S9)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def in_sandbox(sandbox: Sandbox, database: Database) -> Iterator[Service]:
 
 
 def end_claims(database: Database) -> None:
-    """End the sessions that hold a claim, like a failover or an administrator."""
+    """End the sessions that hold a claim, as a failover or an administrator would."""
     name = database.entry["NAME"]
     if database.vendor == "postgresql":
         database.server.execute(
@@ -73,7 +73,7 @@ def test_s9_a_slow_query_does_not_count_as_a_lost_claim(database: Database) -> N
 
 @on_mysql_too
 def test_s9_no_request_is_sent_after_the_database_ended_the_claim(database: Database) -> None:
-    """Kafka is slow: one request is in flight, and the other rows are still in the client."""
+    """Kafka is slow. So one request is in flight when the claim ends, and the other rows are still in the client."""
     requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 5}}
     with Sandbox() as sandbox, in_sandbox(sandbox, database) as service, override_settings(**requests):
         reached = service.emit(1)

@@ -1,4 +1,6 @@
-"""``relay_events`` as a process, ``--with-relay``, and the operator's command ``event_outbox``."""
+"""
+Tests of ``relay_events`` as a process, of the option ``--with-relay``, and of the operator's command ``event_outbox``.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.real
 
 
 def run(*arguments: Any) -> str:
-    """Run the command and return what it prints."""
+    """Run the command; return its output."""
     output = io.StringIO()
     call_command("event_outbox", *map(str, arguments), stdout=output, no_color=True)
     return output.getvalue()
@@ -53,7 +55,7 @@ def test_a_relay_without_rights_to_the_shards_exits_with_the_missing_grant(
 
 @contextmanager
 def reader_of_shards() -> Iterator[str]:
-    """Yield the name of a user who may do anything except write the table of shards."""
+    """Yield the name of a database user who has all rights except the right to write to the table of shards."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE USER reader")
         for table in connection.introspection.table_names(cursor):
@@ -109,7 +111,9 @@ def test_a_relay_without_tables_or_with_invalid_settings_exits_with_1(service: S
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_consumer_with_relay_sends_the_rows_of_the_outbox(service: Service, database: Database, group: str) -> None:
+def test_a_consumer_with_the_option_with_relay_sends_the_rows_of_the_outbox(
+    service: Service, database: Database, group: str
+) -> None:
     arguments = ("consume_events", "-t", service.topic, "-g", group, "--extra", '{"with_relay": true}')
     with ServiceProcess(*arguments, settings=service.process_settings(), receivers="note") as worker:
         for user in (1, 2, 3):
@@ -159,7 +163,9 @@ def test_many_parked_rows_are_released_in_order(service: Service) -> None:
     assert service.ids(250) == sent
 
 
-def test_a_stalled_outbox_fails_the_status_command_and_is_reported_on_appending(service: Service) -> None:
+def test_with_a_stalled_outbox_the_status_command_fails_and_appending_an_event_reports_the_stall(
+    service: Service,
+) -> None:
     service.emit()
     assert json.loads(run("status", "--json"))["depth"] == 1
     OutboxRecord.objects.update(created=int((time() - 301) * 1000))
@@ -174,7 +180,7 @@ def test_a_stalled_outbox_fails_the_status_command_and_is_reported_on_appending(
 
 
 def park(service: Service) -> None:
-    """Park all rows as if Kafka had refused them."""
+    """Park all rows, as a relay does with rows that Kafka refused."""
     names = [field.attname for field in OutboxRecord._meta.concrete_fields]
     for row in OutboxRecord.objects.all():
         values = {name: getattr(row, name) for name in names}

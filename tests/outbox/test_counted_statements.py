@@ -1,4 +1,4 @@
-"""The number of SQL statements per emission, on each database."""
+"""Tests of the number of SQL statements per emitted event, on each database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture
 def service(service_anywhere: Service) -> Service:
-    """Return a service that has emitted before: its process has looked up tables and schemas."""
+    """Return a service whose process has emitted before. So its caches already contain tables and schemas."""
     service_anywhere.emit()
     return service_anywhere
 
@@ -46,7 +46,7 @@ def test_an_event_adds_one_sql_statement_to_a_request(service: Service) -> None:
     assert counts[1] == counts[0] + 1
 
 
-def test_many_events_cost_one_insert_per_five_hundred(service: Service) -> None:
+def test_many_events_cost_one_insert_per_five_hundred_events(service: Service) -> None:
     with asked() as statements, transaction.atomic():
         service.emit_many(1_001)
     assert statements == ["INSERT"] * 3

@@ -1,4 +1,7 @@
-"""A failing append in a transaction of the caller silently loses neither the caller's rows nor the event."""
+"""
+An append to the outbox fails inside a transaction of the caller. Neither the caller's rows nor the event may be lost
+without an exception.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def write(name: str) -> None:
 
 @contextmanager
 def locked(database: Database, table: str) -> Iterator[None]:
-    """Lock a table against writes and not against reads; a write waits for at most one second."""
+    """Lock a table against writes while the block runs. Reads remain possible. A write waits for at most one second."""
     postgresql = database.vendor == "postgresql"
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = 500" if postgresql else "SET lock_wait_timeout = 1")
@@ -63,10 +66,9 @@ def locked(database: Database, table: str) -> Iterator[None]:
 
 
 @on_mysql_too
-def test_an_event_whose_schema_cannot_be_written_is_sent_and_the_transaction_commits(
+def test_s2_an_event_whose_schema_cannot_be_written_is_sent_and_the_transaction_commits(
     service: Service, database: Database
 ) -> None:
-    """S2."""
     with locked(database, WriterSchema._meta.db_table), transaction.atomic():
         write("kept")
         sent = service.emit()
@@ -77,10 +79,9 @@ def test_an_event_whose_schema_cannot_be_written_is_sent_and_the_transaction_com
 
 
 @on_mysql_too
-def test_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_rolled_back(
+def test_s2_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_rolled_back(
     service: Service, database: Database
 ) -> None:
-    """S2."""
     service.emit()
     mails: list[str] = []
     with watched(AppendToOutboxFailed) as seen, locked(database, OutboxRecord._meta.db_table):
@@ -103,8 +104,10 @@ def test_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_roll
 
 
 @on_mysql_too
-def test_a_failed_append_in_a_savepoint_rolls_back_at_most_the_savepoint(service: Service, database: Database) -> None:
-    """S2: the inner block may raise, and the caller decides how to continue."""
+def test_s2_a_failed_append_in_a_savepoint_rolls_back_at_most_the_savepoint(
+    service: Service, database: Database
+) -> None:
+    """The inner block may raise. Then the caller decides how to continue."""
     service.emit()
     heard: list[Exception] = []
     with locked(database, OutboxRecord._meta.db_table), transaction.atomic():
@@ -125,8 +128,10 @@ on_innodb = pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=T
 
 
 @on_innodb
-def test_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Service) -> None:
-    """S2: nothing of the transaction is committed, whatever the caller catches, and the connection remains usable."""
+def test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Service) -> None:
+    """
+    No row of the transaction is committed, whichever exceptions the caller catches. The connection remains usable.
+    """
     service.emit()
     refused: list[Exception] = []
     with holding_the_end_of_the_outbox() as want, watched(AppendToOutboxFailed) as seen:
@@ -151,10 +156,10 @@ def test_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Servi
 
 
 @on_innodb
-def test_a_deadlock_during_an_append_inside_a_savepoint_makes_the_outer_block_raise(
+def test_s2_a_deadlock_during_an_append_inside_a_savepoint_makes_the_outer_block_raise(
     service: Service,
 ) -> None:
-    """S2: a deadlock drops the savepoint with the whole transaction."""
+    """A deadlock makes the server roll back the whole transaction, including the savepoint."""
     service.emit()
     with holding_the_end_of_the_outbox() as want, watched(AppendToOutboxFailed) as seen:
         with pytest.raises(AppendFailed), transaction.atomic():
@@ -168,8 +173,7 @@ def test_a_deadlock_during_an_append_inside_a_savepoint_makes_the_outer_block_ra
 
 
 @on_innodb
-def test_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollback(service: Service) -> None:
-    """S2."""
+def test_s2_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollback(service: Service) -> None:
     service.emit()
     with holding_the_end_of_the_outbox() as want, watched(EventRejected) as rejected:
         connection.set_autocommit(False)
@@ -187,8 +191,11 @@ def test_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollbac
 
 
 @on_innodb
-def test_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: Service) -> None:
-    """S2: a later write by a cursor of the driver is not committed without the earlier ones."""
+def test_s2_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: Service) -> None:
+    """
+    After the deadlock a cursor of the driver writes another row. This row must not be committed without the earlier
+    rows.
+    """
     service.emit()
     with holding_the_end_of_the_outbox() as want:
         connection.set_autocommit(False)
@@ -206,7 +213,10 @@ def test_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: Serv
 
 @on_innodb
 def test_a_block_marked_for_rollback_by_the_caller_does_not_raise_after_a_deadlock(service: Service) -> None:
-    """Django REST framework does so for a response that says why a request was refused."""
+    """
+    A block may be marked for rollback like this: Django REST framework does so when it answers that a request is
+    refused.
+    """
     service.emit()
     with holding_the_end_of_the_outbox() as want, transaction.atomic():
         write("wanted")
@@ -220,10 +230,10 @@ def test_a_block_marked_for_rollback_by_the_caller_does_not_raise_after_a_deadlo
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("inner", [False, True], ids=["the transaction", "a savepoint"])
-def test_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error(
+def test_s2_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error(
     service: Service, database: Database, inner: bool
 ) -> None:
-    """S2: Django marks the block for rollback and would roll back without an exception."""
+    """Django marks the block for rollback. Without AppendFailed it would roll back without raising an exception."""
     service.emit()
     mails: list[str] = []
     with locked(database, OutboxRecord._meta.db_table), transaction.atomic() if inner else nullcontext():
@@ -242,8 +252,7 @@ def test_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_que
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_failed_append_on_a_pooled_connection_makes_the_block_raise(service: Service, database: Database) -> None:
-    """S2."""
+def test_s2_a_failed_append_on_a_pooled_connection_makes_the_block_raise(service: Service, database: Database) -> None:
     service.emit()
     used = connections["default"]
     with locked(database, OutboxRecord._meta.db_table), pytest.raises(AppendFailed), transaction.atomic():
@@ -257,7 +266,7 @@ def test_a_failed_append_on_a_pooled_connection_makes_the_block_raise(service: S
 
 
 class Pooled:
-    """A connection as pools wrap it: it hides the driver's attributes."""
+    """A connection as a connection pool wraps it. The wrapper hides the attributes of the driver's connection."""
 
     def __init__(self, pooled: Any) -> None:
         self.pooled = pooled
@@ -269,8 +278,11 @@ class Pooled:
 
 @on_mysql_too
 @pytest.mark.parametrize("table", [WriterSchema, OutboxRecord])
-def test_a_session_that_ends_during_an_append_makes_the_block_raise(service: Service, table: Any) -> None:
-    """S2: our savepoint cannot be restored then, and Django would roll back without an exception."""
+def test_s2_a_session_that_ends_during_an_append_makes_the_block_raise(service: Service, table: Any) -> None:
+    """
+    When the session ends, the outbox cannot return to its savepoint. Django alone would roll back without raising an
+    exception.
+    """
 
     def end_the_session(execute: Any, sql: str, *arguments: Any) -> Any:
         if f"INTO {connection.ops.quote_name(table._meta.db_table)}" in sql:
@@ -289,10 +301,13 @@ def test_a_session_that_ends_during_an_append_makes_the_block_raise(service: Ser
 
 @on_mysql_too
 @pytest.mark.parametrize("asks", [False, True])
-def test_a_session_that_ends_during_an_append_in_a_rolled_back_savepoint_makes_the_block_raise(
+def test_s2_a_session_that_ends_during_an_append_in_a_rolled_back_savepoint_makes_the_block_raise(
     service: Service, asks: bool
 ) -> None:
-    """S2: the savepoint cannot be restored, and Django would roll back the whole transaction without an exception."""
+    """
+    When the session ends, the outbox cannot return to the savepoint. Django alone would roll back the whole transaction
+    without raising an exception.
+    """
     service.emit()
 
     def end_the_session(execute: Any, sql: str, *arguments: Any) -> Any:
@@ -313,8 +328,9 @@ def test_a_session_that_ends_during_an_append_in_a_rolled_back_savepoint_makes_t
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_database_error_wrapped_by_a_query_guard_makes_the_block_raise(service: Service, database: Database) -> None:
-    """S4."""
+def test_s4_a_database_error_wrapped_by_a_query_guard_makes_the_block_raise(
+    service: Service, database: Database
+) -> None:
 
     def guard(execute: Any, sql: str, *arguments: Any) -> Any:
         try:
@@ -331,8 +347,11 @@ def test_a_database_error_wrapped_by_a_query_guard_makes_the_block_raise(service
 
 
 @on_mysql_too
-def test_a_manual_transaction_commits_after_a_row_could_not_be_written(service: Service, database: Database) -> None:
-    """S2: an exception at the caller's commit is impossible, as no hook runs there."""
+def test_s2_a_manual_transaction_commits_after_a_row_could_not_be_written(service: Service, database: Database) -> None:
+    """
+    The package cannot raise an exception at the caller's commit, since no hook runs at a commit in a manual
+    transaction.
+    """
     service.emit()
     with locked(database, OutboxRecord._meta.db_table):
         connection.set_autocommit(False)
@@ -344,10 +363,9 @@ def test_a_manual_transaction_commits_after_a_row_could_not_be_written(service: 
 
 
 @pytest.mark.parametrize("kind", [MariaDB, MySQL])
-def test_with_innodb_rollback_on_timeout_a_failed_append_makes_the_block_raise(
+def test_s3_with_innodb_rollback_on_timeout_a_failed_append_makes_the_block_raise(
     bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker, kind: type[MariaDB]
 ) -> None:
-    """S3."""
     with kind("--innodb-rollback-on-timeout=ON") as server, database_on(server, "t", django_db_blocker) as database:
         entry = database.settings()["DATABASES"]["default"]
         with database.connected("default"), Service(bus=bus, topic=topic, entry=entry).configured() as service:
@@ -362,10 +380,9 @@ def test_with_innodb_rollback_on_timeout_a_failed_append_makes_the_block_raise(
 
 
 @pytest.mark.parametrize(("rolls_back", "swallows"), [(False, False), (True, False), (True, True)])
-def test_on_sqlite_a_refused_row_raises_only_if_the_transaction_was_rolled_back(
+def test_s2_on_sqlite_a_refused_row_raises_only_if_the_transaction_was_rolled_back(
     sqlite_service: Service, rolls_back: bool, swallows: bool
 ) -> None:
-    """S2, S3."""
     service = sqlite_service
     service.emit()
     refuse_from(1, "ROLLBACK" if rolls_back else "ABORT")
@@ -380,10 +397,9 @@ def test_on_sqlite_a_refused_row_raises_only_if_the_transaction_was_rolled_back(
     assert service.bus.event_ids(service.topic, 0 if rolls_back else 1) == ([] if rolls_back else [sent])
 
 
-def test_an_event_that_waits_for_two_databases_is_sent_although_an_on_commit_hook_fails(
+def test_s1_an_event_that_waits_for_two_databases_is_sent_although_an_on_commit_hook_fails(
     service_anywhere: Service, tmp_path: Path
 ) -> None:
-    """S1."""
     service = service_anywhere
     ran: list[str] = []
 
@@ -400,8 +416,8 @@ def test_an_event_that_waits_for_two_databases_is_sent_although_an_on_commit_hoo
     assert ran == []
 
 
-def test_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(service_anywhere: Service) -> None:
-    """S4: queries of the row before the exception are rolled back to a savepoint."""
+def test_s4_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(service_anywhere: Service) -> None:
+    """The row's queries up to the exception are rolled back to a savepoint."""
     service = service_anywhere
 
     def guard(execute: Any, sql: str, *arguments: Any) -> Any:
@@ -417,8 +433,7 @@ def test_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(se
     assert service.bus.event_ids(service.topic, 1) == [sent]
 
 
-def test_an_event_emitted_in_an_event_loop_is_appended_by_a_thread(service_anywhere: Service) -> None:
-    """S4."""
+def test_s4_an_event_emitted_in_async_code_is_appended_to_the_outbox_by_a_thread(service_anywhere: Service) -> None:
     service = service_anywhere
 
     async def emit() -> str:
@@ -431,7 +446,7 @@ def test_an_event_emitted_in_an_event_loop_is_appended_by_a_thread(service_anywh
     assert spilled() == [sent]
 
 
-def test_without_outbox_tables_an_event_of_an_event_loop_is_sent_to_kafka_and_logged(
+def test_without_outbox_tables_an_event_emitted_in_async_code_is_sent_to_kafka_and_logged(
     sqlite_service: Service,
 ) -> None:
     async def emit() -> str:
@@ -446,8 +461,7 @@ def test_without_outbox_tables_an_event_of_an_event_loop_is_sent_to_kafka_and_lo
 
 
 @pytest.mark.parametrize("way", ["db_for_write", "allow_migrate"])
-def test_no_event_is_lost_when_a_router_raises_any_exception(service_anywhere: Service, way: str) -> None:
-    """S4."""
+def test_s4_no_event_is_lost_when_a_router_raises_any_exception(service_anywhere: Service, way: str) -> None:
     service = service_anywhere
     router = type("Router", (), {way: _no_request})()
     with override_settings(DATABASE_ROUTERS=[router]):
@@ -462,8 +476,11 @@ def _no_request(*_: Any, model: Any = None, model_name: str = "", **__: Any) -> 
         raise LookupError("no request")
 
 
-def test_an_event_is_kept_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
-    """S5: neither as the only open session, nor beside another one."""
+def test_s5_an_event_is_kept_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
+    """
+    The test covers a read-only session that is the only one with an open transaction, and a read-only session beside a
+    writable one.
+    """
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
         _refuse_writing(replica)
@@ -480,8 +497,7 @@ def test_an_event_is_kept_when_a_read_only_session_rolls_back(service_anywhere: 
     assert spilled() == [first, second]
 
 
-def test_an_event_is_kept_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
-    """S5."""
+def test_s5_an_event_is_kept_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
         _refuse_writing(replica)
@@ -505,10 +521,9 @@ def _refuse_writing(replica: BaseDatabaseWrapper) -> None:
         cursor.execute(statements[replica.vendor])
 
 
-def test_an_event_in_a_transaction_whose_connection_was_closed_is_neither_stored_nor_counted(
+def test_s6_an_event_in_a_transaction_whose_connection_was_closed_is_neither_stored_nor_counted(
     service_anywhere: Service,
 ) -> None:
-    """S6."""
     service = service_anywhere
     with watched(EventAppended) as seen:
         with transaction.atomic():
@@ -521,8 +536,8 @@ def test_an_event_in_a_transaction_whose_connection_was_closed_is_neither_stored
     assert service.waiting == 1
 
 
-def test_a_batch_whose_second_insert_fails_is_sent_whole_and_not_stored(service_anywhere: Service) -> None:
-    """S7: it takes two INSERTs, and the second one fails."""
+def test_s7_a_batch_whose_second_insert_fails_is_sent_completely_and_not_stored(service_anywhere: Service) -> None:
+    """The batch needs two INSERT statements, and the second one fails."""
     service = service_anywhere
     service.emit()
     refuse_from(3)
@@ -535,7 +550,10 @@ def test_a_batch_whose_second_insert_fails_is_sent_whole_and_not_stored(service_
 
 
 def refuse_from(count: int, way: str = "ABORT") -> None:
-    """Create a trigger that refuses rows once the outbox has ``count``; on SQLite it may roll back the transaction."""
+    """
+    Create a trigger that refuses further rows once the outbox has ``count`` rows. On SQLite, ``way`` says whether the
+    trigger also rolls back the transaction.
+    """
     table = OutboxRecord._meta.db_table
     is_full = f"(SELECT COUNT(*) FROM {table}) >= {count}"
     before = f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW"
@@ -555,7 +573,10 @@ def refuse_from(count: int, way: str = "ABORT") -> None:
 
 @contextmanager
 def holding_the_end_of_the_outbox() -> Iterator[Callable[[], None]]:
-    """Lock the end of the outbox in a large transaction; yield a function that makes it wait for the caller."""
+    """
+    Lock the end of the outbox in a large transaction of another session. Yield a function that makes this other session
+    wait for a lock of the caller.
+    """
     holder = connections["default"].copy()
     holder.inc_thread_sharing()
     cursor = holder.cursor()

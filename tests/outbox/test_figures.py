@@ -1,4 +1,6 @@
-"""Costs of the outbox beside its alternatives. Counts are asserted; times are only printed."""
+"""
+Compares the costs of the outbox with the costs of its alternatives. The tests assert counts, and only print times.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,10 @@ def events(count: int) -> Iterator[tuple[dict[str, Any], EventsMetadata]]:
 
 
 def raw_rate(service: Service, count: int) -> float:
-    """Return the records per second of a plain producer that sends these records and waits for their confirmation."""
+    """
+    Return how many records per second a plain producer sends. It sends the same records and waits for their
+    confirmation.
+    """
     found = service.arrived(min(count, 20_000))
     records: list[Any] = [(record.value(), record.key(), record.headers()) for record in found]
     options = {"bootstrap.servers": service.bus.bootstrap_servers, "enable.idempotence": True, "linger.ms": 5}
@@ -66,7 +71,7 @@ def raw_rate(service: Service, count: int) -> float:
 
 
 def drain_rate(service: Service, count: int) -> tuple[float, list[float]]:
-    """Return the events per second of a relay process, and its memory in megabytes over time."""
+    """Return how many events per second a relay process sends, and its memory in megabytes at several times."""
     ahead = service.bus.end_of(service.topic)
     create_producer().send_many(
         signal=CERTIFICATE_CREATED, topic=service.topic, event_key_field=KEY_FIELD, events=events(count)
@@ -90,8 +95,7 @@ def drain_rate(service: Service, count: int) -> tuple[float, list[float]]:
     return rate, sizes
 
 
-def test_a_large_backlog_is_drained_in_constant_memory(service: Service, database: Database) -> None:
-    """Case 40."""
+def test_case_40_a_large_backlog_is_drained_in_constant_memory(service: Service, database: Database) -> None:
     count = scaled(3_000, long=100_000)
     drain_rate(service, count // 2)  # the broker still compiles its code
     rate, sizes = drain_rate(service, count)

@@ -1,4 +1,6 @@
-"""Waiting rows and pauses survive an upgrade of their tables; Django's checks accept the tables."""
+"""
+Waiting rows and pauses survive the migrations of their tables, and Django's checks find nothing wrong with the tables.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,10 @@ def test_s10_writers_continue_while_a_large_outbox_is_indexed(database: Database
 
 
 def write(connection: BaseDatabaseWrapper, statement: str, done: threading.Event) -> list[float]:
-    """Write rows until the migration is done, each in a transaction; return the seconds that each took."""
+    """
+    Write rows until the migration is done, each in its own transaction; return the number of seconds that each row
+    took.
+    """
     own, took = connection.copy(), []
     try:
         while not done.is_set():
@@ -85,7 +90,7 @@ def write(connection: BaseDatabaseWrapper, statement: str, done: threading.Event
 
 @on_mysql_too
 def test_a_receiver_has_one_pause_at_each_step_of_an_upgrade_and_its_reverse(database: Database) -> None:
-    """Commands of both versions may run during the upgrade."""
+    """Commands of the old and of the new version may pause a receiver while the migration runs."""
     with database.connected("upgraded") as connection:
         pauses = PausedReceiver.objects.using("upgraded")
         pauses.create(receiver="mail", paused_at=datetime.now(UTC))
@@ -102,7 +107,10 @@ def test_a_receiver_has_one_pause_at_each_step_of_an_upgrade_and_its_reverse(dat
 
 
 class Watch:
-    """Counts, after each statement that changes tables, the constraints that keep names of paused receivers unique."""
+    """
+    Counts the constraints that keep the names of paused receivers unique, after each statement that changes their
+    table.
+    """
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.found: list[int] = []

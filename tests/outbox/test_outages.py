@@ -1,4 +1,7 @@
-"""Relays and Kafka during outages: rows that cannot be sent wait, others are sent, and all recovers by itself."""
+"""
+Tests of relays during outages of Kafka and the registry: rows that cannot be sent wait, other rows are sent, and relays
+recover without help.
+"""
 
 from __future__ import annotations
 
@@ -47,12 +50,12 @@ def guarded_service(
 
 
 def is_in_order(sent: list[str], arrived: list[str]) -> bool:
-    """Return whether all events arrived in order; some may have arrived a second time later."""
+    """Return whether all events arrived in order. An event may arrive a second time later."""
     return list(dict.fromkeys(arrived)) == sent
 
 
-def test_rows_that_need_a_failing_registry_are_held_and_sent_after_it_recovers(service: Service) -> None:
-    """Case 20: each topic finds the registry in another failure, and all recover by themselves."""
+def test_case_20_rows_that_need_a_failing_registry_are_held_and_sent_after_it_recovers(service: Service) -> None:
+    """The registry fails in a different way for each topic. The relay recovers from each failure without help."""
     topics = {fault: f"{service.topic}-{fault.name.lower()}" for fault in Fault}
     with faulty(service.bus.schema_registry_url) as registry:
         changes = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}
@@ -70,8 +73,7 @@ def test_rows_that_need_a_failing_registry_are_held_and_sent_after_it_recovers(s
     assert not ParkedRecord.objects.exists()
 
 
-def test_a_missing_topic_is_held_and_does_not_delay_others(service: Service) -> None:
-    """Case 23."""
+def test_case_23_a_missing_topic_is_held_and_does_not_delay_others(service: Service) -> None:
     missing = f"{service.topic}-missing"
     waiting = [service.emit(1, topic=missing) for _ in range(3)]
     with watched() as seen, service.relay() as relay:
@@ -87,8 +89,7 @@ def test_a_missing_topic_is_held_and_does_not_delay_others(service: Service) -> 
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_sent_in_order_after_their_topic_is_deleted_recreated_and_grown(service: Service) -> None:
-    """Case 23."""
+def test_case_23_rows_are_sent_in_order_after_their_topic_is_deleted_recreated_and_grown(service: Service) -> None:
     cluster = service.bus._cluster
     with watched(TopicHeld) as seen, service.relay() as relay:
         service.emit()
@@ -108,10 +109,10 @@ def test_rows_are_sent_in_order_after_their_topic_is_deleted_recreated_and_grown
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
+def test_case_24_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
-    """Case 24; test_chaos tests the loss of all brokers."""
+    """test_chaos.py tests the loss of all brokers."""
     service = spread_service
 
     def restart(number: int) -> None:
@@ -139,10 +140,9 @@ def test_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_sent_in_order_after_the_network_was_silent_or_cut(
+def test_case_25_rows_are_sent_in_order_after_the_network_was_silent_or_cut(
     guarded_service: Service, guarded: GuardedKafka
 ) -> None:
-    """Case 25."""
     service, way = guarded_service, guarded.through_proxy
     faults: list[Callable[[Proxy], Any]] = [silence, cut, half_open]
     sent: list[str] = []
@@ -161,7 +161,7 @@ def test_rows_are_sent_in_order_after_the_network_was_silent_or_cut(
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_slow_network_does_not_interrupt_a_relay(guarded_service: Service, guarded: GuardedKafka) -> None:
-    """A batch does not exceed its time, however many rows wait."""
+    """A batch ends within its time limit, even if many rows wait."""
     service, way = guarded_service, guarded.through_proxy
     sent = service.emit_many(6_000)
     with Proxy(way.port, way.advertised) as proxy, override_settings(EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=way.address):
@@ -173,10 +173,9 @@ def test_a_slow_network_does_not_interrupt_a_relay(guarded_service: Service, gua
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_sent_after_a_revoked_login_or_right_is_restored(
+def test_case_28_rows_are_sent_after_a_revoked_login_or_right_is_restored(
     guarded_service: Service, guarded: GuardedKafka
 ) -> None:
-    """Case 28."""
     service, user, forbidden = guarded_service, f"relay-{guarded_service.topic}", f"{guarded_service.topic}-forbidden"
     service.bus.create_topic(forbidden)
     guarded.add_user(user)
@@ -207,10 +206,13 @@ def test_rows_are_sent_after_a_revoked_login_or_right_is_restored(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_topic_that_brokers_neither_accept_nor_refuse_is_held_and_does_not_delay_others(
+def test_case_24_a_topic_that_brokers_neither_accept_nor_refuse_is_held_and_does_not_delay_others(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
-    """Case 24: below min.insync.replicas brokers neither accept nor refuse until the client times out."""
+    """
+    If fewer replicas than min.insync.replicas are up, brokers neither accept nor refuse a record. The client reports a
+    timeout.
+    """
     service, silent = spread_service, f"{spread_service.topic}-silent"
     three_brokers.create_topic(silent, config={"min.insync.replicas": "3"})
     with override_settings(**service.settings_for(service.topic, silent)):

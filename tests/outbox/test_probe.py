@@ -1,4 +1,6 @@
-"""A probe through the outbox succeeds with a relay, and names the missing relay without one."""
+"""
+A probe sends its event through the outbox. It succeeds if a relay runs, and otherwise says that the relay is missing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refusals injected by a proxy before a real broker: rows keep their order, and none is lost (S8 to S14)."""
+"""A proxy in front of a real broker refuses requests. Rows keep their order, and no row is lost (faults S8 to S14)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SMALL_REQUESTS = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 50}
 
 @contextmanager
 def through_proxy(service: Service, *topics: str) -> Iterator[RefusingProxy]:
-    """Connect the relays of a service to Kafka through a proxy that can refuse requests."""
+    """Connect the relays of a service to Kafka through a proxy. The proxy can refuse requests."""
     port = int(service.bus.bootstrap_servers.rpartition(":")[2])
     for topic in topics:
         service.bus.create_topic(topic)
@@ -41,7 +41,10 @@ def through_proxy(service: Service, *topics: str) -> Iterator[RefusingProxy]:
 
 
 def once(code: str, *, after: int, delay: float = 0) -> Callable[[str], str | None]:
-    """Refuse one request, after ``after`` requests that pass and ``delay`` seconds."""
+    """
+    Return a function that refuses one request. It first lets ``after`` requests pass, and waits for ``delay`` seconds
+    before the refusal.
+    """
     requests = count()
 
     def refuse(_topic: str) -> str | None:
@@ -66,7 +69,10 @@ def test_s8_rows_keep_their_order_when_a_request_is_refused(service: Service, co
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(service: Service) -> None:
-    """A broker that does not know the client would accept the following request, which the client has ready."""
+    """
+    The client has its next request ready. A broker that does not know the client would accept that request after it
+    refused the first one.
+    """
     sent = service.emit_many(20)
     requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 1}}
     with through_proxy(service) as proxy, override_settings(**requests), service.relay() as relay:
@@ -104,7 +110,7 @@ def test_a_missing_topic_is_reported_as_missing_while_others_are_sent(service: S
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s12_a_topic_that_refuses_every_timestamp_is_held_and_no_row_is_parked(service: Service) -> None:
-    """The topic refuses records older than a millisecond: for it all clocks are slow."""
+    """The topic refuses records that are more than a millisecond old. So every record comes too late for it."""
     late = f"{service.topic}-late"
     service.bus._cluster.create_topic(late, config={"message.timestamp.before.max.ms": "0"})
     with override_settings(**service.settings_for(late)), watched(TopicHeld) as seen, service.relay() as relay:
@@ -124,7 +130,7 @@ def test_s12_a_topic_that_refuses_every_timestamp_is_held_and_no_row_is_parked(s
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s14_a_topic_limit_above_the_maximum_of_the_client_is_accepted(service: Service) -> None:
-    """``max.message.bytes`` may exceed the maximum that a client allows for its own limit."""
+    """A topic's ``max.message.bytes`` may be higher than the highest limit that a client accepts."""
     vast = f"{service.topic}-vast"
     service.bus._cluster.create_topic(vast, config={"max.message.bytes": str(2**31 - 1)})
     with override_settings(**service.settings_for(vast)):
@@ -148,7 +154,9 @@ CODES = (
 
 
 class AtRandom:
-    """Refuses requests of some topics at random moments, with any code, until there were ``count`` refusals."""
+    """
+    Refuses requests for some topics at random, each with a random error code, until it has refused ``count`` requests.
+    """
 
     def __init__(self, count: int, topics: list[str]) -> None:
         self.left = count
@@ -166,7 +174,10 @@ class AtRandom:
 
 @pytest.mark.long
 def test_s8_random_refusals_lose_no_row_and_keep_the_order_of_each_key(service: Service) -> None:
-    """Two relays. A row refused twice, the second time alone, is parked and not lost."""
+    """
+    Two relays run. A row may be parked if Kafka refuses it twice, the second time alone in its request; a parked row is
+    not lost.
+    """
     topics = [f"{service.topic}-{number}" for number in range(scaled(4, long=24))]
     sent: dict[str, list[str]] = defaultdict(list)
     with through_proxy(service, *topics) as proxy:
@@ -198,7 +209,7 @@ def test_s8_random_refusals_lose_no_row_and_keep_the_order_of_each_key(service: 
 
 @contextmanager
 def relaying(service: Service) -> Iterator[None]:
-    """Run a relay in a thread."""
+    """Run a relay in a thread while the block runs."""
     entry, stop = connections["default"], threading.Event()
 
     def run() -> None:

@@ -1,4 +1,7 @@
-"""A relay with rows that Kafka accepts, refuses, or cannot accept now."""
+"""
+Tests of a relay with rows that Kafka accepts, with rows that Kafka refuses for good, and with rows that Kafka cannot
+accept for a while.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,8 @@ OUTBOX = OutboxRecord._meta.db_table
 
 
 @on_mysql_too
-def test_a_row_too_large_for_the_client_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
-    """Cases 31 (for the client) and 39."""
+def test_case_31_39_a_row_too_large_for_the_client_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
+    """The client of the relay refuses the row."""
     sent = [service.emit(number % 7, name="x" * 2_000_000 * (number == 500)) for number in range(1_000)]
     before = tallies.total(ROWS_SENT)
     with watched(RowParked) as seen, override_settings(EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED=False):
@@ -44,8 +47,8 @@ def test_a_row_too_large_for_the_client_is_parked_and_a_thousand_others_arrive(s
     assert (row.code, row.topic, b"xxx" in bytes(row.body or b"")) == ("MSG_SIZE_TOO_LARGE", service.topic, True)
 
 
-def test_a_row_too_large_for_its_topic_is_parked_unsent_and_others_arrive(service: Service) -> None:
-    """Case 31: Kafka refuses whole requests, so that the row must not be in a request with others."""
+def test_case_31_a_row_too_large_for_its_topic_is_parked_unsent_and_others_arrive(service: Service) -> None:
+    """Kafka refuses a request as a whole. So the row must not be in a request with other rows."""
     small = f"{service.topic}-small"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     with override_settings(**service.settings_for(small)):
@@ -58,7 +61,10 @@ def test_a_row_too_large_for_its_topic_is_parked_unsent_and_others_arrive(servic
 
 
 def test_rows_of_a_topic_with_unknown_size_limit_are_sent(service: Service) -> None:
-    """The topic is created after the relay has asked for limits, or may not be described."""
+    """
+    The relay does not know the limit of a topic that is created after the relay asked for limits, or that the relay may
+    not describe.
+    """
     small, late = f"{service.topic}-small", f"{service.topic}-late"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     with override_settings(**service.settings_for(small, late)):
@@ -71,8 +77,8 @@ def test_rows_of_a_topic_with_unknown_size_limit_are_sent(service: Service) -> N
     assert not ParkedRecord.objects.exists()
 
 
-def test_a_row_refused_by_kafka_for_its_size_is_parked_alone(service: Service) -> None:
-    """Case 31: the limit of the topic was lowered while the relay was running."""
+def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service: Service) -> None:
+    """The limit of the topic was lowered while the relay was running."""
     small = f"{service.topic}-shrunk"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     sent = service.emit_many(2_010, topic=small, name=lambda number: "x" * 30_000 * (number == 50))
@@ -87,8 +93,10 @@ def test_a_row_refused_by_kafka_for_its_size_is_parked_alone(service: Service) -
 
 
 @on_mysql_too
-def test_a_row_that_commits_after_rows_with_higher_ids_is_sent_after_them(service: Service, database: Database) -> None:
-    """Case 37: a row whose id was skipped is not lost."""
+def test_case_37_a_row_that_commits_after_rows_with_higher_ids_is_sent_after_them(
+    service: Service, database: Database
+) -> None:
+    """A row whose id the relay has passed already is not lost."""
     with database.connected("other"), service.relay() as relay:
         service.emit()
         with transaction.atomic():
@@ -104,7 +112,9 @@ def test_a_row_that_commits_after_rows_with_higher_ids_is_sent_after_them(servic
 
 @on_mysql_too
 def test_a_batch_contains_no_row_appended_after_it_began(service: Service) -> None:
-    """A later row could overtake a row of its key that commits between two chunks."""
+    """
+    A row that is appended later could otherwise be sent before another row of its key that commits between two chunks.
+    """
     service.emit(1)
     claims = Claims("default", notify=False, parked_holds_key=False)
     with claims.claim(range(16)) as shards:
@@ -138,11 +148,11 @@ def test_on_postgresql_a_notification_wakes_a_waiting_relay(service: Service) ->
 
 
 @on_mysql_too
-def test_writers_and_relays_do_not_wait_for_each_others_locks(service: Service) -> None:
+def test_case_41_writers_and_relays_do_not_wait_for_each_others_locks(service: Service) -> None:
     """
-    Case 41: a claim is held while rows are inserted, and rows are removed while inserts are open.
+    The relay holds a claim while rows are inserted, and removes rows while transactions with inserts are open.
 
-    A wait of one for the other would last until the lock timeout, which is an error.
+    If one of them waited for the other, the wait would end with the error of a lock timeout.
     """
     for user in range(50):
         service.emit(user)
@@ -212,7 +222,8 @@ def test_a_row_whose_schema_is_missing_is_parked(service: Service) -> None:
 @on_mysql_too
 def test_after_a_database_restore_no_row_is_sent_with_the_schema_of_another_event_type(service: Service) -> None:
     """
-    A relay and a writer from before the restore cache schemas that the database lacks; other processes reuse their ids.
+    The relay and the writer started before the restore. They have cached the ids of schemas that the restored database
+    does not contain. Another process uses these ids for other schemas.
     """
     with service.relay() as relay:
         service.emit()
@@ -234,8 +245,7 @@ def test_after_a_database_restore_no_row_is_sent_with_the_schema_of_another_even
 
 
 @on_mysql_too
-def test_a_relay_reconnects_after_its_database_restarted(service: Service, database: Database) -> None:
-    """Case 38."""
+def test_case_38_a_relay_reconnects_after_its_database_restarted(service: Service, database: Database) -> None:
     with service.relay() as relay:
         sent = [service.emit()]
         until(lambda: not service.waiting, step=relay.step)
@@ -271,7 +281,7 @@ def _emit_elsewhere(service: Service, entry: object, written: list[str]) -> None
 
 
 def test_a_relay_rests_at_most_two_seconds_after_a_slow_query(service: Service, database: Database) -> None:
-    """A frozen relay would measure a query as long as it was frozen, and a server may be busy."""
+    """A query may seem slow because the relay was frozen or the server was busy."""
     lock, unlock = (
         (f"LOCK TABLE {OUTBOX} IN ACCESS EXCLUSIVE MODE", "SELECT 1")
         if database.vendor == "postgresql"

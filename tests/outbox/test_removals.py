@@ -1,4 +1,6 @@
-"""Confirmed rows are removed during a batch on a separate connection, however the batch ends."""
+"""
+A relay removes confirmed rows during a batch, on a separate connection. The rows stay removed, however the batch ends.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,14 @@ pytestmark = pytest.mark.real
 
 
 class Death(BaseException):
-    """Ends a relay at once."""
+    """An exception that ends a relay at once."""
 
 
 @on_mysql_too
-def test_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
+def test_case_35_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Case 35: all rows are confirmed, and nothing is committed with the claim."""
+    """Kafka has confirmed all rows. The transaction of the claim is never committed."""
     sent = service.emit_many(5_000)
     finish = Batch.finish
 
@@ -48,7 +50,7 @@ def test_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
 
 @on_mysql_too
 def test_a_failed_removal_loses_no_row_and_the_relay_continues(service: Service) -> None:
-    """An operator locks a row, and the removal waits until its timeout."""
+    """Another transaction locks a row, and the removal of this row waits until its timeout."""
     sent = service.emit_many(5_000)
     with service.relay() as relay:
         with transaction.atomic(), watched(RelayInterrupted) as seen:
@@ -63,7 +65,9 @@ def test_a_failed_removal_loses_no_row_and_the_relay_continues(service: Service)
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s13_rows_that_row_security_silently_keeps_are_not_sent_repeatedly(service: Service) -> None:
-    """No policy allows the relay's user to delete: PostgreSQL removes nothing and raises nothing."""
+    """
+    No row security policy allows the relay's user to delete rows. PostgreSQL then deletes nothing and raises no error.
+    """
     sent = service.emit_many(600)
     table = OutboxRecord._meta.db_table
     with connections["default"].cursor() as cursor:

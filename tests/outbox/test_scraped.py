@@ -1,4 +1,6 @@
-"""Prometheus, heartbeats and history report equal numbers, those of the processes' work."""
+"""
+Prometheus, heartbeats and history report the same numbers, and these numbers agree with the work of the processes.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,7 @@ def own_cluster() -> Iterator[KafkaCluster]:
 def own_service(
     own_cluster: KafkaCluster, schema_registry: SchemaRegistry, topic: str, database: Database
 ) -> Iterator[Service]:
-    """Return a service on this broker."""
+    """Return a service whose broker is the one that the test may stop."""
     own_cluster.create_topic(topic)
     bus = RealBus(own_cluster, schema_registry)
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as service:
@@ -61,7 +63,9 @@ def own_service(
 def test_prometheus_heartbeats_and_history_agree_after_an_outage_and_a_restart(
     own_service: Service, own_cluster: KafkaCluster, group: str
 ) -> None:
-    """The event of the odd user accounts for 3 retries and 1 dead letter: its receiver always refuses it."""
+    """
+    The receiver always refuses the event of the user with an odd number. This event causes 3 retries and 1 dead letter.
+    """
     service = own_service
     web_port, worker_port, *relay_ports = (free_port() for _ in range(4))
     consume = ("consume_events", "-t", service.topic, "-g", group, "--health-port", str(worker_port))
@@ -108,7 +112,7 @@ def test_prometheus_heartbeats_and_history_agree_after_an_outage_and_a_restart(
 
 
 def _positions(pid: int) -> list[list[int]]:
-    """Return each partition's committed offset, end and lag from the worker's heartbeat."""
+    """Return the committed offset, the end and the lag of each partition, as the worker's heartbeat contains them."""
     (told,) = [run for run in workers() if run.pid == pid]
     return [[partition[name] for name in ("committed", "end", "lag")] for partition in told.state["partitions"]]
 
@@ -139,7 +143,9 @@ _DONE = {
 
 
 def _found_by(prometheus: Prometheus, wanted: Mapping[str, float]) -> dict[str, float | None]:
-    """Query Prometheus until the numbers are as expected; return them, or the last ones after a time limit."""
+    """
+    Query Prometheus until its numbers equal ``wanted``, and return them. After a time limit, return the last numbers.
+    """
     deadline = monotonic() + PATIENCE
     while True:
         found = {name: prometheus.value(f"event_bus_kafka_{name}") for name in wanted}
@@ -149,5 +155,5 @@ def _found_by(prometheus: Prometheus, wanted: Mapping[str, float]) -> dict[str, 
 
 
 def _told_by(prometheus: Prometheus) -> dict[str, float | None]:
-    """Return the sum of each counter over all processes, also those that have ended."""
+    """Return the sum of each counter over all processes, including processes that have ended."""
     return {name: prometheus.value(f"sum(max_over_time(event_bus_kafka_{name}[1h]))") for name in _DONE}

@@ -1,4 +1,4 @@
-"""Events are stored in the outbox with their transaction, on each database (case 29 in mode outbox)."""
+"""In mode outbox an event is stored together with its transaction, on each database. The tests cover case 29."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def test_a_relayed_event_equals_a_directly_sent_event_byte_for_byte(service: Ser
 
 @on_mysql_too
 def test_committed_events_are_sent_and_rolled_back_events_are_not(service: Service) -> None:
-    """Rollback, savepoint rollback, durable block, autocommit; the schema's row is rolled back with the first."""
+    """
+    The test covers a rollback, a rollback of a savepoint, a durable block, and autocommit. The first rollback also
+    removes the row of the schema.
+    """
     with suppress(KeyError), transaction.atomic():
         service.emit()
         raise KeyError
@@ -84,10 +87,9 @@ def test_an_event_goes_into_the_database_of_the_open_transaction(service: Servic
     assert service.waiting == 2
 
 
-def test_with_several_open_transactions_the_first_or_the_one_named_for_the_topic_takes_the_event(
+def test_s5_with_several_open_transactions_the_first_or_the_one_named_for_the_topic_takes_the_event(
     service: Service, database: Database
 ) -> None:
-    """S5."""
     with database.connected("other"), database.connected("third"), watched(OutboxAmbiguous) as seen:
         with suppress(KeyError), transaction.atomic(using="other"):
             with transaction.atomic(using="third"):
@@ -104,7 +106,9 @@ def test_with_several_open_transactions_the_first_or_the_one_named_for_the_topic
 
 @on_mysql_too
 @pytest.mark.parametrize("mode", ["on-commit", "outbox"])
-def test_an_event_commits_and_rolls_back_with_a_manual_transaction(service: Service, mode: str) -> None:
+def test_the_row_of_an_event_is_committed_or_rolled_back_with_its_manual_transaction(
+    service: Service, mode: str
+) -> None:
     with override_settings(EVENT_BUS_PRODUCER_MODE=mode):
         connection.set_autocommit(False)
         service.emit()
@@ -129,7 +133,7 @@ def test_without_the_outbox_tables_an_event_is_sent_after_the_commit(service: Se
     assert [event.event_id for event in seen] == [sent]
 
 
-def test_bulk_events_are_inserted_by_hundreds_and_an_invalid_event_is_rejected_alone(
+def test_bulk_events_are_inserted_by_hundreds_and_only_the_invalid_event_is_rejected(
     service: Service,
 ) -> None:
     events = [({"certificate": certificate(1)}, EventsMetadata(event_type=CREATED)) for _ in range(1_001)]
@@ -149,7 +153,7 @@ def test_bulk_events_are_inserted_by_hundreds_and_an_invalid_event_is_rejected_a
 
 @on_mysql_too
 def test_bulk_events_are_inserted_in_statements_smaller_than_the_server_limit(service: Service) -> None:
-    """MariaDB accepts 16 MB per statement by default: these events have 40 MB."""
+    """MariaDB accepts statements of 16 MB by default. These events have 40 MB together."""
     large = [
         ({"certificate": certificate(1, name="\0" * 500_000)}, EventsMetadata(event_type=CREATED)) for _ in range(80)
     ]

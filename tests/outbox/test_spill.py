@@ -1,4 +1,4 @@
-"""Events that Kafka does not confirm in the direct modes are spilled into the outbox, and a relay sends them."""
+"""In the direct modes, events that Kafka does not confirm are spilled into the outbox. A relay sends them later."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ pytestmark = pytest.mark.real
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
 
 
-def test_events_are_spilled_while_the_registry_is_unreachable_and_relayed_unchanged(service: Service) -> None:
-    """Case 20, sending. A relayed event equals a directly sent one byte for byte."""
+def test_case_20_events_are_spilled_while_the_registry_is_unreachable_and_relayed_unchanged(service: Service) -> None:
+    """A relayed event equals a directly sent event byte for byte."""
     same = EventsMetadata(event_type=CREATED)
     ids: list[str] = []
     with faulty(service.bus.schema_registry_url) as registry:
@@ -68,8 +68,8 @@ def test_events_are_spilled_while_the_registry_is_unreachable_and_relayed_unchan
     assert (direct.key(), direct.value(), direct.headers()) == (relayed.key(), relayed.value(), relayed.headers())
 
 
-def test_a_full_client_queue_delays_one_event_and_all_unsent_events_are_spilled(service: Service) -> None:
-    """Case 30. With a wait for each event this would take minutes."""
+def test_case_30_a_full_client_queue_delays_one_event_and_all_unsent_events_are_spilled(service: Service) -> None:
+    """If each event waited for room in the queue, the test would take minutes."""
     with black_hole() as address:
         changes = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": address,
@@ -116,10 +116,9 @@ def test_thousands_of_failed_events_are_spilled_in_order_with_few_statements(ser
 
 
 @pytest.mark.parametrize("limit", ["client", "topic", "broker"])
-def test_an_event_that_is_too_large_is_parked_and_others_are_sent(
+def test_case_31_an_event_that_is_too_large_is_parked_and_others_are_sent(
     service: Service, cluster: KafkaCluster, limit: str
 ) -> None:
-    """Case 31."""
     topic, size, options = f"{service.topic}-{limit}", 3_000, {"linger.ms": 100}
     cluster.create_topic(topic, config={"max.message.bytes": "2000"} if limit == "topic" else {})
     if limit == "client":
@@ -144,8 +143,7 @@ def test_an_event_that_is_too_large_is_parked_and_others_are_sent(
     assert large not in service.ids(3, topic)
 
 
-def test_events_of_a_client_with_a_fatal_error_are_spilled_and_the_next_client_sends(service: Service) -> None:
-    """Case 34."""
+def test_case_34_events_of_a_client_with_a_fatal_error_are_spilled_and_the_next_client_sends(service: Service) -> None:
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
@@ -161,8 +159,9 @@ def test_events_of_a_client_with_a_fatal_error_are_spilled_and_the_next_client_s
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_events_of_a_missing_topic_are_sent_after_it_is_created(service: Service, cluster: KafkaCluster) -> None:
-    """Case 23, sending."""
+def test_case_23_events_of_a_missing_topic_are_sent_after_it_is_created(
+    service: Service, cluster: KafkaCluster
+) -> None:
     topic = f"{service.topic}-later"
     changes = service.settings_for(topic) | {
         "EVENT_BUS_PRODUCER_MODE": "on-commit",
@@ -212,7 +211,7 @@ def test_an_event_is_spilled_although_the_request_holds_the_database_lock(sqlite
     assert {type(event) for event in seen} == {SpillDelayed}
 
 
-def test_events_are_spilled_into_the_database_of_topic_or_transaction_or_the_default(
+def test_events_are_spilled_into_the_database_of_the_topic_or_of_the_transaction_or_into_the_default_one(
     service: Service, database: Database
 ) -> None:
     with database.connected("other"), sender(service, **NO_REGISTRY) as service_sender:

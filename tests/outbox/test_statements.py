@@ -1,4 +1,4 @@
-"""The relay's queries use indexes, whatever the statistics of the database say."""
+"""The relay's queries use indexes, even if the statistics of the database are wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SIZES = "event_bus_kafka_outbox_sizes"
 
 @on_mysql_too
 def test_rows_are_found_by_the_primary_key_without_a_table_scan(service: Service, database: Database) -> None:
-    """A scan per chunk or shard would take longer, the more rows wait."""
+    """A scan of the table for each chunk or shard would take the longer, the more rows wait."""
     primary = f"{OUTBOX}_pkey" if database.vendor == "postgresql" else "PRIMARY"
     service.emit_many(20_000)
     assert_look_ups(database, primary)
@@ -40,7 +40,10 @@ def test_rows_are_found_by_the_primary_key_without_a_table_scan(service: Service
 
 @on_mysql_too
 def test_s10_rows_of_a_held_topic_are_not_examined(service: Service, database: Database) -> None:
-    """Planning reads a batch and some index entries, whatever else waits and whatever the statistics say."""
+    """
+    Planning a batch reads the rows of the batch and a few index entries. The number of other waiting rows and the
+    statistics make no difference.
+    """
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):
         service.emit_many(20_000, topic=held)
@@ -56,7 +59,7 @@ def test_s10_rows_of_a_held_topic_are_not_examined(service: Service, database: D
 
 @on_mysql_too
 def test_s10_a_relay_works_without_the_index_of_topics(service: Service, database: Database) -> None:
-    """The index is missing in the older version, and in this one before the migration."""
+    """The table lacks the index before its migration."""
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):
         service.emit_many(30, topic=held)
@@ -73,7 +76,10 @@ def test_s10_a_relay_works_without_the_index_of_topics(service: Service, databas
 
 @on_mysql_too
 def test_s10_rows_to_be_sent_alone_come_first_in_a_batch(service: Service, database: Database) -> None:
-    """Their round trips cost no time while other rows are being sent; at the end of a batch they would."""
+    """
+    A row that is sent alone needs its own round trip. At the start of a batch other rows are sent during this round
+    trip; at the end the batch would have to wait.
+    """
     tried = f"{service.topic}-tried"
     with override_settings(**service.settings_for(service.topic, tried)):
         service.emit_many(300)
@@ -86,7 +92,10 @@ def test_s10_rows_to_be_sent_alone_come_first_in_a_batch(service: Service, datab
 
 
 def looked(database: Database, limits: dict[str, int]) -> tuple[int, int]:
-    """Plan a batch of all shards; return the number of entries read from tables and indexes, and the number of rows."""
+    """
+    Plan a batch of all shards. Return the number of entries read from tables and indexes, and the number of planned
+    rows.
+    """
     claims = Claims("default", notify=False, parked_holds_key=False)
     with claims.claim(range(SHARDS)) as shards:
         found = rows_examined(claims, database, lambda: sum(map(len, claims.plan(shards, limits).chunks)))
@@ -95,7 +104,7 @@ def looked(database: Database, limits: dict[str, int]) -> tuple[int, int]:
 
 
 def rows_examined(claims: Claims, database: Database, look: Callable[[], int]) -> tuple[int, int]:
-    """Return the number of entries that a call reads, as the server counts them, and its result."""
+    """Return the number of entries that the server reads during a call, and the result of the call."""
     ask = claims._connection.query
     if database.vendor != "postgresql":
         before = handled(ask("SHOW SESSION STATUS LIKE 'Handler_read%%'"))
@@ -155,11 +164,11 @@ def assert_look_ups(database: Database, primary: str) -> None:
 
 
 def handled(status: Sequence[tuple[Any, ...]]) -> int:
-    """Return the number of entries read in this session, from the status of MySQL or MariaDB."""
+    """Return the number of entries read in this session, computed from the status variables of MySQL or MariaDB."""
     return sum(int(count) for name, count in status if name != "Handler_read_rnd_next")  # of temporary tables
 
 
 def read_by(line: str) -> int:
-    """Return the number of outbox entries read in a line of PostgreSQL's plan."""
+    """Return the number of outbox entries that one line of PostgreSQL's query plan reports as read."""
     found = re.search(r"(?:Scan|Scan Backward) .*actual rows=([\d.]+) loops=(\d+)", line)
     return round(float(found[1]) * int(found[2])) if found and OUTBOX in line else 0

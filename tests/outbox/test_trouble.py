@@ -1,4 +1,4 @@
-"""Kafka fails and recovers while services send directly: every event arrives, some through a relay."""
+"""Kafka fails and recovers while services send directly. Every event arrives, some of them through a relay."""
 
 from __future__ import annotations
 
@@ -53,13 +53,16 @@ def sending(service: Service, **changes: Any) -> ServiceProcess:
 
 
 def more(process: ServiceProcess, text: str) -> None:
-    """Wait until the log contains further lines with a text."""
+    """Wait until the log contains four more lines with ``text``."""
     before = process.log.count(text)
     process.wait_for(lambda: process.log.count(text) > before + 3, f"for more of {text!r}")
 
 
 def endure(process: ServiceProcess, faults: list[Callable[[], Any]]) -> None:
-    """For each fault, wait until events are spilled, and sent again after it."""
+    """
+    Cause each fault in turn. During each fault wait until events are spilled; after it wait until events are sent
+    again.
+    """
     more(process, "Message delivered")
     for fault in faults:
         with fault():
@@ -71,7 +74,7 @@ def all_arrived(service: Service, processes: list[ServiceProcess], what: str = "
     for process in processes:
         process.tell()
         assert process.end() == 0
-        assert "it is lost" not in process.log
+        assert "event is lost" not in process.log
     sent = sum(process.heard(what)[-1]["user"] + 1 for process in processes)
     kept = OutboxRecord.objects.count()
     service.drain()
@@ -80,10 +83,9 @@ def all_arrived(service: Service, processes: list[ServiceProcess], what: str = "
 
 
 @pytest.mark.parametrize("database", ["mariadb"], indirect=True)
-def test_every_event_arrives_although_brokers_networks_and_logins_fail(
+def test_case_24_25_28_every_event_arrives_although_brokers_networks_and_logins_fail(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, database: Database, group: str
 ) -> None:
-    """Cases 24, 25 and 28, sending."""
     bus = RealBus(guarded.cluster, schema_registry)
     bus.create_topic(topic := f"direct-{database.vendor}")
     guarded.add_user(user := f"user-{group}")
@@ -127,10 +129,10 @@ def test_every_event_arrives_although_brokers_networks_and_logins_fail(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_every_event_arrives_although_replicas_were_below_the_minimum(
+def test_case_24_every_event_arrives_although_replicas_were_below_the_minimum(
     three_brokers: KafkaCluster, schema_registry: SchemaRegistry, database: Database
 ) -> None:
-    """Case 24, below min.insync.replicas."""
+    """Fewer replicas than min.insync.replicas are up for a while."""
     bus = RealBus(three_brokers, schema_registry)
     bus.create_topic(topic := f"direct-{database.vendor}")
 
@@ -176,7 +178,7 @@ for number in itertools.count():
 def test_the_delay_of_requests_without_kafka_and_registry_is_printed(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, database: Database
 ) -> None:
-    """The schemas of one event type are cached, those of the other are requested meanwhile."""
+    """The schemas of one event type are cached. The schemas of the other event type are requested during the outage."""
     bus = RealBus(guarded.cluster, schema_registry)
     bus.create_topic(topic := f"paying-{database.vendor}")
     way, times, sizes = guarded.through_proxy, [0.0] * 3, [0.0] * 2

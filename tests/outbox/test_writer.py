@@ -1,4 +1,7 @@
-"""Events that cannot be spilled at once wait for the database in a thread of the process."""
+"""
+Events that cannot be spilled at once wait in memory. A thread of the process writes them when the database accepts
+them.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,9 @@ def test_a_delivery_report_does_not_wait_for_room_in_the_buffer(
 def test_at_interpreter_exit_events_are_spilled_by_the_thread_that_already_runs(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rows must not be written on a connection that has a transaction open."""
+    """
+    A transaction is open on the connection of the calling thread. The rows must not be written on that connection.
+    """
 
     def start(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread at interpreter shutdown")
@@ -140,7 +145,7 @@ def test_no_event_is_given_up_while_the_database_is_unreachable(
 def test_a_silent_database_does_not_delay_events_for_another_database(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The events for the silent database may have filled the buffer."""
+    """The waiting events for the silent database may already fill the buffer."""
     monkeypatch.setattr(spill, "_by_pid", {})
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
     with black_hole() as address:
@@ -167,7 +172,7 @@ def test_no_event_is_given_up_while_the_database_refuses_every_row(
 
 @on_mysql_too
 @pytest.mark.parametrize("patience", [0, 60])
-def test_an_event_that_no_database_accepts_is_given_up_alone(
+def test_only_the_event_that_no_database_accepts_is_given_up(
     service: Service, monkeypatch: pytest.MonkeyPatch, patience: int
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", patience)

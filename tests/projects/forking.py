@@ -1,9 +1,9 @@
 """
-Python processes that start in a third of the usual time: they are forks of a process that has imported Django and other
+Starts Python processes in a third of the usual time, as forks of a process that has already imported Django and other
 libraries.
 
-The parent process has a single thread, no settings, and no modules of this package. A fork then behaves like ``python
--m`` or ``python -c``: its code is ``__main__``, and its interpreter ends normally.
+The parent process has a single thread, no settings, and no modules of this package. Its forks behave like ``python -m``
+or ``python -c``: their code is ``__main__``, and their interpreter ends normally.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _LIBRARIES = (
     "openedx_events.learning.data",
 )
 _SIZE = 200_000
-"""Maximal number of bytes of a request."""
+"""The maximal size of a request in bytes."""
 
 
 class ForkedProcess:
-    """The parts of ``subprocess.Popen`` that tests use. Its streams are text pipes."""
+    """Offers the methods of ``subprocess.Popen`` that tests use. Its streams are pipes for text."""
 
     def __init__(self, *command: str, environment: Mapping[str, str]) -> None:
-        """``command``: arguments of ``python``, which begin with ``-m`` or ``-c``."""
+        """Start a process. ``command`` contains the arguments of ``python``; the first one is ``-m`` or ``-c``."""
         (read, stdin), (stdout, write), (stderr, write_errors) = (os.pipe() for _ in range(3))
         self.stdin: IO[str] = os.fdopen(stdin, "w")
         self.stdout: IO[str] = os.fdopen(stdout)
@@ -90,7 +90,7 @@ class ForkedProcess:
 
 
 class _Server:
-    """The process that forks."""
+    """Starts the process that forks, and sends requests to it."""
 
     def __init__(self) -> None:
         self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -106,7 +106,9 @@ class _Server:
             )
 
     def ask(self, request: Any, *streams: int) -> int:
-        """Return the id of a new process, or the exit code of an ended one."""
+        """
+        Send a request. Return the id of the new process, or the exit code of the ended process that the request names.
+        """
         with self._lock:
             socket.send_fds(self._connection, [json.dumps(request).encode()], streams)
             return int(self._connection.recv(100))
@@ -125,8 +127,8 @@ def _server() -> _Server:
 
 def _serve(connection: socket.socket) -> Sequence[str]:
     """
-    Fork at each request. Returns only in a fork, with its command. The server ends with the process that sends
-    requests.
+    Fork at each request, and answer the request. In the parent this function never returns; it exits when the process
+    that sends requests has ended. In each fork it returns the command to run.
     """
     while True:
         message, streams, *_ = socket.recv_fds(connection, _SIZE, 3)

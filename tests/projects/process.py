@@ -18,11 +18,11 @@ from tests.projects.forking import OPTIONS, ForkedProcess
 from tests.projects.forking import ROOT as ROOT
 
 PATIENCE = 60.0
-"""Seconds after which a wait fails. Generous, since only a failing test waits so long."""
+"""Number of seconds after which a wait fails. The number is large, since only a failing test waits so long."""
 
 
 class ServiceProcess:
-    """A process of the test service: a management command, or Python code that runs after ``django.setup()``."""
+    """A process of the test service. It runs a management command, or Python code after ``django.setup()``."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class ServiceProcess:
         environment: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
     ) -> None:
-        """``before``: words in front of the process's command."""
+        """Prepare a process. ``before`` contains words that stand in front of the process's command."""
         command = ["-c", f"import django; django.setup()\n{code}"] if code else ["-m", "django", *arguments]
         variables = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.projects.certificates.settings",
@@ -67,12 +67,15 @@ class ServiceProcess:
 
     @property
     def log(self) -> str:
-        """The standard error output so far."""
+        """The text that the process has written to standard error so far."""
         return "\n".join(self._lines)
 
     @property
     def lines(self) -> list[str]:
-        """The lines of standard output that are not JSON, and of standard error, so far."""
+        """
+        The lines that the process has written to standard error so far, and the lines on standard output that are not
+        JSON.
+        """
         return self._lines
 
     @property
@@ -84,15 +87,15 @@ class ServiceProcess:
         return self._process.poll() is not None
 
     def heard(self, what: str) -> list[dict[str, Any]]:
-        """Return the JSON lines printed so far whose name is ``what``."""
+        """Return the lines of JSON with the name ``what`` that the process has printed so far."""
         return [line for line in self.said if line["what"] == what]
 
     def users(self, what: str) -> list[int]:
-        """Return the users of the JSON lines printed so far whose name is ``what``."""
+        """Return the user of each line of JSON with the name ``what`` that the process has printed so far."""
         return [line["user"] for line in self.heard(what)]
 
     def wait_for(self, condition: Callable[[], Any], why: str = "", *, seconds: float = PATIENCE) -> None:
-        """Wait until ``condition`` returns a true value; check it after each line of output."""
+        """Wait until ``condition`` returns a true value. Check the condition after each line of output."""
         deadline = monotonic() + seconds
         while not condition():
             left = deadline - monotonic()
@@ -124,7 +127,7 @@ class ServiceProcess:
         self._process.stdin.flush()
 
     def tell(self) -> None:
-        """Close the process's standard input, which some code waits for."""
+        """Close the process's standard input. Some processes continue only then."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 

@@ -1,4 +1,4 @@
-"""A process forked from the prepared one behaves like one started anew."""
+"""A fork of the prepared process behaves like a newly started process."""
 
 from __future__ import annotations
 

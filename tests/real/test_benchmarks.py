@@ -1,4 +1,7 @@
-"""Each workload of the benchmark runs; its figures are judged by people on a quiet machine."""
+"""
+Each workload of the benchmark runs on real servers. The tests do not judge its figures: people judge them on a quiet
+machine.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ CASES = {
     "start": ["import event_bus_kafka", "create_producer() after it"],
     "idle": ["worker, sandbox", "relay, PostgreSQL", "sender"],
 }
-"""A case for each function that runs in a process, and for each variant: a process takes a second or two."""
+"""
+The tested cases of each suite. They run each function and each variant once, since each process takes a second or two.
+"""
 
 
 def test_each_suite_of_the_benchmark_has_a_tested_case() -> None:

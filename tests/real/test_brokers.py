@@ -1,4 +1,4 @@
-"""Brokers and networks fail and recover: a worker needs no restart, and no event is lost."""
+"""Brokers and networks fail and recover. A worker needs no restart, and no event is lost."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def newest_begun(process: ServiceProcess) -> int:
 
 
 def goes_on(process: ServiceProcess) -> None:
-    """Wait until events arrive that were sent after the ones received so far."""
+    """Wait until the worker receives events that are sent after this call."""
     before = newest(process)
     process.wait_for(lambda: newest(process) > before + 5, "for newer events", seconds=2 * PATIENCE)
 
@@ -61,7 +61,7 @@ def distinct(process: ServiceProcess) -> set[tuple[int, int]]:
     return {event(line) for line in process.heard("ends")}
 
 
-def test_no_event_is_lost_while_one_two_or_all_brokers_are_killed_and_restarted(
+def test_case_24_no_event_is_lost_while_one_two_or_all_brokers_are_killed_and_restarted(
     three_brokers: KafkaCluster,
     schema_registry: SchemaRegistry,
     group: str,
@@ -69,8 +69,8 @@ def test_no_event_is_lost_while_one_two_or_all_brokers_are_killed_and_restarted(
     django_db_blocker: DjangoDbBlocker,
 ) -> None:
     """
-    Case 24, with a service that keeps emitting through its outbox: restarted brokers may have forgotten a producer's
-    sequence, which is fatal to the producer and its queue.
+    A service emits continuously through its outbox. A restarted broker may have forgotten a producer's sequence. Then
+    the producer fails fatally and loses its queue.
     """
     bus, topic = RealBus(three_brokers, schema_registry), f"topic-{group}"
     bus.create_topic(topic, 2)
@@ -110,10 +110,10 @@ def arrived(process: ServiceProcess, each: int) -> None:
     process.wait_for(lambda: len(distinct(process)) == len(USERS) * each, f"for {each} of each user")
 
 
-def test_no_event_is_lost_while_the_network_is_silent_cut_or_slow(
+def test_case_25_no_event_is_lost_while_the_network_is_silent_cut_or_slow(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, group: str
 ) -> None:
-    """Case 25: running receivers finish; events arrive in order, once or repeatedly."""
+    """Running receivers finish. Events arrive in order, each once or several times."""
     bus, topic = RealBus(guarded.cluster, schema_registry), f"topic-{group}"
     bus.create_topic(topic, 2)
     way = guarded.through_proxy

@@ -1,4 +1,6 @@
-"""A cache is kept up to date from a compacted topic, and rebuilt from it (use case 8b)."""
+"""
+A service fills its cache from a compacted topic, and rebuilds it from the topic (use case 8b of the tour in examples/).
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,11 @@ from tests.support.workers import worker
 pytestmark = pytest.mark.real
 
 LAST = 99
-"""The user of events that are sent for the sake of compaction."""
+"""The user of additional events. They are sent only because Kafka does not compact the newest records."""
 
 
 def change(topic: str, source: dict[int, str], *, times: int, chance: Random) -> None:
-    """Insert, update and delete rows, and send the events."""
+    """Insert, update and delete rows of ``source`` at random, and send an event for each change."""
     for number in range(times):
         user = chance.randrange(8)
         if user in source and chance.random() < 0.4:
@@ -49,7 +51,10 @@ def cache_of(process: ServiceProcess) -> dict[int, str]:
 
 
 def once_compacted(bus: RealBus, topic: str, sent: int) -> None:
-    """Send until Kafka has removed all replaced records: it does not compact the segment being written."""
+    """
+    Send events until Kafka has removed all replaced records. Further events are necessary, since Kafka does not compact
+    the segment that it writes to.
+    """
     deadline = monotonic() + 60
     while True:
         CERTIFICATE_CREATED.send_event(certificate=certificate(LAST))

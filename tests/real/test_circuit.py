@@ -1,4 +1,7 @@
-"""Failures of all events are stopped by a circuit or flood limit, reported, and end after the repair."""
+"""
+Tests of failures that affect every event. An open circuit or the flood limit stops them, they are reported, and
+processing continues after the repair.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ USERS = range(12)
 OPEN = f"Not ready: circuit open: {BROKEN}"
 FAILURES, PROBE_EVERY = 10, 0.3
 PROBING: dict[str, Any] = {"EVENT_BUS_KAFKA_RETRY": {}, "EVENT_BUS_KAFKA_CIRCUIT": {"probe_every": PROBE_EVERY}}
-"""The default policies but for the interval of probes."""
+"""Settings with the default policies, except that probes are more frequent."""
 
 
 def grades_by_user(lines: Iterable[dict[str, Any]]) -> dict[int, list[str]]:
@@ -37,10 +40,9 @@ def grades_by_user(lines: Iterable[dict[str, Any]]) -> dict[int, list[str]]:
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
-def test_a_receiver_that_always_fails_is_held_and_probed_until_it_is_repaired(
+def test_case_18_a_receiver_that_always_fails_is_held_and_probed_until_it_is_repaired(
     bus: RealBus, topic: str, group: str, tmp_path: Path, lanes: int
 ) -> None:
-    """Case 18."""
     kept, gate = OnTopic(bus, group).create(), tmp_path / "mended"
     send(bus, topic, *(certificate(user, grade=grade) for grade in "ab" for user in USERS))
     settings = PROBING | kept.settings
@@ -64,10 +66,10 @@ def test_a_receiver_that_always_fails_is_held_and_probed_until_it_is_repaired(
     assert log.index("INFO event_bus_kafka Ready") < log.index(OPEN) < log.rindex("INFO event_bus_kafka Ready")
 
 
-def test_pausing_a_failing_receiver_lets_the_other_receivers_continue(
+def test_case_18_pausing_a_failing_receiver_lets_the_other_receivers_continue(
     bus: RealBus, topic: str, group: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """Case 18: an operator pauses the receiver."""
+    """An operator pauses the receiver."""
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "OPTIONS": {"timeout": 30}}
     kept, gate = InTable(entry, django_db_blocker).migrate(), tmp_path / "mended"
     send(bus, topic, *map(certificate, USERS))
@@ -97,8 +99,9 @@ def test_pausing_a_failing_receiver_lets_the_other_receivers_continue(
     assert kept.read(0) == []
 
 
-def test_a_flood_of_unreadable_records_is_held_until_its_limit_is_raised(bus: RealBus, topic: str, group: str) -> None:
-    """Case 18b."""
+def test_case_18b_a_flood_of_unreadable_records_is_held_until_its_limit_is_raised(
+    bus: RealBus, topic: str, group: str
+) -> None:
     kept = OnTopic(bus, group).create()
     headers = {name: value for name, value in HEADERS if value is not None}
     for number in range(12):

@@ -1,4 +1,7 @@
-"""The database servers of the tests: they serve Django, can be stopped and restarted, and leave nothing behind."""
+"""
+Tests of the database servers that the tests use. They serve Django, can be stopped and restarted, and leave no files or
+processes behind.
+"""
 
 from __future__ import annotations
 
@@ -132,7 +135,9 @@ def test_starting_a_server_runs_no_package_manager_when_it_is_installed(
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """Return a folder that the servers' users can access, for files that a killed command leaves."""
+    """
+    Return a folder that the users of the servers can access. It holds the files that a killed command leaves behind.
+    """
     with tempfile.TemporaryDirectory(prefix="event-bus-tests-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)

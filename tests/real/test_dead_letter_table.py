@@ -1,4 +1,4 @@
-"""The table of dead letters on database servers."""
+"""Tests of the table of dead letters on each database server."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_record_with_any_event_type_header_can_be_stored(event_type: bytes) ->
     assert 0 < len(letter.event_type) <= 255
 
 
-def test_retention_deletes_permanently_when_autocommit_is_off(database: Database) -> None:
+def test_deletions_by_the_retention_are_committed_when_autocommit_is_off(database: Database) -> None:
     stored(record_of(7), RECEIVER)
     with connected(database.entry | {"AUTOCOMMIT": False}, "default"):
         list(purge_all(-1, history=1, dead_letters=True))
@@ -107,7 +107,7 @@ def test_all_commands_for_dead_letters_work_on_each_database() -> None:
 
 
 def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
-    """Run each function in a thread with its own connections; return the exceptions."""
+    """Run the functions at the same time, each in a thread with its own connections; return their exceptions."""
     entry, errors = connections["default"], []
 
     def run_one(task: Callable[[], object]) -> None:
@@ -152,7 +152,7 @@ def test_c3_a_letter_stored_by_a_worker_while_a_replay_writes_keeps_its_failures
 
 
 def test_concurrent_lanes_store_letters_without_errors() -> None:
-    """The lanes store letters of different records, and one record is stored by all."""
+    """Each lane stores letters of its own records. In addition all lanes store a letter of the same record."""
 
     def lane(first: int) -> None:
         for offset in (*range(first, first + 10), 0):
@@ -174,7 +174,7 @@ def test_entries_are_purged_and_names_that_differ_only_in_case_are_separate() ->
 
 @contextmanager
 def refusing(database: Database) -> Iterator[None]:
-    """Configure the server to refuse a value of two megabytes."""
+    """Configure the server so that it refuses a value of two megabytes while the block runs."""
     if database.vendor == "postgresql":
         database.server.execute(
             f"\\connect {database.entry['NAME']}\n"
@@ -226,7 +226,10 @@ def test_c8_an_unreachable_server_does_not_cause_parts_to_be_left_out(monkeypatc
 
 
 def test_c8_a_connection_ended_twice_by_the_server_does_not_cause_parts_to_be_left_out() -> None:
-    """A restarting pooler or a failover does so; MySQL reports a statement that is too large in the same words."""
+    """
+    A restarting connection pooler or a failover may end a connection twice. MySQL reports this with the same words as a
+    statement that is too large.
+    """
     ends = ["first", "second"]
 
     def end(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:

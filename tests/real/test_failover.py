@@ -1,4 +1,7 @@
-"""A database unreachable at the start (C15), read-only after a failover (C12), or out of connections."""
+"""
+Tests of a database that is unreachable at the start (fault C15), that is read-only after a failover (fault C12), or
+that accepts no further connections.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ def test_c15_a_paused_receiver_does_not_run_when_the_database_is_unreachable_at_
 
 @pytest.fixture
 def narrow(database: Database) -> Iterator[dict[str, object]]:
-    """Return the connection settings of a user who may open one connection."""
+    """Return the connection settings of a user who may open only one connection at a time."""
     if database.vendor == "postgresql":
         database.server.execute("CREATE ROLE narrow LOGIN CONNECTION LIMIT 1")
     else:

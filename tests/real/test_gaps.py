@@ -1,4 +1,4 @@
-"""Topics whose offsets have gaps: compacted, truncated, or written in transactions."""
+"""Tests of topics whose offsets have gaps, because the topics are compacted, truncated, or written in transactions."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ pytestmark = pytest.mark.real
 COMPACTED = {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01"}
 
 
-def test_a_compacted_topic_is_read_to_its_end(bus: RealBus, cluster: KafkaCluster, group: str) -> None:
-    """Case 26."""
+def test_case_26_a_compacted_topic_is_read_to_its_end(bus: RealBus, cluster: KafkaCluster, group: str) -> None:
     topic = f"compacted-{group}"
     cluster.create_topic(topic, config=COMPACTED)
     for _ in range(3):
@@ -44,16 +43,15 @@ def replayed(bus: RealBus, topic: str, start: str, end: str) -> list[int]:
 
 
 def once_compacted(bus: RealBus, topic: str, count: int) -> None:
-    """Wait until Kafka has removed all but `count` records."""
+    """Wait until Kafka's compaction has left only `count` records."""
     deadline = monotonic() + 60
     while len(bus.records(topic, 17, seconds=2)) != count:
         assert monotonic() < deadline, "Kafka did not compact the topic"
 
 
-def test_aborted_records_are_skipped_and_committed_ones_are_processed_once_in_order(
+def test_case_26_aborted_records_are_skipped_and_committed_ones_are_processed_once_in_order(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str
 ) -> None:
-    """Case 26."""
     users = list(range(1, 7))
     source = f"source-{group}"
     bus.create_topic(source)

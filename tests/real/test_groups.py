@@ -1,4 +1,4 @@
-"""Members that join and leave, with each of Kafka's assignment protocols."""
+"""Tests of members that join and leave a group, with each of Kafka's protocols for assignments."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.real
 
 
 @each_protocol
-def test_waiting_retries_are_dropped_with_a_revoked_partition_and_start_again_after_its_return(
+def test_case_9_waiting_retries_are_dropped_with_a_revoked_partition_and_start_again_after_its_return(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 9. Each event fails, and would be retried after an hour."""
+    """Each event fails, and would be retried only after an hour."""
     topic, users = f"waiting-{group}", list(range(1, 17))
     bus.create_topic(topic, 4)
     send(bus, topic, *map(certificate, users))
@@ -51,10 +51,10 @@ def test_waiting_retries_are_dropped_with_a_revoked_partition_and_start_again_af
 
 
 @each_protocol
-def test_one_of_two_members_with_an_equal_group_instance_id_ends_with_the_reason(
+def test_case_10_one_of_two_members_with_an_equal_group_instance_id_ends_with_the_reason(
     bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 10. The classic protocol fences the older member, the newer protocol refuses the later one."""
+    """The classic protocol fences the older member. The newer protocol refuses the later member."""
     changes: dict[str, Any] = {"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options | {"group.instance.id": "one"}}
     with worker(bus, topic, group, "note", **changes) as older:
         older.wait_for_log(f"assigned: {topic}")
@@ -69,10 +69,10 @@ def test_one_of_two_members_with_an_equal_group_instance_id_ends_with_the_reason
 
 
 @pytest.mark.parametrize("told", [False, True], ids=["without a signal", "after a signal"])
-def test_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_the_reason(
+def test_case_10_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_the_reason(
     bus: RealBus, topic: str, group: str, told: bool
 ) -> None:
-    """Case 10: heartbeats are too rare here to report it first."""
+    """Heartbeats are rare in this test. So the older member learns of its fencing from a commit."""
     send(bus, topic, *map(certificate, range(1_000)))
     rare = {"heartbeat.interval.ms": 20_000, "session.timeout.ms": 45_000, "group.instance.id": "one"}
     changes: dict[str, Any] = {
@@ -92,10 +92,9 @@ def test_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_the_reaso
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @each_protocol
-def test_members_that_join_and_leave_under_load_lose_and_repeat_no_event(
+def test_case_8_members_that_join_and_leave_under_load_lose_and_repeat_no_event(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 8, repeatedly."""
     topic, users, each = f"busy-{group}", list(range(16)), scaled(40, long=800)
     bus.create_topic(topic, 4)
     send(bus, topic, *numbered(users, each))
@@ -147,10 +146,13 @@ def test_a_static_member_that_restarts_gets_its_partition_without_a_rebalance(bu
         assert staying.stop() == 0
 
 
-def test_a_worker_stops_with_partitions_without_partitions_and_before_its_first_assignment(
+def test_case_5_a_worker_stops_if_it_has_partitions_if_it_has_none_and_before_its_first_assignment(
     bus: RealBus, topic: str, group: str
 ) -> None:
-    """Case 5: without partitions; before the first assignment, which another's receiver delays; with two signals."""
+    """
+    One worker stops while it has no partitions. Another stops before its first assignment, which a hanging receiver
+    delays. The last one has a partition and gets two signals.
+    """
     with worker(bus, topic, group, "hang") as one, worker(bus, topic, group, "hang") as other:
         one.wait_for(lambda: "assigned: none" in one.log + other.log)
         idle, owner = (one, other) if "assigned: none" in one.log else (other, one)

@@ -1,4 +1,4 @@
-"""Heartbeats of workers and relays in the database, one statement per beat."""
+"""Tests of heartbeats: each beat of workers and relays costs one SQL statement."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_times_of_heartbeats_are_those_of_the_database_clock(running: Running) -
         assert 0 <= float(cursor.fetchone()[0]) - row.beat_at < (monotonic() - began) * 1000 + 10
 
 
-def test_no_heartbeat_is_written_before_the_migration_and_one_is_after_it(running: Running) -> None:
+def test_no_heartbeat_is_written_before_the_migration_and_one_is_written_after_it(running: Running) -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     beats = beats_of(running)
     with running.consumer(consumer_state):

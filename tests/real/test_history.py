@@ -1,4 +1,4 @@
-"""Counts of processes are summed in the database per minute and folded into hours."""
+"""The database sums the counts of all processes per minute, and later folds the minutes into hours."""
 
 from __future__ import annotations
 
@@ -73,7 +73,10 @@ def test_counts_of_several_processes_are_summed() -> None:
 
 
 def test_concurrent_writing_and_folding_causes_no_deadlock_and_loses_no_count() -> None:
-    """Each thread counts the lines in another order, so that writers would lock rows in different orders."""
+    """
+    Each thread counts the lines in a different order. So its writes lock rows in a different order, unless the history
+    sorts them.
+    """
     writers, turns, lines = 8, scaled(15, long=200), 6
     begins = database_now("default") // _HOUR * _HOUR - 2 * _DAY
     for minute in range(60):

@@ -1,4 +1,4 @@
-"""Rows, bytes and statements of the history, as docs/operating/history.rst computes them."""
+"""The numbers of rows, bytes and SQL statements of the history agree with those in docs/operating/history.rst."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _DAY, _MINUTE = 86_400_000, MINUTE * 1000
 _WEB, _WORKERS = scaled(5, long=200), scaled(2, long=20)
 _MINUTES = scaled(120, long=1_440)
 _BYTES = 600
-"""Of a row with its two indexes, at most, on any of the servers; docs/operating/history.rst."""
+"""
+The maximal size in bytes of a row together with its two indexes, on any of the servers, as docs/operating/history.rst
+gives it.
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +36,7 @@ def connected(database: Database) -> Iterator[None]:
 
 
 def lines(*outcomes: str, receiver: str = "") -> list[Line]:
-    """Return the lines of two event types."""
+    """Return the lines of history for two event types, one per type and outcome."""
     types = (TYPE, TYPE.replace("created", "revoked"))
     return [
         Line(service="lms", event_type=event_type, receiver=receiver, outcome=outcome)
@@ -47,7 +50,7 @@ WORKER_LINES = lines("received", "done") + lines("done", receiver="lms.djangoapp
 
 
 def write(processes: list[list[Line]], begins: int) -> None:
-    """Write what processes count in a day: all lines in each minute."""
+    """Write the counts of processes during a day, each of which counts all its lines in each minute."""
     one = Sums(count=3, seconds=0.25, longest=0.125)
     for minute in range(_MINUTES):
         for written in processes:

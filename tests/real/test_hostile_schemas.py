@@ -1,4 +1,7 @@
-"""Hostile schemas in a real registry, and records with them on a real broker, become dead letters (C4)."""
+"""
+Hostile schemas are registered in a real registry. Records with these schemas on a real broker become dead letters
+(fault C4).
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ def register(bus: RealBus, subject: str, schema: dict[str, Any], kind: str) -> i
 
 
 def memory_of(pid: int) -> int:
-    """Return the maximal memory of a process in bytes."""
+    """Return the maximal memory in bytes that a process has used so far."""
     lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return int(lines["VmHWM"].split()[0]) * 1024
 

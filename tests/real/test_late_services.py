@@ -1,4 +1,4 @@
-"""A service that is introduced after the events were sent (use case 8d)."""
+"""Tests of a service that starts to read a topic after the events were sent (use case 8d of the tour in examples/)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ DAY = 24 * 3600
 @pytest.fixture
 def month(bus: RealBus, cluster: KafkaCluster, group: str) -> str:
     """
-    Return a topic of long retention with one event per day for thirty days, in two partitions: user N, N days ago.
+    Return a topic with a long retention and two partitions. It has one event per day for thirty days; the event of user
+    N is N days old.
     """
     topic, now = f"kept-{group}", time.time()
     cluster.create_topic(topic, 2, {"retention.ms": "-1"})

@@ -1,7 +1,8 @@
 """
-Promises of workers under load. Small counts by default; `make test-long` runs large ones and prints figures.
+Tests of the promises of workers under load. `make test` runs them with small counts. `make test-long` runs them with
+large counts and prints figures.
 
-Counts are asserted; times are only printed.
+The tests assert counts, and only print times.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ WINDOW, PARTITIONS = 50, 4
 
 
 def until(condition: Callable[..., object]) -> None:
-    """Wait for a condition with a long interval: checking after each line would be slower than the lines."""
+    """
+    Wait until a condition holds. Check it at long intervals: a check after each line would take longer than the lines.
+    """
     deadline = monotonic() + scaled(90, long=3_600)
     while not condition():
         assert monotonic() < deadline, "waited in vain"
@@ -50,7 +53,7 @@ def members() -> Iterator[ExitStack]:
 def test_no_event_is_lost_while_two_workers_are_ended_at_random(
     bus: RealBus, group: str, number: signal.Signals, members: ExitStack
 ) -> None:
-    """After SIGTERM no event is redelivered; after SIGKILL at most a window per partition."""
+    """After SIGTERM no event is delivered again. After SIGKILL at most one window per partition is delivered again."""
     topic, users, each, ends = f"load-{group}", 40, scaled(25, long=500), scaled(2, long=20)
     bus.create_topic(topic, PARTITIONS)
     send(bus, topic, *numbered(list(range(users)), each))
@@ -91,8 +94,7 @@ def distinct(lines: list[dict[str, Any]]) -> set[tuple[int, int]]:
     return {event(line) for line in lines if line["what"] == "ends"}
 
 
-def test_a_failing_key_does_not_prevent_other_keys_from_being_processed(bus: RealBus, group: str) -> None:
-    """Case 12."""
+def test_case_12_a_failing_key_does_not_prevent_other_keys_from_being_processed(bus: RealBus, group: str) -> None:
     healthy, each = list(range(1, 21)), scaled(20, long=500)
     rates = {}
     for failing in ("", "0"):
@@ -137,8 +139,7 @@ def test_waiting_receivers_run_concurrently_on_several_lanes(bus: RealBus, topic
     print(f"{count} receivers of 10 ms on {lanes} lanes: {share:.0%} of the ideal")
 
 
-def test_the_memory_of_a_worker_does_not_grow(bus: RealBus, topic: str, group: str) -> None:
-    """Case 45, its memory."""
+def test_case_45_the_memory_of_a_worker_does_not_grow(bus: RealBus, topic: str, group: str) -> None:
     part = scaled(500, long=20_000)
     sizes = []
     with worker(bus, topic, group, "trouble.count", lanes=4) as process:

@@ -1,4 +1,4 @@
-"""Neglects on each database: all are found, and no statement scans a whole table."""
+"""Tests of neglects on each database: all neglects are found, and no SQL statement scans a whole table."""
 
 from __future__ import annotations
 

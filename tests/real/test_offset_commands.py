@@ -1,4 +1,7 @@
-"""``event_offsets`` on groups of real workers. The sandbox lists no members, so that a reset is refused there."""
+"""
+Tests of ``event_offsets`` with groups of real workers. The sandbox does not list members, so the command refuses to
+reset a group there.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ pytestmark = pytest.mark.real
 
 
 def offsets(bus: RealBus, *arguments: str, **settings: str) -> str:
-    """Run the command; return its output, or the reason for its refusal."""
+    """Run the command; return its output, or the reason for which it refuses."""
     output = io.StringIO()
     with override_settings(**bus.settings(**settings)):
         try:
@@ -39,7 +42,9 @@ def commit(bus: RealBus, group: str, topic: str, offset: int, marks: str) -> Non
         consumer.close()
 
 
-def test_show_prints_offsets_lag_and_quarantined_records_of_a_group(bus: RealBus, group: str) -> None:
+def test_the_subcommand_show_prints_the_offsets_the_lag_and_the_quarantined_records_of_a_group(
+    bus: RealBus, group: str
+) -> None:
     topic = f"prod-shown-{group}"
     bus.create_topic(topic, 2)
     send(bus, topic, *map(certificate, (1, 1, 1)))
@@ -103,7 +108,9 @@ def test_a_group_with_members_is_not_reset(bus: RealBus, topic: str, group: str)
     assert bus.committed(group, topic) == 1
 
 
-def test_an_unknown_group_topic_or_partition_is_reported(bus: RealBus, topic: str, group: str) -> None:
+def test_an_unknown_group_an_unknown_topic_and_an_unknown_partition_are_reported(
+    bus: RealBus, topic: str, group: str
+) -> None:
     reset = ("reset", "-g", group, "-t", topic, "--to-offset", "2", "--apply")
     nobody = f"There is no group {group}: it has no members and has committed nothing."
     assert f"refused with 1: {nobody}" == offsets(bus, *reset)

@@ -1,4 +1,4 @@
-"""Offsets that no longer exist, and workers that start at a given time."""
+"""Tests of offsets that no longer exist, and of workers that start at a given time."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ def worker(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_records_deleted_before_they_were_read_are_logged_as_lost(
+def test_case_27_records_deleted_before_they_were_read_are_logged_as_lost(
     bus: RealBus, topic: str, group: str, protocol: str
 ) -> None:
-    """Case 27."""
     send(bus, topic, *map(certificate, range(5)))
     bus.commit(group, topic, 1)
     admin = AdminClient({"bootstrap.servers": bus.bootstrap_servers})
@@ -53,10 +52,10 @@ def test_records_deleted_before_they_were_read_are_logged_as_lost(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_topic_recreated_while_a_worker_runs_is_read_from_its_beginning(
+def test_case_23_27_a_topic_recreated_while_a_worker_runs_is_read_from_its_beginning(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str, protocol: str
 ) -> None:
-    """Cases 23 and 27. Both partitions have had records; one of them is empty after the recreation."""
+    """Before the topic is recreated both partitions have records. Afterwards one of them is empty."""
     topic = f"anew-{group}"
     bus.create_topic(topic, 2)
     send(bus, topic, *map(certificate, range(40)))
@@ -71,8 +70,10 @@ def test_a_topic_recreated_while_a_worker_runs_is_read_from_its_beginning(
     assert len(process.heard("note")) == 41
 
 
-def test_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(bus: RealBus, topic: str, group: str) -> None:
-    """Case 27. The corrected offset is committed: the next worker reports nothing."""
+def test_case_27_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(
+    bus: RealBus, topic: str, group: str
+) -> None:
+    """The worker commits the corrected offset, so the next worker reports nothing."""
     bus.commit(group, topic, 9)
     with worker(bus, topic, group) as process:
         process.wait_for_log(f"lost records of {topic}[0]: offset 9 does not exist: the topic was recreated")
@@ -104,7 +105,7 @@ def test_a_group_is_moved_once_to_each_offset_time(bus: RealBus, topic: str, gro
 
 
 def test_an_offset_time_after_all_records_means_the_end(bus: RealBus, topic: str, group: str) -> None:
-    """The offset is committed at once, although there is nothing to read."""
+    """The worker commits the offset immediately, although there is no record to read."""
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, offset_time="2100-01-01T00:00:00+01:00") as process:
         process.wait_for_log(

@@ -1,4 +1,4 @@
-"""Offsets by time while records are written."""
+"""Tests of the search for offsets by time while records are written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.real
 
 def test_a_record_written_during_the_look_up_of_a_time_is_not_skipped(bus: RealBus, topic: str) -> None:
     class Busy:
-        """A client during whose requests a record is written."""
+        """A client that writes a record during each search for offsets by time."""
 
         def __init__(self, client: Any) -> None:
             self._client = client

@@ -1,4 +1,4 @@
-"""An unreachable database or topic of dead letters pauses only the records that need it."""
+"""If the database or the topic of dead letters is unreachable, only the records that need it wait."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_worker_waits_for_an_unreachable_database(
         process.wait_for_users("query", [1])
         getattr(database.server, way)()
         send(bus, topic, *map(certificate, (2, 3, 2, 4)))
-        process.wait_for_log("hold in")
+        process.wait_for_log("(hold)")
         sleep(scaled(2, long=60))
         database.server.start()
         process.wait_for(lambda: len(process.users("query")) == 5)
@@ -59,15 +59,16 @@ def test_an_error_raised_before_the_database_restarted_still_counts_as_an_outage
 
 
 @pytest.mark.long
-def test_a_worker_waits_for_a_registry_that_is_unreachable_for_long(bus: RealBus, topic: str, group: str) -> None:
-    """Case 20."""
+def test_case_20_a_worker_waits_for_a_registry_that_is_unreachable_for_long(
+    bus: RealBus, topic: str, group: str
+) -> None:
     kept = OnTopic(bus, group).create()
     with faulty(bus.schema_registry_url) as registry:
         registry.fault = Fault.DOWN
         settings = ONCE | kept.settings | {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url}
         with worker(bus, topic, group, "note", **settings) as process:
             send(bus, topic, *map(certificate, range(50)))
-            process.wait_for_log("hold in")
+            process.wait_for_log("(hold)")
             sleep(scaled(1, long=60))
             registry.fault = None
             process.wait_for(lambda: len(process.users("note")) == 50)
@@ -95,7 +96,7 @@ def test_a_deadlock_is_a_failed_attempt(bus: RealBus, topic: str, group: str, da
     (letter,) = kept.read(1)
     assert (letter.attempts, letter.failures[0].error) == (1, "OperationalError")
     assert process.users("deadlock survived") == [2 - letter.record.offset]
-    assert "hold in" not in process.log
+    assert "(hold)" not in process.log
 
 
 def test_an_oversized_statement_is_a_failed_attempt(bus: RealBus, topic: str, group: str, database: Database) -> None:
@@ -108,7 +109,7 @@ def test_an_oversized_statement_is_a_failed_attempt(bus: RealBus, topic: str, gr
     assert process.users("oversize") == [1, 1]
     (letter,) = kept.read(1)
     assert (letter.attempts, letter.failures[0].error) == (2, "OperationalError")
-    assert "hold in" not in process.log
+    assert "(hold)" not in process.log
 
 
 def wait_while_the_store_is_away(process: ServiceProcess, store: str) -> None:
@@ -125,8 +126,9 @@ def end_with_the_letter(process: ServiceProcess, bus: RealBus, topic: str, group
     assert bus.committed(group, topic) == 4
 
 
-def test_dead_letters_wait_for_a_stopped_database(bus: RealBus, topic: str, group: str, database: Database) -> None:
-    """Case 14."""
+def test_case_14_dead_letters_wait_for_a_stopped_database(
+    bus: RealBus, topic: str, group: str, database: Database
+) -> None:
     kept = InTable(database.entry, database.blocker)
     with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **TWICE | kept.settings) as process:
         process.wait_for_log("partitions assigned")
@@ -138,8 +140,7 @@ def test_dead_letters_wait_for_a_stopped_database(bus: RealBus, topic: str, grou
         end_with_the_letter(process, bus, topic, group, kept)
 
 
-def test_dead_letters_wait_for_a_topic_that_does_not_exist(bus: RealBus, topic: str, group: str) -> None:
-    """Case 14."""
+def test_case_14_dead_letters_wait_for_a_topic_that_does_not_exist(bus: RealBus, topic: str, group: str) -> None:
     kept = OnTopic(bus, group)
     options = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"topic.metadata.propagation.max.ms": 100}}
     settings = TWICE | kept.settings | options

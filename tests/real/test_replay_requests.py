@@ -1,4 +1,4 @@
-"""Replay requests, run by workers between live events."""
+"""Tests of replay requests, which workers run between live events."""
 
 from __future__ import annotations
 

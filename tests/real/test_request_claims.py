@@ -1,4 +1,7 @@
-"""Rows of replay requests on a database server: one worker claims a request, and no statement leaves rows locked."""
+"""
+Tests of the rows of replay requests on a database server: only one worker claims a request, and no SQL statement leaves
+rows locked.
+"""
 
 from __future__ import annotations
 

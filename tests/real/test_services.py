@@ -1,4 +1,4 @@
-"""The servers that the tests start: they serve, and leave nothing behind."""
+"""Tests of the servers that the tests start: they answer requests, and leave no files or processes behind."""
 
 from __future__ import annotations
 

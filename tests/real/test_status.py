@@ -1,4 +1,4 @@
-"""``event_bus_status`` on a real Kafka and registry: its output, and each of its findings."""
+"""Tests of ``event_bus_status`` on a real Kafka and registry: its output, and each of its findings."""
 
 from __future__ import annotations
 
@@ -29,18 +29,21 @@ from tests.support.status_command import checked, status, told
 pytestmark = pytest.mark.real
 
 _HOUR = 3_600_000
-"""Milliseconds."""
+"""Number of milliseconds in an hour."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
-    """Use an empty database in a file: the command reads it in threads."""
+    """Use an empty database in a file, since the command reads the database in several threads."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path_factory.mktemp("status"), "default") as file:
         yield file
 
 
 def produce(bus: RealBus, topic: str, *ages: int) -> None:
-    """Produce records with times the given numbers of milliseconds ago."""
+    """
+    Produce one record per age. An age is the number of milliseconds by which the record's timestamp precedes the
+    present.
+    """
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})
     for age in ages:
         producer.produce(topic, b"value", timestamp=round(time() * 1000) - age, partition=0)

@@ -1,4 +1,4 @@
-"""The time and number of requests of a status with many topics and groups."""
+"""Measures the time and the number of requests of a status with many topics and groups."""
 
 from __future__ import annotations
 
@@ -27,12 +27,18 @@ pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(1800)]
 _TOPICS, _GROUPS, _EACH = scaled(20, long=2_000), scaled(4, long=200), 10
 _AT_ONCE = 100
 _MOST = 5.0
-"""Seconds of work; the whole takes twice as long where the broker has the rest of the machine."""
+"""
+The maximal number of seconds that the command's own work may take. The whole command takes twice as long if the broker
+uses the rest of the machine.
+"""
 
 
 @pytest.fixture
 def wide_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
-    """Return a separate broker with thousands of topics, which would slow down the other tests of the run."""
+    """
+    Return a separate broker for thousands of topics. On the shared broker these topics would slow down other tests.
+    Small runs use the shared broker.
+    """
     if not LONG:
         yield request.getfixturevalue("cluster")
         return
@@ -47,7 +53,10 @@ def database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Non
 
 
 def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
-    """Create the topics of all groups, each with two records, one of which its groups have read."""
+    """
+    Create the topics of all groups. Produce two records to each topic, and commit for each group that it has read one
+    of them.
+    """
     admin = cluster.admin()
     topics = sorted({topic for several in groups.values() for topic in several})
     for start in range(0, len(topics), _AT_ONCE):
@@ -73,7 +82,7 @@ def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
 
 
 def send(cluster: KafkaCluster, topics: list[str]) -> None:
-    """Produce a record to each topic; repeat with a new client where brokers did not know the topic yet."""
+    """Produce a record to each topic. If brokers do not know a topic yet, repeat this with a new client."""
     left = topics
 
     def is_done() -> bool:
@@ -97,7 +106,10 @@ def send(cluster: KafkaCluster, topics: list[str]) -> None:
 
 
 def measured(settings: dict[str, Any], *arguments: str) -> Shown:
-    """Run the command. Its work is limited; the time for which it waits for a broker depends on the machine."""
+    """
+    Run the command, and check the time of its own work. The time for which it waits for a broker is not checked, since
+    it depends on the machine.
+    """
     began, worked = perf_counter(), process_time()
     shown = told(settings, *arguments)
     took, work = perf_counter() - began, process_time() - worked

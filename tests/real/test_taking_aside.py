@@ -1,4 +1,4 @@
-"""``event_dead_letters take`` quarantines a record that makes workers crash, on a real Kafka."""
+"""Tests of ``event_dead_letters take`` on a real Kafka. The command quarantines a record that makes workers crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``event_topics`` on real brokers: topics that it creates, alters, does not touch, and may not change."""
+"""
+Tests of ``event_topics`` on real brokers: the topics that it creates, alters and leaves alone, and the topics that it
+has no right to change.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ SERVICES = sorted(one.parent.name for one in Path(ROOT, "examples").glob("*/sett
 
 
 def settings_of(cluster: KafkaCluster, name: str, **of_topic: Any) -> dict[str, Any]:
-    """Return settings of a service that require one topic."""
+    """Return settings of a service that requires one topic with the given configuration."""
     return {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
         "EVENT_BUS_KAFKA_TOPICS": {name: of_topic, "event-bus-probe": {"replication": 1}},
@@ -43,7 +46,7 @@ def partitions(cluster: KafkaCluster, topic: str) -> int:
     return len(cluster.admin().list_topics(timeout=30).topics[topic].partitions)
 
 
-def test_a_first_run_creates_the_topics_of_the_examples_and_a_second_does_nothing(
+def test_a_first_run_creates_the_topics_of_the_examples_and_a_second_run_does_nothing(
     three_brokers: KafkaCluster,
 ) -> None:
     services = {one: import_module(f"examples.{one}.settings") for one in SERVICES}
@@ -107,7 +110,7 @@ def test_drift_that_the_command_cannot_correct_is_reported(cluster: KafkaCluster
     assert (code, said.count("event_topics cannot mend this")) == (1, 2)
 
 
-def test_too_many_partitions_and_topics_of_others_are_reported_but_are_no_drift(cluster: KafkaCluster) -> None:
+def test_surplus_partitions_and_foreign_topics_are_reported_but_are_not_drift(cluster: KafkaCluster) -> None:
     name, other = "too-many", "of-others"
     cluster.create_topic(name, 3)
     cluster.create_topic(other)

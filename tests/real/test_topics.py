@@ -1,4 +1,4 @@
-"""Several topics in one worker, and topics that are created, deleted and grown meanwhile."""
+"""Tests of a worker with several topics, some of which are created, deleted or grown while it runs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ pytestmark = pytest.mark.real
 
 
 @pytest.mark.parametrize("options", [{}, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
-def test_other_topics_are_read_while_topics_are_deleted_recreated_and_grown(
+def test_case_23_other_topics_are_read_while_topics_are_deleted_recreated_and_grown(
     bus: RealBus, cluster: KafkaCluster, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 23."""
     old, late = f"old-{group}", f"late-{group}"
     bus.create_topic(old)
     classic = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 500}

@@ -1,4 +1,4 @@
-"""``event_trace`` on a real Kafka: deleted records, and many records."""
+"""Tests of ``event_trace`` on a real Kafka, with deleted records and with many records."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ HEADERS: list[tuple[str, str | bytes | None]] = [
 
 
 def delete_before(cluster: KafkaCluster, topic: str, offset: int) -> None:
-    """Delete records as retention would."""
+    """Delete the records before ``offset``, as retention would delete them."""
     admin = cluster.admin()
     for answer in admin.delete_records([TopicPartition(topic, 0, offset)]).values():
         answer.result(30)
 
 
-def test_a_trace_says_that_deleted_records_may_have_included_the_event(
+def test_event_trace_says_that_deleted_records_may_have_included_the_event(
     bus: RealBus, cluster: KafkaCluster, topic: str
 ) -> None:
     event_id, *_ = sent(bus, topic, 1, 2, 3)
@@ -56,7 +56,7 @@ def test_a_trace_says_that_deleted_records_may_have_included_the_event(
         assert f"{topic}:0 holds no records, at offset 3; what was before is deleted.\n" in trace(event_id, finds=False)
 
 
-def test_a_trace_of_a_dead_letter_says_that_its_record_was_deleted(
+def test_event_trace_says_of_a_dead_letter_that_its_record_was_deleted(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str
 ) -> None:
     event_id, other = sent(bus, topic, 1, 2)
@@ -77,7 +77,7 @@ def record(topic: str, offset: int, event_id: UUID) -> ConsumerRecord:
     )
 
 
-def test_a_trace_says_that_compaction_may_have_removed_the_event(
+def test_event_trace_says_that_compaction_may_have_removed_the_event(
     bus: RealBus, cluster: KafkaCluster, group: str
 ) -> None:
     topic = f"compacted-{group}"
@@ -106,7 +106,10 @@ def test_unreachable_brokers_are_reported_once(topic: str, bus: RealBus, monkeyp
 
 @pytest.mark.long
 def test_a_record_is_found_among_thousands(bus: RealBus, group: str) -> None:
-    """`make test-long` searches a million records on four partitions within the ten seconds of a search."""
+    """
+    `make test-long` searches among a million records on four partitions. The search must end within its limit of ten
+    seconds.
+    """
     topic, count = f"many-{group}", scaled(5_000, long=1_000_000)
     bus.create_topic(topic, partitions=4)
     sought = fill(bus, topic, count)
@@ -121,7 +124,10 @@ def test_a_record_is_found_among_thousands(bus: RealBus, group: str) -> None:
 
 
 def fill(bus: RealBus, topic: str, count: int) -> UUID:
-    """Produce `count` records to partitions in turn; return the id of the last one, which contains no time."""
+    """
+    Produce `count` records to the partitions in turn; return the id of the last record's event. This id does not
+    contain a time.
+    """
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "linger.ms": 50, "log_level": 0})
     event_id, value = uuid4(), b"v" * 400
     with override_settings(**bus.settings(topic)), closing(registry()) as schemas:

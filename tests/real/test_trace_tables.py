@@ -1,4 +1,6 @@
-"""``event_trace`` in the tables of a service, on each database: outbox, parked rows, dead letters, inbox."""
+"""
+``event_trace`` searches the tables of a service on each database: the outbox, parked rows, dead letters, and the inbox.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +35,16 @@ from tests.support.trace_command import found, trace
 _numbers = count(1)
 SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
 on_sqlite = pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
-"""For tests of what databases do alike."""
+"""Marks tests whose result is the same on all databases. They run on SQLite only."""
 ENTRY = {"event_key_field": "certificate.user.id", "enabled": True}
 
 
 @pytest.fixture(params=[*SERVERS, "sqlite"])
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """Make the default database SQLite or one of each server."""
+    """
+    Make the default database an SQLite database or a database on one of the servers. Each test runs once on each of
+    them.
+    """
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
         with django_db_blocker.unblock(), connected(entry, "default"):
@@ -54,7 +59,7 @@ def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Dj
 
 @pytest.fixture(autouse=True)
 def service(vendor: str) -> Iterator[None]:
-    """Return a service without brokers: only tables are searched."""
+    """Set up a service that has no brokers. So ``event_trace`` searches only tables."""
     with override_settings(
         EVENT_BUS_PRODUCER_MODE="outbox",
         EVENT_BUS_PRODUCER_CONFIG={CREATED: {"certificates": ENTRY}},
@@ -79,7 +84,7 @@ def emitted(user: int = 7) -> UUID:
 
 
 def park(row: OutboxRecord) -> None:
-    """Park a row as a relay does when Kafka refuses it."""
+    """Park a row, as a relay does when Kafka refuses the row."""
     values = {field.attname: getattr(row, field.attname) for field in OutboxRecord._meta.concrete_fields}
     ParkedRecord.objects.create(**values, code="MSG_SIZE_TOO_LARGE", reason="too large", parked_at=1_767_323_045_678)
     row.delete()
@@ -105,7 +110,7 @@ def test_waiting_and_parked_rows_are_found_by_id_and_key() -> None:
 
 
 @on_sqlite
-def test_an_id_in_another_header_of_a_row_does_not_match() -> None:
+def test_an_id_in_another_header_of_a_row_is_not_found() -> None:
     emitted()
     event_id = str(uuid1())
     OutboxRecord.objects.update(headers=pack((("ce_id", b"other"), ("cause", event_id.encode()))))
@@ -137,10 +142,10 @@ def test_stored_and_deleted_dead_letters_are_found_with_the_state_of_each_receiv
 @on_sqlite
 def test_marks_of_the_inbox_are_found() -> None:
     def award(metadata: EventsMetadata, **_: Any) -> None:
-        """Has an effect."""
+        """Accept an event."""
 
     def greet(metadata: EventsMetadata, **_: Any) -> None:
-        """Has another one."""
+        """Accept an event."""
 
     metadata = EventsMetadata(event_type=CREATED)
     receivers = [once(award), once(greet)]
@@ -168,10 +173,10 @@ def test_large_tables_are_searched_in_slices(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @on_sqlite
-def test_a_trace_makes_at_most_15_queries() -> None:
+def test_event_trace_makes_at_most_15_queries() -> None:
     event_id = emitted()
     found(event_id)
-    with CaptureQueriesContext(connection) as queries:
+    with transaction.atomic(), CaptureQueriesContext(connection) as queries:
         found(event_id)
     assert len(queries) <= 15, [one["sql"] for one in queries]
 
@@ -198,7 +203,6 @@ def test_tables_of_older_versions_are_searched_as_far_as_they_exist(target: str)
 
 
 @on_sqlite
-def test_event_trace_runs_within_a_transaction() -> None:
-    event_id = emitted()
+def test_within_a_transaction_what_it_has_written_is_found() -> None:
     with transaction.atomic():
-        assert len(found(event_id)["outbox"]) == 1
+        assert len(found(emitted())["outbox"]) == 1

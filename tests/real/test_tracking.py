@@ -1,4 +1,7 @@
-"""The published package event-tracking sends through this one, and a worker passes events to it (use case 8e)."""
+"""
+The published package event-tracking sends events through this package, and a worker passes received events to
+event-tracking (use case 8e of the tour in examples/).
+"""
 
 from __future__ import annotations
 

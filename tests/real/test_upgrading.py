@@ -1,4 +1,4 @@
-"""Dead letters, marks and pauses during an upgrade of tables and of workers of two versions."""
+"""Tests of dead letters, marks and pauses while tables are migrated and workers of two versions run."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def service(database: Database, sandbox: Sandbox) -> Iterator[None]:
 
 
 class VersionBefore:
-    """Writes dead letters as the older version does, with its columns and statements."""
+    """Writes dead letters with the columns and SQL statements of the older version."""
 
     def __init__(self) -> None:
         loader = MigrationExecutor(connections["default"]).loader

@@ -1,4 +1,4 @@
-"""The documentation names the versions of the databases on which the tests run."""
+"""The documentation names the versions of the databases that the tests use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands of docs/operating.rst, section by section."""
+"""Reads the commands of docs/operating.rst, section by section."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _BLOCK = re.compile(r"^( *)\.\. code-block:: console\n\n((?:\1   .*\n|\n)+)", re
 
 @attrs.frozen
 class Typed:
-    """A command, and the documented output."""
+    """A command and its documented output."""
 
     command: str
     output: str
 
 
 def sections() -> dict[str, str]:
-    """Return the text of each section by its title."""
+    """Return the text of each section by the section's title."""
     return {part.split("\n", 1)[0]: part for part in _SECTION.split(TEXT)[1:]}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,15 @@ from confluent_kafka import Consumer, TopicPartition
 from tests.projects.process import ServiceProcess
 from tests.runbook.page import Typed, blocks
 from tests.services.bus import Bus
+from tests.services.guarded import GuardedKafka
 from tests.services.process import free_port
 from tests.support.examples_of import certificate
 from tests.support.outbox_service import until
 from tests.support.scraping import page
 from tests.support.sending import send
 
-RECEIVER = "tests.projects.certificates.receivers.wait_for_file"
+_RECEIVERS, _WAITS = "tests.projects.certificates.receivers", "wait_for_file"
+RECEIVER = f"{_RECEIVERS}.{_WAITS}"
 _OF_THE_PAGE = {"receiver": "mail.receivers.congratulate", "group": "mail", "prefix": "prod"}
 _QUIET = {"version": 1, "disable_existing_loggers": False, "loggers": {"event_bus_kafka": {"level": "CRITICAL"}}}
 _EVENT_ID = r"[0-9a-f]{8}-[0-9a-f-]{27}"
@@ -44,8 +46,10 @@ _VARYING = (
 class Terminal:
     """The service `prod` with the group `mail` under other names, and a terminal that translates between the names."""
 
-    def __init__(self, bus: Bus, section: str, group: str, database: Path) -> None:
+    def __init__(self, bus: Bus, section: str, group: str, database: Path, guarded: Callable[[], GuardedKafka]) -> None:
+        """``guarded``: returns a broker that knows rights."""
         self.bus = bus
+        self.guarded = guarded
         self.group = group
         self.prefix = f"prefix-{group}"
         self.topic = f"{self.prefix}-certificates"
@@ -124,14 +128,12 @@ class Terminal:
             consumer.close()
 
     @contextmanager
-    def worker(self, **changes: Any) -> Iterator[ServiceProcess]:
-        """Run a worker of the group, with its health port."""
+    def worker(self, receiver: str = _WAITS, /, **changes: Any) -> Iterator[ServiceProcess]:
+        """Run a worker of the group, with its health port and a receiver of the project."""
         arguments = ("consume_events", "-t", "certificates", "-g", self.group, "--health-port", str(self.port))
         environment = {"GATE": str(self.gate)}
         settings = self.settings | changes | {"INSTALLED_APPS": _OURS_FIRST}
-        with ServiceProcess(
-            *arguments, settings=settings, receivers="wait_for_file", environment=environment
-        ) as process:
+        with ServiceProcess(*arguments, settings=settings, receivers=receiver, environment=environment) as process:
             yield process
 
     def until_printed(self, command: str, text: str) -> None:
@@ -171,6 +173,7 @@ class Terminal:
     def _shown(self, output: str) -> str:
         """Return an output with the page's names, and with single spaces."""
         output = re.sub(r"\S+/receivers\.py:\d+ in wait_for_file", "/srv/mail/receivers.py:39 in congratulate", output)
+        output = output.replace(f"{_RECEIVERS}.hang", RECEIVER)
         for ours, theirs in ((RECEIVER, "receiver"), (self.prefix, "prefix"), (self.group, "group")):
             output = output.replace(ours, _OF_THE_PAGE[theirs])
         return _spaced(output)

@@ -1,4 +1,4 @@
-"""Commands and names of alerts in the text of the runbook."""
+"""Tests of the commands and names of alerts that occur in the text of the runbook."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def test_each_command_in_the_text_accepts_its_arguments(command: str) -> None:
         parser.parse_args(arguments)
     except CommandError as error:
         pytest.fail(f"{command}: {error}")
+
+
+def test_the_index_at_the_head_leads_to_every_section() -> None:
+    index, *titles = sections()
+    assert [title for title in titles if f"`{title}`_" not in sections()[index]] == []
 
 
 def test_the_section_of_each_alert_names_the_alert() -> None:

@@ -1,4 +1,4 @@
-"""Faults injected into the sandbox, as real clients experience them."""
+"""Tests of faults that are injected into the sandbox. Real clients experience them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def own_sandbox() -> Iterator[Sandbox]:
 
 
 class Reports:
-    """A producer, and Kafka's answer to each record: the name of an error, or None."""
+    """A producer, and the result of each of its records: the name of Kafka's error, or None."""
 
     def __init__(self, sandbox: Sandbox, **options: Any) -> None:
         servers = {"bootstrap.servers": sandbox.bootstrap_servers, "log_level": 0, "linger.ms": 0}
@@ -29,7 +29,7 @@ class Reports:
         self.said: list[str | None] = []
 
     def send(self, seconds: float = 15) -> list[str | None]:
-        """Produce one record and return all reports of the next `seconds`."""
+        """Produce one record; return the results that arrive within `seconds`."""
         self._producer.produce("t", b"value", on_delivery=self._hear)
         self._producer.flush(seconds)
         return self.said
@@ -60,21 +60,21 @@ def test_taking_down_a_broker_that_does_not_exist_is_refused(own_sandbox: Sandbo
         pass
 
 
-def test_with_slow_brokers_records_time_out(own_sandbox: Sandbox) -> None:
+def test_records_time_out_while_brokers_are_slow(own_sandbox: Sandbox) -> None:
     reports = Reports(own_sandbox, message_timeout_ms=500)
     assert reports.send() == [None]
     with own_sandbox.slow_brokers(3):
         assert reports.send() == [None, "_MSG_TIMED_OUT"]
 
 
-def test_fail_next_fails_exactly_the_next_request(own_sandbox: Sandbox) -> None:
+def test_the_method_fail_next_makes_exactly_the_next_request_fail(own_sandbox: Sandbox) -> None:
     reports = Reports(own_sandbox)
     own_sandbox.fail_next("Produce", "TOPIC_AUTHORIZATION_FAILED")
     assert reports.send() == ["TOPIC_AUTHORIZATION_FAILED"]
     assert Reports(own_sandbox).send() == [None]
 
 
-def test_fail_next_fails_the_given_number_of_commits(own_sandbox: Sandbox) -> None:
+def test_the_method_fail_next_makes_the_given_number_of_commits_fail(own_sandbox: Sandbox) -> None:
     Reports(own_sandbox).send()
     consumer = Consumer({"bootstrap.servers": own_sandbox.bootstrap_servers, "group.id": "g", "log_level": 0})
     own_sandbox.fail_next("OffsetCommit", "UNKNOWN_MEMBER_ID", times=2)
@@ -86,7 +86,7 @@ def test_fail_next_fails_the_given_number_of_commits(own_sandbox: Sandbox) -> No
     consumer.close()
 
 
-def test_mend_removes_injected_errors(own_sandbox: Sandbox) -> None:
+def test_the_method_mend_removes_injected_errors(own_sandbox: Sandbox) -> None:
     own_sandbox.fail_next("Produce", "TOPIC_AUTHORIZATION_FAILED", times=5)
     own_sandbox.mend()
     assert Reports(own_sandbox).send() == [None]
@@ -101,12 +101,14 @@ def test_mend_removes_injected_errors(own_sandbox: Sandbox) -> None:
         ("Produce", "NO_ERROR", "'NO_ERROR' is not the name of a broker's error"),
     ],
 )
-def test_fail_next_refuses_unknown_requests_and_errors(sandbox: Sandbox, api: str, error: str, reason: str) -> None:
+def test_the_method_fail_next_refuses_unknown_requests_and_errors(
+    sandbox: Sandbox, api: str, error: str, reason: str
+) -> None:
     with pytest.raises(ValueError, match=reason):
         sandbox.fail_next(api, error)
 
 
-def test_registry_down_disconnects_clients_with_open_connections(own_sandbox: Sandbox) -> None:
+def test_the_method_registry_down_disconnects_clients_with_open_connections(own_sandbox: Sandbox) -> None:
     with SchemaRegistryClient({"url": own_sandbox.schema_registry_url, "max.retries": 0}) as client:
         schema_id = client.register_schema("s", Schema('"string"', "AVRO"))
         with own_sandbox.registry_down(), pytest.raises(Exception, match=r"refused|disconnected"):
@@ -114,7 +116,7 @@ def test_registry_down_disconnects_clients_with_open_connections(own_sandbox: Sa
         assert client.get_schema(schema_id).schema_str == '"string"'
 
 
-def test_registry_answering_returns_the_given_status(own_sandbox: Sandbox) -> None:
+def test_the_method_registry_answering_makes_the_registry_return_the_given_status(own_sandbox: Sandbox) -> None:
     with SchemaRegistryClient({"url": own_sandbox.schema_registry_url, "max.retries": 0}) as client:
         with own_sandbox.registry_answering(503), pytest.raises(SchemaRegistryError) as caught:
             client.get_subjects()

@@ -1,4 +1,4 @@
-"""The sandbox as a product: brokers, registry and command."""
+"""Tests of the sandbox itself: its brokers, its registry and its command."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_equal_schemas_share_one_id(client: SchemaRegistryClient) -> None:
         ("/subjects", "DELETE", None, 405, 405),
     ],
 )
-def test_errors_have_the_codes_of_confluent(
+def test_errors_have_the_codes_of_confluents_registry(
     sandbox: Sandbox, client: SchemaRegistryClient, path: str, method: str, body: Any, status: int, code: int
 ) -> None:
     client.register_schema("known", Schema('"string"', "AVRO"))
@@ -105,7 +105,7 @@ def test_errors_have_the_codes_of_confluent(
     assert request(sandbox.schema_registry_url + path, method, content)[1]["error_code"] == code
 
 
-def test_a_body_that_is_no_json_answers_400(sandbox: Sandbox) -> None:
+def test_the_registry_answers_400_for_a_body_that_is_not_json(sandbox: Sandbox) -> None:
     status, _ = request(f"{sandbox.schema_registry_url}/subjects/s/versions", "POST", b"{")
     assert status == 400
 
@@ -126,7 +126,7 @@ def test_a_restarted_registry_keeps_its_address_and_schemas() -> None:
     server.stop()
 
 
-def test_an_unknown_schema_answers_404(client: SchemaRegistryClient) -> None:
+def test_the_registry_answers_404_for_an_unknown_schema(client: SchemaRegistryClient) -> None:
     with pytest.raises(SchemaRegistryError) as caught:
         client.get_schema(4711)
     assert caught.value.http_status_code == 404
@@ -166,7 +166,7 @@ sys.exit(main())
 """
 
 
-def test_a_signal_while_a_lock_is_held_does_not_hang_the_command() -> None:
+def test_a_signal_that_arrives_while_a_lock_is_held_does_not_block_the_command() -> None:
     command = [sys.executable, "-c", SIGNALLED_WHILE_A_LOCK_IS_HELD]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

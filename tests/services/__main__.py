@@ -1,4 +1,7 @@
-"""``python -m tests.services``: runs a real broker, a real registry and, if asked for, databases, until Ctrl-C."""
+"""
+``python -m tests.services``: runs a real broker, a real registry and, if the command line asks for them, databases,
+until Ctrl-C.
+"""
 
 from __future__ import annotations
 

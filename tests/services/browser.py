@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium, controlled by playwright, with the accessibility rules of axe."""
+"""Runs a real browser: Debian's Chromium, which playwright controls. axe checks its pages for accessibility."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from playwright.sync_api import ConsoleMessage, FloatRect, Page, Playwright, syn
 from tests.services.debian import install
 
 WIDTHS = (1280, 390)
-"""Widths in pixels of a desktop's window and of a phone's."""
+"""Widths in pixels of the windows of a desktop and of a phone."""
 _PATIENCE = 60_000
-"""Limit of a wait in milliseconds, generous, since only a failing test reaches it."""
+"""Time limit of a wait in milliseconds. It is long, since only a failing test reaches it."""
 _GRAVE = {"serious", "critical"}
 
 
@@ -26,8 +26,8 @@ class Browser:
     """
     A browser that may send requests only to the server of a test.
 
-    While the browser is open, Django sees a running event loop in the thread that opened it. So Django's checks against
-    database queries in async code are switched off.
+    While the browser is open, an event loop runs in the thread that opened it. Django would refuse database queries in
+    this thread, so its check for async code is switched off.
     """
 
     def __enter__(self) -> Browser:
@@ -83,7 +83,7 @@ class Browser:
 
 @contextmanager
 def shown(page: Page, *, width: int, dark: bool) -> Iterator[None]:
-    """Show a page at a width, light or dark, while the block runs."""
+    """Show a page with the given width and in light or dark colours while the block runs."""
     before = page.viewport_size or {"width": WIDTHS[0], "height": 900}
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme="dark" if dark else "light")
@@ -95,7 +95,10 @@ def shown(page: Page, *, width: int, dark: bool) -> Iterator[None]:
 
 
 def grave_faults(page: Page) -> list[str]:
-    """Return the faults that axe rates serious or critical on a page, light and dark; and elements that are cut off."""
+    """
+    Return the faults of a page in light and in dark colours: faults that axe rates serious or critical, and elements
+    that are cut off.
+    """
     shows = zip(WIDTHS, (False, True), strict=True)
     return [fault for width, dark in shows for fault in _faults(page, width=width, dark=dark)]
 

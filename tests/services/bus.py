@@ -1,4 +1,4 @@
-"""The interface of Kafka and registry for tests, whether they are real or the sandbox."""
+"""The interface through which tests use Kafka and registry. It is the same for the sandbox and for real servers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class Bus(ABC):
     def create_topic(self, name: str, partitions: int = 1) -> None: ...
 
     def settings(self, topic: str | None = None, **changes: Any) -> dict[str, Any]:
-        """Return Django settings. With a topic, certificates are sent to it with the user's id as key."""
+        """
+        Return Django settings. If a topic is given, they send certificates to the topic, with the user's id as key.
+        """
         entry = {"event_key_field": "certificate.user.id", "enabled": True}
         config = {event_type: {topic: entry} for event_type in (CREATED, REVOKED)} if topic else {}
         return {
@@ -40,7 +42,8 @@ class Bus(ABC):
 
     def records(self, topic: str, count: int, *, seconds: float = 60) -> list[Message]:
         """
-        Read a topic's first partition from its beginning until ``count`` records are read, or ``seconds`` have passed.
+        Read records from the beginning of a topic's first partition. Return them when ``count`` records are read or
+        ``seconds`` have passed.
         """
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": "tests", "log_level": 0})
         try:
@@ -68,19 +71,22 @@ class Bus(ABC):
         return self.records(topic, self.end_of(topic))[offset:]
 
     def records_and_more(self, topic: str, count: int) -> list[Message]:
-        """Wait for ``count`` records. Return them and any further records, of which there should be none."""
+        """Wait for ``count`` records. Return them together with any later records; there should be none."""
         self.records(topic, count)
         sleep(0.3)  # further records would follow within this time
         return self.records_from(topic, 0)
 
     def event_ids(self, topic: str, count: int) -> list[str]:
-        """Return the ids of ``count`` events on a topic, in order, and of any further events."""
+        """
+        Return the ids of the events on a topic in their order. Wait for ``count`` events; the result also contains any
+        later events.
+        """
         return [header(record, "ce_id") for record in self.records_and_more(topic, count)]
 
     def committed(self, group: str, topic: str) -> int:
         """
-        Return the offset that a group has committed for a topic's first partition; less than 0 if it has committed
-        none.
+        Return the offset that a group has committed for a topic's first partition. A negative number means that it has
+        committed none.
         """
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": group, "log_level": 0})
         try:

@@ -1,4 +1,4 @@
-"""A database server with its own data. Subclasses in other modules implement the differences between servers."""
+"""Runs a database server with its own data. Subclasses in other modules implement the differences between servers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import signal
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -23,8 +25,8 @@ class DatabaseServer(ABC):
     """
     A database server on 127.0.0.1. Its data is deleted at the end.
 
-    The server runs as the current user. Root may not run such servers, so for root it runs as the user that Debian's
-    package created.
+    The server runs as the current user. Such servers refuse to run as root. So if the current user is root, the server
+    runs as the user that its Debian package created.
     """
 
     vendor: ClassVar[str]
@@ -67,7 +69,8 @@ class DatabaseServer(ABC):
 
     def start(self) -> None:
         """
-        Start the server on the same port and data, unless it runs, and wait until it answers.
+        Start the server with the same port and the same data as before, and wait until it answers. Do nothing if it
+        runs already.
 
         The server is killed when the thread that started it ends.
         """
@@ -88,28 +91,38 @@ class DatabaseServer(ABC):
                     raise
 
     def stop(self) -> None:
-        """Stop the server cleanly and quickly, if it runs. Clients lose their connections."""
+        """Stop the server cleanly and quickly if it runs. Its clients lose their connections."""
         if self._process is not None:
             self._process.stop(self._stop_signal)
             self._process = None
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it accept connections and answer nobody within the block, as on a host that hangs."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
+
     def kill(self) -> None:
-        """Stop the server with SIGKILL, if it runs."""
+        """Stop the server with SIGKILL if it runs."""
         if self._process is not None:
             self._process.kill()
             self._process = None
 
     @abstractmethod
     def settings(self, name: str = "test") -> dict[str, Any]:
-        """Return Django's settings for the database ``name``, which is created if it does not exist."""
+        """Return Django's settings for the database ``name``. The database is created if it does not exist."""
 
     @abstractmethod
     def copy(self, name: str, copy: str) -> None:
-        """Create a database ``copy`` with the tables and rows of ``name``, to which no client may be connected."""
+        """Create a database ``copy`` with the tables and rows of ``name``. No client may be connected to ``name``."""
 
     @abstractmethod
     def drop(self, name: str) -> None:
-        """Drop a database, even if clients are connected. Does nothing if it does not exist."""
+        """Drop a database, even if clients are connected to it. Do nothing if it does not exist."""
 
     def execute(self, sql: str) -> str:
         """Run statements as the server's administrator; return the rows, one per line."""
@@ -131,7 +144,9 @@ class DatabaseServer(ABC):
 
     @abstractmethod
     def _client(self) -> list[str]:
-        """Return the command that runs statements from its standard input, and stops at the first error."""
+        """
+        Return the command of a client that runs the statements on its standard input, and stops at the first error.
+        """
 
     def _initialize(self) -> None:
         command = self._own(self._initialization())
@@ -149,14 +164,16 @@ class DatabaseServer(ABC):
         return subprocess.run(self._client(), input=sql, capture_output=True, text=True)
 
     def _own(self, command: list[str]) -> list[str]:
-        """Return the command changed so that it runs as the server's user and ends with its parent process."""
+        """
+        Return the command, changed so that it runs as the server's user and ends together with its parent process.
+        """
         user = self._system_user
         change = [f"--reuid={user}", f"--regid={user}", "--clear-groups"] if os.geteuid() == 0 else []
         return ["setpriv", *change, f"--pdeathsig={self._orphan_signal.name.removeprefix('SIG')}", *command]
 
 
 def _reachable_folder() -> Path:
-    """Return the folder of temporary files; /tmp if other users cannot access that folder."""
+    """Return the folder for temporary files. If other users cannot access that folder, return /tmp."""
     folder = Path(tempfile.gettempdir()).absolute()
     reachable = all(one.stat().st_mode & 0o001 for one in (folder, *folder.parents))
     return folder if reachable else Path("/tmp")

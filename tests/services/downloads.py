@@ -1,7 +1,8 @@
 """
-Downloads the services' files with Maven and apt into a folder that git ignores. Later runs need no network.
+Downloads the files of the test services with Maven and apt, into a folder that git ignores. Later runs need no network.
 
-A folder counts as complete only with a manifest of its files' SHA-256, which each process verifies once.
+A folder counts as complete only if its manifest exists. The manifest contains the SHA-256 of each file; each process
+verifies it once.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 def cache_folder() -> Path:
     """
-    Return the folder for downloads. EVENT_BUS_KAFKA_SERVICES_CACHE changes it, so that several clones can share it.
+    Return the folder for downloads. The variable EVENT_BUS_KAFKA_SERVICES_CACHE can name another folder, which several
+    clones can share.
     """
     default = Path(__file__).parent.parent.parent / ".services"
     return Path(os.environ.get("EVENT_BUS_KAFKA_SERVICES_CACHE") or default).absolute()
@@ -43,7 +45,7 @@ def cache_folder() -> Path:
 
 @functools.cache
 def kafka_jars() -> Path:
-    """Return the folder of Kafka's jars."""
+    """Return the folder of Kafka's jar files."""
     return fetched(f"kafka-{KAFKA_VERSION}", _fetch_kafka)
 
 
@@ -55,7 +57,7 @@ def apicurio() -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock a folder while the block runs, so that only one process downloads or installs at a time."""
+    """Lock a folder while the block runs. So only one process at a time downloads or installs."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -63,7 +65,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def fetched(name: str, fetch: Callable[[Path], None]) -> Path:
-    """Return a folder of the cache. If it is incomplete, ``fetch`` fills it."""
+    """Return a folder of the cache. If the folder is incomplete, ``fetch`` fills it first."""
     folder = cache_folder() / name
     with locked(cache_folder()):
         if not _is_complete(folder):
@@ -118,7 +120,7 @@ def _manifest(folder: Path) -> Path:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file, without the bytecode that Python writes when it imports from the folder."""
+    """Return the SHA-256 of each file. Bytecode is left out, since Python writes it when it imports from the folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
     return {str(path.relative_to(folder)): _digest(path) for path in files}
 

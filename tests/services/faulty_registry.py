@@ -1,4 +1,4 @@
-"""A schema registry that fails as a test requires."""
+"""A schema registry that fails in the way that a test selects."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FaultyRegistry(ThreadingHTTPServer):
         self.behind = behind
         self.fault: Fault | None = None
         self.asked = 0
-        """Number of requests since the start."""
+        """Number of requests that the registry has received."""
         self.authorization: str | None = None
         """The Authorization header of the last request."""
         self.closing = threading.Event()
@@ -40,7 +40,7 @@ class FaultyRegistry(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def answer(self, path: str, body: bytes | None) -> tuple[int, bytes]:
-        """Return status and body of the answer."""
+        """Return status code and body of the answer to a request."""
         if self.fault is Fault.SLOW:
             self.closing.wait(3)
         elif self.fault is not None:

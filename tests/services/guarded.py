@@ -1,6 +1,6 @@
 """
-A broker with access control: TLS, mutual TLS, SCRAM, OAUTHBEARER and access lists. Another listener is reached through
-a proxy.
+A broker with access control: TLS, mutual TLS, SCRAM, OAUTHBEARER and access lists. A further listener is reached
+through a proxy.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _LOGIN = "org.apache.kafka.common.security"
 class GuardedKafka:
     """
     A broker with several listeners. On ``cluster.bootstrap_servers`` every client may do everything. On the other
-    listeners a user needs permissions. ``through_proxy`` needs none, and answers once a proxy forwards to it.
+    listeners a user needs permissions. The listener ``through_proxy`` requires no permissions, but is reachable only
+    while a proxy forwards to it.
     """
 
     def __init__(self) -> None:
@@ -58,8 +59,8 @@ class GuardedKafka:
 
     def options(self, lock: str, user: str) -> dict[str, Any]:
         """
-        Return the options of a client for the listener ``lock``. On ``TLS`` clients have no user name and may do
-        everything.
+        Return the options of a client for the listener ``lock``. On the listener ``TLS`` clients have no user name and
+        may do everything.
         """
         authority = {"ssl.ca.location": str(self._folder / "ca.pem")}
         key = {name: str(self._folder / f"client.{end}") for name, end in _CLIENT_FILES.items()}
@@ -80,12 +81,15 @@ class GuardedKafka:
         }
 
     def add_user(self, user: str) -> None:
-        """Allow a user to log in with SCRAM."""
+        """Create a user who can log in with SCRAM."""
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096)
         self._alter(UserScramCredentialUpsertion(user, info, f"{user}-pw".encode()))
 
     def remove_user(self, user: str) -> None:
-        """Refuse a user's logins. Clients must log in again every three seconds."""
+        """
+        Delete a user. The server refuses this user from the next login on; clients must log in again every three
+        seconds.
+        """
         self._alter(UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_256))
 
     def allow(self, user: str, *, topic: str, group: str) -> None:
@@ -95,7 +99,7 @@ class GuardedKafka:
             self._bind(_binding(ResourceType.TOPIC, topic, user, operation))
 
     def allow_topic(self, user: str, topic: str, operation: AclOperation) -> None:
-        """Allow a user one kind of operation on a topic."""
+        """Allow a user to use one operation on a topic."""
         self._bind(_binding(ResourceType.TOPIC, topic, user, operation))
 
     def allow_group(self, user: str, group: str) -> None:
@@ -163,7 +167,7 @@ _LOCKS = {"SCRAM": "SASL_PLAINTEXT", "OAUTH": "SASL_PLAINTEXT", "TLS": "SSL", "M
 _NEW_KEY = ("-newkey", "rsa:2048", "-nodes")
 _CLIENT_FILES = {"ssl.certificate.location": "pem", "ssl.key.location": "key"}
 CLIENT_NAME = "client"
-"""The name in the client certificate for ``MTLS``."""
+"""The client's name in the certificate that the listener ``MTLS`` requires."""
 
 
 def _binding(kind: ResourceType, name: str, user: str, operation: AclOperation) -> AclBinding:

@@ -1,4 +1,4 @@
-"""Apache Kafka in KRaft mode, with one broker or several."""
+"""Runs Apache Kafka in KRaft mode, with one or several brokers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CLUSTER_ID = "AAAAAAAAQACAAAAAAAAAAA"
 _JAVA = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 _SPARING = {"num.io.threads": "2", "num.network.threads": "1", "log.cleaner.backoff.ms": "1000"}
-"""Options with which an idle broker takes half of the CPU time."""
+"""Options that reduce the CPU time of an idle broker to half."""
 _SECONDS = 30
 _SECONDS_OF_ARCHIVING = 120
 
@@ -32,8 +32,8 @@ _SECONDS_OF_ARCHIVING = 120
 @attrs.frozen
 class Listener:
     """
-    An additional address of a broker, with one of Kafka's security protocols. ``advertised``: the port that clients are
-    told.
+    An additional address of a broker, with one of Kafka's security protocols. ``advertised`` is the port that the
+    broker tells its clients.
     """
 
     name: str
@@ -48,8 +48,9 @@ class Listener:
 
 class KafkaCluster:
     """
-    Brokers on 127.0.0.1, numbered from 1. Each is also a controller. Their data is deleted at the end. A single broker
-    may have additional listeners. ``java`` replaces the option of the Java machine that makes its start faster.
+    Brokers on 127.0.0.1, numbered from 1. Each broker is also a controller. Their data is deleted at the end. A single
+    broker may have additional listeners. By default an option of Java lets brokers start faster; ``java`` replaces this
+    option.
     """
 
     def __init__(
@@ -91,14 +92,14 @@ class KafkaCluster:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self, *numbers: int) -> None:
-        """Start stopped brokers, and wait until they answer."""
+        """Start the brokers with these numbers, which must be stopped, and wait until they answer."""
         for number in numbers:
             self._launch(number)
         for number in numbers:
             self._wait_for(number)
 
     def terminate(self, number: int, seconds: float = 20) -> None:
-        """Stop a broker with SIGTERM; kill it after ``seconds``."""
+        """Stop a broker with SIGTERM. If it still runs after ``seconds``, kill it."""
         self._processes.pop(number).stop(seconds=seconds)
 
     def kill(self, number: int) -> None:
@@ -148,8 +149,8 @@ class KafkaCluster:
 
     def _knows(self, number: int, topic: str, partitions: int) -> bool:
         """
-        Return whether a broker knows all partitions of a new topic: the controller confirms the topic before all
-        brokers do.
+        Return whether a broker knows all partitions of a new topic. The controller confirms a topic before all brokers
+        know it.
         """
         admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self._ports[number]}", "log_level": 0})
         known = admin.list_topics(timeout=_SECONDS).topics.get(topic)
@@ -204,7 +205,7 @@ class KafkaCluster:
 @functools.cache
 def _archived_classes() -> str:
     """
-    Return the option that lets Java read loaded classes from an archive, so that brokers start in half of the time.
+    Return an option that lets Java read its loaded classes from an archive. With it brokers start in half of the time.
     """
     archive = cache_folder() / f"kafka-{KAFKA_VERSION}-classes" / "classes.jsa"
     with locked(archive.parent):

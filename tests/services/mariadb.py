@@ -1,4 +1,4 @@
-"""Debian's MariaDB, with the character set of Open edX's MySQL."""
+"""Runs Debian's MariaDB with the character set that MySQL has in Open edX."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SERVER = Path("/usr/sbin/mariadbd")
 
 class MariaDB(DatabaseServer):
     """
-    A server whose data survives SIGKILL, but not a crash of the machine, since it does not sync to disk.
+    A server that does not sync its data to disk. The data survives SIGKILL, but not a crash of the machine.
 
     ``options``: additional command-line options.
     """

@@ -1,5 +1,5 @@
 """
-The packages of monitoring services, in a separate folder: if they were installed, they would affect every test run.
+Installs the packages of monitoring services in a separate folder. Installed as usual, they would affect every test.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PACKAGES = (
 
 @functools.cache
 def monitoring_packages() -> Path:
-    """Return the folder from which these packages can be imported."""
+    """Return the folder from which the monitoring packages can be imported."""
     names = "-".join(name.replace("==", "-") for name in PACKAGES)
     minor = "".join(platform.python_version_tuple()[:2])
     return fetched(f"{names}-py{minor}", _install)

@@ -1,4 +1,4 @@
-"""MySQL, which Open edX uses, from Debian's release sid. The client programs are MariaDB's."""
+"""Runs MySQL, the database of Open edX, from the Debian release sid. The client programs are those of MariaDB."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from tests.services.mariadb import MariaDB
 @cache
 def mysql() -> Path:
     """
-    Return the folder of MySQL, which Debian 12 lacks: the packages of sid, with the libraries that they need.
+    Return the folder of MySQL. It contains the packages of sid and the libraries that they need, since Debian 12 has no
+    MySQL.
 
-    The folder contains an initialized data folder, ``data``, to be copied, since initialization takes seconds.
+    The folder also contains an initialized data folder, ``data``. Servers copy it, since an initialization takes
+    seconds.
     """
     return fetched("mysql", _fetch)
 
 
 def version() -> str:
-    """Return the version of the downloaded server. Sid changes, so no version is requested."""
+    """
+    Return the version of the downloaded server. The downloads do not request a certain version, since the versions in
+    sid change.
+    """
     folder = cache_folder() / "mysql"
     if not (folder / "data").exists():
         return "not fetched"
@@ -31,10 +36,10 @@ def version() -> str:
 
 class MySQL(MariaDB):
     """
-    A server whose data survives SIGKILL, but not a crash of the machine, since it does not sync to disk.
+    A server that does not sync its data to disk. The data survives SIGKILL, but not a crash of the machine.
 
-    The server uses the downloaded libraries. If tests run as root, it runs as root, too: another user might have no
-    access to the folder.
+    The server uses the downloaded libraries. If the tests run as root, the server runs as root, too: another user might
+    have no access to the folder.
     """
 
     vendor = "mysql"

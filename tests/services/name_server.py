@@ -1,4 +1,4 @@
-"""A name server that never answers, used by a single process."""
+"""Simulates a name server that never answers. Only one command uses it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _COMMAND = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
 @contextmanager
 def silent_name_server(folder: Path) -> Iterator[list[str] | None]:
     """
-    Yield the words to put in front of a command, so that only this command uses a name server that never answers.
+    Yield words to put in front of a command. Only the command behind these words then uses a name server that never
+    answers.
 
-    Yields None if this is impossible: it needs root and the permission to mount.
+    Yields None if this is impossible. It requires root and the permission to mount.
     """
     address = f"127.{randrange(1, 255)}.{randrange(1, 255)}.53"  # random, since tests may run in parallel
     file = folder / "resolv.conf"

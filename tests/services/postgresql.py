@@ -1,4 +1,4 @@
-"""Debian's PostgreSQL, version 15 or later."""
+"""Runs Debian's PostgreSQL, version 15 or later."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.services.debian import install
 
 
 class PostgreSQL(DatabaseServer):
-    """A server whose data survives SIGKILL, but not a crash of the machine, since it does not sync to disk."""
+    """A server that does not sync its data to disk. The data survives SIGKILL, but not a crash of the machine."""
 
     vendor = "postgresql"
     _system_user = "postgres"
@@ -54,6 +54,6 @@ class PostgreSQL(DatabaseServer):
 
 
 def _programs() -> list[Path]:
-    """Return the folders of the installed versions' programs, the oldest version first."""
+    """Return the folders with the programs of each installed version, the oldest version first."""
     servers = Path("/usr/lib/postgresql").glob("*/bin/postgres")
     return [server.parent for server in sorted(servers, key=lambda server: int(server.parts[-3]))]

@@ -1,4 +1,4 @@
-"""Debian's Prometheus with promtool: it scrapes given targets and answers queries."""
+"""Runs Debian's Prometheus, which scrapes given targets and answers queries, and its tool promtool."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.services.process import ServerProcess, free_port
 
 @attrs.frozen(kw_only=True)
 class Sample:
-    """A number in an answer, with its labels. The label `__name__` is the metric's name."""
+    """A number in the answer to a query, with its labels. The label `__name__` is the name of the metric."""
 
     labels: dict[str, str]
     value: float
@@ -33,8 +33,9 @@ class Prometheus:
     """
     A server on 127.0.0.1. Its data is deleted at the end.
 
-    `targets` maps names of jobs to ports of 127.0.0.1 to scrape; processes need not run there all the time. `rules` are
-    files. Scrapes and rules run every `interval`, in Prometheus's notation: `500ms`.
+    `targets` maps each name of a job to the ports of 127.0.0.1 to scrape. No process needs to listen there yet. `rules`
+    contains files of rules. Prometheus scrapes and evaluates rules every `interval`; `500ms` is in Prometheus's
+    notation.
     """
 
     def __init__(
@@ -73,31 +74,38 @@ class Prometheus:
 
     def query(self, expression: str) -> list[Sample]:
         """
-        Return the current value of an expression, which must be a vector. Raises RuntimeError with Prometheus's error
+        Return the current values of an expression, which must be a vector. Raises RuntimeError with Prometheus's error
         text.
         """
         found = self.ask("query", query=expression)["result"]
         return [Sample(labels=one["metric"], value=float(one["value"][1])) for one in found]
 
     def value(self, expression: str) -> float | None:
-        """Return the only number of a vector; None if the vector is empty."""
+        """Return the value of an expression whose vector has at most one number. Return None if the vector is empty."""
         found = self.query(expression)
         if len(found) > 1:
             raise RuntimeError(f"{expression} is {len(found)} numbers: {found}")
         return found[0].value if found else None
 
     def alerts(self) -> list[dict[str, Any]]:
-        """Return the pending and firing alerts: `labels`, `annotations`, `state`, `activeAt`, `value`."""
+        """
+        Return the pending and firing alerts. Each has the keys `labels`, `annotations`, `state`, `activeAt` and
+        `value`.
+        """
         alerts: list[dict[str, Any]] = self.ask("alerts")["alerts"]
         return alerts
 
     def rules(self) -> list[dict[str, Any]]:
-        """Return all rules with their last evaluation: `name`, `query`, `health`, `lastError`, `type` and more."""
+        """
+        Return all rules with the result of their last evaluation. The keys include `name`, `query`, `health`,
+        `lastError` and `type`.
+        """
         return [rule for group in self.ask("rules")["groups"] for rule in group["rules"]]
 
     def ask(self, path: str, **parameters: str) -> Any:
         """
-        Return the data of an answer of the HTTP API below `/api/v1/`. Raises RuntimeError with Prometheus's error text.
+        Return the data in the answer to a request of the HTTP API below `/api/v1/`. Raises RuntimeError with
+        Prometheus's error text.
         """
         try:
             with urlopen(f"{self.url}/api/v1/{path}?{urlencode(parameters)}", timeout=60) as answer:
@@ -114,17 +122,17 @@ class Prometheus:
 
 
 def lint_of_metrics(page: str) -> str:
-    """Return the faults that `promtool check metrics` finds in the text of `/metrics`; empty if there are none."""
+    """Return the faults that `promtool check metrics` finds in the text of a metrics page. Empty if it finds none."""
     return _promtool("check", "metrics", page=page)
 
 
 def lint_of_rules(*files: Path) -> str:
-    """Return the faults that `promtool check rules` finds in files of rules; empty if there are none."""
+    """Return the faults that `promtool check rules` finds in files of rules. Empty if it finds none."""
     return _promtool("check", "rules", *map(str, files))
 
 
 def failures_of_rules(file: Path) -> str:
-    """Return the failures of `promtool test rules` for a file of tests; empty if all tests pass."""
+    """Return the failures that `promtool test rules` reports for a file of tests. Empty if all tests pass."""
     return _promtool("test", "rules", str(file))
 
 

@@ -1,4 +1,4 @@
-"""A TCP proxy that simulates faults of networks."""
+"""A TCP proxy that simulates faults of a network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from time import sleep
 from types import TracebackType
 
 _NO_LINGER = struct.pack("ii", 1, 0)
-"""Socket option: closing the socket sends a reset."""
+"""A socket option. With it, closing the socket resets the connection."""
 
 
 class Proxy:
@@ -22,9 +22,9 @@ class Proxy:
         self._server = socket.create_server(("127.0.0.1", port))
         self._pairs: list[_Pair] = []
         self.latency = 0.0
-        """Delay in seconds of each piece of data, in each direction."""
+        """The delay of all data in seconds, in each direction."""
         self.silent = False
-        """Whether all data is dropped. Connections stay open, new ones are accepted."""
+        """Whether the proxy drops all data. Connections stay open, and the proxy accepts new ones."""
 
     def __enter__(self) -> Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -44,7 +44,7 @@ class Proxy:
             pair.reset()
 
     def forget(self) -> None:
-        """Leave all connections half open: their data is dropped for ever. New connections work."""
+        """Leave all current connections half open: drop their data for ever. New connections work."""
         for pair in self._pairs:
             pair.forgotten = True
 
@@ -63,7 +63,7 @@ class Proxy:
 
 
 class _Pair:
-    """The connection of a client, with the proxy's connection to the server."""
+    """A client's connection to the proxy, together with the proxy's connection to the server."""
 
     def __init__(self, proxy: Proxy, near: socket.socket, far: socket.socket) -> None:
         self.forgotten = False
@@ -107,7 +107,7 @@ def silence(proxy: Proxy) -> Iterator[None]:
 
 @contextmanager
 def cut(proxy: Proxy) -> Iterator[None]:
-    """Reset all connections, again and again, while the block runs."""
+    """Reset all connections repeatedly while the block runs."""
     mended = threading.Event()
 
     def cut() -> None:

@@ -1,4 +1,4 @@
-"""The Apicurio registry with Confluent's API. It keeps schemas in memory."""
+"""Runs the Apicurio registry with Confluent's API. The registry keeps its schemas in memory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ class SchemaRegistry:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _answers(self) -> bool:
-        """Register a schema, since on a busy machine the first registration takes longer than a client's timeout."""
+        """
+        Return whether the registry registers a schema. On a busy machine the first registration takes longer than the
+        timeout of a client, so this call makes it.
+        """
         request = urllib.request.Request(
             f"{self.url}/subjects/warm-up/versions",
             data=json.dumps({"schema": '{"type": "record", "name": "WarmUp", "fields": []}'}).encode(),

@@ -1,4 +1,4 @@
-"""Servers that never answer, answer very slowly, or give a fixed answer."""
+"""Servers that never answer, that answer very slowly, or that always give the same answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def black_hole() -> Iterator[str]:
 
 @contextmanager
 def dripping(seconds: float) -> Iterator[str]:
-    """Yield host:port of an HTTP server that sends a byte of its answer every ``seconds`` and never finishes."""
+    """
+    Yield host:port of an HTTP server that sends one byte of its answer every ``seconds`` and never finishes the answer.
+    """
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)

@@ -1,4 +1,4 @@
-"""The URLs of a site with Django's admin only."""
+"""The URLs of a site that has only Django's admin."""
 
 from __future__ import annotations
 

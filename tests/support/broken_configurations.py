@@ -1,7 +1,7 @@
 """
-Wrong configurations, each with a single mistake, and the messages of the checks about them.
+Wrong configurations, each with a single mistake, and the messages of Django's checks about them.
 
-Tests verify each of them, and the page "System checks" is generated from them.
+Tests verify each of them. The page "System checks" is generated from them.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ RIGHT: dict[str, Any] = {
 
 def sent(event_type: str = CREATED, topic: str = "certificates", **entry: Any) -> dict[str, Any]:
     """
-    Return settings that send events of a type to a topic. ``entry`` changes the topic's configuration; None removes a
-    key.
+    Return settings that send events of a type to a topic. ``entry`` changes the topic's configuration; the value None
+    removes a key.
     """
     values = {"event_key_field": "certificate.course.course_key", "enabled": True} | entry
     kept = {name: value for name, value in values.items() if value is not None}
@@ -49,7 +49,9 @@ def reads(*topics: str) -> dict[str, Any]:
 
 
 def findings(changes: dict[str, Any]) -> list[CheckMessage]:
-    """Return the checks' messages about a valid configuration with ``changes``; None removes a setting."""
+    """
+    Return the messages of the checks about a valid configuration with ``changes``. The value None removes a setting.
+    """
     with override_settings(**(RIGHT | changes)):
         return run_checks(tags=["event_bus_kafka"])
 
@@ -57,9 +59,11 @@ def findings(changes: dict[str, Any]) -> list[CheckMessage]:
 @attrs.frozen
 class Broken:
     """
-    A wrong configuration. ``says``: part of the expected message; ``times``: number of messages, since producer and
-    consumer may both report; ``around``: context manager for mistakes outside of settings; ``shown``: source of such a
-    mistake for the documentation.
+    A wrong configuration.
+
+    ``says`` is a part of the expected message. ``times`` is the number of messages, since the checks of producer and
+    consumer may both report a mistake. ``around`` is a context manager that makes a mistake outside of the settings.
+    ``shown`` is the source of such a mistake for the documentation.
     """
 
     title: str
@@ -71,7 +75,7 @@ class Broken:
     shown: str = ""
 
     def messages(self) -> list[CheckMessage]:
-        """Return the messages of the checks."""
+        """Return the messages of the checks about this configuration."""
         with self.around():
             return findings(self.changes)
 

@@ -1,4 +1,4 @@
-"""Processes that count events, and the history that they write."""
+"""Simulates processes that count events, and reads the history that they write."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def rows() -> Any:
 
 
 def totals(by: tuple[str, ...] = ("receiver", "outcome")) -> dict[tuple[str, ...], Sums]:
-    """Return the sums over all periods."""
+    """Return the sums of the history over all periods, grouped by the given columns."""
     found: dict[tuple[str, ...], list[Sums]] = {}
     for (_, name), sums in history(datetime.fromtimestamp(0, UTC), by).items():
         found.setdefault(name, []).append(sums)

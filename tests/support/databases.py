@@ -1,4 +1,4 @@
-"""A separate database on a real server for a test, and connections to it from the test's process."""
+"""Creates a separate database on a real server for a test, and connects the test's process to it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ from tests.support.scale import LONG
 
 _ALL = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
 DATABASES = _ALL if LONG else _ALL[:2]
-"""The servers on which each test with the fixture `database` or `service` runs."""
+"""The servers of the fixtures `database` and `service`. Each test with one of these fixtures runs once per server."""
 on_mysql_too = pytest.mark.parametrize("database", _ALL, indirect=True)
-"""Marks tests for which MySQL may differ from MariaDB. All other tests run on MySQL in `make test-long` only."""
+"""
+Marks tests that run on MySQL in `make test`, too, since MySQL may differ from MariaDB. All other tests run on MySQL
+only in `make test-long`.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class Database:
-    """A migrated database. Tests may stop, kill and start its `server`."""
+    """A migrated database. Tests may stop, kill and start its server."""
 
     server: DatabaseServer
     entry: dict[str, Any]  # an entry of Django's DATABASES
@@ -39,14 +42,14 @@ class Database:
         return self.server.vendor
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Return the settings of a service process with this database as its default."""
+        """Return the settings of a service process whose default database is this one."""
         return {"DATABASES": {"default": self.entry}} | changes
 
     @contextmanager
     def connected(self, alias: str = "real") -> Iterator[BaseDatabaseWrapper]:
         """
-        Add the database to Django's connections under an alias while the block runs. Works with and without the mark
-        django_db.
+        Add the database to Django's connections under an alias while the block runs. The test may have the mark
+        django_db, but does not need it.
         """
         with self.blocker.unblock(), connected(self.entry, alias) as connection:
             yield connection
@@ -55,9 +58,9 @@ class Database:
 @contextmanager
 def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDatabaseWrapper]:
     """
-    Add an alias to Django's connections, or change the database of an alias, while the block runs.
+    Add an alias to Django's connections while the block runs. If the alias exists, let it refer to another database.
 
-    At the end the calling thread's connection is closed. Other threads must close their own connections.
+    At the end the connection of the calling thread is closed. Other threads must close their own connections.
     """
     kept = (connections.settings[alias], connections[alias]) if alias in connections else None
     connections.settings[alias] = ConnectionHandler({"default": dict(entry)}).settings["default"]
@@ -74,7 +77,7 @@ def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDataba
 
 
 def end_session(connection: BaseDatabaseWrapper) -> None:
-    """Let the server end the session of a connection. The client notices it only at its next statement."""
+    """Make the server end the session of a connection. The client notices this only at its next SQL statement."""
     raw: Any = connection.connection
     other = connection.copy()
     with other.cursor() as cursor:
@@ -87,7 +90,7 @@ def end_session(connection: BaseDatabaseWrapper) -> None:
 
 @contextmanager
 def none_known() -> Iterator[None]:
-    """Forget the connections that other tests have opened in this thread while the block runs."""
+    """Hide the connections that other tests have opened in this thread while the block runs."""
     open_connections.by_alias.clear()
     try:
         yield
@@ -98,7 +101,7 @@ def none_known() -> Iterator[None]:
 
 @contextmanager
 def database_on(server: DatabaseServer, name: str, blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """Create a migrated database. At the end it is dropped, even if the test stopped the server."""
+    """Create a migrated database, and drop it at the end, even if the test has stopped the server."""
     server.start()
     server.copy(_migrated(server, blocker), name)
     try:
@@ -111,8 +114,8 @@ def database_on(server: DatabaseServer, name: str, blocker: DjangoDbBlocker) -> 
 @cache
 def _migrated(server: DatabaseServer, blocker: DjangoDbBlocker) -> str:
     """
-    Return the name of a migrated database on ``server``, created once per server, since copying it is much faster than
-    migrating.
+    Return the name of a migrated database on ``server``. It is created once per server, since a copy of it takes much
+    less time than a migration.
     """
     name = "migrated"
     with blocker.unblock(), connected(server.settings(name), "migrated"):

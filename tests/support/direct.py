@@ -1,4 +1,4 @@
-"""A service that sends events directly, with an outbox for events that Kafka does not confirm."""
+"""A service that sends events directly to Kafka. Events that Kafka does not confirm go into its outbox."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_REGISTRY = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{AWAY}"}
 
 @attrs.frozen(kw_only=True)
 class Sender:
-    """A producer of a service."""
+    """A service's producer with a topic."""
 
     topic: str
     producer: EventBusProducer
@@ -48,8 +48,8 @@ class Sender:
 @contextmanager
 def sender(service: Service, **changes: Any) -> Iterator[Sender]:
     """
-    Yield a producer in mode on-commit, unless ``changes`` say otherwise. At the end unconfirmed events are put into the
-    outbox.
+    Yield a producer in mode on-commit, unless ``changes`` select another mode. At the end, put unconfirmed events into
+    the outbox.
     """
     with override_settings(**service.settings(EVENT_BUS_PRODUCER_MODE="on-commit") | changes):
         producer = create_producer()
@@ -59,13 +59,13 @@ def sender(service: Service, **changes: Any) -> Iterator[Sender]:
 
 
 def spilled(alias: str = "default") -> list[str]:
-    """Return the ids of the events in an outbox, in order."""
+    """Return the ids of the events in an outbox in the order of their rows."""
     rows = OutboxRecord.objects.using(alias).order_by("pk").values_list("headers", flat=True)
     return [(dict(unpack(bytes(headers)))["ce_id"] or b"").decode() for headers in rows]
 
 
 def encoded(topic: str, user: int = 7) -> EncodedEvent:
-    """Return an event in the form that the spill gets."""
+    """Return an encoded event, the form in which the spill takes events."""
     event = Event(
         signal=CERTIFICATE_CREATED,
         data={"certificate": certificate(user)},

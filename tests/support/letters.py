@@ -1,4 +1,4 @@
-"""Dead letters for tests: certificates for which a receiver failed."""
+"""Creates dead letters for tests. Their records are certificates for which a receiver failed."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ FAILED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 @contextmanager
 def service_with(sandbox: Sandbox, *receivers: Callable[..., None]) -> Iterator[None]:
     """
-    Connect these receivers of certificates while the block runs. The service reaches the sandbox's registry, but no
-    broker.
+    Connect these receivers to the signal of certificates while the block runs. The service uses the sandbox's registry,
+    and has no broker.
     """
     for receiver in receivers:
         CERTIFICATE_CREATED.connect(receiver)
@@ -53,7 +53,7 @@ def service_with(sandbox: Sandbox, *receivers: Callable[..., None]) -> Iterator[
 
 
 def record_of(user: int, *, offset: int = 0, topic: str = TOPIC, **changes: Any) -> ConsumerRecord:
-    """Return the record of a user's certificate. Its schemas are in the registry of the settings."""
+    """Return the record of a user's certificate. The registry that the settings name contains its schemas."""
     framed = _framed(user, settings.schema_registry_url)
     values: dict[str, Any] = {"key": framed.key, "value": framed.value, "headers": framed.headers} | changes
     return ConsumerRecord(topic=topic, partition=0, offset=offset, timestamp=1_767_323_045_678, **values)
@@ -72,7 +72,8 @@ def _framed(user: int, _registry_url: str) -> ProducerRecord:
 
 def stored(record: ConsumerRecord, *receivers: str, **changes: Any) -> DeadLetter:
     """
-    Store a dead letter for which these receivers failed. Without receivers: a letter for which no receiver was called.
+    Store a dead letter for which these receivers failed. If no receivers are given, no receiver was called for the
+    letter.
     """
     return store(letter_of(record, *receivers, **changes))
 
@@ -98,7 +99,7 @@ def letter_of(
 
 
 def multiply(letter: DeadLetter, changes: Iterable[dict[str, Any]]) -> None:
-    """For each of ``changes`` store a changed copy of a letter and its entries."""
+    """Store a changed copy of a letter and of its entries for each of ``changes``."""
     letter = DeadLetter.objects.with_marks().get(pk=letter.pk)
     entries = list(letter.entries.all())
     rest = iter(changes)
@@ -120,14 +121,14 @@ def _copy(row: Any, **changes: Any) -> Any:
 
 
 def discard(letter: DeadLetter) -> int:
-    """Discard a dead letter in the state in which it was read."""
+    """Discard a dead letter unless it has changed since it was read; return the number of discarded letters."""
     return remove({letter.pk: letter.last_failed_at}, EntryState.DISCARDED)
 
 
 def states() -> dict[str, str]:
     """
-    Return the state of each receiver that has an entry, by the last part of its name, with the receiver that replaced
-    it.
+    Return the state of each entry by the last part of its receiver's name. If a stand-in ran for the receiver, the name
+    of the stand-in follows the state.
     """
     return {
         entry.receiver.rpartition(".")[2]: entry.state
@@ -137,7 +138,7 @@ def states() -> dict[str, str]:
 
 
 def replayed(planned: ReplayPlan) -> Replayed:
-    """Run a plan in this process."""
+    """Run the planned replay in this process; return its result."""
     with closing(registry_of_settings()) as registry:
         return LetterReplay(lambda store: processor("", store, registry), Originals(reader_for)).run(planned)
 

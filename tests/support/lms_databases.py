@@ -1,4 +1,4 @@
-"""The databases of the test project that resembles the LMS, on one server."""
+"""Creates the databases of the test project that resembles the LMS. All of them are on one server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from tests.services.database import DatabaseServer
 from tests.support.databases import connected
 
 OUTBOX, OUTBOX_APART = "lms", "lms_events"
-"""Databases of the outbox: shared with the service, and separate."""
+"""
+Names of the databases of the outbox. The first one is also the service's database; the second one contains only the
+outbox.
+"""
 MIGRATE = """
 from django.conf import settings
 from django.core.management import call_command
@@ -43,7 +46,7 @@ class LmsDatabases:
 
     @contextmanager
     def created(self) -> Iterator[None]:
-        """Create the databases, and a read-only user for the replica. Drop all at the end."""
+        """Create the databases, and a read-only user for the replica. At the end drop the databases and the user."""
         names = (*_SAVED, OUTBOX_APART)
         try:
             for name in names:
@@ -55,7 +58,7 @@ class LmsDatabases:
                 self.server.drop(name)
 
     def entries(self) -> dict[str, dict[str, Any]]:
-        """Return the project's DATABASES."""
+        """Return the setting DATABASES of the project."""
         return {
             "default": self.server.settings(OUTBOX),
             "read_replica": self.server.settings(OUTBOX) | {"USER": "lms_reader"},
@@ -63,7 +66,7 @@ class LmsDatabases:
         }
 
     def entries_apart(self) -> dict[str, dict[str, Any]]:
-        """Return DATABASES of a project with a separate database for the outbox."""
+        """Return the setting DATABASES of a project whose outbox has a separate database."""
         return {"default": self.server.settings("lms_apart"), "events": self.server.settings(OUTBOX_APART)}
 
     def saved(self) -> frozenset[str]:
@@ -77,7 +80,7 @@ class LmsDatabases:
         return frozenset(found)
 
     def rows(self) -> Counter[tuple[str, str]]:
-        """Count the rows of the outboxes, by the emission's name and the database."""
+        """Return the numbers of outbox rows by emission and database."""
         found: Counter[tuple[str, str]] = Counter()
         for database in (OUTBOX, OUTBOX_APART):
             with self._blocker.unblock(), connected(self.server.settings(database)):
@@ -87,6 +90,6 @@ class LmsDatabases:
 
 
 def name_in(body: bytes) -> str:
-    """Return the name of the emission that an encoded event contains."""
+    """Return the name of the emission from which an encoded event comes."""
     found = _NAME.search(body)
     return found[1].decode() if found else ""

@@ -1,4 +1,6 @@
-"""Runs the test project that resembles the LMS as web server, worker and commands, and collects the results."""
+"""
+Runs the test project that resembles the LMS: its web servers, its celery worker and its commands. Collects the results.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ ASYNC_VIEWS = ("atomic", "rolled_back", "asynchronous", "asynchronous_atomic", "
 JOBS = ("autocommit", "committed", "rolled_back", "beside_the_replica", "beside_the_history")
 JOBS_APART = JOBS[:3]
 CASES = {"wsgi": VIEWS, "asgi": ASYNC_VIEWS, "task": JOBS, "command": JOBS, "apart": JOBS_APART}
-"""The emissions by place. ``apart``: by a command of a service with a separate database for the outbox."""
+"""The cases of emissions by place. ``apart`` is a command of a service whose outbox has a separate database."""
 NAMES = tuple(f"{place}/{mode}/{case}" for place, cases in CASES.items() for mode in MODES for case in cases)
 
 _AWAY = {
@@ -50,32 +52,38 @@ _AWAY = {
     "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5,
     "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 6,
 }
-"""Settings without a reachable Kafka: an event arrives only if it is in an outbox."""
+"""Settings with an unreachable Kafka. With them an event can arrive later only if it is in an outbox."""
 _BIN = Path(sys.executable).parent
 
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """The results of all emissions after all processes have ended, by name: ``wsgi/outbox/atomic``."""
+    """
+    The results of all emissions after all processes have ended. The names of emissions look like
+    ``wsgi/outbox/atomic``.
+    """
 
     ends: Mapping[str, object]
-    """The status code of a view's answer; for jobs None, or the exception that the job caught."""
+    """
+    The end of each emission by name. For a view it is the status code of its answer. For a job it is the exception that
+    the job caught, or None.
+    """
     saved: frozenset[str]
-    """The names of emissions whose data the service has committed, in any database."""
+    """The names of the emissions whose data the service has committed in any database."""
     rows: Counter[tuple[str, str]]
-    """Number of rows in outboxes, by emission and database."""
+    """The number of rows in the outboxes, by emission and database."""
     arrived: Counter[str]
-    """Number of events in Kafka after a relay has run once, by emission."""
+    """The number of events that are in Kafka after a relay has run once, by emission."""
     log: str
 
     def of(self, name: str) -> tuple[object, dict[str, int]]:
-        """Return the result of an emission for its caller, and its number of outbox rows per database."""
+        """Return the end of an emission, and the number of its outbox rows per database."""
         return self.ends.get(name), {database: rows for (one, database), rows in self.rows.items() if one == name}
 
 
 @attrs.frozen(kw_only=True)
 class Project:
-    """The project, which runs in separate processes."""
+    """The project. It runs in separate processes."""
 
     databases: LmsDatabases
     bus: RealBus
@@ -91,7 +99,7 @@ class Project:
             yield
 
     def run(self) -> Outcome:
-        """Make all emissions, end all processes, read the databases, then relay."""
+        """Run all emissions, end all processes, read the databases, run a relay, and return the results."""
         away = self._settings(**_AWAY)
         commands = (
             (away, "request_asgi", "asgi"),
@@ -113,7 +121,10 @@ class Project:
         return Outcome(ends=ends, saved=saved, rows=rows, arrived=self._relay(), log="\n".join(logs))
 
     def _serve(self, settings: Mapping[str, Any]) -> dict[str, object]:
-        """Run a web server and a celery worker until all views have answered and all tasks have run."""
+        """
+        Run a web server and a celery worker until all views have answered and all tasks have run; return how the
+        emissions ended.
+        """
         log = self.folder / "log"
         for name in ("tasks", "control"):
             (self.folder / name).mkdir()

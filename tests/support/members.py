@@ -1,4 +1,4 @@
-"""A consumer in a group, which records its assignments and the client's errors."""
+"""A consumer in a group. It records its assignments and the errors of its client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECONDS = 30
 
 
 class Member:
-    """A member of a group, which records all calls of its listener."""
+    """A member of a group. It records all calls of its assignment listener."""
 
     def __init__(self, bus: Bus, group: str, topics: Iterable[str], /, **options: Any) -> None:
         self.assigned: list[list[Partition]] = []
@@ -51,7 +51,10 @@ class Member:
         self.client.close()
 
     def poll(self, seconds: float) -> list[ConsumerRecord]:
-        """Poll once, and start newly assigned partitions at the committed offsets, or at the default for new groups."""
+        """
+        Poll once. Start newly assigned partitions at the committed offsets or, without a committed offset, where a new
+        group starts.
+        """
         records = self.client.poll(seconds)
         self._next |= {(each.topic, each.partition): each.offset + 1 for each in records}
         if waiting := [*self.client.positions.waiting]:
@@ -82,7 +85,7 @@ class Member:
                 member.records += member.poll(0.1)
 
     def poll_records(self, count: int) -> list[ConsumerRecord]:
-        """Poll until ``count`` records are read, and return all records."""
+        """Poll until ``count`` records are read; return all records read so far."""
         self.poll_until(lambda: len(self.records) >= count)
         return self.records
 
@@ -101,7 +104,7 @@ def record(topic: str, value: bytes | None = b"value", *, key: bytes = b"key", h
 
 
 def produced(bus: Bus, *records: ProducerRecord, **options: Any) -> list[Delivered | DeliveryFailed]:
-    """Produce records; return the result of each."""
+    """Produce records; return the delivery report of each record."""
     reports: list[Delivered | DeliveryFailed] = []
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "enable.idempotence": True} | options)
     for each in records:
@@ -111,5 +114,5 @@ def produced(bus: Bus, *records: ProducerRecord, **options: Any) -> list[Deliver
 
 
 def client_errors() -> AbstractContextManager[list[Any]]:
-    """Collect the errors that clients report while the block runs."""
+    """Collect the errors that Kafka clients report while the block runs."""
     return watched(ClientErrorReported)

@@ -1,4 +1,4 @@
-"""Schemas and bytes of all signals, as openedx-events writes them."""
+"""Returns schemas and bytes of all signals as openedx-events writes them."""
 
 from io import BytesIO
 from typing import Any

@@ -1,4 +1,4 @@
-"""A service with an outbox for tests, which can emit, relay, and read its events."""
+"""A service with an outbox for tests. It can emit events, relay them, and read them from Kafka."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Service:
     entry: dict[str, Any]
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Return the settings for the service's processes."""
+        """Return settings with which processes of the service run."""
         return self.bus.settings(self.topic, EVENT_BUS_PRODUCER_MODE="outbox") | changes
 
     def process_settings(self, **changes: Any) -> dict[str, Any]:
         return self.settings(**changes) | {"DATABASES": {"default": self.entry}}
 
     def settings_for(self, *topics: str) -> dict[str, Any]:
-        """Return settings that send certificates to all of these topics."""
+        """Return settings with which certificates are sent to all of these topics."""
         entry = {"event_key_field": KEY_FIELD, "enabled": True}
         return self.settings(EVENT_BUS_PRODUCER_CONFIG={CREATED: dict.fromkeys(topics, entry)})
 
@@ -60,7 +60,7 @@ class Service:
     def emit(
         self, user: int = 7, *, topic: str = "", signal: OpenEdxPublicSignal = CERTIFICATE_CREATED, **fields: Any
     ) -> str:
-        """Emit an event like a service; return its id."""
+        """Emit an event as a service does; return its id."""
         metadata = EventsMetadata(event_type=signal.event_type)
         create_producer().send(
             signal=signal,
@@ -73,8 +73,8 @@ class Service:
 
     def emit_many(self, count: int, *, topic: str = "", name: Callable[[int], str] = lambda _: "") -> list[str]:
         """
-        Emit ``count`` events of one key in one transaction. ``name`` returns a user's name for each number. Returns the
-        ids.
+        Emit ``count`` events of one key in one transaction; return their ids. ``name`` is a function that returns the
+        user's name for the number of an event.
         """
         events = [
             ({"certificate": certificate(7, name=name(number))}, EventsMetadata(event_type=CREATED))
@@ -91,7 +91,7 @@ class Service:
 
     @contextmanager
     def relay(self) -> Iterator[Any]:
-        """Yield a relay in this process, whose steps the test runs."""
+        """Yield a relay in this process. It does a step only when the test calls its method ``step``."""
         with ExitStack() as at_end:
             relay = relay_steps("default", at_end)
             try:
@@ -100,7 +100,7 @@ class Service:
                 relay.stop(timeout=1)
 
     def drain(self) -> None:
-        """Relay until the outbox is empty."""
+        """Run a relay until the outbox is empty."""
         with self.relay() as relay:
             until(lambda: not self.waiting, step=relay.step)
 
@@ -115,5 +115,5 @@ class Service:
         return [header(record, "ce_id") for record in self.arrived(count, topic)]
 
     def all_ids(self, topic: str = "") -> list[str]:
-        """Return the ids of all current events on the topic, in order, including duplicates."""
+        """Return the ids of all events on the topic now, in order and including duplicates."""
         return [header(record, "ce_id") for record in self.bus.records_from(topic or self.topic, 0)]

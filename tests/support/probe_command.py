@@ -11,7 +11,7 @@ from django.test import override_settings
 
 
 def probed(settings: dict[str, Any], *arguments: str) -> dict[str, Any]:
-    """Run one probe; return its JSON output, with each leg's failure by the leg's name."""
+    """Run one probe; return its JSON output. In the result, ``legs`` maps the name of each leg to its failure."""
     output = io.StringIO()
     code = 0
     with override_settings(**settings):

@@ -1,4 +1,4 @@
-"""Records made of given bytes, and the results of decoding them."""
+"""Creates records from given bytes, and decodes them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def record(value: bytes | None, headers: Headers = HEADERS, timestamp: int | Non
 
 
 def event_in(value: bytes | None, schema: str = CODEC.schema, signal: OpenEdxPublicSignal = CERTIFICATE_CREATED) -> Any:
-    """Return the decoded data of a record; None if the record is refused."""
+    """Return the event data that a record with this value is decoded to. Return None if the record is refused."""
     try:
         return serde.deserialize(record(value), signal, Registry(schema)).data
     except DeserializationError:

@@ -1,4 +1,4 @@
-"""A relay with the sandbox and a SQLite file, whose steps the test runs."""
+"""A relay that uses the sandbox and an SQLite file. It does a step only when the test calls ``step``."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.support.direct import encoded
 @attrs.define
 class Relaying:
     """
-    A relay with its own outbox and brokers. As its registry, returns an id for each schema, or raises ``error`` if it
-    is set.
+    A relay with its own outbox and brokers. An object of this class is also the relay's registry: it returns an id for
+    each schema, or raises the exception that ``error`` returns.
     """
 
     sandbox: Sandbox
     error: Callable[[str], Exception | None] = lambda _subject: None
     options: dict[str, Any] = attrs.field(factory=dict)
-    """Options of the client that sends most rows."""
+    """Options of the Kafka client that sends most rows."""
     made: list[Producer] = attrs.field(factory=list)
     topics: Topics = attrs.field(init=False)
     relay: Relay = attrs.field(init=False)
@@ -61,17 +61,17 @@ class Relaying:
     def close(self) -> None: ...
 
     def append(self, *topics: str, users: int = 1) -> list[bytes]:
-        """Append events, alternating between ``users`` keys; return their ids."""
+        """Append an event for each of ``topics``, alternating between ``users`` keys; return the ids of the events."""
         events = [encoded(topic, 7 + number % users) for number, topic in enumerate(topics)]
         Outbox(notify=lambda: False).append_separately(events, "default")
         return [event.event_id.encode() for event in events]
 
     def renew(self) -> None:
-        """Let the next step create new clients, with the current options."""
+        """Drop the Kafka clients. The next step creates new clients with the current options."""
         self.relay._clients.drop()
 
     def forget_schemas(self) -> None:
-        """Clear the cache of schemas, so that schemas deleted from the table are written again."""
+        """Clear the cache of written schemas. Schemas that were deleted from the table are then written again."""
         writer_schemas._known.clear()
 
     def arrived(self, topic: str, count: int, *, seconds: float = 60) -> list[bytes | None]:

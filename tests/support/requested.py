@@ -1,4 +1,7 @@
-"""Replay requests: dead letters for tests, workers that replay them, and their output."""
+"""
+Helpers for tests of replay requests: they store dead letters, run workers that replay them, and read the output of
+these workers.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ from tests.support.workers import worker
 
 PLACE = "tests.projects.certificates.replaying"
 LETTERS_BEGIN = 1_000_000
-"""Offset of the first dead letter, far away from the offsets of live events."""
+"""The offset of the first dead letter. It is much higher than the offsets of live events."""
 
 
 def named(*receivers: str) -> list[str]:
@@ -38,7 +41,10 @@ def named(*receivers: str) -> list[str]:
 
 
 def store_letters(bus: Bus, topic: str, group: str, users: Iterable[int], each: int, *receivers: str) -> int:
-    """Store dead letters for which receivers failed, numbered per user by their grades; return their number."""
+    """
+    Store dead letters for which receivers failed; return their number. Each user has ``each`` letters, and the grade of
+    a letter's certificate is its number.
+    """
     with override_settings(**bus.settings(topic)), closing(registry_of_settings()) as registry:
         rows: list[DeadLetter] = []
         now = datetime.now(UTC)  # workers delete old letters
@@ -72,7 +78,7 @@ def store_letters(bus: Bus, topic: str, group: str, users: Iterable[int], each: 
 
 @attrs.frozen(kw_only=True)
 class Requesting:
-    """A service with replay requests, on a bus and a database that the test accesses as ``default``."""
+    """A service with replay requests. The test accesses its database as ``default``."""
 
     bus: Bus
     database: Database
@@ -87,7 +93,7 @@ class Requesting:
         )
 
     def request(self, *arguments: str) -> int:
-        """Make a request for the group's dead letters; return its number."""
+        """Request the replay of the group's dead letters; return the number of the request."""
         settings = self.database.settings(**self.settings)
         command = ("replay", "-g", self.group, "--request", "--apply", *arguments)
         dead_letters(self.bus, settings, *command, receivers=self.receivers)
@@ -95,7 +101,7 @@ class Requesting:
 
 
 def report(number: int) -> dict[str, Any]:
-    """Return the command's report about a request."""
+    """Return the report that the command prints about a request."""
     found: dict[str, Any] = json.loads(run("requests", number, "--json"))
     return found
 
@@ -125,18 +131,18 @@ def is_in_state(number: int, state: str, *processes: ServiceProcess, seconds: fl
 
 
 def silence(number: int) -> None:
-    """Change a request as if its worker had sent no sign of life for long."""
+    """Change a request as if its worker had written no heartbeat for a long time."""
     ReplayRequest.objects.filter(pk=number).update(beat_at=1)
 
 
 def heard(what: str, receiver: str, *processes: ServiceProcess) -> list[tuple[int, int]]:
-    """Return user and number of each line that processes printed, in the order of time."""
+    """Return user and number of each matching line that the processes have printed, in the order of time."""
     lines = [line for process in processes for line in process.heard(what) if line["receiver"] == receiver]
     return [(line["user"], int(line["grade"])) for line in sorted(lines, key=lambda line: line["at"])]
 
 
 def first_to_begin(users: Iterable[int], workers: Iterable[ServiceProcess]) -> ServiceProcess:
-    """Wait until one of the workers has begun a letter of these users; return it."""
+    """Wait until one of the workers has started a letter of one of these users; return this worker."""
     wanted, workers = set(users), list(workers)
 
     def begun() -> list[ServiceProcess]:
@@ -151,7 +157,7 @@ def twice(lines: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def in_order(lines: list[tuple[int, int]]) -> bool:
-    """Whether each user's numbers are in order. Repeated numbers are allowed."""
+    """Return whether the numbers of each user are in order. A number may occur several times."""
     last: dict[int, int] = {}
     for user, number in lines:
         if number < last.get(user, -1):

@@ -1,4 +1,4 @@
-"""States of workers and relays for observers."""
+"""Creates states of workers and relays for tests of observers."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _CONSUMER = ConsumerState(
 
 
 def consumer(**changes: Any) -> ConsumerState:
-    """Return the state of a worker that is alive and ready, with a value in every field."""
+    """Return the state of a worker that is alive and ready. Every field has a value."""
     return attrs.evolve(_CONSUMER, **changes)
 
 
 @attrs.frozen(kw_only=True)
 class RelayOf:
-    """A relay with a given last state."""
+    """A relay whose last state has the given values."""
 
     depth: dict[str, int] = attrs.field(factory=dict)
     held: tuple[HeldTopic, ...] = ()

@@ -15,7 +15,7 @@ Numbers = dict[tuple[str, ...], float]
 
 
 def page(port: int, path: str) -> tuple[int, str]:
-    """Return status and text."""
+    """Return status code and text of a page."""
     try:
         with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
             return answer.status, answer.read().decode()
@@ -25,8 +25,8 @@ def page(port: int, path: str) -> tuple[int, str]:
 
 def numbers(port: int) -> Numbers:
     """
-    Return all numbers except for buckets. The keys are the name without prefix, and the labels' values in the order of
-    labels.
+    Return all numbers on the metrics page except those of buckets. The key of a number consists of the metric's name
+    without prefix, and of the values of its labels in the order of the labels.
     """
     status, text = page(port, "/metrics")
     assert status == 200, text
@@ -39,7 +39,7 @@ def numbers(port: int) -> Numbers:
 
 
 def scraped_until(port: int, wanted: Numbers) -> Numbers:
-    """Request the page until it has these numbers; return all its numbers."""
+    """Request the metrics page until it has the numbers in ``wanted``; return all its numbers."""
     deadline = monotonic() + PATIENCE
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Signals of a test service, whose classes tests change."""
+"""Signals of a test service. Tests can change the classes of their data."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ EVENT_TYPE = "org.example.grades.course.graded.v1"
 @contextmanager
 def graded(**fields: Any) -> Iterator[OpenEdxPublicSignal]:
     """
-    Yield a signal whose class has these fields, each given as a type or as a type and its default. Unregisters it
-    afterwards.
+    Yield a signal whose class has these fields. Each field is given as a type, or as a pair of type and default. At the
+    end the signal is unregistered.
     """
     attributes = {
         name: attrs.field(type=kind[0], default=kind[1]) if isinstance(kind, tuple) else attrs.field(type=kind)

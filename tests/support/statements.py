@@ -1,4 +1,4 @@
-"""Records the SQL statements of a block."""
+"""Records the SQL statements that a block runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from django.db import connections
 
 @contextmanager
 def asked(alias: str = "default") -> Iterator[list[str]]:
-    """Collect the first words of the block's statements, including those for transactions and savepoints."""
+    """
+    Collect the first word of each SQL statement of the block. Statements for transactions and savepoints are included.
+    """
     found: list[str] = []
 
     def note(execute: Any, sql: str, *arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""States of workers and relays as values."""
+"""Creates states of workers and relays as values."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ _RELAY = RelayState(
 
 
 def consumer_state(**changes: Any) -> ConsumerState:
-    """Return the state of a worker with a value in every field."""
+    """Return the state of a worker in which every field has a value."""
     return attrs.evolve(_CONSUMER, **changes)
 
 
 class RelayOf:
-    """A relay with a given last state."""
+    """A relay that has a fixed last state."""
 
     database = "default"
     obstacles: tuple[str, ...] = ()
@@ -80,6 +80,6 @@ class RelayOf:
 
 
 def beats_of(running: Running, totals: dict[str, int] | None = None, period: float = 10.0) -> Heartbeats:
-    """Return the writer of heartbeats. ``totals``: the current counts, which the test may change."""
+    """Return the writer of heartbeats. ``totals`` contains the current counts; the test may change them."""
     counted = {} if totals is None else totals
     return Heartbeats(running, lambda: dict(counted), period=period, service="credentials", version="0.1.0")

@@ -18,7 +18,8 @@ from tests.support.sending import send
 
 def trace(*arguments: Any, finds: bool = True) -> str:
     """
-    Run the command; return its output. Assert that it finds something, or with ``finds=False`` that it exits with 1.
+    Run the command; return its output. Assert that it finds something. With ``finds=False`` assert instead that it
+    exits with 1.
     """
     output = StringIO()
     with nullcontext() if finds else pytest.raises(CommandError, match=r"^It was found nowhere\.$") as ended:
@@ -28,14 +29,14 @@ def trace(*arguments: Any, finds: bool = True) -> str:
 
 
 def found(*arguments: Any, finds: bool = True) -> dict[str, Any]:
-    """Run the command with JSON output; return the parsed output."""
+    """Run the command with the option for JSON; return its parsed output."""
     answer: dict[str, Any] = json.loads(trace(*arguments, "--json", finds=finds))
     assert answer["found"] == finds
     return answer
 
 
 def sent(bus: Bus, topic: str, *users: int) -> list[UUID]:
-    """Send certificates of these users at once, even inside a transaction; return the ids of the events."""
+    """Send certificates of these users immediately, even inside a transaction; return the ids of the events."""
     ids = [uuid1() for _ in users]
     for user, event_id in zip(users, ids, strict=True):
         send(bus, topic, certificate(user), id=event_id, through={"EVENT_BUS_PRODUCER_MODE": "immediate"})

@@ -1,5 +1,5 @@
 """
-``python -m tests.support.traces PACKAGE``: prints the spans that a monitoring package records for two events, as JSON.
+``python -m tests.support.traces PACKAGE``: prints as JSON the spans that a monitoring package records for two events.
 
 Each package needs its own process.
 """
@@ -20,9 +20,14 @@ from django.conf import settings
 import test_settings
 
 Spans = list[dict[str, Any]]
-"""For each span: ``id``, ``parent``, ``name``, ``attributes``, and the number of ``errors``."""
+"""
+A list of spans. Each has the keys ``id``, ``parent``, ``name`` and ``attributes``, and the number of its ``errors``.
+"""
 Package = tuple[str, Callable[[str], AbstractContextManager[Any]], Callable[[], Spans]]
-"""A backend of edx-django-utils, a function that opens a span, and a function that returns the ended spans."""
+"""
+The parts of a monitoring package: its backend of edx-django-utils, a function that opens a span, and a function that
+returns the ended spans.
+"""
 
 
 def opentelemetry() -> Package:
@@ -71,7 +76,7 @@ def ddtrace() -> Package:
 
 
 def ddtrace_as_provider() -> Package:
-    """Return ddtrace's implementation of OpenTelemetry's API."""
+    """Return the parts of ddtrace as an implementation of OpenTelemetry's API."""
     os.environ |= {"DD_TRACE_OTEL_ENABLED": "true", "OTEL_PYTHON_CONTEXT": "ddcontextvars_context"}  # as Datadog has it
     from ddtrace.opentelemetry import TracerProvider
     from opentelemetry import trace
@@ -109,7 +114,10 @@ def _span(number: Any, parent: Any, name: str, attributes: Any, errors: int) -> 
 
 
 def main(package: str) -> None:
-    """Process two records in a thread, like a lane. A receiver succeeds for one and fails for the other."""
+    """
+    Process two records in a thread, as a lane does, and print the spans. A receiver succeeds for the first record and
+    fails for the second.
+    """
     packages = {
         "opentelemetry": opentelemetry,
         "ddtrace": ddtrace,

@@ -1,4 +1,4 @@
-"""Workers of the test service with certificates, each in its own process."""
+"""Workers of the test service that receive certificates. Each worker has its own process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def worker(
     **changes: Any,
 ) -> ServiceProcess:
     """
-    Return a worker, which starts when it is entered as a context manager. ``before``: words in front of its command.
+    Return a worker. Use it as a context manager: it starts when the block is entered. ``before`` contains words that
+    stand in front of its command.
     """
     defaults: dict[str, Any] = {
         "EVENT_BUS_KAFKA_RETRY": {"first_delay": 0.1, "factor": 1},

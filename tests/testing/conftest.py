@@ -1,4 +1,4 @@
-"""Settings of a service that sends certificates, and its captured events."""
+"""Fixtures for tests of the testing kit: the settings of a service that sends certificates, and its captured events."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def events() -> Iterator[CapturedEvents]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Return a service that follows docs/testing.rst."""
+    """Return a service that consists of the code in docs/testing.rst."""
     return Project(tmp_path)

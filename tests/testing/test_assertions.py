@@ -1,4 +1,4 @@
-"""Assertions about captured events, and their messages on failure."""
+"""Tests of the assertions about captured events, and of the messages of failed assertions."""
 
 from __future__ import annotations
 

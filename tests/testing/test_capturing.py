@@ -1,4 +1,7 @@
-"""Events of a service are captured as Kafka would get them; an event that would be lost raises where it is emitted."""
+"""
+The testing kit captures events of a service in the form in which Kafka would get them. An event that would be lost
+raises an exception where it is emitted.
+"""
 
 from __future__ import annotations
 
@@ -146,7 +149,7 @@ def test_a_key_field_that_does_not_exist_raises(settings: Any) -> None:
 
 @attrs.frozen
 class SignedCertificate(CertificateData):  # type: ignore[misc]  # openedx-events is untyped
-    """A subclass in a service, with a field that is not in the schema."""
+    """A class of a service. It adds a field that is not in the schema."""
 
     signature: str = attrs.field(kw_only=True)
 
@@ -307,7 +310,7 @@ class TestInDjangosTestCase(TestCase):
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         events.assert_sent(CERTIFICATE_CREATED, certificate=certificate(1))
 
-    def test_capture_on_commit_callbacks_does_not_capture_an_event_twice(self) -> None:
+    def test_djangos_capture_on_commit_callbacks_does_not_capture_an_event_twice(self) -> None:
         with captured_events() as events, self.captureOnCommitCallbacks(execute=True):
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         assert len(events) == 1

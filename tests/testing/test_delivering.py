@@ -1,4 +1,4 @@
-"""deliver() hands an event to receivers as a worker would."""
+"""deliver() calls receivers with an event in the same way as a worker."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def receiving(signal: OpenEdxPublicSignal, receiver: Callable[..., Any]) -> Iter
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """Return the list of arguments of a connected receiver of certificates."""
+    """Return a list. A connected receiver of certificates adds the arguments of each call to it."""
     heard: Heard = []
 
     def hear(**arguments: Any) -> None:
@@ -69,7 +69,7 @@ def test_deliver_accepts_an_event_type_and_plain_values(heard: Heard) -> None:
         assert heard[0]["grade"] == grade(signal, user=7)
 
 
-def test_deliver_with_replay_makes_is_replay_return_true() -> None:
+def test_the_argument_replay_of_deliver_makes_is_replay_return_true() -> None:
     told: list[bool] = []
 
     def ask(**_: Any) -> None:
@@ -186,7 +186,7 @@ def test_data_that_does_not_match_the_signal_fails(heard: Heard, data: dict[str,
 
 @pytest.fixture
 def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the schema file of an older service."""
+    """Return the schema file of a service with an older version of the class."""
     path = tmp_path / "graded.avsc"
     with graded(user=int) as signal, monkeypatch.context() as environment:
         environment.setenv("EVENT_BUS_KAFKA_UPDATE_SCHEMAS", "1")

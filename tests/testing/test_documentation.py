@@ -1,4 +1,7 @@
-"""A service whose tests follow docs/testing.rst: they pass, and fail with clear messages after its events change."""
+"""
+Tests of a service whose own tests follow docs/testing.rst. The service's tests pass. After the service's events change,
+they fail with clear messages.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ WRITE = ("tests/test_schemas.py", "-k", "what_the_other", "--update-event-schema
 
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the schema that the service's own tests write; once, as each run takes seconds."""
+    """
+    Return the schema that the service's own tests write. It is written once, since each run of these tests takes
+    seconds.
+    """
     project = Project(tmp_path_factory.mktemp("schema"))
     code, output = project.pytest(*WRITE)
     assert code == 0, output

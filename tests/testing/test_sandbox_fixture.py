@@ -1,4 +1,7 @@
-"""The fixture ``event_bus_sandbox``: settings per test; brokers and a registry shared by all tests."""
+"""
+Tests of the fixture ``event_bus_sandbox``: each test has its own settings, and all tests share the brokers and the
+registry.
+"""
 
 from __future__ import annotations
 

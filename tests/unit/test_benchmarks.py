@@ -1,4 +1,4 @@
-"""How the benchmark compares, judges, prints and plots its measurements."""
+"""Tests of how the benchmark compares, judges, prints and plots its measurements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAST, SLOW = "this package", "another <package>"
 
 
 def results(*comparisons: Comparison, fast: list[Figures] | None = None) -> Results:
-    """Return results of three rounds of two cases, on a machine that gets slower."""
+    """Return the results of three rounds of two cases. The machine becomes slower from round to round."""
     runs: dict[str, list[Figures]] = {
         FAST: fast or [{"cpu": 10.0}, {"cpu": 20.0}, {"cpu": 40.0}],
         SLOW: [{"cpu": 50.0, "rate": 9.0}, {"cpu": 120.0, "rate": 7.0}, {"cpu": 280.0, "rate": 8.0}],
@@ -115,7 +115,7 @@ def test_pages_contain_the_plot_its_description_and_the_tables() -> None:
 
 @pytest.mark.parametrize("plan", [QUICK, THOROUGH], ids=["quick", "thorough"])
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES.keys())
-def test_suites_compare_existing_cases_and_read_only_topics_that_they_fill(
+def test_suites_compare_existing_cases_and_fill_every_topic_that_they_read(
     suite: Callable[[Plan], Suite], plan: Plan
 ) -> None:
     made = suite(plan)

@@ -1,4 +1,4 @@
-"""Mistakes in settings are errors or warnings of ``manage.py check``."""
+"""``manage.py check`` reports mistakes in settings as errors or warnings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.databases import connected
 
 
 def messages(**changes: Any) -> list[tuple[str, str]]:
-    """Return id and text of the messages for valid settings with these changes; None removes a setting."""
+    """Return id and text of each message about valid settings with these changes. The value None removes a setting."""
     found = findings(changes)
     return [((message.id or "").removeprefix("event_bus_kafka."), f"{message.msg} {message.hint}") for message in found]
 
@@ -38,12 +38,14 @@ def test_each_mistake_yields_its_message_with_an_explanation(broken: Broken) -> 
 
 def test_each_check_of_the_catalogue_has_a_mistake_that_triggers_it() -> None:
     databases = {"E010", "W004", "W006"}
-    """Shown below: of databases that are away, empty, or of another vendor."""
+    """
+    The numbers of checks that other tests below trigger. They need a database that is unreachable, empty, or of another
+    vendor.
+    """
     assert {one.number for one in BROKEN} | databases == set(CATALOGUE)
 
 
-def test_receivers_that_share_a_name_are_accepted_with_different_dispatch_uids() -> None:
-    """C3."""
+def test_c3_receivers_that_share_a_name_are_accepted_with_different_dispatch_uids() -> None:
 
     def made() -> Any:
         def receive(**_: Any) -> None: ...
@@ -99,7 +101,7 @@ def test_migrate_does_not_warn_of_missing_tables(
 
 
 class Undecided:
-    """A router that forbids all migrations, and stores rows in one database."""
+    """A router that forbids all migrations, but selects a database for rows."""
 
     def db_for_write(self, model: Any, **_: Any) -> str:
         return "empty"
@@ -108,10 +110,9 @@ class Undecided:
         return False
 
 
-def test_a_database_that_stores_rows_needs_tables_even_if_its_router_forbids_migrations(
+def test_s5_a_database_that_stores_rows_needs_tables_even_if_its_router_forbids_migrations(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """S5."""
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
     with django_db_blocker.unblock(), connected(entry, "empty"), connected(entry, "other"):
         with override_settings(DATABASE_ROUTERS=["tests.unit.test_checks.Undecided"]):
@@ -124,7 +125,7 @@ def test_relay_notify_without_postgresql_is_a_warning() -> None:
     assert [number for number, _ in found] == ["W005", "W006"]
 
 
-def test_a_topic_that_starts_with_the_word_of_the_prefix_is_no_mistake() -> None:
+def test_a_topic_whose_name_starts_with_the_word_of_the_prefix_is_not_a_mistake() -> None:
     assert messages(EVENT_BUS_TOPIC_PREFIX="certificate") == []
 
 
@@ -180,8 +181,7 @@ OIDC = {
         ("CONSUMER", {"fetch.max.bytes": 1_000}, "fetch.max.bytes"),
     ],
 )
-def test_options_that_librdkafka_refuses_are_an_error(name: str, options: dict[str, Any], text: str) -> None:
-    """S19."""
+def test_s19_options_that_librdkafka_refuses_are_an_error(name: str, options: dict[str, Any], text: str) -> None:
     found = messages(**{f"EVENT_BUS_KAFKA_{name}_OPTIONS": options})
     assert [number for number, _ in found] == ["E002"] * (2 if name == "CLIENT" else 1)
     assert all(text in message for _, message in found)

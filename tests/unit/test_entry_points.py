@@ -1,4 +1,4 @@
-"""A worker that cannot start exits with code 1 and says why, with either command (C16)."""
+"""If a worker cannot start, it exits with code 1 and logs the reason. This holds for both commands (fault C16)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("command", [OurCommand, TheirCommand])
 @pytest.mark.parametrize("name", WRONG)
 @pytest.mark.django_db(transaction=True)
-def test_c16_an_error_before_the_loop_exits_with_1_and_logs_the_reason(
+def test_c16_a_worker_with_an_error_before_its_loop_exits_with_1_and_logs_the_reason(
     command: type[OurCommand], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     changes, reason = WRONG[name]
@@ -59,7 +59,7 @@ def test_c16_an_error_before_the_loop_exits_with_1_and_logs_the_reason(
 
 
 @pytest.mark.parametrize("command", [OurCommand, TheirCommand])
-def test_c16_a_failing_import_of_the_package_exits_with_1(
+def test_c16_a_worker_exits_with_1_if_the_import_of_the_package_fails(
     command: type[OurCommand], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "event_bus_kafka.entry_points", None)
@@ -74,7 +74,7 @@ def test_c16_a_failing_import_of_the_package_exits_with_1(
 def test_c16_a_worker_without_a_free_file_descriptor_exits_with_1(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No file descriptor is free: openedx-events would turn the error into exit code 0."""
+    """The command of openedx-events would turn the error into exit code 0."""
 
     def no_descriptor() -> None:
         raise OSError(24, "Too many open files")
@@ -103,7 +103,7 @@ FORGOTTEN: dict[str, Any] = {
 def test_each_worker_warns_when_the_setting_of_the_producer_is_missing(
     command: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Both commands fail to start here, for another reason."""
+    """In this test both commands also fail to start, for a different reason."""
     said = "EVENT_BUS_PRODUCER_CONFIG enables certificates, but EVENT_BUS_PRODUCER is not set: no event is sent"
     wrong = SETTINGS | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "no.such.Store"}
     for changes, times in ((FORGOTTEN, 1), (FORGOTTEN | {"EVENT_BUS_PRODUCER": "another.producer"}, 0)):

@@ -1,4 +1,4 @@
-"""Rules for imports: benchmarks, examples, and settings that import the app."""
+"""Tests of the rules for imports in benchmarks and examples, and of settings that import the app."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Yield the dotted names that a file imports, also inside functions."""
+    """Yield the dotted names that a file imports, including imports inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -31,7 +31,7 @@ def test_benchmarks_and_examples_import_only_the_services_of_the_tests(folder: s
 
 
 def test_databases_defined_after_settings_import_the_app_are_used() -> None:
-    """The settings of the LMS ask plugins for their apps before DATABASES is defined."""
+    """The settings of the LMS ask plugins for their apps before they define DATABASES."""
     code = (
         "import django.conf, django.db; django.conf.settings.configure(); import event_bus_kafka.apps; "
         "import event_bus_kafka.db_connections; assert 'settings' not in vars(django.db.connections)"

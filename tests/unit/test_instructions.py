@@ -1,4 +1,6 @@
-"""``make instructions``: shares computed from callgrind's files, and when the command fails."""
+"""
+Tests of ``make instructions``: the shares that it computes from callgrind's files, and the cases in which it fails.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from benchmarks.measurements import COUNTED, OURS, PUBLISHED
 
 
 def counted(work: str, total: int) -> str:
-    """Return the text of a file of callgrind."""
+    """Return the text of a file that callgrind would write."""
     return f"version: 1\ndesc: Trigger: Client Request: {work}\n\nevents: Ir\nfn=(1) f\n1 7\n\ntotals: {total}\n"
 
 
@@ -32,17 +34,17 @@ def test_instructions_common_to_both_runs_are_subtracted() -> None:
     assert per_event(files) == {("encode", "ours"): 100, ("encode", "published"): 10_000}
 
 
-def test_shares_divides_our_instructions_by_those_of_the_published_package() -> None:
+def test_the_function_shares_divides_our_instructions_by_those_of_the_published_package() -> None:
     counts = {("encode", OURS): 90.0, ("encode", PUBLISHED): 900.0, ("process", OURS): 3.0, ("process", PUBLISHED): 8.0}
     assert shares(counts) == {"encode": 0.1, "process": 0.375}
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.1049])
-def test_up_to_five_percent_more_instructions_pass(share: float) -> None:
+def test_the_comparison_passes_with_up_to_five_percent_more_instructions(share: float) -> None:
     assert complaints(record(encode=share), record(encode=0.1)) == []
 
 
-def test_more_than_five_percent_more_instructions_fail() -> None:
+def test_the_comparison_fails_with_more_than_five_percent_more_instructions() -> None:
     (complaint,) = complaints(record(process=0.4204), record(process=0.4))
     assert complaint.startswith("process: 42.04% ")
     assert "(+5.1%; 5% are allowed)" in complaint
@@ -54,7 +56,7 @@ def test_a_failure_lists_versions_that_changed() -> None:
     assert others == ["python was 3.12.1, is 3.12.4", "Django was 5.2.1, is 5.2.19"]
 
 
-def test_a_python_without_a_recorded_value_fails_and_is_told_how_to_record_one() -> None:
+def test_without_a_recorded_value_for_this_python_the_comparison_fails_and_says_how_to_record_one() -> None:
     (complaint,) = complaints(record(), None)
     assert "make instructions ARGS=--record" in complaint
 

@@ -1,4 +1,7 @@
-"""An exception raised by a signal handler interrupts the sender; it is not a failure of the event bus."""
+"""
+If a signal handler raises an exception, this interrupts the code that sends an event. It is not a failure of the event
+bus.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,11 @@ from tests.support.watching import watched
 
 
 class Stop(Exception):
-    """An exception defined by the host."""
+    """An exception that the host of the package defines."""
 
 
 class SoftTimeLimitExceeded(Exception):
-    """A class like celery's."""
+    """An exception with the same name as celery's."""
 
 
 def soft_timeout_sighandler(number: int, frame: object) -> NoReturn:
@@ -74,7 +77,9 @@ def interrupt(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
-def test_interruption_in_finds_an_exception_of_a_handler_behind_its_wrapper(handler: Callable[..., object]) -> None:
+def test_the_function_interruption_in_finds_the_exception_of_a_signal_handler_inside_another_exception(
+    handler: Callable[..., object],
+) -> None:
     with handled_by(handler):
         with pytest.raises(ValueError, match="wrapped") as caught:
             try:
@@ -84,7 +89,7 @@ def test_interruption_in_finds_an_exception_of_a_handler_behind_its_wrapper(hand
         assert isinstance(interruption_in(caught.value), Stop)
 
 
-def test_an_exception_of_the_same_class_raised_outside_a_handler_is_no_interruption() -> None:
+def test_an_exception_of_the_same_class_raised_outside_a_handler_is_not_an_interruption() -> None:
     with handled_by(soft_timeout_sighandler):
         with pytest.raises(SoftTimeLimitExceeded) as caught:
             raise SoftTimeLimitExceeded

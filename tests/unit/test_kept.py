@@ -1,4 +1,6 @@
-"""Caches of values computed from untrusted texts: limited in length and number."""
+"""
+Tests of caches for values that are computed from untrusted texts. The length of the texts and their number are limited.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ def test_a_value_is_computed_once_per_key() -> None:
     assert made == ["abc"]
 
 
-def test_long_keys_are_not_cached_and_the_number_of_keys_is_limited() -> None:
-    """C17: ten thousand event types of a megabyte each."""
+def test_c17_long_keys_are_not_cached_and_the_number_of_keys_is_limited() -> None:
+    """The test uses ten thousand event types of a megabyte each."""
     kept: Kept[int] = Kept(len, 10)
     for number in range(100):
         kept[b"%d" % number]

@@ -1,4 +1,4 @@
-"""Limits of the layout: files per folder, lines per file, length of functions, unique names."""
+"""Tests of the limits of the layout: files per folder, lines per file, lines per function, and unique names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import event_bus_kafka
 
 PACKAGE = Path(event_bus_kafka.__file__).parent
 EXEMPT = {"commands", "migrations"}
-"""Django asks for a file per command and per migration."""
+"""Names of folders without a limit of files. Django requires a file for each command and each migration."""
 
 
 def rooms() -> Iterator[tuple[str, list[Path]]]:

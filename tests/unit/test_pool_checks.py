@@ -1,4 +1,4 @@
-"""A connection pool smaller than a worker needs is a warning (C14)."""
+"""The checks warn if a connection pool is smaller than a worker needs (fault C14)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names that others may import, and the modules that an import loads."""
+"""Tests of the names that other packages may import, and of the modules that each import loads."""
 
 from __future__ import annotations
 

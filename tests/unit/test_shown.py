@@ -1,8 +1,8 @@
 """
-Untrusted text is cleaned and truncated in all output (C17).
+Untrusted text is cleaned and truncated in all output (fault C17).
 
-A sweep: the same hostile texts go through every field of every lifecycle event, every error and every table that a
-command prints.
+The same hostile texts go through every field of every lifecycle event, through every error, and through every table
+that a command prints.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ LONGEST_LINE = 30_000
 
 
 def is_harmless(text: str, lines: int | None = 1) -> bool:
-    """Return whether a text cannot move a cursor, reverse text, or start a new line."""
+    """Return whether a text cannot move a cursor, reverse text, or start a further line."""
     parts = text.split("\n")
     return (
         all(part.isprintable() and not part.startswith(FORGED) for part in parts)
@@ -63,7 +63,7 @@ def is_harmless(text: str, lines: int | None = 1) -> bool:
 
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
-    """Return the logged lines as a handler of the service formats them."""
+    """Yield a list of the logged lines in the form in which a handler of the service formats them."""
     found: list[str] = []
 
     class Handler(logging.Handler):
@@ -91,7 +91,7 @@ def test_c17_hostile_text_in_any_field_cannot_break_a_log_line(kind: type[Lifecy
 
 
 def values(kind: str, text: str) -> list[Any]:
-    """Return values of a field's type with a hostile text in them."""
+    """Return values of a field's type that contain the hostile text."""
     match kind:
         case "str":
             return [text]
@@ -130,7 +130,10 @@ def test_c17_hostile_text_cannot_break_the_message_of_an_error(error: type[Event
 
 
 def test_an_exception_whose_str_raises_can_be_logged(lines: list[str]) -> None:
-    """openedx-events swallows exceptions: a worker that failed to log why it could not start would exit with 0."""
+    """
+    The command of openedx-events ignores exceptions. If the worker could not log the reason for its failure, it would
+    exit with 0 and without a reason.
+    """
 
     class Mute(Exception):
         def __str__(self) -> str:
@@ -208,7 +211,7 @@ def test_harmless_text_is_shown_unchanged() -> None:
 
 
 def test_c17_many_event_types_do_not_fill_the_tallies() -> None:
-    """10,000 event types must not make dictionaries grow."""
+    """The test uses 10,000 event types."""
     before, skipped = len(tallies.read()), tallies.total(RECORDS_SKIPPED, event_type="other")
     for number in range(10_000):
         count(example(RecordSkipped, event_type=f"type {number} \x1b"))

@@ -1,4 +1,4 @@
-"""The start of a service loads only the modules that it uses."""
+"""When a service starts, it loads only the modules that it uses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_the_package_alone_loads_neither_django_nor_kafka() -> None:
+def test_importing_only_the_package_loads_neither_django_nor_kafka() -> None:
     loaded = loaded_by("import event_bus_kafka")
     assert {"django", "confluent_kafka", "fastavro", "openedx_events"} & loaded == set()
 

@@ -1,4 +1,4 @@
-"""Documented versions and those in setup.py equal the versions that test environments install."""
+"""The versions in the documentation and in setup.py equal the versions that the test environments install."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SETUP = (ROOT / "setup.py").read_text()
 
 
 def environments() -> Iterator[tuple[str, str, str]]:
-    """Yield name, Python version and pins of each environment."""
+    """Yield the name, the Python version and the pins of each test environment."""
     yield "make test", "3.12", "py312/dev.txt"
     tox = ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini")
@@ -33,7 +33,7 @@ ENVIRONMENTS = list(environments())
 
 
 def documented() -> dict[str, dict[str, str]]:
-    """Return the rows of the table by name of environment."""
+    """Return the rows of the table of versions by the name of the environment."""
     table = re.findall(r"^   (?::header: )?(.+,.+)$", (ROOT / "docs/versions.rst").read_text(), re.MULTILINE)
     names, *rows = csv.reader(table, skipinitialspace=True)
     return {row[0].strip("`"): dict(zip(names, row, strict=True)) for row in rows}

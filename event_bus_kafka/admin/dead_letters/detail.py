@@ -48,7 +48,10 @@ def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
 
 
 def _contents(record: ConsumerRecord, *, unmasked: bool) -> tuple[Any, Any]:
-    """Return the record's key and data. Without a registry the key stays masked, and a sentence replaces the data."""
+    """
+    Return the record's key and data; both are masked unless ``unmasked`` is True. If the settings name no registry,
+    return the masked key, and a sentence in place of the data.
+    """
     servers = import_module("event_bus_kafka.assembly.schema_registry")  # the import loads Kafka's client
     masked_key = masking.masked_key(record.key)
     try:

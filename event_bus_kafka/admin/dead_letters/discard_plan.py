@@ -19,8 +19,8 @@ _NAMES_IN_HISTORY = 5
 
 def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
     """
-    Return the confirmation page of a discard. ``before`` is the result of the previous slice, if the discard takes
-    several requests.
+    Return the confirmation page of a discard. ``before``: the result of the previous request, if the discard takes
+    several requests; None: this is the first request.
     """
     letters = number_of(plan.count)
     said = [

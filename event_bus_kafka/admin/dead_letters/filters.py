@@ -40,7 +40,7 @@ def _offering(name: str) -> forms.TextInput:
 
 
 class FilterForm(forms.Form):
-    """Filters that a user may combine. No filter identifies a single event, so a URL may contain them."""
+    """Filters that a user may combine. A URL may contain the filters, because no filter identifies a single event."""
 
     group = forms.CharField(widget=_offering("group"), label=_("Group"), max_length=255, required=False)
     topic = forms.CharField(widget=_offering("topic"), label=_("Topic"), max_length=249, required=False)
@@ -57,8 +57,8 @@ class FilterForm(forms.Form):
 
 class SearchForm(forms.Form):
     """
-    Finds single events by key or id. The form is posted, so that no URL and no web server's log contains a key or an
-    id.
+    Finds single events by key or id. The form is sent by POST, because URLs and logs of web servers must not contain
+    keys or ids.
     """
 
     event_id = forms.CharField(label=_("Event id"), max_length=36, required=False)
@@ -85,13 +85,13 @@ class Filters:
     selection: Selection
     """Has no meaning if ``is_valid`` is False."""
     state: str
-    """Empty: the page lists existing letters. Otherwise it lists the settled entries in this state."""
+    """State of the settled entries that the page lists; empty: the page lists existing letters instead."""
     fields: Mapping[str, str]
     """The filled-in fields, which links and forms of the page send again."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Filters:
-        """Read filters from the query string or the POST, searches only from the POST."""
+        """Read the filters from the query string or the POST. Read the searches only from the POST."""
         data = request.POST if request.method == "POST" else request.GET
         form, search = FilterForm(data), SearchForm(request.POST)
         is_valid = form.is_valid() & search.is_valid()
@@ -116,7 +116,7 @@ class Filters:
         return any(name in self.fields for name in self.search.fields)
 
     def words(self) -> list[str]:
-        """Return the filters for Django's history, without data of an event."""
+        """Return texts that describe the filters in Django's history, without data of an event."""
         words = [f"{name} {text}" for name, text in self.fields.items() if name in self.form.fields]
         return [*words, "a search"] if self.searches else words
 

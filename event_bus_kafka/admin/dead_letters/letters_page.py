@@ -25,7 +25,7 @@ from event_bus_kafka.operations.dead_letters import discarding
 from event_bus_kafka.operations.dead_letters.discarding import Discarded
 
 _SECONDS = 10.0
-"""A request deletes letters for at most this number of seconds; then the page says how many are left."""
+"""Maximum number of seconds for which a request deletes letters. After that, the page says how many are left."""
 _NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken", UNTIL}
 
 
@@ -74,7 +74,10 @@ class DeadLettersPage(Page):
     def _ask(
         self, request: HttpRequest, meant: Meant, until: datetime | None = None, before: Discarded | None = None
     ) -> HttpResponse:
-        """Show the letters that would be deleted. ``before`` is the result of the previous slice, if there was one."""
+        """
+        Show the letters that would be deleted. ``before`` is the result of the previous request, if the discard takes
+        several.
+        """
         plan = discarding.plan(meant.until(until))
         if plan.until is None:
             messages.warning(request, _("There is no such dead letter any more."))
@@ -114,6 +117,9 @@ class DeadLettersPage(Page):
 
 
 def _in_slices(pattern: URLPattern) -> URLPattern:
-    """Commit each slice of the action by itself, even with ATOMIC_REQUESTS."""
+    """
+    Return the pattern with a view that is exempt from ATOMIC_REQUESTS, so that each slice of the action is committed by
+    itself.
+    """
     pattern.callback = transaction.non_atomic_requests(using=router.db_for_write(DeadLetter))(pattern.callback)
     return pattern

@@ -81,7 +81,8 @@ def _settled(request: HttpRequest, filters: Filters, _url: Url) -> dict[str, Any
 
 def _after(request: HttpRequest, parse: Callable[[str], _Place]) -> _Place | None:
     """
-    Return the posted place after which the page begins; None, for the first page, if the place is missing or invalid.
+    Return the posted place after which the page begins. Return None, for the first page, if the place is missing or
+    invalid.
     """
     text = (request.POST if request.method == "POST" else request.GET).get("after", "")
     try:
@@ -92,8 +93,8 @@ def _after(request: HttpRequest, parse: Callable[[str], _Place]) -> _Place | Non
 
 def _following(filters: Filters, following: object) -> Mapping[str, Any] | None:
     """
-    Return the fields that lead to the next page, None if there is no next page. ``url`` is empty for searches, which
-    are posted.
+    Return the fields that lead to the next page; None if there is no next page. ``url`` is empty for searches, because
+    searches are posted.
     """
     if following is None:
         return None

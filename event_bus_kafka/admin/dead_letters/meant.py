@@ -22,7 +22,7 @@ class Meant:
 
     selection: Selection
     words: str
-    """The selection for Django's history, without event data."""
+    """Text that describes the selection in Django's history, without event data."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Meant | None:

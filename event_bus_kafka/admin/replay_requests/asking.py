@@ -1,5 +1,6 @@
 """
-The page on which a replay is planned: letters that would run, letters that cannot run with the reasons, and remarks.
+The page on which a replay is planned. It lists letters that would run, letters that cannot run with the reasons, and
+remarks.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from event_bus_kafka.operations.event_catalogue import event_types
 from event_bus_kafka.shown import shown
 
 _SHOWN = 20
-"""The page lists at most this number of reasons, and of letters that cannot run."""
+"""Maximum number of reasons, and of letters that cannot run, that the page lists."""
 _NAMES_SHOWN = 5
 _PREFIX = "run"
 _NAME_LENGTH = 500
@@ -38,7 +39,7 @@ def _named(datalist: str) -> forms.TextInput:
 
 
 class ReceiverForm(forms.Form):
-    """Selects the receivers that run."""
+    """The form in which a user selects the receivers that run."""
 
     receiver = forms.CharField(
         label=gettext_lazy("Only this receiver (empty: all that have still to succeed)"),
@@ -55,7 +56,7 @@ class ReceiverForm(forms.Form):
 
 
 class WishForm(forms.Form):
-    """The rate, the limit of failures and the reason of a replay."""
+    """The form for the rate, the limit of failures and the reason of a replay."""
 
     reason = forms.CharField(
         label=gettext_lazy("Why, for whoever looks (nothing of an event)"), max_length=500, required=False
@@ -72,7 +73,7 @@ class WishForm(forms.Form):
 
 @attrs.frozen(kw_only=True)
 class Asked:
-    """The filled-in form."""
+    """The filled-in form on the page that plans a replay."""
 
     receivers: ReceiverForm
     wishes: WishForm

@@ -1,4 +1,4 @@
-"""Replay requests: the list, a single request, making one for dead letters, and actions on it."""
+"""Replay requests: the list, the page of a single request, the page that makes a request, and actions on a request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from event_bus_kafka.operations.dead_letters.paging import count
 from event_bus_kafka.operations.dead_letters.request_plan import RequestPlan, make, plan_request
 
 _SHOWN = 50
-"""The list shows at most this number of requests."""
+"""Maximum number of requests that the list shows."""
 
 
 class ReplayRequestsPage(RunPages):

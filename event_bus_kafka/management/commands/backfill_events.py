@@ -31,7 +31,7 @@ from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.worker.worker import FORCED
 
 _BATCH = 500
-"""Largest number of items in a batch. Each batch is confirmed before the next is sent."""
+"""Maximum number of items in a batch. A batch is sent after all items of the previous batch are confirmed."""
 
 Batch = list[tuple[str, Arguments | Callable[[], Arguments]]]
 
@@ -41,11 +41,11 @@ class _Run:
     """The progress of a backfill."""
 
     token: str | None
-    """Token of the last item that was sent or failed; at the beginning, the token given by ``--resume``, or None."""
+    """Token of the last item that was sent or failed. At the beginning: the token that ``--resume`` gives, or None."""
     done: int = 0
     failed: int = 0
     problem: str = ""
-    """Why the run ended early; empty: it did not."""
+    """The reason why the run ended early; empty if it did not."""
     exit_code: int = 1
 
     def before(self, batch: Batch) -> dict[str, str | None]:
@@ -54,7 +54,7 @@ class _Run:
         return dict(zip(tokens, [self.token, *tokens], strict=False))
 
     def note(self, batch: Batch, failed: Collection[Failed]) -> None:
-        """Count a batch of which each item was sent or has failed."""
+        """Note that each item of a batch was sent or has failed. ``failed`` contains the failed items."""
         self.token = batch[-1][0]
         self.done += len(batch)
         self.failed += len({one.token for one in failed})
@@ -210,7 +210,7 @@ def _next(items: Iterator[Item], most: int, source: Source) -> Batch:
 
 @contextmanager
 def _errors_of(source: Source) -> Iterator[None]:
-    """Convert an exception of a source, which cannot continue after it, into :class:`WorkerFailed`."""
+    """Convert an exception of a source into :class:`WorkerFailed`, since a source that raised cannot continue."""
     try:
         yield
     except Exception as error:

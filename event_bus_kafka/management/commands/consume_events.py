@@ -1,4 +1,7 @@
-"""``manage.py consume_events``: run a worker. Used if this app precedes openedx_events in INSTALLED_APPS."""
+"""
+``manage.py consume_events``: run a worker. Django uses this command if this app precedes openedx_events in
+INSTALLED_APPS.
+"""
 
 from __future__ import annotations
 

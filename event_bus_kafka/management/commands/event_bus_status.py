@@ -97,8 +97,6 @@ def _judge(status: Status) -> None:
 
 def _as_json(status: Status) -> dict[str, Any]:
     content = attrs.asdict(status, value_serializer=_plain)
-    for part in (content, content["tables"] or {}):
-        part.pop("neglects", None)
     return content | {"neglects": [_neglect(one) for one in status.neglects]}
 
 

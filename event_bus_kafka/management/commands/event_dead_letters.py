@@ -33,7 +33,7 @@ from event_bus_kafka.shown import shown
 from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 
 _SHOWN = 50
-"""Largest number of dead letters that a plan lists."""
+"""Maximum number of dead letters that a plan lists."""
 _PROGRESS_EVERY = 100
 _NONE = "No dead letters."
 
@@ -144,7 +144,7 @@ class Command(RequestSubcommands):
             raise CommandError(f"{len(failed)} of {len(plans)} dead letters stay.")
 
     def _run(self, plans: list[ReplayPlan], options: dict[str, Any]) -> dict[int, str]:
-        """Replay the planned letters. Return id → problem, for each letter that is not deleted."""
+        """Replay the planned letters. Return id → problem, for each letter that is still stored afterwards."""
         with closing(registry_of_settings()) as registry, closing(Originals(reader_for)) as originals:
             replay = LetterReplay(lambda store: processor("", store, registry), originals)
             failed = self._run_all(plans, replay, options)
@@ -202,7 +202,7 @@ class Command(RequestSubcommands):
             self.stdout.write(text)
 
     def _tell(self, options: dict[str, Any], **found: Any) -> None:
-        """Print the findings as JSON if ``--json`` was given, with the field ``applied``."""
+        """Print the findings as JSON, with the additional field ``applied``, if ``--json`` was given."""
         if options["json"]:
             self.print_json(found | {"applied": options["apply"]})
 

@@ -23,7 +23,7 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.wire.headers import text_of
 
 _SHOWN = 50
-"""Largest number of rows that a plan lists."""
+"""Maximum number of rows that a plan lists."""
 
 
 class Command(OperatorCommand):

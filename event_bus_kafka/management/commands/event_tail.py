@@ -29,10 +29,13 @@ from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _GROUP = "event_tail"
-"""A group id, which Kafka's client requires. The group is never joined, and nothing is ever committed for it."""
+"""A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
 
 _LONGEST = 1_000_000
-"""Longest key or event data that is printed, in characters. Large, because users of this command want all data."""
+"""
+Maximum number of characters of a key or of event data that is printed. The number is large, because users of this
+command want all data.
+"""
 
 
 class Command(OperatorCommand):

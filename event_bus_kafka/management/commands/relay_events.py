@@ -18,7 +18,10 @@ from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import RelayProgress
 
 _ALLOCATIONS = 50_000
-"""Allocations between two garbage collections. High, since the objects of a row are freed by reference counting."""
+"""
+Number of allocations between two garbage collections. The number is high, since the objects of a row are freed by
+reference counting.
+"""
 
 
 class Command(OperatorCommand):

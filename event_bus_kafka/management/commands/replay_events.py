@@ -37,7 +37,7 @@ from event_bus_kafka.wire.records import ConsumerRecord
 from event_bus_kafka.worker.worker import FORCED
 
 _GROUP = "replay_events"
-"""A group id, which Kafka's client requires. The group is never joined, and nothing is ever committed for it."""
+"""A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
 _OF_A_FAILURE = ("receiver", "error", "place")
 _PLACE = "earliest, latest, an offset, or a time in ISO 8601 with time zone; if given twice, an offset and a time"
 
@@ -152,7 +152,7 @@ class Command(OperatorCommand):
             raise CommandError(f"{run.failed + run.undecodable} of {run.replayed} records failed.")
 
     def _run(self, reader: Reader, registry: SchemaRegistry, run: ReplayProgress, options: dict[str, Any]) -> str:
-        """Replay the records. Return why the run ended early; empty: it did not."""
+        """Replay the records. Return the reason why the run ended early; empty if it did not."""
         bar, total = ProgressBar(self.stdout, run.offsets_left), run.offsets_left
         replay = RecordReplay(lambda store: processor("", store, registry), options["receiver"], run)
         with ExitStack() as at_end, Interruption() as interruption:
@@ -231,8 +231,8 @@ def _as_json(name: Partition, offsets: Range) -> dict[str, Any]:
 
 def _left(run: ReplayProgress, wanted: Wanted) -> str:
     """
-    Return the arguments of further runs that replay the rest. Times in the arguments are repeated, because the
-    remaining offsets may include records outside these times.
+    Return the arguments of further runs that replay the remaining records. These arguments repeat the limits of time,
+    because the remaining offsets may include records outside these limits.
     """
     since = "" if wanted.since is None else f" --from {shown_time(wanted.since)}"
     before = "" if wanted.before is None else f" --to {shown_time(wanted.before)}"

@@ -1,4 +1,4 @@
-"""The table of the letters of replay requests, each with its result."""
+"""The table of the letters in replay requests, with the result of each letter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from event_bus_kafka.models.upserts import one_statement
 
 _BATCH = 500
 _LONGEST_TEXT = 10_000
-"""Longest stored text, in characters: MySQL's limit is 65,535 bytes."""
+"""Maximum length of a stored text, in characters. MySQL's limit is 65,535 bytes."""
 
 
 class LetterState(models.TextChoices):
@@ -31,11 +31,11 @@ class LetterState(models.TextChoices):
     PARTLY = "partly"
     """All receivers that ran have succeeded, and the dead letter stays for others."""
     UNKNOWN = "unknown"
-    """Its worker died while it ran, and the dead letter does not tell whether it has succeeded."""
+    """Its worker died while the letter ran, and the dead letter does not show whether the letter succeeded."""
 
 
 _LEFT = (LetterState.WAITING, LetterState.RUNNING)
-"""States of letters that have not had their turn."""
+"""States of letters that have not ended."""
 
 
 class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
@@ -47,27 +47,30 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def left(self, request: int, *, after: int, most: int) -> list[RequestedLetter]:
         """
-        Return at most ``most`` letters with a number above ``after``, in order: waiting letters, and letters that a
-        dead worker has left in the state ``running``.
+        Return at most ``most`` letters whose number is greater than ``after``, sorted by number. Each letter waits, or
+        it is in the state ``running`` and its worker has died.
         """
         rows = self.filter(request=request, state__in=_LEFT, number__gt=after)
         return list(rows.order_by("number")[:most])
 
     def without_result(self, request: int) -> list[int]:
-        """Return the ids of a request's dead letters whose results are not known, in order."""
+        """Return the ids of a request's dead letters without a known result, in the order of the request."""
         return list(self.of(request, *_LEFT, LetterState.UNKNOWN).values_list("letter", flat=True))
 
     def orphaned(self, group: str) -> list[RequestedLetter]:
         """
-        Return the group's letters that had begun, whose request has ended since, and whose worker has died, or has lost
-        the database before it could write their results.
+        Return the running letters of ``group`` whose request has ended and whose worker has died, or lost the database
+        before it could write their results.
         """
         running = self.filter(state=LetterState.RUNNING, request__group=group, request__ended_at__isnull=False)
         silent = models.Q(request__beat_at__lt=database_now(self.db) - round(TAKEN_OVER_AFTER * 1000))
         return list(running.filter(models.Q(request__claimed_by=None) | silent).order_by("pk")[:_BATCH])
 
     def begin(self, letter: RequestedLetter, claim: str) -> bool:
-        """Mark a letter as running, under ``claim`` on its dead letter. False: another worker has begun the letter."""
+        """
+        Mark a letter as running. ``claim``: the claim on its dead letter. Return False if another worker has begun the
+        letter.
+        """
         rows = self.filter(pk=letter.pk, state=letter.state, claim=letter.claim)
         changes = {"state": LetterState.RUNNING, "claim": claim, "tries": letter.tries + 1}
         with one_statement(self.db):
@@ -75,8 +78,9 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def put_back(self, letter: RequestedLetter, claim: str, failed_at: datetime | None) -> None:
         """
-        Let a running letter wait again, because its run had no result. ``failed_at``: the dead letter's present last
-        failure. The letter keeps its claim, which may still exist on the dead letter.
+        Let a running letter wait again, because its run had no result. ``failed_at``: time of the dead letter's last
+        failure, which is stored with the letter; None: unchanged. The letter keeps ``claim``, which may still exist on
+        the dead letter.
         """
         self._note(letter, claim, state=LetterState.WAITING, tries=0, failed_at=failed_at or letter.failed_at)
 
@@ -94,7 +98,7 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         return found
 
     def of(self, request: int, *states: LetterState) -> RequestedLetterQuerySet:
-        """Return the letters of a request that are in one of ``states``, in order."""
+        """Return the letters of a request that are in one of ``states``, sorted by number."""
         return self.filter(request=request, state__in=states).order_by("number")
 
     def reasons(self, request: int, state: LetterState) -> Mapping[str, int]:
@@ -115,11 +119,11 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         return self.filter(request__in=requests.order_by()).order_by("pk")
 
     def remove(self, ids: Sequence[int]) -> int:
-        """Delete rows; return the number."""
+        """Delete rows. Return the number of deleted rows."""
         return self.filter(pk__in=ids).delete()[0]
 
     def _note(self, letter: RequestedLetter, before: str, **values: object) -> None:
-        with one_statement(self.db):  # one that has its result keeps it, whatever a worker that stood still believes
+        with one_statement(self.db):  # a result is final: a worker that stood still may write another one later
             self.filter(pk=letter.pk, claim=before, state__in=_LEFT).update(**values)
 
 
@@ -136,15 +140,19 @@ class RequestedLetter(models.Model):
     offset = models.BigIntegerField()
     event_type = models.CharField(max_length=255)
     failed_at = MomentField()
-    """The dead letter's last failure at the time of the request. A letter that has failed again since is skipped."""
+    """
+    Time of the dead letter's last failure when the request was made. If the letter has failed again since, it is
+    skipped.
+    """
     instead_of = models.CharField(max_length=500)
-    """The pending receiver in whose place the request's receiver runs; empty: none."""
+    """The receiver that the request's receiver replaces as a stand-in; empty: none."""
     state = models.CharField(max_length=16, choices=LetterState.choices)
     error = models.TextField()
     """Why the letter failed or was skipped, or for which receivers the dead letter stays."""
     claim = models.CharField(max_length=40)
     """
-    The claim that the latest run has made on the dead letter; empty: the letter has no run yet, or has its result.
+    The claim that the letter's latest run has made on the dead letter. Empty if the letter has had no run yet, or if
+    the run has had a result.
     """
     tries = models.IntegerField(default=0)
     """Number of runs that have begun since the letter was last put back."""
@@ -160,5 +168,5 @@ class RequestedLetter(models.Model):
 
     @property
     def coordinates(self) -> str:
-        """``topic:partition:offset``."""
+        """The record's coordinates, as text: ``topic:partition:offset``."""
         return f"{self.topic}:{self.partition}:{self.offset}"

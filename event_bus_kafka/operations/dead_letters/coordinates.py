@@ -15,7 +15,7 @@ class Coordinates:
 
     @classmethod
     def parse(cls, text: str) -> Coordinates:
-        """Read ``topic:partition:offset``. Raises ValueError."""
+        """Parse a text of the form ``topic:partition:offset``. Raises ValueError."""
         topic, partition, offset = text.rsplit(":", 2)
         if not topic or not (partition.isdecimal() and offset.isdecimal()):
             raise ValueError(text)

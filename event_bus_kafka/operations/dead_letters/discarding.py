@@ -1,4 +1,4 @@
-"""Discards many dead letters for an admin page: makes a plan, then deletes letters for a few seconds per request."""
+"""Discards many dead letters for an admin page. Each HTTP request deletes letters for a few seconds at most."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BATCH = 500
 
 @attrs.frozen(kw_only=True)
 class DiscardPlan:
-    """The letters that a discard would delete. Only the first :data:`COUNTED` letters are counted."""
+    """The letters that a discard would delete. All numbers refer to the first :data:`COUNTED` letters."""
 
     count: Count
     receivers: dict[str, int]
@@ -30,9 +30,12 @@ class DiscardPlan:
     was called.
     """
     records: dict[tuple[str, str], int]
-    """Group and topic → number of letters, largest number first."""
+    """(group, topic) → number of letters, largest number first."""
     until: datetime | None
-    """Time of the latest failure of a planned letter. Letters that fail later are not deleted: the plan lacks them."""
+    """
+    Time of the latest failure among the planned letters. Letters with a later failure are not part of the plan, and are
+    not deleted.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -43,7 +46,9 @@ class Discarded:
     left: Count
     receivers: dict[str, int]
     problem: str = ""
-    """Why the call ended early; empty: it did not. Letters that were deleted before stay deleted."""
+    """
+    The database error that ended the call; empty: no error occurred. Letters deleted before the error stay deleted.
+    """
 
 
 def plan(selection: Selection) -> DiscardPlan:
@@ -66,9 +71,10 @@ def plan(selection: Selection) -> DiscardPlan:
 
 def discard(selection: Selection, *, seconds: float) -> Discarded:
     """
-    Delete selected letters in batches for about ``seconds``, then count the letters that are left.
+    Delete selected letters in batches for about ``seconds``. Return the numbers of deleted and of remaining letters.
 
-    Letters that fail again meanwhile are not deleted. Raises a database error if nothing was deleted before.
+    A letter that fails again during the call is not deleted. A database error before the first deletion is raised; a
+    later one is returned in :attr:`Discarded.problem`.
     """
     end = monotonic() + seconds
     number, receivers = 0, Counter[str]()

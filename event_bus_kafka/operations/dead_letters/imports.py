@@ -1,4 +1,4 @@
-"""Imports dead letters into the table from a topic on which workers have put them."""
+"""Copies dead letters from a topic of dead letters into the table of dead letters."""
 
 from __future__ import annotations
 
@@ -19,33 +19,35 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _COMMIT_EVERY = 500
 _UNFIT = (DataError, IntegrityError, OverflowError, ValueError)
-"""Errors that show that a value cannot come from a dead letter of this package."""
+"""Exceptions which mean that a record is not a dead letter of this package."""
 
 
 @attrs.define
 class Imported:
-    """The result of an import or, without ``apply``, of a trial import."""
+    """The result of an import. Without ``apply``, the result that an import would have."""
 
     stored: int = 0
     known: int = 0
-    """Number of letters already in the table, unchanged or with a later failure."""
+    """Number of letters that the table already contains, with the same last failure or a later one."""
     foreign: list[str] = attrs.field(factory=list)
-    """Coordinates of records that are no dead letters of this package."""
+    """Coordinates of records that are not dead letters of this package."""
 
 
 def import_group(group: str) -> str:
     """
-    Return the name of the consumer group whose offsets record how far the import of a group's dead letters has come.
+    Return the name of the consumer group under which an import commits its offsets. ``group``: the group whose dead
+    letters are imported.
     """
     return f"{group}.dead-letters.import"
 
 
 def import_all(reader: Reader, topic: str, *, apply: bool) -> Imported:
     """
-    Store a topic's dead letters, from the end of the last import to the topic's present end. ``apply``: False stores
-    nothing.
+    Import the dead letters from the end of the last import to the present end of the topic. If ``apply`` is False, only
+    count them.
 
-    Raises :class:`BrokerError` or a database error. A repeated call continues after the last committed offset.
+    Raises :class:`BrokerError` or a database error. After an error, another call continues at the last committed
+    offset.
     """
     imported = Imported()
     for partition, todo in _todo(reader, topic):

@@ -28,29 +28,29 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _CLAIMED_FOR = timedelta(minutes=15)
 """
-Duration of a claim on a letter. A letter stays claimed for this time if its replay is killed. A receiver that takes
-longer may run twice at the same time.
+Duration of a claim on a letter. If the process of a replay is killed, no other replay can claim the letter before this
+time is over. If a receiver runs longer than this time, another replay may call the receiver concurrently.
 """
 _NOTED_WITHIN, _AGAIN_AFTER = 30.0, 1.0
-"""
-Storing a success in an unavailable database is retried for the first number of seconds, each time after the second.
-"""
+"""Seconds for which storing a success is retried if the database is unavailable, and seconds between two tries."""
 
 
 def claim_end() -> datetime:
-    """Return the time at which a claim that begins now ends."""
+    """Return the time until which a claim that begins now is valid."""
     return datetime.now(UTC) + _CLAIMED_FOR
 
 
 @attrs.frozen(kw_only=True)
 class LetterClaim:
-    """A claim on a letter. Until ``until``, no other process replays the letter."""
+    """A claim on a letter. No other process replays the letter before ``until``."""
 
     until: datetime = attrs.field(factory=claim_end)
     own: str = ""
-    """The argument ``own`` of :func:`~event_bus_kafka.dead_letters.table_store.claim`."""
+    """
+    End time of a claim whose worker has died. This claim replaces that claim. Empty: this claim replaces no claim.
+    """
     began: Callable[[Work], None] = lambda _: None
-    """Called with an attempt's work just before the attempt begins."""
+    """Function that is called with the attempt's :class:`Work` just before the attempt begins."""
 
 
 @attrs.frozen(kw_only=True)
@@ -59,19 +59,24 @@ class Replayed:
 
     letter: DeadLetter
     left: Pending = attrs.field(factory=dict)
-    """The receivers that are still pending; empty: the letter is deleted."""
+    """
+    Receivers that are still pending. Empty if the letter is deleted, and also if ``is_taken`` or ``problem`` is set.
+    """
     failed: bool = False
     """Whether a receiver failed in this replay, or the record could not be decoded."""
     is_taken: bool = False
-    """True: no receiver ran, because another process has claimed or changed the letter since the plan was made."""
+    """
+    True: no receiver ran, because another process has claimed, changed or deleted the letter since the plan was made.
+    """
     problem: str = ""
     """Why no receiver ran, or why the result could not be stored; empty: no problem."""
 
 
 class LetterReplay:
     """
-    Runs replay plans on the calling thread. Several threads may share an instance. ``processor`` creates a processor
-    for a store of dead letters; ``originals`` reads parts of records that letters lack.
+    Runs replay plans on the calling thread. Several threads may share an instance. ``processor`` is called with a store
+    of dead letters, and returns a processor that uses this store. ``originals`` reads the parts of a record that its
+    letter lacks.
     """
 
     def __init__(self, processor: Callable[[Store], Processor], originals: Originals) -> None:
@@ -82,9 +87,9 @@ class LetterReplay:
         """
         Call the planned receivers (at least one) with the letter's record, then delete or update the letter's row.
 
-        Raises :class:`WorkerFailed` if a server is unreachable or a receiver asks to exit: further replays would fail,
-        too. Raises :class:`BrokerError` if parts of the record must be read from Kafka and Kafka does not answer, and a
-        database error if the row cannot be read or written.
+        Raises :class:`WorkerFailed` if a server is unreachable, if a receiver raises SystemExit or GeneratorExit, or if
+        a success cannot be stored; further replays would fail, too. Raises :class:`BrokerError` if parts of the record
+        must be read from Kafka and Kafka does not answer. Raises a database error if the row cannot be read or written.
         """
         letter, claim = planned.letter, claim or LetterClaim()
         try:
@@ -124,8 +129,8 @@ class LetterReplay:
 
 def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
     """
-    Store the result. Raises :class:`WorkerFailed` if successes cannot be stored; a database error if no receiver has
-    succeeded.
+    Store the result of a replay. If storing fails after a receiver has succeeded, raises :class:`WorkerFailed`. If it
+    fails and no receiver has succeeded, raises the database error.
     """
     deadline = monotonic() + _NOTED_WITHIN
     while True:
@@ -156,8 +161,8 @@ def _result(planned: ReplayPlan, failed: Letter | None) -> ReplayResult:
 
 def _until_outage(planned: ReplayPlan, work: Work) -> ReplayResult:
     """
-    Return the results of the receivers that ran before a server became unreachable. The attempt does not count for the
-    other receivers.
+    Return the result of an attempt that an outage ended: the successes and failures from before the outage. The attempt
+    is not added to the letter's number of attempts.
     """
     failed = {one.name: Failure.of(error, one.name) for one, error in work.past.given_up}
     waiting = planned.run if work.past.waiting is None else [one.name for one in work.past.waiting]

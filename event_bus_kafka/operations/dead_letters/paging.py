@@ -1,4 +1,6 @@
-"""Lists dead letters page by page, latest failure first. Late pages take no longer to read than early ones."""
+"""
+Lists dead letters page by page, latest failure first. Reading the last page takes no longer than reading the first.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,9 @@ from event_bus_kafka.models import DeadLetter, DeadLetterQuerySet
 from event_bus_kafka.operations.dead_letters.selection import Selection
 
 COUNTED = 10_000
-"""Counting stops at this number of letters: counting a long table takes too long."""
+"""Maximum number of letters that are counted, because counting all rows of a long table takes too long."""
 _RECENT = 500
-"""Number of latest letters whose groups, topics, event types and receivers are offered as filters."""
+"""Number of letters, latest first, whose groups, topics, event types and receivers are offered as filters."""
 
 
 @attrs.frozen(kw_only=True)
@@ -37,11 +39,11 @@ class Position:
 
 @attrs.frozen(kw_only=True)
 class LetterPage:
-    """A page of letters, which lack key, value and headers."""
+    """A page of letters, which were read without key, value and headers."""
 
     letters: list[DeadLetter]
     following: Position | None
-    """The ``after`` of the next page; None: this is the last page."""
+    """The value of ``after`` for which :func:`page_of` returns the next page; None: this is the last page."""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,7 +58,10 @@ class Count:
 
 
 def page_of(selection: Selection, *, after: Position | None, limit: int) -> LetterPage:
-    """Return at most ``limit`` letters that come after a position. Sends two queries."""
+    """
+    Return a page of at most ``limit`` selected letters. ``after``: position after which the page begins; None: the
+    first page. Sends two queries.
+    """
     rows = selection.candidates()
     if after:
         rows = rows.beyond(after.failed_at, after.id)
@@ -67,7 +72,7 @@ def page_of(selection: Selection, *, after: Position | None, limit: int) -> Lett
 
 
 def count(selection: Selection, *, after: Position | None = None) -> Count:
-    """Count at most :data:`COUNTED` letters. MySQL also counts letters whose names differ only in case."""
+    """Count the selected letters, at most :data:`COUNTED`. On MySQL, names that differ only in case count as equal."""
     rows = selection.candidates()
     if after:
         rows = rows.beyond(after.failed_at, after.id)
@@ -76,7 +81,10 @@ def count(selection: Selection, *, after: Position | None = None) -> Count:
 
 
 def recent_names() -> dict[str, list[str]]:
-    """Return the groups, topics, event types and receivers of the latest letters, each kind sorted."""
+    """
+    Return kind of name → sorted names that occur in the latest letters. The kinds are ``group``, ``topic``,
+    ``event_type`` and ``receiver``.
+    """
     recent = DeadLetter.objects.latest_first().values_list("group", "topic", "event_type", "failures")[:_RECENT]
     found: dict[str, set[str]] = {"group": set(), "topic": set(), "event_type": set(), "receiver": set()}
     for group, topic, event_type, failures in recent:

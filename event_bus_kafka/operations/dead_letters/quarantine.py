@@ -26,12 +26,16 @@ class QuarantinePlan:
     letter: Letter
     position: Committed
     """
-    The offset to commit: after the record if the record is next to read, else unchanged, with a mark of the record.
+    Offset and metadata to commit. If the group would read the record next, the offset is the one after the record.
+    Otherwise the group's offset stays as it is, and the metadata marks the record as quarantined.
     """
 
 
 def look(reader: Reader, coordinates: Coordinates, group: str) -> QuarantinePlan:
-    """Plan the quarantine of a record. Raises :class:`CannotTake` with the reason; :class:`BrokerError`."""
+    """
+    Plan the quarantine of a record. Raises :class:`CannotTake`, with the reason, if the record cannot be quarantined.
+    Raises :class:`BrokerError` if Kafka does not answer.
+    """
     refuse_members(reader, group, CannotTake)
     partition = (coordinates.topic, coordinates.partition)
     there = _range(reader, coordinates)
@@ -49,9 +53,9 @@ def look(reader: Reader, coordinates: Coordinates, group: str) -> QuarantinePlan
 
 def take(reader: Reader, store: Store, taking: QuarantinePlan) -> None:
     """
-    Store the dead letter, then commit. A repeated call after an exception is safe.
+    Store the dead letter, then commit the offset. After an exception, it is safe to repeat the call.
 
-    Raises the exceptions of ``store``; :class:`CannotTake` if Kafka refuses the commit.
+    Raises the exceptions of ``store``, and :class:`CannotTake` if Kafka refuses the commit.
     """
     store.store(taking.letter)
     record = taking.letter.record

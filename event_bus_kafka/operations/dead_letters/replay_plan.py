@@ -1,4 +1,4 @@
-"""Plans which receivers a replay of a dead letter runs, and in place of which other receivers."""
+"""Plans which receivers a replay of a dead letter calls, and which receivers these replace as stand-ins."""
 
 from __future__ import annotations
 
@@ -16,29 +16,36 @@ from event_bus_kafka.models import DeadLetter
 
 @attrs.frozen(kw_only=True)
 class ReplayPlan:
-    """The receivers that a replay of one dead letter would run."""
+    """The receivers that a replay of one dead letter would call."""
 
     letter: DeadLetter
     pending: Pending = attrs.field(factory=dict)
-    """The pending receivers at the time of planning. If no receiver was ever called: all connected receivers."""
+    """
+    Pending receiver → failure, at the time of planning. If no receiver was ever called, all connected receivers count
+    as pending.
+    """
     run: tuple[str, ...] = ()
-    """Names of the receivers that would run, in the order of connection. If several share a name, all of them run."""
+    """
+    Names of the receivers that would run, in the order in which they were connected to the signal. If several receivers
+    share a name, all of them run.
+    """
     stands_in: Mapping[str, str] = attrs.field(factory=dict)
-    """Stand-in → pending receiver in whose place the stand-in runs."""
+    """Stand-in → the receiver that it replaces."""
     missing: tuple[str, ...] = ()
     """Pending receivers that this service no longer has."""
     problem: str = ""
-    """Why no receiver would run; empty: at least one would."""
+    """Why no receiver would run; empty: at least one receiver would run."""
     is_ambiguous: bool = False
     """
-    True: the problem is that several receivers are missing, so that ``instead_of`` must name the replaced receiver.
+    Whether the problem is that several receivers are missing. If so, the operator must name the receiver that is
+    replaced, by ``instead_of``.
     """
 
 
 def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str = "") -> list[ReplayPlan]:
     """
-    Plan the replay of each letter. Without ``instead_of``, ``receiver`` does not run as a stand-in if it would stand in
-    for different receivers in different letters.
+    Plan the replay of each letter. If ``instead_of`` is empty, and ``receiver`` would replace different receivers in
+    different letters, no plan contains ``receiver`` as a guessed stand-in (see :func:`is_guessed`).
     """
     plans = [plan(letter, receiver, instead_of) for letter in letters]
     guessed = {one.stands_in[receiver] for one in plans if is_guessed(one, receiver)} if not instead_of else set()
@@ -50,10 +57,11 @@ def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str 
 
 def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> ReplayPlan:
     """
-    Plan which receivers run for a letter: all pending receivers or, if given, only ``receiver``.
+    Plan which receivers run for a letter. If ``receiver`` is given, only this receiver runs; otherwise all pending
+    receivers run.
 
-    ``receiver`` must be pending itself or a stand-in for a pending receiver: for ``instead_of`` or, if ``instead_of``
-    is empty, for the only pending receiver that no longer exists.
+    ``receiver`` must be pending itself, or run as a stand-in for a missing receiver. The missing receiver is
+    ``instead_of`` or, if ``instead_of`` is empty, the only missing one.
     """
     signal = dispatch.signal_named(letter.event_type)
     listening = list(dict.fromkeys(one.name for one in dispatch.receivers_of(signal))) if signal else []
@@ -76,7 +84,10 @@ def planned_receivers(planned: ReplayPlan, signal: OpenEdxPublicSignal) -> list[
 
 
 def is_guessed(planned: ReplayPlan, receiver: str) -> bool:
-    """Whether the plan inferred which missing receiver ``receiver`` replaces, because only one receiver is missing."""
+    """
+    Whether ``receiver`` would run as a stand-in although it is not pending itself. Unless the operator named the
+    receiver to replace, the plan has guessed this receiver.
+    """
     return receiver in planned.stands_in and receiver not in planned.pending
 
 

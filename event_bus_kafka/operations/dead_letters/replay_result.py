@@ -1,4 +1,7 @@
-"""Computes the change of a dead letter's row after a replay. Changes by other processes during the replay are kept."""
+"""
+Computes the change of a dead letter's row after a replay. Changes that other processes made to the row during the
+replay are kept.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,16 @@ from event_bus_kafka.dead_letters.pending import Change, LetterRow, Pending, cla
 from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan
 
 UNREAD = ""
-"""The receiver's name in a failure to decode the record."""
+"""
+The receiver's name in a failure to decode the record. It is empty, because this failure concerns no single receiver.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class ReplayResult:
     """
-    The planned receivers that succeeded, and the failures of the others. After an outage, some receivers may have
-    neither.
+    The planned receivers that succeeded, and the failures of the receivers that failed. After an outage, a planned
+    receiver may have neither succeeded nor failed.
     """
 
     succeeded: frozenset[str] = frozenset()
@@ -56,7 +61,10 @@ def change(row: LetterRow, planned: ReplayPlan, result: ReplayResult) -> Change:
 
 
 def _by_receiver(planned: ReplayPlan, before: Pending, result: ReplayResult) -> Mapping[str, Failure]:
-    """Return receiver → failure. A new failure to decode the record counts as a failure of each planned receiver."""
+    """
+    Return receiver → failure. If decoding the record failed for the first time, each planned receiver gets this
+    failure.
+    """
     if UNREAD in result.failed and UNREAD not in before:
         return {name: attrs.evolve(result.failed[UNREAD], receiver=name) for name in planned.run}
     return result.failed
@@ -64,8 +72,8 @@ def _by_receiver(planned: ReplayPlan, before: Pending, result: ReplayResult) -> 
 
 def _replaced(planned: ReplayPlan, by: str, unchanged: set[str]) -> Pending:
     """
-    Return the failures that the stand-in ``by`` settles: the missing receiver's, and those of earlier stand-ins for the
-    missing receiver.
+    Return the failures that are settled because the stand-in ``by`` has succeeded: the failure of the receiver that it
+    replaces, and the failures of earlier stand-ins for this receiver.
     """
     whose = planned.stands_in[by]
     return {
@@ -77,7 +85,8 @@ def _replaced(planned: ReplayPlan, by: str, unchanged: set[str]) -> Pending:
 
 def _failed(failure: Failure, before: Failure | None, instead_of: str, time: datetime) -> Failure:
     """
-    Return the new failure of a receiver. A receiver that was pending itself keeps its attempts and ``instead_of``.
+    Return the failure to store for a receiver, with one attempt more than before. A receiver that was pending before
+    keeps its ``instead_of``.
     """
     counted = _once_more(before or attrs.evolve(failure, attempts=0, instead_of=instead_of))
     return attrs.evolve(failure, attempts=counted.attempts, failed_at=time_text(time), instead_of=counted.instead_of)

@@ -18,7 +18,7 @@ _COLUMNS = ("ID", "RECORD", "GROUP", "EVENT TYPE", "ATTEMPTS", "FIRST FAILED", "
 
 
 def table(letters: Iterable[DeadLetter]) -> str:
-    """Return a table with a line for each dead letter, followed by a line for each pending receiver."""
+    """Return a table with a line for each dead letter. The lines below a letter show its pending receivers."""
     rows = [(_cells(letter), of_row(letter).values()) for letter in letters]
     widths = _widths(_COLUMNS, [cells for cells, _ in rows])
     lines = [_line(_COLUMNS, widths)]
@@ -29,7 +29,7 @@ def table(letters: Iterable[DeadLetter]) -> str:
 
 
 def settled_table(entries: Iterable[DeadLetterEntry]) -> str:
-    """Return a table with a line for each entry: a receiver that is no longer pending, and its state."""
+    """Return a table with a line for each entry. The line shows a receiver that is no longer pending, and its state."""
     rows = [_settled_cells(entry) for entry in entries]
     widths = _widths(_SETTLED, rows)
     return "\n".join(_line(cells, widths) for cells in (_SETTLED, *rows))
@@ -73,7 +73,9 @@ def as_json(letter: DeadLetter) -> dict[str, Any]:
 
 
 def in_full(letter: DeadLetter, settled: Iterable[DeadLetterEntry]) -> dict[str, Any]:
-    """Return all fields except event data. ``settled``: entries of the receivers that are no longer pending."""
+    """
+    Return all fields of a letter except event data. ``settled``: entries of the receivers that are no longer pending.
+    """
     record = letter.record
     return as_json(letter) | {
         "settled": [settled_json(entry) for entry in settled],
@@ -84,7 +86,10 @@ def in_full(letter: DeadLetter, settled: Iterable[DeadLetterEntry]) -> dict[str,
 
 
 def unmasked(letter: DeadLetter, registry: serde.SchemaIds) -> dict[str, Any]:
-    """Return key and event data, decoded by their writer's schemas, or the errors of decoding."""
+    """
+    Return the key and the event data, decoded by their writer's schemas. A part that cannot be decoded is replaced by
+    its error.
+    """
     record = letter.record
     return {"key": masking.decoded(record.key, registry), "data": masking.decoded(record.value, registry)}
 
@@ -114,12 +119,12 @@ def text(description: dict[str, Any]) -> str:
 
 
 def coordinates(letter: DeadLetter) -> str:
-    """Return the id and the record's coordinates of a dead letter."""
+    """Return the id of a dead letter and the coordinates of its record, as text."""
     return f"{letter.pk}  {shown(letter.topic)}:{letter.partition}:{letter.offset}"
 
 
 def failure_text(failure: Failure) -> str:
-    """Return a line with the receiver, the error, and the receiver in whose place it ran, if any."""
+    """Return a line with the receiver, its error and, if it ran as a stand-in, the receiver that it replaced."""
     error = failure.error or "no reason is known"
     text = f"{failure.receiver}: {error}" if failure.receiver else error
     return shown(f"{text}; in place of {failure.instead_of}" if failure.instead_of else text)

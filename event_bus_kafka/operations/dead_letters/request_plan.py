@@ -16,7 +16,7 @@ from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, is_g
 from event_bus_kafka.operations.dead_letters.selection import Selection
 
 STOP_AFTER = 20
-"""Default number of letters that must fail in a row to end a request."""
+"""Default for ``stop_after``: a request ends after this number of failed letters in a row."""
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +27,7 @@ class Wish:
     """The only receiver that runs; empty: all pending receivers run."""
     instead_of: str = ""
     rate: float | None = None
-    """Largest number of letters replayed per second; None: no limit."""
+    """Maximum number of letters replayed per second; None: no limit."""
     stop_after: int = STOP_AFTER
     requested_by: str = ""
     reason: str = ""
@@ -35,18 +35,20 @@ class Wish:
 
 @attrs.frozen(kw_only=True)
 class RequestPlan:
-    """The letters that a request would contain."""
+    """The selected letters: letters that requests would contain, and letters that are left out."""
 
     run: Sequence[ReplayPlan] = ()
-    """Letters whose receivers this service has."""
+    """Letters for which at least one receiver of this service would run."""
     elsewhere: Sequence[ReplayPlan] = ()
-    """Letters whose receivers all belong to another service, which stores its letters in the same table."""
+    """Letters whose pending receivers all belong to another service, which stores its letters in the same table."""
     left_out: Sequence[ReplayPlan] = ()
-    """Letters for which no receiver could run, each with the problem. No request contains these letters."""
+    """Letters for which no receiver could run. No request contains these letters. ``problem`` of each plan says why."""
 
     @property
     def groups(self) -> list[str]:
-        """Return the consumer groups of the letters. Each group gets a request of its own."""
+        """
+        Return the consumer groups of the letters that requests would contain. Each group gets a request of its own.
+        """
         return sorted({one.letter.group for one in self.requested})
 
     @property
@@ -56,19 +58,21 @@ class RequestPlan:
 
     @property
     def all(self) -> list[ReplayPlan]:
-        """Return all letters, also the letters that are left out."""
+        """Return all letters, including letters that no request would contain."""
         return [*self.requested, *self.left_out]
 
     @property
     def receivers(self) -> Mapping[str, int]:
-        """Return receiver → number of letters for which it would run in this service, largest number first."""
+        """
+        Return receiver → number of letters for which the receiver would run in this service, largest number first.
+        """
         return dict(Counter(name for one in self.run for name in one.run).most_common())
 
     @property
     def missing(self) -> Mapping[str, int]:
         """
-        Return the receivers that requested letters have still to reach, and that neither this service has nor a plan
-        replaces, each with the number of letters; the most first.
+        Return receiver → number of requested letters that are pending for it. Contains only receivers that this service
+        lacks and that no other receiver replaces. The largest number comes first.
         """
         names = (name for one in self.requested for name in one.missing if name not in one.stands_in.values())
         return dict(Counter(names).most_common())
@@ -78,7 +82,7 @@ class RequestPlan:
         return sorted({one.letter.topic for one in self._of(group)})
 
     def wanted(self, group: str, wish: Wish) -> list[str]:
-        """Return the receivers of the group's request: a worker without any of them leaves it alone."""
+        """Return the receivers of the group's request. A worker that has none of them does not take the request."""
         return _wanted(self._of(group), wish)
 
     def _of(self, group: str) -> list[ReplayPlan]:
@@ -102,7 +106,8 @@ def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
 
 def make(planned: RequestPlan, wish: Wish) -> list[ReplayRequest]:
     """
-    Create a request for each group, all in one transaction. A request has its letters in the order of their records.
+    Create one request for each consumer group, all in one transaction. The letters of a request are in the order of
+    their records.
     """
     alias = router.db_for_write(ReplayRequest)
     letters = sorted(planned.requested, key=lambda one: (one.letter.group, *_place(one.letter)))
@@ -146,12 +151,12 @@ def _wanted(plans: Sequence[ReplayPlan], wish: Wish) -> list[str]:
 
 
 def _instead_of(planned: ReplayPlan, wish: Wish) -> str:
-    """Return the receiver in whose place ``wish.receiver`` runs: the one that the plan inferred, or the wished one."""
+    """Return the receiver that ``wish.receiver`` would replace in the replay of the letter; empty: none."""
     return planned.stands_in[wish.receiver] if is_guessed(planned, wish.receiver) else wish.instead_of
 
 
 def _is_elsewhere(planned: ReplayPlan, wish: Wish) -> bool:
-    """Whether the letter's receivers all belong to another service, whose worker decides which of them run."""
+    """Whether the letter's pending receivers all belong to another service, whose worker decides which of them run."""
     names = planned.letter.failed_receivers
     if not names or planned.is_ambiguous or not set(names) <= set(planned.missing):
         return False

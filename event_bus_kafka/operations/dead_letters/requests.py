@@ -1,4 +1,4 @@
-"""Shows replay requests to operators, and changes the requests' states for them."""
+"""Shows replay requests to operators, and lets operators pause, resume and cancel requests."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from event_bus_kafka.operations.workers import WorkerRun, replaying_groups, work
 
 _PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED, LetterState.PARTLY, LetterState.UNKNOWN)
 _TOLD_HOLDS = 5
-"""Times in a row that a request is held, after half a minute together, before that is an obstacle."""
+"""Number of holds in a row, about half a minute in total, from which on the report of a request names the hold."""
 _NAMED = 5
-"""Receivers that a sentence names."""
+"""Maximum number of receivers that a sentence names."""
 _NOW_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
 
 
@@ -42,13 +42,16 @@ class RequestReport:
     counts: Mapping[str, int]
     """State of a letter → number of letters."""
     obstacle: str = ""
-    """Why no worker runs the request, and the remedy; empty: a worker runs it, or it is paused or has ended."""
+    """
+    Why no worker runs the request, and the remedy. Empty if a worker runs or can run the request, and if the request is
+    paused or has ended.
+    """
     run: RequestedRun | None = None
-    """The replay of a topic, or the backfill, that it has in place of letters."""
+    """The replay of a topic, or the backfill; None for a request to replay dead letters."""
 
     @property
     def progress(self) -> RunProgress:
-        """The progress of its run, if it has one."""
+        """The progress of ``run``; zero without a run."""
         return RunProgress.of(self.run.progress if self.run else {})
 
     @property
@@ -57,7 +60,7 @@ class RequestReport:
 
     @property
     def done(self) -> int:
-        """Number of letters that succeeded, failed or were skipped; of offsets, or items, for a run."""
+        """Number of letters that are neither waiting nor running. For a run: number of processed offsets or items."""
         if self.run:
             return self.progress.done
         return sum(self.counts.get(one, 0) for one in (LetterState.SUCCEEDED, *_PROBLEMS))
@@ -70,19 +73,20 @@ def is_migrated() -> bool:
 
 def reports(limit: int, *, only_open: bool = False) -> list[RequestReport]:
     """
-    Return the latest ``limit`` requests, newest first; ``only_open``: without ended requests. Raises a database error.
+    Return at most ``limit`` requests, newest first. ``only_open``: leave out requests that have ended. Raises a
+    database error.
     """
     rows = _rows().order_by("-pk")
     return _reported(list(rows.still_open()[:limit] if only_open else rows[:limit]))
 
 
 def report_of(number: int) -> RequestReport | None:
-    """Return request ``number``, None if no such request exists. Raises a database error."""
+    """Return the report of request ``number``; None: there is no such request. Raises a database error."""
     return next(iter(_reported(list(_rows().filter(pk=number)))), None)
 
 
 def open_states() -> Mapping[str, int]:
-    """Return the number of requests in each state except the final states. Raises a database error."""
+    """Return state → number of requests that have not ended. Raises a database error."""
     found = _rows().still_open().order_by().values_list("state").annotate(count=Count("pk"))
     counts = dict(found)
     return {state: counts[state] for state in OPEN if state in counts}
@@ -90,15 +94,18 @@ def open_states() -> Mapping[str, int]:
 
 def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
     """
-    Return the letters of request ``number`` that failed, were skipped, or stay all the same, in order; ``limit``: at
-    most this many.
+    Return the letters of request ``number`` that failed, were skipped, stay for other receivers, or whose result is
+    unknown, in the order of the request. ``limit``: maximum number of letters.
     """
     rows = RequestedLetter.objects.using(_rows().db).of(number, *_PROBLEMS)
     return list(rows if limit is None else rows[:limit])
 
 
 def reasons(number: int) -> Mapping[str, Mapping[str, int]]:
-    """Return, for each state of :func:`problems`, each reason with its number of letters, most frequent first."""
+    """
+    Return state (one of those in :func:`problems`) → reason → number of letters of request ``number``. The most
+    frequent reason comes first.
+    """
     rows = RequestedLetter.objects.using(_rows().db)
     return {state.value: rows.reasons(number, state) for state in _PROBLEMS}
 
@@ -112,7 +119,10 @@ class RequestChange:
     plan: str
     done: str
     apply: Callable[[ReplayRequestQuerySet, int, str], bool]
-    """Changes a request. Called with the rows, the request's number and the user's name. False: not possible."""
+    """
+    Function that changes a request. Called with the rows, the number of the request and the name of the user. Returns
+    False if the change is not possible.
+    """
 
 
 PAUSE = RequestChange(
@@ -145,20 +155,20 @@ def obstacle_to(change: RequestChange, number: int) -> str:
 
 
 def change_request(change: RequestChange, number: int, by: str) -> str:
-    """Make the change. Return why it was not possible; empty: it was made. Raises a database error."""
+    """Change a request. Return why the change was not possible; empty: the change was made. Raises a database error."""
     return "" if change.apply(_rows(), number, by) else obstacle_to(change, number)
 
 
 def letters_left(number: int) -> tuple[ReplayRequest | None, list[int]]:
-    """Return a request, None where there is none, and the ids of its letters without a known result."""
+    """Return request ``number``, or None if it does not exist, and the ids of its letters without a known result."""
     request = _rows().filter(pk=number).first()
     return request, RequestedLetter.objects.using(_rows().db).without_result(number)
 
 
 def obstacle_before(group: str, topics: Sequence[str], receivers: Sequence[str] = ()) -> str:
     """
-    Return the reason for which no worker would take a group's request, and the remedy; empty: one would. ``receivers``:
-    names of the ones that are to run; empty: whoever listens.
+    Return why no worker would run a request of ``group``, and the remedy; empty: a worker would run the request.
+    ``receivers``: names of the receivers that the request would run; empty: all pending receivers run.
     """
     if not settings.heartbeat:
         return _NOW_UNKNOWN
@@ -197,20 +207,23 @@ def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
 
 
 def _silent(begun: Sequence[ReplayRequest]) -> list[ReplayRequest]:
-    """Return the requests that no living worker has. ``begun``: requests that run, or whose letters do."""
+    """Return the requests that no worker has claimed, or whose worker has no recent heartbeat."""
     dead = database_now(_rows().db) - round(TAKEN_OVER_AFTER * 1000) if begun else 0
     return [one for one in begun if one.claimed_by is None or (one.beat_at or 0) < dead]
 
 
 def _known(counts: Mapping[str, int]) -> Mapping[str, int]:
-    """Return the numbers of letters by state where nothing runs any more: until a worker notes it, too."""
+    """Return the counts with running letters as unknown: their worker has died, and no other has settled them yet."""
     running = counts.get(LetterState.RUNNING, 0)
     known = {state: count for state, count in counts.items() if state != LetterState.RUNNING}
     return known | {LetterState.UNKNOWN: known.get(LetterState.UNKNOWN, 0) + running} if running else counts
 
 
 def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) -> Mapping[int, str]:
-    """Return why nobody takes requests that wait for a worker, and what holds others again and again, by number."""
+    """
+    Return number of the request → why its letters have no turn. Requests without an obstacle are left out.
+    ``waiting``: requests without a worker. ``held``: requests whose worker waits for a server.
+    """
     if not settings.heartbeat:
         return {one.pk: _NOW_UNKNOWN for one in waiting}
     runs = workers() if waiting or held else []
@@ -226,7 +239,7 @@ def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) 
 
 
 def _lacks(known: frozenset[str] | None, receivers: Sequence[str]) -> bool:
-    """Whether workers that have the ``known`` receivers, None: it is not known, have none of those that are to run."""
+    """Return whether ``known``, the receivers that workers have (None: unknown), contains none of ``receivers``."""
     return known is not None and bool(receivers) and known.isdisjoint(receivers)
 
 
@@ -238,10 +251,9 @@ def _no_worker(request: ReplayRequest, topics: Sequence[str]) -> str:
 
 
 def _no_receiver(request: ReplayRequest) -> str:
-    stand_in = "--receiver NEW --instead-of OLD"
     return (
         f"{_nobody_has(request.group, request.receivers)} Or cancel this and name another in its place: "
-        f"{_replay_command(request)} {stand_in} --request --apply"
+        f"{_replay_command(request)} --receiver NEW --instead-of OLD --request --apply"
     )
 
 

@@ -1,4 +1,4 @@
-"""Restores the parts of large records that dead letters left out, by reading the records from Kafka again."""
+"""Restores the parts of large records that dead letters lack: reads the records from Kafka again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 
 class Originals:
-    """Reads the records of dead letters from Kafka, one at a time. ``connect`` creates the reader for a group."""
+    """
+    Reads the records of dead letters from Kafka, one at a time. ``connect`` creates a reader for a consumer group.
+    """
 
     def __init__(self, connect: Callable[[str], Reader]) -> None:
         self._connect = connect
@@ -30,7 +32,8 @@ class Originals:
         """
         Return the letter's original record, byte for byte.
 
-        Raises :class:`CannotRestore` if Kafka no longer has the record; :class:`BrokerError`.
+        Raises :class:`CannotRestore` if Kafka no longer has the record, and :class:`BrokerError` if Kafka does not
+        answer.
         """
         stored = letter.record
         missing = left_out.missing(stored, left_out.from_json(letter.marks))

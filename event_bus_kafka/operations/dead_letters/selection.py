@@ -17,7 +17,7 @@ from event_bus_kafka.wire import serde
 
 @attrs.frozen(kw_only=True)
 class Selection:
-    """Criteria for dead letters, all of which must match. Without criteria, all dead letters are selected."""
+    """Criteria for dead letters. A letter is selected if it matches all criteria that are given."""
 
     ids: tuple[int, ...] = ()
     group: str = ""
@@ -25,13 +25,16 @@ class Selection:
     """The topic's name, with or without prefix."""
     event_type: str = ""
     receiver: str = ""
-    """Name of a pending receiver."""
+    """Name of a receiver. A letter is selected only if this receiver is pending."""
     error: str = ""
-    """A part of the error of ``receiver`` or, if ``receiver`` is empty, of any receiver; upper or lower case."""
+    """
+    Text that must occur in the error of ``receiver`` or, if ``receiver`` is empty, of any pending receiver. Case is
+    ignored.
+    """
     failed_since: datetime | None = None
-    """Earliest time of the last failure."""
+    """A letter is selected only if its last failure was at this time or later."""
     failed_until: datetime | None = None
-    """Latest time of the last failure."""
+    """A letter is selected only if its last failure was at this time or earlier."""
     event_id: str = ""
     place: Coordinates | None = None
     """Coordinates of the record. The topic may lack the prefix."""
@@ -45,19 +48,19 @@ class Selection:
 
     def letters(self) -> DeadLetterQuerySet:
         """
-        Return the matching rows in the order of their records. ``receiver`` and ``error`` are ignored: see
-        :meth:`pick`.
+        Return the letters that match all criteria except ``receiver`` and ``error``, in the order of their records.
+        Pass the result to :meth:`pick` to apply these two criteria.
         """
         return self._rows().without_contents().in_order()
 
     def candidates(self) -> DeadLetterQuerySet:
         """
-        Return a query, without order, for all selected letters and perhaps some others. ``receiver`` and ``error`` are
-        compared with the table of entries.
+        Return an unsorted query for the selected letters. The result may contain further letters, so filter it by
+        :meth:`holds`. One reason is that MySQL ignores the case of names. Another reason is that ``receiver`` and
+        ``error`` have no effect before the migration, because they are compared with the table of entries.
 
-        Filter the result by :meth:`holds`: MySQL ignores the case of names, and before the migration there are no
-        entries. A letter stored by an earlier version, without entries, is missing until a worker has added its
-        entries.
+        A letter that an earlier version stored has no entries. If ``receiver`` or ``error`` is given, the result lacks
+        this letter until a worker has added its entries.
         """
         rows = self._rows()
         if (self.receiver or self.error) and DeadLetter.objects.keeps_entries():
@@ -67,7 +70,7 @@ class Selection:
         return rows
 
     def holds(self, letter: DeadLetter) -> bool:
-        """Whether a letter among the :meth:`candidates` is selected. Compares names with regard to case."""
+        """Whether a letter from :meth:`candidates` is selected. Names that differ in case count as different."""
         exact = {"group": self.group, "event_type": self.event_type}
         if any(value and getattr(letter, name) != value for name, value in exact.items()):
             return False
@@ -80,7 +83,8 @@ class Selection:
 
     def pick(self, letters: DeadLetterQuerySet) -> list[DeadLetter]:
         """
-        Return the letters that match ``receiver`` and ``error``, compared here: not every database can search JSON.
+        Return the letters that match ``receiver`` and ``error``. The comparison is done in Python, because not every
+        database can search JSON.
         """
         return [letter for letter in letters if self.holds(letter)]
 
@@ -93,8 +97,8 @@ class Selection:
 
     def settled(self) -> DeadLetterEntryQuerySet:
         """
-        Return the selected entries of receivers that are no longer pending, also for deleted letters. Returns none
-        before the migration, and none for a selection by key, because entries have no keys.
+        Return the selected entries of receivers that are no longer pending, even if their letters are deleted. The
+        result is empty before the migration. It is also empty for a selection by key, because entries have no keys.
         """
         if self.key or not DeadLetter.objects.keeps_entries():
             return DeadLetterEntry.objects.none()
@@ -113,7 +117,7 @@ class Selection:
         return entries.filter(partition=self.place.partition, offset=self.place.offset) if self.place else entries
 
     def unknown_ids(self) -> list[int]:
-        """Return the ids in the selection for which no selected dead letter exists."""
+        """Return the ids among the criteria that belong to no letter of :meth:`letters`."""
         known = set(self.letters().values_list("pk", flat=True))
         return [number for number in self.ids if number not in known]
 

@@ -1,5 +1,6 @@
 """
-Every kind of neglect. A reference page is generated from this module; the metric ``neglects`` has the ids as labels.
+Defines every kind of neglect. A reference page is generated from this module. The metric ``neglects`` has the ids as
+values of a label.
 """
 
 from __future__ import annotations
@@ -7,6 +8,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import attrs
+
+from event_bus_kafka.operations.status.asking import Unanswered
 
 
 @attrs.frozen(kw_only=True)
@@ -20,7 +23,7 @@ class NeglectKind:
     subject: str
     """The kind of thing that is neglected, for example ``database``."""
     needs_kafka: bool = False
-    """True: only Kafka shows this kind of neglect; False: the service's tables show it, too."""
+    """True: this kind of neglect is found only by asking Kafka. False: it can be found in the service's tables."""
 
 
 @attrs.frozen(kw_only=True)
@@ -29,7 +32,10 @@ class Neglect:
 
     kind: NeglectKind
     subject: str
-    """A database alias, consumer group, topic (full name) or receiver, as ``kind.subject`` says."""
+    """
+    Name of the neglected thing: a database alias, consumer group, topic (full name) or receiver, or a group and its
+    topic. ``kind.subject`` says which of these it is.
+    """
     message: str
     """One sentence about the extent of the neglect, for example how long rows have waited."""
     since: datetime | None = None
@@ -46,6 +52,29 @@ class Neglect:
         return self.kind.remedy.format(subject=self.subject)
 
 
+@attrs.frozen(kw_only=True)
+class OwnTables:
+    """How this service keeps its tables."""
+
+    retention: float
+    """Days for which parked rows are kept, and dead letters if they expire."""
+    letters_expire: bool = True
+    """Whether its workers delete old dead letters: those that the table itself keeps, no other store's."""
+    heartbeats: bool = True
+    """Whether its workers and relays write them: without, nobody knows whether one runs."""
+
+
+@attrs.frozen(kw_only=True)
+class Neglected:
+    """What was found in tables."""
+
+    neglects: tuple[Neglect, ...]
+    """In the order of the catalogue."""
+    unknown: frozenset[NeglectKind] = frozenset()
+    """Kinds of which there may be more: a database gave no answer, or there are no heartbeats."""
+    unanswered: tuple[Unanswered, ...] = ()
+
+
 OUTBOX_AFTER = timedelta(minutes=5)
 DEAD_LETTERS_AFTER = timedelta(days=1)
 HELD_AFTER = timedelta(hours=1)
@@ -56,7 +85,8 @@ RETENTION_SHARE = 0.75
 NEAR_THE_END = timedelta(days=7)
 NEAR_THE_END_SHARE = 0.25
 """
-A row is near its deletion in the last 7 days, or in this share of ``EVENT_BUS_KAFKA_RETENTION`` if that is shorter.
+Share of ``EVENT_BUS_KAFKA_RETENTION``. A row counts as near its deletion if its remaining time is shorter than this
+share and shorter than 7 days.
 """
 
 OUTBOX_WAITS = NeglectKind(
@@ -75,7 +105,8 @@ DEAD_LETTERS_GROW = NeglectKind(
 DEAD_LETTERS_END = NeglectKind(
     id="dead-letters-end",
     sentence="Dead letters are soon deleted for their age (EVENT_BUS_KAFKA_RETENTION): in 7 days, or in a quarter of "
-    "the retention if that is less.",
+    "the retention if that is less. Not told where dead letters go to a topic or a store of the service's own: nobody "
+    "deletes those that the table has.",
     remedy="Replay them before: manage.py event_dead_letters list --oldest, then replay; or discard them.",
     subject="database",
 )
@@ -123,4 +154,4 @@ RETENTION_ENDS = NeglectKind(
 )
 
 CATALOGUE: tuple[NeglectKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, NeglectKind))
-"""All kinds, in the order of the output."""
+"""All kinds of neglect. Lists of neglects are sorted by this order."""

@@ -1,1 +1,1 @@
-"""Sends a synthetic event through the whole event bus, and measures each leg of its way."""
+"""Sends a synthetic event through the whole event bus, and measures how long each part of its way takes."""

@@ -1,4 +1,4 @@
-"""Measures the legs of a probe: the duration of each leg, and the failed leg."""
+"""Measures the legs of a probe. A leg is one part of the event's way, for example from the outbox to Kafka."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from event_bus_kafka.errors import EventBusError
 
 
 class LegFailed(Exception):
-    """A leg of a probe failed. The exception ends the probe, and the failed leg is in the result."""
+    """Raised if a leg of a probe fails. The probe ends, and its result contains the failed leg."""
 
 
 @attrs.frozen(kw_only=True)
 class Leg:
-    """One leg. ``failure``: why the leg failed, or that it was too slow; empty: it succeeded in time."""
+    """One leg of a probe. ``failure``: why the leg failed, or that it was too slow; empty: it succeeded in time."""
 
     name: str
     seconds: float
@@ -27,7 +27,8 @@ class Leg:
 @attrs.frozen(kw_only=True)
 class ClockDifference:
     """
-    The broker's clock is ahead of this host's by at least ``least`` and at most ``most`` seconds. Negative: behind.
+    Seconds by which the broker's clock is ahead of this host's clock: at least ``least`` and at most ``most``. A
+    negative number means that the broker's clock is behind.
     """
 
     least: float
@@ -47,11 +48,14 @@ class ProbeResult:
 
     legs: tuple[Leg, ...]
     clock: ClockDifference | None = None
-    """None: the topic has producers' timestamps (CreateTime), or the event did not arrive."""
+    """
+    Difference between the broker's clock and this host's clock. None: the topic has producers' timestamps (CreateTime),
+    or the event did not arrive.
+    """
 
     @property
     def failed(self) -> Leg | None:
-        """The first leg that failed or was too slow; None: all succeeded."""
+        """The first leg that failed or was too slow; None: all legs succeeded in time."""
         return next((leg for leg in self.legs if leg.failure), None)
 
     @property
@@ -62,14 +66,20 @@ class ProbeResult:
 
 @attrs.define
 class Legs:
-    """The legs of one probe so far. A leg of more than ``slow`` seconds has failed, but does not end the probe."""
+    """
+    The legs of one probe that have ended so far. A leg that takes more than ``slow`` seconds counts as failed, but does
+    not end the probe.
+    """
 
     slow: float
     taken: list[Leg] = attrs.field(factory=list)
 
     @contextmanager
     def leg(self, name: str) -> Iterator[None]:
-        """Measure the time of a block. An error of this package in the block is replaced by :class:`LegFailed`."""
+        """
+        Measure the duration of a block as a leg. If the block raises an error of this package, :class:`LegFailed` is
+        raised instead.
+        """
         began = monotonic()
         try:
             yield
@@ -80,7 +90,10 @@ class Legs:
         self._add(name, seconds, f"slow: more than {self.slow:g} s" if seconds > self.slow else "")
 
     def rename_last(self, name: str) -> None:
-        """Rename the last leg: only the end of the leg shows whether the event went to Kafka or into the outbox."""
+        """
+        Rename the last leg. Its final name depends on where the event went (Kafka or the outbox), which is known only
+        afterwards.
+        """
         self.taken[-1] = attrs.evolve(self.taken[-1], name=name)
 
     def _add(self, name: str, seconds: float, failure: str) -> None:

@@ -1,4 +1,4 @@
-"""Probes the bus: sends a synthetic event in the way of this service's events, and reads it from Kafka."""
+"""Probes the bus: sends a synthetic event in the same way as this service's events, and reads it from Kafka."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class Probe:
     """
     A probe of the bus. :meth:`run` sends an event and returns the duration of each leg.
 
-    ``timeout``: seconds after which a leg is given up, which ends the probe. ``slow``: seconds after which a leg counts
-    as failed, although the probe continues.
+    ``timeout``: maximum number of seconds for a leg; a leg that takes longer ends the probe. ``slow``: a leg that takes
+    more than this number of seconds counts as failed, but the probe continues.
     """
 
     topic: str
@@ -65,9 +65,14 @@ class Probe:
     registry: SchemaRegistry
     producer: ProbeSender
     topics_appear: Callable[[], bool]
-    """Whether the brokers create topics only on first use, as the sandbox does; may raise :class:`BrokerError`."""
+    """
+    Returns whether the brokers create a topic when it is first used, as the sandbox does. May raise
+    :class:`BrokerError`.
+    """
     confirm: Callable[[float], None]
-    """Blocks until Kafka has confirmed or refused the events sent so far, at most for the given number of seconds."""
+    """
+    Waits until Kafka has confirmed or refused all events sent so far, but not longer than the given number of seconds.
+    """
     timeout: float
     slow: float
 
@@ -131,7 +136,8 @@ class Probe:
 
     def _send(self, metadata: EventsMetadata) -> RecordDelivered | None:
         """
-        Send the event. Return its delivery to Kafka; None: its route sends it to the outbox. Raises :class:`LegFailed`.
+        Send the event. Return its delivery to Kafka; None: the event went into the outbox instead. Raises
+        :class:`LegFailed`.
         """
         ends: list[LifecycleEvent] = []
         troubles: list[str] = []
@@ -182,7 +188,10 @@ class Probe:
         )
 
     def _receive(self, reader: Reader, places: Mapping[Partition, Range], event_id: str) -> int | None:
-        """Read the event. Return the time at which a broker wrote it, in ms; None: the topic has no such timestamps."""
+        """
+        Read the event. Return the time at which the broker wrote its record, in milliseconds since the epoch; None: the
+        topic has producers' timestamps instead.
+        """
         deadline = monotonic() + self.timeout
         while True:
             for partition, offsets in places.items():

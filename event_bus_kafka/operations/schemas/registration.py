@@ -20,7 +20,7 @@ class Registration:
     subject: str
     event_type: str
     schema_id: int | None = None
-    """None: the schema was not registered."""
+    """Id of the schema in the registry; None: the schema was not registered."""
     was_known: bool = False
     """Whether the schema was registered before."""
     failures: tuple[str, ...] = ()
@@ -30,7 +30,9 @@ class Registration:
 def register(
     registry: SchemaRegistry, subjects: SchemaSubjects, schemas: Iterable[OwnSchema]
 ) -> Iterator[Registration]:
-    """Register each schema, and yield the result. After a failure, the other schemas are still registered."""
+    """
+    Register each schema, and yield the result. If one schema cannot be registered, the next ones are still registered.
+    """
     for own in schemas:
         try:
             known = subjects.id_of(own.subject, own.schema)

@@ -1,4 +1,4 @@
-"""Compares this service's schemas with the earlier schemas in a registry or directory."""
+"""Compares the schemas of this service with earlier schemas, which are in a registry or in a directory."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class SchemaStanding(StrEnum):
     UNKNOWN = "unknown"
     """There is no earlier schema."""
     KNOWN = "known"
-    """The schema is in the registry or directory already."""
+    """The registry or directory already contains the schema."""
     COMPATIBLE = "compatible"
     """The schema is new, and compatible with the earlier schemas."""
     INCOMPATIBLE = "incompatible"
-    """The schema is not compatible with the earlier schemas. It may be in the directory nevertheless."""
+    """The schema is not compatible with the earlier schemas. The directory may contain it nevertheless."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +45,7 @@ class SchemaFinding:
 
 
 def in_registry(subjects: SchemaSubjects, own: OwnSchema) -> SchemaFinding:
-    """Compare a schema with the registry's. Raises :class:`SchemaRegistryError`."""
+    """Compare a schema with the versions of its subject in the registry. Raises :class:`SchemaRegistryError`."""
     level = subjects.level(own.subject)
     history = [(f"version {number}", text) for number, text in subjects.versions(own.subject)]
     standing, refused = _standing_in_registry(subjects, own, level, known=bool(history))
@@ -61,8 +61,9 @@ def in_registry(subjects: SchemaSubjects, own: OwnSchema) -> SchemaFinding:
 
 def in_directory(directory: SchemaDirectory, event_type: str, schema: str, level: str) -> SchemaFinding:
     """
-    Compare a schema with the directory's. A schema that is in the directory already is compared, too: exporting a
-    schema does not make it compatible. Raises :class:`ConfigurationError`.
+    Compare a schema with the other schemas of its event type in the directory. A schema that the directory already
+    contains is also compared, because exporting a schema does not make it compatible. Raises
+    :class:`ConfigurationError`.
     """
     history = directory.history(event_type)
     others = [(name, text) for name, text in history if not _is_same(text, schema)]
@@ -83,7 +84,10 @@ def in_directory(directory: SchemaDirectory, event_type: str, schema: str, level
 def _standing_in_registry(
     subjects: SchemaSubjects, own: OwnSchema, level: str, *, known: bool
 ) -> tuple[SchemaStanding, bool]:
-    """Return the result of the comparison, and whether the registry refuses the schema."""
+    """
+    Return the result of the comparison, and whether the registry refuses the schema. ``known``: whether the subject has
+    versions.
+    """
     if not known:
         return SchemaStanding.UNKNOWN, False
     if subjects.id_of(own.subject, own.schema) is not None:

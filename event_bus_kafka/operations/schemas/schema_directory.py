@@ -31,8 +31,9 @@ class SchemaDirectory:
 
     def export(self, event_type: str, schema: str, *, replace: bool) -> bool:
         """
-        Write a schema; return False, without writing, if it equals the last exported schema. The last schema is kept in
-        a numbered file unless ``replace`` is True. Raises :class:`ConfigurationError`.
+        Write a schema to the file of its event type, and return True. If the file already contains an equal schema,
+        write nothing and return False. If the file contains a different schema, give the file a numbered name first,
+        unless ``replace`` is True. Raises :class:`ConfigurationError`.
         """
         file = self.file_of(event_type)
         text = json.dumps(json.loads(schema), indent=2, sort_keys=True) + "\n"

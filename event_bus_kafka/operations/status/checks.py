@@ -1,4 +1,4 @@
-"""The checks of ``event_bus_status --check``. Each function yields the findings about one part of the bus."""
+"""Defines the checks of ``event_bus_status --check``. Each function yields the findings about one part of the bus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from event_bus_kafka import migrations
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.cluster.overview import ClusterOverview, GroupDescription
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.cluster.groups import Described, GroupDescription
+from event_bus_kafka.kafka.cluster.overview import ClusterOverview
 from event_bus_kafka.kafka.schema_subjects import SchemaSubjects
 from event_bus_kafka.models.database_time import VENDORS
 from event_bus_kafka.operations import topic_plan
@@ -40,7 +42,9 @@ def of_databases(aliases: Iterable[str]) -> Iterator[Finding]:
 
 
 def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
-    """Yield a finding for each running worker and relay whose version is not ``own``, this process's version."""
+    """
+    Yield a finding for each running worker and relay whose version differs from ``own``, the version of this process.
+    """
     for run in runs:
         if run.is_alive and run.version != own:
             message = f"It runs {run.version}, this command {own}."
@@ -48,7 +52,7 @@ def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
 
 
 def of_topics(overview: ClusterOverview, wanted: Iterable[WantedTopic]) -> Iterator[Finding]:
-    """Yield a finding for each difference between topics and settings. Raises :class:`BrokerError`."""
+    """Yield a finding for each difference between Kafka's topics and the wanted topics. Raises :class:`BrokerError`."""
     for one in topic_plan.plan(overview, wanted).topics:
         yield from _of_topic(one)
 
@@ -64,22 +68,28 @@ def _of_topic(planned: TopicPlan) -> Iterator[Finding]:
         yield kind.of(name, f"The topic {obstacle}.")
 
 
-def of_rights(overview: ClusterOverview, own: OwnBus) -> Iterator[Finding]:
+def of_rights(overview: ClusterOverview, own: OwnBus, described: Described) -> Iterator[Finding]:
     """
-    Yield a finding for each topic and group on which this Kafka user lacks a permission. Raises :class:`BrokerError`.
+    Compare this user's permissions with what it needs. ``described``: the groups, with permissions. Raises
+    :class:`BrokerError`.
     """
     wanted: dict[str, set[str]] = {topic: {"WRITE"} for topic in own.sent}
     for topics in own.groups.values():
         for topic in topics:
             wanted.setdefault(topic, set()).add("READ")
     for topic, told in sorted(overview.topic_rights(wanted, timeout=TIMEOUT).items()):
-        if not isinstance(told, BrokerError):  # ``of_topics`` reports a missing or hidden topic
+        if not isinstance(told, BrokerError):
             yield from _lacking(f"topic {topic}", wanted[topic] - told)
-    for group, described in sorted(overview.groups(own.groups, timeout=TIMEOUT).items()):
-        if isinstance(described, GroupDescription):
-            yield from _lacking(f"group {group}", {"READ"} - described.operations)
-        elif described.kind is Trouble.FORBIDDEN:
+        elif told.kind not in (Trouble.FORBIDDEN, Trouble.MISSING):  # these are a finding already
+            yield findings.UNANSWERED.of(f"rights on topic {topic}", f"{told}.")
+    for group in sorted(own.groups):
+        one = described.get(group)
+        if isinstance(one, GroupDescription):
+            yield from _lacking(f"group {group}", {"READ"} - one.operations)
+        elif one is not None and one.kind is Trouble.FORBIDDEN:
             yield from _lacking(f"group {group}", {"READ"})
+        elif one is not None and one.code != error_codes.GROUP_ID_NOT_FOUND:
+            yield findings.UNANSWERED.of(f"rights on group {group}", f"{one}.")
 
 
 def _lacking(subject: str, rights: Collection[str]) -> Iterator[Finding]:
@@ -103,7 +113,7 @@ def of_schemas(subjects: SchemaSubjects, schemas: Iterable[OwnSchema]) -> Iterat
 
 
 def groups_with(own: OwnBus, runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str]]:
-    """Return consumer group → topics, of all groups in the settings and in ``runs``."""
+    """Return consumer group → topics, for all groups in the settings or in ``runs``."""
     found = dict(own.groups)
     for run in runs:
         if run.kind == "consumer":

@@ -1,5 +1,6 @@
 """
-Every kind of finding of ``event_bus_status --check`` except neglects. A reference page is generated from this module.
+Defines every kind of finding of ``event_bus_status --check`` except neglects. A reference page is generated from this
+module.
 """
 
 from __future__ import annotations
@@ -65,9 +66,15 @@ TABLES_UNMIGRATED = FindingKind(
     sentence="Migrations of this app are not applied in a database.",
     remedy="manage.py migrate event_bus_kafka, with --database where it is not the default one",
 )
+UNANSWERED = FindingKind(
+    id="unanswered",
+    sentence="A database, Kafka or the registry gave no answer, or a part of one: all that it would tell is not known.",
+    remedy="See that this host reaches it: manage.py check --database ALIAS for a database, probe_event_bus for Kafka "
+    "and the registry",
+)
 
 CATALOGUE: tuple[FindingKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, FindingKind))
-"""All kinds, in the order of the output."""
+"""All kinds of finding, in the order of the reference page."""
 
 
 def of_neglect(neglect: Neglect) -> Finding:

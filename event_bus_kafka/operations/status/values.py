@@ -7,7 +7,8 @@ from datetime import datetime
 
 import attrs
 
-from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.catalogue import Neglect, OwnTables
+from event_bus_kafka.operations.status.asking import Unanswered
 from event_bus_kafka.operations.workers import WorkerRun
 
 
@@ -21,8 +22,7 @@ class OwnBus:
     """Consumer group → full names of the topics to which the group subscribes."""
     outboxes: tuple[str, ...]
     """Aliases of the databases that may have an outbox."""
-    retention: float
-    """Days for which dead letters and parked rows are kept."""
+    tables: OwnTables
     version: str
     """The version of this package."""
 
@@ -32,13 +32,13 @@ class OutboxStatus:
     """The status of one outbox."""
 
     database: str
-    """Alias of the database."""
-    rows: Mapping[str, int]
-    """Topic → number of rows. Only the first 100,000 rows that the database finds are counted."""
-    oldest_seconds: float | None
-    """Age of the oldest row; None: no row waits."""
-    parked: int
-    """Number of parked rows; counting stops at 100,000."""
+    """The alias."""
+    rows: Mapping[str, int] | None
+    """Rows by topic, of the first 100,000 that the database finds; None: not known, as all of the outbox."""
+    oldest_seconds: float | None = None
+    """Age of the oldest; None: none waits."""
+    parked: int | None = None
+    """100,000 at most."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +46,7 @@ class DeadLetterStatus:
     """The status of the table of dead letters."""
 
     count: int
-    """Number of dead letters; counting stops at 1,000."""
+    """Number of dead letters. At most 1,000 letters are counted."""
     oldest: datetime | None
     newest: datetime | None
 
@@ -61,24 +61,26 @@ class PausedStatus:
 
 @attrs.frozen(kw_only=True)
 class LastHour:
-    """Numbers of events in the last hour, of all services that share the table of history."""
+    """Numbers of events in the last hour. They include all services that share the table of history."""
 
     outcomes: Mapping[str, tuple[int, ...]]
     """
-    Outcome → number of events in each of the sixty minutes, oldest first. A number is final a minute after its minute.
+    Outcome → number of events in each of the sixty minutes, oldest first. The number of a minute can still grow during
+    the next minute.
     """
 
 
 @attrs.frozen(kw_only=True)
 class TableStatus:
-    """The part of the status that the service's tables hold. A field is None or empty if its table is missing."""
+    """The part of the status from the service's tables; None where it is not known, or a table is missing."""
 
-    workers: tuple[WorkerRun, ...]
+    workers: tuple[WorkerRun, ...] | None
     outboxes: tuple[OutboxStatus, ...]
     dead_letters: DeadLetterStatus | None
-    paused: tuple[PausedStatus, ...]
+    paused: tuple[PausedStatus, ...] | None
     last_hour: LastHour | None
-    neglects: tuple[Neglect, ...]
+    not_known: Mapping[str, str]
+    """Name of an attribute that is not known, or ``rows of`` and the alias of an outbox → why."""
 
 
 @attrs.frozen(kw_only=True)
@@ -87,15 +89,18 @@ class TopicStatus:
 
     topic: str
     partitions: int
-    """0: the topic does not exist, or this Kafka user may not see it."""
+    """Number of partitions; 0: the topic does not exist, or this Kafka user has no permission to see the topic."""
     records: int | None = None
-    """Number of offsets between the first and the end of all partitions. Compaction may have removed some records."""
+    """
+    Offsets between the beginning and the end of its partitions; compaction may have removed some of the records. None:
+    not known.
+    """
     oldest: datetime | None = None
     """Timestamp of the oldest record; None: the topic is empty, or the brokers do not report the timestamp."""
     policy: str = ""
     """The topic's ``cleanup.policy``; empty: unknown."""
     retention_seconds: float | None = None
-    """None: records are kept for ever, or the retention is unknown."""
+    """Time for which Kafka keeps records; None: records are kept for ever, or the time is unknown."""
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +113,7 @@ class Unread:
     lost: int = 0
     """Number of offsets that Kafka deleted before the group read them."""
     ends_soon: bool = False
-    """Whether the oldest unread records are near the end of the topic's retention."""
+    """Whether Kafka will soon delete the oldest unread records, because the topic's retention ends."""
 
 
 @attrs.frozen(kw_only=True)
@@ -119,7 +124,10 @@ class GroupStatus:
     state: str
     """The group's state, as its coordinator names it; empty: unknown."""
     members: int | None
-    """None: the brokers do not list members, or the group uses the newer protocol and has one member or more."""
+    """
+    Number of members. None: the brokers do not list members, or the group uses Kafka's newer group protocol and has at
+    least one member.
+    """
     topics: int
     """Number of topics that the group reads."""
     unread: tuple[Unread, ...]
@@ -144,8 +152,12 @@ class KafkaStatus:
     cluster: str
     brokers: tuple[str, ...]
     has_controller: bool
+    is_sandbox: bool = False
+    """Nobody can ask its brokers for topics' options, rights, or members of groups."""
     topics: tuple[TopicStatus, ...]
     groups: tuple[GroupStatus, ...]
+    silent: tuple[str, ...] = ()
+    """Partitions whose broker gave no answer: nothing of them is counted. As ``topic:number``."""
 
 
 @attrs.frozen(kw_only=True)
@@ -153,7 +165,7 @@ class RegistryStatus:
     """The part of the status that the schema registry reports."""
 
     level: str
-    """The compatibility level of subjects for which no other level is set."""
+    """The default compatibility level, which applies to subjects without a level of their own."""
 
 
 @attrs.frozen(kw_only=True)
@@ -167,25 +179,19 @@ class Finding:
 
 
 @attrs.frozen(kw_only=True)
-class Unanswered:
-    """A server that gave no answer."""
-
-    server: str
-    """``the database``, ``Kafka`` or ``the schema registry``."""
-    reason: str
-    is_fault: bool = False
-    """True: an unexpected exception was raised, which is in the log."""
-
-
-@attrs.frozen(kw_only=True)
 class Status:
-    """The whole status. A part is None if its server did not answer; ``unanswered`` then says why."""
+    """
+    The whole status. A part is None if its server did not answer, which ``unanswered`` then explains; of tables, see
+    :class:`TableStatus`.
+    """
 
     taken: datetime
-    tables: TableStatus | None
+    tables: TableStatus
     kafka: KafkaStatus | None
     registry: RegistryStatus | None
     neglects: tuple[Neglect, ...]
+    neglects_not_known: tuple[str, ...]
+    """Ids of kinds of which there may be more: a server gave no answer, a table is missing, there are no heartbeats."""
     unanswered: tuple[Unanswered, ...]
     findings: tuple[Finding, ...] | None
-    """None: no check was requested."""
+    """Findings of the check; None: no check was requested."""

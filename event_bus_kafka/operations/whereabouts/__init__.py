@@ -1,1 +1,4 @@
-"""Finds the places of an event (outbox, Kafka, dead letters, inbox), and how far groups and receivers are with it."""
+"""
+Finds the places of an event (outbox, Kafka, dead letters, inbox), and which groups and receivers have processed the
+event.
+"""

@@ -1,4 +1,4 @@
-"""Notes why Kafka may have deleted an event that a search has not found."""
+"""Notes why Kafka may have deleted an event that a search did not find."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def note_losses(
     scanner: Scanner, admin: Admin, question: Question, places: Mapping[Partition, int], findings: BrokerFindings
 ) -> None:
     """
-    Note in ``findings`` where Kafka may have deleted the event: partitions that begin later than the event, compacted
-    topics, and offsets of ``places`` without a record. ``places``: the event's offsets according to dead letters.
-    Raises :class:`BrokerError`.
+    Note in ``findings`` where Kafka may have deleted the event: partitions whose first record is later than the event,
+    compacted topics, and offsets of ``places`` without a record. ``places``: the event's offsets according to dead
+    letters. Raises :class:`BrokerError`.
     """
     compacted = _compacted(admin, {one.topic for one in findings.scanned}, scanner.timeout, findings)
     for one in findings.scanned:

@@ -1,16 +1,18 @@
-"""The question about an event, and the parts of the answer. Times are milliseconds since the epoch."""
+"""Defines the question about an event, and the parts of the answer. Times are milliseconds since the epoch."""
 
 from __future__ import annotations
 
 from enum import Enum
+from math import inf
+from time import monotonic
 from uuid import UUID
 
 import attrs
 
 MOST = 50
-"""An answer about one key has at most this number of outbox rows, of dead letters and of records: the latest."""
+"""Maximum number of rows or records that one search for a key returns. The latest ones are returned."""
 _UUID_EPOCH = 0x01B21DD213814000
-"""The beginning of 1970 as the timestamp of a UUID1, in units of 100 ns."""
+"""Timestamp of a UUID1 made at the beginning of 1970, in units of 100 ns."""
 
 
 @attrs.frozen(kw_only=True)
@@ -25,9 +27,16 @@ class Question:
     event_type: str = ""
     """Only routes of this event type are searched; empty: all routes."""
     since: int | None = None
-    """Time at which the search of records begins; None: a minute before the time in the id, or at the first record."""
+    """
+    Earliest time of the records that are searched. None: the search begins a minute before the time in the event id or,
+    if the id has no time, at the first record.
+    """
     seconds: float = 10.0
-    """Time limit for reading records, in seconds."""
+    """Time for reading records, at most."""
+    limit: float | None = None
+    """Seconds for the whole answer, from when the question is made, whoever is silent; None: each part has its own."""
+    asked: float = attrs.field(factory=monotonic, eq=False)
+    """When the question was made (monotonic)."""
 
     @property
     def emitted(self) -> int | None:
@@ -35,6 +44,14 @@ class Question:
         if self.event_id is None or self.event_id.version != 1:
             return None
         return (self.event_id.time - _UUID_EPOCH) // 10_000
+
+    def due(self, share: float) -> float:
+        """Return when ``share`` of the time for the whole answer is over (monotonic); infinite without a limit."""
+        return inf if self.limit is None else self.asked + self.limit * share
+
+    def left(self, most: float, share: float) -> float:
+        """Return the seconds until :meth:`due`, at most ``most``, and never less than 0."""
+        return max(min(most, self.due(share) - monotonic()), 0.0)
 
 
 @attrs.frozen(kw_only=True)
@@ -58,7 +75,7 @@ class OutboxPlace:
 
 
 class Reached(Enum):
-    """How far a consumer group is, compared with a record."""
+    """Whether a consumer group has finished a record."""
 
     BEYOND = "beyond"
     """The group has committed a later offset: it has finished the record."""
@@ -72,16 +89,16 @@ class Reached(Enum):
 
 @attrs.frozen(kw_only=True)
 class GroupPlace:
-    """How far a consumer group is on the partition of a record."""
+    """The progress of a consumer group on the partition of a record."""
 
     group: str
     reached: Reached
     committed: int | None
-    """The committed offset, which is the next that the group reads; None: no offset is committed."""
+    """The committed offset, which the group reads next; None: no offset is committed."""
     before: int
     """Number of offsets from ``committed`` to the record; 0 if ``committed`` is the record's offset or later."""
     lag: int
-    """Number of offsets from ``committed`` to the end of the partition."""
+    """Number of offsets from ``committed`` (or 0 if it is None) to the end of the partition."""
 
 
 @attrs.frozen(kw_only=True)
@@ -92,11 +109,11 @@ class KafkaPlace:
     partition: int
     offset: int
     time: int | None
-    """The record's timestamp. It is much later than the time in the id if the event waited in the outbox."""
+    """The record's timestamp. If the event waited in the outbox, it is much later than the time in the event id."""
     event_type: str
     event_id: str
     masked_key: str | None
-    """The key, made unreadable; equal keys have equal masks. None: the record has no key."""
+    """Text that stands for the key and does not reveal it. Equal keys have equal texts. None: the record has no key."""
     is_tombstone: bool
     is_dead_letter: bool
     """Whether the record is a copy on a topic of dead letters."""
@@ -146,7 +163,7 @@ class LetterPlace:
 
 @attrs.frozen(kw_only=True)
 class MarkPlace:
-    """A mark in an inbox: a receiver of this service has received the event."""
+    """A mark in an inbox: a receiver of this service has processed the event."""
 
     database: str
     receiver: str
@@ -177,9 +194,12 @@ class Loss(Enum):
     """The way in which Kafka may have deleted a record."""
 
     RETENTION = "retention"
-    """The partition's first record is later than the event."""
+    """
+    The partition's first record is later than the event, so the event may have been deleted at the end of the topic's
+    retention.
+    """
     COMPACTION = "compaction"
-    """The topic keeps only the last record of each key."""
+    """The topic keeps only the last record of each key, so compaction may have removed the event."""
 
 
 @attrs.frozen(kw_only=True)
@@ -188,14 +208,15 @@ class MaybeGone:
 
     topic: str
     partition: int | None
-    """None: any partition of the topic."""
+    """Number of the partition; None: any partition of the topic."""
     loss: Loss
     offset: int | None = None
     """
-    The event's offset according to a dead letter: the record was deleted for certain. None: the offset is unknown.
+    The event's offset according to a dead letter. If it is given, the record was deleted for certain. None: the offset
+    is unknown.
     """
     start: int | None = None
-    """The first offset that still exists; ``start_time`` is the timestamp of that record."""
+    """The partition's first offset that still exists; ``start_time`` is the timestamp of the record at this offset."""
     start_time: int | None = None
 
 

@@ -1,4 +1,4 @@
-"""Finds rows by bytes in a column without an index. Each statement scans a slice of the table."""
+"""Finds rows in which a column without an index contains given bytes. Each statement scans a part of the table."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from django.db.models.functions import Substr
 from django.db.models.lookups import Exact, GreaterThan
 
 _SLICE = 100_000
-"""Number of rows that one statement scans."""
+"""Maximum number of rows that one statement scans."""
 _BEHIND_FRAME = 6
-"""Position of the Avro bytes in a key, counted from 1: Confluent's magic byte and the schema id come first."""
+"""
+Position of the Avro bytes in a key, counted from 1. The bytes before this position are Confluent's magic byte and the
+schema id.
+"""
 
 
 class _Position(Func):
@@ -40,7 +43,7 @@ def contains(column: str, sought: bytes) -> Q:
 
 
 def has_key(column: str, keys: Collection[bytes]) -> Q:
-    """Return the condition that a column equals one of ``keys``, either directly or after any schema id."""
+    """Return the condition that a column is equal to one of ``keys``, or to a schema id followed by one of ``keys``."""
     framed = Substr(column, _BEHIND_FRAME, output_field=BinaryField())
     matches = [Q(Exact(place, _value(key))) for key in keys for place in (framed, F(column))]
     return reduce(or_, matches)
@@ -48,10 +51,10 @@ def has_key(column: str, keys: Collection[bytes]) -> Q:
 
 def ids_where(rows: QuerySet[Any], condition: Q, *, until: float) -> tuple[list[int], int | None]:
     """
-    Return the ids of the rows that satisfy ``condition``, and the id after which no row was searched because ``until``
-    (monotonic) had passed; None: all rows were searched.
+    Return the ids of the rows that satisfy ``condition``. The second value is None if all rows were searched. Otherwise
+    it is the id of the last row that was searched before the time ``until`` (monotonic).
 
-    The database server evaluates the condition, in the order of ids. Nothing is fetched of other rows.
+    The database server evaluates the condition, in the order of ids. Only ids of matching rows are fetched.
     """
     found: list[int] = []
     after, is_left = 0, True

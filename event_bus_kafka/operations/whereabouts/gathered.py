@@ -28,7 +28,7 @@ class TableFindings:
 
     @property
     def event_type(self) -> str:
-        """The event type; empty: no row of outbox or dead letters names it."""
+        """The event type; empty: no row of an outbox and no dead letter names the event type."""
         types = [one.event_type for one in self.outbox] + [one.event_type for one in self.letters]
         return next(filter(None, types), "")
 
@@ -46,7 +46,7 @@ class BrokerFindings:
 
     @property
     def event_type(self) -> str:
-        """The event type; empty: no record was found, or its headers lack it."""
+        """The event type; empty: no record was found, or the headers of the records do not name the event type."""
         return next(filter(None, (one.event_type for one in self.records)), "")
 
     def not_seen(self, what: str, error: EventBusError, more: str = "") -> None:

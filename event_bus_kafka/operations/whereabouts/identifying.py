@@ -25,14 +25,17 @@ def sought(question: Question) -> Sought:
 
 def encodings(key: str) -> frozenset[bytes]:
     """
-    Return the Avro encodings that the plain text ``key`` may stand for, without schema id: those of a string and, if
-    the text reads like a number or a truth value, of a long, double or boolean.
+    Return the Avro encodings, without schema id, that a key with this plain text may have. The text is encoded as a
+    string. If it looks like a number or a truth value, it is also encoded as a long, double or boolean.
     """
     return frozenset(_encodings(key))
 
 
 class KeyCheck:
-    """Checks whether keys, decoded by their writer's schema, equal ``key``. Stops checking once the registry fails."""
+    """
+    Checks whether keys, decoded by their writer's schema, equal ``key``. After an error of the registry, all further
+    keys count as equal.
+    """
 
     def __init__(self, key: str, registry: SchemaIds) -> None:
         self._key = Wanted(key=key)
@@ -42,8 +45,9 @@ class KeyCheck:
 
     def passes(self, record: ConsumerRecord) -> bool:
         """
-        Whether a record, whose key's bytes match already, has the key. True for each record after the registry has
-        failed, which is not asked again. Never raises.
+        Whether a record has the key. Call it only if the bytes of the record's key match one of :func:`encodings`.
+        After an error of the registry, the result is True for each record, and the registry is not asked again. Never
+        raises.
         """
         if self.failure is not None:
             return True

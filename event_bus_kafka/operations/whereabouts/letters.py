@@ -14,7 +14,7 @@ _Place = tuple[str, str, int, int, str]
 
 
 def letter_places(letters: Iterable[DeadLetter], entries: Iterable[DeadLetterEntry]) -> list[LetterPlace]:
-    """Return existing letters, and deleted letters of which entries are left, in the order of their records."""
+    """Return the existing letters, and the deleted letters that still have entries, in the order of their records."""
     settled: dict[_Place, list[DeadLetterEntry]] = {}
     for entry in entries:
         settled.setdefault(_place(entry), []).append(entry)

@@ -1,4 +1,4 @@
-"""The topics and groups to search, and the access to the servers."""
+"""Defines which topics and groups are searched, and how the servers are accessed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager
 
 import attrs
 
-from event_bus_kafka.kafka.admin import Admin
-from event_bus_kafka.kafka.offsets import Groups
+from event_bus_kafka.kafka.cluster.groups import Groups
 from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.wire.serde import SchemaIds
 
@@ -17,10 +16,11 @@ from event_bus_kafka.wire.serde import SchemaIds
 class ServerAccess:
     """Access to Kafka and the registry. Each callable raises :class:`EventBusError` if settings are missing."""
 
-    scanner: Callable[[], AbstractContextManager[Scanner]]
-    admin: Callable[[], Admin]
+    scanner: Callable[[float], AbstractContextManager[Scanner]]
+    """Takes when the last of its requests has to be answered (monotonic)."""
     groups: Callable[[], Groups]
-    registry: Callable[[], AbstractContextManager[SchemaIds]]
+    registry: Callable[[float], AbstractContextManager[SchemaIds]]
+    """Takes the seconds for one request."""
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +35,7 @@ class Neighbourhood:
     """Topics for this service's dead letters; empty if a table keeps the dead letters."""
 
     def topics(self, event_type: str) -> frozenset[str]:
-        """Return the topics that may hold events of a type. An empty ``event_type`` means any type."""
+        """Return the topics that may contain events of a type. An empty ``event_type`` means any type."""
         return frozenset().union(self.sent_to(event_type), *self.subscriptions.values(), self.dead_letters)
 
     def sent_to(self, event_type: str) -> frozenset[str]:
@@ -45,5 +45,5 @@ class Neighbourhood:
         return frozenset().union(*self.routes.values())
 
     def left_to_search(self, event_type: str) -> frozenset[str]:
-        """Return the topics that may hold a further record of an event, once one record of it was found."""
+        """Return the topics that may contain another record of an event, after one record was found."""
         return self.sent_to(event_type) | self.dead_letters

@@ -21,17 +21,18 @@ SECONDS = 5.0
 _PARKED = ("parked_at", "code", "reason")
 
 
-def rows_of_event(alias: str, event_id: str) -> tuple[list[OutboxPlace], int | None]:
+def rows_of_event(alias: str, event_id: str, *, seconds: float) -> tuple[list[OutboxPlace], int | None]:
     """
-    Return the waiting and parked rows of an event, and the id after which rows were not searched for lack of time;
-    None: all rows were searched. The database must have the tables. Raises a database error.
+    Return the rows of an event in a database that has the tables, and the id behind which rows were not looked at for
+    want of time, or None. ``seconds``: limit for each of the two tables. Raises a database error.
     """
+    limit = min(SECONDS, seconds)
     found: list[OutboxPlace] = []
     waiting = OutboxRecord.objects.using(alias)
-    ids, left_behind = ids_where(waiting, contains("headers", event_id.encode()), until=monotonic() + SECONDS)
+    ids, left_behind = ids_where(waiting, contains("headers", event_id.encode()), until=monotonic() + limit)
     found += _places(alias, waiting.filter(pk__in=ids), "created")
     parked: Any = ParkedRecord.objects.using(alias)
-    ids, left_parked = ids_where(parked, contains("headers", event_id.encode()), until=monotonic() + SECONDS)
+    ids, left_parked = ids_where(parked, contains("headers", event_id.encode()), until=monotonic() + limit)
     found += _places(alias, parked.filter(pk__in=ids), *_PARKED)
     is_event = [one for one in found if one.event_id == event_id]  # a header of another event may quote the id
     return is_event, left_parked if left_behind is None else left_behind
@@ -39,8 +40,8 @@ def rows_of_event(alias: str, event_id: str) -> tuple[list[OutboxPlace], int | N
 
 def rows_with_key(alias: str, topics: Collection[str], keys: Collection[bytes]) -> list[OutboxPlace]:
     """
-    Return the latest waiting and parked rows for one of ``topics`` with one of ``keys`` (Avro, without schema id). Uses
-    an index. Raises a database error.
+    Return the latest waiting and parked rows whose topic is in ``topics`` and whose key is in ``keys`` (Avro, without
+    schema id). Uses an index. Raises a database error.
     """
     places = [(topic, key) for topic in topics for key in keys]
     has_key = reduce(or_, [Q(shard=shard_of(*one), topic=one[0], key=one[1]) for one in places], Q(pk__in=()))

@@ -31,8 +31,13 @@ from event_bus_kafka.shown import shown, shown_time
 
 OTHERS = "Outboxes, dead letters and inboxes of other services are in their databases: ask there, too."
 _LATE = 60_000
-"""If a record is this many milliseconds later than its event, the text says that the event waited."""
+"""
+If a record's timestamp is later than the time in its event id by more than this number of milliseconds, the text calls
+the record late.
+"""
 _TIMES = frozenset({"since", "time", "changed", "last_time", "start_time"})
+_KEPT_BACK = ("key", "limit", "asked")
+"""Attributes that JSON has not: personal data, and what says nothing of the event."""
 _INDENT = "    "
 
 
@@ -57,12 +62,12 @@ def sentences(answer: Whereabouts) -> list[str]:
 
 
 def as_json(answer: Whereabouts) -> dict[str, Any]:
-    """Return all findings as JSON values, except the key in plain text; times in ISO 8601."""
+    """Return all findings as JSON values, without the key in plain text. Times are in ISO 8601."""
     emitted = answer.question.emitted
     return {
         "found": answer.is_found,
         "emitted": None if emitted is None else shown_time(emitted),
-        **attrs.asdict(answer, filter=lambda field, _: field.name != "key", value_serializer=_plain),
+        **attrs.asdict(answer, filter=lambda field, _: field.name not in _KEPT_BACK, value_serializer=_plain),
     }
 
 
@@ -183,7 +188,10 @@ def _scanned(answer: Whereabouts) -> Iterator[str]:
 
 
 def _how_to_go_on(left: Sequence[Scanned]) -> str:
-    """Return the option with which a next search continues: ``--since`` if each partition has a ``last_time``."""
+    """
+    Return the option with which an operator can continue the search: ``--since`` if each partition has a ``last_time``,
+    else ``--seconds``.
+    """
     times = [one.last_time for one in left if one.last_time is not None]
     return f"--since {_time(min(times))}" if len(times) == len(left) else "a larger --seconds"
 

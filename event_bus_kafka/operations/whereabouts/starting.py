@@ -15,7 +15,10 @@ from event_bus_kafka.operations.whereabouts.gathered import BrokerFindings
 from event_bus_kafka.trouble import Trouble
 
 _CLOCKS = 60_000
-"""Milliseconds by which the time in an event id, of the sender's clock, may be ahead of the record's timestamp."""
+"""
+Milliseconds by which the search begins earlier than the time in the event id, because the sender's clock may be ahead
+of the record's timestamp.
+"""
 
 
 def ranges_to_scan(
@@ -26,9 +29,10 @@ def ranges_to_scan(
     findings: BrokerFindings,
 ) -> dict[Partition, Range]:
     """
-    Return the offsets to search: the offsets in ``places``, and those of the topics that the question names or, if it
-    names none, of ``topics`` (full names). ``findings`` receives notes about partitions that cannot be read and about
-    records that are deleted.
+    Return partition → offsets to search. In the partitions of ``places``, only the given offset is searched. If the
+    question names topics, their other partitions are searched, too. Otherwise ``topics`` (full names) are searched,
+    except topics in ``places``. Partitions that cannot be read, and records that are deleted, are noted in
+    ``findings``.
 
     Raises :class:`NotThere` if a topic that the question names does not exist, :class:`BrokerError` if no broker
     answers.
@@ -44,7 +48,10 @@ def ranges_to_scan(
 
 
 def _range_at(scanner: Scanner, name: Partition, offset: int, findings: BrokerFindings) -> dict[Partition, Range]:
-    """Return the range of ``offset`` alone, which a dead letter names; nothing if the partition no longer has it."""
+    """
+    Return a range that contains only ``offset``, which a dead letter names. Return an empty mapping if the partition no
+    longer has this offset.
+    """
     topic, partition = name
     try:
         if name not in partitions_of(scanner, [Named(topic)]):

@@ -23,7 +23,8 @@ class ClientErrorReported(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class ProducerStatistics(LifecycleEvent):
     """
-    The state of a producer's client. Emitted only if the option ``statistics.interval.ms`` is set, in that interval.
+    The state of a producer's client. Emitted only if the option ``statistics.interval.ms`` is set. The value of the
+    option is the interval between two of these events.
     """
 
     queued: int

@@ -18,7 +18,10 @@ class RecordReceived(LifecycleEvent):
     event_type: str
     event_id: str
     is_early: bool = False
-    """Whether the record may have crashed another worker. Its log line is then written before its receivers run."""
+    """
+    Whether the record may have crashed another worker. If so, the record's log line is written before the receivers
+    run.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -51,18 +54,19 @@ class RecordSkipped(LifecycleEvent):
     partition: int
     offset: int
     event_type: str
-    """Empty unless ``reason`` is about the event type."""
+    """The event type; empty unless ``reason`` is about the event type."""
     reason: str
     """
-    About the event type: ``no receiver``, ``other receivers``, ``unregistered type`` or ``signal disabled``; about the
-    record: ``tombstone`` or ``taken aside``.
+    The reason why the record was skipped. ``no receiver``, ``other receivers``, ``unregistered type`` and ``signal
+    disabled`` are about the event type; ``tombstone`` and ``taken aside`` are about the record.
     """
 
 
 @attrs.frozen(kw_only=True)
 class AttemptFailed(LifecycleEvent):
     """
-    An attempt failed. The record and later records of its key wait; the next attempt comes after ``delay`` seconds.
+    An attempt to process a record failed. The next attempt comes after ``delay`` seconds. Until the record is done,
+    later records of its key wait.
     """
 
     topic: str
@@ -70,7 +74,7 @@ class AttemptFailed(LifecycleEvent):
     offset: int
     event_type: str
     event_id: str
-    """Empty if unknown, for example because the record cannot be read."""
+    """The event's id; empty if unknown, for example because the record cannot be read."""
     error: Exception
     attempt: int
     """Number of attempts, including this one. An attempt that ends in ``hold`` does not count."""
@@ -88,14 +92,14 @@ class PartitionsAssigned(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class PartitionsRevoked(LifecycleEvent):
     """
-    Partitions are no longer assigned to this worker. ``unfinished``: number of receivers that still run for their
-    records.
+    Partitions are no longer assigned to this worker. ``unfinished``: number of receivers that still process records of
+    these partitions.
     """
 
     group: str
     partitions: tuple[tuple[str, int], ...]
     lost: bool
-    """Whether the worker could not commit before it lost the partitions."""
+    """Whether the worker lost the partitions before it could commit their offsets."""
     unfinished: int
 
 
@@ -113,7 +117,9 @@ class CommitFailed(LifecycleEvent):
     group: str
     partitions: tuple[tuple[str, int], ...]
     lost: bool
-    """Whether another member already has the partitions. That member reads the records since the last commit again."""
+    """
+    Whether another member already has the partitions. If so, that member reads the records since the last commit again.
+    """
     error: Exception
 
 
@@ -121,7 +127,7 @@ class CommitFailed(LifecycleEvent):
 class EmittedEventsLost(LifecycleEvent):
     """
     Events that a worker's receivers emitted are neither in Kafka nor in the outbox. The worker stops without committing
-    the last offsets, so their records are read again, and the receivers emit these events again.
+    the last offsets. So the last records are read again, and the receivers emit these events again.
     """
 
     group: str
@@ -131,7 +137,10 @@ class EmittedEventsLost(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class OffsetsMoved(LifecycleEvent):
-    """Partitions start at the offsets of ``time``, once. An operator has passed this time to the worker."""
+    """
+    Partitions start at the offsets for ``time``. An operator has passed this time to the worker. A restart with the
+    same time does not move the offsets again.
+    """
 
     group: str
     time: str
@@ -143,7 +152,8 @@ class OffsetsMoved(LifecycleEvent):
 class OffsetsLost(LifecycleEvent):
     """
     The partition does not have the offset that the group had to read next. If ``offset`` is less than ``start``,
-    records were deleted before they were read; otherwise the topic was recreated, or Kafka lost its last records.
+    records were deleted before the group had read them. Otherwise the topic was recreated, or Kafka lost the
+    partition's last records.
     """
 
     group: str
@@ -171,6 +181,6 @@ class WindowFull(LifecycleEvent):
     records: int
     """Number of records that are read and not committed."""
     size: int
-    """Bytes of the records that are not done."""
+    """Number of bytes of the records that are not done."""
     waits_for: str
     """Coordinates of the first record that is not done; ``its commit`` if all records are done."""

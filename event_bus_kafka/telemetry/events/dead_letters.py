@@ -1,4 +1,4 @@
-"""Lifecycle events about dead letters: stored, limited, replayed and deleted."""
+"""Lifecycle events about dead letters: that they were stored, limited, replayed or deleted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DeadLetterStored(LifecycleEvent):
     partition: int
     offset: int
     event_type: str
-    """Empty, like ``event_id``, if the record's headers do not contain it."""
+    """The event type; empty if the record's headers do not contain it. The same is true of ``event_id``."""
     event_id: str
     error: Exception
     attempts: int
@@ -32,7 +32,7 @@ class DeadLetterReduced(LifecycleEvent):
     partition: int
     offset: int
     event_type: str
-    """Empty, like ``event_id``, if the record's headers do not contain it."""
+    """The event type; empty if the record's headers do not contain it. The same is true of ``event_id``."""
     event_id: str
     left_out: tuple[tuple[str, int], ...]
     """The omitted parts of the record, each with its number of bytes."""
@@ -59,14 +59,14 @@ class ReplayFailed(LifecycleEvent):
     partition: int
     offset: int
     event_type: str
-    """Empty, like ``event_id``, if the record's headers do not contain it."""
+    """The event type; empty if the record's headers do not contain it. The same is true of ``event_id``."""
     event_id: str
     error: Exception
 
 
 @attrs.frozen(kw_only=True)
 class DeadLettersPurged(LifecycleEvent):
-    """Dead letters older than the retention were deleted."""
+    """Dead letters older than EVENT_BUS_KAFKA_RETENTION were deleted."""
 
     count: int
 
@@ -74,8 +74,8 @@ class DeadLettersPurged(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class DeadLetterEntriesPurged(LifecycleEvent):
     """
-    Settled entries of dead letters, one per receiver, were deleted because they were older than
-    EVENT_BUS_KAFKA_HISTORY.
+    Entries of dead letters were deleted, because they were settled and older than EVENT_BUS_KAFKA_HISTORY. A dead
+    letter has one entry for each receiver.
     """
 
     count: int
@@ -89,8 +89,8 @@ class ReplayRequestChanged(LifecycleEvent):
     group: str
     state: str
     """
-    ``running``; ``requested`` if the worker gave the request back; ``held``; or the final state, set by this worker or
-    another process.
+    The new state of the request: ``running``; ``requested``, if the worker gave the request back; ``held``; or a final
+    state, which this worker or another process has set.
     """
     note: str
     """The reason, if ``state`` does not say it."""

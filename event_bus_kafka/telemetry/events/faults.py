@@ -9,7 +9,10 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class CallbackFailed(LifecycleEvent):
-    """A function of the service raised: a callback of a Kafka client, such as ``stats_cb``, or an observer."""
+    """
+    A function of the service raised an exception. The function is an observer, or a callback of a Kafka client such as
+    ``stats_cb``.
+    """
 
     callback: str
     """Name of the callback or of the observer."""

@@ -25,12 +25,17 @@ class AppendToOutboxFailed(LifecycleEvent):
     event_id: str
     error: Exception
     doomed: bool
-    """Whether the surrounding transaction can only be rolled back; if not, the event is sent on commit."""
+    """
+    Whether the surrounding transaction can only be rolled back. If not, the event is sent when the transaction commits.
+    """
 
 
 @attrs.frozen(kw_only=True)
 class OutboxAmbiguous(LifecycleEvent):
-    """Transactions are open in several databases whose outbox could store an event; the first database stored it."""
+    """
+    Transactions are open in several databases, and the outbox of each database could store an event. The event is in
+    the outbox of the first of these databases.
+    """
 
     databases: tuple[str, ...]
     """Aliases of these databases, in the order of DATABASES."""
@@ -38,7 +43,7 @@ class OutboxAmbiguous(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class OutboxStalled(LifecycleEvent):
-    """The oldest row of an outbox is older than five minutes: no relay runs, or the relay cannot send."""
+    """The oldest row of an outbox is older than five minutes. Either no relay runs, or the relay cannot send."""
 
     database: str
     oldest: float
@@ -47,12 +52,15 @@ class OutboxStalled(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RowParked(LifecycleEvent):
-    """Kafka refused a row for good: it was parked."""
+    """Kafka refused a row for good, so the row was parked."""
 
     row: int
     topic: str
     event_type: str
-    """Empty, like ``event_id``, if neither the row's schema nor its headers contain it, or they cannot be read."""
+    """
+    The event type from the row's schema or headers; empty if neither contains it or can be read. ``event_id`` comes
+    from the headers only, and may be empty, too.
+    """
     event_id: str
     error: Exception
     code: str
@@ -89,12 +97,12 @@ class RelayInterrupted(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RelayProgress(LifecycleEvent):
-    """The rows that a relay sent since its last report, and the rows that wait."""
+    """The rows that a relay has sent since its last report, and the rows that wait in its outbox."""
 
     database: str
     sent: int
     rate: float
-    """Rows per second."""
+    """Number of rows sent per second."""
     depth: int
     oldest: float
     """Age of the oldest row, in seconds."""
@@ -106,6 +114,6 @@ class RelayProgress(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ParkedRowsPurged(LifecycleEvent):
-    """Parked rows older than the retention were deleted."""
+    """Parked rows older than EVENT_BUS_KAFKA_RETENTION were deleted."""
 
     count: int

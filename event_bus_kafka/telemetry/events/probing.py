@@ -9,11 +9,11 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class ProbeEnded(LifecycleEvent):
-    """A synthetic event was received at the end of the bus, or failed on its way."""
+    """A probe has ended: its synthetic event was received, or one leg of the event's way failed."""
 
     topic: str
     legs: tuple[tuple[str, float], ...]
-    """Name and duration in seconds of each leg that began."""
+    """Name and duration in seconds of each leg that began. A leg is a part of the synthetic event's way."""
     failed: str
     """The first leg that failed or was too slow; empty if all legs succeeded."""
     reason: str

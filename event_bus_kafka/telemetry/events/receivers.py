@@ -9,13 +9,16 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class CircuitOpened(LifecycleEvent):
-    """A receiver failed for several events in a row, with different keys. Its events are held, except for probes."""
+    """
+    A receiver failed for several events in a row, with different keys. Its further events are held. Every
+    ``probe_every`` seconds one of the held events is tried.
+    """
 
     receiver: str
     failures: int
     """Number of failures in a row."""
     probe_every: float
-    """Seconds between two probes."""
+    """Seconds between two attempts with held events of this receiver."""
 
 
 @attrs.frozen(kw_only=True)
@@ -37,7 +40,10 @@ class PausesChanged(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ReceiverUnfinished(LifecycleEvent):
-    """A receiver still ran after the worker had waited for ``waited`` seconds. Its record is read again later."""
+    """
+    A worker has waited ``waited`` seconds for a receiver to finish, but the receiver still runs. The receiver's record
+    is read again later.
+    """
 
     record: str
     """``topic:partition:offset``"""
@@ -49,7 +55,10 @@ class ReceiverUnfinished(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ReceiverSlow(LifecycleEvent):
-    """A receiver has run for ``waited`` seconds, longer than EVENT_BUS_KAFKA_SLOW_RECEIVER, and still runs."""
+    """
+    A receiver has run for ``waited`` seconds and still runs. EVENT_BUS_KAFKA_SLOW_RECEIVER sets the number of seconds
+    after which this event is emitted.
+    """
 
     record: str
     """``topic:partition:offset``"""
@@ -61,7 +70,9 @@ class ReceiverSlow(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class DuplicateSkipped(LifecycleEvent):
-    """A receiver under ``once`` was not called, because the inbox has a mark that it processed the event before."""
+    """
+    A receiver under ``once`` was not called, because a mark in the inbox says that it has already processed the event.
+    """
 
     receiver: str
     event_type: str
@@ -70,6 +81,6 @@ class DuplicateSkipped(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class InboxMarksPurged(LifecycleEvent):
-    """Marks of the inbox older than the retention were deleted."""
+    """Marks of the inbox older than EVENT_BUS_KAFKA_RETENTION were deleted."""
 
     count: int

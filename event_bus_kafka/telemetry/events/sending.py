@@ -10,7 +10,9 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class EventRejected(LifecycleEvent):
-    """An event cannot be sent: its data, its type or the configuration is wrong. Another attempt would fail, too."""
+    """
+    An event cannot be sent, because its data, its type or the configuration is wrong. Another attempt would fail, too.
+    """
 
     topic: str
     event_type: str
@@ -32,7 +34,7 @@ class EventSpilled(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class EventUndelivered(LifecycleEvent):
-    """Kafka did not confirm an event, and the outbox did not take it either: it is lost."""
+    """Kafka did not confirm an event, and the outbox did not store it. The event is lost."""
 
     topic: str
     event_type: str

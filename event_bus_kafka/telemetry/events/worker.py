@@ -17,7 +17,7 @@ class ReadinessChanged(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class NeglectFound(LifecycleEvent):
-    """A worker or relay that just started found a problem that operators have not attended to for some time."""
+    """A worker or relay that has just started found a problem that operators have not attended to for some time."""
 
     neglect: str
     """The id of the kind of neglect."""

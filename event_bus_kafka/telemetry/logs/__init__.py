@@ -1,6 +1,4 @@
-"""
-The log lines of lifecycle events. For each module of ``events`` a module with the same name here contains the lines.
-"""
+"""The log lines of lifecycle events. Each module of ``events`` has a module of the same name here with its lines."""
 
 from event_bus_kafka.telemetry.logs.observer import LoggingObserver
 

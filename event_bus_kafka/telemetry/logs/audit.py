@@ -19,20 +19,21 @@ Audited = RecordDelivered | RecordReceived | RecordDone
 AUDITED = (RecordDelivered, RecordReceived, RecordDone)
 """The lifecycle events that are logged for each event, in the order of their log lines."""
 _MOST_IDS = 100
-"""Maximal number of ids in a log line."""
+"""Maximum number of ids in a log line."""
 _LONGEST_IDS = 50 * _MOST_IDS
 """
-Maximal number of characters of all ids in a line, which is enough for UUIDs. If ids are longer, each is cut by itself.
+Maximum number of characters of all ids in a log line, which is enough for UUIDs. If the ids together are longer, each
+id is cut separately.
 """
 _PLENTY = 1_000
-"""Number of waiting records at which they are logged at once."""
+"""Number of collected records at which :meth:`AuditLines.add` logs all of them."""
 _PLACE = "topic=%s, partition=%s, offsets=%s-%s, message_ids=%s"
 _BEGINNINGS = {
     RecordDelivered: "Message delivered to Kafka event bus: ",
     RecordReceived: "Message received from Kafka: ",
     RecordDone: "Message from Kafka processed successfully: ",
 }
-"""The beginnings of the shared lines, equal to the beginnings of lines for single records."""
+"""The beginnings of the shared lines. The lines for single records begin with the same texts."""
 
 
 class AuditLines:
@@ -53,7 +54,10 @@ class AuditLines:
             self.write()
 
     def write(self) -> None:
-        """Log all collected records. If a handler of the logger raises, only the line that it handled is lost."""
+        """
+        Log all collected records. If a handler of the logger raises, only the line that was passed to the handler is
+        lost.
+        """
         lines = deque(_lines(self._taken()))
         try:
             while lines:
@@ -96,8 +100,8 @@ class AuditLines:
 
 def _lines(taken: Sequence[Audited]) -> Iterator[list[Audited]]:
     """
-    Yield groups of records that share a line, ordered by kind: a record may be done before others of its partition are
-    received.
+    Yield groups of records that share a line. All groups of received records precede the groups of done records,
+    because a record may be done before another record of its partition is received.
     """
     runs: dict[tuple[object, ...], list[Audited]] = {}
     for event in taken:

@@ -26,8 +26,8 @@ def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
         return
     if event.kind == Trouble.REFUSED:
         logger.info(
-            "Kafka %s: a request was refused, and its client has stopped, so that later records do not overtake "
-            "the refused ones; a new client replaces the stopped one. %s",
+            "Kafka %s: a request was refused, and the client has stopped so that later records do not overtake "
+            "the refused records. A new client replaces the stopped client. %s",
             event.client,
             error_text(event.error),
             extra=fields(event),
@@ -44,7 +44,8 @@ def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
 def _(event: events.ProducerStatistics, _: LogFilter) -> None:
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug(
-            "Kafka producer: %s records (%s bytes) wait for confirmation, %s were sent, %s of %s brokers are up",
+            "Kafka producer: %s records (%s bytes) wait for confirmation; %s records were sent in total; "
+            "%s of %s brokers are up",
             event.queued,
             event.queued_bytes,
             event.sent,
@@ -60,7 +61,7 @@ def _(event: events.ConnectionChanged, _: LogFilter) -> None:
         logger.info("Kafka %s: connected", event.client, extra=fields(event))
     else:
         logger.error(
-            "Kafka %s: %s, the client keeps trying to connect: %s",
+            "Kafka %s: %s (%s); the client keeps trying to connect",
             event.client,
             event.state,
             event.reason,

@@ -33,7 +33,7 @@ def _(event: events.RecordReceived, log_filter: LogFilter) -> None:
 def _(event: events.RecordRetried, _: LogFilter) -> None:
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug(
-            "Retry of %s:%s:%s, event_type=%s",
+            "Retrying record %s:%s:%s, event_type=%s",
             event.topic,
             event.partition,
             event.offset,
@@ -80,16 +80,16 @@ def _(event: events.AttemptFailed, log_filter: LogFilter) -> None:
     if event.outcome == "hold" and not log_filter.is_news("held", error_text(event.error)):
         return  # thousands of records may be held because of one outage
     logger.error(
-        "Error consuming event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, attempt=%s); "
-        "%s in %.1f s, later records of its key wait%s",
+        "Error consuming event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, attempt=%s). "
+        "Next attempt in %.1f s (%s). Later records of the same key wait.%s",
         error_text(event.error),
         event.topic,
         event.partition,
         event.offset,
         event.event_type,
         event.attempt,
-        event.outcome,
         event.delay,
+        event.outcome,
         stack_text(event.error),
         extra=fields(event),
     )
@@ -124,11 +124,11 @@ def _(event: events.CommitFailed, log_filter: LogFilter) -> None:
     if not (event.lost or log_filter.is_news(f"commits of {event.group}", error_text(event.error))):
         return
     logger.warning(
-        "Group %s: offsets not committed: %s; %s (%s)",
+        "Group %s: offsets not committed: %s (partitions: %s); %s",
         event.group,
         error_text(event.error),
-        "another member gets the last events again" if event.lost else "the commit is repeated",
         _named(event.partitions),
+        "another member gets the last events again" if event.lost else "the commit is repeated",
         extra=fields(event),
     )
 
@@ -137,7 +137,8 @@ def _(event: events.CommitFailed, log_filter: LogFilter) -> None:
 def _(event: events.EmittedEventsLost, _: LogFilter) -> None:
     logger.error(
         "Group %s: %s events that receivers emitted are neither in Kafka nor in the outbox. The last offsets of %s "
-        "are not committed, so their records are read again. To keep such events in the outbox, migrate this app.",
+        "are not committed. So the last records are read again, and the receivers emit these events again. To have "
+        "such events kept in the outbox, migrate this app.",
         event.group,
         event.count,
         _named(event.partitions),

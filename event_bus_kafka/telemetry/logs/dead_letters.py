@@ -49,10 +49,11 @@ def _(event: events.DeadLetterReduced, _: LogFilter) -> None:
 @lines.of(events.FloodHeld)
 def _(event: events.FloodHeld, _: LogFilter) -> None:
     logger.error(
-        "%s[%s]: %s dead letters in a row, and no more are stored: records that fail for good are held. Look at "
-        "the dead letters with manage.py event_dead_letters list. To make dead letters of the held records too, "
-        "restart the workers with a higher EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD; to skip the held records, stop the "
-        "workers and use manage.py event_offsets reset.",
+        "Partition %s[%s] has reached the limit of %s dead letters in a row. From now on, records of this partition "
+        "that fail for good are held instead of stored as dead letters. List the dead letters with manage.py "
+        "event_dead_letters list. To store the held records as dead letters, restart the workers with a higher "
+        "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD. To skip the held records, stop the workers and use manage.py "
+        "event_offsets reset.",
         event.topic,
         event.partition,
         event.dead_letters,

@@ -26,7 +26,9 @@ FIELDS = {
     "group": "consumer group; of a worker, in all of its lines",
     "receiver": "the receiver, or those that failed, separated by commas",
 }
-"""The names without the prefix, in the order of the documentation, with their descriptions."""
+"""
+The names of the fields, without the prefix, with their descriptions. The documentation lists the fields in this order.
+"""
 of_process: dict[str, object] = {}
 """The fields that all log records of this process have."""
 
@@ -35,14 +37,14 @@ _COORDINATES = re.compile(r"(.*):(\d+):(\d+)")
 
 
 def name_group(group: str) -> None:
-    """Add the consumer group to all log records of this process, which is a worker."""
+    """Add the consumer group to all log records of this process. Only workers call this function."""
     of_process[f"{PREFIX}group"] = label(group)
 
 
 def fields(event: LifecycleEvent, *left_out: str) -> Fields:
     """
-    Return the fields for an event's log record: those of the process and those of the event, except ``left_out`` (names
-    without the prefix). Texts are made safe as in the log line.
+    Return the fields for an event's log record: the fields of the process and the fields of the event. The fields in
+    ``left_out`` (names without the prefix) are omitted. Texts are made safe as in the log line.
     """
     found = dict(of_process)
     kind: Any = type(event)

@@ -10,7 +10,7 @@ from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
 Event = TypeVar("Event", bound=LifecycleEvent)
 Line = Callable[[Event, LogFilter], None]
-"""Logs a lifecycle event, unless the filter suppresses the line."""
+"""A function that logs a lifecycle event, unless the filter suppresses the line."""
 
 
 class Lines(dict[type[LifecycleEvent], Line[Any]]):

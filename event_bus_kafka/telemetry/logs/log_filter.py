@@ -9,16 +9,21 @@ from time import monotonic
 from event_bus_kafka.shown import label
 
 _REMIND_AFTER = 60.0
-"""Seconds after which a persisting error is logged again. librdkafka reports such errors several times a second."""
+"""
+Seconds after which a persisting error is logged again. Without this pause the log would have several lines a second
+with the same error, because librdkafka reports the error each time.
+"""
 
 _MOST = 1_000
-"""Maximal number of remembered lines, since other services may invent any number of event types."""
+"""
+Maximum number of remembered lines. It is limited because lines contain event types, which other services may invent.
+"""
 
 
 class LogFilter:
     """
-    Suppresses the lines of single events, and repeated lines. ``audit`` returns whether each sent and each processed
-    event is logged. :meth:`is_news` detects repeated lines.
+    Decides which lines are not logged. ``audit`` returns whether each sent and each processed event has a line.
+    :meth:`is_news` detects repeated lines.
     """
 
     def __init__(self, audit: Callable[[], bool], clock: Callable[[], float] = monotonic) -> None:
@@ -31,8 +36,9 @@ class LogFilter:
         """
         Return whether to log ``what`` about ``source``. If so, remember the line.
 
-        Return False if the line was logged within the last minute. With ``for_ever``: return False if this process has
-        ever logged the line, or has logged a thousand other lines.
+        The result is False if the line was logged within the last minute. With ``for_ever``, the result is False if
+        this process has ever logged the line. It is also False after a thousand other lines were logged with
+        ``for_ever``.
         """
         line = source, label(what)
         if for_ever:

@@ -36,8 +36,8 @@ _LINES = (
 
 class LoggingObserver:
     """
-    Logs lifecycle events with the logger ``event_bus_kafka``. ``audit`` returns whether each sent and each processed
-    event is logged; ``batched`` returns whether events between two calls of :meth:`flush` share a line.
+    Logs lifecycle events with the logger ``event_bus_kafka``. ``audit``: returns whether each sent and each processed
+    event is logged. ``batched``: returns whether events between two calls of :meth:`flush` share a line.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class LoggingObserver:
         self._batched = batched
         self._gathers: bool | None = None
         """
-        Whether events share lines; None: read the settings at the next event. :meth:`flush` resets the value to None.
+        Whether events share lines. If it is None, the settings are read at the next event. :meth:`flush` resets it to
+        None.
         """
         self._audit_lines = AuditLines(self._log)
         os.register_at_fork(after_in_child=self._audit_lines.forget)
@@ -79,8 +80,8 @@ class LoggingObserver:
 
     def _log(self, event: LifecycleEvent) -> None:
         """
-        Log the event by its exact type. A single dictionary look-up, since some kinds occur thousands of times a
-        second.
+        Log the event with the function for its exact type. A single dictionary look-up finds this function, since some
+        kinds of events occur thousands of times a second.
         """
         line = _LINES.get(type(event))
         if line is None:

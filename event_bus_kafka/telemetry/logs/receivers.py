@@ -17,9 +17,9 @@ lines = Lines()
 @lines.of(events.CircuitOpened)
 def _(event: events.CircuitOpened, _: LogFilter) -> None:
     logger.error(
-        "Circuit of receiver %s is open: the receiver failed %s times in a row. Its events are held, and one of "
-        "them is tried every %g s until one succeeds. Correct the receiver, or pause it so that other receivers "
-        "continue: manage.py event_bus_pause --receiver %s makes its events dead letters.",
+        "Circuit of receiver %s is open: the receiver failed %s times in a row. Its events are held. Every %g s "
+        "one of them is tried, until one succeeds. Correct the receiver, or pause it with manage.py event_bus_pause "
+        "--receiver %s. While the receiver is paused, its events become dead letters, and other receivers continue.",
         event.receiver,
         event.failures,
         event.probe_every,
@@ -49,7 +49,7 @@ def _(event: events.PausesChanged, _: LogFilter) -> None:
 @lines.of(events.ReceiverUnfinished)
 def _(event: events.ReceiverUnfinished, _: LogFilter) -> None:
     logger.error(
-        "Receiver %s still runs after %g s, at record %s, which will be read again. The receiver's stack:\n%s",
+        "Receiver %s still runs after %g s. Its record %s will be read again. The receiver's stack:\n%s",
         event.receiver,
         event.waited,
         event.record,
@@ -61,8 +61,8 @@ def _(event: events.ReceiverUnfinished, _: LogFilter) -> None:
 @lines.of(events.ReceiverSlow)
 def _(event: events.ReceiverSlow, _: LogFilter) -> None:
     logger.error(
-        "Receiver %s has been running for %.0f s, at record %s; its thread and later records of the key wait. The "
-        "receiver's stack: %s",
+        "Receiver %s has been running for %.0f s, for record %s. Later records of the same key wait, and the thread "
+        "cannot run other receivers. The receiver's stack: %s",
         event.receiver,
         event.waited,
         event.record,

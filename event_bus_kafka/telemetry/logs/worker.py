@@ -22,7 +22,7 @@ def _(event: events.ReadinessChanged, _: LogFilter) -> None:
 @lines.of(events.NeglectFound)
 def _(event: events.NeglectFound, _: LogFilter) -> None:
     logger.warning(
-        "Neglect %s of %s: %s Remedy: %s",
+        "Unattended problem (kind=%s, subject=%s): %s Remedy: %s",
         event.neglect,
         event.subject,
         event.message,

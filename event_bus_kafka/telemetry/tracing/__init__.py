@@ -1,7 +1,7 @@
 """
-Spans for OpenTelemetry. They are created only if its API is installed and the service has set a provider.
+Spans for OpenTelemetry. They are created only if OpenTelemetry's API is installed and the service has set a provider.
 
-No other package imports ``opentelemetry``.
+No other part of this package imports ``opentelemetry``.
 """
 
 from event_bus_kafka.telemetry.tracing.failures import FAILURES, note_failure

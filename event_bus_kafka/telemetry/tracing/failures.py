@@ -1,4 +1,4 @@
-"""Records failures on spans whose block no exception leaves."""
+"""Records failures on spans in cases in which no exception leaves the span's block."""
 
 from __future__ import annotations
 

@@ -49,12 +49,12 @@ class NoSpan:
         """Make the previous span the current one again and note the end time. Failures may still be recorded."""
 
     def end(self) -> None:
-        """End the span at the time at which it was left."""
+        """End the span at the time that :meth:`leave` noted."""
 
 
 NO_SPAN = NoSpan()
 innermost: ContextVar[NoSpan] = ContextVar("event_bus_kafka_span", default=NO_SPAN)
-"""The innermost open span of this package, regardless of other spans inside of it."""
+"""The innermost open span of this package. Spans that other packages have opened inside it do not count."""
 
 
 class OpenSpan(NoSpan):
@@ -121,8 +121,10 @@ def open_span(
     is_child: bool = False,
 ) -> NoSpan:
     """
-    Begin a span inside the current one, with a link to the sender's span, whose context is in the headers
-    ``carried_by``. With ``is_child`` the sender's span is the parent instead of the current one.
+    Return a new span inside the current span, with a link to the sender's span.
+
+    ``carried_by``: headers that contain the context of the sender's span. ``is_child``: whether the parent is the
+    sender's span instead of the current span.
     """
     try:
         tracer = current_tracer()
@@ -142,7 +144,10 @@ def open_span(
 
 
 def _tell(error: BaseException) -> None:
-    """Report an exception of OpenTelemetry's provider. Raise it again if a signal's handler raised it."""
+    """
+    Report an exception that OpenTelemetry's provider raised. If a signal's handler raised the exception, raise it again
+    instead.
+    """
     let_through(error)
     emit(CallbackFailed(callback=_CALLBACK, error=error))
 

@@ -1,6 +1,6 @@
 """
-The context of a trace in a record's headers ``traceparent`` and ``tracestate``, as in W3C's Trace Context. Other
-services may write wrong headers: they are ignored and not logged.
+The context of a trace in a record's headers ``traceparent`` and ``tracestate``, in the format of W3C's Trace Context.
+Invalid headers of other services are ignored and not logged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Headers = tuple[tuple[str, bytes | None], ...]
 
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
 _LONGEST = 512
-"""Maximal number of bytes of each header; longer ones need not be passed on."""
+"""Maximum number of bytes of each header. The specification allows dropping longer headers."""
 _MOST_MEMBERS = 32
 _TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _MEMBER = re.compile(
@@ -52,7 +52,10 @@ def context_in(headers: Headers) -> trace.SpanContext | None:
 
 
 def _members(headers: Headers) -> list[tuple[str, str]]:
-    """Return the members of ``tracestate`` in order; none if one is invalid, since OpenTelemetry's API would log it."""
+    """
+    Return the members of ``tracestate`` in order. If a member is invalid, return no members, because OpenTelemetry's
+    API would log the invalid member.
+    """
     joined = b",".join([value or b"" for name, value in headers if name == TRACESTATE])
     if len(joined) > _LONGEST or not joined.isascii():
         return []

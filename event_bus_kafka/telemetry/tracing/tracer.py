@@ -24,7 +24,7 @@ __all__ = ["context", "current_tracer", "is_recording", "is_tracing", "trace"]
 
 def current_tracer() -> trace.Tracer | None:
     """
-    Return this package's tracer; None without the API, and as long as there is no provider.
+    Return this package's tracer; None if the API is not installed, or if the service has not set a provider yet.
 
     A service may set its provider at any time.
     """
@@ -46,8 +46,9 @@ def _may_have_provider() -> bool:
 
 is_tracing: Callable[[], bool] = bool
 """
-Returns whether spans may be wanted. Called twice for each event, so it reads a private name of the API: the public
-function reads environment variables. Without the API it is ``bool``, the fastest function that returns False.
+Returns whether spans may be wanted. The function must be fast, because it is called twice for each event. Therefore it
+reads a private name of OpenTelemetry's API. The public function would read environment variables. Without the API the
+function is ``bool``, the fastest function that returns False.
 """
 if _has_api:
     is_tracing = _has_provider if hasattr(trace, "_TRACER_PROVIDER") and not _is_named else _may_have_provider

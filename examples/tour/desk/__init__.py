@@ -1,4 +1,4 @@
-"""Two services with failures, and an admin site for each, where an operator sees them: ``make demo-admin``."""
+"""Two services with failures. Each has an admin site, in which an operator sees the failures: ``make demo-admin``."""
 
 SERVICES = ("lms", "credentials", "exams")
 SETTINGS = "examples.tour.desk.settings"

@@ -1,4 +1,4 @@
-"""Events of the LMS that fail: these functions are called in its web process."""
+"""Events of the LMS that fail. The web process of the LMS calls these functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from examples.tour.desk import COURSES
 
 
 def make_trouble() -> None:
-    """Emit events that receivers fail on, events that receivers are too slow for, and events that Kafka refuses."""
+    """Emit events for which receivers fail, events for which receivers are too slow, and events that Kafka refuses."""
     for learner in range(1, 61):
         award_certificate(learner, COURSES[learner % len(COURSES) - learner % 3])
     for learner in range(1, 241):

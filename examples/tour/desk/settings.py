@@ -51,3 +51,4 @@ EVENT_BUS_KAFKA_RETRY = {"attempts": 3, "first_delay": 0.2, "factor": 2}
 EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY = 8  # so that a slow receiver does not delay others
 EVENT_BUS_KAFKA_HEARTBEAT = 2
 EVENT_BUS_KAFKA_SLOW_RECEIVER = 1
+EVENT_BUS_KAFKA_CIRCUIT = {"failures": 1_000}  # events of a receiver that always fails become dead letters

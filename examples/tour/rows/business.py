@@ -20,7 +20,7 @@ BOOKED = [("fulfilled", 9900), ("refunded", -9900)]
 @row("4", "Commerce ↔ LMS", services="commerce lms")
 def orders(scene: Scene) -> None:
     """
-    Orders and refunds go to the LMS, enrolments come back
+    Orders and refunds go to the LMS, and enrolments come back
 
     A refund that is requested three times is booked once. One of the events is delivered twice, and recorded once.
     """

@@ -1,4 +1,4 @@
-"""Rows about course runs and programs: Studio and publishers edit them, all services need them."""
+"""Rows about course runs and programs. Studio and publishers edit them, and all services need them."""
 
 from __future__ import annotations
 
@@ -58,16 +58,17 @@ def _history(course_key: str) -> list[tuple[str, bool]]:
 
 
 def _is_indexed(course_key: str) -> bool:
-    """Whether Discovery has indexed the course run after its last change."""
+    """Return whether Discovery has indexed the course run after its last change."""
     return CourseRun.objects.filter(course_key=course_key, indexed_at__gt=F("edited_at")).exists()
 
 
 @row("2", "Discovery → Credentials", services="cms discovery credentials")
 def catalog_in_credentials(scene: Scene) -> None:
     """
-    Credentials knows what it prints without copying the catalog
+    Credentials has course data without copying the catalog
 
-    Studio's change leads to one in the catalog: events from receivers are sent as reliably as events from requests.
+    A change in Studio leads to a change in the catalog: events from receivers are sent as reliably as events from
+    requests.
     """
     scene.do("cms", f'create_course_run("{LISTED}", "Statistics")')
     scene.see("credentials", "the course run", lambda: _titles(CredentialsRun, course_key=LISTED), ["Statistics"])
@@ -84,7 +85,7 @@ def catalog_in_credentials(scene: Scene) -> None:
 @row("8a", "CMS → Discovery", services="cms discovery")
 def backfill(scene: Scene) -> None:
     """
-    No nightly refresh: everything once, then live events
+    A backfill and live events replace the nightly refresh
 
     A backfill prints its progress, keeps to a rate, and continues where it was interrupted.
     """
@@ -103,7 +104,7 @@ def site_cache(scene: Scene) -> None:
     """
     A cache is kept current, and rebuilt from the topics
 
-    A deleted program has a tombstone in the topic, so its page does not return with a rebuild.
+    A deleted program has a tombstone in the topic, so a rebuild does not write its page again.
     """
     scene.do("cms", f'create_course_run("{CACHED}", "Logic")')
     scene.do("discovery", f'save_program("{KEPT}", "Philosophy", ["{CACHED}"])')
@@ -129,8 +130,8 @@ def _pages(*keys: str) -> dict[str, str]:
 
 def _all_pages_are_right() -> bool:
     """
-    Whether the site cache has a page with the right title for each course run and program of the catalog, and no other
-    page.
+    Return whether the site cache has a page with the right title for each course run and program of the catalog, and no
+    other page.
     """
     programs = {str(uuid): title for uuid, title in Program.objects.values_list("uuid", "title")}
     runs = dict(CourseRun.objects.values_list("course_key", "title"))

@@ -50,8 +50,9 @@ def exam_attempts(scene: Scene) -> None:
     """
     Exams change grades, completion, certificates and credit
 
-    Certificates are out of order for a while: only their receiver is retried. Course staff goes in the other direction.
-    Credit is broken until somebody repairs it: its events become dead letters, which the worker replays on request.
+    Certificates cannot be changed for a while: only their receiver is retried. Course staff goes in the other
+    direction. Credit is broken until somebody repairs it: its events become dead letters, which the worker replays on
+    request.
     """
     scene.do("lms", f'give_role(60, "{EXAM}", "instructor")')
     scene.see("exams", "a reviewer", lambda: _staff(60), ["instructor"], for_now=True)
@@ -85,16 +86,14 @@ def exam_attempts(scene: Scene) -> None:
     scene.see("lms", "dead letters of both, for credit alone", _letters, [[_CREDIT]] * 2, for_now=True)
     scene.see("lms", "the grade counts, without credit", lambda: _exam_of(63), [["restored"], []], for_now=True)
     scene.do("lms", 'end_maintenance("credit")')
-    scene.manage("lms", "event_dead_letters replay --request --reason 'Credit is mended' --apply")
+    scene.manage("lms", "event_dead_letters replay --all --request --reason 'Credit is mended' --apply")
     scene.see("lms", "credit, in order", lambda: _changes("credit", 63), ["submitted", "satisfied"])
     scene.see("lms", "no dead letters", _letters, [])
 
 
 @row("7", "LMS → Credentials, Commerce", services="lms credentials commerce")
 def program_intent(scene: Scene) -> None:
-    """
-    A learner shows intent for a program: several parties react
-    """
+    """A learner shows intent for a program: several services react"""
     scene.do("lms", f'visit_program_page(71, "{PROGRAM}")')
     scene.see("credentials", "the learner's interest", lambda: ProgramInterest.objects.filter(user_id=71).count(), 1)
     scene.see("commerce", "an offer", lambda: Offer.objects.filter(user_id=71).count(), 1)

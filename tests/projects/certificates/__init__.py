@@ -1,1 +1,1 @@
-"""A small Django service for tests that need processes. Environment variables determine its behaviour."""
+"""A small Django service for tests that need processes. Environment variables select its behaviour."""

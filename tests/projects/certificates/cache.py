@@ -1,5 +1,6 @@
 """
-Receivers of a service that caches a compacted topic. RECEIVERS connects ``keep``; this module connects the other one.
+Receivers of a service that caches a compacted topic. The variable RECEIVERS connects ``keep``; importing this module
+connects ``drop``.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Restricted hosts: importing this module restricts the process as HOST says."""
+"""Simulates restricted hosts: when this module is imported, it restricts the process as the variable HOST says."""
 
 import os
 import resource
@@ -18,8 +18,8 @@ _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.
 
 def _refuse_writes(event: str, arguments: tuple[Any, ...]) -> None:
     """
-    Raise for writes, except to devices, like a file system that is mounted read-only. File permissions would not stop
-    root.
+    Raise the error of a read-only file system for all writes except writes to devices. File permissions would not help,
+    since root may write anyway.
     """
     if event in _CHANGES:
         raise OSError(30, "Read-only file system", str(arguments[0]))
@@ -36,7 +36,7 @@ elif os.environ.get("HOST") == "descriptors":
 
 
 def arrive(certificate: CertificateData, from_event_bus: bool = False, **_: Any) -> None:
-    """Print the event if it came from the bus; run a query if there is a database."""
+    """Print the event if it came from the bus. Run a query if there is a database."""
     if not from_event_bus:
         return
     queries = 0
@@ -48,7 +48,7 @@ def arrive(certificate: CertificateData, from_event_bus: bool = False, **_: Any)
 
 
 def write(certificate: CertificateData, **_: Any) -> None:
-    """Write a row. The first connection becomes read-only, as after a failover."""
+    """Write a row. The first connection only accepts reads, as after a failover."""
     user, vendor = certificate.user.id, connection.vendor
     connection.ensure_connection()
     if not _written:

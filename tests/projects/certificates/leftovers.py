@@ -1,5 +1,5 @@
 """
-Receivers that leave state behind, and a receiver that prints the state that it finds, on all configured databases.
+Receivers that leave state behind in all configured databases, and a receiver that prints the state that it finds there.
 """
 
 import os
@@ -17,7 +17,10 @@ _BACKEND = {"postgresql": "select pg_backend_pid()", "mysql": "select connection
 
 
 def leave_behind(certificate: CertificateData, **_: object) -> None:
-    """For odd users, change settings of the thread, and leave the state LEAVES in each database."""
+    """
+    For a user with an odd number, change settings of the thread, and leave each database in the state that the variable
+    LEAVES names.
+    """
     leaves = os.environ["LEAVES"]
     say("left", user=certificate.user.id)
     if certificate.user.id % 2 == 0:
@@ -38,7 +41,7 @@ def leave_behind(certificate: CertificateData, **_: object) -> None:
 
 
 def look(certificate: CertificateData, **_: object) -> None:
-    """Print the state of this thread. Runs before the receiver that leaves state behind."""
+    """Print the state of this thread. For each event this receiver runs before ``leave_behind``."""
     found = {}
     for alias in connections:
         connection = connections[alias]

@@ -12,5 +12,5 @@ from tests.projects.certificates.apps import say
 
 @once
 def award(certificate: CertificateData, **_: Any) -> None:
-    """Print a line after the commit."""
+    """Print a line after the receiver's transaction has committed."""
     transaction.on_commit(partial(say, "award", user=certificate.user.id))

@@ -86,7 +86,7 @@ def leave_transaction_open(certificate: CertificateData, **_: Any) -> None:
 
 
 def wait_for_file(certificate: CertificateData, **_: Any) -> None:
-    """Fail until the file that GATE names exists."""
+    """Fail until a certain file exists. The variable GATE contains its path."""
     say("gate", user=certificate.user.id)
     if not Path(os.environ["GATE"]).exists():
         raise ValueError("closed")

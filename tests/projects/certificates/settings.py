@@ -1,4 +1,4 @@
-"""Settings of the service, read as JSON from the variable SERVICE_SETTINGS."""
+"""Settings of the service. They are read as JSON from the environment variable SERVICE_SETTINGS."""
 
 import json
 import os

@@ -1,5 +1,5 @@
 """
-Raises unexpected exceptions in each thread of the package, several times, and prints how often the thread survived.
+Raises unexpected exceptions in each thread of the package, several times, and prints how often each thread survived.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def odd(name: str) -> Callable[..., None]:
 
 
 def stumbled(name: str, before: int) -> None:
-    """Wait until ``name`` has raised more than ``before`` times."""
+    """Wait until the count of exceptions for ``name`` exceeds ``before``."""
     deadline = monotonic() + 20
     while _calls[name] <= before:
         assert monotonic() < deadline, (_calls, threading.enumerate())

@@ -1,4 +1,4 @@
-"""A backend of event-tracking."""
+"""A backend for the package event-tracking."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The module that a celery worker starts with. It sets up Django and imports the tasks."""
+"""The module with which a celery worker starts. It sets up Django and imports the tasks."""
 
 import django
 

@@ -1,4 +1,4 @@
-"""The jobs of tasks and commands: they save an object and emit an event about it."""
+"""The jobs that celery tasks and commands run. Each job saves an object and emits an event about it."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from tests.projects.lms_like.history.models import Change
 
 
 def run(name: str) -> None:
-    """Run the job that is the last part of an emission's name; print its name and its exception."""
+    """Run the job that the last part of the name gives. Print the name, and the exception if the job raised one."""
     error = None
     try:
         JOBS[name.split("/")[-1]](name)
@@ -38,7 +38,7 @@ def rolled_back(name: str) -> None:
 
 
 def beside_the_replica(name: str) -> None:
-    """Save and emit in autocommit while a transaction reads a snapshot of the replica."""
+    """Save an object and emit its event in autocommit, while a transaction reads a snapshot of the replica."""
     with transaction.atomic(using=REPLICA):
         Course.objects.first()
         autocommit(name)

@@ -1,4 +1,7 @@
-"""Middleware like that of the LMS: one reads a course for each request, one leaves state in the request's thread."""
+"""
+Two middlewares like those of the LMS. One reads a course at each request; the other leaves state in the thread of the
+request.
+"""
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
@@ -9,7 +12,7 @@ from tests.projects.lms_like.courseware.models import Course
 
 
 class LeftoversMiddleware(MiddlewareMixin):
-    """Leaves a language and a cache in the thread, which the thread's next request finds."""
+    """Leaves a language and a cache in the thread. The next request in this thread finds both."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         translation.activate("eo")

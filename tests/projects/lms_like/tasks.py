@@ -1,4 +1,4 @@
-"""The celery application. Its broker is the folder CELERY_FOLDER."""
+"""The celery application. A folder is its message broker; the variable CELERY_FOLDER contains the path."""
 
 import os
 from pathlib import Path

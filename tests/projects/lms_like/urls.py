@@ -1,4 +1,6 @@
-"""The URLs end with the view's name: ``/wsgi/outbox/atomic``. Plugins add their own URLs."""
+"""
+The URLs of the project. Each ends with the name of its view: ``/wsgi/outbox/atomic``. Plugins add URLs of their own.
+"""
 
 from django.urls import path
 from edx_django_utils.plugins import get_plugin_url_patterns

@@ -1,6 +1,6 @@
 """
-Views that save an object and emit an event about it. The first four run in transactions on all databases. Others are
-excluded from ATOMIC_REQUESTS on some databases, often only on the default one. Async views must be excluded on all
+Views that save an object and emit an event about it. The first four run in transactions on all databases. The others
+are excluded from ATOMIC_REQUESTS on some databases, often only on the default one. Async views must be excluded on all
 databases.
 """
 
@@ -21,7 +21,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class QueriesDisabled(Exception):
-    """Raised by a guard against queries, which some services use during rendering. Not an error of Django."""
+    """
+    An exception that a guard against queries raises. Some services use such a guard while they render pages. Django
+    does not define it.
+    """
 
 
 def without(*aliases: str) -> Callable[[View], View]:
@@ -57,8 +60,8 @@ def rolled_back(request: HttpRequest, **_: str) -> HttpResponse:
 
 def in_a_hook(request: HttpRequest, **_: str) -> HttpResponse:
     """
-    Emit in a hook of the default database's commit, which comes first, while the other databases' transactions are
-    open.
+    Emit in an on-commit hook of the default database. This database commits first, so the transactions of the other
+    databases are still open.
     """
     name = name_of(request)
     Certificate.objects.create(name=name)
@@ -134,6 +137,6 @@ async def asynchronous_rolled_back(request: HttpRequest, **_: str) -> HttpRespon
 
 
 def task(request: HttpRequest, **_: str) -> HttpResponse:
-    """Start a celery task after the commit of this request."""
+    """Start a celery task after the transaction of this request has committed."""
     run_job.delay_on_commit(name_of(request))
     return HttpResponse()

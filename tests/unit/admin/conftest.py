@@ -1,4 +1,4 @@
-"""A service with a receiver, for the admin pages."""
+"""Fixtures for the admin pages: a receiver of the service, and tables filled with rows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from tests.support.admin_data import Amounts, fill
@@ -17,13 +18,15 @@ def award(**_: Any) -> None:
 
 @pytest.fixture
 def receiver() -> Iterator[str]:
-    """Return the name of a receiver of this process."""
+    """Return the name of a receiver that is connected in this process."""
     CERTIFICATE_CREATED.connect(award)
     yield f"{__name__}.award"
     CERTIFICATE_CREATED.disconnect(award)
 
 
 @pytest.fixture
-def filled() -> None:
-    """Fill all tables with rows."""
-    fill("default", Amounts(days=1, every=60))
+def filled() -> Iterator[None]:
+    """Have something of everything in the tables."""
+    with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=10):
+        fill("default", Amounts(days=1, every=60))
+        yield

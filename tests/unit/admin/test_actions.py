@@ -1,4 +1,4 @@
-"""Actions on the admin pages require a right and a confirmation, and are written to Django's history."""
+"""Each action on the admin pages requires a right and a confirmation, and is recorded in Django's history."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def url(model: Any, name: str) -> str:
 
 
 def confirmed(client: Client, target: str, **posted: str) -> tuple[str, Any]:
-    """Post, then post the form of the confirmation page; return that page and the answer."""
+    """
+    Post an action, then post the form of the confirmation page; return the text of that page and the final answer.
+    """
     asked = client.post(target, posted)
     assert asked.status_code == 200
     again = dict(asked.context["fields"]) | {asked.context["confirmed"]: "yes"} | posted
@@ -84,7 +86,9 @@ def test_only_ticked_rows_are_released() -> None:
     ],
 )
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_a_form_without_a_valid_selection_answers_404_and_changes_nothing(action: str, posted: dict[str, str]) -> None:
+def test_posting_a_form_without_a_valid_selection_returns_404_and_changes_nothing(
+    action: str, posted: dict[str, str]
+) -> None:
     count = ParkedRecord.objects.count()
     answer = client_with(*Right).post(url(ParkedRecord, action), posted | {"confirmed": "yes"})
     assert answer.status_code == 404
@@ -115,7 +119,7 @@ def test_resuming_a_receiver_that_is_not_paused_changes_nothing(receiver: str) -
 
 
 @pytest.mark.parametrize("action", ["pause", "resume"])
-def test_pausing_or_resuming_an_unknown_receiver_answers_404(action: str) -> None:
+def test_pausing_or_resuming_an_unknown_receiver_returns_404(action: str) -> None:
     posted = {"receiver": "no.such", "confirmed": "yes"}
     assert client_with(*Right).post(url(Heartbeat, action), posted).status_code == 404
 

@@ -1,4 +1,4 @@
-"""Pages of dead letters in the admin: lists, searches, masked data, and discarding."""
+"""Tests of the pages of dead letters in the admin: lists, searches, masked data, and discarding."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ def offsets(response: Any) -> list[int]:
 
 
 def confirmed(client: Client, **posted: Any) -> tuple[str, Any]:
-    """Post, then post the form of the confirmation page with its own fields; return that page's text and the answer."""
+    """
+    Post an action, then post the form of the confirmation page with the fields of that form; return the text of that
+    page and the final answer.
+    """
     asked = client.post(DISCARD, posted).content.decode()
     form = asked[asked.index('<form method="post" class="event-bus-form"') :]
     fields: dict[str, list[str]] = {}
@@ -91,7 +94,7 @@ def test_an_invalid_position_in_the_url_shows_the_first_page(after: str) -> None
     assert offsets(client_with(Right.VIEW).get(LIST, {"after": after})) == [0]
 
 
-def test_letters_are_searched_by_key_id_or_place_with_post_only() -> None:
+def test_letters_are_searched_by_key_by_id_or_by_place_and_only_with_post() -> None:
     first, _ = stored(record_of(7, offset=1), MAIL), stored(record_of(8, offset=2), MAIL)
     client = client_with(Right.VIEW)
 

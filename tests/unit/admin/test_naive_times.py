@@ -1,4 +1,4 @@
-"""The admin pages while ``USE_TZ`` is False."""
+"""Tests of the admin pages while the setting USE_TZ is False."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of the event bus in Django's admin, and the rights that each requires."""
+"""Tests of the event bus's pages in Django's admin, and of the right that each page requires."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _EXAMPLES = {"int": 1, "path": "mail", "str": "org.openedx.learning.certificate.
 
 
 def urls() -> Iterator[str]:
-    """Yield the URL of each page, and of the pages below it."""
+    """Yield the URL of each page, and the URLs of the pages below it."""
     for page in pages():
         for pattern in page.get_urls():
             yield reverse(f"admin:{pattern.name}", kwargs=dict(_arguments(pattern)))
@@ -110,7 +110,10 @@ def test_detail_pages_and_actions_name_an_invalid_setting() -> None:
 
 
 def _in_a_process(code: str, *apps: str) -> str:
-    """Return the output of Python code in a service with these apps in addition to the required ones."""
+    """
+    Run Python code in a process of a service; return its output. The service has these apps in addition to the required
+    ones.
+    """
     lines = [
         "import sys, django, test_settings as settings",
         f"settings.INSTALLED_APPS = ['django.contrib.contenttypes', *{apps}, 'openedx_events', 'event_bus_kafka']",

@@ -1,4 +1,7 @@
-"""Replay requests in the admin: the plan before, who may create and change a request, and the report."""
+"""
+Tests of replay requests in the admin: the plan that is shown before a request, the rights to create and to change a
+request, and the report.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ def service(sandbox: Sandbox, receiver: str) -> Iterator[None]:
 
 
 def form_of(page: str, label: str) -> dict[str, list[str]]:
-    """Return the filled-in fields of a form."""
+    """Return the fields of a form with the values that the page fills in."""
     form = re.search(rf'<form [^>]*aria-label="{label}">(.*?)</form>', page, re.DOTALL)
     fields: dict[str, list[str]] = {}
     for tag in re.findall(r"<input [^>]+>", form[1] if form else ""):
@@ -60,7 +63,7 @@ def form_of(page: str, label: str) -> dict[str, list[str]]:
 
 
 def text_of(page: str) -> str:
-    """Return the text of a page without tags."""
+    """Return the text of a page without HTML tags."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
 
@@ -69,7 +72,10 @@ def asked(client: Client, **posted: Any) -> str:
 
 
 def confirmed(client: Client, posted: dict[str, Any], **filled: str) -> Any:
-    """Post, then post the form of the confirmation page with changed fields; return the answer."""
+    """
+    Post an action, then post the form of the confirmation page with the fields in ``filled`` changed; return the final
+    answer.
+    """
     return client.post(REQUEST, form_of(asked(client, **posted), "Request") | filled)
 
 
@@ -118,7 +124,7 @@ def test_a_replay_of_ticked_letters_is_requested_after_a_page_with_the_plan(rece
         assert text in page
 
 
-def test_requests_for_all_matching_letters_are_made_per_group_without_later_failures(receiver: str) -> None:
+def test_a_request_for_all_matching_letters_is_made_per_group_and_omits_later_failures(receiver: str) -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), receiver, group="mail" if offset % 2 else "other")
     stored(record_of(7, offset=8), GONE)
@@ -156,7 +162,7 @@ def test_another_receiver_can_be_requested_in_place_of_one_that_no_longer_exists
     assert (request.receiver, request.instead_of, request.receivers) == (receiver, GONE, [receiver])
 
 
-def test_the_plan_names_receivers_that_are_gone_and_says_whether_a_worker_has_them(receiver: str) -> None:
+def test_the_plan_names_receivers_that_the_service_lacks_and_warns_if_no_worker_has_them(receiver: str) -> None:
     stored(record_of(7), receiver, GONE)
     stored(record_of(7, offset=1), GONE)
     client = client_with(Right.VIEW, Right.REPLAY)
@@ -234,7 +240,7 @@ def test_only_users_with_the_right_to_replay_see_replay_buttons(receiver: str) -
 
 
 def made(receiver: str, **values: Any) -> ReplayRequest:
-    """Return a replay request for one letter, with these values."""
+    """Return a replay request for one dead letter, with these values."""
     stored(record_of(7), receiver)
     confirmed(client_with(Right.VIEW, Right.REPLAY), ALL)
     request = ReplayRequest.objects.get()

@@ -1,4 +1,4 @@
-"""Contents of the admin pages: heartbeats, history, settings and code."""
+"""Tests of what the admin pages show about heartbeats, history, settings and code."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from event_bus_kafka.admin.overview import TIMES, charts_of
 from event_bus_kafka.models import EventBus, Heartbeat, HistoryRow, ParkedRecord, PausedReceiver, Right
 from event_bus_kafka.operations.history import summed
 from tests.support.admin_clients import client_with
+from tests.support.databases import connected
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
 
@@ -26,7 +27,7 @@ SENT = {TYPE: {"certificates": {"event_key_field": "certificate.user.id", "enabl
 
 
 def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
-    """Return the text of a page without tags."""
+    """Return the text of a page without HTML tags."""
     url = admin.site.get_model_admin(model).url(name, *args)  # type: ignore[attr-defined]
     answer = client_with(Right.VIEW).get(url, query)
     assert answer.status_code == 200
@@ -51,6 +52,23 @@ def test_the_overview_shows_neglects_with_remedies_and_links() -> None:
     assert "2 of 3 ready" in shown
 
 
+@override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0)
+def test_without_heartbeats_the_overview_says_that_it_does_not_know() -> None:
+    shown = page(EventBus)
+    assert "Whether workers and relays run is not known: EVENT_BUS_KAFKA_HEARTBEAT is 0." in shown
+    assert "2 of 3 ready" not in shown
+
+
+def test_one_of_several_databases_that_is_away_does_not_hide_the_overview() -> None:
+    away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
+    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(days=2))
+    sent = {TYPE: {"certificates": SENT[TYPE]["certificates"] | {"database": "away"}}}
+    with connected(away, "away"), override_settings(EVENT_BUS_PRODUCER_CONFIG=sent):
+        shown = page(EventBus)
+    assert "It has been paused for 2 days." in shown
+    assert "Not known, since these gave no answer: database away" in shown
+
+
 @override_settings(EVENT_BUS_KAFKA_HISTORY=7)
 @pytest.mark.parametrize("period", ["", "hour", "day", "week", "<script>"])
 def test_each_chart_has_a_text_alternative_and_a_table(period: str) -> None:
@@ -61,7 +79,7 @@ def test_each_chart_has_a_text_alternative_and_a_table(period: str) -> None:
     assert "script" not in shown
 
 
-def test_the_overview_names_the_setting_that_disables_history_in_place_of_charts() -> None:
+def test_the_overview_names_the_setting_that_disables_history_instead_of_showing_charts() -> None:
     assert "EVENT_BUS_KAFKA_HISTORY is 0" in page(EventBus)
 
 
@@ -161,7 +179,7 @@ def test_each_page_names_an_invalid_producer_setting(model: Any) -> None:
     assert "needs &#x27;event_key_field&#x27;" in page(model)
 
 
-def test_the_search_for_an_event_shows_no_search_term_in_url_and_title() -> None:
+def test_the_search_for_an_event_shows_its_search_term_in_neither_url_nor_title() -> None:
     url = admin.site.get_model_admin(HistoryRow).url("where")  # type: ignore[attr-defined]
     for posted, said in (
         ({"event_id": "secret"}, "An event&#x27;s id is a UUID"),

@@ -1,4 +1,4 @@
-"""Housekeeping of a worker or relay: its threads run until the process ends."""
+"""Tests of the housekeeping of workers and relays. Its threads run until the process ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from tests.support.states import RelayOf
 
 @pytest.fixture(autouse=True)
 def keepers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use new housekeepers: their threads keep connections, here to databases of other tests."""
+    """
+    Replace the housekeepers by new ones. The threads of the old ones have connections to the databases of other tests.
+    """
     for name in ("housekeeper", "watchman"):
         monkeypatch.setattr(housekeeping, name, Housekeeper())
 
@@ -42,7 +44,7 @@ def test_workers_look_for_neglects_until_they_end(
 def test_a_hanging_search_for_neglects_delays_no_heartbeat(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of several databases may not answer."""
+    """The search queries several databases. One of them may not answer."""
     looking, answer = threading.Event(), threading.Event()
 
     def hang() -> list[str]:

@@ -1,4 +1,4 @@
-"""Replay requests of a worker, as it is assembled."""
+"""Tests of the runner of replay requests, assembled with a worker's scheduler and housekeeping threads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.sqlite import on_sqlite
 
 @pytest.fixture(autouse=True)
 def keepers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use new ones: a thread keeps its connections, here to the databases of other tests."""
+    """Use new housekeepers: the thread of an old one keeps its connections to the databases of other tests."""
     for name in ("housekeeper", "claim_keeper"):
         monkeypatch.setattr(housekeeping, name, Housekeeper())
 
@@ -48,7 +48,7 @@ def request_made(service: None, tmp_path: Path, django_db_blocker: DjangoDbBlock
 
 
 def _start(at_end: ExitStack, process: Callable[[Delivery], Outcome] = lambda _: DONE) -> RequestRunner:
-    """Let a worker of one lane, which is at an event already, have a runner."""
+    """Start one lane, which processes an event, and return the runner of a worker that has this lane."""
     scheduler = Scheduler(process, lanes=1)
     scheduler.submit(Delivery.of(record_of(8, offset=1), PartitionProgress(TOPIC, 0)))
     scheduler.start()
@@ -61,8 +61,8 @@ def _beat_at() -> int:
     return ReplayRequest.objects.get().beat_at or 0
 
 
-def test_other_housekeeping_that_hangs_makes_no_worker_lose_its_request() -> None:
-    """As where old rows are deleted in a table that somebody has locked."""
+def test_a_worker_renews_its_claim_on_a_replay_request_while_other_housekeeping_hangs() -> None:
+    """Other housekeeping hangs, for example, while it deletes old rows from a locked table."""
     hangs, answer = threading.Event(), threading.Event()
 
     def purge() -> None:
@@ -79,7 +79,7 @@ def test_other_housekeeping_that_hangs_makes_no_worker_lose_its_request() -> Non
         until(lambda: _beat_at() > first)
 
 
-def test_a_worker_that_ends_hands_its_request_back() -> None:
+def test_a_worker_that_ends_returns_its_replay_request() -> None:
     with ExitStack() as at_end:
         _start(at_end)
         until(_beat_at)
@@ -87,7 +87,7 @@ def test_a_worker_that_ends_hands_its_request_back() -> None:
     assert ReplayRequest.objects.get().state == "requested"
 
 
-def test_live_events_that_keep_all_lanes_make_a_worker_hand_its_request_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_returns_its_replay_request_if_live_events_occupy_all_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standstill, "_MOVES_WITHIN", 2.0)
     ends = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The table of settings, and the client options built from it."""
+"""Tests of the table of settings, and of the client options that are built from the settings."""
 
 from __future__ import annotations
 
@@ -182,19 +182,19 @@ def test_the_producer_mode_of_an_entry_overrides_that_of_its_topic_and_the_globa
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=CONFIG)
-def test_routes_returns_the_topics_of_the_producer_config() -> None:
+def test_the_function_routes_returns_the_topics_of_the_producer_config() -> None:
     assert [(route.topic, route.enabled) for route in routes()] == [("certificates", True), ("other", False)]
 
 
 @pytest.mark.parametrize("entry", [{"enabled": True}, {"event_key_field": "x", "enabled": True, "mode": "soon"}])
-def test_routes_raises_for_an_invalid_entry_and_names_its_topic(entry: dict[str, Any]) -> None:
+def test_the_function_routes_raises_for_an_invalid_entry_and_names_its_topic(entry: dict[str, Any]) -> None:
     with override_settings(EVENT_BUS_PRODUCER_CONFIG={CREATED: {"certificates": entry}}):
         with pytest.raises(ConfigurationError, match="certificates"):
             routes()
 
 
 @override_settings(EVENT_BUS_TOPIC_PREFIX="stage")
-def test_full_topic_adds_the_prefix_and_short_topic_removes_it() -> None:
+def test_the_function_full_topic_adds_the_prefix_and_short_topic_removes_it() -> None:
     assert full_topic("certificates") == "stage-certificates"
     assert short_topic("stage-certificates") == "certificates"
 
@@ -215,7 +215,7 @@ def test_max_poll_interval_exceeds_the_stop_and_revoke_timeouts(name: str) -> No
 
 
 class TestCredentialsInTheURL:
-    """S18."""
+    """Tests of a registry URL that contains credentials (fault S18)."""
 
     URL = "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"
 
@@ -251,7 +251,7 @@ class TestCredentialsInTheURL:
         ],
     )
     def test_credentials_of_the_registry_in_two_places_are_refused(self, url: str, changes: dict[str, Any]) -> None:
-        with pytest.raises(ConfigurationError, match="leave one out"):
+        with pytest.raises(ConfigurationError, match="remove one of the users"):
             self.options(url, **changes)
 
     @pytest.mark.parametrize("password", ["S3cret/1", "12/S3cret", "S3cret#1", "S3cret?1", "[S3cret"])

@@ -1,4 +1,4 @@
-"""Topics and group of a worker: from the command line, else from the settings."""
+"""A worker takes its topics and its group from the command line or, if they are not given there, from the settings."""
 
 from __future__ import annotations
 

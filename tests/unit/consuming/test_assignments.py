@@ -1,4 +1,7 @@
-"""A new assignment starts empty, whatever the client still returns from the assignment before."""
+"""
+A new assignment of a partition starts without records, even if the client still returns records of the assignment
+before it.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,14 @@ NAME = ("t", 0)
 
 
 class TenRecords(Client):
-    """A partition of ten records, each with its own key, read one by one up to ``end``."""
+    """
+    A client of a partition with ten records. Each record has its own key. The client returns one record per poll, up to
+    ``end``.
+    """
 
     position, end = 0, 5
     during_poll: Callable[[], None] | None = None
-    """Called between the first record of a poll and the rest."""
+    """A function that the client calls once in the middle of a poll."""
 
     def poll(self, _seconds: float, _most: int) -> list[ConsumerRecord]:
         if self.positions.waiting:
@@ -43,8 +49,10 @@ class TenRecords(Client):
         self.assign(NAME)
 
 
-def test_a_record_polled_before_its_partition_was_reassigned_is_ignored() -> None:
-    """Case C1. It would count as read, and so would all records before it: they would be dropped and committed."""
+def test_c1_a_record_polled_before_its_partition_was_reassigned_is_ignored() -> None:
+    """
+    If this record counted as read, so would all records before it. They would be dropped, and their offsets committed.
+    """
     client, seen, is_failing = TenRecords(), list[int](), True
     client.kept[NAME] = Committed(0)
 
@@ -72,7 +80,7 @@ def test_a_record_polled_before_its_partition_was_reassigned_is_ignored() -> Non
 
 
 class OneRefused(Client):
-    """A client that cannot look up the committed offset of ``r`` at first."""
+    """A client that at first cannot look up the committed offset of the topic ``r``."""
 
     is_refused, asked = True, 0
 

@@ -1,4 +1,7 @@
-"""Limits of unfinished records: number per partition, and bytes of all partitions, with a share for each."""
+"""
+Tests of the limits of unfinished records: the number of records per partition, and the bytes of all partitions, of
+which each partition has a share.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ SIZE = record(0, key=b"k" * 60).size
 
 
 def partitions_with(*counts: int) -> list[PartitionProgress]:
-    """Return partitions, each with the given number of unfinished records of SIZE."""
+    """Return partitions, each with the given number of unfinished records. Each record has SIZE bytes."""
     partitions = [PartitionProgress("t", number) for number in range(len(counts))]
     for partition, count in zip(partitions, counts, strict=True):
         for offset in range(count):
@@ -29,7 +32,7 @@ def partitions_with(*counts: int) -> list[PartitionProgress]:
 
 
 def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
-    """Return the numbers of the partitions that are paused after six seconds."""
+    """Return the numbers of the partitions that are paused because they have been full for six seconds."""
     now, client = [0.0], Client()
     backpressure = Backpressure("g", 1_000, bytes_of_all, lambda: now[0], Health())
     for now[0] in (0.0, 6.0):
@@ -67,7 +70,10 @@ def test_finished_records_do_not_count_towards_the_limit_of_bytes() -> None:
 
 
 def test_a_slow_key_delays_other_keys_of_its_partition_only_briefly() -> None:
-    """A partition that resumes whenever one record fits would read one record per second for all other keys."""
+    """
+    The partition must not resume as soon as there is room for one record. Otherwise it would read only one record per
+    second for all other keys.
+    """
     now, client, health = [0.0], Client(), Health()
     backpressure = Backpressure("g", 100, 10**9, lambda: now[0], health)
     slow, other = partitions_with(0, 0)
@@ -96,7 +102,10 @@ def test_a_slow_key_delays_other_keys_of_its_partition_only_briefly() -> None:
 
 
 class TwoTopics(Client):
-    """The first of nine hundred records of ``a`` is held; ``b`` gets one record per minute."""
+    """
+    A client of two topics. The topic ``a`` has nine hundred records, the first of which is held. The topic ``b`` gets
+    one record per minute.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +137,6 @@ def _record(topic: str, offset: int) -> ConsumerRecord:
 
 
 def test_a_held_key_is_reported_and_delays_no_other_topic() -> None:
-    """Case C5."""
     client, health, done, is_held = TwoTopics(), Health(), list[str](), [True]
 
     def process(delivery: object) -> Outcome:

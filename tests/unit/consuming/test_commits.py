@@ -1,4 +1,4 @@
-"""Offsets count as committed only after Kafka has confirmed them."""
+"""An offset counts as committed only after Kafka has confirmed its commit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from tests.unit.consuming.scheduling import record, until
 
 
 class RefusingClient:
-    """A client to which Kafka refuses ``refusals`` commits, with codes by partition number."""
+    """
+    A client whose first ``refusals`` commits are refused. ``codes`` contains the error code for each partition number.
+    """
 
     def __init__(self, refusals: int, **codes: str) -> None:
         self.refusals = refusals
@@ -82,7 +84,10 @@ def test_the_last_commit_is_repeated_while_its_refusal_is_transient() -> None:
 
 
 class OneRefused(Client):
-    """A client with endless records of ``a``, and one record of ``b`` whose commit is refused."""
+    """
+    A client of two topics. The topic ``a`` has endless records. The topic ``b`` has one record, and its commit is
+    always refused.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +114,10 @@ class OneRefused(Client):
 
 
 def test_a_partition_whose_commits_are_always_refused_does_not_slow_others() -> None:
-    """The other partitions would read one window per commit interval."""
+    """
+    If the refused commit slowed the worker, the other partitions would read only one window of records per commit
+    interval.
+    """
     client, seen = OneRefused(), list[str]()
 
     def process(delivery: Any) -> Outcome:

@@ -1,4 +1,4 @@
-"""The number of lanes that are awake."""
+"""Tests of the number of lanes that are awake."""
 
 from __future__ import annotations
 

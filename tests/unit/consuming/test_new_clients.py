@@ -1,4 +1,4 @@
-"""A fatal error ends a client; it ends the worker only if new clients fail too."""
+"""A fatal error ends a Kafka client. It ends the worker only if new clients fail with it, too."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.unit.consuming.scheduling import record
 
 
 class Failing:
-    """A Kafka client that fails at once."""
+    """A Kafka client whose first poll raises a fatal error."""
 
     def __init__(self, kind: Trouble) -> None:
         self.kind = kind
@@ -41,7 +41,7 @@ class Failing:
 
 
 class Recovering(Client):
-    """A client that reads one record before it fails."""
+    """A Kafka client that reads one record before a poll raises a fatal error."""
 
     made = 0
 
@@ -79,7 +79,7 @@ def consumer(clients: Callable[[AssignmentListener], Any]) -> Consumer:
     )
 
 
-def test_a_worker_waits_without_limit_for_a_right_that_was_revoked() -> None:
+def test_a_worker_waits_without_limit_for_the_return_of_a_revoked_right() -> None:
     clients = Failing(Trouble.FORBIDDEN)
     one = consumer(clients)
     with watched(PartitionsRevoked) as revoked:

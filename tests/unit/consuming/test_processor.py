@@ -1,4 +1,6 @@
-"""Outcomes of events whose receivers fail, have an open circuit, or are paused; tested without lanes."""
+"""
+Tests of the outcome of an event whose receivers fail, have an open circuit, or are paused. The tests use no lanes.
+"""
 
 from __future__ import annotations
 
@@ -60,11 +62,11 @@ CIRCUIT = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
 @attrs.define
 class Service:
-    """Receivers that fail as configured, and the user ids that each has seen."""
+    """Receivers that fail as configured, and the user ids that each of them has seen."""
 
     failing: dict[str, type[BaseException]] = attrs.field(factory=dict)
     broken: frozenset[int] = frozenset()
-    """Users at whom all fail."""
+    """The users for whom all receivers fail."""
     seen: Counter[tuple[str, int]] = attrs.field(factory=Counter)
     letters: list[Letter] = attrs.field(factory=list)
     store_fails: bool = False
@@ -143,7 +145,7 @@ def attempts_at(one: Delivery) -> int:
 
 
 def opened(service: Service, processor: Processor) -> list[Delivery]:
-    """Fail until the circuit of the first receiver opens; return the held events."""
+    """Process events that fail until the circuit of the first receiver opens; return the held events."""
     service.failing = {"first": ValueError}
     deliveries = [delivery(user) for user in range(4)]
     outcomes = [processor.process(one) for one in deliveries]
@@ -422,7 +424,9 @@ def test_attempts_held_by_an_open_circuit_do_not_count_as_consecutive_errors(ser
 def test_c12_the_attempt_after_a_database_error_uses_a_new_connection(
     service: Service, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """The open connection had become read-only, as after a failover; five attempts failed on it."""
+    """
+    The open connection is read-only, as after a failover. In the past all five attempts failed on such a connection.
+    """
 
     def write(**_: Any) -> None:
         connections["lane"].cursor().execute("INSERT INTO effects VALUES (1)")
@@ -436,8 +440,8 @@ def test_c12_the_attempt_after_a_database_error_uses_a_new_connection(
         assert processor.process(one) is DONE
 
 
-def test_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(service: Service) -> None:
-    """C6. Receivers of one attempt share one object, as in Django."""
+def test_c6_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(service: Service) -> None:
+    """The receivers of one attempt share one object, as in Django."""
     seen: list[list[str]] = []
 
     def change(grade: Any, **_: Any) -> None:
@@ -461,10 +465,10 @@ def test_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(servic
     assert seen == [["a", "b"], ["a"], ["a", "b"], ["a", "b"]]
 
 
-def test_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_waiting_receivers(
+def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_waiting_receivers(
     service: Service,
 ) -> None:
-    """C6: each attempt decodes the record anew, and the registry may refuse its schema by then."""
+    """Each attempt decodes the record again. Meanwhile the registry may have started to refuse its schema."""
     service.failing = {"second": ValueError}
     processor, one = service.processor(), delivery(1)
     assert isinstance(processor.process(one), Retry)
@@ -474,8 +478,8 @@ def test_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_wai
     assert [failure.receiver for failure in letter.failures] == service.names("second")
 
 
-def test_the_scheduler_keeps_no_reference_to_a_finished_record(service: Service) -> None:
-    """C5: exceptions of attempts hold the frames of receivers, and so event data."""
+def test_c5_the_scheduler_keeps_no_reference_to_a_finished_record(service: Service) -> None:
+    """The exceptions of attempts contain the stack frames of receivers, and so event data."""
     service.failing = {"first": ValueError}
     processor, one = service.processor(), delivery(1)
     scheduler = Scheduler(processor.process, lanes=1)
@@ -498,10 +502,13 @@ def traced() -> Iterator[list[Span]]:
         unobserve(monitor)
 
 
-def test_the_span_of_an_event_has_attributes_errors_and_child_spans_of_receivers(
+def test_c6_the_span_of_an_event_has_attributes_and_errors_and_child_spans_of_receivers(
     service: Service, traced: list[Span]
 ) -> None:
-    """C6: a span opened outside of the event's context would not be the parent of spans within it."""
+    """
+    The event's span must be opened inside the event's context. Otherwise it would not be the parent of the receivers'
+    spans.
+    """
 
     def query(_name: str) -> None:
         with span("SELECT"):
@@ -534,8 +541,7 @@ def test_the_span_of_an_event_has_attributes_errors_and_child_spans_of_receivers
     assert not any(one.attributes or one.errors for one in traced if one.path != whole)
 
 
-def test_the_span_of_each_attempt_has_the_offset_of_its_record(service: Service, traced: list[Span]) -> None:
-    """C6."""
+def test_c6_the_span_of_each_attempt_has_the_offset_of_its_record(service: Service, traced: list[Span]) -> None:
     service.failing = {"first": ValueError}
     processor, one, unreadable = service.processor(), delivery(7), delivery(8, value=b"")
     with watched(events.RecordReceived, events.RecordRetried) as told:
@@ -548,8 +554,7 @@ def test_the_span_of_each_attempt_has_the_offset_of_its_record(service: Service,
     assert [(one.attributes["kafka_offset"], one.errors) for one in wholes] == [(7, 1), (7, 0), (8, 1)]
 
 
-def test_one_cache_object_serves_all_events_of_a_lane(service: Service) -> None:
-    """C6."""
+def test_c6_one_cache_object_serves_all_events_of_a_lane(service: Service) -> None:
     used: list[Any] = []
     service.begin = lambda _: used.append(caches["default"])
     processor = service.processor()
@@ -559,10 +564,13 @@ def test_one_cache_object_serves_all_events_of_a_lane(service: Service) -> None:
 
 
 @pytest.mark.parametrize("kind", [CancelledError, type("Odd", (BaseException,), {})])
-def test_a_receiver_that_raises_a_base_exception_is_retried_and_its_event_becomes_a_dead_letter(
+def test_c11_a_receiver_that_raises_a_base_exception_is_retried_and_its_event_becomes_a_dead_letter(
     service: Service, kind: type[BaseException]
 ) -> None:
-    """C11: it would end the lane and the worker, and the record would be redelivered for ever."""
+    """
+    If the exception were not caught, it would end the lane and the worker, and the record would be delivered again for
+    ever.
+    """
     service.failing = {"first": kind}
     processor, one = service.processor(), delivery(1)
     assert [type(processor.process(one)) for _ in range(3)] == [Retry, Retry, type(DONE)]
@@ -582,8 +590,8 @@ def test_a_worker_is_ready_again_when_the_record_held_by_an_outage_is_skipped(se
 
 
 @pytest.mark.parametrize("away", ["schema registry", "database of the pauses"])
-def test_a_record_held_before_its_first_dispatch_is_logged_as_received_once(service: Service, away: str) -> None:
-    """The audit log said that the record was processed, and not that it was received."""
+def test_a_record_held_before_its_first_dispatch_is_logged_only_once_as_received(service: Service, away: str) -> None:
+    """In the past the audit log said that the record was processed, but not that it was received."""
     processor, one, known = service.processor(), delivery(1), ReceiverGate()
     gate = ReceiverGate(paused=Pauses()) if away == "database of the pauses" else known
     service.registry_fails = away == "schema registry"
@@ -629,7 +637,10 @@ def test_a_record_that_is_unreadable_at_a_retry_counts_towards_a_flood_beside_a_
 
 
 def test_an_attempt_in_which_no_receiver_ran_does_not_count_as_a_retry(service: Service) -> None:
-    """A probe every ten seconds for each waiting event would look like a storm of retries."""
+    """
+    Each event that waits for an open circuit is looked at every ten seconds. If each look counted as a retry, the
+    counts would suggest many failures.
+    """
 
     def retried() -> int:
         return tallies.total(RECORDS_RETRIED, event_type=CODEC.event_type)

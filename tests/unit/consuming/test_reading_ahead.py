@@ -1,4 +1,4 @@
-"""A worker reads ahead only what its lanes need, and reads again when they have less."""
+"""A worker reads ahead only as many records as its lanes need, and reads again when the lanes have fewer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BATCH = 100
 
 
 class EndlessTopic(Client):
-    """A client with endless records, each with its own key."""
+    """A client of a topic with endless records. Each record has its own key."""
 
     read = 0
 

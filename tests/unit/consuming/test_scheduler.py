@@ -1,4 +1,4 @@
-"""Records of one key run in order, one at a time; other keys run meanwhile."""
+"""The records of a key run in order, one at a time. Records of other keys run at the same time."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ def test_the_position_of_a_partition_stops_at_the_first_unfinished_record() -> N
 
 
 def held() -> tuple[Callable[[Delivery], Outcome], threading.Event, threading.Event]:
-    """Return a function that blocks until it is released, and the events for its start and its release."""
+    """
+    Return a function that blocks until it is released, an event that it sets when it starts, and an event that releases
+    it.
+    """
     started, release = threading.Event(), threading.Event()
 
     def process(delivery: Delivery) -> Outcome:
@@ -86,7 +89,10 @@ def test_releasing_partitions_waits_for_running_receivers_and_drops_waiting_reco
 
 
 def test_lanes_run_unfinished_records_of_revoked_partitions_before_other_records() -> None:
-    """A gap below finished records may be queued behind hundreds of others, which would use up the time limit."""
+    """
+    An unfinished record below finished ones may be queued behind hundreds of records of other partitions. These would
+    use up the time limit of the revocation.
+    """
     seen: list[bytes | None] = []
     goes_on = threading.Event()
 
@@ -113,7 +119,7 @@ def test_lanes_run_unfinished_records_of_revoked_partitions_before_other_records
 
 
 def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -> None:
-    """Lanes whose receivers end late must not start new records while the worker leaves its group."""
+    """A lane whose receiver ends late must not start a new record while the worker leaves its group."""
     first, second = PartitionProgress("t", 0), PartitionProgress("t", 1)
     scheduler = Scheduler(lambda _: DONE, lanes=1)
     scheduler.release([first, second], timeout=0)
@@ -122,7 +128,10 @@ def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -
 
 
 def test_releasing_partitions_does_not_wait_for_unfinished_records_after_all_lanes_have_ended() -> None:
-    """A worker of one lane whose receiver raised SystemExit would use up its time limit."""
+    """
+    After a receiver raised SystemExit in a worker with one lane, nothing can finish the other records. A wait for them
+    would last until its time limit.
+    """
 
     def process(delivery: Delivery) -> Outcome:
         if delivery.offset == 2:
@@ -184,7 +193,10 @@ def test_releasing_partitions_reports_receivers_that_still_run_after_the_timeout
 
 
 def test_releasing_a_partition_waits_for_receivers_of_an_earlier_assignment() -> None:
-    """The partition was lost, assigned again and revoked before any record of it was read: its receiver still runs."""
+    """
+    The partition was lost, assigned again, and revoked before any of its records was read again. A receiver of the
+    first assignment still runs.
+    """
     process, started, release = held()
     with scheduling(process) as scheduler:
         lost, again = PartitionProgress("t", 0), PartitionProgress("t", 0)
@@ -229,8 +241,7 @@ def test_a_base_exception_stops_the_scheduler_and_leaves_the_record_unfinished()
         assert not delivery.done
 
 
-def test_a_finished_delivery_releases_its_record_while_an_earlier_one_is_unfinished() -> None:
-    """C5."""
+def test_c5_a_finished_delivery_releases_its_record_while_an_earlier_one_is_unfinished() -> None:
     with scheduling(lambda delivery: Hold(ValueError(), 60) if delivery.offset == 0 else DONE) as scheduler:
         partition = PartitionProgress("t", 0)
         (held,) = submit(scheduler, partition, record(0, b"held"))
@@ -255,7 +266,7 @@ def test_actors_of_idle_keys_are_removed() -> None:
         until(lambda: late.done)
 
 
-def test_a_key_locked_by_a_sweep_still_runs_its_waiting_record() -> None:
+def test_the_waiting_record_of_a_key_that_a_sweep_locks_still_runs() -> None:
     scheduler = Scheduler(lambda delivery: DONE, lanes=1)
     (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))
     actor = scheduler._ready.get()

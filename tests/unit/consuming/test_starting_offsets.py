@@ -1,4 +1,4 @@
-"""Workers that start at a given time, and the metadata of offsets that remembers the time."""
+"""Tests of workers that start at a given time, and of the metadata of committed offsets, which stores this time."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_malformed_arguments_of_event_offsets_are_refused(arguments: list[str]) 
         call_command("event_offsets", *arguments)
 
 
-def test_event_offsets_shows_a_group_of_the_sandbox_on_given_topics(sandbox: Sandbox) -> None:
+def test_event_offsets_shows_a_group_of_the_sandbox_for_the_given_topics(sandbox: Sandbox) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
@@ -121,7 +121,7 @@ def test_malformed_offset_metadata_is_ignored(text: str) -> None:
 
 @pytest.mark.parametrize("metadata", [None, '{"taken":[5],"offset_time":7}', ' event-bus-kafka {"taken":[5]}'])
 def test_offset_metadata_of_other_clients_is_ignored(metadata: str | None) -> None:
-    """Records would be skipped."""
+    """If a worker took such metadata for its own, it would skip records."""
     assert OffsetMetadata.read(metadata) == OffsetMetadata()
     assert OffsetMetadata.read('event-bus-kafka {"taken":[5]}').taken == {5}
 
@@ -159,7 +159,7 @@ def test_a_gap_of_deleted_records_after_unfinished_ones_does_not_move_the_positi
 
 
 class Group:
-    """A client with one partition that waits for its start; the first record at the given time has offset 7."""
+    """A client of one partition that has not started yet. The first record at the given time has offset 7."""
 
     beginning = -2
 

@@ -1,4 +1,4 @@
-"""A worker commits no record whose receivers emitted an event that was lost."""
+"""A worker does not commit the offset of a record if its receivers emitted an event that was lost."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class OneRecord(Client):
 
 
 def consumer_of(client: OneRecord, process: Callable[[Any], Outcome], **options: Any) -> Consumer:
-    """Return a consumer that is assigned the client's partition, and reads its record in the next step."""
+    """
+    Return a consumer to which the client's partition is assigned. Its next step reads the partition's only record.
+    """
     consumer = running(client, process, LIMITS, pause=lambda _: None, **options)
     client.assign(("t", 0))
     consumer.step()

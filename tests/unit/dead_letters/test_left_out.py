@@ -1,4 +1,7 @@
-"""Parts of a dead letter that a store refuses are left out, marked, and restored from Kafka (C8)."""
+"""
+If a store refuses parts of a dead letter, these parts are left out and marked, and can be restored from Kafka (fault
+C8).
+"""
 
 from __future__ import annotations
 
@@ -86,11 +89,11 @@ def test_c8_restoring_from_a_deleted_record_is_refused_with_a_reason() -> None:
 
 
 def test_a_part_that_an_older_version_has_stored_again_does_not_count_as_missing() -> None:
-    """An older version, which ignores marks, has stored it later."""
+    """The part is marked as left out. An older version, which ignores marks, has stored it later."""
     assert missing(record(), dict(without("value").left_out)) == {}
 
 
-def test_hashes_of_headers_differ_if_only_the_bounds_between_headers_differ() -> None:
+def test_headers_with_equal_bytes_and_different_boundaries_have_different_hashes() -> None:
     def mark(*headers: tuple[str, bytes | None]) -> str:
         return next(
             one.left_out["headers"].sha256

@@ -1,4 +1,4 @@
-"""Retention of the entries that say what became of dead letters."""
+"""Tests of the retention of entries. An entry says what became of a dead letter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.dead_letters.test_letter import letter, record
 pytestmark = pytest.mark.django_db(transaction=True)
 
 _WEEK = 7 * 86_400_000
-"""Milliseconds."""
+"""The number of milliseconds in a week."""
 
 
 def test_entries_of_deleted_letters_are_purged_after_the_retention() -> None:
@@ -57,7 +57,7 @@ def test_a_purged_letter_leaves_entries_with_state_expired() -> None:
     assert states() == {"": "expired"}
 
 
-def test_complete_entries_adds_entries_for_letters_of_older_versions() -> None:
+def test_the_function_complete_entries_adds_entries_for_letters_of_older_versions() -> None:
     rows = [store(letter(record(offset=offset))) for offset in range(3)]
     DeadLetterEntry.objects.all().delete()
     DeadLetter.objects.filter(pk=rows[0].pk).update(failures=[])
@@ -69,7 +69,7 @@ def test_complete_entries_adds_entries_for_letters_of_older_versions() -> None:
 
 
 def test_a_purge_ends_when_the_database_deletes_no_rows() -> None:
-    """A trigger that keeps rows must not keep a thread busy for ever."""
+    """A trigger may prevent deletions without an error. The purge must not repeat them for ever."""
     store(letter(record()))
     assert list(delete_in_batches(DeadLetter.objects.order_by("pk"), lambda ids: 0)) == [0]
 
@@ -87,7 +87,7 @@ def test_an_error_while_a_letter_is_discarded_leaves_letter_and_entries_unchange
 
 
 def test_a_purge_deletes_smaller_batches_after_slow_ones() -> None:
-    """Heartbeats and the reading of pauses wait for the end of a batch."""
+    """Heartbeats are not written and pauses are not read before a batch has ended."""
     sizes: list[int] = []
 
     def remove(ids: list[Any]) -> int:

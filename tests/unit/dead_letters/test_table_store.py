@@ -1,4 +1,7 @@
-"""Dead letters in the table: a repeated failure updates the row; parts that the table refuses are left out."""
+"""
+Tests of dead letters in the table. A repeated failure updates the row of a letter. Parts that the table refuses are
+left out.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ def stored(of: Any) -> DeadLetter:
 
 @contextmanager
 def limited(size: int) -> Iterator[None]:
-    """Make SQLite refuse values and rows of more than `size` bytes."""
+    """Make SQLite refuse values and rows of more than `size` bytes while the block runs."""
     raw: sqlite3.Connection = connection.connection
     before = raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, size)
     try:
@@ -104,7 +107,7 @@ def test_c8_after_a_lock_timeout_no_part_of_the_letter_is_left_out() -> None:
 
 
 def test_c8_after_a_value_error_of_a_query_guard_no_part_of_the_letter_is_left_out() -> None:
-    """Drivers raise ValueError for a value, but routers, query guards and hooks may raise it for anything."""
+    """A ValueError of a driver means a wrong value. A ValueError of a router, query guard or hook may mean anything."""
     refused: list[str] = []
 
     def refuse(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -134,7 +137,10 @@ def test_each_failed_receiver_has_an_entry_without_event_data() -> None:
 
 
 def test_an_entry_truncates_long_texts_and_the_letter_keeps_them() -> None:
-    """MySQL would refuse longer texts: a replay could not be stored, and receivers that succeeded would run again."""
+    """
+    MySQL would refuse longer texts. Then a replay could not be stored, and receivers that had succeeded would run
+    again.
+    """
     text = "x" * 70_000
     row = stored(attrs.evolve(letter(record()), failures=(Failure(receiver="a", error=text, place=text),)))
     entry = row.entries.get()
@@ -145,7 +151,10 @@ def test_an_entry_truncates_long_texts_and_the_letter_keeps_them() -> None:
 def test_c8_before_the_migration_a_letter_with_parts_left_out_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An imported letter: a replay would take an empty part for the original one."""
+    """
+    The letter may come from an import. If it were stored without its marks, a replay would take the empty part for the
+    original one.
+    """
     monkeypatch.setattr(presence, "_found", set())
     reduced = next(lighter(letter(record())))
     with connection.schema_editor() as editor:

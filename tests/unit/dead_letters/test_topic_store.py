@@ -1,4 +1,6 @@
-"""A dead letter on a topic is stored once Kafka has confirmed it; parts that Kafka refuses are left out."""
+"""
+A dead letter on a topic counts as stored only after Kafka has confirmed it. Parts that Kafka refuses are left out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The function that judges an attempt: pure values in and out."""
+"""Tests of the function that judges an attempt. Its input and its output are values."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def test_a_paused_receiver_is_given_up_at_once_and_stored_when_no_receiver_waits
     assert [type(error) for error in judged.outcome.error.exceptions] == [ReceiverPaused]
 
 
-def test_a_record_that_is_unreadable_at_a_retry_fails_only_the_waiting_receivers() -> None:
-    """C6: each attempt decodes the record anew, which may fail."""
+def test_c6_a_record_that_is_unreadable_at_a_retry_fails_only_the_waiting_receivers() -> None:
+    """Each attempt decodes the record again, and this may fail."""
     error = ValueError()
     past = Past(attempts=1, failures={A.name: 1}, waiting=[A], given_up=((B, error),))
     judged = judge(Attempt(error=FINAL), past, POLICY)

@@ -1,4 +1,7 @@
-"""The circuit opens for a receiver that fails for many keys, and not for one that fails for few."""
+"""
+The circuit opens for a receiver that fails for many keys. It stays closed for a receiver that fails only for a few
+keys.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ POLICY = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
 
 def fail(circuit: Circuit, *keys: str, now: float = 0) -> list[bool]:
-    """Report a failure for each key; return whether each one opened the circuit."""
+    """Report a failure for each key; return for each failure whether it opened the circuit."""
     opened = []
     for key in keys:
         permit = circuit.permit(now)
@@ -93,7 +96,9 @@ def test_held_keys_are_retried_when_the_next_probe_is_permitted() -> None:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Lanes start and end attempts in any order; the machine keeps the state that the circuit should have."""
+    """
+    Lanes start and end attempts in any order. The machine records the state that the circuit should have, and compares.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,7 +144,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert len(self.probes) <= 1
 
     def teardown(self) -> None:
-        """Check that after all attempts have ended a probe is permitted at its time."""
+        """Check that the circuit permits a probe at the right time after all attempts have ended."""
         for permit, key in self.running:
             self.circuit.failed(permit, key, self.now)
         assert self.circuit.permit(self.now + POLICY.probe_every) is not None

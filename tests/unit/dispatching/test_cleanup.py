@@ -1,4 +1,4 @@
-"""State that a lane's thread keeps or clears between events."""
+"""Tests of the state that the thread of a lane keeps between events, and of the state that it clears."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ALIAS = "lane"
 
 @pytest.fixture
 def connection(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[BaseDatabaseWrapper]:
-    """Return a connection opened by this thread to a database with a table."""
+    """Return a connection to a database with a table. This thread has opened the connection."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "CONN_MAX_AGE": 0}
     with none_known(), django_db_blocker.unblock(), connected(database, ALIAS):
         with connections[ALIAS].cursor() as cursor:
@@ -96,10 +96,9 @@ def test_a_receiver_that_leaves_no_transaction_open_keeps_its_changes(connection
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-def test_transactions_left_open_are_rolled_back_without_a_reconnect(
+def test_case_42_transactions_left_open_are_rolled_back_without_a_reconnect(
     connection: BaseDatabaseWrapper, depth: int
 ) -> None:
-    """Case 42, its transactions."""
     raw = connection.connection
     blocks = [transaction.atomic(using=ALIAS) for _ in range(depth)]
     for block in blocks:
@@ -181,7 +180,7 @@ def test_a_connection_replaced_for_a_while_is_cleaned_after_it_is_adopted_again(
 def test_c12_connections_with_an_error_are_closed_after_a_failed_attempt_even_if_usable(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """After a failover an open connection led to a server that had become read-only."""
+    """After a failover the connection may still be open, but lead to a server that has become read-only."""
     connection.close_at = None  # as with CONN_MAX_AGE = None
     connection.connection.execute("PRAGMA query_only = 1")
     with pytest.raises(OperationalError):
@@ -197,7 +196,7 @@ def test_c12_connections_with_an_error_are_closed_after_a_failed_attempt_even_if
 
 
 def test_c14_pooled_connections_are_returned_after_each_event(connection: BaseDatabaseWrapper) -> None:
-    """Four lanes kept a pool of four empty for ever."""
+    """In the past four lanes kept all four connections of a pool for ever."""
     cleanup.clean()
     assert connection.connection is not None
     connection.settings_dict["OPTIONS"]["pool"] = True
@@ -208,7 +207,7 @@ def test_c14_pooled_connections_are_returned_after_each_event(connection: BaseDa
 def test_a_pooled_connection_is_kept_while_a_surrounding_transaction_is_open(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """``deliver()`` in a TestCase must not break the test's own transaction."""
+    """If a test calls ``deliver()`` in a TestCase, the transaction of the test must stay open."""
     connection.settings_dict["OPTIONS"]["pool"] = True
     with transaction.atomic(using=ALIAS):
         cleanup.clean()
@@ -219,7 +218,7 @@ def test_a_pooled_connection_is_kept_while_a_surrounding_transaction_is_open(
 def test_any_exception_raised_while_connecting_means_that_the_database_is_unreachable(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """A backend that fetches its password first may raise anything."""
+    """Some database backends fetch a password before they connect. This may raise any exception."""
 
     class Fetching(type(connection)):  # type: ignore[misc]
         def get_new_connection(self, _: Any) -> Any:
@@ -231,7 +230,10 @@ def test_any_exception_raised_while_connecting_means_that_the_database_is_unreac
 
 @pytest.fixture
 def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
-    """Return the connection as a pooled one, which is returned again in any state of its database."""
+    """
+    Yield the connection, changed so that it behaves like one from a pool. The pool hands it out again, whatever the
+    state of its database is.
+    """
     raw = connection.connection
 
     class Pooled(type(connection)):  # type: ignore[misc]
@@ -242,7 +244,7 @@ def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
             return {name: value for name, value in super().get_connection_params().items() if name != "pool"}
 
         def _close(self) -> None:
-            """Return the connection to the pool in place of closing it."""
+            """Return the connection to the pool instead of closing it."""
             if "pool" not in self.settings_dict["OPTIONS"]:
                 super()._close()
 
@@ -253,7 +255,7 @@ def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
 
 
 def test_the_check_of_a_database_bypasses_its_connection_pool(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
-    """A pool returns connections opened earlier, and may have none left."""
+    """A pool hands out connections that were opened earlier. It may also have none left."""
     assert cleanup.failure_to_connect() is None
     pooled.settings_dict["NAME"] = str(tmp_path / "no such folder" / "database")
     assert cleanup.failure_to_connect() is not None
@@ -263,7 +265,7 @@ def test_the_check_of_a_database_bypasses_its_connection_pool(pooled: BaseDataba
 def test_c12_a_connection_with_an_error_is_closed_before_it_returns_to_the_pool(
     pooled: BaseDatabaseWrapper,
 ) -> None:
-    """The pool would return the read-only connection again."""
+    """If the connection were not closed, the pool would hand out the read-only connection again."""
     raw = pooled.connection
     pooled.errors_occurred = True
     cleanup.close_after_errors()
@@ -287,6 +289,6 @@ def test_an_error_on_closing_the_checked_connection_does_not_mean_unreachable(co
 def test_reading_pauses_at_the_start_of_a_worker_returns_its_connection_to_the_pool(
     pooled: BaseDatabaseWrapper,
 ) -> None:
-    """One connection of a pool of two would be missing as long as the worker runs."""
+    """If the connection were kept, a pool of two would have only one connection left as long as the worker runs."""
     assert read_now()() == frozenset()
     assert pooled.connection is None

@@ -1,4 +1,4 @@
-"""Calls receivers with an event and collects their failures."""
+"""Tests of the function that calls the receivers of an event and collects their failures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def event() -> Event:
 
 
 def test_a_callable_marked_as_coroutine_function_is_awaited() -> None:
-    """Wrappers and callable objects are marked; inspect in Python 3.11 ignores the mark."""
+    """
+    Wrappers and callable objects may be marked as coroutine functions. The module inspect of Python 3.11 ignores the
+    mark.
+    """
     ran: list[int] = []
 
     async def receive(**_: Any) -> None:
@@ -111,8 +114,11 @@ def test_a_type_error_raised_inside_a_receiver_is_reported_unchanged(call: Any) 
     assert type(error) is TypeError
 
 
-def test_a_receiver_fails_when_an_event_that_it_emits_is_rejected() -> None:
-    """S4: the emitter gets no exception, and the offset of the received event would be committed."""
+def test_s4_a_receiver_fails_when_an_event_that_it_emits_is_rejected() -> None:
+    """
+    The receiver that emits the event gets no exception. Without a failure the offset of the received event would be
+    committed.
+    """
 
     def reject(**_: Any) -> None:
         emit(EventRejected(topic="t", event_type="a.type", event_id="1", error=ValueError("secret")))
@@ -132,7 +138,7 @@ def test_a_receiver_fails_when_an_event_that_it_emits_is_rejected() -> None:
 
 
 class Log:
-    """Names of receivers that ran; each method is one way to write an asynchronous receiver."""
+    """Records the receivers that ran. Each method shows one way to write an asynchronous receiver."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []
@@ -171,16 +177,16 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any]) -> None:
-    """C10: else the receiver has not run, and the offset is committed."""
+def test_c10_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any]) -> None:
+    """If the awaitable were not awaited, the offset would be committed, although the receiver did not run."""
     log = Log()
     assert dispatch(event(), [Receiver(way(log))]) == []
     assert log.ran == ["method"]
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_a_returned_awaitable_is_a_failure_inside_a_running_event_loop(way: Callable[[Log], Any]) -> None:
-    """C10: a running event loop cannot await anything else."""
+def test_c10_a_returned_awaitable_is_a_failure_inside_a_running_event_loop(way: Callable[[Log], Any]) -> None:
+    """A thread with a running event loop cannot start a second loop to await the result."""
     log, receiver = Log(), Receiver(lambda **_: None)
 
     async def dispatched() -> Any:
@@ -191,8 +197,7 @@ def test_a_returned_awaitable_is_a_failure_inside_a_running_event_loop(way: Call
     gc.collect()  # a coroutine that was never awaited would warn now
 
 
-def test_a_returned_future_of_another_event_loop_is_a_failure() -> None:
-    """C10."""
+def test_c10_a_returned_future_of_another_event_loop_is_a_failure() -> None:
     loop = asyncio.new_event_loop()
     future = loop.create_future()
     try:
@@ -202,8 +207,8 @@ def test_a_returned_future_of_another_event_loop_is_a_failure() -> None:
     assert type(error) is RuntimeError
 
 
-def test_a_receiver_that_is_a_generator_function_fails_because_it_did_not_run() -> None:
-    """C10: it contains a yield."""
+def test_c10_a_receiver_that_is_a_generator_function_fails_because_it_did_not_run() -> None:
+    """A function that contains ``yield`` does not run when it is called."""
 
     def generator(**_: Any) -> Iterator[None]:
         yield
@@ -237,10 +242,10 @@ def odd(**_: Any) -> None:
 
 
 @pytest.mark.parametrize(("call", "name", "place"), [(cancelled, "CancelledError", "sleep"), (odd, "Odd", "odd")])
-def test_a_base_exception_is_a_failure_of_its_receiver_and_the_next_receiver_runs(
+def test_c11_a_base_exception_is_a_failure_of_its_receiver_and_the_next_receiver_runs(
     call: Callable[..., Any], name: str, place: str
 ) -> None:
-    """C11: it would end the worker, and the record would be redelivered for ever."""
+    """If the exception were not caught, it would end the worker, and the record would be delivered again for ever."""
     ran: list[int] = []
     ((receiver, error),) = dispatch(event(), [Receiver(call), Receiver(lambda **_: ran.append(1))])
     assert (receiver.call, ran) == (call, [1])
@@ -250,10 +255,9 @@ def test_a_base_exception_is_a_failure_of_its_receiver_and_the_next_receiver_run
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
 @pytest.mark.parametrize("is_async", [False, True])
-def test_system_exit_keyboard_interrupt_and_generator_exit_of_a_receiver_are_not_caught(
+def test_c11_system_exit_keyboard_interrupt_and_generator_exit_of_a_receiver_are_not_caught(
     kind: type[BaseException], is_async: bool
 ) -> None:
-    """C11."""
 
     def end(**_: Any) -> None:
         raise kind
@@ -266,7 +270,7 @@ def test_system_exit_keyboard_interrupt_and_generator_exit_of_a_receiver_are_not
 
 
 def test_ctrl_c_during_a_coroutine_raises_keyboard_interrupt() -> None:
-    """A coroutine that cannot be closed must not count as a failure of its receiver, after which a replay continues."""
+    """If KeyboardInterrupt counted as a failure of the receiver, a replay would continue with the next event."""
     over = threading.Event()
 
     async def receive(**_: Any) -> None:
@@ -283,7 +287,7 @@ def test_ctrl_c_during_a_coroutine_raises_keyboard_interrupt() -> None:
 
 
 def test_an_exception_whose_truth_value_is_false_is_a_failure() -> None:
-    """An exception that is an empty collection of errors is false."""
+    """The exception is an empty collection of errors, so ``bool()`` returns False for it."""
 
     class Errors(Exception):
         def __len__(self) -> int:

@@ -1,4 +1,7 @@
-"""Context variables of an event: nothing of earlier events except the thread's caches (C6)."""
+"""
+Tests of the context variables during an event. They contain nothing from earlier events, except for the caches of the
+thread (fault C6).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ made: list[Cache] = []
 
 
 class Cache(LocMemCache):
-    """A cache that counts how often it was closed."""
+    """A cache that counts the calls of its method ``close``."""
 
     def __init__(self, name: str, params: dict[str, Any]) -> None:
         super().__init__(name, params)
@@ -45,7 +48,7 @@ def settings_of_caches() -> Iterator[None]:
 
 
 def run(*aliases: str) -> None:
-    """Run an event whose receivers use these caches."""
+    """Dispatch an event whose receivers use the caches with these aliases."""
     context = event_context()
     context.run(lambda: [caches[alias].get("key") for alias in aliases])
     keep_caches(context)

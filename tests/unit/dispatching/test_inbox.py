@@ -1,4 +1,4 @@
-"""Behaviour of once() around a receiver that does not depend on the database."""
+"""Tests of a receiver under once(), as far as its behaviour does not depend on the database."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PLAIN = Signal()
 
 @once
 def award(certificate: Any, **_: Any) -> str:
-    """Store the user."""
+    """Record the user of the certificate."""
     had.append(certificate.user.id)
     return "awarded"
 
@@ -64,7 +64,7 @@ def connected() -> Iterator[None]:
     record_deleted.disconnect(drop)
 
 
-def test_a_receiver_under_once_keeps_its_name_signature_and_return_value() -> None:
+def test_a_receiver_with_the_decorator_once_keeps_its_name_its_signature_and_its_return_value() -> None:
     assert Receiver(award).name == f"{__name__}.award"
     assert list(inspect.signature(award).parameters) == ["certificate", "_"]
     metadata = EventsMetadata(event_type=CREATED)
@@ -75,7 +75,7 @@ def test_a_receiver_under_once_keeps_its_name_signature_and_return_value() -> No
     assert not any("sqlite_master" in query["sql"] for query in queries)
 
 
-def test_a_receiver_under_once_runs_once_for_an_event_delivered_twice() -> None:
+def test_a_receiver_with_the_decorator_once_runs_a_single_time_for_an_event_delivered_twice() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
@@ -83,7 +83,7 @@ def test_a_receiver_under_once_runs_once_for_an_event_delivered_twice() -> None:
     assert had == [7, 8]
 
 
-def test_two_receivers_under_once_each_run_once_for_an_event_delivered_twice() -> None:
+def test_each_of_two_receivers_with_the_decorator_once_runs_a_single_time_for_an_event_delivered_twice() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     CERTIFICATE_CREATED.connect(note)
     try:
@@ -94,7 +94,7 @@ def test_two_receivers_under_once_each_run_once_for_an_event_delivered_twice() -
     assert had == [7, -7]
 
 
-def test_a_receiver_under_once_runs_again_after_the_mark_of_the_event_is_deleted() -> None:
+def test_a_receiver_with_the_decorator_once_runs_again_after_the_mark_of_the_event_is_deleted() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
@@ -102,7 +102,7 @@ def test_a_receiver_under_once_runs_again_after_the_mark_of_the_event_is_deleted
     assert had == [7, 7]
 
 
-def test_marks_are_stored_in_the_database_given_to_once() -> None:
+def test_marks_are_stored_in_the_database_that_the_decorator_once_names() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(record_deleted, metadata=metadata, topic="t", key=7)
@@ -111,7 +111,7 @@ def test_marks_are_stored_in_the_database_given_to_once() -> None:
     assert inbox.aliases() >= {"default", "other"}
 
 
-def test_a_receiver_that_fails_leaves_no_mark_in_the_database_given_to_once() -> None:
+def test_a_receiver_that_fails_leaves_no_mark_in_the_database_that_the_decorator_once_names() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     failing.append(KeyError())
     with pytest.raises(ReceiversFailed):
@@ -121,7 +121,7 @@ def test_a_receiver_that_fails_leaves_no_mark_in_the_database_given_to_once() ->
     assert had == [7, 7]
 
 
-def test_a_receiver_under_once_raises_for_a_signal_without_metadata() -> None:
+def test_a_receiver_with_the_decorator_once_raises_for_a_signal_without_metadata() -> None:
     with pytest.raises(ConfigurationError, match=r"award is under once\(\), which needs the event's metadata"):
         PLAIN.send(sender=None, certificate=certificate(7))
     PLAIN.send(sender=None, certificate=certificate(7), metadata=EventsMetadata(event_type=CREATED))
@@ -146,7 +146,7 @@ def test_a_missing_inbox_table_raises_an_error_that_asks_to_migrate(monkeypatch:
     assert had == [7]
 
 
-def test_once_raises_when_the_app_is_not_installed() -> None:
+def test_the_decorator_once_raises_when_the_app_is_not_installed() -> None:
     with override_settings(INSTALLED_APPS=["openedx_events"]):
         with pytest.raises(ConfigurationError, match="needs 'event_bus_kafka' in INSTALLED_APPS"):
             award(certificate=certificate(7), metadata=EventsMetadata(event_type=CREATED))
@@ -158,7 +158,7 @@ async def later(**_: Any) -> None: ...
 @pytest.mark.parametrize(
     ("wrong", "reason"), [(later, "async"), (lambda **_: None, "have a name"), (partial(print), "have a name")]
 )
-def test_once_refuses_coroutine_functions_and_callables_without_a_stable_name(
+def test_the_decorator_once_refuses_coroutine_functions_and_callables_without_a_stable_name(
     wrong: Callable[..., Any], reason: str
 ) -> None:
     with pytest.raises(TypeError, match=reason):
@@ -167,12 +167,11 @@ def test_once_refuses_coroutine_functions_and_callables_without_a_stable_name(
 
 @once
 def returns_a_coroutine(**arguments: Any) -> Any:
-    """Return a coroutine, like a plain decorator around an async function."""
+    """Return a coroutine, as a plain decorator around an async function does."""
     return later(**arguments)
 
 
-def test_a_receiver_that_returns_a_coroutine_fails_and_leaves_no_mark() -> None:
-    """C10."""
+def test_c10_a_receiver_that_returns_a_coroutine_fails_and_leaves_no_mark() -> None:
     CERTIFICATE_CREATED.connect(returns_a_coroutine)
     try:
         with pytest.raises(ReceiversFailed) as caught:
@@ -183,7 +182,7 @@ def test_a_receiver_that_returns_a_coroutine_fails_and_leaves_no_mark() -> None:
     assert InboxMark.objects.get().receiver == f"{__name__}.award"
 
 
-def test_decorating_with_once_above_receiver_is_refused() -> None:
+def test_the_decorator_once_is_refused_above_the_decorator_receiver() -> None:
     def bare(**_: Any) -> None: ...
 
     for signal in (CERTIFICATE_CREATED, record_deleted):

@@ -1,4 +1,4 @@
-"""Decisions of the retry policy after a failed attempt."""
+"""Tests of the decisions that the retry policy makes after a failed attempt."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_errors_of_unreachable_servers_count_as_an_outage(error: Exception, expe
 def test_an_unreachable_database_in_an_exception_group_counts_as_an_outage(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """``asyncio.TaskGroup`` raises such groups."""
+    """``asyncio.TaskGroup`` raises exception groups."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "no such folder" / "database")}
     with django_db_blocker.unblock(), none_known(), connected(database, "away") as connection:
         with pytest.raises(OperationalError) as away:

@@ -1,4 +1,6 @@
-"""Rows of workers and relays: their contents, and how long a row counts as alive."""
+"""
+Tests of the heartbeat rows of workers and relays: their contents, and how long the process of a row counts as alive.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ def running() -> Running:
 
 
 def later(milliseconds: int) -> None:
-    """Move all rows into the past."""
+    """Move the times of all rows into the past."""
     Heartbeat.objects.update(beat_at=F("beat_at") - milliseconds, started_at=F("started_at") - milliseconds)
 
 
@@ -41,7 +43,7 @@ def _as_json(value: Any) -> Any:
     return {name: _as_json(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
-def test_a_heartbeat_row_contains_host_process_state_and_rates(running: Running) -> None:
+def test_a_heartbeat_row_contains_the_host_the_process_the_state_and_the_rates(running: Running) -> None:
     totals = {"received": 100}
     beats = beats_of(running, totals)
     relay = RelayOf()

@@ -1,4 +1,6 @@
-"""History in the database: each count is written once despite failures, and read by time."""
+"""
+Tests of the history in the database: each count is written exactly once despite failures, and counts are read by time.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,7 @@ def test_history_rows_older_than_the_setting_are_deleted() -> None:
     assert rows().count() == 0
 
 
-def test_history_is_read_since_a_time_and_summed_by_chosen_columns() -> None:
+def test_history_is_read_from_a_given_time_on_and_summed_by_chosen_columns() -> None:
     one, other = Process("lms"), Process("cms")
     for process in (one, other):
         process.count("delivered", count=2)
@@ -117,7 +119,10 @@ def test_history_is_not_written_into_a_database_in_memory() -> None:
 
 
 def test_counts_made_before_the_history_starts_are_written() -> None:
-    """One of the threads that send first starts the history, while the others already count."""
+    """
+    Several threads send their first event at the same time. One of them starts the history while the others already
+    count.
+    """
     process = Process()
     process.count("done")
     HistoryWriter(process._read, names_of_databases()).write()
@@ -125,7 +130,10 @@ def test_counts_made_before_the_history_starts_are_written() -> None:
 
 
 def test_counts_of_a_test_run_are_not_written_into_the_database_of_the_service(tmp_path: Path) -> None:
-    """The last write happens after Django has restored the name of the service's database."""
+    """
+    Counts are still written after Django has replaced the name of the test database by the name of the service's
+    database.
+    """
     process = Process()
     process.count("done")
     other = tmp_path / "other"
@@ -142,7 +150,7 @@ def test_counts_of_a_test_run_are_not_written_into_the_database_of_the_service(t
 
 
 def test_history_is_not_written_before_all_apps_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An event may be sent while apps are imported."""
+    """A service may send an event while its apps are being imported."""
     tallies.add(EVENTS_APPENDED, (TYPE,))
     monkeypatch.setattr(apps, "ready", False)
     write = _History(names_of_databases())

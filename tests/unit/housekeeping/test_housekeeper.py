@@ -1,4 +1,4 @@
-"""One thread runs periodic tasks: no task delays or ends the others."""
+"""One thread runs all periodic tasks. No task delays or ends the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.watching import watched
 
 
 class Turns:
-    """A task that counts its runs, and may raise."""
+    """A task that counts its runs. It may raise."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.count = 0
@@ -127,7 +127,7 @@ def test_the_last_run_of_a_task_precedes_remaining_slices_of_others(keeper: Hous
     assert done == ["last", "last"], "what is counted late in an end is written as well"
 
 
-def test_finish_waits_for_the_last_run_at_most_the_given_seconds(keeper: Housekeeper) -> None:
+def test_the_method_finish_waits_for_the_last_run_for_at_most_the_given_seconds(keeper: Housekeeper) -> None:
     hangs, go_on = Event(), Event()
 
     def hang() -> None:
@@ -217,8 +217,8 @@ def test_a_fork_that_python_does_not_notice_starts_without_tasks_of_the_parent(k
     assert threading.active_count() > 1
 
 
-def test_finish_called_during_a_last_run_runs_the_task_once_more(keeper: Housekeeper) -> None:
-    """Counts made in between would be lost."""
+def test_the_method_finish_runs_a_task_once_more_if_called_during_its_last_run(keeper: Housekeeper) -> None:
+    """The task may make counts during its last run. Without a further run these counts would be lost."""
     begun, go_on = Event(), Event()
     lasts: list[None] = []
 

@@ -1,4 +1,4 @@
-"""Callbacks that a service configures for Kafka's clients are called, and their exceptions do not escape (S17)."""
+"""Kafka's clients call the callbacks that a service configures. An exception of a callback is caught (fault S17)."""
 
 from __future__ import annotations
 

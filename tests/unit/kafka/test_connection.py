@@ -1,4 +1,4 @@
-"""Connections of clients: reported when they change, not at each retry."""
+"""A client's connection is reported when its state changes, and not at each retry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from tests.support.watching import watched
 
 
 def report(connection: Connection, *what: int | bool) -> None:
-    """Report errors (codes) and statistics (whether the coordinator answers) to a connection, as a client does."""
+    """
+    Report to a connection what a client would report. An int is an error code. A bool is a statistic: whether the
+    group's coordinator answers.
+    """
     for one in what:
         if isinstance(one, bool):
             state = ("up", "UP") if one else ("query-coord", "INIT")

@@ -1,4 +1,7 @@
-"""For which keys a producer may have several records in flight before it knows the partition."""
+"""
+A producer may have several records of a key in flight only if it has reached the key's partition. Tests of the keys for
+which this holds.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""``event_bus_roles``: the groups that it creates, and existing groups that it does not change."""
+"""
+Tests of ``event_bus_roles``: the groups of users that it creates, and the existing groups that it does not change.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ def rights_of(group: str) -> set[str]:
     return set(Group.objects.get(name=group).permissions.values_list("codename", flat=True))
 
 
-def test_groups_are_planned_without_apply_and_created_once_with_it() -> None:
+def test_without_apply_groups_are_only_planned_and_with_apply_they_are_created_once() -> None:
     assert "event bus viewer  would be made with: view_event_bus" in run()
     assert not Group.objects.exists()
     assert "Done." in run("--apply")

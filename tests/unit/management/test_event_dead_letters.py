@@ -1,4 +1,4 @@
-"""``event_dead_letters`` without Kafka: output, masking, deletion and refusals."""
+"""Tests of ``event_dead_letters`` without Kafka: its output, masking, deletion, and refusals."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def listed(*arguments: Any) -> list[int]:
     return [letter["offset"] for letter in json.loads(run("list", "--json", *arguments))["dead_letters"]]
 
 
-def test_the_list_shows_record_receivers_and_error() -> None:
+def test_the_list_shows_the_record_the_receivers_and_the_error() -> None:
     letter = stored(record_of(7, offset=41), AWARD, MAIL)
     lines = run("list").splitlines()
     assert " ".join(lines[0].split()) == "ID RECORD GROUP EVENT TYPE ATTEMPTS FIRST FAILED LAST FAILED"
@@ -67,7 +67,7 @@ def test_filters_restrict_the_list() -> None:
     assert listed("--receiver", MAIL, "-g", "other") == [2]
 
 
-def test_an_empty_list_prints_no_dead_letters() -> None:
+def test_for_an_empty_list_the_command_says_that_there_are_no_dead_letters() -> None:
     assert run("list") == "No dead letters.\n"
 
 
@@ -86,7 +86,7 @@ def test_event_data_is_not_printed_by_default(arguments: list[str]) -> None:
         assert secret not in printed
 
 
-def test_show_prints_record_receivers_headers_and_sizes() -> None:
+def test_the_subcommand_show_prints_the_record_the_receivers_the_headers_and_the_sizes() -> None:
     letter = stored(record_of(7, offset=41), AWARD)
     printed = run("show", letter.pk)
     assert "prod-certificates:0:41" in printed
@@ -95,7 +95,7 @@ def test_show_prints_record_receivers_headers_and_sizes() -> None:
     assert f"{len(letter.record.value or b'')} bytes of value" in printed
 
 
-def test_show_unmasked_prints_the_decoded_event_data() -> None:
+def test_the_option_unmasked_prints_the_decoded_event_data() -> None:
     letter = stored(record_of(7), AWARD)
     description = json.loads(run("show", letter.pk, "--unmasked", "--json"))
     assert description["data"]["certificate"]["user"]["pii"]["email"] == "learner@example.com"
@@ -103,7 +103,7 @@ def test_show_unmasked_prints_the_decoded_event_data() -> None:
     assert "learner@example.com" in run("show", letter.pk, "--unmasked")
 
 
-def test_show_unmasked_prints_bytes_and_reason_of_an_undecodable_record() -> None:
+def test_the_option_unmasked_prints_the_bytes_of_an_undecodable_record_and_the_reason() -> None:
     letter = stored(record_of(7, value=b"\0\0\0\0\1" + b"\xff" * 100, key=b"\1key"))
     description = json.loads(run("show", letter.pk, "--unmasked", "--json"))
     assert description["data"]["undecodable"].startswith("UnreadableValue")
@@ -114,7 +114,7 @@ def test_show_unmasked_prints_bytes_and_reason_of_an_undecodable_record() -> Non
         assert "SchemaRegistryError" in run("show", letter.pk, "--unmasked")
 
 
-def test_discard_deletes_selected_letters_only_with_apply() -> None:
+def test_the_subcommand_discard_deletes_the_selected_letters_only_with_apply() -> None:
     letters = [stored(record_of(7, offset=offset), AWARD if offset else MAIL) for offset in range(3)]
     assert "repeat it with --apply" in run("discard", letters[0].pk)
     assert DeadLetter.objects.count() == 3
@@ -124,7 +124,7 @@ def test_discard_deletes_selected_letters_only_with_apply() -> None:
     assert listed() == []
 
 
-def test_discard_without_a_selection_is_refused() -> None:
+def test_the_subcommand_discard_is_refused_without_a_selection() -> None:
     with pytest.raises(CommandError, match="Say which"):
         run("discard", "--apply")
 
@@ -140,7 +140,7 @@ def test_an_unknown_id_is_reported_before_any_letter_changes() -> None:
     assert letter.attempts == 5
 
 
-def test_purge_deletes_letters_older_than_the_retention() -> None:
+def test_the_subcommand_purge_deletes_letters_older_than_the_retention() -> None:
     now = datetime.now(UTC)
     for offset, days in enumerate((1, 89, 91)):
         stored(record_of(7, offset=offset), failed_at=now - timedelta(days=days))

@@ -1,4 +1,4 @@
-"""``event_outbox``: output for monitoring; plans change nothing."""
+"""Tests of ``event_outbox``: its output for monitoring, and its plans, which change nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_status_fails_when_the_oldest_row_waits_for_too_long(form: list[str]) -> None:
+def test_the_subcommand_status_fails_when_the_oldest_row_has_waited_too_long(form: list[str]) -> None:
     OutboxRecord.objects.create(**ROW, created=int((time() - 200) * 1000))
     assert "200" in run("status", *form)
     OutboxRecord.objects.update(created=int((time() - 400) * 1000))

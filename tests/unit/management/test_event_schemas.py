@@ -1,4 +1,4 @@
-"""``event_schemas`` on the sandbox: new, changed and refused schemas."""
+"""Tests of ``event_schemas`` on the sandbox with new, changed and refused schemas."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHANGED = FIELDS | {"seats": int}
 
 
 def schemas(sandbox: Sandbox, topic: str, *arguments: str) -> tuple[int, str]:
-    """Run the command for a service that does not register schemas; return its exit code and output."""
+    """Run the command for a service that does not register schemas itself; return the exit code and the output."""
     output = io.StringIO()
     settings = sandbox.settings | {
         "EVENT_BUS_PRODUCER_CONFIG": {EVENT_TYPE: {topic: {"event_key_field": "grade.user", "enabled": True}}},
@@ -33,7 +33,7 @@ def schemas(sandbox: Sandbox, topic: str, *arguments: str) -> tuple[int, str]:
     return 0, output.getvalue()
 
 
-def test_register_registers_each_schema_once(sandbox: Sandbox) -> None:
+def test_the_subcommand_register_registers_each_schema_once(sandbox: Sandbox) -> None:
     with graded(**FIELDS):
         code, said = schemas(sandbox, "deployed", "check", "--exact")
         assert (code, said.count("  new (level NONE)")) == (1, 2)
@@ -47,7 +47,7 @@ def test_register_registers_each_schema_once(sandbox: Sandbox) -> None:
         assert schemas(sandbox, "deployed", "check", "--exact")[0] == 0
 
 
-def test_a_schema_that_the_registry_refuses_is_reported_by_field_and_others_are_registered(
+def test_a_refused_schema_is_reported_with_its_field_and_the_other_schemas_are_registered(
     sandbox: Sandbox,
 ) -> None:
     subject = f"refused-{EVENT_TYPE}.CloudEvent"
@@ -71,7 +71,9 @@ def test_a_schema_that_the_registry_refuses_is_reported_by_field_and_others_are_
     assert found[1]["failures"][1] == why
 
 
-def test_check_against_a_directory_fails_for_missing_and_incompatible_schemas(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_subcommand_check_fails_for_missing_and_incompatible_schemas_in_a_directory(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     directory = str(tmp_path / "schemas")
     check = ("check", "--against", directory)
     with graded(**FIELDS):
@@ -91,7 +93,7 @@ def test_check_against_a_directory_fails_for_missing_and_incompatible_schemas(sa
         assert schemas(sandbox, "any", *check, "--level", "FORWARD")[0] == 0
 
 
-def test_show_prints_schemas_and_reports_unknown_types_and_topics(sandbox: Sandbox) -> None:
+def test_the_subcommand_show_prints_schemas_and_reports_unknown_types_and_topics(sandbox: Sandbox) -> None:
     with graded(**FIELDS):
         found = json.loads(schemas(sandbox, "shown", "show", "--json")[1])["schemas"]
         assert [one["subject"] for one in found] == ["shown-long", f"shown-{EVENT_TYPE}.CloudEvent"]

@@ -1,4 +1,4 @@
-"""``event_bus_pause`` and ``event_bus_resume``, and what workers read afterwards."""
+"""Tests of ``event_bus_pause`` and ``event_bus_resume``, and of the pauses that workers read afterwards."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_receivers_can_be_paused_while_their_table_has_no_column_for_reasons() -
     assert "Resumed." in run("resume", "--receiver", NAME, "--apply")
 
 
-def test_json_output_contains_plan_and_paused_receivers() -> None:
+def test_the_json_output_contains_the_plan_and_the_paused_receivers() -> None:
     planned = json.loads(run("pause", "--receiver", NAME, "--json"))
     assert (planned["receiver"], planned["applied"], planned["paused"]) == (NAME, False, [])
     applied = json.loads(run("pause", "--receiver", NAME, "--json", "--apply"))
@@ -129,7 +129,10 @@ def test_workers_keep_known_pauses_and_warn_once_when_the_table_is_missing(caplo
 
 
 class AwayRouter:
-    """A router to a database that does not answer until `error` is None."""
+    """
+    A router that raises `error` for the table of pauses, as if its database did not answer. When `error` is None, the
+    database answers.
+    """
 
     error: Exception | None = OperationalError("away")
 
@@ -147,7 +150,7 @@ def away() -> Iterator[type[AwayRouter]]:
 
 
 def test_c15_asking_for_pauses_raises_until_their_table_was_read_once(away: type[AwayRouter]) -> None:
-    """Workers that started while the database was unreachable ran paused receivers."""
+    """In the past a worker that started while the database was unreachable ran paused receivers."""
     PausedReceiver.objects.using("default").create(receiver=NAME, paused_at=datetime.now(UTC))
     pauses = Pauses()
     pauses.read()
@@ -164,7 +167,7 @@ def test_c15_asking_for_pauses_raises_until_their_table_was_read_once(away: type
 
 
 def test_c15_the_error_for_unknown_pauses_contains_the_error_of_the_database(caplog: pytest.LogCaptureFixture) -> None:
-    """All events wait because of a missing right; the name of the exception class alone does not say so."""
+    """All events wait because a right is missing. The name of the exception's class alone does not say this."""
 
     def refuse(*_: Any) -> None:
         raise ProgrammingError(

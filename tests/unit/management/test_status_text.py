@@ -1,4 +1,4 @@
-"""The text of a status fits into the width of a terminal."""
+"""The text of the status command fits the width of a terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ import attrs
 import pytest
 
 from event_bus_kafka.management.status_text import WIDTH, lines, sparkline
-from event_bus_kafka.operations.status.values import GroupStatus, KafkaStatus, Status, TopicStatus, Unread
+from event_bus_kafka.operations.status.values import (
+    GroupStatus,
+    KafkaStatus,
+    Status,
+    TableStatus,
+    TopicStatus,
+    Unread,
+)
+
+NO_TABLES = TableStatus(workers=None, outboxes=(), dead_letters=None, paused=None, last_hour=None, not_known={})
 
 
 def test_long_names_and_long_tables_fit_the_width_of_a_terminal() -> None:
@@ -19,7 +28,14 @@ def test_long_names_and_long_tables_fit_the_width_of_a_terminal() -> None:
     topics = tuple(attrs.evolve(topic, topic=f"{number}-{name}") for number in range(50))
     kafka = KafkaStatus(cluster=name, brokers=(name,) * 9, has_controller=True, topics=topics, groups=(group,))
     whole = Status(
-        taken=datetime.now(UTC), tables=None, kafka=kafka, registry=None, neglects=(), unanswered=(), findings=()
+        taken=datetime.now(UTC),
+        tables=NO_TABLES,
+        kafka=kafka,
+        registry=None,
+        neglects=(),
+        neglects_not_known=(),
+        unanswered=(),
+        findings=(),
     )
     text = list(lines(whole))
     assert max(map(len, text)) <= WIDTH

@@ -1,4 +1,4 @@
-"""Times are stored unchanged, whatever USE_TZ and TIME_ZONE are (C7)."""
+"""Times are stored unchanged, whatever the settings USE_TZ and TIME_ZONE are (fault C7)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_c7_a_moment_is_read_as_it_was_written() -> None:
 
 @pytest.mark.usefixtures("zone")
 def test_c7_dead_letters_and_marks_are_purged_by_age() -> None:
-    """Naive times would hold the first dead letter for ever and make once() fail."""
+    """In the past naive times made the first dead letter wait for ever, and made once() fail."""
     TableStore().store(Letter.of(record(b""), group="g", error=ValueError(), attempts=1))
     InboxMark.objects.mark("a.b", uuid4())
     assert retention.purge(0.01) == 0

@@ -1,4 +1,4 @@
-"""Lag of a group, and the metadata that a reset of its offsets keeps."""
+"""Tests of the lag of a group, and of the metadata that a reset of the group's offsets keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replay of dead letters in the process of the command."""
+"""Tests of replays of dead letters in the process of the command."""
 
 from __future__ import annotations
 
@@ -85,8 +85,7 @@ def test_without_apply_no_receiver_runs() -> None:
     assert letter.attempts == 5
 
 
-def test_a_letter_whose_replay_fails_again_stays_with_its_remaining_receivers() -> None:
-    """Case 16."""
+def test_case_16_a_letter_whose_replay_fails_again_stays_with_its_remaining_receivers() -> None:
     trouble["second"] = fail
     letter = stored(record_of(7), FIRST, SECOND)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):

@@ -1,4 +1,4 @@
-"""Neglects are found as soon as they exist, and no longer after they are attended to."""
+"""A neglect is found as soon as it exists, and is no longer found after somebody has attended to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from django.test import override_settings
 
 from event_bus_kafka.models import DeadLetter, OutboxRecord
-from event_bus_kafka.operations.neglects import catalogue, in_tables
+from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.in_kafka import neglects as neglects_in_kafka
 from event_bus_kafka.operations.status.values import GroupStatus, Unread
 from event_bus_kafka.telemetry.state import HeldTopic
@@ -83,6 +83,22 @@ def test_rows_are_reported_seven_days_before_deletion_or_in_the_last_quarter_of_
     assert near["parked-rows-end"].message.startswith("1 parked row will be deleted, from 20")
 
 
+def test_the_end_of_dead_letters_that_nobody_deletes_is_not_told() -> None:
+    for days, offset in ((89, 1), (0, 2)):
+        neglected.dead_letter(ago(days=days), offset)
+    assert found().keys() == {"dead-letters-grow", "dead-letters-end"}
+    assert found(letters_expire=False).keys() == {"dead-letters-grow"}
+
+
+def test_without_heartbeats_nobody_knows_what_runs() -> None:
+    neglected.waiting_row(ago(minutes=6))
+    neglected.consumer(ago(minutes=5))
+    told = neglected.neglected(heartbeats=False)
+    assert told.neglects == ()
+    assert {one.id for one in told.unknown} == {"outbox-waits", "topic-held", "group-without-worker"}
+    assert neglected.neglected().unknown == frozenset()
+
+
 def test_a_topic_held_for_an_hour_is_reported_while_its_relay_is_alive() -> None:
     held = HeldTopic(topic="grades", seconds=3_500, reason="no right")
     neglected.relay(ago(seconds=1), held_topics=(held,))
@@ -110,7 +126,7 @@ def test_a_clock_that_differs_from_the_database_is_reported(seconds: float, told
     assert [told in one for one in messages] == [True] * bool(told)
 
 
-def test_a_group_whose_last_worker_left_records_is_reported_until_another_runs() -> None:
+def test_a_group_whose_last_worker_left_unread_records_is_reported_until_another_worker_runs() -> None:
     neglected.consumer(ago(minutes=5))
     assert "died 5 minutes ago and knew of 2 records" in found()["group-without-worker"].message
     neglected.consumer(ago(seconds=5))
@@ -128,6 +144,7 @@ def test_heartbeats_tell_whether_a_group_has_workers_when_brokers_list_no_member
     unknown = attrs.evolve(GROUP, members=None, state="")
     assert len(list(neglects_in_kafka([unknown], alive=()))) == 1
     assert list(neglects_in_kafka([unknown], alive={"mail"})) == []
+    assert list(neglects_in_kafka([unknown], alive=None)) == [], "nobody knows whether one runs"
 
 
 def test_records_deleted_before_a_group_read_them_are_reported() -> None:
@@ -139,7 +156,7 @@ def test_records_deleted_before_a_group_read_them_are_reported() -> None:
 
 def test_neglects_are_reported_in_the_order_of_the_catalogue() -> None:
     neglected.neglect_everything()
-    several = in_tables.neglects(outboxes=["default"], retention=neglected.RETENTION)
+    several = neglected.neglected().neglects
     kinds = [kind for kind in catalogue.CATALOGUE if not kind.needs_kafka and kind is not catalogue.CLOCK_OFF]
     assert [one.kind for one in several] == kinds
     assert all(one.since is None or one.since < datetime.now(UTC) for one in several)

@@ -1,4 +1,7 @@
-"""If a letter is replayed twice at once, one replay runs its receivers and stores their success (C3)."""
+"""
+If two replays of a letter run at the same time, only one of them runs its receivers and stores their success (fault
+C3).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def another_replay() -> Replayed:
-    """Plan and run a concurrent replay."""
+    """Plan a second, concurrent replay and run it."""
     meanwhile.clear()
     return replayed(plan(DeadLetter.objects.without_contents().get()))
 
@@ -77,7 +80,10 @@ def test_the_claim_of_a_killed_replay_expires() -> None:
 
 
 def test_a_replay_skips_a_letter_whose_failures_changed_since_the_plan() -> None:
-    """A server was unreachable for one of two receivers: attempts and times are unchanged."""
+    """
+    Another replay has succeeded for one receiver. A server was unreachable for the other receiver, so attempts and
+    times are unchanged.
+    """
     letter = stored(record_of(7), FIRST, SECOND)
     planned = plan(DeadLetter.objects.get())
     DeadLetter.objects.update(failures=[failure for failure in letter.failures if failure["receiver"] == SECOND])
@@ -93,7 +99,7 @@ def test_a_letter_written_by_an_older_version_is_replayed() -> None:
 
 
 class Away:
-    """Makes the first `times` statements after begin() fail, like an unreachable database."""
+    """Makes the first `times` SQL statements after begin() fail, as if the database were unreachable."""
 
     def __init__(self, times: int) -> None:
         self._times = times

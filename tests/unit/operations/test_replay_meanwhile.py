@@ -1,4 +1,6 @@
-"""A failure that a worker writes during a replay of its letter stays (C3)."""
+"""
+If a worker stores a failure of a letter while a replay of this letter runs, the failure stays in the letter (fault C3).
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ def test_c3_a_failure_written_by_a_worker_during_a_replay_stays(also: list[str])
     assert states() == dict.fromkeys(["first", *(["second"] if also else [])], "failed")
 
 
-def test_c3_a_success_is_stored_when_a_worker_wrote_only_of_other_receivers() -> None:
+def test_c3_a_success_is_stored_when_a_worker_wrote_only_failures_of_other_receivers() -> None:
     letter = stored(record_of(7), FIRST)
     meanwhile["first"] = lambda: worker_stores(SECOND)
     with pytest.raises(CommandError):
@@ -65,7 +67,7 @@ def test_c3_a_failure_of_the_replay_does_not_overwrite_a_later_failure_of_a_work
 
 
 def test_c3_a_letter_updated_by_a_worker_after_the_plan_is_not_replayed() -> None:
-    """The worker stores as many attempts as the plan read: only the time differs."""
+    """The worker stores the same number of attempts as the plan has read. Only the time differs."""
     planned = plan(stored(record_of(7), FIRST))
     worker_stores(FIRST, SECOND)
     assert replayed(planned).is_taken
@@ -73,7 +75,9 @@ def test_c3_a_letter_updated_by_a_worker_after_the_plan_is_not_replayed() -> Non
 
 
 def test_c3_a_letter_updated_by_a_worker_of_an_older_version_after_the_plan_is_not_replayed() -> None:
-    """The failure is unchanged, and has no time of its own."""
+    """
+    The worker of the older version stores an equal failure, and no time for it. Only the time of the letter differs.
+    """
     stored(record_of(7), FIRST)
     DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "ValueError", "place": ""}])
     planned = plan(DeadLetter.objects.get())
@@ -128,7 +132,7 @@ def test_c3_a_letter_updated_by_a_worker_is_not_discarded_by_an_older_selection(
 
 
 def test_c3_a_letter_updated_by_a_worker_is_not_removed_beside_letters_that_failed_later() -> None:
-    """A letter from an import, or from a host with a slow clock, is older than letters beside it."""
+    """A letter from an import, or from a host with a slow clock, may be older than the other letters."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
     worker_stores(SECOND, failed_at=FAILED_AT + timedelta(minutes=1))
@@ -136,8 +140,10 @@ def test_c3_a_letter_updated_by_a_worker_is_not_removed_beside_letters_that_fail
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}
 
 
-def test_receivers_that_have_not_succeeded_stay_when_a_worker_stores_the_letter_again() -> None:
-    """A receiver that a worker does not report may still not have run."""
+def test_receivers_that_have_not_succeeded_stay_in_a_letter_when_a_worker_stores_it_again() -> None:
+    """
+    A worker may store the letter without mentioning one of its receivers. This does not mean that this receiver ran.
+    """
     stored(record_of(7), FIRST)
     worker_stores(SECOND)
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}

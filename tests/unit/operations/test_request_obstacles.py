@@ -1,4 +1,4 @@
-"""What operators are told of requests that no worker does."""
+"""Tests of the reasons and remedies that operators read if no worker runs a replay request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def heartbeats() -> Iterator[None]:
 
 
 def _requested(*receivers: str, group: str = "mail", **wish: Any) -> int:
-    """Return the number of a request for a letter that these have failed at."""
+    """Create a request for one dead letter that failed at ``receivers``, and return its number."""
     letter = stored(record_of(7), *receivers, group=group)
     wanted = Wish(**wish)
     (request,) = make(plan_request(Selection(ids=(letter.pk,)), wanted), wanted)
@@ -38,7 +38,7 @@ def _requested(*receivers: str, group: str = "mail", **wish: Any) -> int:
 
 
 def _beat(group: str = "mail", **state: Any) -> None:
-    """Let a worker live."""
+    """Store the heartbeat of a running worker that reports ``state``."""
     about: dict[str, Any] = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": []}
     about["period"] = 10.0
     Heartbeat.objects.beat(uuid4(), age=1.0, group=group, state={"replaying": None} | state, **about)
@@ -50,7 +50,7 @@ def _obstacle(number: int) -> str:
     return found.obstacle
 
 
-def test_workers_that_lack_the_receiver_are_told_from_those_that_have_it_or_do_not_say() -> None:
+def test_an_obstacle_names_the_receiver_if_all_workers_report_that_they_lack_it() -> None:
     number = _requested(GONE)
     _beat(receivers=[FIRST])
     text = f"No living worker of group mail has receiver {GONE}. Start the version of the service that has it."
@@ -64,11 +64,11 @@ def test_workers_that_lack_the_receiver_are_told_from_those_that_have_it_or_do_n
     assert _obstacle(number) == ""
     Heartbeat.objects.all().delete()
     _beat(receivers=[FIRST])
-    _beat()  # as one of the version before
+    _beat()  # like a worker of an earlier version
     assert _obstacle(number) == ""
 
 
-def test_a_worker_whose_polling_thread_hangs_does_none() -> None:
+def test_a_worker_whose_polling_thread_hangs_does_not_count_as_able_to_replay() -> None:
     number = _requested(FIRST)
     _beat(is_alive=False, receivers=[FIRST])
     assert "No worker of group mail lives that could do it." in _obstacle(number)
@@ -76,7 +76,7 @@ def test_a_worker_whose_polling_thread_hangs_does_none() -> None:
     assert _obstacle(number) == ""
 
 
-def test_commands_can_be_pasted_whatever_the_group_is_called() -> None:
+def test_suggested_commands_quote_the_name_of_the_group_for_the_shell() -> None:
     number = _requested(FIRST, group="mail; rm -rf $HOME")
     text = _obstacle(number)
     assert "-g 'mail; rm -rf $HOME'. Or run" in text
@@ -84,7 +84,7 @@ def test_commands_can_be_pasted_whatever_the_group_is_called() -> None:
 
 
 @pytest.mark.parametrize(("holds", "is_told"), [(4, False), (5, True)])
-def test_one_that_is_held_again_and_again_is_told_with_the_reason(holds: int, is_told: bool) -> None:
+def test_an_obstacle_names_the_reason_once_a_request_is_held_five_times_in_a_row(holds: int, is_told: bool) -> None:
     number = _requested(FIRST)
     ReplayRequest.objects.take(number, by=uuid4(), worker="h:1")
     ReplayRequest.objects.update(note="a server is away: the registry")
@@ -93,7 +93,7 @@ def test_one_that_is_held_again_and_again_is_told_with_the_reason(holds: int, is
     assert (text in _obstacle(number)) == is_told
 
 
-def test_the_plan_says_which_receivers_are_not_here() -> None:
+def test_the_plan_of_a_request_names_receivers_that_this_service_lacks() -> None:
     letter = stored(record_of(7), FIRST, GONE)
     stored(record_of(8, offset=1), GONE)
     _beat(receivers=[FIRST])
@@ -106,7 +106,7 @@ def test_the_plan_says_which_receivers_are_not_here() -> None:
     assert GONE not in run("replay", "-g", "mail", "--request", *stand_in)
 
 
-def test_the_letters_of_a_request_that_had_no_turn_are_replayed_by_its_number() -> None:
+def test_the_option_of_request_replays_only_letters_of_the_request_without_a_result() -> None:
     letters = [stored(record_of(7, offset=offset), FIRST, SECOND) for offset in range(4)]
     wish = Wish(receiver=SECOND)
     (request,) = make(plan_request(Selection(ids=tuple(one.pk for one in letters[:3])), wish), wish)

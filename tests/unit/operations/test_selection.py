@@ -1,4 +1,4 @@
-"""Selections of dead letters where a database compares more loosely than Python."""
+"""Tests of selections of dead letters. In some of them a database compares values less strictly than Python."""
 
 from __future__ import annotations
 

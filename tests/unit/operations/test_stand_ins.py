@@ -1,4 +1,7 @@
-"""Stand-ins for receivers that were renamed (C2): who runs for whom, and what becomes of the others."""
+"""
+Tests of stand-ins for receivers that were renamed (fault C2): which receiver runs in place of which, and what becomes
+of the other receivers.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ def service(sandbox: Sandbox) -> Iterator[None]:
 
 @pytest.fixture
 def letter() -> DeadLetter:
-    """Return a dead letter of two receivers that have been renamed since."""
+    """Return a dead letter of two receivers. Both have been renamed since the letter was stored."""
     return stored(record_of(7), OLD_GRADE, OLD_MAIL)
 
 
@@ -94,7 +97,10 @@ def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_several_are_
 
 
 def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_letters_miss_different_ones() -> None:
-    """A stand-in for the one would delete the other's letter without running its part."""
+    """
+    Without its name the stand-in for one receiver would also delete the letter of the other receiver, although the work
+    of the other receiver was not done.
+    """
     of_grade, of_mail = stored(record_of(7), OLD_GRADE), stored(record_of(7, offset=1), OLD_MAIL)
     with pytest.raises(CommandError, match="2 of 2 dead letters stay"):
         run("replay", "--all", "--receiver", GRADE, "--apply")

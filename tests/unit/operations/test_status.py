@@ -1,4 +1,7 @@
-"""A status without real servers: unreachable servers are reported, the rest is shown, no server delays it long."""
+"""
+Tests of the status without real servers. It reports unreachable servers and shows everything else, and no server delays
+it for long.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,16 @@ from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
 import event_bus_kafka
+from event_bus_kafka.kafka.cluster.overview import Cluster
 from event_bus_kafka.management.status_text import WIDTH
 from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.history import MINUTE, Line, Sums
+from event_bus_kafka.operations.neglects.catalogue import OwnTables
 from event_bus_kafka.operations.status import look
 from event_bus_kafka.operations.status.look import StatusServers
 from event_bus_kafka.operations.status.values import OwnBus
 from event_bus_kafka.sandbox import Sandbox
-from tests.services.bus import SandboxBus
+from tests.services.bus import CREATED, SandboxBus
 from tests.support import neglected
 from tests.support.databases import connected
 from tests.support.sqlite import on_sqlite
@@ -58,7 +63,9 @@ def test_the_status_of_the_sandbox_shows_lag_and_takes_workers_from_heartbeats(
     assert checked(settings) == {}
 
 
-def test_the_status_shows_neglects_history_and_counts_of_the_tables(settings_of_sandbox: dict[str, Any]) -> None:
+def test_the_status_shows_the_neglects_the_history_and_the_counts_of_the_tables(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
     neglected.neglect_everything()
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     for minutes, count in ((2, 3), (10, 6), (90, 100)):
@@ -79,7 +86,7 @@ def test_the_status_shows_neglects_history_and_counts_of_the_tables(settings_of_
     assert {one["id"] for one in told(settings_of_sandbox).json["neglects"]} >= {"outbox-waits", "topic-held"}
 
 
-def test_with_check_each_neglect_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
+def test_with_the_option_check_each_neglect_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.pause(neglected.ago(days=2))
     shown = status(settings_of_sandbox, "--check")
     assert shown.refusal == "1 finding: see above."
@@ -122,8 +129,92 @@ def test_an_unreachable_database_is_reported_and_kafka_is_shown(settings_of_sand
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
     with connected(away, "default"):
         shown = status(settings_of_sandbox)
-    assert shown.refusal == "the database gave no answer: see above."
+    assert shown.refusal == "database default gave no answer: see above."
     assert "Groups (1)" in shown.text
+
+
+def test_nothing_is_said_of_a_database_that_is_away_but_that_it_is_not_known(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
+    away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
+    with connected(away, "default"):
+        shown, told_of = status(settings_of_sandbox), told(settings_of_sandbox, "--check")
+    for what in ("Workers and relays", "Outbox of default", "Dead letters", "Paused receivers", "Last hour"):
+        assert f"{what}: not known: database default: OperationalError: unable to open" in shown.text
+    assert "Neglected: nothing of what is known" in shown.text
+    tables = told_of.json["tables"]
+    names = ("workers", "dead_letters", "paused", "last_hour")
+    assert [tables[name] for name in names] == [None] * 4
+    assert tables["not_known"].keys() == {*names, "rows of default"}
+    assert tables["outboxes"] == [{"database": "default", "rows": None, "oldest_seconds": None, "parked": None}]
+    assert "receiver-paused" in told_of.json["neglects_not_known"]
+    (finding,) = [one for one in told_of.json["findings"] if one["id"] == "unanswered"]
+    assert finding["subject"] == "database default"
+    assert "manage.py check --database" in finding["remedy"]
+
+
+def test_one_of_several_databases_that_is_away_hides_nothing_of_the_others(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
+    route = {"event_key_field": "certificate.user.id", "enabled": True, "mode": "outbox", "database": "away"}
+    settings = settings_of_sandbox | {"EVENT_BUS_PRODUCER_CONFIG": {CREATED: {"certificates": route}}}
+    neglected.waiting_row(neglected.ago(minutes=6))
+    neglected.pause(neglected.ago(days=2))
+    away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
+    with connected(away, "away"):
+        shown = status(settings)
+        told_of = told(settings)
+    assert shown.refusal == "database away gave no answer: see above."
+    assert "Outbox of default: 1 wait" in shown.text
+    assert "Outbox of away: not known: database away: OperationalError" in shown.text
+    assert "Paused receivers (1)" in shown.text
+    assert {one["id"] for one in told_of.json["neglects"]} == {"outbox-waits", "receiver-paused"}
+    assert told_of.json["neglects_not_known"] == ["outbox-waits", "parked-rows-end"]
+
+
+def test_without_heartbeats_what_runs_is_not_known(settings_of_sandbox: dict[str, Any]) -> None:
+    neglected.waiting_row(neglected.ago(minutes=6))
+    neglected.consumer(neglected.ago(minutes=5))
+    settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_HEARTBEAT": 0}
+    shown = status(settings)
+    assert "Workers and relays: not known: EVENT_BUS_KAFKA_HEARTBEAT = 0" in shown.text
+    assert "Neglected: nothing of what is known" in shown.text
+    told_of = told(settings)
+    assert told_of.json["tables"]["workers"] is None
+    assert told_of.json["neglects_not_known"] == ["outbox-waits", "topic-held", "group-without-worker"]
+    assert told_of.refusal == "", "a setting is no server that is silent"
+
+
+def test_the_end_of_dead_letters_is_told_where_they_are_deleted(settings_of_sandbox: dict[str, Any]) -> None:
+    neglected.dead_letter(neglected.ago(days=89), 1)
+    for choice, is_told in (
+        ("auto", True),
+        ("database", True),
+        ("topic", False),
+        ("event_bus_kafka.dead_letters.table_store.TableStore", True),
+        ("tests.unit.operations.test_status.OwnStore", False),
+    ):
+        shown = told(settings_of_sandbox | {"EVENT_BUS_KAFKA_DEAD_LETTERS": choice})
+        assert ("dead-letters-end" in {one["id"] for one in shown.json["neglects"]}) == is_told, choice
+
+
+class OwnStore:
+    """A service's own store of dead letters."""
+
+    def store(self, letter: object) -> None:
+        """Keep it elsewhere."""
+
+
+def test_checks_without_a_controller_are_not_passed_over(
+    settings_of_sandbox: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while one takes over from another: brokers of the sandbox that seem to be real ones."""
+    monkeypatch.setattr(Cluster, "is_sandbox", property(lambda _: False))
+    monkeypatch.setattr(look, "_NO_CONTROLLER", "there is none")
+    settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {}}
+    shown = told(settings, "--check")
+    assert "the check of topics gave no answer" in shown.refusal
+    assert shown.findings["unanswered", "the check of topics"] == "there is none"
 
 
 def test_a_silent_server_is_reported_after_its_time_limit() -> None:
@@ -131,12 +222,12 @@ def test_a_silent_server_is_reported_after_its_time_limit() -> None:
         for_ever.wait(600)
 
     for_ever = threading.Event()
-    own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), retention=90, version="0.1.0")
+    own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), tables=OwnTables(retention=90), version="0.1.0")
     servers = StatusServers(overview=silent, subjects=silent, wanted=list, schemas=list)
     found = look.status(own, servers, check=False, longest={look.KAFKA: 0.05, look.REGISTRY: 0.05, look.TABLES: 60})
     for_ever.set()
     assert [one.reason for one in found.unanswered] == ["it did not answer within 0.05 s"] * 2
-    assert found.tables is not None
+    assert found.tables.not_known == {}
 
 
 def test_an_unexpected_exception_is_logged_and_reported_as_a_fault(caplog: pytest.LogCaptureFixture) -> None:
@@ -145,7 +236,7 @@ def test_an_unexpected_exception_is_logged_and_reported_as_a_fault(caplog: pytes
 
     data = str(b"private", "ascii")
 
-    own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), retention=90, version="0.1.0")
+    own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), tables=OwnTables(retention=90), version="0.1.0")
     servers = StatusServers(overview=broken, subjects=broken, wanted=list, schemas=list)
     found = look.status(own, servers, check=False)
     assert [(one.reason, one.is_fault) for one in found.unanswered] == [("KeyError: see the log", True)] * 2

@@ -1,15 +1,18 @@
-"""Advice for an event that was searched for: the named commands act on the right database."""
+"""Tests of the advice that follows a search for an event. The commands that it names use the right database."""
 
 from __future__ import annotations
 
+import threading
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from event_bus_kafka.errors import SchemaRegistryError
 from event_bus_kafka.operations.whereabouts.answer import OutboxPlace, Question, Scanned, Whereabouts
 from event_bus_kafka.operations.whereabouts.identifying import KeyCheck
+from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, ServerAccess
+from event_bus_kafka.operations.whereabouts.search import search
 from event_bus_kafka.operations.whereabouts.sentences import sentences
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -65,3 +68,25 @@ def test_the_advice_to_continue_a_search_starts_at_the_earliest_unread_time(
     ]
     told = _told(scanned=tuple(scanned))
     assert f"go on with {advice}" in told
+
+
+@pytest.mark.django_db
+def test_a_client_that_hangs_is_not_waited_for_beyond_the_limit() -> None:
+    def hang(*_: Any) -> Any:
+        for_ever.wait(600)
+
+    for_ever = threading.Event()
+    servers = ServerAccess(scanner=hang, groups=hang, registry=hang)
+    around = Neighbourhood(routes={}, subscriptions={}, dead_letters=frozenset())
+    answer = search(Question(event_id=uuid4(), limit=0.5), around, servers)
+    for_ever.set()
+    (unseen,) = [one for one in answer.unseen if one.what == "Kafka"]
+    assert unseen.why.startswith("it did not answer within 0.")
+
+
+def test_each_part_of_a_question_has_its_share_of_the_time() -> None:
+    question = Question(key="7", limit=100.0)
+    assert 20 < question.left(60, 0.3) <= 30
+    assert question.left(10, 0.3) == 10
+    assert Question(key="7", limit=0.0).left(10, 0.3) == 0
+    assert Question(key="7").left(10, 0.3) == 10

@@ -1,4 +1,4 @@
-"""Rows and the schemas to which they refer are committed together, or not at all."""
+"""The rows of events and the schemas to which they refer are committed together, or none of them is committed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def assert_each_row_has_its_schema(rows: int) -> None:
 
 
 def test_a_schema_written_in_a_manual_savepoint_that_was_rolled_back_is_written_again() -> None:
-    """Django keeps the hooks of such a savepoint."""
+    """Django keeps the on-commit hooks of such a savepoint, although it was rolled back."""
     with transaction.atomic():
         savepoint = connection.savepoint() or ""
         assert append()
@@ -71,7 +71,7 @@ def test_a_schema_is_written_again_after_a_test_ran_its_commit_hook_and_rolled_b
     assert_each_row_has_its_schema(1)
 
 
-def test_an_event_commits_in_a_transaction_whose_rollback_mark_was_withdrawn() -> None:
+def test_the_row_of_an_event_is_committed_if_the_mark_for_rollback_of_its_transaction_was_removed() -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic(savepoint=False):
             raise KeyError

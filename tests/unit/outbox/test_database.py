@@ -1,4 +1,7 @@
-"""The database whose outbox takes an event: the open transaction alone does not decide (S5)."""
+"""
+Tests of the choice of the database whose outbox takes an event. An open transaction alone does not decide this (fault
+S5).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ OUTBOX = Outbox(notify=lambda: False)
 
 @pytest.fixture(autouse=True)
 def aliases(tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Return two databases with an outbox."""
+    """Set up two databases with an outbox."""
     monkeypatch.setattr(database, "_known", {})
     for name in ("default", "other"):
         (tmp_path / name).mkdir()
@@ -51,7 +54,7 @@ class Apart:
 
 
 class Undecided:
-    """A router that raises."""
+    """A router that raises an exception when it is asked for a database."""
 
     def db_for_write(self, model: Any, **_: Any) -> str:
         raise LookupError("no request")

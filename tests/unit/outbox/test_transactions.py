@@ -1,4 +1,7 @@
-"""Open transactions are found without asking Django at each event, in threads and on shared connections."""
+"""
+The package notices open transactions without asking Django at each event. This also holds in threads and on shared
+connections.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def in_a_thread(run: Callable[[], list[str]]) -> list[str]:
 
 
 def close(connection: BaseDatabaseWrapper) -> None:
-    """Close a database in memory, which Django would leave open."""
+    """Close a connection to a database in memory. Django would leave it open."""
     connection.connection.close()
 
 
@@ -44,7 +47,7 @@ def test_a_thread_that_sent_before_it_opened_a_connection_waits_for_its_commit()
 
 
 def test_a_thread_that_was_given_a_connection_waits_for_its_commit() -> None:
-    """Django's live server shares the connection of a test with its threads."""
+    """Django's live server gives the connection of a test to its threads."""
     given = connections["default"]
     given.ensure_connection()
     given.inc_thread_sharing()
@@ -80,7 +83,7 @@ def test_a_transaction_on_a_discarded_connection_does_not_delay_events() -> None
 def test_a_transaction_is_noticed_after_an_event_loop_opened_a_connection_in_its_thread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Django keeps separate connections for an event loop, though it runs in the same thread."""
+    """Django has separate connections for an event loop, although the loop runs in the same thread."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
     async def look() -> BaseDatabaseWrapper:
@@ -101,8 +104,7 @@ def test_a_transaction_is_noticed_after_an_event_loop_opened_a_connection_in_its
     assert in_a_thread(run) == ["before the commit", "after the commit"]
 
 
-def test_a_failing_on_commit_hook_does_not_prevent_events_from_being_sent_in_order() -> None:
-    """S1."""
+def test_s1_a_failing_on_commit_hook_does_not_prevent_events_from_being_sent_in_order() -> None:
     order: list[str] = []
     with pytest.raises(OSError, match="away"), transaction.atomic():
         transaction.on_commit(lambda: order.append("earlier hook"))
@@ -128,7 +130,7 @@ def test_a_hook_inserted_before_all_others_does_not_change_the_order_of_events()
 
 
 @pytest.mark.django_db(transaction=False)
-def test_capture_on_commit_callbacks_captures_events_in_order() -> None:
+def test_djangos_capture_on_commit_callbacks_captures_events_in_order() -> None:
     order: list[str] = []
     transaction.on_commit(lambda: order.append("older"))
     with TestCase.captureOnCommitCallbacks(execute=True) as captured:

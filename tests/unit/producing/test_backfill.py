@@ -1,4 +1,4 @@
-"""Rows as the source of a backfill, and its limit of events per second."""
+"""Tests of rows as the source of a backfill, and of its limit of events per second."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.examples_of import certificate
 
 @pytest.fixture
 def shards() -> list[int]:
-    """Return the keys of 250 rows."""
+    """Create 250 rows; return their primary keys."""
     OutboxShard.objects.all().delete()
     return [row.pk for row in OutboxShard.objects.bulk_create(OutboxShard(pk=number) for number in range(1000, 1250))]
 
@@ -72,7 +72,7 @@ def _register_other_runs() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_item_without_a_delivery_report_does_not_count_as_sent() -> None:
-    """Its event waits for a transaction that the item left open."""
+    """The item leaves a transaction open, and its event waits for this transaction."""
     block = transaction.atomic()
 
     def arguments() -> dict[str, Any]:
@@ -92,7 +92,7 @@ def test_an_item_without_a_delivery_report_does_not_count_as_sent() -> None:
         block.__exit__(None, None, None)
 
 
-def test_a_backfill_keeps_its_rate_in_batches_of_a_second_and_does_not_catch_up_delays() -> None:
+def test_a_backfill_keeps_its_rate_in_batches_of_a_second_and_does_not_make_up_for_delays() -> None:
     now, waited = 100.0, []
 
     def wait(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""When clients are replaced or end, no confirmed event is spilled and no event is lost."""
+"""Kafka clients are replaced or end. No confirmed event is spilled, and no event is lost."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_events_confirmed_by_kafka_are_not_spilled_when_their_reports_were_not_p
 
 
 class Slow:
-    """A router that blocks in the thread of a delivery report."""
+    """A router that blocks while a delivery report is handled."""
 
     was_asked, goes_on = Event(), Event()
 
@@ -59,7 +59,7 @@ class Slow:
             self.goes_on.wait(60)
 
 
-def test_give_up_waits_for_an_event_that_is_being_spilled(sandbox: Sandbox) -> None:
+def test_giving_up_a_client_waits_for_an_event_that_is_being_spilled(sandbox: Sandbox) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"DATABASE_ROUTERS": [f"{__name__}.Slow"]}
     with override_settings(**settings), watched(EventSpilled, EventUndelivered) as seen:
         clients = process_clients()
@@ -81,7 +81,7 @@ def test_give_up_waits_for_an_event_that_is_being_spilled(sandbox: Sandbox) -> N
     assert OutboxRecord.objects.count() == 1
 
 
-def test_prepare_for_shutdown_waits_for_clients_that_were_replaced(sandbox: Sandbox) -> None:
+def test_the_method_prepare_for_shutdown_waits_for_clients_that_were_replaced(sandbox: Sandbox) -> None:
     slow, fast = ({"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": linger}} for linger in (3_000, 0))
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 60}
     with override_settings(**settings), watched(RecordDelivered, EventSpilled) as seen:

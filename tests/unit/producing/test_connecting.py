@@ -1,4 +1,4 @@
-"""Clients are created without a lock held."""
+"""No lock is held while a Kafka client is created."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from event_bus_kafka.telemetry import guards
 
 
 class Refusing:
-    """Replaces ``threading`` as it behaves at the end of the interpreter."""
+    """Stands in for the module ``threading``. No thread can start, as at the end of the interpreter."""
 
     class Thread:
         def __init__(self, **_: object) -> None: ...

@@ -1,4 +1,4 @@
-"""The span of sending, and the trace context in rows of the outbox."""
+"""Tests of the span of a send, and of the trace context in rows of the outbox."""
 
 from __future__ import annotations
 

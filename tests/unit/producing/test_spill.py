@@ -1,4 +1,4 @@
-"""Events that Kafka does not confirm are written into the intended outbox before the process ends."""
+"""Events that Kafka does not confirm are written into the right outbox before the process ends."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Apart:
 def test_events_for_a_default_database_that_routers_forbid_are_spilled_where_the_routers_say(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """The tables may exist there from the time before the routers."""
+    """The default database may contain the tables from the time before the service had routers."""
     own = Spill(Outbox(notify=lambda: False))
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"), on_sqlite(tmp_path, "other"):
         with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):
@@ -149,7 +149,7 @@ def test_events_are_kept_while_the_database_refuses_all_rows(default: Path, monk
     assert type(seen[-1]) is EventSpilled
 
 
-def test_an_event_that_its_database_refuses_is_lost_alone_after_a_time_limit(
+def test_only_the_event_that_its_database_refuses_is_lost_after_a_time_limit(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table
@@ -177,7 +177,7 @@ def spill_one_more(own: Spill) -> None:
     sleep(0.05)
 
 
-def test_events_refused_one_by_one_are_written_once_the_database_accepts_them(
+def test_events_refused_one_by_one_are_written_as_soon_as_the_database_accepts_them(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table

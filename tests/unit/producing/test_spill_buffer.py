@@ -1,4 +1,4 @@
-"""The limits of events that wait in memory for the outbox."""
+"""Tests of the limits for events that wait in memory for the outbox."""
 
 from __future__ import annotations
 

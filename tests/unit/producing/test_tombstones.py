@@ -1,4 +1,4 @@
-"""A tombstone has the key of its events; receivers of record_deleted get it like any event."""
+"""A tombstone has the same key as the events that it deletes. The receivers of record_deleted get it like any event."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def hearing(*receivers: Callable[..., Any]) -> Iterator[None]:
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """Return the list of arguments of a receiver of deletions."""
+    """Return a list. A receiver of deletions adds the arguments of each call to it."""
     heard: Heard = []
 
     def hear(**arguments: Any) -> None:
@@ -162,7 +162,7 @@ def test_a_tombstone_without_a_key_is_skipped(heard: Heard) -> None:
 
 
 @override_settings(EVENT_BUS_TOPIC_PREFIX="prod")
-def test_receivers_of_deletions_get_topic_key_and_metadata(heard: Heard) -> None:
+def test_receivers_of_deletions_get_the_topic_the_key_and_the_metadata(heard: Heard) -> None:
     with watched(RecordReceived, RecordDone) as seen:
         assert processed(tombstone())[0] is DONE
     (got,) = heard
@@ -196,7 +196,7 @@ def test_an_unreadable_tombstone_becomes_a_dead_letter(heard: Heard, record: Con
     assert heard == []
 
 
-def test_a_failed_receiver_of_a_tombstone_is_retried_alone(heard: Heard) -> None:
+def test_only_the_failed_receiver_of_a_tombstone_is_retried(heard: Heard) -> None:
     def fail(**_: Any) -> None:
         raise ValueError
 

@@ -1,4 +1,4 @@
-"""A relay on the sandbox, with a database in a file."""
+"""A fixture: a relay on the sandbox, with its database in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clients of a relay, built from the settings and the limits of topics."""
+"""Tests of the Kafka clients of a relay. Their options come from the settings and from the limits of topics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def servers() -> Iterator[dict[str, Any]]:
 
 
 def noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Return the options of all producers created from now on."""
+    """Return a list. The options of each producer that is created from now on are added to it."""
     made = []
 
     def make(options: dict[str, Any]) -> Producer:

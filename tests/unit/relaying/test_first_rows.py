@@ -1,4 +1,4 @@
-"""The first rows of keys whose partition the client has not reached; on the sandbox and SQLite."""
+"""Tests of the first rows of a key whose partition the client has not reached yet; on the sandbox and SQLite."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def drain(relaying: Relaying) -> None:
 def test_s8_a_second_row_of_a_key_is_sent_only_after_the_first_request_to_its_partition(
     relaying: Relaying,
 ) -> None:
-    """The sandbox accepts any sequence, like a broker that does not know the producer. Each request has one row."""
+    """
+    Each request has one row. The sandbox accepts requests in any order, like a broker that does not know the producer.
+    """
     relaying.options["batch.num.messages"] = 1
     relaying.renew()
     sent = relaying.append(*["a"] * 20)
@@ -50,12 +52,12 @@ def test_rows_that_wait_for_an_unconfirmed_first_row_do_not_delay_other_topics(
     assert list(OutboxRecord.objects.values_list("topic", flat=True)) == ["a"]
 
 
-def test_a_row_skipped_in_an_earlier_chunk_is_overtaken_by_no_row_of_its_key(
+def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_an_earlier_chunk(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Chunks of five rows. The partition is reached during the second chunk; the third one contains the last row of the
-    key.
+    Each chunk has five rows. The client reaches the partition during the second chunk. The third chunk contains the
+    last row of the key.
     """
     monkeypatch.setattr(batch, "_FIRSTS_WITHIN", 0.0)
     monkeypatch.setattr(claims, "CHUNK_ROWS", 5)
@@ -67,8 +69,8 @@ def test_a_row_skipped_in_an_earlier_chunk_is_overtaken_by_no_row_of_its_key(
     assert [event for event in relaying.arrived("a", 15) if event in of_key] == of_key
 
 
-def test_a_row_skipped_in_a_chunk_is_overtaken_by_no_row_of_its_key(relaying: Relaying) -> None:
-    """The partition is reached while a row waits for room in the client, whose queue has two places."""
+def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_the_same_chunk(relaying: Relaying) -> None:
+    """The client's queue has room for two rows. The client reaches the partition while a row waits for room."""
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()
     one = relaying.append("a")
@@ -82,7 +84,10 @@ def test_a_row_skipped_in_a_chunk_is_overtaken_by_no_row_of_its_key(relaying: Re
 
 
 def test_a_row_that_waits_for_room_in_a_full_client_keeps_the_order_of_its_key(relaying: Relaying) -> None:
-    """The queue has two places, and has room again while a row of an unreached topic waits for it."""
+    """
+    The client's queue has room for two rows. A row of a topic that the client has not reached waits until the queue has
+    room again.
+    """
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()
     sent = relaying.append("a")
@@ -99,7 +104,8 @@ def test_partitions_of_a_topic_created_later_are_counted_after_its_first_batch(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    The partitions are counted after the first batch of the topic. Once all are reached, rows of new keys do not wait.
+    The relay learns the number of partitions after the first batch of the topic. After it has reached all partitions,
+    the rows of new keys do not wait.
     """
     monkeypatch.setattr(batch, "_FIRSTS_WITHIN", 0.0)
     relaying.sandbox.create_topic("later", 1)

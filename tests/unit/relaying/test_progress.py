@@ -1,4 +1,4 @@
-"""How often a relay counts the waiting rows."""
+"""Tests of how often a relay counts the waiting rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ NOTHING = Backlog(depth=0, oldest=0.0, parked={})
 
 
 def counts(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None, purge_takes: float = 0.0) -> list[float]:
-    """Return the seconds, of 200, at which the backlog is counted, with a step per second and a second per count."""
+    """
+    Return the times at which the backlog is counted during 200 simulated seconds. The relay makes a step every second,
+    and a count takes a second.
+    """
     now, times = 0.0, []
 
     def count(_: type[Backlog], alias: str) -> Backlog:

@@ -1,4 +1,6 @@
-"""A refusal by Kafka changes no order and delays no other topic; on the sandbox and SQLite."""
+"""
+If Kafka refuses a request, the order of rows does not change and no other topic is delayed; on the sandbox and SQLite.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ def drain(relaying: Relaying) -> None:
 
 @pytest.mark.parametrize("code", ["TOPIC_AUTHORIZATION_FAILED", _ROW_BY_ROW, "MSG_SIZE_TOO_LARGE", _UNLISTED])
 def test_s8_rows_keep_their_order_when_a_request_is_refused(relaying: Relaying, code: str) -> None:
-    """Requests of five records; the second one is refused."""
+    """Each request has five records. Kafka refuses the second request."""
     relaying.options["batch.num.messages"] = 5
     relaying.renew()
     first = relaying.append("a")
@@ -37,7 +39,7 @@ def test_s8_rows_keep_their_order_when_a_request_is_refused(relaying: Relaying, 
 
 
 def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(relaying: Relaying) -> None:
-    """A broker accepts any sequence of a producer that it does not know."""
+    """A broker accepts requests in any order from a producer that it does not know."""
     relaying.options["batch.num.messages"] = 5
     relaying.renew()
     sent = relaying.append(*["a"] * 100)
@@ -47,7 +49,10 @@ def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(
 
 
 def test_a_topic_that_was_held_is_tried_with_a_client_of_its_own(relaying: Relaying) -> None:
-    """All its partitions are reached, and still its rows must not use the client of the other topics."""
+    """
+    The client has reached all partitions of the topic. Its rows must nevertheless not use the client of the other
+    topics.
+    """
     first = relaying.append("a")
     drain(relaying)
     common = relaying.made[-1]
@@ -60,7 +65,10 @@ def test_a_topic_that_was_held_is_tried_with_a_client_of_its_own(relaying: Relay
 
 
 def test_s8_at_most_one_request_is_sent_after_a_refused_one(relaying: Relaying) -> None:
-    """A broker that knows the producer refuses that request; the sandbox accepts it. Each request has one row."""
+    """
+    Each request has one row. A broker that knows the producer would refuse the request after the refused one. The
+    sandbox accepts it.
+    """
     relaying.options["batch.num.messages"] = 1
     relaying.renew()
     relaying.append("a")
@@ -95,7 +103,7 @@ def test_s8_a_row_larger_than_the_default_limit_is_sent_when_retried_alone(relay
 
 
 def test_s8_rows_keep_their_order_when_their_topic_is_held_within_a_batch(relaying: Relaying) -> None:
-    """The registry fails once: later rows must not be sent before the row whose schema was requested."""
+    """The registry fails once, for the schema of the first row. The later rows must not be sent before this row."""
     sent = relaying.append(*["a"] * 3)
     errors = iter([SchemaRegistryError("away", retriable=True)])
     relaying.error = lambda _: next(errors, None)
@@ -145,7 +153,10 @@ def test_s12_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying)
 
 
 def test_s12_a_topic_that_refuses_rows_of_all_keys_is_held_and_no_row_is_parked(relaying: Relaying) -> None:
-    """A topic may have a wrong policy. Rows arrive in pairs, so that some are parked before the topic is held."""
+    """
+    The topic may have a wrong policy. The rows arrive in pairs, so some of them are parked before the topic is held;
+    they are put back then.
+    """
     sent: list[bytes] = []
     relaying.sandbox.fail_next("Produce", "POLICY_VIOLATION", times=100)
     with watched(TopicHeld) as seen:
@@ -188,7 +199,10 @@ def test_rows_sent_one_by_one_take_at_most_half_a_second_of_a_batch(relaying: Re
 
 
 def test_s12_a_row_parked_under_another_id_is_restored_unchanged(relaying: Relaying) -> None:
-    """After a restore of the database the refused row has the id of a parked one."""
+    """
+    After a restore of the database, a refused row has the same id as a row that was parked earlier. So the refused row
+    is parked under another id.
+    """
     relaying.append("a")
     OutboxRecord.objects.update(headers=b"text")
     drain(relaying)
@@ -231,7 +245,9 @@ def test_s12_refusals_of_few_keys_or_of_large_rows_do_not_hold_their_topic(
 
 
 def test_s12_a_row_that_kafka_accepts_resets_the_count_of_refusals(relaying: Relaying) -> None:
-    """One row is refused alone in its request from time to time, and many others are accepted in between."""
+    """
+    From time to time Kafka refuses one row that is alone in its request. In between Kafka accepts many other rows.
+    """
     with watched(TopicHeld) as seen:
         for number in range(12):
             relaying.append(*["a"] * 5, users=5)
@@ -245,7 +261,7 @@ def test_s12_a_row_that_kafka_accepts_resets_the_count_of_refusals(relaying: Rel
 
 
 def test_s12_bad_rows_at_the_head_of_a_held_topic_are_parked(relaying: Relaying) -> None:
-    """The rows, and not the topic, are bad if Kafka accepts a row of another key meanwhile."""
+    """Kafka accepts a row of another key. So the refused rows are at fault, and not the topic."""
     relaying.append(*["a"] * 12, users=4)
     relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=11)
     with watched(TopicHeld) as seen:

@@ -1,4 +1,4 @@
-"""Rows that a relay sends, holds and gives up; on the sandbox and SQLite, rows of one key."""
+"""Tests of the rows that a relay sends, holds and parks; on the sandbox and SQLite. All rows have the same key."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_records_in_flight_are_discarded_when_a_step_raises(relaying: Relaying) 
 def test_s9_nothing_is_sent_after_the_claim_was_lost_during_a_database_stall(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Requests of five rows are sent one after the other."""
+    """Each request has five rows, and a request is sent only after the answer to the previous one."""
     read = Claims.rows
 
     def read_slowly(self: Claims, ids: Sequence[int]) -> list[Row]:
@@ -85,7 +85,6 @@ def test_a_relay_continues_with_a_new_client_after_an_interruption(relaying: Rel
 
 
 def test_a_row_without_its_schema_is_parked_with_type_and_id_from_its_headers(relaying: Relaying) -> None:
-    """Its headers contain type and id."""
     (sent,) = relaying.append("a")
     WriterSchema.objects.all().delete()
     with watched(RowParked) as seen:

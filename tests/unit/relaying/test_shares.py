@@ -1,4 +1,4 @@
-"""Shares of a batch for each topic while one of them is held."""
+"""Tests of the share of a batch that each topic gets while one of the topics is held."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def test_a_topic_with_a_backlog_gets_the_shares_that_others_do_not_use() -> None
 
 def test_a_topic_keeps_its_share_of_a_batch_when_other_shards_were_read() -> None:
     """
-    A relay reads other shards of a backlog each time: topics must not lose their share because they were not read.
+    A relay reads different shards of a backlog each time. A topic must not lose its share because its shard was not
+    read.
     """
     shares, limits = Shares(1_000), {"held": 0}
     shares.learn(shares.divide([(1, "a"), (1, "b")], limits), {0: 500, 1: 3}, limits)

@@ -1,4 +1,4 @@
-"""The time limits that prevent two relays from having one row in flight."""
+"""Tests of the time limits that prevent two relays from having the same row in flight."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_configured_delivery_timeout_does_not_change_that_of_the_relay(name: s
 
 
 def test_a_missing_topic_is_reported_before_it_counts_as_silent() -> None:
-    """librdkafka requests metadata of unknown topics once a second."""
+    """librdkafka requests the metadata of an unknown topic once per second."""
     with override_settings(**KAFKA):
         assert relay_options()["topic.metadata.propagation.max.ms"] == MISSING_AFTER * 1000
     assert MISSING_AFTER + 1 < topics._PATIENCE

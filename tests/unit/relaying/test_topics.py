@@ -1,4 +1,4 @@
-"""How long the rows of a topic are sent one by one."""
+"""Tests of how long a relay sends the rows of a topic one by one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_topic_is_sent_row_by_row_until_enough_batches_contained_no_row_of_it(
     assert not topics.limits
 
 
-def test_a_topic_with_rows_still_to_be_sent_alone_is_still_sent_row_by_row() -> None:
+def test_a_topic_is_sent_row_by_row_while_it_has_rows_to_be_sent_alone() -> None:
     topics, record = Topics(), ProducerRecord(topic="a", key=b"key", value=b"body", headers=())
     topics["a"].send_alone(ROW)
     topics.begin_batch()

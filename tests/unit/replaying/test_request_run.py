@@ -1,4 +1,4 @@
-"""Which letter of a replay request may start now."""
+"""Tests of which letter of a replay request may start now."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _open: list[SchemaRegistry] = []
 
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
-    """Close the registries that were opened."""
+    """Close the registries that the test has opened."""
     yield
     while _open:
         _open.pop().close()
 
 
 class Turns:
-    """A run whose submitted letters are run by the test, with a clock that the test sets."""
+    """The run of a replay request. The test runs the submitted letters and sets the clock."""
 
     def __init__(self, *, lanes: int = 1, request: ReplayRequest | None = None, **wish: Any) -> None:
         self.now = 1000.0
@@ -67,12 +67,15 @@ class Turns:
         self.run.fill([(_letter(number), b"key") for number in range(count)], is_all=True)
 
     def submit(self, *, is_busy: bool = False) -> int:
-        """Return the number of letters submitted by now."""
+        """Submit letters that may start now; return the number of letters submitted so far."""
         self.run.submit(is_busy=is_busy)
         return len(self.submitted)
 
     def end(self, delivery: Detached, *, took: float = 0.0) -> None:
-        """Run a submitted letter. Its dead letter was deleted before, so that it takes no time."""
+        """
+        Run a submitted letter, which takes ``took`` seconds on the clock of the test. No dead letter exists for it, so
+        nothing is replayed.
+        """
         before, clock = self.now, self.run._clock
         self.run._clock = iter([before, before + took]).__next__
         delivery.process(delivery)
@@ -96,7 +99,7 @@ def test_an_idle_worker_runs_as_many_letters_as_it_has_lanes() -> None:
     assert turns.submit() == 3
 
 
-def test_a_busy_worker_runs_one_letter_at_a_time_with_pauses() -> None:
+def test_a_busy_worker_runs_one_letter_at_a_time_and_rests_between_letters() -> None:
     turns = Turns(lanes=4)
     turns.fill(10)
     assert turns.submit(is_busy=True) == 1
@@ -150,7 +153,10 @@ def test_letters_submitted_before_a_halt_do_not_start() -> None:
 
 
 def _requested(**wish: Any) -> tuple[Turns, RequestedLetter]:
-    """Return a run of a request for all letters, and its first letter."""
+    """
+    Make a request for all letters, with the options in ``wish``; return a run of the request, and the request's first
+    letter.
+    """
     wanted = Wish(**wish)
     (request,) = make(plan_request(Selection(), wanted), wanted)
     return Turns(request=request), RequestedLetter.objects.order_by("number")[0]
@@ -169,7 +175,7 @@ def test_a_letter_that_failed_again_after_the_request_is_skipped() -> None:
     assert (state, "failed again" in error, seen) == (LetterState.SKIPPED, True, [])
 
 
-def test_a_deleted_letter_counts_as_skipped_or_as_succeeded_if_its_replay_had_started() -> None:
+def test_a_deleted_letter_counts_as_succeeded_if_its_replay_had_started_and_otherwise_as_skipped() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     DeadLetter.objects.all().delete()
@@ -178,7 +184,7 @@ def test_a_deleted_letter_counts_as_skipped_or_as_succeeded_if_its_replay_had_st
     assert _state(turns, letter) == (LetterState.SUCCEEDED, "")
 
 
-def test_a_letter_is_retried_after_its_worker_died_and_fails_after_three_deaths() -> None:
+def test_a_letter_is_retried_after_its_worker_died_and_counts_as_failed_after_three_deaths() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     claims: list[str] = []
@@ -214,8 +220,8 @@ def test_a_request_for_one_receiver_leaves_the_letter_for_the_other() -> None:
     assert (seen, DeadLetter.objects.get().failed_receivers) == (["second"], [FIRST])
 
 
-@pytest.mark.parametrize("is_written", [True, False])
-def test_one_at_which_a_worker_died_is_no_success_because_its_receiver_is_gone_now(is_written: bool) -> None:
+@pytest.mark.parametrize("is_written", [True, False], ids=["result written", "result not written"])
+def test_a_letter_whose_worker_died_is_no_success_if_its_receiver_has_disappeared_since(is_written: bool) -> None:
     stored(record_of(7), FIRST, SECOND)
     turns, letter = _requested(receiver=FIRST)
     until = datetime(2999, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")
@@ -229,7 +235,7 @@ def test_one_at_which_a_worker_died_is_no_success_because_its_receiver_is_gone_n
 
 
 class _Refused(Originals):
-    """A record whose reading raises an error of Kafka or of this package."""
+    """Raises an error of Kafka or of this package when a record is read."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(reader_for)
@@ -248,7 +254,7 @@ class _Refused(Originals):
         (ZeroDivisionError(), LetterState.FAILED),
     ],
 )
-def test_a_lasting_error_fails_the_letter_and_a_transient_error_leaves_it_waiting(
+def test_a_letter_counts_as_failed_after_a_lasting_error_and_waits_after_a_transient_error(
     error: Exception, state: LetterState
 ) -> None:
     stored(record_of(7), FIRST)

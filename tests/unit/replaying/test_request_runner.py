@@ -1,4 +1,7 @@
-"""Which worker holds a request while its letters run, and what it says of one that does not go on."""
+"""
+Tests of which worker holds a replay request while its letters run, and of requests whose workers hang, wait for a
+server or die.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class Clock:
 
 
 class Server(Originals):
-    """Kafka, which has the parts that letters lack; it may be away."""
+    """The broker that has the full records of letters. While ``is_away``, it does not answer."""
 
     def __init__(self) -> None:
         super().__init__(reader_for)
@@ -57,7 +60,7 @@ class Server(Originals):
 
 
 class Runner(RequestRunner):
-    """The runner of a worker, whose submitted letters are run by the test."""
+    """The runner of a worker. The test runs the submitted letters."""
 
     def __init__(self, group: str, replay: LetterReplay) -> None:
         self.submitted: list[Detached] = []
@@ -71,7 +74,7 @@ class Runner(RequestRunner):
         self.submitted.append(delivery)
 
     def begin(self) -> None:
-        """Run the next letter."""
+        """Run the next submitted letter."""
         self.submit(is_busy=False)
         delivery = self.submitted.pop(0)
         delivery.process(delivery)
@@ -80,7 +83,7 @@ class Runner(RequestRunner):
 
 @pytest.fixture(autouse=True)
 def in_a_file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Use such a database: workers leave one in memory alone."""
+    """Use a database in a file: workers do not use a database in memory."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
         yield
 
@@ -104,7 +107,7 @@ def _requested() -> int:
 
 @pytest.fixture
 def number() -> int:
-    """Return the number of a request for a letter."""
+    """Return the number of a request that has one letter."""
     stored(record_of(7), FIRST)
     return _requested()
 
@@ -136,7 +139,7 @@ def test_no_other_worker_takes_a_request_while_one_of_its_letters_runs(replay: L
     assert (RequestedLetter.objects.get().state, DeadLetter.objects.count()) == ("succeeded", 0)
 
 
-def test_a_letter_that_waits_for_a_lane_does_not_begin_once_its_worker_has_handed_the_request_back(
+def test_a_letter_that_waits_for_a_lane_does_not_begin_after_its_worker_returned_the_request(
     replay: LetterReplay, number: int
 ) -> None:
     one, other = _runners(replay)
@@ -154,7 +157,7 @@ def test_a_letter_that_waits_for_a_lane_does_not_begin_once_its_worker_has_hande
     assert one.replaying is None, "it ends: it takes no other"
 
 
-def test_a_worker_whose_polling_thread_hangs_hands_the_request_back(replay: LetterReplay, number: int) -> None:
+def test_a_worker_returns_the_request_if_its_polling_thread_hangs(replay: LetterReplay, number: int) -> None:
     one, other = _runners(replay)
     one.turn()
     one.submit(is_busy=False)
@@ -175,7 +178,7 @@ def test_a_worker_whose_polling_thread_hangs_hands_the_request_back(replay: Lett
     assert one.replaying is not None, "it lives again"
 
 
-def test_while_a_letter_runs_a_worker_that_hangs_keeps_the_request(replay: LetterReplay, number: int) -> None:
+def test_a_worker_that_hangs_keeps_the_request_while_a_letter_runs(replay: LetterReplay, number: int) -> None:
     one, other = _runners(replay)
     taken: list[bool] = []
 
@@ -196,7 +199,7 @@ def test_while_a_letter_runs_a_worker_that_hangs_keeps_the_request(replay: Lette
     assert ReplayRequest.objects.get().state == "done"
 
 
-def test_a_request_that_is_held_again_and_again_says_so_until_a_letter_has_its_turn(
+def test_a_held_request_keeps_its_note_and_counts_its_holds_until_a_letter_ends(
     replay: LetterReplay, server: Server
 ) -> None:
     for offset in range(2):
@@ -251,8 +254,9 @@ def _fail_again() -> None:
         (lambda: DeadLetter.objects.all().delete(), LetterState.SUCCEEDED),
         (_fail_again, LetterState.FAILED),
     ],
+    ids=["the dead letter is unchanged", "the dead letter is gone", "the dead letter failed again"],
 )
-def test_what_ran_in_a_dead_worker_when_the_request_was_cancelled_is_settled(
+def test_a_running_letter_of_a_cancelled_request_gets_a_result_after_its_worker_died(
     replay: LetterReplay, number: int, becomes: Callable[[], object], state: LetterState
 ) -> None:
     _die_at_a_letter(replay)
@@ -273,7 +277,7 @@ def test_what_ran_in_a_dead_worker_when_the_request_was_cancelled_is_settled(
     assert RequestedLetter.objects.get().state == state, "a result is final"
 
 
-def test_a_worker_without_the_receiver_leaves_the_request_alone(replay: LetterReplay) -> None:
+def test_a_worker_without_the_receiver_does_not_take_the_request(replay: LetterReplay) -> None:
     stored(record_of(7), "gone.receiver")
     _requested()
     runner = Runner("mail", replay)
@@ -281,7 +285,7 @@ def test_a_worker_without_the_receiver_leaves_the_request_alone(replay: LetterRe
     assert runner.replaying is None
 
 
-def test_a_letter_that_stays_for_the_receivers_of_another_service_is_not_among_those_that_succeeded(
+def test_a_letter_that_stays_for_a_receiver_of_another_service_counts_as_partly_done(
     replay: LetterReplay,
 ) -> None:
     stored(record_of(7), FIRST, "studio.receiver")

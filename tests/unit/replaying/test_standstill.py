@@ -1,4 +1,4 @@
-"""When a worker can begin no letter."""
+"""Tests of when a worker counts as unable to begin letters."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ LETTER = Detached(None, _PARTITION, 2, 0, process=lambda _: DONE)
         ([(LIVE, NEXT), (NEXT, LIVE)], False),
         ([()] * 2, False),
     ],
-    ids=["all lanes", "one is free", "a letter runs", "they move", "not known"],
+    ids=["all lanes occupied", "a lane is free", "a letter runs", "lanes change records", "records unknown"],
 )
-def test_lanes_that_live_events_have_kept_for_minutes(looks: list[Sequence[Delivery | None]], stands: bool) -> None:
+def test_lanes_stand_still_only_if_live_events_occupy_all_of_them_for_minutes(
+    looks: list[Sequence[Delivery | None]], stands: bool
+) -> None:
     now, records = 0.0, iter(looks)
     standstill = Standstill(lambda: next(records), lambda: now)
     assert standstill.reason() == ""
@@ -35,7 +37,7 @@ def test_lanes_that_live_events_have_kept_for_minutes(looks: list[Sequence[Deliv
     assert ("have kept all of its lanes" in standstill.reason()) == stands
 
 
-def test_a_polling_thread_that_has_not_turned_for_30_seconds() -> None:
+def test_a_polling_thread_stands_still_after_30_seconds_without_a_turn() -> None:
     now = 0.0
     standstill = Standstill(tuple, lambda: now)
     now = 29.0

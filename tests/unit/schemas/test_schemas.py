@@ -1,4 +1,4 @@
-"""Differences between two schemas, and readers that would fail, in words."""
+"""Tests of the texts that describe the differences between two schemas, and the readers that would fail."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_without_the_package_for_comparisons_the_error_says_how_to_install_it(mo
     assert refusals("NONE", NEW, [("version 1", OLD)]) == []
 
 
-def test_export_keeps_earlier_schemas_in_numbered_files(tmp_path: Path) -> None:
+def test_exporting_a_schema_keeps_earlier_schemas_in_numbered_files(tmp_path: Path) -> None:
     directory = SchemaDirectory(tmp_path / "schemas")
     versions = [text(ID), text(ID, optional("a", "long")), text(ID, field("m", enum("X")))]
     assert [directory.export("type.v1", one, replace=False) for one in versions] == [True, True, True]

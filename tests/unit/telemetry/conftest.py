@@ -14,7 +14,10 @@ def _is_of_the_test(record: logging.LogRecord) -> bool:
 
 @pytest.fixture
 def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """Leave out what a client of an earlier test, which lives as long as the process, logs of its broker's end."""
+    """
+    Ignore log records about brokers that have ended. Clients of earlier tests write them, since such clients live as
+    long as the process.
+    """
     caplog.handler.addFilter(_is_of_the_test)
     yield caplog
     caplog.handler.removeFilter(_is_of_the_test)

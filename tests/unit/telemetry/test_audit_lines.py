@@ -1,4 +1,4 @@
-"""Records sent or processed at about one time share a line of the log, which names each."""
+"""Records that are sent or processed at about the same time share a line of the log. The line names each record."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def batched() -> list[bool]:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture, batched: list[bool]) -> Iterator[Lines]:
-    """Return the lines of a log to which neither other observers nor clients of earlier tests write."""
+    """
+    Return a function that returns the lines of the log. Other observers and clients of earlier tests do not write to
+    this log.
+    """
     kinds = (
         events.RecordReceived,
         events.RecordDelivered,
@@ -47,7 +50,7 @@ def received(*offsets: int, **changes: Any) -> None:
         )
 
 
-def test_consecutive_records_share_a_line_and_a_single_record_has_its_own(lines: Lines) -> None:
+def test_consecutive_records_share_a_line_and_a_single_record_has_a_line_of_its_own(lines: Lines) -> None:
     for offset in (7, 5, 6):
         emit(example(events.RecordDelivered, offset=offset, event_id=f"id-{offset}"))
     assert lines() == []

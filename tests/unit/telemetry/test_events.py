@@ -1,4 +1,4 @@
-"""Lifecycle events are a closed list; each has its line in the log, and none carries event data."""
+"""The kinds of lifecycle events are a closed list. Each kind has its own log line, and none contains event data."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_log_refuses_an_unknown_kind_of_event() -> None:
         LoggingObserver(audit=lambda: True)(LifecycleEvent())
 
 
-def test_log_lines_that_dashboards_search_for_keep_their_beginnings(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_beginnings_of_log_lines_that_dashboards_search_for_do_not_change(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True)
     with caplog.at_level(logging.INFO):
         for kind in (events.RecordDelivered, events.RecordReceived, events.RecordDone, events.EventUndelivered):
@@ -174,10 +174,9 @@ def test_an_event_type_without_a_receiver_is_logged_once_as_info(caplog: pytest.
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, SystemExit, CancelledError])
-def test_an_observer_that_raises_does_not_affect_other_observers(
+def test_s17_an_observer_that_raises_does_not_affect_other_observers(
     caplog: pytest.LogCaptureFixture, kind: type[BaseException]
 ) -> None:
-    """S17."""
     error = kind("learner@example.com")
     seen: list[LifecycleEvent] = []
 
@@ -226,7 +225,7 @@ def test_an_observer_of_some_kinds_gets_only_events_of_these_kinds() -> None:
     assert seen == [received]
 
 
-def test_is_wanted_is_false_for_audit_events_while_the_audit_log_is_off() -> None:
+def test_the_function_is_wanted_returns_false_for_audit_events_while_the_audit_log_is_off() -> None:
     audit = [False]
     with nobody_else_observing():
         observe(LoggingObserver(audit=lambda: audit[0]))

@@ -1,4 +1,4 @@
-"""Whether a worker is alive and ready, and the obstacles if not."""
+"""Tests of whether a worker is alive and ready, and of the obstacles if it is not."""
 
 from __future__ import annotations
 

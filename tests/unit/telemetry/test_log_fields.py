@@ -1,4 +1,4 @@
-"""The extra fields of log lines, as a JSON formatter finds them."""
+"""Tests of the extra fields of log lines, which a JSON formatter can write."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 
 @pytest.fixture
 def line(caplog: pytest.LogCaptureFixture) -> Iterator[Line]:
-    """Return the extra fields of the log line of an event."""
+    """Return a function that logs an event and returns the extra fields of its log line."""
 
     def logged(event: LifecycleEvent) -> dict[str, Any]:
         caplog.clear()
@@ -106,7 +106,7 @@ def test_fields_match_the_documented_list_and_overwrite_no_field_of_log_records(
 
 
 class Asked(str):
-    """A topic that counts how often a field is made of it."""
+    """The name of a topic. It counts how often a log field is computed from it."""
 
     __slots__ = ()
     times = 0

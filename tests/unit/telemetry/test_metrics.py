@@ -1,4 +1,4 @@
-"""The catalogue of metrics, and their conversion to the Prometheus format."""
+"""Tests of the catalogue of metrics, and of the conversion of metrics to the Prometheus format."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_names_of_metrics_are_unique() -> None:
 
 
 def shown(found: Iterator[Sample] | list[Sample]) -> dict[str, float]:
-    """Return the numbers of the samples by name and labels, as the page shows them."""
+    """Return the numbers of the samples by name and labels, in the form in which the metrics page shows them."""
     page = MetricsPage(lambda: found)()
     assert page is not None
     numbers = {}
@@ -98,7 +98,7 @@ def test_the_state_of_a_worker_becomes_gauges() -> None:
         }
 
 
-def test_topics_unknown_to_the_service_are_summed_as_other() -> None:
+def test_topics_unknown_to_the_service_are_summed_under_the_label_other() -> None:
     running = Running()
     held = (HeldTopic(topic="known", seconds=3.0, reason=""), HeldTopic(topic="odd", seconds=9.0, reason=""))
     with running.relay(RelayOf(depth={"known": 1, "odd": 2, "strange": 3}, held=held)):
@@ -115,7 +115,7 @@ def test_topics_unknown_to_the_service_are_summed_as_other() -> None:
     }
 
 
-def test_event_types_unknown_to_the_service_are_labelled_other() -> None:
+def test_event_types_unknown_to_the_service_get_the_label_other() -> None:
     from event_bus_kafka.telemetry.counting import type_label
 
     created = "org.openedx.learning.certificate.created.v1"
@@ -176,7 +176,7 @@ def test_a_web_process_exports_the_counters_of_its_events(processes: int, tmp_pa
 
 
 def test_every_metric_of_the_catalogue_is_used_in_the_code() -> None:
-    """A metric to which nothing is added would exist in the documentation only."""
+    """A metric that no code increases would exist only in the documentation."""
     package = Path(samples.__file__).parents[1]
     code = "".join(file.read_text() for file in package.rglob("*.py") if file != Path(metrics.__file__))
     names = {value: name for name, value in vars(metrics).items() if isinstance(value, Metric)}

@@ -1,4 +1,4 @@
-"""Sums over many threads without a lock."""
+"""Tests of tallies: sums over many threads that use no lock."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_longest_duration_is_reset_for_each_period() -> None:
     assert longest == [3.0, 1.0]
 
 
-def test_labels_beyond_the_limit_are_counted_as_other() -> None:
+def test_labels_beyond_the_limit_are_counted_under_the_label_other() -> None:
     tallies = Tallies()
     for number in range(10_500):
         tallies.add(RECORDS_SKIPPED, (f"type {number}", "no receiver"))
@@ -90,14 +90,14 @@ def test_a_forked_child_starts_with_empty_tallies_even_if_a_thread_held_the_lock
 
 
 class Receiver:
-    """The part of a receiver that the tallies use."""
+    """A receiver with only those attributes that the tallies use."""
 
     def __init__(self, name: str, dispatch_uid: str | None = None) -> None:
         self.name, self.dispatch_uid = name, dispatch_uid
 
 
 class Service:
-    """A service whose receiver is a method: each access creates another object."""
+    """A service whose receiver is a method. Python creates a new method object at each access."""
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -1,4 +1,7 @@
-"""Spans by OpenTelemetry's SDK: contents, parents and links; tracing never fails an event."""
+"""
+Tests of the spans that OpenTelemetry's SDK records: their contents, parents and links. No fault of tracing makes an
+event fail.
+"""
 
 from __future__ import annotations
 
@@ -205,7 +208,7 @@ def test_a_trace_context_read_from_headers_is_written_unchanged() -> None:
 
 
 class Broken(SpanProcessor, Sampler):
-    """A sampler or processor, as a service may configure it, that raises."""
+    """A sampler and span processor that raises. A service may configure such objects."""
 
     def should_sample(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("learner@example.com")

@@ -1,4 +1,4 @@
-"""Conversion of metadata to CloudEvents headers and back."""
+"""Tests of the conversion of event metadata to CloudEvents headers and back."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_headers_that_differ_only_in_their_source_are_not_mixed_up() -> None:
         assert to_metadata(changed(ce_source=source.encode()), None) == attrs.evolve(METADATA, source=source)
 
 
-def test_headers_may_have_any_order_and_others_between_them() -> None:
+def test_headers_may_have_any_order_and_other_headers_between_them() -> None:
     for headers in (HEADERS, HEADERS[::-1], (("traceparent", b"1"), *HEADERS), (*HEADERS, ("traceparent", b"2"))):
         for _ in range(2):
             assert to_metadata(headers, None) == METADATA
@@ -87,8 +87,8 @@ def test_an_id_is_parsed_like_python_parses_a_uuid(text: str) -> None:
         assert pickle.loads(pickle.dumps(metadata.id)) == metadata.id
 
 
-def test_long_headers_are_not_cached() -> None:
-    """C17: a thousand sources of a megabyte each."""
+def test_c17_long_headers_are_not_cached() -> None:
+    """The test uses a thousand sources of a megabyte each."""
     headers = changed(ce_source=b"x" * 1_000_000)
     assert len(to_metadata(headers, None).source) == 1_000_000
     assert all(size_of(kept) <= 1_000 for kept in _templates)

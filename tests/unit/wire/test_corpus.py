@@ -1,9 +1,10 @@
-"""
-Each record of ``corpus/`` (once a problem, or an example of one) is read or refused as its file says.
+r"""
+Each record of ``corpus/`` is read or refused as its file says. Each once caused a problem, or is an example of one.
 
-A file of ``corpus/`` holds one record: value and header values in base64, the writer's schema as text (null: that of
-``Everything``), and how it ends: the name and text of the error, or the event data. Add one from the repository's root,
-look at what it says, and commit it::
+A file of ``corpus/`` contains one record: its value and the values of its headers in base64, and the writer's schema
+as text. If the schema is null, it is that of the class ``Everything``. The file also contains the expected result: the
+name and the text of an error, or the event data. To add a file, run this in the root of the repository, look at the
+result, and commit the file::
 
     DJANGO_SETTINGS_MODULE=test_settings python -c 'from tests.unit.wire.test_corpus import keep; keep("name", b"\0…")'
 """
@@ -43,7 +44,7 @@ SIGNAL = OpenEdxPublicSignal(event_type="test.everything.v1", data={"all": Every
 
 
 def outcome(value: bytes | None, headers: Headers, schema: str | None) -> dict[str, str]:
-    """Return how a record ends: an error, or the event data."""
+    """Return the result of reading a record: an error, or the event data."""
     try:
         registry = Registry(codec_for(SIGNAL).schema if schema is None else schema)
         event = serde.deserialize(record(value, headers), SIGNAL, registry)
@@ -54,7 +55,7 @@ def outcome(value: bytes | None, headers: Headers, schema: str | None) -> dict[s
 
 
 def keep(name: str, value: bytes | None, headers: Headers = HEADERS, schema: str | None = None) -> None:
-    """Write a file of the corpus, and print how the record ends."""
+    """Write a file of the corpus, and print the result of reading its record."""
     content = {
         "value": None if value is None else b64encode(value).decode(),
         "headers": [[header, None if text is None else b64encode(text).decode()] for header, text in headers],

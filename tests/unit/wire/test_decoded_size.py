@@ -1,4 +1,6 @@
-"""A decoded record takes no more memory than allowed, whatever its schema and its bytes claim (C4)."""
+"""
+A decoded record takes no more memory than the setting allows, whatever its schema and its bytes contain (fault C4).
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,14 @@ COURSES = OpenEdxPublicSignal(event_type="test.courses.v1", data={"courses": lis
 
 
 def event_schema(kind: Any) -> str:
-    """Return the schema of a writer that has one field more than READER."""
+    """Return the schema of a writer whose class has one field more than READER."""
     inner = {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}
     fields = [{"name": "reader", "type": inner}, {"name": "more", "type": kind}]
     return json.dumps({"type": "record", "name": "W", "fields": fields})
 
 
 def chain(levels: int, kind: Any) -> Any:
-    """Return a type of nested records."""
+    """Return a type of records that are nested in ``levels`` levels."""
     for level in range(levels):
         kind = {"type": "record", "name": f"C{level}", "fields": [{"name": "f", "type": kind}]}
     return kind
@@ -57,7 +59,7 @@ BOMBS: dict[str, tuple[Any, bytes]] = {
 
 
 def peak(schema: str, body: bytes, most: int) -> tuple[int, Exception | None]:
-    """Return the peak memory of decoding, and the error it raised."""
+    """Return the peak memory of decoding, and the error that it raised, or None."""
     decode = codec_for(READER).decoder(schema, most)
     errors: list[Exception] = []
 
@@ -72,7 +74,7 @@ def peak(schema: str, body: bytes, most: int) -> tuple[int, Exception | None]:
 
 
 def least_limit(decode: Callable[[int], object]) -> int:
-    """Return the smallest limit with which a record is decoded, to a thousand bytes."""
+    """Return the lowest memory limit with which a record is decoded, with an accuracy of a thousand bytes."""
     least, most = 0, 64 * MILLION
     while most - least > 1000:
         middle = (least + most) // 2
@@ -111,7 +113,7 @@ def test_a_decoded_record_takes_no_more_memory_than_was_counted(name: str) -> No
 
 
 def test_objects_created_from_fields_count_towards_the_memory_limit() -> None:
-    """A few bytes of the writer become a key object of many parts."""
+    """Few bytes on the wire are decoded to a key object that consists of many objects."""
     codec = codec_for(COURSES)
     body = codec.encode({"courses": [CourseKey.from_string(f"course-v1:a+b+{number}") for number in range(3000)]})
     decode = codec.decoder(codec.schema)
@@ -121,8 +123,8 @@ def test_objects_created_from_fields_count_towards_the_memory_limit() -> None:
         codec.decoder(codec.schema, taken)(body)
 
 
-def test_a_null_counts_less_memory_than_a_value_of_its_type() -> None:
-    """Each null of a key's type counted 1.3 kB, so that an event of 900 kB became a dead letter."""
+def test_a_null_counts_as_less_memory_than_a_value_of_its_type() -> None:
+    """In the past each null in an optional field of keys counted 1.3 kB. So an event of 900 kB became a dead letter."""
     optional = {"course": CourseKey, "parent": UsageKey, "start": datetime, "due": datetime}
     fields = {name: attrs.field(type=kind, default=None) for name, kind in optional.items()}
     block: Any = attrs.make_class("Block", {"title": attrs.field(type=str), **fields})
@@ -146,7 +148,10 @@ def test_a_long_malformed_body_is_refused_while_its_size_is_counted(body: bytes)
 @pytest.mark.parametrize("name", ["null", "int", "record", "array", "test.null"])
 @pytest.mark.parametrize("kind", ["fixed", "enum", "record"])
 def test_c4_a_named_type_with_the_name_of_a_built_in_type_is_refused(name: str, kind: str) -> None:
-    """A type named null was looked up by its name, and list items took no bytes: 116 bytes became 1.6 GB."""
+    """
+    In the past a type named ``null`` made the list's items refer to this type, and these items took no bytes. So 116
+    bytes were decoded to 1.6 GB.
+    """
     own = {"type": kind, "name": name, "namespace": "", "size": 1, "symbols": ["A"], "fields": []}
     inner = {"type": "record", "name": "W", "fields": [
         {"name": "own", "type": own}, {"name": "nulls", "type": {"type": "array", "items": "null"}}]}  # fmt: skip
@@ -184,7 +189,7 @@ HONEST: dict[str, tuple[Any, Callable[[int], tuple[Any, ...]]]] = {
 
 
 def rows(name: str, count: int) -> tuple[EventCodec, bytes]:
-    """Return the codec of an event with a list of rows, and the bytes of such an event."""
+    """Return the codec of an event that has a list of rows, and the bytes of such an event."""
     made, values = HONEST[name]
     data = {"rows": list[made]}  # type: ignore[valid-type]
     codec = codec_for(OpenEdxPublicSignal(event_type=f"test.{name.replace(' ', '_')}.v1", data=data))
@@ -201,7 +206,7 @@ def test_the_counted_memory_of_ordinary_records_is_at_most_a_quarter_too_high(na
 
 
 def test_an_event_of_900_kb_is_read_unless_its_rows_exceed_the_memory_limit() -> None:
-    """The first event takes 52 MB of memory, the second one 150 MB."""
+    """The first event takes 52 MB of memory. The second event takes 150 MB."""
     codec, body = rows("two numbers", 127_000)
     assert 880_000 < len(body) < 900_000
     assert len(codec.decoder(codec.schema)(body)["rows"]) == 127_000
@@ -224,14 +229,17 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_c4_the_memory_of_a_decoder_is_proportional_to_the_length_of_its_schema(name: str) -> None:
-    """The cache of decoders is limited by characters of schemas; one of 25 kB took 2 MB."""
+    """
+    The cache of decoders limits the number of characters of their schemas. In the past the decoder of a schema of 25 kB
+    took 2 MB.
+    """
     schema = json.dumps(HOSTILE[name])
     plain_decoder(schema)
     assert kept_of(lambda: plain_decoder(schema)) < 40 * len(schema)
 
 
 class Registry:
-    """A registry with a long schema for each id."""
+    """A registry that returns a different long schema for each id."""
 
     def schema_of(self, schema_id: int) -> str:
         return json.dumps({"type": "string", "doc": f"{schema_id}{'x' * 40_000}"})

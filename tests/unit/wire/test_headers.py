@@ -1,4 +1,4 @@
-"""Headers in a row of the outbox: packed as bytes, and unpacked by a relay."""
+"""Tests of the headers in a row of the outbox. They are packed as bytes, and a relay unpacks them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_unpacked_headers_equal_the_packed_ones(headers: Headers) -> None:
 
 
 @pytest.mark.parametrize("kept", range(3))
-def test_truncated_headers_do_not_affect_the_unpacking_of_later_ones(kept: int) -> None:
+def test_truncated_headers_do_not_affect_the_unpacking_of_later_headers(kept: int) -> None:
     packed = pack(headers := (("ce_type", b"a"), ("ce_id", b"b")))
     unpacker, start = Unpacker(), len(packed) - 2 - 2 * 4
     with pytest.raises((ValueError, struct.error)):

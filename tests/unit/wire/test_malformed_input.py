@@ -1,4 +1,7 @@
-"""Any record of a topic becomes an event or one of our errors, within bounded memory."""
+"""
+Every record of a topic is read as an event or refused with an error of this package. This takes a limited amount of
+memory.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ LENGTHS = [long(length) for length in (-1, -(2**63), 2**31, 2**60, 2**63 - 1)]
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """Return the bytes of an event with one to three mutations."""
+    """Draw the bytes of an event with one to three mutations."""
     body = bytearray(draw(BODIES))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(body)))

@@ -1,4 +1,4 @@
-"""Classes and values at the limits of Avro are encoded exactly, or refused with the field named."""
+"""Classes and values at the limits of Avro are encoded exactly, or refused with an error that names the field."""
 
 from array import array
 from typing import Any

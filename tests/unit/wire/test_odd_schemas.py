@@ -1,4 +1,4 @@
-"""Whatever schema a registry returns, an event is decoded unchanged or refused, and the process continues."""
+"""A registry may return any schema. An event with it is decoded unchanged or refused, and the process continues."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PYTHON_TYPES["maybe"] |= {type(None)}
 
 
 def written(schema: dict[str, Any], values: dict[str, Any]) -> bytes | None:
-    """Return the bytes that a writer with this schema writes, None if it can write none."""
+    """Return the bytes that a writer with this schema writes. Return None if the writer cannot write the values."""
     out = BytesIO()
     try:
         fastavro.schemaless_writer(out, fastavro.parse_schema(schema), values)
@@ -130,7 +130,7 @@ def test_schemas_that_would_crash_the_process_are_refused(kind: Any, body: bytes
 
 
 def test_deeply_nested_json_is_refused_before_it_is_parsed_as_avro() -> None:
-    """Newer versions of Python parse JSON of any depth, which overflows fastavro's parser."""
+    """Newer versions of Python parse JSON of any depth. Such JSON would overflow the stack of fastavro's parser."""
     with pytest.raises(IncompatibleSchema, match="JSON"):
         codec_for(READER).decoder(json.dumps(nested(300)))
 

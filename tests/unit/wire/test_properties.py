@@ -1,4 +1,6 @@
-"""For random classes and values our bytes equal those of openedx-events and are decoded exactly."""
+"""
+For random classes and values, the bytes of this package equal those of openedx-events, and are decoded to equal values.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from tests.support.openedx_avro import ENCODABLE, bytes_of_openedx, text_of_open
 from tests.unit.wire.strategies import NEWER, OLDER, SECRET, WRONG, data_of, events, misfit_events, plain, same
 
 MANY = settings(max_examples=3 * settings().max_examples)
-"""Classes are drawn as well as values."""
+"""Settings of Hypothesis with three times the usual number of examples, since classes vary as well as values."""
 
 
 def bytes_of_fastavro(schema: str, data: dict[str, Any]) -> bytes:

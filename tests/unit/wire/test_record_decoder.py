@@ -1,4 +1,7 @@
-"""The generated decoder reads all openedx-events; what it reads equals what the general decoder reads."""
+"""
+The generated decoder can read the events of all signals of openedx-events. It returns the same values as the general
+decoder.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ Decode = Callable[[bytes], Any]
 
 
 def ways(signal: OpenEdxPublicSignal, schema: str) -> tuple[Decode | None, Decode]:
-    """Return the generated decoder, or None, and the general one."""
+    """Return the generated decoder and the general one. The generated decoder is None if there is none."""
     codec = codec_for(signal)
     writer, names = writer_schema.parse(schema)
     bind = binder(codec.avro_type, writer, names)
@@ -100,7 +103,7 @@ def test_malformed_bytes_are_left_to_the_general_decoder(body: bytes) -> None:
 
 NOTED = OpenEdxPublicSignal(event_type="test.noted.v1", data={"note": str, "size": int})
 NEGATIVE = long(-100)
-"""Two bytes: 199, which a careless reader takes for a length of 99."""
+"""The encoding of the number -100 in two bytes. A careless reader takes these bytes for a length of 99."""
 ENDLESS = b"\xff" * 11
 
 
@@ -118,13 +121,13 @@ def test_numbers_in_unusual_encodings_are_left_to_the_general_decoder(body: byte
 
 
 def nested(levels: int) -> Any:
-    """Return the schema of nested lists, in a field that this service does not have."""
+    """Return the type of lists that are nested in ``levels`` levels."""
     return "int" if not levels else {"type": "array", "items": nested(levels - 1)}
 
 
 @pytest.mark.parametrize("levels", [9, 11, 60])
 def test_deeply_nested_lists_are_read(levels: int) -> None:
-    """Python limits nested blocks to twenty loops."""
+    """Python allows at most twenty nested loops in a function."""
     schema = json.loads(codec_for(FLAGGED).schema)
     schema["fields"].append({"name": "deep", "type": nested(levels)})
     decode = codec_for(FLAGGED).decoder(json.dumps(schema))
@@ -132,7 +135,10 @@ def test_deeply_nested_lists_are_read(levels: int) -> None:
 
 
 def test_a_short_schema_that_would_generate_long_code_has_no_generated_decoder() -> None:
-    """It may use one type a thousand times, while the cache of decoders is limited by characters of schemas."""
+    """
+    A short schema may use the same type a thousand times. The cache of decoders limits only the number of characters of
+    their schemas.
+    """
     fields = [{"name": f"f{number}", "type": ["null", "int"]} for number in range(20)]
     schema = json.loads(codec_for(FLAGGED).schema)
     schema["fields"].append({"name": "first", "type": {"type": "record", "name": "L", "fields": fields}})
@@ -151,7 +157,7 @@ def test_the_memory_of_a_generated_decoder_is_proportional_to_the_length_of_its_
 
 
 def test_an_error_of_the_generated_decoder_is_not_chained_to_the_raised_error() -> None:
-    """The other error may quote event data."""
+    """The error of the generated decoder may quote event data."""
     signal = OpenEdxPublicSignal(event_type="test.ids.v1", data={"id": UUID})
     codec = codec_for(signal)
     with pytest.raises(DeserializationError) as caught:

@@ -1,4 +1,6 @@
-"""Schemas equal those of the installed openedx-events; data without a schema raises an explanation."""
+"""
+The schemas of this package equal those of the installed openedx-events. If data has no schema, the error explains why.
+"""
 
 import json
 from datetime import datetime
@@ -124,7 +126,9 @@ class Collision:
         (Collision, "arg.second", "two classes are called Inner"),
     ],
 )
-def test_an_unencodable_event_is_reported_by_signal_field_and_reason(cls: type, field: str, reason: str) -> None:
+def test_an_unencodable_event_is_reported_with_the_signal_the_field_and_the_reason(
+    cls: type, field: str, reason: str
+) -> None:
     signal = OpenEdxPublicSignal(event_type=f"test.{cls.__name__.lower()}.v1", data={"arg": cls})
     with pytest.raises(SerializationError) as caught:
         codec_for(signal)

@@ -1,4 +1,4 @@
-"""A worker with a companion: both run, a failure of one ends both, and the companion stops last."""
+"""Tests of a worker with a companion. Both run, a failure of one ends both, and the companion stops last."""
 
 from __future__ import annotations
 
@@ -57,8 +57,7 @@ def test_a_companion_that_fails_ends_both_workers_with_its_reason(error: Excepti
     assert both.stop(timeout=60) == 0
 
 
-def test_a_companion_that_raises_system_exit_ends_both_workers_as_a_failure() -> None:
-    """S17."""
+def test_s17_a_companion_that_raises_system_exit_ends_both_workers_as_a_failure() -> None:
 
     def leave() -> None:
         raise SystemExit(0)

@@ -1,4 +1,4 @@
-"""The HTTP port for probes and Prometheus, over sockets."""
+"""Tests of the HTTP port for probes and Prometheus. The tests send requests over sockets."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def ask(port: int, path: str, *, method: str = "GET", host: str = "127.0.0.1") -
         ),
     ],
 )
-def test_the_live_and_ready_pages_show_the_obstacles_of_a_worker(
+def test_the_pages_live_and_ready_show_the_obstacles_of_a_worker(
     changes: dict[str, Any], live: tuple[int, str], ready: tuple[int, str]
 ) -> None:
     running = Running()
@@ -69,7 +69,7 @@ def test_the_live_and_ready_pages_show_the_obstacles_of_a_worker(
         assert ask(port, "/") == (404, "There is /live, /ready and /metrics.\n")
 
 
-def test_the_ready_page_shows_obstacles_of_a_relay_and_answers_503_when_nothing_runs() -> None:
+def test_the_page_ready_shows_obstacles_of_a_relay_and_answers_503_when_nothing_runs() -> None:
     running = Running()
     with answering(running) as port:
         assert ask(port, "/ready") == (503, "nothing runs\n")
@@ -82,7 +82,7 @@ def test_the_ready_page_shows_obstacles_of_a_relay_and_answers_503_when_nothing_
             assert ask(port, "/ready") == (200, "ready\n")
 
 
-def test_the_ready_page_lists_neglects_and_still_answers_200() -> None:
+def test_the_page_ready_lists_neglects_and_still_answers_200() -> None:
     running = Running()
     running.remarks = lambda: ("neglected: outbox-waits",)
     with answering(running) as port, running.relay(RelayOf()):
@@ -91,7 +91,7 @@ def test_the_ready_page_lists_neglects_and_still_answers_200() -> None:
             assert ask(port, "/ready") == (503, "OperationalError 2006\nneglected: outbox-waits\n")
 
 
-def test_an_exception_while_a_page_is_made_answers_500() -> None:
+def test_a_page_whose_code_raises_answers_500() -> None:
     def broken() -> Any:
         raise LookupError("learner@example.com")
 

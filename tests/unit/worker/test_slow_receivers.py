@@ -1,4 +1,7 @@
-"""A hanging receiver is reported once per delivery, with its stack, and is an obstacle meanwhile (C18)."""
+"""
+A hanging receiver is reported once per delivery, with its stack. The worker is not ready as long as the receiver hangs
+(fault C18).
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def begun() -> Delivery:
 
 @attrs.define
 class Worker:
-    """A lane that hangs in a receiver, and its watcher; `told` contains the lifecycle events."""
+    """A lane that hangs in a receiver, and the object that watches it. `told` contains the lifecycle events."""
 
     lane: Lane
     release: threading.Event
@@ -46,7 +49,7 @@ class Worker:
         self.watch = SlowReceivers([self.lane], 300, self.health, clock=lambda: self.now)
 
     def look(self, at: float) -> int:
-        """Check for slow receivers at a time; return the number of reports so far."""
+        """Look for slow receivers at the time ``at``; return the number of reports so far."""
         self.now = at
         self.watch.look()
         return len(self.told)
@@ -74,7 +77,7 @@ def worker() -> Iterator[Worker]:
     unobserve(worker.told.append)
 
 
-def test_c18_a_slow_receiver_is_logged_once_with_name_record_and_stack_in_one_line(
+def test_c18_a_slow_receiver_is_logged_once_in_one_line_with_its_name_its_record_and_its_stack(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     observe(log := LoggingObserver(audit=lambda: True), ReceiverSlow)
@@ -84,7 +87,7 @@ def test_c18_a_slow_receiver_is_logged_once_with_name_record_and_stack_in_one_li
     finally:
         unobserve(log)
     (line,) = {one.getMessage() for one in caplog.records if one.levelno == logging.ERROR}  # others may observe as well
-    assert "test_slow_receivers.hang_here has been running for 300 s, at record t:0:0" in line
+    assert "test_slow_receivers.hang_here has been running for 300 s, for record t:0:0" in line
     assert "test_slow_receivers.py" in line
     assert "in hang_here" in line
     assert "\n" not in line

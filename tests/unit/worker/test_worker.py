@@ -1,4 +1,4 @@
-"""The harness of a worker: signals, exit codes, forced ends."""
+"""Tests of the frame around each worker: signals, exit codes, and forced ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from event_bus_kafka.worker.worker import Worker
 
 
 class Steps:
-    """The content of a worker, with given steps."""
+    """The work of a worker: the worker runs the given steps one after the other."""
 
     def __init__(self, *steps: Callable[[], None], stop: Callable[[], None] = lambda: None, left: int = 0) -> None:
         self.steps = iter(steps)
@@ -60,7 +60,10 @@ def test_a_signal_stops_a_worker_with_exit_code_0(number: signal.Signals) -> Non
 
 
 def test_the_time_limit_of_a_stop_starts_with_the_signal() -> None:
-    """The watchdog starts at the signal: a step that keeps waiting for a rebalance would leave no time for the stop."""
+    """
+    If a step waits for a rebalance after the signal, less time is left for the stop, since the watchdog starts at the
+    signal.
+    """
     told: list[float] = []
 
     def wait() -> None:
@@ -80,7 +83,7 @@ def test_signal_handlers_are_restored_after_the_worker() -> None:
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def test_a_second_signal_forces_the_end_with_exit_code_2() -> None:
+def test_case_6_a_second_signal_forces_the_end_with_exit_code_2() -> None:
     steps = Steps(send(signal.SIGTERM), stop=send(signal.SIGINT))
     assert in_a_process(lambda: run(steps)) == 2
 
@@ -112,7 +115,7 @@ def test_s20_a_second_signal_ends_a_process_whose_threads_are_busy() -> None:
     assert monotonic() - began < 20
 
 
-def test_a_stop_with_unfinished_receivers_exits_with_2() -> None:
+def test_a_worker_that_stops_with_unfinished_receivers_exits_with_2() -> None:
     assert run(Steps(send(signal.SIGTERM), left=2)) == 2
 
 
@@ -123,8 +126,7 @@ def test_a_worker_that_fails_exits_with_the_code_of_its_failure(exit_code: int) 
     assert steps.stopped_with == 5
 
 
-def test_a_configuration_error_in_a_step_exits_with_1() -> None:
-    """S19."""
+def test_s19_a_worker_with_a_configuration_error_in_a_step_exits_with_1() -> None:
 
     def step() -> None:
         raise ConfigurationError("wrong")
@@ -132,7 +134,7 @@ def test_a_configuration_error_in_a_step_exits_with_1() -> None:
     assert run(Steps(step)) == 1
 
 
-def test_an_unexpected_error_is_logged_and_exits_with_3(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_worker_logs_an_unexpected_error_and_exits_with_3(caplog: pytest.LogCaptureFixture) -> None:
     def step() -> None:
         raise RuntimeError("bug")
 
@@ -140,7 +142,7 @@ def test_an_unexpected_error_is_logged_and_exits_with_3(caplog: pytest.LogCaptur
     assert "RuntimeError: bug" in caplog.text
 
 
-def test_an_unexpected_error_during_a_stop_is_logged_and_exits_with_3(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_worker_logs_an_unexpected_error_during_its_stop_and_exits_with_3(caplog: pytest.LogCaptureFixture) -> None:
     def stop() -> None:
         raise RuntimeError("bug")
 
@@ -177,7 +179,7 @@ def test_a_signal_to_a_forked_child_of_a_receiver_does_not_stop_the_worker() -> 
 
 
 def in_a_process(action: Callable[[], int]) -> int:
-    """Run a function that may end its process in a child; return the exit code."""
+    """Run a function in a child process, since it may end its process; return the exit code."""
     gc.collect()  # else garbage collection in the child would destroy Kafka clients left by other tests
     pid = os.fork()
     if pid == 0:
@@ -190,8 +192,7 @@ def test_a_hanging_stop_after_a_failure_is_killed_with_the_exit_code_of_the_fail
     assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
 
 
-def test_the_watchdog_ends_the_process_even_if_logging_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """S17."""
+def test_s17_the_watchdog_ends_the_process_even_if_logging_raises(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def leave(_: logging.LogRecord) -> bool:
         raise SystemExit(9)
@@ -217,7 +218,10 @@ def test_a_forked_child_of_a_receiver_that_still_runs_does_not_delay_the_end() -
 
 
 def seen_by_a_worker(before: str = "") -> list[tuple[bool, list[int]]]:
-    """Return whether objects are frozen, and the thresholds, before, during and after a worker in a new process."""
+    """
+    Run a worker in a new process. Return whether objects are frozen, together with the thresholds of the garbage
+    collector, for three times: before, during and after the worker.
+    """
     code = f"""if True:
         import gc, json, os, signal
         from event_bus_kafka.worker.worker import Worker

@@ -1,4 +1,4 @@
-"""The service's data in a separate database, because of its size."""
+"""The service's data that is stored in a separate database because of its size."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""A view that saves an object, about which a receiver emits an event."""
+"""The URL of a view that saves an object. A receiver emits an event about this object."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
