@@ -96,6 +96,23 @@ FAULTS = (
         real=("real/test_history.py",),
     ),
     Fault(
+        name="minutes are kept for a day",
+        file="housekeeping/history.py",
+        old="2 * HOUR * 1000, _DAY",
+        new="_DAY, _DAY",
+        harm="pages of a day or a week take a second of the database",
+        tests=("unit/housekeeping/test_history.py",),
+    ),
+    Fault(
+        name="charts leave out quarters of an hour",
+        file="operations/history.py",
+        scope="summed",
+        old="span__in=SPANS",
+        new="span__in=(SPANS[0], SPANS[-1])",
+        harm="yesterday nothing seems to have happened",
+        tests=("unit/admin/test_shown.py",),
+    ),
+    Fault(
         name="a write waits for a commit that nobody makes",
         file="housekeeping/database.py",
         scope="alias_of",
