@@ -57,14 +57,19 @@ def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply:
     all fields of the first POST.
     """
     if CONFIRMED not in request.POST or plan.is_empty:
-        repeated = request.POST.keys() - _NOT_REPEATED - plan.fields.keys()
-        fields = [(name, text) for name in sorted(repeated) for text in request.POST.getlist(name)]
-        fields += plan.fields.items()
-        return page.draw(request, "confirm", plan.title, {"plan": plan, "fields": fields, "confirmed": CONFIRMED})
+        return ask(page, request, plan)
     done = apply()
     write_history(request, page, done, plan.object_id)
     messages.success(request, done)
     return HttpResponseRedirect(plan.back or page.url())
+
+
+def ask(page: Page, request: HttpRequest, plan: ActionPlan) -> HttpResponse:
+    """Ask for confirmation of a POST, which is repeated with it."""
+    repeated = request.POST.keys() - _NOT_REPEATED - plan.fields.keys()
+    fields = [(name, text) for name in sorted(repeated) for text in request.POST.getlist(name)]
+    fields += plan.fields.items()
+    return page.draw(request, "confirm", plan.title, {"plan": plan, "fields": fields, "confirmed": CONFIRMED})
 
 
 def write_history(request: HttpRequest, page: Page, done: str, object_id: str = "") -> None:

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.db import OperationalError, connections
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import resolve
 
+from event_bus_kafka.admin import parked
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.models import Heartbeat, HistoryRow, OutboxRecord, ParkedRecord, PausedReceiver, Right
 from tests.support.admin_clients import client_with, staff_with
@@ -17,6 +20,7 @@ from tests.support.admin_clients import client_with, staff_with
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
 
 CODE, TOPIC = "MSG_SIZE_TOO_LARGE", "prod-0"
+DONE = {"release": "Released", "discard": "Discarded"}
 
 
 def url(model: Any, name: str) -> str:
@@ -37,6 +41,14 @@ def selected(**changes: str) -> dict[str, str]:
     return {"database": "default", "topic": TOPIC, "code": CODE} | changes
 
 
+def _park(count: int, **changes: int) -> list[int]:
+    """Park more rows like those selected; return their ids."""
+    row = ParkedRecord.objects.filter(topic=TOPIC, code=CODE).latest("pk")
+    values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields} | changes
+    rows = [ParkedRecord(**values | {"id": row.pk + 1_000 + number}) for number in range(count)]
+    return [one.pk for one in ParkedRecord.objects.bulk_create(rows)]
+
+
 def told(response: HttpResponse) -> list[str]:
     return [entry.change_message for entry in LogEntry.objects.order_by("pk")]
 
@@ -50,7 +62,50 @@ def test_parked_rows_go_once_that_is_confirmed(action: str, released: int) -> No
     assert "This is about 2 parked events." in asked
     assert answer.headers["Location"] == url(ParkedRecord, "changelist")
     assert (ParkedRecord.objects.count(), OutboxRecord.objects.count()) == (before[0] - 2, before[1] + released)
-    assert told(answer) == [f"{action.capitalize()}{'d' if action == 'release' else 'ed'} 2 parked events."]
+    assert told(answer) == [f"{DONE[action]} 2 parked events."]
+
+
+@pytest.mark.parametrize("action", ["release", "discard"])
+def test_a_slice_says_how_many_are_left_and_goes_on(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _park(148)
+    monkeypatch.setattr(parked, "_SECONDS", 0.0)
+    client = client_with(*Right)
+    _, page = confirmed(client, url(ParkedRecord, action), **selected())
+    shown = page.content.decode()
+    assert f"{DONE[action]} 100 parked events. There was not enough time for all in one go." in shown
+    assert "This is about 50 parked events." in shown
+    late = _park(1, parked_at=int(page.context["plan"].fields["last"]) + 1)
+    last = client.post(url(ParkedRecord, action), dict(page.context["fields"]) | {"confirmed": "yes"})
+    assert last.status_code == 302
+    assert list(ParkedRecord.objects.filter(topic=TOPIC, code=CODE).values_list("pk", flat=True)) == late
+    assert told(last) == [f"{DONE[action]} {count} parked events." for count in (100, 50)]
+
+
+@pytest.mark.parametrize("action", ["release", "discard"])
+def test_a_slice_is_committed_by_itself_where_requests_are_transactions(action: str) -> None:
+    view: Any = resolve(url(ParkedRecord, action)).func
+    assert view._non_atomic_requests == set(connections)
+
+
+@pytest.mark.parametrize("action", ["release", "discard"])
+def test_what_is_done_before_the_database_fails_is_told(action: str) -> None:
+    _park(148)
+    done: list[str] = []
+
+    def refuse(execute: Any, sql: str, *arguments: Any) -> Any:
+        done.extend(["once"] * (sql.startswith("DELETE") and "parkedrecord" in sql))
+        if len(done) == 2:
+            raise OperationalError("gone away")
+        return execute(sql, *arguments)
+
+    client = client_with(*Right)
+    asked = client.post(url(ParkedRecord, action), selected())
+    with connections["default"].execute_wrapper(refuse):
+        answer = client.post(url(ParkedRecord, action), dict(asked.context["fields"]) | {"confirmed": "yes"})
+    assert answer.status_code == 302
+    (words,) = told(answer)
+    assert words.startswith(f"{DONE[action]} 100 parked events. Then the database failed: ")
+    assert ParkedRecord.objects.filter(topic=TOPIC, code=CODE).count() == 50
 
 
 def test_rows_that_are_parked_after_the_question_stay() -> None:
@@ -68,7 +123,7 @@ def test_ticked_rows_alone_are_meant() -> None:
     _, answer = confirmed(client_with(*Right), url(ParkedRecord, "release"), database="default", row=str(first.pk))
     assert not ParkedRecord.objects.filter(pk=first.pk).exists()
     assert ParkedRecord.objects.filter(pk=second.pk).exists()
-    assert told(answer) == ["Released 1 parked events."]
+    assert told(answer) == ["Released 1 parked event."]
 
 
 @pytest.mark.parametrize(

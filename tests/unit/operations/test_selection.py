@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from event_bus_kafka.models import DeadLetter, DeadLetterEntry
+from event_bus_kafka.models.dead_letters import _FEW_GROUPS
 from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
 from event_bus_kafka.operations.dead_letters.key_search import bodies_of
 from event_bus_kafka.operations.dead_letters.paging import COUNTED, Count, Position, count, page_of
@@ -58,6 +59,16 @@ def test_a_place_may_be_the_first_one() -> None:
     stored(record_of(7, offset=1), MAIL)
     found = page_of(Selection(place=Coordinates.parse("prod-certificates:0:0")), after=None, limit=5)
     assert [letter.offset for letter in found.letters] == [0]
+
+
+def test_a_place_is_looked_up_in_an_index_of_groups_unless_they_are_many() -> None:
+    selection = Selection(place=Coordinates.parse("prod-certificates:0:7"))
+    assert page_of(selection, after=None, limit=5).letters == []
+    for number in range(_FEW_GROUPS + 1):
+        stored(record_of(7, offset=7), MAIL, group=f"group {number}")
+        assert len(page_of(selection, after=None, limit=9).letters) == number + 1
+        is_narrow = "(group=? AND topic=? AND partition=? AND offset=?)" in selection.candidates().explain()
+        assert is_narrow == (number < _FEW_GROUPS)
 
 
 def test_letters_are_counted_up_to_a_bound() -> None:
