@@ -56,6 +56,11 @@ class Table:
     shows_caption: bool = True
     """False: a heading has said it."""
 
+    @property
+    def labelled(self) -> list[list[tuple[str, Cell]]]:
+        """The rows; each cell comes with the name of its column, which stands beside it on a narrow page."""
+        return [list(zip(self.columns, row, strict=True)) for row in self.rows]
+
 
 @attrs.frozen(kw_only=True)
 class Facts:

@@ -52,7 +52,7 @@ def form_of(page: str, label: str) -> dict[str, list[str]]:
 
 def text_of(page: str) -> str:
     """Return a page without its tags."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.replace("<wbr>", "")))
 
 
 def asked(client: Client, **posted: Any) -> str:
