@@ -67,6 +67,7 @@ class Slice:
 
     number: int
     is_last: bool
+    """False: there was not enough time for all rows."""
     problem: str = ""
     """The reason for which it ended early; rows changed before stay changed."""
 

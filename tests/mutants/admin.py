@@ -43,6 +43,15 @@ FAULTS = (
         tests=("unit/admin/test_actions.py",),
     ),
     Fault(
+        name="names of strangers are put into pages as they are",
+        file="templatetags/event_bus_names.py",
+        scope="breakable",
+        old='format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(str(text))))',
+        new='mark_safe("<wbr>".join(_BREAKS.split(str(text))))',
+        harm="an event's type runs a script in an operator's browser",
+        tests=("unit/admin/test_names.py",),
+    ),
+    Fault(
         name="a release goes on however long it takes",
         file="operations/outboxes.py",
         scope="slice_of",
