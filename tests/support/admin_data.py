@@ -119,7 +119,7 @@ def _history(now: int, amounts: Amounts) -> Iterator[HistoryRow]:
     """Give what is there just before it is tidied up."""
     minute, quarter, hour = MINUTE * 1000, QUARTER * 1000, HOUR * 1000
     this_hour = now - now % hour
-    minutes, quarters = this_hour - 3 * hour, this_hour - 25 * hour
+    minutes, quarters = now - now % quarter - 3 * hour, this_hour - 25 * hour
     for begins in range(this_hour - amounts.days * 24 * hour, quarters, hour):
         yield from _counted(begins, HOUR, amounts)
     for begins in range(quarters, minutes, max(quarter, amounts.every * minute)):
