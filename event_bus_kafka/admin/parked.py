@@ -30,7 +30,7 @@ _LONGEST_NUMBER = 19
 
 
 @attrs.frozen(kw_only=True)
-class Change:
+class ParkedChange:
     """A release or a discard."""
 
     title: str
@@ -44,9 +44,9 @@ class Change:
     is_final: bool = False
 
 
-def release() -> Change:
+def release() -> ParkedChange:
     """Return the action that puts rows back where they stood."""
-    return Change(
+    return ParkedChange(
         title=gettext("Release parked events"),
         sentences=[
             gettext("They go back where they stood, and are sent before what came after them and still waits."),
@@ -58,9 +58,9 @@ def release() -> Change:
     )
 
 
-def discard() -> Change:
+def discard() -> ParkedChange:
     """Return the action that deletes rows for good."""
-    return Change(
+    return ParkedChange(
         title=gettext("Discard parked events"),
         sentences=[gettext("They are deleted for good, and never sent.")],
         button=lambda count: gettext("Discard %(count)d for good") % {"count": count},
@@ -70,7 +70,7 @@ def discard() -> Change:
     )
 
 
-def confirm_and_change(page: Page, request: HttpRequest, change: Change) -> HttpResponse:
+def confirm_and_change(page: Page, request: HttpRequest, change: ParkedChange) -> HttpResponse:
     """
     Ask for confirmation of a change to the posted rows; once it is given, change them for :data:`_SECONDS`, and ask
     whether to go on if some are left. Each slice is in the history.
@@ -89,7 +89,7 @@ def confirm_and_change(page: Page, request: HttpRequest, change: Change) -> Http
     return HttpResponseRedirect(page.url())
 
 
-def _plan(change: Change, selected: Selected, before: str = "") -> ActionPlan:
+def _plan(change: ParkedChange, selected: Selected, before: str = "") -> ActionPlan:
     """Return the page that asks; ``before``: says what the slice before has done."""
     sentences = [selected.sentence, *change.sentences]
     if before:

@@ -40,6 +40,9 @@ class Posting:
     """The subject of the action, for users of screen readers."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
 
+    def __str__(self) -> str:
+        return self.label
+
 
 Cell = str | int | Linked | Marked | Posting
 

@@ -132,9 +132,10 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """Letters in the order of their records in Kafka."""
         return self.order_by("topic", "partition", "offset", "pk")
 
-    def latest_first(self) -> DeadLetterQuerySet:
-        """Letters in the order of their last failures, the latest first."""
-        return self.order_by("-last_failed_at", "-pk")
+    def latest_first(self, *, sorts: bool = False) -> DeadLetterQuerySet:
+        """Letters in the order of their last failures, the latest first; ``sorts``: found by no index of that order."""
+        moment = functions.Coalesce("last_failed_at", "last_failed_at") if sorts else models.F("last_failed_at")
+        return self.order_by(moment.desc(), "-pk")
 
     def has_failed_since(self, record: ConsumerRecord, *, group: str, event_id: str, time: datetime) -> bool:
         """Whether a record's dead letter is here and failed at that time or later."""

@@ -8,7 +8,7 @@ from django import template
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 
-_LONG = 16
+_LONG = 32
 """Characters up to which a name stays whole."""
 _BREAKS = re.compile(r"(?<=[._])(?=[^\W_])")
 

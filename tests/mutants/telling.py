@@ -107,8 +107,10 @@ FAULTS = (
         name="charts leave out quarters of an hour",
         file="operations/history.py",
         scope="summed",
-        old="span__in=SPANS",
-        new="span__in=(SPANS[0], SPANS[-1])",
+        old="HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(span__in=SPANS, "
+        "begins__gte=int(since.timestamp() * 1000))",
+        new="HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(span__in=(SPANS[0], SPANS[-1]), "
+        "begins__gte=int(since.timestamp() * 1000))",
         harm="yesterday nothing seems to have happened",
         tests=("unit/admin/test_shown.py",),
     ),

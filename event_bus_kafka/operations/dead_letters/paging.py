@@ -60,7 +60,8 @@ def page_of(selection: Selection, *, after: Position | None, limit: int) -> Lett
     rows = selection.candidates()
     if after:
         rows = rows.beyond(after.failed_at, after.id)
-    ids = list(rows.latest_first().values_list("last_failed_at", "pk")[: limit + 1])  # sorts no failures
+    ordered = rows.latest_first(sorts=bool(selection.key))  # the index would lead to each row, to look at its key
+    ids = list(ordered.values_list("last_failed_at", "pk")[: limit + 1])  # sorts no failures
     found = _with_failures([pk for _, pk in ids[:limit]])
     following = Position(failed_at=ids[limit - 1][0], id=ids[limit - 1][1]) if len(ids) > limit else None
     return LetterPage(letters=[letter for letter in found if selection.holds(letter)], following=following)

@@ -113,7 +113,7 @@ def test_single_events_are_searched_by_post() -> None:
 
 def test_a_letter_is_shown_in_full_and_masked() -> None:
     letter = stored(record_of(7, offset=41, headers=(*record_of(7).headers, ("theirs", SECRET.encode()))), AWARD, MAIL)
-    shown = client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode()
+    shown = client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode().replace("<wbr>", "")
     for text in ("prod-certificates:0:41", AWARD, MAIL, "ValueError", letter.event_id, CREATED, "&quot;email&quot;"):
         assert text in shown
     assert SECRET not in shown

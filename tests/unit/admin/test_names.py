@@ -10,10 +10,16 @@ from django.template import Context, Template
     ("text", "shown"),
     [
         ("mail.receivers", "mail.receivers"),
-        ("org.openedx.learning.v1", "org.<wbr>openedx.<wbr>learning.<wbr>v1"),
-        ("UNKNOWN_TOPIC_OR_PART", "UNKNOWN_<wbr>TOPIC_<wbr>OR_<wbr>PART"),
+        ("org.openedx.learning.course.run.v1", "org.<wbr>openedx.<wbr>learning.<wbr>course.<wbr>run.<wbr>v1"),
+        (
+            "REQUEST: NETWORK_EXCEPTION_OF_THE_OTHER_SIDE",
+            "REQUEST: NETWORK_<wbr>EXCEPTION_<wbr>OF_<wbr>THE_<wbr>OTHER_<wbr>SIDE",
+        ),
         ("It ended. See the log of 10.30 p.m.", "It ended. See the log of 10.30 p.m."),
-        ("a.very.long.name<script>&", "a.<wbr>very.<wbr>long.<wbr>name&lt;script&gt;&amp;"),
+        (
+            "a.name.of.a.length<script>&amp<script>",
+            "a.<wbr>name.<wbr>of.<wbr>a.<wbr>length&lt;script&gt;&amp;amp&lt;script&gt;",
+        ),
         ("<script>", "&lt;script&gt;"),
         (1234567, "1234567"),
     ],
