@@ -17,6 +17,15 @@ FAULTS = (
         tests=("unit/operations/test_selection.py",),
     ),
     Fault(
+        name="a search by key looks at all rows twice",
+        file="operations/dead_letters/paging.py",
+        scope="counted_page_of",
+        old="bool(selection.key) and after is None",
+        new="False",
+        harm="a search takes half a second of the database",
+        tests=("unit/operations/test_selection.py",),
+    ),
+    Fault(
         name="a place is looked for in all rows",
         file="models/batches.py",
         scope="few_distinct",

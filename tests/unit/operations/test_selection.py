@@ -11,10 +11,11 @@ from event_bus_kafka.models import DeadLetter, DeadLetterEntry
 from event_bus_kafka.models.dead_letters import _FEW_GROUPS
 from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
 from event_bus_kafka.operations.dead_letters.key_search import bodies_of
-from event_bus_kafka.operations.dead_letters.paging import COUNTED, Count, Position, count, page_of
+from event_bus_kafka.operations.dead_letters.paging import COUNTED, Count, Position, count, counted_page_of, page_of
 from event_bus_kafka.operations.dead_letters.selection import Selection
 from event_bus_kafka.sandbox import Sandbox
 from tests.support.letters import FAILED_AT, multiply, record_of, service_with, stored
+from tests.support.statements import asked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,6 +70,18 @@ def test_a_place_is_looked_up_in_an_index_of_groups_unless_they_are_many() -> No
         assert len(page_of(selection, after=None, limit=9).letters) == number + 1
         is_narrow = "(group=? AND topic=? AND partition=? AND offset=?)" in selection.candidates().explain()
         assert is_narrow == (number < _FEW_GROUPS)
+
+
+@pytest.mark.parametrize(("selection", "statements"), [(Selection(key="7"), 2), (Selection(group="mail"), 3)])
+def test_a_search_by_key_looks_at_all_rows_once(selection: Selection, statements: int) -> None:
+    multiply(stored(record_of(7), MAIL), ({"offset": offset} for offset in range(1, 7)))
+    with asked() as statements_of_page:
+        page, counted = counted_page_of(selection, after=None, limit=5)
+    assert (len(page.letters), counted) == (5, Count(number=7, is_more=False))
+    assert len(statements_of_page) == statements
+    rest, counted = counted_page_of(selection, after=page.following, limit=5)
+    assert (len(rest.letters), counted.number) == (2, 7)
+    assert "USING INDEX" not in Selection(key="7").candidates().latest_first(sorts=True).explain()
 
 
 def test_letters_are_counted_up_to_a_bound() -> None:
