@@ -61,7 +61,7 @@ def wait_for(page: Page, text: str) -> None:
 def test_each_page_is_reached_by_clicking_and_can_be_used_by_everybody(urls: dict[str, str], browser: Browser) -> None:
     with browser.page() as page:
         log_in(page, urls["lms"], "admin", "admin")
-        faults = [fault for title in TITLES for fault in _faults_of(page, title)]
+        faults = [fault for title in ("Overview", "Outbox") for fault in _faults_of(page, title)]
         log_in(page, urls["credentials"], "admin", "admin")
         faults += [fault for title in TITLES for fault in _faults_of(page, title)]
         for title, role, name in BELOW:
