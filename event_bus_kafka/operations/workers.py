@@ -49,7 +49,7 @@ def workers() -> list[WorkerRun]:
     missing.
     """
     alias = router.db_for_write(Heartbeat)
-    rows = Heartbeat.objects.using(alias).annotate(now=RawSQL(now_sql(connections[alias]), ()))
+    rows: Any = Heartbeat.objects.using(alias).annotate(now=RawSQL(now_sql(connections[alias]), ()))
     return [_run(row, int(row.now)) for row in rows.order_by("-started_at", "pk")]
 
 
