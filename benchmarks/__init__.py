@@ -1,8 +1,8 @@
 """
-What sending and consuming cost, beside the published edx-event-bus-kafka and beside a bare loop; how fast a relay
-empties the outbox of each database; lanes, latency, memory, start and idle.
+Measures the cost of sending and consuming with this package, edx-event-bus-kafka and a bare loop. Also measures the
+speed of a relay on each database, lanes, latency, memory, the start of a process, and idle processes.
 
-suites/    which cases there are, by subject, what they read and what is compared
-works/     what a process does that is measured
-instructions/  the instructions of one event
+    suites/    the cases by subject, their arguments and the comparisons between them
+    works/     the code that a measured process runs
+    instructions/  counts the instructions for one event
 """

@@ -1,4 +1,4 @@
-"""``make benchmark``: what sending and consuming cost, on real servers that it starts and stops."""
+"""``make benchmark``: measures the cost of sending and consuming on real servers, which it starts and stops."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _services(suites: Sequence[Suite], stack: ExitStack) -> Services:
-    """Start what the cases need."""
+    """Start the servers that the cases need."""
     cases = [case for suite in suites for case in suite.cases]
     vendors = {case.database for case in cases}
     servers = [server for server in (PostgreSQL, MariaDB, MySQL) if server.vendor in vendors]

@@ -1,4 +1,4 @@
-"""One event becomes the bytes of a record, by each variant."""
+"""Encodes an event into the bytes of a record, with each of the compared packages."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ FRAME = struct.Struct(">bI")
 
 
 def record_of(topic: str, sample: Sample, schemas: serde.SchemaIds) -> ProducerRecord:
-    """Return the record that this package sends."""
+    """Return the record that this package would send."""
     data, metadata = sample
     event = Event(signal=SIGNAL, data=data, metadata=metadata)
     return serde.frame(serde.encode(event, topic=topic, key_field=KEY_FIELD), schemas)
 
 
 def published_record(topic: str, sample: Sample) -> tuple[bytes, bytes]:
-    """Return key and value as edx-event-bus-kafka's producer makes them, and make the headers beside."""
+    """
+    Return the key and the value as edx-event-bus-kafka's producer encodes them. The headers are made, too, so that
+    their cost is included.
+    """
     data, metadata = sample
     key = extract_event_key(data, KEY_FIELD)
     headers = _get_headers_from_metadata(event_metadata=metadata)
@@ -40,7 +43,10 @@ def published_record(topic: str, sample: Sample) -> tuple[bytes, bytes]:
 
 
 class BareEncoder:
-    """What Avro alone costs: fastavro, from ready dicts, behind ready frames."""
+    """
+    Encodes events at the minimal cost of Avro: fastavro encodes prepared dicts, and a prepared frame precedes the
+    bytes.
+    """
 
     def __init__(self, topic: str, schemas: serde.SchemaIds) -> None:
         codec, self._serializer = codec_for(SIGNAL), AvroSignalSerializer(SIGNAL)
@@ -51,12 +57,12 @@ class BareEncoder:
         self._value_schema = fastavro.parse_schema(self._serializer.schema)
 
     def ready(self, sample: Sample) -> tuple[Any, Any]:
-        """Return what :meth:`encode` takes."""
+        """Prepare an event: return the arguments for :meth:`encode`."""
         data, _ = sample
         return self._key.get(data), self._serializer.to_dict(data)
 
     def encode(self, key: Any, value: Any) -> tuple[bytes, bytes]:
-        """Return framed key and value."""
+        """Return the key and the value as bytes, with their frames."""
         key_bytes, value_bytes = BytesIO(), BytesIO()
         key_bytes.write(self._key_frame)
         value_bytes.write(self._value_frame)

@@ -1,4 +1,4 @@
-"""The events that all variants send: certificates of a thousand learners in fifty courses."""
+"""The events that all compared packages send: certificates of a thousand learners in fifty courses."""
 
 from __future__ import annotations
 
@@ -23,13 +23,18 @@ Sample = tuple[dict[str, Any], EventsMetadata]
 
 
 def samples(count: int) -> list[Sample]:
-    """Return event data and metadata, made in advance: what makes them is the service, not the bus."""
+    """
+    Return event data and metadata. They are made in advance, since their cost belongs to the service, not to the bus.
+    """
     certificates = [certificate(number) for number in range(_LEARNERS)]
     return [(data, SIGNAL.generate_signal_metadata()) for data in islice(cycle(certificates), count)]
 
 
 def fixed_samples(count: int) -> list[Sample]:
-    """Return the same with ids, times and hosts that are the same at each run: their text decides what they cost."""
+    """
+    Return event data and metadata like :func:`samples`. The ids, times and hosts are the same in each run, since the
+    cost depends on their text.
+    """
     return [
         (data, attrs.evolve(metadata, id=uuid5(NAMESPACE_URL, str(number)), time=_TIME, sourcehost="host"))
         for number, (data, metadata) in enumerate(samples(count))

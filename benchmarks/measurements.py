@@ -1,4 +1,4 @@
-"""What is measured: figures of cases, comparisons between cases, and the goals of these."""
+"""The figures measured in cases, comparisons between cases, and the goals of the comparisons."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ import attrs
 OURS, PUBLISHED, BARE = "ours", "published", "bare"
 VARIANTS = (OURS, PUBLISHED, BARE)
 COUNTED = ENCODE, PROCESS = "encode", "process"
-"""Parts of sending and consuming of which the instructions are counted."""
+"""The parts of sending and consuming whose instructions are counted."""
 NAMES = {OURS: "this package", PUBLISHED: "edx-event-bus-kafka", BARE: "bare loop"}
 
 Figures = Mapping[str, float]
-"""What one run of a case gave, by name."""
+"""The measured numbers of one run of a case, by name."""
 
 
 class Meter:
-    """Counts the CPU time of this process between two moments, and the time on the wall between the same or others."""
+    """
+    Measures the CPU time of this process and the elapsed time. The two measurements may begin and end at different
+    moments.
+    """
 
     def __init__(self) -> None:
         self.cpu = 0.0
@@ -30,7 +33,7 @@ class Meter:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Measure what happens inside."""
+        """Measure the CPU time and the elapsed time of the block."""
         cpu = time.process_time()
         self.begin()
         yield
@@ -38,51 +41,54 @@ class Meter:
         self.cpu = time.process_time() - cpu
 
     def begin(self) -> None:
-        """Start the clock on the wall, anew."""
+        """Begin to measure the elapsed time. A second call begins again."""
         self._began, self.wall = time.perf_counter(), 0.0
 
     def end(self) -> None:
-        """Stop the clock on the wall; what stopped first counts."""
+        """End the measurement of the elapsed time. Only the first call has an effect."""
         self.wall = self.wall or time.perf_counter() - self._began
 
     def figures(self, events: int) -> Figures:
-        """Return microseconds of CPU time per event, of all threads, and events per second on the wall."""
+        """Return the CPU time of all threads in microseconds per event, and events per second of elapsed time."""
         return {"events": events, "cpu": self.cpu / events * 1e6, "rate": events / self.wall}
 
 
 @attrs.frozen(kw_only=True)
 class Filled:
-    """A topic that has events before anything is measured."""
+    """A topic that is filled with events before the measurement."""
 
     events: int
     learners: int = 1_000
-    """Different keys."""
+    """Number of learners in the events, and so of different keys."""
 
 
 @attrs.frozen(kw_only=True)
 class Case:
-    """One thing that is measured, in a process of its own in each round."""
+    """A measured case. In each round it runs in a new process."""
 
     name: str
     work: str
-    """Module below ``benchmarks.works`` and function: ``consuming.consume``."""
+    """Module in ``benchmarks.works`` and function, for example ``consuming.consume``."""
     arguments: Mapping[str, Any] = attrs.field(factory=dict)
-    """Of the function; they go to the process as JSON."""
+    """Keyword arguments of the function, passed to the process as JSON."""
     settings: Mapping[str, Any] = attrs.field(factory=dict)
-    """Django settings that differ."""
+    """Django settings that differ from ``benchmarks.settings``."""
     reads: Sequence[str] = ()
-    """Topics that a worker reads from their beginning, in a new group that is one more argument."""
+    """Topics that a worker reads from their beginning. Their names and a new group are passed as arguments."""
     topic: str = ""
-    """A topic that is new in each round, and one more argument."""
+    """A topic that is created in each round; its name is passed as argument."""
     database: str = ""
-    """Vendor; none: SQLite in memory, and the app is not installed."""
+    """Vendor of the database; empty: SQLite in memory, without this package's app."""
     sandbox: bool = False
-    """Whether the sandbox stands in for a real Kafka."""
+    """Whether the case uses the sandbox instead of a real Kafka."""
 
 
 @attrs.frozen(kw_only=True)
 class Comparison:
-    """A figure of one case, as a multiple of another case's in the same round, or alone; and its goal."""
+    """
+    A figure of a case with its goal. If ``to`` is given, the figure is divided by the figure of the case ``to`` in the
+    same round.
+    """
 
     text: str
     of: str
@@ -98,21 +104,21 @@ class Comparison:
         return " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
 
     def is_met_by(self, value: float) -> bool:
-        """Whether a value is within the goal."""
+        """Return whether ``value`` meets the goal."""
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
 
 @attrs.frozen(kw_only=True)
 class Suite:
-    """Cases that take turns."""
+    """Cases that run alternately."""
 
     name: str
     about: str
-    """A sentence: what the cases are."""
+    """A sentence that describes the cases."""
     columns: Mapping[str, str]
-    """Figure → head of its column."""
+    """Figure → heading of its column."""
     plots: Sequence[str]
-    """Figures that are drawn."""
+    """Names of the figures that are plotted."""
     cases: Sequence[Case]
     comparisons: Sequence[Comparison] = ()
     topics: Mapping[str, Filled] = attrs.field(factory=dict)
@@ -125,20 +131,23 @@ class Results:
 
     suite: Suite
     runs: Mapping[str, Sequence[Figures]]
-    """By the case's name, a run per round."""
+    """Name of a case → the figures of its runs, one run per round."""
 
     def figure(self, case: str, figure: str) -> float | None:
-        """Return the median of the runs; None if the case has no such figure."""
+        """Return the median of a figure over all runs of a case; None if the case has no such figure."""
         values = self._values(case, figure)
         return median(values) if values else None
 
     def spread(self, case: str, figure: str) -> tuple[float, float]:
-        """Return the least and the most of the runs."""
+        """Return the minimum and the maximum of a figure over all runs of a case."""
         values = self._values(case, figure)
         return min(values), max(values)
 
     def value(self, comparison: Comparison) -> float:
-        """Return the median over the rounds: run beside run, so that a machine that gets slower slows both."""
+        """
+        Return the median of the rounds' values. A value compares two runs of the same round, so that a machine that
+        slows down affects both runs.
+        """
         of = self._values(comparison.of, comparison.figure)
         if comparison.to is None:
             return median(of)

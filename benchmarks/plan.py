@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""The numbers that determine how much is measured."""
 
 from __future__ import annotations
 
@@ -7,30 +7,35 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """Numbers of events and seconds, from which suites make their cases."""
+    """Numbers of events and of seconds from which suites create their cases."""
 
     events: int
-    """Per run."""
+    """Events per run."""
     warm_up: int
-    """Events of each run that go before and are not measured."""
+    """Number of events at the start of each run that are not measured."""
     backlog: int
-    """Events that a relay finds."""
+    """Rows in the outbox before a relay starts."""
     per_lane: int
-    """Events that each lane gets of receivers which wait."""
+    """Number of events per lane in cases whose receivers wait."""
     flow: int
-    """Events of a run that looks at memory."""
+    """Events of a run that measures memory."""
     heap: int
-    """Objects that are made before a worker starts."""
+    """Number of objects that are created before a worker starts."""
     seconds: float
-    """For which an idle process is watched, and events are sent at a rate."""
+    """
+    Seconds for which an idle process is measured. In other cases: seconds for which events are sent at a given rate.
+    """
     settle: float
-    """Seconds after which a process has nothing left to do from its start."""
+    """Seconds after its start that a process gets to become idle."""
     hold: float
-    """Seconds for which a receiver is held until its window is full."""
+    """Seconds for which a receiver blocks, so that its window fills."""
     rounds: int | None = None
-    """Runs of each case; None: as many as the suite says."""
+    """Number of runs of each case; None: the number that the suite sets."""
     logging: tuple[str, ...] = ("audit",)
-    """What the processes log, each as cases of their own: see ``benchmarks.suites.logging``."""
+    """
+    Levels of logging with which processes are measured. Each level has its own cases: see
+    ``benchmarks.suites.logging``.
+    """
 
 
 THOROUGH = Plan(

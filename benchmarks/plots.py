@@ -1,7 +1,8 @@
 """
-``python -m benchmarks.plots FILE FOLDER``: from the JSON of ``make benchmark``, a plot and a page to include per suite.
+``python -m benchmarks.plots FILE FOLDER``: converts the JSON of ``make benchmark``. For each suite it writes a plot,
+and a page for inclusion in the documentation.
 
-Each plot is an SVG of a few rectangles that follows the reader's light or dark mode, and says in words what it shows.
+Each plot is an SVG of rectangles. It follows the reader's light or dark mode and contains a description in words.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _Suite = Mapping[str, Any]
 
 @attrs.frozen(kw_only=True)
 class Bar:
-    """A case in a plot."""
+    """A bar of a plot, which shows a figure of a case."""
 
     name: str
     runs: Sequence[float]
@@ -62,7 +63,9 @@ def main() -> None:
 
 
 def pages(data: Mapping[str, Any], folder: str) -> dict[str, str]:
-    """Return the files by name: for each suite a plot and a page, and a page of all goals and of the machine."""
+    """
+    Return name → content of each file: a plot and a page for each suite, and one page with all goals and the machine.
+    """
     files = {"goals.rst": _goals(data["suites"]), "machine.rst": _machine(data)}
     for suite in data["suites"]:
         files[f"{suite['suite']}.svg"] = plot(suite)
@@ -71,7 +74,7 @@ def pages(data: Mapping[str, Any], folder: str) -> dict[str, str]:
 
 
 def plot(suite: _Suite) -> str:
-    """Return an SVG with a group of bars for each figure that the suite wants to be drawn."""
+    """Return an SVG with a group of bars for each figure that the suite plots."""
     parts, top = [], 10
     for figure in suite["plots"]:
         bars = _bars(suite, figure)
@@ -86,7 +89,7 @@ def plot(suite: _Suite) -> str:
 
 
 def in_words(suite: _Suite) -> str:
-    """Return what the plot shows as a sentence per figure."""
+    """Return a description of the plot, with one sentence per figure."""
     return " ".join(
         f"{suite['columns'][figure]}: {'; '.join(f'{bar.name} {shown(bar.value)}' for bar in _bars(suite, figure))}."
         for figure in suite["plots"]
@@ -109,7 +112,7 @@ def _group(head: str, bars: Sequence[Bar], top: int) -> str:
 
 
 def _bar(bar: Bar, kind: str, top: int, scale: float) -> str:
-    """Draw the median as a bar, and a line from the least to the most."""
+    """Return a bar as SVG. It shows the median, and a line from the minimum to the maximum."""
     least, most = (_LABELS + max(value, 0) * scale for value in (min(bar.runs), max(bar.runs)))
     end, middle = _LABELS + max(bar.value, 0) * scale, top + _LINE // 2 - 2
     return (

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.process WORK ARGUMENTS``: one run of one case; prints its figures as JSON."""
+"""``python -m benchmarks.process WORK ARGUMENTS``: runs a case once and prints its figures as JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import django
 
 
 def main(work: str, arguments: str) -> None:
-    """Run the function of ``benchmarks.works`` that is named, with keyword arguments in JSON."""
+    """Run the function ``work`` of ``benchmarks.works`` with keyword arguments in JSON; print its figures."""
     django.setup()
     module, _, function = work.rpartition(".")
     figures = getattr(import_module(f"benchmarks.works.{module}"), function)(**json.loads(arguments))

@@ -1,4 +1,4 @@
-"""The results, for people and for machines."""
+"""Formats the results, as text for people and as JSON."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.services.downloads import APICURIO_VERSION, KAFKA_VERSION
 
 _PACKAGES = ("edx-event-bus-kafka", "openedx-events", "Django", "confluent-kafka", "fastavro")
 _THREAD = "cpu: "
-"""What begins the name of a figure that a thread of a process has."""
+"""Prefix of the names of figures that are about a single thread."""
 
 
 def as_text(results: Sequence[Results], plan: Plan) -> str:
-    """Return the tables of all suites, with what was counted and on what below."""
+    """Return the tables of all suites, followed by the numbers of events and a description of the machine."""
     about = [f"{name}: {value}" for name, value in surroundings().items()]
     return "\n".join([line for one in results for line in [*_suite(one), ""]] + [counts(results, plan), *about])
 
@@ -40,7 +40,9 @@ def _suite(results: Results) -> list[str]:
 
 
 def figure_rows(results: Results) -> list[tuple[str, ...]]:
-    """Return a head, and a row per case: the medians, with the least and the most of the first column's."""
+    """
+    Return a header row, and a row per case with its medians. The first column also has the minimum and the maximum.
+    """
     columns = results.suite.columns
     heads = list(columns.values())
     rows = [("", heads[0], "(least–most)", *heads[1:])]
@@ -52,7 +54,7 @@ def figure_rows(results: Results) -> list[tuple[str, ...]]:
 
 
 def comparison_rows(results: Results) -> list[tuple[str, ...]]:
-    """Return a row per comparison: its value, its goal, and whether that is met."""
+    """Return a row per comparison: its value, its goal, and whether the goal is met."""
     rows: list[tuple[str, ...]] = []
     for one in results.suite.comparisons:
         value = results.value(one)
@@ -62,7 +64,7 @@ def comparison_rows(results: Results) -> list[tuple[str, ...]]:
 
 
 def thread_rows(results: Results) -> list[tuple[str, ...]]:
-    """Return a head, and a row per case and thread, where the figures of threads are known."""
+    """Return a header row, and a row per case and thread. Cases without figures of threads have no row."""
     rows = [
         (case, name, f"{results.figure(case, figure):.2f}", f"{results.figure(case, f'wakes: {name}'):.1f}")
         for case, runs in results.runs.items()
@@ -73,20 +75,20 @@ def thread_rows(results: Results) -> list[tuple[str, ...]]:
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return a line per row, with columns as wide as they need to be."""
+    """Return a line per row, with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def shown(figure: float | None) -> str:
-    """Return a figure with as many digits as mean something; empty if there is none."""
+    """Return a figure as text with its significant digits; empty if there is no figure."""
     if figure is None:
         return ""
     return f"{figure:,.0f}" if abs(figure) >= 1_000 else f"{figure:.1f}" if abs(figure) >= 10 else f"{figure:.2f}"
 
 
 def counts(results: Sequence[Results], plan: Plan) -> str:
-    """Return a sentence: how often and how much."""
+    """Return a sentence with the numbers of runs and events."""
     rounds = sorted({len(runs) for one in results for runs in one.runs.values()})
     often = f"{' or '.join(map(str, rounds))} run{'s' * (rounds[-1] > 1)}"
     return (
@@ -96,7 +98,7 @@ def counts(results: Sequence[Results], plan: Plan) -> str:
 
 
 def as_data(results: Sequence[Results], plan: Plan) -> dict[str, Any]:
-    """Return the same for JSON, with every single run."""
+    """Return all results for JSON, including every single run."""
     return {
         "plan": attrs.asdict(plan),
         "counts": counts(results, plan),
@@ -133,7 +135,7 @@ def _medians(results: Results, case: str) -> Mapping[str, float | None]:
 
 
 def surroundings() -> dict[str, str]:
-    """Return on what it was measured."""
+    """Return a description of the machine and its software."""
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, load {load} at the end",

@@ -1,4 +1,6 @@
-"""All cases of a suite one after the other, again and again, each in a process of its own, on real servers."""
+"""
+Runs the cases of a suite one after another, on real servers. There are several rounds, and each run has a new process.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +20,26 @@ from tests.services.bus import Bus
 
 _ROOT = Path(__file__).parent.parent
 _PATIENCE = 900.0
-"""Seconds for one process."""
+"""Maximum number of seconds that one process may take."""
 
 
 @attrs.frozen(kw_only=True)
 class Services:
-    """The servers that run."""
+    """The running servers."""
 
     kafka: Bus
     sandbox: Bus | None = None
-    """None where no case wants it."""
+    """The sandbox; None if no case uses it."""
     databases: Mapping[str, dict[str, Any]] = attrs.field(factory=dict)
-    """Vendor → entry of DATABASES."""
+    """Entries of DATABASES by vendor."""
 
     def bus_of(self, case: Case) -> Bus:
-        """Return where a case sends to and reads from."""
+        """Return the bus that a case uses."""
         return self.sandbox if case.sandbox and self.sandbox is not None else self.kafka
 
 
 def measure(suite: Suite, plan: Plan, services: Services, tell: Callable[[str], None]) -> Results:
-    """Return the figures of all cases; ``tell`` hears of the progress."""
+    """Return the figures of all cases. ``tell`` is called with texts about the progress."""
     _fill(suite, services, tell)
     rounds = plan.rounds or suite.rounds
     runs: dict[str, list[Figures]] = {case.name: [] for case in suite.cases}
@@ -49,7 +51,7 @@ def measure(suite: Suite, plan: Plan, services: Services, tell: Callable[[str], 
 
 
 def _fill(suite: Suite, services: Services, tell: Callable[[str], None]) -> None:
-    """Make the topics, on each bus that has cases which use them."""
+    """Create the topics of a suite and fill them with events, on each bus that a case uses."""
     used: dict[Bus, set[str]] = {}
     for case in suite.cases:
         written = filter(None, [case.arguments.get("topic")])
@@ -82,7 +84,7 @@ def _run_round(case: Case, number: int, services: Services) -> Figures:
     if reads:
         arguments |= {"reads": reads, "group": group}
         for topic in reads:
-            bus.commit(group, topic, 0)  # where all begin: left alone, the published package begins at the end
+            bus.commit(group, topic, 0)  # all variants start here; otherwise edx-event-bus-kafka would start at the end
     return _run(case, arguments, bus, services.databases.get(case.database))
 
 

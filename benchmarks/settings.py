@@ -1,4 +1,7 @@
-"""Settings of a measured process: a service in production, for either package. ``BENCHMARK`` has what differs."""
+"""
+Settings of a measured process. They are like a service's in production, with either package. The environment variable
+``BENCHMARK`` contains, as JSON, the settings that differ from case to case.
+"""
 
 import json
 import os

@@ -41,7 +41,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: settings modules and setup tools may import this package before Django is ready."""
+    """
+    Import the attribute ``name`` at its first use, because settings modules and setup tools may import this package
+    before Django is ready.
+    """
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -1,4 +1,4 @@
-"""The Django app. Sending and consuming work without it; tables, checks and commands come with it."""
+"""The Django app: tables, system checks and management commands. Sending and consuming also work without the app."""
 
 from __future__ import annotations
 
@@ -35,9 +35,12 @@ class EventBusKafkaConfig(AppConfig):
         register(_imported_when_run("tables.check_tables"), Tags.database)
 
 
-@cache  # Django takes a function that it has already for the same check, when apps are made ready again
+@cache  # Django ignores a function that is registered already, when apps become ready again
 def _imported_when_run(path: str) -> _Check:
-    """Return a check that is imported when it runs: the Kafka client comes with it, and web servers run no checks."""
+    """
+    Return a check that imports its module only when the check runs. The import loads Kafka's client, and web servers
+    run no checks.
+    """
 
     def check(**options: Any) -> list[CheckMessage]:
         found: _Check = import_string(f"event_bus_kafka.checks.{path}")

@@ -1,5 +1,6 @@
 """
-The end of an ASGI server that runs no other hook: uvicorn kills its process by the signal that told it to end.
+Flushes sent events when an ASGI server stops. Some servers run no ``atexit`` hooks: Uvicorn, for example, ends its own
+process by the signal that it received.
 
     from event_bus_kafka.asgi import lifespan
 
@@ -23,9 +24,11 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 def lifespan(application: Application) -> Application:
     """
-    Return ``application``, with what was sent flushed when its server ends, within the limits of a process's end.
+    Return ``application`` with a handler of the protocol ``lifespan``: when the server stops, the handler flushes the
+    sent events, within the time limits for a process's end.
 
-    An application that takes part in the protocol ``lifespan`` itself still does; Django's does not.
+    If ``application`` handles the protocol itself, it still receives the protocol's events. Django's application does
+    not handle the protocol.
     """
 
     async def wrapped(scope: Message, receive: Receive, send: Send) -> None:
@@ -39,7 +42,7 @@ def lifespan(application: Application) -> Application:
             if server.was_asked:
                 raise
         if not server.was_asked:
-            for event in ("startup", "shutdown"):  # in place of one that does not know this protocol
+            for event in ("startup", "shutdown"):  # instead of an application without this protocol
                 await receive()
                 await server.send({"type": f"lifespan.{event}.complete"})
 
@@ -48,8 +51,8 @@ def lifespan(application: Application) -> Application:
 
 class _Server:
     """
-    The server's side of the ``lifespan`` protocol, as an application sees it. The application learns of the shutdown
-    only after all events are flushed.
+    The server's side of the ``lifespan`` protocol, as the wrapped application sees it. All events are flushed before
+    the application receives the shutdown message.
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:

@@ -1,4 +1,7 @@
-"""The database connections that a thread has opened. Asking Django for them takes as long as encoding an event."""
+"""
+Lists the open database connections of each thread without asking Django, because asking Django takes as long as
+encoding an event.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +19,28 @@ from django.db.backends.signals import connection_created
 
 class OpenConnections(threading.local):
     """
-    The calling thread's connections, by alias, with the times since when they are open. Some may be closed by now.
+    The calling thread's connections by alias, each with the time at which it was opened. Some of them may be closed.
     """
 
     def __init__(self) -> None:
         self.by_alias: dict[str, BaseDatabaseWrapper] = {}
         self.replaced: list[ReferenceType[BaseDatabaseWrapper]] = []
-        """Connections that were replaced while they were open, maybe by another event loop of this thread."""
+        """Connections that were replaced while open, for example by another event loop in this thread."""
         self.since: dict[str, float] = {}
-        if "settings" in vars(connections):  # else none is open: to ask would read DATABASES, maybe before it is there
+        if "settings" in vars(connections):  # connections.all() would read DATABASES, maybe too early
             self.adopt()
 
     def adopt(self) -> None:
-        """Remember connections that were opened before this module was imported, or in another thread."""
+        """
+        Remember the open connections that are not known yet. Such connections were opened before this module was
+        imported, or in another thread.
+        """
         for connection in connections.all(initialized_only=True):
             if connection.connection is not None and self.by_alias.get(connection.alias) is not connection:
                 self.remember(connection)
 
     def remember(self, connection: BaseDatabaseWrapper) -> None:
-        """Note that a connection was opened now."""
+        """Note that ``connection`` was opened now."""
         former = self.by_alias.get(connection.alias)
         if former is not None and former is not connection:
             open_still = (one for one in (former, *self._replaced()) if one.connection is not None)
@@ -42,7 +48,7 @@ class OpenConnections(threading.local):
         self.by_alias[connection.alias], self.since[connection.alias] = connection, monotonic()
 
     def any_is(self, condition: Callable[[BaseDatabaseWrapper], bool]) -> bool:
-        """Whether a condition holds for one of all that may be open."""
+        """Return whether ``condition`` is true of any connection of this thread that may be open."""
         for connection in self.by_alias.values():
             if condition(connection):
                 return True
@@ -53,7 +59,10 @@ class OpenConnections(threading.local):
 
 
 def identity(connection: BaseDatabaseWrapper) -> tuple[str, str]:
-    """Return alias and name of a database: an alias may come to mean another one, as in tests."""
+    """
+    Return the alias and the name of the connection's database. Both are needed, because a test run gives an alias
+    another database.
+    """
     return connection.alias, str(connection.settings_dict["NAME"])
 
 
@@ -61,7 +70,7 @@ open_connections = OpenConnections()
 
 
 def _remember(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    known = connection.alias in connections  # not so where Django makes and drops databases
+    known = connection.alias in connections  # not true while Django creates and drops databases
     if known and connections[connection.alias] is connection:
         open_connections.remember(connection)
 
@@ -70,17 +79,23 @@ connection_created.connect(_remember, dispatch_uid="event_bus_kafka.db_connectio
 
 
 def names_of_databases() -> dict[str, str]:
-    """Return the names of all databases, by alias. Those of a test run are others."""
+    """Return the names of all databases, by alias. During a test run these are the names of the test databases."""
     return {alias: str(entry["NAME"]) for alias, entry in connections.settings.items()}
 
 
 def commit_at_once(connection: BaseDatabaseWrapper) -> None:
-    """Have each statement outside of a transaction commit: settings may say otherwise, and nobody would commit."""
+    """
+    Switch autocommit on, even if the settings switch it off: without autocommit, nothing would commit statements
+    outside of ``atomic()``. Does nothing inside ``atomic()``.
+    """
     if not connection.in_atomic_block:
         connection.set_autocommit(True)
 
 
 def close(connection: BaseDatabaseWrapper) -> None:
-    """Close a connection that its server may have ended: mysqlclient raises then, yet the wrapper lets go of it."""
+    """
+    Close a connection and suppress database errors. mysqlclient raises one if the server has already ended the
+    connection; Django's wrapper is closed nevertheless.
+    """
     with suppress(Error):
         connection.close()

@@ -1,8 +1,9 @@
 """
 Targets of the settings EVENT_BUS_PRODUCER and EVENT_BUS_CONSUMER.
 
-openedx-events turns any exception of theirs into a warning and an object that does nothing. So neither raises: mistakes
-are reported by the system checks, by an error at each use, and by the exit code of the worker.
+openedx-events replaces a producer or consumer whose constructor raises by an object that does nothing, and only warns.
+So neither constructor raises. Instead, mistakes are reported by the system checks, by an error at each use, and by the
+worker's exit code.
 """
 
 from __future__ import annotations
@@ -36,13 +37,14 @@ def create_producer() -> KafkaEventProducer:
 
 class KafkaEventConsumer(EventBusConsumer):
     """
-    A worker for a topic (without prefix), or several, in one consumer group.
+    A worker that consumes a topic (without prefix), or several, in one consumer group.
 
-    ``offset_time``: a time in ISO 8601; each partition begins at its first record from then on, once for each value.
-    ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``with_relay``:
-    send what the outbox of the default database holds too. ``health_port``: by default
-    ``EVENT_BUS_KAFKA_HEALTH_PORT``; 0: none. ``unknown`` keyword arguments are accepted with a warning:
-    deployments pass options of other event buses. Never raises; what is wrong shows in :meth:`consume_indefinitely`.
+    ``offset_time``: a time in ISO 8601. Each partition starts at its first record at or after this time; a restart with
+    the same value changes nothing. ``concurrency``: maximum number of receivers that run at once, by default
+    ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``with_relay``: also relay the outbox of the default database.
+    ``health_port``: by default ``EVENT_BUS_KAFKA_HEALTH_PORT``; 0: none. ``unknown`` keyword arguments are accepted
+    with a warning, since deployments pass options of other event buses. Never raises; mistakes are reported by
+    :meth:`consume_indefinitely`.
     """
 
     def __init__(
@@ -69,8 +71,8 @@ class KafkaEventConsumer(EventBusConsumer):
         """
         Consume until SIGTERM or SIGINT.
 
-        Raises SystemExit with the worker's exit code unless it is 0: openedx-events' command would swallow anything
-        else.
+        Raises SystemExit with the worker's exit code, unless the code is 0. The command of openedx-events would swallow
+        any other exception.
         """
         exit_code = self._run()
         if exit_code:
@@ -85,12 +87,12 @@ class KafkaEventConsumer(EventBusConsumer):
                 return self._worker(at_end).run()
         except EventBusError as error:
             logger.error("Cannot consume events: %s", error)
-        except (Exception, SystemExit):  # settings, routers, stores and drivers of the service
+        except (Exception, SystemExit):  # raised by the service's settings, routers, stores or drivers
             logger.exception("Cannot consume events")
         return CONFIGURATION_EXIT_CODE
 
     def _worker(self, at_end: ExitStack) -> Worker:
-        # Imported here: a service that only sends need not load what consumes, a fifth of what it loads.
+        # Imported here: these modules are a fifth of all that a worker loads, and a service that only sends needs none.
         from event_bus_kafka.assembly.consuming import ConsumerArguments, consumer_worker
 
         arguments = ConsumerArguments(

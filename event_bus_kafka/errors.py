@@ -5,36 +5,36 @@ Every error that this package raises.
       ConfigurationError            also Django's ImproperlyConfigured
         ManualTransaction
       SerializationError            an event that cannot become a record
-      DeserializationError          a record that cannot become an event: final
+      DeserializationError          a record that cannot become an event; no retry helps
         InvalidHeaders
         UnreadableValue
         IncompatibleSchema
         UnknownEventType
       ReceiversFailed               an ExceptionGroup: one exception per failed receiver
       ReceiverMismatch              a receiver that cannot be called with an event; also a TypeError
-      ReceiverNotRun                a receiver returned a generator or coroutine, which nobody runs
-      ReceiverInterrupted           a receiver raised a BaseException that is no Exception
+      ReceiverNotRun                a receiver returned a generator or coroutine instead of running
+      ReceiverInterrupted           a receiver raised a BaseException that is not an Exception
       EmittedEventRejected          an event that a receiver emitted could not be sent
       TransactionLeftOpen           a receiver returned inside a transaction of its own
-      CircuitOpen                   why an event is held without an attempt
-      ReceiverPaused                why an event becomes a dead letter without an attempt
-      PausesUnknown                 why an event is held until the paused receivers are known
+      CircuitOpen                   the reason for holding an event without an attempt
+      ReceiverPaused                the reason for a dead letter without an attempt
+      PausesUnknown                 the reason for holding an event until the paused receivers are known
       DeadLetterStoreFailed         a dead letter could not be stored
-      CannotRestore                 left-out parts of a dead letter are no longer in Kafka
-      CannotTake                    a record cannot be taken aside by hand
-      CannotReset                   offsets of a group cannot be reset by hand
-      NotThere                      a topic, partition or group that these brokers do not have
+      CannotRestore                 omitted parts of a dead letter are no longer in Kafka
+      CannotTake                    an operator cannot quarantine a record
+      CannotReset                   an operator cannot reset the offsets of a group
+      NotThere                      the brokers do not have this topic, partition or group
       AppendFailed                  an event could not be put into the outbox
         OutboxMissing
       ClaimLost                     a relay's claim ended while its records were in flight
-      RowsStay                      a database ignored a relay's statement; also Django's DatabaseError
+      RowsStay                      a database silently kept rows of a relay; also Django's DatabaseError
       BrokerError                   an error of Kafka or its client
         DeliveryFailed
         AssignmentLost
-      SchemaRegistryError           an error of the schema registry, or its silence
-      WorkerFailed                  why a worker has to end
+      SchemaRegistryError           the schema registry failed or did not answer
+      WorkerFailed                  the reason why a worker must stop
 
-No message carries event data: they name coordinates, types and fields.
+Messages never contain event data, only coordinates, types and fields.
 """
 
 from __future__ import annotations
@@ -55,25 +55,25 @@ E = TypeVar("E", bound=BaseException)
 
 
 class EventBusError(Exception):
-    """Base of all errors of this package. Their texts may be shown: see :mod:`event_bus_kafka.shown`."""
+    """Base of all errors of this package. Error texts are safe to show: see :mod:`event_bus_kafka.shown`."""
 
     def __str__(self) -> str:
         return shown(super().__str__())
 
 
 class ConfigurationError(EventBusError, ImproperlyConfigured):
-    """A setting is missing or wrong. The message says which one and what to write instead."""
+    """A setting is missing or wrong. The message names the setting and tells how to correct it."""
 
 
 class ManualTransaction(ConfigurationError):
-    """An event was emitted with autocommit switched off: nothing tells when such a transaction commits."""
+    """An event was emitted with autocommit switched off, so there is no commit at which Django could send it."""
 
 
 class SerializationError(EventBusError):
     """
     An event, or every event of a type, cannot be encoded.
 
-    ``field`` is the dotted path from the event data to the culprit, empty where the event as a whole is meant.
+    ``field`` is the dotted path from the event data to the wrong field; empty if the event as a whole is wrong.
     """
 
     def __init__(self, event_type: str, field: str, reason: str) -> None:
@@ -84,7 +84,7 @@ class SerializationError(EventBusError):
 
 
 class DeserializationError(EventBusError):
-    """A record that no repetition will make readable."""
+    """A record cannot be decoded, and would fail again at each retry."""
 
     def __init__(self, reason: str, *, field: str = "") -> None:
         super().__init__(f"field {field}: {reason}" if field else reason)
@@ -93,19 +93,19 @@ class DeserializationError(EventBusError):
 
 
 class InvalidHeaders(DeserializationError):
-    """The CloudEvents headers are missing, doubled or malformed."""
+    """The CloudEvents headers are missing, repeated or malformed."""
 
 
 class UnreadableValue(DeserializationError):
-    """The value is not what its schema says: wrong frame, truncated, trailing bytes, values of the wrong form."""
+    """The value does not match its schema: it has a wrong frame, is truncated, has trailing bytes, or wrong types."""
 
 
 class IncompatibleSchema(DeserializationError):
-    """The writer's schema cannot be read as this service's class of the event."""
+    """Avro cannot resolve the writer's schema to the schema of this service's event class."""
 
 
 class UnknownEventType(DeserializationError):
-    """The event type has no signal in this service."""
+    """No signal in this service has the event type."""
 
     def __init__(self, event_type: str) -> None:
         hint = "import its signal before openedx_events' app is ready"
@@ -113,7 +113,7 @@ class UnknownEventType(DeserializationError):
 
 
 class ReceiversFailed(EventBusError, ExceptionGroup[Exception]):
-    """One or more receivers raised; ``receivers`` names them in the order of ``exceptions``."""
+    """One or more receivers raised. ``receivers`` has the names of these receivers in the order of ``exceptions``."""
 
     receivers: tuple[str, ...]
 
@@ -130,42 +130,44 @@ class ReceiversFailed(EventBusError, ExceptionGroup[Exception]):
 
 
 class ReceiverMismatch(EventBusError, TypeError):
-    """A receiver does not take the arguments that an event comes with."""
+    """A receiver's signature does not accept the arguments that an event is sent with."""
 
     def __init__(self, reason: str, data: Sequence[str]) -> None:
         super().__init__(
             f"{reason}; the event comes with {', '.join(data)}, and with signal, sender, metadata, from_event_bus: "
-            "name the receiver's arguments so, and end them with **kwargs"
+            "give the receiver parameters with these names, and **kwargs"
         )
 
 
 class ReceiverNotRun(EventBusError):
-    """A receiver returned a generator, or under ``once()`` a coroutine: nothing of it has run."""
+    """A receiver returned a generator, or under ``once()`` a coroutine, so its body did not run."""
 
     def __init__(self, result: str) -> None:
-        super().__init__(f"it returned a {result}, which nobody runs: has its function a yield, or async, too many?")
+        super().__init__(f"it returned a {result}, which nobody runs: remove the yield or async from its function")
 
 
 class ReceiverInterrupted(EventBusError):
-    """A receiver raised a BaseException that is no Exception, such as ``asyncio.CancelledError``; that is the cause."""
+    """
+    A receiver raised a BaseException that is no Exception, such as ``asyncio.CancelledError``. It is the ``__cause__``.
+    """
 
     @classmethod
     def by(cls, error: BaseException) -> ReceiverInterrupted:
-        """Return the failure of the receiver that raised ``error``, with where it did."""
+        """Return the error for a receiver that raised ``error``, with the place in the code."""
         interrupted = cls(f"it raised {type(error).__name__}, which is no Exception")
         interrupted.__cause__ = error
         return interrupted.with_traceback(error.__traceback__)
 
 
 class EmittedEventRejected(EventBusError):
-    """An event that a receiver emitted could not be sent; the cause says why."""
+    """An event that a receiver emitted could not be sent. ``__cause__`` has the reason."""
 
     def __init__(self, event_type: str, reason: str) -> None:
         super().__init__(f"it emitted an event of type {event_type} that was rejected: {reason}")
 
 
 class TransactionLeftOpen(EventBusError):
-    """A receiver returned without ending the transactions that it began; they were rolled back."""
+    """A receiver returned without ending transactions that it had begun. They were rolled back."""
 
     def __init__(self, aliases: Sequence[str]) -> None:
         super().__init__(f"transaction left open on {', '.join(aliases)}: it was rolled back; use transaction.atomic()")
@@ -173,7 +175,7 @@ class TransactionLeftOpen(EventBusError):
 
 
 class CircuitOpen(EventBusError):
-    """Receivers that fail for everything are left alone for a while; ``receivers`` names them."""
+    """The circuits of ``receivers`` are open, so they were not called and their events are held."""
 
     def __init__(self, receivers: Sequence[str]) -> None:
         super().__init__(f"circuit open: {', '.join(receivers)}")
@@ -181,41 +183,41 @@ class CircuitOpen(EventBusError):
 
 
 class ReceiverPaused(EventBusError):
-    """A receiver was paused by hand and did not run."""
+    """An operator has paused the receiver, so it was not called."""
 
     def __init__(self) -> None:
         super().__init__("paused by event_bus_pause, not run")
 
 
 class PausesUnknown(EventBusError):
-    """The paused receivers could not be read since the start: none may run before it is known which ones are."""
+    """The table of paused receivers has not been read since the worker's start. Until then no receiver is called."""
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(f"the paused receivers are not known yet: {reason or 'their table was not read'}")
 
 
 class DeadLetterStoreFailed(EventBusError):
-    """A dead letter could not be stored; its record waits."""
+    """A dead letter could not be stored. Its record is held."""
 
 
 class CannotRestore(EventBusError):
-    """Kafka no longer has the parts of a dead letter that were left out because the store refused them."""
+    """A replay needs parts of a record that the dead letter omits, and Kafka no longer has the record."""
 
 
 class CannotTake(EventBusError):
-    """A record cannot be taken aside by hand: it is not there, it is settled, or its group has members."""
+    """A record cannot be quarantined: it does not exist, it is already processed, or its group has members."""
 
 
 class CannotReset(EventBusError):
-    """Offsets of a group cannot be reset by hand: it has members, or the offsets are not there."""
+    """A group's offsets cannot be reset: the group has members, or the offsets do not exist."""
 
 
 class NotThere(EventBusError):
-    """A topic, a partition or a group that was named is none that these brokers have."""
+    """The brokers have no such topic, partition or group."""
 
 
 class AppendFailed(EventBusError):
-    """An event could not be put into the outbox. ``doomed``: the transaction around it fails with it."""
+    """An event could not be put into the outbox. ``doomed``: the surrounding transaction can only be rolled back."""
 
     def __init__(self, reason: str, *, doomed: bool = False) -> None:
         super().__init__(reason)
@@ -223,29 +225,29 @@ class AppendFailed(EventBusError):
 
 
 class OutboxMissing(AppendFailed):
-    """A database has no outbox."""
+    """A database has no outbox table."""
 
 
 class ClaimLost(EventBusError):
-    """The database has ended the connection that holds a relay's claim, while records were in flight."""
+    """The database closed the connection that held a relay's claim, while records were in flight."""
 
     def __init__(self) -> None:
         super().__init__("the database has closed the connection with the claim")
 
 
 class RowsStay(EventBusError, DatabaseError):
-    """Rows are in the outbox still although its database reported no error when a relay removed or parked them."""
+    """A relay removed or parked rows without a database error, but the rows are still in the outbox."""
 
     def __init__(self, count: int, done: str) -> None:
-        super().__init__(f"{count} rows are not {done}, though no error said so: look for triggers and row security")
+        super().__init__(f"{count} rows are not {done}, without a database error: look for triggers and row security")
 
 
 class BrokerError(EventBusError):
     """
     Kafka or its client library reported an error.
 
-    ``code`` is the name of the error as Kafka and librdkafka spell it; ``retriable``: the same request may succeed
-    later; ``fatal``: only a new client can help; ``kind``: what is wrong between the client and Kafka.
+    ``code`` is the error's name in Kafka or librdkafka. ``retriable``: the same request may succeed later. ``fatal``:
+    only a new client can help. ``kind``: the kind of trouble between client and Kafka.
     """
 
     def __init__(
@@ -260,20 +262,19 @@ class BrokerError(EventBusError):
 
 
 class DeliveryFailed(BrokerError):
-    """A record was not confirmed by Kafka."""
+    """Kafka did not confirm a record."""
 
 
 class AssignmentLost(BrokerError):
-    """The partitions belong to another member of the group by now: nothing more can be committed for them."""
+    """Another member of the group has the partitions, so this member cannot commit their offsets any more."""
 
 
 class SchemaRegistryError(EventBusError):
     """
     The schema registry refused a request or did not answer.
 
-    ``status`` is the HTTP status, None without an answer; ``retriable``: the answer says nothing about the schema, the
-    same request may succeed later; ``final``: it never will. An unknown schema (404) is neither: another of the
-    registry's nodes may know it already.
+    ``status`` is the HTTP status, None if there was no answer. ``retriable``: a repetition may succeed. ``final``: no
+    repetition can. A 404 (unknown schema) is neither, since another node of the registry may already know the schema.
     """
 
     def __init__(self, reason: str, *, status: int | None = None, retriable: bool) -> None:
@@ -285,7 +286,7 @@ class SchemaRegistryError(EventBusError):
 
 
 class WorkerFailed(EventBusError):
-    """A worker cannot go on; ``exit_code`` as the process should end."""
+    """A worker must stop. ``exit_code`` is the exit code for its process."""
 
     def __init__(self, reason: str, *, exit_code: int) -> None:
         super().__init__(reason)
@@ -294,6 +295,6 @@ class WorkerFailed(EventBusError):
 
 
 def without_traceback(error: E) -> E:
-    """Return ``error`` without traceback and causes: their frames would keep requests and event data in memory."""
+    """Return ``error`` without its traceback and causes, whose frames would keep requests and event data in memory."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

@@ -1,9 +1,11 @@
 """
-Exceptions by which a host stops what runs, such as celery's SoftTimeLimitExceeded: no failure of what they hit.
+Exceptions by which a host interrupts the main thread, such as celery's SoftTimeLimitExceeded. They do not mean that the
+interrupted code failed.
 
-They come out of a signal's handler, in the midst of any line of the main thread, and may be of any class. Whoever takes
-all exceptions for failures lets these go on. What another thread injects cannot be told from a failure: libraries that
-do so have classes that are no ``Exception``.
+A signal's handler may raise them at any line of the main thread, and they may be of any class. Code that treats
+exceptions as failures must first pass them to :func:`let_through`. If another thread injects an exception, the
+exception cannot be told from a failure. But the libraries that do this use classes that are not derived from
+``Exception``.
 """
 
 from __future__ import annotations
@@ -15,14 +17,20 @@ from typing import Any
 
 
 def let_through(error: BaseException) -> None:
-    """Raise the exception of a signal's handler again, if ``error`` is one or was caused by one."""
+    """
+    Raise the exception of a signal's handler again, if ``error`` is such an exception or was raised while such an
+    exception was handled. Otherwise do nothing.
+    """
     interruption = interruption_in(error)
     if interruption is not None:
         raise interruption
 
 
 def interruption_in(error: BaseException) -> BaseException | None:
-    """Return the exception of a signal's handler: ``error`` itself, its cause, or None."""
+    """
+    Return the exception that a signal's handler raised: ``error`` itself, or an exception in the context of ``error``.
+    Return None if there is no such exception.
+    """
     if threading.current_thread() is not threading.main_thread():
         return None
     handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()}
@@ -35,7 +43,10 @@ def interruption_in(error: BaseException) -> BaseException | None:
 
 
 def _code(handler: Any) -> object:
-    """Return the code of a function, a method, a partial of these, or an object that can be called; else None."""
+    """
+    Return the code object of a function, a method, a partial of these, or a callable object. Return None for anything
+    else.
+    """
     if not callable(handler):
         return None
     function = getattr(handler, "func", handler)

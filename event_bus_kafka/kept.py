@@ -1,4 +1,4 @@
-"""Bounded caches of values made from strangers' input."""
+"""Bounded caches of values computed from input that other parties control."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ Value = TypeVar("Value")
 _MOST = 4096
 _LONGEST = 256
 LONGEST_SCHEMA = 50_000
-"""Characters. Those of events have two thousand at most."""
+"""Maximum number of characters of a schema whose value is cached. Schemas of events have at most two thousand."""
 _SCHEMAS, _OF_EACH = 500_000, 200
-"""Characters of all together, and how many more each counts. Decoders take up to 40 bytes per character. All events of
-Open edX have 60,000 characters."""
+"""
+Maximum number of characters of all schemas in a cache, and the number that is added for each schema. Decoders take up
+to 40 bytes of memory per character. All schemas of Open edX's events together have 60,000 characters.
+"""
 
 
 class Kept(dict[Any, Value]):
     """
-    Makes the value of a key with ``make`` and keeps it; a look-up is one of a dictionary.
+    A dict that computes missing values with ``make`` and caches them.
 
-    Keys whose ``size`` is above ``longest`` are not kept, and all are forgotten once there are too many. What ``make``
-    raises passes through.
+    Values of keys whose ``size`` exceeds ``longest`` are not cached. When the cache has ``most`` values, all are
+    dropped. Exceptions of ``make`` are propagated.
     """
 
     def __init__(
@@ -49,9 +51,10 @@ class Kept(dict[Any, Value]):
 
 class KeptSchemas(dict[Any, Value]):
     """
-    A bounded cache of values computed from schemas, which strangers may register in any number.
+    A bounded cache of values computed from schemas. Other parties may register any number of schemas.
 
-    A long schema is never cached. When the schemas together have too many characters, all are dropped.
+    A value of a long schema is never cached. When the schemas together have too many characters, all values are
+    dropped.
     """
 
     def __init__(self) -> None:
@@ -59,7 +62,7 @@ class KeptSchemas(dict[Any, Value]):
         self._characters = 0
 
     def keep(self, key: Any, value: Value, schema: str) -> Value:
-        """Keep a value, if there is room, and return it."""
+        """Cache ``value`` unless its schema is too long; return ``value``."""
         characters = len(schema) + _OF_EACH
         if len(schema) <= LONGEST_SCHEMA:
             if self._characters + characters > _SCHEMAS:

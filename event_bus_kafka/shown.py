@@ -1,9 +1,9 @@
 """
-Texts of strangers as they may be shown: what a terminal or the reader of a log would act on is replaced, the rest cut.
+Makes texts of other parties safe to show: replaces characters that affect a terminal or a log, and cuts long texts.
 
-Event types, headers, client ids, names in imported dead letters and answers of servers are written by others. A line
-break in one of them forges a line of the log, an escape rewrites the screen, a mark of direction turns text round.
-Every logger of this package, every error of ours and every command goes through :func:`shown`.
+Other parties write event types, headers, client ids, names in imported dead letters and answers of servers. A line
+break could forge a log line, an escape sequence could rewrite the screen, and a mark of direction could reverse text.
+All loggers, errors and commands of this package pass such texts through :func:`shown`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from typing import Any
 from unicodedata import category
 
 LONGEST = 2_000
-"""Characters of one value."""
+"""Maximum number of characters of one value."""
 _LONGEST_LABEL = 255
 _DEEPEST_CAUSE = 10
 
 
 class Shown(str):
-    """A text of which each part is as it may be shown: the lines of a stack, or many ids that were shown one by one."""
+    """
+    A text whose parts have already passed :func:`shown`, such as the lines of a stack or a list of ids. Such a text is
+    never cut or changed.
+    """
 
     __slots__ = ()
 
@@ -30,7 +33,10 @@ _AS_THEY_ARE = frozenset({int, float, bool, type(None), Shown})
 
 
 def shown(value: object, longest: int = LONGEST) -> str:
-    """Return a text without control characters, line breaks, escapes and marks of direction, cut to ``longest``."""
+    """
+    Return ``value`` as text without control characters, line breaks, escapes and marks of direction, cut to ``longest``
+    characters.
+    """
     text = _text(value)
     left = len(text) - longest
     if left > 0:
@@ -41,19 +47,22 @@ def shown(value: object, longest: int = LONGEST) -> str:
 
 
 def _stand_in(character: str) -> str:
-    """Spaces are as wide as they are in names and sentences of some languages."""
+    """
+    Return the replacement for a character that is not printable. A special space, which names in some languages
+    contain, becomes an ordinary space. Any other character becomes the replacement character.
+    """
     return " " if category(character) == "Zs" else "\N{REPLACEMENT CHARACTER}"
 
 
 def _text(value: object) -> str:
     try:
         return str(value)
-    except Exception as error:  # noqa: BLE001 errors of anybody may fail to say what they are: a line of the log must not
+    except Exception as error:  # noqa: BLE001 str() of any error may raise; writing a log line must not
         return f"{type(value).__name__}, whose text raised {type(error).__name__}"
 
 
 def label(value: str) -> str:
-    """Return a text as the name of a series, or as an attribute of a span."""
+    """Return ``value`` shortened and safe as a label of a metric or an attribute of a span."""
     return shown(value[:_LONGEST_LABEL]) if len(value) > _LONGEST_LABEL or not value.isprintable() else value
 
 
@@ -61,17 +70,17 @@ def shown_time(milliseconds: int, timespec: str = "auto") -> str:
     """Return milliseconds since the epoch in ISO 8601, in UTC; as ``… ms`` if Python has no such date."""
     try:
         return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)).isoformat(timespec=timespec)
-    except OverflowError:  # clients set times to what they like
+    except OverflowError:  # clients may write any timestamp
         return f"{milliseconds} ms"
 
 
 class _Cleaning(logging.Filter):
-    """Shows the arguments of a line, and the exception that goes with it, as they may be shown."""
+    """Makes the arguments and the exception of a log record safe to show."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         args = record.args
         if type(args) is tuple and args and not record.exc_info:
-            for one in args:  # without calls: each event has two lines, and nearly all are as they should be
+            for one in args:  # inline, without calls: each event has two log lines, and nearly all arguments are safe
                 if type(one) is str:
                     if not one.isprintable() or len(one) > LONGEST:
                         break
@@ -97,7 +106,7 @@ _CLEANING = _Cleaning()
 
 
 def logger_named(name: str) -> logging.Logger:
-    """Return a logger that makes its lines safe to show, whichever handlers they reach."""
+    """Return a logger whose lines are safe to show in every handler."""
     logger = logging.getLogger(name)
     logger.addFilter(_CLEANING)
     return logger
@@ -108,7 +117,7 @@ def _argument(value: Any) -> Any:
 
 
 def _trace(error: BaseException) -> str:
-    """Return the stack of an error and of its causes, the latest first. Their texts are strangers' too."""
+    """Return the stacks of an error and of its causes, with safe texts. The error itself comes first."""
     parts: list[str] = []
     current: BaseException | None = error
     while current is not None and len(parts) < _DEEPEST_CAUSE:

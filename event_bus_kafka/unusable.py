@@ -1,5 +1,5 @@
 """
-Stands in for the consumer if this package cannot be imported. Otherwise openedx-events would replace it by a consumer
+A consumer that replaces the real one if this package cannot be imported. Otherwise openedx-events would use a consumer
 that does nothing, and its command would exit with 0.
 """
 
@@ -15,7 +15,7 @@ logger = logger_named(__name__)
 
 
 def unusable_consumer(error: Exception) -> type[EventBusConsumer]:
-    """Return a consumer that reports why it cannot consume, and ends with exit code 1."""
+    """Return a consumer class that logs ``error`` and exits with code 1 instead of consuming."""
 
     class UnusableConsumer(EventBusConsumer):  # type: ignore[misc]
         def __init__(self, *_: Any, **__: Any) -> None:

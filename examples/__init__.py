@@ -1,1 +1,1 @@
-"""Services of Open edX in miniature, each a Django project of its own, and the tour that runs them."""
+"""Services of Open edX in miniature, each a separate Django project, and the tour that runs them."""

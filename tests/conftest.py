@@ -1,4 +1,4 @@
-"""Where the tests find Kafka and databases: the sandbox, and real services that are started once per run."""
+"""Fixtures for Kafka and databases: the sandbox, and real services that are started once per run."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20
 settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# Ignored where the run was started in the background; what tests interrupt would inherit that.
+# A shell ignores the signal for runs in the background; processes that tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Installed, pytest finds the plugin by itself; registering it twice would be an error.
+# pytest finds an installed plugin by itself; registering it a second time would be an error.
 pytest_plugins = [] if entry_points(group="pytest11", name="event_bus_kafka") else ["event_bus_kafka.testing.plugin"]
 
-# Their assertions show both sides, as those of tests do.
+# Show both sides of a failed assertion, as pytest does for tests.
 pytest.register_assert_rewrite("tests.support.order", "tests.support.dead_letter_command")
 
 _LONG_FILES = (
@@ -57,12 +57,15 @@ _numbers = itertools.count(1)
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes: the processes of a run share files, and end together with short ones."""
+    """
+    Put the files that take minutes first. Otherwise one process of a parallel run would still run a long file after the
+    others have ended.
+    """
     items.sort(key=lambda item: not item.path.as_posix().endswith(_LONG_FILES))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which MySQL the tests ran on: it is not pinned."""
+    """Print the version of MySQL on which the tests ran, since this version is not pinned."""
     reports = itertools.chain.from_iterable(terminalreporter.stats.values())
     if any(isinstance(one, pytest.TestReport) and "[mysql" in one.nodeid for one in reports):
         terminalreporter.write_line(f"MySQL: {mysql_version()}".strip())
@@ -82,16 +85,16 @@ def cluster() -> Iterator[KafkaCluster]:
         yield cluster
 
 
-@pytest.fixture(scope="module")  # a broker without work takes a thirtieth of a core: not for the whole run
+@pytest.fixture(scope="module")  # an idle broker uses a thirtieth of a core: it does not run for the whole run
 def three_brokers() -> Iterator[KafkaCluster]:
-    """Return a cluster of three brokers for the tests of a file, which leave all of them running."""
+    """Return a cluster of three brokers that all tests of a file share. Each test leaves all brokers running."""
     with KafkaCluster(3) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[GuardedKafka]:
-    """Return a broker with locks, and with a way through a proxy, for the tests of a file."""
+    """Return a broker with authentication, which all tests of a file share. A proxy can stand in front of it."""
     with GuardedKafka() as guarded:
         yield guarded
 
@@ -126,7 +129,7 @@ def mysql() -> Iterator[MySQL]:
 
 @pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """Return a migrated database of its own: each test runs on PostgreSQL and MariaDB; `on_mysql_too` adds MySQL."""
+    """Return a migrated database. Each test runs once on PostgreSQL and once on MariaDB; `on_mysql_too` adds MySQL."""
     server = request.getfixturevalue(request.param)
     with database_on(server, f"test_{next(_numbers)}", django_db_blocker) as database:
         yield database
@@ -134,7 +137,7 @@ def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker)
 
 @pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.real)])
 def bus(request: pytest.FixtureRequest) -> Bus:
-    """Return Kafka and registry: each test runs on the sandbox and on real services."""
+    """Return Kafka and a schema registry. Each test runs once on the sandbox and once on real services."""
     if request.param == "sandbox":
         return SandboxBus(request.getfixturevalue("sandbox"))
     real: RealBus = request.getfixturevalue("real_bus")
@@ -149,7 +152,7 @@ def real_bus(cluster: KafkaCluster, schema_registry: SchemaRegistry) -> RealBus:
 
 @pytest.fixture
 def topic(bus: Bus) -> str:
-    """Return a topic of its own, with one partition."""
+    """Return a topic that no other test uses, with one partition."""
     name = f"topic-{next(_numbers)}"
     bus.create_topic(name)
     return name
@@ -157,7 +160,7 @@ def topic(bus: Bus) -> str:
 
 @pytest.fixture
 def group() -> str:
-    """Return a consumer group of its own."""
+    """Return a consumer group that no other test uses."""
     return f"group-{next(_numbers)}"
 
 
@@ -165,7 +168,7 @@ def group() -> str:
 def kept(
     request: pytest.FixtureRequest, bus: Bus, group: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> Kept:
-    """Return where the group's dead letters go: each test runs with both stores."""
+    """Return a store for the group's dead letters. Each test runs once with each kind of store."""
     if request.param == "topic":
         return OnTopic(bus, group).create()
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}

@@ -1,1 +1,1 @@
-"""How many instructions an event takes, in ratios that neither the machine nor its load changes."""
+"""Counts the instructions for one event. The results are ratios, which do not depend on the machine or its load."""

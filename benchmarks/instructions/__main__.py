@@ -1,4 +1,4 @@
-"""``make instructions``: count the instructions of one event, and compare with the value that is recorded."""
+"""``make instructions``: counts the instructions for one event, and compares the result with the recorded value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.report import aligned
 
 
 def main() -> int:
-    """Return the exit code: 1 where an event takes too many instructions, or no value is recorded."""
+    """Return the exit code: 1 if an event takes too many instructions, or no value is recorded."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
     parser.add_argument("--record", action="store_true", help="keep the new value instead of comparing it")
     options = parser.parse_args()
@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def as_table(counts: Counts, new: Record, kept: Record | None) -> str:
-    """Return the counts of each work and what part of the published package's and the bare loop's they are."""
+    """Return a table of the counts, with their ratios to the counts of edx-event-bus-kafka and of the bare loop."""
     rows: list[tuple[str, ...]] = [("", "", "instructions/event", "÷ published", "÷ bare", "recorded")]
     for operation in COUNTED:
         for variant in VARIANTS:

@@ -1,4 +1,7 @@
-"""Counting: the process runs under callgrind, which writes a file per run; two runs give the cost of one event."""
+"""
+Counts instructions. callgrind runs the process and writes a file for each run of a work. The difference between a
+work's two runs is the cost of its additional events.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,19 @@ from pathlib import Path
 from event_bus_kafka.sandbox.schema_registry import SchemaRegistryServer
 
 SMALL, LARGE = 20, 100
-"""Events of the two runs of each work."""
+"""Numbers of events in the first and in the second run of each work."""
 Counts = Mapping[tuple[str, str], float]
 """Instructions per event, by operation and variant."""
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
 _PATIENCE = 600.0
-"""Seconds. A quiet machine takes half a minute."""
+"""Maximum number of seconds that the process may take. On a quiet machine it takes half a minute."""
 _NAME = re.compile(r"^desc: Trigger: Client Request: (\w+) (\w+) (\d+)$", re.MULTILINE)
 _TOTAL = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
 
 def count() -> Counts:
-    """Return what all works take. Needs valgrind and gcc."""
+    """Return the instructions of all works. Needs valgrind and gcc."""
     registry = SchemaRegistryServer()
     registry.start()
     try:
@@ -39,7 +42,10 @@ def count() -> Counts:
 
 
 def per_event(files: Iterable[str]) -> Counts:
-    """Return the instructions per event from callgrind's files: the difference of the two runs of each work."""
+    """
+    Return the instructions per event from callgrind's files. They are computed from the difference between the two runs
+    of each work.
+    """
     runs: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for text in files:
         if (name := _NAME.search(text)) and (total := _TOTAL.search(text)):
@@ -62,7 +68,7 @@ def _run(folder: Path, registry: str) -> None:
         env=os.environ
         | {
             "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
-            "BENCHMARK": json.dumps({"registry": registry, "topics": ["counted"]}),  # nothing connects to Kafka
+            "BENCHMARK": json.dumps({"registry": registry, "topics": ["counted"]}),  # no work connects to Kafka
             "PYTHONHASHSEED": "0",
         },
         timeout=_PATIENCE,

@@ -1,4 +1,7 @@
-"""``python -m benchmarks.instructions.process``: what runs under callgrind. It warms up, then counts each run."""
+"""
+``python -m benchmarks.instructions.process``: the process that runs under callgrind. It warms up, then runs each work,
+and tells callgrind where each run begins and ends.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,14 @@ from benchmarks.instructions.works import Receiver, works
 from benchmarks.measurements import PROCESS, VARIANTS
 
 _WARM_UP = 100
-"""Events: by then caches are full, and Python has specialized its bytecode."""
+"""Number of events before the counted runs. After them, caches are full and Python has specialized its bytecode."""
 
 
 def main(counter: str, *sizes: int) -> None:
-    """Run each work once for each size, and have its count written under ``operation variant size``."""
+    """
+    Run each work once for each of ``sizes``, which are numbers of events. ``counter`` writes each count under the name
+    ``operation variant size``.
+    """
     django.setup()
     lib, receiver = ctypes.CDLL(counter), Receiver()
     todo = [(operation, variant, work) for variant in VARIANTS for operation, work in works(variant, receiver).items()]
@@ -28,10 +34,10 @@ def main(counter: str, *sizes: int) -> None:
         for size in sizes
     ]
     gc.collect()
-    gc.disable()  # whether a collection falls into a run is chance
+    gc.disable()  # otherwise collections would happen in random runs
     lib.begin()
     for operation, name, size, run, rehearse in runs:
-        rehearse()  # memory that making ready has freed is tidied up here
+        rehearse()  # frees the memory that the preparation has left
         receiver.count = 0
         lib.begin()
         run()

@@ -1,4 +1,4 @@
-"""The committed values, by Python minor, and what is wrong with a new count beside them."""
+"""Values recorded for each Python minor version, and their comparison with a new count."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from benchmarks.measurements import COUNTED, OURS, PUBLISHED
 
 RECORDED = Path(__file__).with_name("recorded.json")
 TOLERANCE = 0.05
-"""By how much a share may grow."""
+"""Maximum relative growth of a share that is accepted."""
 _PACKAGES = ("Django", "attrs", "confluent-kafka", "edx-event-bus-kafka", "fastavro", "openedx-events")
 Record = Mapping[str, Any]
-"""``shares`` by operation, and what they were counted with: ``python`` and ``packages``."""
+"""
+A recorded value. ``shares``: the shares by operation; ``python`` and ``packages``: the versions with which the shares
+were counted.
+"""
 
 
 def shares(counts: Counts) -> dict[str, float]:
-    """Return our instructions as a share of the published package's, by operation."""
+    """Return this package's instructions divided by edx-event-bus-kafka's, by operation."""
     return {operation: round(counts[operation, OURS] / counts[operation, PUBLISHED], 4) for operation in COUNTED}
 
 
 def record_of(counts: Counts) -> Record:
-    """Return the value to keep, and what it was counted with."""
+    """Return the shares, with the versions of Python and packages."""
     return {
         "shares": shares(counts),
         "python": platform.python_version(),
@@ -35,23 +38,25 @@ def record_of(counts: Counts) -> Record:
 
 
 def minor() -> str:
-    """Return the Python minor under which a value is kept."""
+    """Return the minor version of this Python. Values are recorded under this name."""
     return ".".join(platform.python_version_tuple()[:2])
 
 
 def read(path: Path = RECORDED) -> dict[str, Record]:
-    """Return all values, by Python minor."""
+    """Return all recorded values, by Python minor version."""
     found: dict[str, Record] = json.loads(path.read_text())
     return found
 
 
 def write(record: Record, python: str, path: Path = RECORDED) -> None:
-    """Keep a value in place of the one that this Python minor had."""
+    """Replace the recorded value of a Python minor version."""
     path.write_text(json.dumps(read(path) | {python: record}, indent=2, sort_keys=True) + "\n")
 
 
 def complaints(new: Record, kept: Record | None) -> list[str]:
-    """Return a sentence for each share that grew beyond the tolerance, or for a value that is missing."""
+    """
+    Return a sentence for each share that grew by more than the tolerance, or a sentence that no value is recorded.
+    """
     if kept is None:
         return ["No value is recorded for this Python: make instructions ARGS=--record"]
     grown = [
@@ -64,6 +69,6 @@ def complaints(new: Record, kept: Record | None) -> list[str]:
 
 
 def differences(new: Record, kept: Record) -> list[str]:
-    """Return how Python and packages differ from those of the recorded value."""
+    """Return the versions of Python and packages that differ from the recorded versions."""
     now, then = ({"python": one["python"], **one["packages"]} for one in (new, kept))
     return [f"{name} was {then.get(name)}, is {now[name]}" for name in now if now[name] != then.get(name)]

@@ -1,4 +1,7 @@
-"""What is counted, without Kafka: encode and frame, and the processing of a ready record, by each variant."""
+"""
+The operations whose instructions are counted, for each variant and without Kafka: encoding and framing an event, and
+processing a prepared record.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,14 @@ from event_bus_kafka.telemetry import flush_observers
 from event_bus_kafka.telemetry.health import Health, Obstacle
 
 Work = Callable[[int], Callable[[], object]]
-"""Makes so many events ready; what it returns does the work for each of them."""
+"""A function that prepares a number of events and returns a function that processes all of them."""
 _TOPIC, _GROUP = "counted", "counters"
 _CREATED = 1, 1_767_225_600_000
-"""Kind and milliseconds of a record's timestamp."""
+"""The timestamp of all records: its type, and milliseconds since the epoch."""
 
 
 class Receiver:
-    """Does nothing but count."""
+    """A receiver that only counts its calls."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -40,7 +43,7 @@ class Receiver:
 
 
 def works(variant: str, receiver: Receiver) -> dict[str, Work]:
-    """Return the work of each operation. What a worker sends goes to the receiver."""
+    """Return the work of each operation. Processed events are sent to ``receiver``."""
     encode, process = {
         OURS: (_encode_ours, _process_ours),
         PUBLISHED: (_encode_published, _process_published),
@@ -64,7 +67,7 @@ def _encode_bare() -> Work:
 
 
 def _process_ours(receiver: Receiver) -> Work:
-    """One attempt at each record, of a processor as a worker has it."""
+    """Return a work that processes each record once, with a processor like a worker's."""
     observe_events()
     SIGNAL.connect(receiver, weak=False)
     receiving = processor(_GROUP, store_for(_GROUP), registry())
@@ -76,7 +79,7 @@ def _process_ours(receiver: Receiver) -> Work:
 
         def settled() -> None:
             run()
-            flush_observers()  # as the polling thread does between two polls
+            flush_observers()  # like the polling thread between two polls
 
         return settled
 
@@ -84,7 +87,7 @@ def _process_ours(receiver: Receiver) -> Work:
 
 
 class _PublishedWorker(edx_event_bus_kafka.KafkaEventConsumer):  # type: ignore[misc]
-    """The worker of edx-event-bus-kafka in its own loop, to which ready messages come instead of Kafka's."""
+    """The worker of edx-event-bus-kafka in its own loop. It gets prepared messages instead of messages from Kafka."""
 
     def __init__(self, messages: list[Message]) -> None:
         self._messages = iter(messages)

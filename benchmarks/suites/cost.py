@@ -1,4 +1,6 @@
-"""What an event costs the process that sends or consumes it, by each variant."""
+"""
+The suite for the cost of an event, in the process that sends it and in the process that consumes it, for each variant.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ _FILLED, _WARM_UP, _SENT = "cost-filled", "cost-warm-up", "cost-sent"
 
 
 def cost(plan: Plan) -> Suite:
-    """Return the suite: each variant, for each way to log."""
+    """Return the suite. It has a case for each variant with each level of logging."""
     kinds = [(operation, logging) for logging in plan.logging for operation in _OPERATIONS]
     return Suite(
         name="cost",
@@ -44,7 +46,7 @@ def _case(plan: Plan, operation: str, logging: str, variant: str) -> Case:
 
 
 def _comparisons(operation: str, logging: str) -> Sequence[Comparison]:
-    """The goals are those of the logging that is the default."""
+    """Return the comparisons. They have goals only for the default logging."""
     ours, published, bare = (_name(operation, logging, variant) for variant in (OURS, PUBLISHED, BARE))
     has_goal = logging == AUDIT
     return [

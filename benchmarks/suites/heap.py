@@ -1,4 +1,4 @@
-"""A worker in a process that is full of objects before it starts, as that of the LMS is."""
+"""The suite for workers in processes that have many objects, like the processes of the LMS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WARM_UP, _FILLED = "heap-warm-up", "heap-filled"
 
 
 def heap(plan: Plan) -> Suite:
-    """Return the suite: each package with a large heap and without."""
+    """Return the suite. It has two cases for each package: with many objects and without."""
     variants = (OURS, PUBLISHED)
     return Suite(
         name="heap",

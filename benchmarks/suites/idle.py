@@ -1,4 +1,4 @@
-"""What processes take that have nothing to do."""
+"""The suite for the cost of idle processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _SIXTEEN = {"EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY": 16}
 
 
 def idle(plan: Plan) -> Suite:
-    """Return the suite: workers, relays, a process that has sent, on a real Kafka and on the sandbox."""
+    """
+    Return the suite. Its cases are workers, relays, and a process that has sent an event, on a real Kafka and on the
+    sandbox.
+    """
     time = {"seconds": plan.seconds, "settle": plan.settle}
     relaying = time | {"topic": _RELAYED}
     return Suite(

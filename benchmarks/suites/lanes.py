@@ -1,4 +1,4 @@
-"""What lanes bring to receivers that wait, and cost those that compute."""
+"""The suite for lanes: their gain for receivers that wait, and their cost for receivers that compute."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from benchmarks.plan import Plan
 LANES = (1, 4, 16, 64)
 _RECEIVERS = {"nothing": "do nothing", "sleep": "sleep 10 ms", "row": "write a row (PostgreSQL)"}
 _IDEAL_GOALS = {16: 93.0, 64: 88.0}
-"""Percent."""
+"""Number of lanes → the throughput, in percent of the ideal throughput, that is the goal."""
 _COMPUTING_GOAL = 1.15
 _ROWS = 4
-"""A receiver that writes a row gets a fourth of the events of one that does nothing."""
+"""
+In cases whose receivers write a row, the number of events is divided by this number, since such receivers are slow.
+"""
 _WARM_UP = "lanes-warm-up"
 
 
 def lanes(plan: Plan) -> Suite:
-    """Return the suite: each number of lanes with each kind of receiver."""
+    """Return the suite. It has a case for each number of lanes with each kind of receiver."""
     events = {(number, receiver): _events(plan, number, receiver) for receiver in _RECEIVERS for number in LANES}
     return Suite(
         name="lanes",

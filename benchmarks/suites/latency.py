@@ -1,4 +1,4 @@
-"""How long an event is on its way, and how long it holds up its sender."""
+"""The suite for an event's latency, and for the time that sending blocks the sender."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from benchmarks.measurements import NAMES, OURS, PUBLISHED, Case, Suite
 from benchmarks.plan import Plan
 
 _LOW, _HIGH = 20, 500
-"""Events per second. A machine of two cores that runs the broker as well cannot send and consume many more."""
+"""
+The two rates, in events per second. A machine with two cores that also runs the broker cannot send and consume many
+more.
+"""
 
 
 def latency(plan: Plan) -> Suite:
-    """Return the suite: both packages at a low rate, and at one that keeps the published package busy."""
+    """
+    Return the suite. Its cases are both packages at a low rate, and at a rate that keeps edx-event-bus-kafka busy.
+    """
     return Suite(
         name="latency",
         about=f"milliseconds from emit to receiver and microseconds in send_event, at {_LOW} and {_HIGH} events/s",

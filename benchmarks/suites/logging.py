@@ -1,4 +1,4 @@
-"""How much a measured process logs. Lines are formatted and go to ``/dev/null``."""
+"""The levels of logging with which a process is measured. Log lines are formatted and written to ``/dev/null``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ LOGGING: Mapping[str, Mapping[str, Any]] = {
     "no-audit": {_AUDIT: False},
     "warning": {_AUDIT: True, "LOG_LEVEL": "WARNING"},
 }
-"""INFO with the audit lines that are on by default; INFO without these; WARNING, which nothing of this reaches."""
+"""
+Name of a level of logging → the settings for it. The levels are INFO with audit lines (the default), INFO without audit
+lines, and WARNING, at which nothing is logged here.
+"""
 
 
 def named(name: str, logging: str) -> str:
-    """Return a case's name, with what it logs where that is not the default."""
+    """Return the name of a case. It contains the level of logging unless this is the default level."""
     return name if logging == AUDIT else f"{name} ({logging})"

@@ -1,4 +1,4 @@
-"""How fast a relay empties the outbox of each database."""
+"""The suite for the speed of a relay on each database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TOPIC = "relay-sent"
 
 
 def relay(plan: Plan) -> Suite:
-    """Return the suite: a relay alone on each database, and a bare producer of ready records."""
+    """Return the suite. Its cases are a relay on each database, and a bare producer that sends prepared records."""
     arguments = {"topic": _TOPIC, "events": plan.backlog, "warm_up": plan.warm_up}
     relays = [
         Case(

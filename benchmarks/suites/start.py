@@ -1,4 +1,4 @@
-"""What a service pays at its start, before it sends or consumes anything."""
+"""The suite for the cost of a service's start, before the service sends or consumes anything."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ _EVENTS, _APP = "openedx_events", "event_bus_kafka"
 
 
 def start(_: Plan) -> Suite:
-    """Return the suite: the import, and Django's start with and without the app and the producer."""
+    """
+    Return the suite. Its cases are the import of this package, and Django's start with and without the app and the
+    producer.
+    """
     return Suite(
         name="start",
         about="import, and django.setup() with and without the app and EVENT_BUS_PRODUCER",

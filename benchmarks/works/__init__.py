@@ -1,1 +1,1 @@
-"""What a measured process does: each work is a function that returns figures, and runs in a process of its own."""
+"""The code of measured processes: each work is a function that runs in a new process and returns figures."""

@@ -1,4 +1,6 @@
-"""Consuming, by each variant: a worker's whole life, from its first connection until it has left the group."""
+"""
+Consuming with each variant. A run is the whole life of a worker: from its first connection until it has left the group.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,11 @@ def consume(
     objects: int = 0,
 ) -> Figures:
     """
-    Return what a worker took for the events of the second topic, after another one's life on the first.
+    Return the figures of a worker that consumes the events of the second topic in ``reads``. Before this, another
+    worker consumes the first topic to warm up.
 
-    ``objects``: of so many objects the process is full before. The garbage collector is the worker's to deal with.
+    ``objects``: number of objects that are created before the workers run. The benchmark does not exclude these objects
+    from garbage collection; a worker may do so.
     """
     heap = [_Loaded(number) for number in range(objects)]
     life, work = CONSUMERS[variant], ready(receiver)
@@ -47,13 +51,19 @@ def consume(
 
 
 def consume_on_lanes(*, lanes: int, receiver: str, **arguments: Any) -> Figures:
-    """Return the same, and what part of the ideal that is, in percent, where receivers sleep."""
+    """
+    Return the figures of :func:`consume`. If receivers sleep, also return the throughput in percent of the ideal
+    throughput.
+    """
     figures = consume(variant=OURS, receiver=receiver, **arguments)
     return {**figures, "ideal": figures["rate"] / (lanes / SLEEP) * 100} if receiver == "sleep" else figures
 
 
 class _Loaded:
-    """An object as a service has many from its modules: with attributes of its own that refer to others."""
+    """
+    An object whose attributes refer to other objects, like the objects that a service's modules create in large
+    numbers.
+    """
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -61,19 +71,22 @@ class _Loaded:
 
 
 def ours(topic: str | Sequence[str], group: str, count: int, meter: Meter, work: Work | None) -> int:
-    """The worker, ended as its host ends it; return how many events its receiver got."""
+    """Run this package's worker until its receiver stops it; return the number of events that the receiver got."""
     worker = event_bus_kafka.KafkaEventConsumer(topic, group)
     return _received(SIGNAL, worker, Receiver(count, meter, stop, work))
 
 
 def published(topic: str, group: str, count: int, meter: Meter, work: Work | None) -> int:
-    """The worker of edx-event-bus-kafka."""
+    """Run the worker of edx-event-bus-kafka; return the number of events that its receiver got."""
     worker = edx_event_bus_kafka.KafkaEventConsumer(topic, group)
     return _received(SIGNAL, worker, Receiver(count, meter, worker._shut_down, work))
 
 
 def bare(topic: str, group: str, count: int, meter: Meter, work: Work | None) -> int:
-    """What Kafka and Avro alone cost: dicts from fastavro, to a receiver of a plain Django signal."""
+    """
+    Run a loop with the minimal cost of Kafka and Avro: fastavro decodes dicts, and a plain Django signal passes the
+    dicts to a receiver. Return the number of events.
+    """
     receiver = Receiver(count, meter, lambda: None, work)
     take = bare_dispatch(receiver)
     consumer = Consumer(consumer_options(group))
@@ -87,7 +100,9 @@ def bare(topic: str, group: str, count: int, meter: Meter, work: Work | None) ->
 
 
 def bare_dispatch(receiver: Callable[..., None]) -> Callable[[bytes], None]:
-    """Return what decodes a record's value to dicts and sends these to the receiver, by a plain Django signal."""
+    """
+    Return a function that decodes a record's value to dicts and sends them to ``receiver`` by a plain Django signal.
+    """
     schema = fastavro.parse_schema(AvroSignalDeserializer(SIGNAL).schema)
     plain = Signal()
     plain.connect(receiver, weak=False)

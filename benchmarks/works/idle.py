@@ -1,4 +1,4 @@
-"""Processes that have nothing to do: what they take nevertheless; and how long a worker needs to its first event."""
+"""Idle processes. Their CPU time is measured, and for a worker the time until its first event."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from benchmarks.works.threads import watch
 
 
 def worker(*, reads: Sequence[str], group: str, seconds: float, settle: float) -> Figures:
-    """Return what a worker takes that has had one event, and the seconds from the start of its process to that."""
+    """
+    Return the figures of a worker that is idle after one event, and the seconds from the start of its process to this
+    event.
+    """
     began = _age()
     received = threading.Event()
     ages: list[float] = []
@@ -37,7 +40,7 @@ def worker(*, reads: Sequence[str], group: str, seconds: float, settle: float) -
 
 
 def relay(*, seconds: float, settle: float, topic: str) -> Figures:
-    """Return what the relay of an empty outbox takes."""
+    """Return the figures of a relay with an empty outbox."""
     call_command("migrate", verbosity=0)
     from event_bus_kafka.assembly.relaying import relay_worker
 
@@ -48,7 +51,10 @@ def relay(*, seconds: float, settle: float, topic: str) -> Figures:
 
 
 def sender(*, seconds: float, settle: float, topic: str) -> Figures:
-    """Return what a web process takes that has sent one event, after the event is confirmed."""
+    """
+    Return the figures of a web process that has sent one event and waits. The measurement begins after the event's
+    confirmation.
+    """
     ((data, _),) = samples(1)
     SIGNAL.send_event(**data)
     figures = _watched(lambda: None, settle, seconds, lambda: None)()
@@ -59,7 +65,10 @@ def sender(*, seconds: float, settle: float, topic: str) -> Figures:
 def _watched(
     begins: Callable[[], object], settle: float, seconds: float, end: Callable[[], object]
 ) -> Callable[[], Figures]:
-    """Watch in a thread, ``settle`` seconds after ``begins`` returns, then call ``end``; the result waits for that."""
+    """
+    Start a thread that calls ``begins``, waits ``settle`` seconds, measures the process for ``seconds``, and then calls
+    ``end``. Return a function that waits for the figures.
+    """
     found: list[Figures] = []
 
     def run() -> None:
@@ -79,6 +88,6 @@ def _watched(
 
 
 def _age() -> float:
-    """Return the seconds since this process began."""
+    """Return the seconds since this process started."""
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / 100

@@ -1,4 +1,7 @@
-"""How long an event takes from ``send_event`` to the receiver of another process, and the caller of ``send_event``."""
+"""
+The latency of events: the time from ``send_event`` to the receiver in another process. Also the duration of
+``send_event``.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,18 @@ from benchmarks.measurements import OURS, Figures
 from benchmarks.works.receivers import stop
 
 _WARM_UP_EVERY = 0.05
-"""Seconds between events until the worker receives, and both have warmed up."""
+"""Seconds between two events during the warm-up, which ends when the worker has received enough events."""
 _WARM_UP = 20
-"""Events that the receiver gets before those that count."""
+"""Number of events that the receiver gets during the warm-up."""
 _COUNTED = "counted"
-"""The mode of certificates that count."""
+"""The mode of the certificates in measured events. Events of the warm-up have another mode."""
 
 
 class _Receiver:
-    """Notes how old events are. ``warm``: is told once by a line that the sender may begin."""
+    """
+    A receiver that records the age of events. After the warm-up it writes a line to ``warm``, which starts the
+    measurement.
+    """
 
     def __init__(self, number: int, warm: IO[str], end: Callable[[], object]) -> None:
         self.ages: list[float] = []
@@ -50,11 +56,14 @@ class _Receiver:
 
 
 def measure(*, variant: str, topic: str, group: str, rate: float, events: int) -> Figures:
-    """Return milliseconds to the receiver, and microseconds in the caller, at so many events per second."""
+    """
+    Return the milliseconds until the receiver runs, and the microseconds in ``send_event``, at ``rate`` events per
+    second.
+    """
     arguments = json.dumps({"rate": rate, "events": events})
     command = [sys.executable, "-m", "benchmarks.process", "latency.emit", arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sender:
-        assert sender.stdin is not None  # both are pipes
+        assert sender.stdin is not None  # Popen was called with pipes
         assert sender.stdout is not None
         package = "event_bus_kafka" if variant == OURS else "edx_event_bus_kafka"
         worker = import_module(package).KafkaEventConsumer(topic, group)
@@ -66,7 +75,10 @@ def measure(*, variant: str, topic: str, group: str, rate: float, events: int) -
 
 
 def emit(*, rate: float, events: int) -> Figures:
-    """Send events as a service does, slowly until a line comes, then so many at ``rate``; time each call."""
+    """
+    Send events like a service. Send them slowly until standard input has a line, then send ``events`` events at
+    ``rate`` per second. Return percentiles of the duration of ``send_event``.
+    """
     may_begin = threading.Event()
     threading.Thread(target=_await_line, args=(may_begin,), daemon=True).start()
     ((warm_up, _),) = samples(1)
@@ -84,7 +96,7 @@ def _await_line(came: threading.Event) -> None:
 
 
 def _timed_calls(events: Sequence[dict[str, Any]], rate: float) -> list[float]:
-    """Each event has its moment: one that is late does not put off those behind it."""
+    """Call ``send_event`` at fixed times; return the durations. A late call does not delay the following calls."""
     calls, began = [], perf_counter()
     for number, data in enumerate(events):
         sleep(max(began + number / rate - perf_counter(), 0.0))

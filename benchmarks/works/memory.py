@@ -1,4 +1,4 @@
-"""How much memory a process takes while events go through it."""
+"""The memory of a process that sends or consumes events."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from benchmarks.measurements import Figures
 from benchmarks.works.receivers import stop
 
 _SHARES = 10
-"""Moments at which the memory is looked at, evenly over the events."""
+"""Number of times that the memory is measured, at equal intervals of events."""
 
 
 class _Receiver:
-    """Notes the memory now and then. The first event of all is held back for ``hold`` seconds: the window fills."""
+    """
+    A receiver that measures the memory at intervals. It blocks at the very first event for ``hold`` seconds, so that
+    the window fills.
+    """
 
     def __init__(self, events: int, hold: float) -> None:
         self.seen: list[float] = []
@@ -40,7 +43,10 @@ class _Receiver:
 
 
 def consume(*, reads: Sequence[str], group: str, events: int, flows: bool, hold: float) -> Figures:
-    """Return the megabytes of a worker that consumes so many events; ``flows``: enough to tell whether they grow."""
+    """
+    Return the megabytes of a worker that consumes ``events`` events. ``flows``: whether there are enough events to
+    measure growth.
+    """
     receiver = _Receiver(events, hold)
     SIGNAL.connect(receiver)
     event_bus_kafka.KafkaEventConsumer(reads, group).consume_indefinitely()
@@ -49,7 +55,7 @@ def consume(*, reads: Sequence[str], group: str, events: int, flows: bool, hold:
 
 
 def send(*, topic: str, events: int) -> Figures:
-    """Return the megabytes of a process that sends so many events."""
+    """Return the megabytes of a process that sends ``events`` events."""
     producer, seen = event_bus_kafka.create_producer(), []
     few = samples(1_000)
     for number in range(1, events + 1):
@@ -62,7 +68,7 @@ def send(*, topic: str, events: int) -> Figures:
 
 
 def resident(field: str = "VmRSS") -> float:
-    """Return the megabytes that this process has in memory; ``VmHWM``: the most that it had."""
+    """Return the resident memory of this process in megabytes; with the field ``VmHWM``, its maximum so far."""
     found = re.search(rf"^{field}:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1]) / 1_000
@@ -73,5 +79,8 @@ def _figures(seen: Sequence[float], events: int) -> Figures:
 
 
 def _growth(seen: Sequence[float], events: int) -> float:
-    """Return megabytes per 100,000 events over the second half: until then caches and pools have filled."""
+    """
+    Return the growth in megabytes per 100,000 events. Only the second half of the events counts, when caches and pools
+    are full.
+    """
     return (seen[-1] - seen[len(seen) // 2]) / (events / 2) * 100_000

@@ -1,4 +1,4 @@
-"""What goes before a measurement."""
+"""Prepares a process for a measurement."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmarks.measurements import Meter
 
 
 def quiet_meter() -> Meter:
-    """Return a meter, after the garbage collector was told to leave alone all that is there."""
+    """Exclude all existing objects from garbage collection, and return a meter."""
     gc.collect()
-    gc.freeze()  # a service has its own objects; the events made in advance must not be swept again and again
+    gc.freeze()  # real services have other objects; the events made in advance must not be collected repeatedly
     return Meter()

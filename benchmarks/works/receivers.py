@@ -1,4 +1,4 @@
-"""The receivers of a measured worker: what they do, and what ends the worker."""
+"""The receivers of a measured worker, which also stop the worker."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from django.db import connection
 from benchmarks.measurements import Meter
 
 Work = Callable[[int], object]
-"""What a receiver does for an event; it gets the event's number."""
+"""The work that a receiver does for an event. The argument is the number of the event."""
 SLEEP = 0.01
-"""Seconds that a receiver sleeps which waits for another server, say."""
+"""Seconds for which a receiver sleeps, as if it waited for another server."""
 
 
 class Receiver:
-    """Does its work for each event, counts, and ends the worker after so many. Lanes call it at once."""
+    """
+    A receiver that does its work for each event, counts events, and stops the worker after the last event. Several
+    lanes may call it at once.
+    """
 
     def __init__(self, number: int, meter: Meter, end: Callable[[], object], work: Work | None = None) -> None:
         self.count = 0
@@ -34,7 +37,7 @@ class Receiver:
     def __call__(self, **_: Any) -> None:
         number = next(self._begun)
         if number == 1:
-            self._meter.begin()  # joining a group takes seconds of waiting, which say nothing of the speed
+            self._meter.begin()  # joining the group takes seconds, which must not count
         if self._work is not None:
             self._work(number)
         done = next(self._done)
@@ -45,23 +48,23 @@ class Receiver:
 
 
 def stop() -> None:
-    """End this process's worker as its host does."""
+    """Stop the worker of this process by the signal that a host would send."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def sleep(_: int) -> None:
-    """Wait, as for another server."""
+    """Sleep as if the receiver waited for another server."""
     time.sleep(SLEEP)
 
 
 def write_row(number: int) -> None:
-    """Write a row, in autocommit, as a receiver does that notes something of its event."""
+    """Write a row in autocommit, like a receiver that stores something about its event."""
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO benchmark_row (number) VALUES (%s)", [number])
 
 
 def ready(receiver: str) -> Work | None:
-    """Return the work of a receiver by its name, once all is there that it needs."""
+    """Prepare the work that has the name ``receiver``, and return it; None if there is no work."""
     if receiver == "row":
         call_command("migrate", verbosity=0)
         with connection.cursor() as cursor:

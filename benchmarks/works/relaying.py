@@ -1,4 +1,4 @@
-"""Relaying a backlog until Kafka has confirmed the last row of it; and a bare producer of the same bytes."""
+"""Relays an outbox until Kafka has confirmed the last row, or sends the same bytes with a bare producer."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from event_bus_kafka.conf.client_options import producer_options
 from event_bus_kafka.wire.records import ProducerRecord
 
 Relay = Callable[[str, int, Meter], None]
-"""Sends so many events to a topic, measured by the meter from the moment at which all of them wait."""
+"""A function that sends a number of events to a topic. The meter starts when all events wait to be sent."""
 
 
 def drain(*, bare: bool, topic: str, events: int, warm_up: int) -> Figures:
-    """Return what emptying an outbox of so many events took; ``bare``: what sending as many ready records took."""
+    """
+    Return the figures of a relay that empties an outbox with ``events`` rows. With ``bare``, return the figures of a
+    bare producer that sends as many prepared records.
+    """
     run = bare_producer() if bare else relay()
     run(topic, warm_up, Meter())
     meter = quiet_meter()
@@ -32,7 +35,7 @@ def drain(*, bare: bool, topic: str, events: int, warm_up: int) -> Figures:
 
 
 def relay() -> Relay:
-    """A relay of the default database, alone."""
+    """Return a function that runs a relay of the default database, and nothing else."""
     call_command("migrate", verbosity=0)
     from event_bus_kafka.assembly.relaying import relay_steps
     from event_bus_kafka.models import OutboxRecord
@@ -51,7 +54,7 @@ def relay() -> Relay:
 
 
 def bare_producer() -> Relay:
-    """What Kafka's client alone takes: records that are ready."""
+    """Return a function that sends prepared records with Kafka's client alone."""
     producer = confluent_kafka.Producer(producer_options())
     schemas = registry()
 

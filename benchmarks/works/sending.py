@@ -1,4 +1,4 @@
-"""Sending, by each variant: from ready events to Kafka's confirmation of the last one."""
+"""Sending with each variant: from prepared event data to Kafka's confirmation of the last event."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ from event_bus_kafka.conf.client_options import producer_options
 from event_bus_kafka.wire.cloudevents import to_headers
 
 _KEPT = 1_000
-"""Learners whose certificates are made once."""
+"""Number of learners whose certificates are created once and used repeatedly."""
 Send = Callable[[str, list[Sample]], Callable[[], None]]
-"""Makes ready for a topic and events; what it returns sends them and waits until Kafka has confirmed all."""
+"""
+A function that prepares the sending of events to a topic. It returns a function that sends the events and waits until
+Kafka has confirmed all of them.
+"""
 
 
 def send(*, variant: str, topic: str, events: int, warm_up: int) -> Figures:
-    """Return what sending so many events took."""
+    """Return the figures of sending ``events`` events."""
     ready = SENDERS[variant]()
     ready(topic, samples(warm_up))()
     run = ready(topic, samples(events))
@@ -38,8 +41,8 @@ def send(*, variant: str, topic: str, events: int, warm_up: int) -> Figures:
 
 def fill(*, topics: Mapping[str, tuple[int, int]]) -> Figures:
     """
-    Send events to topics, so many of so many learners to each; they are made one by one, since there may be more than
-    memory is for.
+    Send events to topics. ``topics``: topic → number of events and number of learners. Each event is created just
+    before it is sent, since all events together might not fit into memory.
     """
     producer, made = event_bus_kafka.create_producer(), lru_cache(_KEPT)(certificate)
     for topic, (events, learners) in topics.items():
@@ -56,18 +59,19 @@ def fill(*, topics: Mapping[str, tuple[int, int]]) -> Figures:
 
 
 def ours() -> Send:
-    """``producer.send``, as openedx-events' handler calls it."""
+    """Return a function that calls ``producer.send``, like openedx-events' handler."""
     return _through(event_bus_kafka.create_producer())
 
 
 def published() -> Send:
-    """The same of edx-event-bus-kafka."""
+    """Return a function that calls ``send`` of edx-event-bus-kafka's producer."""
     return _through(edx_event_bus_kafka.create_producer())
 
 
 def bare() -> Send:
     """
-    What Kafka and Avro alone cost, with the same bytes and client options: fastavro from ready dicts, ready headers.
+    Return a function with the minimal cost of Kafka and Avro. It sends the same bytes with the same client options:
+    fastavro encodes prepared dicts, and the headers are prepared.
     """
     producer, schemas = Producer(producer_options()), registry()
 
@@ -75,7 +79,7 @@ def bare() -> Send:
         encoder = BareEncoder(topic, schemas)
         records: list[tuple[Any, ...]] = [
             (*encoder.ready((data, metadata)), [*to_headers(metadata, str(metadata.id))])
-            for data, metadata in samples  # made ready: not measured
+            for data, metadata in samples  # made in advance, so not measured
         ]
 
         def send() -> None:

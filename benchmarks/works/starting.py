@@ -1,4 +1,4 @@
-"""What a service pays for importing this package before it uses it."""
+"""The cost of importing this package in a service that does not use it yet."""
 
 from __future__ import annotations
 
@@ -31,12 +31,15 @@ import django
 
 
 def import_package() -> Figures:
-    """Return what the first import takes: of a settings module, say."""
+    """Return the figures of the first import of this package, for example by a settings module."""
     return _run("", "import event_bus_kafka")
 
 
 def set_up(*, apps: Sequence[str], sends: bool = False, producer: bool = False) -> Figures:
-    """Return what ``django.setup()`` takes with these apps; ``producer``: what the producer takes after it."""
+    """
+    Return the figures of ``django.setup()`` with the apps ``apps``. With ``producer``, return the figures of creating
+    the producer after ``django.setup()``.
+    """
     more = 'EVENT_BUS_PRODUCER="event_bus_kafka.create_producer"' if sends else ""
     before, measured = _SETTINGS.format(apps=apps, more=more), "django.setup()"
     if producer:

@@ -1,4 +1,4 @@
-"""How much of the processor each thread of this process takes, and how often it wakes."""
+"""The CPU time of each thread of this process, and the number of its wake-ups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WAITED = re.compile(r"^voluntary_ctxt_switches:\s+(\d+)$", re.MULTILINE)
 
 
 class _Use(NamedTuple):
-    """What a thread has taken in its life."""
+    """The CPU time and wake-ups of a thread since its start."""
 
     seconds: float
     wakes: int
@@ -24,8 +24,8 @@ class _Use(NamedTuple):
 
 def watch(seconds: float) -> Figures:
     """
-    Return milliseconds of CPU time and wakes, per second: ``cpu`` and ``wakes`` of all threads but the one that calls,
-    and ``cpu: NAME`` and ``wakes: NAME`` of each that took any.
+    Measure for ``seconds``. Return CPU time in milliseconds per second, and wake-ups per second: ``cpu`` and ``wakes``
+    for all threads except the calling one, ``cpu: NAME`` and ``wakes: NAME`` for each thread that ran.
     """
     before, began = _uses(), perf_counter()
     sleep(seconds)
@@ -42,7 +42,10 @@ def watch(seconds: float) -> Figures:
 
 
 def _uses() -> Mapping[str, _Use]:
-    """Return what each thread took, by name: Python's own, or that of librdkafka with the thread's number."""
+    """
+    Return the total use of each thread by its name. The name is Python's, or librdkafka's followed by the thread's
+    number.
+    """
     names = {thread.native_id: thread.name for thread in threading.enumerate()}
     uses = {}
     for task in _TASKS.iterdir():

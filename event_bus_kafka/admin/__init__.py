@@ -1,7 +1,9 @@
 """
-The event bus in Django's admin: thin over ``operations/``. Only Django's admin imports it, where that is installed.
+The pages of the event bus in Django's admin: a thin layer over ``operations/``. If Django's admin is installed, its
+autodiscovery imports this package; nothing else does.
 
-Each page is a :class:`~event_bus_kafka.admin.pages.Page`, and stands in the section "Event bus" of the admin's index.
+Each page is a :class:`~event_bus_kafka.admin.pages.Page` and has a link in the section "Event bus" of the admin's
+index.
 """
 
 from __future__ import annotations
@@ -24,11 +26,11 @@ PAGES = {
     Heartbeat: WorkersPage,
     HistoryRow: EventsPage,
 }
-"""The pages in the order of the navigation, each with the model that stands for it in the admin's index."""
+"""The pages, in the order of the navigation. Each key is the model under which Django's admin lists the page."""
 
 
 def register(site: admin.AdminSite) -> None:
-    """Add the pages to a site; to Django's own they are added already."""
+    """Add the pages to an admin site. Django's default site has them already."""
     for model, page in PAGES.items():
         site.register(model, page)
 

@@ -1,6 +1,6 @@
 """
-Actions: a page shows the plan and asks for confirmation; then the action is done, reported, and written to Django's
-history.
+Actions of pages. A page shows the plan of an action and asks for confirmation. After the confirmation the action runs;
+its result is shown and written to Django's history.
 """
 
 from __future__ import annotations
@@ -17,41 +17,43 @@ from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Table
 
 CONFIRMED = "confirmed"
-"""Name of the form field by which the confirmation page repeats a POST."""
+"""Name of the form field that marks a POST as confirmed."""
 _NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken"}
 
 
 @attrs.frozen(kw_only=True)
 class ActionPlan:
-    """The confirmation page of an action: it says what the action would do."""
+    """The confirmation page of an action, with sentences on the action's effects."""
 
     title: str
-    """Contains no event data."""
+    """The page's title, without event data."""
     sentences: Sequence[str]
     button: str
-    """The action, as a verb."""
+    """The button's text, a verb."""
     tables: Sequence[Table] = ()
     reason_label: str = ""
-    """Asks for a reason, posted as ``reason``, where this is not empty."""
+    """Label of a text field that the page shows and posts as ``reason``; empty: no such field."""
     is_final: bool = False
-    """Whether it cannot be undone."""
+    """Whether the action cannot be undone."""
     is_empty: bool = False
-    """Whether there is nothing to do: then no confirmation is asked for, nor accepted."""
+    """Whether the action would change nothing. The page then has no button, and a confirmation is ignored."""
     object_id: str = ""
-    """The id of the row that the action concerns, for the history; empty: none, or several."""
+    """
+    The id of the row that the action changes, for Django's history; empty if the action changes no row or several.
+    """
     back: str = ""
-    """The URL of the page to redirect to; empty: the section's first one."""
+    """The URL to which the user is redirected after the action; empty: the URL of ``page``."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
     """
-    Fields that are posted with the confirmation, in addition to the first POST's, so that it applies to exactly the
-    plan that was shown.
+    Fields that the confirmation posts in addition to the fields of the first POST, so that the action changes exactly
+    the rows that the plan showed.
     """
 
 
 def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply: Callable[[], str]) -> HttpResponse:
     """
-    Ask for confirmation of a POST. Once it is given, call ``apply``, show its result, write it to the history, and
-    redirect.
+    Show the plan and ask for confirmation. If the POST is a confirmation: call ``apply``, show its result, write it to
+    Django's history, and redirect.
 
     ``apply`` returns a sentence with the action and the number of rows, without event data. The confirmation repeats
     all fields of the first POST.
@@ -74,8 +76,8 @@ def ask(page: Page, request: HttpRequest, plan: ActionPlan) -> HttpResponse:
 
 def write_history(request: HttpRequest, page: Page, done: str, object_id: str = "") -> None:
     """
-    Write a user's action, or look at unmasked data, to Django's history: the action and the number of rows, without
-    event data. ``object_id``: the row's id, if it concerns a single one.
+    Write to Django's history that a user acted, or looked at unmasked data. ``done`` contains the action and the number
+    of rows, never event data. ``object_id``: the row's id, if the action changed a single row.
     """
     LogEntry.objects.create(
         user_id=str(request.user.pk),

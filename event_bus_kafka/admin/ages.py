@@ -1,4 +1,4 @@
-"""Times and ages as people say them, in the user's zone and language."""
+"""Texts for times and ages, in the user's time zone and language."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MINUTE = 60
 
 
 def age(seconds: float) -> str:
-    """Return how long something lasts: ``12 seconds``, ``3 minutes``, ``2 hours, 5 minutes``."""
+    """Return a duration as text: ``12 seconds``, ``3 minutes``, ``2 hours, 5 minutes``."""
     if seconds < _MINUTE:
         whole = max(round(seconds), 0)
         return ngettext("%(count)d second", "%(count)d seconds", whole) % {"count": whole}
@@ -22,16 +22,19 @@ def age(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """Return how long ago something was."""
+    """Return the text for a time that was ``seconds`` ago."""
     return gettext("%(age)s ago") % {"age": age(seconds)}
 
 
 def moment(time: datetime) -> str:
-    """Return a time in the user's zone. A naive one, as Django reads without ``USE_TZ``, is in the service's."""
+    """
+    Return a time as text in the user's time zone. A naive time, which Django returns without ``USE_TZ``, is in
+    TIME_ZONE.
+    """
     aware = make_aware(time, get_default_timezone()) if is_naive(time) else time
     return date_format(localtime(aware), "DATETIME_FORMAT")
 
 
 def moment_of(milliseconds: int) -> str:
-    """Return a time that is given in milliseconds since the epoch."""
+    """Return a time in milliseconds since the epoch as text."""
     return moment(datetime.fromtimestamp(milliseconds / 1000, UTC))

@@ -1,4 +1,4 @@
-"""Charts drawn on the server, as small SVG, each with its alternative text and a table of the same numbers."""
+"""Charts drawn on the server as small SVG images. Each has an alternative text and a table of the same numbers."""
 
 from __future__ import annotations
 
@@ -13,63 +13,63 @@ from django.utils.translation import gettext
 from event_bus_kafka.admin.shapes import Cell, Table
 
 WIDTH, HEIGHT = 600, 120
-"""Size of the drawing, in units of SVG."""
+"""Size of the drawing, in SVG units."""
 _WHOLE = 10
-"""Numbers from which on tenths are left out."""
+"""Smallest number that is shown without decimals."""
 
 
 @attrs.frozen(kw_only=True)
 class Series:
-    """A line of a chart: a number for each slot, None for slots without data."""
+    """A line of a chart: one number for each slot of time, or None for a slot without data."""
 
     label: str
     values: Sequence[float | None]
 
     @property
     def most(self) -> float:
-        """The largest number, 0 where there is none."""
+        """The largest number; 0 if all slots are empty."""
         return max((one for one in self.values if one is not None), default=0.0)
 
     @property
     def last(self) -> float | None:
-        """The number of the latest slot that has one."""
+        """The number of the latest slot with data; None if there is no such slot."""
         return next((one for one in reversed(self.values) if one is not None), None)
 
 
 @attrs.frozen(kw_only=True)
 class Chart:
-    """Up to four series over the same slots."""
+    """Up to four series over the same slots of time."""
 
     title: str
     begins: Sequence[datetime]
-    """The begin of each slot."""
+    """The start of each slot."""
     series: Sequence[Series]
     say: Callable[[float], str]
-    """Returns a number with its unit, as people read it."""
+    """Returns a number as text with its unit."""
 
     @property
     def lines(self) -> list[tuple[int, Series, str]]:
-        """The series with their numbers, from 1, and their points for ``polyline``."""
+        """Each series with its number, counted from 1, and with its points for SVG's ``polyline``."""
         return [(number, one, self._points(one)) for number, one in enumerate(self.series, 1)]
 
     @property
     def top(self) -> str:
-        """The largest number."""
+        """The largest number of all series, as text."""
         return self.say(self._most)
 
     @property
     def first(self) -> str:
-        """The begin of the time that is shown."""
+        """The start of the first slot, as text."""
         return _time(self.begins[0])
 
     @property
     def last(self) -> str:
-        """The begin of its last slot."""
+        """The start of the last slot, as text."""
         return _time(self.begins[-1])
 
     @property
     def alternative(self) -> str:
-        """The chart in a sentence."""
+        """The alternative text: the largest and the latest number of each series."""
         told = "; ".join(
             gettext("%(label)s: at most %(most)s, last %(last)s")
             % {"label": one.label, "most": self.say(one.most), "last": self._said(one.last)}
@@ -84,7 +84,7 @@ class Chart:
 
     @property
     def table(self) -> Table:
-        """The same numbers as a table, the latest slot first; slots without data are left out."""
+        """The same numbers as a table without empty slots, the latest slot first."""
         rows: list[list[Cell]] = [
             [_time(begin), *map(self._said, values)]
             for begin, *values in zip(self.begins, *(one.values for one in self.series), strict=True)
@@ -114,14 +114,14 @@ class Chart:
 
 
 def count(value: float) -> str:
-    """Return how many, or how many of something in a time."""
+    """Return a count, or a rate of events, as text."""
     rounded = round(value, 1)
     whole = value >= _WHOLE or rounded == int(rounded)
     return number_format(round(value) if whole else rounded, use_l10n=True, force_grouping=True)
 
 
 def duration(seconds: float) -> str:
-    """Return how long something takes, from milliseconds to minutes."""
+    """Return a duration as text, in milliseconds, seconds or minutes."""
     if seconds < 1:
         return gettext("%(number)s ms") % {"number": count(seconds * 1000)}
     if seconds < 120:

@@ -1,4 +1,4 @@
-"""The catalogue of this service's event types, and the question where an event is."""
+"""The catalogue of this service's event types, and the form that asks where an event is."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from event_bus_kafka.shown import shown
 
 _WEEK = timedelta(days=7)
 _SENT, _RECEIVED = ("delivered", "relayed"), ("received",)
-"""Outcomes that make the volume."""
+"""The outcomes of sent events, and the outcomes of received events. The page shows one sum for each of the two."""
 
 Volumes = Mapping[str, Mapping[str, int]]
-"""Numbers of events by event type and outcome."""
+"""Numbers of events, by event type and by outcome."""
 
 
 class EventsPage(Page):
-    """Event types; below it a page for each, and the search for an event."""
+    """The event types of this service, a page for each, and the search for an event."""
 
     tables = (HistoryRow,)
 
@@ -80,8 +80,8 @@ class EventsPage(Page):
         return self.draw(request, "event_type", event_type, context)
 
     def where(self, request: HttpRequest) -> HttpResponse:
-        """Look for an event by its id or key, wherever this service reaches."""
-        searching = import_module("event_bus_kafka.admin.whereabouts")  # it comes with Kafka's client
+        """Search for an event by its id or key in Kafka and in this service's tables."""
+        searching = import_module("event_bus_kafka.admin.whereabouts")  # the import loads Kafka's client
         context = {"form": {"url": self.url("where")}, **searching.answer(request.POST)}
         return self.draw(request, "where", gettext("Where is this event?"), context)
 

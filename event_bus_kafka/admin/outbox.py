@@ -1,4 +1,4 @@
-"""The outbox: waiting rows, held topics, and parked rows with their release or discard."""
+"""The page of outboxes: waiting rows, held topics, and parked rows, which a user may release or discard."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHOWN = 100
 
 
 class OutboxPage(Page):
-    """Each outbox: depth, age, held topics, parked rows."""
+    """For each outbox: the number of rows, the age of the oldest row, held topics, parked rows."""
 
     tables = (OutboxRecord, ParkedRecord, Heartbeat)
 
@@ -104,7 +104,7 @@ class OutboxPage(Page):
 
 
 def _rows(alias: str) -> Iterator[dict[str, Any]]:
-    """Give the oldest parked rows, without keys and bodies."""
+    """Yield the oldest parked rows, without keys and bodies."""
     wanted = ParkedRecord.objects.using(alias).order_by("pk").only("topic", "code", "reason", "parked_at", "size")
     for row in wanted[:_SHOWN]:
         yield {

@@ -1,4 +1,4 @@
-"""The overview: problems with their remedies, and numbers of events sent and received."""
+"""The overview: problems with their remedies, and the numbers of events that were sent and received."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from event_bus_kafka.admin.ages import ago, moment
 from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
+from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import (
     DeadLetter,
@@ -34,26 +35,26 @@ from event_bus_kafka.operations.history import summed
 from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.neglects.in_tables import neglects
-from event_bus_kafka.operations.outboxes import outboxes
+from event_bus_kafka.operations.outboxes import named_outboxes
 from event_bus_kafka.operations.workers import WorkerRun, workers
 from event_bus_kafka.shown import shown
 
 _SHOWN = 15
-"""Entries of the history."""
+"""Maximum number of entries of Django's history that the page shows."""
 _MINUTE = 60
 
 
 @attrs.frozen(kw_only=True)
 class ShownTime:
-    """A time that charts show, in equal slots."""
+    """A period that charts show, divided into slots of equal length."""
 
     label: str | Promise
     slots: int
     step: int
-    """Seconds of a slot."""
+    """Length of a slot in seconds."""
 
     def begins(self, now: datetime) -> list[datetime]:
-        """Return the begin of each slot, the last of which is not over."""
+        """Return the start of each slot; the last slot contains ``now``."""
         last = int(now.timestamp()) // self.step * self.step
         return [datetime.fromtimestamp(last - index * self.step, UTC) for index in reversed(range(self.slots))]
 
@@ -72,11 +73,11 @@ _PAGES = {
     catalogue.RECEIVER_PAUSED: Heartbeat,
     catalogue.GROUP_WITHOUT_WORKER: Heartbeat,
 }
-"""The page on which each kind of neglect is attended to."""
+"""Kind of neglect → the model whose page helps to remedy it."""
 
 
 class OverviewPage(Page):
-    """The first page. ``?period=`` names one of :data:`TIMES`."""
+    """The overview page. The query parameter ``period`` is a key of :data:`TIMES`; any other value means "hour"."""
 
     tables = (OutboxRecord, ParkedRecord, DeadLetter, Heartbeat, HistoryRow)
 
@@ -84,12 +85,14 @@ class OverviewPage(Page):
         name = request.GET.get("period", "")
         chosen = name if name in TIMES else "hour"
         runs = workers()
-        found = neglects(outboxes=outboxes(runs), retention=settings.retention, runs=runs)
+        found = neglects(outboxes=named_outboxes(runs), own=own_tables(), runs=runs)
         context = {
-            "neglects": [self._shown(one) for one in found],
+            "neglects": [self._shown(one) for one in found.neglects],
+            "has_heartbeats": bool(settings.heartbeat),
+            "silent": [one.server for one in found.unanswered],
             "obstacles": _obstacles(runs),
             "workers": self._link(Heartbeat),
-            "facts": Facts(items=[*_facts(runs), *self._open_requests()]),
+            "facts": Facts(items=[*(_facts(runs) if settings.heartbeat else ()), *self._open_requests()]),
             "periods": [(name, one.label, name == chosen) for name, one in TIMES.items()],
             "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
             "done": self._done(),
@@ -105,14 +108,17 @@ class OverviewPage(Page):
         return Linked(text=page.title, url=page.url())
 
     def _open_requests(self) -> Iterator[tuple[str, Cell]]:
-        """Yield a link with the numbers of open replay requests by state, if there are any."""
+        """
+        Yield a link whose text has the number of open replay requests in each state. Yield nothing if no request is
+        open.
+        """
         page = self.page_of(ReplayRequest)
         if page.is_migrated() and (found := open_states()):
             text = ", ".join(f"{number} {state}" for state, number in found.items())
             yield page.title, Linked(text=text, url=page.url())
 
     def _done(self) -> Table:
-        """Return the latest actions of users on the pages, from Django's history."""
+        """Return a table of the latest actions that users took on these pages, from Django's history."""
         pages = [model._meta.model_name for model, page in self.admin_site._registry.items() if isinstance(page, Page)]
         entries = LogEntry.objects.filter(
             content_type__app_label=EventBus._meta.app_label, content_type__model__in=pages
@@ -131,7 +137,7 @@ class OverviewPage(Page):
 
 
 def charts_of(shown: ShownTime) -> Iterator[Chart]:
-    """Give the charts of a time. Raises a database error."""
+    """Yield the charts of a period. Raises a database error."""
     begins = shown.begins(datetime.now(UTC))
     sums = summed(begins[0], shown.step, ["outcome"])
     slots = [int(one.timestamp() * 1000) for one in begins]
@@ -187,7 +193,7 @@ _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 
 def _obstacles(runs: list[WorkerRun]) -> list[str]:
-    """Return the obstacles of running workers and relays, each once."""
+    """Return the obstacles that running workers and relays report, without duplicates."""
     return sorted({shown(one) for run in _alive(runs) for one in run.state.get("obstacles", ())})
 
 
@@ -196,7 +202,7 @@ def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
 
 
 def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
-    """Return the numbers of workers and relays, and the age of their heartbeats."""
+    """Return how many workers and relays are ready, and the age of the latest heartbeat."""
     alive = _alive(runs)
     items: list[tuple[str, Cell]] = []
     for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):

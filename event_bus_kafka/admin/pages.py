@@ -1,4 +1,4 @@
-"""Permissions, URLs and rendering that all pages share."""
+"""Permissions, URLs and rendering shared by all pages."""
 
 from __future__ import annotations
 
@@ -34,35 +34,37 @@ class Link:
 
 class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     """
-    A page, and the pages and actions below it. :meth:`show` draws it; it and all below need the right to view at least.
-    No model's own forms are reached.
+    A page that replaces a model's admin. :meth:`show` draws the page; further pages and actions have URLs below the
+    page's URL. Every URL demands at least the right to view. Django's own forms for the model have no URL.
     """
 
     tables: ClassVar[tuple[type[models.Model], ...]] = ()
-    """Without one of them the page says that the service is to be migrated."""
+    """
+    Models whose tables the page needs. If one of the tables is missing, the page only asks to migrate the service.
+    """
 
     def show(self, request: HttpRequest) -> HttpResponse:
         """Draw the page."""
         raise NotImplementedError
 
     def below(self) -> Iterator[URLPattern]:
-        """Give the paths below, made by :meth:`page_at` and :meth:`action_at`."""
+        """Yield the URL patterns below the page's URL, made by :meth:`page_at` and :meth:`action_at`."""
         yield from ()
 
     def page_at(self, route: str, view: View, name: str, right: Right = Right.VIEW) -> URLPattern:
-        """Return the path of a page that nothing is changed by."""
+        """Return the URL pattern of a view that changes nothing: GET and HEAD only."""
         return path(route, self._guarded(require_safe(view), right), name=self._url_name(name))
 
     def action_at(self, route: str, view: View, name: str, right: Right) -> URLPattern:
-        """Return the path of a view that takes POST alone, since it changes something or searches for an event."""
+        """Return the URL pattern of a view that changes something or searches for an event: POST only."""
         return path(route, self._guarded(require_POST(view), right), name=self._url_name(name))
 
     def url(self, name: str = "changelist", *args: Any) -> str:
-        """Return the URL of this page, or of that below it with a name."""
+        """Return the URL of this page, or of the page or action ``name`` below it."""
         return reverse(f"admin:{self._url_name(name)}", args=args, current_app=self.admin_site.name)
 
     def draw(self, request: HttpRequest, template: str, title: str, context: Mapping[str, Any]) -> TemplateResponse:
-        """Return a page of a template of ours, which extends ``base.html``. ``title``: nothing of an event."""
+        """Render one of this app's templates, which extend ``base.html``. ``title`` must not contain event data."""
         request.current_app = self.admin_site.name
         common = {
             **self.admin_site.each_context(request),
@@ -75,14 +77,14 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
         return TemplateResponse(request, f"admin/event_bus_kafka/{template}.html", common | dict(context))
 
     def page_of(self, model: type[models.Model]) -> Page:
-        """Return the page of the same site that a model stands for."""
+        """Return the page that is registered for ``model`` on the same admin site."""
         found = self.admin_site.get_model_admin(model)
         assert isinstance(found, Page)
         return found
 
     @property
     def title(self) -> str:
-        """The page's title, equal to its link on the admin's index."""
+        """The page's title, which is also the text of its link on the admin's index."""
         return str(capfirst(self.opts.verbose_name_plural))
 
     def get_urls(self) -> list[URLPattern]:
@@ -100,13 +102,14 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     has_change_permission = has_delete_permission = has_add_permission
 
     def is_migrated(self) -> bool:
-        """Whether the tables are there."""
+        """Return whether all :attr:`tables` exist."""
         return all(were_found(connections[router.db_for_write(model)], model) for model in self.tables)
 
     def _guarded(self, view: View, right: Right) -> View:
         """
-        Wrap a view: it demands a login, the CSRF token and ``right``, and says what the service lacks. Error reports
-        leave out the POST's fields.
+        Wrap a view so that it demands a login, the CSRF token and ``right``. If one of the page's tables is missing, or
+        the view raises a configuration error, a page that names the problem is drawn instead. Error reports omit the
+        POST's fields.
         """
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Values of which pages consist; the included templates ``table.html`` and ``facts.html`` draw them."""
+"""The values that pages consist of. The included templates ``table.html`` and ``facts.html`` render them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Linked:
-    """A text that leads somewhere."""
+    """A text with a link."""
 
     text: str
     url: str
@@ -20,11 +20,11 @@ class Linked:
 
 @attrs.frozen(kw_only=True)
 class Marked:
-    """A state in a word, with a mark whose colour says how good it is."""
+    """A state as a word, with a coloured mark."""
 
     text: str
     mark: str
-    """``good``, ``bad``, or ``idle``."""
+    """``good``, ``bad`` or ``idle``; selects the colour."""
 
     def __str__(self) -> str:
         return self.text
@@ -32,12 +32,12 @@ class Marked:
 
 @attrs.frozen(kw_only=True)
 class Posting:
-    """A button that posts ``fields`` to ``action``, where a page asks for confirmation."""
+    """A button that posts ``fields`` to the URL ``action``. That URL shows a page that asks for confirmation."""
 
     label: str
     action: str
     about: str = ""
-    """The subject of the action, for users of screen readers."""
+    """The object of the action, read out by screen readers."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
 
     def __str__(self) -> str:
@@ -49,15 +49,15 @@ Cell = str | int | Linked | Marked | Posting
 
 @attrs.frozen(kw_only=True)
 class Table:
-    """Rows under a caption; the first cell of each names it."""
+    """Rows under a caption. The first cell of each row is the row's header."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     empty: str = ""
-    """Shown in place of a table without rows."""
+    """The text shown if there are no rows."""
     shows_caption: bool = True
-    """False: a heading has said it."""
+    """False if a heading above the table repeats the caption."""
 
     @property
     def labelled(self) -> list[list[tuple[str, Cell]]]:
@@ -67,6 +67,6 @@ class Table:
 
 @attrs.frozen(kw_only=True)
 class Facts:
-    """Names, each with a value."""
+    """A list of names with values."""
 
     items: Sequence[tuple[str, Cell]]

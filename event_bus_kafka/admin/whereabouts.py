@@ -1,4 +1,4 @@
-"""The question where an event is, as a form has it. Comes with Kafka's client: imported where it is asked."""
+"""The form that asks where an event is. Imports Kafka's client, so import this module only to answer the form."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.operations.whereabouts.answer import Question
 from event_bus_kafka.operations.whereabouts.sentences import sentences
 
-_SECONDS = 5.0
-"""Limit for reading records, while the user waits."""
+_SECONDS, _LIMIT = 5.0, 10.0
+"""Limits for reading records, and for the whole answer, whatever server is silent: the user waits."""
 
 
 def answer(posted: QueryDict) -> dict[str, Any]:
     """
-    Return the context for the page: the ``sentences`` of an answer, or the ``problem``. Raises no error of this
+    Return the template's context: ``sentences`` with the answer, or a ``problem``. Never raises an error of this
     package.
     """
     event_id, key, topic = (posted.get(name, "").strip() for name in ("event_id", "key", "topic"))
@@ -35,6 +35,7 @@ def answer(posted: QueryDict) -> dict[str, Any]:
         key=None if found else key,
         topics=(topic,) if topic else (),
         seconds=_SECONDS,
+        limit=_LIMIT,
     )
     try:
         return shown_again | {"sentences": sentences(where_is(question))}

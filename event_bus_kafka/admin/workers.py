@@ -1,4 +1,7 @@
-"""Workers, relays and groups, with their progress and obstacles; receivers are paused and resumed here."""
+"""
+The page of workers, relays and consumer groups, with their progress and obstacles. Users pause and resume receivers
+here.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from event_bus_kafka.shown import shown
 
 
 class WorkersPage(Page):
-    """All runs with a heartbeat within a day; below it a page for each group."""
+    """All workers and relays whose heartbeat is less than a day old, and a page for each consumer group."""
 
     tables = (Heartbeat, PausedReceiver)
 
@@ -43,7 +46,7 @@ class WorkersPage(Page):
         return self.draw(request, "workers", self.title, context)
 
     def group(self, request: HttpRequest, group: str) -> HttpResponse:
-        """Show the partitions of a group, and its offsets."""
+        """Show the partitions and offsets of a consumer group."""
         found = next((one for one in groups(workers()) if one.group == group), None)
         if found is None:
             raise Http404
@@ -57,11 +60,11 @@ class WorkersPage(Page):
         return self.draw(request, "group", gettext("Group %(group)s") % {"group": shown(group)}, context)
 
     def pause(self, request: HttpRequest) -> HttpResponse:
-        """Pause a receiver, so that others go on without it."""
+        """Pause a receiver. Its events become dead letters, and other receivers continue."""
         return self._change(request, plan_pause(request.POST.get("receiver", "")))
 
     def resume(self, request: HttpRequest) -> HttpResponse:
-        """End a pause."""
+        """End the pause of a receiver."""
         return self._change(request, plan_resume(request.POST.get("receiver", "")))
 
     def _change(self, request: HttpRequest, found: PausePlan | None) -> HttpResponse:
@@ -108,7 +111,7 @@ class WorkersPage(Page):
                 gettext("What keeps it"),
             ],
             rows=rows,
-            empty=gettext("No worker has told of itself within a day."),
+            empty=gettext("No worker has written a heartbeat within a day."),
         )
 
     def _receivers(self, several: Sequence[ReceiverView], may_operate: bool) -> Table:
@@ -179,7 +182,7 @@ def _workers(runs: Sequence[WorkerRun]) -> Table:
             gettext("Version"),
         ],
         rows=rows,
-        empty=gettext("No worker has told of itself within a day."),
+        empty=gettext("No worker has written a heartbeat within a day."),
     )
 
 
@@ -210,7 +213,7 @@ def _relays(runs: Sequence[WorkerRun]) -> Table:
             gettext("Version"),
         ],
         rows=rows,
-        empty=gettext("No relay has told of itself within a day."),
+        empty=gettext("No relay has written a heartbeat within a day."),
     )
 
 

@@ -1,1 +1,4 @@
-"""The one place that makes objects as the settings say. What has models is imported only where the app is installed."""
+"""
+Creates this package's objects from the settings; no other part of the package does. Modules that import models are
+imported only if the app is installed.
+"""

@@ -1,4 +1,4 @@
-"""Workers that consume, made as the settings say."""
+"""Creates workers that consume, from the settings."""
 
 from __future__ import annotations
 
@@ -47,39 +47,43 @@ from event_bus_kafka.worker.worker import Steps, Worker
 
 _APP = "event_bus_kafka"
 _SILENCE = 30.0
-"""Seconds beyond the longest step after which a worker is taken for dead."""
+"""
+Number of seconds by which a step may take longer than the longest regular step. After that the worker counts as dead.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class ConsumerArguments:
-    """The arguments of a worker, not checked yet."""
+    """The arguments of a worker, which are not checked yet."""
 
     topic: str | Sequence[str]
-    """One or several, without prefix."""
+    """One topic or several, without prefix."""
     group: str
     offset_time: Any = None
-    """Time in ISO 8601 from which on each partition is read, once for each value."""
+    """
+    Time in ISO 8601 from which each partition is read. A restart with the same value does not move the offsets again.
+    """
     concurrency: Any = None
-    """Receivers that run at once; None: as the settings say."""
+    """Number of receivers that run at the same time; None: the number in the settings."""
     with_relay: bool = False
     health_port: Any = None
-    """None: the setting's; 0: none."""
+    """Number of the health port; None: the port in the settings; 0: no port."""
 
     def topics(self) -> list[str]:
-        """Return the full names. Raises :class:`ConfigurationError` without topic or group."""
+        """Return the topics' full names. Raises :class:`ConfigurationError` if topic or group is empty."""
         if not self.topic or not self.group:
             raise ConfigurationError("A worker needs a topic and a consumer group.")
         return [full_topic(topic) for topic in ([self.topic] if isinstance(self.topic, str) else self.topic)]
 
     def milliseconds(self) -> int | None:
-        """Return the time since the epoch. Raises :class:`ConfigurationError`."""
+        """Return ``offset_time`` in milliseconds since the epoch. Raises :class:`ConfigurationError`."""
         try:
             return milliseconds(self.offset_time) if self.offset_time else None
         except ValueError as error:
             raise ConfigurationError(f"offset_time: {error}.") from None
 
     def lanes(self) -> int:
-        """Return the number of threads. Raises :class:`ConfigurationError`."""
+        """Return the number of lanes: threads that run receivers. Raises :class:`ConfigurationError`."""
         if self.concurrency is None:
             return settings.consumer_concurrency
         try:
@@ -90,9 +94,9 @@ class ConsumerArguments:
 
 def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
     """
-    Return a worker that consumes. What it needs is closed with ``at_end``.
+    Return a worker that consumes. Closing ``at_end`` closes everything that the worker uses.
 
-    Raises :class:`ConfigurationError` where it could not work.
+    Raises :class:`ConfigurationError` if the arguments or settings are wrong.
     """
     tell_if_forgotten()
     port = port_of(arguments.health_port)
@@ -112,7 +116,10 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
 
 
 def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Processor:
-    """Return a processor, which runs receivers. Raises :class:`ConfigurationError`."""
+    """
+    Return a processor, which calls receivers for records. It has none of the guards that :func:`guarded` adds. Raises
+    :class:`ConfigurationError`.
+    """
     observe(note_rejection, EventRejected)
     return Processor(
         group=group,
@@ -128,7 +135,7 @@ def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Proce
 
 
 def guarded(receiving: Processor, health: Health, at_end: ExitStack) -> Processor:
-    """Add the guards of a worker: circuits, pauses, limits of dead letters and of errors in a row."""
+    """Return the processor with a worker's guards: circuits, pauses, limits of dead letters and of errors in a row."""
     circuits = CircuitPolicy(**settings.circuit)
     return attrs.evolve(
         receiving,
@@ -182,7 +189,7 @@ def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack
 def _relay(at_end: ExitStack) -> Steps:
     if not apps.is_installed(_APP):
         raise ConfigurationError("A relay needs 'event_bus_kafka' in INSTALLED_APPS.")
-    relaying = import_module("event_bus_kafka.assembly.relaying")  # has models: only where the app is installed
+    relaying = import_module("event_bus_kafka.assembly.relaying")  # imports models: only if the app is installed
     relay: Steps = relaying.relay_steps(DEFAULT_DB_ALIAS, at_end)
     return relay
 

@@ -1,4 +1,4 @@
-"""Which store takes the dead letters of a worker."""
+"""Chooses the store of a worker's dead letters, from the settings."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ logger = logger_named(__name__)
 
 _APP = "event_bus_kafka"
 _DELIVERY_TIMEOUT = 10.0
-"""Seconds after which a dead letter that Kafka has not confirmed is tried again."""
+"""Seconds after which a dead letter that Kafka has not confirmed is sent again."""
 _PRODUCER = {
-    "message.max.bytes": 1_000_000_000,  # the topic says what it takes
-    "batch.num.messages": 1,  # it refuses requests as a whole: not others for one that is too large
-    "queue.buffering.max.kbytes": 1_048_576,  # a letter that is larger would never have room; one is sent per lane
+    "message.max.bytes": 1_000_000_000,  # the topic's own limit decides
+    "batch.num.messages": 1,  # Kafka refuses whole requests: one large letter must not affect others
+    "queue.buffering.max.kbytes": 1_048_576,  # room for the largest letter; each lane sends one at a time
     "linger.ms": 0,
 }
-"""Options that hold unless the settings give others."""
+"""Default options of the producer. The settings may override them."""
 
 
 def dead_letter_topic(group: str) -> str:
-    """Return the full name of the topic for dead letters of a group."""
+    """Return the full name of the topic for a group's dead letters."""
     return full_topic(f"{group}.dead-letters")
 
 
 def goes_to_topic() -> bool:
-    """Whether dead letters go to a topic of their group, by the settings and the migrations."""
+    """Return whether dead letters go to topics. This depends on the settings and on the applied migrations."""
     return settings.dead_letters == "topic" or (settings.dead_letters == "auto" and bool(_why_no_table()))
 
 
@@ -49,7 +49,7 @@ def store_for(group: str) -> Store:
     """
     Return the store that ``EVENT_BUS_KAFKA_DEAD_LETTERS`` names.
 
-    Raises :class:`ConfigurationError` where it cannot be used.
+    Raises :class:`ConfigurationError` if the store cannot be used.
     """
     choice = settings.dead_letters
     if choice == "auto":
@@ -63,7 +63,8 @@ def store_for(group: str) -> Store:
 
 def keep_clean(store: Store, at_end: ExitStack) -> None:
     """
-    Delete old rows daily until ``at_end``: dead letters in the database, the history of deleted ones, and inbox marks.
+    Delete old rows daily until ``at_end`` closes: entries of deleted dead letters, inbox marks, and dead letters. Dead
+    letters are deleted only if ``store`` is the table.
     """
     if not apps.is_installed(_APP):
         return
@@ -101,7 +102,7 @@ def _table_store() -> Store:
 
 
 def _missing_table() -> str:
-    """Return the reason for which the table cannot be used. A database that does not answer is presumed to have it."""
+    """Return the reason why the table cannot be used; empty if the table exists, or if the database does not answer."""
     try:
         return "" if _table().is_migrated() else "its table is missing: run manage.py migrate"
     except Error:
@@ -109,7 +110,7 @@ def _missing_table() -> str:
 
 
 def _table() -> Any:
-    return import_module("event_bus_kafka.dead_letters.table_store")  # has models: only where the app is installed
+    return import_module("event_bus_kafka.dead_letters.table_store")  # imports models: only if the app is installed
 
 
 def _custom_store(path: str) -> Store:

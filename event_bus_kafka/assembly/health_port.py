@@ -1,4 +1,4 @@
-"""The health port of a worker or relay, as the settings and its arguments say."""
+"""Opens the health port of a worker or relay."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from event_bus_kafka.worker.health_port import Pages, health_port
 
 
 def port_of(given: Any) -> int | None:
-    """Return the port given to a process, or the one in the settings. Raises :class:`ConfigurationError`."""
+    """
+    Return the port that the argument ``given`` names; if it is None, the port in the settings. Raises
+    :class:`ConfigurationError`.
+    """
     if given is None:
         return settings.health_port
     try:
@@ -31,14 +34,14 @@ def port_of(given: Any) -> int | None:
 
 
 def open_health_port(port: int | None, at_end: ExitStack) -> None:
-    """Answer on a port until ``at_end``; None or 0: on none."""
+    """Answer requests on ``port`` until ``at_end`` closes. Does nothing if ``port`` is None or 0."""
     if port:
         at_end.enter_context(health_port(settings.health_host, port, Pages(running, MetricsPage(samples))))
 
 
 def samples() -> Iterator[Sample]:
-    """Give all numbers of this process."""
-    version = str(import_module("event_bus_kafka").__version__)  # which imports the entry points, and they this
+    """Yield all metrics of this process."""
+    version = str(import_module("event_bus_kafka").__version__)  # late: the package's entry points import this module
     yield Sample(BUILD_INFO, (version, platform.python_version(), *CLIENT_VERSIONS), 1)
     yield from counted(tallies.read())
     yield from gauged(running, _known_topics)

@@ -1,4 +1,4 @@
-"""Periodic work of this process, as the settings say."""
+"""Starts the periodic tasks of this process, according to the settings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 from django.apps import apps
 
+from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.client_options import service_name
 from event_bus_kafka.conf.routes import outbox_databases
 from event_bus_kafka.conf.settings import settings
@@ -28,13 +29,16 @@ _APP = "event_bus_kafka"
 _HISTORY_EVERY, _TIDY_EVERY, _PUBLISH_EVERY = 60.0, 3_600.0, 10.0
 _NEGLECTS_EVERY, _FIRST_NEGLECTS = 60.0, 15.0
 _SOON = 300.0
-"""Seconds within which a worker tidies up first."""
+"""Maximum number of seconds after which a worker deletes old rows for the first time."""
 _LAST_TURN = 1.0
-"""Seconds for which the end of a worker waits for its last heartbeat."""
+"""Maximum number of seconds for which an ending worker waits for its last heartbeat."""
 
 housekeeper = Housekeeper(close_after_errors)
 watchman = Housekeeper(close_after_errors)
-"""Looks for neglects in all databases with an outbox: one that hangs there delays no heartbeat in another."""
+"""
+The housekeeper that searches all outboxes for neglects. It has its own thread, so that a database that hangs delays no
+heartbeat in another database.
+"""
 
 
 def periodically(
@@ -47,14 +51,20 @@ def periodically(
     first_in: float = 0.0,
     keeper: Housekeeper | None = None,
 ) -> None:
-    """Have ``turn`` done until ``at_end``, as :meth:`Housekeeper.every` says; ``keeper``: a keeper of its own."""
+    """
+    Call :meth:`Housekeeper.every`, and end the task when ``at_end`` closes. ``keeper`` is by default the common
+    housekeeper.
+    """
     keeper = keeper or housekeeper
     task = keeper.every(period, name, turn, last=last, first_in=first_in)
     at_end.callback(keeper.end, [task], _LAST_TURN)
 
 
 def keep_house_of_workers(at_end: ExitStack) -> None:
-    """Write heartbeats of this process's workers and relays until ``at_end``, and delete old ones."""
+    """
+    Start the periodic tasks of a worker or relay: writing heartbeats, searching for neglects, deleting old heartbeats
+    and history. The tasks end when ``at_end`` closes.
+    """
     if not apps.is_installed(_APP):
         return
     heartbeats, history = _with_models("heartbeats"), _with_models("history")
@@ -64,25 +74,29 @@ def keep_house_of_workers(at_end: ExitStack) -> None:
         beats = heartbeats.Heartbeats(running, totals, period=settings.heartbeat, **about)
         periodically(at_end, lambda: beats.beat_every, "A heartbeat was not written", beats.beat, last=beats.stop)
     _watch_neglects(at_end)
-    soon = uniform(0, _SOON)  # not all at once after a deploy
+    soon = uniform(0, _SOON)  # workers start together after a deploy
     periodically(at_end, _TIDY_EVERY, "Old heartbeats were not deleted", heartbeats.purge, first_in=soon)
     tidy = partial(history.tidy, settings.history)
     periodically(at_end, _TIDY_EVERY, "Old history was not tidied up", tidy, first_in=soon)
 
 
 def _watch_neglects(at_end: ExitStack) -> None:
-    """Begin to watch for neglects, after a delay: first this process and those beside it must have had a heartbeat."""
+    """
+    Search for neglects periodically. The first search comes after a delay, so that other processes that start at the
+    same time have written their first heartbeats.
+    """
     watching = import_module("event_bus_kafka.operations.neglects.watch")
-    watch = watching.NeglectWatch(
-        running, outbox_databases, retention=settings.retention, heartbeats=bool(settings.heartbeat)
-    )
+    watch = watching.NeglectWatch(running, outbox_databases, own_tables())
     name = "Neglects were not looked for"
     periodically(at_end, _NEGLECTS_EVERY, name, watch.look, first_in=_FIRST_NEGLECTS, keeper=watchman)
     at_end.enter_context(watch)
 
 
 def _begin_history() -> None:
-    """The models are imported in the thread: an event may be sent before all apps are loaded."""
+    """
+    Begin to write history. The models are not imported here but later, in the housekeeper's thread, because an event
+    may be sent before all apps are loaded.
+    """
     if settings.history and not (apps.ready and not apps.is_installed(_APP)):
         write = _History(names_of_databases())
         housekeeper.every(_HISTORY_EVERY, "History was not written", write, last=write, first_in=_HISTORY_EVERY)
@@ -90,7 +104,7 @@ def _begin_history() -> None:
 
 @attrs.define
 class _History:
-    """Writes history once all apps are loaded, if this one is among them."""
+    """Writes history as soon as all apps are loaded. Never writes history if this app is not installed."""
 
     names: Mapping[str, str]
     _writer: Any = None
@@ -104,9 +118,12 @@ class _History:
 
 
 def _begin_to_publish() -> None:
-    """Export metrics if prometheus_client is installed; imported in the thread, as that takes a while."""
+    """
+    Export metrics periodically if prometheus_client is installed. The housekeeper's thread imports prometheus_client,
+    because the import is slow.
+    """
     if find_spec("prometheus_client"):
-        first = _PUBLISH_EVERY  # a process that forks does so soon after its start, and not in an import
+        first = _PUBLISH_EVERY  # later than a server's forks, which must not happen during an import
         housekeeper.every(_PUBLISH_EVERY, "Metrics were not published", publish, last=publish, first_in=first)
 
 
@@ -116,7 +133,7 @@ def _begin() -> None:
 
 
 begin = guarded("the beginning of housekeeping", _begin)
-"""Begin the periodic work of each process that sends or consumes. Never raises."""
+"""Begin the periodic tasks of a process that sends or consumes. Never raises."""
 
 
 def _with_models(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The observers of this process."""
+"""Adds the observers of lifecycle events that write logs and traces."""
 
 from __future__ import annotations
 

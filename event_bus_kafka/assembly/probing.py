@@ -1,4 +1,4 @@
-"""Probes, made as the settings say."""
+"""Creates probes from the settings."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from event_bus_kafka.operations.probing.probe import Probe
 from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 
 _GROUP = "probe_event_bus"
-"""Kafka's client asks for a name; no group is joined, and nothing is ever committed under it."""
+"""A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
 _SPILL = 2.0
-"""Seconds for storing events that Kafka did not confirm in the outbox."""
+"""Seconds within which events that Kafka did not confirm must be stored in the outbox."""
 
 
 def probe(at_end: ExitStack, *, timeout: float, slow: float) -> Probe:
     """
     Return a probe; ``at_end`` closes its clients. Raises :class:`ConfigurationError`.
 
-    ``timeout``, ``slow``: seconds after which a leg is given up, and after which it counts as failed.
+    ``timeout``: seconds after which the probe stops waiting for a leg. ``slow``: seconds after which a leg counts as
+    failed, even if it succeeds later.
     """
     options = consumer_options(_GROUP)
     return Probe(
@@ -42,4 +43,4 @@ def probe(at_end: ExitStack, *, timeout: float, slow: float) -> Probe:
 
 def _confirm(seconds: float) -> None:
     shutdown.confirm(monotonic() + seconds)
-    spill.finish(_SPILL)  # only a probe waits in such a process: one that the outbox does not take need not wait on
+    spill.finish(_SPILL)  # drop events that the outbox cannot store: they are probes

@@ -1,4 +1,4 @@
-"""Readers of topics, for commands alone: their imports would slow down the start of web processes."""
+"""Creates readers of topics. Only commands import this module, because its imports slow down the start of a process."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from event_bus_kafka.conf.client_options import consumer_options
 from event_bus_kafka.kafka.reader import Reader
 
 _REQUEST_TIMEOUT = 10.0
-"""Seconds for one request to Kafka."""
+"""Time limit of one request to Kafka, in seconds."""
 
 
 def reader_for(group: str) -> Reader:
-    """Return a reader of topics and of a group's offsets. Raises :class:`ConfigurationError`."""
+    """Return a reader of topics and of the offsets of ``group``. Raises :class:`ConfigurationError`."""
     return Reader(consumer_options(group), timeout=_REQUEST_TIMEOUT)

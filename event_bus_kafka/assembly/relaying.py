@@ -1,4 +1,4 @@
-"""Relays, made as the settings say. Imported only where the app is installed."""
+"""Creates relays from the settings. Import this module only if the app is installed."""
 
 from __future__ import annotations
 
@@ -34,30 +34,34 @@ _REGISTRY_BACKOFF = 1.0
 _NO_SHARD = -1
 _ADMIN_TIMEOUT = 5.0
 _LARGEST = 1_000_000
-"""Bytes of a request, by librdkafka's default."""
+"""Maximum size of a request in bytes that librdkafka allows by default."""
 _LEAST_BYTES, _MOST_BYTES = 1_000, 1_000_000_000
-"""The largest value that librdkafka accepts as ``message.max.bytes``. A topic may have any limit up to 2 GB."""
+"""
+The smallest and the largest value of ``message.max.bytes`` that librdkafka accepts. The limit of a topic may be larger,
+up to 2 GB.
+"""
 COMMON: Options = {"enable.gapless.guarantee": True, "max.in.flight": 1, "retries": 2**31 - 1}
 """
-A client that stops at the first refusal, with nothing on its way behind it. It does not stop at a request whose retries
-are used up: there must be enough of them.
+Options of a client that stops at the first refused request, with no later request in flight. The number of retries must
+be practically unlimited, because a request that fails for lack of retries does not stop the client.
 """
 MISSING_AFTER = 0.5
 """
-Seconds until a topic that brokers do not know is missing. librdkafka asks for it once a second: it hears so before the
-topic is taken for silent. One that was made just now waits in vain for no more than its first backoff.
+Seconds after which a topic that the brokers do not know counts as missing. librdkafka asks for the topic once a second,
+so it finds out before the topic counts as silent. If the topic is created meanwhile, its rows wait for at most its
+first backoff.
 """
 _OWN_OPTIONS: Options = {
     "topic.metadata.propagation.max.ms": round(MISSING_AFTER * 1000),
-    "linger.ms": 10,  # the client spins in the last millisecond of each; what ends a batch lingers not
+    "linger.ms": 10,  # librdkafka busy-waits in the last millisecond; a complete batch does not linger
 }
 
 
 def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_port: Any = None) -> Worker:
     """
-    Return a worker that relays a database's outbox. ``health_port`` as for a consumer's worker.
+    Return a worker that relays a database's outbox. ``health_port``: None: the port in the settings; 0: no port.
 
-    Raises as :func:`relay_steps` does.
+    Raises :class:`ConfigurationError`, as :func:`relay_steps` does.
     """
     tell_if_forgotten()
     port = port_of(health_port)
@@ -70,10 +74,11 @@ def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_po
 
 def relay_steps(alias: str, at_end: ExitStack, *, once: bool = False) -> Relay | Drain:
     """
-    Return the steps of a relay of a database's outbox; until ``at_end`` it counts as a relay of this process.
+    Return a relay of a database's outbox, whose steps a worker runs. Until ``at_end`` closes, health pages and
+    heartbeats show the relay.
 
-    ``once``: end when nothing is left. Raises :class:`ConfigurationError` if the settings are wrong or the tables are
-    missing.
+    ``once``: end when no row is left to send. Raises :class:`ConfigurationError` if the settings are wrong or the
+    tables are missing.
     """
     if alias not in connections:
         raise ConfigurationError(f"There is no database {alias!r}: name one of {', '.join(connections)}.")
@@ -99,23 +104,23 @@ def relay_steps(alias: str, at_end: ExitStack, *, once: bool = False) -> Relay |
 
 
 def relay_options() -> Options:
-    """Return librdkafka's options of a relay's producer. Raises :class:`ConfigurationError`."""
+    """Return the librdkafka options of a relay's producer. Raises :class:`ConfigurationError`."""
     options = producer_options(DELIVERY_TIMEOUT) | _unless_given(_OWN_OPTIONS)
-    if "queue.buffering.max.ms" in options:  # another name, as those that follow
+    if "queue.buffering.max.ms" in options:  # an alias of linger.ms; aliases below, too
         options["linger.ms"] = options.pop("queue.buffering.max.ms")
     for name in ("delivery.timeout.ms", "max.in.flight.requests.per.connection", "message.send.max.retries"):
         options.pop(name, None)
-    options["message.timeout.ms"] = round(DELIVERY_TIMEOUT * 1000)  # whatever was given: the fence depends on it
+    options["message.timeout.ms"] = round(DELIVERY_TIMEOUT * 1000)  # overrides the settings: the fence depends on it
     return options
 
 
 def _common(options: Options, others: set[str]) -> Client:
     """
-    Return the client of topics that take records. Its requests are no larger than the smallest limit of these topics,
-    since Kafka refuses requests as a whole; a single larger record makes a larger one. A topic whose limit is unknown
-    is presumed to have the usual one.
+    Return the client for topics that accept records. Kafka refuses a request as a whole, so the client's requests are
+    at most as large as the smallest limit of these topics; only a single record that is larger gets a larger request.
+    If the limit of a topic is unknown, librdkafka's default is assumed.
     """
-    topics = ({full_topic(route.topic) for route in routes()} | others) - {""}  # a row may name any
+    topics = ({full_topic(route.topic) for route in routes()} | others) - {""}  # a row may name any topic
     told = Admin(options).largest_requests(topics, timeout=_ADMIN_TIMEOUT)
     limits = [told.get(topic, _LARGEST) for topic in topics]
     if told:
@@ -130,8 +135,8 @@ def _number(given: object, default: int) -> int:
 
 def common_options(options: Options) -> Options:
     """
-    Return the options of a client that stops at the first refusal. Where idempotence was switched off on purpose there
-    is none: rows behind a refused request leave before it.
+    Return the options of a client that stops at the first refused request. If the settings switch idempotence off, the
+    client does not stop: later rows may be sent before the rows of a refused request.
     """
     is_idempotent = str(options.get("enable.idempotence", False)).lower() == "true"
     return options | (COMMON if is_idempotent else {"max.in.flight": 1})
@@ -139,14 +144,14 @@ def common_options(options: Options) -> Options:
 
 def alone_options(options: Options) -> Options:
     """
-    Return the options of a client for records that travel alone. It does not linger, and leaves it to Kafka to refuse a
-    record by its size: the common client may take more than librdkafka's default.
+    Return the options of a client that sends records one by one, without lingering. The client accepts records of any
+    size; Kafka refuses the records that are too large.
     """
     return {"message.max.bytes": _MOST_BYTES} | options | {"linger.ms": 0}
 
 
 def _compresses(options: Options) -> bool:
-    """Whether a record may be smaller on its way than it is."""
+    """Return whether records are compressed, so that a request may be smaller than its records."""
     return any(options.get(name, "none") != "none" for name in ("compression.type", "compression.codec"))
 
 
@@ -156,7 +161,10 @@ def _unless_given(options: Options) -> Options:
 
 
 def _require_shards(alias: str, claims: Claims) -> None:
-    """Make the rows of shards, and claim none, which takes the rights that a claim takes."""
+    """
+    Insert the missing rows of shards. Then make a claim on no shard, to test whether the database user has the rights
+    for claims. Raises :class:`ConfigurationError`.
+    """
     try:
         make_shards(alias)
         with claims.claim([_NO_SHARD]):
@@ -176,7 +184,7 @@ def _require_tables(alias: str) -> None:
         if backlog.is_migrated(connections[alias]):
             return
     except Error as error:
-        text = " ".join(str(error).split())  # of a connection, or of Django's look at the tables: it quotes no event
+        text = " ".join(str(error).split())  # an error of connecting or of introspection: no event data
         raise ConfigurationError(f"Database {alias!r} cannot be used: {type(error).__name__}: {text}") from error
     reason = f"The outbox is missing in database {alias!r}: run manage.py migrate."
     if connections[alias].vendor == "mysql":

@@ -1,4 +1,4 @@
-"""Replay requests in workers, as the settings say. Has models: only where the app is installed."""
+"""Creates the part of a worker that runs replay requests. Imports models: import it only if the app is installed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from event_bus_kafka.replaying.request_runner import RequestRunner
 
 def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack) -> RequestRunner:
     """
-    Return a runner that does replay requests until ``at_end``, on the lanes of a worker. ``receiving`` has no guards:
-    results of dead letters open no circuit of live events, and are no flood.
+    Return a runner that runs replay requests on a worker's lanes until ``at_end`` closes. ``receiving`` must have no
+    guards: failures in replays must neither open a circuit nor count for the limit of dead letters.
     """
     originals = at_end.enter_context(closing(Originals(reader_for)))
     replay = LetterReplay(lambda store: receiving, originals)
@@ -25,6 +25,6 @@ def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack
         submit=scheduler.submit, count=len(scheduler.lanes), connection_max_age=receiving.connection_max_age
     )
     runner = RequestRunner(receiving.group, replay, lanes)
-    name = "Replay requests were not looked after"
+    name = "Replay requests could not be checked"
     periodically(at_end, lambda: runner.turn_every, name, runner.turn, last=runner.hand_back)
     return runner

@@ -1,4 +1,4 @@
-"""The client of the schema registry, made as the settings say: for senders, workers, relays and commands."""
+"""Creates clients of the schema registry from the settings, for senders, workers, relays and commands."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.kafka.schema_subjects import SchemaSubjects
 
 _COMMAND_TIMEOUT = 10.0
-"""Seconds for a request that nobody waits for in a request of his own."""
+"""Time limit of one request in commands, in seconds. It may be long, because no web request waits."""
 
 
 def registry(*, timeout: float | None = None, backoff: float = 0.0) -> SchemaRegistry:
     """
-    Return the registry of the settings. Raises :class:`ConfigurationError`.
+    Return a client of the schema registry. Raises :class:`ConfigurationError`.
 
-    ``timeout``: seconds for one request, by default from the settings. ``backoff``: seconds without requests after a
-    failure.
+    ``timeout``: seconds for one request; None: the seconds in the settings. ``backoff``: seconds for which the client
+    sends no request after a failure.
     """
     return SchemaRegistry(
         schema_registry_options(),
@@ -28,16 +28,16 @@ def registry(*, timeout: float | None = None, backoff: float = 0.0) -> SchemaReg
 
 def registering() -> SchemaRegistry:
     """
-    Return the registry as a deploy uses it: it registers schemas also where ``EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS``
-    is False. Raises :class:`ConfigurationError`.
+    Return a client of the schema registry that registers schemas even if ``EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS`` is
+    False, for deploys. Raises :class:`ConfigurationError`.
     """
     return SchemaRegistry(schema_registry_options(), timeout=_command_timeout(), register=True)
 
 
 def subjects(*, timeout: float | None = None) -> SchemaSubjects:
     """
-    Return the subjects of the registry; ``timeout``: seconds for one request, by default the limit for commands. Raises
-    :class:`ConfigurationError`.
+    Return a client of the registry's subjects. ``timeout``: seconds for one request; None: the limit for commands.
+    Raises :class:`ConfigurationError`.
     """
     return SchemaSubjects(schema_registry_options(), timeout=timeout or _command_timeout())
 

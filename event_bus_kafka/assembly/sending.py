@@ -1,4 +1,4 @@
-"""Assembles sending: one spill and one shutdown for the process, and producers that share them."""
+"""Creates producers from the settings. All producers of a process share one spill and one shutdown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from event_bus_kafka.telemetry.state import running
 logger = logger_named(__name__)
 
 _REGISTRY_BACKOFF = 30.0
-"""Seconds for which a registry that failed is left alone, so that requests do not wait for it one after the other."""
+"""Seconds for which the registry is not asked after a failure, so that not every web request waits for the registry."""
 
 outbox = Outbox(notify=lambda: settings.relay_notify)
 spill = Spill(outbox)
@@ -30,7 +30,7 @@ _routing = Routing(full_topic=full_topic, mode_of=mode_of, route_of=route_of)
 
 
 def producer() -> KafkaEventProducer:
-    """Return a producer. It reads the settings at each send, and never raises."""
+    """Return a producer. It reads the settings at each send. Never raises."""
     return KafkaEventProducer(
         routing=_routing, limits=settings, connect=process_clients, outbox=outbox, spill=spill, shutdown=shutdown
     )
@@ -38,11 +38,12 @@ def producer() -> KafkaEventProducer:
 
 def process_clients(former: ProcessClients | None = None) -> ProcessClients:
     """
-    Return this process's clients, started. Raises :class:`ConfigurationError`; without a token :class:`BrokerError`.
+    Start this process's clients and return them. Raises :class:`ConfigurationError`, or :class:`BrokerError` if no
+    OAuth token comes.
 
-    ``former``: the clients that these replace, whose registry client already knows the ids.
+    ``former``: the clients that are replaced. Their registry client is kept, since it knows the schema ids.
     """
-    timeout = min(settings.registry_timeout, settings.send_timeout / 2)  # a first event needs two ids
+    timeout = min(settings.registry_timeout, settings.send_timeout / 2)  # the first event needs the ids of two schemas
     clients = ProcessClients(
         registry=former.registry if former else registry(timeout=timeout, backoff=_REGISTRY_BACKOFF),
         producer=Producer(producer_options()),
@@ -53,9 +54,9 @@ def process_clients(former: ProcessClients | None = None) -> ProcessClients:
 
 
 def tell_if_forgotten() -> None:
-    """Log, once per worker, that topics are enabled and nothing sends: openedx-events says nothing of it."""
+    """Log, once per worker, topics that are enabled without a producer. openedx-events does not report this mistake."""
     if topics := forgotten_topics():
         logger.warning(
-            "EVENT_BUS_PRODUCER_CONFIG enables %s, but EVENT_BUS_PRODUCER is not set: its events go nowhere",
+            "EVENT_BUS_PRODUCER_CONFIG enables %s, but EVENT_BUS_PRODUCER is not set: no event is sent",
             ", ".join(topics),
         )

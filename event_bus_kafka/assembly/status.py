@@ -1,10 +1,11 @@
-"""Looks at the whole bus as the settings have it. For commands, where the app is installed."""
+"""Reads the status of the whole bus, for commands. Import this module only if the app is installed."""
 
 from __future__ import annotations
 
 from functools import partial
 from importlib import import_module
 
+from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.assembly.schema_registry import subjects
 from event_bus_kafka.assembly.topics import wanted_topics
 from event_bus_kafka.conf.client_options import producer_options
@@ -21,18 +22,21 @@ from event_bus_kafka.operations.topic_steps import WantedTopic
 
 
 def own_bus() -> OwnBus:
-    """Return the bus as the settings have it. Raises :class:`ConfigurationError`."""
+    """Return the topics, groups and databases in the settings. Raises :class:`ConfigurationError`."""
     return OwnBus(
         sent=frozenset(full_topic(route.topic) for route in routes() if route.enabled),
         groups={group: frozenset(map(full_topic, topics)) for group, topics in settings.subscriptions.items()},
         outboxes=outbox_databases(),
-        retention=settings.retention,
+        tables=own_tables(),
         version=import_module("event_bus_kafka").__version__,
     )
 
 
 def bus_status(*, check: bool) -> Status:
-    """Look now. Raises :class:`ConfigurationError`."""
+    """
+    Return the present status of the bus. ``check``: whether the status contains findings. Raises
+    :class:`ConfigurationError`.
+    """
     servers = StatusServers(
         overview=lambda: ClusterOverview(producer_options()),
         subjects=partial(subjects, timeout=TIMEOUT),
@@ -44,8 +48,8 @@ def bus_status(*, check: bool) -> Status:
 
 def _wanted() -> list[WantedTopic]:
     """
-    Return the wanted topics. The topic of the probe is left out, since nothing depends on it, unless the settings name
-    it.
+    Return the wanted topics. The probe's topic is omitted unless the settings name it, because nothing depends on this
+    topic.
     """
     probe = full_topic(PROBE_TOPIC)
     return [one for one in wanted_topics() if one.name != probe or PROBE_TOPIC in settings.topics]

@@ -1,4 +1,4 @@
-"""The topics that the settings imply, and the client that administers them. For commands alone."""
+"""Lists the topics that the settings require, and creates the client that administers topics, for commands."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 from event_bus_kafka.operations.topic_steps import WantedTopic
 
 _DAY = 86_400_000
-"""Milliseconds."""
+"""A day in milliseconds."""
 _OF_PROBE: SettingsOfTopic = {
     "partitions": 1,
     "options": {"message.timestamp.type": "LogAppendTime", "retention.ms": str(_DAY)},
 }
 """
-Broker times, since a probe compares the brokers' clock with ours; short retention, since nobody reads a probe's events
-later.
+Default settings of the probe's topic. Brokers set the timestamps, because a probe compares the brokers' clock with this
+host's. The retention is short, because nobody reads a probe's events later.
 """
 
 
@@ -33,17 +33,21 @@ def admin() -> Admin:
 
 def wanted_topics() -> list[WantedTopic]:
     """
-    Return the topics that this service sends to, reads, or names in ``EVENT_BUS_KAFKA_TOPICS``; also the topics of its
-    dead letters and of the probe. Raises :class:`ConfigurationError`.
+    Return the topics that this service sends to, reads or names in ``EVENT_BUS_KAFKA_TOPICS``, and the topics of the
+    service's dead letters and of the probe. Raises :class:`ConfigurationError`.
     """
     uses: defaultdict[str, list[str]] = defaultdict(list)
     for topic, use in _uses():
         uses[topic].append(use)
-    return [_wanted(topic, tuple(dict.fromkeys(reasons))) for topic, reasons in uses.items()]
+    of_letters = frozenset(map(_dead_letters, settings.subscriptions))
+    return [
+        _wanted(topic, tuple(dict.fromkeys(reasons)), is_of_letters=topic in of_letters)
+        for topic, reasons in uses.items()
+    ]
 
 
 def _uses() -> Iterator[tuple[str, str]]:
-    """Yield topic (without prefix) and why it is wanted."""
+    """Yield topics (without prefix), each with a reason why it is wanted. A topic may occur several times."""
     for topic in settings.topics:
         if topic != ALL_TOPICS:
             yield topic, f"named in {SettingsTable.topics.name}"
@@ -60,29 +64,25 @@ def _uses() -> Iterator[tuple[str, str]]:
     yield PROBE_TOPIC, "probe_event_bus"
 
 
-def _wanted(topic: str, uses: tuple[str, ...]) -> WantedTopic:
-    given = settings_of_topic(settings.topics, topic, _own_defaults(topic))
+def _wanted(topic: str, uses: tuple[str, ...], *, is_of_letters: bool) -> WantedTopic:
+    given = settings_of_topic(settings.topics, topic, _own_defaults(topic, is_of_letters=is_of_letters))
     return WantedTopic(
         name=full_topic(topic),
         uses=uses,
         partitions=given.get("partitions"),
         replication=given.get("replication"),
         options=given["options"],
-        keyed=topic != PROBE_TOPIC and not _is_of_dead_letters(topic),
+        keyed=topic != PROBE_TOPIC and not is_of_letters,
     )
 
 
-def _own_defaults(topic: str) -> SettingsOfTopic:
+def _own_defaults(topic: str, *, is_of_letters: bool) -> SettingsOfTopic:
     """Return this package's defaults for its own topics, unless the settings name them."""
     if topic == PROBE_TOPIC:
         return _OF_PROBE
-    if _is_of_dead_letters(topic):
+    if is_of_letters:
         return {"options": {"retention.ms": str(round(settings.retention * _DAY))}}
     return {}
-
-
-def _is_of_dead_letters(topic: str) -> bool:
-    return topic in map(_dead_letters, settings.subscriptions)
 
 
 def _dead_letters(group: str) -> str:

@@ -1,53 +1,64 @@
-"""Looks for an event everywhere that this service reaches, by its settings. For commands and the admin alone."""
+"""Searches for an event in all tables and topics to which the settings give access, for commands and the admin."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import closing
 
+from django.db import router
+
 from event_bus_kafka.assembly.dead_letter_stores import dead_letter_topic, goes_to_topic
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import consumer_options, producer_options
 from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.conf.settings import settings
-from event_bus_kafka.kafka.admin import Admin
-from event_bus_kafka.kafka.offsets import Groups
+from event_bus_kafka.kafka.cluster.groups import Groups
 from event_bus_kafka.kafka.scanner import Scanner
+from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.operations.status.asking import OF_DATABASE, of_database
 from event_bus_kafka.operations.whereabouts.answer import Question, Whereabouts
 from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, ServerAccess
 from event_bus_kafka.operations.whereabouts.search import search
 
 _GROUP = "event_trace"
-"""Kafka's client asks for a name; nothing is ever committed under it."""
+"""A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
 _REQUEST_TIMEOUT = 10.0
 """Seconds for one request to Kafka."""
+_SHARE_OF_LETTERS = 0.15
+"""Share of the time of the whole answer at which it has to be known where dead letters go."""
 
 
 def where_is(question: Question) -> Whereabouts:
     """
     Search for an event. Databases, brokers and the registry that are away are noted in ``unseen``, never raised. Reads
-    records for at most ``question.seconds``; waiting for servers comes on top.
+    records for at most ``question.seconds``; waiting for servers comes on top, up to ``question.limit`` in all.
 
-    Raises :class:`NotThere` if a named topic does not exist, :class:`ConfigurationError` for a wrong route.
+    Raises :class:`NotThere` if a topic that ``question`` names does not exist, :class:`ConfigurationError` if a route
+    is wrong.
     """
-    return search(question, _neighbourhood(), _SERVERS)
+    return search(question, _neighbourhood(question), _SERVERS)
 
 
 _SERVERS = ServerAccess(
-    scanner=lambda: Scanner(consumer_options(_GROUP), timeout=_REQUEST_TIMEOUT),
-    admin=lambda: Admin(producer_options()),
+    scanner=lambda until: Scanner(consumer_options(_GROUP), timeout=_REQUEST_TIMEOUT, until=until),
     groups=lambda: Groups(producer_options()),
-    registry=lambda: closing(registry()),
+    registry=lambda seconds: closing(registry(timeout=min(settings.registry_timeout, seconds))),
 )
 
 
-def _neighbourhood() -> Neighbourhood:
+def _neighbourhood(question: Question) -> Neighbourhood:
     sent: defaultdict[str, set[str]] = defaultdict(set)
-    for route in routes():  # also those that are disabled: they may not have been
+    for route in routes():  # disabled routes, too, which may have been enabled before
         sent[route.event_type].add(full_topic(route.topic))
     read = {group: frozenset(map(full_topic, topics)) for group, topics in settings.subscriptions.items()}
     return Neighbourhood(
         routes={event_type: frozenset(topics) for event_type, topics in sent.items()},
         subscriptions=read,
-        dead_letters=frozenset(map(dead_letter_topic, read)) if goes_to_topic() else frozenset(),
+        dead_letters=frozenset(map(dead_letter_topic, read)) if _go_to_topic(question) else frozenset(),
     )
+
+
+def _go_to_topic(question: Question) -> bool:
+    """Return whether dead letters go to a topic. A database that does not say so in time is presumed to take them."""
+    ask = of_database(router.db_for_write(DeadLetter), question.left(OF_DATABASE, _SHARE_OF_LETTERS))
+    return ask("dead letters", goes_to_topic).wait() is True

@@ -1,1 +1,1 @@
-"""System checks: they report wrong configuration before it can hurt. None of them contacts Kafka or the registry."""
+"""System checks: they report wrong configuration before it causes failures. No check contacts Kafka or the registry."""

@@ -35,12 +35,12 @@ _ENTRY_POINTS: dict[Setting[str | None], str] = {
 
 
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Every value is of its kind, every name is known, every dotted path leads somewhere."""
+    """Check that each setting has an accepted value and a known name, and that dotted paths can be imported."""
     return [*_wrong_values(), *_unknown_names(), *_broken_paths(), *_half_credentials()]
 
 
 def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Whatever is enabled can be sent, where this package is the producer."""
+    """Check that all enabled events can be sent, if EVENT_BUS_PRODUCER names this package."""
     if list(_wrong_values()) or not _points_here(SettingsTable.producer):
         return []
     try:
@@ -60,7 +60,7 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
 
 
 def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """A worker could start, where this package is the consumer."""
+    """Check that a worker can start, if EVENT_BUS_CONSUMER names this package."""
     if list(_wrong_values()) or not _points_here(SettingsTable.consumer) or not settings.consumers_enabled:
         return []
     clients = [_clients("consumer", _consumer_options), schema_registry_options]
@@ -72,7 +72,9 @@ def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
 
 
 def _clients(name: str, *options: Callable[[], Options]) -> Callable[[], Any]:
-    """Return a check that raises :class:`ConfigurationError` for the first options that librdkafka refuses."""
+    """
+    Return a function that raises :class:`ConfigurationError` if librdkafka refuses the result of one of ``options``.
+    """
 
     def check() -> None:
         for build in options:
@@ -82,7 +84,10 @@ def _clients(name: str, *options: Callable[[], Options]) -> Callable[[], Any]:
 
 
 def _producers() -> list[Callable[[], Options]]:
-    """Return functions that make options: of direct producers, and of relays, which overwrite some of them."""
+    """
+    Return two functions that return client options: one for direct producers, and one for relays, which override some
+    options.
+    """
     return [producer_options, import_string("event_bus_kafka.assembly.relaying.relay_options")]
 
 
@@ -91,14 +96,17 @@ def _consumer_options() -> Options:
 
 
 def _missing_files(who: str, options: Callable[[], Options]) -> Iterator[CheckMessage]:
-    """Warn only: images are built, and checked, before certificates come."""
-    with suppress(ConfigurationError):  # which is an error of its own
+    """
+    Warn if a file that a client option names does not exist. This is no error, since images are built and checked
+    before certificates exist.
+    """
+    with suppress(ConfigurationError):  # another check reports this error
         for name, path in missing_files(options()).items():
             yield warning_message(
                 "W008",
-                f"{who}: the file of option {name!r} is not there: {path}.",
-                hint="Until it is, no client can be made: events wait in the outbox, workers and relays end with exit "
-                "code 1.",
+                f"{who}: the file of option {name!r} does not exist: {path}.",
+                hint="Without the file no client can be created: events wait in the outbox, workers and relays exit "
+                "with code 1.",
             )
 
 
@@ -107,7 +115,10 @@ def _retry_policies() -> RetryPolicies:
 
 
 def _wrong_values() -> Iterator[CheckMessage]:
-    """Other event buses are left alone, whatever was left behind for this one."""
+    """
+    Yield an error for each wrong value. If neither producer nor consumer is this package's, check only the two settings
+    that name them.
+    """
     ours = any(_is_right(setting) and _points_here(setting) for setting in _ENTRY_POINTS)
     for setting in all_settings() if ours else _ENTRY_POINTS:
         try:
@@ -139,12 +150,12 @@ def _broken_paths() -> Iterator[CheckMessage]:
 def _why_unusable(path: str, wanted: str = "") -> str | None:
     try:
         found = import_string(path)
-    except Exception as error:  # noqa: BLE001 a module may raise anything while it is imported
+    except Exception as error:  # noqa: BLE001 importing a module may raise any exception
         return str(error) or type(error).__name__
     if not callable(found):
         return "it is not callable"
     if wanted and path.startswith(f"{_OURS}.") and found is not import_string(wanted):
-        return "it is something else"
+        return "it is another object"
     return None
 
 
@@ -219,8 +230,8 @@ def _outbox_databases(enabled: list[Route]) -> Iterator[CheckMessage]:
     vendors = {connections[alias].vendor for alias in aliases if alias in connections}
     if "sqlite" in vendors:
         hint = (
-            "It locks no rows: run one relay at a time, for two send everything twice. Use PostgreSQL, MySQL or "
-            "MariaDB for anything that matters."
+            "SQLite locks no rows: run one relay at a time, since two send everything twice. Use PostgreSQL, MySQL "
+            "or MariaDB in production."
         )
         yield warning_message("W005", "The outbox is on SQLite.", hint=hint)
     if settings.relay_notify and aliases and "postgresql" not in vendors:
@@ -241,6 +252,6 @@ def _doubled_names() -> Iterator[CheckMessage]:
             yield warning_message(
                 "W009",
                 f"{names[name]} receivers of {signal.event_type} have the name {name}.",
-                hint="Dead letters, retries, circuits and pauses know them by it: if one fails, all run again in a "
-                "replay. Connect each with a dispatch_uid of its own.",
+                hint="Dead letters, retries, circuits and pauses identify receivers by name: if one fails, a replay "
+                "runs all with its name. Connect each with a different dispatch_uid.",
             )

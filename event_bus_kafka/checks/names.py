@@ -23,17 +23,17 @@ _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _BROKER = re.compile(r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+)(:(?P<port>\d{1,5}))?")
 _HIGHEST_PORT = 65_535
 _Named = tuple[str, str]
-"""A setting, and a topic without prefix that it names."""
+"""The name of a setting, and a topic without prefix that the setting contains."""
 
 
 def check_names(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """
-    Check the form of names, and look for likely mistakes, such as a prefix in a topic's name. Settings of other event
-    buses are left alone.
+    Check the form of names, and look for likely mistakes such as a topic's name with the prefix. Checks nothing if
+    neither producer nor consumer is this package's.
     """
     try:
         return [*_checked()]
-    except ConfigurationError:  # which is an error of its own
+    except ConfigurationError:  # another check reports this error
         return []
 
 
@@ -71,15 +71,15 @@ def _event_types() -> Iterator[CheckMessage]:
         if not _AVRO_NAMESPACE.fullmatch(event_type):
             yield warning_message(
                 "W011",
-                f"The event type {event_type!r} is no namespace of Avro, which its schema would have.",
-                hint="Apicurio refuses such a schema, other registries may take it: try it on yours, or name the type "
+                f"The event type {event_type!r} is not a valid Avro namespace, which its schema needs.",
+                hint="Apicurio refuses such a schema, other registries may accept it: try yours, or name the type "
                 "with letters, digits and _ between dots.",
             )
         if not _VERSION.search(event_type):
             yield warning_message(
                 "W012",
                 f"The event type {event_type!r} ends without a version.",
-                hint="End it with .v1: a change that not all services can read needs a new type beside this one.",
+                hint="End the type with .v1: an incompatible change then needs a new type with the next version.",
             )
 
 
@@ -87,7 +87,7 @@ def _impossible_topics(topics: dict[_Named, None]) -> Iterator[CheckMessage]:
     for setting, topic in topics:
         name = full_topic(topic)
         if not _TOPIC.fullmatch(name) or name in (".", ".."):
-            hint = "Take letters, digits, '.', '_' and '-', 249 at most, the prefix included."
+            hint = "Use letters, digits, '.', '_' and '-', at most 249 characters including the prefix."
             yield error_message("E009", f"{setting} names the topic {topic!r}: Kafka takes no topic {name!r}.", hint)
 
 
@@ -126,6 +126,6 @@ def _forgotten_producer() -> Iterator[CheckMessage]:
         yield warning_message(
             "W014",
             f"{SettingsTable.producer_config.name} enables {', '.join(topics)}, but {SettingsTable.producer.name} is "
-            "not set: openedx-events sends nothing, and says nothing.",
+            "not set: openedx-events sends nothing, and logs nothing.",
             hint="Set EVENT_BUS_PRODUCER = 'event_bus_kafka.create_producer', or disable the topics.",
         )

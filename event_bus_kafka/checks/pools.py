@@ -1,4 +1,4 @@
-"""The check of connection pools: threads that wait for a connection hold up events, pauses and the outbox."""
+"""The check of connection pools. A pool that is too small makes events, pauses and the outbox wait for connections."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import ConfigurationError
 
 BESIDE_LANES = 2
-"""Threads of a worker, beside its lanes, that need a connection: housekeeping, and that for spilled events."""
+"""Threads that need a connection in addition to the lanes: housekeeping, and the thread that spills events."""
 _DEFAULT = 4
-"""Connections of psycopg's pool where its options do not say."""
+"""Number of connections in psycopg's pool if the pool's options do not set it."""
 
 
 def check_pools(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Warn where Django's pool (``OPTIONS = {"pool": …}``) has fewer connections than a worker's threads may need."""
+    """Warn if Django's pool (``OPTIONS = {"pool": …}``) has fewer connections than the threads of a worker may need."""
     try:
         is_ours = (settings.consumer or "").startswith("event_bus_kafka.") and settings.consumers_enabled
         needed = settings.consumer_concurrency + BESIDE_LANES
-    except ConfigurationError:  # which is an error of its own
+    except ConfigurationError:  # another check reports this error
         return []
     sizes = {alias: _most(connections.settings[alias]["OPTIONS"].get("pool")) for alias in connections}
     return [
         warning_message(
             "W010",
             f"The pool of database {alias!r} has {most} connections, and a worker may need {needed}.",
-            hint=f"One per lane (EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY) and {BESIDE_LANES} more: set 'max_size' of the "
-            "pool, or fewer lanes.",
+            hint=f"A worker needs one per lane (EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY) and {BESIDE_LANES} more: set a "
+            "higher 'max_size' of the pool, or use fewer lanes.",
         )
         for alias, most in sizes.items()
         if is_ours and most is not None and most < needed
@@ -38,7 +38,7 @@ def check_pools(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _most(pool: Any) -> int | None:
-    """Return the size of a pool; None without one."""
+    """Return the maximal number of connections of a pool; None if the database has no pool."""
     if not pool:
         return None
     options = pool if isinstance(pool, dict) else {}

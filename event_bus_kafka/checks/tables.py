@@ -1,4 +1,4 @@
-"""The check of tables. It alone contacts a database, and runs only with ``check --database`` and ``migrate``."""
+"""The check of tables: the only check that queries a database. Runs only with ``check --database`` and ``migrate``."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _APP = "event_bus_kafka"
 
 def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """
-    Return a warning for each database that lacks tables, an error for each that does not answer. ``migrate`` gets the
-    errors alone: it is about to create the tables.
+    Return a warning for each database without this app's tables, and an error for each database that does not answer.
+    With ``migrate``, which creates the tables, return errors only.
     """
     return [message for alias in databases or () if (message := _check(alias))]
 
 
 def _migrating() -> bool:
-    """Return whether this process is ``manage.py migrate``: Django does not tell a check which command runs it."""
+    """Return whether this process runs ``manage.py migrate``. Django does not pass the command's name to checks."""
     return sys.argv[1:2] == ["migrate"]
 
 
@@ -34,23 +34,23 @@ def _check(alias: str) -> CheckMessage | None:
     try:
         missing = _missing_tables(alias)
     except (Error, ImproperlyConfigured) as failure:
-        reason = " ".join(str(failure).split())  # of a connection, or of Django's look at the tables: no rows
-        hint = "See that it runs, and that this service may connect: whether tables are missing is not known."
-        return error_message("E010", f"Database {alias!r} cannot be asked for its tables: {reason}.", hint)
+        reason = " ".join(str(failure).split())  # from connecting or from querying the catalogue: contains no rows
+        hint = "Check that the database runs and accepts this service. Whether tables are missing is unknown."
+        return error_message("E010", f"Database {alias!r} cannot be queried for its tables: {reason}.", hint)
     if not missing or _migrating():
         return None
     return warning_message(
         "W004",
         f"Tables are missing in database {alias!r}: {', '.join(missing)}.",
-        hint="Run manage.py migrate: until then what Kafka does not confirm is lost, no relay runs, dead letters "
-        "go to a topic of Kafka, no receiver can be paused, receivers under once() fail.",
+        hint="Run manage.py migrate: until then events that Kafka does not confirm are lost, no relay runs, dead "
+        "letters go to a topic of Kafka, no receiver can be paused, receivers under once() fail.",
     )
 
 
 def _missing_tables(alias: str) -> list[str]:
     with connections[alias].cursor() as cursor:
         there = connections[alias].introspection.table_names(cursor)
-    is_home = alias == home()  # whether or not the routers let the tables be there: rows will be written to it
+    is_home = alias == home()  # even if routers forbid the tables there, since rows will be written to this database
     models = apps.get_app_config(_APP).get_models()
     ours = (one for one in models if one._meta.managed and (is_home or router.allow_migrate_model(alias, one)))
     return [model._meta.db_table for model in ours if model._meta.db_table not in there]

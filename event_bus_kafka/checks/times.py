@@ -1,4 +1,4 @@
-"""Checks of times: which of them contradict each other."""
+"""Checks for settings of times that contradict each other."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from event_bus_kafka.errors import ConfigurationError
 
 _OURS = "event_bus_kafka."
 _HEARTBEATS = 2
-"""Heartbeats within a session: a late one must not end the membership."""
+"""Minimal number of heartbeats per session, so that a single late heartbeat does not end the membership."""
 _DELIVERY = ("message.timeout.ms", "delivery.timeout.ms")
 
 
 def check_times(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """No time makes another one void; other event buses are left alone."""
+    """
+    Check that no time in the settings makes another one useless. Checks nothing if neither producer nor consumer is
+    this package's.
+    """
     try:
         sends = (settings.producer or "").startswith(_OURS)
         reads = (settings.consumer or "").startswith(_OURS) and settings.consumers_enabled
         return [*(_of_sending() if sends else ()), *(_of_reading() if reads else ())]
-    except ConfigurationError:  # which is an error of its own
+    except ConfigurationError:  # another check reports this error
         return []
 
 
@@ -33,14 +36,15 @@ def _of_sending() -> Iterator[CheckMessage]:
     if send.value() > delivery.value():
         yield _contradiction(
             f"{_said(send)} is longer than {_said(delivery)}",
-            "A send that may hold a request for so long would be given up before: make the second the longer one.",
+            "An event would be given up while its send still waits: make the second time longer than the first.",
         )
     given = settings.client_options | settings.producer_options
     for name in _DELIVERY:
         if name in given and _milliseconds(given[name]) not in (None, delivery.value() * 1000):
             yield _contradiction(
-                f"{name} = {given[name]} of the producer's options is another time than {_said(delivery)}",
-                "Leave the option out: the setting gives it, and what is not confirmed within it goes into the outbox.",
+                f"{name} = {given[name]} of the producer's options differs from {_said(delivery)}",
+                "Remove the option: the setting defines this time, after which unconfirmed events are put into the "
+                "outbox.",
             )
 
 
@@ -49,7 +53,7 @@ def _of_reading() -> Iterator[CheckMessage]:
     if poll.value() >= stop.value():
         yield _contradiction(
             f"{_said(poll)} is not shorter than {_said(stop)}",
-            "A worker that is told to stop while it waits for records would be killed: make the first one second.",
+            "A worker that is stopped while it polls would be killed: set the first time to one second.",
         )
     yield from _of_membership(settings.client_options | settings.consumer_options)
     policies = {SettingsTable.retry.name: settings.retry}
@@ -59,7 +63,7 @@ def _of_reading() -> Iterator[CheckMessage]:
         if policy["first_delay"] > policy["max_delay"]:
             yield _contradiction(
                 f"{name}: first_delay = {policy['first_delay']} is longer than max_delay = {policy['max_delay']}",
-                "Every retry would come after max_delay: no delay grows.",
+                "Every retry would be delayed by max_delay, without growth.",
             )
 
 
@@ -69,7 +73,7 @@ def _of_membership(given: dict[str, Any]) -> Iterator[CheckMessage]:
     if interval is not None and interval <= longest.value() * 1000:
         yield _contradiction(
             f"max.poll.interval.ms = {interval} of the consumer's options is not longer than {_said(longest)}",
-            "A worker that waits for its receivers would be taken for dead: leave the option out.",
+            "A worker that waits for its receivers would be removed from its group: remove the option.",
         )
     session = _milliseconds(given.get("session.timeout.ms", 45_000))
     heartbeat = _milliseconds(given.get("heartbeat.interval.ms", 3_000))
@@ -78,7 +82,7 @@ def _of_membership(given: dict[str, Any]) -> Iterator[CheckMessage]:
     if heartbeat * _HEARTBEATS > session:
         yield _contradiction(
             f"heartbeat.interval.ms = {heartbeat} is more than half of session.timeout.ms = {session}",
-            "One heartbeat that is late would end the membership: take a third of the session.",
+            "A single late heartbeat would end the membership: use a third of the session.",
         )
 
 
@@ -91,5 +95,5 @@ def _said(setting: Setting[float]) -> str:
 
 
 def _milliseconds(value: object) -> int | None:
-    """Return an option as a number; None if it is none, which librdkafka says."""
+    """Return the value of an option as a number; None if it is not a whole number. librdkafka reports such a value."""
     return int(str(value)) if str(value).isdecimal() else None

@@ -1,5 +1,5 @@
 """
-Settings: the one table, the client options made of them, and the routes of events to topics.
+Settings: their table, the options of Kafka and registry clients derived from them, and the routes of events to topics.
 
-Nothing else in the package reads Django's settings.
+No other module of the package reads Django's settings.
 """

@@ -1,6 +1,6 @@
 """
-Options of the Kafka and registry clients, made from the settings. Every option that bounds a wait is set here, never
-left to librdkafka's defaults.
+Options of the Kafka and registry clients, derived from the settings. Every option that limits a wait is set explicitly,
+so librdkafka's defaults never apply.
 """
 
 from __future__ import annotations
@@ -17,27 +17,30 @@ Options = dict[str, Any]
 _SAFE_PRODUCER: Options = {"acks": "all", "enable.idempotence": True}
 _SAFE_CONSUMER: Options = {"enable.auto.commit": False, "auto.offset.reset": "earliest"}
 _BOUNDS: Options = {
-    "socket.timeout.ms": 10_000,  # a request without an answer; the connection is closed then
+    "socket.timeout.ms": 10_000,  # closes the connection if a broker does not answer a request
     "socket.connection.setup.timeout.ms": 10_000,
-    "socket.keepalive.enable": True,  # finds connections that are open on this side only
-    "reconnect.backoff.max.ms": 2_000,  # brokers that are back are found within this time
+    "socket.keepalive.enable": True,  # detects connections that the broker has closed
+    "reconnect.backoff.max.ms": 2_000,  # reconnects to a broker within this time after its return
 }
 _CONSUMER_BOUNDS: Options = {
-    "topic.metadata.refresh.interval.ms": 5_000,  # topics and partitions that are created later are found within it
+    "topic.metadata.refresh.interval.ms": 5_000,  # finds new topics and partitions within this time
 }
 _CLASSIC_BOUNDS: Options = {
-    "session.timeout.ms": 45_000,  # a member that died holds its partitions so long
-    "heartbeat.interval.ms": 3_000,  # members hear of a change of the group within it
+    "session.timeout.ms": 45_000,  # a crashed member keeps its partitions for this time
+    "heartbeat.interval.ms": 3_000,  # members learn about a rebalance within this time
 }
 _MARGIN = 30.0
-"""Seconds that a member may take beyond its waits for receivers until it counts as dead."""
+"""
+Seconds that are added to a worker's longest wait for receivers. The group removes a member that does not poll for the
+sum.
+"""
 _SYNONYMS = {"request.required.acks": "acks", "enable.auto.offset.store": "enable.auto.commit"}
 _SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest", "beginning": "earliest"}
 
 
 def producer_options(delivery_timeout: float | None = None) -> Options:
     """
-    Return librdkafka's options of a producer: idempotent, confirmed by all in-sync replicas.
+    Return librdkafka's options of an idempotent producer whose records all in-sync replicas confirm.
 
     ``delivery_timeout`` is in seconds, by default EVENT_BUS_KAFKA_DELIVERY_TIMEOUT. Raises :class:`ConfigurationError`.
     """
@@ -47,7 +50,7 @@ def producer_options(delivery_timeout: float | None = None) -> Options:
         | {
             "message.timeout.ms": round((delivery_timeout or settings.delivery_timeout) * 1000),
             "linger.ms": 5,
-            "queue.buffering.max.messages": 30_000,  # unconfirmed ones; 80 MB of memory
+            "queue.buffering.max.messages": 30_000,  # unconfirmed records; 80 MB of memory
             "queue.buffering.max.kbytes": 65_536,
             "partitioner": "consistent_random",  # librdkafka's default: another one would move keys to other partitions
         }
@@ -56,13 +59,13 @@ def producer_options(delivery_timeout: float | None = None) -> Options:
 
 
 def consumer_options(group_id: str) -> Options:
-    """Return librdkafka's options of a consumer of a group. Raises :class:`ConfigurationError`."""
+    """Return librdkafka's options of a consumer in group ``group_id``. Raises :class:`ConfigurationError`."""
     own = _SAFE_CONSUMER | {"group.id": group_id, "enable.auto.offset.store": False} | _BOUNDS | _CONSUMER_BOUNDS
-    # Receivers do not count: it bounds what the polling thread itself waits for.
+    # Bounds the polling thread's own waits only; receivers run in other threads.
     longest_wait = max(settings.revoke_timeout, settings.stop_timeout) + _MARGIN
     own["max.poll.interval.ms"] = max(300_000, round(longest_wait * 1000))
     given = settings.client_options | settings.consumer_options
-    if given.get("group.protocol") != "consumer":  # there the broker decides, and librdkafka refuses these
+    if given.get("group.protocol") != "consumer":  # librdkafka refuses these options with this protocol
         own |= _CLASSIC_BOUNDS
     return _merged(own, settings.consumer_options, _SAFE_CONSUMER)
 
@@ -80,20 +83,20 @@ def schema_registry_options() -> Options:
 
 
 def service_name() -> str | None:
-    """Return the name of this service, as openedx-events finds it."""
+    """Return the name of this service as openedx-events determines it."""
     return settings.service_name or settings.service_variant
 
 
 def _without_credentials_in_url(options: Options) -> Options:
-    """Move user and password into an option of their own: logs and errors quote the URL."""
+    """Move user and password from the URL to a separate option, since logs and errors quote the URL."""
     parts = [_parsed(one.strip()) for one in str(options["url"]).split(",")]
     users = {part.netloc.rpartition("@")[0] for part in parts} - {""}
     if not users:
         return options
     if len(users) > 1 or "basic.auth.user.info" in options:
         raise ConfigurationError(
-            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL names a user, and another stands there too, or in "
-            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY or _OPTIONS: leave one out."
+            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL names a user, and so does another URL in it, or "
+            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY or _OPTIONS: remove one of the users."
         )
     user, _, password = users.pop().partition(":")
     url = ",".join(part._replace(netloc=part.netloc.rpartition("@")[2]).geturl() for part in parts)
@@ -101,15 +104,15 @@ def _without_credentials_in_url(options: Options) -> Options:
 
 
 def _parsed(url: str) -> SplitResult:
-    """Raises :class:`ConfigurationError`, which does not quote the URL."""
+    """Parse ``url``. Raises :class:`ConfigurationError` without quoting the URL."""
     with suppress(ValueError):
         parts = urlsplit(url)
-        _ = parts.port  # not of digits, if a password begins there
+        _ = parts.port  # raises unless the port has only digits, for example if the host part contains a password
         if parts.scheme in ("http", "https") and "@" not in parts.path + parts.query + parts.fragment:
             return parts
     raise ConfigurationError(
-        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL must begin with http:// or https://, and special characters of a user and "
-        "a password in it be percent-encoded."
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL must begin with http:// or https://. Special characters of a user and of "
+        "a password in it must be percent-encoded."
     )
 
 
@@ -142,6 +145,6 @@ def _refuse_unsafe(given: Options, safe: Options) -> None:
         spelled = _SPELLINGS.get(str(value).lower(), value)
         if wanted is not None and spelled != wanted and name not in settings.allow_unsafe_options:
             raise ConfigurationError(
-                f"Option {name!r} with the value {value!r} may lose events: leave it out, or repeat the name in "
+                f"Option {name!r} with the value {value!r} may lose events: remove the option, or add its name to "
                 "EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS."
             )

@@ -1,4 +1,4 @@
-"""Settings that concern a deploy: the topics as they should be."""
+"""Settings for deploys: the topics and their properties."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from event_bus_kafka.conf.kinds import Setting, mapping_of
 from event_bus_kafka.conf.policies import TOPIC, TOPIC_OPTIONS
 
 ALL_TOPICS = "*"
-"""Stands for all topics, in place of a name."""
+"""Key of the entry with the defaults for all topics. Other keys are topic names."""
 
 
 class SettingsOfTopic(TypedDict, total=False):
@@ -20,21 +20,21 @@ class SettingsOfTopic(TypedDict, total=False):
 
 
 class DeploySettings:
-    """These settings, as attributes."""
+    """The settings for deploys, as attributes."""
 
     topics = Setting(
         "EVENT_BUS_KAFKA_TOPICS",
         mapping_of(TOPIC, "topic → partitions, replication, options"),
         {},
         "Topic (without prefix) → partitions, replication and options (Kafka's, by name) that event_topics gives it; "
-        "'*': those of all topics, as far as a topic says nothing else. Where nothing is said, the brokers choose.",
+        "the topic '*' sets defaults for all topics. The brokers choose values that are not set.",
     )
 
 
 def settings_of_topic(given: dict[str, dict[str, Any]], topic: str, own: SettingsOfTopic) -> SettingsOfTopic:
     """
-    Return the part of ``EVENT_BUS_KAFKA_TOPICS`` about a topic: under its name, else this package's ``own``, else under
-    ``*``.
+    Return the properties of a topic. The entry for ``topic`` in ``given`` takes precedence over ``own``, and ``own``
+    takes precedence over the entry ``*`` in ``given``. ``own`` contains the package's defaults for the topic.
     """
     layers = [given.get(ALL_TOPICS, {}), own, given.get(topic, {})]
     merged: dict[str, Any] = {name: value for layer in layers for name, value in layer.items()}

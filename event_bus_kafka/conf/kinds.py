@@ -1,4 +1,4 @@
-"""The description of a setting: name, default, accepted values, and a sentence for the reference page."""
+"""The description of a setting: its name, its default, the accepted values, and a sentence for the reference page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Kind(Generic[T]):
-    """The values that a setting takes. ``read`` returns the value or raises ValueError."""
+    """
+    A set of accepted values. ``read`` returns the value to use; it raises ValueError or TypeError for other values.
+    """
 
     expects: str
     read: Callable[[Any], T]
@@ -26,9 +28,9 @@ class Kind(Generic[T]):
 @attrs.frozen
 class Setting(Generic[T]):
     """
-    One Django setting, read and checked at its first use, and again after an override in a test.
+    A Django setting. It is read and checked at its first use, and again after a test overrides it.
 
-    As an attribute of a table it gives its value, or raises :class:`ConfigurationError`.
+    As an attribute of an instance of a table it returns the setting's value, or raises :class:`ConfigurationError`.
     """
 
     name: str
@@ -49,10 +51,13 @@ class Setting(Generic[T]):
             value: T = _known[self.name]
         except KeyError:
             value = self.value()
-        return value  # most often without a call: a send asks for five
+        return value  # usually without a function call: a send reads five settings
 
     def value(self) -> T:
-        """Return the value, the same object each time. Raises :class:`ConfigurationError` if it is not of the kind."""
+        """
+        Return the value. Each call returns the same object. Raises :class:`ConfigurationError` if the value is not
+        accepted.
+        """
         try:
             value: T = _known[self.name]
         except KeyError:
@@ -72,7 +77,9 @@ class Setting(Generic[T]):
 
 _UNSET = object()
 _known: dict[str, Any] = {}
-"""Values by name. Asking Django for a setting that is not set takes 3 µs, and a send asks for five."""
+"""
+Cache: name of a setting → its value. Asking Django for a missing setting takes 3 µs, and a send reads five settings.
+"""
 
 
 @receiver(setting_changed)
@@ -81,7 +88,9 @@ def _forget(setting: str, **_: Any) -> None:
 
 
 def names_in_use(prefix: str) -> list[str]:
-    """Return the names with this prefix that the project sets, known to us or not."""
+    """
+    Return the names of all settings of the project that begin with ``prefix``, whether or not this package has them.
+    """
     return [name for name in dir(django_settings) if name.startswith(prefix)]
 
 
@@ -126,7 +135,7 @@ def _read_mapping(value: Any) -> dict[str, Any]:
 
 
 def number(*, least: float, most: float) -> Kind[float]:
-    """A number within limits, both included."""
+    """Accept a number from ``least`` to ``most``, both included."""
 
     def read(value: Any) -> float:
         _require(_is_number(value) and least <= value <= most)
@@ -136,7 +145,7 @@ def number(*, least: float, most: float) -> Kind[float]:
 
 
 def count(*, least: int, most: int) -> Kind[int]:
-    """A whole number within limits, both included."""
+    """Accept a whole number from ``least`` to ``most``, both included."""
 
     def read(value: Any) -> int:
         _require(_is_number(value) and least <= value <= most and value == int(value))  # int() refuses infinity
@@ -146,7 +155,7 @@ def count(*, least: int, most: int) -> Kind[int]:
 
 
 def one_of(*choices: str) -> Kind[str]:
-    """A setting that takes one of a few words."""
+    """Accept one of ``choices``."""
 
     def read(value: Any) -> str:
         _require(value in choices)
@@ -156,12 +165,12 @@ def one_of(*choices: str) -> Kind[str]:
 
 
 def optional(kind: Kind[T]) -> Kind[T | None]:
-    """A value of the kind, or None."""
+    """Accept None and the values that ``kind`` accepts."""
     return Kind(f"{kind.expects} or None", lambda value: None if value is None else kind.read(value))
 
 
 def mapping_of(kind: Kind[T], of: str) -> Kind[dict[str, T]]:
-    """A dict from str to values of a kind."""
+    """Accept a dict with str keys whose values ``kind`` accepts. ``of`` describes keys and values in error messages."""
 
     def read(value: Any) -> dict[str, T]:
         return {key: _entry(key, item) for key, item in _read_mapping(value).items()}

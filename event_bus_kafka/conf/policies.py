@@ -1,4 +1,4 @@
-"""The settings that are policies: dicts of known fields, each of its kind."""
+"""Kinds of settings that are dicts with known fields: retries, circuits, topics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _is_error(item: Any) -> bool:
 
 
 def _some_of(fields: dict[str, Kind[Any]]) -> Kind[dict[str, Any]]:
-    """A dict with any of these fields."""
+    """Accept a dict with any of the keys of ``fields``. The kind of a field says which values it accepts."""
 
     def read(value: Any) -> dict[str, Any]:
         given = MAPPING.read(value)
@@ -72,7 +72,7 @@ CIRCUIT = _completed(
 
 
 def _read_option(value: Any) -> str:
-    """Return an option of a topic as Kafka writes it."""
+    """Return the value of a topic option in Kafka's notation."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):

@@ -1,4 +1,4 @@
-"""Routes: which event type goes to which topics, with which key, in which mode."""
+"""Routes: the topics of each event type, with the field of the key and the mode of sending."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ def short_topic(topic: str) -> str:
 
 
 def retry_by_name() -> dict[str, dict[str, Any]]:
-    """Return the settings that differ in retrying, by event type and by full name of a topic."""
+    """Return EVENT_BUS_KAFKA_RETRY_BY, with event types and full topic names as keys."""
     given = settings.retry_by
     return {full_topic(name): changes for name, changes in given.items()} | given
 
 
 def mode_of(event_type: str, topic: str) -> tuple[str, str | None]:
     """
-    Return mode and database alias of events of a type on a topic (without prefix), configured or not.
+    Return the mode and the database alias for events of a type on a topic (without prefix). The type and the topic need
+    not be configured.
 
     Raises :class:`ConfigurationError` on an unknown mode.
     """
@@ -47,15 +48,15 @@ def routes() -> list[Route]:
 
 def outbox_databases() -> tuple[str, ...]:
     """
-    Return the aliases of the databases with an outbox that takes events; first the alias for events without a
-    ``database``. Raises :class:`ConfigurationError`.
+    Return the aliases of databases whose outbox receives events. The first alias is for topics without ``database``.
+    Raises :class:`ConfigurationError`.
     """
     named = [route.database for route in routes() if route.enabled and route.database]
     return tuple(dict.fromkeys([home(), *named]))
 
 
 def forgotten_topics() -> list[str]:
-    """Return the topics that are enabled although there is no producer at all: their events go nowhere."""
+    """Return the enabled topics if no producer is configured at all: openedx-events then drops their events."""
     if settings.producer is not None:
         return []
     entries = [item for topics in settings.producer_config.values() for item in topics.items()]
@@ -66,7 +67,7 @@ def route_of(event_type: str, topic: str) -> Route:
     """
     Return the route of an event type to a topic (without prefix).
 
-    Raises :class:`ConfigurationError` where there is none, or a wrong one.
+    Raises :class:`ConfigurationError` if the route does not exist or is wrong.
     """
     return _route(event_type, topic, _entry(event_type, topic))
 

@@ -1,4 +1,4 @@
-"""Settings with the addresses of the servers and the options of their clients."""
+"""Settings for the addresses of the servers and the options of their clients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SECONDS = number(least=0.001, most=86_400)
 class ServerSettings:
     """The settings of Kafka, of the registry and of their clients, as attributes."""
 
-    # What openedx-events loads
+    # Classes that openedx-events loads
     producer = Setting(
         "EVENT_BUS_PRODUCER", optional(TEXT), None, "Dotted path to the producer: event_bus_kafka.create_producer."
     )
@@ -18,7 +18,7 @@ class ServerSettings:
         "EVENT_BUS_CONSUMER", optional(TEXT), None, "Dotted path to the consumer: event_bus_kafka.KafkaEventConsumer."
     )
 
-    # Where Kafka and the registry are
+    # Addresses of Kafka and the registry
     bootstrap_servers = Setting(
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", optional(TEXT), None, "Kafka brokers, as host:port, separated by commas."
     )
@@ -28,7 +28,8 @@ class ServerSettings:
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL",
         optional(TEXT),
         None,
-        "URL of a registry with Confluent's API; a user and a password in it, percent-encoded, are logged nowhere.",
+        "URL of a registry with Confluent's API. It may contain user and password, percent-encoded; they are never "
+        "logged.",
     )
     schema_registry_api_key = Setting(
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY", optional(ANY_TEXT), "", "User name at the registry."
@@ -37,33 +38,34 @@ class ServerSettings:
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET", optional(ANY_TEXT), "", "Password at the registry."
     )
     topic_prefix = Setting(
-        "EVENT_BUS_TOPIC_PREFIX", optional(ANY_TEXT), None, "Stands before every topic's name, joined by a hyphen."
+        "EVENT_BUS_TOPIC_PREFIX", optional(ANY_TEXT), None, "Prefix of every topic's name, joined by a hyphen."
     )
     service_name = Setting(
-        "EVENTS_SERVICE_NAME", optional(ANY_TEXT), None, "Name of this service: part of each event's source, client id."
+        "EVENTS_SERVICE_NAME", optional(ANY_TEXT), None, "Name of this service, in each event's source and client id."
     )
     service_variant = Setting(
-        "SERVICE_VARIANT", optional(ANY_TEXT), None, "Name of this service where EVENTS_SERVICE_NAME is not set."
+        "SERVICE_VARIANT", optional(ANY_TEXT), None, "Name of this service if EVENTS_SERVICE_NAME is not set."
     )
 
-    # Options in the clients' own names
+    # Options with the clients' own names
     client_options = Setting(
         "EVENT_BUS_KAFKA_CLIENT_OPTIONS", MAPPING, {}, "librdkafka options of producers and consumers."
     )
     producer_options = Setting("EVENT_BUS_KAFKA_PRODUCER_OPTIONS", MAPPING, {}, "librdkafka options of producers.")
     consumer_options = Setting("EVENT_BUS_KAFKA_CONSUMER_OPTIONS", MAPPING, {}, "librdkafka options of consumers.")
     allow_unsafe_options = Setting(
-        "EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS", TEXTS, (), "Names of options that may lose events and are wanted so."
+        "EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS", TEXTS, (), "Options that are allowed although they may lose events."
     )
     schema_registry_options = Setting(
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS", MAPPING, {}, "Options of confluent-kafka's SchemaRegistryClient."
     )
     auto_register_schemas = Setting(
-        "EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS", FLAG, True, "False: a schema that the registry lacks is an error."
+        "EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS", FLAG, True, "False: sending fails if the registry lacks the schema."
     )
     registry_timeout = Setting(
         "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT",
         SECONDS,
         1.0,
-        "Seconds for one request to the registry; after a failed one in a request it is left alone for 30 seconds.",
+        "Seconds for one request to the registry. After a failed one, web requests do not use the registry for 30 "
+        "seconds.",
     )

@@ -1,6 +1,4 @@
-"""
-Every setting of the package. The reference page is generated from this table, and the system check reads each entry.
-"""
+"""All settings of the package. The reference page is generated from the table; the system check checks each entry."""
 
 from __future__ import annotations
 
@@ -38,46 +36,46 @@ class SettingsTable(DeploySettings, ServerSettings):
         "EVENT_BUS_PRODUCER_CONFIG",
         MAPPING,
         {},
-        "Event type → topic → event_key_field, enabled (both read by openedx-events), mode and database (by us).",
+        "Event type → topic → event_key_field and enabled (openedx-events reads both), mode and database.",
     )
     producer_mode = Setting(
         "EVENT_BUS_PRODUCER_MODE",
         MODE,
         "on-commit",
-        "How events leave: on-commit, outbox (through a table, by a relay), or immediate (at once).",
+        "When events are sent: on-commit, outbox (a relay sends them from a table), or immediate.",
     )
     topic_modes = Setting(
         "EVENT_BUS_KAFKA_TOPIC_MODES",
         mapping_of(MODE, "topic → mode"),
         {},
-        "Topic → mode, where configurations are merged by openedx-events, which drops the key mode.",
+        "Topic → mode, for configurations that openedx-events merges: it drops the key mode.",
     )
     poll_interval = Setting(
         "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC",
         SECONDS,
         1.0,
-        "Seconds between two looks of the producer's thread at delivery reports.",
+        "Seconds between two polls of delivery reports by the producer's thread.",
     )
     send_timeout = Setting(
         "EVENT_BUS_KAFKA_SEND_TIMEOUT",
         SECONDS,
         2.0,
-        "The longest, in seconds, that a send may hold a request: registry and full local queue together.",
+        "Maximal seconds for which a send blocks its request, waiting for the registry and for a full local queue.",
     )
     delivery_timeout = Setting(
         "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT",
         SECONDS,
         30.0,
-        "Seconds after which an unconfirmed event goes into the outbox, where that is migrated.",
+        "Seconds after which an unconfirmed event is put into the outbox, if its table is migrated.",
     )
     shutdown_flush = Setting(
-        "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH", SECONDS, 5.0, "Seconds that an ending process waits for confirmations."
+        "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH", SECONDS, 5.0, "Seconds for which an ending process waits for confirmations."
     )
     shutdown_spill = Setting(
         "EVENT_BUS_KAFKA_SHUTDOWN_SPILL",
         SECONDS,
         5.0,
-        "Seconds for which an ending process then puts into the outbox what was not confirmed.",
+        "Seconds in which an ending process then puts unconfirmed events into the outbox.",
     )
 
     # The relay
@@ -85,32 +83,34 @@ class SettingsTable(DeploySettings, ServerSettings):
         "EVENT_BUS_KAFKA_RELAY_POLL_INTERVAL",
         number(least=0.001, most=30),
         0.1,
-        "Seconds between two looks of an idle relay at the outbox.",
+        "Seconds between two queries of the outbox by an idle relay.",
     )
     relay_notify = Setting(
         "EVENT_BUS_KAFKA_RELAY_NOTIFY",
         FLAG,
         False,
-        "True: on PostgreSQL each transaction with events wakes the relays (NOTIFY), which look once a second besides.",
+        "True: on PostgreSQL each transaction with events wakes the relays (NOTIFY); they also query once a second.",
     )
     parked_holds_key = Setting(
         "EVENT_BUS_KAFKA_OUTBOX_PARKED_HOLDS_KEY",
         FLAG,
         False,
-        "True: what follows a parked row of its key waits until that is released or discarded.",
+        "True: later rows with the key of a parked row wait until the parked row is released or discarded.",
     )
 
     # Consuming
-    consumers_enabled = Setting("EVENT_BUS_KAFKA_CONSUMERS_ENABLED", FLAG, True, "False: workers end at once, exit 0.")
+    consumers_enabled = Setting(
+        "EVENT_BUS_KAFKA_CONSUMERS_ENABLED", FLAG, True, "False: workers exit at once with code 0."
+    )
     subscriptions = Setting(
         "EVENT_BUS_KAFKA_SUBSCRIPTIONS",
         mapping_of(SOME_TEXTS, "consumer group → topics"),
         {},
-        "Consumer group → topics (without prefix) that consume_events reads without -t; with several groups, -g says "
-        "which.",
+        "Consumer group → topics (without prefix) that consume_events reads without -t. With several groups, -g names "
+        "the group.",
     )
     consumer_poll_timeout = Setting(
-        "EVENT_BUS_KAFKA_CONSUMER_POLL_TIMEOUT", SECONDS, 1.0, "Seconds that a worker waits for records at a time."
+        "EVENT_BUS_KAFKA_CONSUMER_POLL_TIMEOUT", SECONDS, 1.0, "Seconds for which one poll waits for records."
     )
     consumer_poll_failure_sleep = Setting(
         "EVENT_BUS_KAFKA_CONSUMER_POLL_FAILURE_SLEEP",
@@ -122,107 +122,113 @@ class SettingsTable(DeploySettings, ServerSettings):
         "EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT",
         optional(count(least=0, most=1_000_000)),
         None,
-        "So many failed attempts in a row, of whatever event, stop a worker with exit code 4; None or 0: no limit.",
+        "Number of failed attempts in a row, of any events, after which a worker exits with code 4; None or 0: no "
+        "limit.",
     )
     consumer_concurrency = Setting(
         "EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY",
         LANES,
         1,
-        "Receivers that a worker runs at once, in threads; events of one key stay in order.",
+        "Number of receivers that a worker runs at once, in threads. Events of one key stay in order.",
     )
     window_records = Setting(
         "EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS",
         count(least=1, most=1_000_000),
         10_000,
-        "Records per partition that a worker may have read and not yet committed.",
+        "Maximal number of records per partition that a worker has read and not yet committed.",
     )
     window_bytes = Setting(
         "EVENT_BUS_KAFKA_CONSUMER_WINDOW_BYTES",
         count(least=1, most=1 << 40),
         64_000_000,
-        "Bytes of records per worker that are read and not done; each partition has an equal share of one half.",
+        "Maximal bytes of records that a worker has read and not finished; its partitions share one half equally.",
     )
     decoded_bytes = Setting(
         "EVENT_BUS_KAFKA_DECODED_BYTES",
         count(least=1_000_000, most=1 << 40),
         64_000_000,
-        "Bytes of memory that one record may become; what would take more is stored as a dead letter.",
+        "Bytes of memory that a decoded record may take. A record that would take more is stored as a dead letter.",
     )
     commit_interval = Setting(
-        "EVENT_BUS_KAFKA_COMMIT_INTERVAL", SECONDS, 1.0, "Seconds between commits while events are being finished."
+        "EVENT_BUS_KAFKA_COMMIT_INTERVAL", SECONDS, 1.0, "Seconds between two commits of offsets."
     )
     revoke_timeout = Setting(
-        "EVENT_BUS_KAFKA_REVOKE_TIMEOUT", SECONDS, 30.0, "Seconds to wait for receivers when partitions move away."
+        "EVENT_BUS_KAFKA_REVOKE_TIMEOUT",
+        SECONDS,
+        30.0,
+        "Seconds to wait for running receivers when partitions are revoked.",
     )
     stop_timeout = Setting(
         "EVENT_BUS_KAFKA_STOP_TIMEOUT",
         SECONDS,
         25.0,
-        "Seconds that a stopping worker waits for running receivers; keep it below the grace period of its host.",
+        "Seconds for which a stopping worker waits for running receivers. Must be less than its host's grace period.",
     )
     slow_receiver = Setting(
         "EVENT_BUS_KAFKA_SLOW_RECEIVER",
         SECONDS,
         300.0,
-        "Seconds after which a receiver that still runs is named in the log, with its stack, and keeps its worker from "
-        "being ready until it ends.",
+        "Seconds after which a receiver that still runs is logged with its stack. The worker is not ready until this "
+        "receiver ends.",
     )
     connection_max_age = Setting(
         "EVENT_BUS_KAFKA_CONSUMER_CONNECTION_MAX_AGE",
         SECONDS,
         60.0,
-        "Seconds after which a worker opens new database connections; those that are unusable are replaced at once.",
+        "Seconds after which a worker replaces its database connections. Unusable connections are replaced at once.",
     )
     retry = Setting(
         "EVENT_BUS_KAFKA_RETRY",
         RETRY,
         RETRY_DEFAULTS,
-        "How failed receivers are tried again: attempts, first_delay, factor, max_delay (seconds), jitter, final.",
+        "How failed receivers are retried: attempts, first_delay, factor, max_delay (seconds), jitter, final.",
     )
     retry_by = Setting(
         "EVENT_BUS_KAFKA_RETRY_BY",
-        mapping_of(SOME_OF_RETRY, "event type or topic → what differs"),
+        mapping_of(SOME_OF_RETRY, "event type or topic → differing fields"),
         {},
-        "Event type or topic (without prefix) → what differs from EVENT_BUS_KAFKA_RETRY; event types come first.",
+        "Event type or topic (without prefix) → fields that differ from EVENT_BUS_KAFKA_RETRY. Event types take "
+        "precedence.",
     )
     circuit = Setting(
         "EVENT_BUS_KAFKA_CIRCUIT",
         CIRCUIT,
         CIRCUIT_DEFAULTS,
-        "So many failures of one receiver in a row, over at least so many keys, hold its events; one is tried every "
-        "probe_every seconds, and the first success lets them go on.",
+        "After ``failures`` failures of a receiver in a row, for at least ``keys`` different keys, its events are "
+        "held. One event is tried every ``probe_every`` seconds; after the first success no event is held.",
     )
     unknown_event_types = Setting(
         "EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES",
         one_of("skip", "dead-letter"),
         "skip",
-        "What becomes of records whose event type no signal of this service has: skip or dead-letter.",
+        "How to handle records whose event type no signal of this service has: skip or dead-letter.",
     )
     dead_letters = Setting(
         "EVENT_BUS_KAFKA_DEAD_LETTERS",
         TEXT,
         "auto",
-        "Where dead letters go: database, topic, auto (database where migrated, else topic), or a path to a store.",
+        "Store of dead letters: database, topic, auto (database if migrated, else topic), or the dotted path of a "
+        "class.",
     )
     dead_letter_flood = Setting(
         "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD",
         count(least=1, most=1_000_000_000),
         100,
-        "So many dead letters in a row on one partition; further ones are held until a record succeeds there.",
+        "Maximal number of dead letters in a row on one partition. Failing records are then held until one succeeds.",
     )
     retention = Setting(
         "EVENT_BUS_KAFKA_RETENTION",
         number(least=0.01, most=36_500),
         90.0,
-        "Days after which workers and relays delete dead letters and parked rows, which may hold personal data, and "
+        "Days after which workers and relays delete dead letters, parked rows (both may contain personal data), and "
         "marks of the inbox.",
     )
     history = Setting(
         "EVENT_BUS_KAFKA_HISTORY",
         number(least=0, most=36_500),
         7.0,
-        "Days for which it is kept how many events were sent and received, and, without contents, what became of dead "
-        "letters that are gone; 0: the former is not counted, the latter kept until workers look next, once a day.",
+        "Days for which two things are kept: counts of sent and received events, and, without contents, how dead "
+        "letters were settled. 0: nothing is counted, and entries of settled dead letters are deleted once a day.",
     )
     heartbeat = Setting(
         "EVENT_BUS_KAFKA_HEARTBEAT", number(least=0, most=3_600), 10.0, "Seconds between two heartbeats; 0: none."
@@ -233,21 +239,30 @@ class SettingsTable(DeploySettings, ServerSettings):
         "EVENT_BUS_KAFKA_HEALTH_PORT",
         optional(PORT),
         None,
-        "Port on which workers and relays answer to /live, /ready and /metrics; None or 0: none.",
+        "Port on which workers and relays serve /live, /ready and /metrics; None or 0: no port.",
     )
     health_host = Setting(
-        "EVENT_BUS_KAFKA_HEALTH_HOST", ANY_TEXT, "", "Address on which that port is opened; empty: all of the host's."
+        "EVENT_BUS_KAFKA_HEALTH_HOST", ANY_TEXT, "", "Address to which the health port is bound; empty: all addresses."
     )
 
     # Logging and traces
     audit_logging_enabled = Setting(
-        "EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED", FLAG, True, "Log each sent and each processed event, by coordinates."
+        "EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED",
+        FLAG,
+        True,
+        "Log each sent and each processed event, with its coordinates.",
     )
     audit_logging_batched = Setting(
-        "EVENT_BUS_KAFKA_AUDIT_LOGGING_BATCHED", FLAG, True, "Events of one moment share a line, with all their ids."
+        "EVENT_BUS_KAFKA_AUDIT_LOGGING_BATCHED",
+        FLAG,
+        True,
+        "True: events of the same moment share a log line with all their ids.",
     )
     trace_context = Setting(
-        "EVENT_BUS_KAFKA_TRACE_CONTEXT", one_of("link", "parent"), "link", "How a worker's spans tie to the sender's."
+        "EVENT_BUS_KAFKA_TRACE_CONTEXT",
+        one_of("link", "parent"),
+        "link",
+        "Relation of a worker's spans to the sender's.",
     )
 
 
@@ -255,6 +270,6 @@ settings = SettingsTable()
 
 
 def all_settings() -> list[Setting[Any]]:
-    """Return the settings in the order of the table; settings of base classes come first."""
+    """Return the settings in the order of the table. Settings of base classes come first."""
     tables = reversed(SettingsTable.__mro__)
     return [value for table in tables for value in vars(table).values() if isinstance(value, Setting)]

@@ -1,4 +1,4 @@
-"""Subscriptions: which topics a worker reads, in which group."""
+"""Subscriptions: the topics and the consumer group of a worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SETTING = "EVENT_BUS_KAFKA_SUBSCRIPTIONS"
 
 @attrs.frozen
 class Subscription:
-    """The topics and the consumer group of one worker; ``topics`` are without prefix, each once."""
+    """The topics (without prefix, without duplicates) and the consumer group of a worker."""
 
     group: str
     topics: tuple[str, ...]
@@ -22,7 +22,8 @@ class Subscription:
 
 def subscription(topics: Sequence[str], group: str | None) -> Subscription:
     """
-    Return the subscription of a worker; ``EVENT_BUS_KAFKA_SUBSCRIPTIONS`` supplies missing topics or group.
+    Return the subscription of a worker. If topics or group are missing, ``EVENT_BUS_KAFKA_SUBSCRIPTIONS`` supplies
+    them.
 
     Raises :class:`ConfigurationError`.
     """

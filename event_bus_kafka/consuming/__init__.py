@@ -1,1 +1,1 @@
-"""One worker: records of Kafka are scheduled by key, processed on lanes, settled and committed."""
+"""One worker: reads records from Kafka, schedules them by key, processes them on lanes, and commits their offsets."""

@@ -1,4 +1,4 @@
-"""Back-pressure: how much a worker may have read and not yet committed."""
+"""Back-pressure: limits the records and bytes that a worker has read and not yet committed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from event_bus_kafka.telemetry.events import WindowFull
 from event_bus_kafka.telemetry.health import Health, Obstacle
 
 _PAUSE_AFTER = 5.0
-"""Seconds for which a full window merely stops the polling: after a pause the first record comes 0.7 s late."""
+"""
+Seconds until the client pauses a partition whose window is full; until then the worker only stops polling. A pause
+delays the partition's first record after the resume by 0.7 s.
+"""
 
 Partitions = Collection[PartitionProgress]
 
@@ -21,9 +24,11 @@ Partitions = Collection[PartitionProgress]
 @attrs.frozen
 class Backpressure:
     """
-    Which partitions may be read: ``records`` bounds each of them, ``size`` (bytes) all together.
+    Decides from which partitions the worker may read. ``records`` limits the records of each partition; ``size`` limits
+    the bytes of all partitions together.
 
-    Half of the bytes are common; of the others each partition has an equal share, which no other can take.
+    Half of the bytes is common to all partitions. The other half is split into equal shares, one per partition; no
+    partition can use another partition's share.
     """
 
     group: str
@@ -33,25 +38,28 @@ class Backpressure:
     health: Health
 
     def are_full(self, partitions: Partitions) -> bool:
-        """Whether no record may be read now. A full partition that is not paused yet holds up all, for a short time."""
+        """
+        Return whether any partition is full and not paused yet. While this is so, the worker reads no record of any
+        partition.
+        """
         return any(not partition.paused for partition in self._full(partitions))
 
     def room(self, partitions: Partitions) -> int:
-        """Return how many records may be read now, of whatever partitions; at least one."""
+        """Return how many records one poll may return, in total over all partitions; at least 1."""
         most = max((partition.held for partition in partitions if not partition.paused), default=0)
         return max(1, self.records - most)
 
     def need_commit(self, partitions: Partitions) -> bool:
-        """Whether a partition is full of records that only wait for their commit."""
+        """Return whether the window of a partition is full and at least half of its records only wait for a commit."""
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
-        Pause partitions that have been full for long, so that others are read; resume a partition once it is half
-        empty.
+        Pause each partition that has been full for ``_PAUSE_AFTER`` seconds, so that the client reads the other
+        partitions; resume it when its window is half empty.
 
-        If one free record were enough, a slow key would fill its partition anew at once, and hold up all others each
-        time.
+        If a partition were resumed as soon as its window has room for one record, a slow key would fill the window
+        again at once, and block the other partitions each time.
         """
         now, full, half_full = self.clock(), self._full(partitions), {*self._full(partitions, 0.5)}
         for partition in partitions:
@@ -69,8 +77,8 @@ class Backpressure:
 
     def _tell(self, paused: list[PartitionProgress], now: float) -> None:
         """
-        Report paused partitions whose position does not move as obstacles, with the record they wait for. A slow
-        partition is none.
+        Report each paused partition whose position does not move as an obstacle to health, together with the record
+        that it waits for. A paused partition whose position moves is only slow, and is not reported.
         """
         for partition in paused:
             position, since = partition.stood_at
@@ -93,7 +101,7 @@ class Backpressure:
         self.health.replace(Obstacle.WINDOW, reasons)
 
     def _full(self, partitions: Partitions, part: float = 1.0) -> list[PartitionProgress]:
-        """Return the partitions that are full, or would be with ``part`` of all limits."""
+        """Return the partitions that are full if all limits are multiplied by ``part``."""
         records, common = self.records * part, self.size * part / 2
         share = common / max(1, len(partitions))
         is_common_used_up = sum(max(0, one.size - share) for one in partitions) >= common

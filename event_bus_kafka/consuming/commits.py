@@ -1,8 +1,9 @@
 """
-Commits a worker's offsets: those due now, with their results and repetitions.
+Commits a worker's offsets: sends the positions that are due and notes the results. Repeats the last commit of revoked
+partitions if Kafka refuses it.
 
-``consuming/consumer.py`` decides when. The request to Kafka is ``GroupOffsets.commit`` in ``kafka/offsets.py``, before
-which ``ConsumerClient`` refuses partitions that are not assigned.
+``consuming/consumer.py`` decides when to commit. ``GroupOffsets.commit`` in ``kafka/offsets.py`` sends the request to
+Kafka; before that, ``ConsumerClient`` refuses partitions that are not assigned.
 """
 
 from __future__ import annotations
@@ -21,21 +22,26 @@ from event_bus_kafka.telemetry.events import CommitFailed, OffsetsCommitted
 
 _AGAIN_AFTER = 0.1
 _LAST_CHANCE = 2.0
-"""The longest, in seconds, that a group is kept waiting for the last commit of partitions that move away."""
+"""Maximum seconds for which the last commit of revoked partitions may delay the group's rebalance."""
 
 
 @attrs.define(eq=False)
 class Commits:
-    """Commits positions for a group, synchronously. Only an offset that Kafka has confirmed counts as committed."""
+    """
+    Commits the positions of a group, synchronously. An offset counts as committed only after Kafka has confirmed it.
+    """
 
     group: str
     clock: Callable[[], float]
     pause: Callable[[float], None]
     refused: set[Partition] = attrs.field(factory=set)
-    """Partitions whose last commit was refused; for partitions that move away, after all attempts."""
+    """Partitions whose latest commit Kafka refused. The latest commit of a revoked partition may be a repetition."""
 
     def commit(self, client: ConsumerClient, partitions: Iterable[PartitionProgress]) -> dict[Partition, BrokerError]:
-        """Commit all positions that are due; return the refused partitions, which stay due, with their errors."""
+        """
+        Commit all positions that are due. Return the error of each partition whose commit was refused; its position
+        stays due.
+        """
         due = {one.name: one for one in partitions if one.uncommitted is not None}
         positions = {name: one.position for name, one in due.items() if one.position is not None}
         refused = client.commit_each(
@@ -54,7 +60,10 @@ class Commits:
         return refused
 
     def commit_last(self, client: ConsumerClient, partitions: Collection[PartitionProgress]) -> None:
-        """Commit for partitions that move away. Repeat refusals that may pass."""
+        """
+        Commit the positions of revoked partitions. If a commit is refused with a temporary error, repeat it for at most
+        ``_LAST_CHANCE`` seconds.
+        """
         deadline, given_up = self.clock() + _LAST_CHANCE, set[Partition]()
         while refused := self.commit(client, partitions):
             again = [one for one in partitions if one.name in refused and _passes(refused[one.name])]

@@ -1,4 +1,4 @@
-"""The consumer: polls, submits, settles, commits; keeps its hands off receivers."""
+"""The consumer: polls, submits records to the scheduler, settles and commits offsets. It never calls a receiver."""
 
 from __future__ import annotations
 
@@ -31,27 +31,32 @@ from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _SERVE_EVERY = 1.0
-"""Seconds between the polls that keep the membership while nothing may be read."""
+"""Seconds between two polls while no record may be read. Without polls the group would exclude the consumer."""
 _BUSY_POLL = 0.05
-"""The longest poll, in seconds, while receivers run: only the polling thread settles the records that they finish."""
+"""
+Maximum seconds of one poll while receivers run: only the polling thread settles the records that receivers finish.
+"""
 _LOOK_AT_ENDS_EVERY = 1.0
-"""Seconds."""
+"""Seconds between two queries of the partitions' end offsets."""
 _NEW_CLIENTS = 3
-"""New clients in a row, none of which read a record, before a fatal error is taken for incurable."""
+"""Number of new clients that are tried in a row. If all of them fail before reading a record, the worker ends."""
 _LAST_FLUSH = 1.0
-"""Least seconds for flushing events that receivers have emitted, even if receivers have used up the time for a stop."""
+"""
+Minimum seconds for flushing the events that receivers emitted, even if the receivers have used up the time to stop.
+"""
 
 
 class Consumer:
     """
-    One member of a consumer group, driven by calling :meth:`step` until it is told to stop, then :meth:`stop`.
+    One member of a consumer group. Its owner calls :meth:`step` in a loop, and :meth:`stop` at the end.
 
-    The thread that calls is the polling thread: it alone owns the client, the windows and the positions. No offset is
-    committed beyond a record that is not settled.
+    The thread that calls these methods is the polling thread: no other thread uses the client or changes windows and
+    positions. The consumer never commits an offset above an unsettled record.
 
-    ``flush(seconds)`` waits at most that long for events that receivers have emitted; a lost one is reported by the
-    lifecycle event EventUndelivered. From then on nothing is committed, and the next step ends the worker: the record
-    whose receiver emitted the lost event comes again, unless it was committed before.
+    ``flush(seconds)`` waits at most ``seconds`` for events that receivers have emitted. The lifecycle event
+    EventUndelivered reports a lost event. After such a loss the consumer commits nothing, and the next step ends the
+    worker. Kafka then redelivers the record whose receiver emitted the lost event, unless the record's offset was
+    already committed.
     """
 
     def __init__(
@@ -95,17 +100,17 @@ class Consumer:
 
     def step(self) -> None:
         """
-        Read, let due retries go on, and commit.
+        Read records, wake due retries, and commit.
 
-        Takes the poll time-out at most, and never waits for a receiver but while partitions move away.
-        Raises :class:`WorkerFailed` when the worker has to end.
+        Blocks at most for the poll time-out, and waits for receivers only while partitions are being revoked. Raises
+        :class:`WorkerFailed` if the worker has to end.
         """
         self._health.beat()
         self._read()
         self._scheduler.tick()
         self._replays_in = self._replays.submit(is_busy=self._is_busy())
         self._advance()
-        flush_observers()  # before the offsets of what is done are committed
+        flush_observers()  # before the offsets of finished records are committed
         self._end_if_events_are_lost()
         if self._is_commit_due() and (failure := self._commit()):
             self._replace_client(failure)
@@ -117,9 +122,10 @@ class Consumer:
         """
         Let running receivers finish for at most ``timeout`` seconds, commit and leave the group.
 
-        Returns the number of receivers that still run, plus partitions whose end could not be committed, plus lost
-        events that receivers emitted. If any event is lost, nothing is committed: the records that led to it come
-        again. Raises :class:`WorkerFailed` if another member has taken this one's place.
+        Return a sum of three numbers: the receivers that are still running, the partitions whose last commit was
+        refused, and the lost events that receivers emitted. If any event is lost, commit nothing: Kafka then redelivers
+        the record whose receiver emitted the event. Raises :class:`WorkerFailed` if another member of the group has the
+        same ``group.instance.id``.
         """
         try:
             deadline = self._clock() + timeout
@@ -134,21 +140,24 @@ class Consumer:
         finally:
             flush_observers()
             unobserve(self._note_lost)
-            self._client.close()  # revokes, and commits what could not be committed before
+            self._client.close()  # revokes the partitions, and commits positions that are still due
         return unfinished + len(self._commits.refused) + len(self._lost_events)
 
     @property
     def partitions(self) -> tuple[PartitionProgress, ...]:
-        """The partitions that are read. Any thread may ask."""
+        """The partitions that the worker reads. Any thread may ask."""
         return tuple(self._partitions.values())
 
     def hurry(self, timeout: float) -> None:
-        """A stop is to come to its end within ``timeout`` seconds from now: partitions that move wait no longer."""
+        """
+        Limit the rest of :meth:`stop`, and of any wait for receivers of revoked partitions, to ``timeout`` seconds from
+        now.
+        """
         self._scheduler.hurry(timeout)
 
     def _keep_emitted(self, seconds: float) -> None:
         """
-        Flush the events that receivers emitted. Unless all are safe, drop all partitions, so that nothing is committed.
+        Flush the events that receivers emitted. If any is lost, forget all partitions, so that nothing is committed.
         """
         partitions, self._partitions = self._partitions, {}
         self._flush(seconds)
@@ -177,7 +186,7 @@ class Consumer:
 
     def _take(self, record: ConsumerRecord) -> None:
         partition = self._partitions.get((record.topic, record.partition))
-        if partition is None:  # of an assignment that has ended, or before the start of a new one: it comes again
+        if partition is None:  # its assignment has ended, or has not started yet: Kafka delivers the record again
             return
         delivery = partition.take(record)
         if record.offset in partition.metadata.taken:
@@ -187,7 +196,10 @@ class Consumer:
             self._scheduler.submit(delivery)
 
     def _may_wait(self) -> float | None:
-        """Return how long a poll may wait; None: do not poll now, a window is full or the lanes have plenty."""
+        """
+        Return how many seconds the next poll may block; None: do not poll now, because a window is full or lanes are
+        busy.
+        """
         if self._scheduler.has_plenty or self._backpressure.are_full(self._partitions.values()):
             return 0.0 if self._clock() - self._last_poll >= _SERVE_EVERY else None
         most = min(self._limits.poll_timeout, _BUSY_POLL) if self._is_busy() else self._limits.poll_timeout
@@ -202,7 +214,7 @@ class Consumer:
         self._health.replace(Obstacle.FLOOD, (f"{one.topic}[{one.number}]" for one in partitions if one.flooded))
 
     def _look_at_ends(self) -> None:
-        """Note each partition's end, as far as the client knows it, so that the worker's lag can be reported."""
+        """Note the end offsets of the partitions, as far as the client knows them, for the worker's lag."""
         if self._clock() - self._last_look < _LOOK_AT_ENDS_EVERY:
             return
         self._last_look = self._clock()
@@ -217,10 +229,10 @@ class Consumer:
         if self._clock() - self._last_commit >= self._limits.commit_interval:
             return True
         taken = [one for name, one in self._partitions.items() if name not in self._commits.refused]
-        return self._backpressure.need_commit(taken)  # what is refused comes with the others, at its own pace
+        return self._backpressure.need_commit(taken)  # refused partitions wait for the interval
 
     def _commit(self) -> BrokerError | None:
-        """Return the error that ends the client; a commit may hear of it long before a poll does."""
+        """Commit all due positions. Return the error that is fatal for the client, if there is one."""
         self._last_commit = self._clock()
         refused = self._commits.commit(self._client, self._partitions.values())
         return next((self._client.cause_of(error) for error in refused.values() if error.fatal), None)
@@ -242,16 +254,13 @@ class Consumer:
     def _hand_over(self, names: list[Partition], timeout: float) -> tuple[list[PartitionProgress], int]:
         leaving = [self._partitions.pop(name) for name in names if name in self._partitions]
         unfinished = self._scheduler.release(leaving, timeout=timeout, staying=self._partitions.values(), names=names)
-        self._health.replace(Obstacle.OUTAGE, ())  # of what is dropped nobody will hear again; what waits tells it anew
+        self._health.replace(Obstacle.OUTAGE, ())  # dropped records report no end; others report anew
         for partition in leaving:
             partition.advance()
         return leaving, unfinished
 
     def _replace_client(self, error: BrokerError) -> None:
-        """
-        Replace the client after a fatal error, which ends the client, not the worker. The new one reads uncommitted
-        records again.
-        """
+        """Replace the client after its fatal error. The new client reads uncommitted records again."""
         self._end_if_incurable(error)
         if self._partitions:
             self._lost(list(self._partitions))
@@ -261,13 +270,13 @@ class Consumer:
         self._client = self._connect(self._listener)
 
     def _end_if_incurable(self, error: BrokerError) -> None:
-        if error.kind is Trouble.REPLACED:  # a new client would shut out the other worker, and so on by turns
-            reason = f"Another member of group {self._group} has this worker's group.instance.id: give each its own"
+        if error.kind is Trouble.REPLACED:  # a new client would shut out the other worker, and vice versa
+            reason = f"Another member of group {self._group} has this worker's group.instance.id: it must be unique"
             raise WorkerFailed(reason, exit_code=3) from error
-        if error.kind is not Trouble.FORBIDDEN:  # a right that was taken away is waited for, however long
+        if error.kind is not Trouble.FORBIDDEN:  # wait without limit for the right
             self._fruitless_clients += 1
         if self._fruitless_clients > _NEW_CLIENTS:
-            raise WorkerFailed(f"{_NEW_CLIENTS} new clients did not help against {error}", exit_code=3) from error
+            raise WorkerFailed(f"{_NEW_CLIENTS} new Kafka clients failed, too: {error}", exit_code=3) from error
 
     def _end_if_events_are_lost(self) -> None:
         if self._lost_events:

@@ -1,4 +1,4 @@
-"""Limits dead letters in a row: storing them without end is no answer to records that fail one after the other."""
+"""Limits the number of dead letters in a row, so that a worker does not give up every record of a partition."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from event_bus_kafka.telemetry.events import FloodHeld
 
 class DeadLetterLimit:
     """
-    Admits up to ``limit`` dead letters in a row per partition, then none until a record has succeeded there.
+    Admits up to ``limit`` dead letters in a row per partition. After that it admits none until a record of the
+    partition succeeds.
 
-    Counts outlive assignments: a partition that leaves and comes back, as at each deploy of other workers, would
-    otherwise admit ``limit`` more each time. Called on several lanes at once.
+    The counts outlast an assignment. Otherwise a partition that is revoked and assigned again, as at each deploy of
+    other workers, could store ``limit`` more dead letters each time. Thread-safe; lanes call it.
     """
 
     def __init__(self, limit: float = inf) -> None:
@@ -25,7 +26,10 @@ class DeadLetterLimit:
         self._in_a_row: dict[Partition, int] = {}
 
     def admits(self, partition: PartitionProgress) -> bool:
-        """Count a dead letter that is about to be stored; False: hold it."""
+        """
+        Count a dead letter that is about to be stored, and return True. If the limit is reached, return False: then the
+        caller must hold the record.
+        """
         with self._lock:
             count = self._in_a_row.get(partition.name, 0)
             if count < self._limit:
@@ -37,12 +41,12 @@ class DeadLetterLimit:
         return False
 
     def take_back(self, partition: PartitionProgress) -> None:
-        """Uncount a dead letter that could not be stored."""
+        """Subtract a dead letter from the count because it could not be stored."""
         with self._lock:
             self._in_a_row[partition.name] = max(0, self._in_a_row.get(partition.name, 0) - 1)
 
     def passed(self, partition: PartitionProgress) -> None:
-        """Note that a record has succeeded."""
+        """Note that a record of the partition has succeeded: the count starts again at 0."""
         if partition.flooded or (self._in_a_row and partition.name in self._in_a_row):
             with self._lock:
                 self._in_a_row.pop(partition.name, None)

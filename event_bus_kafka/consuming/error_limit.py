@@ -1,4 +1,4 @@
-"""Errors in a row: where nothing succeeds any more, the worker ends, if its limit says so."""
+"""Ends the worker after too many failed attempts in a row, if a limit is set."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from event_bus_kafka.errors import WorkerFailed
 
 
 class ErrorLimit:
-    """Failed attempts in a row, over all lanes; an attempt that succeeds ends it, unless the limit was reached."""
+    """
+    Counts failed attempts in a row, over all lanes. A successful attempt sets the count to 0, but does not undo a limit
+    that was reached.
+    """
 
     def __init__(self, limit: int | None = None) -> None:
         self._lock = threading.Lock()
         self._limit = limit
         self._length = 0
         self.failure: WorkerFailed | None = None
-        """Why the worker has to end; from then on no attempt is made."""
+        """The error that ends the worker; None until the limit is reached. After that no further attempt is made."""
 
     def failed(self) -> None:
         with self._lock:

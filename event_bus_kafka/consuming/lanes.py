@@ -1,4 +1,4 @@
-"""The threads that run receivers, and how many of them are awake."""
+"""The threads that run receivers, and the number of threads that are awake."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ import attrs
 from event_bus_kafka.consuming.progress import Delivery
 
 _LOOK_EVERY = 0.015
-"""Seconds between two looks at the share of the processor: long enough to mean something, short enough to adapt."""
+"""
+Seconds between two measurements of the process's share of a processor: long enough to be meaningful, short enough to
+adapt quickly.
+"""
 _STACK_FRAMES = 12
-"""Innermost frames of a hung receiver that are shown."""
+"""Number of stack frames of a hung receiver that are shown, counted from the innermost one."""
 
 
 class Lane(threading.Thread):
-    """A thread that does one turn of work after the other while it is awake; ``running`` is the record it is at."""
+    """
+    A thread that calls ``turn`` repeatedly while it is awake, until ``turn`` returns False. ``running`` is the record
+    that the thread processes.
+    """
 
     def __init__(self, number: int, turn: Callable[[Lane], bool]) -> None:
         super().__init__(name=f"event-bus-lane-{number}", daemon=True)
@@ -33,12 +39,12 @@ class Lane(threading.Thread):
                 self.awake.wait()
 
     def stack(self) -> str:
-        """Return where the thread is: places in the code only."""
+        """Return the stack of the thread: file names, lines and functions, without values."""
         frame = sys._current_frames().get(self.ident or 0)
         return "".join(traceback.format_stack(frame)[-_STACK_FRAMES:]).rstrip() if frame else ""
 
     def places(self) -> str:
-        """Return where the thread is, in one line: the innermost place first."""
+        """Return the stack of the thread in one line, the innermost frame first."""
         frame = sys._current_frames().get(self.ident or 0)
         places = traceback.StackSummary.extract(traceback.walk_stack(frame), limit=_STACK_FRAMES, lookup_lines=False)
         return " < ".join(f"{one.filename}:{one.lineno} in {one.name}" for one in places) if frame else ""
@@ -49,10 +55,10 @@ class LanePace:
     """
     The number of lanes that are awake, between 1 and ``lanes``.
 
-    Receivers that wait for input or output gain by every lane. Receivers that compute lose by each lane beyond the
-    first, since threads that compete for the interpreter cost twice the processor time of one. So the number depends on
-    the share of a processor that the process uses. Lanes that still run the same record as at the last look are added
-    to it: they neither help nor hurt.
+    Receivers that wait for input or output are faster with every further lane. Receivers that compute are slower with
+    each lane beyond the first: threads that compete for the interpreter use twice the processor time of one thread. So
+    the number depends on the share of a processor that the process uses. Lanes that still run the same record as at the
+    last measurement are added to the number: they neither compute nor finish records.
     """
 
     lanes: int
@@ -60,8 +66,9 @@ class LanePace:
 
     def adapt(self, share: float, stuck: int) -> None:
         """
-        Choose anew how many lanes are awake, after a time in which more actors were ready than lanes were awake.
-        ``share``: part of a processor that the process used then; ``stuck``: lanes that still run the same record.
+        Set the number of awake lanes, after an interval in which more actors waited for a lane than lanes were awake.
+        ``share`` is the part of a processor that the process used in the interval; ``stuck`` is the number of lanes
+        that ran the same record at the beginning and at the end of the interval.
         """
         if share < 0.8:
             self.awake *= 2
@@ -71,7 +78,7 @@ class LanePace:
 
 
 class Lanes:
-    """All lanes of a worker; the thread that polls calls it."""
+    """All lanes of a worker. Only the polling thread calls these methods."""
 
     def __init__(
         self, number: int, turn: Callable[[Lane], bool], *, clock: Callable[[], float], cpu: Callable[[], float]
@@ -91,7 +98,7 @@ class Lanes:
 
     @property
     def awake(self) -> int:
-        """The number of lanes that work."""
+        """The number of lanes that are awake."""
         return min(self._pace.awake, len(self._lanes))
 
     def start(self) -> None:
@@ -100,7 +107,10 @@ class Lanes:
             lane.start()
 
     def adapt(self, *, backlog: bool) -> None:
-        """Wake lanes or put some to sleep, if it is time and there was more to do than they did."""
+        """
+        Change the number of awake lanes if ``backlog`` is True and the last change is long enough ago. ``backlog``:
+        whether more actors wait for a lane than the awake lanes can take.
+        """
         then, cpu_then = self._last_look
         now = self._clock()
         if now - then < _LOOK_EVERY or len(self._lanes) == 1:
@@ -114,7 +124,7 @@ class Lanes:
         self._last_look, self._running_then = (now, cpu), running
 
     def wake_all(self) -> None:
-        """Wake all lanes, so that they see that they have to end."""
+        """Wake all lanes, so that each of them notices that it has to end."""
         self._wake(len(self._lanes))
 
     def _wake(self, number: int) -> None:

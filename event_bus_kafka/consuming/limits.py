@@ -7,12 +7,12 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """Bounds of one worker; times in seconds."""
+    """Limits of one worker; times in seconds."""
 
     window_records: int
-    """Per partition."""
+    """Maximum number of records per partition that are read and not yet committed."""
     window_bytes: int
-    """Per worker, of records that are not done."""
+    """Maximum number of bytes of unfinished records, over all partitions of the worker."""
     commit_interval: float
     poll_timeout: float
     failure_sleep: float

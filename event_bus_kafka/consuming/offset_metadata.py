@@ -1,4 +1,7 @@
-"""Marks in the metadata of committed offsets, by which an operator's command instructs workers."""
+"""
+Reads and writes marks in the metadata of committed offsets. Operators' commands set the marks as instructions to
+workers.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,25 @@ from typing import Any
 import attrs
 
 _MOST = 4096
-"""Kafka's ``offset.metadata.max.bytes``: more is refused, and the commit with it."""
+"""
+Maximum length of the metadata: the default of the broker's ``offset.metadata.max.bytes``. A broker refuses a commit
+with longer metadata.
+"""
 _LONGEST_TIME = 10**15
 _OURS = "event-bus-kafka "
-"""The beginning of this package's metadata, which no other client's has."""
+"""Prefix of this package's metadata; other clients' metadata does not begin with it."""
 
 
 @attrs.frozen
 class OffsetMetadata:
-    """The marks of one group on one partition. Foreign metadata, such as another client's, is no mark."""
+    """The marks of one group on one partition. Metadata that another client wrote contains no marks."""
 
     taken: frozenset[int] = frozenset()
-    """Offsets of quarantined records: workers pass over them."""
+    """Offsets of quarantined records; workers skip these records."""
     offset_time: int | None = None
     """
-    The offset time (milliseconds since the epoch) at which the group began: workers do not apply it a second time.
+    The offset time (milliseconds since the epoch) that was applied to this partition; workers do not apply the same
+    time again.
     """
 
     @classmethod
@@ -40,7 +47,8 @@ class OffsetMetadata:
 
     def at(self, position: int) -> str:
         """
-        Return the metadata for a commit at ``position``. Marks below it are dropped, as they have served their purpose.
+        Return the metadata for a commit at ``position``, without the marks of offsets below ``position``: no worker
+        reads these records again.
         """
         found: dict[str, Any] = {}
         if left := sorted(offset for offset in self.taken if offset >= position):
@@ -51,5 +59,5 @@ class OffsetMetadata:
 
     @property
     def fit(self) -> bool:
-        """Whether Kafka takes them, and would with any offset time."""
+        """Whether Kafka accepts metadata with these marks, even with the longest possible offset time."""
         return len(attrs.evolve(self, offset_time=_LONGEST_TIME).at(0)) <= _MOST

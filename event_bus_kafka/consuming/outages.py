@@ -1,4 +1,4 @@
-"""Whether an error says nothing about the event, only that a server of ours is away."""
+"""Decides whether an error comes from a server that cannot be reached, and not from the event."""
 
 from __future__ import annotations
 
@@ -25,19 +25,21 @@ STORE = "dead-letter store"
 DATABASE = "database"
 FULL = "database, which takes no more connections"
 _FULL_NUMBERS = frozenset({1040, 1203, 1226})
-"""Error numbers of MySQL and MariaDB: too many connections, in all or of one user."""
+"""Error numbers of MySQL and MariaDB for too many connections: of all users, or of one user."""
 _FULL_TEXT = re.compile(
     r"too many (?:clients|connections)|connection slots are reserved|couldn't get a connection after"
 )
-"""Texts by which PostgreSQL refuses a connection, without a number; the last is psycopg's pool's."""
+"""Texts with which PostgreSQL refuses a connection, without an error number; the last text is from psycopg's pool."""
 
 
 def outage_of(error: Exception) -> str:
     """
-    Return which of the registry, the broker, the dead-letter store or a database cannot be reached; empty: none.
+    Return the name of the server that cannot be reached: schema registry, Kafka, dead-letter store or database; empty:
+    none.
 
-    An error of a database counts if it came from connecting, or if a fresh connection fails too; it may stand behind
-    the error of a receiver. A server or a pool that has no connection left is away, too: the event is not to blame.
+    A database error counts if it was raised while connecting, or if a fresh connection fails now; the causes of a
+    receiver's error are examined, too. A server or pool without a free connection counts as unreachable: the event did
+    not cause this.
     """
     if isinstance(error, DeadLetterStoreFailed):
         return STORE
@@ -54,7 +56,10 @@ def outage_of(error: Exception) -> str:
 
 
 def _came_from_connecting(error: DatabaseError) -> bool:
-    """A database that comes back between the error and a look at it was away all the same."""
+    """
+    Return whether the error was raised while connecting. If so, the database was away, even if it accepts connections
+    now.
+    """
     return any(frame.f_code is _CONNECT for frame, _ in walk_tb(error.__traceback__))
 
 
@@ -64,7 +69,8 @@ def _is_full(error: Exception) -> bool:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """
-    Return an error, the errors in its group and its causes: a receiver may raise a group of its own, as task groups do.
+    Yield an error, its causes, and the errors inside an exception group (for example, the group that a receiver's task
+    group raises).
     """
     left: list[BaseException] = [error]
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""The span of one attempt at a record, tied to the span that sent it."""
+"""The span of one attempt at a record, with a link to the span that sent the record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _NAMED = ((MESSAGE_ID, "ce_id"), (EVENT_TYPE, "ce_type"))
 
 
 def process_span(record: ConsumerRecord, group: str, *, is_child: bool) -> NoSpan:
-    """Return the span; ``group`` is empty outside of workers. The key is left out: it is event data."""
+    """
+    Return the span of an attempt at ``record``. ``group`` is empty outside of workers. The span does not contain the
+    key, which is event data.
+    """
     attributes = messaging(PROCESS, record.topic)
     attributes |= {PARTITION_ID: str(record.partition), KAFKA_OFFSET: record.offset}
     if group:

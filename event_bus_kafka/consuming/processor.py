@@ -1,4 +1,4 @@
-"""One attempt at one record, on a lane: read it, dispatch it, and say how it ended."""
+"""Makes one attempt at a record, on a lane: decodes the record, dispatches the event, and returns the outcome."""
 
 from __future__ import annotations
 
@@ -33,14 +33,18 @@ from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 _STANDSTILL = 5.0
-"""Seconds until a dead letter that is held for a flood, or a record of a worker that is about to end, is looked at."""
+"""
+Seconds until the next attempt while a flood holds the partition's dead letter, or after the error limit is reached and
+the worker is about to end.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class Processor:
     """
-    Turns deliveries into outcomes: Done, Retry or Hold. A record that fails for good is held until its dead letter is
-    stored, then Done. Called on several lanes at once; its state is in ``gate``, ``flood`` and ``error_limit``.
+    Makes an attempt at a delivery and returns its outcome: Done, Retry or Hold. A record that is given up is held until
+    its dead letter is stored; then the outcome is Done. Thread-safe; state is only in ``gate``, ``flood`` and
+    ``error_limit``.
     """
 
     group: str
@@ -48,27 +52,33 @@ class Processor:
     policies: RetryPolicies
     dead_letters: Store
     short_topic: Callable[[str], str]
-    """Returns a topic's name without the prefix."""
+    """Returns the name of a topic without the prefix that ``EVENT_BUS_TOPIC_PREFIX`` sets."""
     skip_unknown_types: bool = True
     decoded_bytes: int = DECODED_BYTES
-    """The most memory that one record may become."""
+    """Maximum bytes of memory that one decoded record may use."""
     connection_max_age: float = 60.0
-    """Seconds."""
+    """Age in seconds at which a database connection is closed before the next attempt."""
     is_child_of_sender: bool = False
-    """Whether an attempt's span is a child of the sender's span; it is linked to it in any case."""
+    """
+    Whether an attempt's span is a child of the sender's span; the attempt's span has a link to the sender's span in any
+    case.
+    """
     receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]] = dispatch.receivers_of
     """Returns the receivers of a signal's events."""
     context: Callable[[], Context] = event_context
-    """Returns the context of one attempt."""
+    """Returns a ``contextvars`` context for one attempt."""
     stored: Callable[[Letter, Exception], None] = reporting.stored
-    """Tells that a dead letter is stored."""
+    """Reports that a dead letter is stored."""
     gate: ReceiverGate = attrs.field(factory=ReceiverGate)
     flood: DeadLetterLimit = attrs.field(factory=DeadLetterLimit)
     error_limit: ErrorLimit = attrs.field(factory=ErrorLimit)
     health: Health = attrs.field(factory=Health)
 
     def process(self, delivery: Delivery) -> Outcome:
-        """Make one attempt. SystemExit, KeyboardInterrupt and GeneratorExit pass and leave the record unfinished."""
+        """
+        Make one attempt. Does not catch SystemExit, KeyboardInterrupt and GeneratorExit; after one of them the record
+        stays unfinished.
+        """
         if self.error_limit.failure:
             return Hold(self.error_limit.failure, _STANDSTILL)
         cleanup.prepare(self.connection_max_age)
@@ -89,11 +99,14 @@ class Processor:
             return transaction("consumer.consume", self._process, delivery)
 
     def _is_received(self, record: ConsumerRecord) -> bool:
-        """Whether somebody here is to have it, or it cannot be read: of the thousands that are skipped nobody asks."""
+        """
+        Return whether the attempt gets a span: a receiver will get the record, or the record cannot be read. Other
+        records, of which there may be thousands, get no span.
+        """
         try:
             signal = self._signal(record)
             return signal is not None and not _reason_to_skip(record, signal, self.receivers_of(signal))
-        except Exception:  # noqa: BLE001 the attempt will meet the same, and judge it
+        except Exception:  # noqa: BLE001 the attempt raises the same error, and judges it
             return True
 
     def _process(self, delivery: Delivery) -> Outcome:
@@ -137,7 +150,9 @@ class Processor:
         return signal
 
     def _event(self, record: ConsumerRecord, signal: OpenEdxPublicSignal) -> Event:
-        """Decode the event anew for each attempt: receivers may have changed the previous one's data."""
+        """
+        Decode the event anew for each attempt: receivers may have changed the data of the previous attempt's event.
+        """
         if signal is record_deleted:
             topic = self.short_topic(record.topic)
             return serde.deserialize_tombstone(record, topic, self.registry, self.decoded_bytes)
@@ -178,7 +193,7 @@ class Processor:
         )
 
     def _act(self, attempt: Attempt, judged: Judgement, work: Work, partition: PartitionProgress) -> None:
-        """Note the outcome of an attempt, and report it."""
+        """Note and report the outcome of an attempt."""
         is_failure, outcome = judged.past.attempts > work.past.attempts, judged.outcome
         self._note(judged.past, work)
         if outcome is not DONE:
@@ -194,17 +209,23 @@ class Processor:
         elif outcome is DONE:
             reporting.done(work)
         elif isinstance(outcome, (Retry, Hold)) and not isinstance(outcome.error, CircuitOpen):
-            reporting.failed(work, outcome)  # of an open circuit there would be a line per event and probe
+            reporting.failed(work, outcome)  # an open circuit would log a line per event and probe
 
     def _succeeded(self, work: Work, partition: PartitionProgress) -> Outcome:
-        """Note that all receivers succeeded at once, as nearly always: judging it would take as long as calling one."""
+        """
+        Note that all receivers succeeded at the first attempt. This usual case needs no :func:`judge`, which would take
+        as long as a receiver.
+        """
         self.error_limit.succeeded()
         self.flood.passed(partition)
         reporting.done(work)
         return DONE
 
     def _note(self, past: Past, work: Work) -> None:
-        """Keep the results of the attempts; report the server that the record waits for, or that it is back."""
+        """
+        Keep the results of the attempts. If the record now waits for a server, report the server as an obstacle to
+        health; if the record no longer waits for a server, withdraw the report.
+        """
         before, work.past = work.past.away, past
         if past.away:
             self.health.begin(Obstacle.OUTAGE, past.away)
@@ -212,7 +233,9 @@ class Processor:
             self.health.end(Obstacle.OUTAGE, before)
 
     def _bury(self, verdict: GiveUp, work: Work, partition: PartitionProgress) -> Outcome:
-        """Store a dead letter; as long as that fails the record waits, and no receiver runs again."""
+        """
+        Store a dead letter and return Done. If storing fails, return a Hold; no receiver runs again for this record.
+        """
         counts = not (work.past.given_up and work.past.is_paused_only)
         if self.error_limit.failure or (counts and not self.flood.admits(partition)):
             return Hold(verdict.error, _STANDSTILL)
@@ -225,7 +248,7 @@ class Processor:
         )
         try:
             self.dead_letters.store(letter)
-        except Exception as error:  # noqa: BLE001 a store may be anybody's code; whatever it raises, the offset must not move
+        except Exception as error:  # noqa: BLE001 a store may be foreign code; after any error the offset must not move
             cleanup.close_after_errors()
             if counts:
                 self.flood.take_back(partition)
@@ -242,7 +265,10 @@ class Processor:
 
 
 def _reason_to_skip(record: ConsumerRecord, signal: OpenEdxPublicSignal, receivers: list[Receiver]) -> str:
-    """Return why nobody is to have the event, from its headers alone; empty: somebody is."""
+    """
+    Return the reason why no receiver gets the event; an empty text if at least one receiver gets it. Reads only the
+    record's headers.
+    """
     if signal is record_deleted:
         return "" if receivers and record.key is not None else "tombstone"
     if not receivers:
@@ -251,5 +277,5 @@ def _reason_to_skip(record: ConsumerRecord, signal: OpenEdxPublicSignal, receive
 
 
 def _identity(record: ConsumerRecord) -> tuple[str, Hashable]:
-    """Return a value that failures share if they are of one event or of one key; without a key, of one event alone."""
+    """Return the identity of a record among failures: its topic and key; without a key, its topic and offset."""
     return record.topic, record.offset if record.key is None else record.key

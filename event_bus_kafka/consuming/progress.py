@@ -1,4 +1,4 @@
-"""The progress of each assigned partition: from finished records to the offset that may be committed."""
+"""The progress of each assigned partition: which records are finished, and which offset may be committed."""
 
 from __future__ import annotations
 
@@ -23,68 +23,72 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 @attrs.define(eq=False)
 class Work:
-    """The attempts at one record, which the lane that is at the record writes."""
+    """The attempts at one record. Only the lane that processes the record changes this object."""
 
     record: ConsumerRecord
     past: Past = NOTHING_YET
     event_type: str = ""
-    """Empty before the first attempt, and if this service has no signal for it."""
+    """The event type; empty before the first attempt, and if this service has no signal for the type."""
     event_id: str = ""
-    """Empty before it is dispatched."""
+    """The event's id; empty until the event is dispatched."""
     is_early: bool = False
-    """Equal to the delivery's ``is_early``."""
+    """The value of :attr:`Delivery.is_early`."""
     running: Receiver | None = None
-    """The receiver that had its turn last."""
+    """The receiver that was called last."""
     turns: list[float] = attrs.field(factory=list)
-    """Times at which each receiver of the current attempt began, by the performance counter."""
+    """Start times of the receivers of the current attempt (``perf_counter``, in seconds)."""
     sent_at: datetime | None = None
-    """The time of its event; None, as ``tallies``, before it is dispatched."""
+    """The time at which the event was sent; None until the event is dispatched. The same holds for ``tallies``."""
     tallies: RecordTallies | None = None
-    """Tallies of the lane that processes it."""
+    """The counters to which the record's results are added."""
 
     def begin(self, receiver: Receiver) -> None:
-        """Note whose turn it is."""
+        """Note that ``receiver`` is about to be called."""
         self.running = receiver
         self.turns.append(perf_counter())
 
 
 @attrs.define(eq=False)
 class Delivery:
-    """One record within one assignment, until it is settled. Lanes write it; ``done`` is the last thing they write."""
+    """One record within one assignment, until it is settled. Lanes change its attributes, and set ``done`` last."""
 
     record: ConsumerRecord | None
-    """None once it is done."""
+    """The record; None once the delivery is done."""
     partition: PartitionProgress
     offset: int
     size: int
     """Bytes of the record."""
     is_early: bool = False
-    """Whether the worker before may have died of it: it is in the log before it is begun."""
+    """
+    Whether a previous worker may have crashed at this record. If so, the record is logged before its receivers are
+    called.
+    """
     done: bool = False
     dropped: bool = False
-    """Left unfinished: the partition's next owner processes it."""
+    """Whether the record was left unfinished, so that the partition's next owner processes it."""
     work: Work | None = None
-    """The processor's own state of the record: None before the first attempt, and once it is done."""
+    """The attempts at the record; None before the first attempt and after the delivery is done."""
 
     @classmethod
     def of(cls, record: ConsumerRecord, partition: PartitionProgress) -> Delivery:
-        """Return the delivery of a record that nobody has been at."""
+        """Return the delivery of a record at which no attempt was made yet."""
         return cls(record, partition, record.offset, record.size)
 
     @property
     def coordinates(self) -> str:
-        """``topic:partition:offset``."""
+        """The record's coordinates: ``topic:partition:offset``."""
         return f"{self.partition.topic}:{self.partition.number}:{self.offset}"
 
     @property
     def running(self) -> str:
-        """The name of the receiver that had its turn last, empty before the first."""
-        work = self.work  # a lane may let it go meanwhile
+        """The name of the receiver that was called last; empty before the first call."""
+        work = self.work  # read once: a lane may set it to None meanwhile
         return work.running.name if work and work.running else ""
 
     def finish(self) -> None:
         """
-        Release the record and the work: keeping thousands of them until the commit would cost a fourth of all time.
+        Set ``done``, and drop the record and the work: keeping thousands of them until the commit would take a fourth
+        of the processing time.
         """
         self.record = self.work = None
         self.partition.freed.append(self.size)
@@ -94,30 +98,31 @@ class Delivery:
 @attrs.define(eq=False)
 class Detached(Delivery):
     """
-    A record that no assignment contains, such as a dead letter's. It takes its turn among the records of its key, and
-    settles no offset: its ``partition`` is one of its own, which only has the name in common.
+    A record outside of any assignment, such as the record of a dead letter. The scheduler orders it among the records
+    of its key, but no committed offset depends on it: its ``partition`` is a separate object, which only has the name
+    of an assigned one.
     """
 
     process: Callable[[Detached], Outcome] = attrs.field(kw_only=True)
-    """Makes the only attempt at it: it returns Done, whatever became of it."""
+    """Makes the only attempt at the record and returns Done, even if the attempt failed."""
     has_begun: bool = False
 
 
 class Replays(Protocol):
-    """Submits records of dead letters between records of the assignment. The polling thread alone calls it."""
+    """Submits records of dead letters between records of the assignment. Only the polling thread calls it."""
 
     def submit(self, *, is_busy: bool) -> float:
         """
-        Submit the records that may begin now; return the seconds until the next call. ``is_busy``: the assignment has
-        records, which must not wait for long.
+        Submit the records that may begin now; return the seconds until the next call. ``is_busy``: whether records of
+        the assignment are unsettled, which replays must not delay for long.
         """
 
     def end(self) -> Collection[Partition]:
-        """Begin nothing more; return the partitions of the running records."""
+        """Submit nothing more; return the partitions of the records that are running."""
 
 
 class NoReplays:
-    """Stands in where there are no replays."""
+    """Replays for workers that run none: submits nothing."""
 
     def submit(self, *, is_busy: bool) -> float:
         return inf
@@ -128,7 +133,7 @@ class NoReplays:
 
 class PartitionPhase(Enum):
     """
-    The phases of a partition from its assignment to its end, and the records that lanes begin in each::
+    The phases of a partition from its assignment to its end, and the records that lanes may begin in each::
 
                  assigned         revoked or stopped                                  all below done, or time is up
                     |                    |                                                       |
@@ -136,8 +141,8 @@ class PartitionPhase(Enum):
         begins      |     everything     | nothing        | all below the last record that       |  nothing
         is dropped  |      nothing       | nothing        | is done or runs; the rest is dropped |  the rest
 
-    Partitions that stay are DECIDING while others drain, so that all lanes are there for these; then OPEN again. One
-    that is lost, or stopped a second time, closes at once.
+    Partitions that stay assigned are DECIDING while others drain, so that all lanes work for the draining ones; then
+    they are OPEN again. A partition that is lost, or stopped a second time, is CLOSED at once.
     """
 
     OPEN = auto()
@@ -151,42 +156,61 @@ class PartitionProgress:
     """
     The window of one assigned partition: records read and not yet committed, in the order of their offsets.
 
-    Offsets may have gaps (compaction, transactions). The polling thread alone changes it; lanes ask :meth:`may_begin`.
+    Offsets may have gaps (compaction, transactions). Only the polling thread changes the window; lanes call
+    :meth:`may_begin`.
     """
 
     topic: str
     number: int
     metadata: OffsetMetadata = attrs.field(factory=OffsetMetadata)
     next_offset: int = 0
-    """The next offset to read; below 0: the start, as librdkafka counts."""
+    """
+    The offset of the next record to read. A negative number is librdkafka's constant for the beginning of the
+    partition.
+    """
     committed: int | None = None
     position: int | None = attrs.field(default=attrs.Factory(lambda self: self.committed, takes_self=True))
-    """The offset that may be committed: the first unfinished record's, or, without any, the next one to read."""
+    """
+    The offset that may be committed: the offset of the first unfinished record, or of the next record to read if all
+    are finished.
+    """
     phase: PartitionPhase = PartitionPhase.OPEN
     drains_to: int = -1
-    """The last offset that is begun while DRAINING."""
+    """The highest offset that a lane may begin while DRAINING."""
     size: int = 0
     """Bytes of the records that are not done."""
     freed: deque[int] = attrs.field(factory=deque)
-    """Bytes of records that lanes have done, and that are still to be subtracted from ``size``."""
+    """Bytes of records that lanes have finished; :meth:`advance` subtracts them from ``size``."""
     early: int = 0
-    """Number of the next records that another worker may have begun already: up to a window of them."""
+    """
+    Number of records, counted from the next one to read, that a previous worker may have begun; never more than a
+    window can contain.
+    """
     passed: int = 0
-    """Records that the position passed since the last commit: the partition's next owner would process them again."""
+    """
+    Number of records that the position has moved past since the last commit. After a crash the partition's next owner
+    processes these records again.
+    """
     flooded: bool = False
     """
-    A dead letter is held because the partition had too many in a row; lanes write it, under the flood guard's lock.
+    Whether a dead letter is held because the partition had too many dead letters in a row. Lanes set it, under the lock
+    of the DeadLetterLimit.
     """
     full_since: float | None = None
-    """The time since which it has been full, and never half empty."""
+    """Time at which the window became full; None once the window is less than half full again."""
     paused: bool = False
-    """Whether the client reads nothing of it, as it has been full for long."""
+    """Whether the client has paused the partition because its window was full for a long time."""
     stood_at: tuple[int | None, float] = (None, 0.0)
-    """The position that it had last while it was paused, and since when."""
+    """
+    The position that was seen last while the partition was paused, and the time at which this position was first seen.
+    """
     waits_for: str = ""
-    """The record that keeps the position, once it has stood for long; empty while it moves."""
+    """
+    The record for which a paused partition waits, if the position has not moved for a long time: the coordinates of the
+    first unfinished record, or "its commit" if all are finished. Otherwise empty.
+    """
     end: int | None = None
-    """The offset after the last record in Kafka, as far as the client knows."""
+    """The partition's end offset in Kafka, one above its last record, as far as the client knows it."""
     _window: deque[Delivery] = attrs.field(factory=deque)
 
     @property
@@ -195,26 +219,29 @@ class PartitionProgress:
 
     @property
     def unsettled(self) -> int:
-        """Records that are not done, or wait for one before them."""
+        """Number of records that are unfinished, or finished above an unfinished one."""
         return len(self._window)
 
     @property
     def held(self) -> int:
-        """Records read and not yet committed."""
+        """Number of records read and not yet committed."""
         return len(self._window) + self.passed
 
     @property
     def highest_done(self) -> int:
-        """The highest offset in the window that is done, -1 without one."""
+        """The highest finished offset in the window; -1: none is finished."""
         return max((delivery.offset for delivery in self._window if delivery.done), default=-1)
 
     @property
     def oldest(self) -> Delivery | None:
-        """The first record that is not done. Any thread may ask."""
+        """The first unfinished record. Any thread may ask."""
         return next((delivery for delivery in tuple(self._window) if not delivery.done), None)
 
     def may_begin(self, offset: int) -> bool | None:
-        """Return whether a lane may begin a record; False: it is to be dropped; None: ask again, it is not decided."""
+        """
+        Return whether a lane may begin the record at ``offset``. False: the lane must drop the record. None: this is
+        not decided yet, and the lane must ask again.
+        """
         phase = self.phase  # read once: the polling thread may change it between two looks
         if phase is PartitionPhase.OPEN:
             return True
@@ -223,7 +250,7 @@ class PartitionProgress:
         return phase is PartitionPhase.DRAINING and offset <= self.drains_to
 
     def take(self, record: ConsumerRecord) -> Delivery:
-        """Add the next record."""
+        """Add the next record to the window."""
         delivery = Delivery.of(record, self)
         if self.early:
             self.early -= 1
@@ -234,16 +261,19 @@ class PartitionProgress:
         return delivery
 
     def go_on_from(self, offset: int) -> None:
-        """Continue at ``offset``: the records that should have come next are gone."""
-        if offset < self.next_offset:  # another log, whose offsets have begun anew: no position is in the old window
+        """Continue at ``offset``, because Kafka no longer has the records before it."""
+        if offset < self.next_offset:  # the topic was created anew: offsets of the old window mean nothing
             self._window, self.passed = deque(), 0
             self.metadata = attrs.evolve(self.metadata, taken=frozenset())
         if not self._window:
-            self.position = offset  # committed at once, lest the next worker begins at the old one
+            self.position = offset  # commit at once, so that the next worker does not begin at the old one
         self.next_offset = offset
 
     def advance(self) -> Delivery | None:
-        """Move the position past the records at the head that are done; return the first that is not."""
+        """
+        Move the position past the finished records at the beginning of the window. Return the first unfinished record,
+        or None if there is none.
+        """
         while self.freed:
             self.size -= self.freed.popleft()
         while window := self._window:
@@ -255,9 +285,9 @@ class PartitionProgress:
 
     @property
     def uncommitted(self) -> int | None:
-        """The position if it has to be committed."""
+        """The position, if it differs from the committed offset; otherwise None."""
         return self.position if self.position != self.committed else None
 
     def confirm(self, offset: int) -> None:
-        """Note that the position is committed."""
+        """Note that ``offset`` is committed."""
         self.committed, self.passed = offset, 0

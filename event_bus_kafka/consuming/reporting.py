@@ -1,4 +1,4 @@
-"""Lifecycle events by which lanes report on a record: they carry its coordinates."""
+"""Emits the lifecycle events of a record's attempts, with the record's coordinates."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 _OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "signal disabled"})
-"""Reasons to skip a record that concern its event type."""
+"""Reasons to skip a record because of its event type. The type is reported only with these reasons."""
 
 
 def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
     """
-    Report that a record is about to be dispatched to ``admitted``, for the first time or again. It counts as a retry
-    only if a receiver was admitted both before and now.
+    Report that an event is about to be dispatched to ``admitted``, for the first time or again. A repeated dispatch
+    counts as a retry only if it calls a receiver and an earlier dispatch called one, too.
     """
     record = work.record
     work.event_id, work.sent_at = event.event_id, event.metadata.time
@@ -55,7 +55,7 @@ def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
 
 
 def ran(work: Work, receivers: list[Receiver], failed: Failures) -> None:
-    """Count the calls of an attempt, all of which have come to an end, and add up their times."""
+    """Count the receivers' calls of an attempt, after all of them have ended, and add up their times."""
     assert work.tallies is not None
     end = perf_counter()
     for receiver in reversed(receivers):
@@ -66,10 +66,10 @@ def ran(work: Work, receivers: list[Receiver], failed: Failures) -> None:
 
 
 def done(work: Work) -> None:
-    """Tell that every receiver has succeeded."""
+    """Report that every receiver has succeeded."""
     record = work.record
     if work.tallies is not None and work.sent_at is not None:
-        work.tallies.latency.take(max(time() - work.sent_at.timestamp(), 0.0))  # by two hosts' clocks
+        work.tallies.latency.take(max(time() - work.sent_at.timestamp(), 0.0))  # the clocks of two hosts may differ
     emit(
         RecordDone(
             topic=record.topic,
@@ -82,7 +82,7 @@ def done(work: Work) -> None:
 
 
 def skipped(record: ConsumerRecord, reason: str) -> None:
-    """Tell that a record is passed over."""
+    """Report that a record is skipped."""
     event_type = serde.event_type(record) if reason in _OF_TYPES else ""
     emit(
         RecordSkipped(
@@ -96,7 +96,7 @@ def skipped(record: ConsumerRecord, reason: str) -> None:
 
 
 def failed(work: Work, outcome: Retry | Hold) -> None:
-    """Tell that an attempt failed, and when the next one comes."""
+    """Report that an attempt failed, and the delay until the next attempt."""
     record = work.record
     emit(
         AttemptFailed(
@@ -114,13 +114,13 @@ def failed(work: Work, outcome: Retry | Hold) -> None:
 
 
 def stored(letter: Letter, error: Exception) -> None:
-    """Tell that a dead letter is stored."""
+    """Report that a dead letter is stored."""
     names = _names(letter.record, letter.event_type, letter.event_id)
     emit(DeadLetterStored(**names, error=error, attempts=letter.attempts))
 
 
 def replay_failed(letter: Letter, error: Exception) -> None:
-    """Tell that a record which was replayed came to nothing."""
+    """Report that the replay of a record has failed."""
     emit(ReplayFailed(**_names(letter.record, letter.event_type, letter.event_id), error=error))
 
 

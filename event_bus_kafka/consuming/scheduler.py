@@ -1,9 +1,9 @@
 """
-Key-ordered concurrency: which record may run now.
+Runs records concurrently, but in order per key: decides which record may run now.
 
-An actor per record key holds that key's deliveries in order, and a busy flag. Lanes (threads) take ready actors and
-work off a few of their records at a time. While an actor waits for a retry it stays busy, so that its key waits and no
-other. Per record this costs an append and an attribute store, and no shared lock.
+An actor contains the deliveries of one record key, in order, and a busy flag. Each lane (a thread) takes an actor that
+waits for a lane, and processes some of its records. An actor that waits for a retry stays busy, so that only its own
+key waits. Queuing a record costs an append and an attribute store, and needs no shared lock.
 """
 
 from __future__ import annotations
@@ -26,19 +26,25 @@ from event_bus_kafka.telemetry.events import ReceiverUnfinished
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _DRAIN = 64
-"""Records that a lane takes from one actor before it looks at others."""
+"""Number of records of one actor that a lane processes before it takes another actor."""
 _PLENTY = 500
-"""Ready keys beyond which nothing is read: a record that waits for long has left the processor's caches."""
+"""
+Number of keys waiting for a lane above which the worker reads no record: records that wait for a long time drop out of
+the processor's caches.
+"""
 _SWEEP_ABOVE = 10_000
-"""Actors beyond which idle ones are removed; a key may come only once."""
+"""
+Number of actors above which idle actors are removed. Many keys may occur only once; without removal their actors would
+pile up.
+"""
 _LOOK_AGAIN = 0.005
-"""Seconds between two looks at running receivers."""
+"""Seconds between two checks of running receivers."""
 
 Key = tuple[str, int, bytes | None]
 
 
 class _Actor:
-    """The records of one key; busy while they are in a lane's hands or wait for a retry."""
+    """The unfinished records of one key; busy while it is queued for a lane, on a lane, or waiting for a retry."""
 
     __slots__ = ("busy", "deliveries", "held", "waiting")
 
@@ -47,7 +53,7 @@ class _Actor:
         self.busy = threading.Lock()
         self.waiting = False
         self.held = False
-        """Whether it waits because of a Hold."""
+        """Whether the actor waits because of a Hold."""
 
 
 class Scheduler:
@@ -79,7 +85,9 @@ class Scheduler:
         self.failure: BaseException | None = None
         """The exception that ended a lane, such as a receiver's SystemExit; the worker has to end."""
         self.failed_at = ""
-        """The record that the lane was at."""
+        """
+        Coordinates of the record that the lane was processing when ``failure`` ended it; empty: no lane has failed.
+        """
         self.lanes = Lanes(lanes, self._turn, clock=clock, cpu=cpu)
         """The threads that run receivers."""
 
@@ -88,7 +96,7 @@ class Scheduler:
         self.lanes.start()
 
     def submit(self, delivery: Delivery) -> None:
-        """Queue a delivery behind the earlier ones of its key."""
+        """Queue a delivery after the earlier deliveries of its key."""
         assert delivery.record is not None
         key = _key(delivery.record)
         actor = self._actors.get(key)
@@ -98,13 +106,13 @@ class Scheduler:
         self._wake(actor)
 
     def tick(self) -> None:
-        """Wake actors whose delay is over; adapt the number of lanes."""
+        """Queue actors whose delay is over, and adapt the number of awake lanes."""
         while True:
             try:
                 due, actor = self._to_wait.get_nowait()
             except Empty:
                 break
-            if _is_to_be_dropped(actor):  # its partition left while it ran
+            if _is_to_be_dropped(actor):  # its partition was revoked while the record ran
                 due = 0.0
             heapq.heappush(self._waiting, (due, next(self._sequence), actor))
         now = self._clock()
@@ -125,16 +133,20 @@ class Scheduler:
         names: Collection[Partition] = (),
     ) -> int:
         """
-        Give up the ``leaving`` partitions. Wait at most ``timeout`` seconds for their running receivers, also of an
-        earlier assignment, and for the holes below finished records, then drop the rest. Return the number of receivers
-        that still run; the leaving ones among them are reported. Meanwhile nothing of the ``staying`` partitions
-        begins. ``names``: all partitions that leave, started or not.
+        Give up the ``leaving`` partitions. Report the receivers that are still running at the end, and return their
+        number.
 
-        Records that are finished above a hole would come again, since the position cannot pass it; retries are not
-        waited for. Actors outlive this, so that a quick re-assignment cannot run one key in two lanes.
+        Wait at most ``timeout`` seconds for running receivers, including receivers of an earlier assignment, and for
+        unfinished records that have finished records above them; then drop the other records. Do not wait for retries.
+        Meanwhile no record of the ``staying`` partitions begins. ``names`` are all partitions that are revoked, whether
+        started or not.
+
+        Without this wait Kafka would redeliver finished records above an unfinished one, because the position cannot
+        move past the unfinished one. Actors are kept, so that one key never runs on two lanes, even if its partition is
+        assigned again at once.
         """
         deadline = self._clock() + timeout
-        staying = [one for one in staying if one.phase is PartitionPhase.OPEN]  # what a stop has closed stays closed
+        staying = [one for one in staying if one.phase is PartitionPhase.OPEN]  # not those that a stop has closed
         self._drain_all([one for one in leaving if one.phase is PartitionPhase.OPEN], staying)
         self._wait_while(lambda: any(map(self._has_hole_to_fill, leaving)), deadline)
         for partition in staying:
@@ -151,29 +163,31 @@ class Scheduler:
         return len(running)
 
     def hurry(self, timeout: float) -> None:
-        """Wait ``timeout`` seconds at most from now on, in all calls together. May be called by a signal's handler."""
+        """End all waits of this scheduler at most ``timeout`` seconds from now. A signal handler may call it."""
         self._hurry_until = self._clock() + timeout
 
     def stop(self) -> None:
-        """End the lanes, each after the record it is at."""
+        """End the lanes after they have processed the actors that are queued now."""
         for _ in self.lanes:
             self._ready.put(None)
         self.lanes.wake_all()
 
     def seconds_to_next(self, most: float) -> float:
-        """Return the seconds until the next delay is over, at most ``most``."""
+        """Return the seconds until the next delay is over, but at most ``most``."""
         if not self._waiting:
             return most
         return max(0.0, min(most, self._waiting[0][0] - self._clock()))
 
     def waiting_keys(self) -> tuple[int, int]:
-        """Return how many keys wait for an attempt, and how many of them are held. Any thread may ask."""
+        """
+        Return the number of keys that wait for an attempt, and the number of held ones among them. Any thread may ask.
+        """
         waiting = list(self._waiting)
         return len(waiting) + self._to_wait.qsize(), sum(actor.held for _, _, actor in waiting)
 
     @property
     def has_plenty(self) -> bool:
-        """Whether more keys are ready than lanes can get through before the polling thread looks again."""
+        """Whether more keys wait for a lane than the lanes can process before the polling thread looks again."""
         return self._ready.qsize() >= _PLENTY
 
     def _wake(self, actor: _Actor) -> None:
@@ -181,7 +195,7 @@ class Scheduler:
             self._ready.put(actor)
 
     def _turn(self, lane: Lane) -> bool:
-        """Work on one ready actor; return whether the lane goes on."""
+        """Process records of one queued actor; return False to end the lane."""
         actor = self._ready.get()
         if actor is None:
             return False
@@ -201,7 +215,7 @@ class Scheduler:
             if not deliveries:
                 break
             delivery = deliveries[0]
-            lane.running = delivery  # before it asks: a release that comes between would not wait for it
+            lane.running = delivery  # before may_begin: otherwise a release in between would not wait for the record
             may_begin = delivery.partition.may_begin(delivery.offset)
             if may_begin is None:
                 lane.running = None
@@ -221,12 +235,12 @@ class Scheduler:
             deliveries.popleft()
             lane.running = None
         actor.busy.release()
-        if deliveries:  # one that came before the release found the actor busy
+        if deliveries:  # a delivery submitted before this release found the actor busy
             self._wake(actor)
 
     def _drain_all(self, leaving: Collection[PartitionProgress], staying: Collection[PartitionProgress]) -> None:
         for partition in (*leaving, *staying):
-            partition.phase = PartitionPhase.DECIDING  # what follows a record that is dropped must not begin
+            partition.phase = PartitionPhase.DECIDING  # no record above a dropped one may begin
         for partition in leaving:
             running = [one.offset for _, one in self._running_in({partition.name}) if one.partition is partition]
             partition.drains_to = max(partition.highest_done, *running, -1)
@@ -243,8 +257,8 @@ class Scheduler:
 
     def _release_waiting(self) -> None:
         """
-        Wake actors whose record is to be dropped, instead of waiting for its retry: records of a new assignment may be
-        behind it.
+        Wake each actor whose first record is to be dropped, before its retry is due: records of a new assignment may
+        wait after that record.
         """
         self.tick()
         self._waiting = [
@@ -269,7 +283,7 @@ class Scheduler:
         for key, actor in list(self._actors.items()):
             if actor.busy.acquire(blocking=False):
                 if actor.deliveries:
-                    self._ready.put(actor)  # its lane may have looked while we held it, and left the waking to us
+                    self._ready.put(actor)  # submit() may have found the actor busy meanwhile, and not queued it
                 else:
                     del self._actors[key]
                     actor.busy.release()

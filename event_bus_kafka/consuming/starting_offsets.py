@@ -1,4 +1,7 @@
-"""Finds the offsets at which assigned partitions begin, and continue after their own offsets are gone."""
+"""
+Finds the offsets from which to read assigned partitions, and new offsets for partitions whose next records were
+deleted.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,15 @@ from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import OffsetsLost, OffsetsMoved
 
 _TIMEOUT = 5.0
-"""Seconds for one request to Kafka."""
+"""Maximum seconds for one request to Kafka."""
 _AGAIN_AFTER = 0.5
-"""Seconds."""
+"""Seconds until another attempt to start a partition that could not be started."""
 Partitions = dict[Partition, PartitionProgress]
 
 
 def milliseconds(text: str) -> int:
     """
-    Convert a time in ISO 8601, with its offset from UTC, to milliseconds since the epoch. Raises ValueError with the
+    Convert a time in ISO 8601 with an offset from UTC to milliseconds since the epoch. Raises ValueError with the
     reason.
     """
     try:
@@ -45,25 +48,26 @@ def milliseconds(text: str) -> int:
 @attrs.define(eq=False)
 class StartingOffsets:
     """
-    Tells the client of a group where to read. ``time``, in milliseconds since the epoch: partitions begin at the first
-    record at or after it, each once for each value, which the committed offset remembers.
+    Tells the client of a group where to begin reading. If ``time`` (milliseconds since the epoch) is given, each
+    partition begins at its first record at or after this time. Each value of ``time`` is applied to a partition only
+    once: the metadata of the committed offset notes the value.
     """
 
     group: str
     time: int | None
     clock: Callable[[], float]
     window: int = 0
-    """Records that a worker may have begun and not committed, at most."""
+    """Maximum number of records that a worker may have begun and not committed."""
     failed: Collection[Partition] = ()
-    """Partitions that could not be started: Kafka may be away, or refuse one of them, at any time."""
+    """Partitions that could not be started yet, because Kafka cannot be reached or refuses them."""
     _again_at: float = 0.0
 
     def start(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
-        Have the client read the partitions that wait: new ones, which are added to ``partitions``, and ones whose
-        offset is gone. A partition that fails delays no other, and is tried again by a later call.
+        Let the client read new partitions, and partitions whose offset no longer exists; add the new ones to
+        ``partitions``. A partition that fails does not delay the others; a later call tries it again.
 
-        Raises :class:`WorkerFailed` where these brokers cannot find offsets by time.
+        Raises :class:`WorkerFailed` if the brokers cannot find offsets by time.
         """
         waiting, rest = client.positions.waiting, self.failed if self.clock() < self._again_at else ()
         if names := [name for name in waiting if name not in rest]:
@@ -109,10 +113,10 @@ class StartingOffsets:
         return started
 
     def _go_on(self, client: ConsumerClient, partition: PartitionProgress) -> None:
-        """Continue at an existing offset, and emit OffsetsLost."""
+        """Move a partition whose offset no longer exists to an existing offset, and emit OffsetsLost."""
         name, offset = partition.name, partition.next_offset
         if client.positions.waiting[name] != offset:
-            return  # the error came late; one that is true comes again
+            return  # a late error about an earlier offset; a valid one is raised again
         there = client.range_of(name, timeout=_TIMEOUT)
         to = there.end if client.positions.begins_at_end else there.start
         partition.go_on_from(to)

@@ -1,4 +1,4 @@
-"""Whether a database refuses a letter, or cannot take any now."""
+"""Decides whether a database refuses a dead letter for good, or cannot store any letter now."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from event_bus_kafka.db_connections import close
 
 _NUMBERS = frozenset({1118, 1153, 1366, 1406, 1690, 2020, 3140, 3141, 3144, 3157, 3819, 4025})
 """
-Error numbers of MySQL and MariaDB: a row, packet, text, number or JSON is too large or invalid; a constraint fails.
+Error numbers of MySQL and MariaDB for a row, packet, text, number or JSON that is too large or invalid, and for a
+failed constraint.
 """
 _CLASSES = ("22", "54")
-"""Classes of PostgreSQL's SQLSTATE: data exceptions, and limits of the server that no wait extends."""
+"""SQLSTATE classes of PostgreSQL: data exceptions, and server limits that do not change with time."""
 _CHECK_VIOLATION = "23514"
 _LOST = frozenset({2006, 2013})
-"""Error numbers of MySQL and MariaDB: the connection has ended."""
+"""Error numbers of MySQL and MariaDB for a connection that has ended."""
 _LONGEST_ESCAPE, _STATEMENT = 2, 10_000
-"""Bytes in a statement for one of a value; bytes of all but the values, at most."""
+"""Maximum bytes of a statement per byte of a value, and maximum bytes of the rest of the statement."""
 _EXECUTE = CursorWrapper._execute.__code__  # type: ignore[attr-defined]
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether an error says that this letter, as it is, is never taken."""
+    """Return whether the error means that the database will never store this letter unchanged."""
     if isinstance(error, DataError):
         return True
     if isinstance(error, (ValueError, OverflowError)):
@@ -38,8 +39,8 @@ def is_refusal(error: Exception) -> bool:
 
 def is_larger_than_packets(error: Exception, size: int, connection: BaseDatabaseWrapper) -> bool:
     """
-    Whether MySQL or MariaDB has ended the connection because a statement with ``size`` bytes of values was larger than
-    it takes. False if a statement of this size is small enough: then there was another reason.
+    Return whether MySQL or MariaDB closed the connection because a statement with ``size`` bytes of values was larger
+    than ``max_allowed_packet``. False if the statement was small enough: then the connection ended for another reason.
     """
     if _number(error) not in _LOST:
         return False
@@ -52,8 +53,8 @@ def is_larger_than_packets(error: Exception, size: int, connection: BaseDatabase
 
 def has_ended(connection: BaseDatabaseWrapper, raw: Any) -> bool:
     """
-    Whether a driver's connection has ended meanwhile. Django may have opened another one already, at the end of a
-    transaction.
+    Return whether the driver's connection ``raw`` has ended, even if Django has opened another connection since. Inside
+    a transaction: False.
     """
     if connection.in_atomic_block:
         return False
@@ -63,7 +64,10 @@ def has_ended(connection: BaseDatabaseWrapper, raw: Any) -> bool:
 
 
 def _came_from_driver(error: Exception) -> bool:
-    """Drivers raise it of values that they cannot write; a router, a field or a hook of somebody says other things."""
+    """
+    Return whether the driver raised the error because it cannot write a value. An error of the same class from a
+    router, a field or a signal handler does not concern the value.
+    """
     return any(frame.f_code is _EXECUTE for frame, _ in walk_tb(error.__traceback__))
 
 

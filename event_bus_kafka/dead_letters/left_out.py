@@ -1,4 +1,6 @@
-"""Leaves parts out of a letter that a store refuses for good, and marks them so that they can be restored."""
+"""
+Leaves parts out of a letter that a store refuses for good, and marks them so that they can be restored from Kafka.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ _LENGTH = struct.Struct(">q")
 
 
 def lighter(letter: Letter) -> Iterator[Letter]:
-    """Yield copies of the letter that lack one part, then more of them; no copy lacks empty parts alone."""
+    """Yield copies of the letter without some of its non-empty parts: first without one part, then without several."""
     seen: list[list[str]] = []
     for parts in _TRIED:
         there = [part for part in parts if _content(letter, part)]
@@ -40,7 +42,7 @@ def lighter(letter: Letter) -> Iterator[Letter]:
 
 
 def tell(letter: Letter, reason: str) -> None:
-    """Emit DeadLetterReduced, with the parts that a letter was stored without."""
+    """Emit DeadLetterReduced, which names the parts that were left out of a stored letter."""
     emit(
         DeadLetterReduced(
             topic=letter.record.topic,
@@ -55,7 +57,7 @@ def tell(letter: Letter, reason: str) -> None:
 
 
 def to_json(letter: Letter) -> dict[str, Any] | None:
-    """Return the mark that a store keeps; None: nothing was left out."""
+    """Return the marks of left-out parts for a store; None: nothing was left out."""
     return {part: attrs.asdict(one) for part, one in letter.left_out.items()} or None
 
 
@@ -66,30 +68,30 @@ def from_json(marks: dict[str, Any] | None) -> dict[str, LeftOut]:
 
 def missing(record: ConsumerRecord, marks: dict[str, LeftOut]) -> dict[str, LeftOut]:
     """
-    Return the marks of parts that a stored record lacks. A marked part may be there: a version without marks has stored
-    it later.
+    Return the marks of parts that a stored record lacks. A marked part may exist: an older version of this package,
+    which ignores marks, may have stored it later.
     """
     return {part: mark for part, mark in marks.items() if part != TEXTS and not _bytes_of(record, part)}
 
 
 def restored(stored: ConsumerRecord, marks: dict[str, LeftOut], there: ConsumerRecord | None) -> ConsumerRecord:
     """
-    Return a record with its left-out parts, taken from ``there``, the record that Kafka has at its coordinates.
+    Return a record with its left-out parts, taken from ``there``, the record at the same coordinates in Kafka.
 
-    Raises :class:`CannotRestore` if Kafka no longer has that record.
+    Raises :class:`CannotRestore` if Kafka no longer has that record, or now has another record at these coordinates.
     """
     if there is None:
         raise cannot_restore(stored.coordinates, marks, "the record was deleted there")
     if any(_mark(_bytes_of(there, part)).sha256 != mark.sha256 for part, mark in marks.items()):
-        raise cannot_restore(stored.coordinates, marks, "another record is there, the topic was made anew")
+        raise cannot_restore(stored.coordinates, marks, "another record is there: the topic was created anew")
     return attrs.evolve(stored, **{part: getattr(there, part) for part in marks})  # type: ignore[misc]
 
 
 def cannot_restore(coordinates: str, parts: Iterable[str], reason: str) -> CannotRestore:
-    """Return an error that names the lost parts and the remedy."""
+    """Return an error that names the lost parts and says what to do."""
     return CannotRestore(
-        f"{coordinates}: what its dead letter lacks ({', '.join(parts)}) is not in Kafka any more: {reason}; discard "
-        "it, or have the sending service emit the event again"
+        f"{coordinates}: parts missing in its dead letter ({', '.join(parts)}) are not in Kafka any more: {reason}; "
+        "discard it, or have the sending service emit the event again"
     )
 
 
@@ -125,7 +127,7 @@ def _texts(letter: Letter) -> bytes:
 
 
 def _packed(headers: Headers) -> bytes:
-    """Return headers as bytes, different for different headers."""
+    """Return the headers as bytes; different headers give different bytes."""
     parts = [part for name, value in headers for part in (name.encode("utf-8", "surrogatepass"), value)]
     return b"".join(_LENGTH.pack(-1 if part is None else len(part)) + (part or b"") for part in parts)
 

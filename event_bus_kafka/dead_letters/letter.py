@@ -17,26 +17,29 @@ from event_bus_kafka.wire.records import ConsumerRecord, size_of
 
 LONGEST_TYPE = 255
 _LONGEST_IN_JSON = 12
-"""Bytes of a character that is escaped as a pair of surrogates."""
+"""Maximum bytes of one character in JSON: a character may be escaped as a pair of surrogates."""
 
 
 @attrs.frozen(kw_only=True)
 class Failure:
-    """Why a receiver failed, or why the record could not be read; texts of foreign exceptions may quote event data."""
+    """
+    The reason why a receiver failed, or why the record could not be read. The texts of foreign exceptions may quote
+    event data.
+    """
 
     receiver: str
-    """``module.qualname``; empty where no receiver had its turn."""
+    """The receiver's name, ``module.qualname``; empty if no receiver was called."""
     error: str
     place: str = ""
-    """File, line and function in which it was raised."""
+    """File, line and function that raised the error."""
     attempts: int | None = None
-    """Number of this receiver's failed calls; None: the letter's number."""
+    """Number of failed calls of this receiver; None: the number of the letter's attempts."""
     failed_at: str = ""
-    """ISO 8601, UTC; empty: when the letter failed last."""
+    """Time of the receiver's last failure (ISO 8601, UTC); empty: the time of the letter's last failure."""
     instead_of: str = ""
-    """The receiver for which this one stands in, whose event was never its own."""
+    """The receiver that this one replaces as its stand-in; empty: it is not a stand-in."""
     claimed_until: str = attrs.field(default="", eq=False)
-    """A replay has the letter until then, ISO 8601, UTC; empty: none has it."""
+    """Time (ISO 8601, UTC) until which a replay has claimed the letter; empty: no replay has claimed it."""
 
     @classmethod
     def of(cls, error: Exception, receiver: str = "", *, attempts: int | None = None) -> Failure:
@@ -50,33 +53,36 @@ class Failure:
 
 @attrs.frozen(kw_only=True)
 class LeftOut:
-    """A part of a record that its store refused."""
+    """A part of a record that the store refused."""
 
     size: int
-    """Bytes."""
+    """Size of the part in bytes."""
     sha256: str
-    """Hexadecimal."""
+    """SHA-256 of the part, in hexadecimal digits."""
 
 
 @attrs.frozen(kw_only=True)
 class Letter:
-    """A dead letter on its way into a store."""
+    """A dead letter that is about to be stored."""
 
     group: str
     record: ConsumerRecord
     event_type: str
-    """Empty, like the id, if the headers lack it."""
+    """The event type; empty if the record's headers do not contain it. The same applies to ``event_id``."""
     event_id: str
     failures: tuple[Failure, ...]
     attempts: int
     failed_at: datetime
     left_out: Mapping[str, LeftOut] = attrs.field(factory=dict)
-    """Parts that were left out: ``value``, ``headers`` and ``key``, which are then empty, or ``texts``."""
+    """
+    Name of a left-out part → its size and hash. The parts ``value``, ``headers`` and ``key`` are then empty in
+    ``record``. The only other part is ``texts``.
+    """
 
     @property
     def size(self) -> int:
         """
-        Bytes, at most, that a table needs for the parts of variable length; JSON makes bytes that are no text longer.
+        Maximum bytes that the parts of variable length need in a table; JSON escapes make headers and texts longer.
         """
         texts = sum(len(failure.error) + len(failure.place) for failure in self.failures)
         headers = size_of(self.record.headers)
@@ -92,7 +98,9 @@ class Letter:
         attempts: int,
         attempts_of: Mapping[str, int] | None = None,
     ) -> Letter:
-        """Return the letter of a record that failed for good; ``attempts_of``: failed attempts by receiver."""
+        """
+        Return the letter of a record that was given up; ``attempts_of``: name of a receiver → its failed attempts.
+        """
         event_type, event_id = identity(record)
         return cls(
             group=group,
@@ -106,18 +114,19 @@ class Letter:
 
 
 class Store(Protocol):
-    """Keeps dead letters. Called on several lanes at once."""
+    """Keeps dead letters. Lanes call it from several threads at once."""
 
     def store(self, letter: Letter) -> None:
         """
-        Keep a dead letter, confirmed; one of the same group, coordinates and event id is brought up to date.
+        Store a dead letter durably before returning; update the stored letter with the same group, coordinates and
+        event id, if there is one.
 
-        Raises :class:`DeadLetterStoreFailed` or any other exception: the record waits.
+        Raises :class:`DeadLetterStoreFailed` or any other exception; then the record waits.
         """
 
 
 def failures_of(error: Exception, attempts_of: Mapping[str, int]) -> tuple[Failure, ...]:
-    """Return a failure per name of a receiver, or one for the record as a whole."""
+    """Return one failure per receiver's name, or one failure for the record as a whole."""
     if isinstance(error, ReceiversFailed):
         causes = dict(reversed(list(zip(error.receivers, error.exceptions, strict=True))))
         names = dict.fromkeys(error.receivers)
@@ -127,8 +136,8 @@ def failures_of(error: Exception, attempts_of: Mapping[str, int]) -> tuple[Failu
 
 def identity(record: ConsumerRecord) -> Sequence[str]:
     """
-    Return event type and event id, each empty if the headers lack it. The type is cut and cleaned so that any table
-    takes it.
+    Return event type and event id, each empty if the headers lack it. The type is shortened and freed of null
+    characters so that any database stores it.
     """
     if record.value is None:
         return _identity_of_tombstone(record)

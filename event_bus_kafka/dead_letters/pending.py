@@ -1,4 +1,4 @@
-"""The pending receivers of a dead letter, by name, as its row contains them in JSON."""
+"""The pending receivers of a dead letter, by name, and their JSON form in the letter's row."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import attrs
 from event_bus_kafka.dead_letters.letter import Failure, Letter
 
 Pending = dict[str, Failure]
-"""Failures of pending receivers, by name, in order. The empty name: no receiver was called."""
+"""Name of a pending receiver → its failure, in order. The empty name means that no receiver was called."""
 _KNOWN = frozenset(field.name for field in attrs.fields(Failure))
 
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """A change that is to be written to a letter, computed from the letter as it was read."""
+    """A change of a stored letter, computed from the letter's current row."""
 
     pending: Pending
-    """The receivers that are still pending; empty: the letter is deleted."""
+    """The receivers that are still pending; if empty, the letter is deleted."""
     succeeded: Pending = attrs.field(factory=dict)
     replaced: Mapping[str, Pending] = attrs.field(factory=dict)
-    """Receivers that were replaced, by the stand-in that has succeeded."""
+    """Name of the stand-in that has succeeded → the receivers that it replaced."""
     failed_at: datetime | None = None
-    """None: unchanged; ``attempts`` likewise."""
+    """The new time of the last failure; None: leave the column unchanged. The same holds for ``attempts``."""
     attempts: int | None = None
 
 
 class LetterRow(Protocol):
-    """The columns of a dead letter's row that are read here."""
+    """The columns of a dead letter's row that this module reads."""
 
     failures: Any
     attempts: int
@@ -39,8 +39,8 @@ class LetterRow(Protocol):
 
 def of_row(row: LetterRow) -> Pending:
     """
-    Return the pending receivers of a row. Rows of the version before lack attempts and times by receiver: the letter's
-    are taken.
+    Return the pending receivers of a row. Rows that the previous version of this package wrote have no attempts and
+    times by receiver; the letter's attempts and time are used instead.
     """
     return _by_name(row.failures, attempts=row.attempts, failed_at=row.last_failed_at)
 
@@ -51,34 +51,33 @@ def of_letter(letter: Letter) -> Pending:
 
 
 def to_json(pending: Pending) -> list[dict[str, Any]]:
-    """Return the value for a row's ``failures``."""
+    """Return the value for the row's column ``failures``."""
     return [attrs.asdict(failure) for failure in pending.values()]
 
 
 def merged(before: Pending, now: Pending) -> Pending:
     """
-    Return the pending receivers after a record has failed once more.
+    Return the pending receivers after a record has failed again.
 
-    All receivers of ``before`` stay pending: the new failure does not mention them, which does not mean that they have
-    run.
+    All receivers of ``before`` stay pending: a receiver that the new failure does not mention has not necessarily run.
     """
     named = {name: failure for name, failure in (before | now).items() if name}
     return claimed(named or before | now, max((failure.claimed_until for failure in before.values()), default=""))
 
 
 def is_claimed(pending: Pending, *, own: str = "") -> bool:
-    """Whether a replay has the letter now, but for that whose claim ends at ``own``."""
+    """Return whether a replay claims the letter now. A claim that ends at ``own`` does not count."""
     now = time_text(datetime.now(UTC))
     return any(failure.claimed_until > now and failure.claimed_until != own for failure in pending.values())
 
 
 def claimed(pending: Pending, until: str) -> Pending:
-    """Return it with the claim of a replay; empty: with none."""
+    """Return ``pending`` with a replay's claim until ``until``; an empty ``until`` removes the claim."""
     return {name: attrs.evolve(failure, claimed_until=until) for name, failure in pending.items()}
 
 
 def time_text(time: datetime) -> str:
-    """Return a time as failures have it."""
+    """Return a time in the format of :class:`Failure`: ISO 8601, UTC, microseconds."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 

@@ -1,6 +1,6 @@
 """
-Deletes old dead letters, entries and marks, once a day, in workers. Dead letters may hold personal data; entries, and
-marks of the inbox, grow in number. Imported only where the app is installed.
+Deletes old dead letters, entries and marks once a day, in workers. Dead letters may contain personal data; entries and
+inbox marks would pile up. Imported only if the app is installed.
 """
 
 from __future__ import annotations
@@ -28,43 +28,47 @@ from event_bus_kafka.telemetry.events import (
 logger = logger_named(__name__)
 
 DAILY = 86_400.0
-"""Seconds between two turns."""
+"""Seconds between two runs."""
 _BATCH = 100
 
 
 def purge(days: float) -> int:
-    """Delete dead letters whose last failure is more than ``days`` ago; return how many."""
+    """Delete dead letters whose last failure is more than ``days`` ago; return the number of letters."""
     return sum(_purge_letters(days))
 
 
 def purge_entries(days: float) -> int:
-    """Delete entries about dead letters that were deleted more than ``days`` ago; return the number of entries."""
+    """Delete entries of dead letters that were deleted more than ``days`` ago; return the number of entries."""
     return sum(_purge_entries(days))
 
 
 def complete_entries() -> int:
-    """Write the entries of letters that a version without them has stored; return of how many letters."""
+    """Write the entries of letters that an older version stored without entries; return the number of letters."""
     return sum(_complete_entries())
 
 
 def purge_marks(days: float) -> int:
-    """Delete marks that this service's receivers set more than ``days`` ago, in all databases; return how many."""
+    """
+    Delete inbox marks that this service's receivers set more than ``days`` ago, in all databases; return their number.
+    """
     return sum(_purge_marks(days))
 
 
 def purge_requests(days: float) -> int:
     """
-    Delete replay requests that ended more than ``days`` ago, or never ran, with their letters; return the number of
-    rows.
+    Delete replay requests that ended more than ``days`` ago, or that are older than ``days`` and never ran. Delete
+    their lists of letters, too. Return the number of rows.
     """
     return sum(_purge_requests(days))
 
 
 def purge_all(days: float, *, history: float, dead_letters: bool) -> Iterator[object]:
     """
-    Purge in slices. If one raises, the rest of its kind is deleted the next day.
+    Delete old rows in slices, and yield after each slice. If deleting one kind of rows fails, the rest of this kind is
+    deleted the next day.
 
-    ``dead_letters``: whether they are in the database; ``history``: days for which entries of deleted letters are kept.
+    ``dead_letters``: whether dead letters are stored in the database; ``history``: days for which the entries of
+    deleted letters are kept.
     """
     if dead_letters:
         yield from _told("dead letters", _of_letters(_purge_letters(days)), DeadLettersPurged)
@@ -79,7 +83,7 @@ def _of_letters(slices: Iterator[int]) -> Iterator[int]:
 
 
 def _committed(aliases: Callable[[], Iterable[str]], slices: Iterator[int]) -> Iterator[int]:
-    """Give the slices, on connections that commit each of them."""
+    """Yield from ``slices``, after setting the connections to autocommit, so that each slice is committed."""
     for alias in aliases():
         commit_at_once(connections[alias])
     yield from slices
@@ -144,5 +148,5 @@ def _told(what: str, slices: Iterator[int], purged: Callable[..., LifecycleEvent
         if purged is not None:
             emit(purged(count=count))
     except Exception as error:  # noqa: BLE001 drivers and routers may raise anything
-        logger.warning("Old %s were not deleted, tomorrow again: %s", what, type(error).__name__)
+        logger.warning("Old %s were not deleted; next attempt tomorrow: %s", what, type(error).__name__)
         yield None  # its connection is closed before the next kind

@@ -1,4 +1,4 @@
-"""Dead letters in the database. Imported only where the app is installed."""
+"""Stores dead letters in the database. Imported only if the app is installed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class TableStore:
-    """Stores in the table of this service, in a transaction of its own."""
+    """Stores each dead letter in this service's table, in its own transaction."""
 
     def store(self, letter: Letter) -> None:
         try:
@@ -35,21 +35,22 @@ class TableStore:
 
 def store(letter: Letter) -> DeadLetter:
     """
-    Store a dead letter, without the parts that the table refuses.
+    Store a dead letter; leave out the parts that the table refuses.
 
-    Raises a database error, or another exception of a driver, if the table is away or refuses the letter in every form;
-    :class:`DeadLetterStoreFailed` if the table has no room yet for the marks of parts that are left out already.
+    Raises a database error, or another exception of a driver, if the database is away or refuses the letter even
+    without these parts; :class:`DeadLetterStoreFailed` if the letter already lacks parts and the table has no column
+    yet for their marks.
     """
     if letter.left_out and not DeadLetter.objects.for_writing().keeps_entries():
         raise DeadLetterStoreFailed(
-            f"{letter.record.coordinates} came without its {', '.join(letter.left_out)}, and the table cannot say so "
+            f"{letter.record.coordinates} lacks its {', '.join(letter.left_out)}, and the table has no column for this "
             "yet: run manage.py migrate"
         )
     connection = connections[router.db_for_write(DeadLetter)]
     refusal = _attempt(connection, letter)
     if isinstance(refusal, DeadLetter):
         return refusal
-    if DeadLetter.objects.keeps_entries():  # else there is no room for a mark by which a replay knows what to read
+    if DeadLetter.objects.keeps_entries():  # otherwise there is no column for the marks, which a replay needs
         for less in left_out.lighter(letter):
             row = _attempt(connection, less)
             if isinstance(row, DeadLetter):
@@ -60,9 +61,10 @@ def store(letter: Letter) -> DeadLetter:
 
 def amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change | None:
     """
-    Change a letter as ``decide`` says of its row, locked; None if it is gone.
+    Lock the letter's row, apply the change that ``decide`` returns for the row, and return the change; None if the row
+    is gone.
 
-    A connection that has ended is made anew. Raises a database error.
+    Connects again if the connection has ended. Raises a database error.
     """
     connection = connections[router.db_for_write(DeadLetter)]
     return _on_live(connection, lambda: _amend(letter, decide))
@@ -70,15 +72,15 @@ def amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change 
 
 def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
     """
-    Count an attempt at a replay that nobody else makes before ``until``, unless :func:`amend` ends it earlier. False
-    if another one has the letter, or if anybody has been at it since it was read, be it a worker. ``own``: the end of a
-    claim, as failures have it, whose holder has died and that is replaced.
+    Claim a letter for one replay until ``until``, unless :func:`amend` ends the claim earlier, and count an attempt.
+    Return False if another replay has claimed the letter, or if a replay or a worker has changed it since it was read.
+    ``own`` is the end of a claim whose holder has died; the new claim replaces it.
 
     Raises a database error.
     """
     rows = DeadLetter.objects.for_writing()
     with transaction.atomic(using=rows.db):
-        rows.count_attempt(letter)  # first: SQLite locks with what writes
+        rows.count_attempt(letter)  # first: SQLite takes its lock at the first write
         row = rows.locked(letter)
         if row is None or _has_changed(row, letter) or pending.is_claimed(pending.of_row(row), own=own):
             transaction.set_rollback(True, using=rows.db)
@@ -92,8 +94,9 @@ def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
 
 def remove(seen: Mapping[int, datetime], state: EntryState) -> int:
     """
-    Delete the letters ``seen`` (id → time of the last failure when it was read) for good, and write ``state`` to the
-    entries of their pending receivers. A letter that has failed again since stays. Return the number deleted.
+    Delete the letters ``seen`` (id → time of the last failure, as read) for good, and write ``state`` to the entries of
+    their pending receivers. Keep a letter that has failed again since it was read. Return the number of deleted
+    letters.
     """
     rows = DeadLetter.objects.for_writing()
     entries = DeadLetterEntry.objects.using(rows.db)
@@ -110,13 +113,13 @@ def enter(letter: DeadLetter) -> None:
 
 
 def is_migrated() -> bool:
-    """Whether the table exists. Raises a database error where that cannot be found out."""
+    """Return whether the table exists. Raises a database error if the database does not answer."""
     return has_tables(connections[router.db_for_write(DeadLetter)], DeadLetter)
 
 
 def _attempt(connection: BaseDatabaseWrapper, letter: Letter) -> DeadLetter | Exception:
     """
-    Store the letter once. Return its row, or the error if the table refuses the letter for good; raises any other
+    Store the letter once. Return its row, or the error if the table refuses the letter for good. Raises any other
     error.
     """
     try:
@@ -128,7 +131,7 @@ def _attempt(connection: BaseDatabaseWrapper, letter: Letter) -> DeadLetter | Ex
 
 
 def _on_live(connection: BaseDatabaseWrapper, write: Callable[[], Result]) -> Result:
-    """Write; where the connection had ended, once more on a new one."""
+    """Call ``write``; if the connection had ended, connect again and repeat the call once."""
     connection.ensure_connection()
     raw = connection.connection
     try:
@@ -186,12 +189,14 @@ def _amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change
 
 
 def _has_changed(row: DeadLetter, since: DeadLetter) -> bool:
-    """Whether anybody has written it since: the version before by its time alone."""
+    """
+    Return whether the row has changed since it was read. The previous version of this package changes only the time.
+    """
     return bool(row.failures != since.failures or row.last_failed_at != since.last_failed_at)
 
 
 def _note(row: DeadLetter, change: Change) -> None:
-    """Write the entries of receivers that are still pending, and of receivers that have succeeded now."""
+    """Write the entries of receivers that are still pending, and of receivers that have just succeeded."""
     rows = DeadLetter.objects.for_writing()
     if not rows.keeps_entries():
         return

@@ -1,4 +1,4 @@
-"""Dead letters on a topic, for services without the table."""
+"""Stores dead letters on a topic, for services without the table."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 
 _HEADER = "dead_letter_"
 _LAST_HEADER = f"{_HEADER}key"
-"""The last header of ours; the record's own headers follow it, whatever their names."""
+"""The last header of this package; the record's original headers follow it, whatever their names."""
 _CONFIRMED_WITHIN = 15.0
-"""Seconds to wait for Kafka's confirmation; the producer's own time-out for a record is shorter."""
+"""Seconds to wait for Kafka's confirmation; longer than the producer's own time-out for a record."""
 
 
 class TopicStore:
     """
-    Dead letters on a topic: key ``topic:partition:offset``, the original value, and the original headers after ours.
+    Stores dead letters as records on a topic. Such a record has the key ``topic:partition:offset`` and the original
+    value; its headers are this package's headers, followed by the original headers.
 
-    ``connect`` makes the producer, at the first dead letter and after a fatal error. Called on several lanes at once.
+    ``connect`` makes the producer, before the first dead letter and again after a fatal error. Lanes call the store
+    from several threads at once.
     """
 
     def __init__(self, topic: str, connect: Callable[[], Producer]) -> None:
@@ -53,7 +55,7 @@ class TopicStore:
         raise DeadLetterStoreFailed(f"topic {self._topic}: {reason}") from refusal
 
     def _send(self, letter: Letter) -> Delivered | EventBusError | None:
-        """Return Kafka's answer; None: there was none in time."""
+        """Send the letter and return Kafka's answer; None: no answer came in time."""
         producer = self._usable_producer()
         reports: SimpleQueue[Delivered | EventBusError] = SimpleQueue()
         deadline = monotonic() + _CONFIRMED_WITHIN
@@ -69,7 +71,7 @@ class TopicStore:
         return report
 
     def _usable_producer(self) -> Producer:
-        """Return the producer of all lanes; a new one where that one's client has had a fatal error."""
+        """Return the producer that all lanes share; make a new one if its client has had a fatal error."""
         with self._lock:
             if self._producer is None or self._producer.failure:
                 self._producer = self._connect()
@@ -77,7 +79,7 @@ class TopicStore:
 
     def _give_up(self, producer: Producer) -> None:
         with self._lock:
-            if self._producer is producer:  # not that of another lane, which has made a new one
+            if self._producer is producer:  # another lane may have made a new one
                 self._producer = None
 
 
@@ -86,7 +88,7 @@ def _is_refusal(report: Delivered | EventBusError | None) -> bool:
 
 
 def to_record(letter: Letter, topic: str) -> ProducerRecord:
-    """Return the record that carries a dead letter on a topic."""
+    """Return the Kafka record that stores a dead letter."""
     record = letter.record
     own = {
         "group": letter.group,
@@ -112,7 +114,10 @@ def to_record(letter: Letter, topic: str) -> ProducerRecord:
 
 
 def from_record(record: ConsumerRecord) -> Letter:
-    """Return the dead letter that a record carries. Raises :class:`DeserializationError` if it carries none."""
+    """
+    Return the dead letter that a Kafka record stores. Raises :class:`DeserializationError` if the record is not a dead
+    letter.
+    """
     try:
         end = [name for name, _ in record.headers].index(_LAST_HEADER)
         own = {name.removeprefix(_HEADER): (value or b"").decode() for name, value in record.headers[:end]}
@@ -141,11 +146,14 @@ def from_record(record: ConsumerRecord) -> Letter:
             left_out=marks,
         )
     except (AttributeError, KeyError, ValueError, TypeError, RecursionError):
-        raise DeserializationError(f"record {record.coordinates} is no dead letter of this package") from None
+        raise DeserializationError(f"record {record.coordinates} is not a dead letter of this package") from None
 
 
 def _failure(found: dict[str, str], attempts_of: dict[str, int | None]) -> Failure:
-    """Raises TypeError where a text is none: anybody may have written it."""
+    """
+    Return the failure that ``found`` describes. Raises TypeError if a value has the wrong type: any client may have
+    written the record.
+    """
     attempts = attempts_of.get(found["receiver"])
     if not all(isinstance(text, str) for text in found.values()) or not isinstance(attempts, int | None):
         raise TypeError
@@ -157,5 +165,8 @@ def _identity(own: dict[str, str]) -> tuple[str, str]:
 
 
 def _as_before(failure: Failure) -> dict[str, str]:
-    """The version before takes a dead letter with more than these for none."""
+    """
+    Return only the fields that the previous version of this package knows: that version rejects a dead letter with
+    further fields.
+    """
     return {"receiver": failure.receiver, "error": failure.error, "place": failure.place}

@@ -1,4 +1,4 @@
-"""Values of attempts at a record, and the one function that judges an attempt and adds it to the earlier ones."""
+"""Values that describe attempts at a record, and :func:`judge`, which decides what follows an attempt."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _NONE: Failures = []
 @cheap_frozen
 class Attempt:
     """
-    The result of one attempt at a record: at its receivers, or at reading it.
+    The result of one attempt at a record: the results of its receivers, or the error of reading the record.
 
-    A receiver that ran and is not in ``failed`` succeeded.
+    A receiver that was called and is not in ``failed`` has succeeded.
     """
 
     receivers: list[Receiver] = _NOBODY
-    """The receivers of the event, in their order; each has run, is held or is paused."""
+    """The receivers of the event, in the order of their calls; each was called, is held or is paused."""
     ran: bool = False
     """Whether any receiver was called."""
     failed: Failures = _NONE
@@ -35,48 +35,48 @@ class Attempt:
     opened: Collection[str] = frozenset()
     """Names of receivers that failed and whose circuit is open now."""
     probe_in: float = 0.0
-    """Seconds until an open circuit may be tried."""
+    """Seconds until one event may be tried with a receiver whose circuit is open."""
     away: str = ""
-    """The server that cannot be reached."""
+    """The name of the server that cannot be reached; empty: none."""
     error: Exception | None = None
-    """The reason why the record could not be read; then no receiver was called."""
+    """The error that prevented reading the record; no receiver was called."""
     skipped: str = ""
-    """The reason why no receiver gets the event."""
+    """The reason why no receiver gets the event; empty: the event was not skipped."""
 
 
 ALL_SUCCEEDED = Attempt(ran=True)
-"""Each receiver that waited for the event has succeeded."""
+"""The result of an attempt in which every receiver that the event waited for has succeeded."""
 
 
 @attrs.frozen(kw_only=True)
 class Past:
-    """The sum of all attempts at a record so far."""
+    """The sum of all attempts at a record so far. A hold does not count as an attempt."""
 
     attempts: int = 0
-    """Attempts that failed and count."""
+    """Number of failed attempts."""
     failures: Mapping[str, int] = attrs.field(factory=dict)
-    """Name of a receiver → its attempts that failed and count."""
+    """Name of a receiver → number of its failed attempts."""
     holds: int = 0
-    """Attempts in a row that failed and do not count."""
+    """Number of holds in a row since the last failed attempt."""
     away: str = ""
-    """The server that could not be reached at the last attempt."""
+    """The server that could not be reached at the last attempt; empty: none."""
     waiting: list[Receiver] | None = None
-    """Receivers that have still to succeed; None: all of them, as none was called yet."""
+    """Receivers that have not succeeded yet; None: none was called yet."""
     given_up: tuple[tuple[Receiver, Exception], ...] = ()
-    """Receivers that are not called again for this event, with the reasons."""
+    """Receivers that are not called again for this event, each with the reason."""
     verdict: GiveUp | None = None
-    """The decision to give the record up, until it is stored: no receiver is called again."""
+    """The decision to give up the record, kept until its dead letter is stored; no receiver is called again."""
 
     @property
     def is_paused_only(self) -> bool:
         """
-        Whether all receivers given up were paused: such a dead letter was ordered by an operator and belongs to no
-        flood.
+        Whether all receivers that were given up are paused. If so, an operator ordered the dead letter, and it does not
+        count towards a flood.
         """
         return not self.given_up or all(isinstance(error, ReceiverPaused) for _, error in self.given_up)
 
     def held_by(self, server: str) -> Past:
-        """Return the past after one more attempt that does not count, because ``server`` was away."""
+        """Return the past after one more hold, because ``server`` could not be reached."""
         return attrs.evolve(self, holds=self.holds + 1, away=server)
 
 
@@ -89,14 +89,14 @@ class Judgement:
 
     outcome: Outcome
     past: Past
-    """The past that the next attempt starts from."""
+    """The sum of all attempts so far, as the input for the next judgement."""
 
 
 _DONE = Judgement(outcome=DONE, past=NOTHING_YET)
 
 
 def judge(attempt: Attempt, past: Past, policy: RetryPolicy) -> Judgement:
-    """Decide what follows an attempt, from its result and the earlier attempts."""
+    """Decide what follows an attempt, from its result and from the earlier attempts."""
     if attempt.error is not None:
         return _judge_record(attempt.error, attempt.away, past, policy)
     if not (attempt.failed or attempt.held or attempt.paused or past.given_up):
@@ -120,7 +120,7 @@ def judge(attempt: Attempt, past: Past, policy: RetryPolicy) -> Judgement:
 
 
 def _judge_record(error: Exception, away: str, past: Past, policy: RetryPolicy) -> Judgement:
-    """Judge an error of the whole record: all receivers that wait for it fail."""
+    """Judge an error of the whole record: it counts as a failure of every receiver that has not succeeded yet."""
     outcome = policy.decide(error, attempt=past.attempts + 1, holds=past.holds, is_outage=bool(away))
     if isinstance(outcome, Hold):
         return Judgement(outcome=outcome, past=past.held_by(away))
@@ -143,7 +143,7 @@ def _decide(receiver: Receiver, error: Exception, attempt: Attempt, past: Past, 
 
 
 def _combined(decided: Sequence[tuple[Receiver, Failed]], attempt: Attempt, now: Past) -> Outcome:
-    """Combine the decisions for all receivers: the event waits as long as one has still to succeed."""
+    """Combine the decisions for all receivers: the event waits until each receiver has succeeded or was given up."""
     if not now.waiting:
         return GiveUp(failure_of(now.given_up)) if now.given_up else DONE
     error = failure_of([(receiver, outcome.error) for receiver, outcome in decided]) if decided else None

@@ -1,4 +1,6 @@
-"""Circuits: detect receivers that fail for event after event, whatever the key. No clock: times are passed in."""
+"""
+Circuits: detect receivers that fail for event after event, whatever the key. The caller passes all times as arguments.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +11,21 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class CircuitPolicy:
-    """The condition that opens a circuit, and the time between its probes."""
+    """The conditions under which a circuit opens, and the time between its probes."""
 
     failures: int
-    """Number of failures in a row that opens it."""
+    """Number of failures in a row that opens the circuit."""
     keys: int
-    """Least number of different keys among the failed events: a single broken key opens no circuit."""
+    """Minimum number of different keys among the failed events: one bad key does not open the circuit."""
     probe_every: float
     """Seconds between probes."""
 
 
 @attrs.frozen(eq=False)
 class Permit:
-    """The permission to give one event to the receiver. Its result must be reported, whatever it is."""
+    """
+    The permission to give one event to the receiver. The caller must report the result to the circuit in any case.
+    """
 
 
 @attrs.define
@@ -29,16 +33,16 @@ class Circuit:
     """
     The circuit of one receiver. Times are seconds of a monotonic clock.
 
-    Closed, it lets every event pass; ``policy.failures`` failures in a row open it. Open, it lets one event pass at a
-    time, the probe; after a probe fails, the next may pass ``policy.probe_every`` seconds later. The first success
-    closes it: of a probe, or of an event that was admitted before it opened.
+    A closed circuit admits every event; ``policy.failures`` failures in a row open it. An open circuit admits only one
+    event at a time, the probe; after a failed probe it admits the next one ``policy.probe_every`` seconds later. The
+    first success closes the circuit, whether the event was a probe or was admitted before the circuit opened.
     """
 
     policy: CircuitPolicy
     failures: int = 0
-    """Failures in a row while it is closed."""
+    """Number of failures in a row while the circuit is closed."""
     probe_at: float | None = None
-    """Time from which the next probe may go; None: the circuit is closed."""
+    """Time from which the next probe is admitted; None: the circuit is closed."""
     _keys: set[Hashable] = attrs.field(factory=set)
     _probe: Permit | None = None
 
@@ -48,11 +52,11 @@ class Circuit:
 
     @property
     def is_calm(self) -> bool:
-        """Whether it has nothing to remember."""
+        """Whether the circuit is closed and no failure was noted since the last success."""
         return not self.is_open and not self.failures
 
     def permit(self, now: float) -> Permit | None:
-        """Ask permission for one event; None: it has to wait."""
+        """Return the permission to give one event to the receiver; None: the event has to wait."""
         permit = Permit()
         if self.probe_at is not None:
             if self._probe is not None or now < self.probe_at:
@@ -68,7 +72,7 @@ class Circuit:
         return closed
 
     def failed(self, permit: Permit, key: Hashable, now: float) -> bool:
-        """Note a failure at an event with this key; return whether it opened the circuit."""
+        """Note a failure for an event with this key; return whether the failure opened the circuit."""
         if self.is_open:
             self.came_to_nothing(permit, now)
             return False
@@ -81,11 +85,14 @@ class Circuit:
         return True
 
     def came_to_nothing(self, permit: Permit, now: float) -> None:
-        """Note that an event says nothing about the receiver, as a server was away: the next probe is due later."""
+        """
+        Note that the event's result says nothing about the receiver, because a server was away. If the event was a
+        probe, the next probe is admitted ``policy.probe_every`` seconds later.
+        """
         if permit is self._probe:
             self._probe, self.probe_at = None, now + self.policy.probe_every
 
     def seconds_to_probe(self, now: float) -> float:
-        """Return the seconds until the next probe may go, while it is open."""
+        """Return the seconds until the next probe is admitted. Call it only while the circuit is open."""
         left = (self.probe_at or now) - now
         return left if left > 0 else self.policy.probe_every

@@ -1,7 +1,7 @@
 """
-Cleans up what a lane's thread keeps between events: database connections, and caches (``event_context.py``).
+Cleans up a lane's thread between events: database connections, and caches (see ``event_context.py``).
 
-Language, time zone and context variables need no cleaning: each event runs in a context of its own.
+Language, time zone and context variables need no cleaning: each event runs in its own context.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from event_bus_kafka.errors import AppendFailed, TransactionLeftOpen, without_tr
 
 def prepare(max_age: float) -> None:
     """
-    Close connections that are unusable or older than ``max_age`` seconds; the next query opens a new one.
+    Close connections that are unusable or older than ``max_age`` seconds; the next query opens a new connection.
 
-    Forget the queries that Django records under ``DEBUG``: it forgets them only when a request begins.
+    Clear the log of queries that Django keeps under ``DEBUG``: Django clears it only when a request begins.
     """
     for alias, connection in open_connections.by_alias.items():
-        if not connection.force_debug_cursor:  # else a test counts them
+        if not connection.force_debug_cursor:  # otherwise a test counts queries
             connection.queries_log.clear()
         if connection.connection is None:
             continue
@@ -38,32 +38,33 @@ def prepare(max_age: float) -> None:
 
 def clean() -> None:
     """
-    Empty the request caches, and return pooled connections, for which other threads may wait.
+    Clear the request caches. Give pooled connections back to their pools, since other threads may wait for them.
 
-    A transaction that is still open belongs to a test around the event.
+    Connections inside a transaction are kept: the transaction belongs to a test around the event.
     """
     RequestCache.clear_all_namespaces()
     give_back()
 
 
 def give_back() -> None:
-    """Return pooled connections to their pools, except ones inside a transaction."""
+    """Give pooled connections back to their pools, except connections inside a transaction."""
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and is_pooled(connection) and not connection.in_atomic_block:
             close(connection)
 
 
 def is_pooled(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether Django has a pool of connections to this database, shared by all threads."""
+    """Return whether Django shares a pool of connections to this database among all threads."""
     return bool(connection.settings_dict["OPTIONS"].get("pool"))
 
 
 def close_after_errors() -> None:
     """
-    Close connections on which an error occurred, after a failed attempt: the next attempt gets new ones.
+    Close connections on which an error occurred, after a failed attempt: the next attempt opens new connections.
 
-    After a failover an open connection may lead to a server that has become read-only, and look healthy. A pooled one
-    is closed before it is returned: the pool would hand it out again.
+    After a failover an open connection may lead to a server that is read-only now, and still look healthy. Before a
+    pooled connection is given back to its pool, the driver's connection is closed, so that the pool does not hand it
+    out again.
     """
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and connection.errors_occurred:
@@ -73,7 +74,9 @@ def close_after_errors() -> None:
 
 
 def roll_back_leftovers() -> TransactionLeftOpen | None:
-    """Roll back transactions that a receiver left open; return the error for it, or None."""
+    """
+    Roll back transactions that a receiver left open. Return the error that tells of them; None if there were none.
+    """
     left = [connection for connection in open_connections.by_alias.values() if _is_in_transaction(connection)]
     for connection in left:
         _roll_back(connection)
@@ -82,10 +85,11 @@ def roll_back_leftovers() -> TransactionLeftOpen | None:
 
 def failure_to_connect() -> Exception | None:
     """
-    Return the error of a fresh connection to a database of this thread; None if all databases accept one.
+    Open a fresh connection to each database that this thread has used; return the first error, or None.
 
-    An error on an old connection proves nothing: a deadlock or a statement that is too large looks the same. A pooled
-    connection proves nothing either: it may be older than the outage, or late because other threads hold all.
+    An error on an existing connection does not prove that the database is away: a deadlock or a statement that is too
+    large looks the same. A pooled connection proves nothing either: it may be older than the outage, or other threads
+    may use all connections of the pool.
     """
     for connection in open_connections.by_alias.values():
         fresh = connection.copy()
@@ -97,7 +101,7 @@ def failure_to_connect() -> Exception | None:
             return without_traceback(error)
         finally:
             close(fresh)
-            _end(fresh)  # if it is a database in memory, which Django leaves open
+            _end(fresh)  # Django does not close a database in memory
     return None
 
 
@@ -108,7 +112,7 @@ def _is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _roll_back(connection: BaseDatabaseWrapper) -> None:
-    """Roll back without a reconnect if the server answers; discard the connection's wrapper if it does not."""
+    """Roll back on the same connection if the server answers; otherwise discard Django's connection object."""
     error = TransactionLeftOpen([connection.alias])
     try:
         for block in connection.atomic_blocks[::-1]:
@@ -116,7 +120,7 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
         if not connection.autocommit:
             connection.rollback()
             connection.set_autocommit(True)
-    except (Error, AppendFailed):  # the latter where an event that was emitted in it has doomed it
+    except (Error, AppendFailed):  # AppendFailed: an event emitted in the transaction has doomed it
         close(connection)
     if _is_in_transaction(connection):
         del connections[connection.alias]
@@ -124,7 +128,10 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
 
 
 def _end(connection: BaseDatabaseWrapper) -> None:
-    """Close the driver's connection, if there is one, past its wrapper, which may do otherwise."""
+    """
+    Close the driver's connection, if there is one. Django's connection object is not asked to close it, since that
+    object may keep it open.
+    """
     if connection.connection is not None:
         with suppress(Error), connection.wrap_database_errors:
             connection.connection.close()

@@ -1,4 +1,4 @@
-"""Calls the receivers of an event's signal, isolated from each other."""
+"""Calls the receivers of an event's signal; the failure of one receiver does not affect the others."""
 
 from __future__ import annotations
 
@@ -30,14 +30,19 @@ from event_bus_kafka.wire.records import Event
 
 @attrs.define(unsafe_hash=True)
 class Receiver:
-    """A function connected to a signal. Never changed, as :func:`~event_bus_kafka.frozen.cheap_frozen` requires."""
+    """
+    A function connected to a signal. Its attributes never change, as :func:`~event_bus_kafka.frozen.cheap_frozen`
+    requires.
+    """
 
     call: Callable[..., Any]
     dispatch_uid: str | None = None
 
     @property
     def name(self) -> str:
-        """The name in dead letters and logs: ``module.qualname``, with ``#dispatch_uid`` if it has one."""
+        """
+        The receiver's name in dead letters and logs: ``module.qualname``, followed by ``#dispatch_uid`` if it has one.
+        """
         call = self.call
         named = call if hasattr(call, "__qualname__") else getattr(call, "func", type(call))
         name = f"{named.__module__}.{getattr(named, '__qualname__', type(named).__qualname__)}"
@@ -53,7 +58,9 @@ def signals() -> tuple[OpenEdxPublicSignal, ...]:
 
 
 def signal_named(event_type: str) -> OpenEdxPublicSignal | None:
-    """Return the signal of a dead letter's event type, ``record_deleted`` included; None if this service has none."""
+    """
+    Return the signal for the event type of a dead letter, ``record_deleted`` included; None if this service has none.
+    """
     return record_deleted if event_type == record_deleted.event_type else registered_signal(event_type)
 
 
@@ -67,9 +74,9 @@ def registered_signal(event_type: str) -> OpenEdxPublicSignal | None:
 
 def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
     """
-    Return the receivers of a signal, in the order of connection; async ones last, as in Django.
+    Return the receivers of a signal, in the order in which they were connected; async receivers last, as in Django.
 
-    openedx-events' own handler, which sends events to the bus, is left out: it ignores events that came from there.
+    The handler with which openedx-events sends events to the bus is left out: it ignores events that came from the bus.
     """
     with signal.lock:
         entries = list(signal.receivers)
@@ -83,7 +90,7 @@ def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
 
 
 def is_enabled(signal: OpenEdxPublicSignal) -> bool:
-    """Whether the signal may be sent here."""
+    """Return whether openedx-events allows this service to send the signal."""
     return bool(signal._allow_events)
 
 
@@ -95,11 +102,12 @@ def dispatch(
     after_each: Callable[[], Exception | None] = lambda: None,
 ) -> Failures:
     """
-    Call receivers with the arguments that openedx-events would give them; return the failed ones with their exceptions.
+    Call the receivers with the arguments that openedx-events would pass; return the receivers that failed, with their
+    exceptions.
 
-    Arguments need no check: the codec has bound them to the signal's parameters. A receiver also fails if
-    ``after_each`` returns an exception, or if an event that it emits is rejected. Never raises, except SystemExit,
-    KeyboardInterrupt and GeneratorExit.
+    The arguments are not checked: the codec has bound them to the signal's parameters. A receiver also fails if
+    ``after_each`` returns an exception, or if an event that the receiver emits is rejected. Never raises, except
+    SystemExit, KeyboardInterrupt and GeneratorExit.
     """
     failed: Failures = []
     for receiver in receivers:
@@ -107,13 +115,13 @@ def dispatch(
         with Rejections() as rejected:
             error = _call(receiver, event)
         left = after_each()
-        if error is not None or left is not None or rejected:  # an exception may be false
+        if error is not None or left is not None or rejected:  # not `error or left`: an exception object may be falsy
             failed.append((receiver, next(one for one in (error, left, *rejected) if one is not None)))
     return failed
 
 
 def failure_of(failed: Iterable[tuple[Receiver, Exception]]) -> ReceiversFailed:
-    """Return one error for all that failed."""
+    """Return one error that contains all failures."""
     receivers, errors = zip(*failed, strict=True)
     return ReceiversFailed(names_of(receivers), errors)
 
@@ -133,24 +141,27 @@ def _call(receiver: Receiver, event: Event) -> Exception | None:
         raise
     except TypeError as error:
         return _mismatch(receiver.call, error, about, event.data) or error
-    except BaseException as error:  # noqa: BLE001 one that fails must not keep the others from running, nor end the worker
+    except BaseException as error:  # noqa: BLE001 a failing receiver must not stop the other receivers or the worker
         return error if isinstance(error, Exception) else ReceiverInterrupted.by(error)
     return None
 
 
 def is_unfinished(result: object) -> bool:
-    """Return whether a receiver's return value has still to run, such as a coroutine: nobody else awaits it."""
+    """Return whether a receiver returned an object that has to be run, such as a coroutine: Django does not run it."""
     return isawaitable(result) or isgenerator(result) or isasyncgen(result)
 
 
 def _finish(result: object) -> None:
-    """Await a coroutine that a receiver returned: under a plain decorator, ``async def`` looks like any function."""
+    """
+    Await a coroutine that a receiver returned: an ``async def`` function under a plain decorator looks like an ordinary
+    function.
+    """
     if isawaitable(result):
         try:
             async_to_sync(_awaited)(result)
         finally:
-            if iscoroutine(result) and getcoroutinestate(result) == CORO_CREATED:  # as in a running event loop
-                result.close()  # else it warns
+            if iscoroutine(result) and getcoroutinestate(result) == CORO_CREATED:  # such as in an event loop
+                result.close()  # otherwise Python warns that it was never awaited
     elif is_unfinished(result):
         raise ReceiverNotRun(type(result).__name__)
 
@@ -163,16 +174,17 @@ def _mismatch(
     call: Callable[..., Any], error: TypeError, about: dict[str, Any], data: dict[str, Any]
 ) -> ReceiverMismatch | None:
     """
-    Return the error text if a receiver, or the function that it wraps, could not be called with these arguments.
+    Return an error if the arguments do not fit the signature of the receiver, or of the function that the receiver
+    wraps.
 
-    It names arguments only. Errors that the receiver itself raises are not shown, as they may quote event data.
+    The error names arguments, without values. Other TypeErrors are not described, as their text may quote event data.
     """
     try:
         inner = unwrap(call)
         taken = [signature(call, follow_wrapped=False)]
-        if str(error).startswith(f"{inner.__qualname__}() "):  # as Python says of a call
+        if str(error).startswith(f"{inner.__qualname__}() "):  # Python's text for a call with wrong arguments
             taken.append(signature(inner))
-    except Exception:  # noqa: BLE001 a proxy may answer anything, and what can be called need not have a signature
+    except Exception:  # noqa: BLE001 a proxy may raise anything; a callable may have no signature
         return None
     for one in taken:
         try:

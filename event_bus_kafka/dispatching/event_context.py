@@ -1,4 +1,4 @@
-"""The context that an event runs in: a fresh one, except for Django's caches, which a thread keeps between events."""
+"""The context in which an event runs: a fresh one for each event, except for Django's caches, which a thread reuses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ def keep_caches(context: Context) -> None:
 
 @lru_cache(maxsize=1)
 def _variables(_storage: object) -> tuple[ContextVar[Any], ...]:
-    """Return the context variables in which Django keeps caches. Asked each time, since tests replace the storage."""
+    """
+    Return the context variables in which Django keeps caches. Cached per storage, because tests replace Django's
+    storage.
+    """
     context = Context()
     for alias in _caches:
         context.run(_caches.__setitem__, alias, None)

@@ -1,4 +1,4 @@
-"""The inbox: makes the effect of a receiver happen once per event, however often the event arrives."""
+"""The inbox: a receiver's effect happens once per event, even if the event arrives several times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _aliases: set[str] = set()
 
 
 class _Duplicate(Exception):
-    """Raised to roll back a transaction in which nothing was done."""
+    """Raised to roll back the transaction if the receiver has had the event before."""
 
 
 @overload
@@ -41,7 +41,7 @@ def once(*, using: str = ...) -> Callable[[Callable[P, R]], Callable[P, R | None
 
 def once(receiver: Callable[..., Any] | None = None, /, *, using: str = DEFAULT_DB_ALIAS) -> Any:
     """
-    Let a receiver have each event once, told by the id in its metadata.
+    Let a receiver run only once per event; the event's id in its metadata identifies the event.
 
     ::
 
@@ -49,12 +49,14 @@ def once(receiver: Callable[..., Any] | None = None, /, *, using: str = DEFAULT_
         @once
         def award(certificate, **kwargs): ...
 
-    The receiver runs in a transaction on the database ``using``, which also holds the mark that it has had the event:
-    what it writes there and the mark are committed together or not at all. If the mark is there, it does not run. If
-    another thread or process runs it for the same event, it waits for the end of that, then runs or does not.
+    The receiver runs in a transaction on the database ``using``, which also writes a mark for the receiver and the
+    event: the receiver's changes there and the mark are committed together or not at all. If the mark exists, the
+    receiver does not run. If another thread or process is running the receiver for the same event, this call waits
+    until that transaction ends, and then runs the receiver only if that transaction was rolled back.
 
-    The receiver is known by ``module.qualname``. It raises :class:`ConfigurationError` without metadata, and where
-    the table is missing. Raises TypeError for what cannot be wrapped.
+    The mark contains the receiver's name, ``module.qualname``. A call without metadata, or without the inbox's table,
+    raises :class:`ConfigurationError`. Decorating an async function, a lambda, or a receiver that is already connected
+    raises TypeError.
     """
     if receiver is None:
         return partial(_wrapped, using=using)
@@ -62,12 +64,12 @@ def once(receiver: Callable[..., Any] | None = None, /, *, using: str = DEFAULT_
 
 
 def aliases() -> frozenset[str]:
-    """Return the databases that hold marks of this process's receivers."""
+    """Return the aliases of the databases that contain marks of this process's receivers."""
     return frozenset(_aliases)
 
 
 def is_migrated(alias: str) -> bool:
-    """Return whether a database has the table. Raises a database error."""
+    """Return whether a database has the inbox's table. Raises a database error."""
     return bool(_presence().has_tables(connections[alias], _model()))
 
 
@@ -90,10 +92,10 @@ def _wrapped(receiver: Callable[P, R], *, using: str) -> Callable[P, R | None]:
                 _mark(name, metadata.id, using)
                 with Rejections() as rejected:
                     result = receiver(*args, **arguments)
-                if is_unfinished(result):  # it would run after the mark commits, and outside of the transaction
+                if is_unfinished(result):  # it would run after the commit of the mark
                     result.close() if iscoroutine(result) else None
                     raise ReceiverNotRun(type(result).__name__)
-                if rejected:  # before the mark commits: the event would never be emitted
+                if rejected:  # before the commit of the mark: otherwise the event would never be emitted
                     raise rejected[0]
                 return result
         except _Duplicate:
@@ -108,7 +110,7 @@ def _refuse_misuse(receiver: Callable[..., Any]) -> None:
     if iscoroutinefunction(receiver):
         raise TypeError(f"once() cannot wrap {qualname}: transactions of Django are not for async functions.")
     if "<lambda>" in qualname or qualname == "<object>":
-        raise TypeError("once() wraps functions that have a name: by it they are known tomorrow.")
+        raise TypeError("once() wraps only functions that have a name: the inbox stores the name.")
     if any(one.call is receiver for signal in signals() for one in receivers_of(signal)):
         raise TypeError(f"{qualname} is connected already, without once(): write @once below @receiver(…).")
 
@@ -121,7 +123,7 @@ def _mark(receiver: str, event_id: UUID, alias: str) -> None:
 
 
 def _require_table(alias: str) -> None:
-    """Raise :class:`ConfigurationError` if the table is missing: the INSERT would fail without naming cause or cure."""
+    """Raise :class:`ConfigurationError` if the table is missing: the error of the INSERT would not say what to do."""
     if not apps.is_installed(_APP):
         raise ConfigurationError("once() needs 'event_bus_kafka' in INSTALLED_APPS, and its migrations.")
     if not _presence().were_found(connections[alias], _model()):
@@ -132,7 +134,7 @@ def _require_table(alias: str) -> None:
 
 
 def _model() -> Any:
-    return import_module("event_bus_kafka.models").InboxMark  # only where the app is installed
+    return import_module("event_bus_kafka.models").InboxMark  # only if the app is installed
 
 
 def _presence() -> Any:

@@ -7,12 +7,12 @@ import attrs
 
 @attrs.frozen
 class Done:
-    """Every receiver has succeeded, or there is none: the record is settled."""
+    """Every receiver has succeeded, or no receiver gets the event: the record is settled."""
 
 
 @attrs.frozen
 class Retry:
-    """The attempt counts; the next one comes after ``delay`` seconds."""
+    """The attempt counts as failed; the next attempt comes after ``delay`` seconds."""
 
     error: Exception
     delay: float
@@ -20,7 +20,7 @@ class Retry:
 
 @attrs.frozen
 class Hold:
-    """The event is not to blame: no attempt is spent, and it is tried again after ``delay`` seconds."""
+    """The event did not cause the error: the attempt does not count, and the next one comes after ``delay`` seconds."""
 
     error: Exception
     delay: float
@@ -28,7 +28,7 @@ class Hold:
 
 @attrs.frozen
 class GiveUp:
-    """No further attempt would help, or none is left."""
+    """No further attempt would help, or none is left: the record becomes a dead letter."""
 
     error: Exception
 

@@ -1,4 +1,4 @@
-"""Knows which receivers are paused: reads the table every few seconds. Imported only where the app is installed."""
+"""Reads the names of paused receivers from the database every few seconds. Imported only if the app is installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logger_named(__name__)
 READ_EVERY = 5.0
 """Seconds between two reads."""
 _LOOK_FOR_TABLE_EVERY = 60.0
-"""Seconds between two looks for the table: services may be migrated while their workers run."""
+"""Seconds between two checks whether the table exists: services may be migrated while their workers run."""
 _NONE: frozenset[str] = frozenset()
 
 
@@ -29,13 +29,14 @@ def is_migrated() -> bool:
 
 class Pauses:
     """
-    Called, it returns the names of paused receivers as last read. Raises :class:`PausesUnknown` if they never were.
+    Returns, when called, the names of the paused receivers as last read. Raises :class:`PausesUnknown` if no read has
+    succeeded yet.
     """
 
     def __init__(self) -> None:
         self._names: frozenset[str] | None = None
         self._problem = ""
-        """The reason why the last read failed."""
+        """The reason why the last read failed; empty: the last read succeeded."""
         self._has_table = False
 
     def __call__(self) -> frozenset[str]:
@@ -45,9 +46,9 @@ class Pauses:
 
     def read(self) -> None:
         """
-        Read the table, if it exists. While its database is away, the last result stays valid.
+        Read the table, if it exists. While the database is away, the last result stays valid.
 
-        If there is no earlier result, raises errors that are not a database's, such as a router's.
+        Errors that are not database errors, such as a router's, are raised only before the first successful read.
         """
         try:
             self._has_table = self._has_table or is_migrated()
@@ -59,7 +60,7 @@ class Pauses:
                 raise
             problem = database_error_text(error)
             if problem != self._problem:
-                logger.warning("Paused receivers cannot be read, which is tried again: %s", problem)
+                logger.warning("Paused receivers cannot be read; next attempt in a few seconds: %s", problem)
             self._problem = problem
             return
         self._problem = ""
@@ -75,9 +76,10 @@ class Pauses:
 
 def read_now() -> Pauses:
     """
-    Return the pauses, read now. Raises only errors that are not a database's, such as a router's.
+    Read the pauses and return them. Raises only errors that are not database errors, such as a router's.
 
-    The calling thread, which starts a worker, returns its connection: it must not keep one of a pool for ever.
+    Afterwards the calling thread, which starts a worker, gives its pooled connection back: otherwise the thread would
+    keep the connection as long as the worker lives.
     """
     pauses = Pauses()
     pauses.read()

@@ -1,4 +1,4 @@
-"""The gate in front of receivers: one that is paused, or whose circuit is open, gets no event."""
+"""The gate in front of receivers: a receiver that is paused, or whose circuit is open, gets no event."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from event_bus_kafka.telemetry.events import CircuitClosed, CircuitOpened
 from event_bus_kafka.telemetry.health import Health, Obstacle
 
 _SPREAD = 0.1
-"""Share by which the delays of held events vary, so that each may be the probe, a healthy one too."""
+"""Share by which the delays of held events vary, so that each of these events has a chance to become the probe."""
 _NO_PERMITS: Mapping[str, Permit] = MappingProxyType({})
 
 
 @cheap_frozen
 class Admission:
-    """The receivers that may have an event now, and the others."""
+    """The receivers that may get an event now, and the receivers that may not."""
 
     admitted: list[Receiver]
     held: Sequence[Receiver] = ()
     """Receivers whose circuit is open."""
     paused: Sequence[Receiver] = ()
     permits: Mapping[str, Permit] = _NO_PERMITS
-    """Name → permit, for receivers that failed lately."""
+    """Name of a receiver that failed lately → its permit."""
 
 
 class ReceiverGate:
     """
     The circuits and pauses of all receivers of a worker. Thread-safe.
 
-    A circuit is kept only while it has failures to remember, so that without failures events pass without a lock.
+    A circuit exists only while it has failures to remember, so that events take no lock while no receiver fails.
     Without a policy no circuit ever opens.
     """
 
@@ -58,7 +58,9 @@ class ReceiverGate:
         self._circuits: dict[str, Circuit] = {}
 
     def admit(self, receivers: list[Receiver]) -> Admission:
-        """Ask which receivers may have an event. The result must be reported to :meth:`ended`, whatever it is."""
+        """
+        Return which of the receivers may get an event. The caller must report the result to :meth:`ended` in any case.
+        """
         names = self._paused()
         if not names and not self._circuits:
             return Admission(admitted=receivers)
@@ -101,7 +103,7 @@ class ReceiverGate:
             return frozenset(name for name in failed if name in self._circuits and self._circuits[name].is_open)
 
     def delay(self, receivers: Collection[Receiver]) -> float:
-        """Return the seconds after which an event that waits for these receivers should be tried again."""
+        """Return the seconds after which to try again an event that waits for these receivers."""
         with self._lock:
             circuits = [self._circuits.get(receiver.name) for receiver in receivers]
             now = self._clock()
@@ -110,8 +112,8 @@ class ReceiverGate:
 
     def open_circuits(self) -> tuple[str, ...]:
         """
-        Return the names of receivers whose circuit is open. Takes no lock, since it is called while others hold it and
-        log.
+        Return the names of receivers whose circuit is open. Takes no lock, since observers call it while the gate holds
+        the lock.
         """
         return tuple(sorted(name for name, circuit in list(self._circuits.items()) if circuit.is_open))
 

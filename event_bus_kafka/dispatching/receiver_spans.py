@@ -1,4 +1,4 @@
-"""Opens a span for each receiver, inside the span of the attempt, with its duration and its failure."""
+"""Opens a span for each receiver inside the span of the attempt, to show the receiver's duration and failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ After = Callable[[], Exception | None]
 
 
 def dispatch_in_spans(event: Event, receivers: list[Receiver], *, before_each: Before, after_each: After) -> Failures:
-    """Dispatch an event; if the span of its attempt is recorded, each receiver gets a span, too."""
+    """Dispatch an event; if the span of the attempt is recorded, open a span for each receiver."""
     if not is_recording():
         return dispatch(event, receivers, before_each=before_each, after_each=after_each)
     with _ReceiverSpans(before_each, after_each) as spans:
@@ -24,7 +24,7 @@ def dispatch_in_spans(event: Event, receivers: list[Receiver], *, before_each: B
 
 
 class _ReceiverSpans:
-    """The spans of the receivers of one attempt. They end together, once all failures are known."""
+    """The spans of one attempt's receivers. All of them end after the last receiver, when the failures are known."""
 
     def __init__(self, before_each: Before, after_each: After) -> None:
         self._before_each = before_each

@@ -1,4 +1,4 @@
-"""Turns the rejection of an event that a receiver emits into a failure of that receiver: nobody else would notice."""
+"""Makes a receiver fail if an event that it emits is rejected: otherwise nobody would notice the rejection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _rejected: ContextVar[list[Exception] | None] = ContextVar("event_bus_kafka_reje
 
 
 class Rejections:
-    """Collects the errors of events that are emitted in its block, in coroutines too, and rejected."""
+    """Collects the errors of events that are emitted and rejected inside this ``with`` block, also by coroutines."""
 
     __slots__ = ("_token",)
 
@@ -26,7 +26,7 @@ class Rejections:
 
 
 def note_rejection(event: LifecycleEvent) -> None:
-    """Observe :class:`EventRejected`."""
+    """Collect the error of an :class:`EventRejected`. Subscribed as an observer."""
     found = _rejected.get()
     if found is not None and isinstance(event, EventRejected):
         error = EmittedEventRejected(event.event_type, error_text(event.error))

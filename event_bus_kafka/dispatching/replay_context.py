@@ -1,4 +1,4 @@
-"""Tells receivers whether an event may have been dispatched before."""
+"""Tells receivers whether the current event may have been dispatched before."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ _replaying = ContextVar("event_bus_kafka_replaying", default=False)
 
 def is_replay() -> bool:
     """
-    Return whether the calling receiver is run by ``manage.py replay_events``.
+    Return whether ``manage.py replay_events`` is calling the current receiver.
 
-    False during the replay of a dead letter: its receiver has never succeeded with it, so nothing must be left out.
+    False during the replay of a dead letter: its receiver has never succeeded for this event, so the receiver must skip
+    nothing.
     """
     return _replaying.get()
 

@@ -1,4 +1,7 @@
-"""Decides what follows a failed attempt. ``consuming/processor.py`` asks for each receiver or record that failed."""
+"""
+Decides what follows a failed attempt. :func:`~event_bus_kafka.dispatching.attempts.judge` asks for each receiver or
+record that failed.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,16 @@ from event_bus_kafka.dispatching.outcomes import Failed, GiveUp, Hold, Retry
 from event_bus_kafka.errors import ConfigurationError, DeserializationError, SchemaRegistryError
 
 _LONGEST_HOLD = 10.0
-"""Longest hold in seconds: an outage ends for all events at once, and none should wait a minute to notice."""
+"""Longest hold in seconds: after an outage each event is tried within this time."""
 
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
     """
-    Attempts with exponential backoff and jitter; delays in seconds.
+    The maximum number of attempts, and the delays between them in seconds: exponential backoff with jitter.
 
-    ``jitter`` is the share by which a delay varies in both directions. ``final`` are exceptions of receivers that no
-    further attempt would cure.
+    ``jitter`` is the share by which a delay varies up and down. After an exception of a class in ``final`` no further
+    attempt is made.
     """
 
     attempts: int
@@ -34,7 +37,10 @@ class RetryPolicy:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> RetryPolicy:
-        """Return the policy of a setting's dict. Raises :class:`ConfigurationError` if a class cannot be imported."""
+        """
+        Return the policy for the dict of a setting. Raises :class:`ConfigurationError` if a class in ``final`` cannot
+        be imported.
+        """
         return cls(**{**values, "final": tuple(_imported(item) for item in values["final"])})
 
     def decide(
@@ -48,12 +54,12 @@ class RetryPolicy:
         chance: Callable[[], float] = random,
     ) -> Failed:
         """
-        Decide what follows an error.
+        Decide what follows ``error``.
 
-        ``attempt`` is the number of the failed attempt, from 1; ``holds`` the number of holds in a row before it;
-        ``is_open`` whether the circuit of the failed receiver is open. An outage comes first, then the circuit, then
-        final errors, then the attempts that are left: neither an outage nor a receiver that fails for everything makes
-        dead letters.
+        ``attempt`` is the number of the failed attempt, from 1; ``holds`` is the number of holds in a row before it;
+        ``is_open`` says whether the circuit of the failed receiver is open. An outage is considered first, then an open
+        circuit, then final errors, then the number of attempts. So neither an outage nor a receiver that fails for all
+        events leads to dead letters.
         """
         if is_outage or is_open:
             return Hold(error, self.hold(holds, chance))
@@ -63,7 +69,7 @@ class RetryPolicy:
 
     def delay(self, attempt: int, chance: Callable[[], float] = random) -> float:
         """Return the seconds to wait after ``attempt`` failed attempts in a row."""
-        exponent = min(attempt - 1, 64)  # beyond it every factor has long reached the limit, and floats overflow
+        exponent = min(attempt - 1, 64)  # a higher exponent changes nothing, and floats would overflow
         delay = min(self.first_delay * self.factor**exponent, self.max_delay)
         return delay * (1 + self.jitter * (2 * chance() - 1))
 
@@ -73,7 +79,8 @@ class RetryPolicy:
 
     def is_final(self, error: Exception) -> bool:
         """
-        Return whether no further attempt would help, because of the record or of the error that the receiver raised.
+        Return whether no further attempt would help: the record cannot be read, or the receiver raised an error that is
+        final.
         """
         if isinstance(error, SchemaRegistryError):
             return error.final
@@ -82,24 +89,24 @@ class RetryPolicy:
 
 @attrs.frozen(kw_only=True)
 class RetryPolicies:
-    """The policies by event type and topic. The event type's comes first, then the topic's, then the general one."""
+    """The policies by event type and topic. The event type's policy comes first, then the topic's, then the default."""
 
     default: RetryPolicy
     by_name: Mapping[str, RetryPolicy] = attrs.field(factory=dict)
-    """Event type or full name of a topic → policy."""
+    """Event type, or full name of a topic → policy."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any], differing: Mapping[str, Mapping[str, Any]]) -> RetryPolicies:
         """
-        Return the policies of two settings' dicts: the general one, and differences by name.
+        Return the policies for the dicts of two settings: the default, and the differences by event type or topic.
 
-        Raises :class:`ConfigurationError` if a class cannot be imported.
+        Raises :class:`ConfigurationError` if a class in ``final`` cannot be imported.
         """
         by_name = {name: RetryPolicy.of({**values, **changes}) for name, changes in differing.items()}
         return cls(default=RetryPolicy.of(values), by_name=by_name)
 
     def policy(self, event_type: str, topic: str) -> RetryPolicy:
-        """Return the policy for events of a type on a topic (full name)."""
+        """Return the policy for events of type ``event_type`` on ``topic`` (full name)."""
         return self.by_name.get(event_type) or self.by_name.get(topic) or self.default
 
 

@@ -1,1 +1,1 @@
-"""Periodic work of a process, in one thread with one database connection: heartbeats and history."""
+"""Periodic tasks of a process, such as heartbeats and history, which share one thread and its database connections."""

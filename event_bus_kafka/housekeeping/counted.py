@@ -1,4 +1,4 @@
-"""Makes lines of history of the sums that this process has counted. Has models."""
+"""Converts the metrics of this process into lines of history. Imports models."""
 
 from __future__ import annotations
 
@@ -25,12 +25,17 @@ _OUTCOMES: dict[Metric, str] = {
     metrics.LATENCY: "done",
     metrics.DUPLICATES_SKIPPED: "duplicate",
 }
-"""The outcome that each metric counts; calls of receivers have a label for theirs."""
+"""
+Metric → the outcome that it counts. The metric of receivers' calls is missing here, since one of its labels is the
+outcome.
+"""
 _LONGEST_TYPE, _LONGEST_RECEIVER = 255, 500
 
 
 def counted(tallies: Tallies, service: str) -> Mapping[Line, Sums]:
-    """Return the sums since this process started, each with the longest since this was called before."""
+    """
+    Return the sums since this process started. Only the sums' ``longest`` is about the time since the previous call.
+    """
     found: defaultdict[Line, list[Sums]] = defaultdict(list)
     for (metric, labels), tally in tallies.read(forget_longest=True).items():
         if metric in _OUTCOMES or metric is metrics.RECEIVER_SECONDS:
@@ -40,7 +45,10 @@ def counted(tallies: Tallies, service: str) -> Mapping[Line, Sums]:
 
 
 def totals(tallies: Tallies) -> Mapping[str, int]:
-    """Return how often each outcome of an event as a whole occurred since this process started."""
+    """
+    Return outcome → number of events with this outcome since this process started. Outcomes of single receivers are not
+    counted.
+    """
     found: Counter[str] = Counter()
     for (metric, _), tally in tallies.read().items():
         if outcome := _OUTCOMES.get(metric):

@@ -1,4 +1,4 @@
-"""Says in the database that the workers and relays of this process live, and how they are. Has models."""
+"""Writes heartbeats of the workers and relays of this process, with their state, to the database. Imports models."""
 
 from __future__ import annotations
 
@@ -18,37 +18,40 @@ from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.telemetry.state import ConsumerSource, RelaySource, Running
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_RUNS_EVERY = 60.0, 1.0
-"""Seconds; services may be migrated while their workers run, and workers begin when all they need is there."""
+"""Seconds until the next attempt while the table is missing, and while no worker or relay has started yet."""
 _KEPT = 86_400_000
-"""Milliseconds for which the row of a run stays that has ended, or died."""
+"""Milliseconds for which the row of an ended or dead run is kept."""
 _LONGEST = 255
 _RATES = {"consumer": ("received", "retried", "done", "dead-lettered", "skipped"), "relay": ("relayed", "parked")}
-"""Outcomes for which a heartbeat has a rate: occurrences a second in the whole process, since the beat before."""
+"""
+The outcomes whose rates a heartbeat contains. A rate is the number of occurrences per second in the whole process since
+the previous heartbeat.
+"""
 
 Source = ConsumerSource | RelaySource
 
 
 @attrs.define(eq=False)
 class _Run:
-    """A worker or relay of this process."""
+    """A worker or relay of this process, and its row in the database."""
 
     began: float
     row: UUID = attrs.field(factory=uuid4)
     about: dict[str, Any] = attrs.field(factory=dict)
-    """Fields of its row, as it was when it was looked at last."""
+    """Fields of the row, computed from the latest state of the worker or relay."""
     is_over: bool = False
-    """Whether its last beat was written."""
+    """Whether the final heartbeat, with the time of the end, was written."""
 
 
 class Heartbeats:
-    """Writes a row for each worker and relay that runs in this process, by one statement per beat."""
+    """Writes a row for each worker and relay of this process, with one SQL statement per heartbeat."""
 
     def __init__(
         self, running: Running, totals: Callable[[], Mapping[str, int]], *, period: float, service: str, version: str
     ) -> None:
         """
-        ``totals``: returns how often each outcome occurred in this process; ``period``: seconds between two beats;
-        ``version``: of this package.
+        ``totals``: returns outcome → number of occurrences in this process. ``period``: seconds between two heartbeats.
+        ``version``: the version of this package.
         """
         self._running = running
         self._rates = Rates(totals)
@@ -65,18 +68,21 @@ class Heartbeats:
 
     @property
     def beat_every(self) -> float:
-        """Seconds until the next beat."""
+        """Seconds until the next call of :meth:`beat` is due."""
         if not self._runs:
             return _LOOK_FOR_RUNS_EVERY
         return _LOOK_FOR_TABLE_EVERY if self._lacks_table else self._period
 
     def beat(self) -> None:
-        """Write a heartbeat for each run, and the end of each that has ended since. Raises a database error."""
+        """
+        Write a heartbeat for each worker and relay. If one has ended, its heartbeat is the final one. Raises a database
+        error.
+        """
         present = self._look()
         self._write(ending=self._runs.keys() - present)
 
     def stop(self) -> None:
-        """Write that all have ended. Raises a database error."""
+        """Write the final heartbeats of all workers and relays. Raises a database error."""
         self._look()
         self._write(ending=self._runs.keys())
 
@@ -105,21 +111,21 @@ class Heartbeats:
 
 
 def purge() -> Iterator[int]:
-    """Delete, in slices, heartbeats of processes that ended or died more than a day ago."""
+    """Delete in slices the heartbeats of workers and relays that ended or died more than a day ago."""
     if alias := alias_of(Heartbeat):
         rows = Heartbeat.objects.using(alias)
         yield from delete_in_batches(rows.expired(database_now(alias) - _KEPT), rows.remove)
 
 
 class Rates:
-    """Occurrences a second."""
+    """Computes occurrences per second from totals."""
 
     def __init__(self, totals: Callable[[], Mapping[str, int]]) -> None:
         self._totals = totals
         self._before, self._at = totals(), monotonic()
 
     def since_last(self) -> Mapping[str, float]:
-        """Return the rates since the last call, by outcome."""
+        """Return outcome → occurrences per second since the previous call."""
         totals, now = self._totals(), monotonic()
         before, seconds = self._before, max(now - self._at, 0.001)
         self._before, self._at = totals, now

@@ -1,4 +1,4 @@
-"""Adds this process's counts to the other processes' sums in the database. Needs the app's tables."""
+"""Adds this process's counts to the sums of all processes in the database. Imports models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.history import HOUR, MINUTE, QUARTER, SPANS, Line, Sums, row_id
 
 _DAY = 86_400_000
-"""Milliseconds."""
+"""A day in milliseconds."""
 _MINUTE = MINUTE * 1000
 _MINUTES_KEPT, _QUARTERS_KEPT = 2 * HOUR * 1000, _DAY
 """Milliseconds after which rows are folded: pages of a day or a week would else add up a row for each minute."""
@@ -20,26 +20,26 @@ _MINUTES_KEPT, _QUARTERS_KEPT = 2 * HOUR * 1000, _DAY
 
 class HistoryWriter:
     """
-    Writes everything counted since the last write, one statement for each changed line.
+    Writes the counts since the last write, with one SQL statement for each changed line.
 
-    A line that cannot be written is added to the next write. Counts are dropped while the table is missing, and while
-    its database has another name than in ``names``: a test run counts in a database of its own, and ends with the
-    service's.
+    If a line cannot be written, its counts are part of the next write. Counts are dropped while the table is missing.
+    They are also dropped if the database's name differs from the name in ``names``: at the end of a test run, the
+    connection has changed from the test database to the service's database.
     """
 
     def __init__(self, read: Callable[[], Mapping[Line, Sums]], names: Mapping[str, str]) -> None:
         """
-        ``read``: returns the sums since this process started, and the longest since it was called before; ``names``: of
-        databases, by alias, when this process began to count.
+        ``read``: returns the sums since this process started; only ``longest`` is about the time since the previous
+        call. ``names``: alias → the database's name at the time when this process began to count.
         """
         self._read = read
         self._names = names
         self._written: dict[Line, Sums] = {}
         self._longest: dict[Line, float] = {}
-        """The longest time of each line that is not written yet."""
+        """Line → longest duration that is not written yet."""
 
     def write(self) -> None:
-        """Raises a database error."""
+        """Write the counts since the last write. Raises a database error."""
         sums = self._read()
         changed = {line: more for line in sums if (more := self._more(line, sums[line])).count}
         if not changed:

@@ -1,4 +1,4 @@
-"""The thread in which a process does all that comes again and again, after seconds, minutes or hours."""
+"""Runs the periodic tasks of a process in one thread."""
 
 from __future__ import annotations
 
@@ -19,44 +19,50 @@ from event_bus_kafka.telemetry.guards import kept_alive, stumbled
 logger = logger_named(__name__)
 
 Turn = Callable[[], Iterable[object] | None]
-"""Does its work at once, or in slices: it returns an iterator each of whose steps takes less than a second."""
+"""
+A function that runs a task once. It either does all the work, or returns an iterator. Each step of the iterator does a
+slice of the work that takes less than a second.
+"""
 _NO_SLICE = object()
 
 
 @attrs.define(eq=False, kw_only=True)
 class Task:
-    """Something that a housekeeper does periodically."""
+    """A periodic task of a housekeeper."""
 
     name: str
-    """The subject of the log line that reports its failure."""
+    """The beginning of the log line that reports a failure, such as ``A heartbeat was not written``."""
     turn: Turn
     period: Callable[[], float]
-    """Seconds between the beginnings of two turns, asked after each."""
+    """Returns the seconds until the next turn; called at the end of each turn."""
     last: Callable[[], object] | None
     due: float
     """Time of the next turn (monotonic)."""
     slices: Iterator[object] | None = None
-    """The rest of a turn that has begun."""
+    """The remaining slices of a turn that has begun."""
     ends: int = 0
-    """Number of requested last turns. Each needs a new turn, since one that runs already may miss the latest counts."""
+    """
+    Number of requests for a last turn. Each request needs a turn that begins after it, since a turn that already runs
+    may miss the latest counts.
+    """
     ended: int = 0
-    """Number of these requests that are fulfilled."""
+    """Number of requests for a last turn that have been fulfilled."""
     problem: str = ""
-    """The last reported failure; empty after a turn without one."""
+    """The last reported failure; empty after a successful turn."""
 
     @property
     def is_ending(self) -> bool:
-        """Whether a last turn is to come."""
+        """Whether a last turn was requested and has not run yet."""
         return self.ended < self.ends
 
 
 class Housekeeper:
     """
-    Runs the tasks of a process in one thread, which exists once there is a task.
+    Runs the tasks of a process in one thread, which starts with the first task.
 
-    A turn that raises is reported and comes again after its period. Between two slices of a turn all others that are
-    due get theirs. The thread's database connections are closed, or given back to their pool, whenever nothing is due;
-    broken ones after each slice. A child process does not inherit its parent's tasks.
+    A turn that raises is logged, and the task runs again after its period. Between two slices of a turn, other due
+    tasks may run. When no task is due, the thread closes its database connections, or returns them to their pool. After
+    each slice it closes broken connections. A child process does not inherit its parent's tasks.
     """
 
     _changed: threading.Condition
@@ -68,7 +74,10 @@ class Housekeeper:
     def __init__(
         self, close_after_errors: Callable[[], None] = lambda: None, *, clock: Callable[[], float] = monotonic
     ) -> None:
-        """``close_after_errors``: called in the thread after each slice, as a turn may keep an error to itself."""
+        """
+        ``close_after_errors``: closes broken connections. It is called after each slice, even if no error is raised,
+        since a task may catch errors.
+        """
         self._close_after_errors = close_after_errors
         self._clock = clock
         self._forget_parent()
@@ -84,29 +93,29 @@ class Housekeeper:
         first_in: float = 0.0,
     ) -> Task:
         """
-        Have ``turn`` done every ``period`` seconds, for the first time in ``first_in`` seconds.
+        Run ``turn`` every ``period`` seconds, for the first time after ``first_in`` seconds.
 
-        ``last``: done in its place when the process, or the task, ends.
+        ``last``: called in place of ``turn`` when the process or the task ends.
         """
         seconds = period if callable(period) else lambda: period
         task = Task(name=name, turn=turn, period=seconds, last=last, due=self._clock() + first_in)
-        if self._pid != os.getpid():  # a server written in C may fork without telling Python
+        if self._pid != os.getpid():  # a server written in C may fork without Python's hooks
             self._forget_parent()
         with self._changed:
             self._tasks.append(task)
             self._changed.notify_all()
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="event-bus-housekeeping", daemon=True)
-                with suppress(RuntimeError):  # the interpreter ends: nothing comes again
+                with suppress(RuntimeError):  # the interpreter is shutting down
                     self._thread.start()
         return task
 
     def finish(self, within: float) -> None:
-        """Do the last turns of all tasks, as the process ends; wait for them at most ``within`` seconds."""
+        """Run the last turns of all tasks at the end of the process. Blocks for at most ``within`` seconds."""
         self._finish(list(self._tasks), within)
 
     def end(self, tasks: Iterable[Task], within: float) -> None:
-        """Do the last turns of some tasks, wait for them at most ``within`` seconds, and let the tasks go."""
+        """Run the last turns of ``tasks``, then remove the tasks. Blocks for at most ``within`` seconds."""
         ending = set(tasks)
         self._finish(list(ending), within)
         with self._changed:
@@ -138,11 +147,14 @@ class Housekeeper:
             return
         self._is_idle = True
         for connection in connections.all(initialized_only=True):
-            with kept_alive():  # one that cannot be closed keeps no other open
+            with kept_alive():  # one failure must not keep other connections open
                 close(connection)
 
     def _next(self) -> Task | None:
-        """Wait for a task that is due; return None once if connections are to be closed before that."""
+        """
+        Return the next due task; block until one is due. Return None once before blocking, so that the caller closes
+        connections.
+        """
         with self._changed:
             while True:
                 now = self._clock()
@@ -171,12 +183,12 @@ class Housekeeper:
                 task.ended = ends
                 if is_over:
                     task.slices = None
-                    wait = 0 if task.is_ending else task.period()  # an end may have come meanwhile
+                    wait = 0 if task.is_ending else task.period()  # a last turn may be requested meanwhile
                     task.due = self._clock() + wait
                 self._changed.notify_all()
 
     def _slice(self, task: Task) -> bool:
-        """Return whether the turn is over."""
+        """Run the next slice of a turn, or begin a turn. Return whether the turn is over."""
         if task.slices is None:
             task.slices = iter(task.turn() or ())
         return next(task.slices, _NO_SLICE) is _NO_SLICE
@@ -184,7 +196,7 @@ class Housekeeper:
     def _tell(self, task: Task, error: Error) -> None:
         problem = database_error_text(error)
         if problem != task.problem:
-            logger.warning("%s, and is tried again: %s", task.name, problem)
+            logger.warning("%s; trying again later: %s", task.name, problem)
         task.problem = problem
 
     def _forget_parent(self) -> None:

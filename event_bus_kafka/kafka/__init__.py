@@ -1,1 +1,1 @@
-"""The only room that talks to servers. No object of a client library leaves it."""
+"""The only package that talks to Kafka and the schema registry. It hands out no object of a client library."""

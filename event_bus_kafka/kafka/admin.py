@@ -27,45 +27,46 @@ from event_bus_kafka.trouble import Trouble
 T = TypeVar("T")
 
 _BROKERS_DEFAULT = -1
-"""Lets the brokers choose the number of partitions, or of replicas."""
+"""Tells the brokers to use their default number of partitions or replicas."""
 
 
 @attrs.frozen(kw_only=True)
 class TopicLayout:
-    """A topic's layout on the brokers; ``replication``: copies of the partition that has the fewest."""
+    """A topic's partitions and replicas. ``replication`` is the lowest number of replicas of any partition."""
 
     partitions: int
     replication: int
 
 
 class Admin:
-    """The topics of a cluster. ``timeout`` is in seconds everywhere."""
+    """Describes, creates and alters the topics of a cluster. ``timeout`` is always in seconds."""
 
     def __init__(self, options: Options) -> None:
         self._client = make_client(AdminClient, options, "admin")
 
     def topics(self, *, timeout: float) -> dict[str, TopicLayout]:
-        """Return the topics that this user may see. Raises :class:`BrokerError`."""
+        """Return the topics that this user may describe. Raises :class:`BrokerError`."""
         with as_broker_errors(self._client):
             found = self._client.list_topics(timeout=timeout).topics
         return {name: _layout(topic) for name, topic in found.items() if topic.error is None}
 
     def has_controller(self, *, timeout: float) -> bool:
         """
-        Return whether a broker creates and alters topics; the sandbox has none. Raises :class:`BrokerError`.
+        Return whether the cluster has a controller, which creates and alters topics; the sandbox has none. Raises
+        :class:`BrokerError`.
         """
         with as_broker_errors(self._client):
             cluster = self._client.list_topics(timeout=timeout)
         return cluster.controller_id in cluster.brokers
 
     def require_controller(self, *, timeout: float) -> None:
-        """Raise :class:`BrokerError` where no broker creates or alters topics."""
+        """Raise :class:`BrokerError` if the cluster has no controller, which creates and alters topics."""
         if not self.has_controller(timeout=timeout):
-            reason = "these brokers create and alter no topics, as the sandbox's, where topics appear on first use"
+            reason = "these brokers cannot create or alter topics (the sandbox creates topics at their first use)"
             raise BrokerError(error_codes.UNSUPPORTED_FEATURE, reason)
 
     def hidden(self, topics: Iterable[str], *, timeout: float) -> set[str]:
-        """Return the topics that this user may not see, whether they exist or not. Raises :class:`BrokerError`."""
+        """Return the topics that this user may not describe, whether they exist or not. Raises :class:`BrokerError`."""
         names = list(topics)
         answers = self._client.describe_topics(TopicCollection(names), request_timeout=timeout) if names else {}
         failures = {name: _failure(answer, timeout) for name, answer in answers.items()}
@@ -73,15 +74,7 @@ class Admin:
 
     def topic_options(self, topics: Iterable[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:
         """Return the options of each topic, defaults included, or why they cannot be read."""
-        found: dict[str, dict[str, str] | BrokerError] = {}
-        for resource, answer in self._describe_configs(topics, timeout).items():
-            try:
-                entries = result_of(answer, timeout)
-            except BrokerError as error:
-                found[resource.name] = error
-            else:
-                found[resource.name] = {name: entry.value or "" for name, entry in entries.items()}
-        return found
+        return options_in(self._describe_configs(topics, timeout), timeout)
 
     def is_unwritten(self, topic: str, *, partitions: int, timeout: float) -> bool:
         """Return whether no record was ever written to a topic. Raises :class:`BrokerError`."""
@@ -92,8 +85,8 @@ class Admin:
 
     def largest_requests(self, topics: Iterable[str], *, timeout: float) -> dict[str, int]:
         """
-        Return ``max.message.bytes`` of each topic that exists and may be described. Raises :class:`BrokerError` if none
-        can be asked for.
+        Return ``max.message.bytes`` of each topic that exists and that this user may describe. Raises
+        :class:`BrokerError` if the request cannot be sent.
         """
         found: dict[str, int] = {}
         for resource, answer in self._describe_configs(topics, timeout).items():
@@ -111,7 +104,8 @@ class Admin:
         timeout: float,
     ) -> None:
         """
-        Create a topic; None: as the brokers choose. One that exists is left as it is. Raises :class:`BrokerError`.
+        Create a topic, unless it exists. ``partitions`` or ``replication`` None: the brokers' default. Raises
+        :class:`BrokerError`.
         """
         topic = NewTopic(
             name,
@@ -126,12 +120,12 @@ class Admin:
                 raise
 
     def grow_topic(self, name: str, *, partitions: int, timeout: float) -> None:
-        """Grow a topic to ``partitions`` partitions in total. Raises :class:`BrokerError`."""
+        """Increase a topic's number of partitions to ``partitions``. Raises :class:`BrokerError`."""
         wanted = NewPartitions(name, partitions)
         result_of(self._client.create_partitions([wanted], operation_timeout=timeout)[name], timeout)
 
     def alter_topic(self, name: str, *, options: Mapping[str, str], timeout: float) -> None:
-        """Set options of a topic; the others stay. Raises :class:`BrokerError`."""
+        """Set options of a topic; its other options stay unchanged. Raises :class:`BrokerError`."""
         entries = [
             ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in options.items()
         ]
@@ -149,6 +143,21 @@ class Admin:
         return answers
 
 
+def options_in(
+    answers: Mapping[ConfigResource, Future[Any]], timeout: float
+) -> dict[str, dict[str, str] | BrokerError]:
+    """Return the options in answers by topic, or why they cannot be read."""
+    found: dict[str, dict[str, str] | BrokerError] = {}
+    for resource, answer in answers.items():
+        try:
+            entries = result_of(answer, timeout)
+        except BrokerError as error:
+            found[resource.name] = error
+        else:
+            found[resource.name] = {name: entry.value or "" for name, entry in entries.items()}
+    return found
+
+
 def _layout(topic: Any) -> TopicLayout:
     replicas = [len(partition.replicas) for partition in topic.partitions.values()]
     return TopicLayout(partitions=len(replicas), replication=min(replicas, default=0))
@@ -163,7 +172,9 @@ def _failure(answer: Future[Any], timeout: float) -> BrokerError | None:
 
 
 def result_of(answer: Future[T], timeout: float) -> T:
-    """Return the result of ``answer``. Raises :class:`BrokerError`, also if none comes within ``timeout`` seconds."""
+    """
+    Return the result of ``answer``. Raises :class:`BrokerError`, also if no answer comes within ``timeout`` seconds.
+    """
     try:
         return answer.result(timeout)
     except TimeoutError:

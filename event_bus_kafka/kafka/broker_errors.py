@@ -1,4 +1,4 @@
-"""confluent-kafka's errors as this package's :class:`BrokerError`."""
+"""Converts confluent-kafka's errors to :class:`BrokerError`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _TROUBLE_BY_TEXT = {
     for row in error_codes.TABLE
     if row.trouble is not Trouble.OTHER and not row.code.startswith("_") and hasattr(KafkaError, row.code)
 }
-"""Kafka's text of an error → its trouble: a fatal error names its cause in words only."""
+"""Kafka's text of an error → its trouble: a fatal error names its cause only in its text."""
 
 
 def to_broker_error(error: KafkaError | KafkaException, kind: type[BrokerError] = BrokerError) -> BrokerError:
-    """Return a client error as ``kind``; the reason is Kafka's text, which names servers and topics only."""
+    """Convert a client's error to ``kind``; the reason is Kafka's text, which names servers and topics only."""
     inner: KafkaError = error.args[0] if isinstance(error, KafkaException) else error
     if not isinstance(inner, KafkaError):
         return kind(error_codes.FAIL, str(inner))
@@ -34,7 +34,7 @@ def to_broker_error(error: KafkaError | KafkaException, kind: type[BrokerError] 
 
 
 def to_commit_error(error: KafkaError | KafkaException) -> BrokerError:
-    """Return the error of a commit; :class:`AssignmentLost` if the partitions belong to another member by now."""
+    """Convert the error of a commit; to :class:`AssignmentLost` if the partitions now belong to another member."""
     failure = to_broker_error(error)
     return to_broker_error(error, AssignmentLost) if meaning_of(failure.code).assignment_lost else failure
 
@@ -42,8 +42,8 @@ def to_commit_error(error: KafkaError | KafkaException) -> BrokerError:
 @contextmanager
 def as_broker_errors(client: Any = None) -> Iterator[None]:
     """
-    Raise the client's errors as :class:`BrokerError`; ``client``: polled after one, so that its error callback tells
-    why. The error of a request that waited for a connection in vain says no more than that.
+    Raise the client's errors as :class:`BrokerError`. After an error, poll ``client``, so that its error callback gets
+    the cause: the error of a request that found no connection does not contain the cause.
     """
     try:
         yield
@@ -54,7 +54,7 @@ def as_broker_errors(client: Any = None) -> Iterator[None]:
 
 
 def no_answer(timeout: float) -> BrokerError:
-    """Return the error of brokers that did not answer within ``timeout`` seconds."""
+    """Return the error for brokers that did not answer within ``timeout`` seconds."""
     return BrokerError(error_codes.TIMED_OUT, f"Kafka did not answer within {timeout:g} s", retriable=True)
 
 

@@ -1,8 +1,9 @@
 """
-Whether clients are connected to Kafka: emitted when it changes, not at each retry.
+Tracks whether clients are connected to Kafka, and emits an event when this changes, not at each retry.
 
-Of a consumer errors alone do not show it: one of a silent broker reports none, and no error says that all is well
-again. So its statistics decide. Of a producer reports of its records say so.
+A consumer's errors are not enough: a client whose broker is silent reports no error, and no error says that the
+connection works again. So the state of a consumer's connection is read from its statistics, and a producer's from its
+delivery reports.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ _SILENT = "the group's coordinator does not answer"
 
 
 class Connection:
-    """The state of a group member's connection. Its callbacks run in the thread that polls."""
+    """The connection state of a group member. Its callbacks run in the thread that polls."""
 
     def __init__(self, client: str) -> None:
         self._client = client
         self._state = ""
         self._troubled = self._silent = False
         self.options: dict[str, Any] = {"statistics.interval.ms": _EVERY_MS}
-        """Client options that make the client report statistics."""
+        """Client options with which the client reports statistics."""
 
     def on_error(self, failure: BrokerError) -> None:
-        """Take an error that the client reported through its error callback."""
+        """Note an error that the client reported through its error callback."""
         if failure.kind is Trouble.UNAUTHENTICATED:
             self._troubled = True
             self._change(Trouble.UNAUTHENTICATED, failure.reason)
@@ -41,12 +42,12 @@ class Connection:
                 self._change(Trouble.UNREACHABLE, failure.reason)
 
     def on_statistics(self, text: str) -> None:
-        """Take the client's statistics, as JSON."""
+        """Note the client's statistics (JSON text)."""
         troubled, self._troubled = self._troubled, False
         was_silent, self._silent = self._silent, not _coordinator_answers(json.loads(text))
         if not self._silent and not troubled:
             self._change(CONNECTED, "")
-        elif self._silent and was_silent and self._state == CONNECTED:  # once is no more than a coordinator that moves
+        elif self._silent and was_silent and self._state == CONNECTED:  # silent twice: once may be a moving coordinator
             self._change(Trouble.UNREACHABLE, _SILENT)
 
     def _change(self, state: str, reason: str) -> None:
@@ -57,20 +58,20 @@ class Connection:
 
 class Reach:
     """
-    Whether this process's producers reach Kafka. Emitted when they do again, whichever of them notices: in an outage a
-    relay makes new ones.
+    Tracks whether this process's producers reach Kafka. ConnectionChanged is emitted when any producer reaches Kafka
+    again, even if another one had lost the connection: during an outage a relay makes new producers.
     """
 
     def __init__(self) -> None:
         self.is_lost = False
 
     def on_error(self, failure: BrokerError) -> None:
-        """Take an error that a producer reported. An error about one broker does not mean that others are down."""
+        """Note an error that a producer reported. An error about one broker does not mean that the others are down."""
         if failure.kind is Trouble.UNAUTHENTICATED or failure.code == error_codes.ALL_BROKERS_DOWN:
             self.is_lost = True
 
     def regain(self) -> None:
-        """A broker has answered."""
+        """Note that a broker has answered."""
         if self.is_lost:
             self.is_lost = False
             emit(ConnectionChanged(client="producer", state=CONNECTED, reason=""))

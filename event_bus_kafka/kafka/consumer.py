@@ -1,4 +1,6 @@
-"""A member of a consumer group: confluent-kafka's consumer, with our types and errors."""
+"""
+A member of a consumer group: wraps confluent-kafka's consumer; returns this package's values and raises its errors.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,11 @@ from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _BATCH = 500
-"""The most records that one poll takes; more gains nothing measurable."""
+"""Maximum number of records that one poll returns; a higher number is not measurably faster."""
 _CAUSE_WITHIN = 2.0
-"""Seconds."""
+"""Seconds to wait for the cause of a fatal error."""
 _LOOK_EVERY = 0.1
-"""Seconds for which partitions that are assigned during a poll may wait for its end."""
+"""Maximum seconds that partitions assigned during a poll wait for the end of the poll."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,7 +42,7 @@ class AssignmentListener:
 
 
 class ConsumerClient(GroupOffsets, LogOffsets):
-    """A member of a consumer group. One thread uses it."""
+    """A member of a consumer group. Not thread-safe: one thread uses it."""
 
     def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
         connection = Connection("consumer")
@@ -63,11 +65,12 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def poll(self, seconds: float, most: int = _BATCH) -> list[ConsumerRecord]:
         """
-        Return at most ``most`` records, waiting ``seconds`` for the first, or until partitions are assigned. Records of
-        partitions that were revoked, and maybe assigned again, in this very call may be among them. Errors that the
-        client reports in place of a record are emitted as ClientErrorReported.
+        Return at most ``most`` records. Wait at most ``seconds`` for the first record, or until partitions are
+        assigned.
 
-        Raises :class:`BrokerError` if one of them is fatal: make a new client.
+        The result may contain records of partitions that were revoked, and perhaps assigned again, during this call.
+        Errors that the client reports in place of a record are emitted as ClientErrorReported. Raises
+        :class:`BrokerError` if such an error is fatal; then make a new client.
         """
         first = self._first(seconds)
         if first is None:
@@ -84,7 +87,8 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def initial_offset(self, partition: Partition, *, timeout: float) -> int:
         """
-        Return where a group begins that has committed nothing. The end is asked for, as it moves on until it is read.
+        Return the offset at which a group without a committed offset begins. If the group begins at the end of the
+        partition, this is the current end offset, so that records that arrive before the first read are not skipped.
 
         Raises :class:`BrokerError`.
         """
@@ -92,28 +96,31 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def known_ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """
-        Return the offsets after the last records, as far as the client has heard of them, without asking Kafka. For the
-        thread that polls: another might use the client while it is being destroyed.
+        Return the end offsets of the partitions as far as the client has cached them, without asking Kafka. Call it in
+        the polling thread only: in another thread the client might be destroyed meanwhile.
         """
         ends = {}
         for partition in partitions:
-            with suppress(KafkaException):  # of one of which the client knows nothing yet
+            with suppress(KafkaException):  # the client knows nothing of the partition yet
                 _, end = self._client.get_watermark_offsets(TopicPartition(*partition), cached=True)
                 if end >= 0:
                     ends[partition] = end
         return ends
 
     def commit_each(self, offsets: Mapping[Partition, Committed]) -> dict[Partition, BrokerError]:
-        """Commit offsets; a partition that is not assigned to this member is refused with :class:`AssignmentLost`."""
+        """
+        Commit offsets; return the error of each refused partition. A partition that is not assigned to this member gets
+        :class:`AssignmentLost`.
+        """
         here = {name: one for name, one in offsets.items() if name in self.positions.assigned}
         lost = AssignmentLost(error_codes.STATE, "these partitions are not assigned to this member")
-        # Kafka would take it: the offset of another member.
+        # Kafka would accept the commit, and overwrite the offset of another member.
         return dict.fromkeys(offsets.keys() - here.keys(), lost) | super().commit_each(here)
 
     def cause_of(self, failure: BrokerError) -> BrokerError:
         """
-        Poll up to 2 s for the error behind a fatal ``failure`` of a commit, and return it; ``failure`` if none comes.
-        librdkafka delivers it after its prefetched records, which are discarded.
+        Poll for at most 2 s for the error that caused a fatal ``failure`` of a commit, and return this error; if none
+        comes, return ``failure``. librdkafka delivers the error after its prefetched records, which are discarded.
         """
         deadline = monotonic() + _CAUSE_WITHIN
         try:
@@ -136,11 +143,13 @@ class ConsumerClient(GroupOffsets, LogOffsets):
         self._client.close()
 
     def _first(self, seconds: float) -> Any:
-        """Return the first message; None: there is none, or partitions wait for their start."""
+        """
+        Return the first message; None: no message came in time, or partitions were assigned and have to be started.
+        """
         deadline, waiting = monotonic() + seconds, len(self.positions.waiting)
         while True:
             left = max(deadline - monotonic(), 0.0)
-            first = self._client.poll(min(left, _LOOK_EVERY))  # it waits on for a record after it has called back
+            first = self._client.poll(min(left, _LOOK_EVERY))  # poll() keeps waiting after a callback
             if first is not None or left <= _LOOK_EVERY or len(self.positions.waiting) > waiting:
                 return first
 

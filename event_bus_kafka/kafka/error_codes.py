@@ -35,12 +35,12 @@ UNSUPPORTED_FEATURE = "_UNSUPPORTED_FEATURE"
 
 
 class RowOutcome(Enum):
-    """The relay's reaction to an outbox row that Kafka did not take."""
+    """The relay's reaction to an outbox row that Kafka refused."""
 
-    PARK = "sets the row aside if it was refused alone: no repetition would help"
-    SEND_ALONE = "sends the row again by itself: another one of its request was refused"
-    HOLD_TOPIC = "leaves the topic alone for a while: its rows wait, others go on"
-    BEGIN_ANEW = "begins anew with a new client: the row comes again"
+    PARK = "parks the row if it was refused alone: repeating it would not help"
+    SEND_ALONE = "sends the row again by itself: another row of the same request was refused"
+    HOLD_TOPIC = "holds the topic for a while: its rows wait, other topics continue"
+    BEGIN_ANEW = "begins again with a new client, and sends the row again"
 
 
 @attrs.frozen
@@ -49,34 +49,48 @@ class Meaning:
     The meaning of an error code.
 
     A code without a row has the defaults: trouble ``other``, neither final nor fatal, so that the same request may be
-    repeated unless librdkafka marks the error as fatal. After a broker's code the relay holds the topic; after one of
-    librdkafka's own codes it begins anew.
+    repeated unless librdkafka marks the error as fatal. After an unknown code of a broker the relay holds the topic;
+    after an unknown code of librdkafka it begins again with a new client.
     """
 
     code: str
     trouble: Trouble = Trouble.OTHER
     final: bool = attrs.field(default=False, kw_only=True)
-    """No repetition of the request helps. ``KafkaError.retriable()`` does not tell: it is False for all codes tried."""
+    """
+    Whether repeating the request never helps. ``KafkaError.retriable()`` does not say this: it was False for all codes
+    that were tried.
+    """
     fatal: bool = attrs.field(default=False, kw_only=True)
     """
-    The client is of no use any more, even where librdkafka does not mark the error as fatal, as in answers to commits
-    and in errors that come in place of a record.
+    Whether the client is unusable after this error. librdkafka does not mark such an error as fatal everywhere: it does
+    not in answers to commits, nor in errors in place of a record.
     """
     assignment_lost: bool = attrs.field(default=False, kw_only=True)
-    """In an answer to a commit: the partitions belong to another member of the group by now."""
+    """
+    Whether the code, in an answer to a commit, means that the partitions now belong to another member of the group.
+    """
     passes_in_commit: bool = attrs.field(default=False, kw_only=True)
-    """In an answer to a commit: the same commit is soon accepted."""
+    """Whether the code, in an answer to a commit, means that Kafka will soon accept the same commit."""
     coordinator_moves: bool = attrs.field(default=False, kw_only=True)
-    """The question about a group has to be asked again, which librdkafka does not do by itself."""
+    """Whether the request about a group has to be repeated by this package, since librdkafka does not repeat it."""
     offset_gone: bool = attrs.field(default=False, kw_only=True)
-    """In place of a record: nothing is read of the partition until it is moved to another offset."""
+    """
+    Whether the code, in place of a record, means that the client reads nothing from the partition until it gets another
+    offset.
+    """
     row_outcome: RowOutcome = attrs.field(kw_only=True)
     of_the_row: bool = attrs.field(default=False, kw_only=True)
-    """A refused row is to blame for it, however many of its topic are refused: it is too large, or no record at all."""
+    """
+    Whether the row itself caused the refusal: it is too large or not a valid record. This holds even if Kafka refuses
+    other rows of the topic, too.
+    """
     ours: bool = attrs.field(default=False, kw_only=True)
-    """This package made the code up."""
+    """Whether this package defines the code, not Kafka or librdkafka."""
     disagrees: str = attrs.field(default="", kw_only=True)
-    """Names two places that judge the code differently, or is empty. Kept until the two are reconciled."""
+    """
+    The two places in the code that treat this error code differently, until they are reconciled; empty: there is no
+    such difference.
+    """
 
     @row_outcome.default
     def _outcome_without_a_row(self) -> RowOutcome:
@@ -91,7 +105,7 @@ TABLE = (
     Meaning(
         TIMED_OUT,
         Trouble.UNREACHABLE,
-        disagrees="Where this package raises it for want of an answer, its kind is other, save in ProcessClients.",
+        disagrees="If this package raises it because no answer came, its kind is other, except in ProcessClients.",
     ),
     Meaning("_MSG_TIMED_OUT", Trouble.UNREACHABLE),
     Meaning("_WAIT_COORD", Trouble.UNREACHABLE),
@@ -109,7 +123,7 @@ TABLE = (
     Meaning(
         UNKNOWN_TOPIC_OR_PART,
         Trouble.MISSING,
-        disagrees="Where imports of dead letters raise it, its kind is other, and it is not retriable.",
+        disagrees="If the import of dead letters raises it, its kind is other, and it is not retriable.",
     ),
     Meaning("_UNKNOWN_TOPIC", Trouble.MISSING, row_outcome=RowOutcome.HOLD_TOPIC),
     Meaning("_UNKNOWN_PARTITION", Trouble.MISSING, row_outcome=RowOutcome.HOLD_TOPIC),
@@ -122,12 +136,12 @@ TABLE = (
     Meaning("COORDINATOR_NOT_AVAILABLE", Trouble.MOVING, passes_in_commit=True, coordinator_moves=True),
     Meaning("COORDINATOR_LOAD_IN_PROGRESS", Trouble.MOVING, passes_in_commit=True, coordinator_moves=True),
     Meaning("STALE_MEMBER_EPOCH", Trouble.MOVING, passes_in_commit=True),  # the member soon hears of its new epoch
-    Meaning("REBALANCE_IN_PROGRESS", Trouble.MOVING),  # does not pass while partitions are revoked: it waits for that
+    Meaning("REBALANCE_IN_PROGRESS", Trouble.MOVING),  # lasts until the revocation of partitions ends
     Meaning("NOT_LEADER_FOR_PARTITION", Trouble.MOVING),
     Meaning("LEADER_NOT_AVAILABLE", Trouble.MOVING),
     Meaning("NOT_ENOUGH_REPLICAS", Trouble.MOVING),
     Meaning("NOT_ENOUGH_REPLICAS_AFTER_APPEND", Trouble.MOVING),
-    # What was refused is told of by its own code.
+    # An earlier record was refused; its own error says why.
     Meaning("_GAPLESS_GUARANTEE", Trouble.REFUSED),
     # The client or its membership has ended.
     Meaning(FATAL, fatal=True, assignment_lost=True),  # the cause is in its text, or in another error that follows
@@ -137,11 +151,11 @@ TABLE = (
     Meaning(
         STATE,  # in answer to an incremental assignment: the members of this group assign all partitions at once
         assignment_lost=True,
-        disagrees="A lost assignment is retriable where Kafka's answer says so, not where ConsumerClient finds it.",
+        disagrees="A lost assignment is retriable if Kafka reports it, but not if ConsumerClient raises it.",
     ),
     Meaning(
         DESTROY,
-        disagrees="Fatal where ProcessClients raises it, because this client takes no more; not fatal by this row.",
+        disagrees="Fatal if ProcessClients raises it, because the client takes no more records; not fatal by this row.",
     ),
     # The record itself is refused.
     Meaning(MSG_SIZE_TOO_LARGE, final=True, row_outcome=RowOutcome.PARK, of_the_row=True),
@@ -155,17 +169,17 @@ TABLE = (
     Meaning(INVALID_ARG, final=True, row_outcome=RowOutcome.PARK, of_the_row=True),
     Meaning("_INVALID_DIFFERENT_RECORD", row_outcome=RowOutcome.SEND_ALONE),
     # The rest.
-    Meaning("INVALID_TIMESTAMP"),  # a clock is wrong: records get theirs when they are sent, so that it passes
+    Meaning("INVALID_TIMESTAMP"),  # a clock is wrong; a repeated record gets a new timestamp
     Meaning("_AUTO_OFFSET_RESET", offset_gone=True),
     Meaning("_LOG_TRUNCATION", offset_gone=True),
     Meaning(QUEUE_FULL),  # the producer's local queue: poll, then try again
     Meaning(PARTITION_EOF),  # no error: nothing more to read for now
-    Meaning(BAD_MSG),  # headers of a record that have names which are not UTF-8
+    Meaning(BAD_MSG),  # a record has a header whose name is not UTF-8
     Meaning(GROUP_ID_NOT_FOUND),  # a group without members and without committed offsets
-    Meaning(TOPIC_ALREADY_EXISTS),  # what create_topic is for
+    Meaning(TOPIC_ALREADY_EXISTS),  # the purpose of create_topic is fulfilled
     Meaning(
         UNSUPPORTED_FEATURE,  # the sandbox's brokers: no offsets by time, no members of groups
-        disagrees="Retriable where librdkafka reports it, not where this package raises it; nobody repeats it.",
+        disagrees="Retriable if librdkafka reports it, not if this package raises it; no caller repeats the request.",
     ),
     Meaning(FAIL),  # an exception of the client without a KafkaError
 )
@@ -178,5 +192,5 @@ def meaning_of(code: str) -> Meaning:
 
 
 def row_outcome(error: BrokerError) -> RowOutcome:
-    """Return what the relay does with a row after this error of ``produce`` or of a delivery report."""
+    """Return the relay's reaction to this error of ``produce``, or of a delivery report, for a row."""
     return meaning_of(error.code).row_outcome

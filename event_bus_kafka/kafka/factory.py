@@ -33,19 +33,19 @@ _FILES = (
     "ssl.key.location",
     "ssl.keystore.location",
 )
-"""Options that name a file or, some of them, a folder."""
+"""Options that name a file; some of them may name a folder."""
 _OPENED_AT_ONCE = frozenset(name for name in _FILES if name.endswith(".location"))
 _NOT_CHECKED = _OPENED_AT_ONCE | {"bootstrap.servers", "metadata.broker.list", "plugin.library.paths"}
 _TOKEN_ENDPOINT, _NOWHERE = "sasl.oauthbearer.token.endpoint.url", "http://127.0.0.1:9"
 _TOKEN = "oauth_cb"
 _FOUND_BY_ITSELF = "probe"
-"""A value instead of a certificate's path: librdkafka searches the places where operating systems keep it."""
+"""A value that may replace the path of a certificate: librdkafka then searches the usual paths of operating systems."""
 
 
 class _LibrdkafkaLog:
     """
-    Writes librdkafka's own log at level DEBUG: it repeats itself at each retry. Errors that matter come through the
-    error callback, and are logged once.
+    Writes librdkafka's own log at level DEBUG, because it repeats lines at each retry. Important errors come through
+    the error callback, too, and are logged once.
     """
 
     _logger = logger_named("event_bus_kafka.librdkafka")
@@ -62,12 +62,12 @@ def make_client(
     **own: Callable[..., None],
 ) -> Any:
     """
-    Make a client that reports its errors as ``name``'s. What callbacks among its options raise ends no poll.
+    Make a client that reports its errors under ``name``. An exception in a callback from ``options`` never ends a poll.
 
-    ``own``: further callbacks, by option; where the service gives one of the same name, both are called.
+    ``own``: option → further callback; if ``options`` contain a callback of the same name, both are called.
 
-    Raises :class:`ConfigurationError`, or :class:`BrokerError` where ``oauth_cb``, which is called at once, gives no
-    token within 10 s.
+    Raises :class:`ConfigurationError`; or :class:`BrokerError` if ``oauth_cb``, which the client calls at once, returns
+    no token within 10 s.
     """
 
     def report(error: KafkaError) -> None:
@@ -79,16 +79,16 @@ def make_client(
         option: guarded(option, *(found[option] for found in (own, options) if option in found)) for option in callbacks
     }
     if callable(token := options.get(_TOKEN)):
-        safe[_TOKEN] = watched(_TOKEN, token)  # what it raises tells the client to ask again
+        safe[_TOKEN] = watched(_TOKEN, token)  # its exception makes the client ask again
     return _make(client, {"log_level": 3} | options | safe, name)
 
 
 def check_options(name: str, options: Options) -> None:
     """
-    Raise :class:`ConfigurationError` if librdkafka's ``producer`` or ``consumer`` refuses the options, one by one or
-    together.
+    Raise :class:`ConfigurationError` if librdkafka's ``producer`` or ``consumer`` refuses the options, singly or in
+    combination.
 
-    Contacts nobody, runs no callback and opens no file: see :func:`missing_files`.
+    Contacts no server, calls no callback and opens no file: see :func:`missing_files` for files.
     """
     client = {"producer": confluent_kafka.Producer, "consumer": confluent_kafka.Consumer}[name]
     plain = {key: value for key, value in options.items() if key not in _NOT_CHECKED and not callable(value)}
@@ -98,7 +98,10 @@ def check_options(name: str, options: Options) -> None:
 
 
 def missing_files(options: Options) -> dict[str, str]:
-    """Return option → path of each file that is named and not there: the client cannot be made without it."""
+    """
+    Return the files that options name and that do not exist, as option → path. Without these files a client cannot be
+    made.
+    """
     paths = {name: str(options[name]) for name in _FILES if options.get(name)}
     return {name: path for name, path in paths.items() if path != _FOUND_BY_ITSELF and not Path(path).exists()}
 
@@ -118,7 +121,7 @@ def _make(client: Callable[..., Any], options: Options, name: str) -> Any:
 
 
 def report_error(client: str, error: KafkaError) -> BrokerError:
-    """Emit an error that ``client`` reported, and return it as ours."""
+    """Emit an error that ``client`` reported, and return it as :class:`BrokerError`."""
     failure = to_broker_error(error)
     emit_error(client, failure)
     return failure

@@ -1,4 +1,4 @@
-"""Between confluent-kafka's messages and statistics, and our values."""
+"""Converts confluent-kafka's messages and statistics to this package's values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from event_bus_kafka.wire.records import ConsumerRecord, Headers, HeadersByName
 
 
 def to_record(message: Any) -> ConsumerRecord:
-    """Return a message of confluent-kafka as a :class:`ConsumerRecord`."""
+    """Convert a message of confluent-kafka to a :class:`ConsumerRecord`."""
     kind, timestamp = message.timestamp()
     return ConsumerRecord(
         topic=message.topic(),
@@ -31,7 +31,10 @@ def to_record(message: Any) -> ConsumerRecord:
 
 
 def headers_for_client(headers: Headers | HeadersByName) -> HeadersByName | list[tuple[str, bytes | None]]:
-    """Return a dict, which the client takes in half the time of a list; a list where a name stands twice."""
+    """
+    Return the headers as a dict, which the client processes twice as fast as a list; as a list only if a name occurs
+    twice.
+    """
     if isinstance(headers, dict):
         return headers
     by_name = dict(headers)
@@ -39,7 +42,7 @@ def headers_for_client(headers: Headers | HeadersByName) -> HeadersByName | list
 
 
 def emit_statistics(text: str) -> None:
-    """Emit a producer's statistics, given as librdkafka's JSON: its queue and its brokers."""
+    """Emit ProducerStatistics (queue and brokers) from librdkafka's JSON text."""
     found = json.loads(text)
     states = [broker["state"] for broker in found["brokers"].values() if broker["nodeid"] >= 0]
     emit(
@@ -55,10 +58,10 @@ def emit_statistics(text: str) -> None:
 
 _call_headers = methodcaller("headers")
 """
-``Message.headers``, called so that its exception is seen.
+Calls ``Message.headers`` in a way that raises its exception.
 
-For a header whose name is not UTF-8 it returns a value and sets an exception. A direct call that Python has optimized
-does not notice this; the exception would be raised by a later, unrelated call.
+For a header whose name is not UTF-8, ``Message.headers`` returns a value and also sets an exception. A direct call that
+Python has optimized does not notice the exception; a later, unrelated call would raise it.
 """
 
 
@@ -66,8 +69,8 @@ def _headers(message: Any) -> Headers:
     try:
         return tuple(_call_headers(message) or ())
     except (SystemError, UnicodeDecodeError):
-        # confluent-kafka cannot hand out headers of which a name is not UTF-8, which clients in other languages send.
-        # Raising here would lose the other records of the poll: this one goes on, and has no event type.
+        # confluent-kafka cannot return headers if a name is not UTF-8; clients in other languages send such headers.
+        # Raising here would lose the other records of the poll: so this record has no headers and no event type.
         where = f"{message.topic()}:{message.partition()}:{message.offset()}"
         emit_error(
             "consumer", BrokerError(error_codes.BAD_MSG, f"the headers of {where} have names that are not UTF-8")

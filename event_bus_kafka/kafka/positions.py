@@ -1,4 +1,4 @@
-"""The partitions that are assigned to a client, and from where they are read."""
+"""The partitions that are assigned to a client, and the offsets from which it reads them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from event_bus_kafka.kafka.offsets import Partition
 RESET = "auto.offset.reset"
 _AT_END = frozenset({"latest", "largest", "end"})
 _NOWHERE = 0
-"""The offset at which a partition is assigned that is paused: librdkafka asks nobody about it."""
+"""Placeholder for the offset of a partition that is assigned while paused: librdkafka does not check it."""
 
 
 class AssignedPositions:
     """
     The assigned partitions of one client, whose ``auto.offset.reset`` is ``error``.
 
-    With any other value librdkafka would silently go on elsewhere where an offset is missing or gone. A partition is
-    assigned paused: it waits for :meth:`start`, as does one whose offset is gone.
+    With another value, librdkafka would silently continue at another offset if a partition's offset does not exist.
+    Each partition is assigned in paused state and waits for :meth:`start`; so does a partition whose offset no longer
+    exists.
     """
 
     def __init__(self, client: Any, options: Options) -> None:
@@ -32,13 +33,17 @@ class AssignedPositions:
         self.assigned: set[Partition] = set()
         self.waiting: dict[Partition, int | None] = {}
         """
-        Assigned partitions that are not read until they are started → the offset that is gone; None: newly assigned.
+        Assigned partition that is not read until it is started → the offset that no longer exists; None: the partition
+        is newly assigned.
         """
         self.begins_at_end = options.get(RESET) in _AT_END
-        """Whether a partition without an offset is to be read from its end; otherwise, from its first record."""
+        """Whether a partition without a committed offset is read from its end; otherwise from its first record."""
 
     def assign(self, partitions: Iterable[Partition]) -> None:
-        """Assign inside the callback, so that they can be paused: the client would do so after it, at other offsets."""
+        """
+        Assign partitions inside the assignment callback, and pause them. Otherwise the client would assign them by
+        itself after the callback, at other offsets.
+        """
         added = _at(dict.fromkeys(partitions, _NOWHERE))
         (self._client.incremental_assign if self._is_incremental else self._client.assign)(added)
         self._client.pause(added)
@@ -47,14 +52,14 @@ class AssignedPositions:
 
     def start(self, offsets: Mapping[Partition, int], reading: Mapping[Partition, int]) -> None:
         """
-        Read from ``offsets`` on; records of these partitions that were fetched before are dropped. ``reading``:
-        positions of the other partitions, since a group of eager members assigns all at once. Raises
+        Read partitions from ``offsets`` on, and discard their records that were fetched before. ``reading``: the
+        positions of the other partitions, since an eager group assigns all partitions at once. Raises
         :class:`BrokerError`.
         """
         to = _at(offsets)
         with as_broker_errors():
-            # First resumed: a partition that is resumed last is fetched a second late, and librdkafka may forget an
-            # offset that is followed by a pause or a resume (its issue 2190). No seek: refused where nothing is read.
+            # Resume first: a partition that is resumed last is fetched a second late, and librdkafka may forget an
+            # offset if a pause or a resume follows (librdkafka #2190). No seek: refused before a partition is read.
             self._client.resume(to)
             if self._is_incremental:
                 self._client.incremental_unassign(to)
@@ -65,7 +70,10 @@ class AssignedPositions:
             self.waiting.pop(partition, None)
 
     def mark_gone(self, message: Any) -> bool:
-        """Return whether an error in place of a record says that an offset is gone; if so, the partition waits."""
+        """
+        Return whether an error that came in place of a record says that an offset no longer exists. If it does, note
+        that the partition waits for :meth:`start`.
+        """
         gone = meaning_of(message.error().name()).offset_gone
         partition = (message.topic(), message.partition())
         if gone and partition in self.assigned:
@@ -80,7 +88,10 @@ class AssignedPositions:
 
 
 def _is_incremental(options: Options) -> bool:
-    """Whether members keep their partitions when others join; otherwise the client refuses to assign only a part."""
+    """
+    Return whether members keep their partitions when others join; if not, the client must assign all partitions at
+    once.
+    """
     protocol = str(options.get("group.protocol", "")).strip().lower()
     return protocol == "consumer" or "cooperative" in str(options.get("partition.assignment.strategy", ""))
 

@@ -1,4 +1,4 @@
-"""confluent-kafka's producer, with our types and errors."""
+"""Wraps confluent-kafka's producer; returns this package's values and raises its errors."""
 
 from __future__ import annotations
 
@@ -19,16 +19,21 @@ from event_bus_kafka.telemetry import flush_observers
 from event_bus_kafka.wire.records import ProducerRecord
 
 OnDelivery = Callable[..., None]
-"""Takes :class:`Delivered` or :class:`DeliveryFailed` as its last argument."""
+"""A callback whose last argument is :class:`Delivered` or :class:`DeliveryFailed`."""
 Report = Callable[[KafkaError | None, Any], None]
-"""Takes the client's error, if the record was not delivered, and its message."""
+"""
+A callback with two arguments: the client's error, or None if Kafka confirmed the record; and the client's message.
+"""
 _PURGED_WITHIN = 0.5
-"""Seconds to wait for the reports of purged records."""
+"""Seconds to wait for the delivery reports of purged records."""
 reach = Reach()
 
 
 class Delivered:
-    """The place of a stored record. Read from the client's message only when asked, as most callers do not ask."""
+    """
+    Topic, partition and offset of a stored record. They are read from the client's message only on access, as most
+    callers do not need them.
+    """
 
     __slots__ = ("_message",)
 
@@ -49,14 +54,14 @@ class Delivered:
 
 
 class QueueFull(BrokerError):
-    """The producer's local queue has no room: poll, and try again."""
+    """The producer's local queue is full: poll, and try again."""
 
 
 class Producer:
     """
-    An idempotent producer. Thread-safe; useless in a child process after a fork.
+    An idempotent producer. Thread-safe; must not be used in a child process after a fork.
 
-    ``poll`` must be called regularly: it calls back with delivery reports, in the thread that polls. With the option
+    Call ``poll`` regularly: it calls the delivery callbacks, in the thread that polls. With the option
     ``statistics.interval.ms`` it emits ProducerStatistics.
     """
 
@@ -65,17 +70,23 @@ class Producer:
             confluent_kafka.Producer, options, "producer", on_error=reach.on_error, stats_cb=emit_statistics
         )
         self.failure: BrokerError | None = None
-        """The fatal error after which it takes no more records. What is in flight is still reported."""
+        """
+        The fatal error after which the producer takes no more records; records in flight still get their delivery
+        reports.
+        """
 
     def __len__(self) -> int:
-        """Return the number of unconfirmed records, plus reports and client errors that wait for a poll."""
+        """
+        Return the number of unconfirmed records, plus the delivery reports and client errors that wait for a poll.
+        """
         return len(self._client)
 
     def produce(self, record: ProducerRecord, on_delivery: OnDelivery, *about: Any) -> None:
         """
-        Queue a record. ``on_delivery`` is called with ``about``, then :class:`Delivered` or :class:`DeliveryFailed`.
+        Queue a record. ``on_delivery`` is called with ``about``, followed by :class:`Delivered` or
+        :class:`DeliveryFailed`.
 
-        Raises :class:`QueueFull`, or :class:`DeliveryFailed` if the record is refused before it is queued.
+        Raises :class:`QueueFull`; or :class:`DeliveryFailed` if the client refuses to queue the record.
         """
 
         def report(error: KafkaError | None, message: Any) -> None:
@@ -86,7 +97,10 @@ class Producer:
         self.enqueue(record, report)
 
     def enqueue(self, record: ProducerRecord, report: Report) -> None:
-        """Queue a record as :meth:`produce` does, for callers to whom each call counts: they look at ``reach``."""
+        """
+        Queue a record as :meth:`produce` does, but faster. The caller's ``report`` must itself tell ``reach`` whether
+        Kafka answers.
+        """
         if self.failure is not None:  # librdkafka itself would take records after a purge
             raise DeliveryFailed(error_codes.FATAL, str(self.failure), fatal=True)
         headers = headers_for_client(record.headers)
@@ -96,26 +110,26 @@ class Producer:
             raise QueueFull(error_codes.QUEUE_FULL, "the local queue is full", retriable=True) from None
         except KafkaException as error:
             self._note(delivery_failure(error))
-            raise delivery_failure(error) from error  # another: the frames of one that is raised hold this producer
+            raise delivery_failure(error) from error  # a new object: the frames of a raised one refer to this producer
         except (TypeError, ValueError) as error:  # such as a topic's name with a null character
             raise DeliveryFailed(error_codes.INVALID_ARG, f"the client raised {type(error).__name__}") from error
 
     def poll(self, seconds: float) -> None:
-        """Call back with delivery reports, waiting ``seconds`` for the first."""
+        """Call the delivery callbacks; wait at most ``seconds`` for the first delivery report."""
         self._serve(self._client.poll, seconds)
 
     def poll_without_linger(self, seconds: float) -> None:
         """
-        Poll for ``seconds``, or until all records are confirmed, while no record waits for ``linger.ms``. Delivery
-        reports may be lost to a fatal error.
+        Poll for ``seconds``, or until all records are confirmed, without waiting for ``linger.ms``. After a fatal error
+        delivery reports may be lost.
         """
         self._serve(self._client.flush, seconds)
 
     def flush(self, seconds: float) -> int:
         """
-        Wait ``seconds`` for confirmations; return how many records still lack them.
+        Wait at most ``seconds`` for confirmations; return the number of records that are still unconfirmed.
 
-        Not by the client's own flush: that goes on after a fatal error with the exception set, and so loses reports.
+        Does not use the client's own flush, which loses delivery reports after a fatal error.
         """
         deadline = monotonic() + seconds
         while (left := len(self)) and (wait := deadline - monotonic()) > 0:
@@ -124,7 +138,7 @@ class Producer:
 
     def connect(self, seconds: float) -> dict[str, int]:
         """
-        Connect now, rather than at the first record. Return the number of partitions by topic.
+        Connect now, instead of at the first record. Return the number of partitions by topic.
 
         Raises :class:`BrokerError` if no broker answers within ``seconds``.
         """
@@ -139,12 +153,12 @@ class Producer:
 
     def purge(self, seconds: float = _PURGED_WITHIN) -> None:
         """
-        Give up all unconfirmed records, and wait ``seconds`` for the delivery reports that say so.
+        Give up all unconfirmed records, and wait at most ``seconds`` for their delivery reports.
 
-        The producer is of no use any more: it might spin, and send records twice.
+        Do not use the producer afterwards: it might busy-loop, and send records twice.
         """
         self.failure = self.failure or BrokerError(error_codes.DESTROY, "its records were given up")
-        self._client.purge(blocking=False)  # else it waits for each broker's thread, which may wait for a name server
+        self._client.purge(blocking=False)  # blocking, it waits for each broker's thread, which may wait for DNS
         self.flush(seconds)
 
     def _serve(self, poll: Callable[[float], object], seconds: float) -> None:
@@ -160,12 +174,12 @@ class Producer:
 
 
 def unheard() -> DeliveryFailed:
-    """Return the error of records that Kafka says nothing of."""
+    """Return the error for records about which Kafka has said nothing."""
     return DeliveryFailed(error_codes.TIMED_OUT, "Kafka did not confirm all records in time", retriable=True)
 
 
 def delivery_failure(error: KafkaError | KafkaException) -> DeliveryFailed:
-    """Return a client's error as ours."""
+    """Convert a client's error to :class:`DeliveryFailed`."""
     failure = to_broker_error(error, DeliveryFailed)
     assert isinstance(failure, DeliveryFailed)
     return failure

@@ -1,38 +1,42 @@
-"""Reads records and a group's committed offsets without being a member of any group."""
+"""Reads records, and a group's committed offsets, without being a member of any group."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from time import monotonic, sleep
+from collections.abc import Iterator, Mapping
+from math import inf
+from time import monotonic
 from typing import Any, Self
 
 import confluent_kafka
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException, TopicPartition
 
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer
-from event_bus_kafka.kafka.error_codes import meaning_of
+from event_bus_kafka.kafka.cluster.groups import Groups
 from event_bus_kafka.kafka.factory import Options, make_client
 from event_bus_kafka.kafka.messages import to_record
 from event_bus_kafka.kafka.offsets import GroupOffsets, LogOffsets, Partition, Range
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _BATCH = 500
+_SHORTEST = 0.1
+"""Seconds for a request at the end of the time: Kafka's client takes 0 for no limit, or refuses it."""
 _OWN: Options = {"enable.partition.eof": True, "auto.offset.reset": "error"}
 
 
 class Reader(GroupOffsets, LogOffsets):
     """
-    Reads given partitions, and commits for a group that has no members. Not thread-safe; ``timeout``, in seconds, holds
-    for each request.
+    Reads given partitions, and commits offsets for a group that has no members. Not thread-safe; ``timeout`` (seconds)
+    applies to each request.
     """
 
-    def __init__(self, options: Options, *, timeout: float) -> None:
+    def __init__(self, options: Options, *, timeout: float, until: float = inf) -> None:
+        """``until``: when the last request has to be answered (monotonic)."""
         self._options = options
         self._client = make_client(confluent_kafka.Consumer, options | _OWN, "consumer")
-        self.timeout = timeout
+        self._timeout = timeout
+        self._until = until
 
     def __enter__(self) -> Self:
         return self
@@ -43,28 +47,33 @@ class Reader(GroupOffsets, LogOffsets):
     def close(self) -> None:
         self._client.close()
 
+    @property
+    def timeout(self) -> float:
+        """Seconds for a request that is made now."""
+        return max(min(self._timeout, self._until - monotonic()), _SHORTEST)
+
     def partitions(self, topic: str) -> list[Partition]:
-        """Return the partitions of a topic, none if there is no such topic. Raises :class:`BrokerError`."""
+        """Return the partitions of a topic; none if the topic does not exist. Raises :class:`BrokerError`."""
         with as_broker_errors():
             found = self._client.list_topics(topic, timeout=self.timeout).topics[topic]
         return [(topic, number) for number in sorted(found.partitions)]
 
     def record_at(self, partition: Partition, offset: int) -> ConsumerRecord | None:
-        """Return the record at an offset, None if consumers see none there. Raises :class:`BrokerError`."""
+        """Return the record at an offset; None if no record can be read there. Raises :class:`BrokerError`."""
         return next(self.read(partition, Range(offset, offset + 1)), None)
 
     def read(self, partition: Partition, offsets: Range) -> Iterator[ConsumerRecord]:
-        """Return the records of a range. Raises :class:`BrokerError`, also when none comes within the time-out."""
+        """Yield the records of a range. Raises :class:`BrokerError`, also if no record comes within the time-out."""
         return (record for record, _ in self.read_stamped(partition, offsets))
 
     def read_stamped(self, partition: Partition, offsets: Range) -> Iterator[tuple[ConsumerRecord, int | None]]:
         """
-        Return the records of a range, each with the time at which a broker wrote it, in milliseconds since the epoch;
-        None where the topic keeps the senders' times. Raises as :meth:`read` does.
+        Yield the records of a range, each with the time at which a broker wrote it (milliseconds since the epoch); the
+        time is None if the topic keeps the senders' times. Raises as :meth:`read` does.
         """
         with as_broker_errors():
             self._client.assign([TopicPartition(*partition, offsets.start)])
-            most = min(_BATCH, max(1, offsets.end - offsets.start))  # else the client waits a little for more
+            most = min(_BATCH, max(1, offsets.end - offsets.start))  # otherwise the client waits a little for more
             while messages := self._next_messages(most):
                 for message in messages:
                     error = message.error()
@@ -76,34 +85,26 @@ class Reader(GroupOffsets, LogOffsets):
 
     def members(self, group: str) -> list[str]:
         """Return the live members of a group, as client id and host. Raises :class:`BrokerError`."""
-        found = self._of_group(
-            group, lambda admin: admin.describe_consumer_groups([group], request_timeout=self.timeout)
-        )
-        return [f"{member.client_id} on {member.host.lstrip('/')}" for member in found.members]
+        told = Groups(self._options).described([group], timeout=self.timeout)[group]
+        if isinstance(told, BrokerError):
+            raise told
+        return list(told.members)
 
     def committed_topics(self, group: str) -> set[str]:
-        """
-        Return the topics for which a group has committed offsets. Raises :class:`BrokerError`.
-
-        The group is described first: a coordinator that has moved answers the question for offsets in a way that makes
-        librdkafka end the process (its issue 5040).
-        """
-        try:
-            self.members(group)
-        except BrokerError as error:
-            if meaning_of(error.code).coordinator_moves:
-                raise
-        asked = [ConsumerGroupTopicPartitions(group)]
-        found = self._of_group(
-            group, lambda admin: admin.list_consumer_group_offsets(asked, request_timeout=self.timeout)
-        )
-        return {one.topic for one in found.topic_partitions if one.offset >= 0}
+        """Return the topics for which a group has committed offsets. Raises :class:`BrokerError`."""
+        groups = Groups(self._options)
+        described = groups.described([group], timeout=self.timeout)
+        told = groups.committed({group: None}, described, timeout=self.timeout)[group]
+        if isinstance(told, BrokerError):
+            raise told
+        return {topic for topic, _ in told}
 
     def follow(self, starts: Mapping[Partition, int], ends: Mapping[Partition, int] | None) -> Iterator[ConsumerRecord]:
         """
-        Return records of partitions as they come: for ever if ``ends`` is None, otherwise those before ``ends``.
+        Yield records of partitions as they arrive: endlessly if ``ends`` is None, otherwise only records below
+        ``ends``.
 
-        Raises :class:`BrokerError` where a partition cannot be read any more.
+        Raises :class:`BrokerError` if a partition cannot be read any more.
         """
         left = {name for name in starts if ends is None or starts[name] < ends[name]}
         with as_broker_errors():
@@ -114,31 +115,17 @@ class Reader(GroupOffsets, LogOffsets):
                     if error is not None and error.name() != error_codes.PARTITION_EOF:
                         if name in starts:
                             raise KafkaException(error)
-                        continue  # of the client as a whole, which goes on trying
+                        continue  # an error of the whole client, which keeps trying
                     at_end = ends is not None and name in starts and message.offset() >= ends[name]
                     if error is None and not at_end:
                         yield to_record(message)
                     if at_end or (ends is not None and message.offset() + 1 == ends.get(name)):
                         left.discard(name)
 
-    def _of_group(self, group: str, ask: Callable[[AdminClient], Any]) -> Any:
-        admin = make_client(AdminClient, self._options, "admin")
-        deadline = monotonic() + self.timeout
-        while True:
-            try:
-                with as_broker_errors():
-                    return ask(admin)[group].result(self.timeout + 1)
-            except TimeoutError:
-                raise no_answer(self.timeout) from None
-            except BrokerError as error:
-                if not meaning_of(error.code).coordinator_moves or monotonic() > deadline:
-                    raise
-            sleep(0.1)
-
     def _next_messages(self, most: int) -> list[Any]:
         deadline = monotonic() + self.timeout
         while monotonic() < deadline:
-            # What has no topic is an error of the client as a whole, such as no right on a group, which is not needed.
+            # A message without a topic is an error of the whole client, such as a missing right on a group: ignored.
             messages = [one for one in self._client.consume(most, 0.1) if one.topic() is not None]
             if messages:
                 return messages

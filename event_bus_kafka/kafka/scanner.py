@@ -1,8 +1,9 @@
-"""Looks through many records for few, by header or key: values are never touched, several partitions come at once."""
+"""Searches many records, in several partitions at once, for records with given headers or keys. Reads no values."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from math import inf
 from operator import methodcaller
 from time import monotonic
 from typing import Any
@@ -21,19 +22,26 @@ from event_bus_kafka.wire.records import ConsumerRecord
 from event_bus_kafka.wire.serde import without_frame
 
 _BATCH = 200
-"""Messages keep their headers once these were looked at: batches of 10,000 take twice the time."""
+"""
+Number of messages per call. Batches of 10,000 messages would take twice the time, since a message keeps its headers
+after they were read.
+"""
 _OWN: Options = {
-    "fetch.queue.backoff.ms": 10,  # by default the client pauses for a second once it has 100,000 records
+    "fetch.queue.backoff.ms": 10,  # by default the client pauses for a second after 100,000 records
 }
 
 _headers_of = methodcaller("headers")
-"""Avoids a direct call of ``headers``, which may hide its exception (see ``kafka/messages.py``)."""
+"""
+Returns a message's headers without a direct call of ``headers``, which may hide its exception (see
+``kafka/messages.py``).
+"""
 
 
 @attrs.frozen(kw_only=True)
 class Sought:
     """
-    A condition on records: one of these headers, or one of these keys, compared with and without the schema id's frame.
+    A condition on records: they have one of these headers, or one of these keys. A schema id before the key does not
+    matter.
     """
 
     headers: frozenset[tuple[str, bytes]] = frozenset()
@@ -45,38 +53,38 @@ class Sought:
             return key is not None and (without_frame(key) in self.keys or key in self.keys)
         try:
             return not self.headers.isdisjoint(_headers_of(message) or ())
-        except (SystemError, UnicodeDecodeError):  # a name of a header is not UTF-8: no event of any bus of ours
+        except (SystemError, UnicodeDecodeError):  # a header's name is not UTF-8: the record is no event
             return False
 
 
 @attrs.define(kw_only=True)
 class ScanState:
-    """A scan's progress on a partition."""
+    """The progress of a scan on one partition."""
 
     offsets: Range
     stop: int
-    """The offset after the last record that was looked at."""
+    """The offset after the last record that was checked."""
     first_time: int | None = None
-    """Time of the first record that was read, in milliseconds since the epoch; None: no record was read."""
+    """Time of the first record that was read (milliseconds since the epoch); None: no record was read."""
     last_time: int | None = None
     error: BrokerError | None = None
-    """Why no more is read."""
+    """The error that ended the scan of this partition; None: no error."""
 
 
 class Scanner(Reader):
-    """A reader for looking through many records at once."""
+    """A reader that searches many records at once."""
 
-    def __init__(self, options: Options, *, timeout: float) -> None:
-        super().__init__(options | _OWN, timeout=timeout)
+    def __init__(self, options: Options, *, timeout: float, until: float = inf) -> None:
+        super().__init__(options | _OWN, timeout=timeout, until=until)
         self.states: dict[Partition, ScanState] = {}
-        """Includes the partitions that the search has given up."""
+        """Partition → its progress, including partitions that the scan has given up."""
         self.read_count = 0
         self._left: set[Partition] = set()
 
     def scan(self, ranges: Mapping[Partition, Range], sought: Sought, *, until: float) -> Iterator[ConsumerRecord]:
         """
-        Yield the records that match, until all ranges are read, or it is ``until`` (monotonic); ``states`` has the
-        progress. Raises :class:`BrokerError` if the client cannot continue at all.
+        Yield the records that match ``sought``, until all ranges are read or the monotonic time ``until`` is reached;
+        ``states`` shows the progress. Raises :class:`BrokerError` if the client cannot continue at all.
         """
         self.states = {name: ScanState(offsets=offsets, stop=offsets.start) for name, offsets in ranges.items()}
         self._left = {name for name, offsets in ranges.items() if offsets.start < offsets.end}
@@ -88,7 +96,7 @@ class Scanner(Reader):
             yield from found
 
     def leave(self, topics: Collection[str]) -> None:
-        """Read no more of some topics."""
+        """Stop the search in ``topics``; the search in other topics continues."""
         leaving = {name for name in self._left if name[0] in topics}
         if leaving:
             self._left -= leaving
@@ -119,7 +127,7 @@ class Scanner(Reader):
 
     def _note_position(self, name: Partition, first: Any, last: Any) -> None:
         if name not in self._left:
-            return  # of an assignment before
+            return  # the message belongs to an earlier assignment
         state = self.states[name]
         if state.first_time is None:
             state.first_time = first.timestamp()[1]

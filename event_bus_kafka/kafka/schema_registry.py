@@ -28,9 +28,9 @@ _NOT_FOUND = 404
 _CONFLICT = 409
 _UNKNOWN = frozenset({40401, 40403})
 """Confluent's error codes for an unknown subject or schema. Any other 404 comes from a wrong URL or a proxy, and says
-nothing about the schema: what waits for it must not become a dead letter."""
+nothing about the schema: a record that needs the schema must not become a dead letter."""
 _MOST_KEPT = 4096
-"""Failures that are remembered: strangers may write any number of ids."""
+"""Maximum number of remembered failures: records of unknown senders may contain any number of ids."""
 _ADVICE = {
     401: "check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY and _API_SECRET",
     403: "the user of EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY has no right to this",
@@ -41,13 +41,13 @@ _ADVICE = {
 }
 _ABOUT_THE_SCHEMA = frozenset({_CONFLICT, 422})
 """
-With one of these statuses, and an error code that belongs to it, a registry says that the schema is wrong for ever. Any
-other error comes from proxies, login pages, quotas, or credentials that are rotated: it passes.
+HTTP statuses with which a registry says that the schema is wrong for good, provided that the error code fits. Any other
+error may be temporary: it comes from proxies, login pages, quotas, or credentials that are being rotated.
 """
 _ALL = ""
-"""Stands for all requests."""
+"""Key of failures that concern all requests."""
 _LONGEST_REASON = 300
-"""Characters: some registries quote both schemas."""
+"""Maximum characters of a reason: some registries quote both schemas in it."""
 
 
 _THREAD = "event-bus-registry"
@@ -57,18 +57,19 @@ def _is_of_others(_: logging.LogRecord) -> bool:
     return threading.current_thread().name != _THREAD
 
 
-for _name in ("httpx", "httpx2"):  # log each request with its URL, at level INFO: what fails is told without
+for _name in ("httpx", "httpx2"):  # log each request and its URL at level INFO; RegistryFailed reports failures
     logging.getLogger(_name).addFilter(_is_of_others)
 
 
 class SchemaRegistry:
     """
-    Schema ⇄ id, cached in both directions as long as there is room: ids are never reused.
+    Returns the id of a schema, and the schema of an id. Both are cached as long as there is room: ids are never reused.
 
-    ``timeout``: seconds that one request may take, whatever the network does. ``register``: whether unknown schemas are
-    registered. ``backoff``: seconds in which requests fail at once after the registry failed; after it refused a schema
-    or id, requests for that one do. Afterwards one request is let through; other threads still fail at once until it is
-    answered. Threads that ask for the same schema or id at the same time share one request.
+    ``timeout``: maximum seconds for one request, whatever the network does. ``register``: whether unknown schemas are
+    registered. ``backoff``: seconds for which requests fail at once after a failure. If the registry has failed, all
+    requests fail; if it has refused one schema or id, only requests for this schema or id fail. After the backoff one
+    request is sent; requests of other threads still fail at once until that one is answered. Threads that ask for the
+    same schema or id at the same time share one request.
     """
 
     def __init__(
@@ -92,15 +93,15 @@ class SchemaRegistry:
         self._schemas: KeptSchemas[str] = KeptSchemas()
         self._requests: dict[Hashable, Future[Any]] = {}
         """
-        Pending or answered requests. All lanes of a starting worker ask for the same schema: were each to send a
-        request, one might time out and delay its key, although others were answered.
+        Cache: pending and answered requests. All lanes of a starting worker ask for the same schema. If each lane sent
+        a request, a single time-out could delay a key, although other requests were answered.
         """
         self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
-        """Schema, id or ``_ALL`` → the last failure, and the time until which it holds."""
+        """Schema, id or ``_ALL`` → the last failure, and the monotonic time until which the failure is raised again."""
 
     def id_of(self, subject: str, schema: str, until: float = inf) -> int:
         """
-        Return the id of a schema (JSON text) under a subject; wait for it until ``until`` at most, by the clock.
+        Return the id of a schema (JSON text) under a subject; wait at most until the monotonic time ``until``.
 
         Raises :class:`SchemaRegistryError`.
         """
@@ -109,16 +110,16 @@ class SchemaRegistry:
             return known
         avro = Schema(schema, "AVRO")
         what = f"{'registering' if self._register else 'looking up'} {subject}"
-        if (seconds := until - self._clock()) <= 0:  # which is no fault of the registry
-            raise SchemaRegistryError(f"{what}: no time is left", retriable=True)
+        if (seconds := until - self._clock()) <= 0:  # not an error of the registry: no backoff
+            raise SchemaRegistryError(f"{what}: the caller's time limit is over", retriable=True)
 
-        def learn() -> int:  # an answer that comes late is of use to whoever asks next
+        def learn() -> int:  # a late answer still serves the next caller
             return self._ids.setdefault((subject, schema), _id(self._answer(subject, avro)))
 
         return self._ask(what, (subject, schema), learn, seconds)
 
     def schema_of(self, schema_id: int) -> str:
-        """Return the schema (JSON text) of an id. Raises :class:`SchemaRegistryError`."""
+        """Return the schema (JSON text) that has an id. Raises :class:`SchemaRegistryError`."""
         known = self._schemas.get(schema_id)
         if known is not None:
             return known
@@ -126,12 +127,12 @@ class SchemaRegistry:
         try:
             text = self._ask(what, schema_id, lambda: _text(what, self._client.get_schema(schema_id)))
         finally:
-            self._client.clear_caches()  # type: ignore[no-untyped-call]  # it would keep whatever it was told
+            self._client.clear_caches()  # type: ignore[no-untyped-call]  # it would cache without a limit
         self._requests.pop(schema_id, None)
         return self._schemas.keep(schema_id, text, text)
 
     def close(self) -> None:
-        """Close the connections; the object is of no use afterwards."""
+        """Close the connections; do not use the object afterwards."""
         self._client.close()
 
     def _answer(self, subject: str, schema: Schema) -> Any:
@@ -140,18 +141,18 @@ class SchemaRegistry:
                 return self._client.register_schema(subject, schema)
             except ClientError as error:
                 if error.http_status_code != _CONFLICT:
-                    raise  # Apicurio refuses, too, one of two processes that are the first ones at the same time
+                    raise  # with a conflict Apicurio also refuses the second of two simultaneous first registrations
                 return self._client.register_schema(subject, schema)
         return self._client.lookup_schema(subject, schema).schema_id
 
     def _ask(self, what: str, name: Hashable, request: Callable[[], T], seconds: float = inf) -> T:
-        # First: a request that is refused anyhow must not use up the one request after a backoff of all.
+        # First: a request that is refused anyway must not use up the one request that may follow a backoff for all.
         self._refuse_in_backoff(name)
         self._refuse_in_backoff(_ALL)
 
         def asked() -> T:
             found = request()
-            self._failures.pop(_ALL, None)  # however late it answers, it is there
+            self._failures.pop(_ALL, None)  # even a late answer shows that the registry works
             self._failures.pop(name, None)
             return found
 
@@ -160,12 +161,12 @@ class SchemaRegistry:
         shared = self._requests.setdefault(name, mine)
         try:
             if shared is mine:
-                # HTTP time-outs hold per read, and name resolution has none: a registry may drip for ever
+                # HTTP time-outs apply to each read, and DNS has none: a slow registry could take for ever
                 answer(mine, asked, _THREAD)
             answered: T = shared.result(min(self._timeout, seconds))
-        except Exception as error:  # noqa: BLE001 whatever a client, a proxy or a half-written answer provokes
+        except Exception as error:  # noqa: BLE001 a client, a proxy or a broken answer may cause any error
             if self._requests.get(name) is shared:
-                self._requests.pop(name, None)  # one that hangs must not keep others from asking anew
+                self._requests.pop(name, None)  # others must be able to ask again if this request hangs
             let_through(error)
             if shared is mine:
                 tallies.took(REGISTRY_REQUESTS, ("failed",), self._clock() - began)
@@ -179,7 +180,7 @@ class SchemaRegistry:
         if failure is None:
             return
         last, until = failure
-        if self._clock() < until:  # a new one: each raise would add its frames to the old one, event data and all
+        if self._clock() < until:  # a new object: each raise would add its frames, with event data, to the old one
             raise SchemaRegistryError(last.reason, status=last.status, retriable=last.retriable)
         self._failures[name] = last, self._clock() + self._backoff
 
@@ -189,13 +190,13 @@ class SchemaRegistry:
             self._failures.clear()
         self._failures[_ALL if failure.retriable else name] = failure, self._clock() + self._backoff
         if not failure.retriable:
-            self._failures.pop(_ALL, None)  # it has answered
+            self._failures.pop(_ALL, None)  # the registry has answered
         emit(RegistryFailed(error=failure, retriable=failure.retriable))
         return failure
 
 
 def to_registry_error(what: str, error: Exception, timeout: float) -> SchemaRegistryError:
-    """Convert any exception of the client to the error of a request; ``what``: the thing that was asked for."""
+    """Convert any exception of the client to :class:`SchemaRegistryError`. ``what`` describes the request."""
     if isinstance(error, SchemaRegistryError):
         return error
     if isinstance(error, ClientError):
@@ -220,6 +221,6 @@ def _id(answer: Any) -> int:
 def _text(what: str, answer: Schema) -> str:
     if not isinstance(answer.schema_str, str):
         raise TypeError("the registry sent no schema")
-    if answer.schema_type != "AVRO":  # a registry checks a JSON schema by other rules than Avro's
-        raise SchemaRegistryError(f"{what} is of another kind than AVRO", retriable=False)
+    if answer.schema_type != "AVRO":  # other kinds of schema have other rules of compatibility
+        raise SchemaRegistryError(f"{what} is not of type AVRO", retriable=False)
     return answer.schema_str

@@ -1,4 +1,4 @@
-"""Asks a schema registry about its subjects: versions, compatibility levels, verdicts. For commands."""
+"""Asks a schema registry about its subjects: versions, compatibility levels, compatibility tests. For commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 class SchemaSubjects:
     """
-    The subjects of a registry. Nothing is cached; each method may raise :class:`SchemaRegistryError`. ``timeout``:
+    The subjects of a registry. Caches nothing; each method may raise :class:`SchemaRegistryError`. ``timeout``: maximum
     seconds for one request.
     """
 
@@ -29,11 +29,13 @@ class SchemaSubjects:
             raise ConfigurationError(f"The schema registry's options are wrong: {error}.") from error
 
     def close(self) -> None:
-        """Close the connections; the object is of no use afterwards."""
+        """Close the connections; do not use the object afterwards."""
         self._client.close()
 
     def versions(self, subject: str) -> list[tuple[int, str]]:
-        """Return number and schema (JSON text) of each version, the oldest first; none for an unknown subject."""
+        """
+        Return number and schema (JSON text) of each version, the oldest first; an empty list if the subject is unknown.
+        """
         what = f"versions of {subject}"
         try:
             numbers = self._ask(what, lambda: self._client.get_versions(subject))
@@ -44,7 +46,7 @@ class SchemaSubjects:
         return [(number, self._version(what, subject, number)) for number in sorted(numbers)]
 
     def id_of(self, subject: str, schema: str) -> int | None:
-        """Return the id of a schema under a subject; None if it is not registered there."""
+        """Return the id of a schema under a subject; None if the schema is not registered there."""
         avro = Schema(schema, "AVRO")
         try:
             return self._ask(f"looking up {subject}", lambda: self._client.lookup_schema(subject, avro).schema_id)
@@ -54,7 +56,7 @@ class SchemaSubjects:
             raise
 
     def level(self, subject: str) -> str:
-        """Return the compatibility level of a subject: its own, or the registry's."""
+        """Return the compatibility level of a subject; if it has none, the registry's default level."""
         what = f"compatibility level of {subject}"
         try:
             return self._ask(what, lambda: self._client.get_compatibility(subject))
@@ -64,11 +66,14 @@ class SchemaSubjects:
         return self.default_level()
 
     def default_level(self) -> str:
-        """Return the compatibility level of subjects that have none of their own."""
+        """Return the registry's default compatibility level."""
         return self._ask("compatibility level of the registry", self._client.get_compatibility)
 
     def accepts(self, subject: str, schema: str, *, transitive: bool) -> bool:
-        """Return whether the registry would accept a schema after the last version, or after all of them."""
+        """
+        Return whether the registry would accept a schema as the successor of the last version; with ``transitive``, of
+        all versions.
+        """
         avro = Schema(schema, "AVRO")
         test = self._client.test_compatibility_all_versions if transitive else self._client.test_compatibility
         return bool(self._ask(f"compatibility with {subject}", lambda: test(subject, avro)))
@@ -82,13 +87,13 @@ class SchemaSubjects:
     def _ask(self, what: str, request: Callable[[], T]) -> T:
         try:
             return request()
-        except Exception as error:  # noqa: BLE001 whatever a client, a proxy or a half-written answer provokes
+        except Exception as error:  # noqa: BLE001 a client, a proxy or a broken answer may cause any error
             let_through(error)
             raise to_registry_error(what, error, self._timeout) from None
         finally:
-            self._client.clear_caches()  # type: ignore[no-untyped-call]  # versions come and go meanwhile
+            self._client.clear_caches()  # type: ignore[no-untyped-call]  # versions may change meanwhile
 
 
 def _is_unknown(error: SchemaRegistryError) -> bool:
-    """Whether the registry says that there is no such subject or schema, and not a proxy that it has no such page."""
+    """Return whether the registry says that there is no such subject or schema; a proxy's 404 does not count."""
     return error.status == HTTPStatus.NOT_FOUND and not error.retriable

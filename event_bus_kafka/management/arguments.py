@@ -1,4 +1,4 @@
-"""Types and checks of arguments that several commands share."""
+"""Arguments and argument types that several commands share."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from event_bus_kafka.operations.group_offsets import Named, Target
 
 NOT_DONE = "Nothing was done: repeat it with --apply."
 _MOST = 2**63 - 1
-"""The largest id, and the largest offset."""
+"""The largest possible id or offset."""
 
 
 def number(*, least: int) -> Callable[[str], int]:
-    """Argument type: a whole number."""
+    """Return an argument type: a whole number of at least ``least``."""
 
     def number(text: str) -> int:
         if not text.isdecimal() or not least <= int(text) <= _MOST:
-            raise ArgumentTypeError(f"{text!r} is no whole number from {least}")
+            raise ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
         return int(text)
 
     return number
 
 
 def moment(text: str) -> int:
-    """Argument type: a time in ISO 8601; milliseconds since the epoch."""
+    """Argument type: a time in ISO 8601. Returns milliseconds since the epoch."""
     try:
         return milliseconds(text)
     except ValueError as error:
@@ -38,7 +38,10 @@ def moment(text: str) -> int:
 
 
 def place(text: str) -> Target:
-    """Argument type: where in a topic; ``latest`` is the end that it has when it is asked."""
+    """
+    Argument type: a place in a topic. It is an offset, a time, ``earliest``, or ``latest``, which is the topic's
+    present end.
+    """
     if text in ("earliest", "latest"):
         return Target(earliest=text == "earliest")
     if text.isdecimal():
@@ -50,7 +53,7 @@ def place(text: str) -> Target:
 
 
 def named(text: str) -> Named:
-    """Argument type: a topic, or one partition of it."""
+    """Argument type: ``topic`` or ``topic:partition``."""
     try:
         return Named.parse(text)
     except ValueError:
@@ -58,7 +61,7 @@ def named(text: str) -> Named:
 
 
 def days(text: str) -> float:
-    """Argument type: how many days something is kept."""
+    """Argument type: a number of days."""
     try:
         return SettingsTable.retention.kind.read(float(text))
     except ValueError:
@@ -66,17 +69,17 @@ def days(text: str) -> float:
 
 
 def rate(text: str) -> float:
-    """Argument type: how many of something a second."""
+    """Argument type: a rate per second, above 0."""
     return _above_0(text, "number")
 
 
 def seconds(text: str) -> float:
-    """Argument type: seconds above 0."""
+    """Argument type: a number of seconds above 0."""
     return _above_0(text, "number of seconds")
 
 
 def port(text: str) -> int:
-    """Argument type: a port of this host; 0 is none."""
+    """Argument type: a port of this host; 0: no port."""
     try:
         return PORT.read(int(text))
     except ValueError:
@@ -84,7 +87,10 @@ def port(text: str) -> int:
 
 
 def add_subcommand(subcommands: Any, name: str, text: str) -> CommandParser:
-    """Add a subcommand behind which, too, Django's own options may stand; its help leaves them to the command's."""
+    """
+    Add a subcommand. Django's own options are also accepted after the subcommand, but only the help of the whole
+    command shows them.
+    """
     parser: CommandParser = subcommands.add_parser(name, help=text, description=text)
     hidden: dict[str, Any] = {"default": SUPPRESS, "help": SUPPRESS}
     for option in ("--settings", "--pythonpath"):
@@ -103,7 +109,8 @@ def add_health_port(parser: CommandParser) -> None:
 
 def add_apply(parser: CommandParser) -> None:
     """Add ``--apply``."""
-    parser.add_argument("--apply", action="store_true", help="do it; without this only the plan is printed")
+    text = "carry out the plan; without this option the plan is only printed"
+    parser.add_argument("--apply", action="store_true", help=text)
 
 
 def add_json(parser: CommandParser, text: str = "print JSON") -> None:
@@ -117,5 +124,5 @@ def _above_0(text: str, what: str) -> float:
     except ValueError:
         found = 0.0
     if not 0 < found < inf:
-        raise ArgumentTypeError(f"{text!r} is no {what} above 0")
+        raise ArgumentTypeError(f"{text!r} is not a {what} above 0")
     return found

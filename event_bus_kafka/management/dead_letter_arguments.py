@@ -1,4 +1,4 @@
-"""The arguments of ``manage.py event_dead_letters``."""
+"""Adds the subcommands and arguments of ``manage.py event_dead_letters``."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ def add_subcommands(parser: CommandParser) -> None:
     """Add all subcommands with their arguments."""
     subcommands = parser.add_subparsers(dest="action", required=True, metavar="SUBCOMMAND")
     add = partial(add_subcommand, subcommands)
-    _add_list(add("list", "List dead letters: where, who failed, how often, why."))
-    _add_show(add("show", "Show one dead letter: everything but event data."))
+    _add_list(add("list", "List dead letters, with record, failed receivers, attempts and errors."))
+    _add_show(add("show", "Show everything about one dead letter except event data."))
     _add_take(
         add(
             "take",
-            "Make a dead letter of one record that crashes its workers, so that they pass over it. Stop the workers of "
-            "the group first.",
+            "Turn a record that crashes its workers into a dead letter, so that workers skip the record. First stop "
+            "all workers of the group.",
         )
     )
     _add_replay(
         add(
             "replay",
-            "Run the receivers that failed again, in this service. What succeeds is deleted. Exit code 1 if anything "
-            "failed or could not run.",
+            "Run the receivers that failed once more, in this service. A letter without failed receivers is deleted. "
+            "Exit code 1 if a receiver failed again or could not run.",
         )
     )
-    _add_requests(add("requests", "List requests to replay dead letters; with ID, report what came of one so far."))
+    _add_requests(add("requests", "List replay requests. With ID: show the progress and the failures of one request."))
     for name, does in (
-        ("pause", "Pause a replay request: none of its letters begins any more until it is resumed."),
-        ("resume", "Resume a replay request that is paused."),
-        ("cancel", "End a replay request: none of its letters begins any more."),
+        ("pause", "Pause a replay request: workers begin no further letter until it is resumed."),
+        ("resume", "Resume a paused replay request."),
+        ("cancel", "End a replay request: workers begin no further letter."),
     ):
         _add_change(add(name, does))
     _add_discard(add("discard", "Delete dead letters for good."))
     _add_import(add("import", "Move dead letters from their topic into the table, from where the last import ended."))
-    _add_purge(add("purge", "Delete dead letters that failed last long ago, as workers do once a day."))
+    _add_purge(add("purge", "Delete dead letters whose last failure was long ago, as workers do once a day."))
 
 
 def selection(options: dict[str, Any]) -> Selection:
-    """Return the selection by the arguments. Raises CommandError if there is none, or more than one."""
+    """Return the letters that the arguments select. Raises CommandError if arguments conflict or an id is unknown."""
     filters = {name: options[name] for name in _FILTERS if options.get(name)}
     ids = tuple(options.get("ids", ()))
     if options["action"] == "replay":
         filters.pop("receiver", None)
         if options["instead_of"] and not options["receiver"]:
-            raise CommandError("--instead-of says in whose place --receiver runs: name that too.")
+            raise CommandError("--instead-of needs --receiver: the receiver that runs instead.")
         if not options["request"] and any(options[name] for name in ("rate", "stop_after", "reason")):
             raise CommandError("--rate, --stop-after and --reason belong to --request.")
     if "all" in options:
@@ -70,7 +70,7 @@ def selection(options: dict[str, Any]) -> Selection:
 
 
 def _add_list(parser: CommandParser) -> None:
-    _add_filters(parser, receiver="that have still to reach this receiver")
+    _add_filters(parser, receiver="for which this receiver is pending")
     parser.add_argument(
         "--limit", type=number(least=1), default=20, help="list LIMIT dead letters at most (default: 20)"
     )
@@ -78,8 +78,8 @@ def _add_list(parser: CommandParser) -> None:
     parser.add_argument(
         "--settled",
         action="store_true",
-        help="list the receivers' parts that are settled, also of deleted dead letters: kept for the days of "
-        "EVENT_BUS_KAFKA_HISTORY",
+        help="list receivers that are no longer pending, also of deleted dead letters; kept for "
+        "EVENT_BUS_KAFKA_HISTORY days",
     )
     add_json(parser)
 
@@ -90,7 +90,7 @@ def _add_show(parser: CommandParser) -> None:
     parser.add_argument(
         "--unmasked",
         action="store_true",
-        help="show key and event data too, which may be personal; the schema registry is asked for their schemas",
+        help="also show key and event data, which may be personal; needs the schema registry",
     )
 
 
@@ -110,24 +110,24 @@ def _add_replay(parser: CommandParser) -> None:
     _add_selection(parser)
     parser.add_argument(
         "--receiver",
-        help="run this receiver alone: if it has still to succeed, or in place of one that no longer exists",
+        help="run only this receiver: a pending one, or one that replaces a pending receiver that no longer exists",
     )
     parser.add_argument(
         "--instead-of",
         metavar="RECEIVER",
-        help="the receiver in whose place --receiver runs; needed if several no longer exist",
+        help="the pending receiver that --receiver replaces; needed if several no longer exist",
     )
     parser.add_argument(
         "--request",
         action="store_true",
-        help="run no receiver here: make a request for each group, whose workers replay between their own records",
+        help="run no receiver here: make a replay request for each group, which the group's workers carry out",
     )
-    parser.add_argument("--rate", type=rate, help="with --request: replay RATE dead letters a second at most")
+    parser.add_argument("--rate", type=rate, help="with --request: replay at most RATE dead letters per second")
     parser.add_argument(
         "--stop-after",
         type=number(least=1),
         metavar="N",
-        help=f"with --request: end it after N failures in a row (default: {STOP_AFTER})",
+        help=f"with --request: end the request after N failures in a row (default: {STOP_AFTER})",
     )
     parser.add_argument("--reason", default="", help="with --request: the reason, shown with the request")
     add_apply(parser)
@@ -135,7 +135,7 @@ def _add_replay(parser: CommandParser) -> None:
 
 
 def _add_requests(parser: CommandParser) -> None:
-    parser.add_argument("id", metavar="ID", nargs="?", type=number(least=1), help="report on this request alone")
+    parser.add_argument("id", metavar="ID", nargs="?", type=number(least=1), help="show only this request")
     parser.add_argument("--limit", type=number(least=1), default=20, help="list LIMIT requests at most (default: 20)")
     parser.add_argument("--open", action="store_true", help="list only requests that have not ended")
     add_json(parser)
@@ -148,7 +148,7 @@ def _add_change(parser: CommandParser) -> None:
 
 
 def _add_discard(parser: CommandParser) -> None:
-    _add_selection(parser, receiver="that have still to reach this receiver")
+    _add_selection(parser, receiver="for which this receiver is pending")
     add_apply(parser)
     add_json(parser)
 
@@ -162,7 +162,7 @@ def _add_import(parser: CommandParser) -> None:
 def _add_purge(parser: CommandParser) -> None:
     setting = SettingsTable.retention
     parser.add_argument(
-        "--days", type=days, help=f"delete letters that failed last more than DAYS ago (default: {setting.name})"
+        "--days", type=days, help=f"delete letters whose last failure was more than DAYS ago (default: {setting.name})"
     )
     add_apply(parser)
     add_json(parser)

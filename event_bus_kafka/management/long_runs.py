@@ -1,4 +1,4 @@
-"""Interruption, rate limit and progress of commands that run for long."""
+"""Interruption, rate limit and progress bar of commands that run for a long time."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from django.core.management.base import OutputWrapper
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BAR = 30
 _REWRITE_AFTER, _REPEAT_AFTER = 0.2, 10.0
-"""Seconds between two reports of progress, on a terminal and elsewhere."""
+"""Seconds between two reports of progress. The first number is for a terminal, the second for other output."""
 _MADE_UP_FOR = 1.0
-"""Seconds of delay, at most, that may be made up for at once: after a long pause the rate still holds."""
+"""Maximum number of seconds of delay that late work catches up on by exceeding the rate."""
 
 
 class Interruption:
     """
-    Notes SIGINT and SIGTERM, so that the current work is finished first. A second signal raises KeyboardInterrupt.
+    Sets ``came`` on SIGINT or SIGTERM, so that the command can finish its current work. A second signal raises
+    KeyboardInterrupt.
     """
 
     def __init__(self) -> None:
         self.came = False
 
     def __enter__(self) -> Interruption:
-        in_main = threading.current_thread() is threading.main_thread()  # others may not set handlers
+        in_main = threading.current_thread() is threading.main_thread()  # other threads may not set handlers
         self._before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS if in_main}
         return self
 
@@ -43,7 +44,7 @@ class Interruption:
 
 
 class Pace:
-    """Limits work to ``rate`` items a second; None: never waits."""
+    """Limits work to ``rate`` items per second; None: no limit."""
 
     def __init__(
         self,
@@ -58,14 +59,14 @@ class Pace:
         self._clock = clock
         self._wait = wait
         self._due, self._done = clock(), 0
-        """The time (of the clock) from which ``_done`` items are within the rate."""
+        """The due time by ``clock``, and the number of items. The rate allows this number of items by this time."""
 
     def batch(self, most: int) -> int:
-        """Return the number of items for one batch: at most ``most``, and no more than a second's worth."""
+        """Return the number of items for one batch: at most ``most``, and at most the items of one second."""
         return max(1, int(min(most, self._rate)))
 
     def keep(self, done: int) -> None:
-        """Wait until ``done`` items, counted from the start, are within the rate, or an interruption comes."""
+        """Block until the rate allows ``done`` items since the start, or until an interruption."""
         due = self._due + (done - self._done) / self._rate
         self._due, self._done = max(due, self._clock() - _MADE_UP_FOR), done
         while not self._interruption.came and (left := self._due - self._clock()) > 0:
@@ -73,14 +74,14 @@ class Pace:
 
 
 class ProgressBar:
-    """Shows the progress of a run: on a terminal by rewriting a line, elsewhere by a new line each time."""
+    """Shows the progress of a run. Rewrites one line on a terminal; prints new lines into other output."""
 
     def __init__(self, output: OutputWrapper, total: int) -> None:
         self._output = output
         self._total = total
         self._began = self._told = monotonic()
         self._width = 0
-        """Characters of the line that is to be overwritten."""
+        """Length of the line to overwrite, in characters."""
 
     @property
     def is_due(self) -> bool:
@@ -88,7 +89,7 @@ class ProgressBar:
         return monotonic() - self._told > (_REWRITE_AFTER if self._output.isatty() else _REPEAT_AFTER)
 
     def tell(self, done: int, note: str) -> None:
-        """Print it."""
+        """Print the progress, with ``note`` at the end."""
         self._told = monotonic()
         rate = done / max(self._told - self._began, 0.001)
         share = min(done / self._total, 1.0) if self._total else 1.0
@@ -99,10 +100,10 @@ class ProgressBar:
             self._width = len(line)
         else:
             self._output.write(line)
-        self._output.flush()  # whatever kills this process, what was said stays said
+        self._output.flush()  # complete output even if this process is killed
 
     def end(self) -> None:
-        """Begin a new line, so that other output can follow."""
+        """End the line of the progress bar, so that other output can follow."""
         if self._width:
             self._output.write("")
             self._width = 0

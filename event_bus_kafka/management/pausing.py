@@ -20,17 +20,17 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 
 
 class PausingCommand(OperatorCommand):
-    """Changes one pause, or lists all."""
+    """A command that pauses or resumes one receiver, or lists the paused receivers."""
 
     idle: str
-    """Why there may be nothing to do."""
+    """The state of a receiver for which the command has nothing to do, for example ``is not paused``."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--receiver",
             metavar="NAME",
-            help="module.function, and #dispatch_uid where it has one, as dead letters and logs name it; without this "
-            "the paused receivers are listed",
+            help="the receiver's name as in dead letters and logs: module.function, then #dispatch_uid if it has one; "
+            "without this option the paused receivers are listed",
         )
         add_apply(parser)
         add_json(parser)
@@ -47,7 +47,7 @@ class PausingCommand(OperatorCommand):
 
     @abstractmethod
     def plan(self, receiver: str) -> PausePlan | None:
-        """Return the plan, None for a name that is unknown."""
+        """Return the plan; None if no receiver has this name."""
 
     def _handle(self, receiver: str | None, reason: str, *, apply: bool, as_json: bool) -> None:
         found = self._planned(receiver) if receiver else None
@@ -79,7 +79,7 @@ class PausingCommand(OperatorCommand):
 
 
 def _unknown(receiver: str, known: Collection[str]) -> CommandError:
-    """Return the error for an unknown name."""
+    """Return the error for an unknown name, which lists the known names."""
     nearest = get_close_matches(receiver, known, n=1)
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
     listed = "".join(f"\n  {name}" for name in sorted(known)) or " none"

@@ -1,4 +1,4 @@
-"""The subcommands of ``manage.py event_dead_letters`` that are about replay requests."""
+"""The subcommands of ``manage.py event_dead_letters`` for replay requests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 from event_bus_kafka.shown import shown
 
 _SHOWN = 50
-"""Letters of which a plan, or a report, speaks one by one."""
+"""Maximum number of letters that a plan or report lists."""
 
 
 class RequestSubcommands(OperatorCommand):
-    """Mixed into the command."""
+    """A base class of the command, with the subcommands for replay requests."""
 
     def request(self, selected: Selection, options: dict[str, Any]) -> None:
-        """Print the plan of a request, or make the request."""
+        """Print the plan of replay requests, one for each group; with ``--apply``, make the requests."""
         require_tables()
         wish = Wish(
             receiver=options["receiver"] or "",
@@ -110,7 +110,7 @@ class RequestSubcommands(OperatorCommand):
 
 
 def require_tables() -> None:
-    """Raises CommandError where there are none."""
+    """Raise CommandError if the tables of replay requests are missing."""
     if not requests.is_migrated():
         raise CommandError("The tables of replay requests are missing: run manage.py migrate.")
 
@@ -120,7 +120,7 @@ def _plan_lines(planned: RequestPlan) -> list[str]:
     lines = [f"{count} dead letters in {len(planned.groups)} requests, of groups: {', '.join(planned.groups) or '-'}"]
     lines += [f"  {name} would run for {count}" for name, count in sorted(planned.receivers.items())]
     if planned.elsewhere:
-        lines.append(f"  {len(planned.elsewhere)} are for a service with other receivers, whose workers say what runs")
+        lines.append(f"  {len(planned.elsewhere)} are for another service, whose workers decide which receivers run")
     if planned.left_out:
         lines.append(f"{len(planned.left_out)} would not run, and are left out:")
         lines += [_left_out_line(one) for one in planned.left_out[:_SHOWN]]
@@ -168,5 +168,5 @@ def _letter_line(letter: RequestedLetter) -> str:
 def _user() -> str:
     try:
         return getuser()
-    except (KeyError, OSError):  # a container may run under a number that has no name
+    except (KeyError, OSError):  # in a container, the user id may have no name
         return f"user {os.getuid()}"

@@ -1,4 +1,4 @@
-"""The state of the bus as text of at most 100 columns."""
+"""Formats the status of the bus as text of at most 100 columns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from event_bus_kafka.shown import shown
 
 WIDTH = 100
 _ROWS = 20
-"""Rows of a table that are shown; ``--json`` has all."""
+"""Maximum number of rows of a table that are shown. ``--json`` prints all rows."""
 _BARS = " ▁▂▃▄▅▆▇█"
 _UNKNOWN = "?"
 _TOPIC_TITLES = ("topic", "partitions", "records", "retention", "oldest record")
@@ -31,14 +31,13 @@ _RUN_TITLES = ("kind", "host:pid", "group or database", "version", "state", "hea
 
 
 def lines(status: Status) -> Iterator[str]:
-    """Yield the lines."""
+    """Yield the lines of the text."""
     yield f"{status.taken:%Y-%m-%d %H:%M:%S} UTC"
     if status.kafka:
         yield from _kafka(status.kafka)
     if status.registry:
         yield from _registry(status.registry)
-    if status.tables:
-        yield from _tables(status.tables)
+    yield from _tables(status.tables)
     for one in status.unanswered:
         yield from _block(f"{'Failed look' if one.is_fault else 'No answer'}: {one.server}", [one.reason])
     found = status.findings
@@ -47,9 +46,12 @@ def lines(status: Status) -> Iterator[str]:
             Finding(id=one.id, subject=one.subject, message=one.message, remedy=one.remedy) for one in status.neglects
         )
     title = "Neglected" if status.findings is None else "Findings"
-    yield from ("", title if found else f"{title}: nothing")
+    nothing = f"{title}: nothing{' of what is known' * bool(status.neglects_not_known)}"
+    yield from ("", title if found else nothing)
     for finding in found:
         yield from _finding(finding)
+    if status.neglects_not_known:
+        yield from _block("Not known, whether these are neglected", [", ".join(status.neglects_not_known)])
 
 
 def _kafka(kafka: KafkaStatus) -> Iterator[str]:
@@ -68,7 +70,8 @@ def _topic_row(one: TopicStatus) -> Sequence[str]:
     retention = span(one.retention_seconds) if one.retention_seconds is not None else one.policy and "for ever"
     if one.policy == "compact":
         retention = "compacted"
-    return (one.topic, str(one.partitions), str(one.records), retention or _UNKNOWN, _moment(one.oldest))
+    records = _UNKNOWN if one.records is None else str(one.records)
+    return (one.topic, str(one.partitions), records, retention or _UNKNOWN, _moment(one.oldest))
 
 
 def _group_row(one: GroupStatus) -> Sequence[str]:
@@ -90,10 +93,16 @@ def _registry(registry: RegistryStatus) -> Iterator[str]:
 
 
 def _tables(tables: TableStatus) -> Iterator[str]:
-    running = [one for one in tables.workers if one.liveness != "stopped"]
-    yield from ("", f"Workers and relays ({len(running)}; {len(tables.workers) - len(running)} have stopped)")
-    yield from _table(_RUN_TITLES, [_run_row(one) for one in running])
+    unknown = tables.not_known
+    if tables.workers is not None:
+        running = [one for one in tables.workers if one.liveness != "stopped"]
+        yield from ("", f"Workers and relays ({len(running)}; {len(tables.workers) - len(running)} have stopped)")
+        yield from _table(_RUN_TITLES, [_run_row(one) for one in running])
+    yield from _not_known("Workers and relays", unknown.get("workers"))
     for outbox in tables.outboxes:
+        if outbox.rows is None:
+            yield from _not_known(f"Outbox of {outbox.database}", unknown.get(f"rows of {outbox.database}"))
+            continue
         waiting = sum(outbox.rows.values())
         oldest = f", the oldest for {span(outbox.oldest_seconds)}" if outbox.oldest_seconds is not None else ""
         yield from ("", _cut(f"Outbox of {outbox.database}: {waiting} wait{oldest}; {outbox.parked} parked"))
@@ -104,11 +113,19 @@ def _tables(tables: TableStatus) -> Iterator[str]:
         count = f"{letters.count}{' or more' * (letters.count >= MOST_COUNTED)}"
         ages = f", of {_moment(letters.oldest)} to {_moment(letters.newest)}" if letters.count else ""
         yield from ("", f"Dead letters: {count}{ages}")
+    yield from _not_known("Dead letters", unknown.get("dead_letters"))
+    yield from _not_known("Paused receivers", unknown.get("paused"))
     if tables.paused:
         yield from ("", f"Paused receivers ({len(tables.paused)})")
         yield from _table(("receiver", "since"), [(one.receiver, _moment(one.since)) for one in tables.paused])
     if tables.last_hour is not None:
         yield from _last_hour(tables.last_hour)
+    yield from _not_known("Last hour", unknown.get("last_hour"))
+
+
+def _not_known(what: str, why: str | None) -> Iterator[str]:
+    if why is not None:
+        yield from ("", _cut(f"{what}: not known: {why}"))
 
 
 def _run_row(one: WorkerRun) -> Sequence[str]:
@@ -132,7 +149,7 @@ def _last_hour(hour: LastHour) -> Iterator[str]:
 
 
 def sparkline(numbers: Sequence[int]) -> str:
-    """Return a bar for each number: the highest for the largest, none for 0."""
+    """Return a text with one bar for each number. The highest bar stands for the largest number, a space for 0."""
     most = max(numbers, default=0)
     return "".join(_BARS[-(-one * (len(_BARS) - 1) // most)] if most else _BARS[0] for one in numbers)
 
@@ -148,7 +165,7 @@ def _block(title: str, texts: Iterable[str]) -> Iterator[str]:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table; the widest of its texts are cut where it would be too wide."""
+    """Yield the lines of a table. Texts in the widest columns are cut if the table is wider than :data:`WIDTH`."""
     if not rows:
         return
     cells = [titles, *([shown(cell) for cell in row] for row in rows[:_ROWS])]

@@ -14,7 +14,10 @@ def make_shards(apps: Any, schema_editor: Any) -> None:
 
 
 def vacuum_often(apps: Any, schema_editor: Any) -> None:
-    """Rows come and go: looking for the first ones would pass over all that are gone."""
+    """
+    Let PostgreSQL vacuum the outbox often. Otherwise a search for the outbox's first rows must read all dead rows
+    before them.
+    """
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(
             "ALTER TABLE event_bus_kafka_outboxrecord SET (autovacuum_vacuum_scale_factor = 0.01, "

@@ -6,7 +6,7 @@ MODELS = ("outboxrecord", "parkedrecord")
 
 
 def measure(apps: Any, schema_editor: Any) -> None:
-    """Set the size of rows that were written before this migration and are still waiting."""
+    """Set ``size`` in the rows that were inserted before this migration."""
     key = schema_editor.quote_name("key")
     size = f"LENGTH({key}) + COALESCE(LENGTH(body), 0) + LENGTH(headers)"
     with schema_editor.connection.cursor() as cursor:

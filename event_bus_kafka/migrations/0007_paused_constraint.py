@@ -2,7 +2,10 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """The new constraint comes before the old one goes: the names are unique at every moment, also backwards."""
+    """
+    Adds the new constraint before it drops the old one, so that names are unique at any time. The same holds when the
+    migration is reversed.
+    """
 
     dependencies = [
         ("event_bus_kafka", "0006_outbox_size"),

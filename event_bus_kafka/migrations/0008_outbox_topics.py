@@ -5,9 +5,11 @@ from django.db import migrations, models
 
 class AddIndexWithoutBlocking(migrations.AddIndex):
     """
-    Writers go on while a large outbox is indexed: on PostgreSQL with CONCURRENTLY, on MySQL and MariaDB by themselves,
-    but for a moment at the begin and the end: there it waits for transactions that use the table, and writers wait for
-    it. On PostgreSQL one that was interrupted may be repeated; on the others too, unless the index is there: drop it.
+    Adds an index to a large table while other clients write to the table. On PostgreSQL, the statement contains
+    CONCURRENTLY. MySQL and MariaDB allow writes by default, except at the beginning and the end: then the statement
+    waits for transactions that use the table, and writers wait for the statement.
+
+    An interrupted migration can be repeated. On MySQL and MariaDB, drop the index first if it exists.
     """
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:

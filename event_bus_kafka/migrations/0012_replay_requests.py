@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Adds the tables of replay requests; it needs nothing that 0011 changes."""
+    """Adds the tables of replay requests. The tables do not depend on the changes of 0011."""
 
     dependencies = [
         ("event_bus_kafka", "0011_admin"),

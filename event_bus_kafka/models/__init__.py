@@ -1,4 +1,4 @@
-"""The tables. Imported only where the app is installed."""
+"""The models and their tables. Import this package only if the app is installed."""
 
 from event_bus_kafka.models.dead_letter_entries import DeadLetterEntry, DeadLetterEntryQuerySet, EntryState
 from event_bus_kafka.models.dead_letters import DeadLetter, DeadLetterQuerySet, from_json, to_json

@@ -9,16 +9,21 @@ from typing import Any
 from django.db import models
 
 _LEAST, _MOST = 10, 1_000
-"""Rows of a batch."""
+"""Smallest and largest number of rows in a batch."""
 _LONG, _SHORT = 0.4, 0.1
-"""Seconds that a batch may take, and should take."""
+"""
+Seconds. After a batch that took more than the first number, the next batch is smaller. After a batch that took less
+than the second number, the next batch is larger.
+"""
 
 
 def delete_in_batches(rows: models.QuerySet[Any], delete: Callable[[list[Any]], int]) -> Iterator[int]:
     """
-    Delete rows, in their order, some at a time: no long locks, no long transaction. Yield how many after each batch,
-    which takes less than a second unless the database is slow by the row. Rows that are there still when they were
-    deleted end it.
+    Delete rows in the order of ``rows``, in batches, so that locks and transactions are short. Yield the number of
+    deleted rows after each batch. A batch takes less than a second unless single rows are slow.
+
+    ``delete``: deletes the rows with the given ids, and returns the number of deleted rows. Stop if the same rows still
+    exist after ``delete``.
     """
     size, before = 10 * _LEAST, None
     while True:

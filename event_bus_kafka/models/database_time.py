@@ -1,4 +1,4 @@
-"""Times by the clock of a database: ages in its tables depend on no host's clock."""
+"""Reads the clock of a database, so that ages of rows do not depend on the clocks of hosts."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _MILLISECONDS = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
 }
 VENDORS = _MILLISECONDS.keys()
-"""Vendors (``connection.vendor``) of databases whose clock can be asked."""
+"""Vendors (``connection.vendor``) of the databases whose clock can be read."""
 
 
 def now_sql(connection: BaseDatabaseWrapper) -> str:
-    """Return the SQL of the present time, in milliseconds since the epoch. MariaDB's vendor is ``mysql``."""
+    """Return an SQL expression for the present time, in milliseconds since the epoch. MariaDB's vendor is ``mysql``."""
     return _MILLISECONDS[connection.vendor]
 
 
 def database_now(alias: str) -> int:
-    """Return the present time in milliseconds since the epoch. Raises a database error."""
+    """Return the database's present time, in milliseconds since the epoch. Raises a database error."""
     with connections[alias].cursor() as cursor:
         cursor.execute(f"SELECT {now_sql(connections[alias])}")
         return int(cursor.fetchone()[0])

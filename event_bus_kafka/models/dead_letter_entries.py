@@ -1,4 +1,7 @@
-"""States of dead letters by receiver. They are for people to read: the code decides by the letters' own rows."""
+"""
+The table with the state of each dead letter for each receiver. Operators search this table. Replays use the failures in
+the letters' own rows instead.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from event_bus_kafka.models.dead_letters import DeadLetter
 
 _NAMESPACE = UUID("7d0a3a2e-6c0e-4a63-9d3c-1f6f0b6c1d52")
 _LONGEST_TEXT = 10_000
-"""Characters; MySQL's texts take 65,535 bytes. The letter has the whole."""
+"""
+Maximum length of a stored text, in characters. MySQL's limit is 65,535 bytes. The letter's own row contains the whole
+text.
+"""
 _IDENTITY = ("group", "topic", "partition", "offset", "event_id")
 
 
@@ -21,29 +27,29 @@ class EntryState(models.TextChoices):
     """The state of a dead letter for one receiver."""
 
     FAILED = "failed"
-    """The receiver is still pending."""
+    """The receiver has failed and is still pending."""
     SUCCEEDED = "succeeded"
     REPLACED = "replaced"
-    """Another receiver has succeeded in its place."""
+    """Another receiver has succeeded in place of this receiver."""
     DISCARDED = "discarded"
     EXPIRED = "expired"
-    """Deleted after ``EVENT_BUS_KAFKA_RETENTION`` days."""
+    """The letter was deleted after ``EVENT_BUS_KAFKA_RETENTION`` days."""
 
 
 class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
-    """Queries and changes of entries."""
+    """Reads and changes entries."""
 
     def note(self, letter: DeadLetter, state: EntryState, failures: Iterable[Mapping[str, Any]], by: str = "") -> None:
         """
-        Write the state of the receivers of a letter that ``failures`` name; ``by``: the receiver that has succeeded in
-        their place.
+        Write ``state`` for the receivers that ``failures`` name. ``by``: the stand-in that has succeeded in place of
+        these receivers.
         """
         entries = [_entry(letter, state, failure, by) for failure in failures]
         if not entries:
             return
         has_target = connections[self.db].features.supports_update_conflicts_with_target
         self.bulk_create(
-            sorted(entries, key=lambda one: one.pk.hex),  # whoever else writes some of them takes the same locks first
+            sorted(entries, key=lambda one: one.pk.hex),  # concurrent writers lock rows in the same order
             update_conflicts=True,
             update_fields=["letter", "state", "error", "place", "attempts", "stand_in", "changed_at"],
             unique_fields=["id"] if has_target else None,
@@ -55,40 +61,47 @@ class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
         failed.update(state=state, changed_at=_now())
 
     def settled(self) -> DeadLetterEntryQuerySet:
-        """Entries of receivers that are no longer pending, the latest first."""
+        """Return the entries of receivers that are no longer pending, latest change first."""
         return self.exclude(state=EntryState.FAILED).order_by("-changed_at", "pk")
 
     def beyond(self, changed_at: int, pk: UUID) -> DeadLetterEntryQuerySet:
-        """Entries that come after the given one in :meth:`settled`."""
+        """Return the entries that come after the given time and id in the order of :meth:`settled`."""
         same = models.Q(changed_at=changed_at, pk__gt=pk)
         return self.filter(models.Q(changed_at__lt=changed_at) | same, changed_at__lte=changed_at)
 
     def expired(self, before: int) -> DeadLetterEntryQuerySet:
-        """Entries last changed before a time (milliseconds since the epoch), whose letters are deleted."""
+        """
+        Return the entries whose letters are deleted and whose last change was before a time (milliseconds since the
+        epoch).
+        """
         alive = DeadLetter.objects.using(self.db).filter(pk=models.OuterRef("letter"))
         return self.filter(~models.Exists(alive), changed_at__lt=before).order_by("changed_at", "pk")
 
     def remove(self, ids: Sequence[UUID]) -> int:
-        """Delete rows one by one, since MySQL may look through the whole table at a list of ids; return how many."""
+        """
+        Delete rows one by one, because MySQL may scan the whole table for a list of ids. Return the number of deleted
+        rows.
+        """
         with transaction.atomic(using=self.db):
             return sum(self.filter(pk=one).delete()[0] for one in ids)
 
 
 class DeadLetterEntry(models.Model):
     """
-    A receiver's part in a dead letter. It stays, without contents, when the letter is deleted.
+    The state of a dead letter for one receiver. An entry has no event data, and stays when the letter is deleted.
 
-    Coordinates and event id are the letter's. No constraint refers to it: the version before deletes letters and knows
-    no entries. A letter that was written by that version has no entries until somebody changes it.
+    Group, coordinates, event type and event id are copied from the letter. There is no foreign-key constraint, because
+    the previous version deletes letters without their entries. A letter stored by the previous version gets its entries
+    when this version first changes the letter.
     """
 
     id = models.UUIDField(primary_key=True)
     """
-    Derived from the letter's identity and the receiver's name: they are too long for an index, and MySQL ignores their
-    case.
+    UUID computed from group, coordinates, event id and receiver. A unique index on these columns would be too long, and
+    on MySQL it would ignore case.
     """
     letter = models.ForeignKey(DeadLetter, on_delete=models.DO_NOTHING, related_name="entries", db_constraint=False)
-    """The letter may be deleted."""
+    """The dead letter, which may be deleted."""
     group = models.CharField(max_length=255)
     topic = models.CharField(max_length=249)
     partition = models.IntegerField()
@@ -96,17 +109,17 @@ class DeadLetterEntry(models.Model):
     event_type = models.CharField(max_length=255)
     event_id = models.CharField(max_length=36, db_index=True)
     receiver = models.CharField(max_length=500)
-    """Empty if no receiver was called."""
+    """The receiver's name; empty: no receiver was called."""
     state = models.CharField(max_length=16, choices=EntryState.choices)
     error = models.TextField()
-    """Text of the receiver's last failure; ``place`` is the line of code that raised it."""
+    """Text of the receiver's last error; ``place`` is the line of code that raised the error."""
     place = models.TextField()
     attempts = models.IntegerField()
-    """Number of its calls; a call that an outage ended does not count."""
+    """Number of calls of the receiver, without calls that an outage ended."""
     stand_in = models.CharField(max_length=500)
-    """The receiver that has succeeded in its place, if any."""
+    """The receiver that has succeeded in place of ``receiver``; empty: none."""
     changed_at = models.BigIntegerField(db_index=True)
-    """Milliseconds since the epoch."""
+    """Time of the last change, in milliseconds since the epoch."""
 
     objects = DeadLetterEntryQuerySet.as_manager()
 

@@ -24,7 +24,7 @@ _FEW_GROUPS = 4
 
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
-    """Queries and changes of dead letters."""
+    """Reads and changes dead letters."""
 
     def store(
         self,
@@ -38,10 +38,10 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         **values: Any,
     ) -> DeadLetter:
         """
-        Keep a record that failed for good; the row of the same record is brought up to date.
+        Store a record that has failed for good, or update the existing row of the same record.
 
-        ``merged`` returns the failures to write, of the row as it is, locked, or None where there is none yet.
-        ``left_out`` needs the column: see :meth:`keeps_entries`.
+        ``merged``: called with the existing, locked row, or with None if there is no row; returns the failures to
+        write. ``left_out``: ignored if the table lacks this column (see :meth:`keeps_entries`).
         """
         contents = {
             "timestamp": record.timestamp,
@@ -61,7 +61,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         if is_new:
             return letter
         before = rows.select_for_update().filter(pk=letter.pk).first()
-        if before is None:  # a replay has just deleted it
+        if before is None:  # a replay has just deleted the row
             return rows.create(**identity, **new)
         for name, content in (contents | {"failures": merged(before)}).items():
             setattr(before, name, content)
@@ -69,19 +69,19 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return before
 
     def for_writing(self) -> DeadLetterQuerySet:
-        """Rows of the database that is written to: decisions are made on nothing else."""
+        """Return a query on the database for writing: a replica may lack current rows, which decisions need."""
         return self.using(self._db or router.db_for_write(self.model))  # type: ignore[attr-defined]
 
     def keeps_entries(self) -> bool:
         """
-        Whether the database has the table of entries and the column of left-out parts. Raises a database error if it
-        does not answer.
+        Whether the database has the table of entries and the column ``left_out``. Raises a database error if the
+        database does not answer.
         """
         connection = connections[self.for_writing().db]
         return were_found(connection, apps.get_model(self.model._meta.app_label, "DeadLetterEntry"))
 
     def expired(self, before: datetime) -> DeadLetterQuerySet:
-        """Letters whose last failure was before a time."""
+        """Return the letters whose last failure was before a time."""
         return self.filter(last_failed_at__lt=before)
 
     def matching(
@@ -94,8 +94,8 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         place: tuple[int, int] | None = None,
     ) -> DeadLetterQuerySet:
         """
-        Letters with these values; ``topics``: full names; ``place``: partition and offset. Empty arguments do not
-        restrict.
+        Return the letters with these values. ``topics``: full names. ``place``: partition and offset. An empty argument
+        matches all letters.
         """
         wanted = {"group": group, "topic__in": topics, "event_type": event_type, "event_id": event_id}
         rows = self.filter(**{name: value for name, value in wanted.items() if value})
@@ -104,32 +104,33 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return rows.filter(partition=place[0], offset=place[1]) if place else rows
 
     def failed_between(self, since: datetime | None, until: datetime | None) -> DeadLetterQuerySet:
-        """Letters whose last failure was from ``since`` to ``until``, both included; None does not restrict."""
+        """Return the letters whose last failure was from ``since`` to ``until``, both included; None means no limit."""
         moments = {"last_failed_at__gte": since, "last_failed_at__lte": until}
         return self.filter(**{name: moment for name, moment in moments.items() if moment})
 
     def with_key(self, bodies: Collection[bytes], *, behind: int) -> DeadLetterQuerySet:
         """
-        Letters whose key, without its first ``behind`` bytes, is one of ``bodies``. The database looks at each row.
+        Return the letters whose key, without its first ``behind`` bytes, is one of ``bodies``. The database scans all
+        rows.
         """
         body = functions.Substr("key", behind + 1, output_field=models.BinaryField())
         return self.annotate(key_body=body).filter(key_body__in=bodies)
 
     def beyond(self, failed_at: datetime, pk: int) -> DeadLetterQuerySet:
-        """Letters that come after the given one in :meth:`latest_first`."""
+        """Return the letters that come after the given time and id in the order of :meth:`latest_first`."""
         same = models.Q(last_failed_at=failed_at, pk__lt=pk)
         return self.filter(models.Q(last_failed_at__lt=failed_at) | same, last_failed_at__lte=failed_at)
 
     def without_contents(self) -> DeadLetterQuerySet:
-        """Rows whose key, value and headers stay in the database until they are asked for."""
+        """Defer the columns key, value and headers."""
         return self.with_marks().defer("key", "value", "headers")
 
     def with_marks(self) -> DeadLetterQuerySet:
-        """Rows with :attr:`DeadLetter.left_out`, where the database has it."""
+        """Also read the column :attr:`DeadLetter.left_out` if the database has it."""
         return self.defer(None) if self.keeps_entries() else self
 
     def in_order(self) -> DeadLetterQuerySet:
-        """Letters in the order of their records in Kafka."""
+        """Sort the letters by their records' coordinates."""
         return self.order_by("topic", "partition", "offset", "pk")
 
     def latest_first(self, *, sorts: bool = False) -> DeadLetterQuerySet:
@@ -138,34 +139,37 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.order_by(moment.desc(), "-pk")
 
     def has_failed_since(self, record: ConsumerRecord, *, group: str, event_id: str, time: datetime) -> bool:
-        """Whether a record's dead letter is here and failed at that time or later."""
+        """Whether the table contains the record's dead letter, with a last failure at ``time`` or later."""
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         return self.filter(group=group, event_id=event_id, last_failed_at__gte=time, **place).exists()
 
     def lacking_entries(self) -> DeadLetterQuerySet:
-        """Letters stored by a version without entries. Needs the table of entries."""
+        """Return letters that an earlier version stored without entries. The table of entries must exist."""
         return self.filter(entries=None).defer(None).defer("key", "value", "headers", "left_out").order_by("pk")
 
     def record_keys(self, ids: Sequence[int]) -> Mapping[int, bytes | None]:
-        """Return the keys of the letters' records, by id; ids without a letter are left out."""
+        """Return id of the letter → key of its record. Ids without a letter are left out."""
         found = self.filter(pk__in=ids).values_list("pk", "key")
         return {pk: _bytes(key) for pk, key in found}
 
     def count_attempt(self, letter: DeadLetter) -> None:
-        """Count an attempt at a replay."""
+        """Add one to the letter's number of attempts."""
         self.filter(pk=letter.pk).update(attempts=models.F("attempts") + 1)
 
     def locked(self, letter: DeadLetter) -> DeadLetter | None:
-        """Return the row as it is now, but for contents; nobody changes it before the transaction's end."""
+        """
+        Lock the letter's row until the end of the transaction. Return the letter without key, value and headers; None:
+        the letter was deleted.
+        """
         rows = self.defer(None).defer("key", "value", "headers", "left_out")
         return rows.select_for_update().filter(pk=letter.pk).first()
 
     def remove(self, seen: Mapping[int, datetime], after_each: Callable[[Sequence[int]], None]) -> int:
         """
-        Delete the letters ``seen`` (id → time of the last failure). A letter that has failed again since stays.
+        Delete the letters ``seen`` (id → time of the last failure) in batches. Return the number of deleted letters.
 
-        Letters are deleted some at a time, lest locks and transactions last long; ``after_each`` is called with the ids
-        of each portion, in its transaction. Return the number deleted.
+        A letter that has failed again since is not deleted. ``after_each``: called with the deleted ids of each batch,
+        in the batch's transaction.
         """
         ids = list(seen)
         parts = [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]
@@ -187,7 +191,7 @@ _Manager = models.Manager.from_queryset(DeadLetterQuerySet)
 
 
 class DeadLetterManager(_Manager["DeadLetter"]):
-    """Leaves out the newest column unless it is asked for: the table may not have it yet."""
+    """Defers the newest column by default, because the table may not have this column yet."""
 
     def get_queryset(self) -> DeadLetterQuerySet:
         rows: DeadLetterQuerySet = super().get_queryset()  # type: ignore[assignment]
@@ -195,14 +199,14 @@ class DeadLetterManager(_Manager["DeadLetter"]):
 
 
 class DeadLetter(models.Model):
-    """A record that this service's receivers could not take, exactly as it came."""
+    """A record that receivers of this service could not process, stored byte for byte."""
 
     group = models.CharField(max_length=255)
     topic = models.CharField(max_length=249)
     partition = models.IntegerField()
     offset = models.BigIntegerField()
     timestamp = models.BigIntegerField(null=True)
-    """The record's time, in milliseconds since the epoch."""
+    """The record's timestamp, in milliseconds since the epoch."""
     key = models.BinaryField(null=True)
     value = models.BinaryField(null=True)
     headers = models.JSONField()
@@ -210,16 +214,16 @@ class DeadLetter(models.Model):
     event_id = models.CharField(max_length=36)
     failures = models.JSONField()
     """
-    The pending receivers: a list of objects with receiver, error and place, and, except for the version before,
-    attempts, failed_at, instead_of, claimed_until.
+    The pending receivers, as a list of objects with receiver, error, place, attempts, failed_at, instead_of and
+    claimed_until. The previous version writes only the first three.
     """
     attempts = models.IntegerField()
     first_failed_at = MomentField()
     last_failed_at = MomentField(db_index=True)
     left_out = models.JSONField(null=True)
     """
-    Part of the record (value, headers, key, texts) that the table refused → its size and sha256. The part's own column
-    is then empty, never null. None: nothing was left out.
+    Name of a part that the table cannot hold (value, headers, key, texts) → size and sha256 of the part. The column of
+    such a part is empty, but never null. None: the table has all parts.
     """
 
     objects = DeadLetterManager()
@@ -238,7 +242,7 @@ class DeadLetter(models.Model):
 
     @property
     def record(self) -> ConsumerRecord:
-        """The record as it came."""
+        """The record that Kafka delivered. Parts that were left out are empty."""
         return ConsumerRecord(
             topic=self.topic,
             partition=self.partition,
@@ -251,28 +255,31 @@ class DeadLetter(models.Model):
 
     @property
     def marks(self) -> dict[str, dict[str, Any]]:
-        """Notes on each part that was left out; empty also if the column is missing or was not read."""
+        """
+        Name of a part that was left out → size and sha256 of the part. Also empty if ``left_out`` is missing or
+        deferred.
+        """
         return {} if "left_out" in self.get_deferred_fields() else self.left_out or {}
 
     @property
     def failed_receivers(self) -> list[str]:
-        """Names of the receivers that have still to succeed; empty where none had its turn."""
+        """Names of the pending receivers; empty if no receiver was called."""
         return [failure["receiver"] for failure in self.failures if failure["receiver"]]
 
     def _do_insert(self, manager: Any, using: str, fields: Any, *others: Any, **named: Any) -> Any:
-        """Without the column that a table lacks before its migration. Django asks for all columns otherwise."""
+        """Insert without ``left_out`` if the column is not migrated yet. Django would insert all columns."""
         if not DeadLetter.objects.using(using).keeps_entries():
             fields = [field for field in fields if field.name != "left_out"]
         return super()._do_insert(manager, using, fields, *others, **named)  # type: ignore[misc]
 
 
 def to_json(headers: Headers) -> list[list[Any]]:
-    """Return headers as JSON: pairs in order, bytes that are no text in base64."""
+    """Return headers as JSON values: a list of pairs, in order. A value that is not text is encoded in base64."""
     return [[name, _to_json(value)] for name, value in headers]
 
 
 def from_json(pairs: list[list[Any]]) -> Headers:
-    """Return the headers, to the byte."""
+    """Return the original headers from the result of :func:`to_json`."""
     return tuple((name, _from_json(value)) for name, value in pairs)
 
 
@@ -293,5 +300,5 @@ def _from_json(value: Any) -> bytes | None:
 
 
 def _bytes(value: Any) -> bytes | None:
-    """BinaryField gives bytes or memoryview, as the driver likes."""
+    """Convert a BinaryField's value to bytes: some database drivers return a memoryview."""
     return None if value is None else bytes(value)

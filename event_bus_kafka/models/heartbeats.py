@@ -1,4 +1,4 @@
-"""Rows that say which workers and relays run, and how they are."""
+"""The table of heartbeats. It shows which workers and relays run, and their state."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from event_bus_kafka.models.database_time import now_sql
 from event_bus_kafka.models.upserts import Sql, upsert
 
 _BEATS, _LEAST_SILENCE = 6, 60_000
-"""Missed beats after which a run counts as dead, and the least milliseconds of silence for it."""
+"""
+A run counts as dead if it has missed this number of heartbeats and has been silent for this number of milliseconds.
+"""
 
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
-    """Queries and changes of heartbeats."""
+    """Reads and changes heartbeats."""
 
     def beat(self, row: UUID, *, age: float, is_last: bool = False, **values: Any) -> None:
         """
-        Write by one statement that a worker or relay lives, or that it ``is_last``: it ends. ``age``: seconds since its
-        start. ``values``: all fields but the times.
+        Write the heartbeat of a worker or relay, with one SQL statement. ``is_last``: the worker or relay has ended.
+        ``age``: seconds since the worker or relay started. ``values``: all fields except the times.
         """
         now = Sql(now_sql(connections[self.db]))
         insert = {
@@ -35,19 +37,19 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         upsert(self.model, self.db, insert=insert, change=change)
 
     def expired(self, before: int) -> HeartbeatQuerySet:
-        """Runs last written before a time, in milliseconds since the epoch."""
+        """Return the rows whose last heartbeat was before a time (milliseconds since the epoch)."""
         return self.filter(beat_at__lt=before).order_by("beat_at", "pk")
 
     def remove(self, ids: list[UUID]) -> int:
-        """Delete rows; return how many there were."""
+        """Delete rows. Return the number of deleted rows."""
         return sum(self.filter(pk=one).delete()[0] for one in ids)
 
 
 class Heartbeat(models.Model):
-    """One run of a worker or relay, by its own latest description. Times are by the database's clock."""
+    """The latest heartbeat of one run of a worker or relay. Times are by the database's clock."""
 
     id = models.UUIDField(primary_key=True)
-    """Random, of this run."""
+    """A random id, which each run of a worker or relay chooses."""
     kind = models.CharField(max_length=16)
     """``consumer`` or ``relay``."""
     host = models.CharField(max_length=255)
@@ -56,16 +58,16 @@ class Heartbeat(models.Model):
     version = models.CharField(max_length=64)
     """The version of this package."""
     group = models.CharField(max_length=255)
-    """Empty for relays."""
+    """The consumer group; empty for relays."""
     topics = models.JSONField()
     """Full names of the topics that a worker subscribes to; a relay has none."""
     period = models.FloatField()
-    """Seconds between two beats."""
+    """Seconds between two heartbeats."""
     started_at = models.BigIntegerField()
-    """Milliseconds since the epoch, as the other times."""
+    """Time of the start. All times are in milliseconds since the epoch."""
     beat_at = models.BigIntegerField(db_index=True)
     stopped_at = models.BigIntegerField(null=True)
-    """None: it still runs, or has died."""
+    """Time at which the worker or relay ended regularly; None: it still runs, or it has died."""
     state: Any = models.JSONField()
 
     objects = HeartbeatQuerySet.as_manager()
@@ -79,8 +81,8 @@ class Heartbeat(models.Model):
 
     def liveness(self, now: int) -> str:
         """
-        Return ``alive``, ``stopped`` or, six beats after its last one and a minute at least, ``dead``. ``now``:
-        milliseconds since the epoch by the database's clock.
+        Return ``alive``, ``stopped`` or ``dead``. Dead means: no heartbeat for six periods and at least a minute.
+        ``now``: milliseconds since the epoch by the database's clock.
         """
         if self.stopped_at is not None:
             return "stopped"

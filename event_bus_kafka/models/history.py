@@ -1,4 +1,4 @@
-"""Numbers of events that a service sent and received, minute by minute."""
+"""The table of history: numbers of events that services sent and received, minute by minute."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _NAMESPACE = UUID("0c8f5d0a-3a0e-4f0c-9b43-6f7c1b1f7f2e")
 
 @attrs.frozen(kw_only=True, order=True)
 class Line:
-    """The labels of one line: everything with the same labels is summed up."""
+    """The labels of a count. Counts with equal labels are added up."""
 
     service: str
     event_type: str
     receiver: str
-    """Empty: the event as a whole."""
+    """The receiver that was called; empty: the count is a number of whole events."""
     outcome: str
 
 
 @attrs.frozen(kw_only=True)
 class Sums:
-    """Numbers that are added to a line."""
+    """A number of events or calls, and their durations: the sum and the longest, in seconds."""
 
     count: int
     seconds: float
@@ -39,16 +39,19 @@ class Sums:
 
     @classmethod
     def total(cls, several: Iterable[Sums]) -> Sums:
-        """Return them, of which there is one at least, as one."""
+        """Add up one or more sums."""
         counts, seconds, longest = zip(*map(attrs.astuple, several), strict=True)
         return cls(count=sum(counts), seconds=sum(seconds), longest=max(longest))
 
 
 class HistoryQuerySet(models.QuerySet["HistoryRow"]):
-    """Queries and changes of the history."""
+    """Reads and changes the history."""
 
     def add(self, line: Line, sums: Sums, *, span: int, begins: int) -> None:
-        """Add to the row of a line and a time, by one statement."""
+        """
+        Add ``sums`` to the row with the labels ``line`` for the ``span`` seconds from ``begins`` on. Insert the row if
+        it is missing. Sends one SQL statement.
+        """
         row = row_id(line, span, begins)
         upsert(
             self.model,
@@ -87,15 +90,18 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
         return True
 
     def _take(self, row: HistoryRow) -> bool:
-        """Delete a row as it was read; return whether it was there."""
+        """Delete a row unless its count has changed since it was read; return whether it was deleted."""
         return self.filter(pk=row.pk, count=row.count).delete()[0] == 1
 
     def expired(self, before: int, span: int) -> HistoryQuerySet:
-        """Rows of ``span`` seconds that began before a time, in milliseconds since the epoch."""
+        """Return the rows that cover ``span`` seconds and begin before a time (milliseconds since the epoch)."""
         return self.filter(span=span, begins__lt=before).order_by("begins", "pk")
 
     def remove(self, ids: list[UUID]) -> int:
-        """Delete rows one by one, since MySQL may look through the whole table at a list of ids; return how many."""
+        """
+        Delete rows one by one, because MySQL may scan the whole table for a list of ids. Return the number of deleted
+        rows.
+        """
         return sum(self.filter(pk=one).delete()[0] for one in ids)
 
 
@@ -106,21 +112,24 @@ class HistoryRow(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    """Derived from the line and the time: they are too long for an index, and MySQL ignores their case."""
+    """
+    UUID computed from labels, span and time. A unique index on these columns would be too long, and on MySQL it would
+    ignore case.
+    """
     span = models.IntegerField()
     """Length of the time that the row sums up, in seconds: one of :data:`SPANS`."""
     begins = models.BigIntegerField()
-    """Milliseconds since the epoch."""
+    """Beginning of the covered time, in milliseconds since the epoch."""
     service = models.CharField(max_length=255)
     event_type = models.CharField(max_length=255)
     receiver = models.CharField(max_length=500)
-    """The receiver's name, as dead letters spell it; empty: the event as a whole."""
+    """The receiver's name, as in dead letters; empty: the row counts whole events."""
     outcome = models.CharField(max_length=32)
     count = models.BigIntegerField()
     seconds = models.FloatField()
-    """Sum of their durations; 0 if they are not measured."""
+    """Sum of the durations, in seconds; 0 if durations are not measured."""
     longest = models.FloatField()
-    """The longest of them."""
+    """The longest duration, in seconds."""
 
     objects: Any = HistoryQuerySet.as_manager()
 
@@ -134,12 +143,12 @@ class HistoryRow(models.Model):
 
     @property
     def line(self) -> Line:
-        """The names."""
+        """The labels of the row."""
         return Line(service=self.service, event_type=self.event_type, receiver=self.receiver, outcome=self.outcome)
 
     @property
     def sums(self) -> Sums:
-        """The numbers."""
+        """The numbers of the row."""
         return Sums(count=self.count, seconds=self.seconds, longest=self.longest)
 
 

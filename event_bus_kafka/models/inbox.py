@@ -1,4 +1,4 @@
-"""Marks of the events that receivers have processed."""
+"""The table of the inbox, with marks for events that receivers have processed."""
 
 from __future__ import annotations
 
@@ -12,41 +12,50 @@ from event_bus_kafka.models.moments import MomentField
 
 
 class InboxMarkQuerySet(models.QuerySet["InboxMark"]):
-    """Queries and changes of marks."""
+    """Reads and changes marks."""
 
     def mark(self, receiver: str, event_id: UUID) -> None:
         """
-        Note, in the transaction that is open, that a receiver has had an event.
+        Insert the mark that a receiver has processed an event. The insert is part of the open transaction.
 
-        Raises IntegrityError where that is noted already; waits for the end of another transaction that is about to.
+        Raises IntegrityError if the mark exists. If another open transaction has inserted the same mark, waits until
+        that transaction ends.
         """
         self.create(id=uuid5(event_id, receiver), receiver=receiver, event_id=event_id, marked_at=datetime.now(UTC))
 
     def of(self, event_id: UUID, receivers: Iterable[str]) -> InboxMarkQuerySet:
-        """Marks that these receivers set for an event. Found by their ids, since no index has the event's."""
+        """
+        Return the marks of these receivers for an event. The search uses the primary key, because ``event_id`` has no
+        index.
+        """
         return self.filter(pk__in=[uuid5(event_id, name) for name in receivers]).order_by("marked_at", "pk")
 
     def expired(self, before: datetime) -> InboxMarkQuerySet:
-        """Marks set before a time, the oldest first."""
+        """Return the marks set before a time, oldest first."""
         return self.filter(marked_at__lt=before).order_by("marked_at", "pk")
 
     def remove(self, ids: Sequence[UUID]) -> int:
         """
-        Delete rows; return how many there were.
-
-        One by one: at a list of ids MySQL may look through the whole table, and wait for receivers that are running.
+        Delete rows one by one. Return the number of deleted rows. For a list of ids, MySQL may scan the whole table and
+        wait for the locks of running receivers.
         """
         with transaction.atomic(using=self.db):
             return sum(self.filter(pk=one).delete()[0] for one in ids)
 
 
 class InboxMark(models.Model):
-    """A receiver has had an event: set in the transaction of its effect, so that both are there or neither is."""
+    """
+    The mark that a receiver has processed an event. The mark is inserted in the transaction of the receiver's own
+    changes, so that the database commits both or neither.
+    """
 
     id = models.UUIDField(primary_key=True)
-    """Derived from the event's id and the receiver's name, which MySQL would compare without regard to case."""
+    """
+    UUID computed from the event id and the receiver's name. On MySQL, a unique index on these columns would ignore
+    case.
+    """
     receiver = models.CharField(max_length=500)
-    """The receiver's name, as dead letters spell it, but without ``dispatch_uid``."""
+    """The receiver's name as in dead letters, but without ``dispatch_uid``."""
     event_id = models.UUIDField()
     marked_at = MomentField(db_index=True)
 

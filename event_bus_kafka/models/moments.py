@@ -1,4 +1,4 @@
-"""Times in tables."""
+"""A model field for times."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 class MomentField(models.DateTimeField):  # type: ignore[type-arg]
     """
-    A DateTimeField whose values are aware, and in UTC, whatever ``USE_TZ`` says.
+    A DateTimeField whose values are always timezone-aware and in UTC, whether ``USE_TZ`` is True or False.
 
-    Without ``USE_TZ`` the column holds what Django's own fields would: local time where the database knows no zones.
+    If ``USE_TZ`` is False, the column holds the same values as Django's own field: local time in databases that do not
+    support time zones.
     """
 
     def deconstruct(self) -> tuple[str, str, Any, Any]:
-        """To migrations it is a DateTimeField: the column is the same."""
+        """Return what a DateTimeField would return: migrations see a DateTimeField, because the column is the same."""
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.DateTimeField", args, kwargs
 

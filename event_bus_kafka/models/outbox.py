@@ -1,8 +1,8 @@
 """
 The tables of the outbox, and the operators' queries on them.
 
-Events are appended by one prebuilt INSERT (``outbox/append.py``) and taken by statements that differ from server to
-server (``relaying/statements.py``).
+Events are inserted by one prebuilt statement (``outbox/append.py``). Relays read rows by statements that depend on the
+kind of database (``relaying/statements.py``).
 """
 
 from __future__ import annotations
@@ -16,18 +16,23 @@ from django.utils.translation import gettext_lazy as _
 from event_bus_kafka.models.batches import delete_in_batches
 
 SHARDS = 16
-"""Events of one key have one shard. A number that never changes: rows bear it."""
+"""
+Number of shards. All events of one key are in one shard. Never change this number, because stored rows contain shard
+numbers.
+"""
 TOPICS_INDEX = "event_bus_kafka_outbox_topics"
 _BATCH = 100
-"""Parked rows that are put back in one transaction."""
+"""Maximum number of parked rows released in one transaction."""
 
 
 class WriterSchema(models.Model):
     """
-    Topic, subjects and schemas of one kind of events. Rows that wait refer to it, so that a later deploy changes
-    nothing for them. Each process looks for its row in the first transaction that needs it, and writes it if there is
-    none. Deliberately not unique: a unique index would make concurrent first writers wait for each other's transaction.
-    The id is random, so that it never becomes another kind's.
+    Topic, subjects and schemas with which events of one type were encoded. Waiting rows of the outbox refer to a row of
+    this table, so that a later deploy does not affect them.
+
+    Each process looks for its row in the first transaction that needs the row, and inserts the row if it is missing.
+    Rows are deliberately not unique: a unique index would make concurrent first writers wait for each other's
+    transaction. Ids are random, so that the id of a deleted row is never used for another schema.
     """
 
     digest = models.CharField(max_length=64, db_index=True)
@@ -44,36 +49,36 @@ class WriterSchema(models.Model):
 
 
 class _Row(models.Model):
-    """A record that is still to be sent. It has all that Kafka will get, except for the ids of the schemas."""
+    """A record that is still to be sent. It contains everything that Kafka will receive except the schema ids."""
 
     shard = models.SmallIntegerField()
     topic = models.CharField(max_length=249)
-    """Full name."""
+    """Full name of the topic."""
     key = models.BinaryField()
-    """Avro, not yet framed, as is the body."""
+    """Key in Avro, without schema id."""
     body = models.BinaryField(null=True)
-    """None: a tombstone."""
+    """Value in Avro, without schema id; None: the record is a tombstone."""
     headers = models.BinaryField()
-    """Packed by ``wire.headers``, byte for byte; other headers, such as a trace's, have room too."""
+    """All headers, including headers for tracing, packed into bytes by ``wire.headers``."""
     schema = models.ForeignKey(
         WriterSchema, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
     created = models.BigIntegerField()
-    """Milliseconds since the epoch."""
+    """Time at which the row was inserted, in milliseconds since the epoch."""
     size = models.IntegerField(null=True)
-    """Bytes of key, body and headers; None: written by a version that did not count them."""
+    """Size of key, body and headers, in bytes; None: an earlier version inserted the row without a size."""
 
     class Meta:
         abstract = True
 
 
 class OutboxRecord(_Row):
-    """A record that waits for a relay. The order of ids is the order of a key's records."""
+    """A record that waits for a relay. Records of one key are sent in the order of their ids."""
 
     id = models.BigAutoField(primary_key=True)
 
     class Meta:
-        # relays plan a batch by one of them alone: InnoDB would read large bodies to tell their sizes
+        # relays plan a batch from one of these indexes alone: for the column size InnoDB would read large bodies
         indexes: ClassVar = [
             models.Index(fields=["shard", "id", "size"], name="event_bus_kafka_outbox_sizes"),
             models.Index(fields=["shard", "topic", "id", "size"], name=TOPICS_INDEX),  # while topics are held
@@ -85,8 +90,8 @@ class OutboxRecord(_Row):
 
 class OutboxShard(models.Model):
     """
-    A shard of the outbox. The relay that locks its row may send the shard's records. No foreign key refers to it: an
-    insert would wait for the relay.
+    A shard of the outbox. A relay sends the shard's records while it holds the lock of this row. Records have no
+    foreign key to this table, because an insert would wait for the relay's lock.
     """
 
     shard = models.SmallIntegerField(primary_key=True)
@@ -96,21 +101,21 @@ class OutboxShard(models.Model):
 
 
 class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
-    """Queries and changes of parked rows."""
+    """Reads and changes parked rows."""
 
     def matching(
         self, *, ids: Collection[int] = (), topics: Collection[str] = (), code: str = ""
     ) -> ParkedRecordQuerySet:
-        """Rows with these ids, of these topics (full names), with this code. Empty arguments do not restrict."""
+        """Return the rows with these ids, topics (full names) and error code. An empty argument matches all rows."""
         wanted = {"pk__in": ids, "topic__in": topics, "code": code}
         return self.filter(**{name: value for name, value in wanted.items() if value}).order_by("pk")
 
     def expired(self, before: int) -> ParkedRecordQuerySet:
-        """Rows parked before a time, in milliseconds since the epoch."""
+        """Return the rows parked before a time (milliseconds since the epoch)."""
         return self.filter(parked_at__lt=before)
 
     def by_code(self) -> dict[str, int]:
-        """The number of parked rows by code."""
+        """Return error code → number of parked rows."""
         rows = self.order_by().values_list("code").annotate(count=models.Count("pk"))
         return dict(sorted(rows))
 
@@ -125,7 +130,10 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
             yield self._put_back(ids[start : start + _BATCH])
 
     def _put_back(self, ids: list[int]) -> int:
-        """Put rows back by a statement, so that only the server copies their bodies, which may be large."""
+        """
+        Move rows by SQL, so that large bodies are copied only inside the database server. Return the number of moved
+        rows.
+        """
         rows, quote = ParkedRecord.objects.using(self.db).filter(pk__in=ids), connections[self.db].ops.quote_name
         columns = ", ".join(quote(field.attname) for field in OutboxRecord._meta.concrete_fields)
         with transaction.atomic(using=self.db):
@@ -140,7 +148,7 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
         return len(found)
 
     def discard(self) -> int:
-        """Delete rows for good; return how many."""
+        """Delete the rows. Return the number of deleted rows."""
         return self.delete()[0]
 
     def discard_in_batches(self) -> Iterator[int]:
@@ -150,20 +158,20 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
 
 
 class ParkedRecord(_Row):
-    """A record that Kafka refuses and no repetition will make it take, until somebody releases or discards it."""
+    """A record that Kafka refuses permanently. It is kept until an operator releases or discards it."""
 
     id = models.BigIntegerField(primary_key=True)
-    """The id that it had in the outbox."""
+    """The former id in the outbox."""
     code = models.CharField(max_length=64)
     """Kafka's name of the error, such as ``MSG_SIZE_TOO_LARGE``."""
     reason = models.CharField(max_length=255)
     parked_at = models.BigIntegerField()
-    """Milliseconds since the epoch."""
+    """Time at which the row was parked, in milliseconds since the epoch."""
 
     objects: Any = ParkedRecordQuerySet.as_manager()
 
     class Meta:
-        # for relays that look whether a key waits for one of these: key itself may be too long for an index
+        # relays search parked rows of a key by this index: the key itself may be too long for an index
         indexes: ClassVar = [models.Index(fields=["shard", "topic"], name="event_bus_kafka_parked")]
         verbose_name = _("parked event")
         verbose_name_plural = _("outbox")

@@ -1,4 +1,4 @@
-"""Receivers that are paused."""
+"""The table of paused receivers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from event_bus_kafka.models.moments import MomentField
 from event_bus_kafka.models.presence import has_column
 
 LONGEST_REASON = 500
-"""Characters."""
+"""Maximum length of a stored reason, in characters."""
 
 
 class PausedReceiverQuerySet(models.QuerySet["PausedReceiver"]):
-    """Queries and changes of pauses."""
+    """Reads and changes pauses."""
 
     def names(self) -> frozenset[str]:
         """Return the names of the paused receivers."""
@@ -23,8 +23,8 @@ class PausedReceiverQuerySet(models.QuerySet["PausedReceiver"]):
 
     def pause(self, receiver: str, *, at: datetime, reason: str = "") -> None:
         """
-        Pause a receiver; if it is paused already, nothing changes. ``reason``: a text for people; it is dropped while
-        the table lacks its column.
+        Pause a receiver, unless it is paused already. ``reason``: a text for people; it is ignored if the table lacks
+        the column.
         """
         kept = {"reason": reason[:LONGEST_REASON]} if self.keeps_reasons() else {}
         self.get_or_create(receiver=receiver, defaults={"paused_at": at, **kept})
@@ -35,11 +35,11 @@ class PausedReceiverQuerySet(models.QuerySet["PausedReceiver"]):
         return rows.order_by("receiver")
 
     def resume(self, receiver: str) -> None:
-        """End a pause."""
+        """End the pause of a receiver."""
         self.filter(receiver=receiver).delete()
 
     def keeps_reasons(self) -> bool:
-        """Whether the database is migrated so far. Raises a database error where that cannot be found out."""
+        """Whether the table has the column ``reason``. Raises a database error if the database does not answer."""
         alias = self._db or router.db_for_write(self.model)  # type: ignore[attr-defined]
         return has_column(connections[alias], self.model, "reason")
 
@@ -48,7 +48,7 @@ _Manager = models.Manager.from_queryset(PausedReceiverQuerySet)
 
 
 class PausedReceiverManager(_Manager["PausedReceiver"]):
-    """Leaves out the newest column unless it is asked for: the table may not have it yet."""
+    """Defers the newest column by default, because the table may not have this column yet."""
 
     def get_queryset(self) -> PausedReceiverQuerySet:
         rows: PausedReceiverQuerySet = super().get_queryset()  # type: ignore[assignment]
@@ -56,30 +56,33 @@ class PausedReceiverManager(_Manager["PausedReceiver"]):
 
 
 class PausedReceiver(models.Model):
-    """A receiver of this service whose events go to the dead letters, until that is ended by hand."""
+    """A paused receiver of this service. Its events become dead letters until an operator resumes it."""
 
     receiver = models.CharField(max_length=500)
-    """The receiver's name, as dead letters spell it."""
+    """The receiver's name, as in dead letters."""
     paused_at = MomentField()
-    reason = models.CharField(max_length=LONGEST_REASON, null=True)  # noqa: DJ001 the version before writes none
-    """The reason given with the pause; None or empty: none was given."""
+    reason = models.CharField(max_length=LONGEST_REASON, null=True)  # noqa: DJ001 the previous version writes none
+    """The reason that was given for the pause; None or empty: no reason was given."""
 
     objects = PausedReceiverManager()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["receiver"], name="event_bus_kafka_paused")]
-        """Not ``unique=True``: Django's check for MySQL warns of unique fields with more than 255 characters."""
+        """
+        This constraint replaces ``unique=True``: Django's check for MySQL warns about unique fields of more than 255
+        characters.
+        """
 
     def __str__(self) -> str:
         return f"{self.receiver}, paused"
 
     @property
     def said_reason(self) -> str:
-        """The reason; empty too where it was not read, or the table lacks the column."""
+        """The reason. It is also empty if the column is missing or deferred."""
         return "" if "reason" in self.get_deferred_fields() else self.reason or ""
 
     def _do_insert(self, manager: Any, using: str, fields: Any, *others: Any, **named: Any) -> Any:
-        """Without the column that a table lacks before its migration. Django asks for all columns otherwise."""
+        """Insert without ``reason`` if the column is not migrated yet. Django would insert all columns."""
         if not PausedReceiver.objects.using(using).keeps_reasons():
             fields = [field for field in fields if field.name != "reason"]
         return super()._do_insert(manager, using, fields, *others, **named)  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Whether this app is migrated."""
+"""Checks whether a database has the tables and columns of this app."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from event_bus_kafka.db_connections import identity
 
 def has_tables(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> bool:
     """
-    Return whether a database has the tables of these models. Where ``DATABASES`` is empty there are none.
+    Return whether a database has the tables of these models; False if ``DATABASES`` is empty.
 
-    Raises a database error if that cannot be found out.
+    Raises a database error if the database does not answer.
     """
     if isinstance(connection, NoDatabase):
         return False
@@ -23,7 +23,7 @@ def has_tables(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> 
 
 
 def has_column(connection: BaseDatabaseWrapper, model: type[models.Model], name: str) -> bool:
-    """Return whether a table, which is there, has a column of a model; once it has, this is not asked again."""
+    """Return whether an existing table has a column. Remembers a positive answer in this process."""
     found = *identity(connection), model, name
     if found not in _columns:
         with connection.cursor() as cursor:
@@ -38,7 +38,7 @@ _columns: set[tuple[str, str, type[models.Model], str]] = set()
 
 
 def were_found(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> bool:
-    """Whether :func:`has_tables` holds. It is asked until it does, and then no more in this process."""
+    """Return the result of :func:`has_tables`. Remembers a positive answer in this process."""
     name = *identity(connection), wanted
     if name not in _found and has_tables(connection, *wanted):
         _found.add(name)
@@ -46,6 +46,6 @@ def were_found(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> 
 
 
 def look_again(connection: BaseDatabaseWrapper) -> None:
-    """Let :func:`were_found` ask the database again: a table may have been dropped."""
+    """Forget the remembered answers about a database, because a table may have been dropped."""
     _found.difference_update([name for name in _found if name[:2] == identity(connection)])
     _columns.difference_update([name for name in _columns if name[:2] == identity(connection)])

@@ -1,4 +1,4 @@
-"""The table of requests to replay dead letters, which workers fulfil."""
+"""The table of replay requests: orders to workers to replay dead letters."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from event_bus_kafka.models.database_time import database_now, now_sql
 from event_bus_kafka.models.upserts import one_statement
 
 TAKEN_OVER_AFTER = 60.0
-"""Seconds without a beat after which another worker takes a request over."""
+"""Seconds without a heartbeat of a request's worker, after which another worker may claim the request."""
 
 
 class RequestState(models.TextChoices):
-    """The progress of a request."""
+    """The state of a replay request."""
 
     REQUESTED = "requested"
-    """It waits for a worker: no worker has had it yet, or one has handed it back."""
+    """The request waits for a worker: no worker has claimed it yet, or a worker has handed it back."""
     RUNNING = "running"
     PAUSED = "paused"
     DONE = "done"
-    """Each of its letters had its turn."""
+    """Each letter of the request succeeded, failed or was skipped."""
     STOPPED = "stopped"
-    """It ended early: by hand, or because too many letters in a row failed."""
+    """The request ended early: a user cancelled it, or too many letters in a row failed."""
     FAILED = "failed"
-    """The worker met an error of its own."""
+    """The request ended early because of an error in the worker, not in a receiver."""
 
 
 OPEN = (RequestState.REQUESTED, RequestState.RUNNING, RequestState.PAUSED)
@@ -37,34 +37,45 @@ _TO_RUN = (RequestState.REQUESTED, RequestState.RUNNING)
 
 
 class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
-    """Queries and changes of requests. Each change is one statement: no row stays locked."""
+    """Reads and changes requests. Each statement is committed at once, so that no row stays locked."""
 
     def in_turn(self, group: str) -> list[ReplayRequest]:
-        """Return the group's requests that a worker may take now, the oldest first."""
+        """Return the group's requests that a worker may claim now, oldest first."""
         return list(self._free().filter(group=group).order_by("pk"))
 
     def take(self, request: int, *, by: UUID, worker: str) -> bool:
-        """Make a request the worker's, unless another one was faster."""
+        """
+        Claim a request for worker ``by``. Return False if the request is not free, for example because another worker
+        was faster.
+        """
         now, rows = self._now(), self._free().filter(pk=request)
         changes: dict[str, Any] = {"state": RequestState.RUNNING, "claimed_by": by, "worker": worker, "beat_at": now}
         return bool(rows._write(note="", began_at=Coalesce("began_at", now), **changes))
 
     def beat(self, request: int, *, by: UUID, **values: Any) -> bool:
-        """Renew a worker's claim on a request. False: the claim is over, or the request was paused or cancelled."""
+        """
+        Renew the claim of worker ``by`` and set ``values``. Return False if the worker has lost its claim or the
+        request is not running.
+        """
         return bool(self._running(request, by)._write(beat_at=self._now(), **values))
 
     def keep(self, request: int, *, by: UUID) -> None:
-        """Renew the worker's claim, if it has one, in whatever state the request is: its letters run still."""
+        """
+        Renew the claim of worker ``by``, if there is one. A paused or ended request is included, because its letters
+        may still be running.
+        """
         self.filter(pk=request, claimed_by=by)._write(beat_at=self._now())
 
     def let_go(self, request: int, *, by: UUID) -> None:
-        """End the worker's claim, if it has one; an unfinished request is free for others."""
+        """
+        End the claim of worker ``by``, if there is one. Other workers can then claim the request unless it has ended.
+        """
         self.filter(pk=request, claimed_by=by)._write(claimed_by=None, beat_at=None)
         handed_back = self.filter(pk=request, claimed_by=None, state=RequestState.RUNNING)
         handed_back._write(state=RequestState.REQUESTED)
 
     def finish(self, request: int, state: RequestState, *, by: UUID, note: str = "") -> bool:
-        """End a request as the worker that has it; False: it has it no longer."""
+        """End a running request. Return False if worker ``by`` has lost its claim or the request is not running."""
         return bool(
             self._running(request, by)._write(
                 state=state, note=note, ended_at=self._now(), claimed_by=None, beat_at=None
@@ -73,25 +84,32 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
     def pause(self, request: int, *, note: str) -> bool:
         """
-        Pause a request that waits or runs. Its worker begins no further letter once it looks. False: there is none.
+        Pause a waiting or running request. Its worker begins no further letter after its next heartbeat. Return False
+        if the request neither waits nor runs.
         """
         return bool(self.filter(pk=request, state__in=_TO_RUN)._write(state=RequestState.PAUSED, note=note))
 
     def resume(self, request: int) -> bool:
-        """Let a paused request run again. False: there is none."""
+        """Let a paused request wait for a worker again. Return False if the request is not paused."""
         return bool(self.filter(pk=request, state=RequestState.PAUSED)._write(state=RequestState.REQUESTED, note=""))
 
     def cancel(self, request: int, *, note: str) -> bool:
-        """End a request early. Its worker begins no further letter once it looks. False: it has ended already."""
+        """
+        End a request early. Its worker begins no further letter after its next heartbeat. Return False if the request
+        has ended already.
+        """
         rows = self.filter(pk=request, state__in=OPEN)
         return bool(rows._write(state=RequestState.STOPPED, note=note, ended_at=self._now()))
 
     def still_open(self) -> ReplayRequestQuerySet:
-        """Requests that have not ended."""
+        """Return the requests that have not ended."""
         return self.filter(state__in=OPEN)
 
     def expired(self, before: int) -> ReplayRequestQuerySet:
-        """Requests that ended, or were made and never ran, before a time (milliseconds since the epoch)."""
+        """
+        Return the requests that ended before a time (milliseconds since the epoch), and the waiting and paused requests
+        that were made before this time.
+        """
         idle = models.Q(state__in=(RequestState.REQUESTED, RequestState.PAUSED), requested_at__lt=before)
         return self.filter(models.Q(ended_at__lt=before) | idle).order_by("pk")
 
@@ -111,30 +129,30 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
 
 class ReplayRequest(models.Model):
-    """Dead letters of one group that its workers are to replay. Times are by the database's clock."""
+    """An order to the workers of one group to replay dead letters of the group. Times are by the database's clock."""
 
     group = models.CharField(max_length=255)
     receiver = models.CharField(max_length=500)
     """The only receiver that runs; empty: all pending receivers run."""
     instead_of = models.CharField(max_length=500)
-    """The pending receiver in whose place ``receiver`` runs; empty: none was named."""
+    """The receiver that ``receiver`` replaces as a stand-in; empty: no receiver was named."""
     receivers = models.JSONField()
-    """Names of all that are to run: a worker without any of them leaves the request alone."""
+    """Names of all receivers that are to run. A worker that has none of these receivers never claims the request."""
     rate = models.FloatField(null=True)
-    """Letters a second at most; None: as many as live events leave time for."""
+    """Maximum number of letters replayed per second; None: no limit, but live events come first."""
     stop_after = models.IntegerField()
-    """Letters in a row that fail and end it."""
+    """The request ends after this number of failed letters in a row."""
     requested_by = models.CharField(max_length=255)
     reason = models.TextField()
     requested_at = models.BigIntegerField()
-    """Milliseconds since the epoch, as the other times."""
+    """Time of the order. All times are in milliseconds since the epoch."""
     state = models.CharField(max_length=16, choices=RequestState.choices)
     note = models.TextField()
-    """The reason for which it ended early or waits, or the user who paused it."""
+    """Why the request ended early or waits, or who paused it; empty: no note."""
     claimed_by = models.UUIDField(null=True)
-    """The worker that has claimed it. The claim ends when the worker has been silent for a minute."""
+    """The worker that has claimed the request. The claim ends after a minute without a heartbeat of the worker."""
     worker = models.CharField(max_length=255)
-    """Host and process id of the worker that has it, or had it last."""
+    """Host and process id of the worker that has claimed the request, or was the last to claim it."""
     beat_at = models.BigIntegerField(null=True)
     failures_in_row = models.IntegerField(default=0)
     began_at = models.BigIntegerField(null=True)
@@ -150,5 +168,5 @@ class ReplayRequest(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the request waits, runs or is paused."""
         return self.state in OPEN

@@ -1,4 +1,4 @@
-"""The letters of replay requests, each with its result."""
+"""The table of the letters in replay requests, with the result of each letter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from event_bus_kafka.models.upserts import one_statement
 
 _BATCH = 500
 _LONGEST_TEXT = 10_000
-"""Characters; MySQL's texts take 65,535 bytes."""
+"""Maximum length of a stored text, in characters. MySQL's limit is 65,535 bytes."""
 
 
 class LetterState(models.TextChoices):
@@ -27,26 +27,32 @@ class LetterState(models.TextChoices):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SKIPPED = "skipped"
-    """No receiver ran."""
+    """No receiver was called."""
 
 
 _LEFT = (LetterState.WAITING, LetterState.RUNNING)
 
 
 class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
-    """Queries and changes of requested letters."""
+    """Reads and changes requested letters."""
 
     def add(self, letters: Iterable[RequestedLetter]) -> None:
-        """Insert many."""
+        """Insert the letters in batches."""
         self.bulk_create(letters, batch_size=_BATCH)
 
     def left(self, request: int, *, after: int, most: int) -> list[RequestedLetter]:
-        """Return the next that have not had their turn, or had begun when their worker died, in order."""
+        """
+        Return at most ``most`` letters whose number is greater than ``after``, sorted by number. Each letter waits, or
+        it is in the state ``running`` and its worker has died.
+        """
         rows = self.filter(request=request, state__in=_LEFT, number__gt=after)
         return list(rows.order_by("number")[:most])
 
     def begin(self, letter: RequestedLetter, claim: str) -> bool:
-        """Note that a letter begins, under a claim of its dead letter; False: somebody else has begun it."""
+        """
+        Mark a letter as running. ``claim``: the claim on its dead letter. Return False if another worker has begun the
+        letter.
+        """
         rows = self.filter(pk=letter.pk, state=letter.state, claim=letter.claim)
         changes = {"state": LetterState.RUNNING, "claim": claim, "tries": letter.tries + 1}
         with one_statement(self.db):
@@ -54,18 +60,19 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def put_back(self, letter: RequestedLetter, claim: str, failed_at: datetime | None) -> None:
         """
-        Note that nothing came of a letter that had begun: it has its turn later. ``failed_at``: when its dead letter
-        has failed last now. The claim stays: it may not have been possible to end it.
+        Let a running letter wait again, because its run had no result. ``failed_at``: time of the dead letter's last
+        failure, which is stored with the letter; None: unchanged. The letter keeps ``claim``, which may still exist on
+        the dead letter.
         """
         self._note(letter, claim, state=LetterState.WAITING, tries=0, failed_at=failed_at or letter.failed_at)
 
     def end(self, letter: RequestedLetter, claim: str, state: LetterState, error: str) -> None:
-        """Write the result of a letter."""
+        """Write the result of a running letter."""
         now = RawSQL(now_sql(connections[self.db]), ())
         self._note(letter, claim, state=state, error=error[:_LONGEST_TEXT], claim="", changed_at=now)
 
     def counts(self, requests: Sequence[int]) -> Mapping[int, Mapping[str, int]]:
-        """Return by request how many letters are in which state."""
+        """Return request → state → number of letters."""
         rows = self.filter(request__in=requests).order_by().values_list("request", "state")
         found: dict[int, dict[str, int]] = {one: {} for one in requests}
         for request, state, count in rows.annotate(count=models.Count("pk")):
@@ -73,16 +80,16 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         return found
 
     def of(self, request: int, *states: LetterState) -> RequestedLetterQuerySet:
-        """A request's letters that are in one of ``states``, in order."""
+        """Return the letters of a request that are in one of ``states``, sorted by number."""
         return self.filter(request=request, state__in=states).order_by("number")
 
     def reasons(self, request: int, state: LetterState) -> Mapping[str, int]:
-        """Return the number of letters in a state by the reason for it, the largest number first."""
+        """Return reason → number of letters in a state, largest number first."""
         rows = self.filter(request=request, state=state).order_by().values_list("error")
         return dict(sorted(rows.annotate(count=models.Count("pk")), key=lambda one: -one[1]))
 
     def topics(self, requests: Sequence[int]) -> Mapping[int, Sequence[str]]:
-        """Return by request the full names of its topics, in order."""
+        """Return request → full names of its letters' topics, sorted."""
         rows = self.filter(request__in=requests).order_by().values_list("request", "topic").distinct()
         found: dict[int, list[str]] = {one: [] for one in requests}
         for request, topic in sorted(rows):
@@ -90,11 +97,11 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         return found
 
     def expired(self, requests: ReplayRequestQuerySet) -> RequestedLetterQuerySet:
-        """The letters of these requests."""
+        """Return the letters of expired ``requests``."""
         return self.filter(request__in=requests.order_by()).order_by("pk")
 
     def remove(self, ids: Sequence[int]) -> int:
-        """Delete rows; return how many there were."""
+        """Delete rows. Return the number of deleted rows."""
         return self.filter(pk__in=ids).delete()[0]
 
     def _note(self, letter: RequestedLetter, before: str, **values: object) -> None:
@@ -103,28 +110,34 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
 
 class RequestedLetter(models.Model):
-    """One row for each dead letter of a replay request. The row stays when the dead letter is deleted."""
+    """A dead letter of a replay request. The row stays when the dead letter is deleted."""
 
     request = models.ForeignKey(ReplayRequest, on_delete=models.CASCADE, related_name="letters")
     number = models.IntegerField()
-    """Its place within the request, in the order of the records."""
+    """Position within the request, in the order of the records."""
     letter = models.BigIntegerField()
-    """The id of the dead letter, which may be gone."""
+    """Id of the dead letter, which may be deleted."""
     topic = models.CharField(max_length=249)
     partition = models.IntegerField()
     offset = models.BigIntegerField()
     event_type = models.CharField(max_length=255)
     failed_at = MomentField()
-    """The dead letter's last failure at the time of the request. A letter that has failed again since is skipped."""
+    """
+    Time of the dead letter's last failure when the request was made. If the letter has failed again since, it is
+    skipped.
+    """
     instead_of = models.CharField(max_length=500)
-    """The pending receiver in whose place the request's receiver runs."""
+    """The receiver that the request's receiver replaces as a stand-in; empty: none."""
     state = models.CharField(max_length=16, choices=LetterState.choices)
     error = models.TextField()
-    """Why it failed or was skipped."""
+    """Why the letter failed or was skipped."""
     claim = models.CharField(max_length=40)
-    """The dead letter's claim under which this run works; other runs have other claims."""
+    """
+    The claim that the letter's latest run has made on the dead letter. Empty if the letter has had no run yet, or if
+    the run has had a result.
+    """
     tries = models.IntegerField(default=0)
-    """Number of runs that have begun."""
+    """Number of runs that have begun since the letter was last put back."""
     changed_at = models.BigIntegerField(null=True)
 
     objects = RequestedLetterQuerySet.as_manager()
@@ -137,5 +150,5 @@ class RequestedLetter(models.Model):
 
     @property
     def coordinates(self) -> str:
-        """``topic:partition:offset``."""
+        """The record's coordinates, as text: ``topic:partition:offset``."""
         return f"{self.topic}:{self.partition}:{self.offset}"

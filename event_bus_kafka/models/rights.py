@@ -1,4 +1,4 @@
-"""Permissions of Django's admin for the event bus."""
+"""The permissions to view and operate the event bus in Django's admin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _APP = "event_bus_kafka"
 
 
 class Right(StrEnum):
-    """A permission; the value is its codename."""
+    """A permission. The value is the permission's codename."""
 
     VIEW = "view_event_bus"
     OPERATE = "operate_event_bus"
@@ -21,12 +21,12 @@ class Right(StrEnum):
     REPLAY = "replay_event_bus"
 
     def is_given_to(self, user: Any) -> bool:
-        """Return whether a user of ``django.contrib.auth`` has it."""
+        """Return whether a user of ``django.contrib.auth`` has the permission."""
         return bool(user.has_perm(f"{_APP}.{self}"))
 
 
 class EventBus(models.Model):
-    """Carries the permissions; it has no table."""
+    """A model without a table, which defines the permissions."""
 
     class Meta:
         managed = False

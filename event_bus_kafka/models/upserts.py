@@ -1,4 +1,4 @@
-"""Inserts a row, or adds to the one that is there, by one statement: Django's own upsert can only replace values."""
+"""Inserts a row, or adds to an existing row, with one SQL statement. Django's own upsert can only replace values."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 @attrs.frozen
 class Sql:
-    """SQL in place of a value; ``{column}`` in it stands for the column as it is in the row that is there."""
+    """An SQL expression in place of a value. ``{column}`` stands for the column's value in the existing row."""
 
     text: str
     parameters: tuple[Any, ...] = ()
 
 
 def one_statement(alias: str) -> AbstractContextManager[Any]:
-    """Return the context for a statement that is to be committed at once: empty if the connection commits by itself."""
+    """
+    Return a context manager. A statement in its block is committed at once, because the block is a transaction or the
+    connection is in autocommit mode.
+    """
     return nullcontext() if connections[alias].get_autocommit() else transaction.atomic(using=alias)
 
 
 def upsert(model: type[models.Model], alias: str, *, insert: Mapping[str, Any], change: Mapping[str, Any]) -> None:
     """
-    Insert a row with the values ``insert``, or ``change`` that which has its primary key. Both are by field name, and a
-    value may be :class:`Sql`. The table must have no other unique key, at which servers do different things.
+    Insert a row with the values ``insert``. If a row with the same primary key exists, set the values ``change`` in
+    this row instead. Both arguments map a field's name to a value or to :class:`Sql`. The table must have no other
+    unique key, because databases handle a conflict on another key differently.
     """
     connection = connections[alias]
     table = connection.ops.quote_name(model._meta.db_table)

@@ -1,1 +1,4 @@
-"""The operators' tasks as functions: first a plan, then its application. Commands are thin layers over them."""
+"""
+Contains functions for operators' tasks. For most tasks, one function makes a plan and another applies the plan.
+Commands and admin pages call these functions.
+"""

@@ -1,4 +1,4 @@
-"""One attempt at a record by hand, outside any worker: a failure is neither retried nor stored, but returned."""
+"""Processes a record once, outside any worker. A failure is returned: it is neither retried nor stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _OUTAGE_EXIT_CODE, _FAILED_EXIT_CODE = 1, 3
 
 
 class OneAttempt:
-    """Makes them on the calling thread, whichever that is. ``processor`` makes one with a store."""
+    """
+    Processes single records on the calling thread. ``processor`` is called with a store of dead letters, and returns a
+    processor that uses this store.
+    """
 
     def __init__(self, processor: Callable[[Store], Processor]) -> None:
         self._processor = attrs.evolve(processor(_Caught()), policies=_POLICIES)
@@ -33,9 +36,11 @@ class OneAttempt:
         self, delivery: Delivery, receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]]
     ) -> Letter | Hold | None:
         """
-        Return what would have been stored if it failed, Hold if a server is away, None if it is done.
+        Process one record with the receivers that ``receivers_of`` returns. Return :class:`Hold` if a server is
+        unreachable. If the record failed, return the dead letter that a worker would have stored. Otherwise return
+        None.
 
-        Raises :class:`WorkerFailed` where a receiver asks to exit.
+        Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit.
         """
         caught = _Caught()
         delivery.is_early = True
@@ -51,12 +56,12 @@ class OneAttempt:
 
 
 def server_away(outcome: Hold) -> WorkerFailed:
-    """Return why it makes no sense to go on."""
+    """Convert ``Hold`` into the exception that ends a replay."""
     return WorkerFailed(f"a server is away: {error_text(outcome.error)}", exit_code=_OUTAGE_EXIT_CODE)
 
 
 class _Caught:
-    """The store: it keeps the last one, for the caller."""
+    """A store of dead letters in memory. It keeps only the last letter."""
 
     letter: Letter | None = None
 

@@ -1,4 +1,4 @@
-"""The event types that a service sends and receives, as its settings and its code have them."""
+"""Lists the event types that this service sends and receives, according to its settings and code."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from event_bus_kafka.wire.types import Array, AvroType, Container, Map, Record
 
 @attrs.frozen(kw_only=True)
 class EventTypeView:
-    """An event type that is sent or received here."""
+    """An event type that this service sends or receives."""
 
     event_type: str
     routes: Sequence[Route]
     receivers: Sequence[str]
-    """Names of the receivers that listen."""
+    """Names of the receivers connected to the event type's signal."""
 
     @property
     def is_sent(self) -> bool:
-        """Whether a route is enabled."""
+        """Whether any route of the event type is enabled."""
         return any(route.enabled for route in self.routes)
 
 
@@ -36,14 +36,16 @@ class FieldView:
     """A field of an event type's data."""
 
     path: str
-    """Dotted; ``[]`` and ``{}`` stand for the items of lists and dicts."""
+    """
+    Path of the field: names separated by dots. ``[]`` stands for the items of a list, ``{}`` for the values of a dict.
+    """
     expects: str
-    """The annotation."""
+    """The field's type, as the annotation names it."""
     required: bool
 
 
 def event_types() -> list[EventTypeView]:
-    """Return them by name. Raises :class:`ConfigurationError` for wrong routes."""
+    """Return the event types, sorted by name. Raises :class:`ConfigurationError` if a route is wrong."""
     load_all_signals()
     by_type: defaultdict[str, list[Route]] = defaultdict(list)
     for route in routes():
@@ -58,15 +60,15 @@ def event_types() -> list[EventTypeView]:
 
 def fields_of(event_type: str) -> list[FieldView]:
     """
-    Return the fields of an event type, none where no signal of this service has it. Raises
-    :class:`SerializationError` where its classes cannot be events.
+    Return the fields of an event type; an empty list if this service has no signal of the type. Raises
+    :class:`SerializationError` if the type's data classes cannot be encoded.
     """
     signal = dispatch.registered_signal(event_type)
     return list(_fields(codec_for(signal).avro_type, "")) if signal else []
 
 
 def schema_of(event_type: str) -> str:
-    """Return the schema of an event type, as JSON for people; empty where no signal of this service has it."""
+    """Return an event type's schema as indented JSON; empty if this service has no signal of the type."""
     signal: OpenEdxPublicSignal | None = dispatch.registered_signal(event_type)
     return json.dumps(json.loads(codec_for(signal).schema), indent=2) if signal else ""
 

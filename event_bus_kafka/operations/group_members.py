@@ -1,4 +1,4 @@
-"""Whether a group has members: Kafka takes commits from nobody else while it has."""
+"""Checks that a consumer group has no members. While a group has members, Kafka refuses commits by other clients."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from event_bus_kafka.kafka.reader import Reader
 
 
 def refuse_members(reader: Reader, group: str, refusal: type[EventBusError]) -> None:
-    """Raise ``refusal`` with a remedy, unless the group is known to have no members."""
+    """Raise ``refusal`` if the group has members or its members are unknown. The message names a remedy."""
     members = members_of(reader, group)
     if members is None:
-        raise refusal("Brokers such as the sandbox do not tell a group's members: use a real Kafka.")
+        raise refusal("Brokers such as the sandbox do not list a group's members: use a real Kafka.")
     if members:
         raise refusal(
             f"Group {group} has live members: {', '.join(members)}. Stop its workers first; one that crashed counts "
@@ -20,7 +20,7 @@ def refuse_members(reader: Reader, group: str, refusal: type[EventBusError]) -> 
 
 
 def members_of(reader: Reader, group: str) -> list[str] | None:
-    """Return the members; None: these brokers do not say. Raises :class:`BrokerError`."""
+    """Return the group's members; None: the brokers cannot list members. Raises :class:`BrokerError`."""
     try:
         return reader.members(group)
     except BrokerError as error:

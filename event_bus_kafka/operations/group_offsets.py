@@ -1,4 +1,4 @@
-"""A group's progress, and the plan of a reset of its offsets."""
+"""Shows a consumer group's committed offsets and lag; plans and applies a reset of the offsets."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from event_bus_kafka.operations.group_members import members_of, refuse_members
 
 @attrs.frozen
 class Named:
-    """A topic, with or without prefix, or one partition of it, as an operator names it."""
+    """A topic (with or without prefix) or one of its partitions, as an operator types it."""
 
     topic: str
     partition: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Named:
-        """Read ``topic`` or ``topic:partition``. Raises ValueError."""
+        """Parse a text of the form ``topic`` or ``topic:partition``. Raises ValueError."""
         topic, colon, partition = text.partition(":")
         if not topic or (colon and (not partition.isdecimal() or int(partition) >= 1 << 31)):
             raise ValueError(text)
@@ -34,18 +34,21 @@ class Named:
 @attrs.frozen
 class Target:
     """
-    A place in a partition. Without any attribute: the end; with an offset and a time: the first place that has reached
-    both.
+    A place in a partition. Without any attribute, it is the end of the partition. If both ``offset`` and ``time`` are
+    given, a replay of records uses the later of the two places.
     """
 
     earliest: bool = False
     offset: int | None = None
     time: int | None = None
-    """Milliseconds since the epoch: to the first record at or after it."""
+    """Milliseconds since the epoch. The place is the first record at or after this time."""
 
     @classmethod
     def both(cls, targets: Iterable[Target]) -> Target:
-        """Return one for an offset and a time that are given apart; of two of a kind the last counts."""
+        """
+        Merge several targets, for example an offset and a time, into one. If several targets have an offset, the last
+        one is used; likewise for times.
+        """
         found = cls()
         for one in targets:
             found = attrs.evolve(one, offset=_or(one.offset, found.offset), time=_or(one.time, found.time))
@@ -54,7 +57,7 @@ class Target:
 
 @attrs.frozen
 class Standing:
-    """A group's progress on one partition."""
+    """The offset that a consumer group has reached on one partition."""
 
     partition: Partition
     committed: Committed | None
@@ -62,40 +65,46 @@ class Standing:
 
     @property
     def name(self) -> str:
-        """``topic:partition``."""
+        """The partition, as text: ``topic:partition``."""
         return f"{self.partition[0]}:{self.partition[1]}"
 
     @property
     def begins(self) -> int:
-        """The offset that the group reads next; without one of its own it begins at the start."""
+        """
+        The offset that the group reads next: the committed offset or, if nothing is committed, the partition's first
+        offset.
+        """
         return self.committed.offset if self.committed else self.there.start
 
     @property
     def is_gone(self) -> bool:
-        """Whether that offset is not there."""
+        """Whether :attr:`begins` is before the partition's first offset or after its end offset."""
         return not self.there.start <= self.begins <= self.there.end
 
     @property
     def lag(self) -> int:
-        """Offsets that the group has still to read."""
+        """Number of offsets that the group has not read."""
         return self.there.end - (self.there.start if self.is_gone else self.begins)
 
     @property
     def metadata(self) -> OffsetMetadata:
-        """The marks of the committed offset."""
+        """The metadata that this package stored with the committed offset."""
         return OffsetMetadata.read(self.committed.metadata if self.committed else "")
 
 
 @attrs.frozen
 class Reset:
-    """One partition's part of a reset."""
+    """A planned reset: the new offset of a group on one partition."""
 
     standing: Standing
     to: int
 
     @property
     def position(self) -> Committed:
-        """The offset to commit. Marks at or behind it stay: workers still pass over those records."""
+        """
+        Offset and metadata to commit. Quarantine marks of later records are kept, so that workers still skip these
+        records.
+        """
         return Committed(self.to, self.standing.metadata.at(self.to))
 
 
@@ -104,7 +113,10 @@ def _or(number: int | None, other: int | None) -> int | None:
 
 
 def partitions_of(reader: Reader, named: Iterable[Named]) -> list[Partition]:
-    """Return the partitions that are meant. Raises :class:`NotThere`, :class:`BrokerError`."""
+    """
+    Return the partitions of the named topics. Raises :class:`NotThere` if a topic or partition does not exist, and
+    :class:`BrokerError`.
+    """
     found: dict[Partition, None] = {}
     for one in named:
         partitions = reader.partitions(full_topic(one.topic)) or reader.partitions(one.topic)
@@ -118,7 +130,7 @@ def partitions_of(reader: Reader, named: Iterable[Named]) -> list[Partition]:
 
 
 def standings(reader: Reader, partitions: Sequence[Partition]) -> list[Standing]:
-    """Return how far the reader's group is. Raises :class:`BrokerError`."""
+    """Return one :class:`Standing` of the reader's group for each partition. Raises :class:`BrokerError`."""
     if not partitions:
         return []
     committed = reader.committed(partitions, timeout=reader.timeout)
@@ -126,18 +138,24 @@ def standings(reader: Reader, partitions: Sequence[Partition]) -> list[Standing]
 
 
 def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[Named]:
-    """Return the ``named`` topics or, without any, the group's topics that still exist. Raises :class:`NotThere`."""
+    """
+    Return ``named`` or, if it is empty, the existing topics for which the group has committed offsets. Raises
+    :class:`NotThere` if the group does not exist, or if the brokers cannot list its topics.
+    """
     topics = _committed_topics(reader, group)
     if not topics and not (members := members_of(reader, group)):
         if members is not None:
             raise NotThere(f"There is no group {group}: it has no members and has committed nothing.")
         if not named:
-            raise NotThere("Brokers such as the sandbox do not tell what a group reads: name its topics (--topic).")
+            raise NotThere("Brokers such as the sandbox do not list the topics of a group: name the topics (--topic).")
     return list(named) or [Named(topic) for topic in sorted(topics) if reader.partitions(topic)]
 
 
 def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Target) -> list[Reset]:
-    """Plan a reset. Raises :class:`CannotReset` or :class:`NotThere` with the reason; :class:`BrokerError`."""
+    """
+    Plan to set the group's offsets to ``target``. Raises :class:`CannotReset` if the group has members or the offset
+    does not exist, :class:`NotThere` if the group does not exist, and :class:`BrokerError`.
+    """
     refuse_members(reader, group, CannotReset)
     topics_of(reader, group)
     at_time = reader.offsets_at(partitions, target.time, timeout=reader.timeout) if target.time is not None else {}
@@ -145,18 +163,21 @@ def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Ta
     outside = [one.standing for one in resets if not one.standing.there.start <= one.to <= one.standing.there.end]
     if outside:
         ranges = ", ".join(f"{one.name} {one.there.start} to {one.there.end}" for one in outside)
-        raise CannotReset(f"Offset {target.offset} is not there. From the first offset to the end there are: {ranges}.")
+        raise CannotReset(f"Offset {target.offset} does not exist. First offset and end of each partition: {ranges}.")
     return resets
 
 
 def apply(reader: Reader, group: str, resets: Iterable[Reset]) -> None:
-    """Commit. Raises :class:`CannotReset` if Kafka refuses: it decides topic by topic."""
+    """
+    Commit the planned offsets. Raises :class:`CannotReset` if Kafka refuses any of them. Some of the other offsets may
+    then be committed.
+    """
     try:
         reader.commit({one.standing.partition: one.position for one in resets})
     except BrokerError as error:
         raise CannotReset(
-            f"The commit failed: {error}. Some partitions may have been reset: look with event_offsets show. See "
-            f"that no worker of group {group} runs."
+            f"The commit failed: {error}. Some partitions may have been reset: look with event_offsets show. "
+            f"Check that no worker of group {group} runs."
         ) from error
 
 

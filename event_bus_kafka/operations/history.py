@@ -1,4 +1,4 @@
-"""Numbers of events that a service sent and received, as its processes have counted them in the database."""
+"""Reads the numbers of sent and received events, which processes have written into the table of history."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ class Period:
 
 def history(since: datetime, by: Sequence[str] = BY) -> Mapping[tuple[Period, tuple[str, ...]], Sums]:
     """
-    Return the sums of each period that began at ``since`` or later, in the order of time, separately for each value of
-    the fields ``by``, a part of :data:`BY`. Raises a database error, also if the table is missing.
+    Return (period, values of the fields ``by``) → sums, in the order of time. Periods that began before ``since`` are
+    left out. ``by``: any fields in :data:`BY`. Raises a database error, also if the table is missing.
 
-    Sums of whole events have no receiver. Receivers' calls are counted separately; the two should not be added up.
+    Sums with an empty receiver count whole events. Sums with a receiver count calls of this receiver. Do not add sums
+    of the two kinds.
     """
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(begins__gte=since.timestamp() * 1000)
     found: defaultdict[tuple[Period, tuple[str, ...]], list[Sums]] = defaultdict(list)

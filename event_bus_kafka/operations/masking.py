@@ -1,4 +1,6 @@
-"""Keys, data and headers of records in a form for people. Possibly personal data is masked unless it is asked for."""
+"""
+Formats keys, data and headers of records for people. Data that may be personal is masked, except by :func:`decoded`.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,19 @@ from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire import cloudevents, serde
 
 _HEX_START = 64
-"""Bytes shown of an undecodable key or value."""
+"""Maximum number of bytes that are shown of a key or value that cannot be decoded."""
 _secret = token_bytes(16)
-"""Random in each process: masked keys of different processes cannot be compared."""
+"""
+Secret with which keys are masked. It is random in each process, so that masked keys of different processes cannot be
+compared.
+"""
 
 
 def header(name: str, value: bytes | None) -> str | None:
-    """Return the text of a header of this package, but only the size of any other, which may contain event data."""
+    """
+    Return the text of a header that this package defines. Return only the size of any other header, which may contain
+    event data.
+    """
     if value is None:
         return None
     is_ours = name in cloudevents.HEADERS
@@ -28,7 +36,9 @@ def header(name: str, value: bytes | None) -> str | None:
 
 
 def decoded(framed: bytes | None, registry: serde.SchemaIds) -> Any:
-    """Return a key or value as its writer's schema has it, or why it cannot be decoded, and its bytes."""
+    """
+    Return a key or value, decoded by its writer's schema. If decoding fails, return the error and the first bytes.
+    """
     if framed is None:
         return None
     try:
@@ -38,7 +48,7 @@ def decoded(framed: bytes | None, registry: serde.SchemaIds) -> Any:
 
 
 def masked(framed: bytes | None, registry: serde.SchemaIds) -> Any:
-    """Return a value's structure: names of fields and kinds of values; or why it cannot be decoded."""
+    """Return the structure of a value: field names and types without values. If decoding fails, return the error."""
     if framed is None:
         return None
     try:
@@ -48,7 +58,7 @@ def masked(framed: bytes | None, registry: serde.SchemaIds) -> Any:
 
 
 def masked_key(framed: bytes | None) -> str | None:
-    """Return a text that is equal for equal keys within this process, and reveals nothing else."""
+    """Return a text that is equal for equal keys within this process, and reveals nothing else about the key."""
     if framed is None:
         return None
     return f"key-{blake2b(serde.without_frame(framed), key=_secret, digest_size=5).hexdigest()}"
@@ -69,7 +79,10 @@ def _masked(value: Any, fields: frozenset[str]) -> Any:
 
 @lru_cache(maxsize=256)
 def _field_names(schema: str) -> frozenset[str]:
-    """Return the field names of all records in a schema. Any other key of a dict is a map's key, and data."""
+    """
+    Return the field names of all records in a schema. Any other name in a decoded dict is a key of a map, and thus
+    event data.
+    """
     return frozenset(_names(json.loads(schema)))
 
 

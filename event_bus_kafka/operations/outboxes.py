@@ -1,4 +1,7 @@
-"""The outboxes of this service, by its relays' heartbeats in the database: nothing is counted anew."""
+"""
+Shows the outboxes of this service. Numbers of rows are read from the relays' heartbeats in the database, not counted
+again.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,12 @@ from event_bus_kafka.outbox.backlog import TABLES, oldest_age
 from event_bus_kafka.telemetry.error_text import database_error_text
 
 MOST_PARKED = 10_000
-"""Parked rows that are looked at, the oldest first."""
+"""Maximum number of parked rows that are read, lowest ids first."""
 
 
 @attrs.frozen(kw_only=True)
 class HeldBy:
-    """A topic that a relay holds."""
+    """A topic whose rows a relay holds, and the relay."""
 
     topic: str
     seconds: float
@@ -33,16 +36,19 @@ class HeldBy:
 
 @attrs.frozen(kw_only=True)
 class OutboxView:
-    """An outbox."""
+    """The state of one outbox."""
 
     database: str
-    """The alias."""
+    """Alias of the database."""
     depth: Mapping[str, int] | None
-    """Rows by topic, counted among the first 100,000; None: no running relay has reported any."""
+    """
+    Topic → number of rows. Only the first 100,000 rows of the outbox are counted. None: no running relay has reported
+    the numbers.
+    """
     told: float
-    """Seconds since a relay reported; 0 if none has."""
+    """Seconds since a relay reported ``depth``; 0 if ``depth`` is None."""
     oldest_age: float
-    """Age of the row with the lowest id, in seconds; 0 if there is none."""
+    """Age of the row with the lowest id, in seconds; 0 if the outbox is empty."""
     relays: int
     """Number of running relays."""
     held: Sequence[HeldBy]
@@ -50,15 +56,15 @@ class OutboxView:
 
 @attrs.frozen(kw_only=True)
 class ParkedGroup:
-    """Parked rows of one topic and code."""
+    """The parked rows of one topic with one error code."""
 
     topic: str
     code: str
     count: int
     since: int
-    """The time at which the first was parked, in milliseconds since the epoch."""
+    """The time at which the first row was parked, in milliseconds since the epoch."""
     reason: str
-    """The reason of one of them."""
+    """The reason why one of the rows was parked."""
 
 
 @attrs.frozen(kw_only=True)
@@ -74,16 +80,23 @@ class Slice:
 
 def outboxes(runs: Sequence[WorkerRun]) -> list[str]:
     """
-    Return the aliases of databases that have an outbox of this service: where routes and relays know one, and where
-    events go otherwise. Raises a database error, and :class:`ConfigurationError` for wrong routes.
+    Return the aliases of the databases that have an outbox and are named in the settings or by a relay in ``runs``.
+    Raises a database error, and :class:`ConfigurationError` if a route is wrong.
+    """
+    return [alias for alias in named_outboxes(runs) if were_found(connections[alias], *TABLES)]
+
+
+def named_outboxes(runs: Sequence[WorkerRun]) -> list[str]:
+    """
+    Return the aliases of databases that may have an outbox of this service; none is asked. Raises
+    :class:`ConfigurationError` for wrong routes.
     """
     told = [str(run.state["database"]) for run in runs if run.kind == "relay"]
-    named = dict.fromkeys([*outbox_databases(), *told])
-    return [alias for alias in named if alias in connections and were_found(connections[alias], *TABLES)]
+    return [alias for alias in dict.fromkeys([*outbox_databases(), *told]) if alias in connections]
 
 
 def view(alias: str, runs: Sequence[WorkerRun]) -> OutboxView:
-    """Look at one, by one statement. Raises a database error."""
+    """Return the state of one outbox. Sends one SQL statement. Raises a database error."""
     relays = [run for run in runs if run.kind == "relay" and run.is_alive and run.state["database"] == alias]
     telling = min((run for run in relays if "depth" in run.state), key=lambda run: run.silence, default=None)
     return OutboxView(
@@ -101,7 +114,10 @@ def view(alias: str, runs: Sequence[WorkerRun]) -> OutboxView:
 
 
 def parked_groups(alias: str) -> list[ParkedGroup]:
-    """Return parked rows by topic and code, of the first :data:`MOST_PARKED`. Raises a database error."""
+    """
+    Return a group for each topic and error code among the first :data:`MOST_PARKED` parked rows. Raises a database
+    error.
+    """
     some: Any = ParkedRecord.objects.using(alias).order_by("pk").values("topic", "code", "reason", "parked_at")
     counts, first, reasons = Counter[tuple[str, str]](), dict[tuple[str, str], int](), dict[tuple[str, str], str]()
     for row in some[:MOST_PARKED]:

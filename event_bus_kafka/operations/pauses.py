@@ -1,4 +1,4 @@
-"""Pausing and resuming receivers: a plan, and its application."""
+"""Pauses and resumes receivers: first makes a plan, then applies it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ NOTICED = f"Workers notice it within {READ_EVERY:g} seconds."
 
 @attrs.frozen(kw_only=True)
 class PausePlan:
-    """A change of one pause."""
+    """A plan to pause or to resume one receiver."""
 
     receiver: str
     pauses: bool
-    """False: it resumes."""
+    """True: the plan pauses the receiver; False: it resumes the receiver."""
     sentence: str
-    """The change that would be made; empty: none."""
+    """The effect of the plan, in words; empty: the plan changes nothing."""
 
     def apply(self, reason: str = "") -> str:
-        """Make the change; return the sentence to print. Raises a database error."""
+        """Pause or resume the receiver. Return the sentence to print. Raises a database error."""
         if self.pauses:
             _rows().pause(self.receiver, at=datetime.now(UTC), reason=reason)
             return f"Paused. {NOTICED}"
@@ -39,7 +39,7 @@ class PausePlan:
 
 
 def plan_pause(receiver: str) -> PausePlan | None:
-    """Return the plan, None for a name that no receiver of this service has. Raises a database error."""
+    """Plan to pause a receiver. Return None if this service has no such receiver. Raises a database error."""
     known = event_types_by_receiver()
     if receiver not in known:
         return None
@@ -52,7 +52,10 @@ def plan_pause(receiver: str) -> PausePlan | None:
 
 
 def plan_resume(receiver: str) -> PausePlan | None:
-    """Return the plan, None for a name that is neither a receiver's nor paused. Raises a database error."""
+    """
+    Plan to resume a receiver. Return None if ``receiver`` is neither paused nor a receiver of this service. Raises a
+    database error.
+    """
     paused = _rows().names()
     if receiver not in {*paused, *event_types_by_receiver()}:
         return None
@@ -61,12 +64,12 @@ def plan_resume(receiver: str) -> PausePlan | None:
 
 
 def paused_receivers() -> list[PausedReceiver]:
-    """Return the pauses, with their reasons, by name. Raises a database error."""
+    """Return the paused receivers, including the reasons of the pauses, sorted by name. Raises a database error."""
     return list(_rows().with_reasons())
 
 
 def event_types_by_receiver() -> dict[str, list[str]]:
-    """Return the receivers of this service by name, with the event types that they listen to."""
+    """Return receiver of this service → event types to which the receiver listens."""
     load_all_signals()
     found: dict[str, list[str]] = {}
     for signal in dispatch.signals():

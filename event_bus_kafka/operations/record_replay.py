@@ -1,4 +1,4 @@
-"""Replay: this service's receivers get records of a topic again, without any group."""
+"""Replays records of a topic: calls this service's receivers with the records again. No consumer group is involved."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ Failures = tuple[Failure, ...]
 
 @attrs.frozen
 class Listening:
-    """The receivers of one event type, or the reason for which there are none."""
+    """The receivers of one event type, or the reason why there are none."""
 
     receivers: tuple[str, ...] = ()
     reason: str = ""
-    """Why nobody would."""
+    """Why no receiver would get events of the type; empty: ``receivers`` would get them."""
 
 
 @attrs.define(kw_only=True)
@@ -42,34 +42,34 @@ class ReplayProgress:
     """The progress of a replay."""
 
     left: dict[Partition, Range]
-    """Offsets that are still to be read."""
+    """Partition → range of the offsets that are still to be read."""
     replayed: int = 0
     failed: int = 0
     undecodable: int = 0
     skipped: Counter[str] = attrs.field(factory=Counter)
-    """Reasons, and how many records were passed over for each."""
+    """Reason → number of records that were skipped."""
 
     @property
     def offsets_left(self) -> int:
         return sum(offsets.end - offsets.start for offsets in self.left.values())
 
     def note(self, failures: Failures) -> None:
-        """Count the result of a record."""
+        """Count the result of one record."""
         undecodable = any(not failure.receiver for failure in failures)
         self.replayed += 1
         self.undecodable += undecodable
         self.failed += bool(failures) and not undecodable
 
     def pass_over(self, record: ConsumerRecord) -> None:
-        """Note that a record needs no further look."""
+        """Note that ``record`` is done: reading its partition continues at the next offset."""
         name = record.topic, record.partition
         self.left[name] = Range(record.offset + 1, self.left[name].end)
 
 
 class RecordReplay:
     """
-    Gives records to all receivers, or to the named one, on the calling thread. ``processor`` makes a processor for a
-    store.
+    Calls receivers with records, on the calling thread. ``receiver``: name of the only receiver that is called; None:
+    all receivers. ``processor`` is called with a store of dead letters, and returns a processor that uses this store.
     """
 
     def __init__(self, processor: Callable[[Store], Processor], receiver: str | None, progress: ReplayProgress) -> None:
@@ -92,12 +92,12 @@ class RecordReplay:
         self, reader: Reader, wanted: Wanted, registry: SchemaIds, *, stop_on_error: bool
     ) -> Iterator[tuple[ConsumerRecord, Failures]]:
         """
-        Replay the wanted records that are left, partition by partition; yield each record with the failed receivers, or
-        the reason why it could not be read.
+        Replay the records that are left and match ``wanted``, partition by partition. Yield each record that was read,
+        with the failures of its receivers or of its decoding. A record that does not match has no failures.
 
-        ``stop_on_error``: stop at the first failure, and leave that record for the next replay. Raises
-        :class:`WorkerFailed` when it makes no sense to continue, because a server is away or a receiver asked to exit;
-        :class:`BrokerError`, :class:`SchemaRegistryError`.
+        ``stop_on_error``: stop at the first record with a failure; another replay begins with this record. Raises
+        :class:`WorkerFailed` if a server is unreachable or a receiver raises SystemExit or GeneratorExit. Raises
+        :class:`BrokerError` and :class:`SchemaRegistryError`.
         """
         for name, offsets in list(self._progress.left.items()):
             for record in read(reader, {name: offsets}):
@@ -125,12 +125,12 @@ class RecordReplay:
 
 
 def receivers_of(signal: OpenEdxPublicSignal, name: str | None) -> list[Receiver]:
-    """Return the receivers of a signal: all that listen, or the named one."""
+    """Return the receivers of a signal. ``name``: the only receiver to return; None: all."""
     return [receiver for receiver in dispatch.receivers_of(signal) if name in (None, receiver.name)]
 
 
 def listening(event_type: str, name: str | None) -> Listening:
-    """Return the receivers that would get events of a type."""
+    """Return the receivers that would get events of a type. ``name``: the only receiver to consider; None: all."""
     signal = dispatch.signal_named(event_type)
     if signal is None:
         return Listening(reason="not registered in this service")
@@ -141,5 +141,5 @@ def listening(event_type: str, name: str | None) -> Listening:
 
 
 def exists(receiver: str) -> bool:
-    """Whether a receiver listens to anything here."""
+    """Whether a receiver of this name is connected to any signal in this service."""
     return any(receivers_of(signal, receiver) for signal in dispatch.signals())

@@ -1,4 +1,4 @@
-"""Which records of a topic an operator means."""
+"""Selects records of topics by the criteria that an operator gives."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 @attrs.frozen(kw_only=True)
 class Wanted:
-    """A filter of records; None does not restrict."""
+    """Criteria for records. A record is wanted if it matches all criteria that are not None."""
 
     event_type: str | None = None
     key: str | None = None
-    """In plain text."""
+    """The key in plain text."""
     since: int | None = None
-    """Milliseconds since the epoch, as is ``before``, which is not included."""
+    """Smallest timestamp of wanted records, in milliseconds since the epoch."""
     before: int | None = None
+    """Timestamps of wanted records are less than this number, in milliseconds since the epoch."""
 
     def fits(self, record: ConsumerRecord, registry: serde.SchemaIds) -> bool:
-        """Whether a record passes. Raises :class:`SchemaRegistryError`: without its schema a key cannot be compared."""
+        """
+        Whether a record matches all criteria. Raises :class:`SchemaRegistryError` if a key's schema cannot be fetched.
+        """
         return (
             (self.since is None or self.since <= _time(record))
             and (self.before is None or _time(record) < self.before)
@@ -39,10 +42,10 @@ class Wanted:
 
 def ranges(reader: Reader, partitions: Sequence[Partition], start: Target, end: Target) -> dict[Partition, Range]:
     """
-    Return the offsets between two places, as far as they are there now.
+    Return partition → range of existing offsets from ``start`` to ``end``. Raises :class:`BrokerError`.
 
-    Records are not in the order of their times: of an ``end`` that is a time, all that is there may be before it.
-    Raises :class:`BrokerError`.
+    If ``end`` is a time, it does not limit the range, because timestamps need not increase with offsets. Filter the
+    records by time afterwards.
     """
     found: dict[Partition, Range] = {}
     at_time = _offsets_at(reader, partitions, start.time)
@@ -55,7 +58,7 @@ def ranges(reader: Reader, partitions: Sequence[Partition], start: Target, end: 
 
 
 def read(reader: Reader, found: Mapping[Partition, Range]) -> Iterator[ConsumerRecord]:
-    """Return the records of ranges, one partition after the other. Raises :class:`BrokerError`."""
+    """Yield the records of the ranges, one partition after the other. Raises :class:`BrokerError`."""
     for name, offsets in found.items():
         if offsets.start < offsets.end:
             yield from reader.read(name, offsets)
@@ -63,8 +66,8 @@ def read(reader: Reader, found: Mapping[Partition, Range]) -> Iterator[ConsumerR
 
 def _offsets_at(reader: Reader, partitions: Iterable[Partition], time: int | None) -> dict[Partition, int]:
     """
-    Return the offset of the first record at or after a time; nothing if these brokers cannot find it: then all are
-    read.
+    Return partition → offset of the first record at or after ``time``. The mapping is empty if ``time`` is None or the
+    brokers cannot search by time.
     """
     if time is None:
         return {}
@@ -94,4 +97,4 @@ def _plain_key(record: ConsumerRecord, registry: serde.SchemaIds) -> str | None:
     except (DeserializationError, SchemaRegistryError) as error:
         if isinstance(error, SchemaRegistryError) and error.retriable:
             raise
-        return record.key.decode(errors="replace")  # not of this bus
+        return record.key.decode(errors="replace")  # not a key that this package wrote

@@ -1,4 +1,4 @@
-"""Groups of ``django.contrib.auth`` with the permissions of users who look after the event bus."""
+"""Creates groups of ``django.contrib.auth`` with the permissions to view and operate the event bus."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ROLES: Mapping[str, tuple[Right, ...]] = {
     "event bus operator": (Right.VIEW, Right.OPERATE, Right.DISCARD, Right.REPLAY),
     "event bus data": (Right.VIEW, Right.UNMASK),
 }
-"""Names of groups."""
+"""Name of a group of users → permissions of the group."""
 
 
 @attrs.frozen(kw_only=True)
 class RolePlan:
-    """A group, and the permissions it lacks."""
+    """A group of users and the permissions that it lacks."""
 
     group: str
     exists: bool
@@ -31,19 +31,19 @@ class RolePlan:
 
     @property
     def is_done(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether the group exists and lacks no permission."""
         return self.exists and not self.lacks
 
     def apply(self) -> None:
-        """Create the group, and add the permissions it lacks; none is taken from it. Raises a database error."""
+        """Create the group and add the missing permissions. Never removes a permission. Raises a database error."""
         group, _ = apps.get_model("auth", "Group")._default_manager.get_or_create(name=self.group)
         group.permissions.add(*_permissions().filter(codename__in=self.rights))
 
 
 def plan_roles() -> list[RolePlan]:
     """
-    Return a plan for each role. Raises :class:`ConfigurationError` where ``django.contrib.auth`` is not installed, or
-    does not know the permissions yet, and database errors.
+    Return a plan for each role. Raises :class:`ConfigurationError` if ``django.contrib.auth`` is not installed or the
+    permissions are not migrated yet. Raises a database error.
     """
     if not apps.is_installed("django.contrib.auth"):
         raise ConfigurationError("Roles are groups of django.contrib.auth, which is not in INSTALLED_APPS.")
@@ -61,7 +61,7 @@ def _plan(name: str, rights: tuple[Right, ...]) -> RolePlan:
 
 
 def _permissions() -> Any:
-    """Return our permissions, of all that there are."""
+    """Return the permissions that this package defines."""
     permissions = apps.get_model("auth", "Permission")._default_manager
     return permissions.filter(
         content_type__app_label=EventBus._meta.app_label, content_type__model=EventBus._meta.model_name

@@ -1,4 +1,4 @@
-"""Compares the wanted topics with the existing ones: a plan, and its application."""
+"""Compares the wanted topics with Kafka's topics. Plans steps that adapt Kafka's topics, and performs these steps."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from event_bus_kafka.operations.topic_steps import Alter, Create, Grow, Step, Wa
 from event_bus_kafka.trouble import Trouble
 
 _TIMEOUT = 10.0
-"""Seconds for one question to Kafka."""
+"""Time limit of one request to Kafka, in seconds."""
 _INTERNAL = "__"
-"""Begins the names of Kafka's own topics."""
+"""Prefix of the names of Kafka's internal topics."""
 
 
 @attrs.frozen(kw_only=True)
 class TopicPlan:
-    """One topic's part of a plan."""
+    """The plan for one topic."""
 
     wanted: WantedTopic
     steps: tuple[Step, ...] = ()
-    """The steps of its application."""
+    """The steps that :func:`apply` performs."""
     obstacles: tuple[str, ...] = ()
-    """Differences that applying the plan does not mend, or the reason for which the topic cannot be seen."""
+    """Differences that :func:`apply` does not remove, or the reason why the topic cannot be described."""
     remarks: tuple[str, ...] = ()
-    """Facts worth knowing that are no drift."""
+    """Differences that need no action."""
 
     @property
     def drifts(self) -> bool:
-        """Whether the topic is not as it is wanted, as far as can be seen."""
+        """Whether Kafka's topic differs from the wanted topic in a way that needs action, or cannot be described."""
         return bool(self.steps or self.obstacles)
 
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """A plan of all topics."""
+    """The plan for all topics."""
 
     topics: tuple[TopicPlan, ...]
     others: tuple[str, ...]
-    """Further topics of the cluster, which nothing here wants."""
+    """Names of topics in the cluster that this service does not want."""
 
     @property
     def drifting(self) -> list[TopicPlan]:
@@ -51,8 +51,8 @@ class Plan:
 @attrs.frozen(kw_only=True)
 class Result:
     """
-    The result of one step, or an obstacle that no step mends. ``failure``: the reason for which it was not done, or
-    empty.
+    The result of one step, or an obstacle that no step removes. ``failure``: why the step was not performed, or why the
+    obstacle stays; empty: the step was performed.
     """
 
     topic: str
@@ -61,7 +61,9 @@ class Result:
 
 
 def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
-    """Plan the topics' steps. Raises :class:`BrokerError`, also if these brokers administer no topics."""
+    """
+    Plan the steps for each topic. Raises :class:`BrokerError`, for example if the brokers cannot administer topics.
+    """
     topics = sorted(wanted, key=lambda one: one.name)
     admin.require_controller(timeout=_TIMEOUT)
     there = admin.topics(timeout=_TIMEOUT)
@@ -84,7 +86,9 @@ def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
 
 
 def apply(admin: Admin, plan: Plan, *, allow_key_moves: bool) -> Iterator[Result]:
-    """Take the planned steps; yield the result of each. A failure stops no other topic."""
+    """
+    Perform the planned steps, and yield the result of each. If one step fails, the other steps are still performed.
+    """
     for one in plan.topics:
         for step in one.steps:
             failure = _why_not(step, admin, allow_key_moves=allow_key_moves)
@@ -133,7 +137,10 @@ def _alterations(wanted: WantedTopic, there: Mapping[str, str]) -> list[Alter]:
 
 
 def _is_same(there: str, wanted: str) -> bool:
-    """Whether both mean the same to Kafka, which may write numbers and the order of lists in its own way."""
+    """
+    Whether two values of an option are equal as numbers, or as lists without regard to order. Kafka may write numbers
+    and lists in another form.
+    """
     try:
         return float(there) == float(wanted)
     except ValueError:
@@ -145,7 +152,7 @@ def _items(text: str) -> list[str]:
 
 
 def _why_not(step: Step, admin: Admin, *, allow_key_moves: bool) -> str:
-    """Do a step; return why it was not done, or an empty text."""
+    """Perform a step. Return why it was not performed; empty: it was performed."""
     if step.moves_keys and not allow_key_moves:
         return "not without --allow-key-moves: let the workers finish what is there, or accept it"
     try:

@@ -1,4 +1,4 @@
-"""Parts of a plan of topics: the wanted topics, and the steps that lead to them."""
+"""Defines the topics that the settings require, and the steps that create or change topics."""
 
 from __future__ import annotations
 
@@ -9,27 +9,30 @@ import attrs
 from event_bus_kafka.kafka.admin import Admin
 
 REQUEST_TIMEOUT = 30.0
-"""Seconds for one request: a broker answers the creation or growth of a topic only after all brokers know of it."""
+"""Time limit of one request, in seconds. A broker answers only after all brokers know the new topic or partitions."""
 
 
 @attrs.frozen(kw_only=True)
 class WantedTopic:
-    """A topic as settings want it; None: as the brokers choose, or as it is."""
+    """
+    A topic as the settings require it. If a value is None, Kafka chooses it for a new topic, and it is not changed in
+    an existing topic.
+    """
 
     name: str
-    """With prefix."""
+    """Full name, with prefix."""
     uses: tuple[str, ...]
-    """Why it is wanted, in words."""
+    """The reasons why the topic is wanted, in words."""
     partitions: int | None = None
     replication: int | None = None
     options: Mapping[str, str] = attrs.field(factory=dict)
     keyed: bool = True
-    """Whether the order of a key's records matters."""
+    """Whether records with equal keys must stay in order."""
 
 
 @attrs.frozen(kw_only=True)
 class Create:
-    """Make a topic that is missing."""
+    """The step that creates a topic."""
 
     topic: WantedTopic
 
@@ -47,7 +50,7 @@ class Create:
         return f"create with {', '.join([partitions, replication, *options])}"
 
     def do(self, admin: Admin) -> None:
-        """Raises :class:`BrokerError`."""
+        """Create the topic. Raises :class:`BrokerError`."""
         wanted = self.topic
         admin.create_topic(
             wanted.name,
@@ -60,13 +63,13 @@ class Create:
 
 @attrs.frozen(kw_only=True)
 class Grow:
-    """Give a topic more partitions."""
+    """The step that adds partitions to a topic."""
 
     topic: WantedTopic
     before: int
     partitions: int
     moves_keys: bool
-    """Whether records of one key, old and new, will be in different partitions."""
+    """Whether new records of a key may go to another partition than earlier records of the key."""
 
     right = "ALTER on the topic"
 
@@ -80,13 +83,13 @@ class Grow:
         return f"grow from {self.before} to {self.partitions} partitions{moved}"
 
     def do(self, admin: Admin) -> None:
-        """Raises :class:`BrokerError`."""
+        """Add the partitions. Raises :class:`BrokerError`."""
         admin.grow_topic(self.topic.name, partitions=self.partitions, timeout=REQUEST_TIMEOUT)
 
 
 @attrs.frozen(kw_only=True)
 class Alter:
-    """Set options of a topic."""
+    """The step that sets options of a topic."""
 
     topic: WantedTopic
     before: Mapping[str, str]
@@ -101,7 +104,7 @@ class Alter:
         return f"set {', '.join(changes)}"
 
     def do(self, admin: Admin) -> None:
-        """Raises :class:`BrokerError`."""
+        """Set the options. Raises :class:`BrokerError`."""
         admin.alter_topic(self.topic.name, options=self.options, timeout=REQUEST_TIMEOUT)
 
 

@@ -1,4 +1,4 @@
-"""Workers and relays and their state, by their heartbeats in the database."""
+"""Reads the state of workers and relays from their heartbeats in the database."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from event_bus_kafka.models.database_time import now_sql
 
 @attrs.frozen(kw_only=True)
 class WorkerRun:
-    """A worker or relay, as of its last heartbeat."""
+    """The state of a worker or relay at its last heartbeat."""
 
     kind: str
     """``consumer`` or ``relay``."""
     liveness: str
-    """``alive``, ``stopped``, or ``dead`` after six missed heartbeats, and a minute at least."""
+    """``alive``, ``stopped`` or ``dead``. Dead means: no heartbeat for six periods and at least a minute."""
     silence: float
-    """Seconds since it did, by the database's clock."""
+    """Seconds since the last heartbeat, by the database's clock."""
     host: str
     pid: int
     service: str
@@ -33,20 +33,20 @@ class WorkerRun:
     started: datetime
     state: dict[str, Any]
     """
-    The fields of ``ConsumerState``, or of ``RelayState``, some of them until a relay has looked at its outbox; and
-    ``rates`` a second.
+    The fields of ``ConsumerState`` or ``RelayState``, and ``rates`` per second. Some fields of a relay are missing
+    until it has looked at its outbox once.
     """
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still writes heartbeats, as its ``liveness`` says."""
+        """Whether the worker or relay still writes heartbeats."""
         return self.liveness == "alive"
 
 
 def workers() -> list[WorkerRun]:
     """
-    Return the runs with a heartbeat within a day, the latest start first. Raises a database error, also if the table is
-    missing.
+    Return the workers and relays in the table of heartbeats, latest start first. Rows are kept for a day. Raises a
+    database error, also if the table is missing.
     """
     alias = router.db_for_write(Heartbeat)
     rows: Any = Heartbeat.objects.using(alias).annotate(now=RawSQL(now_sql(connections[alias]), ()))

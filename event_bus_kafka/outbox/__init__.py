@@ -1,1 +1,1 @@
-"""Events that wait in a table: written in the transaction that emitted them, or because Kafka did not confirm them."""
+"""Events that wait in a table: inserted in the transaction that emitted them, or after Kafka did not confirm them."""

@@ -1,7 +1,7 @@
 """
-Append: an event becomes a row in the transaction in which it was emitted. One INSERT, no network but that database.
+Appends an event to the outbox, in the transaction that emits the event: one INSERT, no other network access.
 
-Imported only where the app is installed.
+Imported only if the app is installed.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from event_bus_kafka.wire.headers import pack
 from event_bus_kafka.wire.records import EncodedEvent
 
 CHANNEL = "event_bus_kafka_outbox"
-"""The channel of PostgreSQL's NOTIFY that tells relays of new rows."""
+"""The channel of PostgreSQL's NOTIFY that informs relays of new rows."""
 _ROWS, _BYTES = 500, 2_000_000
 """
-Limits of one INSERT: MariaDB takes 16 MB by default, and a byte may need two in the statement's text. A larger row is
-inserted alone.
+Maximum number of rows and of bytes in one INSERT. MariaDB accepts 16 MB by default, and one byte of data may need two
+bytes in the statement's text. A row that is larger is inserted alone.
 """
 _BINARY = ("key", "body", "headers")
 _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created", "size")
@@ -45,11 +45,11 @@ _statements: dict[tuple[str, int, bool, bool], str] = {}
 
 def append(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], *, notify: Callable[[], bool]) -> bool:
     """
-    Put all events into the outbox of a database, or none: in its transaction, if one is open.
+    Insert all events into the outbox of a database, or none of them. If a transaction is open, the rows are part of it.
 
-    Return False if the transaction is marked for a rollback and takes no row. ``notify``: whether PostgreSQL tells
-    relays. Raises :class:`AppendFailed`: nothing was appended, and if it is ``doomed``, the transaction will not commit
-    either.
+    Return False, and insert nothing, if the transaction is marked for a rollback. ``notify`` returns whether to inform
+    relays through PostgreSQL's NOTIFY. Raises :class:`AppendFailed` if nothing was inserted; if its ``doomed`` is True,
+    the transaction cannot commit any more.
     """
     if connection.in_atomic_block and connection.needs_rollback:
         return False
@@ -58,7 +58,7 @@ def append(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], *, n
         _insert_all(connection, events, notify)
     except (AppendFailed, SynchronousOnlyOperation):
         raise
-    except Exception as error:  # of databases, and of whoever stands before them: guards, pools, tracers
+    except Exception as error:  # databases, pools, guards and tracers raise any error
         forget(connection)
         look_again(connection)
         raise _failed(connection, error) from error
@@ -69,7 +69,7 @@ def append(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], *, n
 
 
 def shard_of(topic: str, key: bytes) -> int:
-    """Return the shard of a key (not framed) on a topic."""
+    """Return the shard of a key (without schema id) on a topic."""
     return crc32(key, crc32(topic.encode())) % SHARDS
 
 
@@ -112,8 +112,7 @@ def _statement(connection: BaseDatabaseWrapper, rows: int, *, notify: bool, tomb
 
 def _require_table(connection: BaseDatabaseWrapper) -> None:
     """
-    Raise :class:`OutboxMissing` if the table is missing. An INSERT that fails would break the transaction on
-    PostgreSQL.
+    Raise :class:`OutboxMissing` if the table is missing: on PostgreSQL a failing INSERT would break the transaction.
     """
     if not were_found(connection, *backlog.TABLES):
         raise OutboxMissing(f"the outbox is missing in database {connection.alias!r}: run manage.py migrate")

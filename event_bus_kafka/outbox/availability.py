@@ -1,4 +1,4 @@
-"""Appends events to the outbox if there is one: the tables exist only where the app is installed and migrated."""
+"""Appends events to the outbox if there is one: the tables exist only if the app is installed and migrated."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _APP = "event_bus_kafka"
 @attrs.frozen
 class Outbox:
     """
-    Appends events to the outbox if its app is installed and its tables exist.
+    Appends events to the outbox if the app is installed and its tables exist.
 
-    ``notify``, asked at each append: whether relays are told of new rows.
+    ``_notify`` is called at each append and returns whether to inform relays of new rows.
     """
 
     _notify: Callable[[], bool]
@@ -37,13 +37,16 @@ class Outbox:
         self, events: Sequence[EncodedEvent], database: str | None, otherwise: Callable[[EncodedEvent, str], None]
     ) -> bool:
         """
-        Put events into the outbox; return False, for whatever reason, if they have to be sent in another way.
+        Put events into the outbox and return True; return False if the caller has to send them in another way.
 
-        If the failed attempt has doomed the transaction, the events go with it and no other way is taken. If the
-        transaction goes on without them, ``otherwise`` is called with each event and the alias after its commit. If
-        transactions are open on databases that cannot take the events, these follow the commits, then likewise.
+        True is also returned in three cases in which nothing is inserted yet. First, the attempt fails and dooms the
+        transaction: the events are discarded with the transaction. Second, the attempt fails, but the transaction can
+        continue without the events: after the commit ``otherwise`` is called with each event and the alias. Third,
+        transactions are open only on databases that cannot take the events: the events are appended after all these
+        transactions have committed.
 
-        Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where nothing may wait for a database.
+        Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where Django permits no access to a
+        database.
         """
         connection = None
         try:
@@ -53,7 +56,7 @@ class Outbox:
             if others := [] if database else open_elsewhere(connection):
                 after_all(others, partial(self._append_after, events, connection.alias, otherwise))
                 return True
-            if not self._append(connection, events):  # they go with the commit, if the caller takes his rollback back
+            if not self._append(connection, events):  # marked for a rollback: append after the commit, if it comes
                 after_all([connection], partial(self._append_after, events, connection.alias, otherwise))
                 return True
         except SynchronousOnlyOperation:
@@ -65,7 +68,7 @@ class Outbox:
                 emit(AppendToOutboxFailed(**one.names, error=error, doomed=doomed))
             if doomed or connection is None or not connection.in_atomic_block:
                 return doomed
-            for one in events:  # others that are open decide no more than they would have
+            for one in events:  # other open transactions do not matter
                 after_commit(partial(otherwise, one), database=connection.alias)
             return True
         for one in events:
@@ -80,8 +83,8 @@ class Outbox:
         _: str | None,
     ) -> None:
         """
-        Append after the commit. If hooks of others have begun a transaction there meanwhile, the events are in that
-        one.
+        Append after the commit. If a hook of another app has begun a transaction on the database meanwhile, the rows
+        are part of that transaction.
         """
         if not self.append_if_available(events, alias, otherwise):
             for one in events:
@@ -89,22 +92,23 @@ class Outbox:
 
     def append_separately(self, events: Sequence[EncodedEvent], database: str) -> None:
         """
-        Put events into the outbox of a database, in a thread that has no transaction open.
+        Insert events into the outbox of a database. Call it only in a thread without an open transaction.
 
-        Raises :class:`OutboxMissing`, also if the database takes no rows, or a database error.
+        Raises :class:`OutboxMissing` if there is no outbox or the database does not accept rows; after any other
+        failure, a database error.
         """
         if not apps.is_installed(_APP):
             raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")
         if database not in connections:
             raise OutboxMissing(f"there is no database {database!r}")
         connection, is_other = connections[database], database not in (home(), DEFAULT_DB_ALIAS)
-        if is_other and not may_have_outbox(connection):  # which costs no connection
+        if is_other and not may_have_outbox(connection):  # asks the routers, without a connection
             raise OutboxMissing(f"the database routers allow no outbox in database {database!r}")
-        connection.set_autocommit(True)  # settings may say otherwise, and nobody would commit
+        connection.set_autocommit(True)  # without autocommit in the settings nobody would commit
         if is_other and not takes_rows(connection):
             raise OutboxMissing(f"database {database!r} takes no rows")
         self._append(connection, events)
 
     def _append(self, connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> bool:
-        append = import_module("event_bus_kafka.outbox.append").append  # has models
+        append = import_module("event_bus_kafka.outbox.append").append  # imports models
         return bool(append(connection, events, notify=self._notify))

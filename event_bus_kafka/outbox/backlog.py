@@ -1,4 +1,4 @@
-"""Counts the rows of the outbox, their age, and parked rows. Imported only where the app is installed."""
+"""Counts the rows of the outbox, their age, and parked rows. Imported only if the app is installed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,16 @@ logger = logger_named(__name__)
 
 TABLES = (OutboxRecord, OutboxShard, ParkedRecord, WriterSchema)
 STALLED_AFTER = 300.0
-"""Age in seconds of the oldest row from which something is wrong: no relay runs, or it cannot send."""
+"""
+Age of the oldest row, in seconds, above which the outbox counts as stalled: no relay runs, or the relay cannot send.
+"""
 _AT_MOST = 100_000
 _ROWS = OutboxRecord._meta.db_table
 _DEPTH = f"SELECT topic, COUNT(*) FROM (SELECT topic FROM {_ROWS} LIMIT {_AT_MOST}) r GROUP BY topic"
-"""Unordered: the index of topics is enough, while by order of ids InnoDB would read the bodies."""
+"""
+Query for the number of rows by topic. It has no order, so that the index of topics is enough; for an order by id,
+InnoDB would read the rows' bodies.
+"""
 _OLDEST = f"SELECT created FROM {_ROWS} ORDER BY id LIMIT 1"
 _PARKED = f"SELECT COUNT(*) FROM (SELECT id FROM {ParkedRecord._meta.db_table} LIMIT {_AT_MOST}) p"
 _LOOK_EVERY = 60.0
@@ -40,9 +45,9 @@ class Backlog:
 
     depth: int
     oldest: float
-    """Age of the oldest row in seconds; 0 if there is no row."""
+    """Age of the oldest row in seconds; 0: there is no row."""
     parked: dict[str, int]
-    """Number of parked rows by the code of the reason."""
+    """Code of the reason → number of parked rows."""
 
     @property
     def is_stalled(self) -> bool:
@@ -60,18 +65,18 @@ class Backlog:
 
 @attrs.frozen(kw_only=True)
 class BriefBacklog:
-    """A summary of an outbox that is read in milliseconds, however many rows wait."""
+    """A summary of an outbox that is read in milliseconds, even if many rows wait."""
 
     depth: dict[str, int]
-    """Rows by topic, of the first 100,000 that the database finds."""
+    """Topic → number of rows, among the first 100,000 that the database finds."""
     oldest_age: float | None
-    """Age in seconds of the row with the lowest id; None if there is no row."""
+    """Age in seconds of the row with the lowest id; None: there is no row."""
     parked: int
-    """Number of parked rows, counted up to 100,000."""
+    """Number of parked rows, at most 100,000."""
 
     @classmethod
     def read(cls, connection: BaseDatabaseWrapper) -> BriefBacklog:
-        """Query the state of the outbox by three statements. Raises a database error."""
+        """Query the summary with three statements. Raises a database error."""
         with connection.cursor() as cursor:
             cursor.execute(_DEPTH)
             depth = dict(cursor.fetchall())
@@ -90,22 +95,22 @@ def oldest_age(alias: str) -> float:
 
 
 def is_due(alias: str) -> bool:
-    """Return whether this process has not checked the outbox for a minute."""
+    """Return whether this process's last check of the outbox was more than a minute ago."""
     return monotonic() >= _last_look.get(alias, 0.0)
 
 
 def watch(alias: str) -> None:
-    """Emit OutboxStalled if the outbox is stalled, so that it is noticed without a relay. Never raises."""
+    """Emit OutboxStalled if the outbox is stalled: the check works without a relay. Never raises."""
     _last_look[alias] = monotonic() + _LOOK_EVERY
     try:
         warn_if_stalled(alias, oldest_age(alias))
-    except Exception as error:  # noqa: BLE001 of databases, and of whoever stands before them: the event is kept
+    except Exception as error:  # noqa: BLE001 databases, pools and guards raise any error: the event is kept
         let_through(error)
         logger.warning("How long events wait in the outbox of database %s is not known: %s", alias, error_text(error))
 
 
 def warn_if_stalled(alias: str, oldest: float) -> None:
-    """Emit OutboxStalled if the oldest row is too old."""
+    """Emit OutboxStalled if ``oldest`` (seconds) is more than ``STALLED_AFTER``."""
     if oldest > STALLED_AFTER:
         emit(OutboxStalled(database=alias, oldest=oldest))
 
@@ -116,7 +121,7 @@ def is_migrated(connection: BaseDatabaseWrapper) -> bool:
 
 
 def purge(alias: str, days: float) -> int:
-    """Delete rows that were parked more than ``days`` days ago; return their number."""
+    """Delete rows that were parked more than ``days`` days ago; return the number of deleted rows."""
     parked: Any = ParkedRecord.objects.using(alias)
     expired = parked.expired(_before(days)).order_by("pk")
     count = sum(delete_in_batches(expired, lambda ids: parked.matching(ids=ids).discard()))
@@ -125,7 +130,7 @@ def purge(alias: str, days: float) -> int:
 
 
 def expired(alias: str, days: float) -> int:
-    """Return how many rows :func:`purge` would delete."""
+    """Return the number of rows that :func:`purge` would delete."""
     return int(ParkedRecord.objects.using(alias).expired(_before(days)).count())
 
 

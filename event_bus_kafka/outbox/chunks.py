@@ -1,4 +1,4 @@
-"""Cuts a sequence into chunks, bounded by count and by bytes."""
+"""Divides a sequence into chunks, limited in number of items and bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 def in_chunks(items: Iterable[T], size: Callable[[T], int], *, most: int, most_bytes: int) -> Iterator[list[T]]:
     """
     Yield ``items`` in order, in chunks of at most ``most`` items and ``most_bytes`` bytes. An item that is larger than
-    that is a chunk of its own. ``size`` returns the bytes of an item.
+    ``most_bytes`` is a chunk by itself. ``size`` returns the bytes of an item.
     """
     chunk: list[T] = []
     total = 0

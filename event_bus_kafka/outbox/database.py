@@ -1,5 +1,5 @@
 """
-Chooses the database whose outbox takes an event: asks routers and databases, since an open transaction is not enough.
+Chooses the database whose outbox takes an event: a database with an open transaction, if routers and rights allow it.
 """
 
 from __future__ import annotations
@@ -28,48 +28,53 @@ logger = logger_named(__name__)
 
 _APP, _MODEL = "event_bus_kafka", "OutboxRecord"
 _NO_FOR = 60.0
-"""Seconds after which a database that took no rows is asked again."""
+"""Seconds after which a database that accepted no rows is asked again whether it accepts rows."""
 
 Test = Callable[[BaseDatabaseWrapper], bool]
 
 
 class _Answer(Enum):
-    YES = "takes rows, as far as is known"
-    NO = "has the table and takes no rows: a replica, or a user who may only read"
-    MISSING = "has not the table"
+    YES = "accepts rows, as far as is known"
+    NO = "has the table but accepts no rows: a replica, or a user who may only read"
+    MISSING = "does not have the table"
 
 
 _ANSWERS: dict[Any, _Answer] = {
-    "25006": _Answer.NO,  # PostgreSQL: a transaction that may only read
+    "25006": _Answer.NO,  # PostgreSQL: a read-only transaction
     "42501": _Answer.NO,  # a missing right
     1142: _Answer.NO,  # MySQL: a missing right
-    1290: _Answer.NO,  # a server that may only read
+    1290: _Answer.NO,  # a read-only server
     1792: _Answer.NO,  # a transaction that may only read
-    1836: _Answer.NO,  # the same, of a server that was started so
+    1836: _Answer.NO,  # a server that was started in read-only mode
     "attempt to write a readonly database": _Answer.NO,  # SQLite
     "42P01": _Answer.MISSING,
     1146: _Answer.MISSING,
 }
-"""Error → what it says about the database. Other errors pass, or say nothing about the next attempt."""
+"""
+Error code or text → whether the database has the table and accepts its rows. Any other error says nothing about the
+next attempt.
+"""
 _known: dict[tuple[str, str], tuple[_Answer, float]] = {}
-"""Alias and name of a database → whether it takes rows, and the monotonic time until which that holds."""
+"""
+Alias and name of a database → whether the database accepts rows, and the monotonic time until which this is assumed.
+"""
 
 
 def home() -> str:
     """
-    Return the alias whose outbox takes events outside of any suitable transaction.
+    Return the alias whose outbox takes an event if no suitable transaction is open.
 
-    It is the one that the routers choose for writing; the default one without routers, or if a router cannot choose, as
-    outside of a request.
+    This is the alias that the routers choose for writing. Without routers, or if a router raises (for example, because
+    there is no request), it is the default alias.
     """
-    if not router.routers or not apps.is_installed(_APP):  # to ask Django takes as long as to encode an event
+    if not router.routers or not apps.is_installed(_APP):  # asking Django takes as long as encoding an event
         return DEFAULT_DB_ALIAS
     try:
         alias = router.db_for_write(apps.get_model(_APP, _MODEL))
         if alias in connections:
             return alias
         _tell_of_router(f"names {alias!r}, which is not in DATABASES")
-    except Exception as error:  # noqa: BLE001 a router's
+    except Exception as error:  # noqa: BLE001 a router may raise anything
         let_through(error)
         _tell_of_router(f"raised {type(error).__name__}")
     return DEFAULT_DB_ALIAS
@@ -77,18 +82,18 @@ def home() -> str:
 
 @cache
 def _tell_of_router(what: str) -> None:
-    logger.warning("A database router %s when asked where %s is written: the default database is taken.", what, _MODEL)
+    logger.warning("A database router %s when asked where %s is written: the default database is used.", what, _MODEL)
 
 
 def may_have_outbox(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the routers let the outbox's table be in a database. Raises what routers raise."""
-    if not router.routers:  # for each event, too
+    """Return whether the routers allow the outbox's table in a database. Raises the routers' exceptions."""
+    if not router.routers:  # a shortcut: called for each event
         return True
     return apps.is_installed(_APP) and bool(router.allow_migrate_model(connection.alias, apps.get_model(_APP, _MODEL)))
 
 
 def takes_rows(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the outbox's table may be in a database and the database takes rows for it."""
+    """Return whether the routers allow the outbox's table in a database and the database accepts its rows."""
     return may_have_outbox(connection) and _answer(connection) is _Answer.YES
 
 
@@ -98,9 +103,10 @@ def outbox_connection(
     """
     Return the connection whose outbox takes an event that is emitted now.
 
-    It is the alias ``database`` if given; else the one with an open transaction that takes rows; else :func:`home`. Of
-    several open ones it is :func:`home`, else the default one, else the first in DATABASES, with OutboxAmbiguous.
-    Raises :class:`ConfigurationError` for an unknown alias, and errors of routers.
+    This is the alias ``database`` if it is given. Otherwise it is the database with an open transaction that accepts
+    rows; otherwise :func:`home`. If several databases have an open transaction, :func:`home` comes first, then the
+    default alias, then the first one in DATABASES; in the last case OutboxAmbiguous is emitted. Raises
+    :class:`ConfigurationError` for an unknown alias, and the routers' exceptions.
     """
     if database:
         return connection_of(database)
@@ -118,10 +124,10 @@ def outbox_connection(
 
 def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
     """
-    Return the other connections whose commits decide about an event if ``chosen`` has no transaction.
+    Return the other connections whose transactions an event must wait for, if ``chosen`` has no open transaction.
 
-    Only connections that may write count. A transaction begun by switching autocommit off does not: nothing tells of
-    its commit.
+    A connection that is known to accept no rows does not count. A transaction begun by switching autocommit off does
+    not count either: Django has no hook for its commit.
     """
     if is_open(chosen):
         return []
@@ -130,7 +136,7 @@ def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
 
 
 def forget(connection: BaseDatabaseWrapper) -> None:
-    """Forget the answer of a database, because an append has failed."""
+    """Forget whether a database accepts rows, because an append has failed."""
     _known.pop(identity(connection), None)
 
 
@@ -139,12 +145,12 @@ def _answer(connection: BaseDatabaseWrapper) -> _Answer:
     if monotonic() < until:
         return answer
     if (connection.in_atomic_block and connection.needs_rollback) or is_doomed(connection) or is_broken(connection):
-        return _Answer.YES  # whoever takes it finds out
+        return _Answer.YES  # the append itself will show it
     try:
         _insert_nothing(connection)
     except SynchronousOnlyOperation:
         raise
-    except Exception as error:  # noqa: BLE001 of databases, and of whoever stands before them
+    except Exception as error:  # noqa: BLE001 databases, pools and guards raise any error
         doom(connection, error, AppendFailed(f"database {connection.alias!r}: {type(error).__name__}"))
         let_through(error)
         found = _meaning(error)
@@ -156,7 +162,7 @@ def _answer(connection: BaseDatabaseWrapper) -> _Answer:
 
 
 def _insert_nothing(connection: BaseDatabaseWrapper) -> None:
-    """Insert no row: tests that the table exists, that inserting is permitted, and that the session may write."""
+    """Execute an INSERT of no row: it fails if the table is missing, a right is missing or the session is read-only."""
     model = apps.get_model(_APP, _MODEL)
     quote = connection.ops.quote_name
     table = quote(model._meta.db_table)

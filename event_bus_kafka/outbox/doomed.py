@@ -1,8 +1,8 @@
 """
-Makes blocks fail whose transaction cannot commit any more because an append failed in it.
+Ends a block of ``atomic()`` with an exception if its transaction cannot commit because an append failed in it.
 
 Django would end such a block without an exception: PostgreSQL answers the COMMIT of a broken transaction with a
-rollback, and InnoDB begins a new transaction after one that it has rolled back. Here the block ends with an exception.
+rollback, and InnoDB begins a new transaction after it has rolled back the old one.
 """
 
 from __future__ import annotations
@@ -20,35 +20,36 @@ from django.db.transaction import TransactionManagementError
 from event_bus_kafka.outbox.transactions import is_in_test_case, is_open
 
 _BROKEN = 3
-"""PostgreSQL's name for a transaction that can only be rolled back; the same in both of its drivers."""
+"""The transaction status of libpq in which only a rollback is possible (INERROR). Both drivers use the same number."""
 _DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED = 1213, 1206, 1020, 1047, 1180
 _ROLLED_BACK = {_DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED}
-"""MySQL's errors after which the whole transaction is rolled back; the last two are Galera's."""
+"""MySQL's errors after which the whole transaction is rolled back; the last two come from Galera."""
 _LOCK_TIMEOUT = 1205
-"""MySQL's error that rolls the transaction back if ``innodb_rollback_on_timeout`` is set."""
+"""MySQL's error that rolls back the transaction if ``innodb_rollback_on_timeout`` is set."""
 _TAKEN_OVER = ("commit", "rollback", "savepoint_rollback", "set_rollback")
-"""Methods of a connection by which Django and its callers end a transaction or a savepoint."""
+"""Methods of a connection with which Django and its callers end a transaction or a savepoint."""
 _OF_SAVEPOINTS = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 
 
 def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) -> bool:
     """
-    Let the block of the open transaction end with ``failure`` if ``cause`` has made a commit impossible; return
-    whether.
+    Let the block of the open transaction end with ``failure``, and return True, if ``cause`` has made a commit
+    impossible; otherwise return False.
 
-    Call it only if Django would not have rolled the transaction back before ``cause``. A broken transaction can be
-    mended by rolling back its savepoint. One that the server has rolled back, or whose session has ended, is gone: the
-    rest of the block would be committed without its beginning, so it is refused.
+    Do not call it if Django was going to roll back the transaction even before ``cause``. A broken transaction can
+    continue after the rollback of its savepoint. A transaction that the server has rolled back, or whose session has
+    ended, cannot continue: the rest of its block would be committed without the beginning, so further statements are
+    refused.
     """
     if not is_open(connection) or connection.connection is None:
         return False
     if is_doomed(connection):
         return True
-    lost = connection.needs_rollback or _was_rolled_back(connection, cause)  # or a savepoint of ours cannot be restored
+    lost = connection.needs_rollback or _was_rolled_back(connection, cause)  # or our savepoint's rollback failed
     if lost:
-        with suppress(Exception):  # of any driver: its connection may be dead
+        with suppress(Exception):  # any driver's error: the connection may be dead
             connection.connection.rollback()
-        connection.needs_rollback = False  # with it the block would end without a commit, and without a word
+        connection.needs_rollback = False  # otherwise the block would end without commit and exception
     if lost or is_broken(connection):
         _Doomed(connection, failure, cause, is_lost=lost).begin()
         return True
@@ -56,14 +57,12 @@ def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) 
 
 
 def is_doomed(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the open transaction accepts no more statements."""
+    """Return whether the open transaction can no longer commit, as :func:`doom` has found."""
     return any(isinstance(entry[1], _Doomed) and entry[1].holds for entry in connection.run_on_commit)
 
 
 def is_broken(connection: BaseDatabaseWrapper) -> bool:
-    """
-    Return whether an error has left the open transaction, or a savepoint in it, so that it can only be rolled back.
-    """
+    """Return whether, after an error, only a rollback of the open transaction or of a savepoint is possible."""
     raw = connection.connection
     if connection.vendor != "postgresql" or raw is None:
         return False
@@ -72,11 +71,14 @@ def is_broken(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _answers(raw: Any) -> bool:
-    """Return whether a connection answers a query: one that a pool has wrapped does not show its state."""
+    """
+    Return whether a connection answers a query. This is for connections wrapped by a pool, which do not show their
+    transaction status.
+    """
     try:
         with raw.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except Exception:  # noqa: BLE001 of any driver
+    except Exception:  # noqa: BLE001 a driver may raise anything
         return False
     return True
 
@@ -94,7 +96,7 @@ def _was_rolled_back(connection: BaseDatabaseWrapper, cause: Exception) -> bool:
 
 def _rolls_back_on_timeout(connection: BaseDatabaseWrapper) -> bool:
     with suppress(Exception):  # of any driver
-        cursor = connection.connection.cursor()  # not Django's: who listens to queries has nothing to do with it
+        cursor = connection.connection.cursor()  # not Django's cursor, whose queries others may observe
         cursor.execute("SELECT @@innodb_rollback_on_timeout")
         return bool(cursor.fetchone()[0])
     return True
@@ -102,7 +104,8 @@ def _rolls_back_on_timeout(connection: BaseDatabaseWrapper) -> bool:
 
 def _has_ended(connection: BaseDatabaseWrapper) -> bool:
     """
-    Return whether the session has ended: then Django may end a block without an exception, if the caller swallows one.
+    Return whether the session has ended. If so, Django may end a block without an exception when the caller swallows
+    the error.
     """
     if connection.vendor == "postgresql":
         return bool(getattr(connection.connection, "closed", False))
@@ -112,11 +115,11 @@ def _has_ended(connection: BaseDatabaseWrapper) -> bool:
 @attrs.define(eq=False)
 class _Doomed:
     """
-    A transaction that cannot commit, while its block goes on.
+    A transaction that cannot commit, while its block is still running.
 
-    It replaces the connection's methods that end a transaction, until the transaction ends. It is also a hook of the
-    commit: Django drops the hook with the transaction, or with the savepoint that is broken, so the hook shows whether
-    the fault is still there.
+    Until the transaction ends, this object replaces the methods of the connection that end a transaction. It is also a
+    commit hook: Django drops the hook together with the transaction, or with the broken savepoint, so the hook's
+    presence shows whether a commit is still impossible.
     """
 
     _connection: BaseDatabaseWrapper
@@ -124,11 +127,11 @@ class _Doomed:
     _cause: Exception
     _is_lost: bool = attrs.field(kw_only=True)
     _is_in_block: bool = attrs.field(init=False)
-    """Whether Django commits at the end of a block, rather than the caller by hand."""
+    """Whether Django commits at the end of an ``atomic()`` block. If not, the caller commits by hand."""
     _savepoints: set[str | None] = attrs.field(factory=set, init=False)
-    """Savepoints whose rollback removes the fault."""
+    """Savepoints after whose rollback a commit is possible again."""
     _asked: set[str | None] = attrs.field(factory=set, init=False)
-    """Savepoints that the caller asked to roll back by hand; None stands for the transaction."""
+    """Savepoints that the caller has asked to roll back by hand; None means the whole transaction."""
 
     def begin(self) -> None:
         connection: Any = self._connection
@@ -139,7 +142,7 @@ class _Doomed:
         for name in _TAKEN_OVER:
             setattr(connection, name, getattr(self, f"_{name}"))
         if self._is_lost:
-            connection.execute_wrappers.insert(0, self._refuse)  # who has one of his own takes the last one away
+            connection.execute_wrappers.insert(0, self._refuse)  # Django's execute_wrapper() removes the last one
 
     def __call__(self) -> None:
         self._leave()
@@ -148,12 +151,15 @@ class _Doomed:
 
     @property
     def holds(self) -> bool:
-        """Whether the transaction is still open, and can only be rolled back."""
+        """Whether the transaction is still open, and a commit still impossible."""
         stands = any(entry[1] is self for entry in self._connection.run_on_commit)
         return stands and (self._is_lost or is_broken(self._connection))
 
     def _is_silent(self, savepoint: str | None = None) -> bool:
-        """Whether a rollback ends a block in which an error was swallowed, so that no exception would tell."""
+        """
+        Return whether this rollback happens at the end of a block that swallowed the error, so that the caller would
+        not see an exception.
+        """
         swallowed = sys.exc_info()[1] in (None, *_behind(self._cause))
         return swallowed and self._is_in_block and savepoint not in self._asked and self.holds
 
@@ -162,7 +168,7 @@ class _Doomed:
             self._leave()
             return execute(sql, params, many, context)
         if str(sql).startswith(_OF_SAVEPOINTS):
-            return None  # there are none any more: blocks inside of the one that fails end as if there were
+            return None  # no savepoint is left: inner blocks end as if theirs existed
         raise TransactionManagementError(
             f"The transaction was rolled back by database {self._connection.alias!r}; nothing more can be done in it."
         ) from self._failure
@@ -192,7 +198,7 @@ class _Doomed:
     def _roll_back(self) -> None:
         try:
             self._connection.rollback()
-        except Error:  # the session may be over
+        except Error:  # the session may have ended
             self._connection.close()
 
     def _set_rollback(self, rollback: bool) -> None:
@@ -208,7 +214,7 @@ class _Doomed:
 
 
 def _behind(error: BaseException) -> Iterator[BaseException]:
-    """Yield the exceptions that were being handled when an error was raised."""
+    """Yield the exceptions that were being handled when ``error`` was raised."""
     while error.__context__ is not None:
         error = error.__context__
         yield error

@@ -1,4 +1,4 @@
-"""Lets an event leave after the commit of the transaction in which it was emitted, and never if that rolls back."""
+"""Sends an event after the commit of the transaction that emitted the event, and never after a rollback."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.errors import ConfigurationError, ManualTransaction
 
 Action = Callable[[str | None], None]
-"""Called with the alias of the database whose commit decided; None if no transaction was open and no alias given."""
+"""
+A callback. Its argument is the alias of the database whose commit triggered the call; None: no transaction was open and
+no alias was given.
+"""
 
 
 def after_commit(action: Action, *, database: str | None) -> None:
     """
-    Run ``action`` after the commit of every open transaction; at once if none is open.
+    Run ``action`` after the commits of all open transactions; at once if none is open.
 
-    Never runs it if one of the transactions, or the savepoint around this call, rolls back. ``database`` names the
-    alias that decides; None: all aliases with an open transaction. Raises as :func:`open_transactions` does.
+    If one of the transactions, or the savepoint around this call, rolls back, ``action`` never runs. ``database``: the
+    only alias whose transaction counts; None: all aliases with an open transaction count. Raises as
+    :func:`open_transactions` does.
     """
     nothing_open = database is None and not open_connections.any_is(is_open)
     deciding = [] if nothing_open else open_transactions(database)
@@ -35,16 +39,17 @@ def after_commit(action: Action, *, database: str | None) -> None:
 
 def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     """
-    Return the connections whose commits decide about an event that is emitted now: of one alias, or of all.
+    Return the connections whose commits an event that is emitted now has to wait for. ``database``: the only alias that
+    counts; None: all aliases count.
 
-    Raises :class:`ManualTransaction` inside a transaction that was begun by switching autocommit off: nothing tells of
-    its commit.
+    Raises :class:`ManualTransaction` in a transaction that was begun by switching autocommit off: Django has no hook
+    for its commit.
     """
     deciding = [connection_of(database)] if database else connections.all(initialized_only=True)
     for connection in deciding:
         if is_manual(connection):
             raise ManualTransaction(
-                f"Database {connection.alias!r} has autocommit switched off: its commit cannot be waited for. Use "
+                f"Database {connection.alias!r} has autocommit switched off: Django has no hook for its commit. Use "
                 "transaction.atomic(), or migrate the outbox, or set mode 'immediate' for the topic."
             )
     return [connection for connection in deciding if connection.in_atomic_block]
@@ -52,7 +57,7 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
 
 @attrs.frozen(eq=False)
 class _Hook:
-    """A hook of this package, told from hooks of other apps by its class."""
+    """A commit hook of this package; its class distinguishes it from the hooks of other apps."""
 
     action: Callable[[], None]
 
@@ -62,11 +67,11 @@ class _Hook:
 
 def on_commit(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> None:
     """
-    Run ``action`` when the open transaction has committed, in the order of these calls.
+    Run ``action`` after the commit of the open transaction; several actions run in the order of these calls.
 
-    It runs before the hooks of other apps, since one that raises ends the series. It is dropped with the transaction,
-    or with its savepoint. In Django's TestCase, whose transaction never commits, it is put where
-    ``captureOnCommitCallbacks`` looks.
+    The action runs before the hooks of other apps, because a hook that raises keeps the later hooks from running.
+    Django drops the action with the transaction or with its savepoint. In Django's TestCase, whose transaction never
+    commits, ``captureOnCommitCallbacks`` finds the action.
     """
 
     hooks: list[Any] = connection.run_on_commit
@@ -75,12 +80,12 @@ def on_commit(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> No
 
 
 def is_awaited(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> bool:
-    """Return whether ``action`` is still going to run at the commit."""
+    """Return whether ``action`` is still waiting for the commit."""
     return any(isinstance(one[1], _Hook) and one[1].action is action for one in connection.run_on_commit)
 
 
 def after_all(deciding: list[BaseDatabaseWrapper], action: Action) -> None:
-    """Run ``action`` once the transactions that are open on these connections have committed."""
+    """Run ``action`` after the open transactions of all these connections have committed."""
     pending = {connection.alias for connection in deciding}
     decided = DEFAULT_DB_ALIAS if DEFAULT_DB_ALIAS in pending else deciding[0].alias
 
@@ -95,7 +100,8 @@ def after_all(deciding: list[BaseDatabaseWrapper], action: Action) -> None:
 
 def _behind_ours(hooks: list[Any]) -> int:
     """
-    Return the index for the next hook of this package: behind its own, which come first unless others moved theirs.
+    Return the index at which to insert the next hook of this package: after this package's other hooks. These come
+    first, unless another app moved them.
     """
     if not hooks or _is_ours(hooks[-1]):
         return len(hooks)
@@ -109,18 +115,18 @@ def _is_ours(entry: tuple[Any, Any, bool]) -> bool:
 
 
 def is_in_test_case(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the transaction is one of Django's TestCase, which never commits."""
+    """Return whether the transaction belongs to Django's TestCase, and so never commits."""
     blocks = connection.atomic_blocks
     return bool(blocks) and getattr(blocks[0], "_from_testcase", False)
 
 
 def is_open(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether a transaction is open, however it was begun."""
+    """Return whether a transaction is open, in ``atomic()`` or with autocommit switched off."""
     return connection.in_atomic_block or is_manual(connection)
 
 
 def is_manual(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether a transaction is open that was begun by switching autocommit off."""
+    """Return whether the open transaction was begun by switching autocommit off."""
     if connection.in_atomic_block:  # inside atomic() too: a later rollback() would drop what has been committed
         return not connection.commit_on_exit
     return connection.connection is not None and not connection.autocommit

@@ -1,12 +1,13 @@
 """
-Finds or writes the row of the writer's schemas that an event refers to.
+Finds or inserts the row with the writer's schemas of an event; the event's outbox row refers to it by id.
 
-A row that this process wrote is known once its transaction commits. Until then it is known as long as the hook of that
-commit exists, which Django drops with the transaction or with the savepoint of a block. A savepoint that was set by
-hand removes the row and leaves the hook: so the hook checks whether the row is there, and writes it again if not.
+After the commit, the process remembers the id of a row that it has inserted. Before the commit, the id counts as known
+only while the commit hook exists, which Django drops with the transaction or with the savepoint of a block. The
+rollback of a savepoint that was set by hand may remove the row and leave the hook: so the hook checks whether the row
+exists, and inserts it again if not.
 
-Ids are random: a restored database gives none away twice, so that an id stands for one schema only, whatever processes
-remember. Processes check now and then whether their rows still exist.
+Ids are random: after the restore of a backup no id is used twice, so that an id always means one schema, whatever other
+processes remember. Processes check from time to time whether their rows still exist.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from event_bus_kafka.outbox.transactions import is_awaited, is_manual, is_open, 
 from event_bus_kafka.wire.records import Destination, SubjectSchema
 
 _TRUSTED = 60.0
-"""Seconds after which the process checks again whether a row exists."""
+"""Seconds after which the process checks again whether a known row exists."""
 _BITS = 62
 
 _Name = tuple[str, str, str]
@@ -37,7 +38,7 @@ _Name = tuple[str, str, str]
 
 @attrs.frozen
 class _Known:
-    """A reference to a row that has been committed."""
+    """The id of a committed row."""
 
     pk: int
     until: float = attrs.field(factory=lambda: monotonic() + _TRUSTED)
@@ -45,12 +46,15 @@ class _Known:
 
 _known: dict[_Name, _Known] = {}
 _pending: WeakKeyDictionary[BaseDatabaseWrapper, dict[_Name, ReferenceType[_Commit]]] = WeakKeyDictionary()
-"""References to rows in open transactions; dead once the transaction or the savepoint ends."""
+"""
+Weak references to the commit hooks of rows in open transactions; a reference is dead once the transaction or the
+savepoint ends.
+"""
 
 
 @attrs.define(eq=False)
 class _Commit:
-    """The hook that waits for the commit of a row. Only Django's list of hooks refers to it."""
+    """The commit hook of a row. Only Django's list of hooks refers to it."""
 
     name: _Name
     pk: int
@@ -58,10 +62,10 @@ class _Commit:
     connection: BaseDatabaseWrapper
 
     def __call__(self) -> None:
-        if self.connection.in_atomic_block:  # a test runs what it has captured, and rolls the row back
+        if self.connection.in_atomic_block:  # a test runs captured hooks, and rolls back the row
             return
         alias = self.connection.alias
-        with suppress(Exception):  # else it is asked for again
+        with suppress(Exception):  # after an error the row is searched again
             if not WriterSchema.objects.using(alias).filter(pk=self.pk).exists():
                 _write(self.destination, alias, self.pk)
             self.know()
@@ -71,7 +75,7 @@ class _Commit:
 
 
 def reference_to(destination: Destination, connection: BaseDatabaseWrapper) -> int:
-    """Return the id of the row of a destination; write the row if there is none. Raises a database error."""
+    """Return the id of the row for a destination; insert the row if there is none. Raises a database error."""
     name = *identity(connection), destination.digest
     known = _known.get(name)
     if known and monotonic() < known.until:
@@ -85,7 +89,7 @@ def reference_to(destination: Destination, connection: BaseDatabaseWrapper) -> i
 
 
 def destination_of(row: dict[str, Any]) -> Destination:
-    """Return the destination of a row of the table."""
+    """Return the destination that a row of the table describes."""
     return Destination(
         topic=row["topic"],
         event_type=row["event_type"],
@@ -96,10 +100,11 @@ def destination_of(row: dict[str, Any]) -> Destination:
 
 def _find_or_write(destination: Destination, connection: BaseDatabaseWrapper, new: int) -> int:
     """
-    Find the row or write it, by two statements outside of a transaction: SQLite lets no reader turn into a writer.
+    Find the row or insert it. Outside of a transaction these are two statements, since on SQLite a reading transaction
+    cannot begin to write.
     """
     alias = connection.alias
-    with transaction.atomic(using=alias) if is_open(connection) else nullcontext():  # which a failure must not break
+    with transaction.atomic(using=alias) if is_open(connection) else nullcontext():  # protects the outer one
         return _find(destination, alias) or _write(destination, alias, new)
 
 
@@ -124,12 +129,15 @@ def _write(destination: Destination, alias: str, pk: int) -> int:
 
 
 def _remember(commit: _Commit) -> None:
-    """Remember a row until the commit, even one that was found: this very transaction may have written it."""
+    """
+    Remember the id for good only after the commit, even if the row was found: this same transaction may have inserted
+    the row.
+    """
     connection = commit.connection
     if connection.in_atomic_block:
         on_commit(connection, commit)
         _pending.setdefault(connection, {})[commit.name] = ref(commit)
-    elif not is_manual(connection):  # nobody tells of its commit
+    elif not is_manual(connection):  # Django has no hook for its commit
         commit.know()
 
 
@@ -137,4 +145,4 @@ def _forget(**_: Any) -> None:
     _known.clear()
 
 
-post_migrate.connect(_forget, dispatch_uid="event_bus_kafka.outbox.writer_schemas")  # sent after a flush too
+post_migrate.connect(_forget, dispatch_uid="event_bus_kafka.outbox.writer_schemas")  # also sent after a flush

@@ -1,1 +1,4 @@
-"""The direct way out: an event that this service emits becomes a record in Kafka, or is spilled into the outbox."""
+"""
+Sends the events that this service emits directly to Kafka, and spills them into the outbox if Kafka does not confirm
+them.
+"""

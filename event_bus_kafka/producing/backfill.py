@@ -36,18 +36,22 @@ from event_bus_kafka.telemetry.events import (
 
 Arguments = dict[str, Any]
 Item = tuple[Any, Arguments | Callable[[], Arguments]]
-"""A token, and the keyword arguments of the signal's ``send_event``, or a function that returns them."""
+"""
+A pair: a token, and the keyword arguments for the signal's ``send_event`` or a function that returns these arguments.
+"""
 Items = Callable[[str | None], Iterable[Item]]
 Row = TypeVar("Row", bound=Model)
 
 _PAGE = 100
-"""Rows of one query. Few, since a row that changes between query and sending is sent as it was."""
+"""
+Number of rows per query. It is small, because a row that changes between query and sending is sent with its old values.
+"""
 _registered: dict[tuple[str, str], Source] = {}
 
 
 @attrs.frozen(kw_only=True)
 class Source:
-    """The source of the events of a backfill."""
+    """A registered source of a backfill's events."""
 
     signal: OpenEdxPublicSignal
     items: Items
@@ -66,10 +70,11 @@ def backfill_source(signal: OpenEdxPublicSignal, *, count: Callable[[str | None]
     """
     Register a source of events for ``manage.py backfill_events``, in the module ``backfill`` of an app.
 
-    The decorated function is given the token of the last item that was sent, or None to begin, and yields the items
-    after it: pairs of a token, which is kept as ``str(token)``, and the keyword arguments of ``signal.send_event``, or
-    a function that returns them. If that function raises, its item alone fails. ``count`` is given a token too, and
-    returns how many items come after it. A token must lead to the same place whenever it is used.
+    The decorated function gets the token of the last item that was sent, or None at the beginning, and yields the items
+    after it. An item is a pair. Its first part is a token, which is kept as ``str(token)``. Its second part is the
+    keyword arguments for ``signal.send_event``, or a function that returns them; if that function raises, only its item
+    fails. ``count`` gets a token, too, and returns the number of items after it. The items after a token must stay the
+    same from call to call.
     """
 
     def register(items: Items) -> Items:
@@ -83,23 +88,23 @@ def backfill_source(signal: OpenEdxPublicSignal, *, count: Callable[[str | None]
 @attrs.frozen
 class RowsByPk:
     """
-    The rows of a query in the order of their primary keys, which are their tokens.
+    The rows of a query in the order of their primary keys, which serve as tokens.
 
-    Rows are read a hundred at a time, so that each is sent as it is at that moment, in constant memory on any database.
-    A single query would show, hours later, the rows as they were at its beginning.
+    The rows are read in pages of a hundred, so that each row is sent with its current values, in constant memory on any
+    database. A single query would still return, hours later, the values from the time at which it began.
     """
 
     rows: QuerySet[Any]
 
     def __call__(self, after: str | None) -> Iterator[Any]:
-        """Return the rows after a token."""
+        """Yield the rows after a token."""
         last: Any = after
         while page := list(self._after(last).order_by("pk")[:_PAGE]):
             yield from page
             last = page[-1].pk
 
     def count(self, after: str | None) -> int:
-        """Return how many rows come after a token."""
+        """Return the number of rows after a token."""
         return self._after(after).count()
 
     def _after(self, last: Any) -> QuerySet[Any]:
@@ -148,9 +153,9 @@ class Backfill:
 
     def send(self, items: Iterable[Item]) -> list[Failed]:
         """
-        Send items; return the items that cannot be sent. All others are confirmed by Kafka, or are in the outbox.
+        Send items; return the items that cannot be sent. All other items are confirmed by Kafka or in the outbox.
 
-        Raises :class:`WorkerFailed` if neither is certain: the items have to be sent again.
+        Raises :class:`WorkerFailed` if this is not certain: then the items have to be sent again.
         """
         _refuse_open_transactions()
         built: list[_Built] = []
@@ -158,7 +163,7 @@ class Backfill:
         for token, arguments in items:
             try:
                 built.append(self._built(str(token), arguments() if callable(arguments) else arguments))
-            except Exception as error:  # noqa: BLE001 one item must not keep the others from being sent
+            except Exception as error:  # noqa: BLE001 a failing item must not stop the others
                 failed.append(Failed(str(token), error))
         for route in self.routes:
             failed += self._send(route, built)
@@ -186,7 +191,7 @@ class Backfill:
 
 @attrs.frozen(eq=False)
 class _Ends:
-    """The fate of each sent event, by id. Called by several threads."""
+    """The result of each sent event, by event id. Several threads use this object."""
 
     KINDS = (RecordDelivered, EventAppended, EventSpilled, EventRejected, EventUndelivered)
     safe: set[str] = attrs.field(factory=set)
@@ -199,28 +204,33 @@ class _Ends:
             self.safe.add(event.event_id)
 
     def failure_of(self, event_id: str) -> Exception | None:
-        """Return why an event cannot be sent. Raises :class:`WorkerFailed` if others could not be sent either."""
+        """
+        Return the error of an event that cannot be sent; None: it was sent. Raises :class:`WorkerFailed` if the error
+        concerns other events, too.
+        """
         if event_id in self.safe:
             return None
         error = self.errors.get(event_id)
         if error is None:
-            raise WorkerFailed("Kafka did not confirm all within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT", exit_code=1)
+            raise WorkerFailed("Kafka did not confirm all events within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT", exit_code=1)
         if not _is_its_own(error):
             raise WorkerFailed(error_text(error), exit_code=1) from error
         return error
 
 
 def _is_its_own(error: Exception) -> bool:
-    """Return whether an error concerns one event, not settings or servers."""
+    """Return whether an error concerns a single event, not settings or servers."""
     if isinstance(error, DeliveryFailed):
         return row_outcome(error) is RowOutcome.PARK
     return not isinstance(error, (ConfigurationError, BrokerError, SchemaRegistryError))
 
 
 def _refuse_open_transactions() -> None:
-    """Raise :class:`WorkerFailed` inside a transaction: its events leave at its end, after their token was printed."""
+    """
+    Raise :class:`WorkerFailed` inside a transaction: events would be sent at its end, after their token was printed.
+    """
     aliases = [connection.alias for connection in connections.all(initialized_only=True) if is_open(connection)]
     if aliases:
         raise WorkerFailed(
-            f"a transaction is open on {', '.join(aliases)}: a source must not yield inside of one", exit_code=1
+            f"a transaction is open on {', '.join(aliases)}: a source must not yield inside a transaction", exit_code=1
         )

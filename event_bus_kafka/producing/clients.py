@@ -1,4 +1,4 @@
-"""This process's clients of Kafka and of the registry."""
+"""This process's clients for Kafka and for the schema registry."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, ProducerRecord
 
 _ROOM_EVERY = 0.005
-"""Seconds between two looks for room in a full queue."""
+"""Seconds between two checks whether a full queue has room."""
 
 
 class Phase(IntEnum):
     """
-    The phase of clients: it decides who serves their delivery reports. There is no way back.
+    The phase of the clients, which decides who polls for their delivery reports. No phase comes back.
 
         OPEN ─── retire() ──→ RETIRING ─── leave() ──→ LEFT
           └─────────────────── leave() ─────────────────┘
 
-    OPEN: their thread. RETIRING: their thread, which ends once all is reported: the client has failed for good, or was
-    given up, and takes no more. LEFT: each caller of a flush, as their process ends; events sent now are still taken.
+    OPEN: their thread polls. RETIRING: their thread polls until all events are reported, and then ends; the client has
+    failed for good, or was given up, and takes no more events. LEFT: the process is ending, and each caller of a flush
+    polls; events are still accepted.
     """
 
     OPEN = 1
@@ -47,36 +48,39 @@ class Phase(IntEnum):
 
 @attrs.define(eq=False)
 class ProcessClients:
-    """The clients of a process for Kafka and the registry, and the thread that serves delivery reports."""
+    """A process's clients for Kafka and the registry, and the thread that polls for delivery reports."""
 
     registry: SchemaRegistry
     producer: Producer
     _poll_interval: float
-    """Seconds between two looks at delivery reports."""
+    """Seconds between two polls for delivery reports."""
     _spill: Spill
     pid: int = attrs.field(factory=os.getpid)
     phase: Phase = Phase.OPEN
     is_away: bool = False
-    """Whether Kafka did not answer in time and has confirmed nothing since; meanwhile no caller waits for it."""
+    """
+    Whether Kafka did not answer in time and has confirmed nothing since. While this is True, no caller waits for room
+    in the queue.
+    """
     unreported: dict[int, tuple[EncodedEvent, str | None]] = attrs.field(factory=dict)
-    """Events without a delivery report, each with the database whose outbox takes it if Kafka does not."""
+    """Events without a delivery report, each with the alias of the database whose outbox gets it if Kafka fails."""
     _thread: threading.Thread | None = None
     _lock: Any = attrs.field(factory=threading.RLock)
     _framer: serde.Framer = attrs.field(
         default=attrs.Factory(lambda self: serde.Framer(self.registry), takes_self=True)
     )
     _wanted: threading.Event = attrs.field(factory=threading.Event)
-    """Set by callers who need room in the client's queue; reports take up room until they are served."""
+    """Set by callers who wait for room in the client's queue: polling for reports makes room."""
 
     def started(self) -> ProcessClients:
-        """Start the thread that serves delivery reports."""
+        """Start the thread that polls for delivery reports; return this object."""
         remember(self)
         thread = threading.Thread(target=self._poll_until_retired, name="event-bus-producer", daemon=True)
         try:
             thread.start()
             self._thread = thread
         except RuntimeError as error:
-            if "shutdown" not in str(error):  # there no thread can be started, and each send is flushed
+            if "shutdown" not in str(error):  # at the interpreter's end no thread starts: each send is flushed
                 raise
             keep_for_ever(self)
         return self
@@ -85,9 +89,9 @@ class ProcessClients:
         """
         Queue an event.
 
-        Blocks until ``until`` (monotonic) for the ids of its schemas, and while the queue is full, but not while Kafka
-        is away. Raises :class:`SchemaRegistryError`, :class:`QueueFull`, or :class:`DeliveryFailed`, which is fatal if
-        the client has failed for good or was given up.
+        Waits, at most until ``until`` (monotonic), for the ids of the event's schemas and for room in the queue; does
+        not wait for room while Kafka is away. Raises :class:`SchemaRegistryError`, :class:`QueueFull`, or
+        :class:`DeliveryFailed`; DeliveryFailed is fatal if the client has failed for good or was given up.
         """
         record = self._framer.record_of(encoded, until)
         while True:
@@ -97,7 +101,7 @@ class ProcessClients:
                 if self.is_away or monotonic() >= until:
                     self.is_away = True
                     raise
-                self._wanted.set()  # not by a poll here: a request would run the callbacks of thousands of others
+                self._wanted.set()  # no poll here: a request would run thousands of callbacks of others
                 sleep(_ROOM_EVERY)
 
     def _queue(self, record: ProducerRecord, encoded: EncodedEvent, database: str | None) -> None:
@@ -107,17 +111,18 @@ class ProcessClients:
 
     def reported(self, key: int, error: Any, message: Any) -> None:
         """
-        Handle a delivery report: ``error`` is None if Kafka confirmed the record. Never raises: other reports follow.
+        Handle a delivery report: ``error`` is None if Kafka confirmed the record. Never raises, so that the other
+        reports are handled.
         """
         try:
             with self._lock:
                 event = self.unreported.pop(key, None)
                 if event is not None and error is not None:
-                    self._failed(*event, delivery_failure(error))  # with the lock: who gives up waits for the spill
+                    self._failed(*event, delivery_failure(error))  # locked: give_up() waits for the spill
             if error is None:
                 self._confirmed(event, message)
         except BaseException as error:  # noqa: BLE001
-            stumbled(error)  # without a context manager, which costs more than all the rest
+            stumbled(error)  # no context manager, which would cost more than all other steps
 
     def _failed(self, encoded: EncodedEvent, database: str | None, failure: DeliveryFailed) -> None:
         self.is_away = self.is_away or failure.kind is Trouble.UNREACHABLE
@@ -142,15 +147,16 @@ class ProcessClients:
         )
 
     def retire(self) -> None:
-        """Let the thread end by itself once all events are reported."""
+        """Let the thread end after all events are reported."""
         self._advance(Phase.RETIRING)
 
     def give_up(self) -> None:
         """
-        Retire, and spill events without a report: reports may take long, for example if a name server does not answer.
+        Retire, and spill all events without a delivery report: reports may come late, for example if DNS does not
+        answer.
         """
         if self.unreported:
-            self.producer.poll(0)  # what Kafka has confirmed by now need not come twice
+            self.producer.poll(0)  # so that confirmed events are not sent twice
         with self._lock:
             if not self.unreported:
                 return
@@ -165,26 +171,26 @@ class ProcessClients:
 
     def leave(self, seconds: float) -> None:
         """
-        Wait at most ``seconds`` for the polling thread to end: if it logs while the interpreter ends, the process
-        aborts.
+        Wait at most ``seconds`` for the polling thread to end: if this thread logs while the interpreter ends, the
+        process aborts.
 
-        From then on only a flush serves delivery reports.
+        After this call only a flush polls for delivery reports.
         """
         if not self._advance(Phase.LEFT):
             return
-        keep_for_ever(self)  # without its thread nobody else holds it
+        keep_for_ever(self)  # without the thread nothing else refers to it
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(max(seconds, 0.0))
 
     def _poll_until_retired(self) -> None:
         while self.phase is Phase.OPEN or (self.phase is Phase.RETIRING and len(self.producer)):
-            self._wanted.wait(self._poll_interval)  # a poll that waits would wake for each report, beside senders
+            self._wanted.wait(self._poll_interval)  # a blocking poll would wake up for each report
             self._wanted.clear()
             with kept_alive():
                 self.producer.poll(0)
 
     def _advance(self, phase: Phase) -> bool:
-        """Move to a phase; return False if this or a later phase was reached before."""
+        """Move to ``phase``; return False if this or a later phase was reached before."""
         with self._lock:
             before, self.phase = self.phase, max(self.phase, phase)
         self._wanted.set()

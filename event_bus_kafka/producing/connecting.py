@@ -1,8 +1,8 @@
 """
-Makes the clients of a process in a thread, since a constructor may block, for a token for up to 10 seconds.
+Makes the clients of a process in a thread, because a constructor may block (up to 10 seconds for an OAuth token).
 
-A request waits within its own limit. Once one has waited in vain, no other waits. After a failure nobody tries for a
-while.
+A request waits for the clients within its own time limit, but not after the time limit of the request that began the
+attempt. After a failure no attempt begins for ``_REST`` seconds.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from event_bus_kafka.telemetry.guards import answer
 from event_bus_kafka.trouble import Trouble
 
 _REST = 5.0
-"""Seconds after a failure until the next attempt."""
+"""Seconds between a failure and the next attempt."""
 _NEW_CLIENT_EVERY = 30.0
-"""Least seconds between new clients: a fatal error that repeats would otherwise cost a client per event."""
+"""Minimum seconds between new clients: otherwise a fatal error that repeats would cost a client per event."""
 _Failure = Callable[[], Exception]
-"""Makes a new exception for each request: raising the same one again would collect the frames of all requests."""
+"""
+Makes a new exception for each request: if the same object were raised again, it would collect the frames of all
+requests.
+"""
 
 
 class Connecting:
@@ -35,14 +38,14 @@ class Connecting:
     _clients: ProcessClients | None
     """The clients that were made last."""
     _attempt: Future[ProcessClients | _Failure] | None
-    """The attempt that is running, or has failed."""
+    """The attempt that is running or has failed."""
     _waits_until: float
-    """Monotonic time until which callers wait for the attempt; then the caller who began it has waited in vain."""
+    """Monotonic time until which callers wait for the running attempt: the limit of the caller that began it."""
     _again_at: float
     """Monotonic time from which the next attempt may begin."""
 
     def __init__(self, make: Callable[[ProcessClients | None], ProcessClients]) -> None:
-        """``make`` returns new clients; it is given the ones that they replace, or None."""
+        """``make`` returns new clients; its argument is the clients that they replace, or None."""
         self._make = make
         self._forget_parent()
         os.register_at_fork(after_in_child=self._forget_parent)
@@ -51,18 +54,18 @@ class Connecting:
     def clients(self) -> ProcessClients | None:
         """
         The clients of this process, or None. The process id is compared, since a server written in C may fork without
-        telling Python.
+        informing Python.
         """
         return self._clients if self._pid == os.getpid() else None
 
     @property
     def has_clients(self) -> bool:
-        """Whether there are clients that can send, as far as is known."""
+        """Whether there are clients without a fatal error."""
         return self.clients is not None and self.clients.producer.failure is None
 
     def get(self, until: float, unfit: ProcessClients | None = None) -> ProcessClients:
         """
-        Return clients other than ``unfit``, which can no longer send; make new ones if need be, but not too often.
+        Return clients other than ``unfit``, which can no longer send; make new ones if necessary, but not too often.
 
         Raises :class:`ConfigurationError` or :class:`DeliveryFailed`.
         """
@@ -77,12 +80,12 @@ class Connecting:
             if attempt is None or begins:
                 attempt = self._attempt = Future()
                 self._waits_until, self._again_at = until, 0.0
-        if begins:  # without the lock: where no thread can be started, all is done here, and observers may send
+        if begins:  # unlocked: if no thread can start, this runs here, and observers may send
             answer(attempt, partial(self._connect, clients), "event-bus-connect")
         try:
             made = attempt.result(max(min(until, self._waits_until) - monotonic(), 0))
         except TimeoutError:
-            raise _failed(error_codes.TIMED_OUT, "the client is not made yet") from None
+            raise _failed(error_codes.TIMED_OUT, "the Kafka client is still being made") from None
         if isinstance(made, ProcessClients):
             return made
         raise made()
@@ -90,9 +93,9 @@ class Connecting:
     def _connect(self, former: ProcessClients | None) -> ProcessClients | _Failure:
         try:
             clients = self._make(former)
-        except ConfigurationError as error:  # costs no time, and settings may be right next time
+        except ConfigurationError as error:  # no pause: takes no time, and settings may change
             return partial(ConfigurationError, str(error))
-        except BaseException as error:  # noqa: BLE001 whoever waits must hear of it
+        except BaseException as error:  # noqa: BLE001 the waiting callers must get the error
             self._again_at = monotonic() + _REST
             if isinstance(error, BrokerError):
                 return partial(_failed, error.code, error.reason)
@@ -110,7 +113,7 @@ class Connecting:
     def _forget_parent(self) -> None:
         keep_parents_clients()
         self._pid = os.getpid()
-        self._lock = threading.RLock()  # a signal handler may send while its thread has it
+        self._lock = threading.RLock()  # reentrant: a signal handler may send while its thread has the lock
         self._clients = self._attempt = None
         self._waits_until = self._again_at = 0.0
 

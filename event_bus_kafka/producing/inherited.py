@@ -1,8 +1,9 @@
 """
-Keeps all clients of a process alive: its own ones, and the useless copies of its parent's.
+Prevents the destruction of all clients in a process: its own clients and, after a fork, the unusable copies of its
+parent's clients.
 
-Destroying a copy would wait for threads that only the parent has, or crash. Destroying an own client at the end of a
-process may take long if a name server does not answer.
+Destroying a copy would wait for threads that exist only in the parent, or crash. Destroying an own client at the end of
+the process may take long if DNS does not answer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from event_bus_kafka.producing.clients import ProcessClients
 
 _all: set[ref[ProcessClients]] = set()
-"""All clients that must not be destroyed, used or not: a copy may be garbage that was not collected yet."""
+"""
+All clients that must not be destroyed. They include clients that nothing uses any more: a copy may be garbage that is
+not collected yet.
+"""
 
 
 def remember(clients: ProcessClients) -> None:
@@ -29,7 +33,7 @@ def own_clients() -> list[ProcessClients]:
 
 
 def keep_parents_clients() -> None:
-    """Keep this child process from destroying clients of its parent."""
+    """Keep this child process from destroying its parent's clients."""
     for clients in _alive():
         if clients.pid != os.getpid():
             keep_for_ever(clients)

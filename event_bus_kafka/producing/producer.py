@@ -32,15 +32,16 @@ from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, Event
 
 _MANY = 500
-"""Events that bulk senders hand over at a time."""
+"""Number of events per batch when many events are sent at once."""
 
 
 class KafkaEventProducer(EventBusProducer):
     """
     Sends events to Kafka.
 
-    ``send`` never raises and never blocks longer than its documented limit. Each process makes its clients at the first
-    send: a fork leaves the child with useless copies. After a fatal error the next send makes new ones.
+    ``send`` never raises, and never blocks longer than its documented limit. Each process makes its clients at its
+    first send: after a fork the child's copies of its parent's clients are unusable. After a fatal error the next send
+    makes new clients.
     """
 
     def __init__(
@@ -70,10 +71,10 @@ class KafkaEventProducer(EventBusProducer):
         event_metadata: EventsMetadata,
     ) -> None:
         """
-        Send an event to a topic, in the mode configured for it. Never raises.
+        Send an event to a topic, in the mode that is configured for the event type. Never raises.
 
-        ``topic``: without prefix. ``event_key_field``: dotted path into ``event_data``, which has one value per
-        argument of the signal: an object of its attrs class, or a dict of JSON values.
+        ``topic``: without prefix. ``event_data``: one value per argument of the signal; each value is an object of the
+        argument's attrs class, or a dict of JSON values. ``event_key_field``: dotted path into ``event_data``.
         """
         try:
             self._shutdown.begin()
@@ -100,7 +101,7 @@ class KafkaEventProducer(EventBusProducer):
         """
         Send many events of one type, given as pairs of data and metadata. Never raises.
 
-        In mode ``outbox`` it takes one INSERT for hundreds of events.
+        In mode ``outbox``, one INSERT appends hundreds of events.
         """
         self._shutdown.begin()
         remaining = iter(events)
@@ -180,7 +181,7 @@ class KafkaEventProducer(EventBusProducer):
             return
         try:
             after_commit(partial(self._deliver, encoded), database=database)
-        except ManualTransaction:  # nobody tells when it commits, but a row commits with it
+        except ManualTransaction:  # Django has no hook for its commit, but a row commits with it
             if mode == "outbox" or not self._append([encoded], database):
                 raise
 
@@ -188,7 +189,7 @@ class KafkaEventProducer(EventBusProducer):
         """
         Wait at most ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT`` until Kafka has confirmed all sent events.
 
-        Unconfirmed events go into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
+        Unconfirmed events are spilled into the outbox within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
         self._shutdown.confirm(monotonic() + self._limits.delivery_timeout)
         self._spill.finish(self._limits.shutdown_spill)
@@ -199,9 +200,9 @@ class KafkaEventProducer(EventBusProducer):
         try:
             deadline += self._limits.send_timeout
             self._hand_over(encoded, database, deadline)
-        except BaseException as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
+        except BaseException as error:  # noqa: BLE001 no error of sending may reach the request
             stop = interruption_in(error) if isinstance(error, Exception) else error
-            stopped = DeliveryFailed(error_codes.FAIL, f"{type(error).__name__} stopped its sender")
+            stopped = DeliveryFailed(error_codes.FAIL, f"the sending code was stopped by {type(error).__name__}")
             reason = cast("Exception", error) if stop is None else stopped
             otherwise = None if self._connecting.has_clients else partial(self._deliver_late, sent_at)
             self._spill.spill([encoded], reason, database=database, until=deadline, otherwise=otherwise)
@@ -210,7 +211,10 @@ class KafkaEventProducer(EventBusProducer):
         self._shutdown.flush_late()
 
     def _deliver_late(self, sent_at: float, encoded: EncodedEvent) -> None:
-        """Hand over an event that found neither a client nor an outbox before. Raises if it is to be tried again."""
+        """
+        Send an event that could not be sent before, because there were neither clients nor an outbox. Raises if the
+        caller has to try again.
+        """
         try:
             self._hand_over(encoded, None, monotonic() + self._limits.send_timeout)
         except Exception as error:
@@ -223,7 +227,7 @@ class KafkaEventProducer(EventBusProducer):
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         clients = self._connecting.clients
         if clients is None:
-            self._shutdown.watch()  # which tells observers, who may send
+            self._shutdown.watch()  # first: it emits, and observers may send
             clients = self._connecting.get(deadline)
         try:
             clients.produce(encoded, database, deadline)
@@ -239,6 +243,9 @@ def _reject_all(signal: OpenEdxPublicSignal, topic: str, event_ids: Iterable[str
 
 
 def _reject(signal: OpenEdxPublicSignal, topic: str, event_id: str, error: Exception) -> None:
-    """Emit EventRejected for an event that cannot be sent; raise again if a signal's handler stops the sender."""
+    """
+    Emit EventRejected for an event that cannot be sent. But if ``error`` is an exception with which a signal handler
+    stops the sender, raise it again.
+    """
     let_through(error)
     emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=event_id, error=error))

@@ -1,4 +1,4 @@
-"""The settings that producers ask for: the route of an event, and how long sending may take."""
+"""The settings that a producer needs: the route of an event, and time limits for sending."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ class Route:
 
     event_type: str
     topic: str
-    """Without the prefix."""
+    """The topic's name without the prefix."""
     key_field: str
     enabled: bool
     mode: str
     database: str | None
-    """Alias whose transaction decides; None: the one that is open."""
+    """Alias of the database whose transaction the event depends on; None: any database with an open transaction."""
 
 
 @attrs.frozen(kw_only=True)
 class Routing:
-    """The routes of event types to topics without prefix. Asked for each event: settings may change in tests."""
+    """
+    The routes of event types to topics (without prefix). The callables are called for each event: settings may change
+    in tests.
+    """
 
     full_topic: Callable[[str], str]
     """Returns a topic's name with the prefix."""
@@ -35,7 +38,7 @@ class Routing:
 
 
 class SendingLimits(Protocol):
-    """Seconds that sending may take. Read at each use: settings may change in tests."""
+    """Time limits for sending, in seconds. Read at each use: settings may change in tests."""
 
     @property
     def send_timeout(self) -> float: ...

@@ -1,4 +1,4 @@
-"""Opens the span of a send; its context travels in the headers of the record, through the outbox too."""
+"""Opens the span of a send. The span's context is sent in the record's headers, also through the outbox."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from event_bus_kafka.wire.records import EncodedEvent
 
 
 def in_trace(encoded: EncodedEvent, span: NoSpan) -> EncodedEvent:
-    """Return the event with the context of a span in its headers."""
+    """Return the event with the span's context in its headers."""
     headers = span.headers
     if not headers:
         return encoded
@@ -34,7 +34,7 @@ def send_span(
     topic: str, event_type: str, *, event_id: UUID | None = None, count: int = 0, is_tombstone: bool = False
 ) -> NoSpan:
     """
-    Return the span of an event that is sent to a topic (full name), or of ``count`` events.
+    Return the span for sending one event, or ``count`` events, to a topic (full name).
 
     The span ends when the caller continues: by then the event waits for its commit, in the outbox, or in the client's
     queue.

@@ -1,7 +1,7 @@
 """
 The end of a process: flushes sent events, and spills unconfirmed ones.
 
-``atexit`` is not enough: children of multiprocessing and of celery end without it, and uWSGI's workers may.
+``atexit`` is not enough: children of multiprocessing and celery end without calling it, and uWSGI's workers may, too.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from event_bus_kafka.telemetry import emit, flush_observers
 from event_bus_kafka.telemetry.events import ThreadsDisabled
 
 _LATE = 0.5
-"""Seconds, for Kafka and for the outbox, that an event still has if it is sent after the limits of the end."""
+"""
+Seconds that an event gets for Kafka, and again for the outbox, if it is sent after the time limits of the shutdown.
+"""
 _LAST_TURNS = 1.0
-"""Seconds for the last run of periodic work."""
+"""Maximum seconds for the last run of the periodic work."""
 _PRIORITY = 100
-"""Priority of the finalizer of multiprocessing and billiard: without a priority, children do not run it."""
+"""Priority of the finalizer of multiprocessing and billiard: children skip a finalizer without a priority."""
 
 
 class Shutdown:
@@ -43,18 +45,21 @@ class Shutdown:
         self._begin_periodic_work = begin
         self._finish_periodic_work = finish
         self._begun: dict[int, object] = {}
-        """Process id → a marker of who began the periodic work there: of several sending threads one does."""
+        """
+        Process id → a marker of the thread that began the periodic work there: of several sending threads only one
+        begins it.
+        """
         self._last_turns: dict[int, float] = {}
-        """Process id → seconds that its hooks have left to wait for last turns, all together."""
+        """Process id → seconds that its exit hooks may still wait for the last run of the periodic work, in total."""
         self._pid: int | None = None
-        """Id of the process whose end is watched."""
+        """Id of the process for whose end the hooks are registered."""
         self._began: float | None = None
-        """Monotonic time at which the end of that process began."""
+        """Monotonic time at which the end of that process began; None: it has not begun."""
 
     def begin(self) -> None:
         """
-        Begin the periodic work of a process, and end it with the process. Call it before each send; repeating it is
-        cheap.
+        Begin the periodic work of this process, and register hooks that end it with the process. Call it before each
+        send; repeated calls are cheap.
         """
         pid = os.getpid()
         if pid in self._begun:
@@ -66,7 +71,10 @@ class Shutdown:
         self._begin_periodic_work()
 
     def watch(self) -> None:
-        """Flush when this process ends. Call it before the first send of a process; repeating it is cheap."""
+        """
+        Prepare a flush at the end of this process. Call it before the first send of a process; repeated calls are
+        cheap.
+        """
         if self._pid == os.getpid():
             return
         self._pid = os.getpid()
@@ -78,19 +86,20 @@ class Shutdown:
 
     def _watch_end(self) -> None:
         Finalize(None, self._end, exitpriority=_PRIORITY)
-        if celery := sys.modules.get("celery.signals"):  # whose prefork pool ends its children by os._exit
+        if celery := sys.modules.get("celery.signals"):  # the prefork pool ends its children with os._exit
             celery.worker_process_shutdown.connect(self._end, weak=False)
         if uwsgi := cast("Any", sys.modules.get("uwsgi")):
-            ends = ExitStack()  # the service's own first, whatever it raises
+            ends = ExitStack()  # the service's own hook first, even if it raises
             ends.callback(self._end)
             ends.callback(getattr(uwsgi, "atexit", None) or (lambda: None))
-            uwsgi.atexit = ends.close  # runs where skip-atexit-teardown leaves out atexit
+            uwsgi.atexit = ends.close  # called even with skip-atexit-teardown, which skips atexit
 
     def flush(self, seconds: float) -> None:
         """
-        Wait at most ``seconds`` until everything sent is in Kafka or in the outbox.
+        Wait at most ``seconds`` until all sent events are in Kafka or in the outbox.
 
-        The limits of an exit apply too. Emits an EventUndelivered for each event that is in neither then.
+        The time limits of a shutdown apply, too. Emits EventUndelivered for each event that is then neither in Kafka
+        nor in the outbox.
         """
         began = monotonic()
         until = began + min(self._limits.shutdown_flush, seconds / 2)
@@ -98,24 +107,27 @@ class Shutdown:
         self._spill.finish(min(until + self._limits.shutdown_spill, began + seconds) - monotonic())
 
     def finish_periodic_work(self) -> None:
-        """Do the periodic work for the last time; wait at most a second for it."""
+        """Do the periodic work for the last time; block for at most a second."""
         self._finish_periodic_work(_LAST_TURNS)
 
     def flush_late(self) -> None:
-        """Flush events that were sent after the end had begun, within the rest of its limits: nothing else would."""
+        """
+        Flush events that were sent after the shutdown began, within the rest of its time limits: no later flush will
+        follow.
+        """
         if self._began is not None:
             self._end()
 
     def confirm(self, until: float) -> None:
-        """Wait until ``until`` (monotonic) for Kafka to confirm sent events; hand the others to the spill."""
+        """Wait until ``until`` (monotonic) for Kafka to confirm sent events; spill the unconfirmed ones."""
         if self._spill.waits_for_clients():
-            self._spill.settle(until - monotonic())  # meanwhile the clients' threads go on
+            self._spill.settle(until - monotonic())  # meanwhile the clients' threads continue
         for clients in own_clients():
             clients.producer.flush(until - monotonic())
             clients.give_up()
 
     def _end(self, *_: object, **__: object) -> None:
-        """End the sending and the periodic work of this process. From then on threads of clients do nothing."""
+        """End the sending and the periodic work of this process. Afterwards the clients' threads do nothing."""
         if os.getpid() not in self._begun:
             return  # a child inherits its parent's hooks
         if self._pid == os.getpid():
@@ -139,10 +151,11 @@ class Shutdown:
 
 def deadlines_of(began: float | None, now: float, limits: SendingLimits, *, is_away: bool) -> tuple[float, float]:
     """
-    Return the monotonic times until which an ending process waits for Kafka, and then for the outbox.
+    Return two monotonic times: until when an ending process waits for Kafka, and until when it then waits for the
+    outbox.
 
-    Both limits count from ``began``; None: from now. Events that are sent later get a moment more, but none for Kafka
-    while it is away.
+    Both limits count from ``began``; None: from now. An event that is sent after a limit gets a moment more, but not to
+    wait for Kafka while Kafka is away.
     """
     until = (now if began is None else began) + limits.shutdown_flush
     spill_until = until + limits.shutdown_spill

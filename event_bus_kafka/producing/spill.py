@@ -1,9 +1,10 @@
 """
 Spill: puts events that Kafka did not confirm into the outbox, for a relay.
 
-A caller only notes the event. It may be a delivery report, in the midst of a poll, or a request in a transaction: a row
-of that transaction would roll back with it, and on SQLite another connection would wait for its lock. So a thread
-writes, one per database: a database that hangs must not delay the others.
+The caller only puts the event into a buffer, and a thread inserts the row. The caller cannot insert it: it may be a
+delivery report during a poll, or a request in a transaction. A row of that transaction would be rolled back with the
+transaction, and on SQLite a second connection would wait for the transaction's lock. There is one thread per database,
+so that a database that hangs does not delay the others.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ class Spill:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._by_pid: dict[int, dict[str, SpillWriter]] = {}
-        """Process id → database → writer. A child does not write the events of its parent."""
+        """Process id → alias of a database → writer. A child does not write the events of its parent."""
 
     def waits_for_clients(self) -> bool:
-        """Whether an event waits for clients, because no database has an outbox."""
+        """Return whether an event waits for clients, because no database has an outbox."""
         return any(writer.buffer.waits_for_clients() for writer in tuple(self._writers().values()))
 
     def waiting(self) -> tuple[int, int]:
-        """Return how many events wait in memory, and their size in bytes. Any thread may call it."""
+        """Return the number of events that wait in memory, and their bytes. Any thread may call it."""
         buffers = [writer.buffer for writer in tuple(self._writers().values())]
         return sum(map(len, buffers)), sum(buffer.bytes for buffer in buffers)
 
@@ -54,33 +55,40 @@ class Spill:
         Keep events that Kafka did not confirm because of ``error``. Never raises.
 
         ``error`` is None for events that were meant for the outbox but could not wait for its database. Blocks only
-        while the buffer is full, at most until ``until`` (monotonic); None, for delivery reports: never blocks.
+        while the buffer is full, at most until ``until`` (monotonic). If ``until`` is None, as for delivery reports,
+        never blocks.
 
-        The events go into the outbox of ``database``, by default of the one that the routers name; that one also takes
-        events of a database without tables, or that takes no rows. Each event becomes an EventSpilled once it is
-        written (EventAppended if ``error`` is None), or an EventUndelivered if it is lost. If no database has an
-        outbox, ``otherwise`` is called with the event, repeatedly while it raises.
+        The events go into the outbox of ``database``; None: of the database that the routers choose. If ``database``
+        has no tables or does not accept rows, its events go to the routers' choice, too. For each event EventSpilled is
+        emitted after its INSERT (EventAppended if ``error`` is None), or EventUndelivered if the event is lost. If no
+        database has an outbox, ``otherwise`` is called with the event, repeatedly while it raises.
         """
         kept = None if error is None else without_traceback(error)
         buffer = self._writer_of(database).buffer
         for one in [BufferedEvent(event, kept, otherwise) for event in events]:
             if not buffer.put(one, until):
-                one.lost(AppendFailed(f"{MOST_BYTES:,} bytes of events wait for their database already"))
+                one.lost(AppendFailed(f"{MOST_BYTES:,} bytes of events are waiting for their database already"))
 
     def start_writer(self) -> None:
-        """Start the writer that takes events of all other databases: while Python ends no thread can be started."""
+        """
+        Start the default writer in advance: at the end of the interpreter no thread can start, and this writer gets the
+        events of all databases.
+        """
         self._writer_of(None)
 
     def finish(self, seconds: float) -> int:
-        """Wait as :meth:`settle` does, when a process ends. Return the number of lost events."""
+        """
+        Wait as :meth:`settle` does; then give up the events that are still waiting, because the process ends. Return
+        the number of lost events.
+        """
         return sum(writer.give_up() for writer in self.settle(seconds))
 
     def settle(self, seconds: float) -> list[SpillWriter]:
-        """Wait at most ``seconds`` until no event waits any more. Return the writers that were waited for."""
+        """Wait at most ``seconds`` until no event waits any more. Return the writers for which this call has waited."""
         until = monotonic() + seconds
         writers = list(self._writers().values())
         if threading.current_thread() in writers:
-            return []  # an observer sends: what waits is written after that
+            return []  # called by an observer in a writer's thread: the writer continues afterwards
         for writer in writers:
             writer.buffer.hurry(until)
         for writer in writers:
@@ -92,13 +100,13 @@ class Spill:
 
     def _writer_of(self, database: str | None) -> SpillWriter:
         """
-        Return the writer of ``database``, else of the one that the routers name, else of the default one.
+        Return the writer for ``database``; None: for the database that the routers choose.
 
-        A database that routers bar is not tried first. While Python ends, no thread can be started, and a running
-        writer takes all events.
+        A ``database`` in which the routers allow no outbox counts as None. At the interpreter's end, when no thread can
+        start, a running writer gets all events.
         """
         last = home()
-        with suppress(Exception):  # of routers, and of an alias that is not there
+        with suppress(Exception):  # routers raise, or the alias does not exist
             if database and not may_have_outbox(connections[database]):
                 database = last
         databases = tuple(dict.fromkeys([database or last, last, DEFAULT_DB_ALIAS]))

@@ -1,4 +1,4 @@
-"""Buffers, in memory, events that wait to be written into an outbox."""
+"""Buffers events in memory until they are inserted into an outbox."""
 
 from __future__ import annotations
 
@@ -15,34 +15,45 @@ from event_bus_kafka.telemetry.events import EventAppended, EventSpilled, EventU
 from event_bus_kafka.wire.records import EncodedEvent
 
 MOST_BYTES = 128_000_000
-"""Size limit of the events that wait for a database. Further events wait for room; if none is made, they are lost."""
+"""
+Maximum bytes of the events that wait for one database. A further event waits for room; if there is none in time, it is
+lost.
+"""
 _REPORTED = 4
-"""While the database accepts events, delivery reports may fill four times ``MOST_BYTES``: a callback cannot block."""
+"""
+Multiple of ``MOST_BYTES`` that delivery reports may fill while the database accepts events: a callback cannot wait for
+room.
+"""
 _STILL_TAKES = 5.0
-"""Seconds after its last event for which a database is expected to accept more."""
+"""Seconds for which a database is expected to accept further events after it has accepted one."""
 _OVERHEAD = 2_000
-"""Bytes of memory, approximately, that an event takes besides its key and value."""
+"""Approximate bytes of memory that an event needs in addition to its key and value."""
 _BATCH = 500
 _BATCH_BYTES = 2_000_000
-"""The limits of one INSERT of ``append``: a batch is written whole or not at all."""
+"""
+Maximum number and bytes of the events of one batch. They are the limits of one INSERT of ``append``, so that a batch is
+inserted as a whole or not at all.
+"""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
 @attrs.define(eq=False)
 class BufferedEvent:
-    """An event on its way into the outbox."""
+    """An event that waits for its INSERT into the outbox."""
 
     event: EncodedEvent
     error: Exception | None
-    """The reason why Kafka did not get it; None: it was meant for the outbox from the start."""
+    """The reason why Kafka did not get the event; None: the event was meant for the outbox."""
     otherwise: Callable[[EncodedEvent], None] | None = None
-    """Sends the event if there is no outbox; raises while it cannot. None: the event is lost."""
+    """Sends the event if there is no outbox; raises if that fails. None: the event is lost."""
     since: float = attrs.field(factory=monotonic)
-    """Monotonic time at which it began to wait; for an event that was refused, at which it was first refused."""
+    """
+    Monotonic time at which the event began to wait or, for a refused event, at which the database first refused it.
+    """
     was_refused: bool = False
-    """Whether a database that answers has refused this very event."""
+    """Whether the database has refused this event when it was inserted alone."""
     due: float = 0.0
-    """Monotonic time from which it may be tried."""
+    """Monotonic time from which the event may be tried again."""
 
     @property
     def size(self) -> int:
@@ -60,11 +71,14 @@ class BufferedEvent:
 
 @attrs.define(eq=False)
 class SpillBuffer:
-    """The events that wait for one database, in order of arrival; events that the database refused are kept apart."""
+    """
+    The events that wait for one database, in order of arrival. Events that the database refused wait in a separate
+    queue.
+    """
 
     changed: threading.Condition = attrs.field(factory=threading.Condition)
     took_at: float = 0.0
-    """Monotonic time at which the database last took an event, or at which the first one began to wait."""
+    """Monotonic time at which the database last accepted an event, or at which the first event began to wait."""
     _waiting: deque[BufferedEvent] = attrs.field(factory=deque)
     _refused: deque[BufferedEvent] = attrs.field(factory=deque)
     _bytes: int = 0
@@ -75,7 +89,7 @@ class SpillBuffer:
 
     @property
     def bytes(self) -> int:
-        """Bytes of memory that the events take."""
+        """Bytes of memory that the events use."""
         return self._bytes
 
     def waits_for_clients(self) -> bool:
@@ -84,9 +98,9 @@ class SpillBuffer:
 
     def put(self, one: BufferedEvent, until: float | None) -> bool:
         """
-        Let an event wait if there is room by ``until`` (monotonic); else return False.
+        Add an event as soon as there is room, and return True; False: there was no room until ``until`` (monotonic).
 
-        None: the caller is a delivery report and cannot wait.
+        ``until`` None: the caller is a delivery report and must not block.
         """
         most = MOST_BYTES - one.size
         with self.changed:
@@ -103,7 +117,7 @@ class SpillBuffer:
             return has_room
 
     def next_batch(self) -> list[BufferedEvent]:
-        """Wait for events; return the ones of the next INSERT. They stay in the buffer until :meth:`take`."""
+        """Wait for events, and return the events for the next INSERT. They stay in the buffer until :meth:`take`."""
         with self.changed:
             while queues := [queue for queue in (self._waiting, self._refused) if queue]:
                 queue = min(queues, key=lambda one: one[0].due)
@@ -113,7 +127,10 @@ class SpillBuffer:
         return []
 
     def take(self, batch: Iterable[BufferedEvent]) -> list[BufferedEvent]:
-        """Remove and return the first events, except ones that were given up meanwhile."""
+        """
+        Remove the events of ``batch`` from the beginnings of their queues. Return these events, except events that were
+        given up meanwhile.
+        """
         taken = []
         with self.changed:
             for one in batch:
@@ -129,7 +146,7 @@ class SpillBuffer:
             return self.take([*self._waiting, *self._refused])
 
     def put_aside(self, one: BufferedEvent) -> None:
-        """Keep an event that was refused, behind others that were refused before."""
+        """Move a refused event to the end of the queue of refused events."""
         with self.changed:
             if not self.take([one]):
                 return
@@ -140,13 +157,16 @@ class SpillBuffer:
             self._bytes += one.size
 
     def put_off(self, one: BufferedEvent) -> None:
-        """Delay an event, and the ones behind it, for as long as it has waited already; only briefly in a hurry."""
+        """
+        Delay an event, and the events after it, for as long as the event has waited already; after :meth:`hurry` only
+        briefly.
+        """
         now = monotonic()
         longest = _FIRST_PAUSE if now < self._hurried_until else _LONGEST_PAUSE
         one.due = now + min(max(now - one.since, _FIRST_PAUSE), longest)
 
     def hurry(self, until: float) -> None:
-        """Try all events now, and then often, until ``until`` (monotonic)."""
+        """Let all events be tried now, and then at short intervals, until ``until`` (monotonic)."""
         with self.changed:
             self._hurried_until = max(self._hurried_until, until)
             for one in (*self._waiting, *self._refused):

@@ -1,4 +1,4 @@
-"""The thread that writes waiting events into the outbox of one database."""
+"""The thread that inserts waiting events into the outbox of one database."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from event_bus_kafka.telemetry.events import AppendToOutboxFailed, SpillDelayed
 from event_bus_kafka.telemetry.guards import kept_alive
 
 _ENOUGH = 10
-"""Number of events refused in a row from which a database counts as refusing all."""
+"""Number of events refused in a row after which the database counts as refusing all events."""
 _PATIENCE = 60.0
-"""Seconds after which an event is given up that a database refuses while it takes others."""
+"""Seconds after which an event is given up if the database refuses it but accepts other events."""
 _REST = 0.1
 """Seconds to wait after an unexpected exception."""
 
 
 class SpillWriter(Thread):
     """
-    The thread that writes waiting events into one database, hundreds per INSERT.
+    The thread that inserts waiting events into one database, hundreds per INSERT.
 
-    It has a connection of its own, only while events wait, and runs until the process ends.
+    The thread opens its own connection while events wait, and runs until the process ends.
     """
 
     def __init__(self, databases: Sequence[str], outbox: Outbox) -> None:
-        """``databases``: the first one is written to; the next ones take its events if it has no outbox."""
+        """``databases``: aliases; events go into the first one that has an outbox."""
         super().__init__(name=f"event-bus-spill-{databases[0]}", daemon=True)
         self.buffer = SpillBuffer()
         self._databases = databases
         self._outbox = outbox
         self._is_idle = False
-        """Whether it has emitted all outcomes and closed its connection."""
+        """Whether the thread has emitted all outcomes and closed its connection."""
 
     def runs(self) -> bool:
-        """Whether the thread runs or can be started: while the interpreter ends, no thread can."""
+        """Start the thread if necessary; return whether it runs. At the interpreter's end no thread can start."""
         with self.buffer.changed, suppress(RuntimeError):
             if not self.is_alive():
                 self.start()
         return self.is_alive()
 
     def settle(self, until: float) -> None:
-        """Wait until all events are written or handed to another writer, at most until ``until`` (monotonic)."""
+        """Wait until all events are inserted or sent in another way, at most until ``until`` (monotonic)."""
         with self.buffer.changed:
             if self.is_alive():
                 self.buffer.changed.wait_for(lambda: self._is_idle and not self.buffer, until - monotonic())
 
     def give_up(self) -> int:
-        """Lose all waiting events; return their number."""
+        """Give up all waiting events, which are lost; return their number."""
         left = self.buffer.take_all()
-        self._is_idle = self._is_idle or bool(left)  # nobody waits for an INSERT of what is given up
+        self._is_idle = self._is_idle or bool(left)  # settle() must not wait for the INSERT of given-up events
         for one in left:
-            one.lost(AppendFailed("the process ended before the database took it"))
+            one.lost(AppendFailed("the process ended before the database accepted the event"))
         return len(left)
 
     def run(self) -> None:
@@ -70,7 +70,7 @@ class SpillWriter(Thread):
             sleep(_REST)
 
     def _next(self) -> list[BufferedEvent]:
-        """Wait for the next events to write; return none if they were given up meanwhile."""
+        """Wait for the next events to insert; return an empty list if they were given up meanwhile."""
         if not self.buffer:
             _close()
         with self.buffer.changed:
@@ -81,7 +81,9 @@ class SpillWriter(Thread):
             return self.buffer.next_batch()
 
     def _write(self, batch: list[BufferedEvent]) -> None:
-        """Write a batch; if the database answers and refuses it, write event by event, to find the refused one."""
+        """
+        Insert a batch; if the database answers but refuses the batch, insert event by event to find the refused one.
+        """
         failure = self._try(batch)
         if failure is None:
             return
@@ -99,15 +101,18 @@ class SpillWriter(Thread):
                 self._refused(one, failure[1])
 
     def _try(self, batch: list[BufferedEvent]) -> tuple[str, Exception] | None:
-        """Write into the first database that has an outbox. Return the one that did not take the batch, and why."""
+        """
+        Insert into the first database that has an outbox. Return None, or the alias and the error of a database that
+        failed.
+        """
         for database in self._databases:
             try:
                 self._outbox.append_separately([one.event for one in batch], database)
             except OutboxMissing as error:
                 if database == self._databases[-1]:
                     self._send_otherwise(batch, error)
-            except Exception as error:  # noqa: BLE001 whatever a database does: what waits must go on
-                _close()  # a new connection is next
+            except Exception as error:  # noqa: BLE001 after any error of a database the thread must continue
+                _close()  # the next attempt opens a new connection
                 return database, error
             else:
                 connections[database].queries_log.clear()  # filled under DEBUG, with event data
@@ -126,13 +131,16 @@ class SpillWriter(Thread):
                     emit(AppendToOutboxFailed(**one.event.names, error=missing, doomed=False))
                 try:
                     one.otherwise(one.event)
-                except Exception:  # noqa: BLE001 whatever it is, it may pass
+                except Exception:  # noqa: BLE001 any error may pass
                     self.buffer.put_off(one)
                     return
                 self.buffer.take([one])
 
     def _refused(self, one: BufferedEvent, error: Exception) -> None:
-        """Keep an event that was refused alone; give it up only if the database goes on taking others."""
+        """
+        Keep an event that was refused alone. Give it up only after ``_PATIENCE`` seconds, and only if the database
+        accepts other events meanwhile.
+        """
         is_late = one.was_refused and monotonic() - one.since > _PATIENCE
         if is_late and self.buffer.took_at > one.since:
             self._lose(one, error)
@@ -145,7 +153,7 @@ class SpillWriter(Thread):
 
 
 def _answers(database: str) -> bool:
-    """Return whether a database accepts a connection and answers: then the events were to blame."""
+    """Return whether a database accepts a connection and answers. If it does, the events caused the error."""
     with suppress(Exception):
         connections[database].set_autocommit(True)
         return connections[database].is_usable()
@@ -153,7 +161,7 @@ def _answers(database: str) -> bool:
 
 
 def _close() -> None:
-    """Close and forget the connections of this thread."""
+    """Close and forget this thread's connections."""
     for connection in connections.all(initialized_only=True):
         with suppress(Exception):
             connection.close()

@@ -14,20 +14,20 @@ logger = logger_named(__name__)
 
 def send_tombstone(signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
     """
-    Tell a compacted topic that the object of a key was deleted.
+    Tell the consumers of a compacted topic that the object with this key was deleted.
 
-    Kafka removes the key's records, and workers send :data:`~event_bus_kafka.record_deleted` to receivers.
+    Kafka removes the key's earlier records, and workers send :data:`~event_bus_kafka.record_deleted` to receivers.
 
-    ``signal``: a signal whose events the topic has for this key. ``topic``: without prefix. ``key``: the value of their
-    key field, as an object or its text. ``EVENT_BUS_PRODUCER_CONFIG`` decides, as for events, which field that is, in
-    which mode the tombstone leaves, and whether the topic is enabled; if not, nothing is sent. Never raises, as
+    ``signal``: the signal whose events the topic contains for this key. ``topic``: without prefix. ``key``: the value
+    of the events' key field, as an object or as its text. As for events, ``EVENT_BUS_PRODUCER_CONFIG`` determines the
+    key field, the mode, and whether the topic is enabled; nothing is sent to a disabled topic. Never raises, like
     ``send_event``: a tombstone that cannot be sent is logged and counted.
 
-    Send none to topics that a worker of ``edx-event-bus-kafka`` reads: it fails at tombstones. Only in mode ``outbox``
-    is it certain that no earlier event of the key arrives after the tombstone.
+    Do not send tombstones to topics that a worker of ``edx-event-bus-kafka`` reads: that worker fails when it reads a
+    tombstone. Only mode ``outbox`` guarantees that no earlier event of the key arrives after the tombstone.
     """
     producer = get_producer()
     if hasattr(producer, "send_tombstone"):
         producer.send_tombstone(signal=signal, topic=topic, key=key)
     elif not isinstance(producer, NoEventBusProducer):
-        logger.error("No tombstone goes to topic %s: EVENT_BUS_PRODUCER is not event_bus_kafka.create_producer", topic)
+        logger.error("No tombstone sent to topic %s: EVENT_BUS_PRODUCER is not event_bus_kafka.create_producer", topic)

@@ -1,1 +1,1 @@
-"""The way out of the outbox: relays send its rows to Kafka. Imported only where the app is installed."""
+"""Relays send the rows of the outbox to Kafka. Imported only if the app is installed."""

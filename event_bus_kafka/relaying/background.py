@@ -1,4 +1,4 @@
-"""Runs calls in a thread while a relay sends: one thread reads rows ahead, another removes confirmed ones."""
+"""Runs calls in threads while a relay sends: one thread reads the next rows, another removes confirmed rows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from event_bus_kafka.relaying.timing import WATCHED
 
 class PendingCalls:
     """
-    The calls of one batch, run in the order in which they were begun.
+    The calls of one batch. They run one after the other, in the order of :meth:`begin`.
 
-    None runs after one that failed: a key would end with an old event. A failure stops the batch. ``len`` counts the
-    calls whose result was not taken yet.
+    After a failed call no later one runs: otherwise the last record of a key in Kafka could be an old one. The failure
+    also stops the batch. ``len`` is the number of calls whose result was not taken yet.
     """
 
     def __init__(self, thread: BackgroundThread, batch: Batch) -> None:
@@ -54,17 +54,17 @@ class PendingCalls:
             self._await(call)
 
     def _await(self, call: Future[Any]) -> None:
-        """Wait, however long the database takes, and check meanwhile that the claim still holds."""
+        """Wait for a call, however long the database takes, and check meanwhile whether the claim still holds."""
         while wait([call], WATCHED).not_done:
             self._batch.watch_claim()
 
 
 class BackgroundThread:
     """
-    A thread of a relay that runs calls for one batch after the other.
+    A thread of a relay that runs the calls of one batch after the other.
 
-    It is a daemon: a process that is forced to end does not wait for its calls, and the database rolls back uncommitted
-    ones.
+    It is a daemon: a process that is forced to end does not wait for the calls, and the database rolls back their
+    uncommitted changes.
     """
 
     def __init__(self, name: str) -> None:
@@ -72,7 +72,7 @@ class BackgroundThread:
         self._thread = Thread(target=self._run, name=f"event-bus-relay-{name}", daemon=True)
 
     def submit(self, call: Callable[[], Any]) -> Future[Any]:
-        """Queue a call behind the ones submitted before."""
+        """Queue a call after all earlier calls."""
         if self._thread.ident is None:
             self._thread.start()
         future: Future[Any] = Future()
@@ -82,13 +82,14 @@ class BackgroundThread:
     @contextmanager
     def serving(self, batch: Batch) -> Iterator[PendingCalls]:
         """
-        Yield the calls of ``batch``. Leaving the block waits for all of them and raises the exception of a failed one.
+        Yield the :class:`PendingCalls` of ``batch``. At its end the ``with`` block waits for all calls, and raises the
+        exception of a failed call.
         """
         calls = PendingCalls(self, batch)
         try:
             yield calls
         finally:
-            calls.wait()  # until then the connection is theirs, and the claim must not end
+            calls.wait()  # the calls use the connection: the claim must not end before
         while calls:
             calls.take()
 
@@ -103,5 +104,5 @@ class BackgroundThread:
             future, call = next_one
             try:
                 future.set_result(call())
-            except BaseException as error:  # noqa: BLE001 # whoever takes the result judges it
+            except BaseException as error:  # noqa: BLE001 # take() raises it
                 future.set_exception(error)

@@ -1,4 +1,4 @@
-"""One batch of a relay: hands rows to Kafka and learns whether each was confirmed or refused."""
+"""One batch of a relay: hands rows to the Kafka clients and learns whether Kafka confirmed or refused each row."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from event_bus_kafka.relaying.topics import Topic, Topics, TopicState
 from event_bus_kafka.wire.records import ProducerRecord
 
 _ALONE_AT_LAST = 0.5
-"""Seconds that rows sent one by one still have after all other rows were handed over; the next batch waits for them."""
+"""Seconds for which rows are still sent one by one after all other rows of the batch were handed over."""
 _FIRSTS_WITHIN = 1.0
 """Longest time in seconds that rows of a batch wait for the first row of their key."""
 _AWAITED, _AWAITED_BY_TURNS = 0.1, 0.005
-"""Seconds that one wait for a report takes: with one client, or with two in turn."""
+"""Maximum seconds of one wait for a delivery report: with one client, and with two clients that are polled in turn."""
 
 
 class Batch:
     """
-    Rows in flight. In the end every row is confirmed, refused, or still in the outbox.
+    The rows of one batch. At its end every row is confirmed, refused, or still in the outbox.
 
-    ``trouble`` is the error that interrupts the relay. A topic that refuses its rows is no trouble: the batch ends, and
-    the next one leaves the topic out.
+    ``trouble`` is the error that interrupts the relay. A topic that refuses its rows is not such an error: the batch
+    ends, and the next batch contains no rows of the topic.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class Batch:
         self._is_claimed = is_claimed
         self._watched = 0.0
         self._unreported: Counter[Producer] = Counter()
-        """Clients that were given rows, with the number of their rows that lack a report."""
+        """Client → number of its rows in flight that have no delivery report yet."""
         self._broken: DeliveryFailed | None = None
-        """The error of a client that takes no more rows."""
+        """The error because of which a client takes no more rows."""
         self._is_refused = False
         """Whether the client takes no more rows because a topic refused a request."""
         self._is_given_up = False
@@ -61,41 +61,41 @@ class Batch:
         self._alone_until = float("inf")
         """Monotonic time after which no more rows are sent one by one."""
         self.looked = 0.0
-        """Seconds that it took to find the waiting rows."""
+        """Seconds that the search for waiting rows took."""
         self.ledger = Ledger()
         self._deliveries = Deliveries(frames)
         self._firsts: set[tuple[str, bytes]] = set()
-        """Keys with a row on its way to a partition that may not know the client: one row of a key is in flight."""
+        """Keys of which one row, and only one, is in flight to a partition that may not know the client."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """Keys of which no more rows are sent: a row was parked, or the first one has been in flight for too long."""
+        """Keys whose further rows are not sent: a row was parked, or the first row is in flight for too long."""
         self.put_back: list[int] = []
-        """Ids of parked rows that go back into the outbox."""
+        """Ids of parked rows that are moved back into the outbox."""
         self.unconfirmed = 0
-        """Number of rows that were given up without a report."""
+        """Number of rows that were given up without a delivery report."""
         self.trouble: Exception | None = None
 
     @property
     def goes_on(self) -> bool:
-        """Whether more rows may be sent."""
+        """Whether the batch may send more rows."""
         return self.trouble is None and self._broken is None and len(self.ledger.refused) < MOST_PARKED
 
     def has_room_for(self, count: int) -> bool:
         """
-        Whether ``count`` more rows may be sent before others are removed: a kill must not repeat more than
-        ``MOST_TWICE``.
+        Return whether ``count`` more rows may be sent before confirmed rows are removed. The limit is ``MOST_TWICE``:
+        if the process is killed, no more rows than this are sent twice.
         """
         return self.ledger.unsettled + self._topics.lined_up + count <= MOST_TWICE
 
     def take_confirmed(self) -> list[Row]:
-        """Return the confirmed rows, each once: their removal begins."""
+        """Return the confirmed rows, each once, so that the caller removes them."""
         rows = self.ledger.begin_removal()
         self._deliveries.take(rows)
         return rows
 
     def send(self, rows: Sequence[Row]) -> None:
         """
-        Hand rows to a client, in order, until the deadline or the first trouble. Requires :meth:`has_room_for` them.
+        Hand rows to a client, in order, until the deadline or the first error. Requires :meth:`has_room_for` them.
         """
         assert self.has_room_for(len(rows))
         if left := self._send_all(rows[self._send_usual(rows) :]):
@@ -104,9 +104,9 @@ class Batch:
 
     def collect(self, down_to: int) -> None:
         """
-        Take reports until at most ``down_to`` are awaited, or until the deadline.
+        Poll for delivery reports until at most ``down_to`` are missing, or until the deadline.
 
-        With 0, clients send at once instead of waiting for more records.
+        With ``down_to`` 0, the clients send at once instead of waiting for more records.
         """
         if not down_to:
             self._alone_until = min(self._alone_until, monotonic() + _ALONE_AT_LAST)
@@ -116,7 +116,7 @@ class Batch:
             self._topics.hold_silent()
 
     def finish(self) -> None:
-        """Take all reports that arrive until the deadline; give up the other rows."""
+        """Poll for delivery reports until the deadline; then give up the rows that have no report."""
         self.collect(0)
         if not self._is_refused:
             self.stop(self._broken or self._clients.common.failure)
@@ -129,7 +129,7 @@ class Batch:
             self.put_back += put_back
 
     def stop(self, error: BaseException | None) -> None:
-        """Send no more rows and await no more reports, because something else failed."""
+        """Stop sending rows and waiting for reports because of ``error``; None: do nothing."""
         if isinstance(error, Exception):
             self.trouble = self.trouble or error
 
@@ -142,7 +142,7 @@ class Batch:
                 client.purge()
 
     def watch_claim(self) -> None:
-        """Give up at once if the claim has ended: another relay may be sending the rows."""
+        """Give up at once if the claim has ended: another relay may be sending the same rows."""
         now = monotonic()
         if now >= self._watched + WATCHED:
             self._watched = now
@@ -151,11 +151,11 @@ class Batch:
                 self.give_up()
 
     def tell(self) -> None:
-        """Emit the outcome of the rows. Call it once the batch is settled and all confirmed rows were taken."""
+        """Emit the result of each row. Call it only after the batch is settled and all confirmed rows were taken."""
         self._deliveries.tell(self.ledger.parked)
 
     def _send_usual(self, rows: Sequence[Row]) -> int:
-        """Send rows from the first on as long as none needs care; return how many."""
+        """Send rows in order, up to the first one that needs special care; return the number of sent rows."""
         if not self.goes_on or self._firsts or self._ended_keys:
             return 0
         sent = self._clients.hand_over(rows, self._frames, self._topics, self.deadline, self._reported)
@@ -166,7 +166,7 @@ class Batch:
         return sent.total()
 
     def _send_all(self, rows: Sequence[Row]) -> list[Row]:
-        """Return the rows that have to wait for the first row of their key."""
+        """Send rows; return the rows that have to wait for the first row of their key."""
         left: list[Row] = []
         for row in rows:
             if not self.goes_on or monotonic() > self.deadline:
@@ -182,7 +182,7 @@ class Batch:
         return left
 
     def _await_firsts(self) -> None:
-        """Wait until partitions have confirmed a first row, at most ``_FIRSTS_WITHIN``: a topic may be silent."""
+        """Wait at most ``_FIRSTS_WITHIN`` seconds for reports of keys' first rows: a topic may be silent."""
         self._firsts_until = min(self._firsts_until, monotonic() + _FIRSTS_WITHIN)
         while self.goes_on and self._unreported.get(self._clients.common) and monotonic() < self._firsts_until:
             self._poll(self._firsts_until - monotonic(), lingers=False)
@@ -191,7 +191,7 @@ class Batch:
 
     def _send(self, row: Row, topic: Topic) -> None:
         try:
-            record = self._frames.record(row)  # first, so that its type is known if it is parked
+            record = self._frames.record(row)  # first: a parked row is reported with its event type
             self._clients.measure(record)
         except SchemaRegistryError as error:
             topic.hold(error)
@@ -205,7 +205,7 @@ class Batch:
                 self._produce(self._clients.common, row, record, topic)
 
     def _send_next(self, topic: Topic) -> None:
-        """Send rows that go one by one, until one is in flight."""
+        """Send rows one by one, until one of them is in flight."""
         while self.trouble is None and not self._is_given_up and (alone := topic.next_alone()):
             row, record = alone
             if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_until):
@@ -224,7 +224,7 @@ class Batch:
                 client.poll(WATCHED)
                 self.watch_claim()
             except DeliveryFailed as error:
-                self._refused(row, topic, client, error)  # by the client, which tells of this row
+                self._refused(row, topic, client, error)  # the client refused this row alone
                 return
             else:
                 topic.sent()
@@ -258,7 +258,7 @@ class Batch:
             self._send_next(topic)
 
     def _request_refused(self, row: Row, topic: Topic, error: DeliveryFailed) -> None:
-        """Handle the refusal of a request with this row: the common client takes no more rows."""
+        """Handle the refusal of a whole request that contained this row: the common client takes no more rows."""
         match row_outcome(error):
             case RowOutcome.PARK | RowOutcome.SEND_ALONE:
                 topic.send_alone(row)
@@ -270,7 +270,7 @@ class Batch:
                 self._broken = self._broken or error
 
     def _refused(self, row: Row, topic: Topic, client: Producer, error: DeliveryFailed) -> None:
-        """Handle the refusal of this very row, not of another one in its request."""
+        """Handle the refusal of this row alone."""
         match row_outcome(error):
             case RowOutcome.PARK if meaning_of(error.code).of_the_row:
                 self._reject(row, error)
@@ -281,7 +281,7 @@ class Batch:
             case RowOutcome.BEGIN_ANEW if client is self._clients.common:
                 self._broken = self._broken or error
             case RowOutcome.BEGIN_ANEW if client.failure is not None:
-                topic.stop()  # another topic's row has broken it
+                topic.stop()  # a row of another topic caused the fatal error
             case _:
                 topic.hold(error)
 
@@ -297,4 +297,4 @@ class Batch:
             take = client.poll if lingers or client is not self._clients.common else client.poll_without_linger
             take(wait)
             if self._unreported[client] and not len(client):
-                self.stop(client.failure or unheard())  # a fatal error may cost reports
+                self.stop(client.failure or unheard())  # a fatal error may lose reports

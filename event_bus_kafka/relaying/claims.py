@@ -1,4 +1,4 @@
-"""The relay's access to the database: find shards with rows, claim them, read their rows and remove them."""
+"""The relay's access to the database: finds shards with rows, claims them, reads their rows and removes them."""
 
 from __future__ import annotations
 
@@ -41,30 +41,30 @@ class Row(NamedTuple):
     body: bytes | None
     headers: bytes
     """
-    Packed as long as possible: thousands of rows are in memory, and the garbage collector would visit each header.
+    The headers, packed: thousands of rows are in memory, and the garbage collector would visit each unpacked header.
     """
     schema: int
 
 
 class BatchPlan(NamedTuple):
-    """The rows that a batch is going to send."""
+    """The rows that a batch will send."""
 
     chunks: list[list[int]]
-    """Ids in order, by chunk; only the rows of one chunk are in memory together."""
+    """The ids of the rows, in order, by chunk. The rows themselves are read chunk by chunk."""
     is_full: bool
-    """Whether more rows may be waiting."""
+    """Whether there may be more waiting rows than the plan contains."""
 
 
 class Claims:
     """
     Claims shards for one batch after the other.
 
-    A claim locks the rows of its shards in the table of shards, not the rows of events, as long as the batch is in
-    flight: the lock is both lease and fence. A relay that dies releases it at once.
+    While the batch is in flight, a claim locks the rows of its shards in the table of shards, not the rows of events.
+    If a relay dies, the database releases the lock at once.
 
-    It has its own connection, at READ COMMITTED: an older snapshot would show rows that were already sent. A second
-    connection removes rows while the first reads. Where rows cannot be locked (SQLite), every claim succeeds, and
-    writers wait for short removals only.
+    The claim uses its own connection, at READ COMMITTED: an older snapshot would show rows that were already sent. A
+    second connection removes rows while the first one reads. If the database cannot lock rows (SQLite), every claim
+    succeeds, and other writers wait only for the short removals.
     """
 
     def __init__(self, alias: str, *, notify: bool, parked_holds_key: bool) -> None:
@@ -76,23 +76,23 @@ class Claims:
         self._listens = notify and shared.vendor == "postgresql"
         self._connection = OwnConnection(shared, self._dialect, self._listen)
         self._second = OwnConnection(shared, self._dialect)
-        """The connection for removals at once; closed while there are none."""
+        """The connection for removals outside of the claim's transaction. Without such removals it is closed."""
         self._destinations: dict[int, Destination] = {}
         self._shares = Shares(_BATCH_ROWS)
         self._is_indexed = False
-        """Whether the index that finds rows by topic exists; the version before does not create it."""
+        """Whether the index that finds rows by topic exists. An older version of this package does not create it."""
         self._told = False
 
     def shards_with_rows(self) -> list[int]:
-        """Return the shards that hold committed rows. Raises a database error."""
+        """Return the shards with committed rows. Raises a database error."""
         return [shard for (shard,) in self._connection.query(self._dialect.probe)]
 
     @contextmanager
     def claim(self, shards: Sequence[int]) -> Iterator[list[int]]:
         """
-        Claim the shards that no other relay has claimed, until the end of the block, which commits.
+        Claim the ``shards`` that no other relay has claimed, until the end of the ``with`` block, which commits.
 
-        Raises a database error; then only rows that were removed at once stay removed.
+        Raises a database error; then only removals with ``at_once`` stay committed.
         """
         if not self._dialect.locks:
             yield list(shards)
@@ -102,16 +102,15 @@ class Claims:
 
     @property
     def holds(self) -> bool:
-        """Whether the claim still holds, as far as can be known without a query."""
+        """Whether the claim still holds, as far as the socket shows; sends no query."""
         return not (self._dialect.locks and self._connection.is_cut)
 
     def plan(self, shards: Sequence[int], limits: Mapping[str, int]) -> BatchPlan:
         """
-        Look once at the rows of these shards; return the rows that a batch is to take.
+        Search the rows of these shards once; return the rows that a batch is to send.
 
-        Rows that commit later wait for the next batch: they may have to follow a row that commits in between.
-        ``limits``: number of rows of a topic at most, for topics that do not take all; their other rows are not even
-        read.
+        Rows that commit later wait for the next batch: a row that commits before them may have to be sent first.
+        ``limits``: topic → maximum number of its rows; 0: none. The topic's other rows are not read.
         """
         if limits:
             return self._plan_by_topic(shards, limits)
@@ -130,7 +129,7 @@ class Claims:
             sizes, is_indexed=self._is_indexed, parked_holds_key=self._parked_holds_key
         )
         found = self._connection.query(statement, self._dialect.names([part.topic for part in parts]))
-        few = sum(part.topic in limits for part in parts)  # first: they go one by one while the others are sent
+        few = sum(part.topic in limits for part in parts)  # first: they are sent one by one, beside the others
         found = sorted(found, key=lambda row: (row[2] >= few, row[0]))
         return _plan_of(found, is_full=self._shares.learn(parts, Counter(row[2] for row in found), limits))
 
@@ -144,16 +143,16 @@ class Claims:
         return found
 
     def rows(self, ids: Sequence[int]) -> list[Row]:
-        """Return these rows, in the order of their ids."""
+        """Return the rows with these ids, in the order of the ids."""
         if not ids:
             return []
         found = sorted(self._connection.query(*self._dialect.fetch(ids), binary=True), key=itemgetter(0))
-        if found and isinstance(found[0][-2], memoryview):  # of psycopg2
+        if found and isinstance(found[0][-2], memoryview):  # psycopg2
             found = [tuple([bytes(one) if isinstance(one, memoryview) else one for one in row]) for row in found]
         return list(map(Row._make, found))
 
     def destination(self, schema: int) -> Destination | None:
-        """Return topic, event type and schemas of a row's schema id; None if that row of the table is gone."""
+        """Return topic, event type and schemas for a row's ``schema``; None if the table no longer has that schema."""
         if schema not in self._destinations:
             names = [field.attname for field in WriterSchema._meta.concrete_fields]
             statement = f"SELECT {', '.join(names)} FROM {WriterSchema._meta.db_table} WHERE id = %s"
@@ -163,10 +162,10 @@ class Claims:
 
     def remove(self, ids: Sequence[int], *, at_once: bool = False) -> None:
         """
-        Remove rows that Kafka has confirmed: in the claim's transaction, or at once, on the second connection.
+        Remove rows that Kafka has confirmed: in the claim's transaction, or with ``at_once`` on the second connection.
 
-        The rows may go even if the claim is lost, but the claim must not end before their removal, or another relay
-        would send them again. Raises a database error, also if the database ignores the statement.
+        Rows can be removed even after the claim was lost. But the caller must not end the claim before the removal:
+        another relay would send the rows again. Raises a database error, also if the database ignores the statement.
         """
         if ids:
             with self._settling(at_once=at_once) as connection:
@@ -174,7 +173,8 @@ class Claims:
 
     def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> list[int]:
         """
-        Park rows that Kafka refuses, in the claim's transaction or at once; return the ids under which they are parked.
+        Park rows that Kafka refuses, in the claim's transaction, or with ``at_once`` on the second connection. Return
+        the ids under which the rows are parked.
         """
         if not rejected:
             return []
@@ -189,25 +189,25 @@ class Claims:
         return numbers
 
     def put_back(self, ids: Sequence[int]) -> None:
-        """Move parked rows back into the outbox, under their old ids."""
+        """Move parked rows back into the outbox, with their original ids."""
         for number in ids:
             with self._settling() as connection:
-                if connection.execute(self._dialect.put_back, [number]):  # nobody has released it
+                if connection.execute(self._dialect.put_back, [number]):  # still parked
                     connection.execute(self._dialect.forget_parked, [number])
 
     def wait(self, seconds: float, longest: float) -> float:
         """
-        With LISTEN: block for a notification, ``longest`` seconds at most, and return 0. Otherwise return ``seconds``
-        for the caller to sleep.
+        If the relay listens for PostgreSQL's notifications, wait at most ``longest`` seconds for one, and return 0.
+        Otherwise return ``seconds``: the caller has to sleep for this time.
         """
         self._second.close()
         if not self._listens:
             return seconds
         raw = self._connection.raw
-        if not self._told and not _queued(raw):  # by the answer to the last query, which may not have seen the rows
+        if not self._told and not _queued(raw):  # psycopg2 gets notifications with an answer
             try:
                 select.select([raw.fileno()], [], [], longest)
-            except (OSError, ValueError):  # closed, or more files are open than it can wait for
+            except (OSError, ValueError):  # closed, or its number is too high for select()
                 return seconds
         self._told = False
         return 0.0
@@ -223,14 +223,14 @@ class Claims:
             self._require_none(connection, ids, "removed")
 
     def _require_none(self, connection: OwnConnection, ids: Sequence[int], done: str) -> None:
-        """Raise :class:`RowsStay` if any of these rows is still there."""
+        """Raise :class:`RowsStay` if any of these rows is still in the outbox."""
         ((left,),) = connection.query(self._dialect.count, [self._dialect.ids(ids)])
         if left:
             raise RowsStay(int(left), done)
 
     def _free_numbers(self, connection: OwnConnection, ids: Sequence[int]) -> list[int]:
         """
-        Return the ids under which rows can be parked: their own, or, where these are taken, new ones below all others.
+        Return ids for the parked rows: their own or, if another parked row has the same id, new ones below all others.
         """
         taken = {number for (number,) in connection.query(self._dialect.parked_of(ids))}
         if not taken:
@@ -241,7 +241,9 @@ class Claims:
 
     @contextmanager
     def _settling(self, *, at_once: bool = False) -> Iterator[OwnConnection]:
-        """Run the block in the claim's transaction, or in one of its own if ``at_once`` or if nothing is claimed."""
+        """
+        Run the ``with`` block in the claim's transaction; with ``at_once``, or without a claim, in a separate one.
+        """
         if at_once or not self._dialect.locks:
             with self._second.transaction():
                 yield self._second
@@ -260,7 +262,7 @@ class Claims:
 
 
 _Planned = tuple[Any, ...]
-"""Id and size in bytes of a row, and the place where it was found."""
+"""A row's id, its size in bytes, and the number of the part of the query that found the row."""
 
 
 def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:
@@ -270,7 +272,7 @@ def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:
 
 
 def _within(limit: int, rows: Iterable[_Planned]) -> Iterator[_Planned]:
-    """Yield rows until their bytes reach ``limit``; the row that reaches it is the last."""
+    """Yield rows until their bytes reach ``limit``; the row that reaches it is the last one."""
     total = 0
     for row in rows:
         if total >= limit:
@@ -280,7 +282,7 @@ def _within(limit: int, rows: Iterable[_Planned]) -> Iterator[_Planned]:
 
 
 def _queued(raw: Any) -> bool:
-    """Return whether psycopg2 holds notifications, and take them."""
+    """Return whether psycopg2 has received notifications, and clear them."""
     held = getattr(raw, "notifies", None)
     if not isinstance(held, list) or not held:
         return False
@@ -289,7 +291,7 @@ def _queued(raw: Any) -> bool:
 
 
 def make_shards(alias: str) -> None:
-    """Insert missing rows of shards. A flushed database has none, and nobody could claim a shard."""
+    """Insert the missing rows of the table of shards: Django's ``flush`` empties it, and no shard could be claimed."""
     shards = OutboxShard.objects.using(alias)
     missing = set(range(SHARDS)) - set(shards.values_list("shard", flat=True))
     if missing:

@@ -1,10 +1,11 @@
 """
 The Kafka clients of a relay.
 
-librdkafka continues behind a refused request: a key would end with an old record. So the common client has one request
-in flight per broker and fails as a whole when one is refused (``enable.gapless.guarantee``); then it is replaced.
-Topics that refused lately would cost all others a client with each try. Their rows go through a second client, never
-two rows of a topic at a time, with one row per request: it may continue behind a refusal.
+After a refused request librdkafka sends later requests, so that an old record could become the last record of its key
+in Kafka. Therefore the common client has one request in flight per broker, and fails as a whole after a refusal
+(``enable.gapless.guarantee``); then it is replaced. If this client also tried topics that refuse their rows, each try
+would cost all other topics a client. Therefore a second client sends the rows of such topics. It may continue after a
+refusal, since it sends one row per request, and never two rows of a topic at a time.
 """
 
 from __future__ import annotations
@@ -31,22 +32,22 @@ _CONNECT_WITHIN = 5.0
 
 @attrs.frozen
 class Client:
-    """A producer, and the metadata of its topics."""
+    """A producer, and the limits and partitions of its topics."""
 
     producer: Producer
     limits: Mapping[str, int] = attrs.field(factory=dict)
-    """The most bytes that each topic takes in a record."""
+    """Topic → maximum bytes of one record."""
     unreached: UnreachedPartitions = attrs.field(factory=lambda: UnreachedPartitions({}))
 
     def connected(self) -> Client:
-        """Connect, and read the number of partitions. Raises :class:`BrokerError` if Kafka does not answer."""
+        """Connect, and read the numbers of partitions. Raises :class:`BrokerError` if Kafka does not answer."""
         return attrs.evolve(self, unreached=UnreachedPartitions(self.producer.connect(_CONNECT_WITHIN)))
 
 
 class Clients:
     """
-    ``connect`` makes the common client for the given topics, ``connect_alone`` the client for rows that are sent one by
-    one.
+    The clients of a relay. ``connect`` makes the common client for the given topics, ``connect_alone`` the client for
+    rows that are sent one by one.
     """
 
     def __init__(self, connect: Callable[[set[str]], Client], connect_alone: Callable[[], Producer]) -> None:
@@ -73,10 +74,10 @@ class Clients:
 
     def reach(self, topics: set[str], *, alone: bool) -> None:
         """
-        Make the clients that are needed and connect them, before any shard is claimed.
+        Make the clients that are needed, and connect them before any shard is claimed.
 
-        ``alone``: rows of some topics are sent one by one, now or soon. Raises :class:`BrokerError` if Kafka does not
-        answer, :class:`ConfigurationError` if the options are refused.
+        ``alone``: whether rows of some topics are sent one by one, now or soon. Raises :class:`BrokerError` if Kafka
+        does not answer, :class:`ConfigurationError` if a client refuses its options.
         """
         if self._common is None:
             self._common = self._connect(topics).connected()
@@ -91,7 +92,8 @@ class Clients:
 
     def measure(self, record: ProducerRecord) -> None:
         """
-        Raise :class:`DeliveryFailed` if a record is too large for its topic: it would have its whole request refused.
+        Raise :class:`DeliveryFailed` if a record is too large for its topic: Kafka would refuse the whole request that
+        contains the record.
         """
         limit = self._common.limits.get(record.topic) if self._common else None
         size = len(record.key) + len(record.value or b"")
@@ -103,13 +105,16 @@ class Clients:
         self, rows: Sequence[Row], frames: Frames, topics: Topics, deadline: float, report: Callable[..., None]
     ) -> Counter[str]:
         """
-        Give the common client rows, from the first on, as long as none needs care: their topics are open, and all
-        partitions of these are reached. Return how many of each topic. ``report`` is called with row, topic and client
-        before what the client reports; none comes meanwhile, since the client reports when it is polled.
+        Queue rows in the common client, in order, until the deadline or the first row that needs special care. A row
+        needs special care if its topic is not open, or if not all partitions of its topic are reached. Return the
+        number of queued rows by topic.
+
+        ``report`` is called for each row with row, topic, client, error and message. It is never called during this
+        call, but only while the client is polled.
         """
         common, sent = self.common, 0
         usual: dict[str, Topic] = {}
-        with suppress(SchemaRegistryError, BrokerError):  # raised once more when that row is sent with care
+        with suppress(SchemaRegistryError, BrokerError):  # raised again when the row is sent with care
             for row in rows:
                 topic = usual.get(row.topic)
                 if topic is None:
@@ -125,18 +130,18 @@ class Clients:
         return Counter([row.topic for row in rows[:sent]])
 
     def drop_failed(self) -> None:
-        """Drop clients that failed; the next use makes new ones."""
+        """Drop clients that had a fatal error; the next :meth:`reach` makes new ones."""
         if self._common is not None and self._common.producer.failure is not None:
             self._common = None
         if self._alone is not None and self._alone.failure is not None:
             self._alone = None
 
     def drop(self) -> None:
-        """Drop both clients: they may still hold records that other relays send by now."""
+        """Drop both clients: they may still contain records that other relays are sending meanwhile."""
         self._common = self._alone = None
 
     def poll(self) -> None:
-        """Let both clients report errors while nothing is sent."""
+        """Poll both clients, so that they report errors while nothing is sent."""
         for producer in (self._common.producer if self._common else None, self._alone):
             if producer is not None:
                 producer.poll(0)

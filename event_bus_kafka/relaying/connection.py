@@ -1,4 +1,4 @@
-"""A connection to a database beside Django's own."""
+"""A relay's own connection to a database, in addition to Django's."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from event_bus_kafka.relaying.statements import Dialect
 
 _RESTED = 30.0
-"""Seconds without use after which a connection is replaced before a transaction: the server may have closed it."""
-_CLOSED = getattr(select, "POLLRDHUP", 0)  # of Linux
+"""
+Seconds without use after which the connection is replaced before the next transaction: the server may have closed it.
+"""
+_CLOSED = getattr(select, "POLLRDHUP", 0)  # only on Linux
 
 
 class OwnConnection:
     """
-    A connection of a relay's own to the database of a shared one, at READ COMMITTED, usable from any thread.
+    A separate connection to the database of ``shared``, at READ COMMITTED, usable from any thread.
 
-    It is opened at first use; then ``prepare`` runs further statements on it.
+    The connection is opened at first use; after that ``prepare`` is called with the connection, and may run statements.
     """
 
     def __init__(
@@ -37,14 +39,17 @@ class OwnConnection:
         self._prepare = prepare
         self._connection: BaseDatabaseWrapper | None = None
         self._socket: int | None = None
-        """Kept, since mysqlclient cannot be asked for it while another thread waits for an answer."""
+        """
+        Descriptor of the connection's socket. It is kept, since mysqlclient does not return it while another thread
+        waits for an answer.
+        """
         self._used = monotonic()
         self._lock = Lock()
-        """Held during a statement: one thread reads rows while another asks for the schema of earlier ones."""
+        """Lock for one statement at a time: one thread reads rows while another asks for the schema of earlier rows."""
 
     @property
     def raw(self) -> Any:
-        """The connection object of the database driver."""
+        """The driver's connection object."""
         return self._connect().connection
 
     @property
@@ -52,7 +57,7 @@ class OwnConnection:
         """
         Whether the server has closed the connection, according to its socket.
 
-        False also if the driver does not show the socket, or if the network drops everything: then nobody can tell.
+        Also False if the driver does not show the socket, or if the network silently drops all packets.
         """
         if self._connection is None or self._socket is None:
             return False
@@ -64,8 +69,8 @@ class OwnConnection:
         self, statement: str, parameters: Sequence[Any] = (), *, binary: bool = False
     ) -> Sequence[tuple[Any, ...]]:
         """
-        Return the rows of a statement. ``binary``: PostgreSQL sends bytes unescaped, for large results. Raises a
-        database error.
+        Return the rows of a statement. ``binary``: whether PostgreSQL sends bytes unescaped, which suits large results.
+        Raises a database error.
         """
         with self._cursor(binary=binary) as cursor:
             cursor.execute(statement, parameters)
@@ -73,7 +78,7 @@ class OwnConnection:
             return rows
 
     def has_index(self, table: str, name: str) -> bool:
-        """Whether a table has an index. Raises a database error."""
+        """Return whether a table has an index. Raises a database error."""
         with self._cursor() as cursor:
             return name in self._connect().introspection.get_constraints(cursor, table)
 
@@ -85,7 +90,7 @@ class OwnConnection:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit at the end of the block. After an error, roll back and close the connection."""
+        """Commit at the end of the ``with`` block. After an error, roll back and close the connection."""
         if monotonic() - self._used > _RESTED:
             self.close()
         connection = self._connect()
@@ -97,7 +102,7 @@ class OwnConnection:
             connection.commit()
             connection.set_autocommit(True)
         except BaseException:
-            self.close()  # which rolls back
+            self.close()  # rolls back, too
             raise
 
     def close(self) -> None:
@@ -141,14 +146,17 @@ class OwnConnection:
 
 
 def _socket_of(raw: Any) -> int | None:
-    """Return the socket of a driver's connection; None if it has none, or does not show it."""
-    own = raw if hasattr(raw, "fileno") else getattr(raw, "_sock", None)  # of PyMySQL
+    """Return the socket of a driver's connection; None if the driver has none, or does not show it."""
+    own = raw if hasattr(raw, "fileno") else getattr(raw, "_sock", None)  # PyMySQL
     return int(own.fileno()) if own is not None else None
 
 
 @contextmanager
 def _binary_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    """A cursor of psycopg 3, since Django's own has no binary format; of another driver, Django's."""
+    """
+    Yield a binary cursor of psycopg 3, since Django's own cursor has no binary format; with another driver, Django's
+    cursor.
+    """
     if not hasattr(connection.connection, "adapters"):
         with connection.cursor() as cursor:
             yield cursor

@@ -1,4 +1,4 @@
-"""Steps of a relay until nothing is left. Imported only where the app is installed."""
+"""Runs a relay until no row is left. Imported only if the app is installed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Drain:
         self._progress = progress
 
     def step(self) -> None:
-        """Raises :class:`WorkerFailed` at the end, with exit code 0 if nothing is left."""
+        """Run one step. Raises :class:`WorkerFailed` when the drain is over, with exit code 0 if no row is left."""
         self._relay.step()
         if self._progress.is_drained:
-            self._end("its rows have to wait")
+            self._end("some rows have to wait")
         if self._progress.seconds_without_success > _FRUITLESS:
             self._end(f"nothing could be sent for {_FRUITLESS:g} seconds")
 
@@ -38,5 +38,5 @@ class Drain:
         except Error as error:
             raise WorkerFailed(f"{left}: {type(error).__name__}", exit_code=3) from error
         if depth:
-            raise WorkerFailed(f"{left}: {depth} are in the outbox", exit_code=3)
-        raise WorkerFailed("nothing waits any more", exit_code=0)
+            raise WorkerFailed(f"{left}; rows in the outbox: {depth}", exit_code=3)
+        raise WorkerFailed("no row waits in the outbox any more", exit_code=0)

@@ -1,4 +1,4 @@
-"""Makes records of rows: puts schema ids before key and body, and emits an event for each sent row."""
+"""Converts outbox rows to Kafka records: puts schema ids before key and body, and emits an event for each sent row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from event_bus_kafka.wire.records import ProducerRecord
 
 
 class _Frame(NamedTuple):
-    """The parts that all rows of a schema share."""
+    """The parts that the records of all rows with the same schema share."""
 
     key: bytes
     """The bytes before each key; ``value``: the bytes before each body."""
@@ -29,7 +29,7 @@ class _Frame(NamedTuple):
 
 
 class Frames:
-    """The shared parts of rows by schema, for the life of a relay."""
+    """The shared parts of the rows' records, by schema, kept as long as the relay runs."""
 
     def __init__(self, claims: Claims, registry: serde.SchemaIds) -> None:
         self._claims = claims
@@ -38,10 +38,10 @@ class Frames:
 
     def record(self, row: Row) -> ProducerRecord:
         """
-        Return the record of a row.
+        Return the Kafka record for a row.
 
         Raises :class:`SchemaRegistryError` if a schema id cannot be obtained, :class:`BrokerError` if the schema is
-        gone or the row cannot be read.
+        missing in the table or the row cannot be read.
         """
         _, topic, key, body, headers, schema = row
         frame = self._known.get(schema) or self._find(schema)
@@ -49,15 +49,15 @@ class Frames:
             value = None if body is None else frame.value + body
             return ProducerRecord(topic, frame.key + key, value, frame.unpack(headers))
         except Exception as error:
-            reason = f"no record can be made of it: {type(error).__name__}"
+            reason = f"the row cannot be read: {type(error).__name__}"
             raise BrokerError(error_codes.UNREADABLE_ROW, reason) from error
 
     def event_type(self, schema: int) -> str:
-        """Return the event type of a row's schema; empty while the schema was not read yet."""
+        """Return the event type of a row's schema; empty if the schema was not read yet."""
         return self._known[schema].event_type if schema in self._known else ""
 
     def event_id(self, row: Row) -> str:
-        """Return the event id of a row whose record was made; empty if its headers have none."""
+        """Return the event id of a row whose record was made; empty if its headers contain none."""
         headers = self._known[row.schema].unpack(row.headers)
         named = headers if isinstance(headers, dict) else dict(headers)
         return (named.get("ce_id") or b"").decode(errors="replace")
@@ -72,7 +72,10 @@ class Frames:
 
 
 class Deliveries:
-    """Reports the rows of a batch that Kafka has: the place of each, if an observer wants it, else their number."""
+    """
+    Reports the rows of a batch that Kafka has confirmed. If an observer wants RecordDelivered, each row is reported
+    with partition and offset; otherwise only the number of rows is counted.
+    """
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
@@ -87,14 +90,17 @@ class Deliveries:
             self._positions.append((message.topic(), message.partition(), message.offset()))
 
     def take(self, rows: Sequence[Row]) -> None:
-        """Take ``rows``: all that were confirmed since the last call."""
+        """Prepare the reports of ``rows``, which must be all rows that were confirmed since the last call."""
         self._schemas.update([row.schema for row in rows])
         if self._positions is not None:
             self._delivered += map(self._delivery, rows, self._positions)
             self._positions.clear()
 
     def tell(self, parked: Iterable[tuple[Row, BrokerError]]) -> None:
-        """Emit an event for each row that Kafka has, and for each parked one."""
+        """
+        Count the confirmed rows, emit RecordDelivered for each if an observer wants it, and emit RowParked for each
+        parked row.
+        """
         for schema, count in self._schemas.items():
             tallies.add(ROWS_SENT, (type_label(self._frames.event_type(schema)),), count)
         for delivered in self._delivered:

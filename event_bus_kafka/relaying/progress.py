@@ -1,4 +1,4 @@
-"""Reports of a relay's work. Imported only where the app is installed."""
+"""Reports the work of a relay. Imported only if the app is installed."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ from event_bus_kafka.telemetry.state import HeldTopic, RelayState
 
 _TELL_EVERY = 10.0
 _AT_MOST = 50
-"""Largest share of the time that is spent counting rows: counting a million takes a server a second."""
+"""
+Minimum pause after each count of the rows, as a multiple of the count's duration: counting a million rows takes a
+second.
+"""
 _PURGE_EVERY = 86_400.0
 _SILENT_AFTER = 2.0 * IDLE_TRANSACTION_TIMEOUT
-"""Seconds without the end of a step after which a relay counts as dead. A database may take this long to answer."""
+"""Seconds after which a relay that ends no step counts as dead. With a slow database a step may take nearly as long."""
 
 
 class RelayStates:
     """
-    The state of a relay, for any thread to ask. The relay reports its steps to it.
+    The state of a relay, which any thread may read. The relay reports its steps here.
 
-    ``read`` queries the database and may block; ``last`` does not block.
+    ``read`` queries the database and may block; ``last`` never blocks.
     """
 
     def __init__(self, database: str, topics: Topics, clock: Callable[[], float] = monotonic) -> None:
@@ -47,18 +50,18 @@ class RelayStates:
         self._stepped_at, self._trouble = self._clock(), result.trouble
 
     def read(self, connection: Any) -> RelayState:
-        """Query the backlog on a connection of the calling thread, in autocommit. Raises a database error."""
+        """Query the backlog on a connection of the calling thread, in autocommit mode. Raises a database error."""
         self._backlog = BriefBacklog.read(connection)
         return self._state(self._backlog)
 
     @property
     def last(self) -> RelayState | None:
-        """The backlog that any thread read last, with the present state of the relay; None if nothing was read yet."""
+        """The backlog as last read by any thread, with the current state of the relay; None if it was never read."""
         return self._state(self._backlog) if self._backlog else None
 
     @property
     def obstacles(self) -> tuple[str, ...]:
-        """Why the last step sent nothing although it should have."""
+        """The reason why the last step was interrupted; empty if it was not."""
         return (self._trouble,) if self._trouble else ()
 
     @property
@@ -83,7 +86,7 @@ class ProgressReports:
     """
     Reports rates and backlog every ten seconds, less often if counting is slow.
 
-    Also warns of rows that wait too long, and deletes old parked rows once a day.
+    Also warns if rows wait for too long, and deletes old parked rows once a day.
     """
 
     def __init__(
@@ -96,8 +99,8 @@ class ProgressReports:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         """
-        ``states`` gets each report. ``retention`` returns the days after which parked rows are deleted; asked each
-        time.
+        ``states`` gets each step's result. ``retention`` returns the days after which parked rows are deleted; it is
+        called before each deletion.
         """
         self._alias = alias
         self._topics = topics
@@ -126,7 +129,7 @@ class ProgressReports:
         if now >= self._due:
             try:
                 self._tell(now)
-            finally:  # a count that the database breaks off is not begun again at once
+            finally:  # even after an error: a count that failed is not repeated at once
                 self._due = now + max(_TELL_EVERY, _AT_MOST * (self._clock() - now))
             self._purge(now)
 
@@ -149,7 +152,7 @@ class ProgressReports:
         self._told, self._sent = now, 0
 
     def _read(self) -> None:
-        commit_at_once(connections[self._alias])  # or the look would keep a transaction open until the next one
+        commit_at_once(connections[self._alias])  # otherwise a transaction would stay open until the next query
         self._states.read(connections[self._alias])
 
     def _purge(self, now: float) -> None:

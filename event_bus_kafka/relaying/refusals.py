@@ -1,4 +1,4 @@
-"""Decides whether refused rows are to blame, or their topic."""
+"""Decides whether Kafka refuses rows because of the rows themselves or because of their topic."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.relaying.claims import Row
 
 _ROWS, _KEYS = 10, 3
-"""Numbers of rows and of keys refused in a row from which the topic is to blame: a policy or a validator is wrong."""
+"""
+Number of rows, and of different keys among them, that Kafka has to refuse without accepting any before the topic counts
+as the cause (for example, because of a wrong policy).
+"""
 
 
 class Refusals:
     """
-    The rows of a topic that Kafka refused, each sent alone, since it last took one of that topic.
+    The rows of a topic that were sent alone and refused since Kafka last accepted a row of the topic.
 
-    While the topic is to blame no row is parked, and rows of several keys are tried.
+    While the topic counts as the cause, no row is parked, and rows of several keys are tried.
     """
 
     def __init__(self) -> None:
@@ -22,14 +25,16 @@ class Refusals:
         self._before = 0
         self._keys: set[bytes] = set()
         self._parked: list[int] = []
-        """The ids of parked rows."""
+        """The ids of rows that were parked since the last success."""
 
     def __bool__(self) -> bool:
         return bool(self._before or self.undecided)
 
     @property
     def are_of_the_topic(self) -> bool:
-        """Whether ``_ROWS`` rows of ``_KEYS`` keys were refused: then the topic is to blame, not the rows."""
+        """
+        Whether at least ``_ROWS`` rows of at least ``_KEYS`` keys were refused: then the topic counts as the cause.
+        """
         return self._before + len(self.undecided) >= _ROWS and len(self._keys) >= _KEYS
 
     def add(self, row: Row, error: BrokerError) -> None:
@@ -39,7 +44,8 @@ class Refusals:
 
     def end(self) -> list[tuple[Row, BrokerError]]:
         """
-        Reset, as Kafka has taken a row of the topic. Return the rows refused before in this batch: they are to blame.
+        Reset, because Kafka has accepted a row of the topic. Return the rows that were refused earlier in this batch:
+        each of them caused its refusal itself.
         """
         rows, self.undecided = self.undecided, []
         self._before = 0
@@ -48,11 +54,11 @@ class Refusals:
         return rows
 
     def renumber(self, row: Row, number: int) -> None:
-        """Note that a row was parked under another id than its own."""
+        """Note that a row was parked under an id other than its own."""
         self._parked = [number if parked == row.id else parked for parked in self._parked]
 
     def decide(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
-        """Return, at the end of a batch, the rows to park, and the ids of parked rows to put back."""
+        """Return the rows to park, and the ids of parked rows to put back. Call it at the end of a batch."""
         rows, self.undecided = self.undecided, []
         self._before += len(rows)
         if not self.are_of_the_topic:

@@ -26,14 +26,20 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.telemetry.events import RelayInterrupted
 
 _READ_AHEAD = 2
-"""Chunks that are read while earlier ones are sent."""
+"""Number of chunks that are read while earlier chunks are sent."""
 _SHARE = 4
-"""Most shards that a relay claims while more than a batch waits: the others are for other relays."""
+"""
+Maximum number of shards that a relay claims while more rows wait than fit into a batch. Other relays claim the other
+shards.
+"""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PROBES = 10
-"""A relay that finds nothing rests ten times as long as it looked, but no longer than after a failure."""
+"""
+Minimum pause of a relay that finds no rows, as a multiple of the search's duration. The pause is not longer than the
+longest pause after a failure.
+"""
 _WATCHED = 1.0
-"""Seconds between two looks at the table if the database notifies of new rows."""
+"""Seconds between two searches of the table if the database notifies of new rows."""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,17 +49,17 @@ class StepResult:
     sent: int = 0
     parked: int = 0
     left: bool = True
-    """Whether there may be rows that could be sent now."""
+    """Whether there may be further rows that can be sent now."""
     trouble: str = ""
     """The reason why the relay was interrupted, without event data; empty if it was not."""
 
 
 class Relay:
     """
-    A relay, used by one thread: call :meth:`step` until it is to stop, then :meth:`stop`.
+    A relay, used by one thread: call :meth:`step` repeatedly, and :meth:`stop` at the end.
 
-    A row leaves the outbox after Kafka's confirmation, while its shard is claimed. Rows of a shard leave in the order
-    of their ids, among the committed ones: a row that commits later is sent later.
+    A row is removed from the outbox after Kafka has confirmed it, while its shard is claimed. The committed rows of a
+    shard are sent in the order of their ids: a row that commits later is sent later.
     """
 
     def __init__(
@@ -81,7 +87,7 @@ class Relay:
         self._interruptions = self._unconfirmed = 0
         self._is_full = False
         self._saw_all = True
-        """Whether the last batch took all waiting rows, except rows of topics that are held."""
+        """Whether the last batch took all waiting rows, except rows of held topics."""
         self._reader = BackgroundThread("reads")
         self._remover = BackgroundThread("removals")
 
@@ -102,7 +108,7 @@ class Relay:
                 self._on_step(StepResult(trouble=database_error_text(error)))
 
     def stop(self, *, timeout: float) -> int:
-        """Close clients and connections. Between two steps nothing is in flight."""
+        """Close clients and connections. Return 0, because no record is in flight between two steps."""
         self._reader.stop()
         self._remover.stop()
         self._claims.close()
@@ -136,7 +142,7 @@ class Relay:
                 if claimed:
                     self._send(batch, claimed)
         except (Error, ClaimLost) as error:
-            if isinstance(error, Error):  # without the claim another relay may have sent all of them by now
+            if isinstance(error, Error):  # after ClaimLost another relay may have sent all of them
                 self._settlement.keep(batch.ledger)
             self._unconfirmed = batch.unconfirmed + len(batch.ledger.unremoved)
             raise
@@ -157,7 +163,7 @@ class Relay:
             self._begin_anew(batch.trouble, batch.unconfirmed)
             return attrs.evolve(stepped, trouble=database_error_text(batch.trouble))
         if batch.goes_on and not (stepped.sent or stepped.parked):
-            self._rest(looked + batch.looked)  # all that there is has to wait
+            self._rest(looked + batch.looked)  # all rows have to wait
             return attrs.evolve(stepped, left=False)
         return stepped
 
@@ -168,13 +174,11 @@ class Relay:
                 raise batch.trouble
             self._settlement.settle(batch.take_confirmed(), batch.ledger, batch.put_back)
         except BaseException:
-            batch.give_up()  # before the claim ends: what left later might come after what others send by then
+            batch.give_up()  # before the claim ends: otherwise a record could arrive after newer ones of other relays
             raise
 
     def _fill(self, batch: Batch, shards: list[int]) -> None:
-        """
-        Read, send and settle one chunk after another; the next ones are read, and confirmed ones removed, meanwhile.
-        """
+        """Read, send and settle one chunk after another; meanwhile read the next chunks and remove confirmed rows."""
         began = perf_counter()
         plan = self._settlement.first_of(self._claims.plan(shards, self._topics.limits))
         batch.looked = perf_counter() - began
@@ -196,9 +200,9 @@ class Relay:
 
     def _make_room(self, batch: Batch, removals: PendingCalls, count: int) -> bool:
         """
-        Begin to remove confirmed rows, and wait for removals until ``count`` more rows may be sent.
+        Begin the removal of confirmed rows, and wait for removals until ``count`` more rows may be sent.
 
-        Return whether they may: rows of topics that do not answer may take up all the room.
+        Return False if there is still no room for them: rows of topics that do not answer may use up the whole limit.
         """
         if rows := batch.take_confirmed():
             removals.begin(self._claims.remove, [row.id for row in rows], at_once=True)
@@ -208,16 +212,19 @@ class Relay:
         return batch.has_room_for(count)
 
     def _begin_anew(self, error: Exception, unconfirmed: int) -> None:
-        """Drop the clients after an error: they may still hold records that other relays send by now."""
+        """
+        Drop the clients, close the connections and pause after an error: the old clients may still contain records that
+        other relays are sending meanwhile.
+        """
         self._clients.drop()
-        self._claims.close()  # they may be what broke, or be cut while nothing can be sent
+        self._claims.close()  # the connections may have caused the error, or be cut during the pause
         delay = min(_FIRST_PAUSE * 2**self._interruptions, _LONGEST_PAUSE)
         self._interruptions += 1
         emit(RelayInterrupted(error=error, unconfirmed=unconfirmed, delay=delay))
         self._pause(delay)
 
     def _rest(self, looked: float) -> None:
-        after_look = min(_PROBES * looked, _LONGEST_PAUSE)  # it may have looked for long because it was frozen
+        after_look = min(_PROBES * looked, _LONGEST_PAUSE)  # a frozen process seems to search for long
         seconds = self._claims.wait(max(self._poll_interval, after_look), max(self._poll_interval, _WATCHED))
         if seconds:
             self._pause(seconds)

@@ -1,4 +1,6 @@
-"""The state of each row of a batch, and its way out of the outbox: removed, or parked if Kafka refuses it for good."""
+"""
+Tracks the state of each row of a batch; removes the rows from the outbox, or parks rows that Kafka refuses for good.
+"""
 
 from __future__ import annotations
 
@@ -15,28 +17,32 @@ from event_bus_kafka.relaying.claims import CHUNK_ROWS, BatchPlan, Claims, Row
 from event_bus_kafka.relaying.topics import Topics
 
 MOST_TWICE = 4 * CHUNK_ROWS
-"""Most rows that a killed relay leaves in the outbox although Kafka may have them."""
+"""
+Maximum number of rows that Kafka may have and that are still in the outbox. If the relay is killed, they are sent
+twice.
+"""
 MOST_PARKED = 1_000
-"""Number of refused rows that ends a batch: parking each takes a statement while the claim lasts."""
+"""Number of refused rows at which a batch ends: parking takes a statement per row while the claim lasts."""
 
 
 class Ledger:
     """
-    The rows of one batch.
+    The rows of one batch, by state.
 
-    A row is *in flight* until Kafka reports it. Then it is *confirmed*, *removing* once its removal has begun, and
-    gone; or it is *refused*; or it waits again. If the relay is killed, rows that are in flight, confirmed or removing
-    are sent twice: never more than ``MOST_TWICE``.
+    A row is *in flight* until its delivery report comes. A row that Kafka has accepted is then *confirmed*, *removing*
+    once its removal has begun, and *gone* after the removal. A row that Kafka has not accepted is *refused*, or waits
+    in the outbox again. If the relay is killed, the rows that are in flight, confirmed or removing are sent twice:
+    never more than ``MOST_TWICE``.
     """
 
     def __init__(self) -> None:
         self.in_flight = 0
         self.gone = 0
         self.confirmed: list[Row] = []
-        """Confirmed rows with their bodies: there must never be many of them."""
+        """Confirmed rows with their bodies; their number must stay small."""
         self.removing: deque[list[Row]] = deque()
         self.refused: list[tuple[Row, BrokerError]] = []
-        """Refused rows, which are to be parked."""
+        """Refused rows that are to be parked."""
         self.parked: list[tuple[Row, BrokerError]] = []
         """Parked rows, with the ids under which they are parked."""
 
@@ -52,7 +58,7 @@ class Ledger:
 
     @property
     def unremoved(self) -> list[Row]:
-        """Rows that Kafka has and that are still in the outbox, as far as is known."""
+        """Rows that Kafka has and that, as far as is known, are still in the outbox."""
         return [row for rows in (*self.removing, self.confirmed) for row in rows]
 
     def begin(self, count: int = 1) -> None:
@@ -60,27 +66,29 @@ class Ledger:
         self.in_flight += count
 
     def confirm(self, row: Row) -> None:
-        """Note that Kafka has a row that was in flight."""
+        """Note that Kafka has confirmed a row that was in flight."""
         self.in_flight -= 1
         self.confirmed.append(row)
 
     def take_back(self) -> None:
-        """Note that Kafka has not taken a row that was in flight: it waits in the outbox."""
+        """Note that Kafka has not accepted a row that was in flight: the row waits in the outbox."""
         self.in_flight -= 1
 
     def refuse(self, refused: Iterable[tuple[Row, BrokerError]]) -> None:
-        """Note rows that are to be parked."""
+        """Note that rows are to be parked."""
         self.refused += refused
 
     def begin_removal(self) -> list[Row]:
-        """Return all confirmed rows, if there are any; :meth:`end_removal` is due when they have left the outbox."""
+        """
+        Return all confirmed rows. If there are any, call :meth:`end_removal` once they are removed from the outbox.
+        """
         rows, self.confirmed = self.confirmed, []
         if rows:
             self.removing.append(rows)
         return rows
 
     def end_removal(self) -> None:
-        """Note that the rows of the oldest removal have left the outbox."""
+        """Note that the rows of the oldest removal are removed from the outbox."""
         self.gone += len(self.removing.popleft())
 
 
@@ -89,22 +97,24 @@ class Settlement:
     Removes and parks the rows of batches.
 
     A missing right, a trigger that raises, a full disk or a locked row may keep rows in the outbox. The first such row
-    of each topic is remembered, and its topic is held until the row has left; else it would be sent again and again.
-    The rows behind it are sent again once: another relay may have sent some of them by now, and removing only the
-    others would let a key end with an old event. After a failed batch the next ones are small, each twice as large as
-    the one before, and as many of their rows are settled as the database permits.
+    of each topic is remembered, and its topic is held until the row is removed or parked. Otherwise the row would be
+    sent again and again. The topic's later rows are sent once more: another relay may have sent some of them meanwhile,
+    and if only the others were removed, an old record could become the last one of its key.
+
+    After a failed batch the next batch has one row, and each further batch has twice as many rows as the batch before.
+    Each of these batches settles as many of its rows as the database permits.
     """
 
     def __init__(self, claims: Claims, topics: Topics) -> None:
         self._claims = claims
         self._topics = topics
         self._kept: dict[str, tuple[Row, BrokerError | None]] = {}
-        """Topic → the first row that stays; with the error of a row that is to be parked."""
+        """Topic → the first row that stays in the outbox, with Kafka's error if the row is to be parked."""
         self._most = CHUNK_ROWS
-        """Most rows of the next batch; less than a chunk after a failed batch."""
+        """Maximum number of rows of the next batch; less than a chunk after a failed batch."""
 
     def keep(self, ledger: Ledger) -> None:
-        """Remember the rows of a failed batch that may not be settled."""
+        """Remember rows of a failed batch that perhaps cannot be removed or parked."""
         unsettled: list[tuple[Row, BrokerError | None]] = [*((row, None) for row in ledger.unremoved), *ledger.refused]
         for row, error in sorted(unsettled, key=lambda found: found[0].id):
             self._kept.setdefault(row.topic, (row, error))
@@ -112,7 +122,7 @@ class Settlement:
 
     def retry(self) -> None:
         """
-        Remove or park the remembered row of each topic that is due, or hold the topic again.
+        Remove or park the remembered row of each topic whose hold is over, or hold the topic again.
 
         Raises a database error if the database does not answer.
         """
@@ -125,17 +135,17 @@ class Settlement:
                     self._topics[name].hold(failure)
 
     def first_of(self, plan: BatchPlan) -> BatchPlan:
-        """Return the part of a plan that may be sent."""
+        """Return the part of a plan that may be sent now."""
         if self._most >= CHUNK_ROWS or not plan.chunks:
             return plan
         return BatchPlan([plan.chunks[0][: self._most]], is_full=True)
 
     def settle(self, confirmed: list[Row], ledger: Ledger, put_back: Sequence[int]) -> None:
         """
-        Settle the rest of a batch while it is claimed: remove ``confirmed``, park refused rows, put back parked rows.
+        Settle the rest of a batch while it is claimed: remove ``confirmed``, park refused rows, and move parked rows
+        back.
 
-        ``put_back``: ids of parked rows that shall wait again. Raises a database error, after which :meth:`keep` is
-        due.
+        ``put_back``: ids of parked rows that go back into the outbox. Raises a database error; then call :meth:`keep`.
         """
         if self._most < CHUNK_ROWS:
             self._most *= 2
@@ -146,7 +156,7 @@ class Settlement:
         self._claims.put_back(put_back)
 
     def _settle_as_far_as_it_goes(self, rows: list[Row], ledger: Ledger) -> None:
-        """Settle row by row. If a row stays in the outbox, the later rows of its topic stay too."""
+        """Settle row by row. If a row stays in the outbox, the later rows of its topic stay there, too."""
         if rows and self._failure_of(partial(self._remove, rows)) is not None:
             for _, of_topic in groupby(sorted(rows, key=attrgetter("topic", "id")), attrgetter("topic")):
                 self._remove_first(list(of_topic))
@@ -156,7 +166,10 @@ class Settlement:
                 self._stays(*refused, failure)
 
     def _remove_first(self, rows: list[Row]) -> bool:
-        """Remove rows of a topic up to the first one that stays, found by bisection; return False if one stays."""
+        """
+        Remove the rows of a topic up to the first row that stays, which is found by bisection. Return False if a row
+        stays.
+        """
         failure = self._failure_of(partial(self._remove, rows))
         if failure is None:
             return True
@@ -173,22 +186,22 @@ class Settlement:
 
     def _failure_of(self, attempt: Callable[[], None]) -> Error | None:
         """
-        Return the error of a statement that fails on two connections, as the first may have been cut; None if it does
-        not.
+        Return the error of ``attempt`` if it fails twice, the second time on a new connection; otherwise None. Raises a
+        database error if the database does not answer.
         """
         failure = None
         for _ in range(2):
             try:
                 attempt()
             except Error as error:
-                self._claims.rows([0])  # whether the database answers
+                self._claims.rows([0])  # raises if the database does not answer
                 failure = error
             else:
                 return None
         return failure
 
     def _let_go(self, row: Row, error: BrokerError | None) -> None:
-        """Settle a remembered row, unless it is gone: after a restored backup another row may have its id."""
+        """Settle a remembered row, unless it has changed: after the restore of a backup another row may have its id."""
         if self._claims.rows([row.id]) != [row]:
             return
         if error is None:

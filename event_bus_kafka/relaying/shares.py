@@ -1,4 +1,4 @@
-"""Divides a batch among topics, while some of them may not fill it."""
+"""Divides a batch among topics while some topics have a limit."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from random import sample
 from typing import NamedTuple
 
 _MOST_PARTS = 128
-"""Most topics per shard that one look asks for; of more, a random part is chosen, so that each has its turn."""
+"""
+Maximum number of pairs of shard and topic per query. If there are more pairs, a random selection is queried, so that
+each topic gets rows in time.
+"""
 _OF_SHALLOW = 100
-"""Rows that are asked for of a topic in a shard that had no more the last time."""
+"""
+Maximum number of rows to read for a pair of shard and topic if the last query for the pair found fewer rows than it
+asked for.
+"""
 
 
 class Part(NamedTuple):
-    """The most rows of a topic in a shard that a batch may take."""
+    """The maximum number of rows that a batch may take of a topic in a shard."""
 
     shard: int
     topic: str
@@ -22,16 +28,17 @@ class Part(NamedTuple):
 
 class Shares:
     """
-    Gives topics their parts of a batch. A topic in a shard gets a larger part if it is new or filled its last one.
+    Divides a batch among pairs of shard and topic. A pair gets a larger part if it is new, or if it filled its last
+    part.
     """
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
         self._shallow: set[tuple[int, str]] = set()
-        """Topics in shards that had fewer rows than were asked for the last time."""
+        """Pairs of shard and topic for which the last query found fewer rows than it asked for."""
 
     def divide(self, found: Collection[tuple[int, str]], limits: Mapping[str, int]) -> list[Part]:
-        """Return the parts of a batch. ``limits``: most rows of some topics."""
+        """Return the parts of a batch. ``limits``: topic → maximum number of its rows; other topics have no limit."""
         limited = [Part(shard, topic, limits[topic]) for shard, topic in found if limits.get(topic)]
         pairs = [pair for pair in found if pair[1] not in limits]
         if len(pairs) > _MOST_PARTS:
@@ -43,7 +50,10 @@ class Shares:
         return limited + [Part(*pair, _OF_SHALLOW if pair in shallow else share) for pair in pairs]
 
     def learn(self, parts: list[Part], counts: Mapping[int, int], limits: Mapping[str, int]) -> bool:
-        """Remember which parts, by their number, were filled; return whether they may hold more rows."""
+        """
+        Remember which parts were filled. Return whether any part was filled, so that its topic may have more rows.
+        ``counts``: number of a part → number of rows found.
+        """
         asked = {number: part for number, part in enumerate(parts) if part.topic not in limits}
         full = {part[:2] for number, part in asked.items() if counts.get(number) == part.most}
         self._shallow |= {part[:2] for part in asked.values()}

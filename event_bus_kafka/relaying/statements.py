@@ -1,8 +1,9 @@
 """
-The SQL by which a relay finds, locks, reads and removes rows, by vendor.
+The SQL with which a relay finds, locks, reads and removes rows, by vendor.
 
-The servers' optimizers decide what is safe here: a DELETE that scans waits for the writers' uncommitted rows, and a
-range would delete rows that committed after they were read. So rows are removed by exact look-ups of their ids alone.
+Only some statements are safe, depending on the server's optimizer: a DELETE that scans waits for the uncommitted rows
+of writers, and a DELETE of a range would delete rows that committed after they were read. So rows are removed only by
+look-ups of their exact ids.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ _COPIED = tuple(name for name in _MOVED if name != "id")
 
 @attrs.frozen(kw_only=True)
 class Dialect:
-    """One vendor's statements."""
+    """The statements for one vendor."""
 
     rows_by_id: str
-    """Rows of the outbox by their ids, as ``r``."""
+    """FROM clause that selects the outbox's rows by their ids, under the alias ``r``."""
     ids: Callable[[Sequence[int]], Any]
-    """Ids as the one parameter of ``rows_by_id``."""
+    """Converts ids to the single parameter of ``rows_by_id``."""
     quote: str
     of_shard: str = "r.shard = {0}"
-    """Condition for the rows of a shard, written so that the index of shard and id alone is used."""
+    """Condition for the rows of a shard, written so that the database uses only the index of shard and id."""
     of_topic: str = "r.topic = %s{0} ORDER BY r.id"
-    """Condition for the rows of a topic, and an order that the index of topics already has."""
+    """Condition for the rows of a topic, followed by the order that the index of topics already has."""
     rows_in: str = ""
-    """Rows by ids that follow in brackets, if that is faster: a read waits for nobody, whatever it scans."""
+    """FROM clause for reads, which lock nothing; the ids follow in brackets. Empty: use ``rows_by_id``."""
     delete: str = "DELETE FROM"
     forces_index: bool = False
     """Whether a statement can name the index to use."""
@@ -49,27 +50,33 @@ class Dialect:
     session: str = ""
     """The first statement on a relay's own connection."""
     begin: str = ""
-    """The statement that begins a transaction. It changes no session: behind a pooler others use the session too."""
+    """
+    The statement that begins a transaction. It must not change the session, since a pooler may share the session among
+    clients.
+    """
     options: dict[str, Any] = attrs.field(factory=dict)
-    """Options of the relay's own connection, unless the settings say otherwise."""
+    """Options of the relay's own connection, unless the settings contain them."""
 
     @property
     def probe(self) -> str:
         """
-        Select the shards that hold rows, by one look-up each. With EXISTS or DISTINCT a server may read all waiting
-        rows.
+        The statement that selects the shards with rows, with one look-up per shard. With EXISTS or DISTINCT a server
+        may read all waiting rows.
         """
         first = f"SELECT id FROM {_OUTBOX} r WHERE {self.of_shard.format('s.shard')} ORDER BY shard, id LIMIT 1"
         return f"SELECT shard FROM {_SHARDS} s WHERE ({first}) IS NOT NULL"
 
     def lock(self, shards: Sequence[int]) -> str:
-        """Lock rows of shards. LIMIT, or an order that is not the index's, would lock further rows on InnoDB."""
+        """
+        Return a statement that locks the rows of shards. On InnoDB, LIMIT or an order other than the index's would lock
+        further rows.
+        """
         return f"SELECT shard FROM {_SHARDS} WHERE shard IN ({_list(shards)}) ORDER BY shard FOR UPDATE SKIP LOCKED"
 
     def plan(self, shards: Sequence[int], *, most: int, parked_holds_key: bool) -> str:
         """
-        Select id, size and shard of the first rows of each shard, by one range of the index each: a range over several
-        shards would be sorted whole.
+        Return a statement that selects id, size and shard of the first rows of each shard, with one range of the index
+        per shard: a range over several shards would be sorted as a whole.
         """
         condition = self._unless_parked if parked_holds_key else ""
         parts = [
@@ -82,9 +89,10 @@ class Dialect:
 
     def next_topics(self, after: Sequence[int], *, is_indexed: bool) -> str:
         """
-        Select the next topic of each of these shards, with the shard; parameters: the topic before, for each.
+        Return a statement that selects each shard's next topic; parameters: the previous topic of each shard.
 
-        By one look-up each: DISTINCT, and on InnoDB a look-up within a recursion, may read all waiting rows.
+        The statement makes one look-up per shard. DISTINCT may read all waiting rows; on InnoDB, so may a look-up
+        inside a recursion.
         """
         return " UNION ALL ".join(
             f"SELECT * FROM (SELECT r.shard, r.topic FROM {_OUTBOX} r {self._by_topic(is_indexed)} "
@@ -94,9 +102,11 @@ class Dialect:
 
     def plan_by_topic(self, parts: Sequence[tuple[int, int]], *, is_indexed: bool, parked_holds_key: bool) -> str:
         """
-        Select id and size of the first rows of topics in shards, and the number of their part.
+        Return a statement that selects id and size of the first rows of topics in shards, and for each row the number
+        of its part.
 
-        ``parts``: a shard and the most rows, each. Parameters: :meth:`names` of their topics.
+        ``parts``: pairs of a shard and the maximum number of rows. The statement's parameters are the topics, as
+        :meth:`names` returns them.
         """
         rows = f"FROM {_OUTBOX} r {self._by_topic(is_indexed)} WHERE"
         condition = self._unless_parked if parked_holds_key else ""
@@ -107,7 +117,7 @@ class Dialect:
         )
 
     def names(self, topics: Sequence[str]) -> list[str]:
-        """The parameters of :meth:`plan_by_topic`."""
+        """Return the parameters of :meth:`plan_by_topic`."""
         return [topic for topic in topics for _ in range(self.of_topic.count("%s"))]
 
     def fetch(self, ids: Sequence[int]) -> tuple[str, list[Any]]:
@@ -127,7 +137,10 @@ class Dialect:
 
     @property
     def park(self) -> str:
-        """Insert a parked row; parameters: the id to park it under, code, reason, time, and the id of the row."""
+        """
+        The statement that inserts a parked row. Its parameters are the new id, code, reason and time, and the id of the
+        row in the outbox.
+        """
         copied = self._columns(_COPIED)
         return (
             f"INSERT INTO {_PARKED} (id, code, reason, parked_at, {copied}) "
@@ -135,7 +148,7 @@ class Dialect:
         )
 
     def parked_of(self, ids: Sequence[int]) -> str:
-        """Select, of these ids, the ids of parked rows."""
+        """Return a statement that selects the ids of parked rows among ``ids``."""
         return f"SELECT id FROM {_PARKED} WHERE id IN ({_list(ids)})"
 
     @property
@@ -144,13 +157,13 @@ class Dialect:
 
     @property
     def put_back(self) -> str:
-        """The statement that copies a parked row into the outbox. Its one parameter is the row's id."""
+        """The statement that copies a parked row into the outbox. Its only parameter is the row's id."""
         moved = self._columns(_MOVED)
         return f"INSERT INTO {_OUTBOX} ({moved}) SELECT {moved} FROM {_PARKED} WHERE id = %s"
 
     @property
     def forget_parked(self) -> str:
-        """The statement that deletes a parked row. Its one parameter is the row's id."""
+        """The statement that deletes a parked row. Its only parameter is the row's id."""
         return f"DELETE FROM {_PARKED} WHERE id = %s"
 
     @property
@@ -173,9 +186,9 @@ _BY_INDEX = "; ".join(
     f"SET LOCAL {what} = off" for what in ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit")
 )
 """
-Makes PostgreSQL use the index. The statistics of a table that fills and empties are always out of date: it would scan
-and sort all waiting rows for every chunk. The plans that are switched off cost much, which would make it compile the
-statement for seconds (jit).
+Makes PostgreSQL use the index. The statistics of a table that fills and empties are always out of date, so that
+PostgreSQL would scan and sort all waiting rows for every chunk. PostgreSQL gives plans that are switched off a high
+cost, and would compile a statement of such a cost for seconds; so jit is off, too.
 """
 
 DIALECTS = {
@@ -183,7 +196,7 @@ DIALECTS = {
         rows_by_id=f"{_OUTBOX} AS r WHERE r.id = ANY(%s::bigint[])",
         ids=lambda ids: f"{{{_list(ids)}}}",  # psycopg takes ten times as long for a list
         quote='"',
-        of_shard="r.shard BETWEEN {0} AND {0}",  # by equality it may prefer the primary key's order, and read all rows
+        of_shard="r.shard BETWEEN {0} AND {0}",  # with = it may use the primary key, and read all rows
         of_topic="r.topic BETWEEN %s AND %s{0} ORDER BY r.topic, r.id",  # likewise
         begin=f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{_LOCK_WAIT}s'; "
         f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_TIMEOUT}s'; " + _BY_INDEX,

@@ -1,4 +1,4 @@
-"""The state of each topic of a relay: whether it takes records, and which of its rows a batch awaits."""
+"""The state of each topic of a relay: whether the topic accepts records, and how many of its rows a batch waits for."""
 
 from __future__ import annotations
 
@@ -17,34 +17,43 @@ from event_bus_kafka.telemetry.events import TopicHeld, TopicResumed
 from event_bus_kafka.wire.records import ProducerRecord
 
 _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
-"""Backoff of a topic: seconds until the first try, their growth with each refusal, and the longest."""
+"""Backoff of a topic: seconds until the first try, factor after each further refusal, and longest backoff."""
 _FIRST_OF_SILENT = 5.0
-"""Seconds until the first try of a silent topic. Longer, since each try makes the other topics wait."""
+"""
+Seconds until the first try of a silent topic. This is longer than for other topics, since each try makes the other
+topics wait.
+"""
 _PATIENCE, _MORE_PATIENCE = 2.0, 0.1
-"""A topic may be silent for 2 s plus a tenth of its last backoff before it is held: slow is not dead."""
+"""
+Seconds for which a topic may be silent before it is held, and the share of its last backoff that is added. A silent
+topic may only be slow.
+"""
 _FORGOTTEN = 100
-"""Batches that took all waiting rows, after which a topic under trial is open again if it had no row in them."""
+"""
+Number of batches without a row of a tried topic after which the topic is open again. Only batches that took all waiting
+rows count.
+"""
 TRIED_ROWS = 10
-"""Rows per batch by which a topic that was held is tried."""
+"""Maximum number of rows per batch that are sent to try a topic after a hold."""
 ALONE_ROWS = 300
-"""Rows per batch that are sent one by one to find the refused ones."""
+"""Maximum number of rows per batch that are sent one by one to find the rows that Kafka refuses."""
 
 
 class TopicState(Enum):
-    """The state in which a relay keeps a topic."""
+    """The states of a topic, as a relay sees it."""
 
-    OPEN = "takes records"
-    TRIED = "is tried: its rows go one by one"
-    BACKING_OFF = "is left alone for a while"
+    OPEN = "accepts records"
+    TRIED = "is tried: its rows are sent one by one"
+    BACKING_OFF = "gets no records until its backoff ends"
 
 
 class Topic:
     """
     The state of one topic.
 
-    It is open until Kafka refuses a request for it. Then it is held, longer each time, or its rows are sent one by one,
-    since a request is refused as a whole, whichever of its rows is wrong. A topic that was held is tried one by one,
-    too.
+    A topic is open until Kafka refuses a request with its rows. After that, the topic is either held, each time for
+    longer than before, or its rows are sent one by one: Kafka refuses a request as a whole, whichever of its rows is
+    wrong. After a hold, rows are sent one by one, too.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -53,21 +62,26 @@ class Topic:
         self.refusals = Refusals()
         self._clock = clock
         self._due = 0.0
-        """Time at which a topic that backs off is tried."""
+        """Time at which the backoff ends and the topic is tried."""
         self._batches = 0
-        """Number of batches that took rows of each waiting topic, since the last one with a row of this topic."""
+        """
+        Number of batches since the last one with a row of this topic; only batches that took all waiting rows count.
+        """
         self._delay = 0.0
-        """The last backoff; 0 while the topic is not held."""
+        """The last backoff in seconds; 0: the topic is not held."""
         self.held_since = 0.0
-        """Time since which it is held and took no row."""
+        """Time of the first hold since Kafka last accepted a row of the topic."""
         self.held_because = ""
-        """The reason why it was held last."""
+        """The reason of the last hold."""
         self._alone_until = 0
         """Id of the last row that has to be sent alone."""
         self.begin_batch()
 
     def begin_batch(self, *, saw_all: bool = True) -> None:
-        """Forget the batch before; ``saw_all``: whether it took all waiting rows. A topic that is due is tried."""
+        """
+        Reset the state of the last batch, and try the topic if its backoff is over. ``saw_all``: whether the last batch
+        took all waiting rows.
+        """
         if self.state is TopicState.BACKING_OFF and self._clock() >= self._due:
             self.state, self._batches = TopicState.TRIED, 0
         elif self.state is TopicState.TRIED:
@@ -76,65 +90,71 @@ class Topic:
                 self.refusals.end()
                 self._open()
         self.takes_rows = self.state is not TopicState.BACKING_OFF
-        """Whether more rows of it may be sent in this batch."""
+        """Whether this batch may send more rows of the topic."""
         self.waiting: deque[tuple[Row, ProducerRecord]] = deque()
         """Rows that are sent one by one."""
         self.unreported = 0
-        """Number of records without a report."""
+        """Number of records in flight without a delivery report."""
         self.is_silent = False
         self.heard = self._quiet_since = 0.0
-        """Time of the last report, and time since which records are in flight without one."""
+        """Time of the last report, and time since which records are in flight without any report."""
         self.tries = ALONE_ROWS if self._alone_until else TRIED_ROWS
-        """Number of its rows that may be sent one by one in this batch."""
+        """Number of rows that this batch may send one by one."""
         self.refusals.undecided.clear()
         self._keys: set[bytes] = set()
-        """The keys of these rows."""
+        """The keys of the rows that this batch sends one by one."""
         self._reached = self._left = 0
         self._has_taken = False
 
     @property
     def is_open(self) -> bool:
-        """Whether its rows are sent as most are."""
+        """Whether the topic's rows are sent in the usual way, many per request."""
         return self.state is TopicState.OPEN and self.takes_rows
 
     @property
     def is_held(self) -> bool:
-        """Whether it was held and has taken no row since."""
+        """Whether the topic was held and Kafka has accepted no row of the topic since."""
         return self._delay > 0
 
     @property
     def awaited(self) -> int:
-        """Number of rows that a batch waits for: in flight, or yet to be sent one by one."""
+        """Number of rows that a batch waits for: rows in flight, and rows that are still to be sent one by one."""
         return 0 if self.is_silent else self.unreported + len(self.waiting)
 
     @property
     def limit(self) -> int:
-        """Most rows that a batch may plan. If several keys are tried, their first rows may lie far apart."""
+        """
+        Maximum number of the topic's rows that a batch may plan. To try rows of several keys, a batch plans more rows
+        than it tries.
+        """
         if self.state is TopicState.BACKING_OFF:
             return 0
         return ALONE_ROWS if self.refusals.are_of_the_topic else self.tries
 
     def line_up(self, row: Row, record: ProducerRecord) -> None:
-        """Queue a row that is to be sent alone, if it may be sent in this batch."""
+        """Queue a row to be sent alone, if this batch may send it."""
         self._batches, self._reached = 0, row.id
         if self._alone_until and row.id > self._alone_until:
             self.takes_rows = False
-        elif not (self.refusals.are_of_the_topic and row.key in self._keys):  # then rows of several keys tell most
+        elif not (self.refusals.are_of_the_topic and row.key in self._keys):  # then try one row of each key
             self._keys.add(row.key)
             self.waiting.append((row, record))
             self.tries -= 1
             self.takes_rows = self.tries > 0
 
     def next_alone(self) -> tuple[Row, ProducerRecord] | None:
-        """Return the next row to send alone, if the one before was reported."""
+        """Return the next row to send alone, if no row is in flight."""
         return self.waiting.popleft() if self.waiting and not self.unreported else None
 
     def leave(self, row: Row) -> None:
-        """Note a row that waits for another one of its key; if a request is refused, it counts as one of it."""
+        """
+        Note that ``row`` waits for an earlier row of its key. If the request with the earlier row is refused, ``row``
+        is sent alone, too.
+        """
         self._left = row.id
 
     def sent(self, count: int = 1) -> None:
-        """Note that records were handed to a client."""
+        """Note that ``count`` records were handed to a client."""
         if not self.unreported:
             self._quiet_since = self._clock()
         self.unreported += count
@@ -145,9 +165,10 @@ class Topic:
 
     def taken(self) -> list[tuple[Row, BrokerError]]:
         """
-        Note that Kafka has taken a row, whether sent alone or not.
+        Note that Kafka has accepted a row, whether the row was sent alone or not.
 
-        Return the rows that it refused before in this batch: they are to blame, not the topic.
+        Return the rows that Kafka refused earlier in this batch: the rows themselves caused the refusals, not the
+        topic.
         """
         self._has_taken = True
         return self.refusals.end()
@@ -159,11 +180,13 @@ class Topic:
             self.stop()
 
     def hold(self, error: Exception, *, silent: bool = False) -> None:
-        """Hold the topic, longer each time."""
+        """
+        Hold the topic, each time for longer than before. ``silent``: whether the reason is a lack of delivery reports.
+        """
         self.stop()
         self._alone_until = 0
         if self.state is TopicState.BACKING_OFF:
-            return  # another row of it has said so
+            return  # held already because of another row
         if not self.is_held:
             self.held_since = self._clock()
         self.held_because = database_error_text(error)
@@ -173,23 +196,23 @@ class Topic:
         emit(TopicHeld(topic=self.name, error=error, delay=self._delay))
 
     def send_alone(self, row: Row) -> None:
-        """From the next batch on, send the rows up to ``row``, and rows that wait for it, one by one."""
+        """Send the rows up to ``row``, and the rows that wait for ``row``, one by one from the next batch on."""
         self.stop()
         self._alone_until = max(self._alone_until, row.id, self._left)
         if self.state is TopicState.OPEN:
             self.state, self._batches = TopicState.TRIED, 0
 
     def stop(self) -> None:
-        """Send no more of its rows in this batch: rows that were to be sent alone may be left."""
+        """Send no more rows of the topic in this batch, not even the queued ones."""
         self.takes_rows = False
         self._reached = 0
         self.waiting.clear()
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """
-        Open a topic that was tried and took its rows, or hold it again.
+        Open the topic if Kafka has accepted its rows; hold it again if Kafka has refused them.
 
-        Return the rows to park, and the ids of parked rows to put back.
+        Return the rows to park, and the ids of parked rows to put back into the outbox.
         """
         if self.state is TopicState.TRIED:
             self._judge()
@@ -197,9 +220,9 @@ class Topic:
 
     def is_newly_silent(self, others_heard: float) -> bool:
         """
-        Return, once, whether a record has lacked a report for long while other topics had reports since.
+        Return True, once per batch, if a record has lacked its report for a long time while other topics got reports.
 
-        Without any report at all Kafka itself is away, and no topic is to blame.
+        If no topic gets a report, Kafka itself is away.
         """
         if self.is_silent or not self.unreported or others_heard <= self._quiet_since:
             return False
@@ -222,7 +245,7 @@ class Topic:
 
 
 class Topics(dict[str, Topic]):
-    """All topics of which a relay had rows, by name; asking for a new name adds it."""
+    """All topics of which the relay has read rows, by name; access to a new name adds the topic."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         super().__init__()
@@ -238,26 +261,29 @@ class Topics(dict[str, Topic]):
 
     @property
     def awaited(self) -> int:
-        """Number of rows that a batch waits for: in flight, or yet to be sent one by one."""
+        """Number of rows that a batch waits for: rows in flight, and rows that are still to be sent one by one."""
         return sum(topic.awaited for topic in self.values())
 
     @property
     def lined_up(self) -> int:
-        """Number of rows that wait for their turn to be sent alone."""
+        """Number of rows that are still to be sent one by one."""
         return sum(len(topic.waiting) for topic in self.values())
 
     @property
     def held(self) -> tuple[str, ...]:
-        """The names of held topics, whether due or not."""
+        """The names of held topics, including those whose backoff is over."""
         return tuple(sorted(topic.name for topic in self.values() if topic.is_held))
 
     @property
     def limits(self) -> dict[str, int]:
-        """Most rows that a batch may take, for topics that do not take all: 0 for a topic that backs off."""
+        """
+        Topic → maximum number of rows that a batch may take, for all topics that are not open; 0 while a topic backs
+        off.
+        """
         return {topic.name: topic.limit for topic in self.values() if topic.state is not TopicState.OPEN}
 
     def hold_silent(self) -> None:
-        """Hold topics that have lacked reports for long while others had some."""
+        """Hold topics that have lacked delivery reports for a long time while other topics got reports."""
         heard = max((topic.heard for topic in self.values()), default=0.0)
         for topic in self.values():
             if topic.is_newly_silent(heard):

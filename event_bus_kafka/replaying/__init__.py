@@ -1,1 +1,1 @@
-"""Replay requests as workers do them: between the records of their assignment."""
+"""Runs replay requests in workers, between the records of their assignment."""

@@ -1,4 +1,4 @@
-"""Why a run of a request begins no further letter."""
+"""The reason why the run of a replay request begins no further letter."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import attrs
 
 
 class HaltKind(Enum):
-    """The next thing done with a request whose run has halted."""
+    """The kinds of halt: they determine the next step for the request."""
 
     LOST = auto()
-    """Nothing: another worker has it, or it was paused or cancelled."""
+    """This worker does nothing more: another worker has the request, or an operator has paused or cancelled it."""
     HANDED_BACK = auto()
-    """The worker ends: another one may take it."""
+    """This worker ends: another worker may take the request."""
     HELD = auto()
-    """It continues later, in this worker."""
+    """This worker continues the request later."""
     STOPPED = auto()
     FAILED = auto()
 
 
 @attrs.frozen
 class Halt:
-    """A run is over."""
+    """The end of a run, with its reason."""
 
     kind: HaltKind
     note: str = ""
-    """Why; without event data."""
+    """The reason, without event data."""

@@ -1,4 +1,4 @@
-"""A worker's run of a replay request: which letter may begin now."""
+"""A worker's run of a replay request: decides which letter may begin now."""
 
 from __future__ import annotations
 
@@ -23,35 +23,44 @@ from event_bus_kafka.wire.records import ConsumerRecord
 logger = logger_named(__name__)
 
 BEAT_WITHIN = 30.0
-"""Seconds after a beat in which a letter may begin. Another worker takes a request over after twice as long."""
+"""
+Seconds after a heartbeat within which a letter may begin. After twice this time without a heartbeat another worker
+takes over the request.
+"""
 _REST = 5.0
-"""Times as long as a letter took, in which no other begins while records of the assignment are there."""
+"""
+Minimum pause after a letter while records of the assignment are unsettled, as a multiple of the letter's duration.
+"""
 _STUCK_AFTER = 5.0
-"""Seconds after which a letter that waits for a record of its key keeps no other from beginning."""
+"""Seconds after which a letter that waits for a record of its key no longer prevents other letters from beginning."""
 _MOST = 100
-"""Letters that may wait for records of their keys."""
+"""Maximum number of letters that may wait for records of their keys."""
 _SOON, _LATER = 0.005, 0.05
-"""Seconds until the next look for letters that may begin, and while none may."""
+"""Seconds until the next call of ``submit``: while letters are waiting, and while none are."""
 _MADE_UP_FOR = 1.0
-"""Seconds of delay, at most, that may be made up for at once: after a long pause the rate still holds."""
+"""
+Maximum seconds of lost time for which a run catches up by beginning several letters at once. So even a long pause does
+not lead to a high rate.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class LetterLanes:
-    """The lanes of a worker, for letters to run on."""
+    """The part of a worker's lanes that replays use."""
 
     submit: Callable[[Delivery], None]
     count: int
     connection_max_age: float
-    """Seconds."""
+    """Age in seconds at which a database connection is closed before the next letter."""
 
 
 class RequestRun:
     """
-    Begins letters of a request in their order, each through the actor of its key, as the rate and live events allow.
+    Begins the letters of a request in their order, each through the actor of its key, as fast as the rate and live
+    events allow.
 
     The housekeeping thread calls ``fill`` and ``keep_on``, the polling thread ``submit``; letters run on the lanes.
-    Once the run has halted it never begins another letter: to continue, a new run is made.
+    After a halt the run begins no further letter: a new run continues the request.
     """
 
     def __init__(
@@ -67,7 +76,7 @@ class RequestRun:
         self.is_all = False
         """Whether all letters were read."""
         self.ended = 0
-        """Letters that had their turn."""
+        """Number of letters that have ended."""
         self.failures_in_row: int = request.failures_in_row
         self._stop_after: int = request.stop_after
         self._rate: float = request.rate or inf
@@ -78,7 +87,7 @@ class RequestRun:
         self._fresh_until = -inf
         self._todo: deque[tuple[RequestedLetter, bytes | None]] = deque()
         self._submitted: dict[Detached, float] = {}
-        """Letters that have not ended, with the times of their submission."""
+        """Letter that has not ended → the time of its submission."""
         self._due = clock()
         self._rests_until = -inf
         self._partitions: dict[Partition, PartitionProgress] = {}
@@ -91,17 +100,20 @@ class RequestRun:
         self.is_all = is_all
 
     def keep_on(self, beat_at: float) -> None:
-        """Let letters begin for a while after a beat; ``beat_at``: the time (of the clock) just before the beat."""
+        """
+        Let letters begin until ``BEAT_WITHIN`` seconds after ``beat_at``. This is the time, by the clock of this run,
+        just before the last heartbeat.
+        """
         self._fresh_until = beat_at + BEAT_WITHIN
 
     def end(self, halt: Halt) -> None:
-        """Begin no further letter; the first reason holds."""
+        """Begin no further letter, because of ``halt``; only the first halt counts."""
         with self._lock:
             self.halt = self.halt or halt
 
     @property
     def waiting(self) -> int:
-        """Letters that were read and not submitted."""
+        """Number of letters that were read but not submitted."""
         return len(self._todo)
 
     @property
@@ -111,7 +123,7 @@ class RequestRun:
 
     @property
     def is_over(self) -> bool:
-        """Whether all letters had their turn."""
+        """Whether all letters of the request have ended."""
         return self.is_all and not self._todo and all(one.done for one in tuple(self._submitted))
 
     def submit(self, *, is_busy: bool) -> float:
@@ -149,10 +161,10 @@ class RequestRun:
         return Detached(record, partition, letter.offset, 0, process=lambda delivery: self._process(letter, delivery))
 
     def _process(self, letter: RequestedLetter, delivery: Detached) -> Outcome:
-        delivery.has_begun = True  # before it asks: who has halted looks at what has begun
+        delivery.has_begun = True  # first: after a halt the other threads look at has_begun
         began = self._clock()
         if began > self._fresh_until:
-            self.end(Halt(HaltKind.HELD, f"its worker could not tell the database for {BEAT_WITHIN:g} s that it lives"))
+            self.end(Halt(HaltKind.HELD, f"its worker could not write a heartbeat for {BEAT_WITHIN:g} s"))
         if self.halt is None:
             self._run(letter, delivery)
             now = self._clock()
@@ -166,7 +178,7 @@ class RequestRun:
         cleanup.prepare(self._lanes.connection_max_age)
         try:
             came_of_it = self._letters.run(letter, note)
-        except Exception as error:  # the worker has events to live for, whatever is wrong with requests
+        except Exception as error:  # an error of a request must not end the worker
             logger.exception("A replay request has failed")
             came_of_it = Halt(HaltKind.FAILED, f"this package raised {type(error).__name__} at {letter.coordinates}")
         finally:

@@ -30,11 +30,17 @@ from event_bus_kafka.telemetry.events import ReplayRequestChanged
 from event_bus_kafka.telemetry.state import Replaying
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_REQUESTS_EVERY, _BEAT_EVERY = 60.0, 5.0, 1.0
-"""Seconds; services may be migrated while their workers run."""
+"""
+Seconds between two checks whether the table exists, between two searches for requests, and between two heartbeats. The
+table may appear later, as services may be migrated while their workers run.
+"""
 _READ_AHEAD = 500
-"""Letters that are read at a time: of many seconds, as each takes some statements."""
+"""Number of letters per read: enough for many seconds, as each letter takes several statements."""
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
-"""Seconds until a request that is held goes on, doubled each time until a letter has its turn."""
+"""
+Seconds until a held request continues: the first delay and the longest one. The delay doubles with each hold until a
+letter ends.
+"""
 _LONGEST_NAME = 255
 _STOPPED = Halt(HaltKind.HANDED_BACK)
 _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.FAILED}
@@ -42,7 +48,7 @@ _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.F
 
 @attrs.define(eq=False)
 class _Held:
-    """A request of this worker while it is not to go on."""
+    """The time until which this worker's request is held, and the delay of the next hold."""
 
     until: float
     delay: float
@@ -50,8 +56,8 @@ class _Held:
 
 class RequestRunner:
     """
-    The requests of a group in one worker. ``turn`` and ``hand_back`` are the housekeeping thread's, ``submit`` and
-    ``end`` the polling thread's; neither waits for the other.
+    The replay requests of a group in one worker. The housekeeping thread calls ``turn`` and ``hand_back``, the polling
+    thread ``submit`` and ``end``; neither thread waits for the other.
     """
 
     def __init__(
@@ -83,22 +89,22 @@ class RequestRunner:
 
     @property
     def turn_every(self) -> float:
-        """Seconds until the next turn."""
+        """Seconds until the next :meth:`turn`."""
         if not self._has_table:
             return _LOOK_FOR_TABLE_EVERY
         return _BEAT_EVERY if self._request else _LOOK_FOR_REQUESTS_EVERY
 
     @property
     def replaying(self) -> Replaying | None:
-        """The request that this worker has. Any thread may ask."""
+        """The request that this worker runs; None: it runs none. Any thread may ask."""
         request, run = self._request, self._run
         if request is None:
             return None
         return Replaying(request=request.pk, done=run.ended if run else 0, running=len(run.running) if run else 0)
 
     def turn(self) -> None:
-        """Without a request: take one. With a request: renew the claim and provide its next letters."""
-        alias = alias_of(RequestedLetter)  # made after that of requests
+        """If this worker has no request, take one. Otherwise renew its claim and read its next letters."""
+        alias = alias_of(RequestedLetter)  # this table is created last
         self._has_table = alias is not None
         if alias is None:
             return
@@ -110,7 +116,8 @@ class RequestRunner:
 
     def hand_back(self) -> None:
         """
-        Release the request for other workers, unless a letter still runs: they would give it to its receivers, too.
+        Release the request for other workers, unless one of its letters is still running here: another worker would run
+        that letter, too.
         """
         self.end()
         request, run = self._request, self._run
@@ -138,7 +145,7 @@ class RequestRunner:
             self._leave(rows, request)
         elif not is_ours and run is not None:
             run.end(Halt(HaltKind.LOST))
-            rows.keep(request.pk, by=self._id)  # resumed meanwhile, it would be another's while letters run here
+            rows.keep(request.pk, by=self._id)  # otherwise another worker could take it while letters run here
         if run is None and is_ours and at >= self._held.until:
             run = self._begun(rows, request)
         if run is not None and self._run is run:
@@ -150,7 +157,7 @@ class RequestRunner:
         letters = RequestedLetterRun(replay=self._replay, alias=rows.db, receiver=request.receiver)
         rows.beat(request.pk, by=self._id, note="")
         self._run = run = RequestRun(request, letters, self._lanes, self._clock)
-        if self._is_ending:  # it may not have been seen
+        if self._is_ending:  # end() may have run before the assignment
             run.end(_STOPPED)
         return run
 
@@ -163,7 +170,7 @@ class RequestRunner:
         run.fill([(one, keys.get(one.letter)) for one in letters], is_all=len(letters) < _READ_AHEAD)
 
     def _conclude(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun) -> None:
-        """See to a run that has halted, once nothing runs, or is over."""
+        """End or hold the request, once its run is over, or has halted and no letter is running."""
         halt = run.halt
         if halt is None:
             if run.is_over:
@@ -181,13 +188,13 @@ class RequestRunner:
         if rows.finish(request.pk, state, by=self._id, note=note):
             self._tell(request, state, note)
             self._request = self._run = None
-        else:  # it was cancelled, or paused, in the meantime
+        else:  # the request was cancelled or paused meanwhile
             self._leave(rows, request)
 
     def _leave(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> None:
         rows.let_go(request.pk, by=self._id)
         state = rows.filter(pk=request.pk).values_list("state", flat=True).first()
-        self._tell(request, state or "gone", "it is not this worker's any more")
+        self._tell(request, state or "gone", "this worker has released it")
         self._request = self._run = None
 
     def _hold(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun, note: str) -> None:
@@ -203,6 +210,6 @@ class RequestRunner:
 
 
 def _has_any(receivers: Collection[str]) -> bool:
-    """Whether this service has one of ``receivers``. True if none is named: then all that listen run."""
+    """Return whether this service has one of ``receivers``. If none is named, all receivers run: return True."""
     here = {one.name for signal in dispatch.signals() for one in dispatch.receivers_of(signal)}
     return not receivers or bool(here.intersection(receivers))

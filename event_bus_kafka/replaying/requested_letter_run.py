@@ -1,4 +1,4 @@
-"""One letter of a request has its turn, on a lane."""
+"""Runs one letter of a replay request, on a lane."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 from event_bus_kafka.trouble import Trouble
 
 _TRIES = 3
-"""Number of times a letter may begin without a known end: it may be the cause of its workers' death."""
+"""
+Maximum number of times that a letter may begin without a known result: perhaps the letter makes its workers crash.
+"""
 _OUTAGE = 1
-"""Exit code of a replay that cannot go on as a server is away; any other: a receiver asks to exit."""
-_TAKEN = "somebody else has been at it since, or replays it now"
-_GONE = "it is gone: it has succeeded since the request was made, or was discarded"
-_FAILED_SINCE = "it has failed again since the request was made: make another one"
+"""Exit code of a replay that cannot continue because a server is away; any other code: a receiver asked to exit."""
+_TAKEN = "another process has changed the letter since, or is replaying it"
+_GONE = "it was deleted: it has succeeded since the request was made, or was discarded"
+_FAILED_SINCE = "it has failed again since the request was made: make another request"
 
 
 @attrs.frozen
 class LetterEnd:
-    """The state in which a letter's run ended, with the error that explains it."""
+    """The result of a letter's run, with the error that explains it."""
 
     state: LetterState
     error: str = ""
@@ -39,7 +41,7 @@ class LetterEnd:
 
 @attrs.frozen(kw_only=True)
 class RequestedLetterRun:
-    """Runs letters of one request; ``alias``: the database that has it."""
+    """Runs the letters of one request; ``alias``: the database with the request."""
 
     replay: LetterReplay
     alias: str
@@ -47,10 +49,10 @@ class RequestedLetterRun:
 
     def run(self, requested: RequestedLetter, began: Callable[[Work], None]) -> LetterState | Halt:
         """
-        Run a letter and store its result. ``began`` is called with the work of an attempt that begins.
+        Run a letter and store its result. ``began`` is called with the work of an attempt when the attempt begins.
 
-        Return a halt if there is no result, or no other letter may begin: then the letter runs again later, unless a
-        receiver asked to exit. Errors of servers are halts too; other exceptions are raised.
+        Return a halt if there is no result, or if no other letter may begin; then the letter runs again later, unless a
+        receiver asked to exit. Errors of servers become halts; other exceptions are raised.
         """
         try:
             return self._run(requested, began)
@@ -88,7 +90,7 @@ class RequestedLetterRun:
         except (Error, EventBusError):
             self._put_back(requested, mark)
             raise
-        except Exception as error:  # raised again: it ends the request, in which this letter would stay running
+        except Exception as error:  # ends the request: the letter must not stay in state running
             self._rows.end(requested, mark, LetterState.FAILED, f"this package raised {type(error).__name__}")
             raise
         self._rows.end(requested, mark, end.state, end.error)
@@ -96,10 +98,10 @@ class RequestedLetterRun:
 
     def _put_back(self, requested: RequestedLetter, mark: str) -> None:
         """
-        Put the letter back into its request. A failure before the server went away may have changed the letter: its
-        time is read anew, lest this run's own change be taken for another worker's.
+        Put the letter back into its request. Read the letter's time again first: this run may have changed the letter
+        before the server went away, and the new time would look like another worker's change.
         """
-        with suppress(Error):  # it is known to have begun, and that nothing else is known of it
+        with suppress(Error):  # then the letter stays begun, without a known result
             there = DeadLetter.objects.for_writing().filter(pk=requested.letter)
             self._rows.put_back(requested, mark, there.values_list("last_failed_at", flat=True).first())
 
@@ -109,7 +111,7 @@ class RequestedLetterRun:
 
 
 def _without_a_run(requested: RequestedLetter, planned: ReplayPlan | None) -> LetterEnd | None:
-    """Return the end of a letter of which nothing is to run, None where something is."""
+    """Return the result of a letter if no receiver is to run; otherwise None."""
     had_begun = requested.state == LetterState.RUNNING
     if planned is None:
         return LetterEnd(LetterState.SUCCEEDED) if had_begun else None
@@ -120,7 +122,7 @@ def _without_a_run(requested: RequestedLetter, planned: ReplayPlan | None) -> Le
             return LetterEnd(LetterState.FAILED, "; ".join(map(report.failure_text, pending.values())))
         return LetterEnd(LetterState.SKIPPED, _FAILED_SINCE)
     if requested.tries >= _TRIES:
-        return LetterEnd(LetterState.FAILED, f"its worker ended {_TRIES} times while it ran")
+        return LetterEnd(LetterState.FAILED, f"its worker ended {_TRIES} times while the letter ran")
     if not planned.run:
         return LetterEnd(LetterState.SUCCEEDED) if had_begun else LetterEnd(LetterState.SKIPPED, planned.problem)
     return None

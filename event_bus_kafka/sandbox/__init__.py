@@ -25,7 +25,10 @@ __all__ = ["MockCluster", "Sandbox", "SchemaRegistryServer"]
 
 
 class Sandbox:
-    """Starts both servers on entering, stops them on leaving. ``registry_port`` 0: any that is free."""
+    """
+    Starts brokers and registry at the beginning of a ``with`` block, and stops them at its end. ``registry_port`` 0:
+    any free port.
+    """
 
     def __init__(self, *, brokers: int = 1, registry_port: int = 0) -> None:
         self.registry = SchemaRegistryServer(port=registry_port)
@@ -52,16 +55,18 @@ class Sandbox:
         }
 
     def create_topic(self, name: str, partitions: int) -> None:
-        """Create a topic; one that is not created appears on first use, with 4 partitions."""
+        """Create a topic. A topic that was not created appears at its first use, with 4 partitions."""
         self.cluster.create_topic(name, partitions)
 
     def records(self, topic: str, count: int, *, seconds: float = 10) -> list[ConsumerRecord]:
-        """Return the records of a topic (full name) from its beginning, once there are ``count`` or the time is up."""
+        """
+        Read a topic (full name) from its beginning; return its records once there are ``count``, or after ``seconds``.
+        """
         return read(self.bootstrap_servers, topic, count, seconds)
 
     @contextmanager
     def broker_down(self, broker: int | None = None) -> Iterator[None]:
-        """Without a broker, numbered from 1, inside the block; None: without any."""
+        """Stop a broker (numbered from 1) while the ``with`` block runs; None: all brokers."""
         self.cluster.set_down(broker)
         try:
             yield
@@ -70,7 +75,7 @@ class Sandbox:
 
     @contextmanager
     def slow_brokers(self, seconds: float) -> Iterator[None]:
-        """Delay each answer of a broker by ``seconds`` inside the block."""
+        """Delay each answer of a broker by ``seconds`` while the ``with`` block runs."""
         self.cluster.set_round_trip(seconds)
         try:
             yield
@@ -79,15 +84,15 @@ class Sandbox:
 
     def fail_next(self, api: str, error: str, *, times: int = 1) -> None:
         """
-        Answer the next requests of one API with an error, until :meth:`mend`.
+        Let the next ``times`` requests of one API fail with ``error``, unless :meth:`mend` is called before.
 
-        Both by Kafka's names: ``fail_next("Produce", "NOT_LEADER_FOR_PARTITION", times=3)``.
+        ``api`` and ``error`` are names from Kafka: ``fail_next("Produce", "NOT_LEADER_FOR_PARTITION", times=3)``.
         """
         self.cluster.push_errors(api, error, times)
 
     @contextmanager
     def registry_down(self) -> Iterator[None]:
-        """Without the registry inside the block; it keeps its schemas."""
+        """Stop the registry while the ``with`` block runs; it keeps its schemas."""
         self.registry.stop()
         try:
             yield
@@ -96,7 +101,7 @@ class Sandbox:
 
     @contextmanager
     def registry_answering(self, status: int) -> Iterator[None]:
-        """The registry refuses every request with this HTTP status inside the block."""
+        """Let the registry refuse every request with this HTTP status while the ``with`` block runs."""
         self.registry.answer_with(status)
         try:
             yield
@@ -104,7 +109,7 @@ class Sandbox:
             self.registry.answer_with(None)
 
     def mend(self) -> None:
-        """Forget the errors of :meth:`fail_next` that no request has met."""
+        """Cancel the errors of :meth:`fail_next` that no request has received yet."""
         self.cluster.clear_errors()
 
     def __enter__(self) -> Sandbox:

@@ -1,4 +1,4 @@
-"""``python -m event_bus_kafka.sandbox``: an event bus to try things on, until Ctrl-C."""
+"""``python -m event_bus_kafka.sandbox``: runs an event bus for experiments, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _PARTITIONS = 4
 _HIGHEST_PORT = 65_535
 _STOP = (signal.SIGINT, signal.SIGTERM)
 _EPILOG = (
-    "The sandbox lives in memory: it keeps about 5 MB per partition and forgets all when it stops. Topics appear on "
-    "first use, with 4 partitions. A worker that starts again waits until the session of the one before has timed out. "
+    "The sandbox keeps all data in memory, about 5 MB per partition, until it stops. Topics appear on "
+    "first use, with 4 partitions. A worker that starts again waits until the previous worker's session has timed out. "
     "Offsets by time and topic administration need a real Kafka."
 )
 _SETTINGS = """\
@@ -33,7 +33,7 @@ Stop it with Ctrl-C."""
 def main() -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
     options = _parser().parse_args()
-    # Handlers run between two steps of Python: a signal just before a wait would be handled after it, that is never.
+    # No signal handlers: Python would run one only after sigwait(), that is never, if the signal came just before it.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     try:
         with Sandbox(brokers=options.brokers, registry_port=options.registry_port) as sandbox:
@@ -78,7 +78,7 @@ def _positive(text: str) -> int:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > _HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to {_HIGHEST_PORT}, 0 for any")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give 0 to {_HIGHEST_PORT}; 0 means any free port")
     return int(text)
 
 

@@ -1,7 +1,7 @@
 """
-The mock functions of the librdkafka that the confluent-kafka wheel carries, through ctypes.
+Calls the mock functions of the librdkafka in confluent-kafka's wheel, with ctypes.
 
-confluent-kafka itself offers no more than starting a mock cluster by configuration.
+confluent-kafka itself can only start a mock cluster, with a configuration option.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ _PRODUCER = 0
 
 @lru_cache(maxsize=1)
 def library() -> CDLL:
-    """Return the library, its functions declared. Raises OSError where no bundled one is found."""
+    """
+    Return librdkafka, with its mock functions declared: the copy in confluent-kafka's wheel, otherwise the system's
+    copy. Raises OSError if there is none.
+    """
     folders = [
         Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs",
         Path(confluent_kafka.__file__).parent,
@@ -44,14 +47,14 @@ def library() -> CDLL:
 
 
 def declare(lib: CDLL, name: str, result: type | None, *arguments: Any) -> None:
-    """Declare a function's argument and result types: ctypes would cut pointers to 32 bits."""
+    """Declare a function's argument and result types: otherwise ctypes would cut pointers to 32 bits."""
     function = getattr(lib, name)
     function.restype = result
     function.argtypes = arguments
 
 
 def new_client() -> int:
-    """Return a handle that owns a mock cluster; it connects to nothing and logs nothing."""
+    """Return the handle of a client for a mock cluster; the client connects to no broker and logs nothing."""
     lib = library()
     error = ctypes.create_string_buffer(512)
     conf = lib.rd_kafka_conf_new()

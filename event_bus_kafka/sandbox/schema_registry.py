@@ -1,8 +1,8 @@
 """
 A schema registry in memory: the part of Confluent's REST API that registers, looks up and fetches Avro schemas, and
-judges whether they are compatible.
+checks their compatibility.
 
-Status and error codes are Confluent's. The level of all subjects is NONE until another one is set.
+Status and error codes are Confluent's. The compatibility level of all subjects is NONE until a client sets another one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
 
 
 class SchemaRegistryServer:
-    """The registry on 127.0.0.1 between :meth:`start` and :meth:`stop`. ``port`` 0: any that is free."""
+    """A registry on 127.0.0.1 that runs between :meth:`start` and :meth:`stop`. ``port`` 0: any free port."""
 
     def __init__(self, *, port: int = 0) -> None:
         self._port = port
@@ -33,13 +33,13 @@ class SchemaRegistryServer:
 
     @property
     def url(self) -> str:
-        """URL for clients."""
+        """The URL of the registry. Raises RuntimeError if the registry is not running."""
         if self._server is None:
             raise RuntimeError("The registry is not running.")
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def start(self) -> None:
-        """Start serving. Raises OSError if the port is taken."""
+        """Start serving. Raises OSError if the port is in use."""
 
         class Handler(_Handler):
             routes = self._routes
@@ -51,7 +51,7 @@ class SchemaRegistryServer:
         ).start()
 
     def stop(self) -> None:
-        """Stop serving; schemas are kept, and a later start serves them at the same port."""
+        """Stop serving. The schemas are kept, and a later :meth:`start` serves them on the same port."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -59,7 +59,7 @@ class SchemaRegistryServer:
             self._server = None
 
     def answer_with(self, status: int | None) -> None:
-        """Answer every request with this HTTP status; None: properly again."""
+        """Answer every request with this HTTP status; None: answer normally again."""
         self._routes.status = status
 
 
@@ -81,13 +81,13 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def break_connections(self) -> None:
-        """Clients that keep theirs open would otherwise be served by a registry that is down."""
+        """Close the clients' open connections: otherwise they would still be served."""
         for connection in list(self._connections):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that breaks its connection is no news."""
+        """Ignore errors of clients that disconnect."""
 
 
 class _Routes:
@@ -96,11 +96,11 @@ class _Routes:
     def __init__(self, store: SchemaStore) -> None:
         self._store = store
         self.status: int | None = None
-        """The HTTP status with which all requests are refused; None: none."""
+        """The HTTP status with which all requests are refused; None: requests are answered normally."""
 
     def answer(self, method: str, path: list[str], body: Any) -> Any:
         if self.status is not None:
-            raise Refused(self.status, "The sandbox was told so")
+            raise Refused(self.status, "The sandbox was told to answer with this status")
         match method, path:
             case "GET", ["subjects"]:
                 return self._store.subjects()
@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
     routes: _Routes
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The sandbox is quiet."""
+        """Log nothing."""
 
     def _handle(self) -> None:
         status, answer = self._answered()

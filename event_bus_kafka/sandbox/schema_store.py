@@ -1,4 +1,4 @@
-"""Schemas by subject, version and id, as a registry keeps them; in memory."""
+"""The schemas of the registry by subject, version and id, in memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.schemas import verdict
 
 _ALL = ""
-"""Stands for all subjects without a level of their own."""
+"""Key for the level of all subjects without a level of their own."""
 
 
 class Refused(Exception):
-    """A request that gets an error; ``code`` is Confluent's, its first three digits the HTTP status."""
+    """A request that is answered with an error; the first three digits of Confluent's ``code`` are the HTTP status."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class Version:
 
 
 class SchemaStore:
-    """Schemas by id and by subject. Equal schemas have one id, whatever their subjects."""
+    """Schemas by id and by subject. Equal schemas have the same id, even under different subjects."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,7 +50,7 @@ class SchemaStore:
         self._levels: dict[str, str] = {}
 
     def register(self, subject: str, text: str) -> Version:
-        """Return the version of a schema under a subject, new or known. Raises :class:`Refused`."""
+        """Return the version of a schema under a subject; register the schema if it is new. Raises :class:`Refused`."""
         canonical = _canonical(text)
         with self._lock:
             schema_id = self._ids.setdefault(canonical, len(self._ids) + 1)
@@ -64,13 +64,13 @@ class SchemaStore:
             return versions[-1]
 
     def level(self, subject: str | None = None) -> str:
-        """Return the level of a subject, None: of all that have none. Raises :class:`Refused`."""
+        """Return the compatibility level of a subject; None: the default level. Raises :class:`Refused`."""
         if subject is not None and subject not in self._levels:
             raise Refused(40408, f"Subject '{subject}' does not have subject-level compatibility configured")
         return self._levels.get(subject or _ALL, "NONE")
 
     def set_level(self, level: str, subject: str | None = None) -> str:
-        """Set the level of a subject, None: of all that have none. Raises :class:`Refused`."""
+        """Set the compatibility level of a subject; None: the default level. Raises :class:`Refused`."""
         if level not in verdict.LEVELS:
             raise Refused(42203, "Invalid compatibility level")
         self._levels[subject or _ALL] = level
@@ -78,7 +78,8 @@ class SchemaStore:
 
     def accepts(self, subject: str, text: str, number: str | None = None) -> bool:
         """
-        Return whether a schema may follow a version; None: the versions that the level names. Raises :class:`Refused`.
+        Return whether a schema may follow version ``number``; None: whether it may follow the versions that the level
+        compares. Raises :class:`Refused`.
         """
         versions = self.versions(subject) if number is None else [self.version(subject, number)]
         return not self._refusals(subject, _valid(text), versions)
@@ -109,7 +110,7 @@ class SchemaStore:
         return versions[int(number) - 1]
 
     def text(self, schema_id: str) -> str:
-        """Return the schema of an id. Raises :class:`Refused`."""
+        """Return the schema that has an id. Raises :class:`Refused`."""
         if not schema_id.isdecimal() or int(schema_id) not in self._texts:
             raise Refused(40403, f"Schema {schema_id} not found")
         return self._texts[int(schema_id)]
@@ -133,13 +134,13 @@ class SchemaStore:
 
 
 def _valid(text: str) -> str:
-    """Return a schema as it is. Raises :class:`Refused` if it is none."""
+    """Return the schema unchanged. Raises :class:`Refused` if it is not valid."""
     _canonical(text)
     return text
 
 
 def _canonical(text: str) -> str:
-    """Return a text that equal schemas share: without documentation, and without names where Avro has none."""
+    """Return a text that is the same for equal schemas: without documentation, and without names that Avro ignores."""
     try:
         schema = json.loads(text)
         fastavro.parse_schema(schema)

@@ -1,1 +1,1 @@
-"""Compares Avro schemas: differences, readers that can or cannot read, and reasons."""
+"""Compares Avro schemas: differences, incompatible pairs of reader and writer, and the reasons."""

@@ -1,4 +1,4 @@
-"""The difference between two schemas, field by field, as a reviewer reads it."""
+"""Lists the differences between two schemas, field by field, for a reviewer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from event_bus_kafka.schemas.named_types import JsonSchema, described, kind_of, 
 
 
 def changes_between(old: str, new: str) -> list[str]:
-    """Return a line per difference of two schemas (JSON text), none for schemas that are equal."""
+    """Return one line per difference between two schemas (JSON text); an empty list if they are equal."""
     before, now = (json.loads(text) for text in (old, new))
     found = field_changes(old, new)
     if not found and list(_types(before)) != list(_types(now)):
@@ -20,7 +20,7 @@ def changes_between(old: str, new: str) -> list[str]:
 
 
 def field_changes(old: str, new: str) -> list[str]:
-    """Return a line per field that one of two schemas lacks, or has with another type or default."""
+    """Return one line per field that only one of the schemas has, or whose type or default differs."""
     before, now = (_types(json.loads(text)) for text in (old, new))
     return [
         f"{path}: was {before.get(path, 'absent')}, is {now.get(path, 'absent')}"
@@ -55,7 +55,7 @@ def _fields(
 
 
 def _default(field: JsonSchema) -> str:
-    """None is the default of every field that may be null: it goes without saying."""
+    """Return the text of a field's default; an empty text for a nullable field whose default is null, as usual."""
     if "default" not in field or (field["default"] is None and isinstance(field["type"], list)):
         return ""
     return f" with default {json.dumps(field['default'])}"

@@ -1,17 +1,17 @@
-"""Avro schemas as plain JSON, in which a type that has a name stands once and is named afterwards."""
+"""Avro schemas as plain JSON: a named type is defined at its first use, and later uses contain only its name."""
 
 from __future__ import annotations
 
 from typing import Any
 
 JsonSchema = Any
-"""A name, a list (union) or a dict."""
+"""A schema or type as JSON: a name, a list (union) or a dict."""
 
 _NAMED = ("record", "error", "enum", "fixed")
 
 
 def names_in(schema: JsonSchema) -> dict[str, JsonSchema]:
-    """Return the named types of a schema by simple name."""
+    """Return the named types of a schema, by name without namespace."""
     found: dict[str, JsonSchema] = {}
     open_types = [schema]
     while open_types:
@@ -29,7 +29,7 @@ def names_in(schema: JsonSchema) -> dict[str, JsonSchema]:
 
 
 def resolved(schema: JsonSchema, names: dict[str, JsonSchema]) -> JsonSchema:
-    """Return the type that a name stands for; a type without needless brackets around it."""
+    """Return the definition for a name; any other type without superfluous ``{"type": …}`` around it."""
     while isinstance(schema, dict) and isinstance(schema["type"], (dict, list)):
         schema = schema["type"]
     if isinstance(schema, str):
@@ -38,7 +38,7 @@ def resolved(schema: JsonSchema, names: dict[str, JsonSchema]) -> JsonSchema:
 
 
 def kind_of(schema: JsonSchema) -> str:
-    """Return the name of a type that is no union: ``record``, ``string``, …"""
+    """Return the name of a type that is not a union: ``record``, ``string``, …"""
     return str(schema["type"] if isinstance(schema, dict) else schema)
 
 
@@ -48,7 +48,7 @@ def simple_name(schema: JsonSchema) -> str:
 
 
 def described(schema: JsonSchema, names: dict[str, JsonSchema]) -> str:
-    """Return a type for people: ``long``, ``record Course``, ``string or null``."""
+    """Return a readable form of a type: ``long``, ``record Course``, ``string or null``."""
     schema = resolved(schema, names)
     if isinstance(schema, list):
         branches = [described(branch, names) for branch in schema]

@@ -1,4 +1,7 @@
-"""Explains, in words, why a schema cannot read data of another (Avro 1.11, 'Schema Resolution'). It judges nothing."""
+"""
+Explains in words why one schema cannot read data of another (Avro 1.11, "Schema Resolution"). ``verdict.py`` decides
+whether it can.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ _PROMOTIONS = {
     "string": {"bytes"},
     "bytes": {"string"},
 }
-"""Reader's type → writer's types that it reads besides its own."""
+"""Reader's type → other types of the writer that the reader's type accepts."""
 
 
 def reasons(reader: str, writer: str) -> list[str]:
-    """Return a sentence per obstacle to a reader's schema (JSON text) that reads data of a writer's schema."""
+    """Return one sentence per reason why the reader's schema (JSON text) cannot read data of the writer's schema."""
     read, written = json.loads(reader), json.loads(writer)
     return list(dict.fromkeys(_Comparison(names_in(read), names_in(written)).of(read, written, "")))
 
@@ -28,7 +31,7 @@ class _Comparison:
         self._read_names = read_names
         self._written_names = written_names
         self._begun: set[tuple[int, int]] = set()
-        """Pairs of records that are compared already, so that a recursive record is compared once."""
+        """Pairs of records that are being compared, so that a recursive record is compared only once."""
 
     def of(self, reader: JsonSchema, writer: JsonSchema, path: str) -> Iterator[str]:
         read, written = resolved(reader, self._read_names), resolved(writer, self._written_names)

@@ -1,7 +1,7 @@
 """
-Whether a schema may follow others under a registry's compatibility level, without a registry.
+Decides, without a registry, whether a schema may follow earlier versions under a registry's compatibility level.
 
-The ``avro`` package judges, which comes with the extra ``schemas``.
+The package ``avro`` does the comparison; the extra ``schemas`` installs it.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ Version = tuple[str, str]
 
 
 def is_transitive(level: str) -> bool:
-    """Return whether all versions count, and not the last one alone."""
+    """Return whether the level compares with all earlier versions, and not only with the last one."""
     return level.endswith("_TRANSITIVE")
 
 
 def require_avro() -> None:
-    """Raise :class:`ConfigurationError` where the package that judges is not installed."""
+    """Raise :class:`ConfigurationError` if the package ``avro`` is not installed."""
     if not _CAN_JUDGE:
         raise ConfigurationError(
-            "Without a registry the package avro judges schemas, and it is not installed: "
+            "Without a registry the package avro compares the schemas, but it is not installed: "
             "pip install 'openedx-event-bus-kafka[schemas]'."
         )
 
 
 def refusals(level: str, schema: str, history: Sequence[Version]) -> list[str]:
     """
-    Return a sentence per obstacle to a schema after its ``history``, oldest version first; an empty list: it may
-    follow.
+    Return one sentence per reason why a schema must not follow its ``history`` (oldest version first); an empty list if
+    it may follow.
 
     Raises :class:`ConfigurationError` if the package ``avro`` is not installed.
     """
@@ -66,14 +66,15 @@ def refusals(level: str, schema: str, history: Sequence[Version]) -> list[str]:
 
 
 def explanations(level: str, schema: str, history: Sequence[Version]) -> list[str]:
-    """Return, in words, why a registry of this level may have refused a schema after its ``history``."""
+    """Return sentences that say why a registry with this level may have refused a schema after its ``history``."""
     pairs = _pairs(level, schema, history)
     return [f"{who}: {reason}" for reader, writer, who in pairs for reason in reasons(reader, writer)]
 
 
 def _pairs(level: str, schema: str, history: Sequence[Version]) -> Iterator[tuple[str, str, str]]:
     """
-    Yield pairs of reader's and writer's schema that have to fit, each with a sentence for the case that they do not.
+    Yield the pairs of a reader's and a writer's schema that must be compatible, each with the sentence that reports an
+    incompatible pair.
     """
     for name, older in history if is_transitive(level) else history[-1:]:
         if level.startswith(("BACKWARD", "FULL")):
@@ -87,7 +88,7 @@ def _sentences(reader: str, writer: str, who: str, refused: str) -> list[str]:
 
 
 def _refused(reader: str, writer: str) -> str:
-    """Return why the package refuses a pair, in its own words; empty if it does not."""
+    """Return the reason of the package ``avro`` if a pair is incompatible; empty if it is compatible."""
     try:
         read, written = parse(reader), parse(writer)
     except AvroException as error:

@@ -1,7 +1,8 @@
 """
-The flows emit lifecycle events, which are values; observers log, count and trace them.
+Sending, consuming and relaying emit lifecycle events, which are values. Observers log, count and trace them.
 
-``events`` is the closed list. An observer is a callable that takes one lifecycle event; it must neither raise nor wait.
+:mod:`~event_bus_kafka.telemetry.events` contains all kinds. An observer is a callable that takes one lifecycle event;
+it must neither raise nor block.
 """
 
 from event_bus_kafka.telemetry.bus import emit, flush_observers, is_wanted, observe, unobserve

@@ -1,4 +1,4 @@
-"""Hands each lifecycle event to its observers, in the thread that emits it."""
+"""Passes each lifecycle event to its observers, in the thread that emits it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ logger = logger_named(__name__)
 
 RAISED_BY_OTHERS = (Exception, SystemExit, GeneratorExit, CancelledError)
 """
-Exceptions of a service's function that its caller survives. A signal's handler may raise them too: then they pass.
+Classes of exceptions that are caught when this package calls a function of the service. An exception that a signal's
+handler raised is then raised again.
 """
 _ALL_KINDS = (LifecycleEvent,)
 
 _observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {count: COUNTED}
 _observers_of: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
-"""The observers of each kind emitted so far; replaced by an empty one whenever the observers change."""
+"""Cache: kind of event → its observers. A new empty dict replaces it whenever observers are added or removed."""
 _flushes: tuple[Callable[[], None], ...] = ()
-"""The ``flush`` of each observer that has one."""
+"""The ``flush`` methods of observers that have one."""
 
 
 def observe(observer: Observer, *kinds: type[LifecycleEvent]) -> None:
-    """Call ``observer`` for events of ``kinds``, or of all if none is given. Adding it again replaces its kinds."""
+    """
+    Call ``observer`` for events of ``kinds``, or for all events if no kind is given. Adding an observer again replaces
+    its kinds.
+    """
     _replace(_observers | {observer: kinds or _ALL_KINDS})
 
 
@@ -38,7 +42,7 @@ def unobserve(observer: Observer) -> None:
 
 
 def emit(event: LifecycleEvent) -> None:
-    """Call the observers of the event's kind. One that raises becomes a CallbackFailed: the flow must go on."""
+    """Call the observers of the event's kind. If an observer raises, emit CallbackFailed instead of raising."""
     for observer in _observers_of.get(type(event)) or _find(type(event)):
         try:
             observer(event)
@@ -49,8 +53,8 @@ def emit(event: LifecycleEvent) -> None:
 
 def flush_observers() -> None:
     """
-    Call the method ``flush`` of observers that have one: they gather events, such as for a line of the log. A thread
-    that emits many calls it whenever it looks round.
+    Call the method ``flush`` of each observer that has one. Such an observer collects events, for example for a shared
+    log line. Threads that emit many events call this function in each iteration of their loop.
     """
     for flush in _flushes:
         try:
@@ -62,15 +66,15 @@ def flush_observers() -> None:
 
 def is_wanted(kind: type[LifecycleEvent]) -> bool:
     """
-    Return whether an observer takes events of ``kind``. One that has a method ``wants(kind)`` is asked. A flow in which
-    thousands occur at once asks this first, and creates none if no observer wants them.
+    Return whether any observer takes events of ``kind``. An observer with a method ``wants`` decides by this method.
+    Code that would create thousands of events calls this function first.
     """
     return any(getattr(observer, "wants", _always)(kind) for observer in _observers_of.get(kind) or _find(kind))
 
 
 def _note_failure(observer: Observer, event: LifecycleEvent, error: BaseException) -> None:
     name = f"observer {getattr(observer, '__qualname__', type(observer).__name__)} at {type(event).__name__}"
-    if isinstance(event, CallbackFailed):  # to tell of it would fail again
+    if isinstance(event, CallbackFailed):  # emitting another CallbackFailed would fail again
         logger.error("%s raised %s", name, type(error).__name__)
     else:
         emit(CallbackFailed(callback=name, error=error))
@@ -81,7 +85,7 @@ def _always(_: type[LifecycleEvent]) -> bool:
 
 
 def _find(kind: type[LifecycleEvent]) -> tuple[Observer, ...]:
-    found = _observers_of  # taken before `_observers` is read: a change meanwhile discards it with what is stored here
+    found = _observers_of  # read before `_observers`: a later change of observers discards this dict
     found[kind] = tuple(observer for observer, kinds in _observers.items() if issubclass(kind, kinds))
     return found[kind]
 

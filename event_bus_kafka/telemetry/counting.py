@@ -1,4 +1,4 @@
-"""Counts lifecycle events as the catalogue has them. Those of each record are counted where they occur."""
+"""The observer that counts lifecycle events for metrics. Records are counted where they are processed, not here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _Labels = Callable[[Any], Labels]
 
 
 def type_label(event_type: str) -> str:
-    """Return the label of an event type that anybody may have written: ``other`` unless this service has its signal."""
+    """
+    Return the label for an event type that another service wrote: ``other`` unless this service has a signal of the
+    type.
+    """
     if event_type == _OF_TOMBSTONES:
         return event_type
     try:
@@ -28,7 +31,10 @@ def type_label(event_type: str) -> str:
 
 
 def _own_type(event: Any) -> Labels:
-    """Label an event by its type. For events that this service sends: their types are bounded by its signals."""
+    """
+    Return the label for an event that this service sends: its event type. There are no more such labels than the
+    service has signals.
+    """
     return (event.event_type,)
 
 
@@ -64,7 +70,7 @@ COUNTED = tuple(_COUNTED)
 
 
 def count(event: LifecycleEvent) -> None:
-    """Take a lifecycle event of one of these kinds, as an observer."""
+    """Count a lifecycle event whose kind is in :data:`COUNTED`. This function is an observer."""
     metric, labels = _COUNTED[type(event)]
     tallies.add(metric, labels(event))
     if isinstance(event, events.ProbeEnded):

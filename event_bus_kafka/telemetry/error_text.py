@@ -1,4 +1,4 @@
-"""Errors as texts that may be logged and stored: they never quote event data."""
+"""Texts of errors for logs and tables. They never quote event data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from event_bus_kafka.shown import Shown
 
 
 def error_text(error: BaseException) -> str:
-    """Return type and text of an error of this package, the type alone of others: their texts may quote event data."""
+    """
+    Return type and text of an error of this package. Return only the type of other errors, whose texts may quote event
+    data.
+    """
     if isinstance(error, ReceiversFailed):
         causes = zip(error.receivers, error.exceptions, strict=True)
         return "; ".join(f"receiver {name} raised {error_text(cause)}" for name, cause in causes)
@@ -20,14 +23,14 @@ def error_text(error: BaseException) -> str:
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
 _RAISED_BY_HAND = {"P0001", "1644"}
-"""A trigger or a procedure of somebody raised it: its text may quote anything."""
+"""Error numbers of exceptions that triggers and procedures raise. Their texts may quote any data."""
 _LONGEST = 200
 
 
 def database_error_text(error: Exception) -> str:
     """
-    Return type, number and text of a database's error; the type alone where a server has given no number. What the
-    server quotes is left out, but for our own names: it may be a value.
+    Return type, number and text of a database error; only the type if the server gave no number. Quoted parts may be
+    values, so they are omitted unless they name this app's tables.
     """
     if isinstance(error, EventBusError):
         return error_text(error)
@@ -41,11 +44,14 @@ def database_error_text(error: Exception) -> str:
 
 
 def stack_text(error: Exception) -> str:
-    """Return where receivers failed, as lines that begin with a line break; empty for other errors."""
+    """
+    If ``error`` is ReceiversFailed, return the stacks of the failed receivers, each after a line break. Otherwise
+    return an empty text.
+    """
     causes = error.exceptions if isinstance(error, ReceiversFailed) else ()
     return Shown("".join(f"\n{trace_text(cause)}" for cause in causes))
 
 
 def trace_text(error: BaseException) -> str:
-    """Return an error's type and frames, without its text: several lines."""
+    """Return an error's type and stack, without its text, in several lines."""
     return Shown(f"{type(error).__name__} in:\n{''.join(format_tb(error.__traceback__)).rstrip()}")

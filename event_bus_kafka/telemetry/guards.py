@@ -1,4 +1,7 @@
-"""Keeps exceptions of a service's functions, and unexpected ones, from ending a thread of this package."""
+"""
+Keeps the threads of this package running when a function of the service raises, or when this package itself raises
+unexpectedly.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,7 @@ def guarded(name: str, *callbacks: Callable[..., Any]) -> Callable[..., None]:
 
 
 def watched(name: str, function: Callable[..., T]) -> Callable[..., T]:
-    """
-    Return a function that does the same as ``function``, and emits CallbackFailed for each exception that it raises.
-    """
+    """Return a function that calls ``function``, and emits CallbackFailed before it propagates an exception."""
 
     def call(*arguments: Any) -> T:
         try:
@@ -46,36 +47,37 @@ def watched(name: str, function: Callable[..., T]) -> Callable[..., T]:
 @contextmanager
 def kept_alive() -> Iterator[None]:
     """
-    Swallow any exception of the block and emit ThreadStumbled; in the main thread let exceptions of signal handlers
-    pass. Stands around one turn of a thread of this package.
+    Swallow any exception of the block and emit ThreadStumbled. Only the exceptions that a signal's handler raises in
+    the main thread are propagated. Used for each iteration of a thread's loop.
     """
     try:
         yield
-    except BaseException as error:  # noqa: BLE001 SystemExit would end the thread unseen
+    except BaseException as error:  # noqa: BLE001 SystemExit would end the thread without a trace
         stumbled(error)
 
 
 def answer(future: Future[T], function: Callable[[], T], name: str) -> None:
     """
-    Call ``function`` in a thread of its own and put its outcome into ``future``, so that a caller may stop waiting for
-    it.
+    Call ``function`` in a new thread and put its result or exception into ``future``, so that the caller can stop
+    waiting.
     """
 
     def run() -> None:
         try:
             future.set_result(function())
-        except BaseException as error:  # noqa: BLE001 whoever waits must hear of it
+        except BaseException as error:  # noqa: BLE001 otherwise the caller would wait for ever
             future.set_exception(error if isinstance(error, Exception) else RuntimeError(type(error).__name__))
 
     try:
         threading.Thread(target=run, name=name, daemon=True).start()
-    except RuntimeError:  # the interpreter ends: no request waits any more
+    except RuntimeError:  # the interpreter shuts down, so no request waits any more
         run()
 
 
 def stumbled(error: BaseException) -> None:
     """
-    Emit ThreadStumbled for an error that ends no thread; in the main thread raise a signal handler's exception again.
+    Emit ThreadStumbled for an error that a thread survives. In the main thread, an exception that interrupts the thread
+    is raised again instead, such as the exception of a signal's handler.
     """
     let_through(error)
     if threading.current_thread() is threading.main_thread() and not isinstance(error, RAISED_BY_OTHERS):

@@ -1,4 +1,7 @@
-"""Whether a worker is alive and ready, and why not. Whoever notices an obstacle reports its begin and its end here."""
+"""
+Tells whether a worker is alive and ready, and why it is not ready. Code that detects an obstacle reports the obstacle's
+start and end here.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from event_bus_kafka.telemetry.events import CONNECTED, ConnectionChanged, Lifec
 
 
 class Obstacle(Enum):
-    """A kind of reason why a worker is not ready; the value is its text."""
+    """A kind of reason why a worker is not ready. The value is the text for users."""
 
     NO_ASSIGNMENT = "no assignment yet"
     START = "not started"
@@ -51,30 +54,33 @@ class Health:
     @property
     def reasons(self) -> tuple[str, ...]:
         """The texts of the obstacles, sorted."""
-        obstacles = self._obstacles  # never changed in place: a probe waits for nobody who tells of a change
+        obstacles = self._obstacles  # the set is never changed in place, so a probe needs no lock
         return tuple(sorted(f"{kind.value}: {source}" if source else kind.value for kind, source in obstacles))
 
     def __call__(self, event: LifecycleEvent) -> None:
-        """Follow the state of the connection to Kafka, as an observer of lifecycle events."""
+        """
+        Begin or end the obstacle of the connection to Kafka. The object is an observer, which is called with each
+        lifecycle event.
+        """
         if isinstance(event, ConnectionChanged):
             self.replace(Obstacle.KAFKA, () if event.state == CONNECTED else (event.state,))
 
     def beat(self) -> None:
-        """Record that the polling thread is alive."""
+        """Note that the polling thread is alive now."""
         self._last_beat = self._clock()
 
     def begin(self, obstacle: Obstacle, source: str = "") -> None:
-        """Add an obstacle; ``source`` names the receiver, partition or server."""
+        """Add an obstacle. ``source`` names the receiver, partition or server."""
         with self._lock:
             self._change(self._obstacles | {(obstacle, source)})
 
     def end(self, obstacle: Obstacle, source: str = "") -> None:
-        """Remove an obstacle, if it is there."""
+        """Remove an obstacle. Does nothing if there is no such obstacle."""
         with self._lock:
             self._change(self._obstacles - {(obstacle, source)})
 
     def replace(self, obstacle: Obstacle, sources: Iterable[str]) -> None:
-        """Set the sources of this kind of obstacle; those not in ``sources`` have ended."""
+        """Make ``sources`` the only sources of this kind of obstacle."""
         with self._lock:
             others = {(kind, source) for kind, source in self._obstacles if kind is not obstacle}
             self._change(others | {(obstacle, source) for source in sources})

@@ -1,6 +1,6 @@
 """
-The monitoring observer: traces, custom attributes and exceptions for edx-django-utils' backends. Dashboards made for
-the existing package find its names here.
+The observer for edx-django-utils' monitoring backends: spans, custom attributes and exceptions. The names are the same
+as in edx-event-bus-kafka, so that existing dashboards still work.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from event_bus_kafka.telemetry.events import LifecycleEvent
 
 try:
     from newrelic.agent import background_task
-except ImportError:  # then there is no NewRelicBackend either
+except ImportError:  # without the module there is no NewRelicBackend either
     background_task = None
 
 A = TypeVar("A")
@@ -48,13 +48,13 @@ _NO_SPAN = nullcontext()
 
 def trace(name: str) -> AbstractContextManager[None]:
     """Return a context manager that opens a span called ``name``, if a monitoring backend is configured."""
-    return function_trace(name) if configured_backends() else _NO_SPAN  # even without a backend, a span takes 4 µs
+    return function_trace(name) if configured_backends() else _NO_SPAN  # without a backend a span would take 4 µs
 
 
 def transaction(name: str, function: Callable[[A], R], argument: A) -> R:
     """
-    Call a function in a span called ``name``, if a monitoring backend is configured. New Relic knows spans inside of
-    transactions only: each call is one.
+    Call ``function`` with ``argument`` in a span called ``name``, if a monitoring backend is configured. New Relic has
+    spans only inside transactions, so with New Relic the call is also a transaction.
     """
     backends = configured_backends()
     if not backends:
@@ -70,7 +70,9 @@ def transaction(name: str, function: Callable[[A], R], argument: A) -> R:
 
 
 def monitor(event: LifecycleEvent) -> None:
-    """Set the custom attributes of the current span; report failures. Does nothing without a monitoring backend."""
+    """
+    Set custom attributes of the current span, and report failures. Does nothing if no monitoring backend is configured.
+    """
     if not configured_backends():
         return
     if isinstance(event, _RECORDS):
@@ -96,7 +98,7 @@ def _record_error(error: Exception) -> None:
     if isinstance(error, BrokerError):
         set_custom_attribute("kafka_error_fatal", error.fatal)
         set_custom_attribute("kafka_error_retriable", error.retriable)
-    try:  # backends report the exception that is being handled; the text of `error` might quote event data
-        raise EventBusError(error_text(error)) from None  # a chained exception would be reported with its text
+    try:  # backends report the exception that is being handled; the text of `error` may quote event data
+        raise EventBusError(error_text(error)) from None  # otherwise backends would also report the text of `error`
     except EventBusError:
         record_exception()

@@ -1,8 +1,8 @@
 """
-The catalogue in the format of Prometheus: as a page, and as counters of prometheus_client's default registry.
+The metrics for Prometheus: the page ``/metrics``, and counters in prometheus_client's default registry.
 
-The package prometheus_client, the extra ``prometheus``, may be missing. It is imported when it is needed: that takes a
-while, and it looks at its environment then.
+The package prometheus_client may be missing; the extra ``prometheus`` installs it. Importing prometheus_client is slow
+and reads environment variables, so it is imported only when it is needed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MISSING = "Metrics need the package prometheus-client: install openedx-event-bus
 
 @cache
 def client() -> ModuleType | None:
-    """Return the module ``prometheus_client``; None where it is not installed."""
+    """Return the module ``prometheus_client``; None if it is not installed."""
     try:
         return import_module("prometheus_client")
     except ImportError:
@@ -36,7 +36,7 @@ def client() -> ModuleType | None:
 
 @attrs.frozen
 class _Collector:
-    """A collector, whose metrics a registry asks for at each scrape."""
+    """Collects the samples when prometheus_client calls :meth:`collect`, which it does at each scrape."""
 
     samples: Callable[[], Iterable[Sample]]
 
@@ -51,13 +51,16 @@ class _Collector:
 
 @attrs.frozen
 class MetricsPage:
-    """The page ``/metrics``. Its registry is its own: it shows nothing that the service exports."""
+    """
+    The page ``/metrics``. It shows only metrics of this package, and no other metrics of prometheus_client's default
+    registry.
+    """
 
     samples: Callable[[], Iterable[Sample]]
-    """All numbers of this process."""
+    """Returns all samples of this process."""
 
     def __call__(self) -> tuple[str, bytes] | None:
-        """Return the content type and the page; None where prometheus_client is not installed."""
+        """Return the content type and the page; None if prometheus_client is not installed."""
         package = client()
         if package is None:
             return None
@@ -68,15 +71,15 @@ class MetricsPage:
 
 class _DefaultRegistry:
     """
-    The counters of this process in prometheus_client's default registry, which a web process exports.
+    The counters of this process in prometheus_client's default registry, which web processes export.
 
-    They are real counters, increased now and then by the sums added since. A collector's counters would be missing
-    where several processes share a directory (multiprocess mode).
+    :meth:`publish` increases real counters. A collector would not do: its numbers would be missing in multiprocess
+    mode, where several processes share a directory.
     """
 
     def __init__(self) -> None:
         self._own: dict[Metric, Any] = {}
-        """Created once: a name can be registered only once."""
+        """Cache: the counters that were created. A name can be registered only once."""
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
 
@@ -86,10 +89,10 @@ class _DefaultRegistry:
             return
         with self._lock:
             for sample in counted(tallies.read()):
-                if isinstance(sample.value, Tally):  # a histogram takes one observation after the other
+                if isinstance(sample.value, Tally):  # a histogram would need each single observation
                     continue
                 key = sample.metric, sample.labels
-                if (more := sample.value - self._published.get(key, 0)) > 0:  # sums of seconds are rounded
+                if (more := sample.value - self._published.get(key, 0)) > 0:  # sums of seconds may differ by rounding
                     counter = self._of(sample.metric, package.Counter)
                     (counter.labels(*sample.labels) if sample.labels else counter).inc(more)
                     self._published[key] = sample.value
@@ -103,8 +106,8 @@ class _DefaultRegistry:
 
     def _begin(self) -> None:
         """
-        Begin at zero, also in a child process: it has counted nothing yet, and another thread of the parent may have
-        held the lock.
+        Start at zero, with a new lock. This is also done in child processes, because another thread of the parent
+        process may have held the lock at the fork.
         """
         self._lock = threading.Lock()
         self._published: dict[tuple[Metric, Labels], float] = {}
@@ -115,9 +118,9 @@ _default_registry = _DefaultRegistry()
 
 def publish() -> None:
     """
-    Add to the counters in prometheus_client's default registry what this process has counted since the last call.
+    Add the counts since the last call to the counters in prometheus_client's default registry.
 
-    Does nothing where prometheus_client is not installed. To be called every few seconds, and when a process ends.
+    Does nothing if prometheus_client is not installed. Call it every few seconds, and when the process ends.
     """
     _default_registry.publish()
 
@@ -139,7 +142,7 @@ def _family(metric: Metric, values: dict[Labels, float | Tally]) -> Any:
 
 
 def _cumulated(tally: Tally) -> list[tuple[str, float]]:
-    """Return the buckets of a histogram as Prometheus wants them: each includes the lower ones."""
+    """Return the buckets of a histogram in Prometheus's format: each bucket includes all lower buckets."""
     found, total = [], 0
     for bound, number in zip((*map(str, tally.bounds), "+Inf"), tally.buckets, strict=True):
         total += number

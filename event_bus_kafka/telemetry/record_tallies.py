@@ -1,4 +1,4 @@
-"""Tallies that lanes add to for each record, found by a single look-up."""
+"""The tallies that lanes update for each record, found by a single look-up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from event_bus_kafka.telemetry.metrics import LATENCY, RECEIVER_SECONDS, RECORDS
 from event_bus_kafka.telemetry.tallies import Tally, tallies
 
 DONE, FAILED = "done", "failed"
-"""Results of a receiver's call, a label of :data:`~event_bus_kafka.telemetry.metrics.RECEIVER_SECONDS`."""
+"""
+The values of the label of :data:`~event_bus_kafka.telemetry.metrics.RECEIVER_SECONDS` for the result of a receiver's
+call.
+"""
 _MOST_KNOWN = 1_000
 
 
@@ -23,7 +26,7 @@ class _Named(Protocol):
 
 
 class RecordTallies:
-    """One thread's tallies for records of one event type, whose signal this service has."""
+    """The tallies of a thread for records of an event type that has a signal in this service."""
 
     __slots__ = ("_calls", "_event_type", "latency", "received")
 
@@ -32,10 +35,16 @@ class RecordTallies:
         self.received = tallies.of(RECORDS_RECEIVED, (event_type,))
         self.latency = tallies.of(LATENCY, (event_type,))
         self._calls: dict[int, tuple[ref[Any], str | None, Tally]] = {}
-        """Tallies of receivers that succeeded, by the function's id; the function itself is referred to weakly."""
+        """
+        Cache: id of a receiver's function → weak reference to the function, ``dispatch_uid``, and tally of successful
+        calls.
+        """
 
     def of_calls(self, call: Callable[..., Any], receiver: _Named, has_failed: bool) -> Tally:
-        """Return the tally of a receiver's calls. To look for a function is quicker than to make a receiver's name."""
+        """
+        Return the tally for calls of a receiver. Successful calls are looked up by the receiver's function, since
+        computing the receiver's name takes longer.
+        """
         if not has_failed:
             known = self._calls.get(id(call))
             if known is not None and known[0]() is call and known[1] == receiver.dispatch_uid:
@@ -50,5 +59,5 @@ class RecordTallies:
             self._calls.clear()
         try:
             self._calls[id(call)] = ref(call), uid, tally
-        except TypeError:  # a method of C, say
+        except TypeError:  # the object allows no weak reference, for example a method implemented in C
             return

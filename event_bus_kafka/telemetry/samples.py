@@ -1,4 +1,4 @@
-"""All numbers of this process that the catalogue names, as they are now."""
+"""The current numbers of this process for all metrics of the catalogue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Value = float | Tally
 
 @attrs.frozen
 class Sample:
-    """One number."""
+    """The value of a metric for given labels."""
 
     metric: Metric
     labels: Labels
@@ -26,7 +26,7 @@ class Sample:
 
 
 def counted(sums: Mapping[Key, Tally]) -> Iterator[Sample]:
-    """Give the counters and histograms of these sums."""
+    """Yield the counters and histograms of ``sums``."""
     of_metrics: dict[Metric, list[tuple[Labels, Tally]]] = {}
     for (metric, labels), tally in sums.items():
         of_metrics.setdefault(metric, []).append((labels, tally))
@@ -40,8 +40,8 @@ def counted(sums: Mapping[Key, Tally]) -> Iterator[Sample]:
 
 def gauged(running: Running, known_topics: Callable[[], Collection[str]]) -> Iterator[Sample]:
     """
-    Give the gauges of the workers and relays in this process, without waiting for anything. ``known_topics``: full
-    names of topics that the settings name; rows of other topics are added up.
+    Yield the gauges of the workers and relays in this process, without blocking. ``known_topics`` returns the full
+    names of configured topics. Rows of all other topics are added up under the label ``other``.
     """
     events, size = running.spill()
     yield Sample(metrics.SPILL_EVENTS, (), events)

@@ -1,7 +1,7 @@
 """
-The state of the workers and relays of this process, as values: for scrapes, heartbeats and other readers in other
-threads. Asking for one never waits for a server, nor for the polling thread. A change that happens meanwhile may be
-half included.
+The state of the workers and relays of this process, as values. Scrapes, heartbeats and other code read the state in
+other threads. Reading it never waits for a server or for the polling thread. The values may be inconsistent with each
+other if the state changes meanwhile.
 """
 
 from __future__ import annotations
@@ -15,30 +15,32 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class PartitionState:
-    """An assigned partition that is being read."""
+    """A partition that is assigned to this worker."""
 
     topic: str
-    """Full name."""
+    """Full name of the topic."""
     partition: int
     committed: int | None
-    """The offset that the group has committed; None: none yet."""
+    """The offset that the group has committed; None if it has committed no offset yet."""
     position: int | None
-    """The offset of the first record that is not done; None: none was read or committed yet."""
+    """The offset of the first record that is not done; None if no record was read or committed yet."""
     end: int | None
-    """The offset after the last record, as far as librdkafka had heard a second ago; None: it had heard nothing."""
+    """The offset after the last record, as librdkafka knew it a second ago; None if unknown."""
     lag: int | None
-    """``end`` less ``position``, in offsets; None where one of them is not known."""
+    """``end`` minus ``position``; None if one of them is None."""
     lag_age: float | None
-    """Seconds since the timestamp of the first record that is read and not done; None: there is none."""
+    """
+    Age in seconds of the first record that is read and not done, by its timestamp; None if there is no such record.
+    """
     window_fill: float
-    """Share of the records that may be read and not committed, 0 to 1."""
+    """Number of records that are read and not committed, divided by the window's size: 0 to 1."""
     full_because: str
-    """The record for which a full window waits; empty while it moves, or is not full."""
+    """Coordinates of the record that has kept the window full for several seconds; empty if no record does."""
 
 
 @attrs.frozen(kw_only=True)
 class SlowReceiver:
-    """A receiver that has run for longer than EVENT_BUS_KAFKA_SLOW_RECEIVER, and goes on."""
+    """A receiver that has run for longer than EVENT_BUS_KAFKA_SLOW_RECEIVER and still runs."""
 
     receiver: str
     seconds: float
@@ -46,18 +48,18 @@ class SlowReceiver:
     partition: int
     offset: int
     stack: str
-    """Its call stack in one line, the innermost place first: places in the code, no values."""
+    """The receiver's call stack in one line, the innermost frame first: places in the code, without values."""
 
 
 @attrs.frozen(kw_only=True)
 class Replaying:
-    """A replay request that a worker has."""
+    """A replay request that a worker runs."""
 
     request: int
     done: int
-    """Dead letters that had their turn since the worker went on with it last."""
+    """Number of dead letters processed since this worker took the request."""
     running: int
-    """Dead letters whose receivers run."""
+    """Number of dead letters whose receivers run now."""
 
 
 @attrs.frozen(kw_only=True)
@@ -66,71 +68,80 @@ class ConsumerState:
 
     group: str
     topics: tuple[str, ...]
-    """Full names of the topics it subscribes to."""
+    """Full names of the subscribed topics."""
     partitions: tuple[PartitionState, ...]
     in_flight: int
-    """Records that are read and not done, or wait for one before them."""
+    """Number of records that were read and are not done."""
     retries_waiting: int
-    """Keys whose first record waits for its next attempt, held ones included."""
+    """Number of keys whose first record waits for its next attempt, including held records."""
     held_keys: int
-    """Waiting keys whose last attempt did not count: a server is away, a circuit open, a flood held."""
+    """
+    Number of waiting keys whose last attempt does not count. It does not count if an outage, an open circuit or a flood
+    prevented success.
+    """
     lanes: int
     lanes_awake: int
     open_circuits: tuple[str, ...]
-    """Names of receivers."""
+    """Names of receivers whose circuit is open."""
     paused_receivers: tuple[str, ...]
-    """Empty also if they could never be read."""
+    """Names of paused receivers; also empty if they could never be read."""
     flooded: tuple[tuple[str, int], ...]
-    """Topic and partition where a dead letter is held, because the partition had too many in a row."""
+    """
+    Topic and partition of each flood: the partition has had too many dead letters in a row, so records that fail for
+    good are held.
+    """
     slow_receivers: tuple[SlowReceiver, ...]
     obstacles: tuple[str, ...]
-    """Why the worker is not ready, as :class:`~event_bus_kafka.telemetry.health.Health` has it; empty: it is."""
+    """
+    The reasons why the worker is not ready, see :class:`~event_bus_kafka.telemetry.health.Health`; empty if it is
+    ready.
+    """
     is_alive: bool
-    """Whether the polling thread turns."""
+    """Whether the polling thread is alive."""
     replaying: Replaying | None = None
-    """None: it has no replay request."""
+    """The replay request that the worker runs; None if it runs none."""
 
 
 @attrs.frozen(kw_only=True)
 class HeldTopic:
-    """A topic that takes no records at present."""
+    """A topic that accepts no records at present."""
 
     topic: str
     seconds: float
-    """Time since it was first held, without taking a record since."""
+    """Seconds since the topic was first held; it has accepted no record since."""
     reason: str
-    """The text of an error of ours, the type alone of others."""
+    """The text of an error of this package, or only the type of another error."""
 
 
 @attrs.frozen(kw_only=True)
 class RelayState:
-    """A relay, and the outbox that it works off."""
+    """A relay and its outbox."""
 
     database: str
-    """The alias."""
+    """Alias of the database."""
     depth: Mapping[str, int]
-    """Rows that wait, by the full name of their topic, of the first 100,000 that the database finds."""
+    """Number of waiting rows by full topic name. Only the first 100,000 rows are counted."""
     oldest_age: float | None
-    """Seconds since the oldest row was written; None: none waits."""
+    """Seconds since the oldest row was written; None if no row waits."""
     parked: int
     held_topics: tuple[HeldTopic, ...]
     obstacles: tuple[str, ...]
-    """Why the last step sent nothing although it should have; empty: it did not fail."""
+    """The reasons why the relay's last step failed; empty if it succeeded."""
     is_alive: bool
-    """Whether the relay's thread turns."""
+    """Whether the relay's thread is alive."""
 
 
 class RelaySource(Protocol):
-    """Tells the state of a relay."""
+    """Returns the state of a relay."""
 
     @property
     def database(self) -> str:
-        """The alias."""
+        """Alias of the relay's database."""
 
     def read(self, connection: Any) -> RelayState:
         """
-        Look, by statements on a Django ``connection`` of the calling thread, in autocommit, to the relay's database.
-        Raises a database error.
+        Query the state on ``connection``: a Django connection of the calling thread to the relay's database, in
+        autocommit mode. Raises a database error.
         """
 
     @property
@@ -144,8 +155,8 @@ class RelaySource(Protocol):
     @property
     def last(self) -> RelayState | None:
         """
-        The state that was read last, with the topics that are held now; it is had without a database. None: nothing was
-        read.
+        The state that was read last, with the currently held topics. Never queries the database. None if the state was
+        not read yet.
         """
 
 
@@ -153,22 +164,22 @@ ConsumerSource = Callable[[], ConsumerState]
 
 
 class Running:
-    """The workers and relays that run in this process, for modules that report on them. Any thread may ask."""
+    """The workers and relays that run in this process. Other modules report on them. May be used from any thread."""
 
     def __init__(self) -> None:
         self.consumers: tuple[ConsumerSource, ...] = ()
         self.relays: tuple[RelaySource, ...] = ()
         self.spill: Callable[[], tuple[int, int]] = lambda: (0, 0)
-        """Returns how many events wait in memory for an outbox, and how many bytes they take."""
+        """Returns the number of events that wait in memory for an outbox, and their number of bytes."""
 
         self.neglects: Callable[[], Mapping[str, int]] = dict
-        """Returns how many neglects of each kind were found last; empty: nobody has looked."""
+        """Returns the number of neglects of each kind at the last search; empty before the first search."""
         self.remarks: Callable[[], tuple[str, ...]] = tuple
-        """Returns additional lines for ``/ready``, which do not make the process unready."""
+        """Returns additional lines for ``/ready`` that do not make the process unready."""
 
     @contextmanager
     def consumer(self, source: ConsumerSource) -> Iterator[None]:
-        """Have ``source`` among :attr:`consumers` for the time of the block."""
+        """Add ``source`` to :attr:`consumers` while the block runs."""
         self.consumers = (*self.consumers, source)
         try:
             yield
@@ -177,7 +188,7 @@ class Running:
 
     @contextmanager
     def relay(self, source: RelaySource) -> Iterator[None]:
-        """Have ``source`` among :attr:`relays` for the time of the block."""
+        """Add ``source`` to :attr:`relays` while the block runs."""
         self.relays = (*self.relays, source)
         try:
             yield

@@ -1,6 +1,6 @@
 """
-Sums that the flows add to: numbers and durations, by the values of a metric's labels. Each thread has its own, so that
-adding takes no lock; a reader adds them up.
+Sums of counts and durations, by metric and labels. Each thread has its own sums, so that adding needs no lock; a reader
+adds the sums of all threads.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from weakref import ref
 from event_bus_kafka.telemetry.metrics import Metric
 
 OTHER = "other"
-"""The label for names that this service does not know, and for values beyond ``_MOST``."""
+"""The label that replaces names unknown to this service, and all new labels in a thread that has ``_MOST`` sums."""
 _MOST = 10_000
-"""Sums of one thread, at most. More would come from labels that should not exist: they are added to ``other``."""
+"""
+Maximum number of sums of a thread. Wrong labels could create more sums; their values are added to the sum with the
+label ``other``.
+"""
 
 Labels = tuple[str, ...]
 Key = tuple[Metric, Labels]
 
 
 class Tally:
-    """Sums of one metric, for one value of each of its labels."""
+    """The sums of a metric for given labels."""
 
     __slots__ = ("bounds", "buckets", "count", "longest", "seconds")
 
@@ -32,15 +35,15 @@ class Tally:
         self.count = 0
         self.seconds = 0.0
         self.longest = 0.0
-        """The longest time since it was last forgotten, see :meth:`Tallies.read`."""
+        """The longest duration since :meth:`Tallies.read` last reset it."""
         self.bounds = bounds
         self.buckets = [0] * (len(bounds) + 1) if bounds else []
         """
-        Counts of a histogram: times up to each of ``bounds`` and above the bound before it, then times above them all.
+        Counts of a histogram's observations: one number for each interval up to a bound, then one above the last bound.
         """
 
     def take(self, seconds: float) -> None:
-        """Add something that took ``seconds``."""
+        """Add an observation that took ``seconds``."""
         self.count += 1
         self.seconds += seconds
         if seconds > self.longest:
@@ -60,11 +63,14 @@ T = TypeVar("T")
 
 
 class _Owner:
-    """Lives as long as its thread. When it dies, the thread's sums are added to the ended threads' sums."""
+    """
+    An object that is garbage-collected when its thread ends. The thread's sums are then added to the sums of ended
+    threads.
+    """
 
 
 class _OfThread(threading.local):
-    """The calling thread's own."""
+    """The sums of the calling thread."""
 
     def __init__(self, register: Callable[[_Owner, Sums], None]) -> None:
         self.sums: Sums = {}
@@ -75,9 +81,9 @@ class _OfThread(threading.local):
 
 class Tallies:
     """
-    The sums of this process since it started. A child process begins at nothing.
+    The sums of this process since its start. A child process starts at zero.
 
-    :meth:`add` and :meth:`took` may be called by any thread, thousands of times a second; :meth:`read` now and then.
+    Any thread may call :meth:`add` and :meth:`took`, thousands of times a second. :meth:`read` is slower.
     """
 
     def __init__(self) -> None:
@@ -85,22 +91,25 @@ class Tallies:
         os.register_at_fork(after_in_child=self.reset)
 
     def reset(self) -> None:
-        """Begin at zero, with a new lock: after a fork a thread of the parent may hold the old one."""
+        """Start at zero, with a new lock, since after a fork a thread of the parent process may hold the old lock."""
         self._lock = threading.Lock()
         self._threads: list[tuple[ref[_Owner], Sums]] = []
         self._ended: Sums = {}
         self._local = _OfThread(self._register)
 
     def add(self, metric: Metric, labels: Labels = (), count: int = 1) -> None:
-        """Count something that happened; ``labels``: a value for each of the metric's labels, bounded in number."""
+        """
+        Add ``count`` to a counter. ``labels``: a value for each of the metric's labels; the number of different values
+        must be bounded.
+        """
         self.of(metric, labels).count += count
 
     def took(self, metric: Metric, labels: Labels, seconds: float) -> None:
-        """Count something that took ``seconds``."""
+        """Add an observation that took ``seconds`` to a histogram."""
         self.of(metric, labels).take(seconds)
 
     def of(self, metric: Metric, labels: Labels) -> Tally:
-        """Return the calling thread's tally, which no other thread may change."""
+        """Return the calling thread's tally. No other thread may change it."""
         sums = self._local.sums
         tally = sums.get((metric, labels))
         if tally is None:
@@ -111,7 +120,7 @@ class Tallies:
 
     def kept(self, make: Callable[[str], T], name: str) -> T:
         """
-        Return the result of ``make`` for ``name``, made once per thread: several tallies, found by a single look-up.
+        Return ``make(name)``, computed once per thread and name. Used to find several tallies by a single look-up.
         """
         kept = self._local.kept
         found: T | None = kept.get((make, name))
@@ -121,11 +130,11 @@ class Tallies:
 
     def read(self, *, forget_longest: bool = False) -> Mapping[Key, Tally]:
         """
-        Return the sums of all threads since the process started; an addition that happens meanwhile may be half
-        included. ``forget_longest``: let :attr:`Tally.longest` begin anew, for the one reader that wants the longest of
-        each period; to other readers that value means nothing.
+        Return the sums of all threads since the process started. An addition that happens meanwhile may be included
+        only in part. ``forget_longest`` resets :attr:`Tally.longest`. Only the reader that reports the longest duration
+        of each period may use ``forget_longest``.
         """
-        _ = self._local.sums  # made now: it would wait for the lock, should an object that ends count something below
+        _ = self._local.sums  # creates the sums now: below, a destructor that counts would deadlock
         with self._lock:
             self._fold()
             found: Sums = {}
@@ -137,7 +146,7 @@ class Tallies:
             return found
 
     def total(self, metric: Metric, **labels: str) -> int:
-        """Return how often it happened, with these values of labels, whatever the others are."""
+        """Return the count of a metric, summed over all labels that ``labels`` does not name."""
         metric = metric.counted_by or metric
         wanted = [(metric.labels.index(name), value) for name, value in labels.items()]
         return sum(
@@ -163,7 +172,7 @@ class Tallies:
 
 
 def _add_all(found: Sums, sums: Sums) -> None:
-    for (metric, labels), tally in list(sums.items()):  # its thread may add one meanwhile
+    for (metric, labels), tally in list(sums.items()):  # the owning thread may add a key meanwhile
         found.setdefault((metric, labels), Tally(metric.bounds))._add(tally)
 
 

@@ -1,7 +1,7 @@
 """
-Tests of services that send and receive events, without Kafka: see docs/testing.rst.
+Tools for tests of services that send and receive events, without Kafka: see docs/testing.rst.
 
-With pytest the fixtures ``captured_events`` and ``event_bus_sandbox`` are there by themselves.
+With pytest the fixtures ``captured_events`` and ``event_bus_sandbox`` are available without an import.
 """
 
 from importlib import import_module
@@ -34,7 +34,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: pytest loads the plugin, and with it this package, before Django is set up."""
+    """Import attributes on first use, since pytest loads this package's plugin before Django is set up."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

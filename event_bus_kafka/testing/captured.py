@@ -1,4 +1,4 @@
-"""The events that a service has sent in a test, and assertions on them."""
+"""The events that a service sent during a test, with assertions."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 class UnsendableEvent(BaseException):
     """
-    An event that production would lose, with a line in the log.
+    An event that cannot be sent. In production the event would be lost, and the loss logged.
 
-    No Exception, because ``send_event`` swallows those: it fails the test at the line that emits the event.
+    This class is not an Exception, because ``send_event`` swallows Exceptions. So a test fails at the line that emits
+    the event.
     """
 
     def __init__(self, event_type: str, topic: str, reason: str) -> None:
@@ -32,21 +33,21 @@ class UnsendableEvent(BaseException):
 
 @attrs.frozen(kw_only=True, eq=False)
 class CapturedEvent:
-    """An event on one topic, decoded from the bytes that Kafka would have got."""
+    """An event on one topic, decoded from the bytes that Kafka would have received."""
 
     event_type: str
     topic: str
-    """The topic as configured, without prefix."""
+    """The topic as configured, without the prefix."""
     key: Any
     data: dict[str, Any]
     metadata: EventsMetadata
     record: ConsumerRecord
-    """Key, value and headers as bytes, under the full name of the topic."""
+    """The record with key, value and headers as bytes, and with the full topic name."""
     commits: tuple[Commit, ...] = attrs.field(default=(), repr=False)
 
     @property
     def state(self) -> State:
-        """The state of the event at this moment: sent, waiting for a commit, or rolled back."""
+        """The current state of the event: sent, waiting for a commit, or rolled back."""
         return state_of(self.commits)
 
     def __str__(self) -> str:
@@ -55,9 +56,10 @@ class CapturedEvent:
 
 class CapturedEvents(Sequence[CapturedEvent]):
     """
-    The sent events, in the order in which they were emitted; one on several topics counts for each.
+    The sent events in the order in which they were emitted. An event that is sent to several topics occurs once per
+    topic.
 
-    Events of a transaction that is open or was rolled back are in ``unsent``.
+    Events of open and of rolled-back transactions are in ``unsent`` only.
     """
 
     def __init__(self) -> None:
@@ -67,17 +69,18 @@ class CapturedEvents(Sequence[CapturedEvent]):
 
     @property
     def unsent(self) -> list[CapturedEvent]:
-        """Events whose transaction was rolled back or is still open; ``state`` says which."""
+        """Events whose transaction is open or was rolled back; their ``state`` tells which."""
         return [event for event in self._events if event.state is not State.SENT]
 
     def assert_sent(
         self, event: OpenEdxPublicSignal | str, /, *, topic: str | None = None, key: Any = None, **data: Any
     ) -> CapturedEvent:
         """
-        Return the first event of a signal or event type that was sent with this topic, key and data.
+        Return the first sent event of a signal or event type with this topic, key and data.
 
-        ``data`` are arguments of the signal, or fields within (``certificate__user__id=7``). A value that is callable
-        is a predicate: it gets what was sent in its place. Raises AssertionError with the difference to the nearest.
+        ``data`` are arguments of the signal, or fields of these arguments (``certificate__user__id=7``). A callable
+        value is a predicate, which is called with the sent value. If there is no such event, raises AssertionError with
+        the differences from the most similar event.
         """
         __tracebackhide__ = True
         signal = signal_of(event)
@@ -98,7 +101,10 @@ class CapturedEvents(Sequence[CapturedEvent]):
         key: Any = None,
         **data: Any,
     ) -> None:
-        """Fail if such an event was sent; without an event: if any was."""
+        """
+        Raise AssertionError if an event with this topic, key and data was sent. Without arguments, raise AssertionError
+        if any event was sent.
+        """
         __tracebackhide__ = True
         self.raise_unsendable()
         found = list(self)
@@ -106,26 +112,28 @@ class CapturedEvents(Sequence[CapturedEvent]):
             expectation = Expectation(signal_of(event), topic=topic, key=key, data=data)
             found = [one for one in self._of_type(expectation.event_type) if not expectation.differences(one)]
         elif topic is not None or key is not None or data:
-            raise TypeError("Name the event to which topic, key and data belong.")
+            raise TypeError("Pass the event that should have this topic, key and data.")
         if found:
             raise AssertionError("\n".join(["Sent against expectation:", *(f"  {one}" for one in found)]))
 
     def raise_unsendable(self) -> None:
-        """Raise the first :class:`UnsendableEvent`, which something may have swallowed."""
+        """Raise the first :class:`UnsendableEvent`, in case that other code has swallowed it."""
         if self._unsendable:
             raise self._unsendable[0]
 
     def note_emitted(self, *, signal: OpenEdxPublicSignal, from_event_bus: bool, **kwargs: Any) -> None:
-        """A receiver of all signals, to tell an event that was not emitted from one that goes nowhere."""
+        """
+        Count an emitted event. This method is a receiver of all signals, so it also counts events that have no topic.
+        """
         if not from_event_bus:
             self._emitted[signal.event_type] += 1
 
     def note(self, event: CapturedEvent) -> None:
-        """An event was given to the producer."""
+        """Add an event that the producer accepted."""
         self._events.append(event)
 
     def note_unsendable(self, error: UnsendableEvent) -> UnsendableEvent:
-        """An event was given to the producer in vain."""
+        """Remember an event that the producer could not send; return ``error``."""
         self._unsendable.append(error)
         return error
 

@@ -1,4 +1,4 @@
-"""Capturing: the service's event bus ends in memory, after real encoding and decoding."""
+"""Captures sent events in memory, after real encoding and decoding."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from event_bus_kafka.wire.types import Scalar
 @contextmanager
 def captured_events() -> Iterator[CapturedEvents]:
     """
-    Capture what the service sends through its event bus inside the block, as EVENT_BUS_PRODUCER_CONFIG says.
+    Capture the events that the service sends inside the block, according to EVENT_BUS_PRODUCER_CONFIG.
 
-    EVENT_BUS_PRODUCER need not be set. Raises :class:`UnsendableEvent` where an event is emitted that cannot be sent;
-    again at the end of the block, should something have swallowed it.
+    EVENT_BUS_PRODUCER need not be set. Raises :class:`UnsendableEvent` at the line that emits an event that cannot be
+    sent, and again at the end of the block, in case other code has swallowed it.
     """
     with capture() as events:
         yield events
@@ -47,7 +47,7 @@ def captured_events() -> Iterator[CapturedEvents]:
 
 @contextmanager
 def capture() -> Iterator[CapturedEvents]:
-    """The same, without the look at the end."""
+    """Capture events like :func:`captured_events`, but raise nothing at the end of the block."""
     events = CapturedEvents()
     with ExitStack() as stack:
         stack.enter_context(handler_connected())
@@ -61,7 +61,7 @@ def capture() -> Iterator[CapturedEvents]:
 
 @attrs.frozen(eq=False)
 class _Producer(EventBusProducer):
-    """Does what the real one does before it calls the network."""
+    """Encodes events like the real producer, and captures them instead of sending them."""
 
     _events: CapturedEvents
 
@@ -95,7 +95,7 @@ class _Producer(EventBusProducer):
         __tracebackhide__ = True
         try:
             yield
-        except Exception as error:  # noqa: BLE001 the real producer logs whatever it is, and the event is lost
+        except Exception as error:  # noqa: BLE001 the real producer logs any exception, and the event is lost
             reason = str(error).removeprefix(f"{signal.event_type}: ")
             raise self._events.note_unsendable(UnsendableEvent(signal.event_type, topic, reason)) from None
 
@@ -134,7 +134,7 @@ def _awaited_commits(mode: str, database: str | None) -> tuple[Commit, ...]:
 
 
 def _deciding(mode: str, database: str | None) -> list[BaseDatabaseWrapper]:
-    """Return the connections whose commits decide, as each mode has it."""
+    """Return the connections whose commits an event waits for in ``mode``."""
     if mode == "immediate":
         return []
     if mode == "on-commit":

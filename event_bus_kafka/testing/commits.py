@@ -1,4 +1,7 @@
-"""Whether the transaction commits in which an event was emitted, as far as a test can know."""
+"""
+Determines whether the transaction in which an event was emitted has been committed. This also works in tests that never
+commit.
+"""
 
 from __future__ import annotations
 
@@ -12,30 +15,31 @@ from event_bus_kafka.outbox.transactions import is_manual
 
 
 class State(Enum):
-    """The state of an event that was emitted."""
+    """The state of an emitted event."""
 
     SENT = "sent"
-    PENDING = "emitted in a transaction that is still open: it leaves at the commit"
-    ROLLED_BACK = "emitted in a transaction that was rolled back: it never leaves"
+    PENDING = "emitted in a transaction that is still open: it is sent at the commit"
+    ROLLED_BACK = "emitted in a transaction that was rolled back: it is never sent"
 
 
 @attrs.define(eq=False)
 class Commit:
     """
-    Waits for one transaction as a producer does, through ``on_commit``.
+    Waits for the commit of a transaction by ``on_commit``, like the producer.
 
-    The transaction that Django's TestCase puts around a test never commits. It does not count: an event is sent once
-    the blocks of the service, which are savepoints there, have ended well.
+    Django's TestCase wraps each test in a transaction that never commits. This transaction is ignored: an event counts
+    as sent when the service's own ``atomic()`` blocks have ended without a rollback. In such a test these blocks are
+    savepoints.
     """
 
     _connection: BaseDatabaseWrapper
     _blocks: list[Any]
-    """Blocks of the service that were open when the event was emitted."""
+    """The service's ``atomic()`` blocks that were open when the event was emitted."""
     _came: bool = False
 
     @classmethod
     def awaited(cls, connection: BaseDatabaseWrapper) -> Commit:
-        """Begin to wait."""
+        """Register a callback for the commit of the current transaction."""
         commit = cls(connection, _blocks_of_service(connection))
         connection.on_commit(commit, robust=True)
         return commit
@@ -45,11 +49,11 @@ class Commit:
 
     @property
     def state(self) -> State:
-        """The state at this moment."""
+        """The current state of the event."""
         if self._came:
             return State.SENT
         waiting = any(entry[1] is self for entry in self._connection.run_on_commit)
-        if not waiting or self._connection.needs_rollback:  # Django drops callbacks together with their savepoint
+        if not waiting or self._connection.needs_rollback:  # Django drops callbacks when it rolls back their savepoint
             return State.ROLLED_BACK
         still_open = _blocks_of_service(self._connection)
         if any(block is other for block in self._blocks for other in still_open):
@@ -58,13 +62,13 @@ class Commit:
 
 
 def state_of(commits: tuple[Commit, ...]) -> State:
-    """Return the state of an event that waits for the commit of all of these."""
+    """Return the state of an event that waits for all ``commits``."""
     states = {commit.state for commit in commits}
     return next((state for state in (State.ROLLED_BACK, State.PENDING) if state in states), State.SENT)
 
 
 def is_open_in_service(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the service has opened a transaction, beside the one of the test."""
+    """Return whether the service has an open transaction in addition to the transaction of the test."""
     return bool(_blocks_of_service(connection)) or is_manual(connection)
 
 

@@ -1,4 +1,4 @@
-"""Handing an event to this service's receivers, as a worker would."""
+"""Delivers an event to this service's receivers, like a worker."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import ConsumerRecord, Destination, EncodedEvent, Event, SubjectSchema
 
 _KINDS = {bool: "boolean", int: "long", float: "double"}
-"""Avro types of keys; all other keys are texts."""
+"""Avro types of keys by Python type; keys of all other types are strings."""
 
 
 def deliver(
@@ -41,15 +41,15 @@ def deliver(
     **data: Any,
 ) -> Event:
     """
-    Encode an event, decode it as a worker does, and call its receivers; return the event as it arrived.
+    Encode an event, decode it like a worker, and call its receivers. Return the decoded event.
 
-    ``event``: a signal or event type, whose ``data`` is encoded first; or a captured event; or a record. ``data`` of
-    ``record_deleted`` are ``topic`` (without prefix) and ``key``. ``schema``: file with the schema of the sending
-    service, if it differs from the class here; ``data`` may then be plain dicts. ``replay``: call receivers as
-    ``replay_events`` does, so that ``is_replay()`` is true.
+    ``event``: a signal or event type, for which ``data`` is encoded; or a captured event; or a record. For
+    ``record_deleted``, ``data`` is ``topic`` (without prefix) and ``key``. ``schema``: a file with the schema of the
+    sending service, if it differs from the schema of this service's class; ``data`` may then contain plain dicts.
+    ``replay``: call receivers like ``replay_events``, so that ``is_replay()`` returns True.
 
-    Raises ReceiversFailed with the exceptions of receivers, DeserializationError if this service cannot read the
-    record, and AssertionError if no receiver would be called.
+    Raises ReceiversFailed with the receivers' exceptions, DeserializationError if this service cannot read the record,
+    and AssertionError if the event has no receiver.
     """
     __tracebackhide__ = True
     text = Path(schema).read_text() if schema is not None else None
@@ -118,7 +118,7 @@ def _record(
     destination = Destination(
         topic="delivered",
         event_type=codec.event_type,
-        key=SubjectSchema("", '"null"'),  # a worker does not read keys
+        key=SubjectSchema("", '"null"'),  # workers do not decode keys
         value=SubjectSchema(codec.record_name, schema or codec.schema),
     )
     event_id = str(metadata.id)
@@ -165,7 +165,7 @@ def _encoded(signal: OpenEdxPublicSignal, data: dict[str, Any]) -> bytes:
 
 
 def _encoded_with(schema: str, signal: OpenEdxPublicSignal, data: dict[str, Any]) -> bytes:
-    """Encode as a service does whose classes are of this schema."""
+    """Encode ``data`` like a service whose classes have this schema."""
     if any(attrs.has(type(value)) for value in data.values()):
         own, body = codec_for(signal).schema, _encoded(signal, data)
         plain: Any = fastavro.schemaless_reader(BytesIO(body), fastavro.parse_schema(json.loads(own)), None)
@@ -175,14 +175,14 @@ def _encoded_with(schema: str, signal: OpenEdxPublicSignal, data: dict[str, Any]
     try:
         validate(plain, writer, raise_errors=True)
     except ValidationError as error:
-        raise SerializationError(signal.event_type, "", f"its data is not of the given schema: {error}") from None
+        raise SerializationError(signal.event_type, "", f"its data does not match the given schema: {error}") from None
     fastavro.schemaless_writer(stream, writer, plain)
     return stream.getvalue()
 
 
 @attrs.frozen
 class _Told:
-    """A registry that knows one schema."""
+    """A schema registry that returns the same schema for all ids."""
 
     schema: str
 

@@ -1,4 +1,4 @@
-"""Differences between a value and the expected one, field by field."""
+"""Finds the differences between a value and the expected value, field by field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHOWN = 200
 
 @attrs.frozen
 class Difference:
-    """One field that is not as expected; ``path`` is dotted."""
+    """A field with an unexpected value; ``path`` is dotted."""
 
     path: str
     expected: str
@@ -24,9 +24,9 @@ class Difference:
 
 def differences(expected: Any, got: Any, path: str) -> Iterator[Difference]:
     """
-    Yield the differences of ``got``. A callable among the expected values is a predicate on the value in its place.
-    Tuples equal lists, and objects are compared by their fields: this is the form of an event's values after encoding
-    and decoding.
+    Yield the differences of ``got`` from ``expected``. A callable in ``expected`` is a predicate, which is called with
+    the value at the same place in ``got``. Encoding and decoding turn tuples into lists and change classes; so tuples
+    equal lists, and objects are compared field by field.
     """
     if callable(expected):
         if not expected(got):

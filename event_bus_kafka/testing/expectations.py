@@ -1,4 +1,4 @@
-"""The expectations that a test has of an event."""
+"""A test's expectations of an event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from event_bus_kafka.testing.differences import Difference, differences
 
 
 class Candidate(Protocol):
-    """The properties by which an event is judged."""
+    """The properties of an event that an expectation checks."""
 
     @property
     def topic(self) -> str: ...
@@ -24,9 +24,9 @@ class Candidate(Protocol):
 @attrs.frozen
 class Expectation:
     """
-    An event of a signal with a topic, a key and data, as far as they are given.
+    Describes an event by its signal, topic, key and data. A topic or key that is None, and empty data, match any event.
 
-    Raises TypeError for data that the signal has not: a test of a field that is not there would never fail.
+    Raises TypeError if ``data`` names a field that the signal does not have, since such an assertion might never fail.
     """
 
     signal: OpenEdxPublicSignal
@@ -44,7 +44,7 @@ class Expectation:
         return str(self.signal.event_type)
 
     def differences(self, event: Candidate) -> list[Difference]:
-        """Return the differences in an event of this type."""
+        """Return the differences of ``event`` from the expectation. ``event`` must have the expected event type."""
         found: list[Difference] = []
         if self.topic is not None:
             found += differences(self.topic, event.topic, "topic")

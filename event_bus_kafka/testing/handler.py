@@ -1,4 +1,4 @@
-"""openedx-events' handler, which gives emitted events to the producer."""
+"""Connects openedx-events' handler, which passes emitted events to the producer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from openedx_events.tooling import OpenEdxPublicSignal
 @contextmanager
 def handler_connected() -> Iterator[None]:
     """
-    Connect it to all signals inside the block, where the app of openedx-events is installed.
+    Connect the handler to all signals while the block runs, if the app of openedx-events is installed.
 
-    At start-up it is connected to the signals configured then; a configuration that a test overrides must hold as well.
+    At start-up the app connects the handler only to the signals that are configured then. A test that overrides the
+    configuration may send other signals.
     """
     connected = [signal for signal in OpenEdxPublicSignal.all_events() if _connect(signal)]
     try:
@@ -26,7 +27,7 @@ def handler_connected() -> Iterator[None]:
 
 
 def _connect(signal: OpenEdxPublicSignal) -> bool:
-    """Return whether it was not connected before."""
+    """Connect the handler; return True if it was not connected before."""
     if not apps.is_installed("openedx_events"):
         return False
     was_connected = signal.disconnect(general_signal_handler)

@@ -1,4 +1,4 @@
-"""Schema ids without a registry: they hold for this process."""
+"""A registry of schemas in memory. Its ids are valid in this process only."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import fastavro
 from event_bus_kafka.sandbox.schema_store import SchemaStore
 
 _FRAME = 5
-"""Bytes of magic byte and schema id."""
+"""Number of bytes of magic byte and schema id."""
 
 
 class MemoryRegistry:
-    """A schema registry in memory, with the methods that records need."""
+    """A schema registry in memory, with the methods needed to encode and decode records."""
 
     def __init__(self) -> None:
         self._store = SchemaStore()
@@ -33,6 +33,6 @@ REGISTRY = MemoryRegistry()
 
 
 def payload_of(framed: bytes) -> tuple[Any, bytes]:
-    """Return the parsed schema and the Avro bytes of a key or value."""
+    """Return the parsed schema of a framed key or value, and its Avro bytes without the frame."""
     schema = REGISTRY.schema_of(int.from_bytes(framed[1:_FRAME], "big"))
     return fastavro.parse_schema(json.loads(schema)), framed[_FRAME:]

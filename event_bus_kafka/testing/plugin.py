@@ -1,4 +1,4 @@
-"""The pytest plugin. It imports nothing of Django and Kafka before a fixture is used."""
+"""The pytest plugin. It imports neither Django nor Kafka before a fixture is used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def captured_events(request: pytest.FixtureRequest) -> Iterator[CapturedEvents]:
-    """Capture the events that the service sends through its event bus, and fail where one cannot be sent."""
+    """Capture the events that the service sends through its event bus. The test fails if an event cannot be sent."""
     from event_bus_kafka.testing.capturing import capture
 
     with capture() as events:
@@ -40,7 +40,9 @@ def captured_events(request: pytest.FixtureRequest) -> Iterator[CapturedEvents]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """An event that could not be sent fails the test itself, not its teardown."""
+    """
+    Raise the error of an event that could not be sent in the test itself, so that the test fails and not its teardown.
+    """
     result = yield
     if _CAPTURED in item.stash:
         item.stash[_CAPTURED].raise_unsendable()
@@ -57,7 +59,7 @@ def _sandbox_of_session() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def event_bus_sandbox(_sandbox_of_session: Sandbox, settings: Any) -> Iterator[Sandbox]:
-    """Return the sandbox of this run, with Django's settings pointing to it. Needs pytest-django."""
+    """Yield the sandbox of this test run. Django's settings name its addresses during the test. Needs pytest-django."""
     from event_bus_kafka.testing.handler import handler_connected
 
     for name, value in _sandbox_of_session.settings.items():

@@ -1,4 +1,4 @@
-"""Why nothing of an event type can have been captured: mostly the settings."""
+"""Explains why no event of an event type was captured. Most reasons are in the settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from event_bus_kafka.wire.deletion import record_deleted
 
 
 def signal_of(event: OpenEdxPublicSignal | str) -> OpenEdxPublicSignal:
-    """Return the signal of an event type, or the signal itself. Raises ValueError for a type that is not registered."""
+    """
+    Return the signal for an event type, or ``event`` itself if it is a signal. Raises ValueError if the type is not
+    registered.
+    """
     if not isinstance(event, str):
         return event
     signal = signal_named(event)
@@ -26,7 +29,10 @@ def signal_of(event: OpenEdxPublicSignal | str) -> OpenEdxPublicSignal:
 
 
 def reasons_against(signal: OpenEdxPublicSignal, emitted: int) -> list[str]:
-    """Return sentences on why no event of a signal went to the bus, although it was emitted ``emitted`` times."""
+    """
+    Return sentences that explain why no event of ``signal`` was sent to the bus, although it was emitted ``emitted``
+    times.
+    """
     if signal is record_deleted:
         return ["send_tombstone was not called, or for no topic that is enabled in EVENT_BUS_PRODUCER_CONFIG."]
     how_often = f"It was emitted {emitted} time{'s' * (emitted != 1)}" if emitted else "It was not emitted"
@@ -37,7 +43,7 @@ def reasons_against(signal: OpenEdxPublicSignal, emitted: int) -> list[str]:
     if not is_enabled(signal):
         return [f"{how_often}; the signal is disabled here: OpenEdxEventsTestMixin needs it in ENABLED_OPENEDX_EVENTS."]
     if not topics:
-        return [f"{how_often}; EVENT_BUS_PRODUCER_CONFIG has no entry for it, so it goes nowhere."]
+        return [f"{how_often}; EVENT_BUS_PRODUCER_CONFIG has no entry for it, so it is not sent."]
     if not enabled:
         return [f"{how_often}; in EVENT_BUS_PRODUCER_CONFIG none of its topics is enabled ({', '.join(topics)})."]
     return [f"{how_often}. Its topics: {', '.join(enabled)}."]

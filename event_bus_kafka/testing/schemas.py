@@ -1,4 +1,4 @@
-"""The schema that a service relies on, kept as a file beside its tests."""
+"""Compares the schema of an event's class with a schema file that is kept next to the tests."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _UPDATE = "EVENT_BUS_KAFKA_UPDATE_SCHEMAS"
 
 def assert_schema_unchanged(event: OpenEdxPublicSignal | str, file: Path | str, /) -> None:
     """
-    Fail if the schema of a signal or event type differs from the file's; name the changes, and who can still read whom.
+    Raise AssertionError if the schema of a signal or event type differs from the file's schema. The message lists the
+    changes, and says which services can still read which events.
 
-    ``pytest --update-event-schemas`` writes the file; with other runners EVENT_BUS_KAFKA_UPDATE_SCHEMAS=1 does.
+    ``pytest --update-event-schemas`` writes the file. With another test runner, set EVENT_BUS_KAFKA_UPDATE_SCHEMAS=1.
     """
     __tracebackhide__ = True
     comparison = _compared(signal_of(event), Path(file))
@@ -34,7 +35,10 @@ def assert_schema_unchanged(event: OpenEdxPublicSignal | str, file: Path | str, 
 
 
 def assert_schema_compatible(event: OpenEdxPublicSignal | str, file: Path | str, /) -> None:
-    """Fail only if services with the file's schema and with the class's schema cannot read each other's events."""
+    """
+    Raise AssertionError if a service with the file's schema and a service with the class's schema cannot read each
+    other's events. Other differences between the schemas are accepted.
+    """
     __tracebackhide__ = True
     comparison = _compared(signal_of(event), Path(file))
     if comparison.obstacles:
@@ -43,7 +47,7 @@ def assert_schema_compatible(event: OpenEdxPublicSignal | str, file: Path | str,
 
 @attrs.frozen
 class _Comparison:
-    """The schema of a class beside the schema in a file."""
+    """Compares the schema of a class with the schema in a file."""
 
     codec: EventCodec
     file: Path
@@ -51,12 +55,12 @@ class _Comparison:
 
     @property
     def changes(self) -> list[str]:
-        """The differences, field by field."""
+        """The differences, one text per field."""
         return field_changes(self.text, self.codec.schema)
 
     @property
     def obstacles(self) -> list[str]:
-        """Sentences on each reader that cannot read, and the reason."""
+        """A sentence for each service that cannot read the other's events, with the reason."""
         found, names = [], dict[str, Any]()
         new = fastavro.parse_schema(json.loads(self.codec.schema), named_schemas=names)
         try:
@@ -71,14 +75,14 @@ class _Comparison:
 
     @property
     def described(self) -> str:
-        """For people."""
+        """The changes and obstacles as text for users."""
         verdict = self.obstacles or ["Services with the old and the new schema can read each other's events."]
         return "\n".join(
             [
                 f"The schema of {self.codec.event_type} is not that of {self.file}:",
                 *(f"  {change}" for change in self.changes),
                 *verdict,
-                "If this is meant, write the file anew: pytest --update-event-schemas",
+                "If this is intended, update the file: pytest --update-event-schemas",
             ]
         )
 
@@ -90,12 +94,15 @@ def _compared(signal: OpenEdxPublicSignal, file: Path) -> _Comparison:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(json.loads(codec.schema), indent=2, sort_keys=True) + "\n")
     if not file.exists():
-        raise AssertionError(f"There is no {file}. Write it with pytest --update-event-schemas, and keep it.")
+        raise AssertionError(f"There is no {file}. Write it with pytest --update-event-schemas, and commit it.")
     return _Comparison(codec, file, file.read_text())
 
 
 def _reader_of(schema: Any, names: dict[str, Any]) -> types.AvroType:
-    """Return the type of a service whose classes are of a schema. It is compared, never used."""
+    """
+    Return the type that a service with classes of this schema has. This type serves only for comparisons, never for
+    encoding.
+    """
     inner, nullable = _unwrapped(schema, names)
     kind = inner if isinstance(inner, str) else inner["type"]
     reader = _reader_of_one(inner, kind, names)
@@ -122,7 +129,10 @@ def _field_of(field: dict[str, Any], names: dict[str, Any]) -> types.Field:
 
 
 def _unwrapped(schema: Any, names: dict[str, Any]) -> tuple[Any, bool]:
-    """Return a type without null, its name replaced by its definition, and whether null was there."""
+    """
+    Return the schema without null, and whether null was part of it. If the schema is a name, the named definition is
+    returned instead.
+    """
     branches = schema if isinstance(schema, list) else [schema]
     (inner,) = [branch for branch in branches if branch != "null"]
     inner = names.get(inner, inner) if isinstance(inner, str) else inner

@@ -1,1 +1,4 @@
-"""Events and records, and the way between them: no input or output, no settings, no models."""
+"""
+Events, Kafka records, and the conversion between them. This package does no input or output, and uses no settings or
+models.
+"""

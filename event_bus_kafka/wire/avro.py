@@ -1,9 +1,9 @@
 """
-One walk over the attrs classes of a signal gives its Avro types: the schema and the encoder of each.
+Derives Avro types from the attrs classes of a signal: one traversal gives the schema and the encoder of each type.
 
-The schema of every type is the one that the installed openedx-events would generate, to the letter, so that both write
-under the same subject and schema id. Types that older openedx-events refuses (lists and dicts of attrs classes, nested
-containers) follow the newer ones.
+The schema of every type is exactly the text that the installed openedx-events would generate, so that both register it
+under the same subject and schema id. Types that older versions of openedx-events refuse (lists and dicts of attrs
+classes, nested containers) get the schemas of newer versions.
 """
 
 from __future__ import annotations
@@ -32,14 +32,16 @@ _PRIMITIVES: dict[str, binary.Encode] = {
     "bytes": binary.binary,
 }
 _CACHED_TEXTS = 4096
-"""Parsed keys kept for each class: parsing takes 10 µs, and few courses are busy. Printing one takes 1 µs."""
+"""
+Number of parsed keys that are cached for each class. Parsing a key takes 10 µs, and few courses send events at a time.
+"""
 
 
 def event_type_of(name: str, arguments: Mapping[str, Any]) -> Record:
     """
     Return the Avro type of an event: a record with one field per argument of the signal.
 
-    Raises :class:`Misfit` where an annotation has no Avro type.
+    Raises :class:`Misfit` if an annotation has no Avro type.
     """
     seen: dict[str, type] = {}
     fields = tuple(
@@ -75,7 +77,7 @@ def _container(annotation: Any, origin: type, path: tuple[str, ...], seen: dict[
     *keys, inner = get_args(annotation)
     item = _walk(inner, path, seen)
     if isinstance(item, Record) and not item.fields:
-        raise Misfit(path, f"{item.expects} has no fields: nothing of it would be written but its number")
+        raise Misfit(path, f"{item.expects} has no fields: Avro would write only the number of items")
     expects = _name(annotation)
     if origin is list:
         schema = {"type": "array", "items": item.schema}
@@ -117,7 +119,7 @@ def _field(attribute: attrs.Attribute[Any], path: tuple[str, ...], seen: dict[st
 
 
 def _text(cls: type[Any], write: Callable[[Any], str], read: Callable[[str], Any]) -> Scalar:
-    """The type of objects that travel as text, written and read as openedx-events does."""
+    """Return the type of objects that are written as text, converted in the same way as in openedx-events."""
     if cls not in (datetime, UUID):
         read = Kept(read, _CACHED_TEXTS).__getitem__
 
@@ -125,7 +127,7 @@ def _text(cls: type[Any], write: Callable[[Any], str], read: Callable[[str], Any
         if isinstance(value, cls):
             return binary.string(write(value))
         if isinstance(value, str):
-            read(value)  # what no consumer could read is an error here
+            read(value)  # raises here what would fail in every consumer
             return binary.string(value)
         raise TypeError("neither the object nor its text")
 
@@ -142,7 +144,7 @@ def _why_not(annotation: Any) -> str:
     if isinstance(annotation, str):
         return f"its annotation is the text {annotation!r}: leave out `from __future__ import annotations`"
     if annotation in (list, dict):
-        return f"{annotation.__name__} says nothing of its items: write {annotation.__name__}[…]"
+        return f"{annotation.__name__} does not say what its items are: write {annotation.__name__}[…]"
     return f"{_name(annotation)} has no Avro type"
 
 

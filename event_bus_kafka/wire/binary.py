@@ -1,9 +1,9 @@
 """
 Avro's binary encoding of single values (Avro 1.11, "Binary Encoding").
 
-Each function takes one Python value and returns its bytes, or raises an exception if the value is not of the type:
-nothing is coerced, because a value that arrives changed is worse than an error. A number or truth value of
-another type is taken where an equal one arrives: 1 as True, 1 as 1.0.
+Each function takes one Python value and returns its bytes, or raises an exception if the value does not have the type:
+values are not converted, because a changed value is worse than an error. A number or bool of the wrong type is accepted
+only if it equals a value of the right type: 1 is accepted as True, and as 1.0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BOOLEANS = {True: b"\x01", False: b"\x00"}
 _DOUBLE = struct.Struct("<d").pack
 _MIN_LONG, _MAX_LONG = -(1 << 63), (1 << 63) - 1
 _LONGEST_NUMBER = 10
-"""Bytes of a number of 64 bits."""
+"""Maximum bytes of an encoded 64-bit number."""
 
 
 def _variable_length(number: int) -> bytes:
@@ -35,7 +35,10 @@ def _variable_length(number: int) -> bytes:
 
 
 LENGTHS = [_variable_length(length) for length in range(4096)]
-"""Most lengths and counts are short: looking them up is five times as fast as computing them."""
+"""
+Cache: the encoded numbers from 0 to 4095. Most lengths and counts are in this range, and a look-up is five times as
+fast as encoding a number.
+"""
 
 
 def boolean(value: bool) -> bytes:
@@ -43,14 +46,14 @@ def boolean(value: bool) -> bytes:
 
 
 def long(value: int) -> bytes:
-    number = value if type(value) is int else index(value)  # integers of other packages have less than 64 bits to shift
+    number = value if type(value) is int else index(value)  # integers of other packages may be narrower than 64 bits
     if not _MIN_LONG <= number <= _MAX_LONG:
         raise OverflowError("more than 64 bits")
     return _variable_length(number)
 
 
 def read_number(content: bytes, at: int) -> tuple[int, int]:
-    """Return the number that begins at ``at``, zigzag as it is written, and where it ends. Raises ValueError."""
+    """Return the number that begins at ``at``, still zigzag-encoded, and the index after it. Raises ValueError."""
     number = 0
     for place, byte in enumerate(content[at : at + _LONGEST_NUMBER]):
         number |= (byte & 0x7F) << 7 * place
@@ -77,7 +80,7 @@ def binary(value: bytes) -> bytes:
 
 
 def array(item: Encode) -> Encode:
-    """Encoder of lists whose items are encoded by ``item``."""
+    """Return the encoder of lists whose items are encoded by ``item``."""
 
     def encode(values: list[Any]) -> bytes:
         if not isinstance(values, (list, tuple)):
@@ -90,7 +93,10 @@ def array(item: Encode) -> Encode:
 
 
 def mapping(value: Encode) -> Encode:
-    """Return the encoder of dicts from str to the type of ``value``; the keys are sorted, as in openedx-events."""
+    """
+    Return the encoder of dicts whose keys are str and whose values are encoded by ``value``; keys are sorted, as in
+    openedx-events.
+    """
 
     def encode(values: dict[str, Any]) -> bytes:
         if not isinstance(values, dict):

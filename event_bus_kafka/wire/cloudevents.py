@@ -1,5 +1,5 @@
 """
-CloudEvents attributes and the record headers that carry them (CloudEvents 1.0.2, Kafka protocol binding, binary mode).
+Converts CloudEvents attributes to record headers and back (CloudEvents 1.0.2, Kafka protocol binding, binary mode).
 
 One table serves both directions. Header values are UTF-8.
 """
@@ -41,7 +41,10 @@ def _read_time(text: str) -> datetime:
 
 
 def _read_version(text: str) -> tuple[int, ...]:
-    """``11.0.0rc1`` and ``11.0.0.dev3`` are (11, 0, 0): metadata has room for numbers only."""
+    """
+    Return the numbers at the beginning of a version: (11, 0, 0) for ``11.0.0rc1`` and ``11.0.0.dev3``. Metadata stores
+    only numbers.
+    """
     release = re.match(r"\d+(\.\d+)*", text)
     if release is None:
         raise ValueError("not dotted numbers")
@@ -50,19 +53,22 @@ def _read_version(text: str) -> tuple[int, ...]:
 
 @attrs.frozen
 class Attribute:
-    """One attribute of the event's metadata and its header."""
+    """One attribute of an event's metadata, and the header for it."""
 
     name: str
     header: str
     write: Callable[[Any], str]
     read: Callable[[str], Any]
     missing: Any = None
-    """The value for a record without the header; None: it is required, or the caller supplies it (time)."""
+    """
+    The value if the record lacks the header. None: the header is required, or a default is supplied elsewhere (for the
+    time).
+    """
     varies: bool = False
-    """Whether it changes from event to event. Other values are few: their headers are kept, written and read."""
+    """Whether the value differs from event to event. The headers of the other attributes are cached."""
 
     def written(self, value: Any) -> tuple[str, bytes]:
-        """Return the header of a value."""
+        """Return the header for a value."""
         return self.header, self.write(value).encode()
 
     def value_of(self, header: bytes | None) -> Any:
@@ -87,11 +93,11 @@ _LASTING = {attribute.header: attribute for attribute in ATTRIBUTES if not attri
 _ID, _TIME = _VARYING.values()
 _lasting = attrgetter(*(attribute.name for attribute in _LASTING.values()))
 HEADERS = _VARYING.keys() | _LASTING.keys() | {header for header, _ in _FIXED}
-"""Names of the headers that an event has; others may stand beside them."""
+"""Names of the headers of an event; a record may have further headers."""
 
 
 def to_headers(metadata: EventsMetadata, event_id: str) -> Headers:
-    """Return the headers of an event; ``event_id`` is the text of its id."""
+    """Return the headers of an event; ``event_id`` is the text of the event's id."""
     lasting = _lasting_headers(*_lasting(metadata))
     return (*lasting, (_ID.header, event_id.encode()), (_TIME.header, metadata.time.isoformat().encode()))
 
@@ -102,10 +108,10 @@ def _lasting_headers(*values: Any) -> Headers:
 
 
 def event_type(headers: Headers) -> str:
-    """Return the event type. Raises :class:`InvalidHeaders` if it is missing, doubled or not UTF-8."""
+    """Return the event type. Raises :class:`InvalidHeaders` if the header is missing, occurs twice or is not UTF-8."""
     values = [value for header, value in headers if header == "ce_type"]
     if len(values) != 1:
-        raise InvalidHeaders("header ce_type is missing" if not values else "header ce_type stands more than once")
+        raise InvalidHeaders("header ce_type is missing" if not values else "header ce_type occurs more than once")
     return _text("ce_type", values[0])
 
 
@@ -113,14 +119,14 @@ def to_metadata(headers: Headers, timestamp: int | None) -> EventsMetadata:
     """
     Return the metadata of a record: unknown headers are ignored, missing ones get neutral values.
 
-    ``timestamp`` of the record, in milliseconds, stands in for a missing time.
-    Raises :class:`InvalidHeaders` without a type or an id, and where a header is doubled or malformed.
+    ``timestamp`` is the record's timestamp in milliseconds, used if the time is missing. Raises :class:`InvalidHeaders`
+    if the type or the id is missing, or if a header occurs twice or is malformed.
     """
     return to_metadata_and_id(headers, timestamp)[0]
 
 
 def to_metadata_and_id(headers: Headers, timestamp: int | None) -> tuple[EventsMetadata, str]:
-    """Return the metadata of a record, and the text of its id. Raises as :func:`to_metadata` does."""
+    """Return the metadata of a record, and the text of the event's id. Raises as :func:`to_metadata` does."""
     names, last = tuple([name for name, _ in headers]), _last
     if names == last.names and last.lasting(headers) == last.kept:
         event_id, time = headers[last.id][1] or b"", headers[last.time][1] or b""
@@ -128,7 +134,7 @@ def to_metadata_and_id(headers: Headers, timestamp: int | None) -> tuple[EventsM
             text = event_id.decode()
             metadata = _metadata(last.template, {"id": UUID(text), "time": _read_time(time.decode())})
             return metadata, text if _is_usual_id(text) else str(metadata.id)
-        except (ValueError, OverflowError):  # the careful way says which header is wrong
+        except (ValueError, OverflowError):  # _read() raises an error that names the header
             pass
     metadata = _read(headers, names, timestamp)
     return metadata, str(metadata.id)
@@ -145,7 +151,7 @@ def _read(headers: Headers, names: tuple[str, ...], timestamp: int | None) -> Ev
 
 
 def _metadata(template: EventsMetadata, found: dict[str, Any]) -> EventsMetadata:
-    metadata = object.__new__(EventsMetadata)  # its constructor would check the lasting values at each event
+    metadata = object.__new__(EventsMetadata)  # the constructor would check unchanged values for each event
     object.__setattr__(metadata, "__dict__", vars(template) | found)
     return metadata
 
@@ -156,7 +162,7 @@ def _values(headers: Headers, attributes: Mapping[str, Attribute], timestamp: in
         if header in attributes:
             attribute = attributes[header]
             if attribute.name in found:
-                raise InvalidHeaders(f"header {header} stands more than once")
+                raise InvalidHeaders(f"header {header} occurs more than once")
             found[attribute.name] = attribute.value_of(value)
     if len(found) < len(attributes):
         missing = [attribute for attribute in attributes.values() if attribute.name not in found]
@@ -170,11 +176,11 @@ def _template(lasting: Headers) -> EventsMetadata:
 
 _LONGEST_KEPT = 1_000
 _templates: Kept[EventsMetadata] = Kept(_template, size=size_of, longest=_LONGEST_KEPT)
-"""Lasting headers → metadata without id and time."""
+"""Cache: the headers that do not vary → metadata without id and time."""
 
 
 class _Layout(NamedTuple):
-    """The positions of an event's headers, and the headers that stay the same from event to event."""
+    """The positions of an event's headers, and the headers that do not vary."""
 
     names: tuple[str, ...] = ("",)
     lasting: Callable[[Headers], Any] = itemgetter(0)
@@ -207,5 +213,5 @@ def _missing(attribute: Attribute, timestamp: int | None) -> Any:
 def _time_of(timestamp: int | None) -> datetime:
     try:
         return _EPOCH + timedelta(milliseconds=timestamp or 0)
-    except OverflowError:  # producers set it to what they like
+    except OverflowError:  # producers may set any timestamp
         return _EPOCH

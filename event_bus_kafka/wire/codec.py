@@ -1,4 +1,4 @@
-"""The codec of a signal: compiled once per process, from the signal alone."""
+"""The codec of a signal: compiled once per process, from the signal's classes."""
 
 from __future__ import annotations
 
@@ -31,16 +31,19 @@ from event_bus_kafka.wire.writer_schema import Schema
 
 Decode = Callable[[bytes], dict[str, Any]]
 _CHARACTERS_PER_LINE = 8
-"""Characters of a schema per line of its compiled decoder: characters decide how many decoders are kept."""
+"""
+Number of characters of a schema that permit one line of its compiled decoder. The cache limits the characters of all
+schemas, and thereby the lines of all decoders.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class KeyCodec:
-    """Makes the record's key from one field of an event."""
+    """Encodes the record's key from one field of an event."""
 
     path: str
     avro_name: str
-    """Name of the primitive type, which is the record name in the key's subject."""
+    """Name of the primitive Avro type, which is also the last part of the key's subject."""
     schema: str
     get: Callable[[dict[str, Any]], Any] = attrs.field(repr=False)
     type: AvroType = attrs.field(repr=False)
@@ -51,7 +54,7 @@ class EventCodec:
     """
     Encodes and decodes the data of one signal.
 
-    ``schema`` is the JSON text under which the values are registered: equal to what openedx-events generates.
+    ``schema`` is the JSON text under which values are registered; it equals the text that openedx-events generates.
     """
 
     event_type: str
@@ -66,7 +69,7 @@ class EventCodec:
         return f"{self.event_type}.CloudEvent"
 
     def encode(self, data: dict[str, Any]) -> bytes:
-        """Return the Avro bytes of event data. Raises :class:`SerializationError`, naming the field."""
+        """Return the Avro bytes of event data. Raises :class:`SerializationError`, which names the field."""
         try:
             return self.avro_type.encode(data)
         except Misfit as misfit:
@@ -76,11 +79,11 @@ class EventCodec:
         """Return the Avro bytes of the key field. Raises :class:`SerializationError`."""
         try:
             return key.type.encode(key.get(data))
-        except Exception as error:  # noqa: BLE001 the path may lead through anything that a caller passed as event data
+        except Exception as error:  # noqa: BLE001 callers may pass anything as event data
             raise SerializationError(self.event_type, key.path, f"no key: {type(error).__name__}") from None
 
     def encode_key_value(self, value: Any, key: KeyCodec) -> bytes:
-        """Return the Avro bytes of a value of the key field. Raises :class:`SerializationError`."""
+        """Return the Avro bytes of a given value of the key field. Raises :class:`SerializationError`."""
         try:
             return key.type.encode(value)
         except Exception as error:  # noqa: BLE001 callers may pass anything
@@ -89,9 +92,9 @@ class EventCodec:
 
     def with_objects(self, data: dict[str, Any]) -> dict[str, Any]:
         """
-        Return event data whose plain JSON dicts have become objects of the signal's attrs classes.
+        Return event data in which plain JSON dicts are converted to objects of the signal's attrs classes.
 
-        Ping commands and replay scripts send dicts. Raises :class:`SerializationError`.
+        Ping commands and replay scripts send such dicts. Raises :class:`SerializationError`.
         """
         for value in data.values():
             if isinstance(value, dict):
@@ -106,13 +109,13 @@ class EventCodec:
         except DeserializationError as error:
             raise SerializationError(self.event_type, error.field, error.reason) from None
         except (TypeError, AttributeError):
-            raise SerializationError(self.event_type, name, "its JSON has not the shape of its class") from None
+            raise SerializationError(self.event_type, name, "its JSON does not have the fields of its class") from None
 
     def key(self, path: str) -> KeyCodec:
         """
-        Return the codec of the key at a dotted path into the event data.
+        Return the codec for the key at a dotted path into the event data.
 
-        Raises :class:`ConfigurationError` where the path does not end at a required field of a primitive Avro type.
+        Raises :class:`ConfigurationError` if the path does not lead to a required field of a primitive Avro type.
         """
         if path not in self._keys:
             self._keys[path] = _key_codec(self.event_type, self.avro_type, path)
@@ -122,7 +125,7 @@ class EventCodec:
         """
         Return a decoder of Avro bytes that were written with this schema (JSON text).
 
-        ``most``: bytes of memory that a value may take. Raises :class:`IncompatibleSchema`; the decoder itself raises
+        ``most``: maximum bytes of memory for one value. Raises :class:`IncompatibleSchema`; the decoder itself raises
         :class:`UnreadableValue` or :class:`IncompatibleSchema`.
         """
         writer, names = writer_schema.parse(schema)
@@ -138,14 +141,14 @@ class EventCodec:
             return event
 
         quickly = None
-        if len(schema) <= LONGEST_SCHEMA:  # else it is not kept, and would be compiled for each event
+        if len(schema) <= LONGEST_SCHEMA:  # longer: not cached, and would be compiled for each event
             quickly = quick_decoder(self.avro_type, writer, names, most_lines=len(schema) // _CHARACTERS_PER_LINE)
 
         def decode(body: bytes) -> dict[str, Any]:
             if quickly is not None and len(body) <= harmless:
                 try:
                     return quickly(body)
-                except Exception:  # noqa: BLE001 whatever it was, the careful way says what is wrong
+                except Exception:  # noqa: BLE001 the careful decoder raises the proper error
                     pass
             return carefully(body)
 
@@ -154,9 +157,9 @@ class EventCodec:
 
 def plain_decoder(schema: str, most: int = DECODED_BYTES) -> Callable[[bytes], Any]:
     """
-    Return a decoder of Avro bytes of this schema (JSON text) into plain values.
+    Return a decoder of Avro bytes with this schema (JSON text) into plain values.
 
-    ``most``: bytes of memory that a value may take. Raises :class:`IncompatibleSchema`; the decoder itself raises
+    ``most``: maximum bytes of memory for one value. Raises :class:`IncompatibleSchema`; the decoder itself raises
     :class:`UnreadableValue`.
     """
     writer, names = writer_schema.parse(schema)
@@ -193,7 +196,7 @@ def _key_codec(event_type: str, avro_type: Record, path: str) -> KeyCodec:
     for step in (first, *rest):
         fields = {field.name: field for field in current.fields} if isinstance(current, Record) else {}
         if step not in fields:
-            known = f"it has {', '.join(fields)}" if fields else f"{current.expects} has no fields of its own"
+            known = f"it has {', '.join(fields)}" if fields else f"{current.expects} has no fields"
             raise ConfigurationError(f"{event_type}: event_key_field {path!r} fails at {step!r}: {known}.")
         field = fields[step]
         current = field.type
@@ -222,9 +225,9 @@ def _reader(writer: Schema, limit: SizeLimit) -> Callable[[bytes], Any]:
         try:
             values = read(stream, writer, None)
         except MemoryError:
-            raise  # a lack of the machine's, not of the record
-        except Exception as error:  # noqa: BLE001 what the bytes provoke: EOFError, IndexError, UnicodeDecodeError, …
-            raise UnreadableValue(f"not what its schema says: {type(error).__name__}") from None
+            raise  # the machine lacks memory: not the record's fault
+        except Exception as error:  # noqa: BLE001 malformed bytes raise EOFError, IndexError, UnicodeDecodeError, …
+            raise UnreadableValue(f"the bytes do not fit the writer's schema: {type(error).__name__}") from None
         if stream.tell() != len(body):
             raise UnreadableValue(f"{len(body) - stream.tell()} bytes after the end of the event")
         return values

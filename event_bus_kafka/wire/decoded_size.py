@@ -1,8 +1,8 @@
 """
-Limits the memory that a decoded record takes: a few bytes may claim a lot, as a list of empty maps does.
+Limits the memory that a decoded record may use: a few bytes may claim a lot of memory, as in a list of empty maps.
 
-From the schemas alone follows the length up to which a body cannot exceed the limit. Shorter bodies, nearly all, cost
-one comparison; longer ones are scanned and counted before any object is made of them.
+The schemas determine up to which length a body cannot exceed the limit. Nearly all bodies are shorter than this length,
+and cost one comparison. A longer body is scanned and counted before any object is made from it.
 """
 
 from __future__ import annotations
@@ -21,47 +21,57 @@ from event_bus_kafka.wire.writer_schema import Schema, definition
 from event_bus_kafka.wire.writer_schema import kind as kind_of
 
 DECODED_BYTES = 64_000_000
-"""Bytes of memory that one record may take, unless the caller says otherwise."""
+"""Maximum bytes of memory for one record, unless the caller gives another limit."""
 
-# Bytes in CPython 3.11 to 3.13, as its allocator rounds them up. None, booleans and small numbers are there anyhow.
+# Bytes in CPython 3.11 to 3.13, rounded up by its allocator. None, booleans and small numbers exist anyway.
 _NUMBER = 32
 _SMALL = range(-5, 257)
 _LARGE, _LARGER_BY = 1 << 60, 16
 _TEXT = 80
-"""Bytes of a short text or of bytes; longer ones are counted by their length."""
+"""Bytes of memory of a short text or bytes value; a longer value is counted by its length."""
 _OBJECTS, _OBJECT = {"datetime": 64, "UUID": 128}, 640
-"""Objects that travel as texts; all others, such as keys, hold parts that are counted with the text."""
+"""
+Bytes of memory of an object that is written as a text: for two classes, and for all others. Objects of other classes,
+such as keys, contain parts, which are counted with the text.
+"""
 _LIST, _FIRST_OF_LIST, _ITEM_OF_LIST = 64, 32, 10
 _MAP, _FIRST_OF_MAP, _ITEM_OF_MAP = 64, 120, 64
-"""Sizes of a table that has just grown and been copied."""
+"""
+Bytes of memory of a dict, for its first item, and for each further item. They suffice for a dict whose table has just
+grown and been copied.
+"""
 _INLINE, _SHARED = 16, 30
-"""Number of attributes that are kept in the object itself; further ones are in a dict that shares its keys."""
+"""Maximum number of attributes stored in the object itself, and in a dict that shares its keys with other objects."""
 _WIDEST_CHARACTER = 4
-"""Bytes per character of a text with a single emoji, even if all else is ASCII."""
+"""Bytes per character of a text that contains an emoji, even if all other characters are ASCII."""
 
 _SIZES = {"int": 1, "long": 1, "float": 4, "double": 8, "enum": 1}
-"""The fewest bytes that a value of a type takes in a record."""
+"""Avro type → minimum bytes of a value in a record."""
 
 Walk = Callable[["_Body"], None]
 
 
 @attrs.frozen(kw_only=True)
 class Shape:
-    """The memory that values of a type take."""
+    """The memory that values of an Avro type use."""
 
     memory: int
-    """Bytes of memory of a value without the items of its lists and maps, and without the contents of its texts."""
+    """Memory of a value in bytes, without the items of its lists and maps, and without the contents of its texts."""
     least: int
-    """The fewest bytes that a value takes in a record."""
+    """Minimum bytes of a value in a record."""
     growth: int = _WIDEST_CHARACTER
-    """The most bytes of memory per byte of the record, in items and texts."""
+    """Maximum bytes of memory that one byte of the record's items and texts needs."""
     walk: Walk
-    """Scans a value, and counts its items and texts; subtracts the excess of ``memory``."""
+    """
+    Scans a value, adds the memory of its items and texts, and subtracts the part of ``memory`` that the value does not
+    need.
+    """
 
 
 class SizeLimit:
     """
-    Refuses bodies that would take more than ``most`` bytes of memory; bodies of up to ``harmless`` bytes never do.
+    Refuses bodies that would use more than ``most`` bytes of memory. A body of up to ``harmless`` bytes never uses
+    more.
     """
 
     def __init__(self, writer: Schema, names: dict[str, Schema], reader: AvroType | None, most: int) -> None:
@@ -70,14 +80,14 @@ class SizeLimit:
         self.harmless = (most - self._shape.memory) // self._shape.growth
 
     def check(self, body: bytes) -> None:
-        """Raise :class:`UnreadableValue` if a body would take too much memory."""
+        """Raise :class:`UnreadableValue` if a body would use too much memory."""
         counted = _Body(body, self._most)
         counted.spend(self._shape.memory)
         self._shape.walk(counted)
 
 
 class _Body:
-    """A position in the bytes of a record, and the memory that is left."""
+    """A position in the bytes of a record, and the memory that is still permitted."""
 
     def __init__(self, content: bytes, most: int) -> None:
         self._content = content
@@ -88,26 +98,26 @@ class _Body:
         self._left -= memory
         if self._left < 0:
             raise UnreadableValue(
-                f"it would take more than {self._most} bytes of memory (EVENT_BUS_KAFKA_DECODED_BYTES)"
+                f"it would use more than {self._most} bytes of memory (EVENT_BUS_KAFKA_DECODED_BYTES)"
             )
 
     def skip(self, size: int) -> bytes:
         start, self._at = self._at, self._at + size
         if size < 0 or self._at > len(self._content):
-            raise UnreadableValue("not what its schema says: a length beyond its end")
+            raise UnreadableValue("the bytes do not fit the writer's schema: a length beyond the end")
         return self._content[start : self._at]
 
     def number(self) -> int:
         try:
             number, self._at = read_number(self._content, self._at)
         except ValueError as error:
-            raise UnreadableValue(f"not what its schema says: {error}") from None
+            raise UnreadableValue(f"the bytes do not fit the writer's schema: {error}") from None
         return (number >> 1) ^ -(number & 1)
 
 
 class _Shapes:
     """
-    Makes the shapes of a writer's types, read as types of this service or as None.
+    Makes the shapes of a writer's types; ``reader`` is the type of this service that the value becomes, or None.
 
     The shape of a named type is made once: a short schema may use a large type in a thousand places.
     """
@@ -177,14 +187,14 @@ def _simple(type_: Schema, kind: str, reader: AvroType | None) -> Shape:
 
 
 def _parsed(reader: AvroType | None) -> int:
-    """Return the bytes of the object that is made of a value, 0 where that stays as it is."""
+    """Return the bytes of the object that is made from a decoded value; 0 if the value stays unchanged."""
     if not isinstance(reader, Scalar) or reader.parse is None:
         return 0
     return _OBJECTS.get(reader.expects, _OBJECT)
 
 
 def _is_made_anew(reader: AvroType) -> bool:
-    """Whether the decoded value is converted into another object."""
+    """Return whether the decoded value is converted into another object."""
     if isinstance(reader, Container):
         return _is_made_anew(reader.item)
     return isinstance(reader, Record) or (
@@ -197,7 +207,7 @@ def _union(branches: list[Shape]) -> Shape:
 
     def walk(body: _Body) -> None:
         branch = branches[_index(body.number(), len(branches))]
-        body.spend(branch.memory - most)  # what was counted before is the largest branch: most values may be null
+        body.spend(branch.memory - most)  # memory counts the largest branch; most values may be null
         branch.walk(body)
 
     return Shape(
@@ -209,7 +219,7 @@ def _union(branches: list[Shape]) -> Shape:
 
 
 def _repeated(item: Shape, *, is_map: bool, copies: int) -> Shape:
-    """``copies``: 2 where items are bound to classes, from one container into another."""
+    """Return the shape of a list or map. ``copies``: 2 if its items are converted from one container into another."""
     own, first, each = (_MAP, _FIRST_OF_MAP, _ITEM_OF_MAP) if is_map else (_LIST, _FIRST_OF_LIST, _ITEM_OF_LIST)
     memory = item.memory + copies * each + (_TEXT if is_map else 0)
     least = item.least + is_map
@@ -221,7 +231,7 @@ def _repeated(item: Shape, *, is_map: bool, copies: int) -> Shape:
                 body.spend(copies * first)
                 any_yet = 1
             if count < 0:
-                body.number()  # bytes of the block
+                body.number()  # the block's size in bytes
             for _ in range(abs(count)):
                 body.spend(memory)
                 if is_map:
@@ -234,12 +244,12 @@ def _repeated(item: Shape, *, is_map: bool, copies: int) -> Shape:
 
 @cache
 def _dict_of(count: int) -> int:
-    """Return the bytes of the dict that a record is decoded into."""
+    """Return the bytes of the dict for a decoded record with ``count`` fields."""
     return getsizeof({str(number): None for number in range(count)})
 
 
 def _object_of(reader: Record) -> int:
-    """Return the bytes of an object of a class; frozen ones have the dict of their attributes made."""
+    """Return the bytes of an object of an attrs class, including the dict of attributes that frozen classes have."""
     count = len(reader.fields)
     if reader.build is dict:
         return _dict_of(count)
@@ -263,7 +273,7 @@ def _text(body: _Body) -> None:
 def _text_and_parts(body: _Body) -> None:
     text = body.skip(body.number()).decode(errors="replace")
     _made(body, text)
-    body.spend(getsizeof(text))  # its parts
+    body.spend(getsizeof(text))  # parts of the object
 
 
 def _bytes(body: _Body) -> None:
@@ -271,13 +281,13 @@ def _bytes(body: _Body) -> None:
 
 
 def _made(body: _Body, value: str | bytes) -> None:
-    """Count what a text takes, where ``_TEXT`` was counted before; one of a single character is there anyhow."""
+    """Count the memory of a text beyond ``_TEXT``, which was counted before; texts of one character need no memory."""
     body.spend((getsizeof(value) + 15 & -16 if len(value) > 1 else 0) - _TEXT)
 
 
 def _index(number: int, length: int) -> int:
     if not 0 <= number < length:
-        raise UnreadableValue("not what its schema says: no such branch of a union")
+        raise UnreadableValue("the bytes do not fit the writer's schema: no such branch of a union")
     return number
 
 

@@ -1,7 +1,7 @@
 """
 Tombstones: records with a key and without a value, which remove the key from a compacted topic.
 
-Receivers get them through a signal of this package: for them a deletion is an event like any other.
+Receivers get tombstones through a signal of this package, like any other event.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ class _RecordDeleted(Signal):
     event_type: ClassVar = "record_deleted"
     """The name in retry policies, dead letters and logs; no event type of openedx-events looks like this."""
     _allow_events: ClassVar = True
-    """Nobody can disable it."""
+    """Whether openedx-events lets the signal send events. Always True: openedx-events cannot disable this signal."""
     init_data: ClassVar[dict[str, Any]] = {"topic": str, "key": object}
 
 
 record_deleted = _RecordDeleted()
 """
-Sent by workers for each tombstone, whatever event type its topic has, with the arguments
+Sent by workers for each tombstone, whatever event type its topic contains, with the arguments
 
 - ``topic``: without prefix;
-- ``key``: as its writer's schema has it: a text (of course keys and UUIDs too) or a number;
-- ``metadata``: the tombstone's. Its ``event_type`` is the type that the sender named, empty where a producer of
-  another kind wrote no headers of an event.
+- ``key``: the tombstone's key, decoded with its writer's schema: a text (also for course keys and UUIDs) or number;
+- ``metadata``: the tombstone's metadata. Its ``event_type`` is the type that the sender named; empty if another
+  kind of producer wrote no CloudEvents headers.
 """

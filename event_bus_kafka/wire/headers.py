@@ -1,8 +1,8 @@
 """
-Headers as bytes, for rows that keep a record.
+Packs headers into bytes, for database rows that store a record, and unpacks them.
 
-Size of the names (2 bytes), the names as a JSON list, the length of each value (4 bytes, -1: null), the values. Names
-are the same for nearly all records, so that both directions find them ready.
+Format: size of the names (2 bytes), the names as a JSON list, the length of each value (4 bytes, -1: null), the values.
+Nearly all records have the same names, so their packed and unpacked forms are cached.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def pack(headers: Headers) -> bytes:
 
 
 def unpack(packed: bytes) -> Headers:
-    """Return the headers, to the byte."""
+    """Return exactly the headers that :func:`pack` got."""
     layout = _layout(packed)
     return tuple(zip(layout.names, layout.values(packed), strict=True))
 
 
 def text_of(packed: bytes, name: str) -> str:
-    """Return the value of a header as text; empty without one, or if the headers cannot be read."""
+    """Return the value of a header as text; empty if the header is missing or the headers cannot be read."""
     try:
         return (dict(unpack(packed)).get(name) or b"").decode(errors="replace")
     except Exception:  # noqa: BLE001 a row may hold anything
@@ -42,18 +42,23 @@ def text_of(packed: bytes, name: str) -> str:
 
 
 class Unpacker:
-    """Unpacks headers of one kind; fast if names and lengths equal the previous ones, as they usually do."""
+    """
+    Unpacks headers. It is fast if names and lengths are the same as in the previous call, which is the usual case.
+    """
 
     def __init__(self) -> None:
         self._last: _Layout | None = None
 
     def __call__(self, packed: bytes) -> Headers | HeadersByName:
-        """Return the headers by name, where no name stands twice: one object in place of one per header."""
+        """
+        Return the headers as a dict if no name occurs twice, as one dict is cheaper than one tuple per header;
+        otherwise as tuples.
+        """
         last = self._last
         if last is None or not packed.startswith(last.head):
             last = self._last = _layout(packed)
         if last.is_plain:
-            return dict(zip(last.names, last.take(packed, len(last.head))))  # noqa: B905 as many as there are names
+            return dict(zip(last.names, last.take(packed, len(last.head))))  # noqa: B905 take() returns one value per name
         pairs = zip(last.names, last.values(packed), strict=True)
         return dict(pairs) if last.are_unique else tuple(pairs)
 
@@ -65,10 +70,10 @@ class _Layout(NamedTuple):
     """The bytes before the values."""
     names: tuple[str, ...]
     are_unique: bool
-    """Whether no name stands twice."""
+    """Whether no name occurs twice."""
     take: Callable[[bytes, int], tuple[bytes, ...]]
     absent: frozenset[int]
-    """Indices of values that are null."""
+    """Indices of null values."""
     is_plain: bool
     """Whether names are unique and no value is null."""
 
@@ -96,7 +101,7 @@ def _head(names: tuple[str, ...]) -> bytes:
 
 @lru_cache(_KEPT)
 def _names(head: bytes) -> tuple[tuple[str, ...], int, bool]:
-    """Return the names, where the values begin, and whether no name stands twice."""
+    """Return the names, the index at which the values begin, and whether no name occurs twice."""
     names = tuple(json.loads(head[_SIZE.size :]))
     if not all(isinstance(name, str) for name in names):
         raise ValueError("names of headers are texts")
@@ -108,7 +113,7 @@ def _values(packed_lengths: bytes) -> tuple[Callable[[bytes, int], tuple[bytes, 
     """
     Return a function that splits values of these lengths, and the indices of null values.
 
-    Most headers have equal lengths.
+    Cached, because the headers of most records have the same lengths.
     """
     lengths = struct.unpack(f">{len(packed_lengths) // 4}i", packed_lengths)
     absent = frozenset(number for number, length in enumerate(lengths) if length < 0)

@@ -1,8 +1,9 @@
 """
-The quick decoder of an event: compiled for a writer's schema and the classes of this service, both together.
+The quick decoder of an event: compiled for one writer's schema and this service's classes.
 
-It makes objects straight from the bytes, without a dict per record and a call per field. Whatever it does not expect it
-leaves to the careful way, fastavro and then ``resolution.py``, which says what is wrong.
+The decoder makes objects directly from the bytes, without a dict per record and a call per field. If anything is
+unexpected, the careful decoder (fastavro, then ``resolution.py``) decodes the event instead and raises the proper
+error.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from event_bus_kafka.wire.writer_schema import kind as kind_of
 
 
 class Unexpected(Exception):
-    """Raised for bytes, or a schema, that are left to the careful decoder."""
+    """Raised for bytes, or a schema, that only the careful decoder handles."""
 
 
 def quick_decoder(
     reader: Record, writer: Schema, names: dict[str, Schema], *, most_lines: int
 ) -> Callable[[bytes], dict[str, Any]] | None:
     """
-    Return what decodes an event; None where it has types that are seldom, or would take more than ``most_lines``.
+    Return a decoder of events; None if the schema has rare types, or the decoder's code would exceed ``most_lines``.
 
-    The decoder raises any exception where it is not certain of what the bytes mean; its frame, and its error, which may
-    quote the event, are to be left before the careful way begins. What it returns is what that would return, which has
-    found that the schemas fit.
+    If the decoder is not certain what the bytes mean, it raises an exception of any class. The exception and the
+    decoder's frame may quote the event: leave the ``except`` block before calling the careful decoder. The careful
+    decoder must have accepted the two schemas before; then both decoders return equal values.
 
-    It looks like this, for an event of one class with a text and a truth value::
+    The decoder looks like this, for an event of one class with a text and a bool::
 
         def decode(body):
             at = 0
@@ -50,14 +51,14 @@ def quick_decoder(
         result = code.read(writer, reader)
         end = ["    if at != len(body): raise Unexpected", f"    return {result}"]
         exec("\n".join(["def decode(body):", "    at = 0", *code.lines, *end]), code.globals)
-    except Exception:  # noqa: BLE001 such as SyntaxError, where lists are nested deeper than Python nests loops
+    except Exception:  # noqa: BLE001 such as SyntaxError for lists nested deeper than Python allows loops
         return None
     decode: Callable[[bytes], dict[str, Any]] = code.globals["decode"]
     return decode
 
 
 class _Code:
-    """The lines that read one value after the other; none of them quotes a writer's schema."""
+    """The decoder's source lines, which read one value after the other; they contain no text of the writer's schema."""
 
     def __init__(self, names: dict[str, Schema], most_lines: int) -> None:
         self._names = names
@@ -75,7 +76,10 @@ class _Code:
         self._variables = 0
 
     def read(self, writer: Schema, reader: AvroType | None) -> str:
-        """Add lines that read a value; return the expression for it, as ``reader`` has it, or as it was written."""
+        """
+        Add lines that read a value; return the expression for the value, converted to ``reader``. If ``reader`` is
+        None, the value is not converted.
+        """
         if len(self.lines) > self._most_lines:
             raise Unexpected
         type_ = definition(writer, self._names)
@@ -164,7 +168,7 @@ class _Code:
 
 
 def _arguments(reader: Record, built: list[Field], values: dict[str, str]) -> list[str]:
-    """By position where none is left out, since that is quicker, as the careful way does."""
+    """Return positional arguments if no field is left out, since they are faster; otherwise keyword arguments."""
     if len(built) == len(reader.fields) > 1 and not any(field.keyword_only for field in built):
         return [values[field.name] for field in built]
     if not all(field.argument.isidentifier() and not iskeyword(field.argument) for field in built):
@@ -192,12 +196,13 @@ _PRIMITIVES = {
     "float": ("{value} = float32(body, at)[0]; at += 4",),
 }
 """
-The code that reads each type from ``body`` at ``at``. A slice beyond the end is detected at the end of the record.
+The code that reads each primitive type from ``body`` at ``at``. A slice beyond the end is detected at the end of the
+record.
 """
 
 
 def _number(body: bytes, at: int) -> tuple[int, int]:
-    """Return a number that begins one byte before ``at``, as it is written, and where it ends."""
+    """Return the number that begins one byte before ``at``, still zigzag-encoded, and the index after the number."""
     number, shift = body[at - 1] & 0x7F, 7
     while (byte := body[at]) > 0x7F and shift < 63:
         number |= (byte & 0x7F) << shift
@@ -209,7 +214,10 @@ def _number(body: bytes, at: int) -> tuple[int, int]:
 
 
 def _length(body: bytes, at: int) -> tuple[int, int]:
-    """Return a number, which is not to be negative, likewise."""
+    """
+    Return the length that begins one byte before ``at``, still zigzag-encoded, and the index after it. Raises
+    :class:`Unexpected` if it is negative.
+    """
     byte = body[at]
     number, at = (body[at - 1] & 0x7F | byte << 7, at + 1) if byte < 0x80 else _number(body, at)
     if number & 1:

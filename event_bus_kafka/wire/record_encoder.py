@@ -1,7 +1,7 @@
 """
-The encoder of a record: a quick one, compiled for it and the records in it, and a careful one for values that the quick
-one refuses. Avro writes a record as the bytes of its fields, one after the other, so that records in records leave no
-trace.
+The encoder of an Avro record: a quick one, compiled for the record and its inner records, and a careful one for values
+that the quick one refuses. Avro writes a record as the bytes of its fields, one after the other, so an inner record
+adds no bytes.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from event_bus_kafka.wire.binary import Encode
 from event_bus_kafka.wire.types import AvroType, Field, Misfit, Optional, Record
 
 EVENT_DATA = "event data"
-"""The name, for people, of the record that an event is: a dict."""
+"""The name that error messages give to the record for a whole event, which is a dict."""
 
 
 def encoder(fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> Encode:
     """
-    Return the encoder of values with these fields, which ``getter`` (of the operator module) reads.
+    Return the encoder of values with these fields; ``getter`` (of the operator module) reads a field.
 
-    It raises :class:`Misfit` with the path to the field and the reason, and without the value.
+    The encoder raises :class:`Misfit` with the path to the field and the reason, but without the value.
     """
     if not fields:
         return _nothing(name)
@@ -39,15 +39,15 @@ def encoder(fields: tuple[Field, ...], getter: Callable[..., Any], name: str) ->
 
 def _compiled(fields: tuple[Field, ...], getter: Callable[..., Any]) -> Encode:
     """
-    Write the function that joins the bytes of all fields, without a call per record, nor per text.
+    Return the quick encoder: a compiled function that joins the bytes of all fields, without a call per record or text.
 
-    It looks like this::
+    The function looks like this::
 
         def encode(value):
             record_0 = value['enrollment']
             return join((lengths[len(text := record_0.mode.encode())], text, booleans[record_0.is_active], ))
 
-    and fails where a value does not fit, or is longer than the table of lengths.
+    If a value does not fit, or is longer than the table of lengths, the function raises an exception of any class.
     """
     names: dict[str, Any] = {"join": b"".join, "lengths": binary.LENGTHS, "booleans": binary.BOOLEANS}
     records: list[str] = []
@@ -71,7 +71,9 @@ def _compiled(fields: tuple[Field, ...], getter: Callable[..., Any]) -> Encode:
 
 
 def _item(kind: AvroType, value: str, names: dict[str, Any]) -> str:
-    """Return the expressions for the bytes of ``value``, an expression too; ``names`` holds the functions in them."""
+    """
+    Return the source code for the bytes of the expression ``value``; add the functions that it calls to ``names``.
+    """
     number = len(names)
     if kind.encode is binary.string:
         return f"lengths[len(text := {value}.encode())], text"
@@ -85,7 +87,7 @@ def _item(kind: AvroType, value: str, names: dict[str, Any]) -> str:
 
 
 def _nothing(name: str) -> Encode:
-    """Classes without fields, and events without data, take no bytes."""
+    """Return the encoder of classes without fields, and of events without data: they are encoded as no bytes."""
     expected = "dict" if name == EVENT_DATA else name
 
     def encode(value: Any) -> bytes:
@@ -97,7 +99,9 @@ def _nothing(name: str) -> Encode:
 
 
 def _carefully(value: Any, fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> bytes:
-    """Encode field by field, so that a misfit can be named. The reason names types only: the values are event data."""
+    """
+    Encode field by field, to find the field that does not fit. The error names types, not values, which are event data.
+    """
     return b"".join([_field(value, field, getter(field.name), name) for field in fields])
 
 
@@ -118,7 +122,7 @@ def _field(value: Any, field: Field, get: Callable[[Any], Any], name: str) -> by
 
 def _why_misfit(kind: AvroType, item: Any, error: Exception) -> str:
     if isinstance(error, UnicodeEncodeError):
-        return "its text holds half of a surrogate pair, which UTF-8 has no bytes for"
+        return "its text contains half of a surrogate pair, which UTF-8 cannot encode"
     if isinstance(error, OverflowError):
         return "it has more than 64 bits"
     return f"expected {kind.expects}, got {type(item).__name__}"

@@ -1,4 +1,4 @@
-"""The values that travel: an :class:`Event`, and the records of Kafka that carry it."""
+"""The :class:`Event`, and the Kafka records that carry an event."""
 
 from __future__ import annotations
 
@@ -13,39 +13,42 @@ from event_bus_kafka.frozen import cheap_frozen
 
 Headers = tuple[tuple[str, bytes | None], ...]
 HeadersByName = dict[str, bytes | None]
-"""Headers as a dict in order, if no name stands twice."""
+"""Headers as a dict, in their order; only possible if no name occurs twice."""
 
 
 def size_of(headers: Headers) -> int:
-    """Return the bytes of names and values."""
+    """Return the bytes of all names and values."""
     return sum([len(name) + len(value or b"") for name, value in headers])
 
 
 @cheap_frozen
 class Event:
-    """One event as a service sends and receives it."""
+    """One event, as a service sends or receives it."""
 
     signal: OpenEdxPublicSignal
-    """Or :data:`~event_bus_kafka.wire.deletion.record_deleted`, which has what is asked of one here."""
+    """
+    The signal of the event's type. For tombstones it is :data:`~event_bus_kafka.wire.deletion.record_deleted`, which
+    has the attributes that this package uses.
+    """
     data: dict[str, Any]
-    """One value per argument of the signal."""
+    """The event's data: one value per argument of the signal."""
     metadata: EventsMetadata
     id_as_read: str = ""
-    """The text of the id, of an event that was received."""
+    """The text of a received event's id; empty for an event to be sent."""
 
     @property
     def event_id(self) -> str:
-        """The text of the id."""
+        """The text of the event's id."""
         return self.id_as_read or str(self.metadata.id)
 
 
 @attrs.frozen
 class SubjectSchema:
-    """A schema and the name under which it is registered; its id is known to the registry alone."""
+    """A schema and the subject under which it is registered; only the registry knows its id."""
 
     subject: str
     schema: str
-    """JSON text of the writer's schema, as it is registered."""
+    """JSON text of the writer's schema, exactly as it is registered."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,12 +56,12 @@ class Destination:
     """The properties that all events of one signal on one topic share."""
 
     topic: str
-    """Full name, with the prefix."""
+    """The topic's full name, with the prefix."""
     event_type: str
     key: SubjectSchema
     value: SubjectSchema
     digest: str = attrs.field(init=False, eq=False, repr=False)
-    """Hexadecimal SHA-256 of all of it: its name in databases."""
+    """Hexadecimal SHA-256 of all other attributes; identifies the destination in databases."""
 
     @digest.default
     def _digest(self) -> str:
@@ -68,19 +71,19 @@ class Destination:
 
 @cheap_frozen
 class EncodedEvent:
-    """An event with everything decided that needs no network."""
+    """An event encoded as far as possible without the network: only the schema ids are missing."""
 
     destination: Destination
     key: bytes
-    """Avro, not yet framed, as is the value."""
+    """The key in Avro's encoding, without a schema id; ``value`` has no schema id either."""
     value: bytes | None
-    """None: a tombstone."""
+    """The value in Avro's encoding; None: the event is a tombstone."""
     headers: Headers
     event_id: str
 
     @property
     def names(self) -> dict[str, str]:
-        """The names of the event in lifecycle events."""
+        """Topic, event type and event id, for lifecycle events."""
         return {
             "topic": self.destination.topic,
             "event_type": self.destination.event_type,
@@ -89,7 +92,7 @@ class EncodedEvent:
 
 
 class ProducerRecord(NamedTuple):
-    """A record as it is handed to Kafka."""
+    """A record to be handed to Kafka."""
 
     topic: str
     key: bytes
@@ -99,21 +102,21 @@ class ProducerRecord(NamedTuple):
 
 @cheap_frozen
 class ConsumerRecord:
-    """A record as Kafka handed it out."""
+    """A record that was read from Kafka."""
 
     topic: str
     partition: int
     offset: int
     timestamp: int | None
-    """Milliseconds since the epoch; None if the broker knows none."""
+    """The record's timestamp in milliseconds since the epoch; None if the broker sent none."""
     key: bytes | None
     value: bytes | None
-    """None: a tombstone."""
+    """The value; None: the record is a tombstone."""
     headers: Headers
 
     @property
     def coordinates(self) -> str:
-        """``topic:partition:offset``, the name of the record in logs and commands."""
+        """``topic:partition:offset``, which identifies the record in logs and commands."""
         return f"{self.topic}:{self.partition}:{self.offset}"
 
     @property

@@ -1,9 +1,9 @@
 """
-Turns values of a writer's schema into values of this service's classes (Avro 1.11, 'Schema Resolution').
+Converts values of a writer's schema to values of this service's classes (Avro 1.11, "Schema Resolution").
 
-Fields of records bind by name: a field that this service does not know is ignored; one that the writer does not know
-takes the default of the attrs class. Null for a field that cannot be None here counts as not written. All decisions
-that need the two schemas alone are made once per schema, not per event.
+Fields of records are matched by name: a field that this service does not know is ignored; a field that the writer does
+not know gets the default of the attrs class. If null was written for a field that cannot be None here, the field counts
+as missing. All decisions that need only the two schemas are made once per schema, not per event.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ _READABLE_AS = {
 
 
 class _Absent(Exception):
-    """Null was written for a field that cannot be None here: as good as not written."""
+    """Null was written for a field that cannot be None here: the field counts as missing."""
 
 
 def binder(reader: AvroType, writer: Schema, names: dict[str, Schema], path: tuple[str, ...] = ()) -> Bind | None:
     """
-    Return the function that turns a decoded value of ``writer`` into a value of ``reader``; None if they are equal.
+    Return the function that converts a decoded value of ``writer`` to a value of ``reader``; None if no conversion is
+    needed.
 
-    ``names`` are the writer's named types. Raises :class:`IncompatibleSchema` if no value could be turned.
+    ``names`` are the writer's named types. Raises :class:`IncompatibleSchema` if no value can be converted.
     """
     branches = [definition(branch, names) for branch in (writer if isinstance(writer, list) else [writer])]
     written = [branch for branch in branches if kind_of(branch) != "null"]
@@ -95,7 +96,10 @@ def _record_binder(reader: Record, binds: list[tuple[Field, Bind | None]], path:
 
 
 def _by_position(reader: Record, binds: list[tuple[Field, Bind | None]], by_name: Bind) -> Bind:
-    """Bind by position, at half the cost of names, if the writer has the same version of the class, as usual."""
+    """
+    Return a function that passes fields by position, twice as fast as by name. It is usable if the writer has the same
+    fields in the same order, which is the usual case.
+    """
     build = reader.build
     get = itemgetter(*(field.name for field, _ in binds))
     bound = [(position, bind) for position, (_, bind) in enumerate(binds) if bind is not None]
@@ -106,7 +110,7 @@ def _by_position(reader: Record, binds: list[tuple[Field, Bind | None]], by_name
             for position, bind in bound:
                 items[position] = bind(items[position])
             return build(*items)
-        except Exception:  # noqa: BLE001 whatever it was, binding by name says which field
+        except Exception:  # noqa: BLE001 binding by name raises an error that names the field
             return by_name(values)
 
     return bind_record
@@ -159,7 +163,7 @@ def _parser(reader: Scalar, path: tuple[str, ...]) -> Bind:
         try:
             return parse(text)
         except Exception:  # noqa: BLE001 key classes of any package may raise anything, and quote the text, which is event data
-            raise UnreadableValue(f"its text is no {reader.expects}", field=".".join(path)) from None
+            raise UnreadableValue(f"its text is not a valid {reader.expects}", field=".".join(path)) from None
 
     return parse_text
 

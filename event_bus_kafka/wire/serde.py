@@ -1,4 +1,4 @@
-"""The hinge: an :class:`Event` becomes a :class:`ProducerRecord`, a :class:`ConsumerRecord` becomes an ``Event``."""
+"""Converts an :class:`Event` to a :class:`ProducerRecord`, and a :class:`ConsumerRecord` to an ``Event``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _plain_decoders: KeptSchemas[Callable[[bytes], Any]] = KeptSchemas()
 
 
 class SchemaIds(Protocol):
-    """The schema registry, as far as records need it."""
+    """The part of the schema registry's client that this package needs."""
 
     def id_of(self, subject: str, schema: str, until: float = inf) -> int: ...
 
@@ -48,7 +48,8 @@ def encode(event: Event, *, topic: str, key_field: str) -> EncodedEvent:
     """
     Encode an event for a topic (full name). Needs no network.
 
-    Raises :class:`SerializationError` for this event or all of its type, :class:`ConfigurationError` for the key field.
+    Raises :class:`SerializationError` if this event, or any event of its type, cannot be encoded;
+    :class:`ConfigurationError` if ``key_field`` is wrong.
     """
     codec, key, destination = _destination(event.signal, topic, key_field)
     data = codec.with_objects(event.data)
@@ -66,7 +67,8 @@ def encode_tombstone(
     signal: OpenEdxPublicSignal, key: Any, metadata: EventsMetadata, *, topic: str, key_field: str
 ) -> EncodedEvent:
     """
-    Encode a tombstone for a topic (full name): the key of the signal's events to the byte, and their headers.
+    Encode a tombstone for a topic (full name), with exactly the key and the kinds of headers that the signal's events
+    have.
 
     Raises as :func:`encode` does.
     """
@@ -96,7 +98,8 @@ def _destination(signal: OpenEdxPublicSignal, topic: str, key_field: str) -> tup
 
 def frame(encoded: EncodedEvent, registry: SchemaIds, until: float = inf) -> ProducerRecord:
     """
-    Return the record to send. Raises :class:`SchemaRegistryError` if an id cannot be obtained by ``until`` (monotonic).
+    Return the record to send. Raises :class:`SchemaRegistryError` if a schema id cannot be obtained by ``until``
+    (monotonic).
     """
     destination, body = encoded.destination, encoded.value
     key = _framed(encoded.key, destination.key, registry, until)
@@ -105,19 +108,19 @@ def frame(encoded: EncodedEvent, registry: SchemaIds, until: float = inf) -> Pro
 
 
 class Framer:
-    """Frames events for one registry; keeps the bytes before keys and values once the ids are known."""
+    """Adds the schema ids of one registry to encoded events; caches the bytes before keys and values."""
 
     def __init__(self, registry: SchemaIds) -> None:
         self._registry = registry
         self._known: dict[str, tuple[bytes, bytes]] = {}
-        """Keys and values by the digest of a destination; this service has few."""
+        """Cache: digest of a destination → the bytes before its keys and values; a service has few destinations."""
 
     def record_of(self, encoded: EncodedEvent, until: float = inf) -> ProducerRecord:
         """Return the record to send. Raises as :func:`frame` does."""
         destination, body = encoded.destination, encoded.value
         known = self._known.get(destination.digest)
         if known is None:
-            if body is None:  # the id of a tombstone's value is not asked for
+            if body is None:  # a tombstone needs no schema id for its value
                 return frame(encoded, self._registry, until)
             known = self._known[destination.digest] = frames_of(destination, self._registry, until)
         value = None if body is None else known[1] + body
@@ -125,12 +128,12 @@ class Framer:
 
 
 def frames_of(destination: Destination, registry: SchemaIds, until: float = inf) -> tuple[bytes, bytes]:
-    """Return the bytes before each key and each value of a destination. Raises as :func:`frame` does."""
+    """Return the bytes before each key and before each value of a destination. Raises as :func:`frame` does."""
     return _framed(b"", destination.key, registry, until), _framed(b"", destination.value, registry, until)
 
 
 def event_type(record: ConsumerRecord) -> str:
-    """Return the event type of a record, from its headers alone. Raises :class:`InvalidHeaders`."""
+    """Return the event type from a record's headers. Raises :class:`InvalidHeaders`."""
     return cloudevents.event_type(record.headers)
 
 
@@ -138,7 +141,7 @@ def deserialize(
     record: ConsumerRecord, signal: OpenEdxPublicSignal, registry: SchemaIds, most: int = DECODED_BYTES
 ) -> Event:
     """
-    Return the event of a record that is not a tombstone; it takes at most ``most`` bytes of memory.
+    Return the event of a record that is not a tombstone; the event may use at most ``most`` bytes of memory.
 
     Raises :class:`DeserializationError`, which is final, or :class:`SchemaRegistryError` if the schema cannot be
     obtained now.
@@ -153,7 +156,7 @@ def deserialize(
 
 def deserialize_tombstone(record: ConsumerRecord, topic: str, registry: SchemaIds, most: int = DECODED_BYTES) -> Event:
     """
-    Return the event of a tombstone with a key. ``topic``: without prefix; ``most``: bytes of memory.
+    Return the event of a tombstone with a key. ``topic``: without prefix; ``most``: maximum bytes of memory.
 
     Raises as :func:`deserialize` does.
     """
@@ -167,20 +170,21 @@ def deserialize_tombstone(record: ConsumerRecord, topic: str, registry: SchemaId
 
 def metadata_of_tombstone(record: ConsumerRecord) -> EventsMetadata:
     """
-    Return the metadata of a tombstone; one that has no headers of an event gets an id that stays with the record.
+    Return the metadata of a tombstone; without CloudEvents headers the id is derived from the record's coordinates and
+    timestamp.
 
     Raises :class:`InvalidHeaders`.
     """
     headers = record.headers
     if not {"ce_type", "ce_id"} & {name for name, _ in headers}:
-        event_id = uuid5(NAMESPACE_URL, f"{record.coordinates}:{record.timestamp}")  # a topic made anew has others
+        event_id = uuid5(NAMESPACE_URL, f"{record.coordinates}:{record.timestamp}")  # a new topic has other timestamps
         headers = (*headers, ("ce_type", b""), ("ce_id", str(event_id).encode()))
     return cloudevents.to_metadata(headers, record.timestamp)
 
 
 def as_written(framed: bytes, registry: SchemaIds, most: int = DECODED_BYTES) -> Any:
     """
-    Return a key or value as its writer's schema has it: texts, numbers, lists and dicts, whatever this service knows.
+    Return a key or value, decoded with its writer's schema only, as texts, numbers, lists and dicts.
 
     Raises :class:`DeserializationError` or :class:`SchemaRegistryError`.
     """
@@ -196,7 +200,7 @@ def schema_of(framed: bytes, registry: SchemaIds) -> str:
 
 
 def without_frame(framed: bytes) -> bytes:
-    """Return the bytes behind the schema id."""
+    """Return the bytes after the schema id."""
     return framed[_FRAME.size :]
 
 

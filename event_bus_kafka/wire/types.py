@@ -1,4 +1,4 @@
-"""Walks over the classes of a signal: gives the Avro type of each annotation, or the reason why it has none."""
+"""The Avro types for the classes of a signal, and the error for a value or class that does not fit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from event_bus_kafka.wire.writer_schema import Schema
 
 
 class Misfit(Exception):
-    """A value does not fit its type, or a class cannot have one; ``path`` leads to it."""
+    """Raised if a value does not fit its Avro type, or if a class has no Avro type; ``path`` leads to the field."""
 
     def __init__(self, path: tuple[str, ...], reason: str) -> None:
         super().__init__(".".join(path), reason)
@@ -22,24 +22,24 @@ class Misfit(Exception):
 
 @attrs.frozen(kw_only=True)
 class AvroType:
-    """The Avro form of Python values of one annotation."""
+    """The Avro type for values of one Python annotation."""
 
     schema: Schema
     expects: str
-    """The type that a field is annotated with, as text for error messages."""
+    """The annotation of the field, as text for error messages."""
     encode: Encode = attrs.field(eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True)
 class Scalar(AvroType):
-    """A primitive, or an object that travels as its text."""
+    """A primitive type, or an object that is written as text."""
 
     parse: Callable[[str], Any] | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Container(AvroType):
-    """A list, a dict from str, or None beside something else."""
+    """A list, a dict with str keys, or a union with null."""
 
     item: AvroType
 
@@ -60,10 +60,10 @@ class Optional(Container):
 class Field:
     name: str
     argument: str
-    """Its name in the constructor."""
+    """The name of the field in the constructor."""
     type: AvroType
     required: bool
-    """Whether the constructor needs it."""
+    """Whether the constructor has no default for the field."""
     keyword_only: bool = False
 
     @property
@@ -74,7 +74,7 @@ class Field:
 
 @attrs.frozen(kw_only=True)
 class Record(AvroType):
-    """An attrs class, or the event itself, whose ``build`` is ``dict``."""
+    """The Avro record for an attrs class, or for the whole event; for the event, ``build`` is ``dict``."""
 
     fields: tuple[Field, ...]
     build: Callable[..., Any]

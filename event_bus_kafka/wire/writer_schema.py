@@ -1,8 +1,9 @@
 """
-Schemas of other writers: parsed, and refused if reading with them could end the process.
+Parses schemas of other writers, and refuses schemas whose use could end the process.
 
 fastavro reads in C, without a limit on depth: a schema that contains itself, or is nested deeply, overflows the stack.
-And a few bytes can claim any number of items that take no bytes, which would fill the memory.
+Besides, items of some types are encoded as no bytes: then a few bytes can declare any number of items, which would fill
+the memory.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ Schema = Any
 """A parsed Avro schema: a name, a list (union) or a dict."""
 
 DEEPEST = 64
-"""Levels of types inside each other. Events have five."""
+"""Maximum levels of nested types. Events have five."""
 _DEEPEST_JSON = 4 * DEEPEST
 _MOST_TYPES = 10_000
-"""Types of one event, each counted wherever it is used. Events have a hundred."""
+"""Maximum number of types in one schema; a named type counts at each use. Schemas of events have about a hundred."""
 _LONGEST = 1_000_000
-"""Characters of JSON. Schemas of events have some thousand, and registries take a million by default."""
+"""Maximum characters of JSON. Schemas of events have a few thousand, and registries accept a million by default."""
 
 _LARGEST_FIXED = 1 << 31
 
@@ -34,8 +35,8 @@ def parse(text: str) -> tuple[Schema, dict[str, Schema]]:
     """
     Return the schema and its named types.
 
-    Logical types are left out: values stay as they were written, texts are read by our classes.
-    Raises :class:`IncompatibleSchema`.
+    Logical types are ignored: values stay as they are encoded, and this service's classes parse texts. Raises
+    :class:`IncompatibleSchema`.
     """
     names: dict[str, Schema] = {}
     if len(text) > _LONGEST:
@@ -54,18 +55,18 @@ def parse(text: str) -> tuple[Schema, dict[str, Schema]]:
 
 
 def definition(schema: Schema, names: dict[str, Schema]) -> Schema:
-    """Return the definition of a named type."""
+    """Return the definition of a named type; any other type unchanged."""
     return names.get(schema, schema) if isinstance(schema, str) else schema
 
 
 def kind(schema: Schema) -> str:
-    """Return the name of a type that is no union: ``record``, ``string``, …"""
+    """Return the name of a type that is not a union: ``record``, ``string``, …"""
     name: str = schema["type"] if isinstance(schema, dict) else schema
     return name
 
 
 def _plain(pairs: dict[str, Any]) -> dict[str, Any]:
-    """Leave out logical types, and fastavro's own marks, which it would trust."""
+    """Remove logical types, and keys with ``__``, which fastavro would trust as its own marks."""
     return {key: value for key, value in pairs.items() if key != "logicalType" and not key.startswith("__")}
 
 
@@ -83,10 +84,10 @@ def _children(node: Any) -> Any:
 
 
 def _refuse_reserved(names: dict[str, Schema]) -> None:
-    """A type that is called ``null`` would be read in the place of null: with other bytes, or with none."""
+    """Refuse types that have the name of a primitive type: a type called ``null`` would be read in place of null."""
     for name in names:
         if name.rpartition(".")[2] in AVRO_TYPES:
-            raise IncompatibleSchema("the writer's schema gives a type of its own the name of one of Avro's")
+            raise IncompatibleSchema("the writer's schema defines a type with the name of a primitive Avro type")
 
 
 def _refuse_bombs(writer: Schema, names: dict[str, Schema]) -> None:
@@ -100,17 +101,17 @@ def _refuse_bombs(writer: Schema, names: dict[str, Schema]) -> None:
         type_ = definition(schema, names)
         _refuse_malformed(type_)
         if repeated and _takes_no_bytes(type_):
-            raise IncompatibleSchema("the writer's schema has containers of items without content")
+            raise IncompatibleSchema("the writer's schema has arrays or maps of items that take no bytes")
         repeats = repeated or (not isinstance(type_, list) and kind(type_) in ("array", "map"))
         open_types += [(inner, depth + 1, repeats) for inner in _inner_types(type_)]
 
 
 def _refuse_malformed(type_: Schema) -> None:
-    """Refuse mistakes that fastavro accepts and fails on later."""
+    """Refuse schemas with mistakes that fastavro accepts when it parses the schema, but that make it fail later."""
     if kind(type_) == "fixed" and not (type(type_["size"]) is int and 0 <= type_["size"] < _LARGEST_FIXED):
-        raise IncompatibleSchema("the writer's schema has a fixed whose size is none")
+        raise IncompatibleSchema("the writer's schema has a fixed whose size is not valid")
     if kind(type_) in _RECORDS and not all(isinstance(field["name"], str) for field in type_["fields"]):
-        raise IncompatibleSchema("the writer's schema has a field whose name is no text")
+        raise IncompatibleSchema("the writer's schema has a field whose name is not a string")
 
 
 def _takes_no_bytes(type_: Schema) -> bool:

@@ -1,1 +1,1 @@
-"""The harness around a step: signals, the end, and its exit code."""
+"""Runs the steps of a worker: signal handlers, the stop, and the exit code."""

@@ -1,4 +1,4 @@
-"""Runs a second worker's steps in a thread beside the first worker's."""
+"""Runs the steps of a second worker in a thread, in parallel to the steps of the first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from event_bus_kafka.worker.worker import Steps
 
 class WithCompanion:
     """
-    Runs ``first``'s steps in the calling thread and its companion ``second``'s steps in a thread of its own.
+    Runs the steps of ``first`` in the calling thread, and the steps of its companion ``second`` in another one.
 
     An exception of ``second`` ends the worker, as if ``first`` had raised it. ``second`` is stopped last, so that it
     can send what ``first`` emitted while stopping.
@@ -27,7 +27,7 @@ class WithCompanion:
         self._thread = threading.Thread(target=self._run, name="event-bus-companion", daemon=True)
 
     def step(self) -> None:
-        """Raises the exceptions of both."""
+        """Run one step of ``first``. Raises the exceptions of ``first`` and of ``second``."""
         if self._thread.ident is None:
             self._thread.start()
         if self._failure is not None:
@@ -35,7 +35,9 @@ class WithCompanion:
         self._first.step()
 
     def stop(self, *, timeout: float) -> int:
-        """Return how much either leaves unfinished."""
+        """
+        Stop both. Return the amount of work that ``first`` leaves unfinished, plus 1 if ``second`` is still running.
+        """
         deadline = monotonic() + timeout
         try:
             unfinished = self._first.stop(timeout=timeout)
@@ -50,9 +52,9 @@ class WithCompanion:
             while not self._stopping.is_set():
                 self._second.step()
             self._second.stop(timeout=0)
-        except Exception as error:  # noqa: BLE001 the last boundary of this thread: its end must end the process
+        except Exception as error:  # noqa: BLE001 any error must end the process, not only this thread
             self._failure = error
-        except BaseException as error:  # noqa: BLE001 likewise
-            self._failure = WorkerFailed(f"its companion raised {type(error).__name__}", exit_code=3)
+        except BaseException as error:  # noqa: BLE001 as above
+            self._failure = WorkerFailed(f"the worker's companion raised {type(error).__name__}", exit_code=3)
         finally:
             connections.close_all()

@@ -1,6 +1,6 @@
 """
-A port that serves liveness, readiness and metrics of a worker or relay: for Kubernetes, Prometheus, and others. It
-answers from this process's memory, and waits for no server.
+A TCP port that serves liveness, readiness and metrics of a worker or relay over HTTP, for example to Kubernetes and
+Prometheus. Answers come from this process's memory: no request waits for another server.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ from event_bus_kafka.telemetry.state import Running
 logger = logger_named(__name__)
 
 _SILENT_CLIENT = 5.0
-"""Seconds for which a client may say nothing, or read nothing."""
+"""Seconds after which a client that sends or reads nothing is disconnected."""
 _MOST_CLIENTS = 8
-"""Connections at once. For a further one the oldest is closed, lest slow clients pile up or keep a probe waiting."""
+"""
+Maximum connections at a time. A further client closes the oldest connection, so that slow clients cannot keep a probe
+waiting.
+"""
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -40,7 +43,9 @@ class Answer:
 
     @classmethod
     def of(cls, status: HTTPStatus, *lines: str) -> Answer:
-        """Return an answer of lines, which may name receivers, topics and servers."""
+        """
+        Return an answer with these lines, which may contain names of receivers, topics and servers, but no event data.
+        """
         return cls(status, "".join(f"{shown(line)}\n" for line in lines).encode())
 
 
@@ -49,7 +54,7 @@ _FAILED = Answer.of(HTTPStatus.INTERNAL_SERVER_ERROR, "This page could not be ma
 
 @attrs.frozen
 class Pages:
-    """Answers requests by path."""
+    """Answers requests, by path."""
 
     running: Running
     metrics: MetricsPage
@@ -61,7 +66,7 @@ class Pages:
     def _live(self) -> Answer:
         dead = [f"the worker of group {one.group}" for one in self._consumers() if not one.is_alive]
         dead += [f"the relay of database {one.database}" for one in self.running.relays if not one.is_alive]
-        lines = [f"{one} does not come to the end of a step" for one in dead]
+        lines = [f"{one} has not finished a step for too long" for one in dead]
         return Answer.of(HTTPStatus.SERVICE_UNAVAILABLE, *lines) if lines else Answer.of(HTTPStatus.OK, "alive")
 
     def _ready(self) -> Answer:
@@ -84,12 +89,15 @@ class Pages:
 
 @contextmanager
 def health_port(host: str, port: int, pages: Callable[[str], Answer]) -> Iterator[None]:
-    """Answer on a port for the time of the block. One that cannot be had is logged, and the block goes on without."""
+    """
+    Serve on a port while the ``with`` block runs. If the port cannot be opened, log an error and run the block without
+    it.
+    """
     try:
         server = _Server(_listen(host, port), pages)
     except (OSError, UnicodeError) as error:
         logger.error(
-            "The health port %s of %s cannot be opened: %s. The worker goes on without it; give it another one by "
+            "The health port %s of %s cannot be opened: %s. The worker continues without it; choose another port with "
             "EVENT_BUS_KAFKA_HEALTH_PORT or --health-port.",
             port,
             host or "all addresses",
@@ -129,12 +137,12 @@ class _Server(ThreadingMixIn, TCPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        with suppress(ValueError):  # it was cut off
+        with suppress(ValueError):  # disconnected already
             self._clients.remove(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore clients that go away."""
+        """Ignore errors of clients that disconnect."""
 
     def server_close(self) -> None:
         super().server_close()
@@ -159,10 +167,10 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
-        """A probe each second is no news, and its path may be anybody's."""
+        """Log nothing: probes come every second, and anybody may choose the path."""
 
     def _answer(self, answer: Answer) -> None:
-        with suppress(OSError):  # the client is gone, or was cut off
+        with suppress(OSError):  # the client has disconnected, or was disconnected
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(len(answer.body)))
@@ -172,7 +180,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; without a host, for IPv6 too where the machine has it. Raises OSError."""
+    """
+    Return a listening socket. Without ``host`` it also accepts IPv6 connections if the machine supports them. Raises
+    OSError.
+    """
     if not host and socket.has_dualstack_ipv6():
         return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
     family = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)[0][0]
@@ -180,7 +191,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _cut_off(client: socket.socket) -> None:
-    with suppress(OSError):  # it is gone
+    with suppress(OSError):  # the client has disconnected
         client.shutdown(socket.SHUT_RDWR)
 
 
@@ -188,7 +199,9 @@ _listening: list[socket.socket] = []
 
 
 def _let_parent_be() -> None:
-    """A child of a receiver would keep the port from the next worker."""
+    """
+    Close the inherited port after a fork: a child that a receiver started would block the port for the next worker.
+    """
     for one in _listening:
         one.close()
     _listening.clear()

@@ -1,4 +1,4 @@
-"""Names receivers that do not come to an end: without it a worker that stands still is silent until it is stopped."""
+"""Reports receivers that run for too long: otherwise a worker that hangs logs nothing until it is stopped."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.state import SlowReceiver
 
 _LONGEST_PAUSE = 5.0
-"""Seconds between two looks at the lanes."""
+"""Longest time in seconds between two checks of the lanes."""
 
 
 @attrs.frozen(kw_only=True)
 class _Turn:
-    """A receiver that runs for a record; ``past`` differs between an attempt and its retry."""
+    """A receiver that is running for a record; ``past`` distinguishes an attempt from its retry."""
 
     delivery: Delivery
     receiver: str
@@ -33,10 +33,10 @@ class _Turn:
 
 class SlowReceivers:
     """
-    Looks at the lanes now and then, from a thread of its own, so that lanes need not note times: most receivers are
-    quick.
+    Checks the lanes from a separate thread, so that lanes need not record times: most receivers are quick.
 
-    A receiver that has run for ``after`` seconds is an obstacle until it ends, and is reported once per delivery.
+    A receiver that has run for ``after`` seconds is an obstacle to health until it ends; it is reported once per
+    delivery.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class SlowReceivers:
         self._health = health
         self._clock = clock
         self._seen: dict[Lane, tuple[_Turn, float]] = {}
-        """The turn that each lane had at the last look, and since when (seconds, monotonic)."""
+        """The receiver that each lane ran at the last check, and the monotonic time at which a check first saw it."""
         self._told: WeakSet[Delivery] = WeakSet()
         self.slow: tuple[SlowReceiver, ...] = ()
-        """The receivers that were too slow at the last look."""
+        """The receivers that were too slow at the last check."""
         self._is_over = threading.Event()
 
     def look(self) -> None:
-        """Compare each lane's turn with its turn at the last look."""
+        """Check each lane: if it still runs the same receiver after ``after`` seconds, report the receiver."""
         now = self._clock()
         slow: list[SlowReceiver] = []
         for lane in self._lanes:
@@ -72,11 +72,11 @@ class SlowReceivers:
         self._health.replace(Obstacle.SLOW, (one.receiver for one in slow))
 
     def start(self) -> None:
-        """Look from now on, as long as the worker lives."""
+        """Start the thread that checks the lanes."""
         threading.Thread(target=self._look_for_ever, name="event-bus-slow", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop the checks."""
         self._is_over.set()
 
     def _tell(self, turn: _Turn, slow: SlowReceiver) -> None:
@@ -105,7 +105,7 @@ def _state(lane: Lane, turn: _Turn, seconds: float) -> SlowReceiver:
 
 def _turn_of(lane: Lane) -> _Turn | None:
     delivery = lane.running
-    work = delivery.work if delivery is not None else None  # the lane may let it go meanwhile
+    work = delivery.work if delivery is not None else None  # the lane may set it to None meanwhile
     if delivery is None or work is None or work.running is None:
         return None
     return _Turn(delivery=delivery, receiver=work.running.name, past=work.past)

@@ -1,4 +1,4 @@
-"""The state of a worker as a value, for threads that look on: scrapes, heartbeats."""
+"""The current state of a worker as a value, for other threads, such as metrics and heartbeats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from event_bus_kafka.telemetry.state import ConsumerState, PartitionState, Repla
 
 @attrs.frozen(kw_only=True, eq=False)
 class ConsumerStates:
-    """Called, it returns the state of a worker now. Waits for nobody; any thread may call it."""
+    """Returns the current state of a worker when called. Never blocks; any thread may call it."""
 
     group: str
     topics: tuple[str, ...]
@@ -30,7 +30,7 @@ class ConsumerStates:
     slow: Callable[[], tuple[SlowReceiver, ...]]
     replaying: Callable[[], Replaying | None]
     clock: Callable[[], float] = time
-    """Seconds since the epoch, as records have it."""
+    """Returns seconds since the epoch, to compare with the records' timestamps."""
 
     def __call__(self) -> ConsumerState:
         partitions = self.consumer.partitions
@@ -58,7 +58,7 @@ class ConsumerStates:
         position, end, oldest = one.position, one.end, one.oldest
         if position is None:  # nothing was committed yet
             position = oldest.offset if oldest else one.next_offset if one.next_offset >= 0 else None
-        record = oldest.record if oldest else None  # a lane may let it go meanwhile
+        record = oldest.record if oldest else None  # a lane may set it to None meanwhile
         timestamp = record.timestamp if record else None
         return PartitionState(
             topic=one.topic,

@@ -1,4 +1,6 @@
-"""Ends a worker that the Kafka client does not let go: at a silent broker it waits without limit, deaf to signals."""
+"""
+Ends a worker whose Kafka client blocks: if a broker is silent, the client waits without limit and ignores signals.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,14 @@ from event_bus_kafka.shown import logger_named
 logger = logger_named(__name__)
 
 _BEGUN, _ENDED = 0, 255
-"""Bytes that tell the watchdog of the begin of a stop and of its end; any other byte is the number of a signal."""
+"""Bytes that mean the beginning and the end of a stop; any other byte is the number of a signal."""
 _AFTER_SECOND_SIGNAL = 1.0
 _wakeup_descriptors: list[int] = []
-"""File descriptors by which this process tells its watchdog of signals."""
+"""File descriptors with which this process sends signal numbers to its watchdog."""
 
 
 class Forced(BaseException):
-    """A second signal: do not wait any longer."""
+    """Raised by a second signal: the worker must stop waiting."""
 
 
 @contextmanager
@@ -30,12 +32,14 @@ def watchdog(
     name: str, *, limit: float, signals: tuple[signal.Signals, ...], exit_code: int
 ) -> Iterator[Callable[[int], None]]:
     """
-    Watch the body, which runs in the main thread.
+    Watch the ``with`` block, which must run in the main thread.
 
     ``limit`` seconds after the first of ``signals``, or after the yielded callable is called, kill the process with
-    ``exit_code``, or with the code passed to the callable. A second signal shortens this to one second, and a body that
-    ends with :class:`Forced` is watched beyond its end: Python would wait for threads, and for what is in flight.
-    Python's own signal handlers would wait as long as the main thread is inside C.
+    ``exit_code``, or with the code passed to the callable. A second signal shortens this time to one second. If the
+    block ends with :class:`Forced`, the watch continues after the block, since Python would wait for threads and for
+    records in flight.
+
+    A separate thread watches: Python's own signal handlers do not run while the main thread is inside C code.
     """
     ends_with = [exit_code]
 
@@ -64,14 +68,14 @@ def watchdog(
 
 
 def _end(watching: threading.Thread, read: int, write: int) -> None:
-    _tell(write, _ENDED)  # to close it would not do: a child that a receiver has forked has it open as well
+    _tell(write, _ENDED)  # closing is not enough: a child of a receiver may have it open, too
     os.close(write)
     watching.join()
     os.close(read)
 
 
 def _tell(descriptor: int, what: int) -> None:
-    with suppress(BlockingIOError):  # thousands of signals are waiting already
+    with suppress(BlockingIOError):  # the pipe is full of signals already
         os.write(descriptor, bytes([what]))
 
 
@@ -88,13 +92,13 @@ def _watch(read: int, name: str, limit: float, signals: tuple[signal.Signals, ..
             deadline = deadline or monotonic() + limit
             signalled = signalled or told[0] != _BEGUN
     try:
-        logger.error("%s: the Kafka client does not come to an end; the process ends without it", name)
-    finally:  # whatever a handler of the service's does
+        logger.error("%s: the Kafka client does not stop; the process ends without waiting for it", name)
+    finally:  # even if a log handler of the service raises
         os._exit(ends_with[0])
 
 
 def _let_parent_be() -> None:
-    """A signal to a child of a receiver is none to the worker."""
+    """Detach from the parent's watchdog after a fork: a signal to a child of a receiver must not stop the worker."""
     if _wakeup_descriptors:
         _wakeup_descriptors.clear()
         signal.set_wakeup_fd(-1)

@@ -1,4 +1,4 @@
-"""The harness around a ``step()``: signals, the end, and its exit code."""
+"""Runs the steps of a worker: signal handlers, the stop, and the exit code."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ logger = logger_named(__name__)
 CLEAN, MISCONFIGURED, FORCED, FAILED = 0, 1, 2, 3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _YOUNG = 10_000
-"""Objects made and not yet destroyed, from which on the garbage collector looks at them."""
+"""Number of new objects after which the garbage collector checks them."""
 _MARGIN = 3.0
-"""Seconds beyond the time limit in which a worker may still commit and leave its group."""
+"""Seconds after the stop's time limit in which a worker may still commit and leave its group."""
 
 
 class Steps(Protocol):
-    """The work of a worker: steps, and a stop."""
+    """The work of a worker: repeated steps, and a stop."""
 
     def step(self) -> None: ...
 
     def stop(self, *, timeout: float) -> int:
-        """Return how much is left unfinished."""
+        """Stop within ``timeout`` seconds; return how much work is left unfinished."""
 
 
 class Worker:
     """
-    Calls ``step()`` until SIGTERM or SIGINT, then ``stop()`` within ``stop_timeout`` seconds of the signal. The
-    signal's handler also calls ``hurry``, since a step may be waiting. A second signal forces the end, of the process
-    too, within a second.
+    Calls ``step()`` until SIGTERM or SIGINT, then ``stop()``, which must end within ``stop_timeout`` seconds after the
+    signal. The signal handler also calls ``hurry``, because a step may be waiting. A second signal ends the stop and
+    the process within a second.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Worker:
         self._signalled = False
 
     def run(self) -> int:
-        """Return the exit code: 0 clean, 1 wrong configuration, 2 forced, 3 or 4 failed."""
+        """Run the worker; return the exit code: 0 clean, 1 wrong configuration, 2 forced, 3 or 4 failed."""
         try:
             with self._signals() as stop_begins, _old_objects_left_alone():
                 emit(WorkerStarted(name=self._name))
@@ -79,7 +79,7 @@ class Worker:
         except ConfigurationError as error:
             self._reason = str(error)
             return MISCONFIGURED
-        except Exception:  # a step is the last boundary: whatever came this far must end the process visibly
+        except Exception:  # any other error must end the process with a log line
             logger.exception("%s failed", self._name)
             self._reason = "an unexpected error"
             return FAILED
@@ -91,18 +91,20 @@ class Worker:
             timeout = max(min(self._stop_timeout, self._stop_until - monotonic()), 0.0)
             return FORCED if self._steps.stop(timeout=timeout) else CLEAN
         except WorkerFailed as failure:
-            if failure.reason != self._reason:  # or the step has told it
+            if failure.reason != self._reason:  # otherwise it is logged already
                 logger.error("%s failed to stop cleanly: %s", self._name, failure.reason)
             return failure.exit_code
-        except Exception:  # as in a step: openedx-events' command would end with exit code 0
+        except Exception:  # as above: openedx-events' command would exit with 0
             logger.exception("%s failed to stop cleanly", self._name)
             return FAILED
 
     @contextmanager
     def _signals(self) -> Iterator[Callable[[int], None]]:
-        """Handle signals, and end a stop that takes too long; yield a callable that tells when the stop begins."""
+        """
+        Handle signals, and end a stop that takes too long; yield a callable that must be called when the stop begins.
+        """
         if threading.current_thread() is not threading.main_thread():
-            yield lambda exit_code: None  # signals belong to whoever runs the main thread
+            yield lambda exit_code: None  # only the main thread may handle signals
             return
         before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:
@@ -125,13 +127,14 @@ class Worker:
 @contextmanager
 def _old_objects_left_alone() -> Iterator[None]:
     """
-    Keep the garbage collector from the objects that a service has loaded, a million in an LMS, and let it come less
-    often: its passes over all of them would take longer than the events. A service that has seen to that is left alone.
+    Exclude the objects that the service has loaded (a million in an LMS) from garbage collection, and collect less
+    often: checking all of them would take longer than processing events. Does nothing if the service itself has
+    configured the garbage collector.
     """
     before = gc.get_threshold()
     untouched = gc.isenabled() and before[0] > 0 and not gc.get_freeze_count()
     if ours := untouched and threading.current_thread() is threading.main_thread():
-        gc.collect()  # what is garbage by now would stay
+        gc.collect()  # existing garbage would be frozen, too
         gc.freeze()
         gc.set_threshold(max(before[0], _YOUNG), *before[1:])
     try:

@@ -1,1 +1,1 @@
-"""Analytics: tracking events, the highest volume of all."""
+"""Analytics: counts tracking events, which outnumber all other events together."""

@@ -6,4 +6,4 @@ class AnalyticsConfig(AppConfig):
     label = "analytics"
 
     def ready(self) -> None:
-        from examples.analytics import receivers  # noqa: F401 connects them
+        from examples.analytics import receivers  # noqa: F401 connects the receivers

@@ -1,4 +1,4 @@
-"""What analytics counts."""
+"""The clicks that analytics counts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Click(models.Model):
-    """A tracking event, once."""
+    """A tracking event, stored once."""
 
     event_id = models.UUIDField(unique=True)
     name = models.CharField(max_length=255)

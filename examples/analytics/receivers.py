@@ -1,4 +1,4 @@
-"""What analytics does with tracking events."""
+"""The receivers of analytics."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ from examples.analytics.models import Click
 
 @receiver(TRACKING_EVENT_EMITTED)
 def count(tracking_log: TrackingLogData, metadata: EventsMetadata, **_: Any) -> None:
-    """An event that comes twice has the same id: it is counted once."""
+    """Count a tracking event. If an event is delivered twice, it has the same id both times, so it is counted once."""
     values = {"name": tracking_log.name, "timestamp": tracking_log.timestamp}
     Click.objects.get_or_create(event_id=metadata.id, defaults=values)

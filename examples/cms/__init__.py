@@ -1,1 +1,1 @@
-"""CMS (Studio): course runs are made and edited here."""
+"""CMS (Studio): authors create and edit course runs here."""

@@ -1,4 +1,4 @@
-"""What authors do in Studio."""
+"""The actions of authors in Studio."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _START = datetime(2026, 9, 1, tzinfo=UTC)
 
 
 class EditingFailed(Exception):
-    """Something went wrong in the middle of a transaction."""
+    """Simulates an error in the middle of a transaction."""
 
 
 def create_course_run(course_key: str, name: str) -> None:
@@ -29,7 +29,7 @@ def edit_course_run(course_key: str, **changes: Any) -> None:
 
 
 def fail_to_edit_course_run(course_key: str, **changes: Any) -> None:
-    """Edit it, then roll back: nobody hears of what was never saved."""
+    """Edit a course run in a transaction that is rolled back. No event about the unsaved change is sent."""
     try:
         with transaction.atomic():
             edit_course_run(course_key, **changes)
@@ -39,7 +39,7 @@ def fail_to_edit_course_run(course_key: str, **changes: Any) -> None:
 
 
 def import_course_runs(count: int) -> None:
-    """Add course runs without a word, as if they had been there before the event bus was."""
+    """Add course runs without sending events, like rows that are older than the event bus."""
     CourseRun.objects.bulk_create(
         CourseRun(course_key=f"course-v1:edX+Old{n}+2020", name=f"Course {n}", start=_START, modified=timezone.now())
         for n in range(1, count + 1)

@@ -6,4 +6,4 @@ class CmsConfig(AppConfig):
     label = "cms"
 
     def ready(self) -> None:
-        from examples.cms import receivers  # noqa: F401 connects them
+        from examples.cms import receivers  # noqa: F401 connects the receivers

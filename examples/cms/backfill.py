@@ -1,4 +1,4 @@
-"""What ``manage.py backfill_events`` can announce: all that there was before the event bus."""
+"""The source for ``manage.py backfill_events``: course runs that are older than the event bus."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ _RUNS = RowsByPk(CourseRun.objects.all())
 
 @backfill_source(COURSE_CATALOG_INFO_CHANGED, count=_RUNS.count)
 def course_runs(after: str | None) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """The time of the change goes along: who has heard of a newer one leaves this one out."""
+    """
+    Yield the event of each course run, with the time of the course run's last change. A receiver that knows a newer
+    change ignores the event.
+    """
     for run in _RUNS(after):
         yield run.pk, {"time": run.modified, **run.as_event()}

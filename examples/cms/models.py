@@ -12,7 +12,7 @@ from openedx_events.content_authoring.signals import COURSE_CATALOG_INFO_CHANGED
 
 
 class CourseRun(models.Model):
-    """A course run as its authors edit it."""
+    """A course run, which authors edit."""
 
     course_key = models.CharField(max_length=255, unique=True)
     name = models.CharField(max_length=255)
@@ -28,14 +28,16 @@ class CourseRun(models.Model):
 
     @transaction.atomic
     def publish(self) -> None:
-        """Save it and announce it, both or neither: the event leaves when the outermost transaction commits."""
+        """
+        Save the course run and send its event, or do neither. The event is sent when the outermost transaction commits.
+        """
         self.modified = timezone.now()
         self.save()
-        # The event bears the time of the change: by it the others know what is older.
+        # The event contains the time of the change, so that receivers can ignore older changes.
         COURSE_CATALOG_INFO_CHANGED.send_event(time=self.modified, **self.as_event())
 
     def as_event(self) -> dict[str, Any]:
-        """Return the event's data: an object of its class for each argument of the signal."""
+        """Return the event's data. For each argument of the signal, the data has an object of the right class."""
         schedule = CourseScheduleData(start=self.start, pacing=self.pacing, end=self.end)
         info = CourseCatalogData(
             course_key=CourseKey.from_string(self.course_key),
@@ -48,12 +50,12 @@ class CourseRun(models.Model):
 
 
 class CatalogEntry(models.Model):
-    """What the catalog says of a course run, so that nobody has to ask Discovery for it."""
+    """The catalog's data about a course run, kept so that the CMS sends no requests to Discovery."""
 
     course_key = models.CharField(max_length=255, unique=True)
     title = models.CharField(max_length=255)
     status = models.CharField(max_length=20)
-    changed_at = models.DateTimeField(help_text="when Discovery changed it; what is older is no news")
+    changed_at = models.DateTimeField(help_text="when Discovery changed it; older events are ignored")
 
     def __str__(self) -> str:
         return self.course_key

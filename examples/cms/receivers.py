@@ -1,4 +1,4 @@
-"""What the CMS does with events of Discovery."""
+"""The receivers of the CMS, for events of Discovery."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from examples.platform_events.signals import COURSE_RUN_UPDATED
 @receiver(COURSE_RUN_UPDATED)
 @transaction.atomic
 def update_catalog_entry(course_run: CourseRunData, metadata: EventsMetadata, **_: Any) -> None:
-    """A course run changed in the catalog. An event may come twice, or late: what is not newer changes nothing."""
+    """
+    Store a change of the catalog. An event may be delivered twice or late, so a change is ignored unless it is newer
+    than the stored change.
+    """
     course_key = str(course_run.course_key)
     if CatalogEntry.objects.filter(course_key=course_key, changed_at__gte=metadata.time).exists():
         return

@@ -1,4 +1,4 @@
-"""What customers and their support do in the shop."""
+"""The actions of customers and of their support in the shop."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ def buy(order_number: str, user_id: int, course_key: str, amount_cents: int) -> 
 
 
 def refund(order_number: str) -> None:
-    """May be called again: the shop's own page does not prevent a second click."""
+    """Refund an order. May be called twice for the same order: the shop's page does not prevent a second click."""
     Order.objects.get(order_number=order_number).refund()
 
 
 def send_refund_again(order_number: str) -> None:
     """
-    Twice the same event, with the same id: so does a relay that dies between Kafka's confirmation and its own commit.
+    Send the same event again with the same id. A relay does the same if it ends after Kafka's confirmation and before
+    its own commit.
     """
     metadata = ORDER_REFUNDED.generate_signal_metadata()
     for _ in range(2):

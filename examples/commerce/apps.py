@@ -6,4 +6,4 @@ class CommerceConfig(AppConfig):
     label = "commerce"
 
     def ready(self) -> None:
-        from examples.commerce import receivers  # noqa: F401 connects them
+        from examples.commerce import receivers  # noqa: F401 connects the receivers

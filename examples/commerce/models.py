@@ -1,4 +1,4 @@
-"""Orders, and the events that they emit."""
+"""Orders, and the events about their changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Order(models.Model):
     course_key = models.CharField(max_length=255)
     amount_cents = models.PositiveIntegerField()
     status = models.CharField(max_length=20)
-    enrollment = models.CharField(max_length=20, blank=True, help_text="what the LMS has made of it")
+    enrollment = models.CharField(max_length=20, blank=True, help_text="state of the enrolment in the LMS")
     placed_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
@@ -26,14 +26,14 @@ class Order(models.Model):
 
     @transaction.atomic
     def fulfil(self) -> None:
-        """Take the money and announce it, both or neither."""
+        """Take the money and send the event, or do neither."""
         self.status = "fulfilled"
         self.save()
         ORDER_FULFILLED.send_event(order=self.as_data())
 
     @transaction.atomic
     def refund(self) -> None:
-        """Give the money back."""
+        """Give the money back and send the event, or do neither."""
         self.status = "refunded"
         self.save()
         ORDER_REFUNDED.send_event(order=self.as_data())
@@ -52,7 +52,7 @@ class Order(models.Model):
 
 
 class Offer(models.Model):
-    """A discount on a program for a learner who wants it."""
+    """A discount on a program, for a learner who shows interest in it."""
 
     user_id = models.BigIntegerField()
     program_uuid = models.UUIDField()

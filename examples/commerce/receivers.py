@@ -1,4 +1,4 @@
-"""What the shop does with events of the LMS."""
+"""The receivers of the shop, for events of the LMS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from examples.platform_events.signals import PROGRAM_INTENT_DETECTED
 
 @receiver([COURSE_ENROLLMENT_CREATED, COURSE_ENROLLMENT_CHANGED, COURSE_UNENROLLMENT_COMPLETED])
 def note_enrollment(enrollment: CourseEnrollmentData, **_: Any) -> None:
-    """The LMS has enrolled a learner, or unenrolled one: the order shows it. To do so twice changes nothing."""
+    """
+    Store in the order that the LMS has enrolled or unenrolled the learner. A duplicate of the event changes nothing.
+    """
     Order.objects.filter(user_id=enrollment.user.id, course_key=str(enrollment.course.course_key)).update(
         enrollment=enrollment.mode if enrollment.is_active else "ended"
     )
@@ -27,5 +29,7 @@ def note_enrollment(enrollment: CourseEnrollmentData, **_: Any) -> None:
 
 @receiver(PROGRAM_INTENT_DETECTED)
 def make_offer(intent: ProgramIntentData, **_: Any) -> None:
-    """A learner wants a program: one offer, however often the event comes."""
+    """
+    Make an offer to a learner who wants a program. There is only one offer, even if the event is delivered repeatedly.
+    """
     Offer.objects.get_or_create(user_id=intent.user.id, program_uuid=intent.program_uuid)

@@ -1,1 +1,1 @@
-"""Credentials: certificates, grades and programs, as the LMS and Discovery tell of them."""
+"""Credentials: keeps certificates, grades and programs that the LMS and Discovery send."""

@@ -6,4 +6,4 @@ class CredentialsConfig(AppConfig):
     label = "credentials"
 
     def ready(self) -> None:
-        from examples.credentials import receivers  # noqa: F401 connects them
+        from examples.credentials import receivers  # noqa: F401 connects the receivers

@@ -1,4 +1,4 @@
-"""What Credentials keeps of what it hears. It never asks the LMS or Discovery."""
+"""The data that Credentials keeps from events. It never sends requests to the LMS or Discovery."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from django.db import models
 
 
 class CourseRun(models.Model):
-    """A course run of the catalog: what a credential is printed with."""
+    """A course run of the catalog, for printing on credentials."""
 
     course_key = models.CharField(max_length=255, unique=True)
     title = models.CharField(max_length=255)
-    changed_at = models.DateTimeField(help_text="when Discovery changed it; what is older is no news")
+    changed_at = models.DateTimeField(help_text="when Discovery changed it; older events are ignored")
 
     def __str__(self) -> str:
         return self.course_key
@@ -29,12 +29,12 @@ class Program(models.Model):
 
 
 class UserCredential(models.Model):
-    """Whether a learner holds a credential for a course run now."""
+    """Whether a learner currently holds a credential for a course run."""
 
     username = models.CharField(max_length=150)
     course_key = models.CharField(max_length=255)
     status = models.CharField(max_length=20)
-    changed_at = models.DateTimeField(help_text="when the LMS changed it; what is older is no news")
+    changed_at = models.DateTimeField(help_text="when the LMS changed it; older events are ignored")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["username", "course_key"], name="one_credential_each")]
@@ -44,7 +44,7 @@ class UserCredential(models.Model):
 
 
 class CredentialChange(models.Model):
-    """The history: a row for each event that changed a credential, in the order in which they came."""
+    """The history: a row for each event that changed a credential, in the order of their arrival."""
 
     username = models.CharField(max_length=150)
     course_key = models.CharField(max_length=255)
@@ -55,14 +55,14 @@ class CredentialChange(models.Model):
 
 
 class UserGrade(models.Model):
-    """A learner's grade; ``passed_at`` is empty until they have passed."""
+    """A learner's grade; ``passed_at`` is empty until the learner has passed."""
 
     user_id = models.BigIntegerField()
     course_key = models.CharField(max_length=255)
     percent = models.FloatField()
     letter = models.CharField(max_length=5, blank=True)
     passed_at = models.DateTimeField(null=True)
-    changed_at = models.DateTimeField(help_text="when the LMS changed it; what is older is no news")
+    changed_at = models.DateTimeField(help_text="when the LMS changed it; older events are ignored")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user_id", "course_key"], name="one_grade_each")]
@@ -72,7 +72,7 @@ class UserGrade(models.Model):
 
 
 class ProgramInterest(models.Model):
-    """A learner who wants a program, and is told what is missing for its credential."""
+    """A learner who wants a program, and should be told which courses are missing for its credential."""
 
     user_id = models.BigIntegerField()
     program_uuid = models.UUIDField()

@@ -1,4 +1,4 @@
-"""What Credentials does with events of the LMS and Discovery."""
+"""The receivers of Credentials, for events of the LMS and Discovery."""
 
 from __future__ import annotations
 
@@ -30,19 +30,22 @@ from examples.platform_events.signals import (
 
 @receiver(CERTIFICATE_CREATED)
 def award_credential(certificate: CertificateData, metadata: EventsMetadata, **_: Any) -> None:
-    """A certificate was awarded."""
+    """Award the credential for a certificate."""
     _set_status("awarded", certificate, metadata)
 
 
 @receiver(CERTIFICATE_REVOKED)
 def revoke_credential(certificate: CertificateData, metadata: EventsMetadata, **_: Any) -> None:
-    """A certificate was taken away."""
+    """Revoke the credential for a certificate."""
     _set_status("revoked", certificate, metadata)
 
 
-@transaction.atomic  # the credential and its history change together; if one fails, the event comes again for both
+@transaction.atomic  # credential and history change together; if one fails, a retry changes both
 def _set_status(status: str, certificate: CertificateData, metadata: EventsMetadata) -> None:
-    """An event may come twice, and an old one after a newer: the time of the change tells, and they leave no trace."""
+    """
+    Set a credential's status. An event may be delivered twice or late; it is ignored unless the time of its change is
+    newer than the stored time.
+    """
     whose = {"username": certificate.user.pii.username, "course_key": str(certificate.course.course_key)}
     known = UserCredential.objects.select_for_update().filter(**whose).first()
     if known and known.changed_at >= metadata.time:
@@ -54,7 +57,7 @@ def _set_status(status: str, certificate: CertificateData, metadata: EventsMetad
 @receiver(COURSE_GRADE_UPDATED)
 @transaction.atomic
 def keep_grade(grade: GradeData, metadata: EventsMetadata, **_: Any) -> None:
-    """A grade changed, of a learner who has passed or not."""
+    """Store a changed grade, whether or not the learner has passed."""
     whose = {"user_id": grade.user_id, "course_key": str(grade.course.course_key)}
     if UserGrade.objects.filter(**whose, changed_at__gte=metadata.time).exists():
         return
@@ -65,7 +68,7 @@ def keep_grade(grade: GradeData, metadata: EventsMetadata, **_: Any) -> None:
 @receiver(COURSE_RUN_UPDATED)
 @transaction.atomic
 def keep_course_run(course_run: CourseRunData, metadata: EventsMetadata, **_: Any) -> None:
-    """A course run changed in the catalog."""
+    """Store a changed course run of the catalog."""
     course_key = str(course_run.course_key)
     if CourseRun.objects.filter(course_key=course_key, changed_at__gte=metadata.time).exists():
         return
@@ -76,7 +79,7 @@ def keep_course_run(course_run: CourseRunData, metadata: EventsMetadata, **_: An
 @receiver(PROGRAM_UPDATED)
 @transaction.atomic
 def keep_program(program: ProgramData, metadata: EventsMetadata, **_: Any) -> None:
-    """A program changed in the catalog."""
+    """Store a changed program of the catalog."""
     if Program.objects.filter(uuid=program.uuid, changed_at__gte=metadata.time).exists():
         return
     values = {"title": program.title, "course_run_keys": program.course_run_keys, "changed_at": metadata.time}
@@ -85,12 +88,12 @@ def keep_program(program: ProgramData, metadata: EventsMetadata, **_: Any) -> No
 
 @receiver(record_deleted)
 def forget_program(topic: str, key: Any, **_: Any) -> None:
-    """Something was deleted, and its topic has a tombstone in place of it. The topic tells what it was."""
+    """Delete the program that a tombstone names. The topic tells whether the deleted object was a program."""
     if topic == "catalog-program-lifecycle":
         Program.objects.filter(uuid=key).delete()
 
 
 @receiver(PROGRAM_INTENT_DETECTED)
 def note_interest(intent: ProgramIntentData, **_: Any) -> None:
-    """A learner wants a program. Noted once, however often the event comes."""
+    """Store that a learner wants a program. There is only one row, even if the event is delivered repeatedly."""
     ProgramInterest.objects.get_or_create(user_id=intent.user.id, program_uuid=intent.program_uuid)

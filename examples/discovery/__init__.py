@@ -1,1 +1,1 @@
-"""Discovery: the catalog. It hears of course runs from Studio, and tells everyone of the catalog."""
+"""Discovery: the catalog. It receives course runs from Studio, and sends the catalog's changes to other services."""

@@ -1,4 +1,4 @@
-"""What publishers do in Discovery."""
+"""The actions of publishers in Discovery."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from examples.platform_events.signals import PROGRAM_UPDATED
 
 @transaction.atomic
 def publish_course_run(course_key: str, status: str = "published") -> None:
-    """Studio's changes come at the same time: the row is locked, so that neither undoes the other."""
+    """Set a course run's status. The row is locked, since Studio's changes may come at the same time."""
     run = CourseRun.objects.select_for_update().get(course_key=course_key)
     run.status = status
     run.publish()
@@ -25,7 +25,10 @@ def save_program(uuid: str, title: str, course_run_keys: list[str]) -> None:
 
 @transaction.atomic
 def delete_program(uuid: str) -> None:
-    """Delete it and say so, both or neither. In the outbox, the tombstone waits for the events before it."""
+    """
+    Delete a program and send a tombstone, or do neither. Through the outbox, the tombstone is sent after earlier events
+    of the program.
+    """
     Program.objects.get(uuid=uuid).delete()
     send_tombstone(PROGRAM_UPDATED, "catalog-program-lifecycle", uuid)
 

@@ -6,4 +6,4 @@ class DiscoveryConfig(AppConfig):
     label = "discovery"
 
     def ready(self) -> None:
-        from examples.discovery import receivers  # noqa: F401 connects them
+        from examples.discovery import receivers  # noqa: F401 connects the receivers

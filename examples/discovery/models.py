@@ -1,4 +1,4 @@
-"""The catalog, and the events that its changes emit."""
+"""The catalog, and the events about its changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from examples.platform_events.signals import COURSE_RUN_UPDATED, PROGRAM_UPDATED
 
 
 class CourseRun(models.Model):
-    """A course run: the dates and the title come from Studio, the status from the publisher."""
+    """A course run. Dates and title come from Studio, the status from the publisher."""
 
     uuid = models.UUIDField(default=uuid4)
     course_uuid = models.UUIDField(default=uuid4)
@@ -23,7 +23,7 @@ class CourseRun(models.Model):
     end = models.DateTimeField(null=True)
     hidden = models.BooleanField(default=False)
     status = models.CharField(max_length=20, default="unpublished")
-    edited_at = models.DateTimeField(null=True, help_text="when Studio changed it; what is older is no news")
+    edited_at = models.DateTimeField(null=True, help_text="when Studio changed it; older events are ignored")
     indexed_at = models.DateTimeField(null=True)
     modified = models.DateTimeField()
 
@@ -32,7 +32,7 @@ class CourseRun(models.Model):
 
     @transaction.atomic
     def publish(self) -> None:
-        """Save it and announce it, both or neither."""
+        """Save the course run and send its event, or do neither."""
         self.modified = timezone.now()
         self.save()
         key = CourseKey.from_string(self.course_key)
@@ -52,7 +52,7 @@ class CourseRun(models.Model):
 
 
 class CourseRunChange(models.Model):
-    """The history: a row for each event of Studio that changed a course run, in the order in which they came."""
+    """The history: a row for each event of Studio that changed a course run, in the order of their arrival."""
 
     course_key = models.CharField(max_length=255)
     title = models.CharField(max_length=255)
@@ -76,7 +76,7 @@ class Program(models.Model):
 
     @transaction.atomic
     def publish(self) -> None:
-        """Save it and announce it, both or neither."""
+        """Save the program and send its event, or do neither."""
         self.modified = timezone.now()
         self.save()
         data = ProgramData(

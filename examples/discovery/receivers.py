@@ -1,4 +1,4 @@
-"""What Discovery does with events of the CMS."""
+"""The receivers of Discovery, for events of the CMS."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from examples.discovery.models import CourseRun, CourseRunChange, Reindexing
 
 
 @receiver(COURSE_CATALOG_INFO_CHANGED)
-@transaction.atomic  # the catalog, its history and its event to others: all, or the event comes again for all
+@transaction.atomic  # catalog, history and emitted event change together; if one fails, a retry changes all
 def update_course_run(catalog_info: CourseCatalogData, metadata: EventsMetadata, **_: Any) -> None:
     """
-    A course run was created or edited in Studio.
+    Store a course run that was created or edited in Studio.
 
-    An event may come twice, and an old one after a newer: both are told by the time of the change, and leave no trace.
+    An event may be delivered twice or late, so a change is ignored unless it is newer than the stored change.
     """
     course_key = str(catalog_info.course_key)
     known = CourseRun.objects.select_for_update().filter(course_key=course_key).first()
@@ -37,10 +37,11 @@ def update_course_run(catalog_info: CourseCatalogData, metadata: EventsMetadata,
 @receiver(COURSE_CATALOG_INFO_CHANGED)
 def index_course_run(catalog_info: CourseCatalogData, **_: Any) -> None:
     """
-    Let it be found. A receiver of its own: if the search engine is away, this is tried again, the catalog is not.
+    Add a course run to the search index. This is a separate receiver so that, if the search engine does not answer, a
+    retry does not update the catalog again.
 
-    It may take minutes. Receivers run beside the thread that talks to Kafka, so the group keeps its member; only events
-    of the same course wait.
+    The receiver may take minutes. It runs in another thread than the one that polls Kafka, so the worker stays a member
+    of its group. Only events of the same course wait.
     """
     course_key = str(catalog_info.course_key)
     while Reindexing.objects.filter(course_key=course_key).exists():

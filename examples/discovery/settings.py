@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 SECRET_KEY = "an example"
-USE_TZ = True  # times of events are aware, so the database must keep them so
+USE_TZ = True  # times of events are aware datetimes, and the database must store them as such
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LOGGING = {  # at INFO the relay and the worker say what they do
+LOGGING = {  # at INFO relay and worker log their actions
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"stderr": {"class": "logging.StreamHandler"}},
@@ -18,24 +18,24 @@ OPENEDX_TELEMETRY: list[str] = []  # no monitoring service here
 _SQLITE = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": Path(os.environ.get("EXAMPLES_DATA", "."), "discovery.sqlite3"),
-    # Several processes write: each takes its turn, and nobody waits to read.
+    # Several processes write: writers wait for each other, readers never wait.
     "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL"},
 }
-# PostgreSQL or MariaDB: ENGINE, HOST, PORT, USER, PASSWORD and OPTIONS as a JSON object.
+# For PostgreSQL or MariaDB: ENGINE, HOST, PORT, USER, PASSWORD and OPTIONS as a JSON object.
 _SERVER = json.loads(os.environ.get("DATABASE_SERVER") or "null")
 DATABASES = {"default": _SERVER | {"NAME": "discovery"} if _SERVER else _SQLITE}
 
-# event_bus_kafka before openedx_events: so `consume_events` is the one with clear errors and exit codes.
+# event_bus_kafka before openedx_events: its `consume_events` has clear errors and exit codes.
 INSTALLED_APPS = ["examples.discovery", "examples.platform_events", "event_bus_kafka", "openedx_events"]
 
-# Part of each event's source, so that a reader of the topic sees who wrote it.
+# Part of each event's source, so that consumers know the sending service.
 EVENTS_SERVICE_NAME = "discovery"
 EVENT_BUS_PRODUCER = "event_bus_kafka.create_producer"
 EVENT_BUS_CONSUMER = "event_bus_kafka.KafkaEventConsumer"
 EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = os.environ.get("SCHEMA_REGISTRY_URL")
-# In Kafka the names of topics begin with `demo-`; in settings and code they do not. The same in all services: it keeps
-# deployments apart that share a Kafka.
+# In Kafka the names of topics begin with `demo-`; in settings and code they do not. All services need the same prefix,
+# which separates deployments that share a Kafka cluster.
 EVENT_BUS_TOPIC_PREFIX = "demo"
 
 EVENT_BUS_PRODUCER_CONFIG = {
@@ -46,14 +46,14 @@ EVENT_BUS_PRODUCER_CONFIG = {
         "catalog-program-lifecycle": {"event_key_field": "program.uuid", "enabled": True},
     },
 }
-# The topics are compacted: the last word on each key is kept for ever, so it must be the last in order. The worker and
-# the web process both write; what they send leaves in the order of their transactions.
+# The topics are compacted: Kafka keeps the last record of each key for ever, so the order must be right. Worker and
+# web process both write to the outbox; events are sent in the order of their transactions.
 EVENT_BUS_PRODUCER_MODE = "outbox"
 
-# How `event_topics apply` makes them: as many partitions as workers could ever share, and the last word on each key.
+# Properties for `event_topics apply`: enough partitions for all workers, and compaction.
 _COMPACTED = {"partitions": 4, "options": {"cleanup.policy": "compact"}}
 EVENT_BUS_KAFKA_TOPICS = {"catalog-course-run-lifecycle": _COMPACTED, "catalog-program-lifecycle": _COMPACTED}
 
 EVENT_BUS_KAFKA_SUBSCRIPTIONS = {"discovery": ["course-catalog-info-changed"]}
-# A course that takes long keeps its own events waiting, not those of other courses.
+# A course that takes long delays only its own events.
 EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY = 4

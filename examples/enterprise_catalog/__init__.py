@@ -1,1 +1,1 @@
-"""The enterprise catalog: which customers have a subscription, and how many licences are in use."""
+"""The enterprise catalog: it knows which customers have a subscription, and how many licences are in use."""

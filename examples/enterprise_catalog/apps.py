@@ -6,4 +6,4 @@ class EnterpriseCatalogConfig(AppConfig):
     label = "enterprise_catalog"
 
     def ready(self) -> None:
-        from examples.enterprise_catalog import receivers  # noqa: F401 connects them
+        from examples.enterprise_catalog import receivers  # noqa: F401 connects the receivers

@@ -1,9 +1,9 @@
 """
 The events that the enterprise catalog reads, with the fields that it uses.
 
-It could install ``examples.platform_events``, as others do. Declaring them anew shows what a service on an older
-release of that package is like: fields are bound by name, and what a class does not know is left out. Services on old
-and new classes read the same topic at once.
+Other services install ``examples.platform_events`` instead. This service declares the events itself, like a service
+that has an older release of ``examples.platform_events``. This works because fields are matched by name, and fields
+that a class does not have are ignored. Services with old and new classes can read the same topic at the same time.
 """
 
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What the enterprise catalog keeps of subscriptions."""
+"""The enterprise catalog's data about subscriptions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Subscription(models.Model):
 
 
 class Seat(models.Model):
-    """A licence and what it is now."""
+    """A licence and its current status."""
 
     license_uuid = models.UUIDField(unique=True)
     customer_uuid = models.UUIDField()
-    statuses = models.JSONField(default=list, help_text="all that it has been, in order")
+    statuses = models.JSONField(default=list, help_text="all its states, in order")
 
     def __str__(self) -> str:
         return f"seat {self.pk}"

@@ -1,4 +1,4 @@
-"""What the enterprise catalog does with events of the licence manager."""
+"""The receivers of the enterprise catalog, for events of the licence manager."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from examples.enterprise_catalog.models import Seat, Subscription
 
 @receiver(PLAN_EVENTS)
 def keep_subscription(subscription_plan: SubscriptionPlanData, **_: Any) -> None:
-    """A plan changed. Its events come in order; to do the same twice changes nothing."""
+    """Store a changed plan. The events of a plan come in order, and a duplicate changes nothing."""
     Subscription.objects.update_or_create(
         plan_uuid=subscription_plan.uuid,
         defaults={
@@ -24,7 +24,7 @@ def keep_subscription(subscription_plan: SubscriptionPlanData, **_: Any) -> None
 
 @receiver(LICENSE_EVENTS)
 def keep_seat(license: LicenseData, **_: Any) -> None:
-    """A licence changed."""
+    """Store a changed licence."""
     seat, _created = Seat.objects.get_or_create(
         license_uuid=license.uuid, defaults={"customer_uuid": license.enterprise_customer_uuid}
     )

@@ -1,1 +1,1 @@
-"""Exams: proctored attempts, and their reviews."""
+"""Exams: proctored attempts and their reviews."""

@@ -1,4 +1,4 @@
-"""What learners and reviewers do with exam attempts."""
+"""The actions of learners and reviewers on exam attempts."""
 
 from __future__ import annotations
 

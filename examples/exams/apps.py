@@ -6,4 +6,4 @@ class ExamsConfig(AppConfig):
     label = "exams"
 
     def ready(self) -> None:
-        from examples.exams import receivers  # noqa: F401 connects them
+        from examples.exams import receivers  # noqa: F401 connects the receivers

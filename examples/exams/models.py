@@ -1,4 +1,4 @@
-"""Exam attempts, and the events that their changes emit."""
+"""Exam attempts, and the events about their changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ExamAttempt(models.Model):
 
     @transaction.atomic
     def become(self, status: str, signal: OpenEdxPublicSignal) -> None:
-        """Change its status and tell of it, both or neither."""
+        """Change the attempt's status and send the event, or do neither."""
         self.status = status
         self.save()
         name = f"learner{self.user_id}"
@@ -42,7 +42,7 @@ class ExamAttempt(models.Model):
 
 
 class CourseStaff(models.Model):
-    """Who may review attempts of a course, as the LMS tells."""
+    """A user who may review attempts of a course, according to the LMS."""
 
     user_id = models.BigIntegerField()
     course_key = models.CharField(max_length=255)

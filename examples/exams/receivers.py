@@ -1,4 +1,4 @@
-"""What the exams service does with events of the LMS."""
+"""The receivers of the exams service, for events of the LMS."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from examples.exams.models import CourseStaff
 
 @receiver(COURSE_ACCESS_ROLE_ADDED)
 def add_staff(course_access_role_data: CourseAccessRoleData, **_: Any) -> None:
-    """Someone joined the staff of a course."""
+    """Add a member to the staff of a course."""
     CourseStaff.objects.get_or_create(**_named(course_access_role_data))
 
 
 @receiver(COURSE_ACCESS_ROLE_REMOVED)
 def remove_staff(course_access_role_data: CourseAccessRoleData, **_: Any) -> None:
-    """Someone left it."""
+    """Remove a member from the staff of a course."""
     CourseStaff.objects.filter(**_named(course_access_role_data)).delete()
 
 

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 SECRET_KEY = "an example"
-USE_TZ = True  # times of events are aware, so the database must keep them so
+USE_TZ = True  # times of events are aware datetimes, and the database must store them as such
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LOGGING = {  # at INFO the relay and the worker say what they do
+LOGGING = {  # at INFO relay and worker log their actions
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"stderr": {"class": "logging.StreamHandler"}},
@@ -18,27 +18,27 @@ OPENEDX_TELEMETRY: list[str] = []  # no monitoring service here
 _SQLITE = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": Path(os.environ.get("EXAMPLES_DATA", "."), "exams.sqlite3"),
-    # Several processes write: each takes its turn, and nobody waits to read.
+    # Several processes write: writers wait for each other, readers never wait.
     "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL"},
 }
-# PostgreSQL or MariaDB: ENGINE, HOST, PORT, USER, PASSWORD and OPTIONS as a JSON object.
+# For PostgreSQL or MariaDB: ENGINE, HOST, PORT, USER, PASSWORD and OPTIONS as a JSON object.
 _SERVER = json.loads(os.environ.get("DATABASE_SERVER") or "null")
 DATABASES = {"default": _SERVER | {"NAME": "exams"} if _SERVER else _SQLITE}
 
-# event_bus_kafka before openedx_events: so `consume_events` is the one with clear errors and exit codes.
+# event_bus_kafka before openedx_events: its `consume_events` has clear errors and exit codes.
 INSTALLED_APPS = ["examples.exams", "examples.platform_events", "event_bus_kafka", "openedx_events"]
 
-# Part of each event's source, so that a reader of the topic sees who wrote it.
+# Part of each event's source, so that consumers know the sending service.
 EVENTS_SERVICE_NAME = "exams"
 EVENT_BUS_PRODUCER = "event_bus_kafka.create_producer"
 EVENT_BUS_CONSUMER = "event_bus_kafka.KafkaEventConsumer"
 EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = os.environ.get("SCHEMA_REGISTRY_URL")
-# In Kafka the names of topics begin with `demo-`; in settings and code they do not. The same in all services: it keeps
-# deployments apart that share a Kafka.
+# In Kafka the names of topics begin with `demo-`; in settings and code they do not. All services need the same prefix,
+# which separates deployments that share a Kafka cluster.
 EVENT_BUS_TOPIC_PREFIX = "demo"
 
-# One topic and one key for all five types: what happens to an attempt arrives in order.
+# All five event types share a topic and a key, so that all events of an attempt arrive in order.
 _ATTEMPTS = {"learning-exam-attempt-lifecycle": {"event_key_field": "exam_attempt.course_key", "enabled": True}}
 EVENT_BUS_PRODUCER_CONFIG = {
     "org.openedx.learning.exam.attempt.submitted.v1": _ATTEMPTS,
@@ -47,6 +47,6 @@ EVENT_BUS_PRODUCER_CONFIG = {
     "org.openedx.learning.exam.attempt.errored.v1": _ATTEMPTS,
     "org.openedx.learning.exam.attempt.reset.v1": _ATTEMPTS,
 }
-EVENT_BUS_PRODUCER_MODE = "outbox"  # rejected, then verified: the other way round would be another judgement
+EVENT_BUS_PRODUCER_MODE = "outbox"  # keeps the order: "verified, then rejected" would be another result
 
 EVENT_BUS_KAFKA_SUBSCRIPTIONS = {"exams": ["learning-course-access-role-lifecycle"]}

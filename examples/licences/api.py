@@ -1,4 +1,4 @@
-"""What an enterprise customer's administrators do."""
+"""The actions of an enterprise customer's administrators."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _YEAR = timedelta(days=365)
 
 @transaction.atomic
 def sell_plan(title: str, customer_uuid: str, num_licenses: int) -> None:
-    """A plan and all its licences, or nothing."""
+    """Create a plan with all its licences, in one transaction."""
     now = timezone.now()
     plan = SubscriptionPlan(
         title=title,

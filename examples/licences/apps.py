@@ -6,4 +6,4 @@ class LicencesConfig(AppConfig):
     label = "licences"
 
     def ready(self) -> None:
-        from examples.licences import receivers  # noqa: F401 connects them
+        from examples.licences import receivers  # noqa: F401 connects the receivers

@@ -1,4 +1,4 @@
-"""Subscription plans and licences, and the events that their changes emit."""
+"""Subscription plans and licences, and the events about their changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from examples.platform_events.data import LicenseData, SubscriptionPlanData
 
 
 class SubscriptionPlan(models.Model):
-    """What an enterprise customer has bought."""
+    """A plan that an enterprise customer has bought."""
 
     uuid = models.UUIDField(default=uuid4, unique=True)
     customer_uuid = models.UUIDField()
@@ -27,7 +27,7 @@ class SubscriptionPlan(models.Model):
 
     @transaction.atomic
     def announce(self, signal: OpenEdxPublicSignal) -> None:
-        """Save it and tell what happened to it, both or neither."""
+        """Save the plan and send the event ``signal``, or do neither."""
         self.save()
         data = SubscriptionPlanData(
             uuid=self.uuid,
@@ -55,7 +55,7 @@ class License(models.Model):
 
     @transaction.atomic
     def become(self, status: str, signal: OpenEdxPublicSignal) -> None:
-        """Change its status and tell of it, both or neither."""
+        """Change the licence's status and send the event, or do neither."""
         previous, self.status, now = self.status, status, timezone.now()
         self.save()
         data = LicenseData(
@@ -72,7 +72,7 @@ class License(models.Model):
 
 
 class LicensedEnrollment(models.Model):
-    """An enrolment of a learner with a licence, as the LMS tells of it."""
+    """An enrolment of a learner with a licence, according to the LMS."""
 
     user_id = models.BigIntegerField()
     course_key = models.CharField(max_length=255)
@@ -86,12 +86,12 @@ class LicensedEnrollment(models.Model):
 
 
 class CatalogEntry(models.Model):
-    """What the catalog says of a course run, so that nobody has to ask Discovery for it."""
+    """The catalog's data about a course run, kept so that this service sends no requests to Discovery."""
 
     course_key = models.CharField(max_length=255, unique=True)
     title = models.CharField(max_length=255)
     status = models.CharField(max_length=20)
-    changed_at = models.DateTimeField(help_text="when Discovery changed it; what is older is no news")
+    changed_at = models.DateTimeField(help_text="when Discovery changed it; older events are ignored")
 
     def __str__(self) -> str:
         return self.course_key

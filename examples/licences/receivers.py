@@ -1,4 +1,4 @@
-"""What the licence manager does with events of the LMS and Discovery."""
+"""The receivers of the licence manager, for events of the LMS and Discovery."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from examples.platform_events.signals import COURSE_RUN_UPDATED
 
 @receiver([COURSE_ENROLLMENT_CREATED, COURSE_ENROLLMENT_CHANGED, COURSE_UNENROLLMENT_COMPLETED])
 def note_enrollment(enrollment: CourseEnrollmentData, **_: Any) -> None:
-    """A learner was enrolled or unenrolled. Of interest are those with a licence."""
+    """Store that a learner with a licence was enrolled or unenrolled. Ignore learners without a licence."""
     if not License.objects.filter(user_id=enrollment.user.id).exists():
         return
     LicensedEnrollment.objects.update_or_create(
@@ -34,7 +34,10 @@ def note_enrollment(enrollment: CourseEnrollmentData, **_: Any) -> None:
 @receiver(COURSE_RUN_UPDATED)
 @transaction.atomic
 def update_catalog_entry(course_run: CourseRunData, metadata: EventsMetadata, **_: Any) -> None:
-    """A course run changed in the catalog. An event may come twice, or late: what is not newer changes nothing."""
+    """
+    Store a change of the catalog. An event may be delivered twice or late, so a change is ignored unless it is newer
+    than the stored change.
+    """
     course_key = str(course_run.course_key)
     if CatalogEntry.objects.filter(course_key=course_key, changed_at__gte=metadata.time).exists():
         return

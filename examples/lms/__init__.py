@@ -1,1 +1,1 @@
-"""LMS: enrolments, grades, certificates; it hears of orders, licences, exams and the catalog."""
+"""LMS: enrolments, grades, certificates. It receives events about orders, licences, exams and the catalog."""

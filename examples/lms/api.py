@@ -1,4 +1,4 @@
-"""What learners and staff do in the LMS."""
+"""The actions of learners and staff in the LMS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from examples.platform_events.signals import PROGRAM_INTENT_DETECTED
 
 
 class AwardingFailed(Exception):
-    """Something went wrong in the middle of a transaction."""
+    """Simulates an error in the middle of a transaction."""
 
 
 def enroll(user_id: int, course_key: str, mode: str = "audit") -> None:
@@ -48,7 +48,7 @@ def revoke_certificate(user_id: int, course_key: str) -> None:
 
 
 def fail_to_award_certificate(user_id: int, course_key: str) -> None:
-    """Award it, then roll back: nobody hears of it."""
+    """Award a certificate in a transaction that is rolled back. No event is sent."""
     try:
         with transaction.atomic():
             award_certificate(user_id, course_key)
@@ -66,7 +66,10 @@ def take_role(user_id: int, course_key: str, role: str) -> None:
 
 
 def visit_program_page(user_id: int, program_uuid: str) -> None:
-    """The learner has enrolled in a course of the program and looks at the others: that is intent."""
+    """
+    Show a learner the other courses of a program. The learner is enrolled in one of its courses, and the visit shows
+    the learner's intent.
+    """
     intent = ProgramIntentData(
         user=user_data(user_id),
         program_uuid=UUID(program_uuid),
@@ -79,9 +82,9 @@ def visit_program_page(user_id: int, program_uuid: str) -> None:
 
 def watch_videos(user_id: int, times: int) -> None:
     """
-    Each click is a tracking event.
+    Send a tracking event for each click.
 
-    The LMS would call event-tracking's ``tracker.emit``, whose ``EventBusRoutingBackend`` emits this signal.
+    The real LMS would call event-tracking's ``tracker.emit``, whose ``EventBusRoutingBackend`` emits this signal.
     """
     for _ in range(times):
         for name in ("play_video", "pause_video"):

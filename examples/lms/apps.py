@@ -6,4 +6,4 @@ class LmsConfig(AppConfig):
     label = "lms"
 
     def ready(self) -> None:
-        from examples.lms import exams, receivers  # noqa: F401 connects them
+        from examples.lms import exams, receivers  # noqa: F401 connects the receivers

@@ -1,7 +1,8 @@
 """
-What exam attempts change in the LMS.
+Changes in the LMS that follow from exam attempts.
 
-Four receivers, each with one duty: if one fails, it alone is tried again, the others are done with the event.
+Each of the four receivers has one duty. If one fails, only this receiver is retried; the others have processed the
+event.
 """
 
 from __future__ import annotations
@@ -27,26 +28,33 @@ logger = logging.getLogger(__name__)
 
 
 class CertificatesOutOfOrder(Exception):
-    """Certificates cannot be changed now."""
+    """Simulates that certificates cannot be changed now."""
+
+
+class CreditBroken(Exception):
+    """Simulates that credit cannot be changed. EVENT_BUS_KAFKA_RETRY lists this error as final: no retry helps."""
 
 
 @receiver([EXAM_ATTEMPT_REJECTED, EXAM_ATTEMPT_VERIFIED, EXAM_ATTEMPT_RESET])
 def change_grade(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
-    """Rejected: no points. Verified or reset: the points count again."""
+    """Set the grade to zero if the attempt is rejected. Restore the grade if the attempt is verified or reset."""
     logger.info("Changing the grade for event %s", metadata.id)
     _note("grade", "zero" if signal is EXAM_ATTEMPT_REJECTED else "restored", exam_attempt, metadata)
 
 
 @receiver([EXAM_ATTEMPT_SUBMITTED, EXAM_ATTEMPT_RESET])
 def change_completion(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
-    """Submitted: the unit is complete. Reset: it is not."""
+    """Mark the unit as complete if the attempt is submitted. Remove the mark if the attempt is reset."""
     _note("completion", "complete" if signal is EXAM_ATTEMPT_SUBMITTED else "cleared", exam_attempt, metadata)
 
 
 @receiver([EXAM_ATTEMPT_REJECTED, EXAM_ATTEMPT_VERIFIED])
 @transaction.atomic
 def change_certificate(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
-    """Rejected: a certificate is revoked. Verified: it is valid again. Credentials hears of both."""
+    """
+    Revoke the certificate if the attempt is rejected. Award it again if the attempt is verified. In both cases an event
+    is sent to Credentials.
+    """
     if Maintenance.objects.filter(part="certificates").exists():
         raise CertificatesOutOfOrder
     user_id, course_key = exam_attempt.student_user.id, str(exam_attempt.course_key)
@@ -66,13 +74,15 @@ def change_certificate(signal: Any, exam_attempt: ExamAttemptData, metadata: Eve
     ]
 )
 def change_credit(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
-    """Credit needs a verified exam."""
+    """Grant credit only after a verified exam."""
+    if Maintenance.objects.filter(part="credit").exists():
+        raise CreditBroken
     outcomes = {EXAM_ATTEMPT_SUBMITTED: "submitted", EXAM_ATTEMPT_VERIFIED: "satisfied", EXAM_ATTEMPT_RESET: "removed"}
     _note("credit", outcomes.get(signal, "failed"), exam_attempt, metadata)
 
 
 def _note(what: str, change: str, attempt: ExamAttemptData, metadata: EventsMetadata) -> bool:
-    """Note a change, once for each event; return whether it is new."""
+    """Store a change once for each event; return whether the change is new."""
     values = {"user_id": attempt.student_user.id, "course_key": str(attempt.course_key), "change": change}
     _, created = ExamConsequence.objects.get_or_create(event_id=metadata.id, what=what, defaults=values)
     return created

@@ -1,4 +1,4 @@
-"""Enrolments, grades, certificates and roles, each with the event that its change emits."""
+"""Enrolments, grades, certificates and roles, with the events about their changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def user_data(user_id: int) -> UserData:
 
 
 class OfLearnerInCourse(models.Model):
-    """What there is once for each learner and course run."""
+    """Base of models with one row for each learner and course run."""
 
     user_id = models.BigIntegerField()
     course_key = models.CharField(max_length=255)
@@ -62,7 +62,7 @@ class Enrollment(OfLearnerInCourse):
 
     @transaction.atomic
     def announce(self) -> None:
-        """Save it and say what has become of it, both or neither."""
+        """Save the enrolment and send its event, or do neither."""
         signal = COURSE_ENROLLMENT_CHANGED if self.pk else COURSE_ENROLLMENT_CREATED
         self.save()
         data = CourseEnrollmentData(
@@ -83,7 +83,7 @@ class Grade(OfLearnerInCourse):
 
     @transaction.atomic
     def announce(self) -> None:
-        """Save it and tell of it, whether the learner has passed or not."""
+        """Save the grade and send its event, or do neither. The event is sent even if the learner has not passed."""
         passed = self.percent >= PASSING_PERCENT
         self.passed_at = (self.passed_at or timezone.now()) if passed else None
         self.save()
@@ -105,18 +105,20 @@ class Certificate(OfLearnerInCourse):
 
     @transaction.atomic
     def award(self) -> None:
-        """Save it and announce it, both or neither: nobody hears of a certificate that was rolled back."""
+        """
+        Save the certificate and send its event, or do neither. If the certificate is rolled back, no event is sent.
+        """
         data = self._change(previous_status="requesting", status="downloadable")
         CERTIFICATE_CREATED.send_event(time=self.modified, certificate=data)
 
     @transaction.atomic
     def revoke(self) -> None:
-        """Take it away."""
+        """Revoke the certificate and send its event, or do neither."""
         data = self._change(previous_status="downloadable", status="notpassing")
         CERTIFICATE_REVOKED.send_event(time=self.modified, certificate=data)
 
     def _change(self, *, previous_status: str, status: str) -> CertificateData:
-        """Save it; return what other services are told."""
+        """Save the certificate; return the event's data."""
         self.status = status
         self.save()
         return CertificateData(
@@ -159,11 +161,11 @@ class CourseRole(models.Model):
         return CourseAccessRoleData(user=user_data(self.user_id), org_key=key.org, course_key=key, role=self.role)
 
 
-# What follows is written by receivers only: what the LMS keeps of events of others.
+# Only receivers write the following models, with data from events of other services.
 
 
 class Booking(models.Model):
-    """An order that was fulfilled or refunded, once each, however often the shop says so."""
+    """An order that was fulfilled or refunded. It is stored once, even if the shop sends several events about it."""
 
     order_number = models.CharField(max_length=50)
     status = models.CharField(max_length=20)
@@ -177,7 +179,7 @@ class Booking(models.Model):
 
 
 class JournalEntry(models.Model):
-    """What the shop has told, a row for each event."""
+    """An event of the shop; the table has a row for each event."""
 
     order_number = models.CharField(max_length=50)
     status = models.CharField(max_length=20)
@@ -190,15 +192,17 @@ class License(models.Model):
     """A learner's licence of a subscription."""
 
     uuid = models.UUIDField(unique=True)
-    statuses = models.JSONField(default=list, help_text="all that it has been, in order")
-    changed_at = models.DateTimeField(help_text="when it was changed; what is older is no news")
+    statuses = models.JSONField(default=list, help_text="all its states, in order")
+    changed_at = models.DateTimeField(help_text="when it was changed; older events are ignored")
 
     def __str__(self) -> str:
         return f"license {self.pk}"
 
 
 class ExamConsequence(models.Model):
-    """What an exam attempt has changed: a row for each change of a grade, a completion, a certificate or credit."""
+    """
+    A change that an exam attempt has caused: a row for each change of a grade, a completion, a certificate or credit.
+    """
 
     what = models.CharField(max_length=20)
     user_id = models.BigIntegerField()
@@ -214,19 +218,19 @@ class ExamConsequence(models.Model):
 
 
 class CatalogEntry(models.Model):
-    """What the catalog says of a course run, so that nobody has to ask Discovery for it."""
+    """The catalog's data about a course run, kept so that the LMS sends no requests to Discovery."""
 
     course_key = models.CharField(max_length=255, unique=True)
     title = models.CharField(max_length=255)
     status = models.CharField(max_length=20)
-    changed_at = models.DateTimeField(help_text="when Discovery changed it; what is older is no news")
+    changed_at = models.DateTimeField(help_text="when Discovery changed it; older events are ignored")
 
     def __str__(self) -> str:
         return self.course_key
 
 
 class Maintenance(models.Model):
-    """A part of the LMS that is out of order for now."""
+    """A part of the LMS that does not work at present."""
 
     part = models.CharField(max_length=20, unique=True)
 

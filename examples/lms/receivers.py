@@ -1,4 +1,4 @@
-"""What the LMS does with events of others."""
+"""The receivers of the LMS, for events of other services."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from examples.platform_events.signals import (
 @once
 def write_journal(signal: Any, order: OrderData, **_: Any) -> None:
     """
-    Add a row for each event. ``once`` leaves out an event that comes again: its mark, in a table of
-    ``event_bus_kafka``, commits together with the row.
+    Add a row for each event. An event that is delivered again is skipped by ``once``: the inbox mark of ``once``
+    commits together with the row.
     """
     status = "fulfilled" if signal is ORDER_FULFILLED else "refunded"
     JournalEntry.objects.create(order_number=order.order_number, status=status)
@@ -39,7 +39,7 @@ def write_journal(signal: Any, order: OrderData, **_: Any) -> None:
 @receiver(ORDER_FULFILLED)
 @transaction.atomic
 def enroll_buyer(order: OrderData, **_: Any) -> None:
-    """An order was paid: the seat is the buyer's, and the event of that goes back to the shop."""
+    """Enrol the buyer of a paid order. The enrolment sends an event, which the shop receives."""
     if _book(order, "fulfilled", order.amount_cents):
         api.enroll(order.lms_user_id, str(order.course_key), order.mode)
 
@@ -47,13 +47,16 @@ def enroll_buyer(order: OrderData, **_: Any) -> None:
 @receiver(ORDER_REFUNDED)
 @transaction.atomic
 def unenroll_buyer(order: OrderData, **_: Any) -> None:
-    """An order was paid back."""
+    """Unenrol the buyer of a refunded order."""
     if _book(order, "refunded", -order.amount_cents):
         api.unenroll(order.lms_user_id, str(order.course_key))
 
 
 def _book(order: OrderData, status: str, amount_cents: int) -> bool:
-    """Book it, if it is not. A second click on "refund" is another event: ``once`` would let it pass."""
+    """
+    Store a payment or refund; return False if it was stored before. A second click on "refund" sends another event,
+    which ``once`` does not recognize as a duplicate.
+    """
     _, created = Booking.objects.get_or_create(
         order_number=order.order_number, status=status, defaults={"amount_cents": amount_cents}
     )
@@ -63,7 +66,10 @@ def _book(order: OrderData, status: str, amount_cents: int) -> bool:
 @receiver([LICENSE_CREATED, LICENSE_ASSIGNED, LICENSE_ACTIVATED, LICENSE_REVOKED, LICENSE_EXPIRED, LICENSE_RENEWED])
 @transaction.atomic
 def keep_license(license: LicenseData, **_: Any) -> None:
-    """A licence changed. An event may come twice, or late: what is not newer changes nothing."""
+    """
+    Store a changed licence. An event may be delivered twice or late, so a change is ignored unless it is newer than the
+    stored change.
+    """
     known = License.objects.select_for_update().filter(uuid=license.uuid).first() or License(uuid=license.uuid)
     if known.changed_at and known.changed_at >= license.occurred_at:
         return
@@ -74,7 +80,7 @@ def keep_license(license: LicenseData, **_: Any) -> None:
 @receiver(COURSE_RUN_UPDATED)
 @transaction.atomic
 def update_catalog_entry(course_run: CourseRunData, metadata: EventsMetadata, **_: Any) -> None:
-    """A course run changed in the catalog."""
+    """Store a change of the catalog."""
     course_key = str(course_run.course_key)
     if CatalogEntry.objects.filter(course_key=course_key, changed_at__gte=metadata.time).exists():
         return

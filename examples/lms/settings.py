@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 SECRET_KEY = "an example"
-USE_TZ = True  # times of events are aware, so the database must keep them so
+USE_TZ = True  # times of events are aware datetimes, and the database must store them as such
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LOGGING = {  # at INFO the relay and the worker say what they do
+LOGGING = {  # at INFO relay and worker log their actions
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"stderr": {"class": "logging.StreamHandler"}},
@@ -18,27 +18,27 @@ OPENEDX_TELEMETRY: list[str] = []  # no monitoring service here
 _SQLITE = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": Path(os.environ.get("EXAMPLES_DATA", "."), "lms.sqlite3"),
-    # Several processes write: each takes its turn, and nobody waits to read.
+    # Several processes write: writers wait for each other, readers never wait.
     "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL"},
 }
-# PostgreSQL or MariaDB: ENGINE, HOST, PORT, USER, PASSWORD and OPTIONS as a JSON object.
+# For PostgreSQL or MariaDB: ENGINE, HOST, PORT, USER, PASSWORD and OPTIONS as a JSON object.
 _SERVER = json.loads(os.environ.get("DATABASE_SERVER") or "null")
 DATABASES = {"default": _SERVER | {"NAME": "lms"} if _SERVER else _SQLITE}
 
-# event_bus_kafka before openedx_events: so `consume_events` is the one with clear errors and exit codes.
+# event_bus_kafka before openedx_events: its `consume_events` has clear errors and exit codes.
 INSTALLED_APPS = ["examples.lms", "examples.platform_events", "event_bus_kafka", "openedx_events"]
 
-# Part of each event's source, so that a reader of the topic sees who wrote it.
+# Part of each event's source, so that consumers know the sending service.
 EVENTS_SERVICE_NAME = "lms"
 EVENT_BUS_PRODUCER = "event_bus_kafka.create_producer"
 EVENT_BUS_CONSUMER = "event_bus_kafka.KafkaEventConsumer"
 EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = os.environ.get("SCHEMA_REGISTRY_URL")
-# In Kafka the names of topics begin with `demo-`; in settings and code they do not. The same in all services: it keeps
-# deployments apart that share a Kafka.
+# In Kafka the names of topics begin with `demo-`; in settings and code they do not. All services need the same prefix,
+# which separates deployments that share a Kafka cluster.
 EVENT_BUS_TOPIC_PREFIX = "demo"
 
-# What a topic is about and by what it is in order. Types that must stay in order share a topic and a key.
+# Event types whose events must stay in order share a topic and a key.
 _ENROLLMENTS = {"course-enrollment-lifecycle": {"event_key_field": "enrollment.course.course_key", "enabled": True}}
 _CERTIFICATES = {
     "learning-certificate-lifecycle": {"event_key_field": "certificate.course.course_key", "enabled": True}
@@ -48,7 +48,7 @@ _ROLES = {
     "learning-course-access-role-lifecycle": {"event_key_field": "course_access_role_data.course_key", "enabled": True}
 }
 _INTENTS = {"learning-program-intent-lifecycle": {"event_key_field": "intent.program_uuid", "enabled": True}}
-# The most events by far, and none that a rollback takes back: they leave at once, without a row each.
+# Tracking events are the most frequent, and do not depend on a transaction: they are sent at once, without the outbox.
 _TRACKING = {"analytics": {"event_key_field": "tracking_log.name", "enabled": True, "mode": "immediate"}}
 EVENT_BUS_PRODUCER_CONFIG = {
     "org.openedx.learning.course.enrollment.created.v1": _ENROLLMENTS,
@@ -62,17 +62,17 @@ EVENT_BUS_PRODUCER_CONFIG = {
     "org.openedx.learning.program.intent.detected.v1": _INTENTS,
     "org.openedx.analytics.tracking.event.emitted.v1": _TRACKING,
 }
-# Whoever was awarded a certificate must have it whatever dies in between: events are rows of the transaction, and the
-# worker sends them (`consume_events --with-relay`).
+# A certificate's event must not be lost, whichever process dies: events are rows of the transaction, and the worker
+# sends them (`consume_events --with-relay`).
 EVENT_BUS_PRODUCER_MODE = "outbox"
 
-# How `event_topics apply` makes topics. Services that come later read enrollments from the beginning: none expires.
+# Properties that `event_topics apply` gives to topics. New services read all enrollments: no record expires.
 EVENT_BUS_KAFKA_TOPICS = {
     "course-enrollment-lifecycle": {"partitions": 4, "options": {"retention.ms": -1}},
     "analytics": {"partitions": 8},
 }
 
-# What `consume_events` reads, and in which group.
+# The topics and the consumer group of `consume_events`.
 EVENT_BUS_KAFKA_SUBSCRIPTIONS = {
     "lms": [
         "commerce-order-lifecycle",
@@ -82,5 +82,11 @@ EVENT_BUS_KAFKA_SUBSCRIPTIONS = {
         "catalog-course-run-lifecycle",
     ],
 }
-# A receiver that fails is tried again after half a second, one, two, … The rest of its key waits, others go on.
-EVENT_BUS_KAFKA_RETRY = {"attempts": 10, "first_delay": 0.5, "factor": 2}
+# Delays of retries: half a second, one, two, … Only later records of the same key wait.
+# After a final error there is no retry: the event becomes a dead letter for the receiver at once.
+EVENT_BUS_KAFKA_RETRY = {
+    "attempts": 10,
+    "first_delay": 0.5,
+    "factor": 2,
+    "final": ["examples.lms.exams.CreditBroken"],
+}

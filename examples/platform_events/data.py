@@ -1,9 +1,9 @@
 """
-What the events carry.
+The data classes of the events.
 
-No ``from __future__ import annotations`` here: annotations must be classes, the codec reads them. ``default=None``
-makes a field optional; give it to every field that is added later, so that services on the older class go on (see
-"Changing an event" in the documentation).
+Do not add ``from __future__ import annotations`` here: the codec needs annotations that are classes. ``default=None``
+makes a field optional. Give it to every field that is added later, so that services with the older class still work
+(see "Changing an event" in the documentation).
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from openedx_events.learning.data import CourseData, UserData
 
 @attrs.frozen(kw_only=True)
 class CourseRunData:
-    """A course run as the catalog knows it."""
+    """A course run of the catalog."""
 
     uuid: UUID
     course_key: CourseKey
@@ -45,7 +45,7 @@ class ProgramData:
 
 @attrs.frozen(kw_only=True)
 class GradeData:
-    """A learner's grade in a course, passed or not: without ``passed_timestamp`` the learner has not passed yet."""
+    """A learner's grade in a course. Without ``passed_timestamp`` the learner has not passed yet."""
 
     user_id: int
     course: CourseData
@@ -100,7 +100,7 @@ class LicenseData:
 
 @attrs.frozen(kw_only=True)
 class ProgramIntentData:
-    """A learner showed that they want a program."""
+    """A learner who showed interest in a program."""
 
     user: UserData
     program_uuid: UUID

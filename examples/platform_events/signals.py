@@ -1,8 +1,8 @@
 """
-The events: a type, and the class of each argument.
+The signals of the events. A signal has an event type, and a class for each argument.
 
-A type is named ``org.openedx.{subdomain}.{subject}.{action}.v{major version}``. Whoever consumes gets the arguments by
-these names.
+An event type is named ``org.openedx.{subdomain}.{subject}.{action}.v{major version}``. Receivers get the arguments by
+the names given here.
 """
 
 from __future__ import annotations

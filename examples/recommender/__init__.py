@@ -1,1 +1,1 @@
-"""The recommender: added when the others had run for a month."""
+"""The recommender: in the tour, it stands for a service that is added a month after the others."""

@@ -6,4 +6,4 @@ class RecommenderConfig(AppConfig):
     label = "recommender"
 
     def ready(self) -> None:
-        from examples.recommender import receivers  # noqa: F401 connects them
+        from examples.recommender import receivers  # noqa: F401 connects the receivers

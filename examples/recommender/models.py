@@ -1,4 +1,4 @@
-"""What the recommender knows of learners."""
+"""The recommender's data about learners."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Taste(models.Model):
-    """A course that a learner has chosen once, whether they are still enrolled or not."""
+    """A course in which a learner has enrolled at least once."""
 
     user_id = models.BigIntegerField()
     course_key = models.CharField(max_length=255)

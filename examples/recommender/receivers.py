@@ -1,4 +1,4 @@
-"""What the recommender does with events of the LMS."""
+"""The receivers of the recommender, for events of the LMS."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Reporting: a row for each event that it hears of."""
+"""Reporting: stores a row for each received event."""

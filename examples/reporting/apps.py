@@ -6,4 +6,4 @@ class ReportingConfig(AppConfig):
     label = "reporting"
 
     def ready(self) -> None:
-        from examples.reporting import receivers  # noqa: F401 connects them
+        from examples.reporting import receivers  # noqa: F401 connects the receivers

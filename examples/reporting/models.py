@@ -1,4 +1,4 @@
-"""What reports are made of."""
+"""The data for reports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Fact(models.Model):
-    """An event, once, in the order in which they came."""
+    """An event, stored once, in the order of arrival."""
 
     event_id = models.UUIDField(unique=True)
     event_type = models.CharField(max_length=255)

@@ -1,4 +1,4 @@
-"""What reporting does with events of the licence manager and the LMS."""
+"""The receivers of reporting, for events of the licence manager and the LMS."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ def note_enrollment(enrollment: CourseEnrollmentData, metadata: EventsMetadata, 
 
 
 def _note(subject: str, metadata: EventsMetadata) -> None:
-    """An event that comes twice has the same id: it is counted once."""
+    """Store an event. If an event is delivered twice, it has the same id both times, so it is stored once."""
     values = {"event_type": metadata.event_type, "subject": subject, "occurred_at": metadata.time}
     Fact.objects.get_or_create(event_id=metadata.id, defaults=values)

@@ -1,1 +1,1 @@
-"""The cache of the marketing site: pages of course runs and programs, kept current by events."""
+"""The cache of the marketing site: pages of course runs and programs, updated by events."""

@@ -1,4 +1,4 @@
-"""What the operators of the site do."""
+"""The actions of the site's operators."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from examples.site_cache.models import Page
 
 
 def empty_cache() -> None:
-    """Afterwards, ``manage.py replay_events`` writes all pages anew, from what the topics hold."""
+    """Delete all pages. Afterwards ``manage.py replay_events`` writes them again from the records in the topics."""
     Page.objects.all().delete()

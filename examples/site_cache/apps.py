@@ -6,4 +6,4 @@ class SiteCacheConfig(AppConfig):
     label = "site_cache"
 
     def ready(self) -> None:
-        from examples.site_cache import receivers  # noqa: F401 connects them
+        from examples.site_cache import receivers  # noqa: F401 connects the receivers

@@ -1,4 +1,4 @@
-"""What the marketing site shows."""
+"""The pages of the marketing site."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from django.db import models
 
 
 class Page(models.Model):
-    """The page of a course run or a program, by the key of its events."""
+    """The page of a course run or a program, identified by the key of its events."""
 
     key = models.CharField(max_length=255, unique=True)
     title = models.CharField(max_length=255)
-    changed_at = models.DateTimeField(help_text="when Discovery changed it; what is older is no news")
+    changed_at = models.DateTimeField(help_text="when Discovery changed it; older events are ignored")
 
     def __str__(self) -> str:
         return self.key

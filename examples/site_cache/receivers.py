@@ -1,4 +1,4 @@
-"""How the cache is kept current."""
+"""The receivers of the cache."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ def write_program_page(program: ProgramData, metadata: EventsMetadata, **_: Any)
 
 @transaction.atomic
 def _write(key: str, title: str, metadata: EventsMetadata) -> None:
-    """While the cache is rebuilt, old events come beside new ones: what is not newer changes nothing."""
+    """
+    Write a page. While the cache is rebuilt, old and new events arrive together; a change is ignored unless it is newer
+    than the page.
+    """
     if not Page.objects.filter(key=key, changed_at__gte=metadata.time).exists():
         Page.objects.update_or_create(key=key, defaults={"title": title, "changed_at": metadata.time})
 
 
 @receiver(record_deleted)
 def delete_page(key: Any, **_: Any) -> None:
-    """A course run or a program is no more."""
+    """Delete the page of a deleted course run or program."""
     Page.objects.filter(key=key).delete()

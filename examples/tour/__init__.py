@@ -1,1 +1,4 @@
-"""The tour: runs the services, lets things happen in one and looks whether the others have heard of it."""
+"""
+The tour: starts the services, makes events happen in some of them, and checks whether the other services received the
+events.
+"""

@@ -1,11 +1,11 @@
 """
 The tour: ``make demo``.
 
-Services act, and others hear of it over the event bus. Each is a Django project with processes and a database of its
-own. Each row is something that Open edX needs the bus for; it holds if the others know what they should, also at the
-end, when all has been read.
+Some services act, and other services learn about it over the event bus. Each service is a Django project with its own
+processes and database. Each row is a use case for which Open edX needs the bus. A row holds if the other services have
+the right data twice: shortly after the action, and at the end, when all records have been read.
 
-With ``--admin`` some services have trouble instead, and sites where an operator looks at it: ``make demo-admin``.
+With ``--admin`` the tour shows two services with failures and their admin sites instead: ``make demo-admin``.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from tests.services.postgresql import PostgreSQL
 
 
 def main() -> int:
-    """Run the tour; return the exit code: 0 if every row holds."""
+    """Run the tour; return the exit code, which is 0 if all rows hold."""
     is_desk = "--admin" in sys.argv[1:]
-    # A topic that is not there is held by relays: on a real Kafka alone, since the sandbox makes it.
+    # Relays hold a topic that does not exist: only on a real Kafka, since the sandbox creates topics.
     real = _choice("KAFKA", *(("real", "sandbox") if is_desk else ("sandbox", "real"))) == "real"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="event-bus-demo-")))
@@ -54,16 +54,16 @@ def _run(stage: Stage, services: Sequence[str], course: str) -> int:
     bus = "Kafka and the schema registry (the first time, they are fetched)" if stage.real else "the sandbox"
     print(f"Starting {bus} …", flush=True)
     stage.start_bus(sorted({topic for service in services for topic in topics_of(service)}))
-    django.setup()  # to look into the databases of all services
+    django.setup()  # so that the tour can read the databases of all services
     for service in services:
-        call_command("migrate", database=service, verbosity=0)  # `manage.py migrate` of each, without its start-up
+        call_command("migrate", database=service, verbosity=0)  # without a process per service
     stage.wait_for_bus()
-    exit_code: int = import_module(f"examples.tour.{course}").show(stage)  # has models: only after Django's setup
+    exit_code: int = import_module(f"examples.tour.{course}").show(stage)  # after django.setup(): imports models
     return exit_code
 
 
 def _database_server(stack: ExitStack) -> dict[str, str]:
-    """Start the chosen database server; return what tells the services of it."""
+    """Start the chosen database server; return the environment variables that tell the services its address."""
     choice = _choice("DATABASE", "sqlite", "postgresql", "mariadb")
     if choice == "sqlite":
         return {}

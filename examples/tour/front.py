@@ -1,8 +1,8 @@
 """
-Stands for the web processes of a service: ``python -m examples.tour.front lms``.
+Replaces the web processes of a service: ``python -m examples.tour.front lms``.
 
-Each line of standard input is a call of a function in the service's ``api`` module, as a request would make it. Each is
-answered by a line of JSON: ``{"error": …}``, null if it went well.
+Each line of standard input is a call of a function in the service's ``api`` module, as a request would call it. For
+each line the process prints a line of JSON, ``{"error": …}``. The error is null if the call succeeded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main(service: str) -> None:
     for line in sys.stdin:
         try:
             eval(line, dict(api))
-        except Exception as error:  # noqa: BLE001 whatever it is: the tour fails, and the log says why
+        except Exception as error:  # noqa: BLE001 whatever the error is, the tour fails, and the log says why
             traceback.print_exc()
             _answer(repr(error))
         else:

@@ -1,4 +1,4 @@
-"""What the workers receive, as their logs tell."""
+"""The events that workers have received. The tour reads them from the workers' logs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RECEIVED = re.compile(r"Message received from Kafka: topic=(\S+), .* message_id
 
 
 class News:
-    """What workers have received since the last look."""
+    """Lists the events that workers received since the last look."""
 
     def __init__(self, workers: Mapping[str, Process]) -> None:
         self._workers = workers
@@ -24,7 +24,7 @@ class News:
 
     def _new(self, service: str, worker: Process) -> Iterator[tuple[str, str]]:
         new = worker.log[self._seen[service] :]
-        whole = new[: new.rfind("\n") + 1]  # the rest is still being written
+        whole = new[: new.rfind("\n") + 1]  # the last line may still be incomplete
         self._seen[service] += len(whole)
         for found in _RECEIVED.finditer(whole):
             topic, ids, event_type = found.groups()

@@ -1,4 +1,4 @@
-"""Processes that the tour starts, and the signals that stop it."""
+"""Processes that the tour starts, and the signals that end the tour."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _STOP_SECONDS = 30
 
 
 class ProcessFailed(Exception):
-    """A process did not do what it should; the message ends with the end of its log."""
+    """A process failed or was too slow; the message contains the last lines of its log."""
 
 
 class Interrupted(Exception):
-    """A signal came: SIGINT, SIGTERM or SIGHUP."""
+    """The tour received SIGINT, SIGTERM or SIGHUP."""
 
 
 class Process:
-    """A running process. Its output and its log go to files, so that it never waits for a reader."""
+    """A running process. Its output and its log go to files, so that the process never blocks on a full pipe."""
 
     def __init__(
         self, *arguments: str, name: str, folder: Path, environment: Mapping[str, str], spoken_to: bool = False
@@ -40,12 +40,12 @@ class Process:
                 stderr=log,
                 stdin=subprocess.PIPE if spoken_to else subprocess.DEVNULL,
                 env=os.environ | environment,
-                start_new_session=True,  # Ctrl-C is for the tour, which then stops its processes in order
+                start_new_session=True,  # the tour alone gets Ctrl-C, then stops its processes in order
             )
 
     @property
     def exit_code(self) -> int | None:
-        """None: it runs."""
+        """The exit code; None while the process runs."""
         return self._process.poll()
 
     @property
@@ -57,7 +57,7 @@ class Process:
         return self._log.read_text(errors="replace")
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return what it has printed so far, a JSON object per line."""
+        """Return the process's output so far, a JSON object per line."""
         return [json.loads(line) for line in self.output.splitlines(keepends=True) if line.endswith("\n")]
 
     def tell(self, line: str) -> None:
@@ -72,14 +72,14 @@ class Process:
         return f"The log of {self.name} ends:\n{self.log[-2000:]}"
 
     def stop(self) -> None:
-        """Let it end; :meth:`wait` waits for that."""
+        """Ask the process to end. :meth:`wait` waits for its end."""
         if self._process.stdin:
             self._process.stdin.close()
         else:
             self._process.terminate()
 
     def wait(self) -> None:
-        """Wait for its end, and kill it if that takes too long."""
+        """Wait until the process has ended. Kill the process if this takes too long."""
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -89,7 +89,7 @@ class Process:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[threading.Event]:
-    """Give an event that SIGINT, SIGTERM and SIGHUP set."""
+    """Yield an event that SIGINT, SIGTERM and SIGHUP set."""
     stop, caught = threading.Event(), SimpleQueue[int]()
     # A handler that sets the event itself may interrupt a wait() that holds its lock: a deadlock.
 

@@ -1,4 +1,4 @@
-"""Whether the services have read all that was sent."""
+"""Checks whether the services have read all records of their topics."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ _SECONDS = 10
 
 
 def all_is_read(servers: str, services: Iterable[str]) -> bool:
-    """Whether no outbox holds an event, and each service's group has committed all that its topics hold."""
+    """
+    Return whether all outboxes are empty, and the consumer group of each service has committed the last offsets of its
+    topics.
+    """
     if any(OutboxRecord.objects.using(alias).exists() for alias in connections if alias != "default"):
         return False
     return all(_has_read(servers, service) for service in services)
 
 
 def _has_read(servers: str, service: str) -> bool:
-    client = Consumer({"bootstrap.servers": servers, "group.id": service})  # asks, and never joins
+    client = Consumer({"bootstrap.servers": servers, "group.id": service})  # never joins the group
     try:
         return all(_reached(client, topic) for topic in topics_of(service))
     finally:

@@ -1,4 +1,4 @@
-"""Which database a model of a service is in."""
+"""A database router that gives each service its own database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any
 
 
 class ByService:
-    """A database router: each app has the database of its name, and each database the tables of the event bus."""
+    """
+    A database router. The models of an app are in the database that has the app's name; the models of the event bus are
+    in each database.
+    """
 
     def db_for_read(self, model: Any, **_: Any) -> str | None:
         return None if model._meta.app_label == "event_bus_kafka" else model._meta.app_label

@@ -1,4 +1,6 @@
-"""A row of the tour as it is played: what is done in one service, and what others then know."""
+"""
+A row of the tour while it is played: actions in one service, and the data that other services should have afterwards.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,15 @@ Look = Callable[[], Any]
 
 
 class Wrong(Exception):
-    """A service does not know what it should."""
+    """A service does not have the data that it should have."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Something that Open edX needs the event bus for."""
+    """A use case for which Open edX needs the event bus."""
 
     number: str
-    """In the list of needs."""
+    """Number of the use case in the list of needs."""
     route: str
     services: tuple[str, ...]
     play: Callable[[Scene], None]
@@ -42,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """What a service should know, and keep to."""
+    """Data that a service should have now, and still have at the end of the tour."""
 
     service: str
     what: str
@@ -54,45 +56,45 @@ class Sight:
 
 
 class Scene:
-    """A row on a stage. Times are counted from the moment at which the last thing was done."""
+    """A row that is played on a stage. Times are measured from the latest action."""
 
     def __init__(self, row: Row, stage: Stage, patience: float = 60) -> None:
         self.row = row
         self.stage = stage
         self.patience = patience
-        """Seconds after which what has not arrived counts as lost."""
+        """Seconds after which an expected result counts as missing."""
         self.sights: list[Sight] = []
         self._began = time.monotonic()
 
     def play(self) -> None:
-        """Raises :class:`Wrong`."""
+        """Play the row. Raises :class:`Wrong`."""
         print(f"\n{self.row.number:<3} {self.row.title:<60} {self.row.route:>35}")
         for line in textwrap.wrap(self.row.story, _WIDTH - 4):
             print(f"    {line}")
         self.row.play(self)
 
     def do(self, service: str, call: str) -> None:
-        """Call a function of a service's ``api``, in its web process."""
+        """Call a function of the service's ``api`` in its web process."""
         self.say(f"{service}> {call}")
         self._began = time.monotonic()
         self.stage.call(service, call)
 
     def manage(self, service: str, command: str) -> str:
-        """Run a management command of a service; return what it printed."""
+        """Run a management command of the service; return its output."""
         self.say(f"{service}$ manage.py {command}")
         self._began = time.monotonic()
         return self.stage.manage(service, *shlex.split(command))
 
     def work(self, service: str, options: str = "") -> None:
-        """Start the worker of a service that has none yet."""
+        """Start the worker of a service that has no worker yet."""
         self.say(f"{service}$ manage.py consume_events {options}")
         self._began = time.monotonic()
         self.stage.start_worker(service, *shlex.split(options))
 
     def see(self, service: str, what: str, look: Look, expected: Any, *, for_now: bool = False) -> None:
         """
-        Wait until a service knows something. It must still know it, and not have heard it twice, at the end of the
-        tour; unless it is so ``for_now``. Raises :class:`Wrong`.
+        Wait until ``look`` returns ``expected`` in ``service``. At its end the tour checks again whether ``look``
+        returns ``expected``, unless ``for_now`` is True. Raises :class:`Wrong`.
         """
         sight = Sight(service=service, what=what, look=look, expected=expected)
         deadline = time.monotonic() + self.patience
@@ -111,7 +113,7 @@ class Scene:
         print(f"    {short:<{room}} {at_the_end}".rstrip(), flush=True)
 
     def check_again(self) -> list[str]:
-        """Return what is no longer so."""
+        """Check all expectations again; return the expectations that are no longer met."""
         return [str(sight.wrong(seen)) for sight in self.sights if (seen := sight.look()) != sight.expected]
 
 
@@ -119,7 +121,7 @@ ROWS: list[Row] = []
 
 
 def row(number: str, route: str, services: str) -> Callable[[Callable[[Scene], None]], Callable[[Scene], None]]:
-    """Decorate what plays a row; the first line of its docstring is the title, the rest the story."""
+    """Decorate a function that plays a row. The first line of its docstring is the row's title, the rest its story."""
 
     def add(play: Callable[[Scene], None]) -> Callable[[Scene], None]:
         ROWS.append(Row(number=number, route=route, services=tuple(services.split()), play=play))

@@ -21,16 +21,18 @@ SERVICES = (
 )
 
 COMPACTED = {"demo-catalog-course-run-lifecycle", "demo-catalog-program-lifecycle"}
-"""Topics that keep the last event of each key for ever, so that a cache can be rebuilt at any time."""
+"""Topics that are compacted: Kafka keeps the last event of each key for ever, so a cache can be rebuilt at any time."""
 
 
 def settings_of(service: str) -> Any:
-    """Return a service's settings. What depends on the environment is as it was at the first call."""
+    """Return a service's settings. Values that depend on the environment are read only at the first call."""
     return import_module(f"examples.{service}.settings")
 
 
 def topics_of(service: str) -> list[str]:
-    """Return the topics (full names) that its worker reads; its group is named like the service."""
+    """
+    Return the full names of the topics that the service's worker reads. Its consumer group has the service's name.
+    """
     settings = settings_of(service)
     names: list[str] = settings.EVENT_BUS_KAFKA_SUBSCRIPTIONS[service]
     return [f"{settings.EVENT_BUS_TOPIC_PREFIX}-{name}" for name in names]

@@ -1,7 +1,7 @@
 """
-Settings of the tour itself, which looks into the databases of all services, as none of them can.
+Settings of the tour's own process. This process reads the databases of all services, which no service can do.
 
-It sends nothing and reads no topic.
+The tour's process neither sends events nor reads topics.
 """
 
 from examples.tour.services import SERVICES, settings_of

@@ -1,4 +1,4 @@
-"""The tour's course: start what the rows need, play them, judge at the end."""
+"""The course of the tour: start the services that the rows need, play the rows, and check the rows again at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SETTLING_SECONDS = 60
 
 
 def show(stage: Stage) -> int:
-    """Play the rows; return the exit code: 0 if all hold."""
+    """Play the rows; return the exit code, which is 0 if all rows hold."""
     rows = _chosen()
     services = list(dict.fromkeys(service for row in rows for service in row.services))
     print(fill(f"Starting services: {', '.join(services)} …", 100), flush=True)
@@ -48,7 +48,7 @@ def _chosen() -> Sequence[Row]:
 
 
 def _played(scene: Scene) -> list[str]:
-    """Play a row; return what is wrong."""
+    """Play a row; return the expectations that failed."""
     try:
         scene.play()
     except Wrong as wrong:
@@ -58,7 +58,7 @@ def _played(scene: Scene) -> list[str]:
 
 
 def _wait_until_all_is_read(stage: Stage) -> None:
-    """What comes twice, or should not come at all, may come late. Then there is nothing left that could."""
+    """Wait until all records are read, so that no duplicate or unwanted event can arrive later."""
     deadline = time.monotonic() + _SETTLING_SECONDS
     while not all_is_read(stage.environment["KAFKA_BOOTSTRAP_SERVERS"], stage.workers):
         if time.monotonic() > deadline:
@@ -77,7 +77,7 @@ def _judge(scenes: Sequence[Scene], wrong: dict[str, list[str]]) -> None:
 
 
 def _keep(stage: Stage) -> None:
-    """Print what arrives until Ctrl-C."""
+    """Print the events that workers receive until Ctrl-C."""
     print("\nStill running, until Ctrl-C. From another shell, in the folder of this repository, let more happen:\n")
     for name, value in stage.environment.items():
         print(f"  export {name}='{value}'")

@@ -1,4 +1,4 @@
-"""The event bus and the services on it, each a process of its own."""
+"""The event bus and the services, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from examples.tour.services import COMPACTED, settings_of
 
 _START_SECONDS = 120
 _START_SECONDS_OF_THE_BUS = 600
-"""A real one may have to be downloaded."""
+"""Seconds within which the bus must start. The number is large, since a real Kafka may have to be downloaded first."""
 _STARTING_AT_ONCE = 4
 
 
 class Stage:
     """
-    All that runs. What it writes goes into one folder; leaving the stage stops it.
+    All processes of the tour. Their logs go into one folder. When the ``with`` block of the stage ends, the processes
+    are stopped.
 
-    Services have settings of their own, unless one module of ``settings`` is given, which knows by EXAMPLES_SERVICE
-    whose they are. Each wait raises :class:`Interrupted` when ``stop`` is set, :class:`ProcessFailed` when the bus or a
-    service ends.
+    Each service has its own settings module. If ``settings`` is given, it names one module for all services, which
+    reads the service's name from EXAMPLES_SERVICE. Each wait raises :class:`Interrupted` when ``stop`` is set, and
+    :class:`ProcessFailed` when the bus or a service ends.
     """
 
     def __init__(
@@ -42,8 +43,8 @@ class Stage:
         self._commands: list[Process] = []
 
     def start_bus(self, topics: Sequence[str]) -> None:
-        """Start the sandbox, or a real Kafka and registry, with topics (full names)."""
-        module = "tests.services" if self.real else "event_bus_kafka.sandbox"  # which compacts nothing
+        """Start the sandbox, or a real Kafka and schema registry, with these topics (full names)."""
+        module = "tests.services" if self.real else "event_bus_kafka.sandbox"  # the sandbox compacts no topic
         options = [f"--{'compacted-' * (self.real and one in COMPACTED)}topic={one}" for one in topics]
         self._bus.append(self._start("-m", module, "--json", *options, name="bus"))
 
@@ -55,7 +56,10 @@ class Stage:
         self.environment["SCHEMA_REGISTRY_URL"] = addresses["schema_registry_url"]
 
     def start_services(self, services: Sequence[str]) -> None:
-        """Start a worker for each, and what stands for its web processes if it has an ``api``; a few at once."""
+        """
+        Start a worker for each service, and a substitute for the web processes of each service that has an ``api``.
+        Only a few processes start at the same time.
+        """
         starts = [(self._start_front, service) for service in services if find_spec(f"examples.{service}.api")]
         starts += [(self._start_worker, service) for service in services]
         starting: list[tuple[Process, Callable[[], bool]]] = []
@@ -67,19 +71,19 @@ class Stage:
             self._wait_for_one(starting)
 
     def start_worker(self, service: str, *options: str) -> None:
-        """Start a service's worker and wait until it reads."""
+        """Start a service's worker and wait until it consumes."""
         worker, ready = self._start_worker(service, *options)
         self._wait_until(ready, worker, _START_SECONDS)
 
     def start_site(self, service: str) -> str:
-        """Serve the admin of a service; return its URL."""
+        """Serve the admin site of a service; return its URL."""
         site = self._start("-m", "examples.tour.desk.site", name=f"{service}-site", service=service)
         self._sites.append(site)
         self._wait_until(lambda: bool(site.lines()), site, _START_SECONDS)
         return str(site.lines()[0]["url"])
 
     def call(self, service: str, call: str) -> None:
-        """Have the web process of a service call a function. Raises :class:`ProcessFailed` if it raises."""
+        """Call a function in the service's web process. Raises :class:`ProcessFailed` if the function raises."""
         front = self._fronts[service]
         answers = len(front.lines())
         front.tell(call)
@@ -88,7 +92,9 @@ class Stage:
             raise front.failure(f"{call} raised {error}")
 
     def manage(self, service: str, *arguments: str) -> str:
-        """Run a management command of a service; return its output. Raises :class:`ProcessFailed` if it fails."""
+        """
+        Run a management command of a service; return the output. Raises :class:`ProcessFailed` if the command fails.
+        """
         command = self._manage(service, *arguments, name=f"{service}-{arguments[0]}")
         self._commands.append(command)
         while command.exit_code is None:
@@ -111,7 +117,7 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         services = [*self._commands, *self._sites, *self._fronts.values(), *self.workers.values()]
-        for together in (services, self._bus):  # services send and commit to the bus as they stop
+        for together in (services, self._bus):  # services still send and commit to the bus while they stop
             for process in together:
                 process.stop()
             for process in together:
@@ -123,7 +129,7 @@ class Stage:
         return front, lambda: bool(front.lines())
 
     def _start_worker(self, service: str, *options: str) -> tuple[Process, Callable[[], bool]]:
-        # Topics and group are in the service's settings. Who writes to an outbox lets the worker send it.
+        # Topics and group are in the service's settings. If the service writes to an outbox, its worker also relays it.
         outbox = getattr(settings_of(service), "EVENT_BUS_PRODUCER_MODE", "") == "outbox"
         relay = ["--with-relay"] if outbox else []
         worker = self._manage(service, "consume_events", *relay, *options, name=f"{service}-worker")
@@ -131,7 +137,7 @@ class Stage:
         return worker, lambda: "partitions assigned: " in worker.log
 
     def _wait_for_one(self, starting: list[tuple[Process, Callable[[], bool]]]) -> None:
-        """Wait until one of those that start is ready, and take it off the list."""
+        """Wait until a process of ``starting`` is ready, then remove it from the list."""
         self._wait_until(lambda: any(ready() for _, ready in starting), starting[0][0], _START_SECONDS)
         starting.remove(next(pair for pair in starting if pair[1]()))
 

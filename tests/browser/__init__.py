@@ -1,1 +1,1 @@
-"""Django's admin in a real browser."""
+"""Tests of Django's admin in a real browser."""

@@ -1,4 +1,4 @@
-"""A browser, and users of a site that is served from the test's process."""
+"""Fixtures: a browser, and users of a site that runs in the test's process."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ Visit = Callable[..., AbstractContextManager[Page]]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return a browser for the tests of a file."""
+    """Return a browser that all tests of a file share."""
     with Browser() as browser:
         yield browser
 
 
 @pytest.fixture
 def bus(real_bus: RealBus) -> RealBus:
-    """Return real services: the pages are the same on others."""
+    """Return real services. The pages themselves do not depend on them."""
     return real_bus
 
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer, sandbox: Sandbox) -> Iterator[Visit]:
-    """Return what logs in a user with some rights, and gives the index of the admin: without scripts, but for axe's."""
+    """
+    Return a function that logs in a user with the given rights and returns the index page of the admin. The pages run
+    no scripts; only the accessibility checker axe runs scripts.
+    """
 
     @contextmanager
     def visit(*rights: Right, scripts: bool = False) -> Iterator[Page]:

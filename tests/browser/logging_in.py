@@ -1,4 +1,4 @@
-"""The form of Django's admin by which one logs in."""
+"""Fills in the login form of Django's admin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from playwright.sync_api import Page
 
 
 def log_in(page: Page, url: str, username: str, password: str = "password") -> None:
-    """Log in as a member of the staff; ``url``: of the admin's index."""
+    """Log in as a member of the staff, and wait for the index page of the admin. ``url`` is the URL of this page."""
     page.goto(url)
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(password)

@@ -1,8 +1,8 @@
 """
-Takes pictures of the admin's pages, of services with trouble: ``make screenshots``.
+Takes pictures of the pages of the admin for services that have failures: ``make screenshots``.
 
-``python -m tests.browser.screenshots FOLDER``: those in the documentation; with ``--all`` also each page in both
-widths, light and dark, to be looked at.
+``python -m tests.browser.screenshots FOLDER`` takes the pictures for the documentation. With ``--all`` it also takes
+pictures of each page in both widths, light and dark, for people to look at.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.services.browser import WIDTHS, Browser, picture
 
 _TYPE = "org.openedx.learning.certificate.created.v1"
 _COUNTED_FOR = 70_000
-"""Milliseconds after which the history has something to draw."""
+"""Number of milliseconds after which the history has data to draw."""
 
 
 def main(folder: Path, *, is_all: bool) -> None:
@@ -95,7 +95,10 @@ def _of_replays(page: Page) -> Shots:
 
 @contextmanager
 def desk(kafka: str = "real") -> Iterator[dict[str, str]]:
-    """Run services with trouble; return the URLs of their admins. User and password are `admin`."""
+    """
+    Run services, some of which fail; yield the URLs of their admins by service. Both the user and the password are
+    `admin`.
+    """
     with subprocess.Popen(
         [sys.executable, "-m", "examples.tour", "--admin"],
         cwd=ROOT,
@@ -112,7 +115,7 @@ def desk(kafka: str = "real") -> Iterator[dict[str, str]]:
 
 
 def urls_of(process: subprocess.Popen[str]) -> dict[str, str]:
-    """Return the URLs that services with trouble print once they are up."""
+    """Return the URLs that the services print after their start."""
     assert process.stdout
     urls: dict[str, str] = {}
     for line in process.stdout:
@@ -124,7 +127,7 @@ def urls_of(process: subprocess.Popen[str]) -> dict[str, str]:
 
 
 def open_page(page: Page, title: str) -> None:
-    """Click on the link of a page."""
+    """Click on the link to a page in the navigation."""
     page.get_by_role("link", name=title, exact=True).first.click()
     page.get_by_role("heading", name=title, level=1).wait_for()
 

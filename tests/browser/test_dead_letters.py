@@ -1,4 +1,4 @@
-"""Dead letters in Django's admin, by clicking."""
+"""Tests of the pages of dead letters in Django's admin, with a browser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_list(page: Page) -> None:
     page.get_by_role("heading", name="Dead letters", level=1).wait_for()
 
 
-def test_a_letter_is_found_looked_at_and_discarded_by_clicking(visit: Visit) -> None:
+def test_an_operator_finds_unmasks_and_discards_a_letter_by_clicking(visit: Visit) -> None:
     for offset in range(60):
         stored(record_of(7, offset=offset), MAIL if offset % 2 else AWARD)
     with visit(Right.VIEW, Right.DISCARD, Right.UNMASK, scripts=True) as page:
@@ -59,7 +59,7 @@ def test_a_letter_is_found_looked_at_and_discarded_by_clicking(visit: Visit) -> 
     ]
 
 
-def test_a_thousand_that_match_are_discarded_and_the_rest_stay(visit: Visit) -> None:
+def test_a_thousand_matching_letters_are_discarded_and_others_stay(visit: Visit) -> None:
     groups = {offset: "mail" if offset < 1000 else "other" for offset in range(1, 1100)}
     multiply(stored(record_of(7), MAIL), [{"offset": offset, "group": group} for offset, group in groups.items()])
     with visit(Right.VIEW, Right.DISCARD) as page:
@@ -75,7 +75,7 @@ def test_a_thousand_that_match_are_discarded_and_the_rest_stay(visit: Visit) -> 
     assert "Discarded 1,000 dead letters (all that match: group mail)" in LogEntry.objects.get().get_change_message()
 
 
-def test_who_may_only_look_sees_neither_data_nor_actions(visit: Visit) -> None:
+def test_a_user_who_may_only_view_sees_neither_data_nor_actions(visit: Visit) -> None:
     letter = stored(record_of(7), MAIL)
     with visit(Right.VIEW) as page:
         open_list(page)

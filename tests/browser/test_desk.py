@@ -1,4 +1,7 @@
-"""Services with trouble, as ``make demo-admin`` leaves them up, and an operator who clicks: all processes are real."""
+"""
+Tests of the services of ``make demo-admin``, some of which fail. An operator uses their admin in a browser; all
+processes are real.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,11 @@ PAUSED = "examples.tour.desk.troubles.draw_transcript"
 
 @pytest.fixture(scope="module")
 def urls() -> Iterator[dict[str, str]]:
-    """Return the URLs of the admins, by service; afterwards nothing is left running."""
+    """Return the URLs of the admins by service. After the tests, check that no process is left running."""
     before = set(psutil.Process().children(recursive=True))
     with desk("sandbox") as urls:
         children = set(psutil.Process().children(recursive=True)) - before
-        assert len(children) > 6  # the tour itself, the bus, a worker and a site for each service, …
+        assert len(children) > 6  # the tour itself, the bus, and a worker and a site for each service
         yield urls
     assert not any(child.is_running() for child in children)
 
@@ -51,7 +54,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def wait_for(page: Page, text: str) -> None:
-    """Load the page again and again until it has a text."""
+    """Reload the page until it contains the text."""
     while page.get_by_text(text).count() == 0:
         page.wait_for_timeout(500)
         page.reload()
@@ -77,7 +80,7 @@ def _faults_of(page: Page, title: str) -> list[str]:
 
 
 @pytest.mark.timeout(600)
-def test_a_running_worker_sees_a_pause(urls: dict[str, str], page: Page) -> None:
+def test_a_pause_set_in_the_admin_reaches_a_running_worker(urls: dict[str, str], page: Page) -> None:
     log_in(page, urls["credentials"], "admin", "admin")
     open_page(page, "Workers and relays")
     page.get_by_role("button", name=f"Pause {PAUSED}").click()
@@ -88,11 +91,11 @@ def test_a_running_worker_sees_a_pause(urls: dict[str, str], page: Page) -> None
     page.get_by_label("Receiver", exact=True).fill(PAUSED)
     page.get_by_label("Error contains").fill("paused")
     page.get_by_role("button", name="Filter").click()
-    wait_for(page, f"{PAUSED}: ")  # the worker gives it nothing any more
+    wait_for(page, f"{PAUSED}: ")  # the worker passes no more events to the receiver
 
 
 @pytest.mark.timeout(600)
-def test_a_parked_row_is_released(urls: dict[str, str], page: Page) -> None:
+def test_a_parked_row_is_released_by_clicking(urls: dict[str, str], page: Page) -> None:
     log_in(page, urls["lms"], "admin", "admin")
     open_page(page, "Outbox")
     wait_for(page, "MSG_SIZE_TOO_LARGE")
@@ -101,3 +104,25 @@ def test_a_parked_row_is_released(urls: dict[str, str], page: Page) -> None:
     page.get_by_text("Released 1 parked event").wait_for()
     page.get_by_role("link", name="Home").click()
     expect(page.get_by_text("Recent actions")).to_be_visible()
+
+
+@pytest.mark.timeout(600)
+def test_dead_letters_of_a_repaired_receiver_are_replayed_by_clicking(urls: dict[str, str], page: Page) -> None:
+    log_in(page, urls["lms"], "admin", "admin")
+    open_page(page, "Dead letters")
+    wait_for(page, "24 dead letters match")
+    page.get_by_role("link", name="Home").click()
+    page.get_by_role("link", name="Maintenances", exact=True).first.click()
+    page.get_by_role("link", name="certificates").click()
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Yes").click()
+    open_page(page, "Dead letters")
+    page.get_by_role("button", name="Replay all that match").click()
+    page.get_by_label("Why, for whoever looks").fill("Certificates are mended")
+    page.get_by_role("button", name="Request the replay of 24 dead letters").click()
+    while page.get_by_text("Look again").count():
+        page.wait_for_timeout(300)
+        page.get_by_text("Look again").click()
+    page.get_by_text("24 of 24").wait_for()
+    open_page(page, "Dead letters")
+    page.get_by_text("0 dead letters match").wait_for()

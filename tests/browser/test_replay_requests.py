@@ -1,4 +1,7 @@
-"""A receiver is mended, and one click brings its dead letters through: by real workers, beside live events."""
+"""
+After a receiver is repaired, one click in the admin requests a replay. Real workers replay its dead letters while they
+process live events.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,18 +22,35 @@ from pytest_django.live_server_helper import LiveServer
 from event_bus_kafka.models import DeadLetter, ReplayRequest, Right
 from tests.browser.logging_in import log_in
 from tests.projects.certificates import replaying
+from tests.projects.process import ServiceProcess
 from tests.services.browser import Browser, grave_faults
 from tests.services.bus import RealBus
 from tests.support.admin_clients import staff_with
 from tests.support.databases import Database
 from tests.support.order import numbered
-from tests.support.requested import Requesting, connected, eventually, heard, in_order, named, store_letters
+from tests.support.requested import (
+    Requesting,
+    connected,
+    counts,
+    eventually,
+    first_to_begin,
+    heard,
+    in_order,
+    named,
+    silence,
+    store_letters,
+    twice,
+)
+from tests.support.scale import scaled
 from tests.support.sending import send
 
 pytestmark = [pytest.mark.real, pytest.mark.parametrize("database", ["postgresql"], indirect=True)]
 
 USERS, EACH = range(1, 6), 4
 LIVE, LIVE_EACH = range(101, 106), 10
+MANY = range(1, 11)
+RECEIVERS = (replaying.mended, replaying.refuse, replaying.first, replaying.second, replaying.third)
+"""The receivers in the process of the site. The pages say which receivers exist there."""
 SETTINGS = {
     "EVENT_BUS_KAFKA_HEARTBEAT": 0.5,
     "EVENT_BUS_KAFKA_RETRY": {"attempts": 1},
@@ -39,25 +60,27 @@ SETTINGS = {
 
 @pytest.fixture(autouse=True)
 def site(database: Database) -> Iterator[str]:
-    """Return the URL of an admin on the database of the workers, whose receivers it has."""
-    for receiver in (replaying.mended, replaying.refuse):
+    """
+    Return the URL of an admin that uses the database of the workers. Its process has the same receivers as the workers.
+    """
+    for receiver in RECEIVERS:
         CERTIFICATE_CREATED.connect(receiver)
     with connected(database), override_settings(EVENT_BUS_KAFKA_HEARTBEAT=10, ALLOWED_HOSTS=["localhost"]):
         server = LiveServer("localhost")
         yield f"{server.url}/admin/"
         server.stop()
-    for receiver in (replaying.mended, replaying.refuse):
+    for receiver in RECEIVERS:
         CERTIFICATE_CREATED.disconnect(receiver)
 
 
-def test_letters_of_a_receiver_that_is_mended_are_brought_through_by_a_click(
+def test_dead_letters_of_a_repaired_receiver_are_replayed_by_a_click(
     bus: RealBus, topic: str, group: str, database: Database, site: str, tmp_path: Path
 ) -> None:
     receivers = ",".join(f"replaying.{name}" for name in ("mended", "first"))
     service = Requesting(bus=bus, database=database, topic=topic, group=group, receivers=receivers, settings=SETTINGS)
     is_mended = tmp_path / "mended"
     count = len(USERS) * EACH
-    store_letters(bus, topic, group, [200], 1, *named("refuse"))  # none of the workers has it
+    store_letters(bus, topic, group, [200], 1, *named("refuse"))  # no worker has this receiver
     with ExitStack() as stack:
         workers = [stack.enter_context(service.worker(environment={"MENDED": str(is_mended)})) for _ in range(2)]
         send(bus, topic, *numbered(list(USERS), EACH))
@@ -67,10 +90,9 @@ def test_letters_of_a_receiver_that_is_mended_are_brought_through_by_a_click(
         live.start()
         with _operator(site) as page:
             _request(page, count + 1)
-            _watch(page, count + 1)
+            _watch(page, count + 1, succeeded=count)
         live.join()
-        wanted = {(user, number) for user in LIVE for number in range(LIVE_EACH)}
-        eventually(lambda: wanted <= set(heard("ends", "mended", *workers)), lambda: "live events are missing")
+        eventually(partial(_have_had_all_live, workers, "mended"), lambda: "live events are missing")
         assert [one.stop() for one in workers] == [0, 0]
     request = ReplayRequest.objects.get()
     assert (request.state, request.requested_by, request.reason) == ("done", "anna", "the template is mended")
@@ -83,9 +105,47 @@ def test_letters_of_a_receiver_that_is_mended_are_brought_through_by_a_click(
     assert f"Requested replay {request.pk}: {count + 1} dead letters of group {group}" in entry.get_change_message()
 
 
+@pytest.mark.timeout(scaled(300, long=2_400))
+def test_letters_of_three_receivers_are_replayed_in_order_although_a_worker_is_killed(
+    bus: RealBus, topic: str, group: str, database: Database, site: str
+) -> None:
+    names = ("first", "second", "third")
+    receivers = ",".join(f"replaying.{name}" for name in names)
+    service = Requesting(bus=bus, database=database, topic=topic, group=group, receivers=receivers, settings=SETTINGS)
+    count = store_letters(bus, topic, group, MANY, scaled(20, long=1_000), *named(*names))
+    with ExitStack() as stack:
+        page = stack.enter_context(_operator(site))
+        workers = [stack.enter_context(service.worker()) for _ in range(2)]
+        number = _request(page, count)
+        live = threading.Thread(target=_send_live, args=(bus, topic))
+        live.start()
+        killed = first_to_begin(MANY, workers)
+        eventually(lambda: counts(number).get("succeeded", 0) > count // 10, lambda: killed.log)
+        killed.kill()
+        silence(number)
+        _watch(page, count, succeeded=count)
+        live.join()
+        (left,) = [one for one in workers if one is not killed]
+        for name in names:
+            eventually(partial(_have_had_all_live, workers, name), lambda: "live events are missing")
+        assert left.stop() == 0
+    assert counts(number) == {"succeeded": count}
+    assert DeadLetter.objects.count() == 0
+    for name in names:
+        ended = [one for one in heard("ends", name, *workers) if one[0] in MANY]
+        assert len(set(ended)) == count
+        assert len(twice(ended)) <= 1, "the letter that ran when the worker was killed, on its only lane"
+        assert in_order([one for one in heard("begins", name, *workers) if one[0] in MANY])
+    assert LogEntry.objects.get().user.get_username() == "anna"
+
+
 def _send_live(bus: RealBus, topic: str) -> None:
     for number in range(LIVE_EACH):
         send(bus, topic, *numbered(list(LIVE), 1, begin=number))
+
+
+def _have_had_all_live(workers: list[ServiceProcess], receiver: str) -> bool:
+    return {(user, number) for user in LIVE for number in range(LIVE_EACH)} <= set(heard("ends", receiver, *workers))
 
 
 @contextmanager
@@ -96,7 +156,8 @@ def _operator(site: str) -> Iterator[Page]:
         yield page
 
 
-def _request(page: Page, count: int) -> None:
+def _request(page: Page, count: int) -> int:
+    """Request the replay of all dead letters; return the number of the request."""
     page.get_by_role("link", name="Dead letters", exact=True).first.click()
     page.get_by_text(f"{count} dead letters match").wait_for()
     page.get_by_role("button", name="Replay all that match").click()
@@ -104,18 +165,19 @@ def _request(page: Page, count: int) -> None:
     assert grave_faults(page) == []
     page.get_by_label("Why, for whoever looks").fill("the template is mended")
     page.get_by_role("button", name=f"Request the replay of {count} dead letters").click()
-    page.get_by_role("heading", name=re.compile(r"Replay request \d+"), level=1).wait_for()
+    heading = page.get_by_role("heading", name=re.compile(r"Replay request \d+"), level=1)
+    return int(heading.inner_text().split()[-1])
 
 
-def _watch(page: Page, count: int) -> None:
-    """Look again and again until it has ended, then read the report."""
+def _watch(page: Page, count: int, *, succeeded: int) -> None:
+    """Reload the page until the request has ended; then check the report."""
     while page.get_by_text("Look again").count():
         page.wait_for_timeout(300)
         page.get_by_text("Look again").click()
     assert grave_faults(page) == []
     assert page.get_by_role("progressbar").get_attribute("value") == str(count)
     text = re.sub(r"\s+", " ", page.inner_text("main"))
-    assert f"State done Letters done {count} of {count} Succeeded {count - 1}" in text
+    assert f"State done Letters done {count} of {count} Succeeded {succeeded}" in text
     page.get_by_role("link", name="Replay requests", exact=True).first.click()
     page.get_by_text(f"{count} of {count}").wait_for()
     assert grave_faults(page) == []

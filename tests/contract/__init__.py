@@ -1,1 +1,3 @@
-"""What the package relies on: the same of the sandbox and of real services."""
+"""
+Tests of the behaviour of Kafka and registry on which the package relies. They run on the sandbox and on real services.
+"""

@@ -1,4 +1,4 @@
-"""A record that confluent-kafka refuses to send, and clients in other languages do not."""
+"""Produces a record with a header name that confluent-kafka refuses to send, but clients in other languages send."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COPY = 2
 
 
 def produce_with_header_name(bootstrap_servers: str, topic: str, name: bytes) -> None:
-    """Produce the value ``odd`` to a topic's first partition, with a header of any name."""
+    """Produce a record with the value ``odd`` and with a header of this name to a topic's first partition."""
     lib = library()
     declare(lib, "rd_kafka_headers_new", c_void_p, c_size_t)
     declare(lib, "rd_kafka_header_add", c_int, c_void_p, c_char_p, c_ssize_t, c_char_p, c_ssize_t)

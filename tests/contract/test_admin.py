@@ -1,4 +1,4 @@
-"""What the package relies on of :class:`Admin`."""
+"""Behaviour of :class:`Admin` on which the package relies."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ def admin(servers: str) -> Admin:
 def test_topics_and_their_partitions_are_listed(bus: Bus, topic: str) -> None:
     bus.create_topic(f"{topic}-wide", 3)
     asked = admin(bus.bootstrap_servers)
-    until(lambda: f"{topic}-wide" in asked.topics(timeout=10))  # a broker hears of it after the controller
+    until(lambda: f"{topic}-wide" in asked.topics(timeout=10))  # the broker learns of the topic after the controller
     topics = asked.topics(timeout=10)
     assert topics[topic] == TopicLayout(partitions=1, replication=1)
     assert topics[f"{topic}-wide"] == TopicLayout(partitions=3, replication=1)
 
 
-def test_a_cluster_that_does_not_answer_is_an_error() -> None:
+def test_listing_topics_of_a_silent_cluster_raises_a_retriable_error() -> None:
     with black_hole() as address, pytest.raises(BrokerError) as caught:
         admin(address).topics(timeout=0.2)
     assert (caught.value.code, caught.value.retriable) == ("_TRANSPORT", True)
 
 
-def test_a_topic_that_cannot_be_created_in_time_is_an_error() -> None:
+def test_creating_a_topic_raises_after_its_timeout() -> None:
     with black_hole() as address, pytest.raises(BrokerError) as caught:
         admin(address).create_topic("t", partitions=1, replication=1, timeout=0.2)
     assert (caught.value.code, caught.value.retriable) == ("_TIMED_OUT", True)
 
 
 @pytest.mark.real
-def test_a_topic_is_created_once(real_bus: Bus) -> None:
-    """Real only: the sandbox answers no request to create a topic."""
+def test_creating_an_existing_topic_does_not_change_it(real_bus: Bus) -> None:
+    """This test needs a real Kafka: the sandbox answers no request to create a topic."""
     client = admin(real_bus.bootstrap_servers)
     client.create_topic("once", partitions=2, replication=1, timeout=10)
     client.create_topic("once", partitions=3, replication=1, timeout=10)
@@ -47,14 +47,14 @@ def test_a_topic_is_created_once(real_bus: Bus) -> None:
 
 
 @pytest.mark.real
-def test_a_topic_that_kafka_refuses_is_an_error(real_bus: Bus) -> None:
-    """Real only: the sandbox answers no request to create a topic."""
+def test_creating_a_topic_with_an_invalid_name_raises_an_error(real_bus: Bus) -> None:
+    """This test needs a real Kafka: the sandbox answers no request to create a topic."""
     with pytest.raises(BrokerError) as caught:
         admin(real_bus.bootstrap_servers).create_topic("no topic", partitions=1, replication=1, timeout=10)
     assert (caught.value.code, caught.value.retriable) == ("TOPIC_EXCEPTION", False)
 
 
-def test_the_sandbox_administers_no_topics(sandbox: Sandbox) -> None:
-    with pytest.raises(BrokerError, match="as the sandbox's, where topics appear on first use") as caught:
+def test_the_sandbox_refuses_to_administer_topics(sandbox: Sandbox) -> None:
+    with pytest.raises(BrokerError, match="the sandbox creates topics at their first use") as caught:
         admin(sandbox.bootstrap_servers).require_controller(timeout=10)
     assert caught.value.code == "_UNSUPPORTED_FEATURE"

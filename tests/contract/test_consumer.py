@@ -1,4 +1,4 @@
-"""What the package relies on of :class:`Consumer` alone in its group."""
+"""Behaviour of :class:`Consumer` on which the package relies. The consumer is the only member of its group."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.support.members import Member, client_errors, produced, record
 from tests.support.watching import watched
 
 
-def test_a_poll_returns_what_is_there(bus: Bus, topic: str, group: str) -> None:
-    """It does not wait for more, or this would take longer than a test may."""
+def test_a_poll_returns_the_available_records_without_waiting_for_more(bus: Bus, topic: str, group: str) -> None:
+    """Each poll may take 1,000 seconds. If a poll waited for more records, the test would time out."""
     produced(bus, *[record(topic)] * 3)
     with Member(bus, group, [topic]) as member:
         records = member.poll(1000)
@@ -29,7 +29,7 @@ def test_a_poll_returns_what_is_there(bus: Bus, topic: str, group: str) -> None:
     assert [each.offset for each in records] == [0, 1, 2]
 
 
-def test_a_poll_returns_nothing_where_there_is_nothing(bus: Bus, topic: str, group: str) -> None:
+def test_a_poll_of_an_empty_topic_returns_nothing(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
         assert member.poll(0.1) == []
@@ -41,10 +41,10 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
         assert member.poll_records(1)[0].value == b"old"
 
 
-def test_nothing_is_read_before_its_start_and_all_of_it_after(bus: Bus, topic: str, group: str) -> None:
+def test_a_started_partition_returns_only_records_from_its_start_offset_on(bus: Bus, topic: str, group: str) -> None:
     """
-    What was fetched before would pass for what comes at the start. A poll ends at the assignment, which would else wait
-    for it: this would take longer than a test may.
+    Records that were fetched before the start must not be returned after it. The first poll may take 1,000 seconds, and
+    must return when the partition is assigned; otherwise the test would time out.
     """
     produced(bus, *[record(topic)] * 4)
     bus.commit(group, topic, 2)
@@ -58,8 +58,11 @@ def test_nothing_is_read_before_its_start_and_all_of_it_after(bus: Bus, topic: s
         assert [each.offset for each in member.poll_records(3)] == [1, 2, 3]
 
 
-def test_a_partition_that_is_started_anew_leaves_another_where_it_is(bus: Bus, topic: str, group: str) -> None:
-    """Eager groups assign all at once. Nothing that was fetched ahead passes for what comes at the new start."""
+def test_restarting_one_partition_does_not_move_the_position_of_another(bus: Bus, topic: str, group: str) -> None:
+    """
+    In an eager group a member is assigned all its partitions at once. Records that were fetched before the restart must
+    not be returned after it.
+    """
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
     produced(bus, *(record(wide, key=str(key).encode()) for key in range(400)))
@@ -80,10 +83,13 @@ def test_a_partition_that_is_started_anew_leaves_another_where_it_is(bus: Bus, t
         assert (before, after) == ([*range(len(before))], [*range(first, first + len(after))])
 
 
-def test_what_comes_to_a_partition_that_was_empty_is_read_although_another_is_started_anew(
+def test_a_record_of_an_empty_partition_is_read_while_another_partition_is_restarted(
     bus: Bus, topic: str, group: str
 ) -> None:
-    """A group that begins at the end, of eager members: its end would be where it was by then."""
+    """
+    The group starts at the end of the topic. If the restart looked up the end of the other partition again, the group
+    would skip the record.
+    """
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
     with Member(bus, group, [wide], **{"auto.offset.reset": "latest"}) as member:
@@ -99,7 +105,9 @@ def _name(each: ConsumerRecord) -> Partition:
 
 
 @pytest.mark.parametrize("late", [True, False])
-def test_an_error_that_a_start_has_overtaken_tells_no_loss(bus: Bus, topic: str, group: str, late: bool) -> None:
+def test_an_offset_error_reports_lost_records_unless_it_is_older_than_a_restart(
+    bus: Bus, topic: str, group: str, late: bool
+) -> None:
     produced(bus, *[record(topic)] * 4)
     with Member(bus, group, [topic]) as member, watched(OffsetsLost) as lost:
         member.poll_records(4)
@@ -112,7 +120,7 @@ def test_an_error_that_a_start_has_overtaken_tells_no_loss(bus: Bus, topic: str,
     assert len(lost) == (0 if late else 1)
 
 
-def test_a_committed_offset_is_where_the_next_member_starts(bus: Bus, topic: str, group: str) -> None:
+def test_the_next_member_starts_at_the_committed_offset(bus: Bus, topic: str, group: str) -> None:
     produced(bus, *(record(topic, str(number).encode()) for number in range(3)))
     with Member(bus, group, [topic]) as member:
         member.poll_records(3)
@@ -122,14 +130,14 @@ def test_a_committed_offset_is_where_the_next_member_starts(bus: Bus, topic: str
         assert member.poll_records(1)[0].value == b"2"
 
 
-def test_nothing_is_committed_that_was_not_asked_for(bus: Bus, topic: str, group: str) -> None:
+def test_nothing_is_committed_without_a_call_of_commit(bus: Bus, topic: str, group: str) -> None:
     produced(bus, record(topic))
     with Member(bus, group, [topic]) as member:
         member.poll_records(1)
     assert bus.committed(group, topic) < 0
 
 
-def test_a_commit_of_nothing_is_nothing(bus: Bus, topic: str, group: str) -> None:
+def test_a_commit_without_offsets_does_nothing(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
         member.client.commit({})
@@ -144,7 +152,9 @@ def test_a_commit_that_kafka_refuses_raises(bus: Bus, topic: str, group: str) ->
     assert caught.value.code == "_NO_OFFSET"
 
 
-def test_closing_revokes_and_a_commit_in_it_counts(bus: Bus, topic: str, group: str) -> None:
+def test_closing_a_consumer_revokes_its_partitions_and_a_commit_in_the_callback_is_stored(
+    bus: Bus, topic: str, group: str
+) -> None:
     produced(bus, record(topic))
     with Member(bus, group, [topic]) as member:
         member.poll_records(1)
@@ -154,7 +164,7 @@ def test_closing_revokes_and_a_commit_in_it_counts(bus: Bus, topic: str, group: 
     assert bus.committed(group, topic) == 1
 
 
-def test_a_paused_partition_gives_nothing_until_it_is_resumed(bus: Bus, topic: str, group: str) -> None:
+def test_a_paused_partition_returns_no_records_until_it_is_resumed(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
         member.client.pause([(topic, 0)])
@@ -164,7 +174,7 @@ def test_a_paused_partition_gives_nothing_until_it_is_resumed(bus: Bus, topic: s
         assert len(member.poll_records(1)) == 1
 
 
-def test_pausing_an_unassigned_partition_does_no_harm(bus: Bus, topic: str, group: str) -> None:
+def test_pausing_an_unassigned_partition_has_no_effect(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.client.pause([(topic, 0), (topic, 7)])
         member.client.resume([(topic, 0), (topic, 7)])
@@ -172,7 +182,7 @@ def test_pausing_an_unassigned_partition_does_no_harm(bus: Bus, topic: str, grou
         assert len(member.poll_records(1)) == 1
 
 
-def test_a_topic_that_appears_later_is_picked_up(bus: Bus, topic: str, group: str) -> None:
+def test_a_subscribed_topic_created_later_is_read(bus: Bus, topic: str, group: str) -> None:
     late = f"{topic}-late"
     with Member(bus, group, [topic, late]) as member:
         member.poll_assignment()
@@ -182,19 +192,19 @@ def test_a_topic_that_appears_later_is_picked_up(bus: Bus, topic: str, group: st
 
 
 @pytest.mark.real
-def test_a_topic_that_is_missing_is_reported(real_bus: Bus, group: str) -> None:
-    """Real only: the sandbox makes topics at first sight."""
+def test_a_missing_topic_is_reported(real_bus: Bus, group: str) -> None:
+    """This test needs a real Kafka: the sandbox creates a topic when it is first requested."""
     with client_errors() as errors, Member(real_bus, group, ["missing-topic"]) as member:
         member.poll_until(lambda: any(error.client == "consumer" for error in errors))
-    # Producers of other tests may live in this process, whose brokers are gone.
+    # Producers of other tests may still exist in this process, after their brokers have stopped.
     assert {(error.code, error.fatal) for error in errors if error.client == "consumer"} == {
         ("UNKNOWN_TOPIC_OR_PART", False)
     }
 
 
 @pytest.mark.real
-def test_offsets_have_gaps(real_bus: Bus, group: str) -> None:
-    """Real only: the sandbox writes no markers at the end of transactions, nor does it compact."""
+def test_a_topic_with_gaps_between_offsets_is_read(real_bus: Bus, group: str) -> None:
+    """This test needs a real Kafka: the sandbox neither writes transaction markers nor compacts topics."""
     real_bus.create_topic("gaps")
     producer = RawProducer({"bootstrap.servers": real_bus.bootstrap_servers, "transactional.id": "gaps"})
     producer.init_transactions(30)
@@ -209,14 +219,17 @@ def test_offsets_have_gaps(real_bus: Bus, group: str) -> None:
     assert real_bus.committed(group, "gaps") == 5
 
 
-def test_a_broker_that_is_away_is_reported(bus: Bus, group: str) -> None:
+def test_an_unreachable_broker_is_reported(bus: Bus, group: str) -> None:
     with client_errors() as errors, Member(bus, group, ["t"], **{"bootstrap.servers": "127.0.0.1:9"}) as member:
         member.poll_until(lambda: "_ALL_BROKERS_DOWN" in [error.code for error in errors])
     assert {error.fatal for error in errors if error.client == "consumer"} == {False}
 
 
-def test_a_header_whose_name_is_not_utf8_loses_no_record(bus: Bus, topic: str, group: str) -> None:
-    """confluent-kafka cannot read such headers: the record arrives without any, which makes it a dead letter."""
+def test_a_record_whose_header_name_is_not_utf8_is_returned_without_headers(bus: Bus, topic: str, group: str) -> None:
+    """
+    confluent-kafka cannot decode the headers of such a record. So the record is returned without headers, and later
+    becomes a dead letter.
+    """
     produced(bus, record(topic, b"before"))
     produce_with_header_name(bus.bootstrap_servers, topic, b"\xff")
     produced(bus, record(topic, b"after", headers=(("h", b"v"),)))

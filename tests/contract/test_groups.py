@@ -1,4 +1,6 @@
-"""What the package relies on where a group has several members, or a member is late."""
+"""
+Behaviour of consumer groups on which the package relies: groups with several members, and groups with a slow member.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,14 @@ def wide(bus: Bus, topic: str) -> str:
     return f"{topic}-wide"
 
 
-def test_a_member_alone_is_assigned_all_partitions(bus: Bus, wide: str, group: str) -> None:
+def test_a_single_member_is_assigned_all_partitions(bus: Bus, wide: str, group: str) -> None:
     with Member(bus, group, [wide]) as member:
         member.poll_assignment()
         assert sorted(member.assigned[0]) == [(wide, 0), (wide, 1)]
         assert (member.revoked, member.lost) == ([], [])
 
 
-def test_a_second_member_takes_its_share(bus: Bus, wide: str, group: str) -> None:
+def test_a_second_member_gets_some_of_the_partitions(bus: Bus, wide: str, group: str) -> None:
     with Member(bus, group, [wide]) as first:
         first.poll_assignment()
         with Member(bus, group, [wide]) as second:
@@ -39,11 +41,13 @@ def test_a_second_member_takes_its_share(bus: Bus, wide: str, group: str) -> Non
 
 
 @pytest.mark.real
-def test_the_next_owner_starts_at_offsets_committed_during_the_revocation(real_bus: Bus, group: str) -> None:
+def test_the_next_owner_of_a_partition_starts_at_the_offset_committed_during_its_revocation(
+    real_bus: Bus, group: str
+) -> None:
     """
-    Real only: the sandbox refuses commits while members join, with REBALANCE_IN_PROGRESS.
+    This test needs a real Kafka: the sandbox refuses commits with REBALANCE_IN_PROGRESS while members join.
 
-    The members have one partition between them: whoever gets it starts behind the commit.
+    The topic has one partition. Whichever member owns the partition next starts after the committed offset.
     """
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
@@ -57,7 +61,7 @@ def test_the_next_owner_starts_at_offsets_committed_during_the_revocation(real_b
             first.commits_when_revoked = {}
 
 
-def test_offsets_committed_while_a_member_leaves_are_kept(bus: Bus, topic: str, group: str) -> None:
+def test_offsets_committed_while_a_member_leaves_are_stored(bus: Bus, topic: str, group: str) -> None:
     produced(bus, record(topic))
     with Member(bus, group, [topic]) as member:
         member.poll_records(1)
@@ -65,7 +69,7 @@ def test_offsets_committed_while_a_member_leaves_are_kept(bus: Bus, topic: str, 
     assert bus.committed(group, topic) == 1
 
 
-def test_a_partition_that_was_paused_comes_back_unpaused(bus: Bus, topic: str, group: str) -> None:
+def test_a_paused_partition_is_not_paused_after_reassignment(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as first:
         first.poll_assignment()
         first.client.pause([(topic, 0)])
@@ -75,7 +79,9 @@ def test_a_partition_that_was_paused_comes_back_unpaused(bus: Bus, topic: str, g
         assert len(first.poll_records(1)) == 1
 
 
-def test_a_member_that_is_late_has_lost_its_partitions_and_cannot_commit(bus: Bus, topic: str, group: str) -> None:
+def test_a_member_that_exceeds_max_poll_interval_loses_its_partitions_and_cannot_commit(
+    bus: Bus, topic: str, group: str
+) -> None:
     produced(bus, record(topic))
     with client_errors() as errors, Member(bus, group, [topic], **{"max.poll.interval.ms": 6000}) as member:
         member.poll_records(1)
@@ -91,8 +97,11 @@ def test_a_member_that_is_late_has_lost_its_partitions_and_cannot_commit(bus: Bu
 
 
 @pytest.mark.real
-def test_a_member_that_another_replaced_cannot_go_on(real_bus: Bus, group: str) -> None:
-    """Real only: the sandbox does not fence. Two members have one static identity: the older one is shut out."""
+def test_a_fenced_static_member_gets_a_fatal_error(real_bus: Bus, group: str) -> None:
+    """
+    This test needs a real Kafka: the sandbox does not fence members. Two members have the same group.instance.id; Kafka
+    fences the older one.
+    """
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
     with Member(bus, group, [topic], **{"group.instance.id": "one"}) as older:
@@ -107,10 +116,10 @@ def test_a_member_that_another_replaced_cannot_go_on(real_bus: Bus, group: str) 
 
 
 @pytest.mark.real
-def test_a_member_that_another_replaced_may_hear_of_it_by_a_commit_and_the_cause_behind_what_is_read_ahead(
+def test_a_commit_may_tell_a_static_member_that_it_is_fenced_before_the_cause_is_known(
     real_bus: Bus, group: str
 ) -> None:
-    """Real only, as above."""
+    """This test needs a real Kafka: the sandbox does not fence members."""
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
     produced(bus, *[record(topic)] * 3_000)
@@ -118,7 +127,7 @@ def test_a_member_that_another_replaced_may_hear_of_it_by_a_commit_and_the_cause
         older.poll_records(1)
         with Member(bus, group, [topic], **{"group.instance.id": "one"}) as newer:
             newer.poll_assignment()
-            for _ in range(2):  # the first may say more
+            for _ in range(2):  # the first member may get further errors
                 with pytest.raises(AssignmentLost) as caught:
                     older.client.commit({(topic, 0): Committed(1)})
                 assert caught.value.fatal
@@ -126,7 +135,7 @@ def test_a_member_that_another_replaced_may_hear_of_it_by_a_commit_and_the_cause
             assert older.client.cause_of(caught.value).kind is Trouble.REPLACED
 
 
-def test_a_partition_that_is_not_assigned_cannot_be_committed(bus: Bus, wide: str, topic: str, group: str) -> None:
+def test_committing_an_unassigned_partition_raises(bus: Bus, wide: str, topic: str, group: str) -> None:
     with Member(bus, group, [wide]) as member:
         member.poll_assignment()
         with pytest.raises(AssignmentLost):
@@ -134,7 +143,7 @@ def test_a_partition_that_is_not_assigned_cannot_be_committed(bus: Bus, wide: st
     assert bus.committed(group, topic) < 0
 
 
-def test_a_commit_after_the_member_left_fails(bus: Bus, topic: str, group: str) -> None:
+def test_a_commit_raises_after_its_member_has_left_the_group(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
     with pytest.raises(AssignmentLost):

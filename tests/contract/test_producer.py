@@ -1,4 +1,4 @@
-"""What the package relies on of :class:`Producer`."""
+"""Behaviour of :class:`Producer` on which the package relies."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ NOBODY = "127.0.0.1:9"
 
 
 def lonely(**options: Any) -> Producer:
-    """Return a producer that finds no broker."""
+    """Return a producer that cannot reach a broker."""
     return Producer({"bootstrap.servers": NOBODY} | options)
 
 
-def test_a_delivery_report_has_the_coordinates(bus: Bus, topic: str) -> None:
+def test_a_delivery_report_has_the_topic_the_partition_and_the_offset(bus: Bus, topic: str) -> None:
     reports = [one for one in produced(bus, record(topic), record(topic)) if isinstance(one, Delivered)]
     assert [(one.topic, one.partition, one.offset) for one in reports] == [(topic, 0, 0), (topic, 0, 1)]
 
 
-def test_a_connection_tells_how_many_partitions_each_topic_has(bus: Bus, topic: str) -> None:
+def test_connect_returns_the_number_of_partitions_of_each_topic(bus: Bus, topic: str) -> None:
     bus.create_topic(f"{topic}-wide", 3)
     counts = Producer({"bootstrap.servers": bus.bootstrap_servers}).connect(SECONDS)
     assert (counts[topic], counts[f"{topic}-wide"]) == (1, 3)
 
 
-def test_records_come_out_as_they_went_in(bus: Bus, topic: str, group: str) -> None:
+def test_a_record_is_read_as_it_was_produced(bus: Bus, topic: str, group: str) -> None:
     produced(bus, record(topic, b"\x00value", key=b"\xffkey"))
     with Member(bus, group, [topic]) as member:
         (got,) = member.poll_records(1)
@@ -43,7 +43,7 @@ def test_records_come_out_as_they_went_in(bus: Bus, topic: str, group: str) -> N
     assert got.timestamp is not None
 
 
-def test_headers_survive_with_their_order_and_repetitions(bus: Bus, topic: str, group: str) -> None:
+def test_headers_keep_their_order_and_may_repeat_a_name(bus: Bus, topic: str, group: str) -> None:
     headers: Headers = (("b", b""), ("a", None), ("ключ", "значение".encode()), ("a", b"\xff\x00"))
     produced(bus, record(topic, headers=headers))
     with Member(bus, group, [topic]) as member:
@@ -51,20 +51,20 @@ def test_headers_survive_with_their_order_and_repetitions(bus: Bus, topic: str, 
 
 
 @pytest.mark.parametrize("value", [None, b""])
-def test_null_and_empty_values_are_told_apart(bus: Bus, topic: str, group: str, value: bytes | None) -> None:
+def test_null_and_empty_values_are_distinguished(bus: Bus, topic: str, group: str, value: bytes | None) -> None:
     produced(bus, record(topic, value))
     with Member(bus, group, [topic]) as member:
         assert member.poll_records(1)[0].value == value
 
 
 @pytest.mark.parametrize("key", [None, b""])
-def test_null_and_empty_keys_of_others_are_told_apart(bus: Bus, topic: str, group: str, key: bytes | None) -> None:
+def test_null_and_empty_keys_are_distinguished(bus: Bus, topic: str, group: str, key: bytes | None) -> None:
     bus.produce(topic, value=b"value", headers={}, key=key)
     with Member(bus, group, [topic]) as member:
         assert member.poll_records(1)[0].key == key
 
 
-def test_the_order_of_a_key_is_kept(bus: Bus, topic: str, group: str) -> None:
+def test_records_of_a_key_keep_their_order(bus: Bus, topic: str, group: str) -> None:
     bus.create_topic(f"{topic}-wide", 4)
     sent = [(f"key-{number % 5}".encode(), str(number).encode()) for number in range(300)]
     produced(bus, *(record(f"{topic}-wide", value, key=key) for key, value in sent), **{"linger.ms": 1})
@@ -74,8 +74,11 @@ def test_the_order_of_a_key_is_kept(bus: Bus, topic: str, group: str) -> None:
         assert [pair for pair in got if pair[0] == key] == [pair for pair in sent if pair[0] == key]
 
 
-def test_a_key_has_the_partition_of_its_checksum(bus: Bus, topic: str) -> None:
-    """The existing package's producers put it there too: another one would break the order of a key."""
+def test_the_partition_of_a_key_is_its_crc32_modulo_the_number_of_partitions(bus: Bus, topic: str) -> None:
+    """
+    The existing package uses this partitioner. With a different partitioner the records of a key would not stay in
+    order.
+    """
     bus.create_topic(f"{topic}-wide", 5)
     for number in range(12):
         key = f"\x00\x00\x00\x00\x01key-{number}".encode()
@@ -84,7 +87,7 @@ def test_a_key_has_the_partition_of_its_checksum(bus: Bus, topic: str) -> None:
         assert report.partition == crc32(key) % 5
 
 
-def test_a_full_queue_refuses_at_once() -> None:
+def test_producing_a_record_raises_immediately_when_the_queue_is_full() -> None:
     producer = lonely(**{"queue.buffering.max.messages": 1})
     producer.produce(record("t"), lambda report: None)
     with pytest.raises(QueueFull) as caught:
@@ -94,7 +97,7 @@ def test_a_full_queue_refuses_at_once() -> None:
     producer.purge()
 
 
-def test_a_record_that_is_too_large_is_refused_at_once(bus: Bus, topic: str) -> None:
+def test_producing_a_record_that_is_too_large_raises_immediately(bus: Bus, topic: str) -> None:
     reports: list[object] = []
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "message.max.bytes": 1000})
     with pytest.raises(DeliveryFailed) as caught:
@@ -104,7 +107,7 @@ def test_a_record_that_is_too_large_is_refused_at_once(bus: Bus, topic: str) -> 
     assert reports == []
 
 
-def test_a_record_that_is_not_confirmed_in_time_has_failed() -> None:
+def test_a_record_not_confirmed_in_time_is_reported_as_failed() -> None:
     reports: list[Any] = []
     producer = lonely(**{"message.timeout.ms": 200})
     producer.produce(record("t"), reports.append)
@@ -114,7 +117,7 @@ def test_a_record_that_is_not_confirmed_in_time_has_failed() -> None:
     assert (failed.code, failed.retriable, failed.fatal) == ("_MSG_TIMED_OUT", True, False)
 
 
-def test_flush_returns_how_many_are_left() -> None:
+def test_the_method_flush_returns_the_number_of_unconfirmed_records() -> None:
     producer = lonely()
     for _ in range(3):
         producer.produce(record("t"), lambda report: None)
@@ -122,7 +125,7 @@ def test_flush_returns_how_many_are_left() -> None:
     producer.purge()
 
 
-def test_purged_records_are_reported_one_by_one() -> None:
+def test_the_method_purge_reports_each_record() -> None:
     reports: list[Any] = []
     producer = lonely()
     for _ in range(3):
@@ -132,7 +135,7 @@ def test_purged_records_are_reported_one_by_one() -> None:
     assert len(producer) == 0
 
 
-def test_a_broker_that_is_away_is_reported() -> None:
+def test_an_unreachable_broker_is_reported() -> None:
     with client_errors() as errors:
         producer = lonely()
         producer.produce(record("t"), lambda report: None)
@@ -148,8 +151,11 @@ def test_a_broker_that_is_away_is_reported() -> None:
 @pytest.mark.parametrize(
     "ask", [lambda options: Producer(options).connect(0.5), lambda options: Admin(options).topics(timeout=0.5)]
 )
-def test_a_connection_that_cannot_be_made_says_why(ask: Callable[[dict[str, Any]], object]) -> None:
-    """The error that is raised says "Failed to get metadata" alone, whether a server, a name or a login is wrong."""
+def test_a_failed_attempt_to_connect_reports_the_address(ask: Callable[[dict[str, Any]], object]) -> None:
+    """
+    The text of the raised error is always "Failed to get metadata". So it does not say whether the address or the login
+    is wrong.
+    """
     with client_errors() as errors, pytest.raises(BrokerError):
         ask({"bootstrap.servers": "127.0.0.1:9"})
     assert any("127.0.0.1:9" in str(error.error) for error in errors)
@@ -162,6 +168,8 @@ LISTENER = AssignmentListener(assigned=lambda _: None, revoked=lambda _: None, l
     "make", [Producer, lambda options: ConsumerClient({"group.id": "g"} | options, ["t"], LISTENER), Admin]
 )
 @pytest.mark.parametrize(("name", "value"), [("no.such.option", "1"), ("socket.timeout.ms", "soon")])
-def test_options_that_are_refused_are_named(make: Callable[[dict[str, Any]], object], name: str, value: str) -> None:
+def test_invalid_options_are_named_in_the_error(
+    make: Callable[[dict[str, Any]], object], name: str, value: str
+) -> None:
     with pytest.raises(ConfigurationError, match=name):
         make({"bootstrap.servers": NOBODY, name: value})

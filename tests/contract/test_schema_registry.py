@@ -1,4 +1,7 @@
-"""Ids and schemas are asked for once; trouble is told apart and never waited for longer than agreed."""
+"""
+Behaviour of the registry's client: it requests each id and each schema once, distinguishes kinds of errors, and ends
+each call within its time limit.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ def schema_of(name: str) -> str:
     return json.dumps({"type": "record", "name": "R", "namespace": name.replace("-", "_"), "fields": fields})
 
 
-def test_a_schema_is_registered_and_found_by_its_id(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
+def test_a_registered_schema_is_found_by_its_id(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
     schema_id = registry.id_of(topic, schema_of(topic))
     other = client(bus.schema_registry_url, register=False)
     assert json.loads(other.schema_of(schema_id))["fields"] == [{"name": "a", "type": "string"}]
@@ -64,11 +67,11 @@ def test_a_schema_is_registered_and_found_by_its_id(registry: SchemaRegistry, bu
     other.close()
 
 
-def test_one_schema_has_one_id_whatever_the_subject(registry: SchemaRegistry, topic: str) -> None:
+def test_a_schema_has_one_id_under_all_subjects(registry: SchemaRegistry, topic: str) -> None:
     assert registry.id_of(topic, schema_of(topic)) == registry.id_of(f"{topic}-other", schema_of(topic))
 
 
-def test_processes_that_register_a_schema_at_the_same_time_all_get_its_id(bus: Bus, topic: str) -> None:
+def test_concurrent_processes_that_register_a_schema_get_one_id(bus: Bus, topic: str) -> None:
     registries = [client(bus.schema_registry_url) for _ in range(4)]
     with ThreadPoolExecutor(len(registries)) as threads:
         for number in range(20):
@@ -79,14 +82,14 @@ def test_processes_that_register_a_schema_at_the_same_time_all_get_its_id(bus: B
         one.close()
 
 
-def test_c13_an_id_that_is_unknown_is_neither_an_outage_nor_final(registry: SchemaRegistry) -> None:
-    """Another of the registry's nodes may have it already."""
+def test_c13_the_error_for_an_unknown_schema_id_is_neither_retriable_nor_final(registry: SchemaRegistry) -> None:
+    """The error is not final, since another node of the registry may know the id already."""
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(2_000_000_000)
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (404, False, False)
 
 
-def test_a_schema_that_is_not_registered_is_neither_an_outage_nor_final(bus: Bus, topic: str) -> None:
+def test_the_error_for_an_unregistered_schema_is_neither_retriable_nor_final(bus: Bus, topic: str) -> None:
     registry = client(bus.schema_registry_url, register=False)
     with pytest.raises(SchemaRegistryError) as caught:
         registry.id_of(topic, schema_of(topic))
@@ -94,14 +97,17 @@ def test_a_schema_that_is_not_registered_is_neither_an_outage_nor_final(bus: Bus
     registry.close()
 
 
-def test_a_schema_that_is_refused_is_a_final_error(registry: SchemaRegistry, topic: str) -> None:
+def test_a_schema_that_the_registry_refuses_causes_a_final_error(registry: SchemaRegistry, topic: str) -> None:
     with pytest.raises(SchemaRegistryError, match="refuses the schema") as caught:
         registry.id_of(topic, "no json")
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (422, False, True)
 
 
-def test_c4_a_json_schema_is_none_that_events_are_read_with(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
-    """A registry checks it by other rules; one of 116 bytes became 1.6 GB."""
+def test_c4_a_json_schema_is_refused_for_reading_events(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
+    """
+    A registry validates JSON schemas by other rules than Avro schemas. Before JSON schemas were refused, a record of
+    116 bytes was decoded to 1.6 GB.
+    """
     asked = urllib.request.Request(
         f"{bus.schema_registry_url}/subjects/{topic}/versions",
         data=json.dumps({"schema": JSON_SCHEMA, "schemaType": "JSON"}).encode(),
@@ -118,7 +124,7 @@ def test_c4_a_json_schema_is_none_that_events_are_read_with(registry: SchemaRegi
     assert caught.value.final
 
 
-def test_an_unknown_schema_is_told_from_a_wrong_url(bus: Bus) -> None:
+def test_an_unknown_schema_is_distinguished_from_a_wrong_url(bus: Bus) -> None:
     known, lost = client(bus.schema_registry_url), client(f"{bus.schema_registry_url}/wrong")
     with pytest.raises(SchemaRegistryError, match="HTTP 404") as unknown:
         known.schema_of(4095999)
@@ -144,8 +150,8 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
-def test_c13_what_does_not_say_that_a_schema_is_wrong_for_ever_is_an_outage(status: int, content: bytes) -> None:
-    """Redirects, proxies and login pages made dead letters at the first attempt."""
+def test_c13_a_refusal_that_lacks_the_error_code_of_a_registry_is_retriable(status: int, content: bytes) -> None:
+    """Redirects, proxies and login pages give such answers. These answers must not cause dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (status, True, False)
@@ -154,7 +160,7 @@ def test_c13_what_does_not_say_that_a_schema_is_wrong_for_ever_is_an_outage(stat
 
 
 @pytest.mark.parametrize(("status", "code"), [(409, 409), (409, 40901), (422, 422), (422, 42201)])
-def test_c13_a_refusal_in_the_registrys_own_words_is_final(status: int, code: int) -> None:
+def test_c13_a_refusal_written_by_the_registry_is_final(status: int, code: int) -> None:
     content = json.dumps({"error_code": code, "message": "why"}).encode()
     with answering(status, content) as address, pytest.raises(SchemaRegistryError, match=ADVICE[status]) as caught:
         client(f"http://{address}").id_of("s", '"string"')
@@ -163,16 +169,16 @@ def test_c13_a_refusal_in_the_registrys_own_words_is_final(status: int, code: in
 
 
 @pytest.mark.parametrize("kind", ["JSON", "PROTOBUF", "", "avro", None, 5])
-def test_c4_a_schema_of_another_kind_is_refused_for_good(kind: Any) -> None:
+def test_c4_a_schema_that_is_not_avro_causes_a_final_error(kind: Any) -> None:
     content = json.dumps({"schema": '"string"', "schemaType": kind}).encode()
     with answering(200, content) as address, pytest.raises(SchemaRegistryError, match="kind than AVRO") as caught:
         (registry := client(f"http://{address}")).schema_of(1)
     assert caught.value.final
-    assert registry._client._cache.get_schema_by_id(None, 1) is None  # a thousand of a megabyte each
+    assert registry._client._cache.get_schema_by_id(None, 1) is None  # at most a thousand, of up to a megabyte each
 
 
-def test_c17_schemas_of_strangers_are_not_kept_without_end(server: SchemaRegistryServer) -> None:
-    """Any number of ids, and schemas of any length."""
+def test_c17_long_schemas_are_not_cached(server: SchemaRegistryServer) -> None:
+    """Whoever writes records may use any number of schema ids, and schemas of any length."""
     registry = client(server.url)
     long = registry.id_of("s", json.dumps({"type": "string", "doc": "x" * 60_000}))
     registry.schema_of(long)
@@ -181,7 +187,7 @@ def test_c17_schemas_of_strangers_are_not_kept_without_end(server: SchemaRegistr
     registry.close()
 
 
-def test_the_reason_of_a_refused_schema_is_shown_within_limits() -> None:
+def test_the_reason_for_a_refused_schema_is_truncated() -> None:
     content = json.dumps({"error_code": 409, "message": "seats has no default" + "." * 10_000}).encode()
     with answering(409, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
@@ -196,7 +202,7 @@ ODD_SCHEMAS = [b'{"schema": null}', b'{"schema": {}}', b'{"schema": 5}']
 
 @pytest.mark.parametrize("register", [True, False])
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_IDS)
-def test_an_odd_answer_instead_of_an_id_is_a_passing_error(content: bytes, register: bool) -> None:
+def test_a_malformed_answer_in_place_of_an_id_causes_a_retriable_error(content: bytes, register: bool) -> None:
     registered = content.replace(b"{", b'{"subject": "s", "version": 1, "schema": "", ') if not register else content
     with answering(200, registered) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}", register=register).id_of("s", '"string"')
@@ -204,7 +210,7 @@ def test_an_odd_answer_instead_of_an_id_is_a_passing_error(content: bytes, regis
 
 
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_SCHEMAS)
-def test_an_odd_answer_instead_of_a_schema_is_a_passing_error(content: bytes) -> None:
+def test_a_malformed_answer_in_place_of_a_schema_causes_a_retriable_error(content: bytes) -> None:
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     with answering(200, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").schema_of(1)
@@ -212,7 +218,7 @@ def test_an_odd_answer_instead_of_a_schema_is_a_passing_error(content: bytes) ->
     assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 1
 
 
-def test_a_conflict_of_one_schema_does_not_keep_others_from_asking() -> None:
+def test_a_conflict_of_one_schema_does_not_block_requests_for_others() -> None:
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     with answering(409, b'{"error_code": 409, "message": ""}') as address:
         registry = client(f"http://{address}", backoff=30)
@@ -222,7 +228,7 @@ def test_a_conflict_of_one_schema_does_not_keep_others_from_asking() -> None:
     assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 2
 
 
-def test_an_error_that_is_repeated_does_not_gather_frames() -> None:
+def test_a_repeated_error_does_not_accumulate_traceback_frames() -> None:
     registry = client("http://127.0.0.1:9", backoff=30)
     depths = []
     for _ in range(3):
@@ -236,7 +242,7 @@ def test_an_error_that_is_repeated_does_not_gather_frames() -> None:
 # What it remembers, and how long it waits
 
 
-def test_an_id_is_asked_for_once(server: SchemaRegistryServer) -> None:
+def test_the_id_of_a_schema_is_requested_once(server: SchemaRegistryServer) -> None:
     registry = client(server.url)
     first = registry.id_of("s", '"string"')
     server.stop()
@@ -244,7 +250,7 @@ def test_an_id_is_asked_for_once(server: SchemaRegistryServer) -> None:
     registry.close()
 
 
-def test_a_schema_is_asked_for_once(server: SchemaRegistryServer) -> None:
+def test_the_schema_of_an_id_is_requested_once(server: SchemaRegistryServer) -> None:
     registry = client(server.url)
     schema_id = registry.id_of("s", '"string"')
     assert registry.schema_of(schema_id) == '"string"'
@@ -253,8 +259,11 @@ def test_a_schema_is_asked_for_once(server: SchemaRegistryServer) -> None:
     registry.close()
 
 
-def test_threads_that_want_the_same_schema_at_once_share_one_request(server: SchemaRegistryServer) -> None:
-    """Else one of many may time out while the others are answered: its event would be held, and its key with it."""
+def test_threads_that_need_one_schema_share_a_request(server: SchemaRegistryServer) -> None:
+    """
+    If each thread sent its own request, one request might time out while the others are answered. The key of that
+    thread's record would then be held.
+    """
     server.store.register("s", '"string"')
     with faulty(server.url) as slow, ThreadPoolExecutor(16) as threads:
         slow.fault = Fault.SLOW
@@ -267,7 +276,7 @@ def test_threads_that_want_the_same_schema_at_once_share_one_request(server: Sch
     assert slow.asked == 1
 
 
-def test_a_request_that_hangs_is_not_shared_for_ever(server: SchemaRegistryServer) -> None:
+def test_a_hanging_request_is_not_shared_after_its_timeout(server: SchemaRegistryServer) -> None:
     server.store.register("s", '"string"')
     with faulty(server.url) as hanging:
         hanging.fault = Fault.SLOW
@@ -280,8 +289,8 @@ def test_a_request_that_hangs_is_not_shared_for_ever(server: SchemaRegistryServe
         registry.close()
 
 
-def test_an_id_that_comes_too_late_is_known_from_then_on(server: SchemaRegistryServer) -> None:
-    """Whoever sends waits for a second, say, and the first answer of a registry may take longer."""
+def test_an_id_that_arrives_after_the_timeout_is_cached(server: SchemaRegistryServer) -> None:
+    """A sender waits about a second for an id. The first answer of a registry may take longer."""
     with faulty(server.url) as slow:
         slow.fault = Fault.SLOW
         options = {"url": slow.url, "timeout": 60, "max.retries": 0}
@@ -292,11 +301,11 @@ def test_an_id_that_comes_too_late_is_known_from_then_on(server: SchemaRegistryS
         until(lambda: registry._ids)
         assert registry.id_of("s", '"string"') == 1
         assert slow.asked == 1
-        assert registry.id_of("another", '"string"') == 1  # it is there
+        assert registry.id_of("another", '"string"') == 1  # the schema exists
         registry.close()
 
 
-def test_without_registering_an_unknown_schema_is_asked_for_again(server: SchemaRegistryServer) -> None:
+def test_without_registration_an_unknown_schema_is_requested_again(server: SchemaRegistryServer) -> None:
     registry = client(server.url, register=False)
     with pytest.raises(SchemaRegistryError) as caught:
         registry.id_of("s", '"string"')
@@ -306,7 +315,7 @@ def test_without_registering_an_unknown_schema_is_asked_for_again(server: Schema
     registry.close()
 
 
-def test_a_registry_that_is_away_is_a_passing_error() -> None:
+def test_an_unreachable_registry_causes_a_retriable_error() -> None:
     registry = client("http://127.0.0.1:9")
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(1)
@@ -314,17 +323,17 @@ def test_a_registry_that_is_away_is_a_passing_error() -> None:
     registry.close()
 
 
-def test_a_registry_that_is_silent_is_not_waited_for() -> None:
+def test_a_silent_registry_raises_after_the_timeout() -> None:
     with black_hole() as address, pytest.raises(SchemaRegistryError, match=r"no answer within 0\.2 s|ReadTimeout"):
         client(f"http://{address}", timeout=0.2).schema_of(1)
 
 
-def test_a_registry_that_drips_is_not_waited_for() -> None:
+def test_a_registry_that_answers_byte_by_byte_raises_after_the_timeout() -> None:
     with dripping(0.05) as address, pytest.raises(SchemaRegistryError, match=r"no answer within 0\.3 s"):
         client(f"http://{address}", timeout=0.3).schema_of(1)
 
 
-def test_after_a_failure_the_registry_is_left_alone_for_a_while(server: SchemaRegistryServer) -> None:
+def test_after_a_failure_no_request_is_sent_until_the_backoff_is_over(server: SchemaRegistryServer) -> None:
     now = [100.0]
     registry = client(server.url, backoff=30, clock=lambda: now[0])
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
@@ -342,18 +351,20 @@ def test_after_a_failure_the_registry_is_left_alone_for_a_while(server: SchemaRe
     registry.close()
 
 
-def test_a_final_error_does_not_keep_others_from_asking(server: SchemaRegistryServer) -> None:
+def test_a_final_error_does_not_block_requests_for_other_schemas(server: SchemaRegistryServer) -> None:
     registry = client(server.url, backoff=30)
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     for _ in range(3):
         with pytest.raises(SchemaRegistryError):
             registry.id_of("s", "no json")
-    assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 1  # nor is it asked for the same again
+    assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 1  # nor is the refused schema requested again
     assert registry.id_of("s", '"string"') == 1
     registry.close()
 
 
-def test_a_schema_that_is_refused_does_not_use_up_the_one_request_after_a_rest(server: SchemaRegistryServer) -> None:
+def test_after_a_backoff_a_refused_schema_does_not_use_up_the_only_permitted_request(
+    server: SchemaRegistryServer,
+) -> None:
     now = [100.0]
     registry = client(server.url, backoff=30, clock=lambda: now[0])
     server.store.register("s", '"string"')
@@ -369,7 +380,7 @@ def test_a_schema_that_is_refused_does_not_use_up_the_one_request_after_a_rest(s
     registry.close()
 
 
-def test_a_registry_that_refuses_is_there(server: SchemaRegistryServer) -> None:
+def test_an_answer_that_refuses_a_schema_ends_the_backoff_after_an_outage(server: SchemaRegistryServer) -> None:
     now = [100.0]
     registry = client(server.url, backoff=30, clock=lambda: now[0])
     server.store.register("s", '"string"')
@@ -388,7 +399,7 @@ def refused(registry: SchemaRegistry) -> None:
         registry.id_of("s", "no json")
 
 
-def test_after_the_rest_one_asks_and_the_others_do_not_wait_with_it() -> None:
+def test_after_the_backoff_one_caller_sends_a_request_and_others_fail_at_once() -> None:
     now = [100.0]
     with black_hole() as address:
         registry = client(f"http://{address}", timeout=1, backoff=30, clock=lambda: now[0])
@@ -403,13 +414,12 @@ def test_after_the_rest_one_asks_and_the_others_do_not_wait_with_it() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"url": ""}, {"url": "http://r", "no.such.option": 1}, {"url": 5}])
-def test_wrong_options_are_a_configuration_error(options: dict[str, Any]) -> None:
+def test_invalid_options_raise_a_configuration_error(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="registry"):
         SchemaRegistry(options, timeout=1, register=True)
 
 
-def test_an_exception_of_a_request_reaches_its_waiting_caller() -> None:
-    """S17."""
+def test_s17_system_exit_in_a_request_is_raised_in_its_waiting_caller() -> None:
 
     def leave() -> int:
         raise SystemExit(0)

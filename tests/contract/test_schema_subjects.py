@@ -1,4 +1,7 @@
-"""What the package relies on of a registry that judges, on the sandbox and on a real one."""
+"""
+Behaviour of a registry with compatibility levels on which the package relies; tested on the sandbox and on a real
+registry.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from tests.services.bus import Bus
 from tests.services.silence import answering
 
 OLD, NEW = CHANGES["a required field is added"]
-"""In FORWARD it passes, in BACKWARD it does not."""
+"""
+Two versions of a schema. The level FORWARD accepts the new version after the old one; the level BACKWARD refuses it.
+"""
 
 
 @pytest.fixture
@@ -31,7 +36,9 @@ def client(bus: Bus) -> Iterator[SchemaRegistryClient]:
         yield client
 
 
-def test_what_is_known_of_a_subject(subjects: SchemaSubjects, client: SchemaRegistryClient, topic: str) -> None:
+def test_versions_and_ids_of_a_subject_are_returned(
+    subjects: SchemaSubjects, client: SchemaRegistryClient, topic: str
+) -> None:
     assert subjects.versions(topic) == []
     assert subjects.id_of(topic, OLD) is None
     schema_id = client.register_schema(topic, Schema(OLD, "AVRO"))
@@ -42,7 +49,7 @@ def test_what_is_known_of_a_subject(subjects: SchemaSubjects, client: SchemaRegi
 
 
 @pytest.mark.parametrize(("level", "accepted"), [("NONE", True), ("BACKWARD", False), ("FORWARD", True)])
-def test_a_level_decides_what_is_accepted(
+def test_the_compatibility_level_decides_which_schemas_are_accepted(
     subjects: SchemaSubjects, client: SchemaRegistryClient, topic: str, level: str, accepted: bool
 ) -> None:
     subject = f"{topic}-{level}"
@@ -60,7 +67,7 @@ def test_a_level_decides_what_is_accepted(
     assert subjects.versions(subject) == [(1, OLD)]
 
 
-def test_all_versions_count_in_a_transitive_level(
+def test_a_transitive_level_checks_all_versions(
     subjects: SchemaSubjects, client: SchemaRegistryClient, topic: str
 ) -> None:
     old, new = CHANGES["long becomes string"]
@@ -71,7 +78,7 @@ def test_all_versions_count_in_a_transitive_level(
         assert subjects.accepts(topic, new, transitive=level != "FORWARD") == accepted
 
 
-def test_a_wrong_url_is_not_taken_for_an_unknown_subject() -> None:
+def test_a_wrong_url_is_not_reported_as_an_unknown_subject() -> None:
     with answering(404, b"none") as address, closing(SchemaSubjects({"url": f"http://{address}"}, timeout=10)) as wrong:
         for ask in (lambda: wrong.versions("any"), lambda: wrong.id_of("any", OLD), lambda: wrong.level("any")):
             with pytest.raises(SchemaRegistryError, match="EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"):

@@ -1,4 +1,4 @@
-"""The code blocks of a page, and what a test does with them."""
+"""Reads the code blocks of a page for tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEY = re.compile(r"Press Ctrl-C in terminal (\d)")
 
 @attrs.frozen(kw_only=True)
 class Block:
-    """A code block of a page; `line` is the number of its directive."""
+    """A code block of a page. `line` is the line number of its directive."""
 
     page: str
     line: int
@@ -30,18 +30,18 @@ class Block:
 
 @attrs.frozen(kw_only=True)
 class CtrlC:
-    """The sentence "Press Ctrl-C in terminal …"."""
+    """The sentence "Press Ctrl-C in terminal …" of a page."""
 
     terminal: str
 
 
 def blocks(page: str) -> list[Block]:
-    """Return the code blocks of a page, which is a path from the root of the repository."""
+    """Return the code blocks of ``page``. ``page`` is a path relative to the root of the repository."""
     return [step for step in steps(page) if isinstance(step, Block)]
 
 
 def steps(page: str) -> list[Block | CtrlC]:
-    """Return the code blocks and the keys to press, in their order."""
+    """Return the code blocks of a page and its sentences about Ctrl-C, in the order of the page."""
     source = (ROOT / page).read_text()
     found: list[tuple[int, Block | CtrlC]] = [
         (match.start(), _block(page, source, match)) for match in _BLOCK.finditer(source)

@@ -1,4 +1,4 @@
-"""The package as `pip install` finds it: a wheel of this checkout beside those of all that it needs."""
+"""Builds or downloads what `pip install` needs: the wheel of this checkout, and the wheels of all dependencies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PARTS = ("event_bus_kafka", "setup.py", "pyproject.toml", "README.rst")
 
 
 def build_wheel(folder: Path) -> Path:
-    """Build the wheel of this checkout in a folder; return the folder that holds it."""
+    """Build the wheel of this checkout in a folder; return the folder that contains it."""
     source = folder / "source"
     source.mkdir()
     for part in _PARTS:
@@ -32,7 +32,10 @@ def build_wheel(folder: Path) -> Path:
 
 
 def offline(wheels: Path) -> dict[str, str]:
-    """Return the variables by which pip takes the built wheel, and all others from the cache of the services."""
+    """
+    Return environment variables that let pip work without a network. pip finds the built wheel in ``wheels``, and all
+    dependencies in the cache of the test services.
+    """
     return {
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": f"{wheels} {_wheels_of_others(wheels)}",

@@ -1,4 +1,4 @@
-"""A terminal with a shell in it, as a reader of the documentation has one."""
+"""A terminal with a shell, like that of a reader of the documentation."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from types import TracebackType
 _SHELL = "import pty; pty.spawn(['bash', '--norc', '--noprofile'])"
 _CTRL_C = "\x03"
 PATIENCE = 300.0
-"""Seconds after which a wait is in vain. Installing takes minutes where the machine is busy."""
+"""Number of seconds after which a wait fails. On a busy machine an installation takes minutes."""
 
 
 class Terminal:
-    """A shell on a pseudo-terminal. Closing it hangs up, which ends what runs in it."""
+    """A shell on a pseudo-terminal. When the terminal is closed, the running programs get SIGHUP."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -51,7 +51,7 @@ class Terminal:
         return self._output
 
     def start(self, command: str) -> None:
-        """Type a command that runs until Ctrl-C."""
+        """Type a command, and do not wait for its end. The command runs until Ctrl-C."""
         self._type(f"{command}\n")
 
     def run(self, command: str) -> None:
@@ -63,8 +63,8 @@ class Terminal:
 
     def expect(self, text: str) -> None:
         """
-        Wait until these lines were printed, others between them; ``…`` stands for any text. They may come in another
-        order: lanes run side by side.
+        Wait until all lines of ``text`` are printed; other lines may stand between them. ``…`` stands for any text. The
+        lines may have any order, since lanes run in parallel.
         """
         start = self._expected_up_to
         for line in text.strip().splitlines():
@@ -72,14 +72,14 @@ class Terminal:
             self._expected_up_to = max(self._expected_up_to, self._wait_for(pattern, start).end())
 
     def press_ctrl_c(self) -> None:
-        """Interrupt the running command and wait until it has ended."""
+        """Press Ctrl-C to interrupt the running command, and wait until the command has ended."""
         self._type(_CTRL_C)
         self._commands += 1
         shown = f"[{self._commands} the shell is back]"
         deadline = monotonic() + PATIENCE
         while shown not in self._output:
             assert monotonic() < deadline, self._output
-            self._type(f"echo {shown}\n")  # the shell drops what is typed while it handles the signal
+            self._type(f"echo {shown}\n")  # the shell discards its input while it handles the signal
             sleep(0.2)
 
     def _type(self, text: str) -> None:

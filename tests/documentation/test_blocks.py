@@ -1,9 +1,10 @@
 """
-Each code block of README and documentation does what it shows, as far as it can be run without the service around it.
+Each code block of README and documentation is valid, as far as a test can check this without running the service around
+it.
 
-Settings are read by this package, commands by their parsers, imports by Python. Other tests run whole pages: the
-tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the guides (`test_receivers`), the demo
-(`tests/examples/test_readme`) and the testing kit (`tests/testing/test_documentation`).
+This package reads the blocks of settings, the parsers of commands read the commands, and Python runs the imports. Other
+tests run whole pages: the tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the guides
+(`test_receivers`), the demo (`tests/examples/test_readme`) and the testing kit (`tests/testing/test_documentation`).
 """
 
 from __future__ import annotations
@@ -25,28 +26,33 @@ PAGES = ["README.rst", "examples/README.rst", *(f"docs/{path.name}" for path in 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 SHELLS = ("console", "bash", "shell")
 OUTPUT = {"text", "yaml", "toml", "pycon", "sql"}
-"""What is printed, and the configuration of other programs."""
+"""
+Languages of blocks that contain printed output or the configuration of other programs. These blocks are not checked.
+"""
 MAKE_TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 EXTRAS = set(re.findall(r'^        "(\w+)": \[', (ROOT / "setup.py").read_text(), re.MULTILINE))
 COMMANDS = {command.example.split()[0]: command for command in all_commands()}
 OF_OTHERS = {"check", "migrate", "makemigrations", "shell"}
-"""Django's own commands."""
+"""Names of Django's own management commands."""
 PROGRAMS = {".", "cd", "curl", "export", "mkdir", "python3", "opentelemetry-instrument"}
-"""Commands that are not this package's."""
+"""Names of commands that do not belong to this package."""
 WITHOUT_CHOICE = {"examples", "journey", "metrics", "operating", "tutorial"}
-"""Pages that everybody may read, and those for whoever runs a worker at all."""
+"""
+Names of pages that need no section on when to use them: pages for all readers, and pages for everyone who runs a
+worker.
+"""
 
 
 def named(languages: tuple[str, ...]) -> list[Any]:
     return [pytest.param(one, id=f"{one.page}:{one.line}") for one in BLOCKS if one.language in languages]
 
 
-def test_no_block_is_of_a_language_that_no_test_reads() -> None:
+def test_every_block_is_in_a_language_that_a_test_checks() -> None:
     assert {block.language for block in BLOCKS} <= {*SHELLS, *OUTPUT, "python", "json"}
 
 
 def commands_of(block: Block) -> list[str]:
-    """Return the commands of a block, without prompts and output."""
+    """Return the commands of a block, without the prompts before them and without their output."""
     text = block.text.replace("\\\n", " ")
     if block.language == "console":
         return re.findall(r"^\$ (.+)$", text, re.MULTILINE)
@@ -54,7 +60,7 @@ def commands_of(block: Block) -> list[str]:
 
 
 @pytest.mark.parametrize("block", named(SHELLS))
-def test_each_command_exists_and_takes_its_arguments(block: Block) -> None:
+def test_each_command_exists_and_accepts_its_arguments(block: Block) -> None:
     commands = commands_of(block)
     assert commands
     for command in commands:
@@ -62,7 +68,10 @@ def test_each_command_exists_and_takes_its_arguments(block: Block) -> None:
 
 
 def check(words: list[str]) -> None:
-    """Raise :class:`AssertionError`, or what a parser raises, if a command cannot be run as it is shown."""
+    """
+    Check that a command can be run as the page shows it. Raises :class:`AssertionError` or the error of the command's
+    parser.
+    """
     match [word.removeprefix(".venv/bin/") for word in words]:
         case ["manage.py", name, *arguments] | ["python", "manage.py", name, *arguments]:
             check_django(name, arguments)
@@ -83,17 +92,17 @@ def check_django(name: str, arguments: list[str]) -> None:
     if name in OF_OTHERS:
         return
     parser = parser_of(COMMANDS[name])
-    parser.called_from_command_line = False  # to raise, and not to exit
+    parser.called_from_command_line = False  # makes the parser raise in place of exiting
     parser.parse_args(arguments)
 
 
 @pytest.mark.parametrize("block", named(("json",)))
-def test_json_is_json(block: Block) -> None:
+def test_each_json_block_is_valid(block: Block) -> None:
     json.loads(block.text)
 
 
 @pytest.mark.parametrize("block", named(("python",)))
-def test_settings_are_taken_and_imports_found(block: Block) -> None:
+def test_settings_in_python_blocks_are_valid_and_imports_exist(block: Block) -> None:
     tree = ast.parse(block.text)
     if is_settings(tree):
         check_settings(block.text)
@@ -103,7 +112,7 @@ def test_settings_are_taken_and_imports_found(block: Block) -> None:
 
 
 def is_settings(tree: ast.Module) -> bool:
-    """Return whether a block is of settings: assignments to names in capitals, and of settings alone."""
+    """Return whether a block contains only settings. Settings are assignments to names in capital letters."""
     assigned = [node for node in tree.body if isinstance(node, ast.Assign | ast.AugAssign)]
     return len(assigned) == len(tree.body) and all(
         name.id.isupper() or name.id == "function"
@@ -114,7 +123,7 @@ def is_settings(tree: ast.Module) -> bool:
 
 
 def check_settings(text: str) -> None:
-    """Let each setting read the value that is shown for it. Raises :class:`ValueError` for one that is wrong."""
+    """Validate the value that a block shows for each setting. Raises :class:`ValueError` for an invalid value."""
     names: dict[str, Any] = {
         "EVENT_BUS_PRODUCER_CONFIG": defaultdict(lambda: defaultdict(dict)),
         "EVENT_TRACKING_BACKENDS": {"event_bus": {"OPTIONS": {}}},
@@ -130,7 +139,7 @@ def check_settings(text: str) -> None:
             known[name].kind.read(value)
 
 
-def test_each_guide_begins_with_what_it_is_for_and_when_it_is_not() -> None:
+def test_each_guide_starts_with_when_to_use_it_and_when_not() -> None:
     guides = (ROOT / "docs/index.rst").read_text().partition(":caption: Guides\n\n")[2].partition("\n\n")[0].split()
     for name in guides:
         if name not in WITHOUT_CHOICE and not name.startswith("operating/"):

@@ -1,4 +1,7 @@
-"""Diagrams are drawn from text: well-formed, narrow enough for a phone, with every word in them."""
+"""
+Tests of diagrams drawn from text: each diagram is well-formed, fits the width of a phone, and contains every word of
+its text.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from docs.diagrams import WIDTH, flow, sequence
 
 
 def words(svg: str) -> set[str]:
-    """Return the words of a diagram, which has to be well-formed."""
+    """Return the words of a diagram. Raises an error if the diagram is not well-formed."""
     tree = ElementTree.fromstring(svg)
     assert tree.attrib["width"] == str(WIDTH)
     texts = [text.text or "" for text in tree.iter("text")]
@@ -17,11 +20,11 @@ def words(svg: str) -> set[str]:
     return set(re.findall(r"[^\s:]+", " ".join(texts)))
 
 
-def test_a_flow_has_its_boxes_labels_and_ways_out() -> None:
+def test_a_flow_diagram_contains_its_boxes_labels_and_exits() -> None:
     assert words(flow(["first & <second>", "> no: stop", "| then", "third"])) == {
         *("first", "&", "<second>", "no", "stop", "then", "third")
     }
 
 
-def test_a_sequence_has_its_participants_messages_and_notes() -> None:
+def test_a_sequence_diagram_contains_its_participants_messages_and_notes() -> None:
     assert words(sequence(["A, B, C", "A -> C: greet", "B: waits"])) == {*"ABC", "greet", "waits"}

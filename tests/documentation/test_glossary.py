@@ -1,4 +1,7 @@
-"""One word for one thing: each term is defined in one sentence and used, and its synonyms are not."""
+"""
+Each term of the glossary is defined in one sentence, and the documentation uses it. The documentation uses no synonym
+of a term.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ SYNONYMS = r"poison|DLQ|dead[- ]letter queues?|jobs?|subscribers?|publishers?|ev
 
 
 @pytest.mark.parametrize("term", TERMS)
-def test_a_term_is_defined_in_one_sentence_and_used(term: str) -> None:
+def test_each_term_is_defined_in_one_sentence_and_used(term: str) -> None:
     definition = " ".join(TERMS[term].split())
     assert definition.endswith(".")
     assert ". " not in definition.replace("e.g. ", "")
@@ -25,6 +28,6 @@ def test_a_term_is_defined_in_one_sentence_and_used(term: str) -> None:
 
 
 @pytest.mark.parametrize("page", sorted(PAGES))
-def test_a_page_has_no_other_word_for_a_term(page: str) -> None:
+def test_no_page_uses_a_synonym_of_a_term(page: str) -> None:
     prose = re.sub(r"``.+?``", "", PAGES[page])
     assert re.findall(rf"\b(?:{SYNONYMS})\b", prose, re.IGNORECASE) == []

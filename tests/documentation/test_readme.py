@@ -1,4 +1,4 @@
-"""A service with the settings of the README has nothing to complain of, and the commands that the README names."""
+"""A service with the settings of the README passes all checks and has the commands that the README names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The receivers and senders that the guides show do what the guides say."""
+"""The receivers and senders in the guides do what the guides say."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOPIC = "catalog-program-lifecycle"
 
 
 class Rows:
-    """A table in memory, with the verbs that the guides use."""
+    """Emulates a table in memory, with the methods that the guides use."""
 
     def __init__(self) -> None:
         self.objects = self
@@ -41,7 +41,10 @@ class Rows:
 
 
 def run(page: str, part: str, **names: Any) -> dict[str, Any]:
-    """Run the one block of a page that holds a text, where these names are known; return all names."""
+    """
+    Run the only block of a page that contains the text `part`, with `names` defined; return all names that are defined
+    afterwards.
+    """
     (block,) = (one for one in blocks(page) if part in one.text)
     known: dict[str, Any] = {"__name__": "guide", **names}
     exec(compile(block.text, f"{page}:{block.line}", "exec"), known)
@@ -53,7 +56,7 @@ Connected = Callable[[Signal, Any], None]
 
 @pytest.fixture
 def connected() -> Iterator[Connected]:
-    """Return a function that notes a connected receiver, for it to be disconnected."""
+    """Return a function that connects a receiver to a signal. After the test the receiver is disconnected."""
     found: list[tuple[Signal, Any]] = []
     yield lambda signal, receiver: found.append((signal, receiver))
     for signal, receiver in found:
@@ -61,7 +64,7 @@ def connected() -> Iterator[Connected]:
 
 
 @pytest.mark.django_db
-def test_a_receiver_under_once_runs_once_for_an_event(
+def test_a_receiver_with_the_decorator_once_runs_a_single_time_for_an_event_delivered_twice(
     captured_events: CapturedEvents, connected: Connected, settings: Any
 ) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CERTIFICATE_CREATED.event_type: {"certificates": ENTRY}}
@@ -97,7 +100,7 @@ def test_a_replay_sends_no_second_mail(connected: Connected, replay: bool) -> No
     assert len(mails) == (0 if replay else 1)
 
 
-def test_the_deletion_of_a_row_sends_a_tombstone(captured_events: CapturedEvents, settings: Any) -> None:
+def test_deleting_a_row_sends_a_tombstone(captured_events: CapturedEvents, settings: Any) -> None:
     entry = {"event_key_field": "certificate.grade", "enabled": True}
     settings.EVENT_BUS_PRODUCER_CONFIG = {CERTIFICATE_CREATED.event_type: {TOPIC: entry}}
 

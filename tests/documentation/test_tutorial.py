@@ -1,4 +1,4 @@
-"""A reader follows the tutorial from an empty folder, by copy and paste."""
+"""The tutorial works for a reader who starts in an empty folder and copies each command from the page."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ pytestmark = pytest.mark.real
 
 PAGE = "docs/tutorial.rst"
 UNTIL_CTRL_C = ("event_bus_kafka.sandbox", "consume_events")
-"""Commands that do not end by themselves."""
+"""Parts of commands that run until Ctrl-C."""
 
 
 class Reader:
-    """A reader with a folder and some terminals."""
+    """A reader of the tutorial, with a folder and some terminals."""
 
     def __init__(self, folder: Path, bus: RealBus, environment: dict[str, str], stack: ExitStack) -> None:
         self._folder = folder
@@ -35,7 +35,7 @@ class Reader:
         self._terminals: dict[str, Terminal] = {}
 
     def do(self, step: Block | CtrlC) -> None:
-        """Do what a step of the page says."""
+        """Do what a step of the tutorial says."""
         match step:
             case CtrlC(terminal=number):
                 self._terminal(number).press_ctrl_c()
@@ -65,7 +65,10 @@ class Reader:
         return self._terminals[number]
 
     def _addresses(self, text: str) -> str:
-        """Return a file of addresses with those of the running Kafka in place of the usual ones."""
+        """
+        Return the text of a file of addresses, changed so that it contains the addresses of the running Kafka instead
+        of the default ones.
+        """
         assert json.loads(text).keys() == {"bootstrap_servers", "schema_registry_url"}
         return json.dumps(
             {
@@ -90,7 +93,7 @@ def reader(tmp_path: Path, real_bus: RealBus) -> Iterator[Reader]:
         yield Reader(folder, real_bus, environment | offline(build_wheel(tmp_path)), stack)
 
 
-@pytest.mark.timeout(900)  # it installs packages and starts a dozen processes, one after the other
+@pytest.mark.timeout(900)  # installs packages and starts a dozen processes, one after the other
 def test_the_tutorial_can_be_followed_by_copy_and_paste(reader: Reader) -> None:
     for step in steps(PAGE):
         reader.do(step)

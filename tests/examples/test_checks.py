@@ -1,4 +1,7 @@
-"""The checks have nothing to say of configurations that are right: the examples', and one of a service like the LMS."""
+"""
+Valid configurations cause no errors or warnings of Django's checks. The configurations are those of the examples and
+one of a service like the LMS.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,11 @@ print(json.dumps(found))
 """
 
 
-def test_right_configurations_pass(tmp_path: Path) -> None:
-    """The examples have SQLite: those in mode ``outbox`` are told that one relay is enough for it."""
+def test_valid_configurations_pass_the_checks(tmp_path: Path) -> None:
+    """
+    The examples use SQLite. The only message is the note that one relay is enough, which examples in mode ``outbox``
+    get.
+    """
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "lms")}
     addresses = {"BOOTSTRAP_SERVERS": "kafka:9092", "SCHEMA_REGISTRY_URL": "http://registry"}
     service = {f"EVENT_BUS_KAFKA_{name}": value for name, value in addresses.items()}

@@ -1,4 +1,4 @@
-"""The tour: what it shows, when it fails, and that it leaves nothing running."""
+"""Tests of the tour of the examples: its output, its failures, and its end, after which no process is left running."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ from tests.support.scale import LONG
 
 ROWS = ["1", "2", "3a", "3b", "4", "5", "6", "7", "8a", "8b", "8c", "8d", "8e"]
 REAL_ROWS = ROWS if LONG else ["4", "8b", "8d"]
-"""What the sandbox and SQLite have otherwise: a database that relays share, compacted topics, offsets by time."""
+"""
+Rows of the tour that also run on real servers. They need what the sandbox and SQLite lack: a database that relays
+share, compacted topics, and offsets by time.
+"""
 
 
 @contextmanager
 def demo(**environment: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the tour. Whatever happens, its processes are gone afterwards."""
+    """Run the tour. Terminate it at the end of the block."""
     with subprocess.Popen(
         [sys.executable, "-m", "examples.tour"],
         cwd=ROOT,
@@ -42,7 +45,7 @@ def demo(**environment: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def read_until(text: str, process: subprocess.Popen[str]) -> list[str]:
-    """Return the lines up to the one that holds a text."""
+    """Return the lines that a process prints up to the first line that contains ``text``."""
     assert process.stdout is not None
     lines: list[str] = []
     for line in process.stdout:
@@ -57,13 +60,13 @@ def children_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def verdicts(lines: list[str]) -> dict[str, str]:
-    """Return what the tour says at its end of each row."""
+    """Return the verdict that the tour prints for each row."""
     end = lines[lines.index("When all had been read:\n") + 1 :]
     return {found[1]: found[2] for line in end if (found := re.match(r"(\d\w?) .* (holds|WRONG)$", line))}
 
 
-@pytest.mark.timeout(400)  # it starts two dozen processes
-def test_all_rows_hold_and_more_can_be_done_from_a_shell() -> None:
+@pytest.mark.timeout(400)  # starts two dozen processes
+def test_all_rows_of_the_tour_hold_and_the_tour_keeps_running_on_request() -> None:
     with demo(KEEP="1") as process:
         printed = read_until("Here you see what the workers receive", process)
         assert verdicts(printed) == dict.fromkeys(ROWS, "holds")
@@ -84,19 +87,19 @@ def test_all_rows_hold_and_more_can_be_done_from_a_shell() -> None:
 
 @pytest.mark.real
 @pytest.mark.long
-@pytest.mark.timeout(600)  # as above, and it may be the first to fetch Kafka
-def test_rows_hold_on_a_real_kafka_and_the_database_of_open_edx() -> None:
+@pytest.mark.timeout(600)  # starts two dozen processes, and may have to download Kafka
+def test_rows_of_the_tour_hold_on_a_real_kafka_and_mariadb() -> None:
     with demo(KAFKA="real", DATABASE="mariadb", ROWS=" ".join(REAL_ROWS)) as process:
         output, errors = process.communicate()
     assert process.returncode == 0, output + errors
     assert verdicts(output.splitlines(keepends=True)) == dict.fromkeys(REAL_ROWS, "holds")
-    assert "Of interest to it is what came after the first" in output  # by date: only here
+    assert "Of interest to it is what came after the first" in output  # the sandbox cannot look up offsets by date
 
 
-def test_a_signal_at_the_start_stops_everything() -> None:
+def test_a_signal_during_the_start_stops_all_processes() -> None:
     with demo() as process:
         read_until("Starting services", process)
-        while len(children := children_of(process)) < 2:  # the bus, and a service
+        while len(children := children_of(process)) < 2:  # the bus and one service
             time.sleep(0.01)
         process.terminate()
         process.communicate()
@@ -104,7 +107,7 @@ def test_a_signal_at_the_start_stops_everything() -> None:
     assert not any(child.is_running() for child in children)
 
 
-def test_a_worker_that_ends_fails_the_tour_and_stops_everything() -> None:
+def test_a_worker_that_ends_fails_the_tour_and_stops_all_processes() -> None:
     with demo(KEEP="1", ROWS="3b") as process:
         read_until("Here you see what the workers receive", process)
         children = children_of(process)
@@ -122,7 +125,7 @@ def test_a_worker_that_ends_fails_the_tour_and_stops_everything() -> None:
         ({"DATABASE": "oracle"}, "DATABASE must be one of sqlite, postgresql, mariadb, not 'oracle'.\n"),
     ],
 )
-def test_a_choice_that_does_not_exist_is_refused(choice: dict[str, str], said: str) -> None:
+def test_an_invalid_option_of_the_tour_is_refused(choice: dict[str, str], said: str) -> None:
     with demo(**choice) as process:
         _, errors = process.communicate()
     assert (process.returncode, errors) == (1, said)

@@ -1,4 +1,4 @@
-"""Events of one's own are known in time, wherever their app stands."""
+"""The events that an app of a service defines are known in time, whatever position the app has in INSTALLED_APPS."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ EVENTS, LIBRARY = "examples.platform_events", "openedx_events"
         ([LIBRARY], "No OpenEdxPublicSignal of type: 'org.openedx.learning.course.grade.updated.v1'."),
     ],
 )
-def test_a_service_that_sends_them_starts_if_their_app_is_installed(apps: list[str], said: str, tmp_path: Path) -> None:
+def test_a_service_starts_only_if_the_app_of_its_events_is_installed(
+    apps: list[str], said: str, tmp_path: Path
+) -> None:
     code = f"from django.conf import settings\nsettings.INSTALLED_APPS = {apps}\nimport django\ndjango.setup()"
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "examples.lms.settings", "EXAMPLES_DATA": str(tmp_path)}
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)

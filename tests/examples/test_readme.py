@@ -1,4 +1,4 @@
-"""What the README of the examples says to type does what it says."""
+"""The commands in the README of the examples do what this README says."""
 
 from __future__ import annotations
 
@@ -19,23 +19,26 @@ TEXT = (ROOT / "examples" / "README.rst").read_text().partition("Without the tou
 
 
 def command(part: str) -> list[str]:
-    """Return the one command that holds a text, for this Python."""
+    """Return the only command of the README that contains ``part``, changed so that the Python of the tests runs it."""
     (found,) = (line for line in re.findall(r"^   \$ \.venv/bin/python (.*)$", TEXT, re.MULTILINE) if part in line)
     return [sys.executable, *shlex.split(found)]
 
 
 def run(part: str, environment: Mapping[str, str]) -> str:
-    """Run a command with what is typed into it; return what it printed."""
+    """Run the command that contains ``part``, with the input that the README shows; return its output."""
     block = TEXT.partition(f"{part}\n")[2].partition("\n\n")[0]
     typed = "".join(f"{line}\n" for line in re.findall(r"^   >>> (.*)$", block, re.MULTILINE))
-    typed = re.sub(r"^(\w+\.objects\.values\(\))$", r"print(\1)", typed, flags=re.MULTILINE)  # as a terminal would
+    typed = re.sub(r"^(\w+\.objects\.values\(\))$", r"print(\1)", typed, flags=re.MULTILINE)  # as in a terminal
     arguments = command(part)
     done = subprocess.run(arguments, input=typed, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
     return done.stdout
 
 
 def exported(addresses: Mapping[str, str]) -> dict[str, str]:
-    """Return what is exported, with these addresses in place of the printed ones."""
+    """
+    Return the environment variables that the README exports, with ``addresses`` in place of the addresses that the
+    README prints.
+    """
     (line,) = set(re.findall(r"^   \$ export (.*)$", TEXT, re.MULTILINE))
     (printed,) = re.findall(r"^   (\{.*\})$", TEXT, re.MULTILINE)
     for name, address in json.loads(printed).items():
@@ -54,7 +57,7 @@ def started(part: str, environment: Mapping[str, str]) -> Iterator[subprocess.Po
             process.kill()
 
 
-def test_two_services_run_without_the_tour_and_end_with_0(tmp_path: Path) -> None:
+def test_two_services_run_without_the_tour_and_exit_with_0(tmp_path: Path) -> None:
     with ExitStack() as stack:
         bus = stack.enter_context(started("event_bus_kafka.sandbox", os.environ))
         assert bus.stdout is not None

@@ -1,4 +1,7 @@
-"""The service as an ASGI application, with the lines of docs/operating/senders.rst, unless BARE is set."""
+"""
+The test service as an ASGI application. It contains the lines that docs/operating/senders.rst recommends, unless BARE
+is set.
+"""
 
 import os
 
@@ -8,8 +11,8 @@ from event_bus_kafka.asgi import lifespan
 
 application = get_asgi_application()
 if "BARE" not in os.environ:
-    application = lifespan(application)  # type: ignore[arg-type, assignment] # Django's has other types for a scope
+    application = lifespan(application)  # type: ignore[arg-type, assignment] # Django has other types for a scope
 
-from tests.exits.emitting import emit_first  # noqa: E402 models need a Django that is set up
+from tests.exits.emitting import emit_first  # noqa: E402 models need a configured Django
 
 emit_first()

@@ -1,6 +1,7 @@
 """
-Emits each of the numbers of its command line in a child process, made in the way that is named before them, or, with
-``none``, in this process, which ends at once as a management command does, or, with ``atexit``, when it has ended.
+Emits an event for each number on the command line. The first word of the command line names the kind of child process
+that emits. With ``none`` this process itself emits and ends at once, like a management command. With ``atexit`` this
+process itself emits while it ends.
 """
 
 import atexit
@@ -11,10 +12,10 @@ import threading
 late: list[int] = []
 
 
-@atexit.register  # before all others, so that it runs after them
+@atexit.register  # registered first, so it runs last
 def emit_late() -> None:
     if late:
-        threading.Thread.start = refuse  # type: ignore[method-assign, assignment] # as Python does from 3.12 on
+        threading.Thread.start = refuse  # type: ignore[method-assign, assignment] # like Python 3.12 and later
     for number in late:
         emit(number)
 
@@ -28,16 +29,18 @@ from typing import Any  # noqa: E402
 
 import django  # noqa: E402
 
-django.setup()  # in a child that is spawned, too
+django.setup()  # also in a spawned child
 
 from django.db import connections  # noqa: E402
 from openedx_events.event_bus import get_producer  # noqa: E402
 
-from tests.exits.emitting import emit, emit_first  # noqa: E402 models need a Django that is set up
+from tests.exits.emitting import emit, emit_first  # noqa: E402 models need a configured Django
 
 
 def emit_in_a_fork(number: int) -> None:
-    """As a daemon is made: the child ends by itself, and with it whatever it has of its parent."""
+    """
+    Emit in a forked child, as a daemon does. The child ends normally, and has inherited all objects of its parent.
+    """
     child = os.fork()
     if child == 0:
         emit(number)
@@ -47,7 +50,7 @@ def emit_in_a_fork(number: int) -> None:
 
 
 def retire() -> None:
-    """Let this process have a client that it has given up, and no other."""
+    """Leave only one Kafka client in this process. The producer has already given this client up."""
     clients: Any = get_producer()._connecting.clients
     clients.producer.flush(60)
     clients.retire()

@@ -1,4 +1,4 @@
-"""Where the events of processes that end go: a real Kafka, and outboxes on real databases."""
+"""Fixtures for tests of ending processes. Real servers receive the events of these processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What every way of running a service does: emit events, each with a number of its own and the id of its process."""
+"""
+Emits events in each way of running a service. Each event contains a unique number and the id of the process that
+emitted it.
+"""
 
 import os
 
@@ -13,12 +16,15 @@ def emit(number: int) -> None:
 
 
 def emit_first() -> None:
-    """Emit what EMIT_FIRST says: where the application is loaded before a fork, before that."""
+    """
+    Emit the numbers in EMIT_FIRST. The application calls this function when it is loaded. A server that forks
+    afterwards has then emitted before its fork.
+    """
     _emit_all("EMIT_FIRST")
 
 
 def emit_last() -> None:
-    """Emit what EMIT_LAST says."""
+    """Emit the numbers in EMIT_LAST. The application calls this function when its process ends."""
     _emit_all("EMIT_LAST")
 
 

@@ -1,4 +1,7 @@
-"""A celery application whose tasks emit; its broker is a folder, which CELERY_FOLDER names."""
+"""
+A celery application whose tasks emit events. A folder is its message broker; the variable CELERY_FOLDER contains the
+path.
+"""
 
 import os
 from pathlib import Path
@@ -8,7 +11,7 @@ from celery import Celery
 
 django.setup()
 
-from tests.exits.emitting import emit, emit_first  # noqa: E402 models need a Django that is set up
+from tests.exits.emitting import emit, emit_first  # noqa: E402 models need a configured Django
 
 emit_first()
 

@@ -1,4 +1,4 @@
-"""What a process has sent when it ends, or when it forks, is in Kafka, or waits in the outbox."""
+"""All events that a process sends before it ends or forks are in Kafka or in the outbox afterwards."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ PATIENT = {
     "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 25,
     "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 25,
 }
-"""Limits that a slow machine does not meet."""
+"""Time limits that are long enough for a slow machine."""
 LINGERS = PATIENT | {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}}
-"""What is sent is on its way for a second: a process that does not wait for it loses it."""
+"""
+Settings with which each record stays in the client for a second. A process that does not wait for its records loses
+them.
+"""
 SERVERS = [way for way in WAYS if way.startswith(("gunicorn", "uwsgi", "uvicorn", "hypercorn", "daphne", "celery"))]
-SERVERS.remove("celery --max-tasks-per-child")  # a process for each event: see test_recycling.py
+SERVERS.remove("celery --max-tasks-per-child")  # one process per event is tested in test_recycling.py
 FORKING = (
     "gunicorn --preload",
     "uwsgi",
@@ -36,16 +39,19 @@ FORKING = (
     "multiprocessing fork",
     "os.fork",
 )
-"""These load the application before they fork, so that it may send before, too."""
+"""
+The ways in which a server loads the application before it forks. The application can then send an event before the
+fork.
+"""
 
 
 @pytest.mark.skipif(not LONG, reason="takes ten minutes")
 @pytest.mark.long
 @pytest.mark.parametrize("way", SERVERS)
-def test_all_of_a_thousand_events_of_processes_that_come_and_go_are_in_kafka(
+def test_s16_all_events_of_servers_that_restart_repeatedly_are_in_kafka(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
-    """S16. The table of ends in docs/operating/senders.rst; `make test-long` runs it."""
+    """The test proves the table of process ends in docs/operating/senders.rst. Only `make test-long` runs it."""
     processes, count = 5, 200
     numbers = iter(range(processes * count))
     for number in range(processes):
@@ -55,10 +61,9 @@ def test_all_of_a_thousand_events_of_processes_that_come_and_go_are_in_kafka(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_events_sent_before_the_end_are_in_kafka_wherever_a_fork_was(
+def test_case_32_33_events_sent_before_the_end_of_a_process_are_in_kafka_for_every_way_of_forking(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
-    """Cases 32 and 33, with a broker."""
     first, last = [1] * (way in FORKING), [9] * ("uwsgi" in way)
     more = {"EMIT_FIRST": "1" * len(first), "EMIT_LAST": "9"}
     with running(WAYS[way], tmp_path, bus.settings(topic, **LINGERS), **more) as service:
@@ -85,10 +90,10 @@ def test_events_sent_before_the_end_are_in_kafka_wherever_a_fork_was(
     ],
     indirect=["database"],
 )
-def test_events_that_no_broker_took_before_the_end_are_in_the_outbox_and_a_relay_brings_them(
+def test_case_32_33_events_sent_without_a_broker_are_in_the_outbox_and_relayed(
     way: str, bus: RealBus, topic: str, database: Database, tmp_path: Path
 ) -> None:
-    """Cases 32, with forks before the first send, and 33, without a broker."""
+    """Processes that fork do so before they send their first event."""
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as outbox:
         away = PATIENT | {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
         settings = outbox.process_settings(EVENT_BUS_PRODUCER_MODE="on-commit", **away)
@@ -100,8 +105,10 @@ def test_events_that_no_broker_took_before_the_end_are_in_the_outbox_and_a_relay
     assert sorted(number for number, _ in everything(bus, topic)) == [1, 2, 3]
 
 
-def test_a_process_ends_in_time_though_broker_and_database_are_silent(bus: RealBus, topic: str, tmp_path: Path) -> None:
-    """Case 33, without anything that would take its events."""
+def test_case_33_a_process_ends_in_time_while_broker_and_database_are_silent(
+    bus: RealBus, topic: str, tmp_path: Path
+) -> None:
+    """Neither Kafka nor the outbox takes the events."""
     with black_hole() as address:
         host, port = address.split(":")
         entry = {"ENGINE": "django.db.backends.postgresql", "NAME": "silent", "HOST": host, "PORT": port, "USER": "any"}
@@ -111,7 +118,7 @@ def test_a_process_ends_in_time_though_broker_and_database_are_silent(bus: RealB
         )
         with running(WAYS["a process that ends"], tmp_path, settings) as service:
             service.emit([1, 2])
-    line = "it is lost: AppendFailed: the process ended before the database took it"
+    line = "The event is lost: AppendFailed: the process ended before the database accepted the event"
     assert service.log.count(line) == 2, service.log
     assert service.log.count(f"topic={topic}, event_type=") == 2
     assert "learner@example.com" not in service.log

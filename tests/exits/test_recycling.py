@@ -1,7 +1,7 @@
 """
-Web servers and celery whose processes come and go while a broker restarts: nothing is lost.
+Web servers and celery replace their processes regularly while a broker restarts: no event is lost.
 
-Small counts by themselves; `make test-long` runs them large, and shows the figures.
+`make test` sends few events. `make test-long` sends many and prints figures.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AT_A_TIME = 40
 
 
 def emit(services: list[Running], count: int, begin: int) -> None:
-    """Let each service emit so many events of its own, turn by turn."""
+    """Let each service emit ``count`` events. The services take turns."""
     for first in range(begin, begin + count, _AT_A_TIME):
         for number, service in enumerate(services):
             offset = (number + 1) * 1_000_000
@@ -34,10 +34,9 @@ def emit(services: list[Running], count: int, begin: int) -> None:
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_events_of_processes_that_come_and_go_while_a_broker_restarts_all_arrive(
+def test_case_24_32_33_all_events_of_recycled_processes_arrive_while_a_broker_restarts(
     schema_registry: SchemaRegistry, database: Database, tmp_path: Path
 ) -> None:
-    """Cases 24, 32 and 33."""
     count = scaled(4, long=112)
     with ExitStack() as stack:
         cluster = stack.enter_context(KafkaCluster())

@@ -1,4 +1,7 @@
-"""A view that emits the number in the path of a request, and answers with the id of its process."""
+"""
+A view that emits an event. The number of the event comes from the request's path, and the answer is the id of the
+view's process.
+"""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The ways of running a service that emits: behind web servers, in celery, in processes of its own."""
+"""The ways to run a service that emits events: behind web servers, in celery workers, and in processes of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _UWSGI = (
 
 
 class Running(ABC):
-    """A service that runs; its output goes to a file."""
+    """A running service. Its output is written to a file."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._log = folder / "log"
@@ -41,7 +41,7 @@ class Running(ABC):
         return self._log.read_text(errors="replace")
 
     def emit(self, numbers: Sequence[int]) -> None:
-        """Let the service emit an event for each number, and wait until it has."""
+        """Let the service emit an event for each number, and wait until it has emitted all of them."""
         self._ask_for(numbers)
         self.wait_for(lambda: all(f"emitted {number};" in self.log for number in numbers))
 
@@ -56,11 +56,11 @@ class Running(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """End it as its host does, and wait for the end."""
+        """Stop the service in the same way as the host of such a service, and wait for its end."""
 
 
 class Web(Running):
-    """A web server; its command has ``{port}`` where that stands."""
+    """A web server. ``{port}`` in its command is replaced by the port."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], command: Sequence[str]) -> None:
         super().__init__(folder, environment)
@@ -99,7 +99,7 @@ class Celery(Running):
 
 
 class Children(Running):
-    """A process that has children, or emits by itself, and ends."""
+    """A process that emits events itself or in child processes, and then ends."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], way: str) -> None:
         super().__init__(folder, environment)
@@ -113,7 +113,7 @@ class Children(Running):
             )
 
     def stop(self) -> None:
-        """It has ended."""
+        """Do nothing, since the process has ended by itself."""
 
 
 Way = Callable[[Path, Mapping[str, str]], Running]
@@ -176,7 +176,7 @@ RECYCLING: dict[str, Way] = {
 
 @contextmanager
 def running(way: Way, folder: Path, settings: Mapping[str, Any], **more: str) -> Iterator[Running]:
-    """Run a service in one of the ways, with more in its environment."""
+    """Run a service in the given way. ``more`` contains additional environment variables."""
     folder.mkdir(exist_ok=True)
     urls = {"ROOT_URLCONF": "tests.exits.urls", "ALLOWED_HOSTS": ["127.0.0.1"]}
     environment = os.environ | {

@@ -1,4 +1,7 @@
-"""A WSGI application that emits the number in the path of a request, and answers with the id of its process."""
+"""
+A WSGI application that emits an event at each request. The number of the event comes from the request's path, and the
+answer is the id of the application's process.
+"""
 
 import os
 import sys
@@ -9,9 +12,9 @@ import django
 
 django.setup()
 
-from tests.exits.emitting import emit, emit_first, emit_last  # noqa: E402 models need a Django that is set up
+from tests.exits.emitting import emit, emit_first, emit_last  # noqa: E402 models need a configured Django
 
-if "uwsgi" in sys.modules:  # which has one place for a function that runs at the end
+if "uwsgi" in sys.modules:  # uWSGI calls a single function at its end
     sys.modules["uwsgi"].atexit = emit_last  # type: ignore[attr-defined]
 emit_first()
 

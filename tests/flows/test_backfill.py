@@ -1,4 +1,4 @@
-"""``backfill_events``: what it sends, what it says, and where it goes on. Interruptions are tested with the outbox."""
+"""Tests of ``backfill_events``: its plan, its output, and how it resumes. Tests in outbox/ cover interruptions."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def certificates(after: str | None) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def seven() -> None:
-    """Let there be seven users; their ids are the tokens."""
+    """Create seven users. Their ids are the tokens of the backfill."""
     OF_USER.clear()
     OF_USER.update({user: partial(arguments, user) for user in range(1, 8)})
 
 
 def backfill(bus: Bus, topic: str, *arguments: str, **changes: Any) -> str:
-    """Run the command; return what it prints, and why it ended with an error."""
+    """Run the command; return its output and the text of the error with which it ended."""
     output = io.StringIO()
     patience = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_SEND_TIMEOUT": 60}
     with override_settings(**bus.settings(topic, **patience | changes)):
@@ -70,7 +70,7 @@ def test_the_plan_shows_the_records_and_sends_nothing(bus: Bus, topic: str) -> N
     assert bus.end_of(topic) == 0
 
 
-def test_all_is_sent_to_each_topic_of_its_type_and_a_slice_goes_on_from_a_token(bus: Bus, topic: str) -> None:
+def test_a_backfill_sends_all_items_to_each_topic_and_resumes_from_the_token_of_a_slice(bus: Bus, topic: str) -> None:
     second = f"{topic}-second"
     bus.create_topic(second)
     entry = {"event_key_field": "certificate.user.id", "enabled": True}
@@ -123,7 +123,7 @@ def test_an_item_that_cannot_be_sent_is_named_and_the_rest_is_sent(bus: Bus, top
     assert bus.end_of(topic) == 4
 
 
-def test_a_script_reads_json(bus: Bus, topic: str) -> None:
+def test_the_json_output_contains_the_failed_items_the_batches_and_the_resume_token(bus: Bus, topic: str) -> None:
     def found(*arguments: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in backfill(bus, topic, *arguments, "--json").splitlines() if line[0] == "{"]
 
@@ -139,7 +139,7 @@ def test_a_script_reads_json(bus: Bus, topic: str) -> None:
     assert end == {"sent": 5, "failed": 1, "resume": "7"}
 
 
-def test_a_source_that_fails_ends_the_run_at_the_last_sent_item(bus: Bus, topic: str) -> None:
+def test_a_source_that_raises_ends_the_run_after_the_last_sent_item(bus: Bus, topic: str) -> None:
     OF_USER.update({user: partial(arguments, user) for user in range(1, 551)} | {550: fail})
     said = backfill(bus, topic, SOURCE, "--apply")
     assert f"\nended with 1: Stopped: {SOURCE} raised ValueError in {__file__}:" in said
@@ -151,7 +151,7 @@ def test_a_source_that_fails_ends_the_run_at_the_last_sent_item(bus: Bus, topic:
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_a_batch_leaves_nothing_in_request_caches(bus: Bus, topic: str) -> None:
+def test_request_caches_are_cleared_between_batches(bus: Bus, topic: str) -> None:
     cache, seen = RequestCache("runs"), []
 
     def build(user: int) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def test_a_batch_leaves_nothing_in_request_caches(bus: Bus, topic: str) -> None:
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_a_token_is_told_as_a_shell_wants_it_and_what_is_no_generator_may_fail_too(
+def test_the_resume_token_is_quoted_for_the_shell_when_a_source_that_returns_lists_fails(
     bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "_registered", {})
@@ -196,7 +196,7 @@ def test_a_token_is_told_as_a_shell_wants_it_and_what_is_no_generator_may_fail_t
     ids=["Kafka", "registry"],
 )
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_without_a_server_it_stops_and_nothing_counts_as_sent(
+def test_an_unreachable_server_stops_the_run_and_no_event_counts_as_sent(
     bus: Bus, topic: str, away: dict[str, Any], reason: str
 ) -> None:
     options = {"message.timeout.ms": 500}
@@ -208,14 +208,14 @@ def test_without_a_server_it_stops_and_nothing_counts_as_sent(
 
 
 @pytest.mark.django_db
-def test_what_is_sent_in_a_transaction_is_refused(bus: Bus, topic: str) -> None:
-    """It would leave at its end, long after its token was told. Each test of this kind runs in one."""
-    refused = "Stopped: a transaction is open on default: a source must not yield inside of one. Begin anew."
+def test_a_source_that_yields_inside_a_transaction_is_refused(bus: Bus, topic: str) -> None:
+    """The event would be sent when the transaction ends. The token of the event would be printed long before that."""
+    refused = "Stopped: a transaction is open on default: a source must not yield inside a transaction. Begin anew."
     assert backfill(bus, topic, SOURCE, "--apply").endswith(f"ended with 1: {refused}")
     assert bus.end_of(topic) == 0
 
 
-def test_what_it_cannot_begin_with_is_said(bus: Bus, topic: str) -> None:
-    assert "ended with 1: There is no source course_runs, but " in backfill(bus, topic, "course_runs")
+def test_an_unknown_source_or_a_missing_topic_is_reported(bus: Bus, topic: str) -> None:
+    assert "ended with 1: There is no source course_runs. There are: " in backfill(bus, topic, "course_runs")
     said = backfill(bus, topic, SOURCE, EVENT_BUS_PRODUCER_CONFIG={})
     assert said == f"ended with 1: EVENT_BUS_PRODUCER_CONFIG has no enabled topic for {CREATED}."

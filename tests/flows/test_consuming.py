@@ -1,4 +1,4 @@
-"""A worker in a process of its own: what it does with events, and how it ends."""
+"""Tests of a worker in a separate process: how it handles events, and its exit codes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ from tests.support.workers import OURS_FIRST, OURS_LAST, worker
 NOT_INSTALLED = {"INSTALLED_APPS": ["tests.projects.certificates", "openedx_events"]}
 
 
-@pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST, NOT_INSTALLED], ids=["first", "last", "not installed"])
-def test_events_arrive_and_the_worker_stops_cleanly(bus: Bus, topic: str, group: str, apps: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "apps", [OURS_FIRST, OURS_LAST, NOT_INSTALLED], ids=["app first", "app last", "app not installed"]
+)
+def test_events_reach_a_receiver_and_the_worker_stops_with_exit_code_0(
+    bus: Bus, topic: str, group: str, apps: dict[str, Any]
+) -> None:
     send(bus, topic, *map(certificate, (1, 2, 3)))
     with worker(bus, topic, group, "note", **apps) as process:
         process.wait_for_users("note", [1, 2, 3])
@@ -45,8 +49,7 @@ def test_the_log_names_each_event_in_few_lines(bus: Bus, topic: str, group: str)
             assert {one for found in told if found for one in found[1].rstrip(",").split(",")} == ids
 
 
-def test_values_and_metadata_arrive_as_sent(bus: Bus, topic: str, group: str) -> None:
-    """Case 22."""
+def test_case_22_values_and_metadata_arrive_as_sent(bus: Bus, topic: str, group: str) -> None:
     metadata: dict[str, Any] = {
         "id": UUID("12345678-1234-5678-1234-567812345678"),
         "minorversion": 3,
@@ -66,7 +69,7 @@ def test_values_and_metadata_arrive_as_sent(bus: Bus, topic: str, group: str) ->
     assert (got["from_event_bus"], got["sender"]) == (True, None)
 
 
-def test_a_new_group_begins_with_the_first_event_and_a_second_worker_goes_on(bus: Bus, topic: str, group: str) -> None:
+def test_a_new_group_starts_at_the_first_event_and_a_second_worker_continues(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1), certificate(2))
     with worker(bus, topic, group, "note") as process:
         process.wait_for_users("note", [1, 2])
@@ -88,7 +91,7 @@ def test_only_the_receiver_that_failed_runs_again(bus: Bus, topic: str, group: s
     assert "learner@example.com" not in process.log
 
 
-def test_too_many_errors_in_a_row_stop_the_worker_without_a_commit(bus: Bus, topic: str, group: str) -> None:
+def test_too_many_consecutive_errors_stop_the_worker_without_a_commit(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "fail", EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT=3) as process:
         assert process.end() == 4
@@ -96,7 +99,7 @@ def test_too_many_errors_in_a_row_stop_the_worker_without_a_commit(bus: Bus, top
     assert bus.committed(group, topic) < 0
 
 
-def test_a_small_window_holds_back_and_loses_nothing(bus: Bus, topic: str, group: str) -> None:
+def test_all_events_are_processed_with_a_window_of_three_records(bus: Bus, topic: str, group: str) -> None:
     users = list(range(300))
     send(bus, topic, *map(certificate, users))
     with worker(bus, topic, group, "note", EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS=3) as process:
@@ -108,7 +111,7 @@ def test_a_small_window_holds_back_and_loses_nothing(bus: Bus, topic: str, group
 # Wrong configuration
 
 
-@pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST], ids=["first", "last"])
+@pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST], ids=["app first", "app last"])
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
@@ -119,7 +122,7 @@ def test_a_small_window_holds_back_and_loses_nothing(bus: Bus, topic: str, group
         ({"EVENT_BUS_TOPIC_PREFIX": "^["}, "The topic name is refused"),
     ],
 )
-def test_a_wrong_setting_ends_the_worker_with_exit_code_1(
+def test_an_invalid_setting_ends_the_worker_with_exit_code_1(
     sandbox: Any, apps: dict[str, Any], changes: dict[str, Any], text: str
 ) -> None:
     settings = {
@@ -131,13 +134,13 @@ def test_a_wrong_setting_ends_the_worker_with_exit_code_1(
     assert text in process.log
 
 
-def test_an_uninstalled_app_with_wrong_settings_still_ends_with_exit_code_1() -> None:
+def test_without_the_app_installed_invalid_settings_end_the_worker_with_exit_code_1() -> None:
     with ServiceProcess("consume_events", "-t", "t", "-g", "g", settings=NOT_INSTALLED) as process:
         assert process.end() == 1
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in process.log
 
 
-def test_disabled_consumers_end_at_once_with_exit_code_0() -> None:
+def test_a_worker_with_disabled_consumers_exits_with_0() -> None:
     settings = {"EVENT_BUS_KAFKA_CONSUMERS_ENABLED": False}
     with ServiceProcess("consume_events", "-t", "t", "-g", "g", settings=settings) as process:
         assert process.end() == 0
@@ -154,7 +157,7 @@ def test_options_of_other_event_buses_are_accepted_with_a_warning(bus: Bus, topi
 
 
 @pytest.mark.parametrize("extra", ["{", "[]"])
-def test_malformed_options_are_refused(extra: str) -> None:
+def test_a_worker_with_malformed_extra_options_exits_with_2(extra: str) -> None:
     arguments = ("consume_events", "-t", "t", "-g", "g", "--extra", extra)
     with ServiceProcess(*arguments, settings=OURS_FIRST | {"EVENT_BUS_KAFKA_CONSUMERS_ENABLED": False}) as process:
         assert process.end() == 2
@@ -164,9 +167,9 @@ def test_malformed_options_are_refused(extra: str) -> None:
 @pytest.mark.parametrize(
     ("extra", "argument"), [('{"topic": "x"}', "-t for topic"), ('{"concurrency": 2}', "--concurrency for concurrency")]
 )
-def test_options_that_repeat_an_argument_are_refused(extra: str, argument: str) -> None:
+def test_extra_options_that_repeat_an_argument_are_refused(extra: str, argument: str) -> None:
     arguments = ("consume_events", "-t", "t", "-g", "g", "--concurrency", "1", "--extra", extra)
     with ServiceProcess(*arguments, settings=OURS_FIRST | {"EVENT_BUS_KAFKA_CONSUMERS_ENABLED": False}) as process:
         assert process.end() == 1
-    assert f"use {argument} alone" in process.log
+    assert f"use {argument} instead" in process.log
     assert "Traceback" not in process.log

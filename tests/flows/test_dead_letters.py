@@ -1,4 +1,4 @@
-"""Dead letters of real workers, and what operators do with them."""
+"""Tests of dead letters that real workers store, and of the operator's commands for dead letters."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from tests.support.workers import worker
 FAIL_FOR_ODD = "tests.projects.certificates.receivers.fail_for_odd"
 
 
-def test_a_dead_letter_is_replayed_by_the_receiver_that_failed(
-    bus: Bus, topic: str, group: str, table: dict[str, Any]
-) -> None:
+def test_a_replay_runs_only_the_receiver_that_failed(bus: Bus, topic: str, group: str, table: dict[str, Any]) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     with worker(bus, topic, group, "fail_for_odd,note", **table) as process:
         process.wait_for_users("note", [1, 2])
@@ -38,7 +36,7 @@ def test_a_dead_letter_is_replayed_by_the_receiver_that_failed(
     assert "learner@example.com" not in process.log + ran.log
 
 
-def test_a_replay_cleans_connections_that_were_open_before_it(
+def test_a_replay_reports_a_transaction_left_open_by_its_receiver(
     bus: Bus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     send(bus, topic, certificate(1))
@@ -58,7 +56,7 @@ call_command("event_dead_letters", "replay", "--all", "--apply")
     assert letter["failures"][0]["error"].startswith("TransactionLeftOpen")
 
 
-def test_dead_letters_of_the_topic_are_imported_once(bus: Bus, topic: str, group: str, table: dict[str, Any]) -> None:
+def test_dead_letters_of_a_topic_are_imported_once(bus: Bus, topic: str, group: str, table: dict[str, Any]) -> None:
     bus.create_topic(f"{group}.dead-letters")
     send(bus, topic, *map(certificate, (1, 2, 3)))
     on_topic = table | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic"}
@@ -81,7 +79,7 @@ def test_dead_letters_of_the_topic_are_imported_once(bus: Bus, topic: str, group
     assert ran.users("fail_for_odd") == [1, 3]
 
 
-def test_a_worker_deletes_dead_letters_and_marks_beyond_their_retention(
+def test_a_worker_deletes_dead_letters_and_marks_older_than_the_retention(
     bus: Bus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     send(bus, topic, certificate(1))
@@ -94,7 +92,7 @@ def test_a_worker_deletes_dead_letters_and_marks_beyond_their_retention(
     with worker(bus, topic, group, "note,once.award", **table) as process:
         process.wait_for_log("Deleted 1 dead letters older than EVENT_BUS_KAFKA_RETENTION")
         process.wait_for_log("Deleted 1 marks of the inbox older than EVENT_BUS_KAFKA_RETENTION")
-        process.wait_for_log("Running consumer")  # from then on it takes signals
+        process.wait_for_log("Running consumer")  # from then on the command handles signals
         assert process.stop() == 0
     assert listed(bus, table) == []
 
@@ -113,10 +111,10 @@ FORGED = {
         "key": "",
     }.items()
 }
-"""Of a record that looks like a dead letter and fits into no table."""
+"""Headers of a record that looks like a dead letter. No table can store this letter."""
 
 
-def test_taking_aside_says_on_the_sandbox_that_it_needs_a_real_kafka(
+def test_quarantining_a_record_of_the_sandbox_asks_for_a_real_kafka(
     request: pytest.FixtureRequest, group: str, table: dict[str, Any]
 ) -> None:
     from tests.services.bus import SandboxBus

@@ -1,4 +1,4 @@
-"""What receivers of a worker emit is in Kafka, or in the outbox, before the worker commits for the last time."""
+"""Events that receivers emit are in Kafka or in the outbox before the worker's last commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.sending import send
 
 AWAY = {"bootstrap.servers": "127.0.0.1:9"}
 LINGERS = {"linger.ms": 1_000}
-"""What is emitted is on its way for a second."""
+"""Options with which each emitted record stays in the client for a second."""
 
 CONSUME = """
 from django.core.management import call_command
@@ -38,7 +38,7 @@ Commits.commit = commit_and_die
 
 @pytest.fixture
 def emitted(bus: Bus, topic: str) -> str:
-    """Return the topic to which the receiver's events go."""
+    """Return the topic to which the receivers send."""
     bus.create_topic(f"{topic}-emitted")
     return f"{topic}-emitted"
 
@@ -46,7 +46,7 @@ def emitted(bus: Bus, topic: str) -> str:
 def worker(
     bus: Bus, topic: str, group: str, emitted: str, options: dict[str, Any], before: str = "", **changes: Any
 ) -> ServiceProcess:
-    """Return a worker that commits at its stop alone."""
+    """Return a worker that commits offsets only when it stops."""
     config = {REVOKED: {emitted: {"event_key_field": "certificate.user.id", "enabled": True}}}
     settings = bus.settings(
         EVENT_BUS_PRODUCER_CONFIG=config,
@@ -60,7 +60,7 @@ def worker(
     return ServiceProcess(code=code, settings=settings | changes, receivers="receivers.revoke")
 
 
-def test_events_that_receivers_emitted_are_in_kafka_before_the_last_commit(
+def test_events_emitted_by_receivers_are_in_kafka_before_the_last_commit(
     bus: Bus, topic: str, group: str, emitted: str
 ) -> None:
     send(bus, topic, certificate(1))
@@ -71,7 +71,7 @@ def test_events_that_receivers_emitted_are_in_kafka_before_the_last_commit(
     assert len(bus.event_ids(emitted, 1)) == 1
 
 
-def test_events_that_no_broker_takes_are_in_the_outbox_before_the_last_commit(
+def test_events_that_no_broker_accepts_are_in_the_outbox_before_the_last_commit(
     bus: Bus, topic: str, group: str, emitted: str, tmp_path: Path
 ) -> None:
     send(bus, topic, certificate(1))
@@ -88,7 +88,7 @@ def test_events_that_no_broker_takes_are_in_the_outbox_before_the_last_commit(
     database.close()
 
 
-def test_where_neither_takes_it_nothing_is_committed_and_it_is_emitted_again(
+def test_nothing_is_committed_when_an_emitted_event_reaches_neither_kafka_nor_outbox(
     bus: Bus, topic: str, group: str, emitted: str
 ) -> None:
     send(bus, topic, certificate(1))
@@ -104,7 +104,7 @@ def test_where_neither_takes_it_nothing_is_committed_and_it_is_emitted_again(
     assert len(bus.event_ids(emitted, 1)) == 1
 
 
-def test_a_worker_ends_by_itself_once_an_event_is_lost_before_it_commits_what_led_to_it(
+def test_a_worker_ends_before_it_commits_a_record_whose_receiver_lost_an_event(
     bus: Bus, topic: str, group: str, emitted: str
 ) -> None:
     send(bus, topic, certificate(1))

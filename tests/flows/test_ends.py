@@ -1,4 +1,4 @@
-"""What was sent before a process ends, and what a request sees when servers are away."""
+"""Tests of events that are sent before a process ends, and of sends while servers are unreachable."""
 
 from __future__ import annotations
 
@@ -47,22 +47,21 @@ logging.getLogger("event_bus_kafka").addHandler(Long())
 PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 60, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60}
 
 
-def test_a_process_that_ends_at_once_has_sent_its_events(bus: Bus, topic: str) -> None:
-    """Case 33."""
+def test_case_33_a_process_that_ends_at_once_has_sent_its_events(bus: Bus, topic: str) -> None:
     with sender(bus.settings(topic, **PATIENT), [1, 2, 3]) as process:
         assert process.end() == 0
     delivered = "".join(line for line in process.lines if "Message delivered to Kafka event bus" in line)
     assert all(str(event_id) in delivered for event_id in bus.event_ids(topic, 3))
 
 
-def test_events_sent_while_a_process_ends_arrive_too(bus: Bus, topic: str) -> None:
+def test_events_sent_during_the_end_of_a_process_arrive(bus: Bus, topic: str) -> None:
     linger = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}}
     with ServiceProcess(code=SEND_LATE, settings=bus.settings(topic, **PATIENT | linger)) as process:
         assert process.end() == 0
     assert len(bus.event_ids(topic, 2)) == 2
 
 
-def test_events_of_a_process_that_ends_without_a_broker_are_named_in_the_log(bus: Bus, topic: str) -> None:
+def test_events_that_a_process_could_not_send_before_its_end_are_named_in_the_log(bus: Bus, topic: str) -> None:
     changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
     with sender(bus.settings(topic, **changes), [1, 2]) as process:
         assert process.end() == 0
@@ -71,8 +70,8 @@ def test_events_of_a_process_that_ends_without_a_broker_are_named_in_the_log(bus
     assert "learner@example.com" not in process.log
 
 
-def test_a_process_that_ends_waits_for_what_it_logs_of_its_brokers(bus: Bus, topic: str) -> None:
-    """Python aborts where a thread holds standard error at the end of the interpreter."""
+def test_a_process_that_ends_waits_for_log_lines_being_written(bus: Bus, topic: str) -> None:
+    """Python aborts the process if a thread is writing to standard error when the interpreter ends."""
     changes = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5,
@@ -94,8 +93,8 @@ def test_events_that_kafka_does_not_confirm_in_time_are_named_in_the_log(bus: Bu
     assert "Traceback" not in process.log
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["refused", "silent"])
-def test_a_registry_that_is_away_costs_an_error_and_no_exception(bus: Bus, topic: str, silent: bool) -> None:
+@pytest.mark.parametrize("silent", [False, True], ids=["connection refused", "no answer"])
+def test_an_unreachable_registry_logs_an_error_and_raises_nothing(bus: Bus, topic: str, silent: bool) -> None:
     with black_hole() as address:
         url = f"http://{address if silent else '127.0.0.1:9'}"
         changes = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": url, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}
@@ -107,8 +106,7 @@ def test_a_registry_that_is_away_costs_an_error_and_no_exception(bus: Bus, topic
     assert "Traceback" not in process.log
 
 
-def test_a_full_local_queue_is_waited_for_within_the_limit(bus: Bus, topic: str) -> None:
-    """Case 30."""
+def test_case_30_a_full_client_queue_delays_a_send_up_to_its_limit(bus: Bus, topic: str) -> None:
     changes = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"queue.buffering.max.messages": 2},
@@ -121,8 +119,7 @@ def test_a_full_local_queue_is_waited_for_within_the_limit(bus: Bus, topic: str)
     assert process.log.count("QueueFull") == 1
 
 
-def test_an_event_too_large_for_the_client_is_refused_alone(bus: Bus, topic: str) -> None:
-    """Case 31, its first part."""
+def test_case_31_only_the_event_that_is_too_large_for_the_client_is_refused(bus: Bus, topic: str) -> None:
     changes = PATIENT | {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.max.bytes": 1000}}
     code = SEND.format(users=[1, 2]).replace("certificate(user)", "certificate(user, name='x' * 2000 * (user % 2))")
     with ServiceProcess(code=code, settings=bus.settings(topic, **changes)) as process:
@@ -148,7 +145,7 @@ def produce(settings: dict[str, Any], topic: str, **options: str) -> ServiceProc
     return ServiceProcess("produce_event", *arguments, settings=settings)
 
 
-def test_an_event_is_produced_by_hand(bus: Bus, topic: str) -> None:
+def test_produce_event_sends_an_event_and_prints_the_topic_the_partition_and_the_offset(bus: Bus, topic: str) -> None:
     with produce(bus.settings(), topic) as process:
         assert process.end() == 0
     (event_id,) = bus.event_ids(topic, 1)
@@ -166,7 +163,9 @@ def test_an_event_is_produced_by_hand(bus: Bus, topic: str) -> None:
         ({"key_field": "user.nothing"}, 1, "fails at 'nothing'"),
     ],
 )
-def test_a_wrong_argument_is_named(sandbox: Any, options: dict[str, str], code: int, text: str) -> None:
+def test_an_invalid_argument_of_produce_event_is_named(
+    sandbox: Any, options: dict[str, str], code: int, text: str
+) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,

@@ -1,4 +1,4 @@
-"""What fails again and again becomes one dead letter, and holds up nobody else."""
+"""A receiver that always fails causes one dead letter per event, and delays no other event."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor":
 SOME = "tests.projects.certificates.trouble.fail_for_some"
 
 
-def test_a_key_that_always_fails_becomes_a_dead_letter_per_event_beside_healthy_ones(
+def test_case_12_each_event_of_a_failing_key_becomes_a_dead_letter_and_other_keys_are_processed(
     bus: Bus, topic: str, group: str, kept: Kept
 ) -> None:
-    """Case 12."""
     send(bus, topic, *map(certificate, (1, 2, 1, 4, 1, 6)))
     with worker(bus, topic, group, "trouble.fail_for_some,note", {"FAILING": "1"}, **TWICE | kept.settings) as process:
         process.wait_for(lambda: process.log.count("stored as a dead letter") == 3)
@@ -32,11 +31,10 @@ def test_a_key_that_always_fails_becomes_a_dead_letter_per_event_beside_healthy_
     assert bus.committed(group, topic) == 6
 
 
-@pytest.mark.parametrize("failing", [1, 2, 3], ids=["first", "middle", "last"])
-def test_retries_used_up_anywhere_in_a_partition_leave_its_end_committed(
+@pytest.mark.parametrize("failing", [1, 2, 3], ids=["first event fails", "middle event fails", "last event fails"])
+def test_case_15_a_partition_is_committed_to_its_end_when_an_event_becomes_a_dead_letter(
     bus: Bus, topic: str, group: str, failing: int
 ) -> None:
-    """Case 15."""
     kept = OnTopic(bus, group).create()
     send(bus, topic, *map(certificate, (1, 2, 3)))
     environment = {"FAILING": str(failing)}
@@ -52,10 +50,9 @@ def test_retries_used_up_anywhere_in_a_partition_leave_its_end_committed(
 
 
 @pytest.mark.parametrize("debug", [False, True], ids=["production", "DEBUG"])
-def test_one_receiver_that_fails_is_named_and_the_others_run_once(
+def test_case_17_a_failing_receiver_is_named_in_the_letter_and_the_other_receivers_run_once(
     bus: Bus, topic: str, group: str, debug: bool
 ) -> None:
-    """Case 17, failing."""
     kept = OnTopic(bus, group).create()
     send(bus, topic, *map(certificate, (1, 2)))
     receivers = "trouble.describe,trouble.fail_for_some,note"

@@ -1,4 +1,7 @@
-"""The table of hosts (docs/hosts.rst): a worker consumes, sends, keeps what fails, and stops cleanly on each."""
+"""
+Tests of the table in docs/hosts.rst: on each of its hosts a worker consumes, sends, stores dead letters, and stops
+cleanly.
+"""
 
 from __future__ import annotations
 
@@ -26,17 +29,20 @@ HOSTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
         {"USE_TZ": False, "TIME_ZONE": "America/New_York", "DEBUG": True, "DATABASES": IN_MEMORY},
     ),
 }
-"""Several rows of the table share a process, which takes seconds to start."""
+"""
+Environment and settings of each host. Several rows of the table are tested in one process, since a process takes
+seconds to start.
+"""
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_a_worker_consumes_sends_and_stops_cleanly(sandbox: Sandbox, group: str, host: str) -> None:
+def test_on_each_host_a_worker_consumes_sends_and_stops_cleanly(sandbox: Sandbox, group: str, host: str) -> None:
     environment, changes = HOSTS[host]
     process = run_worker(SandboxBus(sandbox), group, environment, changes)
     assert max(one["queries"] for one in process.heard("arrive")) <= 1, "under DEBUG, Django keeps each query"
 
 
-def test_without_a_database_what_fails_is_kept_on_the_topic(sandbox: Sandbox, group: str) -> None:
+def test_without_a_database_dead_letters_are_stored_on_a_topic(sandbox: Sandbox, group: str) -> None:
     bus, topic = SandboxBus(sandbox), f"of-{group}"
     bus.create_topic(topic)
     bus.create_topic(f"{group}.dead-letters")
@@ -48,7 +54,7 @@ def test_without_a_database_what_fails_is_kept_on_the_topic(sandbox: Sandbox, gr
     assert len(bus.records(f"{group}.dead-letters", 1)) == 1
 
 
-def test_each_row_of_the_table_names_tests_that_there_are() -> None:
+def test_each_row_of_the_table_of_hosts_names_existing_tests() -> None:
     rows = (
         Path("docs/hosts.rst").read_text().partition("Shown by")[2].partition("What strangers write")[0].split("* - ")
     )

@@ -1,4 +1,4 @@
-"""Case 43 in workers: across restarts and replays a receiver under once() has its effect once."""
+"""A receiver under once() runs once per event, across restarts and replays. All tests here cover case 43."""
 
 from __future__ import annotations
 

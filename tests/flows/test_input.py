@@ -1,4 +1,7 @@
-"""Nothing that a record may hold stops a worker: what cannot be read is kept to the byte, and the others go on."""
+"""
+No record stops a worker. An unreadable record becomes a dead letter that contains it byte for byte, and all other
+records are processed.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ NOBODY_LISTENS = b"org.openedx.learning.student.registration.completed.v1"
 
 @attrs.frozen
 class Odd:
-    """A record as it is put on the topic; ``error``: what a dead letter says of it, empty for one that is skipped."""
+    """
+    A malformed record on the topic. ``error`` is the text in its dead letter; if ``error`` is empty, workers skip the
+    record.
+    """
 
     error: str
     value: bytes | None
@@ -33,7 +39,7 @@ class Odd:
 
 
 def odd_records(good: bytes, array_schema: int) -> list[Odd]:
-    """Return records that are wrong each in its own way, made from a good one."""
+    """Return malformed records. Each is made from a valid record, and has one fault."""
     claims_an_array = b"\x00" + array_schema.to_bytes(4, "big") + b"\xfe\xff\xff\xff\xff\xff\xff\x7f\x02"
     claims_a_text = good.replace(b"\x0ahonor", b"\xfe\xff\xff\xff\x0fhonor")
     return [
@@ -72,17 +78,18 @@ def value(message: Message) -> bytes:
 
 
 def array_first(bus: Bus, good: bytes) -> int:
-    """Return the id of a good record's schema with an array before all else."""
+    """
+    Register the schema of a valid record with an array added before its other fields; return the id of the new schema.
+    """
     with SchemaRegistryClient({"url": bus.schema_registry_url}) as registry:
         schema = json.loads(registry.get_schema(int.from_bytes(good[1:5], "big")).schema_str or "")
         schema["fields"].insert(0, {"name": "many", "type": {"type": "array", "items": "long"}})
         return int(registry.register_schema("odd", Schema(json.dumps(schema), "AVRO")))
 
 
-def test_malformed_records_are_dead_letters_to_the_byte_and_the_others_go_on(
+def test_case_19_malformed_records_become_dead_letters_byte_for_byte_and_others_are_processed(
     bus: Bus, topic: str, group: str, kept: Kept
 ) -> None:
-    """Case 19."""
     send(bus, topic, certificate(1))
     (first,) = bus.records(topic, 1)
     records = odd_records(value(first), array_first(bus, value(first)))
@@ -105,8 +112,9 @@ def test_malformed_records_are_dead_letters_to_the_byte_and_the_others_go_on(
     assert bus.committed(group, topic) == len(records) + 2
 
 
-def test_an_unknown_event_type_is_a_dead_letter_with_the_setting(bus: Bus, topic: str, group: str, kept: Kept) -> None:
-    """Case 19."""
+def test_case_19_an_unknown_event_type_becomes_a_dead_letter_if_configured(
+    bus: Bus, topic: str, group: str, kept: Kept
+) -> None:
     put(bus, topic, [Odd("", b"anything", (("ce_type", b"org.example.unknown.v1"), ID))])
     settings = kept.settings | {"EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES": "dead-letter"}
     with worker(bus, topic, group, "note", **settings) as process:
@@ -117,8 +125,8 @@ def test_an_unknown_event_type_is_a_dead_letter_with_the_setting(bus: Bus, topic
     assert bus.committed(group, topic) == 1
 
 
-def test_large_texts_and_arrays_arrive(bus: Bus, topic: str, group: str) -> None:
-    """Case 19: a text of 1 MB; an array of 100,000 numbers that the class does not have."""
+def test_case_19_large_texts_and_arrays_arrive(bus: Bus, topic: str, group: str) -> None:
+    """The text has 1 MB. The array has 100,000 numbers, in a field that the event's class does not have."""
     with override_settings(**MORE):
         send(bus, topic, certificate(1, name="x" * 1_000_000), certificate(2))
     small = value(bus.records(topic, 2)[1])

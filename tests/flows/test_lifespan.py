@@ -1,4 +1,7 @@
-"""What an ASGI server hears of an application under ``lifespan``, and when (S16)."""
+"""
+Tests of the wrapper for ASGI lifespan: it sends messages to the server, and all events are in Kafka before the server
+ends (fault S16).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ ENDING = ("lifespan.startup", "lifespan.shutdown")
 
 
 def told(application: Application, *messages: str, kind: str = "lifespan") -> list[str]:
-    """Let a server tell an application of its start and end; return what it hears."""
+    """Run an application under a server that sends it ``messages``; return the messages that the server gets back."""
     coming, heard = iter(messages), list[str]()
 
     async def receive() -> dict[str, Any]:
@@ -41,13 +44,13 @@ def django() -> Any:
     return get_asgi_application()
 
 
-def test_an_application_that_does_not_know_the_protocol_takes_part(django: Any) -> None:
+def test_the_lifespan_wrapper_completes_for_an_application_that_raises_for_lifespan_messages(django: Any) -> None:
     assert told(django, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-def test_an_application_that_passes_over_the_protocol_takes_part() -> None:
+def test_the_lifespan_wrapper_completes_for_an_application_that_ignores_lifespan_messages() -> None:
     async def own(scope: Any, receive: Receive, send: Send) -> None:
-        """Do nothing, as one that answers requests alone."""
+        """Do nothing, as an application that handles only requests does for lifespan messages."""
 
     assert told(own, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
@@ -59,12 +62,12 @@ def test_sent_events_are_in_kafka_before_the_server_ends(sandbox: Sandbox, djang
             send_by(producer, "t")
             assert told(django, *ENDING)[-1] == "lifespan.shutdown.complete"
             assert len(seen) == 1
-            send_by(producer, "t")  # as under a test client, which goes on after it
+            send_by(producer, "t")  # as under a test client, where the process continues afterwards
             producer.prepare_for_shutdown()
         assert len(seen) == 2
 
 
-def test_an_application_that_knows_the_protocol_is_left_to_it() -> None:
+def test_an_application_that_supports_lifespan_handles_lifespan_messages_itself() -> None:
     order: list[str] = []
 
     async def own(scope: Any, receive: Receive, send: Send) -> None:
@@ -77,7 +80,7 @@ def test_an_application_that_knows_the_protocol_is_left_to_it() -> None:
     assert order == list(ENDING)
 
 
-def test_one_that_fails_at_its_start_fails() -> None:
+def test_an_exception_of_the_application_at_startup_is_raised() -> None:
     async def broken(scope: Any, receive: Receive, send: Send) -> None:
         await receive()
         raise ValueError("broken")
@@ -86,7 +89,7 @@ def test_one_that_fails_at_its_start_fails() -> None:
         told(broken, *ENDING)
 
 
-def test_an_exception_of_a_request_is_not_swallowed() -> None:
+def test_an_exception_of_an_http_request_reaches_the_server() -> None:
     async def broken(scope: Any, receive: Receive, send: Send) -> None:
         raise ValueError("broken")
 
@@ -94,6 +97,6 @@ def test_an_exception_of_a_request_is_not_swallowed() -> None:
         told(broken, kind="http")
 
 
-def test_it_is_imported_before_django_is_set_up() -> None:
+def test_the_asgi_module_can_be_imported_before_django_is_set_up() -> None:
     code = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'test_settings'; import event_bus_kafka.asgi"
     subprocess.run([sys.executable, "-c", code], check=True)

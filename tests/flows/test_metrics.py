@@ -1,4 +1,4 @@
-"""The numbers of real workers agree with what was done."""
+"""The metrics of real workers agree with the work that these workers did."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RECEIVERS = "tests.projects.certificates.receivers"
 
 
 def test_a_worker_counts_the_outcomes_of_its_records(bus: Bus, topic: str, group: str) -> None:
-    """By settings alone: through the command of openedx-events too, which has no such option."""
+    """Settings set the port, since the command of openedx-events has no option for it."""
     bus.create_topic(f"{group}.dead-letters")
     bus.produce(topic, value=b"", headers={"ce_type": b"invented", "ce_id": b"1"})
     send(bus, topic, *map(certificate, (1, 2, 4, 6, 8)))
@@ -61,7 +61,7 @@ def test_a_worker_counts_the_outcomes_of_its_records(bus: Bus, topic: str, group
     assert "learner@example.com" not in str(found)
 
 
-def test_a_worker_that_falls_behind_shows_how_far(bus: Bus, topic: str, group: str, tmp_path: Path) -> None:
+def test_a_worker_that_lags_behind_reports_its_lag(bus: Bus, topic: str, group: str, tmp_path: Path) -> None:
     gate, port = tmp_path / "gate", free_port()
     send(bus, topic, *[certificate(7, grade=str(number)) for number in range(3)])
     retry = {"attempts": 1_000, "first_delay": 0.1, "factor": 1}
@@ -78,7 +78,7 @@ def test_a_worker_that_falls_behind_shows_how_far(bus: Bus, topic: str, group: s
         assert process.stop() == 0
 
 
-def test_a_web_process_publishes_what_it_has_sent_at_its_end(bus: Bus, topic: str) -> None:
+def test_a_web_process_exports_its_counts_at_its_end(bus: Bus, topic: str) -> None:
     code = (
         "from openedx_events.learning.signals import CERTIFICATE_CREATED as signal; "
         "from prometheus_client import REGISTRY; "

@@ -1,4 +1,7 @@
-"""Receivers at once: in order per key, each once, whatever comes and goes."""
+"""
+With several lanes, a worker processes the events of each key in order, and each event once. This holds across stops and
+rebalances.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def test_lanes_keep_the_order_of_a_key_while_other_keys_run(bus: Bus, topic: str
     assert bus.committed(group, topic) == 32
 
 
-def test_the_command_takes_the_number_of_lanes(bus: Bus, topic: str, group: str) -> None:
+def test_the_option_concurrency_sets_the_number_of_lanes(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     arguments = ("consume_events", "-t", topic, "-g", group, "--concurrency", "2")
     environment = {"SECONDS": "3600"}
@@ -44,7 +47,7 @@ def test_the_command_takes_the_number_of_lanes(bus: Bus, topic: str, group: str)
         assert process.stop() == 2
 
 
-def test_no_event_comes_twice_after_a_stop_with_many_lanes(bus: Bus, topic: str, group: str) -> None:
+def test_no_event_is_processed_twice_after_a_stop_with_many_lanes(bus: Bus, topic: str, group: str) -> None:
     users = list(range(1, 21))
     send(bus, topic, *numbered(users, 5))
     with worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.3"}, lanes=16) as process:
@@ -60,8 +63,7 @@ def test_no_event_comes_twice_after_a_stop_with_many_lanes(bus: Bus, topic: str,
 
 
 @pytest.mark.long
-def test_a_receiver_longer_than_the_longest_poll_interval_runs_once(bus: Bus, topic: str, group: str) -> None:
-    """Case 7."""
+def test_case_7_a_receiver_slower_than_max_poll_interval_runs_once(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1), certificate(2))
     seconds, interval = scaled(8, long=90), scaled(6_000, long=30_000)
     options = {"max.poll.interval.ms": interval, "session.timeout.ms": 6_000, "heartbeat.interval.ms": 500}
@@ -78,14 +80,14 @@ def test_a_receiver_longer_than_the_longest_poll_interval_runs_once(bus: Bus, to
 
 
 @each_protocol
-def test_partitions_that_move_to_a_second_worker_take_their_order_along(
+def test_case_8_events_keep_their_order_when_partitions_move_to_a_second_worker(
     bus: Bus, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 8: nothing is lost, nothing comes twice."""
+    """No event is lost, and none is processed twice."""
     topic = f"moving-{group}"
     bus.create_topic(topic, 4)
     if isinstance(bus, SandboxBus) and "session.timeout.ms" in options:
-        options = options | {"session.timeout.ms": 2_000}  # so long, less a second, it waits when members come and go
+        options = options | {"session.timeout.ms": 2_000}  # almost as long as it waits when members join and leave
     users = list(range(1, 17))
     send(bus, topic, *numbered(users, 15))
 
@@ -97,12 +99,12 @@ def test_partitions_that_move_to_a_second_worker_take_their_order_along(
         ended(first, 5)
         with member() as second:
             second.wait_for_log(f"assigned: {topic}")
-            send(bus, topic, *numbered(users, 5, begin=15))  # however long the hand-over took, some are left for it
+            send(bus, topic, *numbered(users, 5, begin=15))  # some remain for the second worker
             second.wait_for(lambda: second.heard("ends"))
             second.wait_for(lambda: len({event(line) for line in first.heard("ends") + second.heard("ends")}) == 320)
             codes = first.stop(), second.stop()
     lines = first.said + second.said
-    if isinstance(bus, SandboxBus):  # refuses commits while a member comes or goes: what was done may come again
+    if isinstance(bus, SandboxBus):  # the sandbox refuses commits then: redelivered
         assert_first_in_order(lines, users, 20)
     else:
         assert codes == (0, 0)

@@ -1,4 +1,7 @@
-"""Servers that are away: events wait, none is lost, none becomes a dead letter, and no restart is needed."""
+"""
+Events wait while servers are unreachable. No event is lost or becomes a dead letter, and no process has to be
+restarted.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ from tests.support.workers import worker
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_a_registry_in_trouble_is_waited_for(bus: Bus, topic: str, group: str, fault: Fault) -> None:
-    """Case 20: cold, and warm, where what was known before goes on."""
+def test_case_20_a_worker_waits_for_a_failing_registry(bus: Bus, topic: str, group: str, fault: Fault) -> None:
+    """At first the worker has cached no schema. Later it continues to process events whose schema is cached."""
     kept = OnTopic(bus, group).create()
     send(bus, topic, certificate(1))
     with faulty(bus.schema_registry_url) as registry:
@@ -24,7 +27,7 @@ def test_a_registry_in_trouble_is_waited_for(bus: Bus, topic: str, group: str, f
         url, timeout = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url}, {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}
         settings = kept.settings | url | timeout
         with worker(bus, topic, group, "note", **settings) as process:
-            process.wait_for_log("hold in")
+            process.wait_for_log("(hold)")
             assert process.users("note") == []
             registry.fault = None
             process.wait_for_users("note", [1])
@@ -40,7 +43,7 @@ def test_a_registry_in_trouble_is_waited_for(bus: Bus, topic: str, group: str, f
     assert kept.read(0) == []
 
 
-def test_a_broker_that_is_away_is_waited_for(group: str) -> None:
+def test_a_worker_waits_for_an_unreachable_broker(group: str) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9",
@@ -50,8 +53,8 @@ def test_a_broker_that_is_away_is_waited_for(group: str) -> None:
         assert process.stop() == 0
 
 
-def test_a_topic_that_does_not_exist_yet_is_waited_for(bus: Bus, group: str) -> None:
-    """Case 23, its beginning."""
+def test_case_23_a_worker_waits_for_a_topic_that_does_not_exist_yet(bus: Bus, group: str) -> None:
+    """The topic is created while the worker waits."""
     topic = f"late-{group}"
     with worker(bus, topic, group, "note") as process:
         process.wait_for_log("Running consumer")

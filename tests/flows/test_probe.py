@@ -1,4 +1,4 @@
-"""A probe goes through the bus, and says which leg of its way is broken or slow."""
+"""A probe sends an event through the whole bus and receives it, and names the leg that is broken or slow."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def own_sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def test_each_leg_has_its_time_and_no_receiver_sees_the_event(sandbox: Sandbox) -> None:
+def test_a_probe_reports_the_time_of_each_leg_and_no_receiver_gets_its_event(sandbox: Sandbox) -> None:
     assert probe_signal.event_type not in {signal.event_type for signal in OpenEdxPublicSignal.all_events()}
     ended: list[Any] = []
     observe(ended.append, ProbeEnded)
@@ -54,7 +54,7 @@ def test_each_leg_has_its_time_and_no_receiver_sees_the_event(sandbox: Sandbox) 
     assert (event.failed, found["clock_ahead"]) == ("", None), "the sandbox keeps the sender's times"
 
 
-def test_it_is_repeated_for_as_long_as_it_is_asked(sandbox: Sandbox) -> None:
+def test_a_probe_is_repeated_as_often_as_asked(sandbox: Sandbox) -> None:
     output = io.StringIO()
     with override_settings(**sandbox.settings):
         call_command("probe_event_bus", "--every", "0.01", "--count", "3", "--json", "--slow", "60", stdout=output)
@@ -62,7 +62,7 @@ def test_it_is_repeated_for_as_long_as_it_is_asked(sandbox: Sandbox) -> None:
 
 
 class _Scraping(io.StringIO):
-    """Scrapes a port whenever a line is written."""
+    """An output stream that requests the metrics of a port whenever a line is written."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
@@ -73,11 +73,11 @@ class _Scraping(io.StringIO):
         self.found.append(numbers(self._port))
 
 
-def test_a_probe_that_is_repeated_shows_its_numbers(sandbox: Sandbox) -> None:
+def test_a_repeated_probe_exports_metrics(sandbox: Sandbox) -> None:
     output = _Scraping(free_port())
     arguments = ("--every", "0.01", "--count", "3", "--slow", "60", "--health-port", str(output._port))
     with override_settings(**sandbox.settings):
-        with pytest.raises(CommandError, match="--health-port goes with --every"):
+        with pytest.raises(CommandError, match="--health-port needs --every"):
             call_command("probe_event_bus", *arguments[6:], stdout=output)
         call_command("probe_event_bus", *arguments, stdout=output)
     first, _, last = output.found
@@ -86,14 +86,14 @@ def test_a_probe_that_is_repeated_shows_its_numbers(sandbox: Sandbox) -> None:
     assert last["probe_leg_seconds_sum", "send"] > first["probe_leg_seconds_sum", "send"]
 
 
-def test_a_registry_that_is_away_is_the_leg_that_fails(own_sandbox: Sandbox) -> None:
+def test_a_probe_fails_at_the_leg_registry_when_the_registry_is_unreachable(own_sandbox: Sandbox) -> None:
     settings = own_sandbox.settings
     with own_sandbox.registry_down():
         found = probed(settings, "--timeout", "10")
     assert (found["failed"], list(found["legs"])) == ("registry", ["topic", "registry"])
 
 
-def test_a_topic_that_takes_nothing_is_the_leg_that_fails(own_sandbox: Sandbox) -> None:
+def test_a_probe_fails_at_the_leg_send_when_its_topic_refuses_records(own_sandbox: Sandbox) -> None:
     own_sandbox.create_topic(PROBE_TOPIC, 1)
     own_sandbox.fail_next("Produce", "POLICY_VIOLATION", times=50)
     found = probed(own_sandbox.settings, "--timeout", "10")
@@ -101,7 +101,7 @@ def test_a_topic_that_takes_nothing_is_the_leg_that_fails(own_sandbox: Sandbox) 
     assert "POLICY_VIOLATION" in found["legs"]["send"]
 
 
-def test_a_leg_that_is_slow_has_failed_and_the_probe_goes_on(own_sandbox: Sandbox) -> None:
+def test_a_slow_leg_counts_as_failed_and_the_following_legs_run(own_sandbox: Sandbox) -> None:
     own_sandbox.create_topic(PROBE_TOPIC, 1)
     output = io.StringIO()
     with own_sandbox.slow_brokers(0.2), override_settings(**own_sandbox.settings):
@@ -111,23 +111,21 @@ def test_a_leg_that_is_slow_has_failed_and_the_probe_goes_on(own_sandbox: Sandbo
     assert output.getvalue().splitlines()[-1].startswith("receive"), "it says how long the others took"
 
 
-def test_an_event_of_another_probe_is_not_taken_for_its_own(own_sandbox: Sandbox) -> None:
+def test_a_probe_ignores_the_event_of_another_probe(own_sandbox: Sandbox) -> None:
     own_sandbox.create_topic(PROBE_TOPIC, 1)
     with override_settings(**own_sandbox.settings), ExitStack() as at_end:
         one = probe(at_end, timeout=60, slow=60)
         assert one.run().failed is None
         reader = at_end.enter_context(one.connect())
         everything = {(PROBE_TOPIC, 0): Range(0, 1)}
-        with pytest.raises(LegFailed, match="the event is not among what was written"):
+        with pytest.raises(LegFailed, match="the event is not among the new records"):
             attrs.evolve(one, timeout=0.1)._receive(reader, everything, "the id of another one")
 
 
 @pytest.mark.real
 @pytest.mark.django_db(transaction=True)
-def test_on_a_topic_that_a_deploy_made_the_brokers_clock_is_compared_and_no_group_is_left(
-    real_bus: RealBus, cluster: KafkaCluster
-) -> None:
-    """The broker runs on this machine: one clock."""
+def test_on_a_real_kafka_a_probe_compares_clocks_and_leaves_no_group(real_bus: RealBus, cluster: KafkaCluster) -> None:
+    """The broker runs on the same machine as the probe, so both use the same clock."""
     settings = real_bus.settings()
     prefix = {"EVENT_BUS_TOPIC_PREFIX": "probed"}
     found = probed(settings | prefix)
@@ -144,8 +142,10 @@ def test_on_a_topic_that_a_deploy_made_the_brokers_clock_is_compared_and_no_grou
 
 @pytest.mark.real
 @pytest.mark.django_db(transaction=True)
-def test_brokers_that_answer_late_are_named_by_a_leg(guarded: GuardedKafka, schema_registry: SchemaRegistry) -> None:
-    """By 5 seconds in each direction: far from them, or behind a network that is full."""
+def test_a_probe_names_the_leg_at_which_slow_brokers_time_out(
+    guarded: GuardedKafka, schema_registry: SchemaRegistry
+) -> None:
+    """A proxy delays all data by 5 seconds in each direction."""
     way = guarded.through_proxy
     bus = RealBus(guarded.cluster, schema_registry)
     bus.create_topic(PROBE_TOPIC)
@@ -166,5 +166,5 @@ def test_brokers_that_answer_late_are_named_by_a_leg(guarded: GuardedKafka, sche
         (-1.75, -1.5, "is behind by 1.50 to 1.75 s"),
     ],
 )
-def test_what_is_said_of_the_clock(least: float, most: float, said: str) -> None:
+def test_the_difference_of_clocks_is_described_in_words(least: float, most: float, said: str) -> None:
     assert ClockDifference(least=least, most=most).text == said

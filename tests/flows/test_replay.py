@@ -1,4 +1,4 @@
-"""``replay_events``: what this service's receivers get again, and what it says of them."""
+"""Tests of ``replay_events``: the records and receivers that it chooses, and its reports."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def note_deletion(key: int, **_: Any) -> None:
     heard.append(-key)
 
 
-def test_the_plan_shows_receivers_and_runs_nothing(bus: Bus, topic: str) -> None:
+def test_the_plan_shows_receivers_and_runs_none(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     send(bus, topic, certificate(3), signal=CERTIFICATE_REVOKED)
     bus.produce(topic, value=b"x", headers={"ce_type": b"org.unheard.of.v1"})
@@ -53,7 +53,7 @@ def test_the_plan_shows_receivers_and_runs_nothing(bus: Bus, topic: str) -> None
     assert heard == []
 
 
-def test_receivers_can_tell_a_replay_and_no_group_is_moved(bus: Bus, topic: str, group: str) -> None:
+def test_is_replay_returns_true_in_a_replay_and_no_committed_offset_moves(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     with worker(bus, topic, group, "replayed") as process:
         process.wait_for(lambda: len(process.heard("replayed")) == 2)
@@ -83,7 +83,7 @@ def test_tombstones_are_replayed_to_receivers_of_deletions(bus: Bus, topic: str)
     assert heard == [7, -7]
 
 
-def test_async_receivers_can_tell_a_replay_too(bus: Bus, topic: str) -> None:
+def test_is_replay_returns_true_in_async_receivers_during_a_replay(bus: Bus, topic: str) -> None:
     told = []
 
     async def ask(**_: Any) -> None:
@@ -95,7 +95,7 @@ def test_async_receivers_can_tell_a_replay_too(bus: Bus, topic: str) -> None:
     assert (told, is_replay()) == ([True], False)
 
 
-def test_a_receiver_that_fails_is_named_and_the_rest_goes_on(bus: Bus, topic: str) -> None:
+def test_a_receiver_that_fails_is_named_and_the_other_records_are_replayed(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (2, 1)))
     bus.produce(topic, value=b"learner@example.com", headers={"ce_type": CREATED.encode()})
     bus.produce(topic, value=b"x", headers={"ce_type": b"org.unheard.of.v1"})
@@ -122,13 +122,13 @@ def test_a_receiver_that_fails_is_named_and_the_rest_goes_on(bus: Bus, topic: st
     assert "learner" not in said + "".join(failures)
 
 
-def test_records_that_cannot_be_read_are_failures_too(bus: Bus, topic: str) -> None:
+def test_records_that_cannot_be_read_count_as_failed(bus: Bus, topic: str) -> None:
     bus.produce(topic, value=b"x", headers={"ce_type": CREATED.encode()})
     said = replay(bus, topic, "--from", "earliest", "--apply")
     assert said.endswith("ended with 1: 1 of 1 records failed.")
 
 
-def test_it_stops_at_the_first_failure_where_that_is_asked_for(bus: Bus, topic: str) -> None:
+def test_with_the_option_stop_on_error_a_replay_stops_at_the_first_failure(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (2, 1, 4)))
     CERTIFICATE_CREATED.connect(fail_for_odd)
     said = replay(bus, topic, "--from", "earliest", "--to", "latest", "--stop-on-error", "--apply")
@@ -136,7 +136,7 @@ def test_it_stops_at_the_first_failure_where_that_is_asked_for(bus: Bus, topic: 
     assert said.endswith(f"ended with 1: Stopped at the first failure.\nLeft: --topic {topic}:0 --from 1 --to 3")
 
 
-def test_records_are_chosen_by_place_type_key_and_receiver(bus: Bus, topic: str) -> None:
+def test_records_are_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 1)))
     send(bus, topic, certificate(2), signal=CERTIFICATE_REVOKED)
     CERTIFICATE_CREATED.connect(fail_for_odd)
@@ -163,7 +163,7 @@ def test_records_are_chosen_by_place_type_key_and_receiver(bus: Bus, topic: str)
     )
 
 
-def test_a_period_holds_its_records_in_whatever_order_they_were_written(bus: Bus, topic: str) -> None:
+def test_a_period_contains_its_records_even_if_they_are_out_of_order(bus: Bus, topic: str) -> None:
     now = round(time.time()) * 1000
     for user, seconds in enumerate((0, 30, 10, 20, 5)):
         put(bus, topic, user, at=now - 3_600_000 + seconds * 1000)
@@ -179,7 +179,7 @@ def test_a_period_holds_its_records_in_whatever_order_they_were_written(bus: Bus
     assert "does not say in which time zone" in replay(bus, topic, "--from", "2026-01-31T08:00:00")
 
 
-def test_the_rest_of_a_period_is_still_limited_to_the_period(bus: Bus, topic: str) -> None:
+def test_resuming_a_replay_of_a_period_stays_within_the_period(bus: Bus, topic: str) -> None:
     now = round(time.time()) * 1000
     for user, seconds in enumerate((10, 11, 12, 5, 25)):
         put(bus, topic, user, at=now - 3_600_000 + seconds * 1000)
@@ -196,7 +196,7 @@ def test_the_rest_of_a_period_is_still_limited_to_the_period(bus: Bus, topic: st
     )
 
 
-def test_it_ends_where_the_topic_ended_when_it_began(bus: Bus, topic: str) -> None:
+def test_a_replay_ends_at_the_offset_where_the_topic_ended_at_its_start(bus: Bus, topic: str) -> None:
     def echo(certificate: Any, **_: Any) -> None:
         send(bus, topic, certificate)
 
@@ -210,7 +210,9 @@ def test_it_ends_where_the_topic_ended_when_it_began(bus: Bus, topic: str) -> No
     assert bus.end_of(topic) == 2
 
 
-def test_an_interruption_finishes_the_record_in_hand_and_says_what_is_left(bus: Bus, topic: str) -> None:
+def test_an_interrupted_replay_finishes_the_current_record_and_prints_which_records_are_left(
+    bus: Bus, topic: str
+) -> None:
     send(bus, topic, *map(certificate, (1, 2, 3)))
     arguments = ("replay_events", "-t", topic, "--from", "earliest", "--apply")
     with ServiceProcess(*arguments, settings=bus.settings(), receivers="slow,leave_transaction_open") as process:
@@ -229,7 +231,7 @@ def test_an_interruption_finishes_the_record_in_hand_and_says_what_is_left(bus: 
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_a_second_signal_ends_it_at_once_and_the_record_in_hand_is_left(bus: Bus, topic: str) -> None:
+def test_a_second_signal_ends_a_replay_and_the_current_record_is_listed_as_left(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(1))
     arguments = ("replay_events", "-t", topic, "--from", "earliest", "--apply")
     with ServiceProcess(*arguments, settings=bus.settings(), receivers="hang") as process:
@@ -237,11 +239,11 @@ def test_a_second_signal_ends_it_at_once_and_the_record_in_hand_is_left(bus: Bus
         process.send(signal.SIGINT)
         process.send(signal.SIGTERM)
         assert process.end() == 2
-    assert f"Interrupted while a record was in hand.\nLeft: --topic {topic}:0 --from 0 --to 1" in process.log
+    assert f"Interrupted during a record.\nLeft: --topic {topic}:0 --from 0 --to 1" in process.log
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_a_receiver_that_asks_to_exit_ends_it(bus: Bus, topic: str) -> None:
+def test_a_receiver_that_raises_system_exit_ends_the_replay(bus: Bus, topic: str) -> None:
     def leave(**_: Any) -> None:
         raise SystemExit(7)
 
@@ -253,7 +255,9 @@ def test_a_receiver_that_asks_to_exit_ends_it(bus: Bus, topic: str) -> None:
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_on_a_terminal_the_end_has_a_line_of_its_own(bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_the_summary_of_a_replay_is_on_its_own_line(
+    bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -271,7 +275,7 @@ def test_on_a_terminal_the_end_has_a_line_of_its_own(bus: Bus, topic: str, monke
     assert terminal.getvalue().splitlines()[-1].startswith("1 records: 1 succeeded")
 
 
-def test_a_registry_that_is_away_ends_it_without_a_failure(bus: Bus, topic: str) -> None:
+def test_an_unreachable_registry_ends_the_replay_without_a_failed_record(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(1))
     output = io.StringIO()
     away = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"}
@@ -284,11 +288,11 @@ def test_a_registry_that_is_away_ends_it_without_a_failure(bus: Bus, topic: str)
 
 
 @pytest.mark.parametrize("bounds", [("2026-01-02T00:00Z", "--to", "2026-01-01T00:00Z"), ("7", "--to", "6")])
-def test_an_end_before_the_start_is_refused(bus: Bus, topic: str, bounds: tuple[str, ...]) -> None:
+def test_a_replay_whose_end_precedes_its_start_is_refused(bus: Bus, topic: str, bounds: tuple[str, ...]) -> None:
     assert "There are no records: --from is after --to." in replay(bus, topic, "--from", *bounds)
 
 
-def test_a_plan_that_is_interrupted_ends_without_a_traceback() -> None:
+def test_a_plan_interrupted_by_ctrl_c_prints_no_traceback() -> None:
     with socket.create_server(("127.0.0.1", 0)) as broker:
         settings = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{broker.getsockname()[1]}",

@@ -1,4 +1,7 @@
-"""However long a server, or a client's constructor, keeps silent: no request waits beyond its limit (S15)."""
+"""
+No web request waits beyond its time limit while a server does not answer or a Kafka client is being created, however
+long this takes (fault S15).
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ LIMITS = {
     "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.5,
 }
 TOLERANCE = 0.7
-"""Seconds that a busy machine may add."""
+"""Number of seconds by which a busy machine may exceed a limit."""
 NO_TOKEN = {"EVENT_BUS_KAFKA_CLIENT_OPTIONS": login(no_token)}
 
 
@@ -49,7 +52,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
 
 @contextmanager
 def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
-    """Give a producer of a service around which some servers are silent."""
+    """Yield a producer. The servers named by ``kinds`` accept connections and never answer."""
     settings = SandboxBus(sandbox).settings("t") | LIMITS
     with black_hole() as address:
         host, port = address.split(":")
@@ -79,7 +82,7 @@ def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
         ("oauth_cb",),
         ("registry",),
         ("broker",),
-        pytest.param(("database", "oauth_cb"), marks=pytest.mark.real),  # wants the driver
+        pytest.param(("database", "oauth_cb"), marks=pytest.mark.real),  # needs the database driver
         pytest.param(("database", "registry", "broker", "oauth_cb"), marks=pytest.mark.real),
     ],
     ids=", ".join,
@@ -100,9 +103,9 @@ def assert_within_limit(took: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    "is_alone", [True, pytest.param(False, marks=pytest.mark.real)], ids=["alone", "with all other trouble"]
+    "is_alone", [True, pytest.param(False, marks=pytest.mark.real)], ids=["alone", "with all other servers silent"]
 )
-def test_no_request_waits_for_a_name_server_that_is_silent(
+def test_no_request_waits_for_a_silent_name_server(
     sandbox: Sandbox, file: Path, tmp_path: Path, is_alone: bool
 ) -> None:
     names = {
@@ -125,7 +128,7 @@ def test_no_request_waits_for_a_name_server_that_is_silent(
     assert told["ends"] == {"EventSpilled" if is_alone else "EventUndelivered": 40}
 
 
-def test_a_client_that_is_late_is_used_once_it_is_there(sandbox: Sandbox, file: Path) -> None:
+def test_a_client_whose_creation_takes_long_is_used_after_its_creation(sandbox: Sandbox, file: Path) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3}
     with override_settings(**settings), watched(EventSpilled, RecordDelivered) as seen:
         producer = slow_producer()
@@ -156,11 +159,14 @@ from event_bus_kafka.assembly.sending import shutdown
 shutdown.flush(math.inf)
 os._exit(0)
 """
-"""As uvicorn ends, with ``event_bus_kafka.asgi.lifespan``."""
+"""
+Code that ends a process in the same way as uvicorn with ``event_bus_kafka.asgi.lifespan``: it flushes, then exits
+without exit hooks.
+"""
 
 
-@pytest.mark.parametrize("end", ["", KILLED_AFTER_FLUSH], ids=["by itself", "killed after a flush"])
-def test_a_process_that_ends_waits_for_the_client_on_its_way(sandbox: Sandbox, tmp_path: Path, end: str) -> None:
+@pytest.mark.parametrize("end", ["", KILLED_AFTER_FLUSH], ids=["ends normally", "killed after a flush"])
+def test_a_process_that_ends_waits_for_its_client_to_be_created(sandbox: Sandbox, tmp_path: Path, end: str) -> None:
     topic = f"waited-for-{len(end)}"
     settings = SandboxBus(sandbox).settings(topic) | {
         "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "not migrated")}},
@@ -173,7 +179,7 @@ def test_a_process_that_ends_waits_for_the_client_on_its_way(sandbox: Sandbox, t
     assert len(sandbox.records(topic, 1)) == 1, process.log
 
 
-def test_after_a_failure_nobody_tries_to_make_a_client_for_a_while(sandbox: Sandbox, file: Path) -> None:
+def test_a_client_that_could_not_be_created_is_not_retried_for_each_event(sandbox: Sandbox, file: Path) -> None:
     tries = []
 
     def connect(former: ProcessClients | None) -> ProcessClients:
@@ -189,7 +195,7 @@ def test_after_a_failure_nobody_tries_to_make_a_client_for_a_while(sandbox: Sand
     assert len(tries) == 1
 
 
-def test_what_has_waited_in_vain_is_lost_with_an_error(sandbox: Sandbox) -> None:
+def test_without_an_outbox_an_event_is_lost_with_an_error_after_its_delivery_timeout(sandbox: Sandbox) -> None:
     limits = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}
     settings = SandboxBus(sandbox).settings("t") | limits | NO_TOKEN
     without = modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"})
@@ -203,10 +209,13 @@ def test_what_has_waited_in_vain_is_lost_with_an_error(sandbox: Sandbox) -> None
     assert [event.event_id for event in seen] == [*sent, last]
 
 
-def test_without_an_outbox_an_event_waits_for_the_client_that_replaces_another(
+def test_without_an_outbox_events_wait_for_the_replacement_of_a_failed_client(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it does for the first one: after a fatal error the token endpoint may be away."""
+    """
+    The token endpoint may be unreachable when a client is created. This holds for the first client and for the client
+    that replaces it after a fatal error.
+    """
     monkeypatch.setattr("event_bus_kafka.producing.connecting._REST", 0.1)
     away: list[bool] = []
 
@@ -231,10 +240,10 @@ def test_without_an_outbox_an_event_waits_for_the_client_that_replaces_another(
     assert [type(event) for event in seen] == [RecordDelivered, RecordDelivered]
 
 
-def test_the_wait_for_a_client_counts_from_the_send(
+def test_the_time_limit_of_an_event_that_waits_for_a_client_starts_at_the_send(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long the database does not say that it has no outbox."""
+    """While the database is locked, it is unknown whether it has an outbox. This time counts towards the limit, too."""
     passed = [0.0]
     monkeypatch.setattr("event_bus_kafka.producing.producer.monotonic", lambda: monotonic() + passed[0])
     monkeypatch.setattr("event_bus_kafka.producing.spill_buffer._LONGEST_PAUSE", 0.1)

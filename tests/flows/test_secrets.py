@@ -1,4 +1,4 @@
-"""No secret of the settings is in any log line, at any level, whether all is well or nothing is (S18)."""
+"""No log line at any level contains a secret of the settings (fault S18)."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Any:
 
 
 def telling(log: str) -> list[str]:
-    """Return the lines that tell a secret, as it is or encoded."""
+    """Return the lines that contain a secret, either as plain text or encoded."""
     return [line for line in log.splitlines() if "S3cret" in line or AUTHORIZATION.removeprefix("Basic ") in line]
 
 
-def test_no_log_of_a_whole_run_tells_a_secret(sandbox: Sandbox, file: Path) -> None:
+def test_no_log_of_a_whole_run_contains_a_secret(sandbox: Sandbox, file: Path) -> None:
     with faulty(sandbox.schema_registry_url) as registry:
         settings = settings_of(sandbox, registry, file)
 

@@ -1,4 +1,6 @@
-"""Events leave with their transaction: after its commit, and not at all if it rolls back (case 29)."""
+"""
+Events are sent after their transaction commits, and not after a rollback. The tests of transactions cover case 29.
+"""
 
 from __future__ import annotations
 
@@ -58,12 +60,12 @@ PATIENT = {
     "EVENT_BUS_KAFKA_SEND_TIMEOUT": 60,
     "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 60,
 }
-"""Limits that a slow machine does not meet."""
+"""Time limits that are long enough for a slow machine."""
 
 
 @pytest.fixture
 def send(bus: Bus, topic: str) -> Iterator[Send]:
-    """Return what emits an event as a service does, and returns its id."""
+    """Return a function that emits an event as a service does, and returns its id."""
     with override_settings(**bus.settings(topic, EVENT_BUS_KAFKA_SEND_TIMEOUT=60)):
         producer = create_producer()
 
@@ -83,7 +85,7 @@ def send(bus: Bus, topic: str) -> Iterator[Send]:
 
 
 def fates(seen: list[LifecycleEvent], sent: list[str]) -> list[type[LifecycleEvent] | None]:
-    """Return what became of each event: those of other tests, which a flush concerns too, do not count."""
+    """Return the outcome of each event in ``sent``. A flush also reports events of other tests; these are left out."""
     kinds = {event.event_id: type(event) for event in ends(seen)}
     return [kinds.get(one) for one in sent]
 
@@ -95,24 +97,24 @@ def ends(seen: list[LifecycleEvent]) -> list[EventRejected | EventSpilled | Even
 
 @pytest.mark.django_db(transaction=True, databases="__all__")
 class TestTransactions:
-    def test_autocommit_sends_at_once(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_with_autocommit_an_event_is_sent_at_once(self, bus: Bus, topic: str, send: Send) -> None:
         sent = send()
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_a_commit_sends_and_nothing_leaves_before_it(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_an_event_is_sent_after_the_commit_and_not_before(self, bus: Bus, topic: str, send: Send) -> None:
         with transaction.atomic():
             sent = send()
             assert bus.records(topic, 1, seconds=1) == []
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_a_rollback_sends_nothing(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_an_event_is_not_sent_after_a_rollback(self, bus: Bus, topic: str, send: Send) -> None:
         with pytest.raises(KeyError), transaction.atomic():
             send()
             raise KeyError
         sent = send()
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_a_savepoint_that_rolls_back_sends_nothing(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_an_event_of_a_rolled_back_savepoint_is_not_sent(self, bus: Bus, topic: str, send: Send) -> None:
         with transaction.atomic():
             first = send()
             with pytest.raises(KeyError), transaction.atomic():
@@ -121,12 +123,12 @@ class TestTransactions:
             last = send()
         assert bus.event_ids(topic, 2) == [first, last]
 
-    def test_a_durable_block_sends_after_its_commit(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_an_event_in_a_durable_block_is_sent_after_its_commit(self, bus: Bus, topic: str, send: Send) -> None:
         with transaction.atomic(durable=True):
             sent = send()
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_the_open_transaction_decides_whatever_its_alias(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_an_event_waits_for_the_open_transaction_of_any_database(self, bus: Bus, topic: str, send: Send) -> None:
         with pytest.raises(KeyError), transaction.atomic(using="other"):
             send()
             raise KeyError
@@ -134,14 +136,18 @@ class TestTransactions:
             sent = send()
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_with_several_open_the_last_commit_sends(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_an_event_in_two_open_transactions_is_sent_after_the_last_commit(
+        self, bus: Bus, topic: str, send: Send
+    ) -> None:
         with transaction.atomic():
             with transaction.atomic(using="other"):
                 sent = send()
             assert bus.records(topic, 1, seconds=1) == []
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_with_several_open_one_rollback_drops_the_event(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_an_event_in_two_open_transactions_is_dropped_when_one_rolls_back(
+        self, bus: Bus, topic: str, send: Send
+    ) -> None:
         with transaction.atomic():
             with pytest.raises(KeyError), transaction.atomic(using="other"):
                 send()
@@ -149,21 +155,23 @@ class TestTransactions:
         sent = send()
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_the_named_database_decides_alone(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_an_event_waits_only_for_the_database_named_for_its_topic(self, bus: Bus, topic: str, send: Send) -> None:
         settings = bus.settings(topic)
         settings["EVENT_BUS_PRODUCER_CONFIG"][CREATED][topic]["database"] = "other"
         with override_settings(**settings), transaction.atomic():
             sent = send()
             assert bus.event_ids(topic, 1) == [sent]
 
-    def test_mode_immediate_does_not_wait_for_the_transaction(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_in_mode_immediate_an_event_does_not_wait_for_the_transaction(
+        self, bus: Bus, topic: str, send: Send
+    ) -> None:
         with override_settings(EVENT_BUS_PRODUCER_MODE="immediate"):
             with pytest.raises(KeyError), transaction.atomic():
                 sent = send()
                 raise KeyError
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_a_tombstone_leaves_as_an_event_does(self, bus: Bus, topic: str) -> None:
+    def test_a_tombstone_is_sent_with_its_transaction(self, bus: Bus, topic: str) -> None:
         settings = bus.settings(topic)
         settings["EVENT_BUS_PRODUCER_CONFIG"][CREATED][topic]["database"] = "other"
         with override_settings(**settings):
@@ -178,16 +186,22 @@ class TestTransactions:
                 delete(key=3)
                 assert [(one.key() or b"")[-1] // 2 for one in bus.records(topic, 2)] == [2, 3]
 
-    def test_a_manual_transaction_is_an_error_that_says_what_to_do(self, bus: Bus, topic: str, send: Send) -> None:
-        """Where there is no outbox to take the event: with one, see tests/outbox."""
+    def test_an_event_in_a_manual_transaction_without_outbox_is_rejected_with_advice(
+        self, bus: Bus, topic: str, send: Send
+    ) -> None:
+        """The app of this package is not installed. tests/outbox tests the same with an outbox."""
         with watched() as seen, without_outbox(), manual_transaction():
             send()
         (rejected,) = ends(seen)
         assert isinstance(rejected, EventRejected)
         assert "transaction.atomic()" in str(rejected.error)
 
-    def test_so_is_an_atomic_block_within_a_manual_transaction(self, bus: Bus, topic: str, send: Send) -> None:
-        """Its callbacks would run when autocommit comes back, and not at all after a later rollback."""
+    def test_an_event_in_an_atomic_block_within_a_manual_transaction_is_rejected(
+        self, bus: Bus, topic: str, send: Send
+    ) -> None:
+        """
+        Django would run the on-commit hooks of the block when autocommit is switched on again, even after a rollback.
+        """
         with watched() as seen, without_outbox(), manual_transaction():
             with transaction.atomic():
                 send()
@@ -198,7 +212,7 @@ class TestTransactions:
 
 @contextmanager
 def without_outbox() -> Iterator[None]:
-    """Run as a service that has not the app."""
+    """Remove the app of this package from INSTALLED_APPS while the block runs."""
     with modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"}):
         yield
 
@@ -216,7 +230,7 @@ def manual_transaction() -> Iterator[None]:
 
 
 @pytest.mark.django_db
-def test_django_test_cases_find_the_event_among_the_commit_callbacks(
+def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
     bus: Bus, topic: str, send: Send, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
@@ -226,7 +240,7 @@ def test_django_test_cases_find_the_event_among_the_commit_callbacks(
 
 
 @pytest.mark.django_db
-def test_in_django_test_cases_nothing_waits_for_the_lock_that_the_test_holds(
+def test_spilling_an_event_in_a_test_case_does_not_wait_for_the_database_lock_of_the_test(
     sandbox: Sandbox, django_capture_on_commit_callbacks: Any
 ) -> None:
     settings = SandboxBus(sandbox).settings("t") | {
@@ -246,13 +260,13 @@ def test_in_django_test_cases_nothing_waits_for_the_lock_that_the_test_holds(
 
 @pytest.mark.django_db(transaction=True)
 class TestTrouble:
-    """Never an exception in the request, nor a wait beyond the limits; always a visible error."""
+    """A send neither raises nor exceeds its time limits. Each failure is logged."""
 
     def rejected(self, seen: list[LifecycleEvent]) -> LifecycleEvent:
         (end,) = ends(seen)
         return end
 
-    def test_data_that_does_not_fit_is_rejected(self, bus: Bus, topic: str) -> None:
+    def test_data_that_does_not_match_its_type_is_rejected(self, bus: Bus, topic: str) -> None:
         with override_settings(**bus.settings(topic)), watched() as seen:
             CERTIFICATE_CREATED.send_event(certificate=certificate())
             create_producer().send(
@@ -277,7 +291,7 @@ class TestTrouble:
             ({"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS": {"no.such.option": 1}}, EventSpilled),
         ],
     )
-    def test_wrong_settings_are_told_at_each_send_and_cost_no_event_that_could_be_sent_without_them(
+    def test_invalid_settings_are_reported_at_each_send_and_events_are_spilled_if_possible(
         self, bus: Bus, topic: str, changes: dict[str, Any], end: type[LifecycleEvent]
     ) -> None:
         with override_settings(**bus.settings(topic, **changes)), watched() as seen:
@@ -293,10 +307,10 @@ class TestTrouble:
                     event_metadata=metadata,
                 )
             producer.prepare_for_shutdown()
-        own = [event for event in ends(seen) if event.event_id in sent]  # clients of other tests report meanwhile
+        own = [event for event in ends(seen) if event.event_id in sent]  # clients of other tests report as well
         assert [type(event) for event in own] == [end, end]
 
-    def test_json_dicts_are_sent_as_the_objects_they_stand_for(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_json_dicts_are_sent_as_the_objects_that_they_represent(self, bus: Bus, topic: str, send: Send) -> None:
         data = {
             "user": {"id": 1, "is_active": False, "pii": {"username": "learner", "email": "learner@example.com"}},
             "course": {"course_key": "course-v1:edX+DemoX+2026"},
@@ -323,7 +337,7 @@ class TestTrouble:
 
 @pytest.mark.django_db(transaction=True)
 class TestForks:
-    """A child has clients of its own (case 32)."""
+    """A forked child creates its own clients. These tests cover case 32."""
 
     def in_a_child(self, send: Callable[[], object]) -> None:
         pid = os.fork()
@@ -341,11 +355,11 @@ class TestForks:
                 raise AssertionError("the child does not end")
         assert ended[1] == 0
 
-    def test_a_child_forked_before_the_first_send_sends(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_a_child_forked_before_the_first_send_can_send(self, bus: Bus, topic: str, send: Send) -> None:
         self.in_a_child(send)
         assert len(bus.event_ids(topic, 1)) == 1
 
-    def test_a_child_forked_after_the_first_send_sends(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_a_child_forked_after_the_first_send_can_send(self, bus: Bus, topic: str, send: Send) -> None:
         first = send()
         assert bus.event_ids(topic, 1) == [first]
         self.in_a_child(send)
@@ -355,7 +369,7 @@ class TestForks:
         assert {first, last} < set(ids)
 
     @pytest.mark.parametrize("is_retired", [True, False])
-    def test_a_child_of_a_server_that_forks_without_telling_python_sends(
+    def test_a_forked_child_can_send_although_python_did_not_notice_the_fork(
         self, bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch, is_retired: bool
     ) -> None:
         monkeypatch.setattr(os, "register_at_fork", lambda **_: None)
@@ -373,11 +387,11 @@ class TestForks:
             clients.retire()
             clients.registry.close()
 
-    def test_a_child_does_not_crash_over_a_client_that_its_parent_has_replaced(self) -> None:
+    def test_a_child_does_not_crash_after_its_parent_replaced_a_client(self) -> None:
         with sends_around_a_fatal_error() as (producer, _):
             self.in_a_child(lambda: send_by(producer, "t"))
 
-    def test_nor_over_one_that_is_garbage_which_its_parent_has_not_collected(self, sandbox: Sandbox) -> None:
+    def test_a_child_does_not_crash_on_an_uncollected_client_of_its_parent(self, sandbox: Sandbox) -> None:
         def send_and_collect() -> None:
             send_by(producer, "t")
             gc.collect()
@@ -401,14 +415,14 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fatal_error_of_the_client_sends_what_it_held_another_way_and_no_more() -> None:
-    """Case 34; with a table that takes it: see tests/outbox."""
+def test_case_34_after_a_fatal_error_of_the_client_the_queued_event_is_spilled_and_the_next_is_sent() -> None:
+    """The tests in tests/outbox cover the same with real databases."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fatal_error_that_comes_again_costs_no_client_for_each_event(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeated_fatal_error_does_not_create_a_client_per_event(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox() as sandbox, override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen:
         before = own_clients()
         for _ in range(2):
@@ -426,7 +440,7 @@ def test_a_fatal_error_that_comes_again_costs_no_client_for_each_event(monkeypat
 
 
 @pytest.mark.django_db(transaction=True)
-def test_events_sent_after_a_flush_in_vain_go_into_a_new_client(sandbox: Sandbox) -> None:
+def test_events_sent_after_a_failed_flush_use_a_new_client(sandbox: Sandbox) -> None:
     settings = SandboxBus(sandbox).settings("t") | PATIENT
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.1}
     with watched() as seen:
@@ -443,7 +457,7 @@ def test_events_sent_after_a_flush_in_vain_go_into_a_new_client(sandbox: Sandbox
 
 
 @pytest.mark.django_db(transaction=True)
-def test_events_sent_after_the_limits_of_an_end_still_have_a_moment(
+def test_an_event_sent_after_the_shutdown_time_limits_is_still_delivered(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = {"EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.001, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.001}
@@ -458,7 +472,7 @@ def test_events_sent_after_the_limits_of_an_end_still_have_a_moment(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_events_sent_by_an_event_loop_late_in_an_end_are_waited_for(
+def test_an_event_emitted_in_async_code_late_in_the_shutdown_is_appended_to_the_outbox(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def send() -> list[str]:
@@ -473,7 +487,7 @@ def test_events_sent_by_an_event_loop_late_in_an_end_are_waited_for(
         assert [event.event_id for event in seen if isinstance(event, EventAppended)] == sent
 
 
-def test_a_full_queue_has_its_reports_handed_out_by_another_thread(sandbox: Sandbox) -> None:
+def test_delivery_reports_are_handled_by_another_thread_while_the_queue_is_full(sandbox: Sandbox) -> None:
     options = {"queue.buffering.max.messages": 1}
     changes = {
         "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": options,
@@ -494,8 +508,8 @@ def test_a_full_queue_has_its_reports_handed_out_by_another_thread(sandbox: Sand
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_client_that_is_given_up_need_not_report_what_it_holds_and_takes_no_more(sandbox: Sandbox) -> None:
-    """It may be long in reporting, where a name server does not answer."""
+def test_a_client_that_is_given_up_spills_its_events_at_once_and_refuses_new_ones(sandbox: Sandbox) -> None:
+    """The delivery report of an event may take long when a name server does not answer."""
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 30}
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | away), watched() as seen:
         clients, event = process_clients(), encoded("t")
@@ -511,7 +525,7 @@ def test_a_client_that_is_given_up_need_not_report_what_it_holds_and_takes_no_mo
 
 
 def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -> None:
-    """That may take long, where a name server does not answer."""
+    """It may take long to destroy the client when a name server does not answer."""
     with override_settings(**SandboxBus(sandbox).settings("t")):
         client = process_clients()
         client.registry.close()
@@ -523,8 +537,8 @@ def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -
     assert alive() is not None
 
 
-def test_a_client_that_has_failed_for_good_is_destroyed_with_its_last_reference() -> None:
-    """Else children inherit it as garbage, and crash over it."""
+def test_a_client_with_a_fatal_error_is_destroyed_when_its_last_reference_is_dropped() -> None:
+    """Forked children would inherit a client that is only garbage, and would crash when they collect it."""
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         servers = SandboxBus(sandbox).settings("t")["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"]
@@ -551,7 +565,7 @@ def failed_for_good(options: dict[str, Any]) -> weakref.ref[Producer]:
     return weakref.ref(producer)
 
 
-def test_a_report_of_which_no_note_can_be_taken_ends_nothing(
+def test_an_exception_in_a_delivery_report_does_not_end_its_thread(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     with override_settings(**SandboxBus(sandbox).settings("t")):
@@ -560,11 +574,11 @@ def test_a_report_of_which_no_note_can_be_taken_ends_nothing(
         clients.unreported[7] = nothing, None
         clients.reported(7, None, nothing)
         clients.retire()
-    assert "goes on after AttributeError" in caplog.text
+    assert "continues after an unexpected AttributeError" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_of_a_batch_that_cannot_leave_takes_no_other_with_it(
+def test_if_the_row_of_one_event_in_a_batch_is_refused_only_this_event_is_rejected(
     sandbox: Sandbox,
 ) -> None:
     events = [({"certificate": certificate()}, EventsMetadata(event_type=CREATED)) for _ in range(3)]
@@ -597,11 +611,14 @@ def until(condition: Callable[[], bool]) -> None:
 
 @contextmanager
 def sends_around_a_fatal_error() -> Iterator[tuple[EventBusProducer, list[type[LifecycleEvent] | None]]]:
-    """Give a producer whose client has failed for good and was replaced, and what became of the events it sent."""
+    """
+    Cause a fatal error of a producer's client, which is then replaced. Yield the producer, and the outcomes of the
+    events that it sent before and after the error.
+    """
     with Sandbox() as sandbox, override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)  # as without the right to write
         producer = create_producer()
-        with sandbox.broker_down():  # so that the error finds it in the queue
+        with sandbox.broker_down():  # so that the error occurs while the event is in the queue
             sent = [send_by(producer, "t")]
         producer.prepare_for_shutdown()
         sent.append(send_by(producer, "t"))
@@ -623,7 +640,7 @@ def send_by(producer: EventBusProducer, topic: str) -> str:
     return str(metadata.id)
 
 
-def test_a_confirmation_is_reported_though_nothing_is_sent_after_it(send: Send) -> None:
+def test_a_delivery_is_reported_even_if_no_event_is_sent_afterwards(send: Send) -> None:
     with watched() as seen:
         sent = [send()]
         until(lambda: fates(seen, sent) == [RecordDelivered])

@@ -1,4 +1,4 @@
-"""A broker that falls silent: its connections stay, and nothing answers."""
+"""Tests of a broker that keeps its connections open and does not answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ CERTIFICATE_CREATED.send_event(certificate=certificate(1))
 
 @contextmanager
 def frozen_when_told() -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
-    """Run a sandbox as a process; give the settings for it, and what makes it silent while its connections stay."""
+    """
+    Run a sandbox in a separate process. Yield settings for it, and a function that freezes its process; the connections
+    then stay open.
+    """
     command = [sys.executable, "-m", "event_bus_kafka.sandbox", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -40,7 +43,7 @@ def frozen_when_told() -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
 
 
 @pytest.mark.parametrize(("limit", "signals"), [(1, 1), (60, 2)], ids=["time limit", "second signal"])
-def test_a_worker_whose_broker_has_fallen_silent_can_be_stopped(group: str, limit: int, signals: int) -> None:
+def test_a_worker_whose_broker_is_silent_can_be_stopped(group: str, limit: int, signals: int) -> None:
     with frozen_when_told() as (addresses, freeze):
         settings = addresses | {"EVENT_BUS_KAFKA_COMMIT_INTERVAL": 3600, "EVENT_BUS_KAFKA_STOP_TIMEOUT": limit}
         entry = {"event_key_field": "certificate.user.id", "enabled": True}
@@ -53,6 +56,6 @@ def test_a_worker_whose_broker_has_fallen_silent_can_be_stopped(group: str, limi
             for _ in range(signals):
                 process.send(signal.SIGTERM)
                 process.wait_for_log("Stopping consumer")
-                sleep(1)  # by then it waits for the broker, deaf to signals
+                sleep(1)  # by then the worker waits for the broker and does not handle signals
             assert process.end() == 2
-            assert "the process ends without it" in process.log
+            assert "the process ends without waiting for it" in process.log

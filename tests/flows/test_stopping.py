@@ -1,4 +1,4 @@
-"""How a worker ends, and what comes again afterwards."""
+"""Tests of how a worker ends, and of the events that are delivered again afterwards."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from tests.support.workers import OURS_FIRST, OURS_LAST, worker
 TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1}}
 
 
-def test_a_stop_during_a_receiver_lets_it_finish(bus: Bus, topic: str, group: str) -> None:
-    """Case 1."""
+def test_case_1_a_worker_that_is_stopped_waits_for_a_running_receiver(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "slow") as process:
         process.wait_for(lambda: process.heard("slow begins"))
@@ -27,21 +26,22 @@ def test_a_stop_during_a_receiver_lets_it_finish(bus: Bus, topic: str, group: st
     assert bus.committed(group, topic) == 1
 
 
-def test_a_receiver_that_hangs_is_named_with_its_stack_and_left_behind(bus: Bus, topic: str, group: str) -> None:
-    """Case 2."""
+def test_case_2_a_hanging_receiver_is_logged_with_its_stack_and_abandoned_at_a_stop(
+    bus: Bus, topic: str, group: str
+) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "hang", EVENT_BUS_KAFKA_STOP_TIMEOUT=1) as process:
         process.wait_for(lambda: process.heard("hang"))
         assert process.stop() == 2
     assert (
-        f"Receiver tests.projects.certificates.receivers.hang still runs after 1 s, at record {topic}:0:0"
+        f"Receiver tests.projects.certificates.receivers.hang still runs after 1 s. Its record {topic}:0:0"
         in process.log
     )
     assert "in hang\n    time.sleep(3600)" in process.log
     assert bus.committed(group, topic) < 0
 
 
-def test_an_end_that_could_not_be_committed_is_no_clean_one(group: str) -> None:
+def test_a_worker_whose_last_commit_fails_exits_with_2(group: str) -> None:
     with Sandbox() as sandbox:
         bus = SandboxBus(sandbox)
         bus.create_topic("t")
@@ -53,8 +53,7 @@ def test_an_end_that_could_not_be_committed_is_no_clean_one(group: str) -> None:
         assert "offsets not committed: BrokerError: GROUP_AUTHORIZATION_FAILED" in process.log
 
 
-def test_a_second_signal_forces_the_end(bus: Bus, topic: str, group: str) -> None:
-    """Case 6."""
+def test_case_6_a_second_signal_forces_the_end_with_exit_code_2(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "hang", EVENT_BUS_KAFKA_STOP_TIMEOUT=60) as process:
         process.wait_for(lambda: process.heard("hang"))
@@ -64,8 +63,7 @@ def test_a_second_signal_forces_the_end(bus: Bus, topic: str, group: str) -> Non
         assert process.end() == 2
 
 
-def test_a_hung_receiver_holds_up_its_key_alone(bus: Bus, topic: str, group: str) -> None:
-    """Case 17, hanging."""
+def test_case_17_a_hanging_receiver_delays_only_its_key(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 3, 1)))
     limit = {"EVENT_BUS_KAFKA_STOP_TIMEOUT": 1}
     with worker(bus, topic, group, "note,trouble.hang_for_some", {"FAILING": "1"}, lanes=2, **limit) as process:
@@ -78,8 +76,8 @@ def test_a_hung_receiver_holds_up_its_key_alone(bus: Bus, topic: str, group: str
     assert sorted(process.users("note")) == [1, 1, 2, 3]
 
 
-@pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST], ids=["first", "last"])
-def test_a_receiver_that_exits_stops_the_worker_and_its_event_comes_again(
+@pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST], ids=["app first", "app last"])
+def test_a_receiver_that_raises_system_exit_stops_the_worker_and_its_event_is_redelivered(
     bus: Bus, topic: str, group: str, apps: dict[str, Any]
 ) -> None:
     send(bus, topic, certificate(1))
@@ -90,10 +88,9 @@ def test_a_receiver_that_exits_stops_the_worker_and_its_event_comes_again(
 
 
 @pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt", "GeneratorExit"])
-def test_a_base_exception_stops_the_worker_and_its_event_comes_again(
+def test_case_13_a_base_exception_stops_the_worker_and_its_event_is_redelivered(
     bus: Bus, topic: str, group: str, error: str
 ) -> None:
-    """Case 13."""
     send(bus, topic, *map(certificate, (1, 2, 3)))
     with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "2", "RAISES": error}) as process:
         assert process.end() == 3
@@ -105,8 +102,9 @@ def test_a_base_exception_stops_the_worker_and_its_event_comes_again(
 
 
 @pytest.mark.parametrize("error", ["MemoryError", "RecursionError"])
-def test_an_exhausted_interpreter_is_an_ordinary_failure(bus: Bus, topic: str, group: str, error: str) -> None:
-    """Case 13."""
+def test_case_13_memory_and_recursion_errors_of_a_receiver_are_retried_and_become_dead_letters(
+    bus: Bus, topic: str, group: str, error: str
+) -> None:
     kept = OnTopic(bus, group).create()
     send(bus, topic, *map(certificate, (1, 2, 3)))
     settings, environment = TWICE | kept.settings, {"FAILING": "2", "RAISES": error}
@@ -119,8 +117,9 @@ def test_an_exhausted_interpreter_is_an_ordinary_failure(bus: Bus, topic: str, g
     assert bus.committed(group, topic) == 3
 
 
-def test_a_worker_killed_between_effect_and_commit_gets_the_event_again(bus: Bus, topic: str, group: str) -> None:
-    """Case 3."""
+def test_case_3_a_worker_killed_between_effect_and_commit_gets_the_event_again(
+    bus: Bus, topic: str, group: str
+) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "slow", EVENT_BUS_KAFKA_COMMIT_INTERVAL=3600) as process:
         process.wait_for(lambda: process.heard("slow ends"))
@@ -131,10 +130,9 @@ def test_a_worker_killed_between_effect_and_commit_gets_the_event_again(bus: Bus
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_new_group_whose_first_event_fails_begins_with_it_after_a_restart(
+def test_case_11_a_new_group_whose_first_event_failed_starts_with_it_after_a_restart(
     bus: Bus, topic: str, group: str, number: signal.Signals
 ) -> None:
-    """Case 11."""
     send(bus, topic, certificate(1), certificate(2))
     retry: dict[str, Any] = {"EVENT_BUS_KAFKA_RETRY": {"first_delay": 60}}
     with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **retry) as process:

@@ -1,4 +1,4 @@
-"""``event_tail``: what it shows of a topic, and what it hides."""
+"""Tests of ``event_tail``: the records that it prints, and the data that it masks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tail(bus: Bus, topic: str, *arguments: str, start: str = "earliest") -> list
     return [json.loads(line) for line in printed(bus, "-t", topic, "--from", start, "--json", *arguments).splitlines()]
 
 
-def test_data_is_masked_and_equal_keys_are_equal(bus: Bus, topic: str) -> None:
+def test_keys_and_data_are_masked_and_equal_keys_have_equal_masks(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (7, 8, 7)))
     first, second, third = tail(bus, topic)
     assert first["key"] == third["key"] != second["key"]
@@ -43,7 +43,7 @@ def test_data_is_masked_and_equal_keys_are_equal(bus: Bus, topic: str) -> None:
     assert not re.search('learner|honor|Learner|edX|"7"|"0.9"', text + json.dumps([first, second, third]))
 
 
-def test_unmasked_shows_all(bus: Bus, topic: str) -> None:
+def test_event_tail_with_the_option_unmasked_shows_keys_data_and_headers(bus: Bus, topic: str) -> None:
     bus.produce(topic, key=b"k", value=None, headers={"ce_type": CREATED.encode(), "note": b"secret"})
     send(bus, topic, certificate(7))
     tombstone, event = tail(bus, topic, "--unmasked")
@@ -52,7 +52,7 @@ def test_unmasked_shows_all(bus: Bus, topic: str) -> None:
     assert ["note", "(6 bytes)"] in tail(bus, topic)[0]["headers"]
 
 
-def test_records_are_chosen_by_key_type_and_place(bus: Bus, topic: str) -> None:
+def test_records_are_chosen_by_key_by_type_and_by_offset(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 1)))
     send(bus, topic, certificate(2), signal=CERTIFICATE_REVOKED)
 
@@ -67,7 +67,7 @@ def test_records_are_chosen_by_key_type_and_place(bus: Bus, topic: str) -> None:
     assert offsets(start="latest") == []
 
 
-def test_an_undecodable_record_is_shown_with_the_reason_alone(bus: Bus, topic: str) -> None:
+def test_an_undecodable_record_is_shown_with_the_reason_and_no_data(bus: Bus, topic: str) -> None:
     bus.produce(topic, key=b"learner@example.com", value=b"learner@example.com", headers={})
     (record,) = tail(bus, topic)
     assert record["data"] == {"undecodable": "UnreadableValue: starts with byte 108, not with 0", "bytes": 19}
@@ -76,14 +76,14 @@ def test_an_undecodable_record_is_shown_with_the_reason_alone(bus: Bus, topic: s
     assert tail(bus, topic, "--key", "learner@example.com", "--unmasked")[0]["data"]["begins"].startswith("6c 65 61")
 
 
-def test_a_registry_that_is_away_does_not_make_a_key_seem_absent(bus: Bus, topic: str) -> None:
+def test_an_unreachable_registry_raises_when_records_are_searched_by_key(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(1))
     away = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"}
     with override_settings(**bus.settings(**away)), pytest.raises(CommandError, match="SchemaRegistryError"):
         call_command("event_tail", "-t", topic, "--from", "earliest", "--until-end", "--key", "1")
 
 
-def test_it_follows_a_topic_until_it_is_interrupted(bus: Bus, topic: str) -> None:
+def test_event_tail_follows_a_topic_until_it_is_interrupted(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(1))
     arguments = ("event_tail", "-t", topic, "--from", "-1", "--json")
     with ServiceProcess(*arguments, settings=bus.settings(EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30)) as process:
@@ -97,7 +97,7 @@ def test_it_follows_a_topic_until_it_is_interrupted(bus: Bus, topic: str) -> Non
 
 @pytest.mark.real
 @pytest.mark.parametrize("bus", ["real"], indirect=True)
-def test_a_topic_or_time_that_is_wrong_is_said(bus: Bus, topic: str) -> None:
+def test_an_unknown_topic_or_ambiguous_time_is_refused(bus: Bus, topic: str) -> None:
     with pytest.raises(CommandError, match=r"^There is no topic missing, or "):
         printed(bus, "-t", "missing")
     with pytest.raises(CommandError, match="does not say in which time zone"):

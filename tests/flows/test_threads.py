@@ -1,4 +1,6 @@
-"""Nothing that a function of the service raises, and nothing unexpected, ends a thread of the package (S17)."""
+"""
+No exception ends a thread of the package, whether a function of the service raises it or it is unexpected (fault S17).
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,13 @@ ELSEWHERE = {
     "event-bus-slow": "unit/worker/test_slow_receivers.py",
     "event-bus-watchdog": "unit/worker/test_worker.py",
 }
-"""These end with what they serve, which hears of what they raise."""
+"""
+The threads that other files test, by name. Each of them ends with the task that it serves, and reports its exceptions
+to that task.
+"""
 
 
-def test_each_thread_is_in_one_of_the_lists() -> None:
+def test_each_thread_of_the_package_is_listed_in_this_test() -> None:
     package = Path(event_bus_kafka.__file__).parent
     sources = [path.read_text() for path in package.rglob("*.py") if "sandbox" not in path.parts]
     found = {name for source in sources for name in re.findall(r'f?"(event-bus-[a-z]+(?:-\{[^}]*\})?)"', source)}
@@ -37,7 +42,7 @@ def test_each_thread_is_in_one_of_the_lists() -> None:
     assert simple - {PROBE_TOPIC} == HERE | ELSEWHERE.keys()
 
 
-def test_threads_that_live_as_long_as_the_process_go_on(
+def test_threads_that_run_until_the_process_ends_continue_after_exceptions(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default") as file:
@@ -52,6 +57,6 @@ def test_threads_that_live_as_long_as_the_process_go_on(
     callbacks, threads = told["counted"]
     assert callbacks >= 4
     assert threads >= 12
-    assert "stats_cb raised SystemExit, and is called again next time; in /" in process.log
-    assert "The thread event-bus-producer goes on after Odd; in /" in process.log
+    assert "stats_cb raised SystemExit (at /" in process.log
+    assert "The thread event-bus-producer continues after an unexpected Odd (at /" in process.log
     assert "learner@example.com" not in process.log

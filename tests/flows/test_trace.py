@@ -1,4 +1,4 @@
-"""``event_trace``: where is an event, in Kafka and with its groups; what is said, and what is not."""
+"""``event_trace`` finds an event in Kafka, and says which groups have passed it. It prints no event data."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.support.trace_command import sent
 
 pytestmark = pytest.mark.django_db
 on_sandbox = pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-"""For tests of what brokers have no part in."""
+"""Marks tests whose result does not depend on the brokers. They run on the sandbox only."""
 
 
 def trace(bus: Bus, topic: str, *arguments: Any, finds: bool = True, **settings: Any) -> str:
-    """Run the command in a service that sends certificates to a topic; return what it prints."""
+    """Run event_trace with the settings of a service that sends certificates to ``topic``; return its output."""
     with override_settings(**bus.settings(topic, **settings)):
         return trace_command.trace(*arguments, finds=finds)
 
@@ -37,7 +37,7 @@ def found(bus: Bus, topic: str, *arguments: Any, finds: bool = True, **settings:
         return trace_command.found(*arguments, finds=finds)
 
 
-def test_an_event_in_kafka_is_found_with_the_groups_that_are_beyond_it_and_those_that_are_not(
+def test_an_event_in_kafka_is_found_with_the_groups_that_have_passed_it_and_those_that_have_not(
     bus: Bus, topic: str, group: str
 ) -> None:
     event_id = sent(bus, topic, 1, 2, 3)[1]
@@ -56,7 +56,7 @@ def test_an_event_in_kafka_is_found_with_the_groups_that_are_beyond_it_and_those
 
 
 @on_sandbox
-def test_a_group_that_is_to_read_the_record_next_is_not_beyond_it(bus: Bus, topic: str, group: str) -> None:
+def test_a_group_whose_next_record_is_the_event_has_not_passed_it(bus: Bus, topic: str, group: str) -> None:
     (event_id,) = sent(bus, topic, 1)
     bus.commit(group, topic, 0)
     (record,) = found(bus, topic, event_id, EVENT_BUS_KAFKA_SUBSCRIPTIONS={group: [topic]})["records"]
@@ -64,7 +64,7 @@ def test_a_group_that_is_to_read_the_record_next_is_not_beyond_it(bus: Bus, topi
     assert (place["reached"], place["before"], place["lag"]) == ("behind", 0, 1)
 
 
-def test_events_are_found_by_key_and_none_of_their_data_is_shown(bus: Bus, topic: str) -> None:
+def test_events_are_found_by_key_and_no_event_data_is_shown(bus: Bus, topic: str) -> None:
     ids = sent(bus, topic, 7, 8, 7)
     answer = found(bus, topic, "--key", "7")
     assert [(one["offset"], one["event_id"]) for one in answer["records"]] == [(0, str(ids[0])), (2, str(ids[2]))]
@@ -76,7 +76,7 @@ def test_events_are_found_by_key_and_none_of_their_data_is_shown(bus: Bus, topic
 
 
 @on_sandbox
-def test_bytes_decide_about_keys_while_the_registry_is_away(bus: Bus, topic: str) -> None:
+def test_keys_are_compared_as_bytes_while_the_registry_is_unreachable(bus: Bus, topic: str) -> None:
     sent(bus, topic, 7)
     answer = found(bus, topic, "--key", "7", EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="http://127.0.0.1:9")
     assert len(answer["records"]) == 1
@@ -84,7 +84,7 @@ def test_bytes_decide_about_keys_while_the_registry_is_away(bus: Bus, topic: str
     assert unseen["why"].endswith("; keys were compared by their bytes alone")
 
 
-def test_an_event_that_is_nowhere_is_said_with_how_far_it_was_looked(bus: Bus, topic: str) -> None:
+def test_for_an_unknown_event_the_range_that_was_searched_is_reported(bus: Bus, topic: str) -> None:
     sent(bus, topic, 1, 2)
     text = trace(bus, topic, uuid4(), finds=False)
     assert "whose id carries no time:\nIt is nowhere, as far as could be looked.\n" in text
@@ -93,7 +93,7 @@ def test_an_event_that_is_nowhere_is_said_with_how_far_it_was_looked(bus: Bus, t
 
 
 @on_sandbox
-def test_a_search_that_runs_out_of_time_says_how_to_go_on(bus: Bus, topic: str) -> None:
+def test_a_search_that_runs_out_of_time_says_how_to_continue(bus: Bus, topic: str) -> None:
     sent(bus, topic, 1, 2)
     text = trace(bus, topic, uuid4(), "--seconds", "1e-9", finds=False)
     assert f"Looked at 0 offsets of topic {topic}, not to its end.\n    Partition 0: 0 of 2.\n" in text
@@ -101,7 +101,7 @@ def test_a_search_that_runs_out_of_time_says_how_to_go_on(bus: Bus, topic: str) 
 
 
 @on_sandbox
-def test_ids_are_found_however_other_clients_spell_them(bus: Bus, topic: str) -> None:
+def test_ids_are_found_in_every_notation_of_a_uuid(bus: Bus, topic: str) -> None:
     event_id = uuid4()
     for spelled in (str(event_id).upper(), event_id.hex, f"{{{event_id}}}"):
         bus.produce(topic, value=b"x", headers={"ce_type": b"a.type", "ce_id": spelled.encode()})
@@ -109,14 +109,14 @@ def test_ids_are_found_however_other_clients_spell_them(bus: Bus, topic: str) ->
 
 
 @on_sandbox
-def test_an_id_in_another_header_or_a_value_is_not_the_event(bus: Bus, topic: str) -> None:
+def test_an_id_in_another_header_or_in_a_value_is_not_found(bus: Bus, topic: str) -> None:
     event_id = str(uuid4()).encode()
     bus.produce(topic, value=event_id, headers={"ce_type": b"a.type", "ce_id": b"other", "ce_source": event_id})
     assert found(bus, topic, event_id.decode(), finds=False)["records"] == []
 
 
 @on_sandbox
-def test_a_record_taken_aside_will_be_passed_over(bus: Bus, topic: str, group: str) -> None:
+def test_a_group_that_will_skip_a_quarantined_record_is_reported(bus: Bus, topic: str, group: str) -> None:
     event_id = sent(bus, topic, 1, 2)[1]
     consumer = Consumer({"bootstrap.servers": bus.bootstrap_servers, "group.id": group, "log_level": 0})
     marks = OffsetMetadata(taken=frozenset({1})).at(0)
@@ -127,7 +127,7 @@ def test_a_record_taken_aside_will_be_passed_over(bus: Bus, topic: str, group: s
 
 
 @on_sandbox
-def test_topics_that_cannot_have_the_event_are_left_once_it_is_found(bus: Bus, topic: str) -> None:
+def test_the_search_of_a_topic_ends_when_the_event_is_found_in_it(bus: Bus, topic: str) -> None:
     other = f"{topic}-other"
     bus.create_topic(other)
     sent(bus, other, 1)
@@ -151,7 +151,9 @@ def test_a_dead_letter_on_a_topic_is_found_beside_its_record(bus: Bus, topic: st
 
 
 @on_sandbox
-def test_a_topic_that_is_named_and_does_not_exist_is_an_error_others_are_told_of(bus: Bus, topic: str) -> None:
+def test_a_missing_topic_is_an_error_if_an_argument_names_it_and_is_reported_if_settings_name_it(
+    bus: Bus, topic: str
+) -> None:
     (event_id,) = sent(bus, topic, 1)
     with override_settings(**bus.settings(topic)), pytest.raises(CommandError, match=r"^There is no topic missing"):
         call_command("event_trace", str(event_id), "--topic", "missing")
@@ -160,20 +162,20 @@ def test_a_topic_that_is_named_and_does_not_exist_is_an_error_others_are_told_of
 
 
 @on_sandbox
-def test_without_brokers_the_rest_is_answered(topic: str, bus: Bus) -> None:
+def test_without_broker_settings_event_trace_answers_from_other_sources(topic: str, bus: Bus) -> None:
     text = trace(bus, topic, uuid4(), finds=False, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=None)
     assert "Not seen: Kafka: ConfigurationError: EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in text
 
 
 @on_sandbox
-def test_an_event_that_was_sent_long_after_its_id_was_made_is_found_and_it_is_said(bus: Bus, topic: str) -> None:
+def test_an_event_sent_long_after_its_id_was_created_is_found(bus: Bus, topic: str) -> None:
     made = uuid1()
     early = UUID(fields=(made.time_low, made.time_mid, made.time_hi_version - 1, *made.fields[3:]))
     send(bus, topic, certificate(1), id=early, through={"EVENT_BUS_PRODUCER_MODE": "immediate"})
     assert ", long after its id was made: it waited in an outbox," in trace(bus, topic, early)
 
 
-def test_the_time_of_an_id_is_the_time_of_its_making() -> None:
+def test_the_time_of_an_event_is_read_from_its_uuid1() -> None:
     before, event_id, after = time() * 1000, uuid1(), time() * 1000
     assert before - 1 <= (Question(event_id=event_id).emitted or 0) <= after + 1
     assert Question(event_id=uuid4()).emitted is None

@@ -1,1 +1,1 @@
-"""Proof that this package and the published edx-event-bus-kafka write and read the same."""
+"""Tests that this package and the published edx-event-bus-kafka write and read the same records."""

@@ -1,7 +1,8 @@
 """
-Every change of an event's classes that matters, and what becomes of events that cross it.
+Lists the changes of an event's classes that matter, and what becomes of events that old and new versions exchange.
 
-Tests prove each line on a real Kafka and a real registry, and the guide "Changing an event" is made from them.
+Tests prove each entry on a real Kafka and a real registry. The guide "Changing an event" is generated from these
+entries.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def _course(**fields: Any) -> Arguments:
 
 
 def _seats(**fields: Any) -> Arguments:
-    """A course with a list of objects."""
+    """Return the arguments of a signal: a course with a list of objects. The objects have the given fields."""
     return _course(seats=GenericAlias(list, record("Seat", row=int, **fields)))
 
 
@@ -38,7 +39,9 @@ def _of(**values: Any) -> Values:
 
 
 def _same(written: Values, read: Values | None = None) -> Reading:
-    """Both packages deliver what was written, or what is left of it."""
+    """
+    Return the expectation that both packages deliver ``read``. Without ``read``, both deliver ``written`` unchanged.
+    """
     delivered = Delivered(written if read is None else read)
     return Reading(written, delivered, delivered)
 

@@ -1,4 +1,6 @@
-"""Two versions of an event, and what may become of it between a service with one and a service with the other."""
+"""
+Classes that describe two versions of an event, and what becomes of an event that one version sends and the other reads.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +12,21 @@ import openedx_events
 from openedx_events.tooling import OpenEdxPublicSignal
 
 Arguments = dict[str, Any]
-"""The arguments of a signal and their types: one version of an event."""
+"""The type of the arguments of a signal: their names and types. They make up one version of an event."""
 Values = dict[str, Any]
-"""Event data, with a dict for each object."""
+"""The type of event data in which each object is a dict."""
 
 
 @attrs.frozen
 class Delivered:
-    """The receivers get this."""
+    """The outcome that the receivers get ``values``."""
 
     values: Values
 
 
 @attrs.frozen
 class Unreadable:
-    """This package cannot read the record, and its error names the field."""
+    """The outcome that this package cannot read the record. Its error names the field."""
 
     field: str
     error: str = "IncompatibleSchema"
@@ -32,7 +34,10 @@ class Unreadable:
 
 @attrs.frozen
 class Lost:
-    """The existing package raises this error, logs it, commits, and goes on."""
+    """
+    The outcome that the existing package loses the event: it raises this error, logs it, commits the offset, and
+    continues.
+    """
 
     error: str = "SchemaResolutionError"
 
@@ -42,7 +47,10 @@ Outcome = Delivered | Unreadable | Lost
 
 @attrs.frozen
 class Reading:
-    """What one event becomes, with either package as consumer. Which package wrote it makes no difference."""
+    """
+    The outcomes of one event: one outcome for each of the packages as reader. The package that wrote the event makes no
+    difference.
+    """
 
     written: Values
     here: Outcome
@@ -51,7 +59,7 @@ class Reading:
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """One change, and events that cross it in both directions."""
+    """One change of an event, and examples of events that are sent from the old version to the new one and back."""
 
     title: str
     old: Arguments
@@ -59,18 +67,23 @@ class Change:
     new_reads_old: tuple[Reading, ...]
     old_reads_new: tuple[Reading, ...]
     passes: frozenset[str] = frozenset()
-    """The compatibility levels under which a registry accepts the new version: of BACKWARD and FORWARD."""
+    """
+    The compatibility levels under which a registry accepts the new version. Only BACKWARD and FORWARD are considered.
+    """
     existing_from: int = 0
-    """The first major version of openedx-events with an Avro type for the classes; the existing package needs it."""
+    """
+    The first major version of openedx-events that has an Avro type for the classes. The existing package needs this
+    version.
+    """
 
     @property
     def existing_can(self) -> bool:
-        """Whether the existing package can send and read such events, with the openedx-events that is installed."""
+        """Whether the existing package can send and read such events with the installed version of openedx-events."""
         return int(openedx_events.__version__.split(".")[0]) >= self.existing_from
 
     @property
     def order(self) -> str:
-        """Which services to upgrade first where all consumers run this package."""
+        """The services to upgrade first if all consumers run this package."""
         return _order(
             forth=all(isinstance(one.here, Delivered) for one in self.new_reads_old),
             back=all(isinstance(one.here, Delivered) for one in self.old_reads_new),
@@ -78,7 +91,7 @@ class Change:
 
     @property
     def order_beside_existing(self) -> str:
-        """Which services to upgrade first where a consumer runs the existing package."""
+        """The services to upgrade first if a consumer runs the existing package."""
         order = _order(
             forth=all(isinstance(one.existing, Delivered) for one in self.new_reads_old),
             back=all(isinstance(one.existing, Delivered) for one in self.old_reads_new),
@@ -86,7 +99,7 @@ class Change:
         return f"{order}, from openedx-events {self.existing_from} on" if self.existing_from else order
 
     def undone(self, title: str) -> Change:
-        """Return the change back: what was new is old."""
+        """Return the opposite change, in which the new version becomes the old one."""
         return Change(
             title=title,
             old=self.new,
@@ -99,7 +112,10 @@ class Change:
 
 
 def _order(*, forth: bool, back: bool) -> str:
-    """``forth``: new services read all that old ones write; ``back``: old services read all that new ones write."""
+    """
+    Return the services to upgrade first. ``forth``: new services can read all events of old services. ``back``: old
+    services can read all events of new services.
+    """
     if forth and back:
         return "any order"
     if forth:
@@ -108,7 +124,7 @@ def _order(*, forth: bool, back: bool) -> str:
 
 
 def record(name: str, /, **fields: Any) -> Any:
-    """Return an attrs class. Each field is its type, or type and default."""
+    """Return an attrs class. Each field is given as a type, or as a pair of type and default."""
     typed = {key: field if isinstance(field, tuple) else (field, attrs.NOTHING) for key, field in fields.items()}
     attributes = {key: attrs.field(type=kind, default=default) for key, (kind, default) in typed.items()}
     return attrs.make_class(name, attributes, frozen=True)
@@ -116,16 +132,17 @@ def record(name: str, /, **fields: Any) -> Any:
 
 def version(event_type: str, arguments: Arguments) -> OpenEdxPublicSignal:
     """
-    Return a signal that openedx-events does not know.
+    Return a signal that openedx-events does not register.
 
-    It keeps one signal per event type: a service has one version. Here both versions live in one process.
+    openedx-events registers one signal per event type, since a service has one version of an event. Here both versions
+    are in one process.
     """
     with patch.multiple(OpenEdxPublicSignal, instances=[], _mapping={}):
         return OpenEdxPublicSignal(event_type=event_type, data=arguments)
 
 
 def filled(arguments: Arguments, values: Values) -> dict[str, Any]:
-    """Return event data of a version: dicts become objects of its classes."""
+    """Return event data in which the dicts of ``values`` are replaced by objects of the version's classes."""
     return {name: _object(kind, values[name]) for name, kind in arguments.items()}
 
 

@@ -1,4 +1,4 @@
-"""The published edx-event-bus-kafka, as far as these tests need its inside: its clients are closed at the end."""
+"""The parts of the published edx-event-bus-kafka that the tests need. Its clients are closed after use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 @contextmanager
 def existing_producer() -> Iterator[EventBusProducer]:
-    """Return its producer, under the settings that hold now."""
+    """Yield a producer of the existing package that uses the current settings."""
     with _registry():
         producer = create_producer()
         yield producer
@@ -26,7 +26,7 @@ def existing_producer() -> Iterator[EventBusProducer]:
 
 
 class ExistingReader:
-    """What its worker does with a record before it calls receivers."""
+    """Runs the steps that a worker of the existing package runs for a record before it calls receivers."""
 
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
@@ -44,7 +44,7 @@ class ExistingReader:
 
 @contextmanager
 def existing_reader() -> Iterator[ExistingReader]:
-    """Return a reader, under the settings that hold now."""
+    """Yield a reader that uses the current settings."""
     with _registry():
         consumer = KafkaEventConsumer("any", "existing-reader")
         yield ExistingReader(consumer)

@@ -1,4 +1,7 @@
-"""Changes of schemas in plain Avro, more than classes can express: what registries judge, beside what we say."""
+"""
+Changes of schemas in plain Avro, including changes that classes cannot express. Tests compare the registry's judgement
+of each change with this package's.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def optional(name: str, kind: Any) -> Field:
 
 ID = field("id", "long")
 NEUTRAL = text(ID)
-"""A version between two others: it and either of them differ in one field at most."""
+"""The schema of a version between the old and the new version. It differs from each of them in at most one field."""
 
 _owner = record("Owner", field("name", "string"))
 _fixed = {"type": "fixed", "name": "Sum", "size": 16}

@@ -1,7 +1,7 @@
 """
-Old and new versions of events on one topic of a real Kafka, sent by both packages, read by both packages.
+Both packages send and read old and new versions of events on one topic of a real Kafka.
 
-What is expected stands in :mod:`tests.interop.changes`, which the guide "Changing an event" is made from.
+:mod:`tests.interop.changes` contains the expected results. The guide "Changing an event" is generated from that module.
 """
 
 from __future__ import annotations
@@ -50,12 +50,14 @@ AT_ONCE: dict[str, Any] = {
     "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30,
     "EVENT_BUS_KAFKA_SEND_TIMEOUT": 60,
 }
-"""Events are sent now, however slow a busy registry is."""
+"""Settings with which an event is sent immediately, even if a busy registry answers slowly."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Crossing:
-    """One event that a service with one version sends to a service with the other."""
+    """
+    One event. A service with one version of the event's class sends it, and a service with the other version reads it.
+    """
 
     change: Change
     reading: Reading
@@ -82,7 +84,7 @@ def crossings() -> Iterator[Crossing]:
 
 
 def send(producer: EventBusProducer, signal: OpenEdxPublicSignal, values: dict[str, Any], source: str) -> None:
-    """Send event data; ``source`` is how the test finds the record again."""
+    """Send event data. The test later finds the record by its ``source``."""
     producer.send(
         signal=signal,
         topic=TOPIC,
@@ -95,7 +97,7 @@ def send(producer: EventBusProducer, signal: OpenEdxPublicSignal, values: dict[s
 ALL = list(crossings())
 SHARED = [one for one in ALL if one.change.existing_can]
 MIXED = [version("test.mixed.v1", arguments) for arguments in (OPTIONAL_ADDED.old, OPTIONAL_ADDED.new)]
-"""The versions of an event that producers of both write for a while, with the same keys."""
+"""Two versions of an event. Producers of both versions write to the topic for a while, and use the same keys."""
 KEYS = range(1, 7)
 ROUNDS = range(4)
 
@@ -103,7 +105,7 @@ ROUNDS = range(4)
 @attrs.frozen(kw_only=True, eq=False)
 class Exchange:
     records: list[Message]
-    """In the order of each partition."""
+    """The records in the order of their partitions."""
     registry: SchemaRegistry
     existing: ExistingReader
 
@@ -123,13 +125,13 @@ def source_of(message: Message) -> str:
 
 @pytest.fixture(scope="module")
 def bus(request: pytest.FixtureRequest) -> RealBus:
-    """Return real services: the sandbox does not check compatibility."""
+    """Return real services, since the sandbox does not check compatibility."""
     return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
 
 
 @pytest.fixture(scope="module")
 def exchange(bus: RealBus) -> Iterator[Exchange]:
-    """Send everything once, by both packages."""
+    """Send all events once with each package; return the records."""
     bus.create_topic(TOPIC, PARTITIONS)
     registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=False)
     with override_settings(**bus.settings(**AT_ONCE)):
@@ -141,7 +143,7 @@ def exchange(bus: RealBus) -> Iterator[Exchange]:
 
 
 def send_all(ours: EventBusProducer, theirs: EventBusProducer) -> int:
-    """Return how many events were sent."""
+    """Send all events; return their number."""
     for one in ALL:
         one.sent_by("ours", ours)
     for one in SHARED:
@@ -152,7 +154,7 @@ def send_all(ours: EventBusProducer, theirs: EventBusProducer) -> int:
                 for key in KEYS:
                     note = {"note": f"{number}"} if signal is MIXED[1] else {}
                     send(producer, signal, {"course": {"id": key, **note}}, "mixed")
-            producer.prepare_for_shutdown()  # confirmed before the other producer goes on
+            producer.prepare_for_shutdown()  # confirmed before the other producer starts
     return len(ALL) + len(SHARED) + len(ROUNDS) * 2 * len(MIXED) * len(KEYS)
 
 
@@ -173,10 +175,9 @@ def read_all(bus: RealBus, count: int) -> list[Message]:
 
 @pytest.mark.parametrize("producer", PRODUCERS)
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.id)
-def test_this_package_reads_the_other_version_or_names_the_field(
+def test_case_21_this_package_reads_the_other_version_or_names_the_incompatible_field(
     exchange: Exchange, one: Crossing, producer: str
 ) -> None:
-    """Case 21."""
     if producer == "existing" and not one.change.existing_can:
         with pytest.raises(TypeError):
             AvroSignalSerializer(one.writer)
@@ -194,8 +195,9 @@ def test_this_package_reads_the_other_version_or_names_the_field(
 
 @pytest.mark.parametrize("producer", PRODUCERS)
 @pytest.mark.parametrize("one", SHARED, ids=lambda one: one.id)
-def test_what_the_existing_package_makes_of_the_other_version(exchange: Exchange, one: Crossing, producer: str) -> None:
-    """Case 21, its other consumer."""
+def test_case_21_the_existing_package_reads_the_other_version_as_documented(
+    exchange: Exchange, one: Crossing, producer: str
+) -> None:
     message, outcome = exchange.record(f"{producer} {one.id}"), one.reading.existing
     if isinstance(outcome, Lost):
         with pytest.raises(Exception) as caught:  # noqa: PT011 whatever it is, it ends in the log
@@ -208,8 +210,7 @@ def test_what_the_existing_package_makes_of_the_other_version(exchange: Exchange
 
 
 @pytest.mark.parametrize("producer", PRODUCERS)
-def test_falsy_values_arrive_exactly(exchange: Exchange, producer: str) -> None:
-    """Case 22."""
+def test_case_22_falsy_values_arrive_unchanged(exchange: Exchange, producer: str) -> None:
     (one,) = (one for one in ALL if one.change is NOTHING and one.reading in NOTHING.new_reads_old)
     course = serde.deserialize(to_record(exchange.record(f"{producer} {one.id}")), one.reader, exchange.registry).data[
         "course"
@@ -222,9 +223,9 @@ def test_falsy_values_arrive_exactly(exchange: Exchange, producer: str) -> None:
 # Both versions on one topic for a while
 
 
-@pytest.mark.parametrize("reader", MIXED, ids=["old", "new"])
+@pytest.mark.parametrize("reader", MIXED, ids=["old reader", "new reader"])
 @pytest.mark.parametrize("package", PRODUCERS)
-def test_services_of_either_version_read_a_mixed_topic_in_order(
+def test_services_of_either_version_read_events_of_both_versions_in_order(
     exchange: Exchange, reader: OpenEdxPublicSignal, package: str
 ) -> None:
     notes: dict[int, list[str | None]] = {key: [] for key in KEYS}
@@ -239,7 +240,7 @@ def test_services_of_either_version_read_a_mixed_topic_in_order(
     assert notes == dict.fromkeys(KEYS, expected)
 
 
-def test_versions_differ_in_their_schema_ids_and_keys_stay_on_their_partition(exchange: Exchange) -> None:
+def test_versions_have_different_schema_ids_while_keys_stay_on_their_partition(exchange: Exchange) -> None:
     ids: dict[bytes, list[int]] = {}
     partitions: dict[bytes, set[int | None]] = {}
     for message in exchange.mixed():

@@ -1,4 +1,7 @@
-"""The rules of thumb in the guide "Changing an event" say what its tables say, which the interoperation tests prove."""
+"""
+The rules of thumb in the guide "Changing an event" agree with the guide's tables. The other tests in this folder prove
+the tables.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,12 @@ BY_TITLE = {change.title: change for change in CHANGES}
         ("A class is renamed", "any order", "new event type", frozenset()),
     ],
 )
-def test_a_rule_of_thumb_holds(title: str, order: str, beside_existing: str, passes: frozenset[str]) -> None:
+def test_each_rule_of_thumb_agrees_with_the_tables(
+    title: str, order: str, beside_existing: str, passes: frozenset[str]
+) -> None:
     change = BY_TITLE[title]
     assert (change.order, change.order_beside_existing, change.passes) == (order, beside_existing, passes)
 
 
-def test_each_change_stands_in_the_tables_once() -> None:
+def test_each_change_has_a_unique_title() -> None:
     assert len(BY_TITLE) == len(CHANGES) > 25

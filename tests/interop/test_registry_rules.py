@@ -1,4 +1,6 @@
-"""What a registry with a compatibility level accepts, and what a producer says when it is refused."""
+"""
+Tests of registries with a compatibility level: the schemas that they accept, and a producer whose schema they refuse.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,13 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def bus(request: pytest.FixtureRequest) -> RealBus:
-    """Return real services: the sandbox does not check compatibility."""
+    """Return real services, since the sandbox does not check compatibility."""
     return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
 
 
 @pytest.fixture(scope="module")
 def registry(bus: RealBus) -> Iterator[SchemaRegistry]:
-    """Return a client that would leave the registry alone for long if it failed."""
+    """Return a client of the registry. After a failure the client waits long before its next request."""
     registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=True, backoff=3600)
     yield registry
     registry.close()
@@ -52,7 +54,7 @@ def set_compatibility(bus: RealBus, subject: str, level: str) -> None:
 
 @pytest.mark.parametrize("level", ["BACKWARD", "FORWARD", "FULL"])
 @pytest.mark.parametrize("number", range(len(CHANGES)), ids=lambda number: CHANGES[number].title)
-def test_a_registry_accepts_what_its_level_allows(
+def test_a_registry_accepts_the_changes_that_its_level_allows(
     bus: RealBus, registry: SchemaRegistry, number: int, level: str
 ) -> None:
     change, subject = CHANGES[number], f"{level}-{number}"
@@ -68,7 +70,7 @@ def test_a_registry_accepts_what_its_level_allows(
     assert subject in str(caught.value)
 
 
-def test_a_producer_whose_schema_is_refused_says_where_and_what_to_do_and_sends_other_events(
+def test_a_producer_logs_the_refused_schema_with_advice_and_sends_other_events(
     bus: RealBus, caplog: pytest.LogCaptureFixture
 ) -> None:
     topic = "evolution-refused"
@@ -98,6 +100,6 @@ def test_a_producer_whose_schema_is_refused_says_where_and_what_to_do_and_sends_
         assert "give a new field default=None, or set the subject's level to NONE" in line
         send(producer, other, id=1, seats=2)
         set_compatibility(bus, subject, "NONE")
-        with own_producer() as restarted:  # which has not heard that it is refused
+        with own_producer() as restarted:  # the producer has not logged this refusal yet
             send(restarted, new, id=1, seats=2)
     assert len(bus.event_ids(topic, 3)) == 3

@@ -1,4 +1,7 @@
-"""What ``event_schemas check`` says of a change is what a real registry does, whether it is asked or not."""
+"""
+``event_schemas check`` reaches the same judgement as a real registry, whether the command asks the registry or compares
+files.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +38,13 @@ def subjects(schema_registry: SchemaRegistry) -> Iterator[SchemaSubjects]:
 
 
 @pytest.mark.parametrize("title", CHANGES)
-def test_a_change_is_judged_as_the_registry_does_in_each_mode(
+def test_each_change_is_judged_like_the_registry_at_every_level(
     client: SchemaRegistryClient, subjects: SchemaSubjects, tmp_path: Path, title: str
 ) -> None:
-    """Where all versions count, one stands between that passes in every mode but for the field that changes."""
+    """
+    At transitive levels the registry also has a third version, between the old and the new one. It differs from each of
+    them at most in the field that changes.
+    """
     old, new = CHANGES[title]
     for level in LEVELS:
         history = [old, NEUTRAL] if is_transitive(level) else [old]
@@ -70,5 +76,5 @@ def is_accepted(client: SchemaRegistryClient, subject: str, schema: str) -> bool
 
 
 def says_why(finding: SchemaFinding) -> bool:
-    """Whether each refusal names a field."""
+    """Return whether each refusal in a finding names the field that is incompatible."""
     return all(any(name in one for name in (": a ", ": b ", ": owner", ": heir", ": a[]")) for one in finding.refusals)

@@ -1,4 +1,7 @@
-"""Both packages in one project: workers of either read what either sent; apps, commands and settings do not clash."""
+"""
+Both packages are installed in one project. Workers of each package read events of the other, and apps, commands and
+settings do not conflict.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +35,14 @@ APPS = [
 @pytest.mark.parametrize(
     ("sender", "worker"), [(OURS, THEIRS), (THEIRS, OURS)], ids=["ours to theirs", "theirs to ours"]
 )
-def test_events_go_from_one_package_to_the_other(
+def test_events_sent_by_one_package_are_received_by_the_other(
     bus: Bus, topic: str, group: str, sender: dict[str, Any], worker: dict[str, Any], apps: list[str]
 ) -> None:
     installed: dict[str, Any] = {"INSTALLED_APPS": apps}
     arguments = ("consume_events", "-t", topic, "-g", group)
     with ServiceProcess(code=SEND.format(users=[1]), settings=bus.settings(topic, **sender, **installed)) as first:
         assert first.end() == 0
-    if worker is THEIRS:  # a new group of theirs begins at the end: let it commit where we say
+    if worker is THEIRS:  # a new group of the existing package starts at the end: commit its start before
         bus.commit(group, topic, 0)
     with ServiceProcess(*arguments, settings=bus.settings(**worker, **installed), receivers="note") as process:
         process.wait_for_users("note", [1])
@@ -47,7 +50,7 @@ def test_events_go_from_one_package_to_the_other(
 
 @pytest.mark.parametrize("apps", APPS, ids=["ours before theirs", "theirs before ours"])
 @pytest.mark.parametrize("command", ["consume_events", "produce_event"])
-def test_commands_work_whichever_app_stands_first(apps: list[str], command: str, sandbox: Any) -> None:
+def test_commands_work_in_either_order_of_the_apps(apps: list[str], command: str, sandbox: Any) -> None:
     settings = {
         "INSTALLED_APPS": apps,
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
@@ -59,9 +62,7 @@ def test_commands_work_whichever_app_stands_first(apps: list[str], command: str,
         assert process.end() == 0, process.log
 
 
-def test_the_existing_worker_commits_past_a_record_of_an_older_class_that_it_cannot_read(
-    bus: Bus, topic: str, group: str
-) -> None:
+def test_the_existing_worker_commits_a_record_that_it_cannot_read(bus: Bus, topic: str, group: str) -> None:
     fields = {one.name: (one.type, one.default) for one in attrs.fields(CertificateData) if one.name != "grade"}
     older = version(CREATED, {"certificate": record("CertificateData", **fields)})
     first = older.init_data["certificate"](**{name: getattr(certificate(1), name) for name in fields})

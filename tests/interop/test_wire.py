@@ -1,6 +1,6 @@
 """
-Every signal, several variants of values, both packages on one topic of a real Kafka: the same bytes on the same
-partition under the same subjects and ids; each side reads what the other wrote.
+Both packages send every signal. Bytes, partitions, subjects and schema ids are equal, and each package reads the
+other's events.
 """
 
 from __future__ import annotations
@@ -38,12 +38,15 @@ pytestmark = pytest.mark.real
 TOPIC = "interop"
 PARTITIONS = 8
 REFUSED_BY_REGISTRIES = "org.openedx.enterprise.subsidy.redemption-reversed.v1"
-"""Its schema builds, but a hyphen is no part of an Avro namespace: real registries answer 422 to both packages."""
+"""
+An event type that no real registry accepts: its Avro namespace contains a hyphen, which Avro forbids. Registries answer
+422 to both packages.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class Sent:
-    """One event that both packages send, with the same metadata."""
+    """One event that each package sends with the same metadata."""
 
     signal: OpenEdxPublicSignal
     key_field: str
@@ -70,7 +73,7 @@ def key_fields(record: Record, path: str = "") -> Iterator[str]:
 
 
 def one_key_field(signal: OpenEdxPublicSignal) -> str:
-    """Return a key field, of whatever type comes first."""
+    """Return the first field that can be a key."""
     return next(key_fields(codec_for(signal).avro_type))
 
 
@@ -96,7 +99,7 @@ def events() -> list[Sent]:
 
 @attrs.frozen(kw_only=True)
 class Exchange:
-    """What both packages wrote, and what the registry knew after each."""
+    """The records of both packages, and the subjects in the registry after each package has sent all events."""
 
     sent: list[Sent]
     theirs: dict[str, Message]
@@ -108,7 +111,7 @@ class Exchange:
 
 @pytest.fixture(scope="module")
 def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
-    """Send all events with the existing package, then with ours, to one topic."""
+    """Send all events with the existing package, then with this package, to the same topic."""
     bus = RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
     bus.create_topic(TOPIC, PARTITIONS)
     settings = bus.settings() | {"EVENT_BUS_PRODUCER_MODE": "immediate"}
@@ -117,7 +120,7 @@ def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
         with existing_producer() as theirs:
             send_all(sent, theirs)
         subjects_after_theirs = registered(bus.schema_registry_url)
-        with recorded(), own_producer() as ours:  # the records carry the context of a trace
+        with recorded(), own_producer() as ours:  # the records carry a trace context
             send_all(sent, ours)
         records = read_all(bus.bootstrap_servers, 2 * len(sent))
         yield Exchange(
@@ -137,7 +140,7 @@ def send_all(sent: list[Sent], producer: EventBusProducer) -> None:
 
 
 def registered(url: str) -> dict[str, list[int]]:
-    """Return the schema ids of all subjects of the topic."""
+    """Return the schema ids of each subject of the topic."""
 
     def get(path: str) -> Any:
         with urllib.request.urlopen(f"{url}{path}", timeout=10) as answer:
@@ -158,7 +161,7 @@ def registered(url: str) -> dict[str, list[int]]:
 
 
 def read_all(servers: str, count: int) -> list[Message]:
-    """Return all records in the order of their time."""
+    """Return all records in the order of their timestamps."""
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "interop-reader", "log_level": 0})
     consumer.assign([TopicPartition(TOPIC, number, 0) for number in range(PARTITIONS)])
     found: list[Message] = []
@@ -174,39 +177,39 @@ def by_id(records: list[Message]) -> dict[str, Message]:
     return {dict(record.headers() or [])["ce_id"].decode(): record for record in records}  # type: ignore[union-attr]
 
 
-def test_every_event_was_sent_by_both(exchange: Exchange) -> None:
+def test_every_event_was_sent_by_both_packages(exchange: Exchange) -> None:
     ids = {str(one.metadata.id) for one in exchange.sent}
     assert len(ids) >= 200
     assert set(exchange.theirs) == set(exchange.ours) == ids
 
 
-def test_values_are_equal_byte_for_byte(exchange: Exchange) -> None:
+def test_values_of_both_packages_are_equal_byte_for_byte(exchange: Exchange) -> None:
     assert {i: record.value() for i, record in exchange.ours.items()} == {
         i: record.value() for i, record in exchange.theirs.items()
     }
 
 
-def test_keys_and_partitions_are_equal(exchange: Exchange) -> None:
+def test_keys_and_partitions_of_both_packages_are_equal(exchange: Exchange) -> None:
     assert {i: (record.key(), record.partition()) for i, record in exchange.ours.items()} == {
         i: (record.key(), record.partition()) for i, record in exchange.theirs.items()
     }
     assert len({record.partition() for record in exchange.ours.values()}) > 1
 
 
-def test_our_headers_are_theirs_and_the_context_of_a_trace(exchange: Exchange) -> None:
+def test_headers_equal_those_of_the_existing_package_plus_the_trace_context(exchange: Exchange) -> None:
     for event_id, record in exchange.theirs.items():
         theirs, ours = dict(record.headers() or []), dict(exchange.ours[event_id].headers() or [])
         assert ours.pop("traceparent", None), event_id
         assert ours == theirs
 
 
-def test_we_register_no_new_subject_or_id(exchange: Exchange) -> None:
+def test_this_package_registers_no_further_subjects(exchange: Exchange) -> None:
     assert exchange.subjects_after_ours == exchange.subjects_after_theirs
     assert len(exchange.subjects_after_ours) > 50
 
 
 @pytest.mark.parametrize("writer", ["theirs", "ours"])
-def test_we_read_what_either_wrote_exactly(exchange: Exchange, writer: str) -> None:
+def test_this_package_reads_events_of_both_packages_unchanged(exchange: Exchange, writer: str) -> None:
     with override_settings(**exchange.settings):
         registry = SchemaRegistry(
             {"url": exchange.settings["EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"]}, timeout=10, register=False
@@ -220,8 +223,11 @@ def test_we_read_what_either_wrote_exactly(exchange: Exchange, writer: str) -> N
 
 
 @pytest.mark.parametrize("writer", ["theirs", "ours"])
-def test_the_existing_package_reads_what_either_wrote(exchange: Exchange, writer: str) -> None:
-    """Falsy values come out as defaults there, whoever wrote them: what it reads of us is what it reads of itself."""
+def test_the_existing_package_reads_events_of_this_package_like_its_own(exchange: Exchange, writer: str) -> None:
+    """
+    The existing package replaces falsy values by defaults, whichever package sent them. So it reads the records of both
+    packages alike.
+    """
     with override_settings(**exchange.settings), existing_reader() as reader:
         for one in exchange.sent:
             message = getattr(exchange, writer)[str(one.metadata.id)]
@@ -233,11 +239,11 @@ def test_the_existing_package_reads_what_either_wrote(exchange: Exchange, writer
                 assert data == one.data, one.signal.event_type
 
 
-def test_key_fields_of_every_type_have_the_same_bytes(exchange: Exchange) -> None:
+def test_the_events_include_keys_that_are_strings_and_keys_that_are_numbers(exchange: Exchange) -> None:
     kinds = {codec_for(one.signal).key(one.key_field).avro_name for one in exchange.sent}
     assert kinds >= {"string", "long"}
 
 
-def test_a_path_that_is_no_key_is_refused_here_before_it_is_sent(exchange: Exchange) -> None:
+def test_a_key_field_that_does_not_exist_is_refused_before_sending(exchange: Exchange) -> None:
     with pytest.raises(ConfigurationError):
         codec_for(exchange.sent[0].signal).key("no.such.field")

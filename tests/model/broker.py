@@ -1,4 +1,4 @@
-"""A group as Kafka keeps it, for one real consumer: offsets with gaps, and an assignment that changes."""
+"""A model of a consumer group in Kafka with one real consumer. Its offsets have gaps, and its assignment changes."""
 
 from __future__ import annotations
 
@@ -19,32 +19,37 @@ _BEGINNING = -2
 
 @attrs.define
 class Log:
-    """One partition, what the group has committed, and what the broker believes of its reader."""
+    """A partition. It knows the group's committed offset, and the position of the reader as the broker sees it."""
 
     records: list[ConsumerRecord]
     committed: int | None
-    """None: the group has committed none."""
+    """The committed offset; None if the group has committed none."""
     at_time: int
-    """The offset of the first record at or after the time that a worker may be told."""
+    """
+    The offset of the first record that is not older than a certain time. An operator may reset the group to this time.
+    """
     metadata: str = ""
     start: int = 0
-    """The offset below which records have been deleted."""
+    """The first offset that is not deleted."""
     position: int = 0
     assigned: bool = False
     is_begun: bool = False
-    """Whether a member has committed."""
+    """Whether a member of the group has committed an offset of the partition."""
 
     @property
     def end(self) -> int:
         return self.records[-1].offset + 1
 
     def offsets(self, begin: int, end: int) -> set[int]:
-        """Return the offsets of the records between two offsets."""
+        """Return the offsets of the records from ``begin`` to ``end``, excluding ``end``."""
         return {record.offset for record in self.records if begin <= record.offset < end}
 
 
 class ModelPositions:
-    """Starts partitions, or fails to; a group that is eager puts the others where it is told that they are read."""
+    """
+    Starts partitions at given offsets; some calls fail. In an eager group a start also sets the positions of all other
+    assigned partitions to the offsets in ``reading``.
+    """
 
     begins_at_end = False
 
@@ -69,7 +74,7 @@ class ModelPositions:
 
 
 class ModelClient:
-    """What the consumer takes for its Kafka client; the model is told of each commit and of each revoke."""
+    """Replaces the consumer's Kafka client. It reports each commit and each revocation to the model."""
 
     def __init__(
         self,
@@ -87,10 +92,13 @@ class ModelClient:
         self.listener: AssignmentListener | None = None
         self.positions = ModelPositions(logs, self._fail_at_times, is_eager=random.random() < 0.5)
         self.calm = False
-        """No more changes of the assignment or the log, and no failures."""
+        """Whether the assignment and the logs stay unchanged and nothing fails."""
 
     def poll(self, seconds: float, most: int) -> list[ConsumerRecord]:
-        """Records of partitions that leave in this very call, and maybe come again, are handed out still."""
+        """
+        Return records; a call may change the assignment. Records of partitions that are revoked during the call are
+        still returned.
+        """
         if self._random.random() < 0.5:
             self._change_assignment()
         if not self.calm and self._random.random() < 0.1:
@@ -161,7 +169,7 @@ class ModelClient:
         batch: list[ConsumerRecord] = []
         for name, log in self._logs.items():
             most_of_it = self._random.randint(0, min(4, most - len(batch)))
-            if self.positions.waiting.get(name, 0) is None:  # of an assignment before
+            if self.positions.waiting.get(name, 0) is None:  # from a former assignment
                 batch += self._random.choices(log.records, k=self._random.choice((0, most_of_it)))
             elif log.assigned and log.position < log.start:
                 self.positions.waiting[name] = log.position
@@ -172,7 +180,10 @@ class ModelClient:
         return batch
 
     def _change_logs(self) -> None:
-        """Tell a reader late of an offset where it is no more, or delete records."""
+        """
+        Change a partition in one of two ways. Either report an error for an offset that the reader has passed already,
+        or delete the oldest records.
+        """
         name, log = self._random.choice([*self._logs.items()])
         if log.assigned and self._random.random() < 0.5:
             self.positions.waiting.setdefault(name, log.position + 1_000)
@@ -200,7 +211,10 @@ class ModelClient:
         self._listener.assigned(names)
 
     def _commit_of_another(self, name: Partition, log: Log) -> None:
-        """Another member has gone on with the partition, or an operator has set the offset back."""
+        """
+        Simulate that another member has processed part of the partition, or that an operator has moved the group's
+        offset back.
+        """
         assert log.committed is not None
         before, log.committed = log.committed, self._random.choice(log.records).offset
         self._on_moved(name, before, log.committed)
@@ -228,7 +242,7 @@ class ModelClient:
 
 
 def logs_of(random: Random) -> dict[Partition, Log]:
-    """Return two partitions of some records each; offsets have gaps, keys come again."""
+    """Return two partitions with some records. Their offsets have gaps, and several records have the same key."""
     return {(TOPIC, number): _log(_records(random, number), random) for number in range(2)}
 
 

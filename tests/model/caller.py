@@ -1,7 +1,8 @@
 """
-A caller who runs a programme on real databases, and what he may expect of his rows by Django's rules alone.
+A caller that runs a programme on real databases. It records which rows must exist afterwards according to Django's own
+rules.
 
-He knows of nothing that an event might do to his transaction: what he heard no exception of has to be there.
+The caller does not know that an event can break a transaction. So its rows must exist unless it got an exception.
 """
 
 from __future__ import annotations
@@ -44,20 +45,23 @@ _numbers = count(1)
 
 
 class Failed(Exception):
-    """A step of the caller failed by itself."""
+    """The exception that a failing step of the caller raises."""
 
 
 class HookFailed(Exception):
-    """A step at a commit failed by itself: what was committed stays."""
+    """The exception that a failing hook raises after the commit. The committed rows stay."""
 
 
 class Guarded(Exception):
-    """Somebody lets no query pass."""
+    """The exception that a guard against queries raises."""
 
 
 @attrs.frozen
 class Sent:
-    """An event, and the first row of each block in which it was emitted, by alias, in the order of DATABASES."""
+    """
+    A sent event. For each alias, in the order of DATABASES, ``rows`` contains the first row of the block in which the
+    event was emitted.
+    """
 
     event_id: str
     mode: str
@@ -65,7 +69,7 @@ class Sent:
 
     @property
     def deciding(self) -> dict[str, str]:
-        """Return the rows with which it has to commit."""
+        """The rows that decide about the event: it must be sent if and only if they are committed."""
         if self.mode == "outbox":
             return dict(list(self.rows.items())[:1])
         return self.rows if self.mode == "on-commit" else {}
@@ -73,25 +77,25 @@ class Sent:
 
 @attrs.define(eq=False)
 class _Open:
-    """A block that has not ended."""
+    """A block of a transaction that has not ended yet."""
 
     row: str
     has_savepoint: bool
     rows: list[str] = attrs.field(factory=list)
     is_dropped: bool = False
-    """Whether it rolls back without an exception, as the caller should know."""
+    """Whether Django will roll the block back without an exception. The caller should be able to know this."""
 
 
 class Caller:
-    """Runs programmes. ``send`` sends an event in a mode, and returns its id."""
+    """Runs programmes. The function ``send`` sends an event in a given mode and returns its id."""
 
     def __init__(self, send: Callable[[str], str]) -> None:
         self.kept: set[tuple[str, str]] = set()
         self.dropped: set[tuple[str, str]] = set()
-        """Rows that must be there and that must not, by alias and name."""
+        """Alias and name of each row that must not exist at the end. ``kept`` contains the rows that must exist."""
         self.sent: list[Sent] = []
         self.heard: list[Exception] = []
-        """Exceptions that were none of his own."""
+        """The exceptions that were raised although no step of the programme raises them."""
         self._send = send
         self._open: dict[str, list[_Open]] = {alias: [] for alias in ALIASES}
 
@@ -100,7 +104,7 @@ class Caller:
             with suppress(Exception):
                 self._do(step)
             for alias in ALIASES:
-                connections[alias].close_if_unusable_or_obsolete()  # as Django does between requests
+                connections[alias].close_if_unusable_or_obsolete()  # like Django between requests
 
     def _do(self, step: Step) -> None:
         match step:
@@ -130,7 +134,7 @@ class Caller:
             self._do(step)
 
     def _hook(self, step: Emit | Fail) -> Callable[[], None]:
-        def hook() -> None:  # Django asks for its name
+        def hook() -> None:  # Django reads its name
             if isinstance(step, Fail):
                 raise HookFailed
             self._emit(step)
@@ -206,7 +210,7 @@ class Caller:
 
 @contextmanager
 def failing(failure: Failure | None, model: Any) -> Iterator[None]:
-    """Let what is written into the table of a model fail, in whichever database."""
+    """Make all writes to a model's table fail, in all databases, while the block runs."""
     with ExitStack() as wrapped:
         for alias in ALIASES:
             if failure is None:

@@ -1,4 +1,4 @@
-"""Faults of the code that the model runs: it must catch each of them, which shows that it can fail."""
+"""Faults in the code that the model runs. The model must detect each fault; this proves that its checks can fail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _LOST, _AGAIN, _ORDER, _STUCK = (
 
 @attrs.frozen(kw_only=True)
 class ModelFault(Fault):
-    """A fault, and the first seed that is tried: where few catch it, one that does, as a search takes a minute."""
+    """
+    A fault in the code that the model runs. ``seed`` is the first seed to try. If only few seeds show the fault,
+    ``seed`` is one of them, since a search for one takes a minute.
+    """
 
     seed: int = 0
 

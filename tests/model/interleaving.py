@@ -1,8 +1,8 @@
 """
-Threads of which one moves at a time, line by line; a seed decides which.
+Runs several threads, of which only one at a time executes a line. A seed decides which thread continues.
 
-The code under test runs as it is: a trace function stops each thread before each of its lines. So every interleaving of
-lines can happen, and a seed brings it back.
+The code under test is not changed: a trace function stops each thread before each line. So every interleaving of lines
+can occur, and the same seed repeats the same interleaving.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from types import FrameType
 from typing import Any
 
 _STUCK = 30.0
-"""Seconds after which a thread that waits for its turn gives up."""
+"""Number of seconds after which a thread that waits for its turn gives up."""
 
 
 class Stuck(Exception):
-    """Nobody moved."""
+    """The exception that is raised if no thread has executed a line for too long."""
 
 
 class Interleaving:
-    """Runs tasks to their ends; ``files`` are those whose lines are steps."""
+    """Runs tasks until they end. The threads of the tasks may alternate at each line of ``files``."""
 
     def __init__(self, random: Random, files: Collection[str], *, switch: float = 0.3) -> None:
         self._random = random
@@ -35,7 +35,7 @@ class Interleaving:
         self._over = threading.Event()
 
     def run(self, *tasks: Callable[[], None]) -> None:
-        """Run all tasks; raises what the first of them raised."""
+        """Run all tasks. If tasks raise exceptions, raise the first one."""
         threads = [threading.Thread(target=self._task, args=(task,), daemon=True) for task in tasks]
         self._turns = {thread: threading.Semaphore(0) for thread in threads}
         for thread in threads:
@@ -47,7 +47,7 @@ class Interleaving:
             raise self._errors[0]
 
     def give_way(self) -> None:
-        """Let another task move, if there is one."""
+        """Let another task continue if one can."""
         me = threading.current_thread()
         others = [thread for thread in self._turns if thread is not me and thread not in self._idle]
         if others:
@@ -55,12 +55,12 @@ class Interleaving:
             self._await_turn(me)
 
     def idle(self) -> None:
-        """Let others move until one of them calls :meth:`rouse`."""
+        """Let only other tasks continue until one of them calls :meth:`rouse`."""
         self._idle.add(threading.current_thread())
         self.give_way()
 
     def rouse(self) -> None:
-        """There is something new for those that are idle."""
+        """Let idle tasks continue. Tasks call this when there is new work."""
         self._idle.clear()
 
     def _task(self, task: Callable[[], None]) -> None:
@@ -69,7 +69,7 @@ class Interleaving:
         try:
             sys.settrace(self._trace)
             task()
-        except BaseException as error:  # noqa: BLE001 it is raised again where the tasks were started
+        except BaseException as error:  # noqa: BLE001 raised again by run()
             self._errors.append(error)
             self._over.set()
         finally:
@@ -95,7 +95,7 @@ class Interleaving:
 
 
 class TurnQueue:
-    """A queue whose ``get`` lets others move instead of blocking."""
+    """A queue whose ``get`` lets other tasks continue while the queue is empty. It does not block."""
 
     def __init__(self, interleaving: Interleaving) -> None:
         self._items: list[Any] = []

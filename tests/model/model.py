@@ -1,4 +1,4 @@
-"""One run of the real consumer, scheduler and progress against the model of a group; each promise is checked."""
+"""Runs the real consumer, scheduler and progress with the model of a group, and checks each promise."""
 
 from __future__ import annotations
 
@@ -19,16 +19,22 @@ from tests.model.interleaving import Interleaving, TurnQueue
 _LANES = 3
 _STEPS = 40
 _BEYOND = 5
-"""Records beyond a window: polls that keep the membership bring one a second until a full partition is paused."""
+"""
+The maximal number of records that a worker may read beyond its window. A worker must poll to stay a member. Each second
+a poll returns a record, until the full partition is paused.
+"""
 _Code = dict[str, ModuleType]
 
 
 class Broken(AssertionError):
-    """A promise was broken."""
+    """The exception that is raised if the code has broken a promise."""
 
 
 class Model:
-    """A consumer of three lanes, driven for some steps while the assignment changes, then until all is done."""
+    """
+    A consumer with three lanes. First it runs for some steps while its assignment changes. Then it runs until all
+    records are processed.
+    """
 
     def __init__(self, code: _Code, seed: int) -> None:
         random = self._random = Random(seed)
@@ -42,7 +48,7 @@ class Model:
         self._logs = logs_of(random)
         self._client = ModelClient(random, self._logs, self._check_commit, self._check_revoke, self._note_move)
         self._completed = {name: log.offsets(0, self._begin_of(log)) for name, log in self._logs.items()}
-        """What has run, or needs not to."""
+        """Offsets of the records that are processed or need not be processed."""
         self._done_in: dict[Any, list[int]] = defaultdict(list)
         self._handed_over: list[tuple[Any, int]] = []
         self._revoke_timeout = random.choice((0.02, 1000.0))
@@ -68,13 +74,16 @@ class Model:
         return (log.committed or 0) if self._time is None else log.at_time
 
     def _note_move(self, name: Partition, before: int, to: int) -> None:
-        """Somebody else did what lies between, or it is to be done again."""
+        """
+        Note that the group's offset changed without this consumer. Either another member processed the records before
+        ``to``, or the records from ``to`` on must be processed again.
+        """
         log, done = self._logs[name], self._completed[name]
         done |= log.offsets(before, to)
         done -= log.offsets(max(to, log.start), before)
 
     def run(self) -> None:
-        """Raises :class:`Broken`."""
+        """Run the model. Raises :class:`Broken` if the code breaks a promise."""
         lanes = [lambda lane=lane: self._run_lane(lane) for lane in self._scheduler.lanes]
         self._interleaving.run(self._poll, *lanes)
 

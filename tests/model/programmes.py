@@ -1,7 +1,8 @@
 """
-What callers may do in and around their transactions, as values: blocks in blocks, events, hooks, exceptions, failures.
+Programmes: the actions of a caller inside and outside of transactions, as values. The actions are nested blocks,
+events, hooks, exceptions and failures.
 
-A programme is a list of steps, each of which the caller runs as a request: an exception ends that step alone.
+A programme is a list of steps. The caller runs each step like a web request: an exception ends only that step.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import attrs
 from hypothesis import strategies as st
 
 DEFAULT, OTHER, BARE = ALIASES = ("default", "other", "bare")
-"""The last one has no outbox."""
+"""The aliases of the databases. The database ``bare`` has no outbox."""
 MODES = ("outbox", "on-commit", "immediate")
 
 
 class Failure(Enum):
-    """What befalls the statements of an append."""
+    """The ways in which the SQL statements of an append to the outbox can fail."""
 
     REFUSED = "the server refuses them, as after a lock's time-out"
     ROLLED_BACK = "the server ends the whole transaction where it does such a thing, as after a deadlock"
@@ -27,11 +28,11 @@ class Failure(Enum):
 
 @attrs.frozen
 class Write:
-    """Write a row."""
+    """A step that writes a row."""
 
     alias: str
     by_model: bool = True
-    """Whether by a model, whose failure has Django roll back, and not by a cursor."""
+    """Whether a Django model or a cursor writes the row. If a write by a model fails, Django rolls the block back."""
 
 
 @attrs.frozen
@@ -39,17 +40,20 @@ class Emit:
     mode: str
     failure: Failure | None = None
     of_schema: bool = False
-    """Whether the failure befalls the writer's schema, where that is written, and not the event's row."""
+    """
+    Whether the failure affects the row of the writer's schema or the row of the event. If the schema exists already, no
+    row of it is written.
+    """
 
 
 @attrs.frozen
 class Fail:
-    """Raise an exception."""
+    """A step that raises an exception."""
 
 
 @attrs.frozen
 class Hook:
-    """Ask for a step at the commit."""
+    """A step that registers an on-commit hook."""
 
     alias: str
     step: Emit | Fail
@@ -58,42 +62,45 @@ class Hook:
 
 @attrs.frozen
 class Undo:
-    """Ask for a rollback, without an exception."""
+    """A step that marks the block for rollback and raises no exception."""
 
     alias: str
 
 
 @attrs.frozen
 class Close:
-    """Close the connection."""
+    """A step that closes the connection."""
 
     alias: str
 
 
 @attrs.frozen
 class Attempt:
-    """Swallow what the steps raise."""
+    """A step that runs other steps and catches their exception."""
 
     steps: list[Step]
 
 
 @attrs.frozen
 class Block:
-    """Run the steps inside ``atomic()``."""
+    """A step that runs other steps inside ``atomic()``."""
 
     alias: str
     steps: list[Step]
     savepoint: bool = True
     durable: bool = False
     caught: bool = False
-    """Whether the caller goes on behind an exception of the block."""
+    """Whether the caller catches an exception that the block raises, and continues."""
 
 
 Step = Write | Emit | Fail | Hook | Undo | Close | Attempt | Block
 
 
 def _one_of(*weighted: tuple[int, st.SearchStrategy[Step]]) -> st.SearchStrategy[Step]:
-    """Hypothesis takes a strategy that is given twice for one."""
+    """
+    Return a strategy that selects one of the weighted strategies. It draws an index, since Hypothesis merges equal
+    strategies and would ignore their weights.
+    """
     numbers = [number for number, (weight, _) in enumerate(weighted) for _ in range(weight)]
     return st.sampled_from(numbers).flatmap(lambda number: weighted[number][1])
 

@@ -1,8 +1,9 @@
 """
-Every interleaving keeps the promises: none lost, order per key, nothing committed beyond what is settled.
+In every interleaving of threads no event is lost, the events of a key stay in order, and no offset of an unfinished
+record is committed.
 
-The real classes run against a model of Kafka under a simulated clock. That the model can fail is shown by faults
-of the code, each of which it must catch.
+The real classes run with a model of Kafka and a simulated clock. The model must detect each of the listed faults in the
+code; this proves that the model can fail.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _MODULES = ("progress", "lanes", "scheduler", "starting_offsets", "commits", "co
 
 @contextmanager
 def code(fault: Fault | None = None) -> Iterator[dict[str, ModuleType]]:
-    """Load the modules anew, one of them with a fault. Raises :class:`Stale`."""
+    """
+    Load the modules again, one of them with a fault. Raises :class:`Stale` if the code that the fault replaces does not
+    exist.
+    """
     kept = {full: sys.modules.pop(full) for module in _MODULES if (full := f"{_PACKAGE}.{module}") in sys.modules}
     try:
         yield {module: _load(module, fault) for module in _MODULES}
@@ -53,7 +57,7 @@ def _load(name: str, fault: Fault | None) -> ModuleType:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.long
-def test_no_interleaving_breaks_a_promise() -> None:
+def test_no_interleaving_loses_or_reorders_an_event() -> None:
     with code() as modules:
         for seed in range(scaled(200, long=7_000)):
             try:
@@ -62,9 +66,9 @@ def test_no_interleaving_breaks_a_promise() -> None:
                 pytest.fail(f"seed {seed}: {type(broken).__name__} {broken}")
 
 
-@pytest.mark.timeout(1200)  # seeds mean other interleavings with other versions of Python
+@pytest.mark.timeout(1200)  # a seed gives a different interleaving in each version of Python
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS])
-def test_the_model_catches(fault: ModelFault) -> None:
+def test_the_model_detects_each_fault(fault: ModelFault) -> None:
     try:
         with code(fault) as modules:
             for seed in range(fault.seed, fault.seed + 10_000):

@@ -1,7 +1,9 @@
 """
-Whatever callers do in transactions: what commits is announced, nothing else is, and no row vanishes in silence.
+In random programmes of transactions, events are sent if and only if they are committed, and no row is lost without an
+exception.
 
-Programmes of hypothesis run on real databases, with Kafka there or away. Set HYPOTHESIS_PROFILE=long for many.
+Hypothesis generates the programmes. They run on real databases, with a reachable or an unreachable Kafka.
+HYPOTHESIS_PROFILE=long makes Hypothesis generate many.
 """
 
 from __future__ import annotations
@@ -45,20 +47,26 @@ WITH_OUTBOX = (DEFAULT, OTHER)
 _EXAMPLES = 20
 _IS_LONG = settings().max_examples > _EXAMPLES
 _PHASES = [phase for phase in Phase if phase is not Phase.shrink or _IS_LONG]
-"""To make a programme smaller takes minutes."""
+"""The phases of Hypothesis. Short runs omit the phase that simplifies a failing programme, since it takes minutes."""
 PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 30, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 30}
 
 
 @attrs.frozen
 class Service:
-    """A service with three databases, and two producers: one finds Kafka, the other does not."""
+    """
+    A service with three databases and two producers. The producer ``here`` reaches Kafka, the producer ``away`` does
+    not.
+    """
 
     here: EventBusProducer
     away: EventBusProducer
     settings: dict[str, Any]
 
     def run(self, programme: list[Step], *, is_away: bool, is_new: bool) -> Outcome:
-        """Run a programme until all of it is in Kafka or in an outbox; ``is_new``: by a process that knows nothing."""
+        """
+        Run a programme until all its events are in Kafka or in an outbox. ``is_away``: Kafka is unreachable.
+        ``is_new``: the caches are empty, as in a new process.
+        """
         producer = self.away if is_away else self.here
         for alias in WITH_OUTBOX:
             OutboxRecord.objects.using(alias).all().delete()
@@ -71,14 +79,14 @@ class Service:
             caller = Caller(lambda mode: _send(producer, mode))
             caller.run(programme)
             producer.prepare_for_shutdown()
-            sleep(0.02)  # a report may have left the queue, and not have been told yet
+            sleep(0.02)  # a report may have left the queue without being delivered yet
         for alias in ALIASES:
-            connections[alias].close()  # what is not committed by now is not there
+            connections[alias].close()  # uncommitted rows do not exist
         return Outcome(caller, seen)
 
 
 class Outcome:
-    """What is in Kafka and in the databases after a programme."""
+    """The events and rows in Kafka and in the databases after a programme."""
 
     def __init__(self, caller: Caller, seen: list[Any]) -> None:
         delivered = [event for event in seen if isinstance(event, RecordDelivered)]
@@ -122,7 +130,10 @@ class Outcome:
         return set(sent.deciding.items()) <= self.rows
 
     def _check_order(self) -> None:
-        """Not of those that took another way, nor of rows that were written at once beside others after a commit."""
+        """
+        Check the order of the events, except of spilled events and of events that were written concurrently after a
+        commit.
+        """
         groups: dict[Any, list[str]] = defaultdict(list)
         for sent in self._caller.sent:
             if sent.event_id not in self.failed:
@@ -130,7 +141,7 @@ class Outcome:
         for place, ids in self.places.items():
             for group, sent_ids in groups.items():
                 if place in WITH_OUTBOX and group[0] != "outbox":
-                    continue  # what was spilled has no order
+                    continue  # spilled events have no order
                 there = [one for one in ids if one in sent_ids]
                 assert there == sorted(there, key=sent_ids.index), (place, group)
 
@@ -162,7 +173,10 @@ def _service(
 
 
 def _connect(stack: ExitStack, request: pytest.FixtureRequest, folder: Path, blocker: DjangoDbBlocker) -> None:
-    """Let the aliases mean databases of their own: two of the server, if there is one, and one without an outbox."""
+    """
+    Connect the aliases to separate databases. Two of them have an outbox and are on the server, or in files if SQLite
+    is tested. The third one has no outbox.
+    """
     for alias in WITH_OUTBOX:
         if request.param == "sqlite":
             stack.enter_context(on_sqlite(folder, alias))
@@ -186,7 +200,7 @@ def _send(producer: EventBusProducer, mode: str) -> str:
     return str(metadata.id)
 
 
-def test_programmes(service: Service) -> None:
+def test_in_random_transactions_exactly_the_committed_events_are_sent(service: Service) -> None:
     @settings(max_examples=max(_EXAMPLES, settings().max_examples), phases=_PHASES)
     @given(PROGRAMMES, st.booleans(), st.booleans())
     def check(programme: list[Step], is_away: bool, is_new: bool) -> None:

@@ -1,1 +1,1 @@
-"""The dashboard and the alert rules."""
+"""Tests of the dashboard and the alert rules."""

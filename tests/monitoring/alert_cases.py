@@ -1,4 +1,4 @@
-"""A trouble for each alert, and something beside it that looks alike and is none."""
+"""Test cases for each alert: series for which the alert must fire, and similar series for which it must not."""
 
 from __future__ import annotations
 
@@ -9,30 +9,33 @@ NEVER = "0+0x60"
 ONE_MORE_EACH_MINUTE = "0+1x60"
 ONE_MORE_EACH_SECOND = "0+60x60"
 BEGINS_AFTER_20 = "_x20 1+0x30"
-"""A counter that appears with its first event."""
+"""The values of a counter that appears in minute 20 with its first event."""
 LONG_AGO = "5+0x60"
-"""A counter that does not grow any more."""
+"""The values of a counter that no longer grows."""
 
 
 @attrs.frozen(kw_only=True)
 class Case:
-    """Series have values a minute, as promtool writes them, and names without their prefix."""
+    """
+    A test of an alert. Series have one value per minute in the notation of promtool. Names of metrics lack their
+    prefix.
+    """
 
     alert: str
     series: dict[str, str]
-    """With the job `lms`, those in trouble; with the job `calm`, those that are not."""
+    """The series. The alert must fire for the job `lms`, and must not fire for other jobs."""
     silent: int
-    """A minute at which the alert does not fire yet."""
+    """The minute at which the test checks that the alert does not fire yet."""
     fires: int
-    """A minute at which it does."""
+    """The minute at which the test checks that the alert fires."""
     labels: dict[str, str]
-    """Of the alert, but `job` and `severity`."""
+    """The labels of the alert, except `job` and `severity`."""
     value: str = ""
-    """The value as its text shows it."""
+    """The value that the alert's text contains."""
 
 
 def of_counter(alert: str, counter: str, **labels: str) -> Case:
-    """Return the case of an alert about anything that a counter counts."""
+    """Return the test of an alert that fires if a counter grows at all."""
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
         f'{counter}{{job="lms",instance="a"{text}}}': BEGINS_AFTER_20,
@@ -42,7 +45,7 @@ def of_counter(alert: str, counter: str, **labels: str) -> Case:
 
 
 def of_rate(alert: str, counter: str, **labels: str) -> Case:
-    """Return the case of an alert about something that goes on for ten minutes."""
+    """Return the test of an alert that fires if a counter has grown for ten minutes."""
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
         f'{counter}{{job="lms",instance="a"{text}}}': ONE_MORE_EACH_MINUTE,
@@ -53,7 +56,7 @@ def of_rate(alert: str, counter: str, **labels: str) -> Case:
 
 
 def of_gauge(alert: str, gauge: str, *, fires: int, value: str = "1", **labels: str) -> Case:
-    """Return the case of an alert about a gauge that should be 0."""
+    """Return the test of an alert that fires if a gauge is not 0."""
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
         f'{gauge}{{job="lms",instance="a"{text}}}': f"{value}+0x60",
@@ -63,7 +66,9 @@ def of_gauge(alert: str, gauge: str, *, fires: int, value: str = "1", **labels: 
 
 
 def of_readiness(alert: str, gauge: str, other: str, **labels: str) -> Case:
-    """Return the case of an alert about a process that is not ready; `other`: the value of another one beside it."""
+    """
+    Return the test of an alert about a process that is not ready. `other` is the series of another process of the job.
+    """
     text = "".join(f',{name}="{value}"' for name, value in labels.items() if name != "instance")
     series = {
         f'{gauge}{{job="lms",instance="a"{text}}}': NEVER,
@@ -75,7 +80,10 @@ def of_readiness(alert: str, gauge: str, other: str, **labels: str) -> Case:
 
 
 def of_absence(alert: str, gauge: str, **labels: str) -> Case:
-    """Return the case of an alert about a process that is gone; another one has only been replaced."""
+    """
+    Return the test of an alert about a process that has disappeared without a replacement. In the job `calm` another
+    process replaces it, so the alert must not fire.
+    """
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
         f'{gauge}{{job="lms",instance="a"{text}}}': "1+0x10 stale",
@@ -86,7 +94,10 @@ def of_absence(alert: str, gauge: str, **labels: str) -> Case:
 
 
 def of_growth(alert: str, gauge: str, labels: dict[str, str], parts: dict[str, str]) -> Case:
-    """Return the case of an alert about a backlog of two parts that grows, where two processes tell of it."""
+    """
+    Return the test of an alert about a growing backlog. The backlog is the sum of two parts, which two processes
+    report.
+    """
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     (name, (one, two)) = next((name, both.split()) for name, both in parts.items())
     series = {

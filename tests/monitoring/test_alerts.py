@@ -1,4 +1,4 @@
-"""Prometheus takes the rules, and each alert fires at its trouble and at nothing that looks alike."""
+"""Prometheus accepts the alert rules, and each alert fires only in its own scenario."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RULES = FOLDER / "alerts.yml"
 
 
 def unit_test(case: Case) -> dict[str, Any]:
-    """Return the case as promtool wants it."""
+    """Return a case in the format of promtool."""
     series = [{"series": f"event_bus_kafka_{name}", "values": values} for name, values in case.series.items()]
     firing = expected(case, BY_NAME[case.alert])
     return {
@@ -37,7 +37,7 @@ def unit_test(case: Case) -> dict[str, Any]:
 
 
 def expected(case: Case, alert: Alert) -> dict[str, Any]:
-    """Return the alert that fires, with its texts."""
+    """Return the alert that must fire, with its labels and texts, in the format of promtool."""
     labels = {"job": "lms", **case.labels}
 
     def shown(text: str) -> str:
@@ -54,26 +54,26 @@ def expected(case: Case, alert: Alert) -> dict[str, Any]:
     }
 
 
-def test_prometheus_takes_the_rules() -> None:
+def test_prometheus_accepts_the_rules() -> None:
     assert lint_of_rules(RULES) == ""
 
 
-def test_each_alert_has_a_trouble_in_which_it_fires() -> None:
+def test_each_alert_has_a_scenario_in_which_it_fires() -> None:
     assert sorted(case.alert for case in CASES) == sorted(BY_NAME)
 
 
 def failures(folder: Path, *cases: Case) -> str:
-    """Return what promtool finds wrong with these cases."""
+    """Return the failures that promtool reports for these cases."""
     file = folder / "cases.yml"  # JSON is YAML
     file.write_text(json.dumps({"rule_files": [str(RULES)], "tests": [unit_test(case) for case in cases]}))
     return failures_of_rules(file)
 
 
-def test_each_alert_fires_in_its_trouble_and_not_beside_it(tmp_path: Path) -> None:
+def test_each_alert_fires_in_its_scenario_and_is_silent_otherwise(tmp_path: Path) -> None:
     assert failures(tmp_path, *CASES) == ""
 
 
-def test_an_alert_that_does_not_fire_is_found(tmp_path: Path) -> None:
-    """Proves that the test before can fail: the alert is looked for where it is silent yet."""
+def test_an_alert_that_does_not_fire_is_detected(tmp_path: Path) -> None:
+    """The case expects the alert at a time at which the alert is silent. So the test above can fail."""
     case = next(one for one in CASES if one.alert == "EventBusOutboxOld")
     assert "EventBusOutboxOld" in failures(tmp_path, attrs.evolve(case, fires=case.silent))

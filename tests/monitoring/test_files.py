@@ -1,4 +1,4 @@
-"""What is committed in `docs/operating/` is what `make dashboards` makes, and says only what is true."""
+"""The files of `docs/operating/` equal the output of `make dashboards`, and contain only existing names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from event_bus_kafka.telemetry.metrics import CATALOGUE
 from tests.projects.process import ROOT
 
 OF_PROMETHEUS = {"job", "instance", "le"}
-"""Labels that scrapes and histograms add."""
+"""Labels that Prometheus adds to each scraped series or histogram."""
 
 
 def panels() -> Iterator[dict[str, Any]]:
@@ -31,7 +31,7 @@ def panels() -> Iterator[dict[str, Any]]:
 
 
 def expressions() -> Iterator[tuple[str, str]]:
-    """Yield who asks, and what is asked."""
+    """Yield the title of each panel and alert, together with each of its expressions."""
     for panel in panels():
         for target in panel["targets"]:
             yield panel["title"], target["expr"].replace("$__rate_interval", "1m")
@@ -41,27 +41,27 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 def nodes(expression: str) -> list[Any]:
-    """Return all parts of an expression. Raises ValueError if it is none."""
+    """Return all nodes of an expression's syntax tree. Raises ValueError if the expression cannot be parsed."""
     found: list[Any] = []
     promql.walk(promql.parse(expression), found.append)
     return found
 
 
 def selectors(expression: str) -> Iterator[tuple[str, set[str]]]:
-    """Yield each series that an expression reads, with the labels that choose among them."""
+    """Yield each metric that an expression reads, with the labels of its selector."""
     for node in nodes(expression):
         selector = node.vector_selector if isinstance(node, promql.MatrixSelector) else node
         if isinstance(selector, promql.VectorSelector):
             yield selector.name or "", {one.name for one in selector.matchers.matchers}
 
 
-def test_what_is_committed_is_what_is_made() -> None:
+def test_committed_files_equal_the_output_of_make_dashboards() -> None:
     for name, text in texts().items():
         assert (FOLDER / name).read_text() == text, "run `make dashboards`, and commit what it has made"
 
 
 @pytest.mark.parametrize(("title", "expression"), list(expressions()))
-def test_an_expression_reads_series_of_the_catalogue_by_labels_that_they_have(title: str, expression: str) -> None:
+def test_each_expression_reads_metrics_and_labels_of_the_catalogue(title: str, expression: str) -> None:
     read = dict(selectors(expression))
     assert read
     for name, labels in read.items():
@@ -73,7 +73,7 @@ def test_an_expression_reads_series_of_the_catalogue_by_labels_that_they_have(ti
             assert set(node.modifier.labels) <= there, f"{title}: {node.modifier}"
 
 
-def test_each_metric_has_its_place_on_the_dashboard() -> None:
+def test_each_metric_is_on_the_dashboard() -> None:
     shown = {
         name for panel in panels() for one in panel["targets"] for name in re.findall(r"event_bus_\w+", one["expr"])
     }
@@ -81,7 +81,7 @@ def test_each_metric_has_its_place_on_the_dashboard() -> None:
         assert any(name.startswith(metric.name) for name in shown), metric.name
 
 
-def test_legends_name_labels_that_are_left() -> None:
+def test_legends_name_only_labels_that_remain_after_aggregation() -> None:
     for panel in panels():
         for target in panel["targets"]:
             outermost = re.findall(r"by \((.*?)\)", target["expr"]) or [""]
@@ -89,7 +89,7 @@ def test_legends_name_labels_that_are_left() -> None:
             assert named <= set(outermost[0].split(", ")), (panel["title"], target["legendFormat"])
 
 
-def test_panels_follow_the_variables_and_have_names_of_their_own() -> None:
+def test_panels_filter_by_the_variables_and_have_unique_ids() -> None:
     for panel in panels():
         assert panel["description"].endswith("."), panel["title"]
         for target in panel["targets"]:
@@ -100,7 +100,7 @@ def test_panels_follow_the_variables_and_have_names_of_their_own() -> None:
     assert max(ids.values()) == 1
 
 
-def test_alerts_lead_to_a_section_of_the_runbook() -> None:
+def test_alerts_link_to_existing_sections_of_the_runbook() -> None:
     titles = re.findall(r"^(.+)\n[-~]{3,}$", (ROOT / "docs" / "operating.rst").read_text(), re.MULTILINE)
     found = {make_id(title) for title in titles}
     for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"]:
@@ -110,7 +110,7 @@ def test_alerts_lead_to_a_section_of_the_runbook() -> None:
             assert section in found, rule["alert"]
 
 
-def test_texts_name_labels_that_alerts_have_and_settings_that_there_are() -> None:
+def test_texts_name_only_existing_labels_and_settings() -> None:
     settings = {one.name for one in all_settings()}
     for alert in (one for alerts in ALERTS.values() for one in alerts):
         text = f"{alert.summary} {alert.description}"

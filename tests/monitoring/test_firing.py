@@ -1,4 +1,4 @@
-"""A real Prometheus beside a real worker: alerts fire in real trouble, and what the dashboard asks is answered."""
+"""A real Prometheus scrapes a real worker: alerts fire, and the queries of the dashboard return data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ JOB = "mail"
 
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
-    """Return the rules as they are, but that no alert waits before it fires."""
+    """Return a file with the alert rules, changed so that each alert fires without its waiting time."""
     content = yaml.safe_load((FOLDER / "alerts.yml").read_text())
     for group in content["groups"]:
         for rule in group["rules"]:
@@ -39,7 +39,7 @@ def rules(tmp_path: Path) -> Path:
 
 
 def firing(prometheus: Prometheus) -> dict[str, dict[str, Any]]:
-    """Return the alerts that fire now, by their names."""
+    """Return the firing alerts by name."""
     return {one["labels"]["alertname"]: one for one in prometheus.alerts() if one["state"] == "firing"}
 
 
@@ -51,7 +51,10 @@ def until(condition: Callable[[], Any], why: str) -> None:
 
 
 def asked_by_the_dashboard() -> Iterator[tuple[str, str]]:
-    """Yield the title of a panel and what it asks, for all services, groups and topics."""
+    """
+    Yield the title of each panel together with each of its expressions. The expressions select all services, groups and
+    topics.
+    """
     for panel in json.loads((FOLDER / "dashboard.json").read_text())["panels"]:
         for target in panel.get("targets", ()):
             expression = re.sub(r"\$(job|group|topic)", ".*", target["expr"])

@@ -1,7 +1,7 @@
 """
-Puts each fault into a copy of the project, one at a time, and shows which tests catch it. ``make mutants``.
+Inserts each fault into a copy of the project, one at a time, and prints the tests that detect it: ``make mutants``.
 
-Exit code 1 if one is caught by no test, or if its place is not found.
+Exits with 1 if no test detects a fault, or if the code that a fault replaces is not found.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FAST = ("-m", "not real", "--timeout=100")
 _REAL = ("-m", "real")
 _PASSED, _FAILED = 0, 1
 _WITHIN = 1_200
-"""Seconds for the tests of one fault, which may make them hang."""
+"""Time limit in seconds for the tests of a fault. A fault may make tests hang."""
 
 
 def main() -> int:
@@ -52,7 +52,10 @@ def _is_chosen(fault: Fault, words: Sequence[str], *, fast: bool) -> bool:
 
 
 def _failure_without_fault(faults: Sequence[Fault]) -> str:
-    """Return what tests say that fail anyhow: they would seem to catch all."""
+    """
+    Return the output of tests that fail without any fault, which would seem to detect every fault. Empty if all tests
+    pass.
+    """
     with _copy() as folder:
         for options, tests in ((_FAST, [fault.tests for fault in faults]), (_REAL, [fault.real for fault in faults])):
             named = sorted({test for some in tests for test in some})
@@ -64,7 +67,7 @@ def _failure_without_fault(faults: Sequence[Fault]) -> str:
 
 
 def _try(fault: Fault) -> bool:
-    """Print a line of the table. Return whether the fault is caught."""
+    """Print the fault's line of the table. Return whether a test detects the fault."""
     began = monotonic()
     try:
         caught = _catch(fault)
@@ -76,7 +79,7 @@ def _try(fault: Fault) -> bool:
 
 
 def _catch(fault: Fault) -> str:
-    """Return which tests catch it, or what else came of it. Raises :class:`Stale`."""
+    """Return the tests that detect the fault, or a text that describes another result. Raises :class:`Stale`."""
     with _copy() as folder:
         (folder / PACKAGE.name / fault.file).write_text(fault.source())
         for name, options, tests in (("fast", _FAST, fault.tests), ("real", _REAL, fault.real)):
@@ -96,7 +99,7 @@ def _copy() -> Iterator[Path]:
 
 
 def _run(folder: Path, options: Sequence[str], tests: Sequence[str]) -> tuple[int, str]:
-    """Run tests of a copy; return pytest's exit code and what it has printed."""
+    """Run tests in a copy of the project; return the exit code and the output of pytest."""
     environment = os.environ | {"PYTHONPATH": str(folder), "EVENT_BUS_KAFKA_SERVICES_CACHE": str(cache_folder())}
     command = [sys.executable, *_PYTEST, *options, *(f"tests/{test}" for test in tests)]
     try:

@@ -1,4 +1,4 @@
-"""Faults of the pages in Django's admin."""
+"""Faults in the pages of Django's admin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of the way in: workers, receivers, the inbox, dead letters."""
+"""Faults in receiving: in workers, receivers, the inbox, and dead letters."""
 
 from __future__ import annotations
 
@@ -299,7 +299,7 @@ self._partitions |= {name: PartitionProgress(*name) for name in names}
         new="committed = moved | committed",
         harm="a topic is read from its beginning, in vain or twice",
         tests=(
-            "unit/consuming/test_starting_offsets.py::test_a_partition_begins_at_its_time_or_where_the_group_has_committed_or_where_all_do",
+            "unit/consuming/test_starting_offsets.py::test_a_partition_starts_at_a_given_time_else_at_its_committed_offset_else_at_the_beginning",
         ),
     ),
     Fault(
@@ -534,7 +534,7 @@ return self.events.setdefault(record.offset, serde.deserialize(record, signal, s
         harm="supervisors restart what they should leave alone",
         tests=(
             "unit/consuming/test_processor.py",
-            "flows/test_consuming.py::test_too_many_errors_in_a_row_stop_the_worker_without_a_commit",
+            "flows/test_consuming.py::test_too_many_consecutive_errors_stop_the_worker_without_a_commit",
         ),
     ),
     Fault(

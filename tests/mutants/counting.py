@@ -1,4 +1,4 @@
-"""Faults of numbers: tallies, what Prometheus is told of them, and the port that tells it."""
+"""Faults in metrics: in tallies, in the numbers for Prometheus, and in the port that serves them."""
 
 from __future__ import annotations
 

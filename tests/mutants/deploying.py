@@ -1,4 +1,4 @@
-"""Faults of what belongs to a deploy: topics, schemas, checks, the probe."""
+"""Faults in the tools for a deployment: topics, schemas, checks, and the probe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fault that a good programmer might make: where, what, and who suffers from it."""
+"""A fault that a good programmer might make: its place in the code, the wrong code, and its consequence for users."""
 
 from __future__ import annotations
 
@@ -15,40 +15,42 @@ PACKAGE = Path(event_bus_kafka.__file__).parent
 
 
 class Stale(Exception):
-    """The code that a fault changes is not there exactly once."""
+    """The exception that is raised if the code that a fault replaces does not occur exactly once."""
 
 
 @attrs.frozen(kw_only=True)
 class Fault:
     """
-    Replaces ``old`` by ``new`` inside ``scope``, a class or function of ``file``; empty: anywhere in the file.
+    Replaces the code ``old`` by ``new`` inside ``scope``, a class or function in ``file``. An empty ``scope`` means
+    anywhere in the file.
 
-    Both are Python, statements or an expression, and are compared as such: comments and layout do not matter.
+    ``old`` and ``new`` are Python statements or expressions. They are compared as syntax trees, so comments and layout
+    do not matter.
     """
 
     name: str
     file: str
-    """Relative to the package."""
+    """Path of the file, relative to the package."""
     scope: str = ""
     old: str
     new: str
     harm: str
-    """What users suffer from it."""
+    """The consequence for users."""
     tests: tuple[str, ...] = ()
-    """Tests of its room that must catch it, relative to ``tests/``."""
+    """The tests that must catch the fault. Their paths are relative to ``tests/``."""
     real: tuple[str, ...] = ()
-    """Tests on real services, where no others catch it."""
+    """Tests on real services that must catch the fault. They are used if no test without servers catches it."""
 
     @property
     def room(self) -> str:
         return str(Path(self.file).parent)
 
     def source(self) -> str:
-        """Return the file's source with the fault in it. Raises :class:`Stale`."""
+        """Return the source of the file, changed so that it contains the fault. Raises :class:`Stale`."""
         return self.applied_to((PACKAGE / self.file).read_text())
 
     def applied_to(self, source: str) -> str:
-        """Return ``source`` with the fault in it. Raises :class:`Stale`."""
+        """Return ``source``, changed so that it contains the fault. Raises :class:`Stale`."""
         tree = ast.parse(source)
         old, new = ast.parse(self.old).body, ast.parse(self.new).body
         ways = list(_replacements(_find(tree, self.scope), *_as_expressions(old, new)))
@@ -75,7 +77,7 @@ def _as_expressions(old: list[ast.stmt], new: list[ast.stmt]) -> tuple[list[ast.
 
 
 def _replacements(scope: ast.AST, old: list[ast.AST], new: list[ast.AST]) -> Iterator[Callable[[], None]]:
-    """Yield a way to put ``new`` in place for each time that ``old`` is in the scope."""
+    """For each occurrence of ``old`` in the scope, yield a function that replaces it by ``new``."""
     sought = list(map(_dump, old))
     for node in ast.walk(scope):
         for name, value in ast.iter_fields(node):

@@ -1,4 +1,7 @@
-"""All faults that ``make mutants`` tries. One that is mended somewhere gets a line here, and a test that catches it."""
+"""
+Lists all faults that ``make mutants`` tries. Whoever corrects a fault adds an entry here, and a test that catches the
+fault.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Faults of what both flows stand on: settings, values and their bytes, the seam to Kafka, telemetry."""
+"""
+Faults in the foundations of sending and receiving: settings, values and their bytes, the Kafka clients, telemetry.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +106,7 @@ FAULTS = (
         name="a header that stands twice is overwritten",
         file="wire/cloudevents.py",
         scope="_values",
-        old='if attribute.name in found:\n    raise InvalidHeaders(f"header {header} stands more than once")',
+        old='if attribute.name in found:\n    raise InvalidHeaders(f"header {header} occurs more than once")',
         new="pass",
         harm="an event has the id of another",
         tests=("unit/wire/test_cloudevents.py",),
@@ -183,7 +185,7 @@ FAULTS = (
         old="self._listener.revoked(_partitions(partitions))\nself.positions.forget(_partitions(partitions))",
         new="self.positions.forget(_partitions(partitions))\nself._listener.revoked(_partitions(partitions))",
         harm="the last commit is refused: at each deploy events come again",
-        tests=("contract/test_groups.py::test_offsets_committed_while_a_member_leaves_are_kept",),
+        tests=("contract/test_groups.py::test_offsets_committed_while_a_member_leaves_are_stored",),
     ),
     Fault(
         name="a refused question about offsets means that none are committed",

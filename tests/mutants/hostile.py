@@ -1,4 +1,4 @@
-"""Faults of what stands against hostile input, odd hosts and servers that say something else."""
+"""Faults in the protection against hostile input, unusual hosts, and wrong answers of servers."""
 
 from __future__ import annotations
 

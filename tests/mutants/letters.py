@@ -1,4 +1,4 @@
-"""Faults of pages of dead letters: what they find, hide, delete and write to the history."""
+"""Faults in the pages of dead letters: in searches, in masking, in deletions, and in entries of Django's history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Faults of what operators use: commands, replays, offsets, workers and their exit codes, settings' objects."""
+"""
+Faults in tools for operators: commands, replays, offsets, workers with their exit codes, and settings that name
+objects.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ FAULTS = (
         old="failed = backfill.send(batch)",
         new="run.token = batch[-1][0]; failed = backfill.send(batch)",
         harm="who goes on from the token leaves events out",
-        tests=("flows/test_backfill.py::test_without_a_server_it_stops_and_nothing_counts_as_sent",),
+        tests=("flows/test_backfill.py::test_an_unreachable_server_stops_the_run_and_no_event_counts_as_sent",),
     ),
     Fault(
         name="a backfill with failed items ends with 0",
@@ -50,7 +53,7 @@ FAULTS = (
         old="run.failed or run.undecodable",
         new="run.failed",
         harm="a script goes on although events are missing",
-        tests=("flows/test_replay.py::test_records_that_cannot_be_read_are_failures_too",),
+        tests=("flows/test_replay.py::test_records_that_cannot_be_read_count_as_failed",),
     ),
     Fault(
         name="a replay passes over the record at which it stopped",
@@ -59,7 +62,7 @@ FAULTS = (
         old="if not is_last:\n    self._progress.pass_over(record)",
         new="self._progress.pass_over(record)",
         harm="who goes on with what is left leaves out the record that failed",
-        tests=("flows/test_replay.py::test_it_stops_at_the_first_failure_where_that_is_asked_for",),
+        tests=("flows/test_replay.py::test_with_the_option_stop_on_error_a_replay_stops_at_the_first_failure",),
     ),
     Fault(
         name="a replay of a dead letter runs all receivers",
@@ -302,7 +305,7 @@ FAULTS = (
         old="return CONFIGURATION_EXIT_CODE",
         new="return 0",
         harm="a deploy without workers seems well",
-        tests=("flows/test_consuming.py::test_a_wrong_setting_ends_the_worker_with_exit_code_1",),
+        tests=("flows/test_consuming.py::test_an_invalid_setting_ends_the_worker_with_exit_code_1",),
     ),
     Fault(
         name="errors in a row are counted by another object",
@@ -311,7 +314,7 @@ FAULTS = (
         old="receiving.error_limit",
         new="ErrorLimit(settings.consecutive_errors_limit)",
         harm="a worker whose receivers all fail stands still and never ends",
-        tests=("flows/test_consuming.py::test_too_many_errors_in_a_row_stop_the_worker_without_a_commit",),
+        tests=("flows/test_consuming.py::test_too_many_consecutive_errors_stop_the_worker_without_a_commit",),
     ),
     Fault(
         name="a database that does not answer is taken for one without tables",

@@ -1,10 +1,11 @@
-"""Faults of ``event_trace``: what looks for an event says that it is elsewhere, or hides that it did not look."""
+"""Faults in ``event_trace``: it shows an event at a wrong place, or does not report that it omitted a search."""
 
 from __future__ import annotations
 
 from tests.mutants.fault import Fault
 
 _FLOW, _TABLES, _REAL = "flows/test_trace.py", "real/test_trace_tables.py", "real/test_trace.py"
+_SILENT = "real/test_silent_servers.py"
 
 FAULTS = (
     Fault(
@@ -32,7 +33,7 @@ FAULTS = (
         old='if not answer.is_found:\n    raise CommandError("It was found nowhere.")',
         new="pass",
         harm="a script goes on although the event is lost",
-        tests=(f"{_FLOW}::test_an_event_that_is_nowhere_is_said_with_how_far_it_was_looked",),
+        tests=(f"{_FLOW}::test_for_an_unknown_event_the_range_that_was_searched_is_reported",),
     ),
     Fault(
         name="a group that reads the record next is taken for done",
@@ -41,7 +42,7 @@ FAULTS = (
         old="committed.offset > offset",
         new="committed.offset >= offset",
         harm="a group that stands still at the event seems to have had it",
-        tests=(f"{_FLOW}::test_a_group_that_is_to_read_the_record_next_is_not_beyond_it",),
+        tests=(f"{_FLOW}::test_a_group_whose_next_record_is_the_event_has_not_passed_it",),
     ),
     Fault(
         name="a record that was taken aside seems to wait",
@@ -50,7 +51,7 @@ FAULTS = (
         old="Reached.TAKEN if offset in OffsetMetadata.read(committed.metadata).taken else Reached.BEHIND",
         new="Reached.BEHIND",
         harm="an operator waits for an event that no worker will take",
-        tests=(f"{_FLOW}::test_a_record_taken_aside_will_be_passed_over",),
+        tests=(f"{_FLOW}::test_a_group_that_will_skip_a_quarantined_record_is_reported",),
     ),
     Fault(
         name="only our own spelling of an id is known",
@@ -59,7 +60,7 @@ FAULTS = (
         old="(str(event_id), event_id.hex, event_id.urn, f'{{{event_id}}}')",
         new="(str(event_id),)",
         harm="events of other clients are said to be nowhere",
-        tests=(f"{_FLOW}::test_ids_are_found_however_other_clients_spell_them",),
+        tests=(f"{_FLOW}::test_ids_are_found_in_every_notation_of_a_uuid",),
     ),
     Fault(
         name="keys are shown",
@@ -68,7 +69,7 @@ FAULTS = (
         old="masking.masked_key(record.key)",
         new="None if record.key is None else record.key.hex()",
         harm="personal data is printed",
-        tests=(f"{_FLOW}::test_events_are_found_by_key_and_none_of_their_data_is_shown",),
+        tests=(f"{_FLOW}::test_events_are_found_by_key_and_no_event_data_is_shown",),
     ),
     Fault(
         name="a search that ran out of time says that it came to the end",
@@ -77,7 +78,7 @@ FAULTS = (
         old="self.stop >= self.end",
         new="True",
         harm="an event that was not looked for is taken for lost",
-        tests=(f"{_FLOW}::test_a_search_that_runs_out_of_time_says_how_to_go_on",),
+        tests=(f"{_FLOW}::test_a_search_that_runs_out_of_time_says_how_to_continue",),
     ),
     Fault(
         name="a topic that cannot be seen is passed over in silence",
@@ -86,16 +87,45 @@ FAULTS = (
         old="findings.not_seen(what, error)",
         new="pass",
         harm="an event that was not looked for is taken for lost",
-        tests=(f"{_FLOW}::test_a_topic_that_is_named_and_does_not_exist_is_an_error_others_are_told_of",),
+        tests=(
+            f"{_FLOW}::test_a_missing_topic_is_an_error_if_an_argument_names_it_and_is_reported_if_settings_name_it",
+        ),
     ),
     Fault(
-        name="a database that is away ends the search",
+        name="a database that is away is passed over in silence",
         file="operations/whereabouts/tables.py",
-        scope="Tables._try",
-        old="self._not_seen(what, database_error_text(error))",
-        new="raise",
-        harm="nothing is answered while one of several databases is away",
-        tests=(f"{_TABLES}::test_a_database_that_is_away_is_told_and_the_rest_answers",),
+        scope="Tables._ask",
+        old="self._not_seen(one.what, told.reason)",
+        new="pass",
+        harm="an event that was not looked for is taken for lost",
+        tests=(f"{_TABLES}::test_an_unreachable_database_is_reported_and_others_are_searched",),
+    ),
+    Fault(
+        name="databases are asked in the thread of the caller",
+        file="operations/status/asking.py",
+        scope="of_database",
+        old="here if connection.in_atomic_block or is_in_memory else within(seconds)",
+        new="here",
+        harm="a database that hangs takes the page, or the command, with it",
+        real=(_SILENT,),
+    ),
+    Fault(
+        name="rows of the caller's transaction are not seen",
+        file="operations/status/asking.py",
+        scope="of_database",
+        old="connection.in_atomic_block or is_in_memory",
+        new="is_in_memory",
+        harm="an event that was just emitted is said to be nowhere",
+        tests=(f"{_TABLES}::test_within_a_transaction_what_it_has_written_is_found",),
+    ),
+    Fault(
+        name="requests to Kafka know no end of the whole answer",
+        file="kafka/reader.py",
+        scope="Reader.timeout",
+        old="min(self._timeout, self._until - monotonic())",
+        new="self._timeout",
+        harm="what was found is lost, or a user waits for many time-outs",
+        real=(_SILENT,),
     ),
     Fault(
         name="rows behind the first slice of an outbox are not looked at",
@@ -104,7 +134,7 @@ FAULTS = (
         old='is_left, after = seen["count"] == _SLICE, seen["last"]',
         new='is_left, after = False, seen["last"]',
         harm="an event that waits in a large outbox is said to be nowhere",
-        tests=(f"{_TABLES}::test_large_tables_are_looked_through_in_slices",),
+        tests=(f"{_TABLES}::test_large_tables_are_searched_in_slices",),
     ),
     Fault(
         name="rows that quote an id are taken for the event",
@@ -113,7 +143,7 @@ FAULTS = (
         old="[one for one in found if one.event_id == event_id]",
         new="found",
         harm="an operator discards another event",
-        tests=(f"{_TABLES}::test_an_id_that_another_header_quotes_is_not_the_event",),
+        tests=(f"{_TABLES}::test_an_id_in_another_header_of_a_row_is_not_found",),
     ),
     Fault(
         name="letters that are gone are forgotten",
@@ -122,7 +152,7 @@ FAULTS = (
         old="found |= {place: _gone(of_one) for place, of_one in settled.items()}",
         new="pass",
         harm="an event that was discarded is said to be nowhere",
-        tests=(f"{_TABLES}::test_dead_letters_are_found_open_and_gone_with_the_state_of_each_receiver",),
+        tests=(f"{_TABLES}::test_stored_and_deleted_dead_letters_are_found_with_the_state_of_each_receiver",),
     ),
     Fault(
         name="marks of receivers with a dispatch_uid are not found",
@@ -140,7 +170,7 @@ FAULTS = (
         old="time is None or question.emitted is None or question.emitted < time",
         new="False",
         harm="an event that retention deleted is taken for one that was never sent",
-        real=(f"{_REAL}::test_records_that_retention_deleted_may_have_been_the_event",),
+        real=(f"{_REAL}::test_event_trace_says_that_deleted_records_may_have_included_the_event",),
     ),
     Fault(
         name="a record that has a place of its own is looked for by time",
@@ -149,7 +179,7 @@ FAULTS = (
         old="{(one.topic, one.partition): one.offset for one in by_id}",
         new="{}",
         harm="of a record that is gone nobody learns where it was",
-        real=(f"{_REAL}::test_a_dead_letter_tells_where_the_record_is_and_that_it_is_gone",),
+        real=(f"{_REAL}::test_event_trace_says_of_a_dead_letter_that_its_record_was_deleted",),
     ),
     Fault(
         name="brokers that are away are asked for each topic",
@@ -158,6 +188,6 @@ FAULTS = (
         old="if is_away:\n    raise error",
         new="pass",
         harm="the answer takes ten seconds for each topic",
-        real=(f"{_REAL}::test_brokers_that_are_away_are_told",),
+        real=(f"{_REAL}::test_unreachable_brokers_are_reported_once",),
     ),
 )

@@ -1,4 +1,4 @@
-"""Faults of the ways out: sending directly, the spill, the outbox, relays."""
+"""Faults in sending: direct sending, the spill, the outbox, and relays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAULTS = (
         scope="_Ends.failure_of",
         old="""
 if error is None:
-    raise WorkerFailed("Kafka did not confirm all within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT", exit_code=1)
+    raise WorkerFailed("Kafka did not confirm all events within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT", exit_code=1)
 """,
         new="if error is None:\n    return None",
         harm="a backfill ends with 0, and its token has passed events that were not sent",
@@ -28,7 +28,7 @@ if error is None:
         old="not isinstance(error, (ConfigurationError, BrokerError, SchemaRegistryError))",
         new="not isinstance(error, (ConfigurationError, BrokerError))",
         harm="while the registry is away a backfill passes over all its items",
-        tests=("flows/test_backfill.py::test_without_a_server_it_stops_and_nothing_counts_as_sent",),
+        tests=("flows/test_backfill.py::test_an_unreachable_server_stops_the_run_and_no_event_counts_as_sent",),
     ),
     Fault(
         name="what a database without tables cannot take is given up",
@@ -73,7 +73,7 @@ if error is None:
         old="clients.give_up()",
         new="pass",
         harm="events that Kafka has not confirmed are lost at the end of a process",
-        tests=("flows/test_sending.py::test_events_sent_after_a_flush_in_vain_go_into_a_new_client",),
+        tests=("flows/test_sending.py::test_events_sent_after_a_failed_flush_use_a_new_client",),
     ),
     Fault(
         name="a confirmation does not end that Kafka is away",
@@ -100,9 +100,7 @@ if error is None:
         old="self.failure is not None",
         new="False",
         harm="events of which nobody hears any more",
-        tests=(
-            "flows/test_sending.py::test_a_client_that_is_given_up_need_not_report_what_it_holds_and_takes_no_more",
-        ),
+        tests=("flows/test_sending.py::test_a_client_that_is_given_up_spills_its_events_at_once_and_refuses_new_ones",),
     ),
     Fault(
         name="a child uses the clients of its parent",
@@ -111,7 +109,9 @@ if error is None:
         old="self._clients if self._pid == os.getpid() else None",
         new="self._clients",
         harm="all events of forked workers are lost",
-        tests=("flows/test_sending.py::TestForks::test_a_child_of_a_server_that_forks_without_telling_python_sends",),
+        tests=(
+            "flows/test_sending.py::TestForks::test_a_forked_child_can_send_although_python_did_not_notice_the_fork",
+        ),
     ),
     Fault(
         name="an event of a batch that cannot be encoded ends the batch",
@@ -147,7 +147,9 @@ if error is None:
         old="if not pending:\n    action(decided)",
         new="action(decided)",
         harm="events twice, and events of transactions that roll back",
-        tests=("flows/test_sending.py::TestTransactions::test_with_several_open_the_last_commit_sends",),
+        tests=(
+            "flows/test_sending.py::TestTransactions::test_an_event_in_two_open_transactions_is_sent_after_the_last_commit",
+        ),
     ),
     Fault(
         name="transactions of other aliases do not decide",
@@ -156,7 +158,9 @@ if error is None:
         old="connections.all(initialized_only=True)",
         new="[connections[DEFAULT_DB_ALIAS]]",
         harm="events of transactions that roll back",
-        tests=("flows/test_sending.py::TestTransactions::test_the_open_transaction_decides_whatever_its_alias",),
+        tests=(
+            "flows/test_sending.py::TestTransactions::test_an_event_waits_for_the_open_transaction_of_any_database",
+        ),
     ),
     Fault(
         name="a transaction that must roll back takes rows",
@@ -194,7 +198,7 @@ if error is None:
         harm="the caller's rows, where he swallows the error of his next query",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_a_caller_who_swallows_the_error_of_his_next_query_hears_of_the_rollback_all_the_same",
+            "::test_s2_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error",
         ),
     ),
     Fault(
@@ -206,7 +210,7 @@ if error is None:
         harm="the rows of an inner block, where its caller swallows the error of his next query",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_a_caller_who_swallows_the_error_of_his_next_query_hears_of_the_rollback_all_the_same",
+            "::test_s2_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error",
         ),
     ),
     Fault(
@@ -248,7 +252,7 @@ if error is None:
         harm="mails and tasks of a transaction that rolled back",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_a_row_that_cannot_be_written_fails_the_commit_where_the_database_gives_no_other_way[postgresql]",
+            "::test_s2_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_rolled_back[postgresql]",
         ),
     ),
     Fault(
@@ -258,10 +262,7 @@ if error is None:
         old="bool(codes & _ROLLED_BACK)",
         new="False",
         harm="what follows an event commits by itself, without what the server has rolled back before it",
-        real=(
-            "outbox/test_failed_appends.py"
-            "::test_the_block_of_a_transaction_that_a_deadlock_has_rolled_back_ends_with_an_exception",
-        ),
+        real=("outbox/test_failed_appends.py::test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise",),
     ),
     Fault(
         name="a caller who swallows what was refused hears of nothing",
@@ -270,10 +271,7 @@ if error is None:
         old="raise self._failure",
         new="pass",
         harm="rows of a request that was answered with 200",
-        real=(
-            "outbox/test_failed_appends.py"
-            "::test_the_block_of_a_transaction_that_a_deadlock_has_rolled_back_ends_with_an_exception",
-        ),
+        real=("outbox/test_failed_appends.py::test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise",),
     ),
     Fault(
         name="a batch of several statements is written by halves",
@@ -282,7 +280,9 @@ if error is None:
         old="nullcontext() if alone else transaction.atomic(using=connection.alias)",
         new="nullcontext()",
         harm="events twice, once by the relay and once directly",
-        real=("outbox/test_failed_appends.py::test_a_batch_is_appended_whole_or_not_at_all[sqlite]",),
+        real=(
+            "outbox/test_failed_appends.py::test_s7_a_batch_whose_second_insert_fails_is_sent_completely_and_not_stored[sqlite]",
+        ),
     ),
     Fault(
         name="a doomed event leaves directly",
@@ -293,7 +293,7 @@ if error is None:
         harm="two errors for an event in a manual transaction, one of which advises what does not help",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_a_manual_transaction_that_was_rolled_back_refuses_what_follows_until_it_is_ended",
+            "::test_s2_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollback",
         ),
     ),
     Fault(
@@ -603,8 +603,8 @@ if error is None:
         name="a relay that gave up ends with 0",
         file="relaying/drain.py",
         scope="Drain._end",
-        old='WorkerFailed(f"{left}: {depth} are in the outbox", exit_code=3)',
-        new='WorkerFailed(f"{left}: {depth} are in the outbox", exit_code=0)',
+        old='WorkerFailed(f"{left}; rows in the outbox: {depth}", exit_code=3)',
+        new='WorkerFailed(f"{left}; rows in the outbox: {depth}", exit_code=0)',
         harm="a deploy goes on although events wait",
         tests=_RELAY,
     ),
@@ -642,7 +642,7 @@ if error is None:
         old="partial(self._deliver_late, sent_at)",
         new="lambda one: self._deliver_late(monotonic(), one)",
         harm="events arrive long after EVENT_BUS_KAFKA_DELIVERY_TIMEOUT, behind newer ones of their keys",
-        tests=("flows/test_requests.py::test_the_wait_for_a_client_counts_from_the_send",),
+        tests=("flows/test_requests.py::test_the_time_limit_of_an_event_that_waits_for_a_client_starts_at_the_send",),
     ),
     Fault(
         name="an end does not wait for a client that is on its way",
@@ -661,7 +661,7 @@ if error is None:
         new="pass",
         harm="the last events of each child of a prefork pool are lost",
         real=(
-            "exits/test_exits.py::test_events_sent_before_the_end_are_in_kafka_wherever_a_fork_was"
+            "exits/test_exits.py::test_case_32_33_events_sent_before_the_end_of_a_process_are_in_kafka_for_every_way_of_forking"
             "[celery --max-tasks-per-child]",
         ),
     ),
@@ -708,7 +708,7 @@ if error is None:
         old="clients.phase is not Phase.OPEN or monotonic() >= self._again_at",
         new="True",
         harm="threads and connections without number while a right is missing",
-        tests=("flows/test_sending.py::test_a_fatal_error_that_comes_again_costs_no_client_for_each_event",),
+        tests=("flows/test_sending.py::test_a_repeated_fatal_error_does_not_create_a_client_per_event",),
     ),
     Fault(
         name="a child destroys copies of its parent's clients",
@@ -726,7 +726,9 @@ if error is None:
         old="self._note(delivery_failure(error))\nraise delivery_failure(error) from error",
         new="failure = delivery_failure(error)\nself._note(failure)\nraise failure from error",
         harm="each fatal error leaves a client and its threads until a collection, and children inherit it",
-        tests=("flows/test_sending.py::test_a_client_that_has_failed_for_good_is_destroyed_with_its_last_reference",),
+        tests=(
+            "flows/test_sending.py::test_a_client_with_a_fatal_error_is_destroyed_when_its_last_reference_is_dropped",
+        ),
     ),
     Fault(
         name="an ASGI application that does not know the protocol is not spoken for",

@@ -1,4 +1,4 @@
-"""Faults of what processes do now and then: heartbeats, history, and the thread for them."""
+"""Faults in housekeeping: in heartbeats, in the history, and in the thread that writes both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The places of all faults are in the code, so that ``make mutants`` can apply them; and they cover all rooms."""
+"""
+The code that each fault replaces exists, so ``make mutants`` can insert the fault. Each room of the package has faults.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,15 @@ TESTS = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize("fault", [pytest.param(one, id=one.name) for one in (*FAULTS, *FAULTS_OF_THE_MODEL)])
-def test_a_fault_has_its_place_in_the_code(fault: Fault) -> None:
-    """Where the code has changed, change the fault's ``old`` and ``new``, or drop it if nobody can make it any more."""
+def test_the_code_that_a_fault_replaces_exists(fault: Fault) -> None:
+    """
+    This test fails after the code has changed. Then change the fault's ``old`` and ``new``. If the changed code can no
+    longer have the fault, delete the fault.
+    """
     compile(fault.source(), fault.file, "exec")
 
 
-def test_a_place_is_found_whatever_its_layout_and_only_once() -> None:
+def test_the_code_of_a_fault_is_found_in_any_layout_and_only_once() -> None:
     fault = Fault(name="f", file="f.py", scope="C.f", old="a = 1\nreturn a", new="return 2", harm="")
     source = "def f(): a = 1; return a\nclass C:\n  def f(self):\n    a = (\n      1)  # one\n    return a\n"
     assert (
@@ -38,7 +43,7 @@ def test_each_room_has_faults() -> None:
     assert rooms - of_faults == {"migrations", "sandbox", "testing"}, "what runs in production has some"
 
 
-def test_names_are_unique_and_each_fault_has_tests() -> None:
+def test_names_of_faults_are_unique_and_each_fault_has_tests() -> None:
     names = Counter(fault.name for fault in (*FAULTS, *FAULTS_OF_THE_MODEL))
     assert names.most_common(1)[0][1] == 1
     for fault in FAULTS:

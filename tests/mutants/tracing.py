@@ -1,4 +1,4 @@
-"""Faults of traces and of the fields of log lines."""
+"""Faults in traces and in the fields of log lines."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ FAULTS = (
         name="fields are made of lines that are not written",
         file="telemetry/logs/outbox.py",
         old="if logger.isEnabledFor(logging.DEBUG):\n"
-        '    logger.debug("Event %s waits in the outbox for topic %s", event.event_id, event.topic, '
+        '    logger.debug("Event %s for topic %s waits in the outbox", event.event_id, event.topic, '
         "extra=fields(event))",
         new='logger.debug("Event %s waits for topic %s", event.event_id, event.topic, extra=fields(event))',
         harm="each event in the outbox costs more",

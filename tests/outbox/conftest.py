@@ -1,4 +1,4 @@
-"""A service with an outbox, on each database, and what its relays make of it."""
+"""Fixtures: services with an outbox on each database."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def sqlite_service(bus: RealBus, topic: str, tmp_path: Path, django_db_blocker: 
 def service_anywhere(
     request: pytest.FixtureRequest, bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Service]:
-    """Return a service whose default database is one of SQLite and of each server."""
+    """
+    Return a service whose default database is on SQLite or on one of the servers. Each test runs once on each of them.
+    """
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite_service")
         return

@@ -1,4 +1,4 @@
-"""Backfills that are interrupted, killed, and resumed from the token that they have printed."""
+"""Tests of backfills that are interrupted or killed, and then resumed with the printed token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ BATCH = 500
 
 
 def backfill(settings: dict[str, Any], token: str | None) -> ServiceProcess:
-    """Begin, or go on after a token; slowly where there are few, so that there is time to interrupt."""
+    """
+    Return a process that runs a backfill. It starts after ``token`` if one is given. With few events it runs slowly, so
+    that the test can interrupt it.
+    """
     arguments = ["backfill_events", "service.certificates", "--apply"]
     arguments += ["--resume", token] if token else []
     arguments += [] if LONG else ["--rate", str(BATCH)]
@@ -37,7 +40,10 @@ def tokens(process: ServiceProcess) -> list[str]:
 
 
 def interrupted_and_resumed(settings: dict[str, Any]) -> str:
-    """Interrupt it, go on, kill that, go on to the end; return how large the last process was."""
+    """
+    Interrupt a backfill, resume and kill it, and resume it until it ends. Return a text with the number of items, the
+    rate, and the memory of the last process.
+    """
     token: str | None = None
     sizes: list[float] = []
     for number in (signal.SIGINT, signal.SIGKILL):
@@ -53,7 +59,7 @@ def interrupted_and_resumed(settings: dict[str, Any]) -> str:
             sizes += _size_of(process)
         assert process.end() == 0, process.log
     assert f"{COUNT - int(token or 0)} events are sent, 0 failed." in process.log
-    assert max(sizes, default=0) < 30 + (sizes or [0])[0], sizes  # memory is flat
+    assert max(sizes, default=0) < 30 + (sizes or [0])[0], sizes  # memory stays constant
     rate = re.findall(r"(\d+)/s", process.log)[-1]
     return f"{COUNT} items, {rate}/s; MB {', '.join(f'{size:.0f}' for size in sizes)}"
 
@@ -67,7 +73,7 @@ def _size_of(process: ServiceProcess) -> list[float]:
 
 
 def judge(bus: RealBus, topic: str) -> None:
-    """All arrived; SIGINT repeats none, SIGKILL at most the batch in hand."""
+    """Check that all events arrived. SIGINT must cause no event to be sent twice, and SIGKILL at most one batch."""
     users = [user for user, _ in everything(bus, topic)]
     assert set(users) == set(range(1, COUNT + 1))
     assert len(users) - COUNT <= BATCH
@@ -75,7 +81,7 @@ def judge(bus: RealBus, topic: str) -> None:
 
 
 @pytest.mark.usefixtures("seven")
-def test_events_that_kafka_does_not_confirm_are_sent_once_the_outbox_has_them(sqlite_service: Service) -> None:
+def test_a_backfill_counts_events_as_sent_when_they_are_spilled_into_the_outbox(sqlite_service: Service) -> None:
     away = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_PRODUCER_MODE": "on-commit",
@@ -86,12 +92,12 @@ def test_events_that_kafka_does_not_confirm_are_sent_once_the_outbox_has_them(sq
     assert sqlite_service.waiting == 7
 
 
-def test_an_interrupted_backfill_goes_on_where_kafka_has_confirmed_it(bus: RealBus, topic: str) -> None:
+def test_an_interrupted_backfill_resumes_after_the_last_event_confirmed_by_kafka(bus: RealBus, topic: str) -> None:
     print(interrupted_and_resumed(bus.settings(topic)))
     judge(bus, topic)
 
 
-def test_an_interrupted_backfill_goes_on_where_the_outbox_has_it(service: Service) -> None:
+def test_an_interrupted_backfill_resumes_after_the_last_event_in_the_outbox(service: Service) -> None:
     print(interrupted_and_resumed(service.process_settings()))
     assert COUNT <= service.waiting <= COUNT + BATCH
     service.drain()

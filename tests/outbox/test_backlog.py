@@ -1,4 +1,4 @@
-"""A relay tells what waits: on its port, and at a cost that has a bound."""
+"""A relay reports the number of waiting rows on its port. Counting the rows costs a limited amount of work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLUMNS = [one.column for one in OutboxRecord._meta.concrete_fields if one.colu
 _HANDLED = "SHOW SESSION STATUS LIKE 'Handler_read%'"
 
 
-def test_a_relay_answers_on_its_port(service: Service, database: Database) -> None:
+def test_a_relay_serves_health_and_metrics_on_its_port(service: Service, database: Database) -> None:
     missing, port = f"{service.topic}-missing", free_port()
     settings = service.settings_for(service.topic, missing)
     service.emit()
@@ -46,8 +46,8 @@ def test_a_relay_answers_on_its_port(service: Service, database: Database) -> No
 
 
 @on_mysql_too
-def test_waiting_rows_are_counted_to_a_hundred_thousand(service: Service, database: Database) -> None:
-    """And not beyond: a look at a million rows, each ten seconds, would take a server's second."""
+def test_waiting_rows_are_counted_up_to_a_hundred_thousand(service: Service, database: Database) -> None:
+    """Each count of a million rows would occupy the server for a second, and a relay counts every ten seconds."""
     topics = [service.topic, f"{service.topic}-other"]
     for topic in topics:
         service.emit(topic=topic)
@@ -61,12 +61,12 @@ def test_waiting_rows_are_counted_to_a_hundred_thousand(service: Service, databa
     assert (sum(found.depth.values()), found.parked) == (100_000, 0)
     most = (
         100_000 if database.vendor == "postgresql" else 200_000
-    )  # these look for each row's topic among those counted
+    )  # these databases look up the topic of each counted row
     assert entries < most + 1_000
 
 
 def _looked(database: Database) -> tuple[BriefBacklog, int]:
-    """Return what there is, and how many entries of tables and indexes the server has read for that."""
+    """Return the counts, and the number of entries of tables and indexes that the server read for them."""
     asked: list[str] = []
 
     def note(execute: Any, sql: str, *arguments: Any) -> Any:

@@ -1,7 +1,8 @@
 """
-Relays that are killed, frozen and cut off under load: nothing is lost or invented, first deliveries stay in order.
+Relays are killed, frozen and disconnected under load. No event is lost or invented, and first deliveries keep their
+order.
 
-Small counts by themselves; `make test-long` runs them large, and shows the figures.
+`make test` sends few events. `make test-long` sends many and prints figures.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(3600)]
 
 @pytest.fixture
 def processes() -> Iterator[ExitStack]:
-    """Return what ends all processes with the test."""
+    """Yield a stack that ends all processes after the test."""
     with ExitStack() as processes:
         yield processes
 
@@ -47,14 +48,19 @@ def end_of(writers: list[ServiceProcess]) -> None:
 
 
 def frozen(victim: ServiceProcess, service: Service) -> int:
-    """Stop a relay where it is; return how many rows its transaction has at most: they are all in the table still."""
+    """
+    Freeze a relay; return the number of waiting rows. The relay's transaction cannot contain more rows, since its rows
+    are still in the table.
+    """
     victim.send(signal.SIGSTOP)
     until(lambda: psutil.Process(victim.pid).status() == psutil.STATUS_STOPPED)
     return service.waiting
 
 
 def waits(database: Database) -> dict[str, int]:
-    """Return how often the server saw a deadlock, and, where it counts them, how often somebody waited for a row."""
+    """
+    Return the number of deadlocks, and the number of waits for row locks. PostgreSQL counts only the current waits.
+    """
     if database.vendor == "postgresql":
         name = database.entry["NAME"]
         return {
@@ -76,10 +82,10 @@ def waits(database: Database) -> dict[str, int]:
 
 
 @on_mysql_too
-def test_two_relays_killed_at_random_under_eight_writers(
+def test_case_4_35_36_41_no_event_is_lost_while_two_relays_are_killed_at_random_under_eight_writers(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
-    """Cases 4, 35, 36, 41: a kill costs duplicates of one transaction at most, and never the order."""
+    """A kill causes at most one transaction to be sent twice, and never changes the order."""
     seconds, count = scaled(4, long=60), scaled(2, long=8)
     before = waits(database)
     writers = [processes.enter_context(writer(service, number, seconds=seconds)) for number in range(1, count + 1)]
@@ -110,10 +116,9 @@ def test_two_relays_killed_at_random_under_eight_writers(
 
 
 @on_mysql_too
-def test_two_relays_share_the_work_and_send_exactly_the_committed_events(
+def test_case_36_37_41_two_relays_together_send_each_committed_event_exactly_once_and_no_other(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
-    """Cases 36, 37, 41."""
     seconds, count = scaled(2, long=60), scaled(2, long=8)
     relays = [running(processes.enter_context(service.relay_process())) for _ in range(2)]
     before = waits(database)
@@ -128,10 +133,9 @@ def test_two_relays_share_the_work_and_send_exactly_the_committed_events(
     assert after == before
 
 
-def test_a_relay_that_is_frozen_holds_its_own_shards_and_sends_nothing_late(
+def test_case_36_a_frozen_relay_sends_nothing_after_its_claim_expired(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
-    """Case 36."""
     frozen_for = scaled(6, long=20)
     writers = [
         processes.enter_context(writer(service, number, seconds=frozen_for + 2, pause=0.02)) for number in (1, 2)
@@ -149,10 +153,9 @@ def test_a_relay_that_is_frozen_holds_its_own_shards_and_sends_nothing_late(
     assert (found.lost, found.invented, found.disordered, found.late) == (0, 0, 0, 0)
 
 
-def test_while_the_broker_is_gone_writers_go_on_and_all_is_sent_afterwards(
+def test_case_24_events_written_while_the_brokers_are_down_are_sent_afterwards(
     schema_registry: SchemaRegistry, database: Database, processes: ExitStack
 ) -> None:
-    """Case 24."""
     gone = scaled(3, long=20)
     cluster = processes.enter_context(KafkaCluster())
     bus = RealBus(cluster, schema_registry)
@@ -208,12 +211,11 @@ _POINTS = ("probed", "read", "sent", "confirmed", "removed")
 
 
 def ending_at(point: str, number: str, service: Service) -> ServiceProcess:
-    """Return a relay that sends itself a signal, once, at a point of its step."""
+    """Return a relay process that sends the signal ``number`` to itself once, at the given point of its step."""
     return ServiceProcess(code=_END_AT.format(point=point, signal=number), settings=service.process_settings())
 
 
-def test_a_relay_that_is_frozen_in_a_batch_keeps_its_shard_to_itself(service: Service) -> None:
-    """Case 36."""
+def test_case_36_no_other_relay_sends_the_rows_of_a_relay_frozen_in_a_batch(service: Service) -> None:
     sent = [service.emit(1) for _ in range(5)]
     with ending_at("sent", "SIGSTOP", service) as frozen, service.relay() as other:
         until(lambda: psutil.Process(frozen.pid).status() == psutil.STATUS_STOPPED)
@@ -230,10 +232,9 @@ def test_a_relay_that_is_frozen_in_a_batch_keeps_its_shard_to_itself(service: Se
 
 
 @on_mysql_too
-def test_a_kill_at_any_step_costs_duplicates_of_one_transaction_and_never_the_order(
+def test_case_4_35_a_killed_relay_sends_at_most_one_transaction_twice_and_keeps_the_order(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
-    """Cases 4 and 35."""
     twice = 0
     for kill in range(scaled(len(_POINTS), long=40 * len(_POINTS))):
         point = _POINTS[kill % len(_POINTS)]

@@ -1,4 +1,4 @@
-"""S9: a relay whose claim the database ends, while its rows are on their way."""
+"""Tests of a relay whose claim is ended by the database while its rows are in flight (fault S9)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def in_sandbox(sandbox: Sandbox, database: Database) -> Iterator[Service]:
 
 
 def end_claims(database: Database) -> None:
-    """End the sessions that hold a claim, as a failover or an administrator does."""
+    """End the sessions that hold a claim, as a failover or an administrator would."""
     name = database.entry["NAME"]
     if database.vendor == "postgresql":
         database.server.execute(
@@ -56,7 +56,7 @@ def step_and_close(relay: Any) -> None:
 
 
 @on_mysql_too
-def test_s9_a_claim_is_not_taken_for_lost_while_a_query_takes_long(database: Database) -> None:
+def test_s9_a_slow_query_does_not_count_as_a_lost_claim(database: Database) -> None:
     with database.connected("default"):
         shared = connections["default"]
         own = OwnConnection(shared, DIALECTS[shared.vendor])
@@ -72,13 +72,13 @@ def test_s9_a_claim_is_not_taken_for_lost_while_a_query_takes_long(database: Dat
 
 
 @on_mysql_too
-def test_s9_nothing_leaves_after_the_claim_was_ended(database: Database) -> None:
-    """Kafka is slow: a request is on its way, and the rest of the rows has not left the client yet."""
+def test_s9_no_request_is_sent_after_the_database_ended_the_claim(database: Database) -> None:
+    """Kafka is slow. So one request is in flight when the claim ends, and the other rows are still in the client."""
     requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 5}}
     with Sandbox() as sandbox, in_sandbox(sandbox, database) as service, override_settings(**requests):
         reached = service.emit(1)
         with service.relay() as first, service.relay() as second, watched(RelayInterrupted) as seen:
-            until(lambda: not service.waiting, step=first.step)  # now it may have several rows of the key in flight
+            until(lambda: not service.waiting, step=first.step)  # now it may send several rows of a key
             second._clients.reach({"claimed"}, alone=False)
             sent = [service.emit(1) for _ in range(15)]
             with sandbox.slow_brokers(3):
@@ -90,7 +90,7 @@ def test_s9_nothing_leaves_after_the_claim_was_ended(database: Database) -> None
             sent += [service.emit(1) for _ in range(2)]
             until(lambda: not service.waiting, step=second.step)
             step.join(60)
-            sleep(3)  # what was on its way then would arrive
+            sleep(3)  # requests then in flight would arrive
         arrived = [dict(record.headers)["ce_id"] for record in sandbox.records("claimed", 24, seconds=3)]
     assert arrived == [event.encode() for event in [reached, *sent[:5], *sent]], "what had left cannot be called back"
     assert seen[0].unconfirmed == 15

@@ -1,4 +1,6 @@
-"""``relay_events`` as a process, ``--with-relay``, and what operators do with ``event_outbox``."""
+"""
+Tests of ``relay_events`` as a process, of the option ``--with-relay``, and of the operator's command ``event_outbox``.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.real
 
 
 def run(*arguments: Any) -> str:
-    """Run the command and return what it prints."""
+    """Run the command; return its output."""
     output = io.StringIO()
     call_command("event_outbox", *map(str, arguments), stdout=output, no_color=True)
     return output.getvalue()
@@ -35,7 +37,7 @@ def run(*arguments: Any) -> str:
 
 @on_mysql_too
 @pytest.mark.parametrize("missing", ["INSERT", "UPDATE"])
-def test_a_relay_that_may_not_use_the_shards_ends_with_what_to_grant(
+def test_a_relay_without_rights_to_the_shards_exits_with_the_missing_grant(
     service: Service, database: Database, missing: str
 ) -> None:
     if (database.vendor, missing) == ("mariadb", "UPDATE"):
@@ -53,7 +55,7 @@ def test_a_relay_that_may_not_use_the_shards_ends_with_what_to_grant(
 
 @contextmanager
 def reader_of_shards() -> Iterator[str]:
-    """Give the name of a user who may do anything but write the table of shards."""
+    """Yield the name of a database user who has all rights except the right to write to the table of shards."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE USER reader")
         for table in connection.introspection.table_names(cursor):
@@ -67,7 +69,7 @@ def reader_of_shards() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("notify", [False, True])
-def test_a_relay_sends_what_comes_and_stops_cleanly(service: Service, notify: bool) -> None:
+def test_a_relay_sends_new_rows_and_stops_with_exit_code_0(service: Service, notify: bool) -> None:
     with override_settings(EVENT_BUS_KAFKA_RELAY_NOTIFY=notify):
         with service.relay_process(EVENT_BUS_KAFKA_RELAY_NOTIFY=notify) as relay:
             sent = [service.emit()]
@@ -81,7 +83,7 @@ def test_a_relay_sends_what_comes_and_stops_cleanly(service: Service, notify: bo
     assert "learner@example.com" not in relay.log
 
 
-def test_once_ends_when_nothing_is_left_and_names_rows_that_have_to_wait(service: Service) -> None:
+def test_relay_events_once_exits_with_0_if_the_outbox_is_empty_and_with_3_if_rows_remain(service: Service) -> None:
     sent = [service.emit(number) for number in range(3)]
     with service.relay_process("--once") as relay:
         assert relay.end() == 0, relay.log
@@ -89,12 +91,12 @@ def test_once_ends_when_nothing_is_left_and_names_rows_that_have_to_wait(service
     service.emit(topic=f"{service.topic}-missing")
     with service.relay_process("--once") as relay:
         assert relay.end() == 3
-    assert "exit code 3: its rows have to wait: 1 are in the outbox" in relay.log
+    assert "exit code 3: some rows have to wait; rows in the outbox: 1" in relay.log
     assert service.waiting == 1
 
 
 @on_mysql_too
-def test_a_relay_without_tables_or_with_wrong_settings_does_not_start(service: Service) -> None:
+def test_a_relay_without_tables_or_with_invalid_settings_exits_with_1(service: Service) -> None:
     with service.relay_process(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=None) as relay:
         assert relay.end() == 1
     with service.relay_process("--database", "nowhere") as relay:
@@ -109,7 +111,9 @@ def test_a_relay_without_tables_or_with_wrong_settings_does_not_start(service: S
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_consumer_may_run_a_relay_beside_it(service: Service, database: Database, group: str) -> None:
+def test_a_consumer_with_the_option_with_relay_sends_the_rows_of_the_outbox(
+    service: Service, database: Database, group: str
+) -> None:
     arguments = ("consume_events", "-t", service.topic, "-g", group, "--extra", '{"with_relay": true}')
     with ServiceProcess(*arguments, settings=service.process_settings(), receivers="note") as worker:
         for user in (1, 2, 3):
@@ -150,7 +154,7 @@ def test_parked_rows_are_listed_released_discarded_and_purged(service: Service) 
     assert service.bus.event_ids(service.topic, 1) == sent[:1]
 
 
-def test_many_parked_rows_are_released_some_at_a_time_and_leave_in_order(service: Service) -> None:
+def test_many_parked_rows_are_released_in_order(service: Service) -> None:
     sent = [service.emit(1) for _ in range(250)]
     park(service)
     assert "250 rows released" in run("release", "--all", "--apply")
@@ -159,7 +163,9 @@ def test_many_parked_rows_are_released_some_at_a_time_and_leave_in_order(service
     assert service.ids(250) == sent
 
 
-def test_an_outbox_that_nobody_empties_shows(service: Service) -> None:
+def test_with_a_stalled_outbox_the_status_command_fails_and_appending_an_event_reports_the_stall(
+    service: Service,
+) -> None:
     service.emit()
     assert json.loads(run("status", "--json"))["depth"] == 1
     OutboxRecord.objects.update(created=int((time() - 301) * 1000))
@@ -174,7 +180,7 @@ def test_an_outbox_that_nobody_empties_shows(service: Service) -> None:
 
 
 def park(service: Service) -> None:
-    """Set aside all rows, as if Kafka refused them."""
+    """Park all rows, as a relay does with rows that Kafka refused."""
     names = [field.attname for field in OutboxRecord._meta.concrete_fields]
     for row in OutboxRecord.objects.all():
         values = {name: getattr(row, name) for name in names}

@@ -1,4 +1,4 @@
-"""The statements that an emission costs its database, counted on each."""
+"""Tests of the number of SQL statements per emitted event, on each database."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture
 def service(service_anywhere: Service) -> Service:
-    """Return a service that has emitted before: its process knows tables and schemas."""
+    """Return a service whose process has emitted before. So its caches already contain tables and schemas."""
     service_anywhere.emit()
     return service_anywhere
 
 
-def test_an_event_costs_one_insert_inside_of_a_transaction_and_outside(service: Service) -> None:
+def test_an_event_costs_one_insert_with_and_without_a_transaction(service: Service) -> None:
     with asked() as statements:
         with transaction.atomic():
             service.emit()
@@ -34,7 +34,7 @@ def test_an_event_costs_one_insert_inside_of_a_transaction_and_outside(service: 
     assert statements == ["INSERT"] * 4
 
 
-def test_a_request_costs_one_more_with_an_event_than_without(service: Service) -> None:
+def test_an_event_adds_one_sql_statement_to_a_request(service: Service) -> None:
     counts = []
     for emissions in (0, 1):
         with asked() as statements, transaction.atomic():
@@ -46,19 +46,19 @@ def test_a_request_costs_one_more_with_an_event_than_without(service: Service) -
     assert counts[1] == counts[0] + 1
 
 
-def test_many_at_once_cost_an_insert_for_five_hundred(service: Service) -> None:
+def test_many_events_cost_one_insert_per_five_hundred_events(service: Service) -> None:
     with asked() as statements, transaction.atomic():
         service.emit_many(1_001)
     assert statements == ["INSERT"] * 3
 
 
-def test_a_batch_that_takes_several_statements_has_a_savepoint(service: Service) -> None:
+def test_a_batch_of_several_inserts_has_a_savepoint(service: Service) -> None:
     with asked() as statements, transaction.atomic():
         service.emit_many(4, name=lambda _: "N" * 900_000)
     assert statements == ["SAVEPOINT", "INSERT", "INSERT", "RELEASE"]
 
 
-def test_a_first_event_finds_out_tables_and_schema_and_a_transaction_of_which_no_end_is_known_costs_no_more(
+def test_the_first_event_of_a_process_costs_queries_for_tables_and_schema(
     service_anywhere: Service,
 ) -> None:
     with transaction.atomic():
@@ -70,9 +70,9 @@ def test_a_first_event_finds_out_tables_and_schema_and_a_transaction_of_which_no
     assert statements == ["INSERT"]
 
 
-def test_another_database_is_asked_once_whether_it_takes_rows(service: Service, tmp_path: Path) -> None:
+def test_a_database_besides_the_default_is_probed_once_for_write_access(service: Service, tmp_path: Path) -> None:
     with on_sqlite(tmp_path, "second"):
-        service.emit()  # known rows are forgotten when a database is migrated
+        service.emit()  # cached facts of tables are dropped when a database is migrated
         with transaction.atomic(using="second"):
             with asked("second") as statements:
                 service.emit()

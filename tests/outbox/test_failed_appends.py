@@ -1,4 +1,7 @@
-"""An append that fails inside a transaction of the caller is never a silent loss: of his rows, nor of the event."""
+"""
+An append to the outbox fails inside a transaction of the caller. Neither the caller's rows nor the event may be lost
+without an exception.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def write(name: str) -> None:
 
 @contextmanager
 def locked(database: Database, table: str) -> Iterator[None]:
-    """Hold a lock on a table that lets others read it, and wait for half a second, or one, to write."""
+    """Lock a table against writes while the block runs. Reads remain possible. A write waits for at most one second."""
     postgresql = database.vendor == "postgresql"
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = 500" if postgresql else "SET lock_wait_timeout = 1")
@@ -63,8 +66,9 @@ def locked(database: Database, table: str) -> Iterator[None]:
 
 
 @on_mysql_too
-def test_a_schema_that_cannot_be_written_costs_the_caller_nothing(service: Service, database: Database) -> None:
-    """S2."""
+def test_s2_an_event_whose_schema_cannot_be_written_is_sent_and_the_transaction_commits(
+    service: Service, database: Database
+) -> None:
     with locked(database, WriterSchema._meta.db_table), transaction.atomic():
         write("kept")
         sent = service.emit()
@@ -75,10 +79,9 @@ def test_a_schema_that_cannot_be_written_costs_the_caller_nothing(service: Servi
 
 
 @on_mysql_too
-def test_a_row_that_cannot_be_written_fails_the_commit_where_the_database_gives_no_other_way(
+def test_s2_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_rolled_back(
     service: Service, database: Database
 ) -> None:
-    """S2."""
     service.emit()
     mails: list[str] = []
     with watched(AppendToOutboxFailed) as seen, locked(database, OutboxRecord._meta.db_table):
@@ -101,8 +104,10 @@ def test_a_row_that_cannot_be_written_fails_the_commit_where_the_database_gives_
 
 
 @on_mysql_too
-def test_in_a_savepoint_that_is_rolled_back_it_costs_the_rest_nothing(service: Service, database: Database) -> None:
-    """S2: the caller hears of it at the end of the inner block, and what he does then is his."""
+def test_s2_a_failed_append_in_a_savepoint_rolls_back_at_most_the_savepoint(
+    service: Service, database: Database
+) -> None:
+    """The inner block may raise. Then the caller decides how to continue."""
     service.emit()
     heard: list[Exception] = []
     with locked(database, OutboxRecord._meta.db_table), transaction.atomic():
@@ -123,8 +128,10 @@ on_innodb = pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=T
 
 
 @on_innodb
-def test_the_block_of_a_transaction_that_a_deadlock_has_rolled_back_ends_with_an_exception(service: Service) -> None:
-    """S2: nothing of it is committed, whatever the caller swallows, and the connection serves on."""
+def test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Service) -> None:
+    """
+    No row of the transaction is committed, whichever exceptions the caller catches. The connection remains usable.
+    """
     service.emit()
     refused: list[Exception] = []
     with holding_the_end_of_the_outbox() as want, watched(AppendToOutboxFailed) as seen:
@@ -149,10 +156,10 @@ def test_the_block_of_a_transaction_that_a_deadlock_has_rolled_back_ends_with_an
 
 
 @on_innodb
-def test_a_deadlock_inside_of_a_savepoint_or_of_a_batch_that_is_written_whole_is_heard_of_too(
+def test_s2_a_deadlock_during_an_append_inside_a_savepoint_makes_the_outer_block_raise(
     service: Service,
 ) -> None:
-    """S2: the server has dropped the savepoint with all of it."""
+    """A deadlock makes the server roll back the whole transaction, including the savepoint."""
     service.emit()
     with holding_the_end_of_the_outbox() as want, watched(AppendToOutboxFailed) as seen:
         with pytest.raises(AppendFailed), transaction.atomic():
@@ -166,15 +173,14 @@ def test_a_deadlock_inside_of_a_savepoint_or_of_a_batch_that_is_written_whole_is
 
 
 @on_innodb
-def test_a_manual_transaction_that_was_rolled_back_refuses_what_follows_until_it_is_ended(service: Service) -> None:
-    """S2."""
+def test_s2_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollback(service: Service) -> None:
     service.emit()
     with holding_the_end_of_the_outbox() as want, watched(EventRejected) as rejected:
         connection.set_autocommit(False)
         write("wanted")
         want()
         service.emit()
-        assert rejected == []  # it was told of already, and has no other way
+        assert rejected == []  # its failure was reported already, and it cannot be sent otherwise
         with pytest.raises(TransactionManagementError):
             write("after")
         connection.rollback()
@@ -185,8 +191,11 @@ def test_a_manual_transaction_that_was_rolled_back_refuses_what_follows_until_it
 
 
 @on_innodb
-def test_a_manual_transaction_that_was_rolled_back_fails_at_its_commit(service: Service) -> None:
-    """S2: what a cursor of the driver has written since is not committed without what came before."""
+def test_s2_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: Service) -> None:
+    """
+    After the deadlock a cursor of the driver writes another row. This row must not be committed without the earlier
+    rows.
+    """
     service.emit()
     with holding_the_end_of_the_outbox() as want:
         connection.set_autocommit(False)
@@ -203,8 +212,11 @@ def test_a_manual_transaction_that_was_rolled_back_fails_at_its_commit(service: 
 
 
 @on_innodb
-def test_who_has_asked_for_a_rollback_himself_gets_it_without_an_exception(service: Service) -> None:
-    """As Django REST framework does for an answer that says why a request was refused."""
+def test_a_block_marked_for_rollback_by_the_caller_does_not_raise_after_a_deadlock(service: Service) -> None:
+    """
+    A block may be marked for rollback like this: Django REST framework does so when it answers that a request is
+    refused.
+    """
     service.emit()
     with holding_the_end_of_the_outbox() as want, transaction.atomic():
         write("wanted")
@@ -218,10 +230,10 @@ def test_who_has_asked_for_a_rollback_himself_gets_it_without_an_exception(servi
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("inner", [False, True], ids=["the transaction", "a savepoint"])
-def test_a_caller_who_swallows_the_error_of_his_next_query_hears_of_the_rollback_all_the_same(
+def test_s2_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error(
     service: Service, database: Database, inner: bool
 ) -> None:
-    """S2: Django marks the block for a rollback then, and would roll back without a word."""
+    """Django marks the block for rollback. Without AppendFailed it would roll back without raising an exception."""
     service.emit()
     mails: list[str] = []
     with locked(database, OutboxRecord._meta.db_table), transaction.atomic() if inner else nullcontext():
@@ -240,8 +252,7 @@ def test_a_caller_who_swallows_the_error_of_his_next_query_hears_of_the_rollback
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_pool_whose_connections_do_not_tell_their_state_is_asked(service: Service, database: Database) -> None:
-    """S2."""
+def test_s2_a_failed_append_on_a_pooled_connection_makes_the_block_raise(service: Service, database: Database) -> None:
     service.emit()
     used = connections["default"]
     with locked(database, OutboxRecord._meta.db_table), pytest.raises(AppendFailed), transaction.atomic():
@@ -255,7 +266,7 @@ def test_a_pool_whose_connections_do_not_tell_their_state_is_asked(service: Serv
 
 
 class Pooled:
-    """A connection as pools give it: their own attribute in place of the driver's."""
+    """A connection as a connection pool wraps it. The wrapper hides the attributes of the driver's connection."""
 
     def __init__(self, pooled: Any) -> None:
         self.pooled = pooled
@@ -267,8 +278,11 @@ class Pooled:
 
 @on_mysql_too
 @pytest.mark.parametrize("table", [WriterSchema, OutboxRecord])
-def test_a_session_that_ends_in_the_midst_of_an_append_fails_the_block(service: Service, table: Any) -> None:
-    """S2: a savepoint of ours cannot be restored then, and Django would roll back without a word."""
+def test_s2_a_session_that_ends_during_an_append_makes_the_block_raise(service: Service, table: Any) -> None:
+    """
+    When the session ends, the outbox cannot return to its savepoint. Django alone would roll back without raising an
+    exception.
+    """
 
     def end_the_session(execute: Any, sql: str, *arguments: Any) -> Any:
         if f"INTO {connection.ops.quote_name(table._meta.db_table)}" in sql:
@@ -287,8 +301,13 @@ def test_a_session_that_ends_in_the_midst_of_an_append_fails_the_block(service: 
 
 @on_mysql_too
 @pytest.mark.parametrize("asks", [False, True])
-def test_so_does_one_that_ends_in_a_savepoint_whose_roll_back_the_caller_wants(service: Service, asks: bool) -> None:
-    """S2: the savepoint cannot be restored, and Django would roll back all of it without a word."""
+def test_s2_a_session_that_ends_during_an_append_in_a_rolled_back_savepoint_makes_the_block_raise(
+    service: Service, asks: bool
+) -> None:
+    """
+    When the session ends, the outbox cannot return to the savepoint. Django alone would roll back the whole transaction
+    without raising an exception.
+    """
     service.emit()
 
     def end_the_session(execute: Any, sql: str, *arguments: Any) -> Any:
@@ -309,10 +328,9 @@ def test_so_does_one_that_ends_in_a_savepoint_whose_roll_back_the_caller_wants(s
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_an_error_that_somebody_else_makes_of_the_databases_is_seen_through(
+def test_s4_a_database_error_wrapped_by_a_query_guard_makes_the_block_raise(
     service: Service, database: Database
 ) -> None:
-    """S4."""
 
     def guard(execute: Any, sql: str, *arguments: Any) -> Any:
         try:
@@ -329,8 +347,11 @@ def test_an_error_that_somebody_else_makes_of_the_databases_is_seen_through(
 
 
 @on_mysql_too
-def test_a_manual_transaction_outlives_a_row_that_cannot_be_written(service: Service, database: Database) -> None:
-    """S2: no exception could tell the caller at his commit, which no hook hears."""
+def test_s2_a_manual_transaction_commits_after_a_row_could_not_be_written(service: Service, database: Database) -> None:
+    """
+    The package cannot raise an exception at the caller's commit, since no hook runs at a commit in a manual
+    transaction.
+    """
     service.emit()
     with locked(database, OutboxRecord._meta.db_table):
         connection.set_autocommit(False)
@@ -342,10 +363,9 @@ def test_a_manual_transaction_outlives_a_row_that_cannot_be_written(service: Ser
 
 
 @pytest.mark.parametrize("kind", [MariaDB, MySQL])
-def test_a_server_that_rolls_back_on_a_timeout_is_asked_whether_it_does(
+def test_s3_with_innodb_rollback_on_timeout_a_failed_append_makes_the_block_raise(
     bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker, kind: type[MariaDB]
 ) -> None:
-    """S3."""
     with kind("--innodb-rollback-on-timeout=ON") as server, database_on(server, "t", django_db_blocker) as database:
         entry = database.settings()["DATABASES"]["default"]
         with database.connected("default"), Service(bus=bus, topic=topic, entry=entry).configured() as service:
@@ -360,10 +380,9 @@ def test_a_server_that_rolls_back_on_a_timeout_is_asked_whether_it_does(
 
 
 @pytest.mark.parametrize(("rolls_back", "swallows"), [(False, False), (True, False), (True, True)])
-def test_sqlite_may_keep_a_transaction_whose_row_it_refuses_or_roll_it_back(
+def test_s2_on_sqlite_a_refused_row_raises_only_if_the_transaction_was_rolled_back(
     sqlite_service: Service, rolls_back: bool, swallows: bool
 ) -> None:
-    """S2, S3."""
     service = sqlite_service
     service.emit()
     refuse_from(1, "ROLLBACK" if rolls_back else "ABORT")
@@ -378,10 +397,9 @@ def test_sqlite_may_keep_a_transaction_whose_row_it_refuses_or_roll_it_back(
     assert service.bus.event_ids(service.topic, 0 if rolls_back else 1) == ([] if rolls_back else [sent])
 
 
-def test_an_event_that_waits_for_two_databases_leaves_although_what_others_do_at_a_commit_fails(
+def test_s1_an_event_that_waits_for_two_databases_is_sent_although_an_on_commit_hook_fails(
     service_anywhere: Service, tmp_path: Path
 ) -> None:
-    """S1."""
     service = service_anywhere
     ran: list[str] = []
 
@@ -398,8 +416,8 @@ def test_an_event_that_waits_for_two_databases_leaves_although_what_others_do_at
     assert ran == []
 
 
-def test_whoever_stands_before_the_database_may_raise_what_he_likes(service_anywhere: Service) -> None:
-    """S4: he is not asked to be known. What was written for the row before he raised, is rolled back alone."""
+def test_s4_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(service_anywhere: Service) -> None:
+    """The row's queries up to the exception are rolled back to a savepoint."""
     service = service_anywhere
 
     def guard(execute: Any, sql: str, *arguments: Any) -> Any:
@@ -415,8 +433,7 @@ def test_whoever_stands_before_the_database_may_raise_what_he_likes(service_anyw
     assert service.bus.event_ids(service.topic, 1) == [sent]
 
 
-def test_in_an_event_loop_a_thread_appends(service_anywhere: Service) -> None:
-    """S4."""
+def test_s4_an_event_emitted_in_async_code_is_appended_to_the_outbox_by_a_thread(service_anywhere: Service) -> None:
     service = service_anywhere
 
     async def emit() -> str:
@@ -429,7 +446,7 @@ def test_in_an_event_loop_a_thread_appends(service_anywhere: Service) -> None:
     assert spilled() == [sent]
 
 
-def test_in_an_event_loop_without_the_tables_the_event_leaves_directly_and_the_log_says_so(
+def test_without_outbox_tables_an_event_emitted_in_async_code_is_sent_to_kafka_and_logged(
     sqlite_service: Service,
 ) -> None:
     async def emit() -> str:
@@ -444,8 +461,7 @@ def test_in_an_event_loop_without_the_tables_the_event_leaves_directly_and_the_l
 
 
 @pytest.mark.parametrize("way", ["db_for_write", "allow_migrate"])
-def test_a_router_may_raise_any_exception(service_anywhere: Service, way: str) -> None:
-    """S4."""
+def test_s4_no_event_is_lost_when_a_router_raises_any_exception(service_anywhere: Service, way: str) -> None:
     service = service_anywhere
     router = type("Router", (), {way: _no_request})()
     with override_settings(DATABASE_ROUTERS=[router]):
@@ -460,8 +476,11 @@ def _no_request(*_: Any, model: Any = None, model_name: str = "", **__: Any) -> 
         raise LookupError("no request")
 
 
-def test_a_session_that_may_only_read_never_decides(service_anywhere: Service, tmp_path: Path) -> None:
-    """S5: nor where it alone is open, nor beside another one."""
+def test_s5_an_event_is_kept_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
+    """
+    The test covers a read-only session that is the only one with an open transaction, and a read-only session beside a
+    writable one.
+    """
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
         _refuse_writing(replica)
@@ -478,8 +497,7 @@ def test_a_session_that_may_only_read_never_decides(service_anywhere: Service, t
     assert spilled() == [first, second]
 
 
-def test_a_manual_transaction_that_may_only_read_does_not_decide_either(service_anywhere: Service) -> None:
-    """S5."""
+def test_s5_an_event_is_kept_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
         _refuse_writing(replica)
@@ -503,10 +521,9 @@ def _refuse_writing(replica: BaseDatabaseWrapper) -> None:
         cursor.execute(statements[replica.vendor])
 
 
-def test_an_event_in_a_transaction_whose_connection_was_closed_is_neither_kept_nor_counted(
+def test_s6_an_event_in_a_transaction_whose_connection_was_closed_is_neither_stored_nor_counted(
     service_anywhere: Service,
 ) -> None:
-    """S6."""
     service = service_anywhere
     with watched(EventAppended) as seen:
         with transaction.atomic():
@@ -519,8 +536,8 @@ def test_an_event_in_a_transaction_whose_connection_was_closed_is_neither_kept_n
     assert service.waiting == 1
 
 
-def test_a_batch_is_appended_whole_or_not_at_all(service_anywhere: Service) -> None:
-    """S7: it takes two INSERTs, and the second one fails."""
+def test_s7_a_batch_whose_second_insert_fails_is_sent_completely_and_not_stored(service_anywhere: Service) -> None:
+    """The batch needs two INSERT statements, and the second one fails."""
     service = service_anywhere
     service.emit()
     refuse_from(3)
@@ -533,7 +550,10 @@ def test_a_batch_is_appended_whole_or_not_at_all(service_anywhere: Service) -> N
 
 
 def refuse_from(count: int, way: str = "ABORT") -> None:
-    """Let a trigger refuse further rows once the outbox has ``count``; SQLite's may roll back the transaction."""
+    """
+    Create a trigger that refuses further rows once the outbox has ``count`` rows. On SQLite, ``way`` says whether the
+    trigger also rolls back the transaction.
+    """
     table = OutboxRecord._meta.db_table
     is_full = f"(SELECT COUNT(*) FROM {table}) >= {count}"
     before = f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW"
@@ -553,7 +573,10 @@ def refuse_from(count: int, way: str = "ABORT") -> None:
 
 @contextmanager
 def holding_the_end_of_the_outbox() -> Iterator[Callable[[], None]]:
-    """Hold it in a transaction that has written much; yield what lets it wait for what is written elsewhere."""
+    """
+    Lock the end of the outbox in a large transaction of another session. Yield a function that makes this other session
+    wait for a lock of the caller.
+    """
     holder = connections["default"].copy()
     holder.inc_thread_sharing()
     cursor = holder.cursor()

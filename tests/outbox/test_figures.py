@@ -1,4 +1,6 @@
-"""The costs of the outbox, beside its alternatives. Counts are asserted, times are only printed."""
+"""
+Compares the costs of the outbox with the costs of its alternatives. The tests assert counts, and only print times.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,10 @@ def events(count: int) -> Iterator[tuple[dict[str, Any], EventsMetadata]]:
 
 
 def raw_rate(service: Service, count: int) -> float:
-    """Return records per second of a bare producer that learns what is confirmed, of the same records."""
+    """
+    Return how many records per second a plain producer sends. It sends the same records and waits for their
+    confirmation.
+    """
     found = service.arrived(min(count, 20_000))
     records: list[Any] = [(record.value(), record.key(), record.headers()) for record in found]
     options = {"bootstrap.servers": service.bus.bootstrap_servers, "enable.idempotence": True, "linger.ms": 5}
@@ -66,7 +71,7 @@ def raw_rate(service: Service, count: int) -> float:
 
 
 def drain_rate(service: Service, count: int) -> tuple[float, list[float]]:
-    """Return how many events per second a relay process brings, and the megabytes that it took meanwhile."""
+    """Return how many events per second a relay process sends, and its memory in megabytes at several times."""
     ahead = service.bus.end_of(service.topic)
     create_producer().send_many(
         signal=CERTIFICATE_CREATED, topic=service.topic, event_key_field=KEY_FIELD, events=events(count)
@@ -75,7 +80,7 @@ def drain_rate(service: Service, count: int) -> tuple[float, list[float]]:
     sizes: list[float] = []
     with service.relay_process(EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED=False) as relay:
         relay.wait_for_log("Running relay")
-        until(lambda: service.waiting < count, step=lambda: sleep(0.001))  # the raw producer is connected, too
+        until(lambda: service.waiting < count, step=lambda: sleep(0.001))  # the plain producer is connected as well
         first, began = service.waiting, perf_counter()
 
         def look() -> None:
@@ -83,25 +88,24 @@ def drain_rate(service: Service, count: int) -> tuple[float, list[float]]:
             sleep(0.1)
 
         look()
-        until(lambda: not OutboxRecord.objects.exists(), step=look)  # counting would take part of the machine
+        until(lambda: not OutboxRecord.objects.exists(), step=look)  # counting would use CPU time of the relay
         rate = first / (perf_counter() - began)
         assert relay.stop() == 0
     assert service.bus.end_of(service.topic) == ahead + count
     return rate, sizes
 
 
-def test_a_backlog_is_drained_steadily_in_flat_memory(service: Service, database: Database) -> None:
-    """Case 40."""
+def test_case_40_a_large_backlog_is_drained_in_constant_memory(service: Service, database: Database) -> None:
     count = scaled(3_000, long=100_000)
-    drain_rate(service, count // 2)  # a broker that has just started compiles its code: the raw producer comes later
+    drain_rate(service, count // 2)  # the broker still compiles its code
     rate, sizes = drain_rate(service, count)
-    raw = median(raw_rate(service, count) for _ in range(scaled(1, long=5)))  # one takes a second: too short to trust
+    raw = median(raw_rate(service, count) for _ in range(scaled(1, long=5)))  # one second is too short
     print(
         f"{database.vendor}: {rate:,.0f}/s, raw {raw:,.0f}/s: {rate / raw:.2f} ×; MB {sizes[0]:.0f} … {max(sizes):.0f}"
     )
 
 
-def test_what_a_request_pays(service: Service, database: Database) -> None:
+def test_the_cost_of_an_event_in_a_request_is_printed(service: Service, database: Database) -> None:
     count = scaled(200, long=3_000)
     samples, producer = list(events(count)), create_producer()
 
@@ -128,7 +132,7 @@ def test_what_a_request_pays(service: Service, database: Database) -> None:
         "create": lambda number: ContentType.objects.create(app_label="cost", model=str(number)),
     }
     with transaction.atomic():
-        for number in range(count):  # in turns: a machine that gets slower slows all
+        for number in range(count):  # alternately: a machine that gets slower affects all alike
             for name, work in works.items():
                 began = perf_counter()
                 work(number)
@@ -140,7 +144,9 @@ def test_what_a_request_pays(service: Service, database: Database) -> None:
 
 
 @pytest.mark.parametrize("notify", [False, True])
-def test_how_long_an_event_waits_at_idle(service: Service, database: Database, notify: bool) -> None:
+def test_the_delay_of_an_event_through_an_idle_relay_is_printed(
+    service: Service, database: Database, notify: bool
+) -> None:
     count = scaled(5, long=100)
     committed: dict[str, float] = {}
     told: dict[str, float] = {}

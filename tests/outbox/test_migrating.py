@@ -1,4 +1,6 @@
-"""Waiting rows and pauses outlive an upgrade of their tables; Django's checks accept the tables."""
+"""
+Waiting rows and pauses survive the migrations of their tables, and Django's checks find nothing wrong with the tables.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.real
 
 
 @on_mysql_too
-def test_rows_that_wait_are_measured(database: Database) -> None:
+def test_the_migration_fills_in_the_sizes_of_waiting_rows(database: Database) -> None:
     with database.connected("upgraded") as connection:
         call_command("migrate", "event_bus_kafka", "0005", database="upgraded", verbosity=0)
         columns = ", ".join(
@@ -40,7 +42,7 @@ def test_rows_that_wait_are_measured(database: Database) -> None:
 @on_mysql_too
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_s10_writers_go_on_while_a_large_outbox_is_indexed(database: Database) -> None:
+def test_s10_writers_continue_while_a_large_outbox_is_indexed(database: Database) -> None:
     count = scaled(2_000, long=1_000_000)
     with database.connected("upgraded") as connection:
         call_command("migrate", "event_bus_kafka", "0007", database="upgraded", verbosity=0)
@@ -69,7 +71,10 @@ def test_s10_writers_go_on_while_a_large_outbox_is_indexed(database: Database) -
 
 
 def write(connection: BaseDatabaseWrapper, statement: str, done: threading.Event) -> list[float]:
-    """Write rows until all is done, each in a transaction; return the seconds that each took."""
+    """
+    Write rows until the migration is done, each in its own transaction; return the number of seconds that each row
+    took.
+    """
     own, took = connection.copy(), []
     try:
         while not done.is_set():
@@ -84,8 +89,8 @@ def write(connection: BaseDatabaseWrapper, statement: str, done: threading.Event
 
 
 @on_mysql_too
-def test_at_each_step_of_an_upgrade_and_of_its_reverse_a_receiver_is_paused_once(database: Database) -> None:
-    """Commands of the version before, and of this one, may run meanwhile."""
+def test_a_receiver_has_one_pause_at_each_step_of_an_upgrade_and_its_reverse(database: Database) -> None:
+    """Commands of the old and of the new version may pause a receiver while the migration runs."""
     with database.connected("upgraded") as connection:
         pauses = PausedReceiver.objects.using("upgraded")
         pauses.create(receiver="mail", paused_at=datetime.now(UTC))
@@ -102,7 +107,10 @@ def test_at_each_step_of_an_upgrade_and_of_its_reverse_a_receiver_is_paused_once
 
 
 class Watch:
-    """Counts, after each statement that changes tables, the constraints that keep paused receivers' names unique."""
+    """
+    Counts the constraints that keep the names of paused receivers unique, after each statement that changes their
+    table.
+    """
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.found: list[int] = []
@@ -121,6 +129,6 @@ class Watch:
 @override_settings(
     EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9", EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="http://[::1]:9"
 )
-def test_checks_find_nothing_wrong_with_the_tables(database: Database) -> None:
+def test_djangos_checks_find_nothing_wrong_with_the_tables(database: Database) -> None:
     with database.connected("default"):
         assert run_checks(databases=["default"]) == []

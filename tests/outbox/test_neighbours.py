@@ -1,4 +1,7 @@
-"""The loss of ten healthy topics beside one that Kafka refuses. Counts are asserted, times are only printed."""
+"""
+Measures the rate at which the rows of ten healthy topics are sent while Kafka refuses the rows of another topic. The
+tests assert counts, and only print times.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ KEPT = f"{OUTBOX}_kept"
 
 @pytest.fixture(scope="module")
 def cluster_with_rights() -> Iterator[KafkaCluster]:
-    """Return a cluster that knows rights; what nobody has a right to, all may use."""
+    """Return a cluster with authorisation. Everyone may use a topic for which no rule exists."""
     authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
     with KafkaCluster(
         properties={"authorizer.class.name": authorizer, "allow.everyone.if.no.acl.found": "true"}
@@ -58,7 +61,7 @@ def forbid_writing(bus: RealBus, topic: str) -> None:
 
 
 @pytest.mark.parametrize("waiting", [300, pytest.param(400_000, marks=pytest.mark.skipif(not LONG, reason="long"))])
-def test_s10_topics_beside_one_that_kafka_refuses_keep_their_rate(
+def test_s10_ten_topics_keep_being_sent_beside_a_topic_that_kafka_refuses(
     service: Service, database: Database, waiting: int
 ) -> None:
     refused = f"{service.topic}-refused"
@@ -83,13 +86,16 @@ def test_s10_topics_beside_one_that_kafka_refuses_keep_their_rate(
 
 @attrs.frozen
 class Neighbours:
-    """Rows of topics, kept in a table beside the outbox, from which they are put there again and again."""
+    """
+    Rows of healthy topics and of a refused topic. They are kept in a table beside the outbox, and copied into the
+    outbox for each measurement.
+    """
 
     service: Service
     healthy: list[str]
     refused: str
     count: int = attrs.field(kw_only=True)
-    """Rows of each healthy topic."""
+    """Number of rows of each healthy topic."""
 
     def fill(self, waiting: int) -> None:
         for topic, count in [*((topic, self.count) for topic in self.healthy), (self.refused, min(waiting, 10_000))]:
@@ -110,7 +116,10 @@ class Neighbours:
         assert self.service.waiting == len(self.healthy) * self.count + waiting
 
     def rate(self, *, beside: bool) -> float:
-        """Return how many healthy events per second a relay brings, with the rows of the refused topic or without."""
+        """
+        Return how many events of healthy topics a relay sends per second. ``beside``: the outbox also contains rows of
+        the refused topic.
+        """
         with connection.cursor() as cursor:
             cursor.execute(f"TRUNCATE TABLE {OUTBOX}")
             if beside:
@@ -124,7 +133,7 @@ class Neighbours:
             waiting = self.service.waiting
             with connection.cursor() as cursor:
                 cursor.execute(f"INSERT INTO {OUTBOX} SELECT * FROM {KEPT} WHERE topic <> %s", [self.refused])
-            until(lambda: self._arrived(consumer) > first, step=lambda: sleep(0.001))  # it may have rested until now
+            until(lambda: self._arrived(consumer) > first, step=lambda: sleep(0.001))  # it may rest until now
             began, before = perf_counter(), self._arrived(consumer)
             until(lambda: self._arrived(consumer) >= all_there, step=lambda: sleep(0.02))
             seconds = perf_counter() - began
@@ -143,7 +152,7 @@ def _event(number: int) -> tuple[dict[str, Any], EventsMetadata]:
 
 
 def _settle() -> None:
-    """Let the server finish its background work on the new rows, which is not to be measured."""
+    """Let the server finish its background work on the new rows, so that this work is not measured."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(f"VACUUM ANALYZE {OUTBOX}")

@@ -1,4 +1,7 @@
-"""Relays and Kafka in trouble: what cannot be sent waits, the rest goes on, and all comes back by itself."""
+"""
+Tests of relays during outages of Kafka and the registry: rows that cannot be sent wait, other rows are sent, and relays
+recover without help.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ def spread_service(
 def guarded_service(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, topic: str, database: Database
 ) -> Iterator[Service]:
-    """Return a service on a broker that can be locked and cut off."""
+    """Return a service on a broker with authentication and a proxy."""
     bus = RealBus(guarded.cluster, schema_registry)
     bus.create_topic(topic)
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as service:
@@ -47,12 +50,12 @@ def guarded_service(
 
 
 def is_in_order(sent: list[str], arrived: list[str]) -> bool:
-    """Whether all have arrived, each before what was sent after it; some perhaps again later."""
+    """Return whether all events arrived in order. An event may arrive a second time later."""
     return list(dict.fromkeys(arrived)) == sent
 
 
-def test_a_registry_in_trouble_holds_the_records_that_need_it(service: Service) -> None:
-    """Case 20, cold: one topic after the other finds the registry in another trouble, and all go on by themselves."""
+def test_case_20_rows_that_need_a_failing_registry_are_held_and_sent_after_it_recovers(service: Service) -> None:
+    """The registry fails in a different way for each topic. The relay recovers from each failure without help."""
     topics = {fault: f"{service.topic}-{fault.name.lower()}" for fault in Fault}
     with faulty(service.bus.schema_registry_url) as registry:
         changes = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}
@@ -70,8 +73,7 @@ def test_a_registry_in_trouble_holds_the_records_that_need_it(service: Service) 
     assert not ParkedRecord.objects.exists()
 
 
-def test_a_topic_that_is_missing_is_held_and_disturbs_no_other(service: Service) -> None:
-    """Case 23."""
+def test_case_23_a_missing_topic_is_held_and_does_not_delay_others(service: Service) -> None:
     missing = f"{service.topic}-missing"
     waiting = [service.emit(1, topic=missing) for _ in range(3)]
     with watched() as seen, service.relay() as relay:
@@ -87,8 +89,7 @@ def test_a_topic_that_is_missing_is_held_and_disturbs_no_other(service: Service)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_topic_may_be_deleted_made_anew_and_grow(service: Service) -> None:
-    """Case 23."""
+def test_case_23_rows_are_sent_in_order_after_their_topic_is_deleted_recreated_and_grown(service: Service) -> None:
     cluster = service.bus._cluster
     with watched(TopicHeld) as seen, service.relay() as relay:
         service.emit()
@@ -108,10 +109,10 @@ def test_a_topic_may_be_deleted_made_anew_and_grow(service: Service) -> None:
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_brokers_may_be_killed_below_what_is_needed_and_restarted_one_by_one(
+def test_case_24_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
-    """Case 24; all brokers gone is in test_chaos."""
+    """test_chaos.py tests the loss of all brokers."""
     service = spread_service
 
     def restart(number: int) -> None:
@@ -139,8 +140,9 @@ def test_brokers_may_be_killed_below_what_is_needed_and_restarted_one_by_one(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_networks_may_be_silent_cut_and_forgetful(guarded_service: Service, guarded: GuardedKafka) -> None:
-    """Case 25."""
+def test_case_25_rows_are_sent_in_order_after_the_network_was_silent_or_cut(
+    guarded_service: Service, guarded: GuardedKafka
+) -> None:
     service, way = guarded_service, guarded.through_proxy
     faults: list[Callable[[Proxy], Any]] = [silence, cut, half_open]
     sent: list[str] = []
@@ -158,21 +160,22 @@ def test_networks_may_be_silent_cut_and_forgetful(guarded_service: Service, guar
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_slow_way_to_kafka_interrupts_no_relay(guarded_service: Service, guarded: GuardedKafka) -> None:
-    """A batch takes no more than its time, however many rows wait."""
+def test_a_slow_network_does_not_interrupt_a_relay(guarded_service: Service, guarded: GuardedKafka) -> None:
+    """A batch ends within its time limit, even if many rows wait."""
     service, way = guarded_service, guarded.through_proxy
     sent = service.emit_many(6_000)
     with Proxy(way.port, way.advertised) as proxy, override_settings(EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=way.address):
         with watched(RelayInterrupted) as seen, service.relay() as relay:
-            proxy.latency = 0.1  # of each 64 kB: a thousand rows take a second
+            proxy.latency = 0.1  # delays each 64 kB: a thousand rows take a second
             until(lambda: not service.waiting, step=relay.step)
     assert not seen
     assert service.all_ids() == sent
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_login_and_a_right_may_be_lost_and_come_back(guarded_service: Service, guarded: GuardedKafka) -> None:
-    """Case 28."""
+def test_case_28_rows_are_sent_after_a_revoked_login_or_right_is_restored(
+    guarded_service: Service, guarded: GuardedKafka
+) -> None:
     service, user, forbidden = guarded_service, f"relay-{guarded_service.topic}", f"{guarded_service.topic}-forbidden"
     service.bus.create_topic(forbidden)
     guarded.add_user(user)
@@ -193,7 +196,7 @@ def test_a_login_and_a_right_may_be_lost_and_come_back(guarded_service: Service,
                 sent.append(service.emit(1))
                 relay.step()
 
-            # one of them in the batch, the next ones where a new client logs in
+            # one row is in the batch, the next ones wait when a new client logs in
             until(lambda: sum(isinstance(event, RelayInterrupted) for event in seen) >= 3, step=emit_and_step)
             guarded.add_user(user)
             until(lambda: not service.waiting, step=relay.step)
@@ -203,10 +206,13 @@ def test_a_login_and_a_right_may_be_lost_and_come_back(guarded_service: Service,
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_topic_that_is_silent_is_held_and_disturbs_no_other(
+def test_case_24_a_topic_that_brokers_neither_accept_nor_refuse_is_held_and_does_not_delay_others(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
-    """Case 24: below min.insync.replicas brokers take nothing and say nothing until the client gives up."""
+    """
+    If fewer replicas than min.insync.replicas are up, brokers neither accept nor refuse a record. The client reports a
+    timeout.
+    """
     service, silent = spread_service, f"{spread_service.topic}-silent"
     three_brokers.create_topic(silent, config={"min.insync.replicas": "3"})
     with override_settings(**service.settings_for(service.topic, silent)):

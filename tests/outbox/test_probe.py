@@ -1,4 +1,6 @@
-"""A probe through the outbox: with a relay it comes through, and without one it says so."""
+"""
+A probe sends its event through the outbox. It succeeds if a relay runs, and otherwise says that the relay is missing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from tests.support.probe_command import probed
 pytestmark = pytest.mark.real
 
 
-def test_a_relay_that_is_stopped_is_the_leg_that_fails(sqlite_service: Service) -> None:
+def test_a_probe_fails_at_the_leg_relay_when_no_relay_runs(sqlite_service: Service) -> None:
     prefix = {"EVENT_BUS_TOPIC_PREFIX": sqlite_service.topic}
     sqlite_service.bus.create_topic(f"{sqlite_service.topic}-{PROBE_TOPIC}")
     settings = sqlite_service.settings(**prefix)

@@ -1,4 +1,4 @@
-"""Refusals of Kafka, by a proxy before a real broker: order holds, nobody is held up, nothing is lost (S8 to S14)."""
+"""A proxy in front of a real broker refuses requests. Rows keep their order, and no row is lost (faults S8 to S14)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SMALL_REQUESTS = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 50}
 
 @contextmanager
 def through_proxy(service: Service, *topics: str) -> Iterator[RefusingProxy]:
-    """Let the relays of a service reach Kafka through a proxy that refuses what it is told to."""
+    """Connect the relays of a service to Kafka through a proxy. The proxy can refuse requests."""
     port = int(service.bus.bootstrap_servers.rpartition(":")[2])
     for topic in topics:
         service.bus.create_topic(topic)
@@ -41,7 +41,10 @@ def through_proxy(service: Service, *topics: str) -> Iterator[RefusingProxy]:
 
 
 def once(code: str, *, after: int, delay: float = 0) -> Callable[[str], str | None]:
-    """Refuse one request, after ``after`` that pass and ``delay`` seconds."""
+    """
+    Return a function that refuses one request. It first lets ``after`` requests pass, and waits for ``delay`` seconds
+    before the refusal.
+    """
     requests = count()
 
     def refuse(_topic: str) -> str | None:
@@ -55,7 +58,7 @@ def once(code: str, *, after: int, delay: float = 0) -> Callable[[str], str | No
 
 @pytest.mark.parametrize(("code", "after"), [("UNKNOWN", 0), ("TOPIC_AUTHORIZATION_FAILED", 1), ("INVALID_RECORD", 7)])
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s8_a_refused_request_turns_no_order_round(service: Service, code: str, after: int) -> None:
+def test_s8_rows_keep_their_order_when_a_request_is_refused(service: Service, code: str, after: int) -> None:
     sent = service.emit_many(1_970)
     with through_proxy(service) as proxy, service.relay() as relay:
         proxy.refuse = once(code, after=after)
@@ -65,8 +68,11 @@ def test_s8_a_refused_request_turns_no_order_round(service: Service, code: str, 
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s8_nothing_overtakes_the_first_request_of_a_client_to_a_partition(service: Service) -> None:
-    """The broker does not know the client, and takes the request behind, which the client has ready meanwhile."""
+def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(service: Service) -> None:
+    """
+    The client has its next request ready. A broker that does not know the client would accept that request after it
+    refused the first one.
+    """
     sent = service.emit_many(20)
     requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 1}}
     with through_proxy(service) as proxy, override_settings(**requests), service.relay() as relay:
@@ -76,7 +82,7 @@ def test_s8_nothing_overtakes_the_first_request_of_a_client_to_a_partition(servi
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s11_a_topic_with_a_code_of_no_table_holds_up_nobody(service: Service) -> None:
+def test_s11_a_topic_refused_with_an_unlisted_code_does_not_delay_others(service: Service) -> None:
     odd = f"{service.topic}-odd"
     with through_proxy(service, odd) as proxy, watched(RelayInterrupted, TopicHeld) as seen, service.relay() as relay:
         proxy.refuse = lambda topic: _UNLISTED if topic == odd else None
@@ -90,7 +96,7 @@ def test_s11_a_topic_with_a_code_of_no_table_holds_up_nobody(service: Service) -
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_missing_topic_beside_others_is_told_as_such(service: Service) -> None:
+def test_a_missing_topic_is_reported_as_missing_while_others_are_sent(service: Service) -> None:
     missing = f"{service.topic}-missing"
     topics = override_settings(**service.settings_for(service.topic, missing))
     with topics, watched(RelayInterrupted, TopicHeld) as seen, service.relay() as relay:
@@ -103,8 +109,8 @@ def test_a_missing_topic_beside_others_is_told_as_such(service: Service) -> None
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s12_a_topic_that_takes_no_timestamp_is_held_and_nothing_of_it_is_parked(service: Service) -> None:
-    """The topic takes no record older than a millisecond: to it all clocks are slow."""
+def test_s12_a_topic_that_refuses_every_timestamp_is_held_and_no_row_is_parked(service: Service) -> None:
+    """The topic refuses records that are more than a millisecond old. So every record comes too late for it."""
     late = f"{service.topic}-late"
     service.bus._cluster.create_topic(late, config={"message.timestamp.before.max.ms": "0"})
     with override_settings(**service.settings_for(late)), watched(TopicHeld) as seen, service.relay() as relay:
@@ -114,7 +120,7 @@ def test_s12_a_topic_that_takes_no_timestamp_is_held_and_nothing_of_it_is_parked
             sent.extend(service.emit(user, topic=late) for user in range(20))
             relay.step()
 
-        until(lambda: bool(seen), step=send)  # a record that arrives within its millisecond is taken
+        until(lambda: bool(seen), step=send)  # a record that arrives within its millisecond is accepted
         assert service.waiting
         assert not ParkedRecord.objects.exists()
         service.bus._cluster.configure_topic(late, {"message.timestamp.before.max.ms": str(2**63 - 1)})
@@ -123,8 +129,8 @@ def test_s12_a_topic_that_takes_no_timestamp_is_held_and_nothing_of_it_is_parked
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s14_a_topic_may_take_anything(service: Service) -> None:
-    """``max.message.bytes`` may be more than a client takes for its own limit."""
+def test_s14_a_topic_limit_above_the_maximum_of_the_client_is_accepted(service: Service) -> None:
+    """A topic's ``max.message.bytes`` may be higher than the highest limit that a client accepts."""
     vast = f"{service.topic}-vast"
     service.bus._cluster.create_topic(vast, config={"max.message.bytes": str(2**31 - 1)})
     with override_settings(**service.settings_for(vast)):
@@ -148,7 +154,9 @@ CODES = (
 
 
 class AtRandom:
-    """Refuses requests of some topics at random moments, with any code, until there were ``count`` refusals."""
+    """
+    Refuses requests for some topics at random, each with a random error code, until it has refused ``count`` requests.
+    """
 
     def __init__(self, count: int, topics: list[str]) -> None:
         self.left = count
@@ -165,8 +173,11 @@ class AtRandom:
 
 
 @pytest.mark.long
-def test_s8_refusals_at_random_lose_nothing_and_keep_the_order_of_each_key(service: Service) -> None:
-    """Two relays. What was refused twice, by itself the second time, is parked and not lost."""
+def test_s8_random_refusals_lose_no_row_and_keep_the_order_of_each_key(service: Service) -> None:
+    """
+    Two relays run. A row may be parked if Kafka refuses it twice, the second time alone in its request; a parked row is
+    not lost.
+    """
     topics = [f"{service.topic}-{number}" for number in range(scaled(4, long=24))]
     sent: dict[str, list[str]] = defaultdict(list)
     with through_proxy(service, *topics) as proxy:
@@ -176,7 +187,7 @@ def test_s8_refusals_at_random_lose_nothing_and_keep_the_order_of_each_key(servi
             while refusals.left:
                 for topic in topics:
                     sent[topic] += service.emit_many(200, topic=topic)
-                while refusals.left and service.waiting > 2_000:  # topics may back off for half a minute
+                while refusals.left and service.waiting > 2_000:  # topics may be held for half a minute
                     sleep(0.05)
             proxy.refuse = lambda _: None
             until(lambda: not service.waiting)
@@ -198,7 +209,7 @@ def test_s8_refusals_at_random_lose_nothing_and_keep_the_order_of_each_key(servi
 
 @contextmanager
 def relaying(service: Service) -> Iterator[None]:
-    """Run a relay in a thread."""
+    """Run a relay in a thread while the block runs."""
     entry, stop = connections["default"], threading.Event()
 
     def run() -> None:

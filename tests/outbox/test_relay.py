@@ -1,4 +1,7 @@
-"""A relay with rows that Kafka takes, refuses, or cannot take now."""
+"""
+Tests of a relay with rows that Kafka accepts, with rows that Kafka refuses for good, and with rows that Kafka cannot
+accept for a while.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,8 @@ OUTBOX = OutboxRecord._meta.db_table
 
 
 @on_mysql_too
-def test_one_row_that_is_too_large_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
-    """Cases 31 (for the client) and 39."""
+def test_case_31_39_a_row_too_large_for_the_client_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
+    """The client of the relay refuses the row."""
     sent = [service.emit(number % 7, name="x" * 2_000_000 * (number == 500)) for number in range(1_000)]
     before = tallies.total(ROWS_SENT)
     with watched(RowParked) as seen, override_settings(EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED=False):
@@ -44,8 +47,8 @@ def test_one_row_that_is_too_large_is_parked_and_a_thousand_others_arrive(servic
     assert (row.code, row.topic, b"xxx" in bytes(row.body or b"")) == ("MSG_SIZE_TOO_LARGE", service.topic, True)
 
 
-def test_one_row_that_is_too_large_for_its_topic_costs_the_others_nothing(service: Service) -> None:
-    """Case 31, for the topic: Kafka refuses whole requests, so that none may hold it beside others."""
+def test_case_31_a_row_too_large_for_its_topic_is_parked_unsent_and_others_arrive(service: Service) -> None:
+    """Kafka refuses a request as a whole. So the row must not be in a request with other rows."""
     small = f"{service.topic}-small"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     with override_settings(**service.settings_for(small)):
@@ -57,8 +60,11 @@ def test_one_row_that_is_too_large_for_its_topic_costs_the_others_nothing(servic
     assert row.reason.endswith("more than the 20000 that the topic takes"), "it was not sent"
 
 
-def test_a_topic_that_does_not_tell_its_limit_is_taken_for_an_ordinary_one(service: Service) -> None:
-    """It is made after the relay has looked, or may not be described."""
+def test_rows_of_a_topic_with_unknown_size_limit_are_sent(service: Service) -> None:
+    """
+    The relay does not know the limit of a topic that is created after the relay asked for limits, or that the relay may
+    not describe.
+    """
     small, late = f"{service.topic}-small", f"{service.topic}-late"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     with override_settings(**service.settings_for(small, late)):
@@ -71,8 +77,8 @@ def test_a_topic_that_does_not_tell_its_limit_is_taken_for_an_ordinary_one(servi
     assert not ParkedRecord.objects.exists()
 
 
-def test_a_size_that_kafka_alone_knows_of_parks_that_row_alone(service: Service) -> None:
-    """Case 31: a topic whose limit became lower while the relay was running."""
+def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service: Service) -> None:
+    """The limit of the topic was lowered while the relay was running."""
     small = f"{service.topic}-shrunk"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     sent = service.emit_many(2_010, topic=small, name=lambda number: "x" * 30_000 * (number == 50))
@@ -87,8 +93,10 @@ def test_a_size_that_kafka_alone_knows_of_parks_that_row_alone(service: Service)
 
 
 @on_mysql_too
-def test_a_row_that_commits_after_higher_ids_goes_after_them(service: Service, database: Database) -> None:
-    """Case 37: an id that was passed over is not lost."""
+def test_case_37_a_row_that_commits_after_rows_with_higher_ids_is_sent_after_them(
+    service: Service, database: Database
+) -> None:
+    """A row whose id the relay has passed already is not lost."""
     with database.connected("other"), service.relay() as relay:
         service.emit()
         with transaction.atomic():
@@ -103,8 +111,10 @@ def test_a_row_that_commits_after_higher_ids_goes_after_them(service: Service, d
 
 
 @on_mysql_too
-def test_a_batch_ends_where_the_outbox_ended_when_it_began(service: Service) -> None:
-    """A later row may follow, in its key, a row that commits between two chunks."""
+def test_a_batch_contains_no_row_appended_after_it_began(service: Service) -> None:
+    """
+    A row that is appended later could otherwise be sent before another row of its key that commits between two chunks.
+    """
     service.emit(1)
     claims = Claims("default", notify=False, parked_holds_key=False)
     with claims.claim(range(16)) as shards:
@@ -115,7 +125,7 @@ def test_a_batch_ends_where_the_outbox_ended_when_it_began(service: Service) -> 
 
 
 @on_mysql_too
-def test_a_chunk_is_bounded_by_its_bytes_and_no_row_is_passed_over(service: Service) -> None:
+def test_chunks_are_limited_in_bytes_and_contain_every_row(service: Service) -> None:
     sent = [service.emit(1, name="x" * 900_000 * (number % 20 < 10)) for number in range(40)]
     claims = Claims("default", notify=False, parked_holds_key=False)
     with claims.claim(range(16)) as shards:
@@ -128,7 +138,7 @@ def test_a_chunk_is_bounded_by_its_bytes_and_no_row_is_passed_over(service: Serv
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_postgresql_wakes_a_relay_that_listens(service: Service) -> None:
+def test_on_postgresql_a_notification_wakes_a_waiting_relay(service: Service) -> None:
     claims = Claims("default", notify=True, parked_holds_key=False)
     assert claims.shards_with_rows() == []
     with override_settings(EVENT_BUS_KAFKA_RELAY_NOTIFY=True):
@@ -138,11 +148,11 @@ def test_postgresql_wakes_a_relay_that_listens(service: Service) -> None:
 
 
 @on_mysql_too
-def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Service) -> None:
+def test_case_41_writers_and_relays_do_not_wait_for_each_others_locks(service: Service) -> None:
     """
-    Case 41: a claim is held while rows are inserted, and rows are removed while inserts are open.
+    The relay holds a claim while rows are inserted, and removes rows while transactions with inserts are open.
 
-    One that waited for the other would wait for ever, or for the time-out of locks, which is an error.
+    If one of them waited for the other, the wait would end with the error of a lock timeout.
     """
     for user in range(50):
         service.emit(user)
@@ -166,7 +176,7 @@ def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Servic
 
 
 @on_mysql_too
-def test_a_second_relay_gets_only_the_shards_that_the_first_has_not(service: Service) -> None:
+def test_a_second_relay_claims_only_the_shards_that_the_first_has_not_claimed(service: Service) -> None:
     first, second = (Claims("default", notify=False, parked_holds_key=False) for _ in range(2))
     with first.claim([1, 2, 3]) as mine, second.claim(range(16)) as theirs:
         assert mine == [1, 2, 3]
@@ -177,7 +187,7 @@ def test_a_second_relay_gets_only_the_shards_that_the_first_has_not(service: Ser
     second.close()
 
 
-def test_shards_that_were_flushed_are_made_again(service: Service) -> None:
+def test_deleted_shards_are_created_again(service: Service) -> None:
     OutboxShard.objects.all().delete()
     sent = service.emit()
     service.drain()
@@ -186,7 +196,7 @@ def test_shards_that_were_flushed_are_made_again(service: Service) -> None:
 
 @on_mysql_too
 @pytest.mark.parametrize("holds", [False, True])
-def test_a_parked_row_holds_what_follows_it_if_that_is_wanted(service: Service, holds: bool) -> None:
+def test_a_parked_row_holds_later_rows_of_its_key_only_if_configured(service: Service, holds: bool) -> None:
     with override_settings(EVENT_BUS_KAFKA_OUTBOX_PARKED_HOLDS_KEY=holds):
         too_large = service.emit(1, name="x" * 2_000_000)
         follower, other = service.emit(1), service.emit(2)
@@ -202,7 +212,7 @@ def test_a_parked_row_holds_what_follows_it_if_that_is_wanted(service: Service, 
     assert [one for one in service.ids(3) if one != other] == [one for one in expected if one != other]
 
 
-def test_a_row_whose_schema_is_gone_is_parked(service: Service) -> None:
+def test_a_row_whose_schema_is_missing_is_parked(service: Service) -> None:
     service.emit()
     OutboxRecord.objects.update(schema_id=4711)
     service.drain()
@@ -210,8 +220,11 @@ def test_a_row_whose_schema_is_gone_is_parked(service: Service) -> None:
 
 
 @on_mysql_too
-def test_after_a_database_was_restored_no_row_is_framed_with_the_schema_of_another(service: Service) -> None:
-    """A relay and a writer that ran on know schemas which the database lacks, and which others write anew there."""
+def test_after_a_database_restore_no_row_is_sent_with_the_schema_of_another_event_type(service: Service) -> None:
+    """
+    The relay and the writer started before the restore. They have cached the ids of schemas that the restored database
+    does not contain. Another process uses these ids for other schemas.
+    """
     with service.relay() as relay:
         service.emit()
         until(lambda: not service.waiting, step=relay.step)
@@ -232,8 +245,7 @@ def test_after_a_database_was_restored_no_row_is_framed_with_the_schema_of_anoth
 
 
 @on_mysql_too
-def test_a_connection_that_is_gone_is_made_anew(service: Service, database: Database) -> None:
-    """Case 38."""
+def test_case_38_a_relay_reconnects_after_its_database_restarted(service: Service, database: Database) -> None:
     with service.relay() as relay:
         sent = [service.emit()]
         until(lambda: not service.waiting, step=relay.step)
@@ -246,7 +258,7 @@ def test_a_connection_that_is_gone_is_made_anew(service: Service, database: Data
     assert service.bus.event_ids(service.topic, 2) == sent
 
 
-def test_on_sqlite_one_relay_sends_in_order(sqlite_service: Service) -> None:
+def test_on_sqlite_a_relay_sends_the_rows_of_each_key_in_order(sqlite_service: Service) -> None:
     with transaction.atomic():
         sent = [sqlite_service.emit(number % 3) for number in range(50)]
         sent.append(sqlite_service.emit(name="x" * 2_000_000))
@@ -268,8 +280,8 @@ def _emit_elsewhere(service: Service, entry: object, written: list[str]) -> None
         connections["default"].close()
 
 
-def test_a_look_that_took_long_is_not_followed_by_a_rest_of_minutes(service: Service, database: Database) -> None:
-    """A frozen relay looked for as long as it was frozen, and a server may be busy."""
+def test_a_relay_rests_at_most_two_seconds_after_a_slow_query(service: Service, database: Database) -> None:
+    """A query may seem slow because the relay was frozen or the server was busy."""
     lock, unlock = (
         (f"LOCK TABLE {OUTBOX} IN ACCESS EXCLUSIVE MODE", "SELECT 1")
         if database.vendor == "postgresql"
@@ -277,7 +289,7 @@ def test_a_look_that_took_long_is_not_followed_by_a_rest_of_minutes(service: Ser
     )
     rests: list[float] = []
     with service.relay() as relay:
-        relay.step()  # connects
+        relay.step()  # connects to Kafka and the database
         relay._pause = rests.append
         step = threading.Thread(target=relay.step)
         with transaction.atomic(), connections["default"].cursor() as cursor:

@@ -1,4 +1,6 @@
-"""Confirmed rows leave the outbox during a batch, on a connection of their own, whatever becomes of the batch."""
+"""
+A relay removes confirmed rows during a batch, on a separate connection. The rows stay removed, however the batch ends.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,14 @@ pytestmark = pytest.mark.real
 
 
 class Death(BaseException):
-    """Ends a relay where it is."""
+    """An exception that ends a relay at once."""
 
 
 @on_mysql_too
-def test_rows_removed_in_a_batch_stay_removed_although_the_relay_dies(
+def test_case_35_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Case 35: all is confirmed, nothing is committed with the claim."""
+    """Kafka has confirmed all rows. The transaction of the claim is never committed."""
     sent = service.emit_many(5_000)
     finish = Batch.finish
 
@@ -47,8 +49,8 @@ def test_rows_removed_in_a_batch_stay_removed_although_the_relay_dies(
 
 
 @on_mysql_too
-def test_a_removal_that_fails_loses_nothing_and_the_relay_goes_on(service: Service) -> None:
-    """Somebody looks after a row by hand, and the removal waits until its time-out."""
+def test_a_failed_removal_loses_no_row_and_the_relay_continues(service: Service) -> None:
+    """Another transaction locks a row, and the removal of this row waits until its timeout."""
     sent = service.emit_many(5_000)
     with service.relay() as relay:
         with transaction.atomic(), watched(RelayInterrupted) as seen:
@@ -62,8 +64,10 @@ def test_a_removal_that_fails_loses_nothing_and_the_relay_goes_on(service: Servi
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s13_rows_that_row_security_keeps_in_silence_are_not_sent_again_and_again(service: Service) -> None:
-    """No policy lets the relay's user delete: PostgreSQL removes nothing, and has nothing to say."""
+def test_s13_rows_that_row_security_silently_keeps_are_not_sent_repeatedly(service: Service) -> None:
+    """
+    No row security policy allows the relay's user to delete rows. PostgreSQL then deletes nothing and raises no error.
+    """
     sent = service.emit_many(600)
     table = OutboxRecord._meta.db_table
     with connections["default"].cursor() as cursor:
@@ -87,7 +91,7 @@ def test_s13_rows_that_row_security_keeps_in_silence_are_not_sent_again_and_agai
     assert list(dict.fromkeys(service.all_ids())) == sent
 
 
-def test_a_small_batch_needs_no_second_connection_and_a_relay_that_rests_keeps_none(service: Service) -> None:
+def test_a_relay_opens_a_second_connection_only_for_large_batches(service: Service) -> None:
     until(lambda: sessions() == 1)
     with service.relay() as relay:
         service.emit()
@@ -103,7 +107,7 @@ def test_a_small_batch_needs_no_second_connection_and_a_relay_that_rests_keeps_n
 
 
 @on_mysql_too
-def test_no_transaction_begins_on_a_connection_that_a_server_may_have_cut(
+def test_a_connection_that_was_idle_reconnects_before_a_transaction(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = OwnConnection(connections["default"], DIALECTS[connections["default"].vendor])
@@ -128,7 +132,7 @@ def test_on_sqlite_rows_are_removed_while_others_are_read(sqlite_service: Servic
 
 
 def sessions() -> int:
-    """Return how many connections to the database there are, with this one."""
+    """Return the number of connections to the database, including this one."""
     with connections["default"].cursor() as cursor:
         cursor.execute(
             "SELECT COUNT(*) FROM pg_stat_activity "

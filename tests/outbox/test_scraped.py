@@ -1,4 +1,6 @@
-"""A real Prometheus, heartbeats and history say the same of a service, which is what its processes have done."""
+"""
+Prometheus, heartbeats and history report the same numbers, and these numbers agree with the work of the processes.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ for line in sys.stdin:
 
 @pytest.fixture
 def own_cluster() -> Iterator[KafkaCluster]:
-    """Return a broker that may be stopped."""
+    """Return a broker that a test may stop."""
     with KafkaCluster() as cluster:
         yield cluster
 
@@ -51,17 +53,19 @@ def own_cluster() -> Iterator[KafkaCluster]:
 def own_service(
     own_cluster: KafkaCluster, schema_registry: SchemaRegistry, topic: str, database: Database
 ) -> Iterator[Service]:
-    """Return a service on it."""
+    """Return a service whose broker is the one that the test may stop."""
     own_cluster.create_topic(topic)
     bus = RealBus(own_cluster, schema_registry)
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as service:
         yield service
 
 
-def test_100_events_through_an_outage_and_a_restart_are_told_alike(
+def test_prometheus_heartbeats_and_history_agree_after_an_outage_and_a_restart(
     own_service: Service, own_cluster: KafkaCluster, group: str
 ) -> None:
-    """3 retries and 1 dead letter are of the event for the odd user, which its receiver refuses for ever."""
+    """
+    The receiver always refuses the event of the user with an odd number. This event causes 3 retries and 1 dead letter.
+    """
     service = own_service
     web_port, worker_port, *relay_ports = (free_port() for _ in range(4))
     consume = ("consume_events", "-t", service.topic, "-g", group, "--health-port", str(worker_port))
@@ -108,7 +112,7 @@ def test_100_events_through_an_outage_and_a_restart_are_told_alike(
 
 
 def _positions(pid: int) -> list[list[int]]:
-    """Return what a worker's heartbeat says of each partition: committed offset, end and lag."""
+    """Return the committed offset, the end and the lag of each partition, as the worker's heartbeat contains them."""
     (told,) = [run for run in workers() if run.pid == pid]
     return [[partition[name] for name in ("committed", "end", "lag")] for partition in told.state["partitions"]]
 
@@ -139,7 +143,9 @@ _DONE = {
 
 
 def _found_by(prometheus: Prometheus, wanted: Mapping[str, float]) -> dict[str, float | None]:
-    """Ask again and again until these are its numbers now; return those that it has then, or when it is too late."""
+    """
+    Query Prometheus until its numbers equal ``wanted``, and return them. After a time limit, return the last numbers.
+    """
     deadline = monotonic() + PATIENCE
     while True:
         found = {name: prometheus.value(f"event_bus_kafka_{name}") for name in wanted}
@@ -149,5 +155,5 @@ def _found_by(prometheus: Prometheus, wanted: Mapping[str, float]) -> dict[str, 
 
 
 def _told_by(prometheus: Prometheus) -> dict[str, float | None]:
-    """Return the same of all processes that were ever scraped."""
+    """Return the sum of each counter over all processes, including processes that have ended."""
     return {name: prometheus.value(f"sum(max_over_time(event_bus_kafka_{name}[1h]))") for name in _DONE}

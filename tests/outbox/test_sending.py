@@ -1,4 +1,4 @@
-"""Events wait in the outbox with their transaction, on each database (case 29 in mode outbox)."""
+"""In mode outbox an event is stored together with its transaction, on each database. The tests cover case 29."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.watching import watched
 pytestmark = pytest.mark.real
 
 
-def test_an_event_arrives_to_the_byte_as_one_that_is_sent_directly(service: Service) -> None:
+def test_a_relayed_event_equals_a_directly_sent_event_byte_for_byte(service: Service) -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for mode in ("immediate", "outbox"):
         with override_settings(EVENT_BUS_PRODUCER_MODE=mode), transaction.atomic():
@@ -45,8 +45,11 @@ def test_an_event_arrives_to_the_byte_as_one_that_is_sent_directly(service: Serv
 
 
 @on_mysql_too
-def test_rolled_back_events_never_leave_and_committed_ones_do(service: Service) -> None:
-    """Rollback, savepoint rollback, durable block, autocommit; the schema's row is rolled back with the first."""
+def test_committed_events_are_sent_and_rolled_back_events_are_not(service: Service) -> None:
+    """
+    The test covers a rollback, a rollback of a savepoint, a durable block, and autocommit. The first rollback also
+    removes the row of the schema.
+    """
     with suppress(KeyError), transaction.atomic():
         service.emit()
         raise KeyError
@@ -63,7 +66,7 @@ def test_rolled_back_events_never_leave_and_committed_ones_do(service: Service) 
 
 
 @on_mysql_too
-def test_a_schema_that_was_first_written_in_a_savepoint_that_failed_is_written_again(service: Service) -> None:
+def test_a_schema_written_in_a_savepoint_that_failed_is_written_again(service: Service) -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic():
             service.emit()
@@ -73,7 +76,7 @@ def test_a_schema_that_was_first_written_in_a_savepoint_that_failed_is_written_a
     assert service.bus.event_ids(service.topic, 1) == [sent]
 
 
-def test_the_database_is_that_of_the_open_transaction(service: Service, database: Database) -> None:
+def test_an_event_goes_into_the_database_of_the_open_transaction(service: Service, database: Database) -> None:
     with database.connected("other"), transaction.atomic(using="other"):
         service.emit()
         assert OutboxRecord.objects.using("other").count() == 1
@@ -84,10 +87,9 @@ def test_the_database_is_that_of_the_open_transaction(service: Service, database
     assert service.waiting == 2
 
 
-def test_of_several_that_are_open_the_first_one_takes_the_event_with_a_warning_or_the_one_that_the_topic_names(
+def test_s5_with_several_open_transactions_the_first_or_the_one_named_for_the_topic_takes_the_event(
     service: Service, database: Database
 ) -> None:
-    """S5."""
     with database.connected("other"), database.connected("third"), watched(OutboxAmbiguous) as seen:
         with suppress(KeyError), transaction.atomic(using="other"):
             with transaction.atomic(using="third"):
@@ -104,7 +106,9 @@ def test_of_several_that_are_open_the_first_one_takes_the_event_with_a_warning_o
 
 @on_mysql_too
 @pytest.mark.parametrize("mode", ["on-commit", "outbox"])
-def test_a_manual_transaction_takes_the_event_with_it(service: Service, mode: str) -> None:
+def test_the_row_of_an_event_is_committed_or_rolled_back_with_its_manual_transaction(
+    service: Service, mode: str
+) -> None:
     with override_settings(EVENT_BUS_PRODUCER_MODE=mode):
         connection.set_autocommit(False)
         service.emit()
@@ -118,7 +122,7 @@ def test_a_manual_transaction_takes_the_event_with_it(service: Service, mode: st
 
 
 @on_mysql_too
-def test_without_the_tables_events_go_on_commit(service: Service) -> None:
+def test_without_the_outbox_tables_an_event_is_sent_after_the_commit(service: Service) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
     with watched(AppendToOutboxFailed) as seen, transaction.atomic():
@@ -129,7 +133,7 @@ def test_without_the_tables_events_go_on_commit(service: Service) -> None:
     assert [event.event_id for event in seen] == [sent]
 
 
-def test_bulk_senders_insert_hundreds_at_once_in_order_and_what_cannot_be_encoded_costs_the_others_nothing(
+def test_bulk_events_are_inserted_by_hundreds_and_only_the_invalid_event_is_rejected(
     service: Service,
 ) -> None:
     events = [({"certificate": certificate(1)}, EventsMetadata(event_type=CREATED)) for _ in range(1_001)]
@@ -148,8 +152,8 @@ def test_bulk_senders_insert_hundreds_at_once_in_order_and_what_cannot_be_encode
 
 
 @on_mysql_too
-def test_bulk_senders_insert_no_more_bytes_at_once_than_a_server_takes(service: Service) -> None:
-    """MariaDB takes 16 MB by default: here are 40."""
+def test_bulk_events_are_inserted_in_statements_smaller_than_the_server_limit(service: Service) -> None:
+    """MariaDB accepts statements of 16 MB by default. These events have 40 MB together."""
     large = [
         ({"certificate": certificate(1, name="\0" * 500_000)}, EventsMetadata(event_type=CREATED)) for _ in range(80)
     ]
@@ -161,7 +165,7 @@ def test_bulk_senders_insert_no_more_bytes_at_once_than_a_server_takes(service: 
     assert service.waiting == 80
 
 
-def test_a_later_deploy_changes_nothing_for_rows_that_wait(service: Service) -> None:
+def test_waiting_rows_are_sent_with_the_schema_with_which_they_were_written(service: Service) -> None:
     service.emit()
     (schema,) = WriterSchema.objects.all()
     older = schema.value_schema.replace('"doc": "Avro Event Format', '"doc": "Older Avro Event Format')
@@ -174,7 +178,7 @@ def test_a_later_deploy_changes_nothing_for_rows_that_wait(service: Service) -> 
 
 
 @on_mysql_too
-def test_a_tombstone_leaves_with_its_transaction_in_the_order_of_its_key(service: Service) -> None:
+def test_a_tombstone_is_sent_with_its_transaction_in_the_order_of_its_key(service: Service) -> None:
     with suppress(ZeroDivisionError), transaction.atomic():
         send_tombstone(CERTIFICATE_CREATED, service.topic, 7)
         assert service.waiting == 1
@@ -191,13 +195,13 @@ def test_a_tombstone_leaves_with_its_transaction_in_the_order_of_its_key(service
     assert header(deleted, "ce_type") == CREATED
 
 
-def test_a_tombstone_leaves_from_sqlite(sqlite_service: Service) -> None:
+def test_a_tombstone_is_sent_from_an_outbox_on_sqlite(sqlite_service: Service) -> None:
     send_tombstone(CERTIFICATE_CREATED, sqlite_service.topic, 7)
     sqlite_service.drain()
     (deleted,) = sqlite_service.arrived(1)
     assert deleted.value() is None
 
 
-def test_events_of_a_key_have_one_shard() -> None:
+def test_all_events_of_a_key_have_one_shard() -> None:
     assert {shard_of("topic", b"%d" % key) for key in range(200)} == set(range(16))
-    assert shard_of("topic", b"key") == shard_of("topic", b"key") == 4  # a row bears it: the rule never changes
+    assert shard_of("topic", b"key") == shard_of("topic", b"key") == 4  # its row never changes

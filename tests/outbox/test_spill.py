@@ -1,4 +1,4 @@
-"""Events that Kafka does not confirm in the direct modes are in the outbox, and a relay sends them."""
+"""In the direct modes, events that Kafka does not confirm are spilled into the outbox. A relay sends them later."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ pytestmark = pytest.mark.real
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
 
 
-def test_a_registry_that_is_away_is_asked_once_and_costs_no_event(service: Service) -> None:
-    """Case 20, its producing side. What a relay brings later is the same to the byte."""
+def test_case_20_events_are_spilled_while_the_registry_is_unreachable_and_relayed_unchanged(service: Service) -> None:
+    """A relayed event equals a directly sent event byte for byte."""
     same = EventsMetadata(event_type=CREATED)
     ids: list[str] = []
     with faulty(service.bus.schema_registry_url) as registry:
@@ -68,8 +68,8 @@ def test_a_registry_that_is_away_is_asked_once_and_costs_no_event(service: Servi
     assert (direct.key(), direct.value(), direct.headers()) == (relayed.key(), relayed.value(), relayed.headers())
 
 
-def test_a_full_local_queue_is_waited_for_once_and_what_never_left_it_is_spilled_too(service: Service) -> None:
-    """Case 30. Were it waited for at each event, this would take minutes."""
+def test_case_30_a_full_client_queue_delays_one_event_and_all_unsent_events_are_spilled(service: Service) -> None:
+    """If each event waited for room in the queue, the test would take minutes."""
     with black_hole() as address:
         changes = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": address,
@@ -83,7 +83,7 @@ def test_a_full_local_queue_is_waited_for_once_and_what_never_left_it_is_spilled
     assert sorted(service.ids(200)) == sorted(ids)
 
 
-def test_after_a_confirmation_a_full_queue_is_waited_for_again(service: Service) -> None:
+def test_a_full_client_queue_may_delay_an_event_again_after_a_confirmed_event(service: Service) -> None:
     with Sandbox() as sandbox:
         changes = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
@@ -103,7 +103,7 @@ def test_after_a_confirmation_a_full_queue_is_waited_for_again(service: Service)
 
 
 @on_mysql_too
-def test_thousands_that_fail_at_once_are_written_by_a_few_statements_in_their_order(service: Service) -> None:
+def test_thousands_of_failed_events_are_spilled_in_order_with_few_statements(service: Service) -> None:
     changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 600}
     events = [({"certificate": certificate(1)}, EventsMetadata(event_type=CREATED)) for _ in range(2_000)]
     with sender(service, **changes) as service_sender:
@@ -111,20 +111,19 @@ def test_thousands_that_fail_at_once_are_written_by_a_few_statements_in_their_or
             signal=CERTIFICATE_CREATED, topic=service.topic, event_key_field=KEY_FIELD, events=events
         )
     assert spilled() == [str(metadata.id) for _, metadata in events]
-    statements = OutboxRecord.objects.values("created").distinct().count()  # each has a time of its own
+    statements = OutboxRecord.objects.values("created").distinct().count()  # each event has a time of its own
     assert statements <= 20
 
 
 @pytest.mark.parametrize("limit", ["client", "topic", "broker"])
-def test_an_event_that_is_too_large_is_parked_and_costs_no_other(
+def test_case_31_an_event_that_is_too_large_is_parked_and_others_are_sent(
     service: Service, cluster: KafkaCluster, limit: str
 ) -> None:
-    """Case 31."""
     topic, size, options = f"{service.topic}-{limit}", 3_000, {"linger.ms": 100}
     cluster.create_topic(topic, config={"max.message.bytes": "2000"} if limit == "topic" else {})
     if limit == "client":
         options["message.max.bytes"] = 2_000
-    if limit == "broker":  # its own limit is a little more than a million
+    if limit == "broker":  # the client's own limit is slightly above a million
         options["message.max.bytes"], size = 3_000_000, 1_500_000
     changes = service.settings_for(topic) | {
         "EVENT_BUS_PRODUCER_MODE": "immediate",
@@ -144,13 +143,12 @@ def test_an_event_that_is_too_large_is_parked_and_costs_no_other(
     assert large not in service.ids(3, topic)
 
 
-def test_events_held_by_a_client_that_fails_for_good_are_spilled_and_the_next_one_sends(service: Service) -> None:
-    """Case 34."""
+def test_case_34_events_of_a_client_with_a_fatal_error_are_spilled_and_the_next_client_sends(service: Service) -> None:
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
         with sender(service, **changes) as service_sender, watched(RecordDelivered) as seen:
-            with sandbox.broker_down():  # so that the error finds all three in the queue
+            with sandbox.broker_down():  # so that the error occurs while all three are in the queue
                 ids = [service_sender.send() for _ in range(3)]
             until(lambda: service.waiting == 3)
             sent = service_sender.send()
@@ -161,10 +159,9 @@ def test_events_held_by_a_client_that_fails_for_good_are_spilled_and_the_next_on
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_topic_that_is_missing_or_deleted_gets_its_events_once_it_is_there(
+def test_case_23_events_of_a_missing_topic_are_sent_after_it_is_created(
     service: Service, cluster: KafkaCluster
 ) -> None:
-    """Case 23, its producing side."""
     topic = f"{service.topic}-later"
     changes = service.settings_for(topic) | {
         "EVENT_BUS_PRODUCER_MODE": "on-commit",
@@ -183,7 +180,7 @@ def test_a_topic_that_is_missing_or_deleted_gets_its_events_once_it_is_there(
 
         arrives_when_it_is_there(service_sender.send(topic=topic))
         sent: list[str] = []
-        until(lambda: bool(seen), step=lambda: sent.append(service_sender.send(topic=topic)))  # directly again
+        until(lambda: bool(seen), step=lambda: sent.append(service_sender.send(topic=topic)))  # sent directly again
         until(lambda: {*sent} <= {*spilled(), *(event.event_id for event in seen)})
         service.drain()
         cluster.delete_topic(topic)
@@ -197,24 +194,24 @@ def test_events_spilled_inside_a_transaction_do_not_roll_back_with_it(service: S
         with suppress(KeyError), transaction.atomic():
             ContentType.objects.create(app_label="is", model="rolled back")
             sent = service_sender.send()
-            until(lambda: service.waiting)  # although the transaction is open still
+            until(lambda: service.waiting)  # although the transaction is still open
             raise KeyError
     assert spilled() == [sent]
     assert not ContentType.objects.filter(app_label="is").exists()
 
 
-def test_a_request_that_has_locked_the_database_waits_for_nothing(sqlite_service: Service) -> None:
+def test_an_event_is_spilled_although_the_request_holds_the_database_lock(sqlite_service: Service) -> None:
     changes = NO_REGISTRY | {"EVENT_BUS_PRODUCER_MODE": "immediate"}
     with sender(sqlite_service, **changes) as service_sender, watched(SpillDelayed, EventUndelivered) as seen:
         with transaction.atomic():
             ContentType.objects.create(app_label="holds", model="the lock")
             sent = service_sender.send()
-            until(lambda: seen)  # its own five seconds have passed in vain
+            until(lambda: seen)  # the five seconds of the spill's own lock timeout have passed
         until(lambda: spilled() == [sent])
     assert {type(event) for event in seen} == {SpillDelayed}
 
 
-def test_the_outbox_is_that_of_the_topic_else_of_the_transaction_else_the_default_one(
+def test_events_are_spilled_into_the_database_of_the_topic_or_of_the_transaction_or_into_the_default_one(
     service: Service, database: Database
 ) -> None:
     with database.connected("other"), sender(service, **NO_REGISTRY) as service_sender:
@@ -235,7 +232,9 @@ def test_the_outbox_is_that_of_the_topic_else_of_the_transaction_else_the_defaul
     assert [outboxes[event_id] for event_id in ids] == ["other", "default", "default", "other"]
 
 
-def test_a_database_without_tables_leaves_it_to_the_default_one(service: Service, tmp_path: Path) -> None:
+def test_events_for_a_database_without_tables_are_spilled_into_the_default_one(
+    service: Service, tmp_path: Path
+) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
     with connected(entry, "other"), sender(service, **NO_REGISTRY) as service_sender:
         with transaction.atomic(using="other"):
@@ -243,9 +242,9 @@ def test_a_database_without_tables_leaves_it_to_the_default_one(service: Service
         until(lambda: service.waiting == 1)
 
 
-def test_settings_without_autocommit_lose_nothing(service: Service) -> None:
+def test_events_are_spilled_when_settings_turn_autocommit_off(service: Service) -> None:
     with sender(service, **NO_REGISTRY) as service_sender, watched(EventSpilled) as spilled:
-        connections.settings["default"]["AUTOCOMMIT"] = False  # of the connections that are opened for the spill
+        connections.settings["default"]["AUTOCOMMIT"] = False  # applies to connections that are opened for the spill
         service_sender.send()
         until(lambda: len(spilled) == 1)
         spill.spill([encoded("x" * 300), encoded(service.topic)], RuntimeError("away"))
@@ -254,11 +253,11 @@ def test_settings_without_autocommit_lose_nothing(service: Service) -> None:
         assert spill.finish(0) == 1
 
 
-def test_without_tables_an_event_is_lost_with_an_error_that_says_to_migrate(service: Service) -> None:
+def test_without_tables_an_event_is_lost_with_an_error_that_asks_to_migrate(service: Service) -> None:
     with connections["default"].cursor() as cursor:
         cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
     (warning,) = check_tables(databases=["default"])
-    assert "what Kafka does not confirm is lost" in str(warning.hint)
+    assert "events that Kafka does not confirm are lost" in str(warning.hint)
     with sender(service, **NO_REGISTRY) as service_sender, watched(EventUndelivered) as seen:
         lost = [service_sender.send()]
         until(lambda: len(seen) == 1)
@@ -270,7 +269,7 @@ def test_without_tables_an_event_is_lost_with_an_error_that_says_to_migrate(serv
     assert "INSTALLED_APPS" in str(seen[1].obstacle)
 
 
-def test_statistics_are_told_where_they_are_wanted(service: Service) -> None:
+def test_client_statistics_are_reported_if_configured(service: Service) -> None:
     wanted = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"statistics.interval.ms": 100}}
     with sender(service, **wanted) as service_sender, watched(ProducerStatistics) as seen:
         service_sender.send()

@@ -1,4 +1,4 @@
-"""How a database finds what a relay asks for: by indexes alone, whatever its statistics say."""
+"""The relay's queries use indexes, even if the statistics of the database are wrong."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SIZES = "event_bus_kafka_outbox_sizes"
 
 
 @on_mysql_too
-def test_rows_are_looked_up_and_never_scanned(service: Service, database: Database) -> None:
-    """A scan for each chunk, or for each shard, would cost the more the more waits."""
+def test_rows_are_found_by_the_primary_key_without_a_table_scan(service: Service, database: Database) -> None:
+    """A scan of the table for each chunk or shard would take the longer, the more rows wait."""
     primary = f"{OUTBOX}_pkey" if database.vendor == "postgresql" else "PRIMARY"
     service.emit_many(20_000)
     assert_look_ups(database, primary)
-    analyze(database)  # one shard holds all
+    analyze(database)  # one shard contains all rows
     assert_look_ups(database, primary)
     OutboxRecord.objects.update(shard=F("id") % SHARDS)
     assert_look_ups(database, primary)
@@ -39,15 +39,18 @@ def test_rows_are_looked_up_and_never_scanned(service: Service, database: Databa
 
 
 @on_mysql_too
-def test_s10_rows_of_a_held_topic_are_not_looked_at(service: Service, database: Database) -> None:
-    """A look takes a batch and some look-ups, whatever else waits, and whatever the statistics say."""
+def test_s10_rows_of_a_held_topic_are_not_examined(service: Service, database: Database) -> None:
+    """
+    Planning a batch reads the rows of the batch and a few index entries. The number of other waiting rows and the
+    statistics make no difference.
+    """
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):
         service.emit_many(20_000, topic=held)
         service.emit_many(300)
     OutboxRecord.objects.update(shard=F("id") % SHARDS)
     for _ in range(2):
-        for most in (0, 10):  # or it is tried with a few rows
+        for most in (0, 10):  # or the topic is tried with a few rows
             examined, planned = looked(database, {held: most})
             assert planned == 300 + most * SHARDS
             assert examined < planned + 1_000
@@ -55,8 +58,8 @@ def test_s10_rows_of_a_held_topic_are_not_looked_at(service: Service, database: 
 
 
 @on_mysql_too
-def test_s10_without_its_index_a_relay_works_all_the_same(service: Service, database: Database) -> None:
-    """The version before, or this one before its tables are migrated."""
+def test_s10_a_relay_works_without_the_index_of_topics(service: Service, database: Database) -> None:
+    """The table lacks the index before its migration."""
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):
         service.emit_many(30, topic=held)
@@ -72,8 +75,11 @@ def test_s10_without_its_index_a_relay_works_all_the_same(service: Service, data
 
 
 @on_mysql_too
-def test_s10_rows_that_go_one_by_one_go_first(service: Service, database: Database) -> None:
-    """Their round trips cost the other topics nothing while these are sent, and would at the end."""
+def test_s10_rows_to_be_sent_alone_come_first_in_a_batch(service: Service, database: Database) -> None:
+    """
+    A row that is sent alone needs its own round trip. At the start of a batch other rows are sent during this round
+    trip; at the end the batch would have to wait.
+    """
     tried = f"{service.topic}-tried"
     with override_settings(**service.settings_for(service.topic, tried)):
         service.emit_many(300)
@@ -86,7 +92,10 @@ def test_s10_rows_that_go_one_by_one_go_first(service: Service, database: Databa
 
 
 def looked(database: Database, limits: dict[str, int]) -> tuple[int, int]:
-    """Plan a batch of all shards; return how many entries of tables and indexes that read, and how many rows it has."""
+    """
+    Plan a batch of all shards. Return the number of entries read from tables and indexes, and the number of planned
+    rows.
+    """
     claims = Claims("default", notify=False, parked_holds_key=False)
     with claims.claim(range(SHARDS)) as shards:
         found = rows_examined(claims, database, lambda: sum(map(len, claims.plan(shards, limits).chunks)))
@@ -95,7 +104,7 @@ def looked(database: Database, limits: dict[str, int]) -> tuple[int, int]:
 
 
 def rows_examined(claims: Claims, database: Database, look: Callable[[], int]) -> tuple[int, int]:
-    """Return how many entries a look has read, as the server counts them, and its result."""
+    """Return the number of entries that the server reads during a call, and the result of the call."""
     ask = claims._connection.query
     if database.vendor != "postgresql":
         before = handled(ask("SHOW SESSION STATUS LIKE 'Handler_read%%'"))
@@ -134,7 +143,7 @@ def assert_look_ups(database: Database, primary: str) -> None:
             assert "Index Cond" in plan
             assert not any(step in plan for step in (f"Seq Scan on {OUTBOX}", "Bitmap", "Sort", "Filter: (shard")), plan
         else:
-            partitions = database.vendor == "mysql"  # MySQL tells of them, before the way
+            partitions = database.vendor == "mysql"  # MySQL prints the row counts before the access method
             ways = {(line[3 + partitions], line[5 + partitions]) for line in lines if line[2] == "r"}
             assert ways, lines
             assert ways <= {("range", index), ("ref", index), ("eq_ref", index)}, lines
@@ -143,7 +152,7 @@ def assert_look_ups(database: Database, primary: str) -> None:
     with claims.claim(range(SHARDS)) as shards:
         ids = claims.plan(shards, {}).chunks[0]
         assert len(ids) == 1_000
-        if database.vendor == "postgresql":  # it would compile them for seconds
+        if database.vendor == "postgresql":  # PostgreSQL would compile the query for seconds
             assert claims._connection.query("SHOW jit") == [("off",)]
         assert_by(SIZES, dialect.plan(shards, most=1_000, parked_holds_key=False))
         assert_by(TOPICS_INDEX, dialect.next_topics(shards, is_indexed=True), ["topic"] * SHARDS)
@@ -155,11 +164,11 @@ def assert_look_ups(database: Database, primary: str) -> None:
 
 
 def handled(status: Sequence[tuple[Any, ...]]) -> int:
-    """Return how many entries MySQL or MariaDB has read, as it tells of a session."""
+    """Return the number of entries read in this session, computed from the status variables of MySQL or MariaDB."""
     return sum(int(count) for name, count in status if name != "Handler_read_rnd_next")  # of temporary tables
 
 
 def read_by(line: str) -> int:
-    """Return how many entries of the outbox a line of PostgreSQL's plan has read."""
+    """Return the number of outbox entries that one line of PostgreSQL's query plan reports as read."""
     found = re.search(r"(?:Scan|Scan Backward) .*actual rows=([\d.]+) loops=(\d+)", line)
     return round(float(found[1]) * int(found[2])) if found and OUTBOX in line else 0

@@ -1,4 +1,4 @@
-"""Heartbeats and history of a service agree, number by number, with the work of its processes."""
+"""The heartbeats and the history of a service agree exactly with the work of its processes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ QUICK = {"EVENT_BUS_KAFKA_HEARTBEAT": 0.1, "EVENT_BUS_KAFKA_RETRY": {"attempts":
 
 
 def emit(service: Service, users: Sequence[int]) -> ServiceProcess:
-    """Emit in a process that ends at once, as a command does."""
+    """Emit an event for each user, in a process that ends afterwards like a command; return the ended process."""
     code = WEB.format(users=users)
     with ServiceProcess(code=code, settings=service.process_settings()) as process:
         assert process.end() == 0, process.log
@@ -51,7 +51,7 @@ def runs(kind: str, liveness: str) -> list[WorkerRun]:
     return [run for run in workers() if (run.kind, run.liveness) == (kind, liveness)]
 
 
-def test_heartbeats_and_history_agree_with_the_outcomes(service: Service, group: str) -> None:
+def test_heartbeats_and_history_agree_with_the_outcomes_of_events(service: Service, group: str) -> None:
     web = emit(service, EVEN[:4])
     assert web.heard("threads")[0]["before"] == []
     assert web.heard("threads")[0]["after"] == ["event-bus-housekeeping"], "nothing else in mode outbox"
@@ -108,7 +108,7 @@ def _is_at_its_end(partitions: list[dict[str, Any]]) -> bool:
     return [(one["committed"], one["position"], one["end"], one["lag"]) for one in partitions] == [(7, 7, 7, 0)]
 
 
-def test_who_is_killed_is_not_taken_for_one_that_was_stopped(service: Service) -> None:
+def test_a_killed_process_is_not_reported_as_stopped(service: Service) -> None:
     with service.relay_process(**QUICK) as relay:
         until(lambda: runs("relay", "alive"))
         relay.kill()
@@ -116,8 +116,11 @@ def test_who_is_killed_is_not_taken_for_one_that_was_stopped(service: Service) -
     assert run.liveness == "alive", "until it is silent for a minute"
 
 
-def test_services_run_on_the_tables_before_and_tell_once_they_are_migrated(service: Service) -> None:
-    """And go on if somebody takes the tables away again, for the version before."""
+def test_heartbeats_start_after_the_migration_of_their_tables_and_survive_its_reverse(service: Service) -> None:
+    """
+    The relay continues when the migration is reverted while it runs. An operator reverts the migration to return to the
+    older version.
+    """
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     emit(service, EVEN[:2])
     with service.relay_process(**QUICK) as relay:
@@ -131,14 +134,14 @@ def test_services_run_on_the_tables_before_and_tell_once_they_are_migrated(servi
         until(lambda: runs("relay", "alive"))
         service.arrived(4)
         call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
-        relay.wait_for_log("A heartbeat was not written, and is tried again")
+        relay.wait_for_log("A heartbeat was not written; trying again later")
         emit(service, EVEN[4:])
         service.arrived(6)
         assert relay.stop() == 0, relay.log
     assert relay.log.count("A heartbeat was not written") == 1, relay.log
 
 
-def test_heartbeats_and_history_go_on_when_the_database_is_back(
+def test_heartbeats_and_history_continue_after_the_database_returns(
     service: Service, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     running, process, keeper = Running(), Process(), Housekeeper(close_after_errors)
@@ -160,4 +163,4 @@ def test_heartbeats_and_history_go_on_when_the_database_is_back(
         until(lambda: Heartbeat.objects.get().beat_at > before)
         keeper.end(tasks, 30)
     assert [run.liveness for run in workers()] == ["stopped"]
-    assert caplog.text.count("A heartbeat was not written, and is tried again") < 5
+    assert caplog.text.count("A heartbeat was not written; trying again later") < 5

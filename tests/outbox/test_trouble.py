@@ -1,4 +1,4 @@
-"""Kafka goes and comes back under services that send directly: every event arrives, with a relay's help."""
+"""Kafka fails and recovers while services send directly. Every event arrives, some of them through a relay."""
 
 from __future__ import annotations
 
@@ -53,13 +53,16 @@ def sending(service: Service, **changes: Any) -> ServiceProcess:
 
 
 def more(process: ServiceProcess, text: str) -> None:
-    """Wait until the log says something again."""
+    """Wait until the log contains four more lines with ``text``."""
     before = process.log.count(text)
     process.wait_for(lambda: process.log.count(text) > before + 3, f"for more of {text!r}")
 
 
 def endure(process: ServiceProcess, faults: list[Callable[[], Any]]) -> None:
-    """Let events be sent, then spilled, and sent again, for each fault."""
+    """
+    Cause each fault in turn. During each fault wait until events are spilled; after it wait until events are sent
+    again.
+    """
     more(process, "Message delivered")
     for fault in faults:
         with fault():
@@ -71,7 +74,7 @@ def all_arrived(service: Service, processes: list[ServiceProcess], what: str = "
     for process in processes:
         process.tell()
         assert process.end() == 0
-        assert "it is lost" not in process.log
+        assert "event is lost" not in process.log
     sent = sum(process.heard(what)[-1]["user"] + 1 for process in processes)
     kept = OutboxRecord.objects.count()
     service.drain()
@@ -80,10 +83,9 @@ def all_arrived(service: Service, processes: list[ServiceProcess], what: str = "
 
 
 @pytest.mark.parametrize("database", ["mariadb"], indirect=True)
-def test_brokers_die_and_networks_fail_and_logins_end(
+def test_case_24_25_28_every_event_arrives_although_brokers_networks_and_logins_fail(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, database: Database, group: str
 ) -> None:
-    """Cases 24, 25 and 28, their producing sides."""
     bus = RealBus(guarded.cluster, schema_registry)
     bus.create_topic(topic := f"direct-{database.vendor}")
     guarded.add_user(user := f"user-{group}")
@@ -120,17 +122,17 @@ def test_brokers_die_and_networks_fail_and_logins_end(
             }
             with sending(service, **through_proxy) as first, sending(service, **logged_in) as second:
                 endure(first, [killed, lambda: broken(silent=True), lambda: broken(latency=3.0)])
-                proxy.forget()  # half open: noticed within the time-outs of the socket
+                proxy.forget()  # half open connections are noticed at the socket timeout
                 more(first, "Message delivered")
                 endure(second, [logged_out])
                 all_arrived(service, [first, second])
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_too_few_replicas_are_left(
+def test_case_24_every_event_arrives_although_replicas_were_below_the_minimum(
     three_brokers: KafkaCluster, schema_registry: SchemaRegistry, database: Database
 ) -> None:
-    """Case 24, below min.insync.replicas."""
+    """Fewer replicas than min.insync.replicas are up for a while."""
     bus = RealBus(three_brokers, schema_registry)
     bus.create_topic(topic := f"direct-{database.vendor}")
 
@@ -173,10 +175,10 @@ for number in itertools.count():
 """
 
 
-def test_what_requests_pay_while_kafka_and_the_registry_are_away(
+def test_the_delay_of_requests_without_kafka_and_registry_is_printed(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, database: Database
 ) -> None:
-    """The registry's schemas of one event type are known before, those of the other are asked for meanwhile."""
+    """The schemas of one event type are cached. The schemas of the other event type are requested during the outage."""
     bus = RealBus(guarded.cluster, schema_registry)
     bus.create_topic(topic := f"paying-{database.vendor}")
     way, times, sizes = guarded.through_proxy, [0.0] * 3, [0.0] * 2

@@ -1,4 +1,7 @@
-"""Events that cannot go into the outbox at once wait for its database, in a thread of the process, at no other cost."""
+"""
+Events that cannot be spilled at once wait in memory. A thread of the process writes them when the database accepts
+them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ pytestmark = pytest.mark.real
 
 
 @on_mysql_too
-def test_a_database_that_is_away_gets_the_events_kept_in_memory_later(
+def test_events_kept_in_memory_are_spilled_after_the_database_returns(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
@@ -39,8 +42,10 @@ def test_a_database_that_is_away_gets_the_events_kept_in_memory_later(
     assert [event.event_id for event in seen if isinstance(event, EventUndelivered)] == ids[4:]
 
 
-def test_events_without_room_in_memory_wait_for_the_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
+def test_senders_wait_for_the_database_when_the_buffer_is_full(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spill, "_by_pid", {})  # a new spill, which has not seen an unreachable database
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
     events = [encoded(service.topic) for _ in range(300)]
     for event in events:
@@ -49,8 +54,10 @@ def test_events_without_room_in_memory_wait_for_the_database(service: Service, m
     assert spilled() == [event.event_id for event in events]
 
 
-def test_a_delivery_report_waits_for_no_room(sqlite_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
+def test_a_delivery_report_does_not_wait_for_room_in_the_buffer(
+    sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spill, "_by_pid", {})  # a new spill, which has not seen an unreachable database
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 3_000)
     monkeypatch.setattr(spill_buffer, "_STILL_TAKES", 60)
     events = [encoded(sqlite_service.topic) for _ in range(6)]
@@ -61,10 +68,12 @@ def test_a_delivery_report_waits_for_no_room(sqlite_service: Service, monkeypatc
     assert spill.finish(60) == 0
 
 
-def test_at_the_end_of_the_interpreter_the_thread_writes_that_was_there_from_the_beginning(
+def test_at_interpreter_exit_events_are_spilled_by_the_thread_that_already_runs(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not on the connections of whoever is inside a transaction then."""
+    """
+    A transaction is open on the connection of the calling thread. The rows must not be written on that connection.
+    """
 
     def start(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread at interpreter shutdown")
@@ -83,7 +92,7 @@ def test_at_the_end_of_the_interpreter_the_thread_writes_that_was_there_from_the
     assert ContentType.objects.filter(app_label="somebody").exists()
 
 
-def test_a_writer_goes_on_after_what_nobody_expects(service: Service) -> None:
+def test_the_writer_thread_continues_after_an_unexpected_exception(service: Service) -> None:
     threads: list[threading.Thread] = []
 
     class Odd(BaseException): ...
@@ -105,7 +114,7 @@ def test_a_writer_goes_on_after_what_nobody_expects(service: Service) -> None:
     assert spilled() == [event.event_id for event in events]
 
 
-def test_an_event_given_up_during_its_insert_is_not_reported_again(sqlite_service: Service) -> None:
+def test_an_event_given_up_during_its_insert_is_reported_once(sqlite_service: Service) -> None:
     event = encoded(sqlite_service.topic)
     with watched(EventSpilled, EventUndelivered) as seen:
         with transaction.atomic():
@@ -117,7 +126,7 @@ def test_an_event_given_up_during_its_insert_is_not_reported_again(sqlite_servic
     assert {type(one) for one in seen} == {EventUndelivered}
 
 
-def test_while_a_database_is_away_nothing_is_given_up(
+def test_no_event_is_given_up_while_the_database_is_unreachable(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", 0)
@@ -133,10 +142,10 @@ def test_while_a_database_is_away_nothing_is_given_up(
     assert spilled() == [event.event_id for event in events]
 
 
-def test_a_database_that_is_silent_costs_the_events_of_no_other(
+def test_a_silent_database_does_not_delay_events_for_another_database(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even where it has used up its memory."""
+    """The waiting events for the silent database may already fill the buffer."""
     monkeypatch.setattr(spill, "_by_pid", {})
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
     with black_hole() as address:
@@ -150,7 +159,7 @@ def test_a_database_that_is_silent_costs_the_events_of_no_other(
             assert spill.finish(0.1) == 4
 
 
-def test_while_a_database_refuses_everything_nothing_is_given_up(
+def test_no_event_is_given_up_while_the_database_refuses_every_row(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", 0)
@@ -163,7 +172,7 @@ def test_while_a_database_refuses_everything_nothing_is_given_up(
 
 @on_mysql_too
 @pytest.mark.parametrize("patience", [0, 60])
-def test_an_event_that_no_database_takes_costs_no_other(
+def test_only_the_event_that_no_database_accepts_is_given_up(
     service: Service, monkeypatch: pytest.MonkeyPatch, patience: int
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", patience)

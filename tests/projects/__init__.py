@@ -1,1 +1,1 @@
-"""Django projects that tests run in processes of their own."""
+"""Django projects that tests run in separate processes."""

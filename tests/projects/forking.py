@@ -1,8 +1,9 @@
 """
-Processes of Python that start in a third of the time: forks of one that has imported Django and other libraries.
+Starts Python processes in a third of the usual time, as forks of a process that has already imported Django and other
+libraries.
 
-That one has a single thread, no settings and nothing of ours. A fork goes on as ``python -m`` or ``python -c``
-does: its code is ``__main__``, and its interpreter ends as any does.
+The parent process has a single thread, no settings, and no modules of this package. Its forks behave like ``python -m``
+or ``python -c``: their code is ``__main__``, and their interpreter ends normally.
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ _LIBRARIES = (
     "openedx_events.learning.data",
 )
 _SIZE = 200_000
-"""Bytes of a request, at most."""
+"""The maximal size of a request in bytes."""
 
 
 class ForkedProcess:
-    """What is used of ``subprocess.Popen``; its streams are pipes of text."""
+    """Offers the methods of ``subprocess.Popen`` that tests use. Its streams are pipes for text."""
 
     def __init__(self, *command: str, environment: Mapping[str, str]) -> None:
-        """``command``: what may follow ``python``, ``-m`` or ``-c`` first."""
+        """Start a process. ``command`` contains the arguments of ``python``; the first one is ``-m`` or ``-c``."""
         (read, stdin), (stdout, write), (stderr, write_errors) = (os.pipe() for _ in range(3))
         self.stdin: IO[str] = os.fdopen(stdin, "w")
         self.stdout: IO[str] = os.fdopen(stdout)
@@ -58,7 +59,7 @@ class ForkedProcess:
         self.pid = self._server.ask((command, dict(environment)), read, write, write_errors)
         for theirs in (read, write, write_errors):
             os.close(theirs)
-        self._descriptor = os.pidfd_open(self.pid)  # of a process that has ended, too: nobody has waited for it yet
+        self._descriptor = os.pidfd_open(self.pid)  # of an ended process, too: its exit code is not read yet
         self._lock = Lock()
 
     def poll(self) -> int | None:
@@ -89,7 +90,7 @@ class ForkedProcess:
 
 
 class _Server:
-    """The process that is forked."""
+    """Starts the process that forks, and sends requests to it."""
 
     def __init__(self) -> None:
         self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -105,7 +106,9 @@ class _Server:
             )
 
     def ask(self, request: Any, *streams: int) -> int:
-        """Return the id of a new process, or the exit code of one that has ended."""
+        """
+        Send a request. Return the id of the new process, or the exit code of the ended process that the request names.
+        """
         with self._lock:
             socket.send_fds(self._connection, [json.dumps(request).encode()], streams)
             return int(self._connection.recv(100))
@@ -123,7 +126,10 @@ def _server() -> _Server:
 
 
 def _serve(connection: socket.socket) -> Sequence[str]:
-    """Fork whenever asked to. Returns in a fork, with its command; the process ends with the one that asks."""
+    """
+    Fork at each request, and answer the request. In the parent this function never returns; it exits when the process
+    that sends requests has ended. In each fork it returns the command to run.
+    """
     while True:
         message, streams, *_ = socket.recv_fds(connection, _SIZE, 3)
         if not message:
@@ -155,11 +161,11 @@ def _run(option: str, code: str, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the forks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only forks handle Ctrl-C
     for library in _LIBRARIES:
         importlib.import_module(library)
     gc.collect()
-    gc.freeze()  # a collection in a fork need not touch, and so copy, what they share
+    gc.freeze()  # otherwise a collection in a fork would copy shared memory
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         command = _serve(connection)
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""Runs the service's processes and reads what they say."""
+"""Runs the test service's processes and reads their output."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.projects.forking import OPTIONS, ForkedProcess
 from tests.projects.forking import ROOT as ROOT
 
 PATIENCE = 60.0
-"""Seconds after which a wait is in vain. Generous: only a failing test waits so long."""
+"""Number of seconds after which a wait fails. The number is large, since only a failing test waits so long."""
 
 
 class ServiceProcess:
-    """A process of the service: a management command, or Python code run after ``django.setup()``."""
+    """A process of the test service. It runs a management command, or Python code after ``django.setup()``."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class ServiceProcess:
         environment: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
     ) -> None:
-        """``before``: words in front of its command."""
+        """Prepare a process. ``before`` contains words that stand in front of the process's command."""
         command = ["-c", f"import django; django.setup()\n{code}"] if code else ["-m", "django", *arguments]
         variables = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.projects.certificates.settings",
@@ -67,12 +67,15 @@ class ServiceProcess:
 
     @property
     def log(self) -> str:
-        """Standard error so far."""
+        """The text that the process has written to standard error so far."""
         return "\n".join(self._lines)
 
     @property
     def lines(self) -> list[str]:
-        """Lines of standard output that are no JSON, and of standard error, so far."""
+        """
+        The lines that the process has written to standard error so far, and the lines on standard output that are not
+        JSON.
+        """
         return self._lines
 
     @property
@@ -84,15 +87,15 @@ class ServiceProcess:
         return self._process.poll() is not None
 
     def heard(self, what: str) -> list[dict[str, Any]]:
-        """Return what was said so far under a name."""
+        """Return the lines of JSON with the name ``what`` that the process has printed so far."""
         return [line for line in self.said if line["what"] == what]
 
     def users(self, what: str) -> list[int]:
-        """Return the users of what was said so far under a name."""
+        """Return the user of each line of JSON with the name ``what`` that the process has printed so far."""
         return [line["user"] for line in self.heard(what)]
 
     def wait_for(self, condition: Callable[[], Any], why: str = "", *, seconds: float = PATIENCE) -> None:
-        """Wait until a condition on what was said or logged holds."""
+        """Wait until ``condition`` returns a true value. Check the condition after each line of output."""
         deadline = monotonic() + seconds
         while not condition():
             left = deadline - monotonic()
@@ -118,30 +121,30 @@ class ServiceProcess:
         self._process.send_signal(number)
 
     def write(self, line: str) -> None:
-        """Write a line to its standard input."""
+        """Write a line to the process's standard input."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
 
     def tell(self) -> None:
-        """Close its standard input: the sign for code that waits for one."""
+        """Close the process's standard input. Some processes continue only then."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 
     def end(self) -> int:
-        """Wait for the end; return the exit code."""
+        """Wait until the process ends; return its exit code."""
         code = self._process.wait(PATIENCE)
         for reader in self._readers:
             reader.join(PATIENCE)
         return code
 
     def stop(self) -> int:
-        """Send SIGTERM and wait for the end; return the exit code."""
+        """Send SIGTERM and wait until the process ends; return its exit code."""
         self.send(signal.SIGTERM)
         return self.end()
 
     def kill(self) -> None:
-        """Send SIGKILL and wait for the end."""
+        """Send SIGKILL and wait until the process has ended."""
         self.send(signal.SIGKILL)
         self.end()
 

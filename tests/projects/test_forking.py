@@ -1,4 +1,4 @@
-"""What is forked is as good as started anew."""
+"""A fork of the prepared process behaves like a newly started process."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ WAYS = {
 
 
 @pytest.mark.parametrize("command", WAYS.values(), ids=WAYS)
-def test_it_says_and_ends_as_any_process_of_python_does(command: tuple[str, ...]) -> None:
+def test_a_forked_process_has_the_output_and_exit_code_of_a_started_one(command: tuple[str, ...]) -> None:
     environment = ENVIRONMENT | {"TZ": "Asia/Tokyo"}
     started = subprocess.run(
         [sys.executable, *OPTIONS, *command], input="line\n", env=environment, cwd=ROOT, capture_output=True, text=True
     )
     forked = ForkedProcess(*command, environment=environment)
     with forked.stdin, forked.stdout, forked.stderr:
-        with suppress(BrokenPipeError):  # it may have ended
+        with suppress(BrokenPipeError):  # the process may have ended
             os.write(forked.stdin.fileno(), b"line\n")
         assert forked.stdout.read() == started.stdout
         assert forked.stderr.read().splitlines()[-1:] == started.stderr.splitlines()[-1:]
         assert forked.wait(60) == forked.poll() == started.returncode
 
 
-def test_nothing_of_ours_is_imported_in_it_and_no_settings_are_read() -> None:
+def test_a_forked_process_starts_without_our_modules_and_settings() -> None:
     code = (
         "import sys, django.conf; print(django.conf.settings.configured)\n"
         "print([name for name in sys.modules if name.startswith(('event_bus_kafka', 'tests.projects.certificates'))])"
@@ -56,7 +56,7 @@ def test_nothing_of_ours_is_imported_in_it_and_no_settings_are_read() -> None:
         assert forked.wait(60) == 0
 
 
-def test_a_wait_in_vain_ends_and_a_signal_reaches_it() -> None:
+def test_waiting_for_a_forked_process_times_out_and_signals_reach_it() -> None:
     forked = ForkedProcess("-c", "import time; time.sleep(60)", environment=ENVIRONMENT)
     with forked.stdin, forked.stdout, forked.stderr:
         with pytest.raises(subprocess.TimeoutExpired):

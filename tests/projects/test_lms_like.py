@@ -1,4 +1,4 @@
-"""A service with several databases, as the LMS is: each emission leaves with what it announces, or not at all."""
+"""Tests of a service with several databases, like the LMS: an event is sent if and only if its data is committed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ pytestmark = pytest.mark.real
 def outcome(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Outcome]:
-    """Return what became of all emissions, with the databases on PostgreSQL and on MySQL."""
+    """
+    Return the results of all emissions. Each test runs once with the databases on PostgreSQL and once with the
+    databases on MySQL.
+    """
     project = Project(
         databases=LmsDatabases(request.getfixturevalue(request.param), django_db_blocker),
         bus=RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry")),
@@ -29,26 +32,27 @@ def outcome(
         yield project.run()
 
 
-def test_each_emission_was_tried_and_what_it_announces_is_committed_unless_the_service_rolled_it_back(
+def test_every_emission_ran_and_its_data_is_committed_unless_rolled_back(
     outcome: Outcome,
 ) -> None:
-    """So that those which fail below, fail for their event alone."""
+    """
+    This test finds emissions that did not run or did not save their data. In the other tests only the event of an
+    emission can be the cause of a failure.
+    """
     assert outcome.ends.keys() == set(NAMES), outcome.log
     assert outcome.saved == {name for name in NAMES if "rolled_back" not in name}, outcome.log
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_committed_has_its_row_in_the_outbox_and_the_caller_hears_of_nothing(
-    outcome: Outcome, name: str
-) -> None:
-    """Kafka is away: by the end of the process an event is in the outbox or lost."""
+def test_each_committed_emission_has_one_row_in_the_outbox_and_raises_nothing(outcome: Outcome, name: str) -> None:
+    """Kafka is unreachable. So an event that is not in the outbox when its process has ended is lost."""
     end = 200 if name.startswith(("wsgi/", "asgi/")) else None
     database = OUTBOX_APART if name.startswith("apart/") else OUTBOX
     rows = {} if "rolled_back" in name else {database: 1}
     assert outcome.of(name) == (end, rows), outcome.log
 
 
-def test_a_relay_brings_each_row_of_the_default_database_once(outcome: Outcome) -> None:
+def test_a_relay_sends_each_row_of_the_default_database_once(outcome: Outcome) -> None:
     rows = {name: count for (name, database), count in outcome.rows.items() if database == OUTBOX}
     assert len(rows) > 20
     assert outcome.arrived == Counter(rows)

@@ -1,4 +1,4 @@
-"""These tests run on real services alone."""
+"""Fixtures of tests that need real services."""
 
 from __future__ import annotations
 

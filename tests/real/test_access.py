@@ -1,4 +1,4 @@
-"""Locks and rights: the options that open each lock, and what a worker does while it is shut out."""
+"""Tests of authentication and authorisation: the client options for each mechanism, and a worker without access."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def bus(guarded: GuardedKafka, schema_registry: SchemaRegistry) -> RealBus:
 
 
 @pytest.mark.parametrize("lock", ["TLS", "MTLS", "SCRAM", "OAUTH"])
-def test_each_lock_is_opened_by_options_alone(
+def test_client_options_are_enough_to_connect_with_each_security_mechanism(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str, lock: str
 ) -> None:
     user = CLIENT_NAME if lock == "MTLS" else f"user-{group}"
@@ -54,7 +54,7 @@ def test_each_lock_is_opened_by_options_alone(
     assert "ERROR" not in process.log
 
 
-def test_a_replay_needs_rights_on_the_topic_alone(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
+def test_a_replay_needs_rights_on_the_topic_only(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
     user = f"user-{group}"
     guarded.add_user(user)
     guarded.allow(user, topic=topic, group=group)
@@ -75,7 +75,7 @@ def test_a_replay_needs_rights_on_the_topic_alone(guarded: GuardedKafka, bus: Re
 
 
 @pytest.mark.django_db
-def test_a_trace_names_topics_that_it_has_no_right_to_see(
+def test_event_trace_names_topics_that_it_may_not_see(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str
 ) -> None:
     user = f"user-{group}"
@@ -101,7 +101,7 @@ def test_a_trace_names_topics_that_it_has_no_right_to_see(
 @pytest.mark.parametrize(
     ("operations", "failed"), [(["WRITE", "READ"], None), (["WRITE"], "receive"), (["READ"], "send"), ([], "topic")]
 )
-def test_a_probe_says_which_leg_lacks_a_right(
+def test_a_probe_names_the_leg_that_lacks_a_right(
     guarded: GuardedKafka, bus: RealBus, group: str, operations: list[str], failed: str | None
 ) -> None:
     user, topic = f"user-{group}", f"{group}-{PROBE_TOPIC}"
@@ -116,10 +116,9 @@ def test_a_probe_says_which_leg_lacks_a_right(
 
 
 @pytest.mark.parametrize("options", [CLASSIC, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
-def test_a_worker_outlives_the_loss_of_its_login_and_of_its_rights(
+def test_case_28_a_worker_recovers_after_the_loss_of_its_login_and_its_rights(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 28."""
     user = f"user-{group}"
     guarded.add_user(user)
     guarded.allow(user, topic=topic, group=group)
@@ -130,7 +129,7 @@ def test_a_worker_outlives_the_loss_of_its_login_and_of_its_rights(
         process.wait_for_log("Kafka consumer: connected")
 
         guarded.remove_user(user)
-        process.wait_for_log("Kafka consumer: unauthenticated, trying on: ")
+        process.wait_for_log("Kafka consumer: unauthenticated (")
         send(bus, topic, certificate(2))
         guarded.add_user(user)
         process.wait_for_users("note", [1, 2])

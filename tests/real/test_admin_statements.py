@@ -1,4 +1,4 @@
-"""No page asks the database more than a few times, however much there is."""
+"""Counts the SQL statements of each admin page, with many rows in the tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.scale import LONG, scaled
 pytestmark = pytest.mark.real
 
 MOST = 15
-"""Statements of a page."""
+"""The maximal number of SQL statements of a page."""
 AMOUNTS = (
     Amounts(
         workers=50, relays=2, event_types=10, every=1, letters=100_000, outbox=1_000_000, parked=10_000, requests=100
@@ -34,7 +34,10 @@ TYPE = "org.openedx.learning.certificate.created.v1"
 
 
 def urls() -> list[str]:
-    """Return the URL of each page that is reached by GET and needs no row of its own."""
+    """
+    Return the URL of each page that GET requests can show, except for pages of single rows that the test does not
+    create.
+    """
     found = [page.url() for page in _pages()]
     overview, _, requests, _, workers, events = _pages()
     return [
@@ -60,7 +63,7 @@ def service() -> Iterator[None]:
 
 @pytest.mark.long
 @on_mysql_too
-def test_each_page_takes_few_statements(database: Database) -> None:
+def test_each_admin_page_makes_few_sql_statements(database: Database) -> None:
     with database.connected("default") as connection:
         fill("default", AMOUNTS)
         look_again(connection)
@@ -72,7 +75,10 @@ def test_each_page_takes_few_statements(database: Database) -> None:
 
 
 def _measured(connection: BaseDatabaseWrapper, client: Client, url: str) -> tuple[int, float]:
-    """Return how many statements a page takes, and the seconds that they take at best, once its tables are known."""
+    """
+    Return the number of SQL statements of a page, and the shortest time that they took. A first request caches which
+    tables exist; it is not counted.
+    """
     assert client.get(url).status_code == 200, url
     counts, seconds = [], []
     for _ in range(scaled(1, long=5)):

@@ -1,4 +1,7 @@
-"""Each work of the benchmark runs; its figures are for people to judge, on a quiet machine."""
+"""
+Each workload of the benchmark runs on real servers. The tests do not judge its figures: people judge them on a quiet
+machine.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +25,18 @@ CASES = {
     "start": ["import event_bus_kafka", "create_producer() after it"],
     "idle": ["worker, sandbox", "relay, PostgreSQL", "sender"],
 }
-"""A case for each function that runs in a process, and for each variant: a process takes a second or two."""
+"""
+The tested cases of each suite. They run each function and each variant once, since each process takes a second or two.
+"""
 
 
-def test_there_are_cases_of_each_suite() -> None:
+def test_each_suite_of_the_benchmark_has_a_tested_case() -> None:
     assert list(CASES) == list(SUITES)
 
 
 @pytest.mark.timeout(900)  # six processes, one after the other
 @pytest.mark.parametrize("name", CASES)
-def test_every_work_gives_the_figures_that_are_shown(
+def test_every_workload_returns_the_figures_that_are_shown(
     name: str, real_bus: RealBus, postgresql: PostgreSQL, sandbox: Sandbox
 ) -> None:
     databases = {postgresql.vendor: postgresql.settings("benchmarks")}

@@ -1,4 +1,4 @@
-"""Brokers that die, go and come back: a worker needs no restart, and nothing is lost."""
+"""Brokers and networks fail and recover. A worker needs no restart, and no event is lost."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def newest_begun(process: ServiceProcess) -> int:
 
 
 def goes_on(process: ServiceProcess) -> None:
-    """Wait until events come that were sent later than those that have come so far."""
+    """Wait until the worker receives events that are sent after this call."""
     before = newest(process)
     process.wait_for(lambda: newest(process) > before + 5, "for newer events", seconds=2 * PATIENCE)
 
@@ -61,7 +61,7 @@ def distinct(process: ServiceProcess) -> set[tuple[int, int]]:
     return {event(line) for line in process.heard("ends")}
 
 
-def test_brokers_may_be_killed_one_two_and_all_and_restarted_one_by_one(
+def test_case_24_no_event_is_lost_while_one_two_or_all_brokers_are_killed_and_restarted(
     three_brokers: KafkaCluster,
     schema_registry: SchemaRegistry,
     group: str,
@@ -69,8 +69,8 @@ def test_brokers_may_be_killed_one_two_and_all_and_restarted_one_by_one(
     django_db_blocker: DjangoDbBlocker,
 ) -> None:
     """
-    Case 24, with a service that goes on emitting. By way of its outbox: brokers that come back may have forgotten how
-    far a producer was, which ends the producer, and what it held.
+    A service emits continuously through its outbox. A restarted broker may have forgotten a producer's sequence. Then
+    the producer fails fatally and loses its queue.
     """
     bus, topic = RealBus(three_brokers, schema_registry), f"topic-{group}"
     bus.create_topic(topic, 2)
@@ -110,10 +110,10 @@ def arrived(process: ServiceProcess, each: int) -> None:
     process.wait_for(lambda: len(distinct(process)) == len(USERS) * each, f"for {each} of each user")
 
 
-def test_networks_may_be_silent_cut_slow_and_forgetful(
+def test_case_25_no_event_is_lost_while_the_network_is_silent_cut_or_slow(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, group: str
 ) -> None:
-    """Case 25. What is in hand is finished, what is sent meanwhile arrives, and in order; each event once or again."""
+    """Running receivers finish. Events arrive in order, each once or several times."""
     bus, topic = RealBus(guarded.cluster, schema_registry), f"topic-{group}"
     bus.create_topic(topic, 2)
     way = guarded.through_proxy

@@ -1,4 +1,6 @@
-"""Use case 8b: a cache is kept current from a compacted topic, and rebuilt from it."""
+"""
+A service fills its cache from a compacted topic, and rebuilds it from the topic (use case 8b of the tour in examples/).
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,11 @@ from tests.support.workers import worker
 pytestmark = pytest.mark.real
 
 LAST = 99
-"""The user of events that are sent for the sake of compaction."""
+"""The user of additional events. They are sent only because Kafka does not compact the newest records."""
 
 
 def change(topic: str, source: dict[int, str], *, times: int, chance: Random) -> None:
-    """Insert, update and delete, and send what was done."""
+    """Insert, update and delete rows of ``source`` at random, and send an event for each change."""
     for number in range(times):
         user = chance.randrange(8)
         if user in source and chance.random() < 0.4:
@@ -38,7 +40,7 @@ def change(topic: str, source: dict[int, str], *, times: int, chance: Random) ->
 
 
 def cache_of(process: ServiceProcess) -> dict[int, str]:
-    """Return what a service has kept."""
+    """Return the contents of a service's cache."""
     cache: dict[int, str] = {}
     for line in process.said:
         if line["what"] == "kept":
@@ -49,7 +51,10 @@ def cache_of(process: ServiceProcess) -> dict[int, str]:
 
 
 def once_compacted(bus: RealBus, topic: str, sent: int) -> None:
-    """Send until Kafka has removed what later records replace: it leaves the segment alone that is written to."""
+    """
+    Send events until Kafka has removed all replaced records. Further events are necessary, since Kafka does not compact
+    the segment that it writes to.
+    """
     deadline = monotonic() + 60
     while True:
         CERTIFICATE_CREATED.send_event(certificate=certificate(LAST))
@@ -59,12 +64,12 @@ def once_compacted(bus: RealBus, topic: str, sent: int) -> None:
 
 
 def wait_for_all(bus: RealBus, process: ServiceProcess, topic: str, group: str) -> None:
-    process.wait_for(lambda: process.said, "for the group's first record")  # before it the group has no coordinator
+    process.wait_for(lambda: process.said, "for the group's first record")  # before it, no coordinator exists
     end = bus.end_of(topic)
     process.wait_for(lambda: bus.committed(group, topic) == end, "for the end of the topic")
 
 
-def test_a_cache_that_is_rebuilt_from_the_topic_equals_the_source(
+def test_a_cache_rebuilt_from_a_compacted_topic_equals_the_source(
     bus: RealBus, cluster: KafkaCluster, group: str
 ) -> None:
     topic = f"cached-{group}"

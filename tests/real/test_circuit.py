@@ -1,4 +1,7 @@
-"""What fails for everything stops itself before it fills the dead letters, says so, and goes on once it is mended."""
+"""
+Tests of failures that affect every event. An open circuit or the flood limit stops them, they are reported, and
+processing continues after the repair.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ USERS = range(12)
 OPEN = f"Not ready: circuit open: {BROKEN}"
 FAILURES, PROBE_EVERY = 10, 0.3
 PROBING: dict[str, Any] = {"EVENT_BUS_KAFKA_RETRY": {}, "EVENT_BUS_KAFKA_CIRCUIT": {"probe_every": PROBE_EVERY}}
-"""The default policies but for the interval of probes."""
+"""Settings with the default policies, except that probes are more frequent."""
 
 
 def grades_by_user(lines: Iterable[dict[str, Any]]) -> dict[int, list[str]]:
@@ -37,16 +40,15 @@ def grades_by_user(lines: Iterable[dict[str, Any]]) -> dict[int, list[str]]:
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
-def test_a_receiver_that_fails_for_everything_is_held_and_probed_until_it_is_mended(
+def test_case_18_a_receiver_that_always_fails_is_held_and_probed_until_it_is_repaired(
     bus: RealBus, topic: str, group: str, tmp_path: Path, lanes: int
 ) -> None:
-    """Case 18."""
     kept, gate = OnTopic(bus, group).create(), tmp_path / "mended"
     send(bus, topic, *(certificate(user, grade=grade) for grade in "ab" for user in USERS))
     settings = PROBING | kept.settings
     with worker(bus, topic, group, RECEIVERS, {"GATE": str(gate)}, lanes=lanes, **settings) as process:
         process.wait_for_log(OPEN)
-        opened_by = FAILURES + lanes - 1  # the others were trying when one opened it
+        opened_by = FAILURES + lanes - 1  # several lanes were running the receiver when the circuit opened
         process.wait_for(lambda: len(process.heard("tried")) >= opened_by + 4, "for probes")
         probes = sorted(line["at"] for line in process.heard("tried"))[opened_by:]
         assert all(later - earlier >= PROBE_EVERY for earlier, later in pairwise(probes)), "one at a time"
@@ -64,10 +66,10 @@ def test_a_receiver_that_fails_for_everything_is_held_and_probed_until_it_is_men
     assert log.index("INFO event_bus_kafka Ready") < log.index(OPEN) < log.rindex("INFO event_bus_kafka Ready")
 
 
-def test_a_receiver_that_is_paused_lets_the_others_go_on(
+def test_case_18_pausing_a_failing_receiver_lets_the_other_receivers_continue(
     bus: RealBus, topic: str, group: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """Case 18, its way out by hand."""
+    """An operator pauses the receiver."""
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "OPTIONS": {"timeout": 30}}
     kept, gate = InTable(entry, django_db_blocker).migrate(), tmp_path / "mended"
     send(bus, topic, *map(certificate, USERS))
@@ -97,10 +99,9 @@ def test_a_receiver_that_is_paused_lets_the_others_go_on(
     assert kept.read(0) == []
 
 
-def test_a_flood_of_unreadable_records_is_held_at_a_limit_until_it_is_raised(
+def test_case_18b_a_flood_of_unreadable_records_is_held_until_its_limit_is_raised(
     bus: RealBus, topic: str, group: str
 ) -> None:
-    """Case 18b."""
     kept = OnTopic(bus, group).create()
     headers = {name: value for name, value in HEADERS if value is not None}
     for number in range(12):

@@ -1,4 +1,4 @@
-"""Whatever a receiver leaves behind, the next event starts clean."""
+"""A receiver may leave any state behind. The next event nevertheless starts with a clean state."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ LANES = 3
 
 
 @pytest.mark.parametrize("leaves", ["settings alone", "transaction", "autocommit off", "broken connection"])
-def test_the_next_event_starts_clean_and_without_a_reconnect(
+def test_case_42_the_next_event_has_a_clean_connection_without_a_reconnect(
     bus: RealBus, topic: str, group: str, database: Database, leaves: str
 ) -> None:
-    """Case 42: on every alias and lane."""
+    """The test checks all aliases of databases and all lanes."""
     with database.connected() as connection, connection.cursor() as cursor:
         cursor.execute("create table leftovers (id integer)")
     kept = OnTopic(bus, group).create()
@@ -50,7 +50,7 @@ def is_clean(look: dict[str, Any]) -> bool:
 
 
 def assert_as_many_letters_and_rows(kept: OnTopic, database: Database, leaves: str) -> None:
-    """A transaction left open is a failure, and rolled back."""
+    """Check that each transaction left open was rolled back and counted as one failure."""
     fails = leaves in ("transaction", "autocommit off")
     odd = [user for user in USERS if user % 2]
     letters = kept.read(len(odd) if fails else 0)

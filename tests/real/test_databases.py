@@ -1,4 +1,7 @@
-"""The databases that the tests start: they serve Django, can be hurt and mended, and leave nothing behind."""
+"""
+Tests of the database servers that the tests use. They serve Django, can be stopped and restarted, and leave no files or
+processes behind.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +44,14 @@ def version(database: Database) -> str:
 
 
 @on_mysql_too
-def test_a_test_reaches_a_migrated_database(database: Database) -> None:
+def test_a_test_can_connect_to_a_migrated_database(database: Database) -> None:
     with database.connected():
         assert re.search(PRODUCTS[database.vendor], version(database))
         assert ContentType.objects.using("real").exists()
     assert "real" not in connections
 
 
-def test_a_database_can_stand_in_for_the_default_one(database: Database) -> None:
+def test_a_test_database_can_replace_the_default_one_for_a_while(database: Database) -> None:
     before = connections["default"]
     with database.connected("default") as connection:
         ContentType.objects.create(app_label="stands", model="in")
@@ -58,7 +61,7 @@ def test_a_database_can_stand_in_for_the_default_one(database: Database) -> None
     assert connection.connection is None
 
 
-def test_databases_do_not_share_rows(database: Database) -> None:
+def test_databases_of_one_server_do_not_share_rows(database: Database) -> None:
     with database.connected():
         ContentType.objects.using("real").create(app_label="only", model="here")
     with database_on(database.server, "another", database.blocker) as another, another.connected():
@@ -67,7 +70,7 @@ def test_databases_do_not_share_rows(database: Database) -> None:
 
 
 @on_mysql_too
-def test_a_service_reaches_it_too(database: Database) -> None:
+def test_a_service_process_can_connect_to_a_test_database(database: Database) -> None:
     code = """
 from django.db import connection
 from tests.projects.certificates.apps import say
@@ -83,14 +86,14 @@ connection.close()
 
 @on_mysql_too
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_rows_outlive_a_stop_and_a_kill_and_connections_do_not(database: Database, how: str) -> None:
+def test_rows_survive_a_stop_and_a_kill_of_the_server_and_connections_do_not(database: Database, how: str) -> None:
     rows = ContentType.objects.using("real")
     with database.connected() as connection:
         rows.create(app_label="outlives", model=how)
         getattr(database.server, how)()
         with pytest.raises(OperationalError):
             while True:
-                rows.count()  # a backend may answer yet that has not noticed the end of its server
+                rows.count()  # a backend that has not noticed the end of its server may still answer
         assert not accepts(database.server.port)
         database.server.start()
         connection.close()
@@ -98,12 +101,12 @@ def test_rows_outlive_a_stop_and_a_kill_and_connections_do_not(database: Databas
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_postgresql_starts_again_when_the_backends_of_the_killed_one_are_gone(database: Database) -> None:
+def test_postgresql_restarts_after_the_backends_of_a_killed_server_have_ended(database: Database) -> None:
     server = database.server
     with database.connected() as connection, connection.cursor() as cursor:
         cursor.execute("select pg_backend_pid()")
         backend = psutil.Process(cursor.fetchone()[0])
-        backend.suspend()  # as a busy one, it does not notice the end of its server
+        backend.suspend()  # a stopped backend does not notice the end of its server, like a busy one
         server.kill()
 
         def resume() -> None:
@@ -118,7 +121,7 @@ def test_postgresql_starts_again_when_the_backends_of_the_killed_one_are_gone(da
 
 
 @pytest.mark.parametrize("kind", [PostgreSQL, MariaDB, MySQL])
-def test_a_start_installs_nothing_where_all_is_there(
+def test_starting_a_server_runs_no_package_manager_when_it_is_installed(
     kind: type[DatabaseServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("apt-get", "sudo"):
@@ -132,14 +135,16 @@ def test_a_start_installs_nothing_where_all_is_there(
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """Return a folder that the servers' users reach, for what a killed command leaves."""
+    """
+    Return a folder that the users of the servers can access. It holds the files that a killed command leaves behind.
+    """
     with tempfile.TemporaryDirectory(prefix="event-bus-tests-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_runs_after_the_command(number: signal.Signals, open_folder: Path) -> None:
+def test_no_server_process_survives_the_command(number: signal.Signals, open_folder: Path) -> None:
     command = [sys.executable, "-m", "tests.services", "--json", "--databases"]
     environment = os.environ | {"TMPDIR": str(open_folder)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:

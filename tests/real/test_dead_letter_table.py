@@ -1,4 +1,4 @@
-"""The table of dead letters on a database server."""
+"""Tests of the table of dead letters on each database server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def table(database: Database, sandbox: Sandbox) -> Iterator[None]:
         yield
 
 
-def test_a_record_comes_back_to_the_byte() -> None:
+def test_a_record_is_read_from_the_table_byte_for_byte() -> None:
     headers = (("a", b"\xff\0"), ("b", None), ("a", "naïve 🎓".encode()), ("c", b"nul \0"), ("d", b""))
     record = record_of(7, offset=2**62, headers=headers, key=b"\0\xff", value=bytes(range(256)) * 4096)
     assert DeadLetter.objects.get(pk=stored(record, RECEIVER).pk).record == record
@@ -47,21 +47,21 @@ def test_a_record_comes_back_to_the_byte() -> None:
 
 
 @pytest.mark.parametrize("event_type", [b"x" * 10_000, b"nul \0", "🎓".encode() * 300])
-def test_the_record_is_stored_under_any_event_type_in_its_headers(event_type: bytes) -> None:
+def test_a_record_with_any_event_type_header_can_be_stored(event_type: bytes) -> None:
     record = record_of(7, headers=(("ce_type", event_type),))
     letter = DeadLetter.objects.get(pk=stored(record).pk)
     assert letter.record == record
     assert 0 < len(letter.event_type) <= 255
 
 
-def test_what_retention_deletes_stays_deleted_where_settings_begin_transactions(database: Database) -> None:
+def test_deletions_by_the_retention_are_committed_when_autocommit_is_off(database: Database) -> None:
     stored(record_of(7), RECEIVER)
     with connected(database.entry | {"AUTOCOMMIT": False}, "default"):
         list(purge_all(-1, history=1, dead_letters=True))
     assert DeadLetter.objects.count() == 0
 
 
-def test_the_same_failure_is_one_row() -> None:
+def test_a_repeated_failure_updates_its_row() -> None:
     first = stored(record_of(7), RECEIVER)
     again = stored(record_of(7), RECEIVER, failed_at=FAILED_AT + timedelta(hours=1))
     assert (first.pk, DeadLetter.objects.count()) == (again.pk, 1)
@@ -71,7 +71,7 @@ def test_the_same_failure_is_one_row() -> None:
     assert DeadLetter.objects.count() == 2
 
 
-def test_of_many_operators_one_claims_a_row() -> None:
+def test_one_of_many_concurrent_operators_claims_a_row() -> None:
     stored(record_of(7), RECEIVER)
     letters = [DeadLetter.objects.get() for _ in range(8)]
     start = threading.Barrier(len(letters))
@@ -86,7 +86,7 @@ def test_of_many_operators_one_claims_a_row() -> None:
     assert DeadLetter.objects.get().attempts == 6
 
 
-def test_a_newer_failure_is_known_to_the_microsecond() -> None:
+def test_failure_times_are_compared_to_the_microsecond() -> None:
     stored(record_of(7), RECEIVER)
     known = DeadLetter.objects.has_failed_since
     event_id = DeadLetter.objects.get().event_id
@@ -95,7 +95,7 @@ def test_a_newer_failure_is_known_to_the_microsecond() -> None:
     assert not known(record_of(7, offset=1), group="mail", event_id=event_id, time=FAILED_AT)
 
 
-def test_the_commands_work() -> None:
+def test_all_commands_for_dead_letters_work_on_each_database() -> None:
     letters = [stored(record_of(7, offset=offset), RECEIVER) for offset in (10, 9)]
     assert run("list").count(RECEIVER) == 2
     assert run("list", "--receiver", RECEIVER, "--limit", 1).endswith("… and 1 more\n")
@@ -107,7 +107,7 @@ def test_the_commands_work() -> None:
 
 
 def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
-    """Run each in a thread of its own, with connections of its own; return what they raised."""
+    """Run the functions at the same time, each in a thread with its own connections; return their exceptions."""
     entry, errors = connections["default"], []
 
     def run_one(task: Callable[[], object]) -> None:
@@ -128,14 +128,14 @@ def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
 
 
 @pytest.mark.parametrize("left", [(), ("other",)])
-def test_c3_a_worker_that_stores_while_a_replay_writes_loses_nothing(left: tuple[str, ...]) -> None:
+def test_c3_a_letter_stored_by_a_worker_while_a_replay_writes_keeps_its_failures(left: tuple[str, ...]) -> None:
     letter = stored(record_of(7), RECEIVER, *left)
     reading = threading.Event()
 
     def replay_writes() -> None:
         def decide(row: DeadLetter) -> Change:
             reading.set()
-            sleep(0.3)  # in which the other comes to the row, and waits for it
+            sleep(0.3)  # meanwhile the other thread waits for the lock of the row
             return Change(pending={name: one for name, one in of_row(row).items() if name in left})
 
         amend(letter, decide)
@@ -151,8 +151,8 @@ def test_c3_a_worker_that_stores_while_a_replay_writes_loses_nothing(left: tuple
     assert set(states().values()) == {"failed"}
 
 
-def test_lanes_store_letters_at_once() -> None:
-    """Of different records, and of one that two workers have."""
+def test_concurrent_lanes_store_letters_without_errors() -> None:
+    """Each lane stores letters of its own records. In addition all lanes store a letter of the same record."""
 
     def lane(first: int) -> None:
         for offset in (*range(first, first + 10), 0):
@@ -162,7 +162,7 @@ def test_lanes_store_letters_at_once() -> None:
     assert (DeadLetter.objects.count(), DeadLetterEntry.objects.count()) == (41, 82)
 
 
-def test_entries_are_purged_and_names_that_differ_in_case_are_two() -> None:
+def test_entries_are_purged_and_names_that_differ_only_in_case_are_separate() -> None:
     letter = stored(record_of(7), "lms.Award", "lms.award")
     assert DeadLetterEntry.objects.filter(letter=letter).count() == 2
     assert purge_entries(0) == 0
@@ -174,7 +174,7 @@ def test_entries_are_purged_and_names_that_differ_in_case_are_two() -> None:
 
 @contextmanager
 def refusing(database: Database) -> Iterator[None]:
-    """Let the server refuse a value of two megabytes, in its own way."""
+    """Configure the server so that it refuses a value of two megabytes while the block runs."""
     if database.vendor == "postgresql":
         database.server.execute(
             f"\\connect {database.entry['NAME']}\n"
@@ -190,7 +190,7 @@ def refusing(database: Database) -> Iterator[None]:
         database.server.execute("SET GLOBAL max_allowed_packet = 67108864")
 
 
-def test_c8_what_the_server_refuses_is_left_out_and_the_next_one_is_stored(database: Database) -> None:
+def test_c8_a_value_that_the_server_refuses_is_left_out_and_the_next_letter_is_stored(database: Database) -> None:
     with refusing(database):
         TableStore().store(letter_of(record_of(7, value=b"'" * 2_000_000), RECEIVER))
         TableStore().store(letter_of(record_of(7, offset=1), RECEIVER))
@@ -200,7 +200,7 @@ def test_c8_what_the_server_refuses_is_left_out_and_the_next_one_is_stored(datab
     assert "left out       value, 2000000 bytes, SHA-256" in run("show", large.pk)
 
 
-def test_c8_headers_that_the_server_cannot_write_are_left_out(database: Database) -> None:
+def test_c8_headers_that_the_server_cannot_encode_are_left_out(database: Database) -> None:
     record = record_of(7, headers=(*record_of(7).headers, ("half a character: \ud800", b"x")))
     TableStore().store(letter_of(record, RECEIVER))
     (row,) = DeadLetter.objects.with_marks()
@@ -212,7 +212,7 @@ def test_c8_headers_that_the_server_cannot_write_are_left_out(database: Database
     assert row.marks or database.vendor != "postgresql"
 
 
-def test_c8_a_server_that_is_away_leaves_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_c8_an_unreachable_server_does_not_cause_parts_to_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     letter, connection = letter_of(record_of(7), RECEIVER), connections["default"]
     assert not DeadLetter.objects.exists()  # the connection is open
     with monkeypatch.context() as away:
@@ -225,8 +225,11 @@ def test_c8_a_server_that_is_away_leaves_nothing_out(monkeypatch: pytest.MonkeyP
     assert DeadLetter.objects.with_marks().get().marks == {}
 
 
-def test_c8_a_server_that_ends_a_connection_twice_refuses_nothing() -> None:
-    """As a pooler that restarts, or a failover: MySQL answers alike to what is too large, but this is not."""
+def test_c8_a_connection_ended_twice_by_the_server_does_not_cause_parts_to_be_left_out() -> None:
+    """
+    A restarting connection pooler or a failover may end a connection twice. MySQL reports this with the same words as a
+    statement that is too large.
+    """
     ends = ["first", "second"]
 
     def end(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -240,7 +243,7 @@ def test_c8_a_server_that_ends_a_connection_twice_refuses_nothing() -> None:
     assert not DeadLetter.objects.exists()
 
 
-def test_c3_a_replay_whose_connection_the_server_ends_notes_who_has_succeeded(sandbox: Sandbox) -> None:
+def test_c3_a_replay_stores_successes_after_the_server_ended_its_connection(sandbox: Sandbox) -> None:
     ran: list[str] = []
 
     def succeed(**_: object) -> None:
@@ -258,7 +261,7 @@ def test_c3_a_replay_whose_connection_the_server_ends_notes_who_has_succeeded(sa
     assert DeadLetter.objects.get().failed_receivers == [RECEIVER]
 
 
-def test_c2_a_stand_in_does_one_part_and_the_other_stays(sandbox: Sandbox) -> None:
+def test_c2_a_stand_in_settles_one_receiver_and_the_other_stays(sandbox: Sandbox) -> None:
     ran: list[str] = []
 
     def new_grade(**_: object) -> None:
@@ -274,7 +277,7 @@ def test_c2_a_stand_in_does_one_part_and_the_other_stays(sandbox: Sandbox) -> No
     assert sorted(states().values()) == ["failed", "replaced by new_grade", "succeeded"]
 
 
-def test_c8_a_connection_that_the_server_has_ended_is_no_refusal(database: Database) -> None:
+def test_c8_a_letter_is_stored_complete_after_the_server_ended_the_connection(database: Database) -> None:
     assert not DeadLetter.objects.exists()  # the connection is open
     end_session(connections["default"])
     TableStore().store(letter_of(record_of(7), RECEIVER))

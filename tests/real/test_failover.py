@@ -1,4 +1,7 @@
-"""A database that is away at the start (C15), that has become read-only (C12), or that takes no more connections."""
+"""
+Tests of a database that is unreachable at the start (fault C15), that is read-only after a failover (fault C12), or
+that accepts no further connections.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ pytestmark = pytest.mark.real
 PAUSED = "tests.projects.certificates.receivers.fail"
 
 
-def test_c12_the_attempt_after_a_failover_has_a_new_connection(
+def test_c12_the_attempt_after_a_failover_uses_a_new_connection(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     kept = OnTopic(bus, group).create()
@@ -36,7 +39,7 @@ def test_c12_the_attempt_after_a_failover_has_a_new_connection(
     assert kept.read(0) == []
 
 
-def test_c15_who_is_paused_does_not_run_because_its_database_is_away_at_the_start(
+def test_c15_a_paused_receiver_does_not_run_when_the_database_is_unreachable_at_the_start(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     with database.connected():
@@ -57,7 +60,7 @@ def test_c15_who_is_paused_does_not_run_because_its_database_is_away_at_the_star
 
 @pytest.fixture
 def narrow(database: Database) -> Iterator[dict[str, object]]:
-    """Return the database's entry for a user who may have one connection."""
+    """Return the connection settings of a user who may open only one connection at a time."""
     if database.vendor == "postgresql":
         database.server.execute("CREATE ROLE narrow LOGIN CONNECTION LIMIT 1")
     else:
@@ -68,7 +71,7 @@ def narrow(database: Database) -> Iterator[dict[str, object]]:
 
 
 @on_mysql_too
-def test_a_database_that_takes_no_more_connections_is_away_and_that_is_said(
+def test_a_database_out_of_connections_counts_as_an_outage_with_its_reason(
     database: Database, narrow: dict[str, object]
 ) -> None:
     with database.blocker.unblock(), none_known(), connected(narrow, "narrow") as connection:

@@ -1,4 +1,4 @@
-"""Topics whose offsets have gaps: compacted ones, truncated ones, and those that transactions write to."""
+"""Tests of topics whose offsets have gaps, because the topics are compacted, truncated, or written in transactions."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ pytestmark = pytest.mark.real
 COMPACTED = {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01"}
 
 
-def test_a_compacted_topic_is_read_to_its_end(bus: RealBus, cluster: KafkaCluster, group: str) -> None:
-    """Case 26."""
+def test_case_26_a_compacted_topic_is_read_to_its_end(bus: RealBus, cluster: KafkaCluster, group: str) -> None:
     topic = f"compacted-{group}"
     cluster.create_topic(topic, config=COMPACTED)
     for _ in range(3):
@@ -34,7 +33,7 @@ def test_a_compacted_topic_is_read_to_its_end(bus: RealBus, cluster: KafkaCluste
         assert process.stop() == 0
     assert process.users("note") == [2, 3, 1, 4, 5]
     assert bus.committed(group, topic) == 17
-    assert replayed(bus, topic, "1", "12") == [2]  # both offsets are gone
+    assert replayed(bus, topic, "1", "12") == [2]  # both offsets were removed
 
 
 def replayed(bus: RealBus, topic: str, start: str, end: str) -> list[int]:
@@ -44,16 +43,15 @@ def replayed(bus: RealBus, topic: str, start: str, end: str) -> list[int]:
 
 
 def once_compacted(bus: RealBus, topic: str, count: int) -> None:
-    """Wait until Kafka has removed all records but so many."""
+    """Wait until Kafka's compaction has left only `count` records."""
     deadline = monotonic() + 60
     while len(bus.records(topic, 17, seconds=2)) != count:
         assert monotonic() < deadline, "Kafka did not compact the topic"
 
 
-def test_aborted_records_are_never_seen_and_the_others_once_in_order(
+def test_case_26_aborted_records_are_skipped_and_committed_ones_are_processed_once_in_order(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str
 ) -> None:
-    """Case 26."""
     users = list(range(1, 7))
     source = f"source-{group}"
     bus.create_topic(source)
@@ -72,14 +70,14 @@ def test_aborted_records_are_never_seen_and_the_others_once_in_order(
     with worker(bus, topic, group, "note") as process:
         process.wait_for_users("note", users)
         assert process.stop() == 0
-    # Each record, aborted or not, is followed by a marker; the last marker is nobody's to commit.
+    # A transaction marker follows each record, aborted or not; the offset of the last marker is not committed.
     assert bus.committed(group, topic) == 4 * len(users) - 1
     assert replayed(bus, topic, "earliest", "latest") == users
-    assert replayed(bus, topic, "3", "22") == users[1:5]  # both are places of markers
+    assert replayed(bus, topic, "3", "22") == users[1:5]  # both offsets are those of markers
     producer.begin_transaction()
     producer.produce(topic, key=records[0].key(), value=records[0].value(), headers=dict(records[0].headers() or []))
     assert producer.flush(10) == 0
-    assert replayed(bus, topic, "5", "latest") == users[1:]  # it does not wait for what is not committed
+    assert replayed(bus, topic, "5", "latest") == users[1:]  # the reader does not wait for open transactions
     producer.abort_transaction(10)
     admin, first = cluster.admin(), TopicPartition(topic, 0, 7)
     admin.delete_records([first])[first].result(30)

@@ -1,4 +1,4 @@
-"""Members that come and go, with each of Kafka's ways to share partitions."""
+"""Tests of members that join and leave a group, with each of Kafka's protocols for assignments."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.real
 
 
 @each_protocol
-def test_retries_that_wait_are_let_go_with_their_partition_and_begin_anew_when_it_returns(
+def test_case_9_waiting_retries_are_dropped_with_a_revoked_partition_and_start_again_after_its_return(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 9. Each event fails, and would be tried again after an hour."""
+    """Each event fails, and would be retried only after an hour."""
     topic, users = f"waiting-{group}", list(range(1, 17))
     bus.create_topic(topic, 4)
     send(bus, topic, *map(certificate, users))
@@ -51,28 +51,28 @@ def test_retries_that_wait_are_let_go_with_their_partition_and_begin_anew_when_i
 
 
 @each_protocol
-def test_of_two_members_with_one_identity_one_ends_and_says_why(
+def test_case_10_one_of_two_members_with_an_equal_group_instance_id_ends_with_the_reason(
     bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 10, fenced. Classic groups shut out the older one, the newer protocol the one that comes later."""
+    """The classic protocol fences the older member. The newer protocol refuses the later member."""
     changes: dict[str, Any] = {"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options | {"group.instance.id": "one"}}
     with worker(bus, topic, group, "note", **changes) as older:
         older.wait_for_log(f"assigned: {topic}")
         with worker(bus, topic, group, "note", **changes) as newer:
             out, staying = (newer, older) if "group.protocol" in options else (older, newer)
             assert out.end() == 3
-            assert "has this worker's group.instance.id: give each its own" in out.log
+            assert "has this worker's group.instance.id: it must be unique" in out.log
             send(bus, topic, certificate(1))
             staying.wait_for_users("note", [1])
             assert staying.stop() == 0
     assert bus.committed(group, topic) == 1
 
 
-@pytest.mark.parametrize("told", [False, True], ids=["by itself", "told to stop"])
-def test_a_member_that_hears_of_another_with_its_identity_by_a_commit_begins_no_more_events_and_says_why(
+@pytest.mark.parametrize("told", [False, True], ids=["without a signal", "after a signal"])
+def test_case_10_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_the_reason(
     bus: RealBus, topic: str, group: str, told: bool
 ) -> None:
-    """Case 10, fenced: heartbeats are too rare here to tell it first."""
+    """Heartbeats are rare in this test. So the older member learns of its fencing from a commit."""
     send(bus, topic, *map(certificate, range(1_000)))
     rare = {"heartbeat.interval.ms": 20_000, "session.timeout.ms": 45_000, "group.instance.id": "one"}
     changes: dict[str, Any] = {
@@ -85,17 +85,16 @@ def test_a_member_that_hears_of_another_with_its_identity_by_a_commit_begins_no_
             newer.wait_for_log(f"assigned: {topic}")
             assert (older.stop() if told else older.end()) == 3
             assert newer.stop() == 0
-    assert "has this worker's group.instance.id: give each its own" in older.log
+    assert "has this worker's group.instance.id: it must be unique" in older.log
     assert older.log.count("offsets not committed") <= 2, "it went on for as long as it had events"
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @each_protocol
-def test_under_load_members_that_come_and_go_lose_nothing_and_repeat_nothing(
+def test_case_8_members_that_join_and_leave_under_load_lose_and_repeat_no_event(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 8, again and again."""
     topic, users, each = f"busy-{group}", list(range(16)), scaled(40, long=800)
     bus.create_topic(topic, 4)
     send(bus, topic, *numbered(users, each))
@@ -124,7 +123,7 @@ def test_under_load_members_that_come_and_go_lose_nothing_and_repeat_nothing(
     assert_in_order(said, each)
 
 
-def test_a_member_with_an_identity_comes_back_to_its_partition_and_moves_nobody(bus: RealBus, group: str) -> None:
+def test_a_static_member_that_restarts_gets_its_partition_without_a_rebalance(bus: RealBus, group: str) -> None:
     topic = f"static-{group}"
     bus.create_topic(topic, 2)
 
@@ -147,8 +146,13 @@ def test_a_member_with_an_identity_comes_back_to_its_partition_and_moves_nobody(
         assert staying.stop() == 0
 
 
-def test_a_worker_stops_whatever_it_has_been_assigned(bus: RealBus, topic: str, group: str) -> None:
-    """Case 5: with none; before the first assignment, which a receiver of another holds up; told twice."""
+def test_case_5_a_worker_stops_if_it_has_partitions_if_it_has_none_and_before_its_first_assignment(
+    bus: RealBus, topic: str, group: str
+) -> None:
+    """
+    One worker stops while it has no partitions. Another stops before its first assignment, which a hanging receiver
+    delays. The last one has a partition and gets two signals.
+    """
     with worker(bus, topic, group, "hang") as one, worker(bus, topic, group, "hang") as other:
         one.wait_for(lambda: "assigned: none" in one.log + other.log)
         idle, owner = (one, other) if "assigned: none" in one.log else (other, one)

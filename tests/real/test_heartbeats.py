@@ -1,4 +1,4 @@
-"""Workers and relays say in the database that they live, by one statement each time."""
+"""Tests of heartbeats: each beat of workers and relays costs one SQL statement."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def running() -> Running:
     return Running()
 
 
-def test_a_beat_is_one_statement_per_worker_and_relay(running: Running) -> None:
+def test_a_beat_makes_one_statement_per_worker_and_relay(running: Running) -> None:
     beats = beats_of(running)
     beats.beat()
     with running.consumer(consumer_state), running.relay(RelayOf()):
@@ -55,7 +55,7 @@ def _as_json(value: Any) -> Any:
     return {name: _as_json(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
-def test_times_are_by_the_databases_clock(running: Running) -> None:
+def test_times_of_heartbeats_are_those_of_the_database_clock(running: Running) -> None:
     with running.consumer(consumer_state):
         began = monotonic()
         beats_of(running).beat()
@@ -72,7 +72,7 @@ def test_times_are_by_the_databases_clock(running: Running) -> None:
         assert 0 <= float(cursor.fetchone()[0]) - row.beat_at < (monotonic() - began) * 1000 + 10
 
 
-def test_tables_that_are_not_migrated_get_nothing_until_they_are(running: Running) -> None:
+def test_no_heartbeat_is_written_before_the_migration_and_one_is_written_after_it(running: Running) -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     beats = beats_of(running)
     with running.consumer(consumer_state):
@@ -87,7 +87,7 @@ def test_tables_that_are_not_migrated_get_nothing_until_they_are(running: Runnin
         assert Heartbeat.objects.count() == 1
 
 
-def test_a_beat_is_there_at_once_where_settings_begin_transactions(running: Running, database: Database) -> None:
+def test_a_heartbeat_is_committed_at_once_when_autocommit_is_off(running: Running, database: Database) -> None:
     entry = database.entry | {"AUTOCOMMIT": False}
     manual = attrs.evolve(database, entry=entry)
     with manual.connected("default"), running.consumer(consumer_state):

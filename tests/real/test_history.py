@@ -30,7 +30,7 @@ def connected(database: Database) -> Iterator[None]:
 
 
 def in_threads(*functions: Callable[[], object]) -> list[BaseException]:
-    """Run them at once, each on a connection of its own; return what they raised."""
+    """Run the functions concurrently, each on its own connection; return the exceptions."""
     raised: list[BaseException] = []
     begin = threading.Barrier(len(functions))
 
@@ -51,7 +51,7 @@ def in_threads(*functions: Callable[[], object]) -> list[BaseException]:
     return raised
 
 
-def test_counts_of_processes_are_added_up() -> None:
+def test_counts_of_several_processes_are_summed() -> None:
     web, worker = Process(), Process()
     web.count("appended", count=3)
     worker.count("done", count=2, seconds=1.5)
@@ -72,8 +72,11 @@ def test_counts_of_processes_are_added_up() -> None:
     assert all(0 <= now - row.begins < 180_000 and row.begins % 60_000 == 0 for row in rows())
 
 
-def test_many_write_and_fold_at_once_without_a_deadlock_and_every_event_counts() -> None:
-    """Each number is another line's, so that writers meet in different orders of what they have counted."""
+def test_concurrent_writing_and_folding_causes_no_deadlock_and_loses_no_count() -> None:
+    """
+    Each thread counts the lines in a different order. So its writes lock rows in a different order, unless the history
+    sorts them.
+    """
     writers, turns, lines = 8, scaled(15, long=200), 6
     begins = database_now("default") // _HOUR * _HOUR - 2 * _DAY
     for minute in range(60):
@@ -105,7 +108,7 @@ def test_many_write_and_fold_at_once_without_a_deadlock_and_every_event_counts()
 
 def test_minutes_become_quarters_after_two_hours_and_hours_after_a_day_and_keep_their_sums() -> None:
     now = database_now("default")
-    yesterday = (now - _DAY) // _HOUR * _HOUR  # in the midst of which a day ago was
+    yesterday = (now - _DAY) // _HOUR * _HOUR  # the hour that contains the time a day ago
     line = Line(service="lms", event_type=TYPE, receiver="", outcome="done")
     for hour in (-2, -1, 0, 24):
         for minute in (0, 1, 20):
@@ -129,7 +132,7 @@ def test_minutes_become_quarters_after_two_hours_and_hours_after_a_day_and_keep_
     assert set(statements) == {"SELECT"}
 
 
-def test_a_row_that_grows_while_it_is_folded_is_left_until_the_next_time() -> None:
+def test_a_row_that_changes_while_it_is_folded_is_left_for_the_next_time() -> None:
     begins = (database_now("default") - 2 * _DAY) // _HOUR * _HOUR
     line = Line(service="lms", event_type=TYPE, receiver="", outcome="done")
     one = Sums(count=1, seconds=1.0, longest=1.0)
@@ -150,7 +153,7 @@ def test_a_row_that_grows_while_it_is_folded_is_left_until_the_next_time() -> No
     assert [(row.span, row.count) for row in rows()] == [(HOUR, 3)]
 
 
-def test_long_names_are_told_apart() -> None:
+def test_long_names_that_differ_at_the_end_or_in_case_have_separate_rows() -> None:
     process = Process()
     for name in ("R" * 499 + "a", "R" * 499 + "A", "ä" * 500, "Ä" * 500):
         process.count("done", receiver=name, of="t" * 255)
@@ -158,7 +161,7 @@ def test_long_names_are_told_apart() -> None:
     assert [row.count for row in rows()] == [1] * 4
 
 
-def test_tables_that_are_not_migrated_get_nothing_and_no_heap_afterwards() -> None:
+def test_counts_made_before_the_migration_are_not_written_after_it() -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     process = Process()
     process.count("done", count=1_000)

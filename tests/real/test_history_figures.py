@@ -1,4 +1,4 @@
-"""What history takes of a database: rows, bytes and statements, as docs/operating/history.rst computes them."""
+"""The numbers of rows, bytes and SQL statements of the history agree with those in docs/operating/history.rst."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _DAY, _MINUTE = 86_400_000, MINUTE * 1000
 _WEB, _WORKERS = scaled(5, long=200), scaled(2, long=20)
 _MINUTES = scaled(120, long=1_440)
 _BYTES = 600
-"""Of a row with its two indexes, at most, on any of the servers; docs/operating/history.rst."""
+"""
+The maximal size in bytes of a row together with its two indexes, on any of the servers, as docs/operating/history.rst
+gives it.
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +36,7 @@ def connected(database: Database) -> Iterator[None]:
 
 
 def lines(*outcomes: str, receiver: str = "") -> list[Line]:
-    """Return those of two event types."""
+    """Return the lines of history for two event types, one per type and outcome."""
     types = (TYPE, TYPE.replace("created", "revoked"))
     return [
         Line(service="lms", event_type=event_type, receiver=receiver, outcome=outcome)
@@ -47,7 +50,7 @@ WORKER_LINES = lines("received", "done") + lines("done", receiver="lms.djangoapp
 
 
 def write(processes: list[list[Line]], begins: int) -> None:
-    """Write what processes count in a day: all of them in each minute."""
+    """Write the counts of processes during a day, each of which counts all its lines in each minute."""
     one = Sums(count=3, seconds=0.25, longest=0.125)
     for minute in range(_MINUTES):
         for written in processes:
@@ -56,7 +59,7 @@ def write(processes: list[list[Line]], begins: int) -> None:
     connections.close_all()
 
 
-def test_a_day_of_history_has_the_rows_and_bytes_that_are_computed() -> None:
+def test_a_day_of_history_has_the_documented_number_of_rows_and_bytes() -> None:
     processes = [WEB_LINES] * _WEB + [WORKER_LINES] * _WORKERS
     all_lines = len(WEB_LINES) + len(WORKER_LINES)
     begins = database_now("default") // _DAY * _DAY - 2 * _DAY
@@ -88,7 +91,7 @@ def test_a_day_of_history_has_the_rows_and_bytes_that_are_computed() -> None:
 
 
 def _size() -> int:
-    """Return the bytes of table and indexes."""
+    """Return the size of the table and its indexes in bytes."""
     table = HistoryRow._meta.db_table
     with connections["default"].cursor() as cursor:
         if connections["default"].vendor == "postgresql":

@@ -1,4 +1,7 @@
-"""What strangers have registered in a real registry and written to a real broker becomes a dead letter (C4)."""
+"""
+Hostile schemas are registered in a real registry. Records with these schemas on a real broker become dead letters
+(fault C4).
+"""
 
 from __future__ import annotations
 
@@ -50,18 +53,20 @@ def register(bus: RealBus, subject: str, schema: dict[str, Any], kind: str) -> i
 
 
 def memory_of(pid: int) -> int:
-    """Return the most memory that a process has had, in bytes."""
+    """Return the maximal memory in bytes that a process has used so far."""
     lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return int(lines["VmHWM"].split()[0]) * 1024
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_c4_a_bomb_is_a_dead_letter_and_the_worker_goes_on(bus: RealBus, topic: str, group: str, name: str) -> None:
+def test_c4_a_record_that_decodes_to_excessive_memory_becomes_a_dead_letter(
+    bus: RealBus, topic: str, group: str, name: str
+) -> None:
     kind, types, more, reason = BOMBS[name]
     codec, kept = codec_for(CERTIFICATE_CREATED), OnTopic(bus, group).create()
     schema = json.loads(codec.schema)
     if kind == "JSON":
-        schema = {"$schema": "http://json-schema.org/draft-07/schema#"} | schema  # or the registry refuses it
+        schema = {"$schema": "http://json-schema.org/draft-07/schema#"} | schema  # the registry requires it
     schema["fields"] += [{"name": f"more{number}", "type": type_} for number, type_ in enumerate(types)]
     number = register(bus, f"{topic}-bomb", schema, kind)
     value = b"\0" + number.to_bytes(4, "big") + codec.encode({"certificate": certificate(1)}) + more

@@ -1,4 +1,4 @@
-"""Rows of the table of hosts (docs/hosts.rst) that need packages or servers of their own."""
+"""Tests of those rows of the table in docs/hosts.rst that need their own packages or servers."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ MONITORED: dict[str, tuple[str, str, dict[str, str], str]] = {
         "DATADOG TRACER",
     ),
 }
-"""How each starts a command, its backend of edx-django-utils, its settings, and what it says where it is at work."""
+"""
+Four values for each monitoring package: code that starts a command with the package, the package's backend of
+edx-django-utils, environment variables, and a text that the package logs when it is active.
+"""
 
 
 @pytest.mark.parametrize("package", MONITORED)
-def test_a_worker_that_a_monitoring_package_has_patched_does_all_the_same(
-    sandbox: Sandbox, group: str, package: str
-) -> None:
-    """Both patch Django, and ddtrace the client of Kafka, before the worker is imported."""
+def test_a_worker_patched_by_a_monitoring_package_works_unchanged(sandbox: Sandbox, group: str, package: str) -> None:
+    """Each package patches Django before the worker is imported. ddtrace also patches confluent-kafka."""
     start, backend, environment, sign = MONITORED[package]
     path = os.pathsep.join((str(ROOT), str(monitoring_packages())))
     process = run_worker(
@@ -54,8 +55,11 @@ def test_a_worker_that_a_monitoring_package_has_patched_does_all_the_same(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_c14_four_lanes_get_on_with_a_pool_of_two(sandbox: Sandbox, group: str, database: Database) -> None:
-    """All receivers write, one fails and has its letters stored, and pauses are read."""
+def test_c14_four_lanes_work_with_a_connection_pool_of_two(sandbox: Sandbox, group: str, database: Database) -> None:
+    """
+    All receivers write to the database. One receiver fails, so dead letters are stored. The worker also reads the
+    pauses.
+    """
     pool = {"min_size": 0, "max_size": 2, "timeout": 30}
     entry: dict[str, Any] = database.entry | {"OPTIONS": {"pool": pool}}
     process = run_worker(

@@ -1,4 +1,4 @@
-"""Case 43: a receiver under once() has an event once, on each database."""
+"""A receiver under once() runs once per event, on each database. The tests cover case 43."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql",
 
 @pytest.fixture(params=[*SERVERS, "sqlite"], autouse=True)
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Let the default database be one of each kind."""
+    """
+    Make the default database an SQLite database or a database on one of the servers. Each test runs once on each of
+    them.
+    """
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
         entry["OPTIONS"] = {"timeout": PATIENCE}
@@ -49,7 +52,7 @@ def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Dj
 
 @attrs.define
 class Service:
-    """A receiver whose effect is a row."""
+    """A service whose receiver creates a row."""
 
     then: Callable[[], object] = lambda: None
 
@@ -86,7 +89,7 @@ def ended(threads: list[threading.Thread]) -> bool:
     return not any(thread.is_alive() for thread in threads)
 
 
-def test_the_same_event_has_its_effect_once() -> None:
+def test_an_event_delivered_twice_has_its_effect_once() -> None:
     service, one = Service(), event()
     with watched(DuplicateSkipped) as seen:
         service.award(metadata=one)
@@ -97,7 +100,7 @@ def test_the_same_event_has_its_effect_once() -> None:
     assert [(skipped.event_type, skipped.event_id) for skipped in seen] == [(CREATED, str(one.id))]
 
 
-def test_effect_and_mark_are_there_together_or_not_at_all() -> None:
+def test_the_effect_and_its_mark_are_committed_together() -> None:
     service, one = Service(), event()
 
     def fail() -> None:
@@ -114,7 +117,7 @@ def test_effect_and_mark_are_there_together_or_not_at_all() -> None:
     assert (service.effects, InboxMark.objects.count()) == (1, 1)
 
 
-def test_a_duplicate_leaves_the_transaction_around_it_intact() -> None:
+def test_a_duplicate_does_not_roll_back_the_surrounding_transaction() -> None:
     service, one = Service(), event()
     with transaction.atomic():
         for _ in range(3):
@@ -124,8 +127,11 @@ def test_a_duplicate_leaves_the_transaction_around_it_intact() -> None:
 
 
 @pytest.mark.parametrize("failures", [0, 1])
-def test_of_concurrent_duplicates_one_has_its_effect(failures: int) -> None:
-    """The first waits until all are there; after it has failed the others may deadlock, and come again."""
+def test_only_one_of_several_concurrent_duplicates_has_an_effect(failures: int) -> None:
+    """
+    The first duplicate waits until all have started. If it fails, the others may cause a deadlock; then they are
+    delivered again.
+    """
     started, ran = count(1), count(1)
     all_started = threading.Event()
 
@@ -156,7 +162,7 @@ def test_of_concurrent_duplicates_one_has_its_effect(failures: int) -> None:
     assert (service.effects, InboxMark.objects.count()) == (1, 1)
 
 
-def test_beyond_the_retention_a_duplicate_has_its_effect_again() -> None:
+def test_a_duplicate_older_than_the_retention_has_its_effect_again() -> None:
     service, old, new = Service(), event(), event()
     service.award(metadata=old)
     InboxMark.objects.update(marked_at=datetime.now(UTC) - timedelta(days=91))
@@ -168,8 +174,8 @@ def test_beyond_the_retention_a_duplicate_has_its_effect_again() -> None:
     assert service.effects == 3
 
 
-@pytest.mark.parametrize("vendor", SERVERS, indirect=True)  # on SQLite one writes at a time
-def test_marks_are_deleted_while_receivers_run() -> None:
+@pytest.mark.parametrize("vendor", SERVERS, indirect=True)  # SQLite allows one writer at a time
+def test_expired_marks_are_deleted_while_receivers_run() -> None:
     before = datetime.now(UTC) - timedelta(days=91)
     InboxMark.objects.bulk_create(
         InboxMark(id=uuid4(), receiver="r", event_id=uuid4(), marked_at=before) for _ in range(1_500)

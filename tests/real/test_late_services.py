@@ -1,4 +1,4 @@
-"""Use case 8d: a service that nobody knew of when the events were sent."""
+"""Tests of a service that starts to read a topic after the events were sent (use case 8d of the tour in examples/)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ DAY = 24 * 3600
 
 @pytest.fixture
 def month(bus: RealBus, cluster: KafkaCluster, group: str) -> str:
-    """Return a topic of long retention with an event of each of thirty days, in two partitions: user N, N days ago."""
+    """
+    Return a topic with a long retention and two partitions. It has one event per day for thirty days; the event of user
+    N is N days old.
+    """
     topic, now = f"kept-{group}", time.time()
     cluster.create_topic(topic, 2, {"retention.ms": "-1"})
     for user in range(30, 0, -1):
@@ -40,7 +43,7 @@ def users_of(process: ServiceProcess, parity: int) -> list[int]:
     return [user for user in process.users("note") if user % 2 == parity]
 
 
-def test_a_late_service_reads_all_that_was_sent_before_it_existed(bus: RealBus, month: str, group: str) -> None:
+def test_a_new_service_reads_all_events_sent_before_it_existed(bus: RealBus, month: str, group: str) -> None:
     with late_service(bus, month, group) as process:
         process.wait_for(lambda: len(process.users("note")) >= 30, "for a month of events")
         send(bus, month, certificate(100))
@@ -50,7 +53,7 @@ def test_a_late_service_reads_all_that_was_sent_before_it_existed(bus: RealBus, 
     assert [user for user in users_of(process, 0) if user != 100] == list(range(30, 0, -2))
 
 
-def test_a_late_service_reads_from_a_date_and_goes_on(bus: RealBus, month: str, group: str) -> None:
+def test_a_new_service_starts_at_a_date_and_continues_after_a_restart(bus: RealBus, month: str, group: str) -> None:
     date = datetime.fromtimestamp(time.time() - 10.5 * DAY, UTC).isoformat()
     with late_service(bus, month, group, offset_time=date) as process:
         process.wait_for(lambda: len(process.users("note")) >= 10, "for ten days of events")

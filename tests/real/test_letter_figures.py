@@ -1,4 +1,7 @@
-"""What pages of dead letters cost: few statements, whatever they are asked, and little time with 100,000 letters."""
+"""
+Measures the costs of the pages of dead letters. Any search needs few SQL statements, and little time with 100,000
+letters.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ pytestmark = [pytest.mark.real, pytest.mark.long, on_mysql_too]
 
 LETTERS = scaled(300, long=100_000)
 MOST = 15
-"""Statements of a page."""
+"""The maximal number of SQL statements of a page."""
 LIST = "/admin/event_bus_kafka/deadletter/"
 AWARD, MAIL = "credentials.receivers.award", "mail.receivers.send"
 
@@ -35,7 +38,10 @@ def registry(sandbox: Sandbox) -> Iterator[None]:
 
 
 def store_many() -> DeadLetter:
-    """Store letters of two receivers; one of a hundred is of the rare one."""
+    """
+    Store letters of two receivers, and return a letter of the rare receiver. One letter in a hundred belongs to this
+    receiver.
+    """
     rare, common = stored(record_of(7, offset=0), AWARD), stored(record_of(8, offset=1), MAIL, group="other")
     for letter, numbers in ((rare, range(2, LETTERS, 100)), (common, range(3, LETTERS))):
         changes = (
@@ -46,7 +52,7 @@ def store_many() -> DeadLetter:
 
 
 @pytest.mark.timeout(1800)
-def test_pages_of_dead_letters_take_few_statements_and_little_time(database: Database) -> None:
+def test_each_page_of_dead_letters_makes_few_sql_statements(database: Database) -> None:
     with database.connected("default") as connection:
         look_again(connection)
         letter = store_many()
@@ -70,7 +76,7 @@ def test_pages_of_dead_letters_take_few_statements_and_little_time(database: Dat
             ("post", f"{LIST}discard/", {"scope": "all", "receiver": AWARD}),
         ]
         for method, url, fields in asked:
-            getattr(client, method)(url, fields)  # users, content types, and what the database keeps in memory
+            getattr(client, method)(url, fields)  # users, content types, and the database's caches
             with CaptureQueriesContext(connection) as captured:
                 assert getattr(client, method)(url, fields).status_code == 200
             seconds = sum(float(query["time"]) for query in captured)
@@ -79,7 +85,7 @@ def test_pages_of_dead_letters_take_few_statements_and_little_time(database: Dat
 
 
 def _analyze(connection: BaseDatabaseWrapper) -> None:
-    """Let the server count, as it does by itself after a while."""
+    """Update the server's statistics. The server does this by itself only after a while."""
     tables = ("event_bus_kafka_deadletter", "event_bus_kafka_deadletterentry")
     with connection.cursor() as cursor:
         for table in tables:

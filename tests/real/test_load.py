@@ -1,7 +1,8 @@
 """
-The same promises under load. Small counts by themselves; `make test-long` runs them large, and shows the figures.
+Tests of the promises of workers under load. `make test` runs them with small counts. `make test-long` runs them with
+large counts and prints figures.
 
-Counts are asserted, times are only told.
+The tests assert counts, and only print times.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ WINDOW, PARTITIONS = 50, 4
 
 
 def until(condition: Callable[..., object]) -> None:
-    """Wait for a condition, looking seldom: to look at each line would cost more than the lines."""
+    """
+    Wait until a condition holds. Check it at long intervals: a check after each line would take longer than the lines.
+    """
     deadline = monotonic() + scaled(90, long=3_600)
     while not condition():
         assert monotonic() < deadline, "waited in vain"
@@ -41,16 +44,16 @@ def until(condition: Callable[..., object]) -> None:
 
 @pytest.fixture
 def members() -> Iterator[ExitStack]:
-    """Return what ends all workers with the test."""
+    """Yield a stack that ends all workers after the test."""
     with ExitStack() as members:
         yield members
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_two_workers_that_are_ended_at_random_lose_nothing(
+def test_no_event_is_lost_while_two_workers_are_ended_at_random(
     bus: RealBus, group: str, number: signal.Signals, members: ExitStack
 ) -> None:
-    """After SIGTERM no event comes twice; after SIGKILL at most a window of each partition."""
+    """After SIGTERM no event is delivered again. After SIGKILL at most one window per partition is delivered again."""
     topic, users, each, ends = f"load-{group}", 40, scaled(25, long=500), scaled(2, long=20)
     bus.create_topic(topic, PARTITIONS)
     send(bus, topic, *numbered(list(range(users)), each))
@@ -70,7 +73,7 @@ def test_two_workers_that_are_ended_at_random_lose_nothing(
         goal = users * each * (round_ + 1) // (ends + 1)
         until(lambda goal=goal: len(distinct(said())) >= goal)
         ending = running.pop(random.randrange(2))
-        ending.wait_for_log("Running consumer")  # from then on it takes signals
+        ending.wait_for_log("Running consumer")  # from then on the worker handles signals
         ending.send(number)
         assert ending.end() == (0 if number == signal.SIGTERM else -number), ending.log
         running.append(member())
@@ -91,8 +94,7 @@ def distinct(lines: list[dict[str, Any]]) -> set[tuple[int, int]]:
     return {event(line) for line in lines if line["what"] == "ends"}
 
 
-def test_a_failing_key_costs_the_others_nothing(bus: RealBus, group: str) -> None:
-    """Case 12."""
+def test_case_12_a_failing_key_does_not_prevent_other_keys_from_being_processed(bus: RealBus, group: str) -> None:
     healthy, each = list(range(1, 21)), scaled(20, long=500)
     rates = {}
     for failing in ("", "0"):
@@ -102,7 +104,7 @@ def test_a_failing_key_costs_the_others_nothing(bus: RealBus, group: str) -> Non
         send(bus, topic, *numbered([0, *healthy], each))
         retry = {
             "EVENT_BUS_KAFKA_RETRY": {"attempts": 3, "first_delay": 0.05, "factor": 1},
-            "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD": 2 * each,  # the others may all be done before, and those are in a row
+            "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD": 2 * each,  # others may be done before
         }
         environment = {"FAILING": failing, "SECONDS": "0.005"}
         with worker(
@@ -125,7 +127,7 @@ def healthy_seen(process: ServiceProcess) -> int:
 
 
 @pytest.mark.parametrize("lanes", [1, 16])
-def test_lanes_share_receivers_that_wait(bus: RealBus, topic: str, group: str, lanes: int) -> None:
+def test_waiting_receivers_run_concurrently_on_several_lanes(bus: RealBus, topic: str, group: str, lanes: int) -> None:
     count = scaled(300, long=1_000 if lanes == 1 else 10_000)
     send(bus, topic, *map(certificate, (number % 1_000 for number in range(count))))
     with worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.01"}, lanes=lanes) as process:
@@ -137,8 +139,7 @@ def test_lanes_share_receivers_that_wait(bus: RealBus, topic: str, group: str, l
     print(f"{count} receivers of 10 ms on {lanes} lanes: {share:.0%} of the ideal")
 
 
-def test_memory_stays_flat(bus: RealBus, topic: str, group: str) -> None:
-    """Case 45, its memory."""
+def test_case_45_the_memory_of_a_worker_does_not_grow(bus: RealBus, topic: str, group: str) -> None:
     part = scaled(500, long=20_000)
     sizes = []
     with worker(bus, topic, group, "trouble.count", lanes=4) as process:

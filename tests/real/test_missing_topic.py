@@ -1,4 +1,4 @@
-"""A topic that Kafka does not have and will not make. Topics of the sandbox appear on first use."""
+"""Tests of a topic that does not exist and that Kafka does not create. The sandbox creates topics on first use."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from tests.support.sending import sender
 pytestmark = pytest.mark.real
 
 
-def test_a_topic_that_does_not_exist_costs_an_error_per_event_and_disturbs_no_other(
+def test_case_23_an_event_for_a_missing_topic_logs_one_error_and_other_topics_are_sent(
     cluster: KafkaCluster, schema_registry: SchemaRegistry
 ) -> None:
-    """Case 23, its producing side."""
     bus = RealBus(cluster, schema_registry)
     bus.create_topic("there")
     settings = bus.settings("missing", EVENT_BUS_KAFKA_DELIVERY_TIMEOUT=3)

@@ -1,4 +1,4 @@
-"""Neglects on each database: all are found, by statements that look at no whole table."""
+"""Tests of neglects on each database: all neglects are found, and no SQL statement scans a whole table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def connected(database: Database) -> Iterator[None]:
         yield
 
 
-def test_all_are_found_and_no_statement_counts_a_table() -> None:
+def test_all_neglects_are_found_and_no_statement_counts_a_table() -> None:
     assert neglected.found() == {}
     neglected.neglect_everything()
     with neglected.clock_ahead(60), CaptureQueriesContext(connections["default"]) as asked:
@@ -33,13 +33,13 @@ def test_all_are_found_and_no_statement_counts_a_table() -> None:
     assert not [one for one in statements if "COUNT(" in one.upper()]
 
 
-def test_missing_tables_yield_no_neglects_and_the_others_do() -> None:
+def test_neglects_are_found_in_the_tables_that_exist() -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     neglected.pause(neglected.ago(days=2))
     neglected.waiting_row(neglected.ago(minutes=6))
     assert neglected.found().keys() == {"receiver-paused", "outbox-waits"}
 
 
-def test_a_database_without_any_table_tells_nothing() -> None:
+def test_a_database_without_tables_has_no_neglects() -> None:
     call_command("migrate", "event_bus_kafka", "zero", verbosity=0)
     assert neglected.found() == {}

@@ -1,4 +1,7 @@
-"""``event_offsets`` on groups of real workers. The sandbox tells no members, so that a reset refuses there."""
+"""
+Tests of ``event_offsets`` with groups of real workers. The sandbox does not list members, so the command refuses to
+reset a group there.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ pytestmark = pytest.mark.real
 
 
 def offsets(bus: RealBus, *arguments: str, **settings: str) -> str:
-    """Run the command; return what it prints, or why it refuses."""
+    """Run the command; return its output, or the reason for which it refuses."""
     output = io.StringIO()
     with override_settings(**bus.settings(**settings)):
         try:
@@ -39,7 +42,9 @@ def commit(bus: RealBus, group: str, topic: str, offset: int, marks: str) -> Non
         consumer.close()
 
 
-def test_what_is_shown_of_a_group(bus: RealBus, group: str) -> None:
+def test_the_subcommand_show_prints_the_offsets_the_lag_and_the_quarantined_records_of_a_group(
+    bus: RealBus, group: str
+) -> None:
     topic = f"prod-shown-{group}"
     bus.create_topic(topic, 2)
     send(bus, topic, *map(certificate, (1, 1, 1)))
@@ -61,7 +66,9 @@ def test_what_is_shown_of_a_group(bus: RealBus, group: str) -> None:
     assert "Members: none" in text
 
 
-def test_a_reset_is_planned_then_applied_and_workers_go_on_from_there(bus: RealBus, topic: str, group: str) -> None:
+def test_a_reset_is_planned_then_applied_and_workers_continue_from_the_new_offset(
+    bus: RealBus, topic: str, group: str
+) -> None:
     for user in (1, 2, 3):
         send(bus, topic, certificate(user))
     time = datetime.fromtimestamp(bus.records(topic, 3)[1].timestamp()[1] / 1000, UTC).isoformat()
@@ -101,7 +108,9 @@ def test_a_group_with_members_is_not_reset(bus: RealBus, topic: str, group: str)
     assert bus.committed(group, topic) == 1
 
 
-def test_what_is_not_there_is_said(bus: RealBus, topic: str, group: str) -> None:
+def test_an_unknown_group_an_unknown_topic_and_an_unknown_partition_are_reported(
+    bus: RealBus, topic: str, group: str
+) -> None:
     reset = ("reset", "-g", group, "-t", topic, "--to-offset", "2", "--apply")
     nobody = f"There is no group {group}: it has no members and has committed nothing."
     assert f"refused with 1: {nobody}" == offsets(bus, *reset)
@@ -109,7 +118,7 @@ def test_what_is_not_there_is_said(bus: RealBus, topic: str, group: str) -> None
     bus.commit(group, topic, 0)
     send(bus, topic, certificate(1))
     said = offsets(bus, *reset)
-    assert f"Offset 2 is not there. From the first offset to the end there are: {topic}:0 0 to 1." in said
+    assert f"Offset 2 does not exist. First offset and end of each partition: {topic}:0 0 to 1." in said
     assert "There is no topic missing, or" in offsets(bus, "show", "-g", group, "-t", "missing")
     assert "has no partition 7: it has 1" in offsets(bus, "show", "-g", group, "-t", f"{topic}:7")
     assert bus.committed(group, topic) == 0

@@ -1,4 +1,4 @@
-"""Offsets that are gone, and workers that are told to begin at a time."""
+"""Tests of offsets that no longer exist, and of workers that start at a given time."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ def worker(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_records_that_were_deleted_unread_are_said_to_be_lost(
+def test_case_27_records_deleted_before_they_were_read_are_logged_as_lost(
     bus: RealBus, topic: str, group: str, protocol: str
 ) -> None:
-    """Case 27."""
     send(bus, topic, *map(certificate, range(5)))
     bus.commit(group, topic, 1)
     admin = AdminClient({"bootstrap.servers": bus.bootstrap_servers})
@@ -53,10 +52,10 @@ def test_records_that_were_deleted_unread_are_said_to_be_lost(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_topic_that_is_made_anew_under_a_worker_is_read_from_its_beginning(
+def test_case_23_27_a_topic_recreated_while_a_worker_runs_is_read_from_its_beginning(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str, protocol: str
 ) -> None:
-    """Cases 23 and 27. Both partitions have had records, and one of them has none any more."""
+    """Before the topic is recreated both partitions have records. Afterwards one of them is empty."""
     topic = f"anew-{group}"
     bus.create_topic(topic, 2)
     send(bus, topic, *map(certificate, range(40)))
@@ -71,22 +70,24 @@ def test_a_topic_that_is_made_anew_under_a_worker_is_read_from_its_beginning(
     assert len(process.heard("note")) == 41
 
 
-def test_an_empty_topic_with_a_committed_offset_is_said_to_be_another(bus: RealBus, topic: str, group: str) -> None:
-    """Case 27. What is found once is committed: it is not found again by the next worker."""
+def test_case_27_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(
+    bus: RealBus, topic: str, group: str
+) -> None:
+    """The worker commits the corrected offset, so the next worker reports nothing."""
     bus.commit(group, topic, 9)
     with worker(bus, topic, group) as process:
-        process.wait_for_log(f"lost records of {topic}[0]: offset 9 is not there: the topic was made anew")
+        process.wait_for_log(f"lost records of {topic}[0]: offset 9 does not exist: the topic was recreated")
         assert process.stop() == 0
     assert bus.committed(group, topic) == 0
 
 
-def test_a_group_begins_at_a_time_once_for_each_time(bus: RealBus, topic: str, group: str) -> None:
+def test_a_group_is_moved_once_to_each_offset_time(bus: RealBus, topic: str, group: str) -> None:
     for user in (1, 2, 3):
         send(bus, topic, certificate(user))
     times = [record.timestamp()[1] for record in bus.records(topic, 3)]
     assert len(set(times)) == 3, "each event has a time of its own"
     second, third = (datetime.fromtimestamp(time / 1000, UTC).isoformat() for time in times[1:])
-    bus.commit(group, topic, 2)  # what is read from there is not to be taken for what comes after the move
+    bus.commit(group, topic, 2)  # records read from there must not count as read after the move
     with worker(bus, topic, group, offset_time=second) as process:
         process.wait_for_users("note", [2, 3])
         assert process.stop() == 0
@@ -103,11 +104,13 @@ def test_a_group_begins_at_a_time_once_for_each_time(bus: RealBus, topic: str, g
         assert process.stop() == 0
 
 
-def test_a_time_after_all_records_is_their_end(bus: RealBus, topic: str, group: str) -> None:
-    """It is committed at once, though there is nothing to read."""
+def test_an_offset_time_after_all_records_means_the_end(bus: RealBus, topic: str, group: str) -> None:
+    """The worker commits the offset immediately, although there is no record to read."""
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, offset_time="2100-01-01T00:00:00+01:00") as process:
-        process.wait_for_log(f"Group {group} begins at the offsets of 2099-12-31T23:00:00+00:00: {topic}[0] at 1")
+        process.wait_for_log(
+            f"Group {group} starts at the offsets for the time 2099-12-31T23:00:00+00:00: {topic}[0] at 1"
+        )
         send(bus, topic, certificate(2))
         process.wait_for_users("note", [2])
         assert process.stop() == 0

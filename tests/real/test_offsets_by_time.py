@@ -1,4 +1,4 @@
-"""Offsets by time, while records come."""
+"""Tests of the search for offsets by time while records are written."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.services.bus import RealBus
 pytestmark = pytest.mark.real
 
 
-def test_a_record_that_comes_while_a_time_is_looked_up_is_not_passed_over(bus: RealBus, topic: str) -> None:
+def test_a_record_written_during_the_look_up_of_a_time_is_not_skipped(bus: RealBus, topic: str) -> None:
     class Busy:
-        """A client between whose answers a record comes."""
+        """A client that writes a record during each search for offsets by time."""
 
         def __init__(self, client: Any) -> None:
             self._client = client

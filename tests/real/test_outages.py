@@ -1,4 +1,4 @@
-"""A database or the dead letters' topic that is away pauses what needs it, and nothing else."""
+"""If the database or the topic of dead letters is unreachable, only the records that need it wait."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.2, "factor": 
 
 @pytest.mark.long
 @pytest.mark.parametrize("way", ["stop", "kill"])
-def test_a_database_that_is_away_is_waited_for(
+def test_a_worker_waits_for_an_unreachable_database(
     bus: RealBus, topic: str, group: str, database: Database, way: str
 ) -> None:
     kept = OnTopic(bus, group).create()
@@ -36,7 +36,7 @@ def test_a_database_that_is_away_is_waited_for(
         process.wait_for_users("query", [1])
         getattr(database.server, way)()
         send(bus, topic, *map(certificate, (2, 3, 2, 4)))
-        process.wait_for_log("hold in")
+        process.wait_for_log("(hold)")
         sleep(scaled(2, long=60))
         database.server.start()
         process.wait_for(lambda: len(process.users("query")) == 5)
@@ -46,7 +46,7 @@ def test_a_database_that_is_away_is_waited_for(
     assert kept.read(0) == []
 
 
-def test_a_database_that_is_back_at_once_was_away_all_the_same(database: Database) -> None:
+def test_an_error_raised_before_the_database_restarted_still_counts_as_an_outage(database: Database) -> None:
     with none_known(), database.connected() as connection:
         database.server.stop()
         with pytest.raises(OperationalError) as away:
@@ -59,15 +59,16 @@ def test_a_database_that_is_back_at_once_was_away_all_the_same(database: Databas
 
 
 @pytest.mark.long
-def test_a_registry_that_is_away_for_long_is_waited_for(bus: RealBus, topic: str, group: str) -> None:
-    """Case 20."""
+def test_case_20_a_worker_waits_for_a_registry_that_is_unreachable_for_long(
+    bus: RealBus, topic: str, group: str
+) -> None:
     kept = OnTopic(bus, group).create()
     with faulty(bus.schema_registry_url) as registry:
         registry.fault = Fault.DOWN
         settings = ONCE | kept.settings | {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url}
         with worker(bus, topic, group, "note", **settings) as process:
             send(bus, topic, *map(certificate, range(50)))
-            process.wait_for_log("hold in")
+            process.wait_for_log("(hold)")
             sleep(scaled(1, long=60))
             registry.fault = None
             process.wait_for(lambda: len(process.users("note")) == 50)
@@ -95,7 +96,7 @@ def test_a_deadlock_is_a_failed_attempt(bus: RealBus, topic: str, group: str, da
     (letter,) = kept.read(1)
     assert (letter.attempts, letter.failures[0].error) == (1, "OperationalError")
     assert process.users("deadlock survived") == [2 - letter.record.offset]
-    assert "hold in" not in process.log
+    assert "(hold)" not in process.log
 
 
 def test_an_oversized_statement_is_a_failed_attempt(bus: RealBus, topic: str, group: str, database: Database) -> None:
@@ -108,12 +109,12 @@ def test_an_oversized_statement_is_a_failed_attempt(bus: RealBus, topic: str, gr
     assert process.users("oversize") == [1, 1]
     (letter,) = kept.read(1)
     assert (letter.attempts, letter.failures[0].error) == (2, "OperationalError")
-    assert "hold in" not in process.log
+    assert "(hold)" not in process.log
 
 
 def wait_while_the_store_is_away(process: ServiceProcess, store: str) -> None:
     process.wait_for(lambda: len(process.users("some")) == 5)
-    process.wait_for_log(f"DeadLetterStoreFailed: {store}")  # said once a minute, however often it is tried
+    process.wait_for_log(f"DeadLetterStoreFailed: {store}")  # logged once a minute, however many attempts fail
     assert sorted(process.users("some")) == [1, 1, 2, 3, 4], "a receiver ran again"
 
 
@@ -125,10 +126,9 @@ def end_with_the_letter(process: ServiceProcess, bus: RealBus, topic: str, group
     assert bus.committed(group, topic) == 4
 
 
-def test_dead_letters_wait_for_a_database_that_is_stopped(
+def test_case_14_dead_letters_wait_for_a_stopped_database(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
-    """Case 14."""
     kept = InTable(database.entry, database.blocker)
     with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **TWICE | kept.settings) as process:
         process.wait_for_log("partitions assigned")
@@ -140,8 +140,7 @@ def test_dead_letters_wait_for_a_database_that_is_stopped(
         end_with_the_letter(process, bus, topic, group, kept)
 
 
-def test_dead_letters_wait_for_a_topic_that_does_not_exist(bus: RealBus, topic: str, group: str) -> None:
-    """Case 14."""
+def test_case_14_dead_letters_wait_for_a_topic_that_does_not_exist(bus: RealBus, topic: str, group: str) -> None:
     kept = OnTopic(bus, group)
     options = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"topic.metadata.propagation.max.ms": 100}}
     settings = TWICE | kept.settings | options

@@ -1,4 +1,4 @@
-"""Prometheus takes our metrics as we mean them."""
+"""Prometheus accepts the exported metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _samples() -> Iterator[Sample]:
         yield Sample(metric, tuple("x" for _ in metric.labels), tally if metric.kind is MetricKind.HISTOGRAM else 1)
 
 
-def test_promtool_finds_nothing_wrong_with_the_catalogue() -> None:
+def test_promtool_finds_nothing_wrong_with_the_exported_metrics() -> None:
     page = MetricsPage(_samples)()
     assert page is not None
     text = page[1].decode()

@@ -1,4 +1,6 @@
-"""Members that come, stop and are killed at random under a backlog, with each of Kafka's ways to share partitions."""
+"""
+Members join, stop and are killed at random while records are unread, with each of Kafka's protocols for assignments.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,14 @@ pytestmark = pytest.mark.real
 _USERS = list(range(64))
 _MOST_MEMBERS = 3
 _AHEAD = (100, 1_000_000)
-"""Records that librdkafka reads ahead: hardly any, so that polls and rebalances meet, or all there are."""
+"""
+Two limits for the number of records that librdkafka reads ahead. With the low one, polls and rebalances often coincide;
+with the high one, all records are read ahead.
+"""
 
 
 class Crew:
-    """The members of a group, those that have left too, and what all of them have said."""
+    """The members of a group, and the output of current and former members."""
 
     def __init__(self, bus: RealBus, topic: str, group: str, options: dict[str, Any]) -> None:
         self._bus, self._topic, self._group, self._options = bus, topic, group, options
@@ -35,7 +40,7 @@ class Crew:
         self._events: set[tuple[int, int]] = set()
 
     def change(self) -> None:
-        """Let a member come, stop or be killed; at least one stays."""
+        """Add, stop or kill a member. At least one member remains."""
         least = len(self._present) < 2
         if least or (len(self._present) < _MOST_MEMBERS and self._random.random() < 0.5):
             self.add()
@@ -48,7 +53,7 @@ class Crew:
                 assert leaving.stop() == 0, leaving.log
 
     def add(self) -> None:
-        """Add a member, and wait until it has partitions."""
+        """Add a member, and wait until it is assigned partitions."""
         options = self._options | {"queued.min.messages": self._random.choice(_AHEAD)}
         changes = {"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options}
         seconds = {"SECONDS": str(scaled(5, long=10) / 1000)}
@@ -63,7 +68,7 @@ class Crew:
             assert self._gone[-1].stop() == 0, self._gone[-1].log
 
     def wait_for(self, count: int, seconds: float) -> None:
-        """Wait until so many events are done."""
+        """Wait until `count` events are processed. Fail after `seconds`."""
         self._present[0].wait_for(lambda: len(self.done()) == count, f"for {count} events", seconds=seconds)
 
     def done(self) -> set[tuple[int, int]]:
@@ -92,10 +97,9 @@ class Crew:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @each_protocol
-def test_whoever_comes_and_goes_every_event_is_done_and_in_order(
+def test_c1_case_8_every_event_is_processed_in_order_while_members_join_and_leave_at_random(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
-    """Cases C1 and 8."""
     topic, each = f"rebalanced-{group}", scaled(10, long=1_050)
     bus.create_topic(topic, 6)
     send(bus, topic, *numbered(_USERS, each))

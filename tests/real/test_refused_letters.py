@@ -1,4 +1,7 @@
-"""A topic refuses a dead letter, and a replay reads from Kafka what that lacks (C8); its client fails for good (C9)."""
+"""
+Tests of a topic of dead letters. If it refuses a part of a letter, a replay reads this part from Kafka (fault C8). If
+its client fails fatally, a new client stores the letters (fault C9).
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ RECEIVERS = "tests.projects.certificates.receivers"
 INSTEAD = ("--receiver", f"{RECEIVERS}.note", "--instead-of", f"{RECEIVERS}.fail_for_odd", "--apply")
 
 
-def test_c8_a_letter_that_its_topic_refuses_stops_nobody_and_is_whole_in_a_replay(
+def test_c8_a_letter_refused_by_its_topic_is_stored_without_its_value_and_replayed_complete(
     bus: RealBus, cluster: KafkaCluster, group: str, table: dict[str, Any]
 ) -> None:
     topic = f"large-{group}"
@@ -65,16 +68,16 @@ def test_c8_a_letter_that_its_topic_refuses_stops_nobody_and_is_whole_in_a_repla
     (deleted,) = admin.delete_records([TopicPartition(topic, 0, 2)]).values()
     deleted.result(30)
     ran = dead_letters(bus, table, "replay", str(second["id"]), *INSTEAD, receivers="note", exit_code=1)
-    assert f"not run: {topic}:0:1: what its dead letter lacks (value) is not in Kafka any more" in ran.log
+    assert f"not run: {topic}:0:1: parts missing in its dead letter (value) are not in Kafka any more" in ran.log
     assert ran.users("note") == []
     (stays,) = listed(bus, table)
     assert (stays["id"], stays["attempts"]) == (second["id"], second["attempts"])
 
 
-def test_c9_after_a_fatal_error_of_its_client_the_next_letters_are_stored(
+def test_c9_letters_are_stored_after_a_fatal_error_of_the_producer(
     bus: RealBus, cluster: KafkaCluster, group: str
 ) -> None:
-    """The broker takes all; a proxy before it refuses one request as a broker does that has lost what it knew."""
+    """A proxy refuses one request, in the same way as a broker that has lost the producer's state."""
     topic = f"{group}.dead-letters"
     cluster.create_topic(topic)
     refusals: list[str] = []

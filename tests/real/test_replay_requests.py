@@ -1,4 +1,4 @@
-"""Replay requests, done by workers between live events."""
+"""Tests of replay requests, which workers run between live events."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tests.support.requested import (
     connected,
     counts,
     eventually,
+    first_to_begin,
     heard,
     in_order,
     is_in_state,
@@ -54,7 +55,7 @@ def default(database: Database) -> Iterator[None]:
 
 @on_mysql_too
 @pytest.mark.timeout(scaled(300, long=1_500))
-def test_letters_come_once_and_in_order_beside_live_events_though_a_worker_is_killed(
+def test_letters_are_replayed_once_and_in_order_although_a_worker_is_killed(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     lanes = 4 if database.vendor == "mariadb" else 1
@@ -66,7 +67,7 @@ def test_letters_come_once_and_in_order_beside_live_events_though_a_worker_is_ki
         number = service.request("--rate", scaled("60", long="100000"))
         live = threading.Thread(target=_send_live, args=(bus, topic, EACH))
         live.start()
-        killed = _first_to_hear(workers)
+        killed = first_to_begin(USERS, workers)
         eventually(lambda: counts(number).get("succeeded", 0) > count // 10, lambda: killed.log)
         killed.kill()
         (left,) = [one for one in workers if one is not killed]
@@ -97,7 +98,7 @@ on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=Tru
 
 
 @on_postgresql
-def test_a_stop_hands_it_back_and_what_runs_comes_to_its_end(
+def test_a_stopped_worker_finishes_running_letters_and_returns_the_request(
     bus: RealBus, topic: str, group: str, database: Database, tmp_path: Path
 ) -> None:
     service = _service(bus, topic, group, database, "gated")
@@ -125,7 +126,7 @@ def test_a_stop_hands_it_back_and_what_runs_comes_to_its_end(
 
 
 @on_postgresql
-def test_it_is_paused_resumed_and_cancelled_and_heartbeats_show_it(
+def test_a_request_is_paused_resumed_and_cancelled_and_heartbeats_show_it(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "first", EVENT_BUS_KAFKA_HEARTBEAT=0.2)
@@ -161,7 +162,7 @@ def test_it_is_paused_resumed_and_cancelled_and_heartbeats_show_it(
 
 
 @on_postgresql
-def test_two_requests_for_the_same_letters_run_each_once(
+def test_two_requests_for_the_same_letters_run_each_letter_once(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "first")
@@ -179,7 +180,7 @@ def test_two_requests_for_the_same_letters_run_each_once(
 
 
 @on_postgresql
-def test_the_limit_of_failures_in_a_row_stops_it_and_the_worker_goes_on(
+def test_consecutive_failures_up_to_the_limit_stop_a_request_and_not_the_worker(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "refuse", "first")
@@ -200,7 +201,9 @@ def test_the_limit_of_failures_in_a_row_stops_it_and_the_worker_goes_on(
 
 
 @on_postgresql
-def test_a_receiver_stands_in_for_one_that_is_gone(bus: RealBus, topic: str, group: str, database: Database) -> None:
+def test_a_receiver_runs_in_place_of_one_that_no_longer_exists(
+    bus: RealBus, topic: str, group: str, database: Database
+) -> None:
     service = _service(bus, topic, group, database, "first")
     count = store_letters(bus, topic, group, [1, 2], 2, "gone.receiver")
     with service.worker() as process:
@@ -212,7 +215,7 @@ def test_a_receiver_stands_in_for_one_that_is_gone(bus: RealBus, topic: str, gro
 
 
 @on_postgresql
-def test_a_receiver_that_asks_to_exit_stops_the_request_alone(
+def test_a_receiver_that_raises_system_exit_stops_the_request_and_not_the_worker(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "leave")
@@ -226,7 +229,7 @@ def test_a_receiver_that_asks_to_exit_stops_the_request_alone(
 
 
 @on_postgresql
-def test_with_one_lane_receivers_never_run_two_at_once(
+def test_with_one_lane_receivers_of_events_and_letters_never_run_concurrently(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "alone")
@@ -249,11 +252,3 @@ def _send_live(bus: RealBus, topic: str, each: int) -> None:
 
 def _have_had_all_live(workers: list[ServiceProcess], receiver: str) -> bool:
     return {(user, grade) for user in LIVE for grade in range(EACH)} <= set(heard("ends", receiver, *workers))
-
-
-def _first_to_hear(workers: list[ServiceProcess]) -> ServiceProcess:
-    def begun() -> list[ServiceProcess]:
-        return [one for one in workers if any(line["user"] in set(USERS) for line in one.heard("begins"))]
-
-    eventually(begun, lambda: "\n".join(one.log for one in workers))
-    return begun()[0]

@@ -1,4 +1,7 @@
-"""The rows of replay requests on a database server: one worker has one, by statements that leave no row locked."""
+"""
+Tests of the rows of replay requests on a database server: only one worker claims a request, and no SQL statement leaves
+rows locked.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ def _take(number: int, by: UUID) -> bool:
     return ReplayRequest.objects.take(number, by=by, worker="host:1")
 
 
-def test_of_many_workers_one_takes_it(request_made: ReplayRequest) -> None:
+def test_one_of_many_concurrent_workers_takes_a_request(request_made: ReplayRequest) -> None:
     start = threading.Barrier(6)
     taken: list[bool] = []
 
@@ -70,7 +73,7 @@ def test_of_many_workers_one_takes_it(request_made: ReplayRequest) -> None:
     assert sorted(taken) == [False] * 5 + [True]
 
 
-def test_a_minute_after_the_last_beat_another_one_takes_it_over(request_made: ReplayRequest) -> None:
+def test_another_worker_takes_a_request_a_minute_after_its_last_heartbeat(request_made: ReplayRequest) -> None:
     one, other, number = uuid4(), uuid4(), request_made.pk
     rows = ReplayRequest.objects
     assert _take(number, one)
@@ -89,7 +92,9 @@ def test_a_minute_after_the_last_beat_another_one_takes_it_over(request_made: Re
     assert (rows.get().state, rows.get().claimed_by, rows.in_turn("mail")) == ("done", None, [])
 
 
-def test_one_that_is_handed_back_is_free_at_once_and_one_that_is_paused_is_not(request_made: ReplayRequest) -> None:
+def test_a_request_returned_by_its_worker_can_be_taken_at_once_and_a_paused_one_cannot(
+    request_made: ReplayRequest,
+) -> None:
     one, other, number, rows = uuid4(), uuid4(), request_made.pk, ReplayRequest.objects
     assert _take(number, one)
     rows.let_go(number, by=one)
@@ -108,7 +113,7 @@ def test_one_that_is_handed_back_is_free_at_once_and_one_that_is_paused_is_not(r
         run("pause", 12345)
 
 
-def test_a_letter_begins_once(request_made: ReplayRequest) -> None:
+def test_a_letter_of_a_request_can_be_started_once(request_made: ReplayRequest) -> None:
     rows = RequestedLetter.objects
     letter, seen_by_another = rows.order_by("number")[0], rows.order_by("number")[0]
     assert rows.begin(letter, "one")
@@ -118,7 +123,7 @@ def test_a_letter_begins_once(request_made: ReplayRequest) -> None:
     assert rows.get(pk=letter.pk).state == "running", "another claim's end is none of its own"
 
 
-def test_the_report_says_how_many_for_which_reason(request_made: ReplayRequest) -> None:
+def test_the_report_of_a_request_counts_failures_by_reason(request_made: ReplayRequest) -> None:
     for letter, error in zip(RequestedLetter.objects.all(), ("a", "b", "a"), strict=True):
         RequestedLetter.objects.end(letter, "", LetterState.FAILED, error)
     assert reasons(request_made.pk) == {"failed": {"a": 2, "b": 1}, "skipped": {}}
@@ -129,7 +134,7 @@ def test_the_report_says_how_many_for_which_reason(request_made: ReplayRequest) 
 
 
 @override_settings(EVENT_BUS_KAFKA_HEARTBEAT=10)
-def test_it_says_whether_a_worker_lives_that_knows_of_requests(request_made: ReplayRequest) -> None:
+def test_the_report_says_whether_a_live_worker_supports_requests(request_made: ReplayRequest) -> None:
     def obstacle() -> str:
         found = report_of(request_made.pk)
         assert found is not None
@@ -162,7 +167,7 @@ def test_a_request_that_ended_long_ago_is_deleted_with_its_letters(request_made:
     assert RequestedLetter.objects.count() == 3
 
 
-def test_before_the_migration_there_are_none_and_the_rest_works() -> None:
+def test_before_the_migration_requests_are_refused_and_other_commands_work() -> None:
     call_command("migrate", "event_bus_kafka", "0010", verbosity=0)
     letter = stored(record_of(7), RECEIVER)
     assert purge_requests(90) == 0

@@ -1,4 +1,4 @@
-"""The services that the tests start: they serve, and leave nothing behind."""
+"""Tests of the servers that the tests start: they answer requests, and leave no files or processes behind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def test_the_command_serves_until_it_is_stopped() -> None:
+def test_the_command_for_test_services_serves_until_it_is_stopped() -> None:
     command = [sys.executable, "-m", "tests.services", "--json", "--topic", "first"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -37,14 +37,14 @@ def test_the_command_serves_until_it_is_stopped() -> None:
     assert not accepts(port)
 
 
-def test_a_server_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
+def test_a_server_that_does_not_start_raises_with_its_log(tmp_path: Path) -> None:
     server = ServerProcess([sys.executable, "-c", "print('no licence'); exit(1)"], log=tmp_path / "log")
     with pytest.raises(ServerFailed, match="no licence"):
         server.wait_until(lambda: False)
     assert not is_alive(server.pid)
 
 
-def test_a_free_port_is_kept_for_a_server() -> None:
+def test_a_free_port_is_reserved_for_a_server() -> None:
     port = free_port()
     assert not accepts(port)
     with socket.socket() as other, pytest.raises(OSError, match="in use"):

@@ -1,4 +1,4 @@
-"""``event_bus_status`` on a real Kafka and registry: what it shows, and each of its findings about them."""
+"""Tests of ``event_bus_status`` on a real Kafka and registry: its output, and each of its findings."""
 
 from __future__ import annotations
 
@@ -29,18 +29,21 @@ from tests.support.status_command import checked, status, told
 pytestmark = pytest.mark.real
 
 _HOUR = 3_600_000
-"""Milliseconds."""
+"""Number of milliseconds in an hour."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
-    """Look at an empty database in a file: the command looks from threads."""
+    """Use an empty database in a file, since the command reads the database in several threads."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path_factory.mktemp("status"), "default") as file:
         yield file
 
 
 def produce(bus: RealBus, topic: str, *ages: int) -> None:
-    """Put records on a topic, with times so many milliseconds ago."""
+    """
+    Produce one record per age. An age is the number of milliseconds by which the record's timestamp precedes the
+    present.
+    """
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})
     for age in ages:
         producer.produce(topic, b"value", timestamp=round(time() * 1000) - age, partition=0)
@@ -80,7 +83,7 @@ def test_topics_and_groups_are_shown(cluster: KafkaCluster, real_bus: RealBus) -
     assert any(line.startswith("! group-without-worker: status-mail") for line in lines)
 
 
-def test_a_group_of_the_newer_protocol_is_seen_with_its_state(real_bus: RealBus) -> None:
+def test_a_group_of_the_consumer_protocol_is_shown_with_its_state(real_bus: RealBus) -> None:
     real_bus.create_topic("status-newer")
     produce(real_bus, "status-newer", 0, 0)
     settings = real_bus.settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"status-modern": ["status-newer"]})
@@ -98,7 +101,7 @@ def test_a_group_of_the_newer_protocol_is_seen_with_its_state(real_bus: RealBus)
     assert "group-without-worker" in neglects(settings)
 
 
-def test_unread_records_near_the_end_of_the_retention_are_told(cluster: KafkaCluster, real_bus: RealBus) -> None:
+def test_unread_records_near_the_end_of_the_retention_are_a_finding(cluster: KafkaCluster, real_bus: RealBus) -> None:
     cluster.create_topic("status-ending", 1, {"retention.ms": str(_HOUR)})
     produce(real_bus, "status-ending", 50 * 60_000, 40 * 60_000, 0)
     settings = real_bus.settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"status-late": ["status-ending"]})
@@ -110,7 +113,7 @@ def test_unread_records_near_the_end_of_the_retention_are_told(cluster: KafkaClu
     assert "retention-ends" not in neglects(settings), "nothing is deleted for its age"
 
 
-def test_records_that_were_deleted_unread_are_told(cluster: KafkaCluster, real_bus: RealBus) -> None:
+def test_records_deleted_before_they_were_read_are_a_finding(cluster: KafkaCluster, real_bus: RealBus) -> None:
     cluster.create_topic("status-lost")
     produce(real_bus, "status-lost", 0, 0, 0)
     real_bus.commit("status-loser", "status-lost", 1)
@@ -124,7 +127,7 @@ def test_records_that_were_deleted_unread_are_told(cluster: KafkaCluster, real_b
     ]
 
 
-def test_topics_that_are_not_as_the_settings_say_are_found(cluster: KafkaCluster, real_bus: RealBus) -> None:
+def test_topics_that_differ_from_the_settings_are_a_finding(cluster: KafkaCluster, real_bus: RealBus) -> None:
     cluster.create_topic("status-small", 1, {"retention.ms": str(_HOUR)})
     topics = {"status-small": {"partitions": 3, "options": {"retention.ms": 2 * _HOUR}}, "status-gone": {}}
     found = checked(real_bus.settings(EVENT_BUS_KAFKA_TOPICS=topics))
@@ -142,7 +145,7 @@ def schemas_of(settings: dict[str, Any]) -> list[OwnSchema]:
         return own_schemas.by_subject()
 
 
-def test_schemas_that_the_registry_lacks_or_refuses_are_found(real_bus: RealBus) -> None:
+def test_schemas_that_the_registry_lacks_or_refuses_are_a_finding(real_bus: RealBus) -> None:
     topic = "status-schemas"
     real_bus.create_topic(topic)
     settings = real_bus.settings(topic)
@@ -169,7 +172,7 @@ def test_schemas_that_the_registry_lacks_or_refuses_are_found(real_bus: RealBus)
     registry.close()
 
 
-def test_rights_that_are_lacking_are_found(guarded: GuardedKafka, real_bus: RealBus) -> None:
+def test_missing_rights_are_a_finding(guarded: GuardedKafka, real_bus: RealBus) -> None:
     user = "status"
     guarded.add_user(user)
     for topic in ("status-sent", "status-read", "status-hidden"):

@@ -1,4 +1,4 @@
-"""How long a status takes of many topics and groups, and how many requests: none per topic."""
+"""Measures the time and the number of requests of a status with many topics and groups."""
 
 from __future__ import annotations
 
@@ -27,12 +27,18 @@ pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(1800)]
 _TOPICS, _GROUPS, _EACH = scaled(20, long=2_000), scaled(4, long=200), 10
 _AT_ONCE = 100
 _MOST = 5.0
-"""Seconds of work; the whole takes twice as long where the broker has the rest of the machine."""
+"""
+The maximal number of seconds that the command's own work may take. The whole command takes twice as long if the broker
+uses the rest of the machine.
+"""
 
 
 @pytest.fixture
 def wide_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
-    """Return a broker of its own for thousands of topics, of which the tests of the whole run would suffer."""
+    """
+    Return a separate broker for thousands of topics. On the shared broker these topics would slow down other tests.
+    Small runs use the shared broker.
+    """
     if not LONG:
         yield request.getfixturevalue("cluster")
         return
@@ -47,7 +53,10 @@ def database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Non
 
 
 def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
-    """Create the topics of all groups, each with two records of which its groups have read one."""
+    """
+    Create the topics of all groups. Produce two records to each topic, and commit for each group that it has read one
+    of them.
+    """
     admin = cluster.admin()
     topics = sorted({topic for several in groups.values() for topic in several})
     for start in range(0, len(topics), _AT_ONCE):
@@ -61,7 +70,7 @@ def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
         consumer = Consumer({"bootstrap.servers": cluster.bootstrap_servers, "group.id": group, "log_level": 0})
 
         def is_done() -> bool:
-            with suppress(KafkaException):  # the coordinator of a new cluster may still begin
+            with suppress(KafkaException):  # the coordinator of a new cluster may not be ready yet
                 return all(one.error is None for one in consumer.commit(offsets=positions, asynchronous=False))
             return False
 
@@ -73,7 +82,7 @@ def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
 
 
 def send(cluster: KafkaCluster, topics: list[str]) -> None:
-    """Send a record to each, again with a new client where brokers did not know the topic yet."""
+    """Produce a record to each topic. If brokers do not know a topic yet, repeat this with a new client."""
     left = topics
 
     def is_done() -> bool:
@@ -97,7 +106,10 @@ def send(cluster: KafkaCluster, topics: list[str]) -> None:
 
 
 def measured(settings: dict[str, Any], *arguments: str) -> Shown:
-    """Run the command. Its work is bounded: how long it waits for a broker depends on what else runs on the machine."""
+    """
+    Run the command, and check the time of its own work. The time for which it waits for a broker is not checked, since
+    it depends on the machine.
+    """
     began, worked = perf_counter(), process_time()
     shown = told(settings, *arguments)
     took, work = perf_counter() - began, process_time() - worked
@@ -106,7 +118,9 @@ def measured(settings: dict[str, Any], *arguments: str) -> Shown:
     return shown
 
 
-def test_many_topics_and_groups(wide_cluster: KafkaCluster, schema_registry: SchemaRegistry) -> None:
+def test_the_status_of_many_topics_and_groups_is_complete(
+    wide_cluster: KafkaCluster, schema_registry: SchemaRegistry
+) -> None:
     names = [f"wide-{number:04}" for number in range(_TOPICS)]
     groups = {f"wide-{n}": [names[(n * _EACH + one) % _TOPICS] for one in range(_EACH)] for n in range(_GROUPS)}
     fill(wide_cluster, groups)

@@ -1,4 +1,4 @@
-"""``event_dead_letters take``: a record that makes workers crash, against a real Kafka."""
+"""Tests of ``event_dead_letters take`` on a real Kafka. The command quarantines a record that makes workers crash."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def take(bus: RealBus, settings: dict[str, Any], record: str, group: str, *, exi
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
-def test_workers_pass_over_what_was_taken_aside(
+def test_workers_skip_quarantined_records(
     bus: RealBus, topic: str, group: str, table: dict[str, Any], protocol: str
 ) -> None:
     if protocol == "consumer":
@@ -62,7 +62,7 @@ def test_workers_pass_over_what_was_taken_aside(
         ]
 
 
-def test_the_next_record_to_read_is_passed_over_by_committing_the_one_after(
+def test_quarantining_the_next_record_commits_the_offset_after_it(
     bus: RealBus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     table["EVENT_BUS_KAFKA_CONSUMER_OPTIONS"] = {"group.instance.id": "one"}
@@ -72,14 +72,14 @@ def test_the_next_record_to_read_is_passed_over_by_committing_the_one_after(
     assert (bus.committed(group, topic), metadata(bus, group, topic)) == (1, 'event-bus-kafka {"taken":[2]}')
 
 
-def test_a_plan_takes_nothing(bus: RealBus, topic: str, group: str, table: dict[str, Any]) -> None:
+def test_a_plan_quarantines_nothing(bus: RealBus, topic: str, group: str, table: dict[str, Any]) -> None:
     send(bus, topic, certificate(1))
     assert "repeat it with --apply" in dead_letters(bus, table, "take", f"{topic}:0:0", "-g", group).log
     assert listed(bus, table) == []
     assert bus.committed(group, topic) < 0
 
 
-def test_nothing_is_stored_while_the_group_has_members(
+def test_no_record_is_quarantined_while_the_group_has_members(
     bus: RealBus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     send(bus, topic, certificate(2))
@@ -91,7 +91,9 @@ def test_nothing_is_stored_while_the_group_has_members(
     assert listed(bus, table) == []
 
 
-def test_what_is_not_there_or_settled_is_said(bus: RealBus, topic: str, group: str, table: dict[str, Any]) -> None:
+def test_a_missing_or_processed_offset_cannot_be_quarantined(
+    bus: RealBus, topic: str, group: str, table: dict[str, Any]
+) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     log = take(bus, table, f"{topic}:0:2", group, exit_code=1)
     assert f"{topic}:0:2 is not there: the partition has offsets 0 to 1." in log
@@ -99,14 +101,14 @@ def test_what_is_not_there_or_settled_is_said(bus: RealBus, topic: str, group: s
     assert "There is no partition 0 of missing" in take(bus, table, "missing:0:0", group, exit_code=1)
     bus.commit(group, topic, 1)
     log = take(bus, table, f"{topic}:0:0", group, exit_code=1)
-    assert f"{topic}:0:0 is settled: group {group} goes on from offset 1." in log
+    assert f"{topic}:0:0 is finished: group {group} continues from offset 1." in log
     bus.commit(group, topic, 0)
     take(bus, table, f"{topic}:0:1", group)
     assert "was taken aside before" in take(bus, table, f"{topic}:0:1", group, exit_code=1)
     assert [letter["offset"] for letter in listed(bus, table)] == [1]
 
 
-def test_an_offset_of_an_aborted_transaction_holds_no_record(
+def test_an_offset_of_an_aborted_transaction_cannot_be_quarantined(
     bus: RealBus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "transactional.id": group})
@@ -116,7 +118,7 @@ def test_an_offset_of_an_aborted_transaction_holds_no_record(
         producer.produce(topic, value=b"x", partition=0)
         producer.flush(10)
         end(10)
-    for offset in (0, 1, 3, 4, 5):  # each transaction ends with an offset of Kafka's own
+    for offset in (0, 1, 3, 4, 5):  # each transaction ends with an offset that has no record
         assert "holds no record" in take(bus, table, f"{topic}:0:{offset}", group, exit_code=1)
     take(bus, table, f"{topic}:0:2", group)
 
@@ -128,7 +130,7 @@ def test_importing_from_a_topic_that_does_not_exist_is_an_error(
     assert f"there is no topic {group}.dead-letters" in log
 
 
-def test_it_is_stored_on_the_topic_where_the_settings_say_so(
+def test_a_quarantined_record_is_stored_on_a_topic_if_configured(
     bus: RealBus, topic: str, group: str, tmp_path: Path
 ) -> None:
     bus.create_topic(f"{group}.dead-letters")
@@ -139,11 +141,11 @@ def test_it_is_stored_on_the_topic_where_the_settings_say_so(
     assert bus.committed(group, topic) == 1
 
 
-def test_a_store_that_fails_leaves_the_commit_as_it_is(
+def test_a_failing_store_leaves_the_committed_offset_unchanged(
     bus: RealBus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     send(bus, topic, certificate(1))
-    settings = table | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic"}  # which does not exist
+    settings = table | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic"}  # a topic that does not exist
     with ServiceProcess(
         *("event_dead_letters", "take", f"{topic}:0:0", "-g", group, "--apply"), settings=bus.settings(**settings)
     ) as process:

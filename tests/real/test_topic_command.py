@@ -1,4 +1,7 @@
-"""``event_topics`` on real brokers: what a deploy makes of topics, what it leaves alone, and what it may not do."""
+"""
+Tests of ``event_topics`` on real brokers: the topics that it creates, alters and leaves alone, and the topics that it
+has no right to change.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,13 @@ from tests.services.kafka import KafkaCluster
 from tests.support.outbox_service import until
 from tests.support.topic_command import drift, topics
 
-pytestmark = [pytest.mark.real, pytest.mark.django_db]  # it looks whether dead letters have a table
+pytestmark = [pytest.mark.real, pytest.mark.django_db]  # the command checks whether dead letters have a table
 
 SERVICES = sorted(one.parent.name for one in Path(ROOT, "examples").glob("*/settings.py"))
 
 
 def settings_of(cluster: KafkaCluster, name: str, **of_topic: Any) -> dict[str, Any]:
-    """Return settings of a service that names one topic."""
+    """Return settings of a service that requires one topic with the given configuration."""
     return {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
         "EVENT_BUS_KAFKA_TOPICS": {name: of_topic, "event-bus-probe": {"replication": 1}},
@@ -43,7 +46,7 @@ def partitions(cluster: KafkaCluster, topic: str) -> int:
     return len(cluster.admin().list_topics(timeout=30).topics[topic].partitions)
 
 
-def test_an_empty_cluster_gets_what_the_examples_need_and_a_second_run_has_nothing_to_do(
+def test_a_first_run_creates_the_topics_of_the_examples_and_a_second_run_does_nothing(
     three_brokers: KafkaCluster,
 ) -> None:
     services = {one: import_module(f"examples.{one}.settings") for one in SERVICES}
@@ -69,7 +72,7 @@ def test_an_empty_cluster_gets_what_the_examples_need_and_a_second_run_has_nothi
     assert [drift(one) for one in each] == [{}] * len(services)
 
 
-def test_each_kind_of_drift_is_found_and_mended(cluster: KafkaCluster, real_bus: RealBus) -> None:
+def test_each_kind_of_drift_is_found_and_corrected(cluster: KafkaCluster, real_bus: RealBus) -> None:
     name = "drifting"
     settings = settings_of(cluster, name, partitions=4, options={"retention.ms": 5_000_000, "cleanup.policy": "delete"})
     topics(settings_of(cluster, "none"), "apply")
@@ -95,7 +98,7 @@ def test_each_kind_of_drift_is_found_and_mended(cluster: KafkaCluster, real_bus:
     assert partitions(cluster, name) == 4
 
 
-def test_what_it_cannot_mend_is_drift_and_is_said(cluster: KafkaCluster) -> None:
+def test_drift_that_the_command_cannot_correct_is_reported(cluster: KafkaCluster) -> None:
     name = "obstinate"
     cluster.create_topic(name)
     settings = settings_of(cluster, name, replication=2, options={"retention.mss": 1})
@@ -107,7 +110,7 @@ def test_what_it_cannot_mend_is_drift_and_is_said(cluster: KafkaCluster) -> None
     assert (code, said.count("event_topics cannot mend this")) == (1, 2)
 
 
-def test_too_many_partitions_and_topics_of_others_are_told_and_are_no_drift(cluster: KafkaCluster) -> None:
+def test_surplus_partitions_and_foreign_topics_are_reported_but_are_not_drift(cluster: KafkaCluster) -> None:
     name, other = "too-many", "of-others"
     cluster.create_topic(name, 3)
     cluster.create_topic(other)
@@ -123,7 +126,7 @@ def test_too_many_partitions_and_topics_of_others_are_told_and_are_no_drift(clus
     assert partitions(cluster, name) == 3
 
 
-def test_a_topic_that_fails_keeps_no_other_from_its_own(cluster: KafkaCluster) -> None:
+def test_a_topic_that_fails_does_not_prevent_others_from_being_created(cluster: KafkaCluster) -> None:
     settings = settings_of(cluster, "last-of-all")
     settings["EVENT_BUS_KAFKA_TOPICS"]["bad name"] = {}
     code, said = topics(settings, "apply")
@@ -132,7 +135,7 @@ def test_a_topic_that_fails_keeps_no_other_from_its_own(cluster: KafkaCluster) -
     assert "last-of-all  create with as many partitions as the brokers choose, the brokers' replication: done" in said
 
 
-def test_with_rights_to_half_of_it_the_other_half_is_named(guarded: GuardedKafka) -> None:
+def test_missing_rights_to_topics_are_named_and_permitted_changes_are_made(guarded: GuardedKafka) -> None:
     user = "deployer"
     guarded.add_user(user)
     for topic, *operations in (

@@ -1,4 +1,4 @@
-"""Several topics in one worker, and topics that come, go and grow meanwhile."""
+"""Tests of a worker with several topics, some of which are created, deleted or grown while it runs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ pytestmark = pytest.mark.real
 
 
 @pytest.mark.parametrize("options", [{}, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
-def test_topics_come_go_come_back_and_grow_while_others_go_on(
+def test_case_23_other_topics_are_read_while_topics_are_deleted_recreated_and_grown(
     bus: RealBus, cluster: KafkaCluster, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 23."""
     old, late = f"old-{group}", f"late-{group}"
     bus.create_topic(old)
     classic = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 500}
@@ -50,4 +49,4 @@ def test_topics_come_go_come_back_and_grow_while_others_go_on(
         process.wait_for(lambda: set(range(10, 30)) <= set(process.users("note")))
         assert process.stop() == 0
     assert sorted(process.users("note")) == [1, 2, 3, 4, 5, *range(10, 30)]
-    assert process.log.count("UNKNOWN_TOPIC_OR_PART") <= 6  # first and once a minute, each time that it is missing
+    assert process.log.count("UNKNOWN_TOPIC_OR_PART") <= 6  # first and once a minute while it is missing

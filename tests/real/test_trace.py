@@ -1,4 +1,4 @@
-"""``event_trace`` on a real Kafka: records that are gone, and many of them."""
+"""Tests of ``event_trace`` on a real Kafka, with deleted records and with many records."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ HEADERS: list[tuple[str, str | bytes | None]] = [
 
 
 def delete_before(cluster: KafkaCluster, topic: str, offset: int) -> None:
-    """Do at once what retention does in time."""
+    """Delete the records before ``offset``, as retention would delete them."""
     admin = cluster.admin()
     for answer in admin.delete_records([TopicPartition(topic, 0, offset)]).values():
         answer.result(30)
 
 
-def test_records_that_retention_deleted_may_have_been_the_event(
+def test_event_trace_says_that_deleted_records_may_have_included_the_event(
     bus: RealBus, cluster: KafkaCluster, topic: str
 ) -> None:
     event_id, *_ = sent(bus, topic, 1, 2, 3)
@@ -56,7 +56,7 @@ def test_records_that_retention_deleted_may_have_been_the_event(
         assert f"{topic}:0 holds no records, at offset 3; what was before is deleted.\n" in trace(event_id, finds=False)
 
 
-def test_a_dead_letter_tells_where_the_record_is_and_that_it_is_gone(
+def test_event_trace_says_of_a_dead_letter_that_its_record_was_deleted(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str
 ) -> None:
     event_id, other = sent(bus, topic, 1, 2)
@@ -77,7 +77,9 @@ def record(topic: str, offset: int, event_id: UUID) -> ConsumerRecord:
     )
 
 
-def test_a_compacted_topic_may_have_lost_the_event(bus: RealBus, cluster: KafkaCluster, group: str) -> None:
+def test_event_trace_says_that_compaction_may_have_removed_the_event(
+    bus: RealBus, cluster: KafkaCluster, group: str
+) -> None:
     topic = f"compacted-{group}"
     cluster.create_topic(topic, config={"cleanup.policy": "compact"})
     with override_settings(**bus.settings(topic)):
@@ -85,14 +87,14 @@ def test_a_compacted_topic_may_have_lost_the_event(bus: RealBus, cluster: KafkaC
     assert f"Maybe not there any more: topic {topic} is compacted, and keeps the last record of a key alone.\n" in text
 
 
-def test_groups_that_the_settings_do_not_name_are_seen(bus: RealBus, topic: str, group: str) -> None:
+def test_groups_missing_from_the_settings_are_found(bus: RealBus, topic: str, group: str) -> None:
     (event_id,) = sent(bus, topic, 1)
     bus.commit(group, topic, 1)
     with override_settings(**bus.settings(topic)):
         assert f"Group {group} is beyond it: it has committed 1, lag 0.\n" in trace(event_id)
 
 
-def test_brokers_that_are_away_are_told(topic: str, bus: RealBus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_brokers_are_reported_once(topic: str, bus: RealBus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("event_bus_kafka.assembly.whereabouts._REQUEST_TIMEOUT", 0.5)
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"g": ["a", "b"]}}
     with override_settings(**bus.settings(topic, **away)):
@@ -103,8 +105,11 @@ def test_brokers_that_are_away_are_told(topic: str, bus: RealBus, monkeypatch: p
 
 
 @pytest.mark.long
-def test_a_record_is_found_among_many(bus: RealBus, group: str) -> None:
-    """`make test-long` has a million of them on four partitions, to be read within the ten seconds of a search."""
+def test_a_record_is_found_among_thousands(bus: RealBus, group: str) -> None:
+    """
+    `make test-long` searches among a million records on four partitions. The search must end within its limit of ten
+    seconds.
+    """
     topic, count = f"many-{group}", scaled(5_000, long=1_000_000)
     bus.create_topic(topic, partitions=4)
     sought = fill(bus, topic, count)
@@ -119,7 +124,10 @@ def test_a_record_is_found_among_many(bus: RealBus, group: str) -> None:
 
 
 def fill(bus: RealBus, topic: str, count: int) -> UUID:
-    """Send so many records to partitions by turns; return the id of the last, which carries no time."""
+    """
+    Produce `count` records to the partitions in turn; return the id of the last record's event. This id does not
+    contain a time.
+    """
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "linger.ms": 50, "log_level": 0})
     event_id, value = uuid4(), b"v" * 400
     with override_settings(**bus.settings(topic)), closing(registry()) as schemas:

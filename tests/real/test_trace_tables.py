@@ -1,4 +1,6 @@
-"""``event_trace`` in the tables of a service, on each database: outbox, parked rows, dead letters, inbox."""
+"""
+``event_trace`` searches the tables of a service on each database: the outbox, parked rows, dead letters, and the inbox.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +35,16 @@ from tests.support.trace_command import found, trace
 _numbers = count(1)
 SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
 on_sqlite = pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
-"""For tests of what databases do alike."""
+"""Marks tests whose result is the same on all databases. They run on SQLite only."""
 ENTRY = {"event_key_field": "certificate.user.id", "enabled": True}
 
 
 @pytest.fixture(params=[*SERVERS, "sqlite"])
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """Let the default database be one of each kind."""
+    """
+    Make the default database an SQLite database or a database on one of the servers. Each test runs once on each of
+    them.
+    """
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
         with django_db_blocker.unblock(), connected(entry, "default"):
@@ -54,7 +59,7 @@ def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Dj
 
 @pytest.fixture(autouse=True)
 def service(vendor: str) -> Iterator[None]:
-    """A service that knows no brokers: tables alone are looked into."""
+    """Set up a service that has no brokers. So ``event_trace`` searches only tables."""
     with override_settings(
         EVENT_BUS_PRODUCER_MODE="outbox",
         EVENT_BUS_PRODUCER_CONFIG={CREATED: {"certificates": ENTRY}},
@@ -79,13 +84,13 @@ def emitted(user: int = 7) -> UUID:
 
 
 def park(row: OutboxRecord) -> None:
-    """Do as a relay does with a row that Kafka refuses."""
+    """Park a row, as a relay does when Kafka refuses the row."""
     values = {field.attname: getattr(row, field.attname) for field in OutboxRecord._meta.concrete_fields}
     ParkedRecord.objects.create(**values, code="MSG_SIZE_TOO_LARGE", reason="too large", parked_at=1_767_323_045_678)
     row.delete()
 
 
-def test_rows_that_wait_and_rows_that_are_parked_are_found_by_id_and_by_key() -> None:
+def test_waiting_and_parked_rows_are_found_by_id_and_key() -> None:
     parked, waiting, _ = emitted(), emitted(), emitted(user=8)
     row, second, _ = OutboxRecord.objects.order_by("pk").values_list("pk", flat=True)
     park(OutboxRecord.objects.get(pk=row))
@@ -105,14 +110,14 @@ def test_rows_that_wait_and_rows_that_are_parked_are_found_by_id_and_by_key() ->
 
 
 @on_sqlite
-def test_an_id_that_another_header_quotes_is_not_the_event() -> None:
+def test_an_id_in_another_header_of_a_row_is_not_found() -> None:
     emitted()
     event_id = str(uuid1())
     OutboxRecord.objects.update(headers=pack((("ce_id", b"other"), ("cause", event_id.encode()))))
     assert found(event_id, finds=False)["outbox"] == []
 
 
-def test_dead_letters_are_found_open_and_gone_with_the_state_of_each_receiver(sandbox: Sandbox) -> None:
+def test_stored_and_deleted_dead_letters_are_found_with_the_state_of_each_receiver(sandbox: Sandbox) -> None:
     with override_settings(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=sandbox.schema_registry_url):
         record = record_of(7, offset=3)
         event_id = dict(record.headers)["ce_id"].decode()  # type: ignore[union-attr]
@@ -137,10 +142,10 @@ def test_dead_letters_are_found_open_and_gone_with_the_state_of_each_receiver(sa
 @on_sqlite
 def test_marks_of_the_inbox_are_found() -> None:
     def award(metadata: EventsMetadata, **_: Any) -> None:
-        """Has an effect."""
+        """Accept an event."""
 
     def greet(metadata: EventsMetadata, **_: Any) -> None:
-        """Has another one."""
+        """Accept an event."""
 
     metadata = EventsMetadata(event_type=CREATED)
     receivers = [once(award), once(greet)]
@@ -158,7 +163,7 @@ def test_marks_of_the_inbox_are_found() -> None:
             CERTIFICATE_CREATED.disconnect(receiver, dispatch_uid=f"uid-{number}")
 
 
-def test_large_tables_are_looked_through_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_tables_are_searched_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [emitted(user) for user in range(7)]
     monkeypatch.setattr("event_bus_kafka.operations.whereabouts.bytes_search._SLICE", 2)
     for event_id in ids:
@@ -168,16 +173,16 @@ def test_large_tables_are_looked_through_in_slices(monkeypatch: pytest.MonkeyPat
 
 
 @on_sqlite
-def test_it_takes_few_queries() -> None:
+def test_event_trace_makes_at_most_15_queries() -> None:
     event_id = emitted()
     found(event_id)
-    with CaptureQueriesContext(connection) as queries:
+    with transaction.atomic(), CaptureQueriesContext(connection) as queries:
         found(event_id)
     assert len(queries) <= 15, [one["sql"] for one in queries]
 
 
 @on_sqlite
-def test_a_database_that_is_away_is_told_and_the_rest_answers(tmp_path: Path) -> None:
+def test_an_unreachable_database_is_reported_and_others_are_searched(tmp_path: Path) -> None:
     event_id = emitted()
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "missing" / "database")}
     with connected(away, "away"):
@@ -191,14 +196,13 @@ def test_a_database_that_is_away_is_told_and_the_rest_answers(tmp_path: Path) ->
 
 @on_sqlite
 @pytest.mark.parametrize("target", ["zero", "0008", "0005"])
-def test_tables_of_before_are_looked_into_as_far_as_they_are_there(target: str) -> None:
+def test_tables_of_older_versions_are_searched_as_far_as_they_exist(target: str) -> None:
     call_command("migrate", "event_bus_kafka", target, verbosity=0)
     answer = found(uuid1(), finds=False)
     assert [one for one in answer["unseen"] if one["what"] != "Kafka"] == []
 
 
 @on_sqlite
-def test_it_may_be_called_within_a_transaction() -> None:
-    event_id = emitted()
+def test_within_a_transaction_what_it_has_written_is_found() -> None:
     with transaction.atomic():
-        assert len(found(event_id)["outbox"]) == 1
+        assert len(found(emitted())["outbox"]) == 1

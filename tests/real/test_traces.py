@@ -1,4 +1,4 @@
-"""What monitoring services are told of events, by their own packages (C6)."""
+"""Tests of the transactions and spans that monitoring packages record for events (fault C6)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.real
 
 _SILENT = {"DD_TRACE_STARTUP_LOGS": "false", "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false"}
 PROVIDED = ("opentelemetry", "ddtrace-as-provider")
-"""Packages that are told of OpenTelemetry's spans, too."""
+"""Monitoring packages that also record the spans that this package opens with OpenTelemetry."""
 RECEIVER = "tests.support.traced.attempts.<locals>.receive"
 _KEPT = ("kafka_topic", "kafka_offset", "kafka_event_type", "kafka_message_id")
 
@@ -38,8 +38,7 @@ def spans_of(package: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("package", ["opentelemetry", "ddtrace", "newrelic", *PROVIDED[1:]])
-def test_each_event_is_a_trace_with_its_attributes_its_failure_and_the_spans_of_its_receivers(package: str) -> None:
-    """C6."""
+def test_c6_each_event_is_a_trace_with_attributes_with_errors_and_with_spans_of_its_receivers(package: str) -> None:
     spans = spans_of(package)
     by_id = {span["id"]: span for span in spans}
 
@@ -50,7 +49,7 @@ def test_each_event_is_a_trace_with_its_attributes_its_failure_and_the_spans_of_
     ours = package in PROVIDED
     whole = ["consumer.consume", "emit_signals_from_message"]
     for offset, spans_of_event in enumerate(paths, 1):
-        names = dict.fromkeys(span["name"] for span in spans_of_event)  # New Relic's transaction is a span, too
+        names = dict.fromkeys(span["name"] for span in spans_of_event)  # New Relic's transaction is a span as well
         assert list(names) == (["process t", *whole, RECEIVER, "SELECT"] if ours else [*whole, "SELECT"])
         attributes = next(span["attributes"] for span in spans_of_event if "kafka_topic" in span["attributes"])
         assert [attributes[name] for name in _KEPT] == [

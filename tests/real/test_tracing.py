@@ -1,4 +1,4 @@
-"""One trace from a view to the receivers of other processes, by OpenTelemetry's SDK in each of them."""
+"""A single trace leads from a view to receivers in other processes. Each process uses OpenTelemetry's SDK."""
 
 from __future__ import annotations
 
@@ -79,8 +79,10 @@ def links(span: Span) -> list[tuple[str, str]]:
     return [ids(link) for link in span["links"]]
 
 
-def test_one_trace_goes_from_a_view_through_outbox_and_kafka_to_receivers_elsewhere(service: Traced) -> None:
-    """What Kafka does not confirm takes its trace with it into the outbox."""
+def test_one_trace_leads_from_a_view_through_the_outbox_and_kafka_to_receivers_in_other_processes(
+    service: Traced,
+) -> None:
+    """The trace also leads through the outbox if Kafka did not confirm the event."""
     with ExitStack() as stack:
         web = stack.enter_context(service.process(ways=("direct", "outbox")))
         away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.1}

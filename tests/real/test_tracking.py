@@ -1,4 +1,7 @@
-"""Use case 8e: the published event-tracking sends through this package, and a worker hands it what comes."""
+"""
+The published package event-tracking sends events through this package, and a worker passes received events to
+event-tracking (use case 8e of the tour in examples/).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ with tracker.context("request", {{"user_id": 7}}):
 """
 
 
-def test_tracking_events_go_from_service_to_service(bus: RealBus, topic: str, group: str) -> None:
+def test_tracking_events_are_sent_by_one_service_and_received_by_another(bus: RealBus, topic: str, group: str) -> None:
     backend = {
         "ENGINE": "eventtracking.backends.event_bus.EventBusRoutingBackend",
         "OPTIONS": {

@@ -1,4 +1,4 @@
-"""Dead letters, marks and pauses while the tables, and workers of two versions, change places."""
+"""Tests of dead letters, marks and pauses while tables are migrated and workers of two versions run."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def service(database: Database, sandbox: Sandbox) -> Iterator[None]:
 
 
 class VersionBefore:
-    """Writes dead letters as the version before did: by its columns, and its statements."""
+    """Writes dead letters with the columns and SQL statements of the older version."""
 
     def __init__(self) -> None:
         loader = MigrationExecutor(connections["default"]).loader
@@ -104,7 +104,7 @@ def letter(offset: int, *receivers: str, **changes: Any) -> Letter:
     return letter_of(record_of(7, offset=offset), *receivers, **changes)
 
 
-def test_the_new_code_works_on_the_old_tables_until_they_are_migrated() -> None:
+def test_the_new_code_works_on_the_old_tables_before_the_migration() -> None:
     migrate("0008")
     before = VersionBefore()
     first, second = before.store(letter(0, OLD)), before.store(letter(1, HERE, OTHER))
@@ -113,7 +113,7 @@ def test_the_new_code_works_on_the_old_tables_until_they_are_migrated() -> None:
     assert DeadLetter.objects.keeps_entries() is False
     assert run("list").count("prod-certificates:0:") == 3
     assert "SHA" not in run("show", first.pk)
-    assert run("list", "--settled") == "Nothing has become of dead letters lately.\n"
+    assert run("list", "--settled") == "No settled entries.\n"
     run("replay", second.pk, "--apply")
     assert seen == ["here", "other"]
     run("replay", first.pk, "--receiver", HERE, "--apply")
@@ -121,7 +121,7 @@ def test_the_new_code_works_on_the_old_tables_until_they_are_migrated() -> None:
     assert purge_entries(0) == complete_entries() == 0
 
 
-def test_what_the_old_tables_refuse_is_held_until_they_can_say_what_is_left_out() -> None:
+def test_a_letter_that_the_old_tables_refuse_is_not_stored_with_parts_left_out() -> None:
     migrate("0008")
     refused = letter_of(record_of(7, headers=(("name", None),) * 3), "x" * 300)
     object.__setattr__(refused, "event_id", "x" * 40)
@@ -130,7 +130,7 @@ def test_what_the_old_tables_refuse_is_held_until_they_can_say_what_is_left_out(
     assert DeadLetter.objects.count() == 0
 
 
-def test_what_the_version_before_has_stored_is_read_as_it_is_and_it_goes_on_writing() -> None:
+def test_letters_of_the_older_version_are_read_and_the_older_version_can_still_write() -> None:
     migrate("0008")
     before = VersionBefore()
     InboxMark.objects.mark(HERE, uuid4())
@@ -143,7 +143,7 @@ def test_what_the_version_before_has_stored_is_read_as_it_is_and_it_goes_on_writ
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
         run("replay", rows[0].pk, "--apply")
     assert (seen, states()) == (["here"], {"gone": "failed", "here": "succeeded"})
-    before.store(letter(0, HERE, failed_at=FAILED_AT + timedelta(hours=1)))  # its worker has the record once more
+    before.store(letter(0, HERE, failed_at=FAILED_AT + timedelta(hours=1)))  # its worker stores the record once more
     assert run("show", rows[0].pk).count("ValueError") == 1
     before.replay(rows[0].pk, [])
     assert DeadLetter.objects.count() == 3
@@ -163,7 +163,7 @@ def test_what_the_version_before_has_stored_is_read_as_it_is_and_it_goes_on_writ
     )
 
 
-def test_the_way_back_keeps_the_letters() -> None:
+def test_reverting_the_migration_keeps_the_letters() -> None:
     TableStore().store(letter(0, HERE))
     migrate("0008")
     before = VersionBefore()

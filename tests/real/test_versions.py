@@ -1,4 +1,4 @@
-"""The databases that the documentation names are those that the tests run on."""
+"""The documentation names the versions of the databases that the tests use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 
-def test_the_documentation_names_the_version_of_a_server(database: Database) -> None:
+def test_the_documentation_names_the_version_of_each_database_server(database: Database) -> None:
     with database.connected():
         first, second, *_ = connections["real"].get_database_version()
     number = f"{first}" if database.vendor == "postgresql" else f"{first}.{second}"

@@ -1,1 +1,4 @@
-"""The runbook: each command in it is run in the trouble that its section is about, and prints what stands there."""
+"""
+Tests of the runbook. Each of its commands runs in the situation that the command's section describes, and must print
+the documented output.
+"""

@@ -1,4 +1,4 @@
-"""The commands of docs/operating.rst, section by section."""
+"""Reads the commands of docs/operating.rst, section by section."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _BLOCK = re.compile(r"^( *)\.\. code-block:: console\n\n((?:\1   .*\n|\n)+)", re
 
 @attrs.frozen
 class Typed:
-    """A command, and what the page says that it prints."""
+    """A command and its documented output."""
 
     command: str
     output: str
 
 
 def sections() -> dict[str, str]:
-    """Return the text of each section by its title."""
+    """Return the text of each section by the section's title."""
     return {part.split("\n", 1)[0]: part for part in _SECTION.split(TEXT)[1:]}
 
 
@@ -33,7 +33,7 @@ def blocks(section: str) -> list[list[Typed]]:
 
 
 def inline_commands() -> list[str]:
-    """Return the commands of the package that stand in the text."""
+    """Return the package's commands that occur in running text."""
     return re.findall(r"``manage\.py ((?:event_|relay_|consume_|probe_|replay_|backfill_|produce_)[^`]+)``", TEXT)
 
 

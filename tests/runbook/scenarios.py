@@ -1,8 +1,12 @@
-"""The trouble of each section, and when its reader types what."""
+"""
+Creates the situation that each section of the runbook describes, and runs the section's commands at the right moments.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+from confluent_kafka.admin._acl import AclOperation
 
 from tests.runbook.terminal import Terminal
 from tests.services.process import free_port
@@ -115,6 +119,18 @@ def not_ready(at: Terminal) -> None:
         at.follow()
 
 
+def rights_are_lost(at: Terminal) -> None:
+    guarded, user = at.guarded(), at.group
+    guarded.add_user(user)
+    guarded.cluster.create_topic(at.topic)
+    guarded.allow_group(user, at.group)
+    guarded.allow_topic(user, at.topic, AclOperation.READ)
+    options = guarded.options("SCRAM", user)
+    at.settings["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"] = options.pop("bootstrap.servers")
+    at.settings["EVENT_BUS_KAFKA_CLIENT_OPTIONS"] = options
+    at.follow()
+
+
 def kafka_is_away(at: Terminal) -> None:
     at.settings["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"] = f"127.0.0.1:{free_port()}"
     at.follow()
@@ -124,6 +140,14 @@ def the_registry_is_away(at: Terminal) -> None:
     at.manage("event_topics apply")
     at.settings["EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"] = f"http://127.0.0.1:{free_port()}"
     at.follow()
+
+
+def it_is_too_slow(at: Terminal) -> None:
+    at.bus.create_topic(at.topic)
+    at.send(7)
+    with at.worker("hang", EVENT_BUS_KAFKA_SLOW_RECEIVER=0.5, EVENT_BUS_KAFKA_STOP_TIMEOUT=1):
+        at.until_ready_says("slow receiver")
+        at.follow()
 
 
 def after_a_disaster(at: Terminal) -> None:
@@ -158,9 +182,11 @@ ALL: dict[str, Callable[[Terminal], None]] = {
     "A topic is held": a_topic_is_held,
     "Events are lost": events_are_lost,
     "A relay or worker does not start, or is not ready": not_ready,
+    "Rights are lost": rights_are_lost,
     "Kafka is away": kafka_is_away,
     "The schema registry is away": the_registry_is_away,
+    "It is too slow": it_is_too_slow,
     "After a disaster": after_a_disaster,
     "Deploys and upgrades": deploys,
 }
-"""By the titles of the sections, in their order."""
+"""The scenario of each section by the section's title, in the order of the page."""

@@ -1,11 +1,11 @@
-"""Somebody who follows the runbook: types a section's commands where its trouble is, and compares what comes."""
+"""Follows the runbook: types a section's commands in its situation, and compares the output."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,15 @@ from confluent_kafka import Consumer, TopicPartition
 from tests.projects.process import ServiceProcess
 from tests.runbook.page import Typed, blocks
 from tests.services.bus import Bus
+from tests.services.guarded import GuardedKafka
 from tests.services.process import free_port
 from tests.support.examples_of import certificate
 from tests.support.outbox_service import until
 from tests.support.scraping import page
 from tests.support.sending import send
 
-RECEIVER = "tests.projects.certificates.receivers.wait_for_file"
+_RECEIVERS, _WAITS = "tests.projects.certificates.receivers", "wait_for_file"
+RECEIVER = f"{_RECEIVERS}.{_WAITS}"
 _OF_THE_PAGE = {"receiver": "mail.receivers.congratulate", "group": "mail", "prefix": "prod"}
 _QUIET = {"version": 1, "disable_existing_loggers": False, "loggers": {"event_bus_kafka": {"level": "CRITICAL"}}}
 _EVENT_ID = r"[0-9a-f]{8}-[0-9a-f-]{27}"
@@ -38,22 +40,24 @@ _VARYING = (
     (r"\n…(?=\n|$)", r"(?:\n(?:.|\n)*?)?"),
     ("…", r"(?:.|\n)*?"),
 )
-"""Texts of the page that are different each time, and what else may stand there."""
+"""Patterns of texts on the page that vary from run to run, with patterns of texts that may replace them."""
 
 
 class Terminal:
-    """A service `prod` with the group `mail`, by names of its own, and a terminal that has them."""
+    """The service `prod` with the group `mail` under other names, and a terminal that translates between the names."""
 
-    def __init__(self, bus: Bus, section: str, group: str, database: Path) -> None:
+    def __init__(self, bus: Bus, section: str, group: str, database: Path, guarded: Callable[[], GuardedKafka]) -> None:
+        """``guarded``: returns a broker that knows rights."""
         self.bus = bus
+        self.guarded = guarded
         self.group = group
         self.prefix = f"prefix-{group}"
         self.topic = f"{self.prefix}-certificates"
         self.port = free_port()
         self.gate = database.with_name("gate")
-        """A file without which the receiver fails."""
+        """While this file does not exist, the receiver fails."""
         self.event_id = ""
-        """Of the event that was emitted last."""
+        """Id of the event that was emitted last."""
         self.settings: dict[str, Any] = bus.settings(
             "certificates",
             EVENTS_SERVICE_NAME="mail",
@@ -63,7 +67,7 @@ class Terminal:
             EVENT_BUS_KAFKA_RETRY={"attempts": 2, "first_delay": 0.05, "factor": 1},
             EVENT_BUS_PRODUCER_MODE="outbox",
             EVENT_BUS_PRODUCER="event_bus_kafka.create_producer",
-            SILENCED_SYSTEM_CHECKS=["event_bus_kafka.W005"],  # it is on SQLite
+            SILENCED_SYSTEM_CHECKS=["event_bus_kafka.W005"],  # the outbox is on SQLite
             DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(database)}},
         )
         self._section = section
@@ -75,11 +79,11 @@ class Terminal:
             self._run(typed)
 
     def end(self) -> None:
-        """Fail if a block was not run."""
+        """Raise AssertionError if a block was not run."""
         assert not self._left, f"{self._section}: {self._left}"
 
     def manage(self, command: str, **changes: Any) -> tuple[str, int]:
-        """Run a command of the service; return what it prints, and its exit code."""
+        """Run a management command; return its output and its exit code."""
         settings = self.settings | {"LOGGING": _QUIET} | changes
         environment = {"GATE": str(self.gate), "NO_COLOR": "1"}
         arguments = shlex.split(command)
@@ -90,11 +94,11 @@ class Terminal:
         return "\n".join(sorted(process.lines, key=lambda line: line.startswith("CommandError"))), code
 
     def send(self, *users: int) -> None:
-        """Send certificates to Kafka, past the outbox."""
+        """Send certificates directly to Kafka, without the outbox."""
         send(self.bus, "certificates", *map(certificate, users), through={"EVENT_BUS_TOPIC_PREFIX": self.prefix})
 
     def emit(self, *users: int, name: str = "") -> None:
-        """Emit certificates into the outbox."""
+        """Emit certificates, which go to the outbox."""
         code = (
             "from openedx_events.learning.signals import CERTIFICATE_CREATED\n"
             "from tests.support.examples_of import certificate\n"
@@ -109,13 +113,13 @@ class Terminal:
         self.event_id = process.heard("emitted")[-1]["id"]
 
     def age(self, minutes: int) -> None:
-        """Let rows of the outbox have waited for so long."""
+        """Change the outbox's rows as if they had waited for ``minutes``."""
         with closing(sqlite3.connect(self.settings["DATABASES"]["default"]["NAME"])) as database:
             database.execute("UPDATE event_bus_kafka_outboxrecord SET created = created - ?", [minutes * 60_000])
             database.commit()
 
     def commit(self, offset: int, partitions: int = 1) -> None:
-        """Let the group have read so far."""
+        """Commit ``offset`` for the group, as if it had read so far."""
         consumer = Consumer({"bootstrap.servers": self.bus.bootstrap_servers, "group.id": self.group})
         places = [TopicPartition(self.topic, partition, offset) for partition in range(partitions)]
         try:
@@ -124,53 +128,52 @@ class Terminal:
             consumer.close()
 
     @contextmanager
-    def worker(self, **changes: Any) -> Iterator[ServiceProcess]:
-        """Run a worker of the group, with its health port."""
+    def worker(self, receiver: str = _WAITS, /, **changes: Any) -> Iterator[ServiceProcess]:
+        """Run a worker of the group, with its health port and a receiver of the project."""
         arguments = ("consume_events", "-t", "certificates", "-g", self.group, "--health-port", str(self.port))
         environment = {"GATE": str(self.gate)}
         settings = self.settings | changes | {"INSTALLED_APPS": _OURS_FIRST}
-        with ServiceProcess(
-            *arguments, settings=settings, receivers="wait_for_file", environment=environment
-        ) as process:
+        with ServiceProcess(*arguments, settings=settings, receivers=receiver, environment=environment) as process:
             yield process
 
     def until_printed(self, command: str, text: str) -> None:
-        """Repeat a command until it prints a text."""
+        """Repeat a command until its output contains ``text``."""
         until(lambda: text in self._shown(self.manage(command)[0]))
 
     def until_ready_says(self, text: str) -> None:
-        """Ask the worker until it says this."""
+        """Request ``/ready`` of the worker until the answer contains ``text``."""
         until(lambda: text in self._shown(self._page("/ready")))
 
     def _page(self, path: str) -> str:
         try:
             return page(self.port, path)[1]
-        except OSError:  # it is not open yet
+        except OSError:  # the port is not open yet
             return ""
 
     def _run(self, typed: Typed) -> None:
         program, _, rest = typed.command.partition(" ")
         pattern = re.compile(_pattern(typed.output))
-        if program == "curl":  # what SQLite is locked for, say, is an obstacle for a moment
+        if program == "curl":  # for example a locked SQLite file is an obstacle for a moment
             path = rest.rpartition("localhost:8080")[2]
             until(lambda: pattern.fullmatch(self._shown(self._page(path))))
             return
         assert program == "manage.py", typed.command
-        if rest.startswith("event_bus_status"):  # workers and relays tell of themselves now and then
+        if rest.startswith("event_bus_status"):  # workers and relays write heartbeats at intervals
             until(lambda: pattern.fullmatch(self._shown(self.manage(self._meant(rest))[0])))
             return
         found = self._shown(self.manage(self._meant(rest))[0])
         assert pattern.fullmatch(found), f"{typed.command}\nprints\n{found}"
 
     def _meant(self, command: str) -> str:
-        """Return a command of the page with our names."""
+        """Return a command of the page with this terminal's names."""
         command = re.sub(_EVENT_ID, self.event_id, command)
         command = command.replace(_OF_THE_PAGE["receiver"], RECEIVER).replace("prod-", f"{self.prefix}-")
         return re.sub(r"(-g |--group )mail\b", rf"\1{self.group}", command)
 
     def _shown(self, output: str) -> str:
-        """Return an output with the names of the page, and single spaces."""
+        """Return an output with the page's names, and with single spaces."""
         output = re.sub(r"\S+/receivers\.py:\d+ in wait_for_file", "/srv/mail/receivers.py:39 in congratulate", output)
+        output = output.replace(f"{_RECEIVERS}.hang", RECEIVER)
         for ours, theirs in ((RECEIVER, "receiver"), (self.prefix, "prefix"), (self.group, "group")):
             output = output.replace(ours, _OF_THE_PAGE[theirs])
         return _spaced(output)
@@ -184,7 +187,7 @@ def _spaced(text: str) -> str:
 
 
 def _pattern(output: str) -> str:
-    """Return what a terminal may show where the page has this."""
+    """Return a pattern for the output that the page documents."""
     pieces, at = [], 0
     text = _spaced(output)
     varying = re.compile("|".join(f"({of_page})" for of_page, _ in _VARYING))

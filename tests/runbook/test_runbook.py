@@ -1,4 +1,4 @@
-"""Each section of the runbook, followed in its trouble."""
+"""The tests follow each section of the runbook in the situation that the section describes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCENARIOS: dict[str, Callable[[Terminal], None]] = scenarios.ALL
 
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a database to be copied: migrating takes a second."""
+    """Return a migrated database. Tests copy it, since a migration takes a second."""
     database = tmp_path_factory.mktemp("runbook") / "database"
     settings = {"DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(database)}}}
     with ServiceProcess("migrate", "--verbosity=0", "--skip-checks", settings=settings) as process:
@@ -30,15 +30,15 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("section", SCENARIOS)
-def test_the_commands_of_a_section_print_its_output(
-    section: str, real_bus: RealBus, group: str, tmp_path: Path, migrated: Path
+def test_the_commands_of_each_section_print_the_documented_output(
+    section: str, real_bus: RealBus, group: str, tmp_path: Path, migrated: Path, request: pytest.FixtureRequest
 ) -> None:
     database = tmp_path / "database"
     shutil.copy(migrated, database)
-    terminal = Terminal(real_bus, section, group, database)
+    terminal = Terminal(real_bus, section, group, database, lambda: request.getfixturevalue("guarded"))
     SCENARIOS[section](terminal)
     terminal.end()
 
 
-def test_each_section_with_commands_is_followed() -> None:
+def test_each_section_with_commands_is_tested() -> None:
     assert [title for title in sections() if blocks(title)] == list(SCENARIOS)

@@ -1,4 +1,4 @@
-"""Commits that Kafka refuses: tried again or given up, and never taken for done."""
+"""Kafka refuses commits. Refused commits are repeated or given up, and never count as committed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.support.watching import watched
 
 @pytest.fixture
 def told() -> Iterator[list[LifecycleEvent]]:
-    """Return what is told of commits."""
+    """Return a list to which the lifecycle events about commits are added."""
     with watched(CommitFailed, OffsetsCommitted) as events:
         yield events
 
 
 @pytest.fixture
 def own() -> Iterator[Sandbox]:
-    """Return a sandbox that may break."""
+    """Return a sandbox that no other test uses. So its injected faults affect no other test."""
     with Sandbox() as own:
         own.create_topic("t", 1)
         yield own
@@ -41,10 +41,9 @@ def own() -> Iterator[Sandbox]:
         ("ILLEGAL_GENERATION", True),
     ],
 )
-def test_a_refused_commit_is_due_again_and_not_told_as_done(
+def test_case_10_an_offset_whose_commit_was_refused_is_committed_again_unless_its_partition_is_lost(
     own: Sandbox, group: str, told: list[LifecycleEvent], code: str, lost: bool
 ) -> None:
-    """Case 10."""
     with Member(SandboxBus(own), group, ["t"]) as member:
         member.poll_assignment()
         partition, commits = PartitionProgress("t", 0, committed=0, position=1), Commits(group, monotonic, sleep)
@@ -60,7 +59,7 @@ def test_a_refused_commit_is_due_again_and_not_told_as_done(
 
 
 @pytest.mark.parametrize(("code", "done"), [("STALE_MEMBER_EPOCH", True), ("REBALANCE_IN_PROGRESS", False)])
-def test_the_last_commit_of_a_partition_repeats_refusals_that_may_pass(
+def test_the_last_commit_of_a_partition_is_repeated_after_transient_refusals(
     own: Sandbox, group: str, code: str, done: bool
 ) -> None:
     with Member(SandboxBus(own), group, ["t"]) as member:

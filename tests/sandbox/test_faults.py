@@ -1,4 +1,4 @@
-"""The sandbox breaks as it is told, and real clients feel it."""
+"""Tests of faults that are injected into the sandbox. Real clients experience them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def own_sandbox() -> Iterator[Sandbox]:
 
 
 class Reports:
-    """A producer, and what Kafka said to each record: the name of an error, or None."""
+    """A producer, and the result of each of its records: the name of Kafka's error, or None."""
 
     def __init__(self, sandbox: Sandbox, **options: Any) -> None:
         servers = {"bootstrap.servers": sandbox.bootstrap_servers, "log_level": 0, "linger.ms": 0}
@@ -29,7 +29,7 @@ class Reports:
         self.said: list[str | None] = []
 
     def send(self, seconds: float = 15) -> list[str | None]:
-        """Produce one record and return all that was said within so many seconds."""
+        """Produce one record; return the results that arrive within `seconds`."""
         self._producer.produce("t", b"value", on_delivery=self._hear)
         self._producer.flush(seconds)
         return self.said
@@ -46,7 +46,7 @@ def test_a_record_waits_while_the_brokers_are_down(own_sandbox: Sandbox) -> None
     assert reports.send() == [None, None, None]
 
 
-def test_one_broker_can_be_down_alone(own_sandbox: Sandbox) -> None:
+def test_one_broker_can_be_taken_down_alone(own_sandbox: Sandbox) -> None:
     first, second, _ = own_sandbox.bootstrap_servers.split(",")
     with own_sandbox.broker_down(1):
         with pytest.raises(KafkaException):
@@ -55,26 +55,26 @@ def test_one_broker_can_be_down_alone(own_sandbox: Sandbox) -> None:
     assert Producer({"bootstrap.servers": first, "log_level": 0}).list_topics(timeout=10).brokers
 
 
-def test_a_broker_that_does_not_exist_is_refused(own_sandbox: Sandbox) -> None:
+def test_taking_down_a_broker_that_does_not_exist_is_refused(own_sandbox: Sandbox) -> None:
     with pytest.raises(ValueError, match="numbered from 1"), own_sandbox.broker_down(7):
         pass
 
 
-def test_slow_brokers_make_records_time_out(own_sandbox: Sandbox) -> None:
+def test_records_time_out_while_brokers_are_slow(own_sandbox: Sandbox) -> None:
     reports = Reports(own_sandbox, message_timeout_ms=500)
     assert reports.send() == [None]
     with own_sandbox.slow_brokers(3):
         assert reports.send() == [None, "_MSG_TIMED_OUT"]
 
 
-def test_the_next_request_fails_and_no_more(own_sandbox: Sandbox) -> None:
+def test_the_method_fail_next_makes_exactly_the_next_request_fail(own_sandbox: Sandbox) -> None:
     reports = Reports(own_sandbox)
     own_sandbox.fail_next("Produce", "TOPIC_AUTHORIZATION_FAILED")
     assert reports.send() == ["TOPIC_AUTHORIZATION_FAILED"]
     assert Reports(own_sandbox).send() == [None]
 
 
-def test_the_given_number_of_commits_fails(own_sandbox: Sandbox) -> None:
+def test_the_method_fail_next_makes_the_given_number_of_commits_fail(own_sandbox: Sandbox) -> None:
     Reports(own_sandbox).send()
     consumer = Consumer({"bootstrap.servers": own_sandbox.bootstrap_servers, "group.id": "g", "log_level": 0})
     own_sandbox.fail_next("OffsetCommit", "UNKNOWN_MEMBER_ID", times=2)
@@ -86,7 +86,7 @@ def test_the_given_number_of_commits_fails(own_sandbox: Sandbox) -> None:
     consumer.close()
 
 
-def test_mending_forgets_errors_that_no_request_has_met(own_sandbox: Sandbox) -> None:
+def test_the_method_mend_removes_injected_errors(own_sandbox: Sandbox) -> None:
     own_sandbox.fail_next("Produce", "TOPIC_AUTHORIZATION_FAILED", times=5)
     own_sandbox.mend()
     assert Reports(own_sandbox).send() == [None]
@@ -95,18 +95,20 @@ def test_mending_forgets_errors_that_no_request_has_met(own_sandbox: Sandbox) ->
 @pytest.mark.parametrize(
     ("api", "error", "reason"),
     [
-        ("Produced", "NOT_LEADER_FOR_PARTITION", "'Produced' is none of Produce, "),
-        ("Produce", "NOT_A_LEADER", "'NOT_A_LEADER' is no error of a Kafka broker"),
-        ("Produce", "_MSG_TIMED_OUT", "'_MSG_TIMED_OUT' is no error of a Kafka broker"),
-        ("Produce", "NO_ERROR", "'NO_ERROR' is no error of a Kafka broker"),
+        ("Produced", "NOT_LEADER_FOR_PARTITION", "'Produced' is not one of Produce, "),
+        ("Produce", "NOT_A_LEADER", "'NOT_A_LEADER' is not the name of a broker's error"),
+        ("Produce", "_MSG_TIMED_OUT", "'_MSG_TIMED_OUT' is not the name of a broker's error"),
+        ("Produce", "NO_ERROR", "'NO_ERROR' is not the name of a broker's error"),
     ],
 )
-def test_a_name_that_kafka_does_not_know_is_refused(sandbox: Sandbox, api: str, error: str, reason: str) -> None:
+def test_the_method_fail_next_refuses_unknown_requests_and_errors(
+    sandbox: Sandbox, api: str, error: str, reason: str
+) -> None:
     with pytest.raises(ValueError, match=reason):
         sandbox.fail_next(api, error)
 
 
-def test_the_registry_is_down_for_clients_with_an_open_connection_too(own_sandbox: Sandbox) -> None:
+def test_the_method_registry_down_disconnects_clients_with_open_connections(own_sandbox: Sandbox) -> None:
     with SchemaRegistryClient({"url": own_sandbox.schema_registry_url, "max.retries": 0}) as client:
         schema_id = client.register_schema("s", Schema('"string"', "AVRO"))
         with own_sandbox.registry_down(), pytest.raises(Exception, match=r"refused|disconnected"):
@@ -114,7 +116,7 @@ def test_the_registry_is_down_for_clients_with_an_open_connection_too(own_sandbo
         assert client.get_schema(schema_id).schema_str == '"string"'
 
 
-def test_the_registry_answers_with_a_status(own_sandbox: Sandbox) -> None:
+def test_the_method_registry_answering_makes_the_registry_return_the_given_status(own_sandbox: Sandbox) -> None:
     with SchemaRegistryClient({"url": own_sandbox.schema_registry_url, "max.retries": 0}) as client:
         with own_sandbox.registry_answering(503), pytest.raises(SchemaRegistryError) as caught:
             client.get_subjects()

@@ -1,4 +1,4 @@
-"""The sandbox is a product: what others build their first steps on."""
+"""Tests of the sandbox itself: its brokers, its registry and its command."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def client(sandbox: Sandbox) -> Iterator[SchemaRegistryClient]:
         yield client
 
 
-def test_records_travel_through_a_group(sandbox: Sandbox) -> None:
+def test_a_record_is_produced_and_read_by_a_group(sandbox: Sandbox) -> None:
     sandbox.create_topic("travel", 2)
     producer = Producer({"bootstrap.servers": sandbox.bootstrap_servers, "enable.idempotence": True})
     producer.produce("travel", b"value", b"key")
@@ -54,7 +54,7 @@ def test_records_travel_through_a_group(sandbox: Sandbox) -> None:
     consumer.close()
 
 
-def test_a_cluster_that_does_not_run_says_so() -> None:
+def test_reading_the_address_of_a_stopped_cluster_raises() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         _ = MockCluster().bootstrap_servers
 
@@ -96,7 +96,7 @@ def test_equal_schemas_share_one_id(client: SchemaRegistryClient) -> None:
         ("/subjects", "DELETE", None, 405, 405),
     ],
 )
-def test_errors_have_the_codes_of_confluent(
+def test_errors_have_the_codes_of_confluents_registry(
     sandbox: Sandbox, client: SchemaRegistryClient, path: str, method: str, body: Any, status: int, code: int
 ) -> None:
     client.register_schema("known", Schema('"string"', "AVRO"))
@@ -105,12 +105,12 @@ def test_errors_have_the_codes_of_confluent(
     assert request(sandbox.schema_registry_url + path, method, content)[1]["error_code"] == code
 
 
-def test_a_body_that_is_no_json_is_refused(sandbox: Sandbox) -> None:
+def test_the_registry_answers_400_for_a_body_that_is_not_json(sandbox: Sandbox) -> None:
     status, _ = request(f"{sandbox.schema_registry_url}/subjects/s/versions", "POST", b"{")
     assert status == 400
 
 
-def test_a_registry_that_stops_comes_back_with_its_schemas() -> None:
+def test_a_restarted_registry_keeps_its_address_and_schemas() -> None:
     server = SchemaRegistryServer()
     server.start()
     url = server.url
@@ -126,7 +126,7 @@ def test_a_registry_that_stops_comes_back_with_its_schemas() -> None:
     server.stop()
 
 
-def test_an_unknown_schema_is_an_error_of_the_client(client: SchemaRegistryClient) -> None:
+def test_the_registry_answers_404_for_an_unknown_schema(client: SchemaRegistryClient) -> None:
     with pytest.raises(SchemaRegistryError) as caught:
         client.get_schema(4711)
     assert caught.value.http_status_code == 404
@@ -141,7 +141,7 @@ def start(*options: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_prints_its_addresses_and_stops_cleanly(number: signal.Signals) -> None:
+def test_the_command_prints_its_addresses_and_stops_with_exit_code_0(number: signal.Signals) -> None:
     with start("--json") as process:
         assert process.stdout is not None
         addresses = json.loads(process.stdout.readline())
@@ -166,7 +166,7 @@ sys.exit(main())
 """
 
 
-def test_a_signal_at_the_worst_moment_does_not_hang_the_command() -> None:
+def test_a_signal_that_arrives_while_a_lock_is_held_does_not_block_the_command() -> None:
     command = [sys.executable, "-c", SIGNALLED_WHILE_A_LOCK_IS_HELD]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -178,7 +178,7 @@ def test_a_signal_at_the_worst_moment_does_not_hang_the_command() -> None:
             process.kill()
 
 
-def test_the_command_prints_settings_to_paste() -> None:
+def test_the_command_prints_settings_that_can_be_pasted() -> None:
     with start() as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(9)]
@@ -190,7 +190,7 @@ def test_the_command_prints_settings_to_paste() -> None:
     assert scope["EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"].startswith("http://127.0.0.1:")
 
 
-def test_a_port_that_is_taken_is_a_clear_error() -> None:
+def test_a_port_in_use_is_reported_in_one_line() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         start("--registry-port", str(taken.getsockname()[1])) as process,
@@ -206,4 +206,4 @@ def test_an_invalid_port_is_refused(port: str) -> None:
     with start("--registry-port", port) as process:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert f"argument --registry-port: {port!r} is no port" in errors
+    assert f"argument --registry-port: {port!r} is not a port" in errors

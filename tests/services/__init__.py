@@ -1,1 +1,4 @@
-"""Real Kafka, schema registry and databases, started and stopped by the tests. ``python -m tests.services``."""
+"""
+Real servers that tests start and stop: Kafka, schema registry and databases. From a shell: ``python -m
+tests.services``.
+"""

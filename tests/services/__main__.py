@@ -1,4 +1,7 @@
-"""``python -m tests.services``: a real broker and a real registry, databases if asked for, until Ctrl-C."""
+"""
+``python -m tests.services``: runs a real broker, a real registry and, if the command line asks for them, databases,
+until Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def main() -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    stop: list[int] = []  # no lock that a handler might find taken, and no wait that it might come too late for
+    stop: list[int] = []  # a list, since a lock might be held when the signal handler runs
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda caught, _: stop.append(caught))
     properties = {"auto.create.topics.enable": str(options.auto_create_topics).lower(), "num.partitions": "4"}

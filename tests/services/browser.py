@@ -1,4 +1,4 @@
-"""A real browser: Chromium as Debian packages it, driven by playwright, and axe's rules of accessibility."""
+"""Runs a real browser: Debian's Chromium, which playwright controls. axe checks its pages for accessibility."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from playwright.sync_api import ConsoleMessage, FloatRect, Page, Playwright, syn
 from tests.services.debian import install
 
 WIDTHS = (1280, 390)
-"""Pixels: a desktop's window, and a phone's."""
+"""Widths in pixels of the windows of a desktop and of a phone."""
 _PATIENCE = 60_000
-"""Milliseconds. Generous: only a failing test waits so long."""
+"""Time limit of a wait in milliseconds. It is long, since only a failing test reaches it."""
 _GRAVE = {"serious", "critical"}
 _AXE = {"resultTypes": ["violations"]}
 _NO_TRANSITIONS = "* { transition: none !important; }"
@@ -49,10 +49,10 @@ _WATCH_FOCUS = """() => {
 
 class Browser:
     """
-    A browser that asks nobody but the server of a test.
+    A browser that may send requests only to the server of a test.
 
-    While it is open, its event loop counts as running in the thread that opened it: Django's database functions are
-    told not to mind.
+    While the browser is open, an event loop runs in the thread that opened it. Django would refuse database queries in
+    this thread, so its check for async code is switched off.
     """
 
     def __enter__(self) -> Browser:
@@ -83,7 +83,10 @@ class Browser:
 
     @contextmanager
     def page(self, *, scripts: bool = True) -> Iterator[Page]:
-        """Return a page with cookies of its own. What it says on its console, or asks of others, fails the test."""
+        """
+        Yield a page with its own cookies. The test fails if the page writes to its console or sends requests to other
+        servers.
+        """
         context = self._browser.new_context(viewport={"width": WIDTHS[0], "height": 900}, java_script_enabled=scripts)
         page = context.new_page()
         page.set_default_timeout(_PATIENCE)
@@ -105,7 +108,7 @@ class Browser:
 
 @contextmanager
 def shown(page: Page, *, width: int, dark: bool) -> Iterator[None]:
-    """Show a page at a width, light or dark, for the duration."""
+    """Show a page with the given width and in light or dark colours while the block runs."""
     before = page.viewport_size or {"width": WIDTHS[0], "height": 900}
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme="dark" if dark else "light")
@@ -131,7 +134,7 @@ def keyboard_faults(page: Page) -> list[str]:
 
 
 def picture(page: Page, file: Path, *, width: int, dark: bool = False, height: int | None = None) -> None:
-    """Take a picture of the whole page, or of its upper ``height`` pixels."""
+    """Save a picture of the whole page, or of its upper ``height`` pixels."""
     with shown(page, width=width, dark=dark):
         clip: FloatRect | None = {"x": 0, "y": 0, "width": width, "height": height} if height else None
         page.screenshot(path=file, full_page=True, clip=clip, animations="disabled")

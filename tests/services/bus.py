@@ -1,4 +1,4 @@
-"""Kafka and registry as a test sees them, whichever they are."""
+"""The interface through which tests use Kafka and registry. It is the same for the sandbox and for real servers."""
 
 from __future__ import annotations
 
@@ -26,21 +26,24 @@ class Bus(ABC):
     def create_topic(self, name: str, partitions: int = 1) -> None: ...
 
     def settings(self, topic: str | None = None, **changes: Any) -> dict[str, Any]:
-        """Return Django settings; with a topic, certificates are sent there with the user's id as key."""
+        """
+        Return Django settings. If a topic is given, they send certificates to the topic, with the user's id as key.
+        """
         entry = {"event_key_field": "certificate.user.id", "enabled": True}
         config = {event_type: {topic: entry} for event_type in (CREATED, REVOKED)} if topic else {}
         return {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": self.schema_registry_url,
             "EVENT_BUS_PRODUCER_CONFIG": config,
-            # A machine that is busy answers late: an event would be held, and what is done behind it would come again.
+            # A busy machine answers late: an event would be held, and records behind it would be read again.
             "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30,
             "EVENT_BUS_KAFKA_CONSUMER_OPTIONS": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
         } | changes
 
     def records(self, topic: str, count: int, *, seconds: float = 60) -> list[Message]:
         """
-        Read a topic's first partition from its beginning until ``count`` records came, or ``seconds`` have passed.
+        Read records from the beginning of a topic's first partition. Return them when ``count`` records are read or
+        ``seconds`` have passed.
         """
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": "tests", "log_level": 0})
         try:
@@ -56,7 +59,7 @@ class Bus(ABC):
             consumer.close()
 
     def end_of(self, topic: str) -> int:
-        """Return the offset behind the last record of a topic's first partition."""
+        """Return the offset after the last record of a topic's first partition."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": "tests", "log_level": 0})
         try:
             return int(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60)[1])
@@ -64,21 +67,27 @@ class Bus(ABC):
             consumer.close()
 
     def records_from(self, topic: str, offset: int) -> list[Message]:
-        """Return all records of a topic's first partition from an offset on."""
+        """Return all records of a topic's first partition at ``offset`` or later."""
         return self.records(topic, self.end_of(topic))[offset:]
 
     def records_and_more(self, topic: str, count: int) -> list[Message]:
-        """Wait for ``count`` records; return them, and further ones, of which there should be none."""
+        """Wait for ``count`` records. Return them together with any later records; there should be none."""
         self.records(topic, count)
-        sleep(0.3)  # for what comes right behind
+        sleep(0.3)  # further records would follow within this time
         return self.records_from(topic, 0)
 
     def event_ids(self, topic: str, count: int) -> list[str]:
-        """Return the ids of ``count`` events on a topic, in order, and of further ones if there are any."""
+        """
+        Return the ids of the events on a topic in their order. Wait for ``count`` events; the result also contains any
+        later events.
+        """
         return [header(record, "ce_id") for record in self.records_and_more(topic, count)]
 
     def committed(self, group: str, topic: str) -> int:
-        """Return the offset that a group has committed for a topic's first partition; below 0: none."""
+        """
+        Return the offset that a group has committed for a topic's first partition. A negative number means that it has
+        committed none.
+        """
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": group, "log_level": 0})
         try:
             return int(consumer.committed([TopicPartition(topic, 0)], timeout=60)[0].offset)
@@ -86,7 +95,7 @@ class Bus(ABC):
             consumer.close()
 
     def commit(self, group: str, topic: str, offset: int) -> None:
-        """Commit an offset of a topic's first partition for a group without members."""
+        """Commit an offset for a topic's first partition. The group must have no members."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": group, "log_level": 0})
         try:
             consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
@@ -96,14 +105,14 @@ class Bus(ABC):
     def produce(
         self, topic: str, *, value: bytes | None, headers: dict[str, bytes], key: bytes | None = b"key"
     ) -> None:
-        """Put a record on a topic by hand."""
+        """Send a record with these bytes to a topic."""
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         producer.produce(topic, key=key, value=value, headers=list(headers.items()), partition=0)
         assert producer.flush(60) == 0
 
 
 def header(record: Message, name: str) -> str:
-    """Return the text of a record's header."""
+    """Return a record's header as text."""
     value = dict(record.headers() or [])[name]
     assert isinstance(value, bytes)
     return value.decode()

@@ -1,4 +1,4 @@
-"""A database server with data of its own. What differs between servers is in their own files."""
+"""Runs a database server with its own data. Subclasses in other modules implement the differences between servers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import signal
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -21,9 +23,10 @@ _SECONDS = 60
 
 class DatabaseServer(ABC):
     """
-    A server on 127.0.0.1; its data is gone at the end.
+    A database server on 127.0.0.1. Its data is deleted at the end.
 
-    It runs as the user who runs the tests; as root, which no such server accepts, as the user that Debian made for it.
+    The server runs as the current user. Such servers refuse to run as root. So if the current user is root, the server
+    runs as the user that its Debian package created.
     """
 
     vendor: ClassVar[str]
@@ -66,9 +69,10 @@ class DatabaseServer(ABC):
 
     def start(self) -> None:
         """
-        Start it on the same port and data, if it does not run, and wait until it answers.
+        Start the server with the same port and the same data as before, and wait until it answers. Do nothing if it
+        runs already.
 
-        The server ends with the thread that starts it.
+        The server is killed when the thread that started it ends.
         """
         deadline = monotonic() + _SECONDS
         while self._process is None:
@@ -82,36 +86,46 @@ class DatabaseServer(ABC):
                 self._process.wait_until(self._answers, seconds=_SECONDS)
             except ServerFailed as failed:
                 self._process = None
-                # Busy backends outlive a killed PostgreSQL for a while, and hold its shared memory.
+                # Busy backends survive a killed PostgreSQL for a while and keep its shared memory.
                 if "in use" not in str(failed) or monotonic() > deadline:
                     raise
 
     def stop(self) -> None:
-        """Stop it cleanly and quickly, if it runs; clients lose their connections."""
+        """Stop the server cleanly and quickly if it runs. Its clients lose their connections."""
         if self._process is not None:
             self._process.stop(self._stop_signal)
             self._process = None
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it accept connections and answer nobody within the block, as on a host that hangs."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
+
     def kill(self) -> None:
-        """Stop it as ``kill -9`` does, if it runs."""
+        """Stop the server with SIGKILL if it runs."""
         if self._process is not None:
             self._process.kill()
             self._process = None
 
     @abstractmethod
     def settings(self, name: str = "test") -> dict[str, Any]:
-        """Return Django's settings of a database, which is created if it is missing."""
+        """Return Django's settings for the database ``name``. The database is created if it does not exist."""
 
     @abstractmethod
     def copy(self, name: str, copy: str) -> None:
-        """Create a database with the tables and rows of another, to which nobody is connected."""
+        """Create a database ``copy`` with the tables and rows of ``name``. No client may be connected to ``name``."""
 
     @abstractmethod
     def drop(self, name: str) -> None:
-        """Drop a database, also if it is missing or clients are connected to it."""
+        """Drop a database, even if clients are connected to it. Do nothing if it does not exist."""
 
     def execute(self, sql: str) -> str:
-        """Run statements as the server's administrator; return the rows as lines."""
+        """Run statements as the server's administrator; return the rows, one per line."""
         done = self._ask(sql)
         if done.returncode:
             raise RuntimeError(f"{self.vendor} refused: {done.stderr}")
@@ -122,15 +136,17 @@ class DatabaseServer(ABC):
 
     @abstractmethod
     def _initialization(self) -> list[str]:
-        """Return the command that makes the data folder."""
+        """Return the command that creates the data folder."""
 
     @abstractmethod
     def _server(self) -> list[str]:
-        """Return the command that serves in the foreground."""
+        """Return the command that runs the server in the foreground."""
 
     @abstractmethod
     def _client(self) -> list[str]:
-        """Return the command that runs the statements on its standard input, until one fails."""
+        """
+        Return the command of a client that runs the statements on its standard input, and stops at the first error.
+        """
 
     def _initialize(self) -> None:
         command = self._own(self._initialization())
@@ -148,14 +164,16 @@ class DatabaseServer(ABC):
         return subprocess.run(self._client(), input=sql, capture_output=True, text=True)
 
     def _own(self, command: list[str]) -> list[str]:
-        """Let a command run as the server's user and end with its parent, which a change of the user would forget."""
+        """
+        Return the command, changed so that it runs as the server's user and ends together with its parent process.
+        """
         user = self._system_user
         change = [f"--reuid={user}", f"--regid={user}", "--clear-groups"] if os.geteuid() == 0 else []
         return ["setpriv", *change, f"--pdeathsig={self._orphan_signal.name.removeprefix('SIG')}", *command]
 
 
 def _reachable_folder() -> Path:
-    """Return the folder of temporary files, or /tmp where that is closed to other users."""
+    """Return the folder for temporary files. If other users cannot access that folder, return /tmp."""
     folder = Path(tempfile.gettempdir()).absolute()
     reachable = all(one.stat().st_mode & 0o001 for one in (folder, *folder.parents))
     return folder if reachable else Path("/tmp")

@@ -1,7 +1,8 @@
 """
-Debian's packages: what is missing is installed, by name. ``python -m tests.services.debian PACKAGE …``.
+Installs missing Debian packages by name: ``python -m tests.services.debian PACKAGE …``.
 
-A package that this release does not have is unpacked from another one, beside the machine's own packages.
+If this Debian release lacks a package, the package of another release is unpacked. This does not change the machine's
+own packages.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def install(*packages: str) -> None:
-    """Install those packages that are not installed. Servers among them are not started."""
+    """Install those packages that are not installed yet. If a package contains a server, the server is not started."""
     missing = [package for package in packages if not _is_installed(package)]
     if not missing:
         return
@@ -32,9 +33,10 @@ def install(*packages: str) -> None:
 
 def unpack(package: str, *, suite: str, folder: Path) -> None:
     """
-    Unpack a package of another suite, and the libraries that it needs down to libc, into a folder; install nothing.
+    Unpack a package of another release into a folder, together with all libraries that it needs, including libc.
+    Install nothing.
 
-    apt works in a folder of its own, as whoever calls it, and takes the mirror from the machine's own sources.
+    apt runs as the current user in a separate folder, and uses the mirror that the machine's sources name.
     """
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -51,7 +53,7 @@ def unpack(package: str, *, suite: str, folder: Path) -> None:
 
 
 def _mirror() -> str:
-    """Return the mirror of Debian that this machine uses: apt tells it once it has read its sources."""
+    """Return the Debian mirror that this machine uses. apt reports it."""
     ask = ("apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", "Label: Debian")
     if not (answer := _output(*ask)):
         _run("update", "-qq")
@@ -63,9 +65,10 @@ def _mirror() -> str:
 
 def _without_services(folder: Path) -> Path:
     """
-    Make a folder for dpkg's path with which packages cannot start their own servers.
+    Create a folder of programs that prevent packages from starting their servers. dpkg finds them if the folder is in
+    its PATH.
 
-    Unlike a policy-rc.d, it leaves nothing to restore, not even after a kill.
+    A policy-rc.d file would have the same effect, but would stay behind if this process is killed.
     """
     folder.chmod(0o755)
     for name in _STARTS_SERVICES:

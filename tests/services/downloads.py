@@ -1,7 +1,8 @@
 """
-Fetches what the services need, through Maven and apt, into one ignored folder; a second run starts offline.
+Downloads the files of the test services with Maven and apt, into a folder that git ignores. Later runs need no network.
 
-A folder counts as complete only with a manifest of its files' SHA-256, which each process verifies once.
+A folder counts as complete only if its manifest exists. The manifest contains the SHA-256 of each file; each process
+verifies it once.
 """
 
 from __future__ import annotations
@@ -34,14 +35,17 @@ _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 
 def cache_folder() -> Path:
-    """Return where downloads are kept; EVENT_BUS_KAFKA_SERVICES_CACHE moves it, so that clones can share it."""
+    """
+    Return the folder for downloads. The variable EVENT_BUS_KAFKA_SERVICES_CACHE can name another folder, which several
+    clones can share.
+    """
     default = Path(__file__).parent.parent.parent / ".services"
     return Path(os.environ.get("EVENT_BUS_KAFKA_SERVICES_CACHE") or default).absolute()
 
 
 @functools.cache
 def kafka_jars() -> Path:
-    """Return the folder of Kafka's jars."""
+    """Return the folder of Kafka's jar files."""
     return fetched(f"kafka-{KAFKA_VERSION}", _fetch_kafka)
 
 
@@ -53,7 +57,7 @@ def apicurio() -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time fetch and install for a folder."""
+    """Lock a folder while the block runs. So only one process at a time downloads or installs."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -61,7 +65,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def fetched(name: str, fetch: Callable[[Path], None]) -> Path:
-    """Return a folder of the cache, which `fetch` fills unless it is complete."""
+    """Return a folder of the cache. If the folder is incomplete, ``fetch`` fills it first."""
     folder = cache_folder() / name
     with locked(cache_folder()):
         if not _is_complete(folder):
@@ -85,7 +89,7 @@ def _fetch_apicurio(folder: Path) -> None:
     _maven("dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}")
     (archive,) = folder.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
-        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # which Debian's Python 3.11.2 does not have
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Debian's Python 3.11.2 lacks data_filter
         tar.extractall(folder)
     archive.unlink()
 
@@ -116,7 +120,7 @@ def _manifest(folder: Path) -> Path:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file, without the caches that Python adds when it imports from the folder."""
+    """Return the SHA-256 of each file. Bytecode is left out, since Python writes it when it imports from the folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
     return {str(path.relative_to(folder)): _digest(path) for path in files}
 

@@ -1,4 +1,4 @@
-"""A schema registry that is in trouble when it is told so."""
+"""A schema registry that fails in the way that a test selects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Fault(enum.Enum):
 
 
 class FaultyRegistry(ThreadingHTTPServer):
-    """Passes requests on to another registry, unless it has a fault."""
+    """Forwards requests to another registry, unless a fault is set."""
 
     daemon_threads = True
     block_on_close = False
@@ -30,9 +30,9 @@ class FaultyRegistry(ThreadingHTTPServer):
         self.behind = behind
         self.fault: Fault | None = None
         self.asked = 0
-        """Requests since the start."""
+        """Number of requests that the registry has received."""
         self.authorization: str | None = None
-        """The header of the last request."""
+        """The Authorization header of the last request."""
         self.closing = threading.Event()
 
     @property
@@ -40,7 +40,7 @@ class FaultyRegistry(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def answer(self, path: str, body: bytes | None) -> tuple[int, bytes]:
-        """Return status and body."""
+        """Return status code and body of the answer to a request."""
         if self.fault is Fault.SLOW:
             self.closing.wait(3)
         elif self.fault is not None:
@@ -74,12 +74,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = answer  # noqa: N815 names of http.server
 
     def log_message(self, format: str, *args: object) -> None:
-        """It is quiet."""
+        """Suppress the log of requests."""
 
 
 @contextmanager
 def faulty(behind: str) -> Iterator[FaultyRegistry]:
-    """Return a registry in front of another one."""
+    """Yield a faulty registry in front of the registry ``behind``."""
     with FaultyRegistry(behind) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()

@@ -1,4 +1,7 @@
-"""A broker behind locks: TLS, mutual TLS, SCRAM, OAUTHBEARER and access lists; and one way to it through a proxy."""
+"""
+A broker with access control: TLS, mutual TLS, SCRAM, OAUTHBEARER and access lists. A further listener is reached
+through a proxy.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,9 @@ _LOGIN = "org.apache.kafka.common.security"
 
 class GuardedKafka:
     """
-    One broker. Without a lock, on ``cluster.bootstrap_servers``, every client may do everything; behind the others a
-    user may do what was allowed. ``through_proxy`` is open, too, and answers once a proxy forwards to it.
+    A broker with several listeners. On ``cluster.bootstrap_servers`` every client may do everything. On the other
+    listeners a user needs permissions. The listener ``through_proxy`` requires no permissions, but is reachable only
+    while a proxy forwards to it.
     """
 
     def __init__(self) -> None:
@@ -54,7 +58,10 @@ class GuardedKafka:
         self._folder.rmdir()
 
     def options(self, lock: str, user: str) -> dict[str, Any]:
-        """Return a client's options behind a lock; behind ``TLS`` nobody has a name, and may do everything."""
+        """
+        Return the options of a client for the listener ``lock``. On the listener ``TLS`` clients have no user name and
+        may do everything.
+        """
         authority = {"ssl.ca.location": str(self._folder / "ca.pem")}
         key = {name: str(self._folder / f"client.{end}") for name, end in _CLIENT_FILES.items()}
         options: dict[str, dict[str, Any]] = {
@@ -74,29 +81,32 @@ class GuardedKafka:
         }
 
     def add_user(self, user: str) -> None:
-        """Let a user log in with SCRAM."""
+        """Create a user who can log in with SCRAM."""
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096)
         self._alter(UserScramCredentialUpsertion(user, info, f"{user}-pw".encode()))
 
     def remove_user(self, user: str) -> None:
-        """Refuse a user from the next login, which is due every three seconds."""
+        """
+        Delete a user. The server refuses this user from the next login on; clients must log in again every three
+        seconds.
+        """
         self._alter(UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_256))
 
     def allow(self, user: str, *, topic: str, group: str) -> None:
-        """Let a user write to a topic, and read it as a member of a group."""
+        """Allow a user to write to a topic, and to read it as a member of a group."""
         self.allow_group(user, group)
         for operation in (AclOperation.READ, AclOperation.WRITE):
             self._bind(_binding(ResourceType.TOPIC, topic, user, operation))
 
     def allow_topic(self, user: str, topic: str, operation: AclOperation) -> None:
-        """Let a user do one kind of thing to a topic."""
+        """Allow a user to use one operation on a topic."""
         self._bind(_binding(ResourceType.TOPIC, topic, user, operation))
 
     def allow_group(self, user: str, group: str) -> None:
         self._bind(_binding(ResourceType.GROUP, group, user, AclOperation.READ))
 
     def forbid_group(self, group: str) -> None:
-        """Take away all rights to a group."""
+        """Deny all operations on a group."""
         one = AclBindingFilter(
             ResourceType.GROUP,
             group,
@@ -157,7 +167,7 @@ _LOCKS = {"SCRAM": "SASL_PLAINTEXT", "OAUTH": "SASL_PLAINTEXT", "TLS": "SSL", "M
 _NEW_KEY = ("-newkey", "rsa:2048", "-nodes")
 _CLIENT_FILES = {"ssl.certificate.location": "pem", "ssl.key.location": "key"}
 CLIENT_NAME = "client"
-"""The name in the certificate for ``MTLS``."""
+"""The client's name in the certificate that the listener ``MTLS`` requires."""
 
 
 def _binding(kind: ResourceType, name: str, user: str, operation: AclOperation) -> AclBinding:

@@ -1,4 +1,4 @@
-"""Apache Kafka in KRaft mode: one broker, or several."""
+"""Runs Apache Kafka in KRaft mode, with one or several brokers."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ _CLUSTER_ID = "AAAAAAAAQACAAAAAAAAAAA"
 _JAVA = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 _SPARING = {"num.io.threads": "2", "num.network.threads": "1", "log.cleaner.backoff.ms": "1000"}
-"""A broker that is left running without work takes half as much of the processor."""
+"""Options that reduce the CPU time of an idle broker to half."""
 _SECONDS = 30
 _SECONDS_OF_ARCHIVING = 120
 
 
 @attrs.frozen
 class Listener:
-    """A further address of a broker, with a security protocol of Kafka's; ``advertised``: the port to reach it by."""
+    """
+    An additional address of a broker, with one of Kafka's security protocols. ``advertised`` is the port that the
+    broker tells its clients.
+    """
 
     name: str
     protocol: str
@@ -45,8 +48,9 @@ class Listener:
 
 class KafkaCluster:
     """
-    Brokers on 127.0.0.1, numbered from 1, each also a controller; their data is gone at the end. A single broker may
-    have further listeners. ``java``: an option for its machine, in place of the one that makes it start faster.
+    Brokers on 127.0.0.1, numbered from 1. Each broker is also a controller. Their data is deleted at the end. A single
+    broker may have additional listeners. By default an option of Java lets brokers start faster; ``java`` replaces this
+    option.
     """
 
     def __init__(
@@ -84,27 +88,27 @@ class KafkaCluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for process in self._processes.values():
-            process.kill()  # the data goes as well: nothing is worth a clean stop of a second each
+            process.kill()  # the data is deleted, so a clean stop, a second each, is useless
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self, *numbers: int) -> None:
-        """Start brokers that were stopped, and wait until they serve."""
+        """Start the brokers with these numbers, which must be stopped, and wait until they answer."""
         for number in numbers:
             self._launch(number)
         for number in numbers:
             self._wait_for(number)
 
     def terminate(self, number: int, seconds: float = 20) -> None:
-        """Stop a broker cleanly."""
+        """Stop a broker with SIGTERM. If it still runs after ``seconds``, kill it."""
         self._processes.pop(number).stop(seconds=seconds)
 
     def kill(self, number: int) -> None:
-        """Stop a broker as ``kill -9`` does."""
+        """Stop a broker with SIGKILL."""
         self._processes.pop(number).kill()
 
     def create_topic(self, name: str, partitions: int = 1, config: dict[str, str] | None = None) -> None:
         topic = NewTopic(name, partitions, len(self._numbers), config=config or {})
-        admin = self.admin()  # held until the answer: a client that is collected takes its requests along
+        admin = self.admin()  # keeps a reference: if the client is garbage-collected, its requests are lost
         admin.create_topics([topic])[name].result(_SECONDS)
         for number, process in self._processes.items():
             process.wait_until(functools.partial(self._knows, number, name, partitions))
@@ -144,7 +148,10 @@ class KafkaCluster:
         self._processes[number].wait_until(serves)
 
     def _knows(self, number: int, topic: str, partitions: int) -> bool:
-        """Return whether a broker has heard of a new topic: the controller answers its maker before all have."""
+        """
+        Return whether a broker knows all partitions of a new topic. The controller confirms a topic before all brokers
+        know it.
+        """
         admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self._ports[number]}", "log_level": 0})
         known = admin.list_topics(timeout=_SECONDS).topics.get(topic)
         return known is not None and len(known.partitions) == partitions
@@ -197,7 +204,9 @@ class KafkaCluster:
 
 @functools.cache
 def _archived_classes() -> str:
-    """Return the option by which Java reads classes as a broker had them in memory: others start in half the time."""
+    """
+    Return an option that lets Java read its loaded classes from an archive. With it brokers start in half of the time.
+    """
     archive = cache_folder() / f"kafka-{KAFKA_VERSION}-classes" / "classes.jsa"
     with locked(archive.parent):
         if not archive.exists():

@@ -1,4 +1,4 @@
-"""MariaDB as Debian packages it, with the character set of Open edX's MySQL."""
+"""Runs Debian's MariaDB with the character set that MySQL has in Open edX."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SERVER = Path("/usr/sbin/mariadbd")
 
 class MariaDB(DatabaseServer):
     """
-    A server whose data survives a kill of the server, but not of the machine: it does not sync.
+    A server that does not sync its data to disk. The data survives SIGKILL, but not a crash of the machine.
 
-    ``options``: further ones, as they stand on its command line.
+    ``options``: additional command-line options.
     """
 
     vendor = "mariadb"
@@ -63,11 +63,11 @@ class MariaDB(DatabaseServer):
             f"--datadir={self._folder}/data",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
-            "--socket=socket",  # in the data folder: a whole path may be too long
+            "--socket=socket",  # relative to the data folder, since an absolute path may be too long
             "--character-set-server=utf8mb4",
             "--collation-server=utf8mb4_unicode_ci",
             "--innodb-flush-log-at-trx-commit=2",
-            "--innodb-log-file-size=512M",  # the default 96 MB are soon full, and pages are written at once
+            "--innodb-log-file-size=512M",  # with the default of 96 MB pages are soon written to disk
             *self._options,
         ]
 

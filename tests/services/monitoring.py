@@ -1,4 +1,6 @@
-"""The packages of monitoring services, in a folder of their own: as installed ones they would join every test run."""
+"""
+Installs the packages of monitoring services in a separate folder. Installed as usual, they would affect every test.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ PACKAGES = (
 
 @functools.cache
 def monitoring_packages() -> Path:
-    """Return a folder to import them from."""
+    """Return the folder from which the monitoring packages can be imported."""
     names = "-".join(name.replace("==", "-") for name in PACKAGES)
     minor = "".join(platform.python_version_tuple()[:2])
     return fetched(f"{names}-py{minor}", _install)

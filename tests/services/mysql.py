@@ -1,4 +1,4 @@
-"""MySQL as Open edX runs it, from Debian's sid; its clients are MariaDB's."""
+"""Runs MySQL, the database of Open edX, from the Debian release sid. The client programs are those of MariaDB."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from tests.services.mariadb import MariaDB
 @cache
 def mysql() -> Path:
     """
-    Return the folder of MySQL, which Debian 12 has not: sid's, with the libraries of its own that it needs.
+    Return the folder of MySQL. It contains the packages of sid and the libraries that they need, since Debian 12 has no
+    MySQL.
 
-    With it is a data folder, `data`, to be copied: to make one takes seconds.
+    The folder also contains an initialized data folder, ``data``. Servers copy it, since an initialization takes
+    seconds.
     """
     return fetched("mysql", _fetch)
 
 
 def version() -> str:
-    """Return what the fetched server says of itself: sid goes on, and no version is asked for."""
+    """
+    Return the version of the downloaded server. The downloads do not request a certain version, since the versions in
+    sid change.
+    """
     folder = cache_folder() / "mysql"
     if not (folder / "data").exists():
         return "not fetched"
@@ -31,9 +36,10 @@ def version() -> str:
 
 class MySQL(MariaDB):
     """
-    A server whose data survives a kill of the server, but not of the machine: it does not sync.
+    A server that does not sync its data to disk. The data survives SIGKILL, but not a crash of the machine.
 
-    It runs on the libraries that were fetched with it. Root may run it: another user might not reach the folder.
+    The server uses the downloaded libraries. If the tests run as root, the server runs as root, too: another user might
+    have no access to the folder.
     """
 
     vendor = "mysql"
@@ -51,14 +57,14 @@ class MySQL(MariaDB):
             f"--datadir={self._folder}/data",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
-            "--socket=socket",  # in the data folder: a whole path may be too long
+            "--socket=socket",  # relative to the data folder, since an absolute path may be too long
             "--mysqlx=OFF",
             "--secure-file-priv=NULL",
             "--character-set-server=utf8mb4",
             "--collation-server=utf8mb4_unicode_ci",
             "--explain-format=TRADITIONAL",
             "--skip-log-bin",
-            "--skip-performance-schema",  # a hundred megabytes
+            "--skip-performance-schema",  # saves a hundred megabytes
             "--innodb-flush-log-at-trx-commit=2",
             "--innodb-doublewrite=OFF",
             "--innodb-fast-shutdown=2",

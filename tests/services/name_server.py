@@ -1,4 +1,4 @@
-"""A name server that never answers, for one process alone."""
+"""Simulates a name server that never answers. Only one command uses it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ _COMMAND = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
 @contextmanager
 def silent_name_server(folder: Path) -> Iterator[list[str] | None]:
     """
-    Give the words before a command that have it, and nobody else, ask a name server that never answers.
+    Yield words to put in front of a command. Only the command behind these words then uses a name server that never
+    answers.
 
-    None where that is not allowed: it takes root, and the right to mount.
+    Yields None if this is impossible. It requires root and the permission to mount.
     """
-    address = f"127.{randrange(1, 255)}.{randrange(1, 255)}.53"  # other tests that run now have their own
+    address = f"127.{randrange(1, 255)}.{randrange(1, 255)}.53"  # random, since tests may run in parallel
     file = folder / "resolv.conf"
     file.write_text(f"nameserver {address}\n")
     words = ["unshare", "--mount", "sh", "-c", _COMMAND, str(file)]

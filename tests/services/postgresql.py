@@ -1,4 +1,4 @@
-"""PostgreSQL as Debian packages it, at least 15."""
+"""Runs Debian's PostgreSQL, version 15 or later."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.services.debian import install
 
 
 class PostgreSQL(DatabaseServer):
-    """A server whose data survives a kill of the server, but not of the machine: it does not sync."""
+    """A server that does not sync its data to disk. The data survives SIGKILL, but not a crash of the machine."""
 
     vendor = "postgresql"
     _system_user = "postgres"
-    _stop_signal = signal.SIGINT  # SIGTERM waits for the clients
-    _orphan_signal = signal.SIGQUIT  # busy backends would survive a kill
+    _stop_signal = signal.SIGINT  # SIGTERM would wait for the clients
+    _orphan_signal = signal.SIGQUIT  # busy backends would survive SIGKILL
 
     def settings(self, name: str = "test") -> dict[str, Any]:
         if not self.execute(f"select 1 from pg_database where datname = '{name}'"):
@@ -54,6 +54,6 @@ class PostgreSQL(DatabaseServer):
 
 
 def _programs() -> list[Path]:
-    """Return the folders of the installed versions' programs, oldest first."""
+    """Return the folders with the programs of each installed version, the oldest version first."""
     servers = Path("/usr/lib/postgresql").glob("*/bin/postgres")
     return [server.parent for server in sorted(servers, key=lambda server: int(server.parts[-3]))]

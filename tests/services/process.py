@@ -1,4 +1,4 @@
-"""A server process: started, waited for, stopped by its own id, gone with its parent."""
+"""Runs a server process. The process is stopped by its process id, and killed if its parent process ends."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from time import monotonic, sleep
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 _PORTS = (10_000, 32_768)
-"""From there on Linux hands out ports to outgoing connections."""
-_dice = SystemRandom()  # the other one is seeded alike in all processes of a run
+"""
+The range from which ports are taken; the end is excluded. Linux uses the ports from 32768 on for outgoing connections.
+"""
+_dice = SystemRandom()  # `random` is seeded equally in all processes of a test run
 
 
 class ServerFailed(Exception):
-    """A server did not start; the message ends with the tail of its log."""
+    """The exception that is raised if a server did not start. Its message contains the end of the server's log."""
 
 
 class ServerProcess:
-    """One server process, run in ``folder``; its output goes to ``log``."""
+    """A server process. It runs in ``folder``, and its output is written to ``log``."""
 
     def __init__(
         self,
@@ -51,7 +53,7 @@ class ServerProcess:
         return self._process.pid
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float = 60) -> None:
-        """Wait until the server answers. Raises :class:`ServerFailed`."""
+        """Wait until ``ready`` returns True. Raises :class:`ServerFailed` if the process ends or the time is over."""
         deadline = monotonic() + seconds
         while not ready():
             if self._process.poll() is not None or monotonic() > deadline:
@@ -60,7 +62,7 @@ class ServerProcess:
             sleep(0.05)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, *, seconds: float = 20) -> None:
-        """Ask it to end, and kill it if it does not within ``seconds``."""
+        """Send a signal to the process. If it still runs after ``seconds``, kill it."""
         self._process.send_signal(number)
         try:
             self._process.wait(seconds)
@@ -68,7 +70,7 @@ class ServerProcess:
             self.kill()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
 
@@ -78,10 +80,11 @@ class ServerProcess:
 
 def free_port() -> int:
     """
-    Return a port of 127.0.0.1 that is free, and kept for this process as long as it runs: bound, so that nobody else is
-    given it before a server listens there, or while one is down. Servers may bind it too, as they all ask to reuse an
-    address. No outgoing connection is given it: a client that looks for a server which is down might connect to itself,
-    and keep the server from coming back.
+    Return a port of 127.0.0.1 that is free, and reserved for this process as long as it runs.
+
+    The port stays bound. So no other process gets it before a server listens on it, or while the server is stopped. The
+    servers can nevertheless bind the port, since all of them set SO_REUSEADDR. No outgoing connection gets the port.
+    Otherwise a client of a stopped server could connect to itself and block the port.
     """
     while True:
         holder = socket.socket()
@@ -96,7 +99,7 @@ def free_port() -> int:
 
 
 def accepts(port: int) -> bool:
-    """Whether something listens on a port of 127.0.0.1."""
+    """Return whether a process listens on a port of 127.0.0.1."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""A real Prometheus of Debian, with promtool: it scrapes what it is told to, and answers questions."""
+"""Runs Debian's Prometheus, which scrapes given targets and answers queries, and its tool promtool."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.services.process import ServerProcess, free_port
 
 @attrs.frozen(kw_only=True)
 class Sample:
-    """One number of an answer, with its labels; the name of the metric is `__name__` among them."""
+    """A number in the answer to a query, with its labels. The label `__name__` is the name of the metric."""
 
     labels: dict[str, str]
     value: float
@@ -31,10 +31,11 @@ class Sample:
 
 class Prometheus:
     """
-    A server on 127.0.0.1; its data is gone at the end.
+    A server on 127.0.0.1. Its data is deleted at the end.
 
-    `targets` has the ports of 127.0.0.1 to be scraped by the name of their job: processes may come and go there.
-    `rules` are files. Both scrapes and rules happen every `interval`, written as Prometheus does: `500ms`.
+    `targets` maps each name of a job to the ports of 127.0.0.1 to scrape. No process needs to listen there yet. `rules`
+    contains files of rules. Prometheus scrapes and evaluates rules every `interval`; `500ms` is in Prometheus's
+    notation.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Prometheus:
         _install()
         self._folder = Path(tempfile.mkdtemp(prefix="event-bus-prometheus-"))
         file = self._folder / "prometheus.yml"
-        file.write_text(json.dumps(self._configuration))  # which is YAML
+        file.write_text(json.dumps(self._configuration))  # JSON is valid YAML
         command = [
             "prometheus",
             f"--config.file={file}",
@@ -72,28 +73,40 @@ class Prometheus:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def query(self, expression: str) -> list[Sample]:
-        """Return what an expression is now. It has to be a vector. Raises RuntimeError with what is wrong with it."""
+        """
+        Return the current values of an expression, which must be a vector. Raises RuntimeError with Prometheus's error
+        text.
+        """
         found = self.ask("query", query=expression)["result"]
         return [Sample(labels=one["metric"], value=float(one["value"][1])) for one in found]
 
     def value(self, expression: str) -> float | None:
-        """Return the only number of a vector; None if it is empty."""
+        """Return the value of an expression whose vector has at most one number. Return None if the vector is empty."""
         found = self.query(expression)
         if len(found) > 1:
             raise RuntimeError(f"{expression} is {len(found)} numbers: {found}")
         return found[0].value if found else None
 
     def alerts(self) -> list[dict[str, Any]]:
-        """Return the alerts that are pending or firing: `labels`, `annotations`, `state`, `activeAt`, `value`."""
+        """
+        Return the pending and firing alerts. Each has the keys `labels`, `annotations`, `state`, `activeAt` and
+        `value`.
+        """
         alerts: list[dict[str, Any]] = self.ask("alerts")["alerts"]
         return alerts
 
     def rules(self) -> list[dict[str, Any]]:
-        """Return all rules as they were evaluated last: `name`, `query`, `health`, `lastError`, `type` and more."""
+        """
+        Return all rules with the result of their last evaluation. The keys include `name`, `query`, `health`,
+        `lastError` and `type`.
+        """
         return [rule for group in self.ask("rules")["groups"] for rule in group["rules"]]
 
     def ask(self, path: str, **parameters: str) -> Any:
-        """Return the data of an answer of the HTTP API, below `/api/v1/`. Raises RuntimeError with what is wrong."""
+        """
+        Return the data in the answer to a request of the HTTP API below `/api/v1/`. Raises RuntimeError with
+        Prometheus's error text.
+        """
         try:
             with urlopen(f"{self.url}/api/v1/{path}?{urlencode(parameters)}", timeout=60) as answer:
                 return json.load(answer)["data"]
@@ -109,17 +122,17 @@ class Prometheus:
 
 
 def lint_of_metrics(page: str) -> str:
-    """Return what `promtool check metrics` finds wrong with the text of a page `/metrics`; nothing, if it is right."""
+    """Return the faults that `promtool check metrics` finds in the text of a metrics page. Empty if it finds none."""
     return _promtool("check", "metrics", page=page)
 
 
 def lint_of_rules(*files: Path) -> str:
-    """Return what `promtool check rules` finds wrong with files of rules; nothing, if they are right."""
+    """Return the faults that `promtool check rules` finds in files of rules. Empty if it finds none."""
     return _promtool("check", "rules", *map(str, files))
 
 
 def failures_of_rules(file: Path) -> str:
-    """Return what `promtool test rules` finds wrong with a file of tests; nothing, if all of them pass."""
+    """Return the failures that `promtool test rules` reports for a file of tests. Empty if all tests pass."""
     return _promtool("test", "rules", str(file))
 
 

@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks as it is told, as networks do."""
+"""A TCP proxy that simulates faults of a network."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from time import sleep
 from types import TracebackType
 
 _NO_LINGER = struct.pack("ii", 1, 0)
-"""A socket that is closed so sends a reset."""
+"""A socket option. With it, closing the socket resets the connection."""
 
 
 class Proxy:
-    """Forwards from a port of 127.0.0.1 to another, byte by byte the same, unless told otherwise."""
+    """Forwards all bytes from a port of 127.0.0.1 to another port, unless a fault is set."""
 
     def __init__(self, target: int, port: int) -> None:
         self._target = target
         self._server = socket.create_server(("127.0.0.1", port))
         self._pairs: list[_Pair] = []
         self.latency = 0.0
-        """Seconds that each piece of data is late, in each direction."""
+        """The delay of all data in seconds, in each direction."""
         self.silent = False
-        """Whether everything is swallowed: connections stay, new ones are accepted."""
+        """Whether the proxy drops all data. Connections stay open, and the proxy accepts new ones."""
 
     def __enter__(self) -> Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -44,7 +44,7 @@ class Proxy:
             pair.reset()
 
     def forget(self) -> None:
-        """Leave all connections half open: what comes there is swallowed for ever; new ones work."""
+        """Leave all current connections half open: drop their data for ever. New connections work."""
         for pair in self._pairs:
             pair.forgotten = True
 
@@ -63,7 +63,7 @@ class Proxy:
 
 
 class _Pair:
-    """A connection of a client, and that to the server which belongs to it."""
+    """A client's connection to the proxy, together with the proxy's connection to the server."""
 
     def __init__(self, proxy: Proxy, near: socket.socket, far: socket.socket) -> None:
         self.forgotten = False
@@ -78,7 +78,7 @@ class _Pair:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                 one.shutdown(socket.SHUT_RD)  # wakes the thread that reads
             except OSError:
-                pass  # it was closed before
+                pass  # already closed
             one.close()
 
     def _forward(self, source: socket.socket, sink: socket.socket) -> None:
@@ -86,7 +86,7 @@ class _Pair:
             while data := source.recv(1 << 16):
                 sleep(self._proxy.latency)
                 if self.forgotten or self._proxy.silent:
-                    self.forgotten = True  # what was swallowed is missing for ever
+                    self.forgotten = True  # the dropped data cannot be repaired
                 else:
                     sink.sendall(data)
         except OSError:
@@ -107,7 +107,7 @@ def silence(proxy: Proxy) -> Iterator[None]:
 
 @contextmanager
 def cut(proxy: Proxy) -> Iterator[None]:
-    """Reset what is there, again and again."""
+    """Reset all connections repeatedly while the block runs."""
     mended = threading.Event()
 
     def cut() -> None:

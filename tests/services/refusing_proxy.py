@@ -1,4 +1,4 @@
-"""A proxy before a broker that refuses Produce requests in the broker's place, and keeps count of what passes."""
+"""A proxy in front of a broker. It can refuse Produce requests in place of the broker, and counts requests."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from confluent_kafka import KafkaError
 
 _PRODUCE = 0
 _FLEXIBLE = 9
-"""The version of Produce from which on lengths are variable."""
+"""The first version of Produce requests whose lengths have a variable size."""
 
 
 class RefusingProxy:
     """
-    Forwards from a port of 127.0.0.1 to a broker on another. For each Produce request ``refuse`` is asked with the name
-    of its topic: it returns the name of an error, which is answered in place of the broker's, or None.
+    Forwards requests from a port of 127.0.0.1 to a broker on another port. For each Produce request it calls ``refuse``
+    with the name of the topic. If ``refuse`` returns the name of an error, the proxy answers with this error. If
+    ``refuse`` returns None, the proxy forwards the request.
     """
 
     def __init__(self, target: int, refuse: Callable[[str], str | None] = lambda _: None) -> None:
@@ -72,7 +73,10 @@ class RefusingProxy:
             far.close()
 
     def _answers(self, near: socket.socket, far: socket.socket, answers: threading.Lock) -> None:
-        """The broker advertises its own address, and clients are to come here."""
+        """
+        Forward the broker's answers. In them, replace the broker's address by the proxy's, so that clients connect to
+        the proxy.
+        """
         own, ours = (b"127.0.0.1" + struct.pack(">i", port) for port in (self._target, self._port))
         try:
             while True:
@@ -84,7 +88,7 @@ class RefusingProxy:
 
 
 class _Produce:
-    """A Produce request for one partition, as librdkafka makes them."""
+    """A Produce request for one partition, in the form in which librdkafka writes it."""
 
     def __init__(self, frame: bytes) -> None:
         _, self._version, self._correlation, length = struct.unpack_from(">hhih", frame)
@@ -94,7 +98,7 @@ class _Produce:
         if self._is_flexible:
             self._at += 1  # tags of the header
             transactional = self._varint() - 1
-            self._at += max(transactional, 0) + 6  # acks, time-out
+            self._at += max(transactional, 0) + 6  # acks and timeout
             self._varint()
             name = self._varint() - 1
         else:
@@ -114,7 +118,7 @@ class _Produce:
         return self._topic.decode()
 
     def refusal(self, code: int) -> bytes:
-        """Return an answer with an error."""
+        """Return an answer to the request that contains this error code."""
         offsets = struct.pack(">ihqqq", self._partition, code, -1, -1, -1)
         if self._is_flexible:
             named = b"\x02" + bytes([len(self._topic) + 1]) + self._topic + b"\x02"

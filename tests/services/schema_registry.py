@@ -1,4 +1,4 @@
-"""The Apicurio registry with Confluent's API, in memory."""
+"""Runs the Apicurio registry with Confluent's API. The registry keeps its schemas in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.services.process import ServerProcess, free_port
 
 
 class SchemaRegistry:
-    """A registry on 127.0.0.1; its schemas are gone at the end."""
+    """A registry on 127.0.0.1. Its schemas are deleted at the end."""
 
     def __init__(self, port: int = 0) -> None:
         self._port = port or free_port()
@@ -42,7 +42,10 @@ class SchemaRegistry:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _answers(self) -> bool:
-        """Register a schema: on a busy machine the first one takes longer than a request may wait for the registry."""
+        """
+        Return whether the registry registers a schema. On a busy machine the first registration takes longer than the
+        timeout of a client, so this call makes it.
+        """
         request = urllib.request.Request(
             f"{self.url}/subjects/warm-up/versions",
             data=json.dumps({"schema": '{"type": "record", "name": "WarmUp", "fields": []}'}).encode(),

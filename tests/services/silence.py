@@ -1,4 +1,4 @@
-"""Servers that never answer, answer drop by drop, or answer what they are told."""
+"""Servers that never answer, that answer very slowly, or that always give the same answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 @contextmanager
 def black_hole() -> Iterator[str]:
-    """Return host:port of a server that swallows everything."""
+    """Yield host:port of a server that accepts connections, reads all data and never answers."""
     connections: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -33,7 +33,9 @@ def black_hole() -> Iterator[str]:
 
 @contextmanager
 def dripping(seconds: float) -> Iterator[str]:
-    """Return host:port of an HTTP server that sends a byte of its answer every ``seconds``, and never ends."""
+    """
+    Yield host:port of an HTTP server that sends one byte of its answer every ``seconds`` and never finishes the answer.
+    """
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)
@@ -60,7 +62,7 @@ def dripping(seconds: float) -> Iterator[str]:
 
 @contextmanager
 def answering(status: int, content: bytes) -> Iterator[str]:
-    """Return host:port of an HTTP server that says the same to every request."""
+    """Yield host:port of an HTTP server that gives the same answer to every request."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -74,7 +76,7 @@ def answering(status: int, content: bytes) -> Iterator[str]:
         do_GET = do_POST = answer  # noqa: N815 names of http.server
 
         def log_message(self, format: str, *args: object) -> None:
-            """It is quiet."""
+            """Suppress the log of requests."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

@@ -1,1 +1,1 @@
-"""Helpers that several folders of tests use; what one folder uses alone stands there."""
+"""Helpers that tests in several folders use. A helper for a single folder is in that folder."""

@@ -1,4 +1,4 @@
-"""Users of Django's admin, and their browsers."""
+"""Creates users of Django's admin, and test clients that are logged in."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _numbers = count(1)
 
 
 def staff_with(*rights: Right, name: str = "") -> User:
-    """Return a member of the staff who has these permissions of the event bus, and the password `password`."""
+    """Return a new member of the staff who has these rights to the event bus. The password is `password`."""
     user = User.objects.create_user(name or f"user-{next(_numbers)}", password="password", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=rights))
     return user
 
 
 def client_with(*rights: Right) -> Client:
-    """Return the browser of somebody who has these permissions, without scripts."""
+    """Return a test client that is logged in as a user with these rights."""
     client = Client()
     client.force_login(staff_with(*rights))
     return client

@@ -1,4 +1,4 @@
-"""Something of everything that the pages of Django's admin show, as much as a test wants."""
+"""Fills the tables with the given amounts of data for all pages of Django's admin."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tests.support.states import RelayOf, consumer_state
 
 _OUTCOMES = ("delivered", "relayed", "received", "done", "retried", "dead-lettered", "parked")
 _BY_DJANGO = 1_000
-"""Rows of the outbox that are made one by one."""
+"""The number of outbox rows that Django creates at most. The database creates further rows by copying these."""
 _ROW = {"shard": 1, "key": b"k", "body": b"v", "headers": b"", "schema_id": 1, "size": 2}
 
 
 @attrs.frozen(kw_only=True)
 class Amounts:
-    """How much there is."""
+    """The numbers of rows in each table."""
 
     workers: int = 3
     relays: int = 1
@@ -43,7 +43,7 @@ class Amounts:
     event_types: int = 2
     days: int = 7
     every: int = 7
-    """Minutes between two of the history that are counted."""
+    """The distance in minutes between two minutes for which the history has counts."""
     letters: int = 20
     outbox: int = 50
     parked: int = 12
@@ -66,7 +66,7 @@ def fill(alias: str, amounts: Amounts) -> None:
 
 
 def _double(alias: str, count: int) -> None:
-    """Have the database copy rows of the outbox until there are ``count``."""
+    """Copy rows of the outbox inside the database until it has ``count`` rows."""
     quote = connections[alias].ops.quote_name
     fields = [field for field in OutboxRecord._meta.concrete_fields if not field.primary_key]
     table, columns = OutboxRecord._meta.db_table, ", ".join(quote(str(field.column)) for field in fields)
@@ -169,7 +169,9 @@ def _letters(amounts: Amounts) -> Iterator[DeadLetter]:
 
 
 def _request(alias: str, now: int, amounts: Amounts) -> None:
-    """Write replay requests of a group without workers, each with as many letters as a worker has partitions."""
+    """
+    Write replay requests for a group without workers. Each request has as many dead letters as a worker has partitions.
+    """
     wish: dict[str, Any] = {"receiver": "", "instead_of": "", "stop_after": 20, "requested_by": "anna", "reason": "why"}
     state: dict[str, Any] = {"state": RequestState.REQUESTED, "note": "", "worker": "", "requested_at": now}
     for _ in range(amounts.requests):

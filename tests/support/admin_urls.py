@@ -1,4 +1,4 @@
-"""URLs of a site that is Django's admin and nothing else."""
+"""The URLs of a site that has only Django's admin."""
 
 from __future__ import annotations
 

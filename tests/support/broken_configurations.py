@@ -1,7 +1,7 @@
 """
-Configurations that are broken on purpose, each in one way: what the checks say of them.
+Wrong configurations, each with a single mistake, and the messages of Django's checks about them.
 
-A test proves each, and the page "System checks" is made from them.
+Tests verify each of them. The page "System checks" is generated from them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ RIGHT: dict[str, Any] = {
 
 
 def sent(event_type: str = CREATED, topic: str = "certificates", **entry: Any) -> dict[str, Any]:
-    """Return settings by which events of a type are sent to a topic; None leaves a part of the entry out."""
+    """
+    Return settings that send events of a type to a topic. ``entry`` changes the topic's configuration; the value None
+    removes a key.
+    """
     values = {"event_key_field": "certificate.course.course_key", "enabled": True} | entry
     kept = {name: value for name, value in values.items() if value is not None}
     return {"EVENT_BUS_PRODUCER_CONFIG": {event_type: {topic: kept}}}
@@ -46,7 +49,9 @@ def reads(*topics: str) -> dict[str, Any]:
 
 
 def findings(changes: dict[str, Any]) -> list[CheckMessage]:
-    """Return what the checks say of the right settings, changed; None leaves a setting out."""
+    """
+    Return the messages of the checks about a valid configuration with ``changes``. The value None removes a setting.
+    """
     with override_settings(**(RIGHT | changes)):
         return run_checks(tags=["event_bus_kafka"])
 
@@ -54,8 +59,11 @@ def findings(changes: dict[str, Any]) -> list[CheckMessage]:
 @attrs.frozen
 class Broken:
     """
-    One way to be wrong. ``says``: part of what is said of it; ``times``: how many messages, as producer and consumer
-    speak for themselves; ``around``: what is wrong besides settings, and ``shown`` how that is written.
+    A wrong configuration.
+
+    ``says`` is a part of the expected message. ``times`` is the number of messages, since the checks of producer and
+    consumer may both report a mistake. ``around`` is a context manager that makes a mistake outside of the settings.
+    ``shown`` is the source of such a mistake for the documentation.
     """
 
     title: str
@@ -67,7 +75,7 @@ class Broken:
     shown: str = ""
 
     def messages(self) -> list[CheckMessage]:
-        """Return what the checks say."""
+        """Return the messages of the checks about this configuration."""
         with self.around():
             return findings(self.changes)
 
@@ -191,7 +199,7 @@ BROKEN = (
     Broken(
         "the consumer in place of the producer",
         "E003",
-        "it is something else",
+        "it is another object",
         {"EVENT_BUS_PRODUCER": "event_bus_kafka.KafkaEventConsumer"},
     ),
     Broken(
@@ -249,7 +257,7 @@ BROKEN = (
     Broken(
         "a certificate that is not there",
         "W008",
-        "'ssl.ca.location' is not there: /nowhere/ca.pem",
+        "'ssl.ca.location' does not exist: /nowhere/ca.pem",
         {"EVENT_BUS_KAFKA_CLIENT_OPTIONS": {"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem"}},
         times=2,
     ),
@@ -267,7 +275,13 @@ BROKEN = (
         around=_small_pool,
         shown='DATABASES["default"]["OPTIONS"] = {"pool": {"max_size": 2}}',
     ),
-    Broken("an event type with a hyphen", "W011", "no namespace of Avro", sent(HYPHEN), around=lambda: _signal(HYPHEN)),
+    Broken(
+        "an event type with a hyphen",
+        "W011",
+        "not a valid Avro namespace",
+        sent(HYPHEN),
+        around=lambda: _signal(HYPHEN),
+    ),
     Broken(
         "an event type without a version",
         "W012",
@@ -284,7 +298,7 @@ BROKEN = (
     Broken(
         "two times for the same",
         "W013",
-        "message.timeout.ms = 60000 of the producer's options is another time",
+        "message.timeout.ms = 60000 of the producer's options differs from",
         {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.timeout.ms": 60_000}},
     ),
     Broken(

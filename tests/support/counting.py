@@ -1,4 +1,4 @@
-"""Processes that count events, and what comes of it."""
+"""Simulates processes that count events, and reads the history that they write."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TYPE = "org.openedx.learning.certificate.created.v1"
 
 
 class Process:
-    """Counts, and writes what it has counted."""
+    """A process that counts events and writes the counts to the history."""
 
     def __init__(self, service: str = "lms") -> None:
         self._service, self._lock = service, Lock()
@@ -44,7 +44,7 @@ def rows() -> Any:
 
 
 def totals(by: tuple[str, ...] = ("receiver", "outcome")) -> dict[tuple[str, ...], Sums]:
-    """Return the sums of all periods."""
+    """Return the sums of the history over all periods, grouped by the given columns."""
     found: dict[tuple[str, ...], list[Sums]] = {}
     for (_, name), sums in history(datetime.fromtimestamp(0, UTC), by).items():
         found.setdefault(name, []).append(sums)

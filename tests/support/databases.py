@@ -1,4 +1,4 @@
-"""A database of its own for a test, on a real server, and connections to it from inside the test's process."""
+"""Creates a separate database on a real server for a test, and connects the test's process to it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ from tests.support.scale import LONG
 
 _ALL = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
 DATABASES = _ALL if LONG else _ALL[:2]
-"""The databases on which each test with the fixture `database` or `service` runs."""
+"""The servers of the fixtures `database` and `service`. Each test with one of these fixtures runs once per server."""
 on_mysql_too = pytest.mark.parametrize("database", _ALL, indirect=True)
-"""For tests of what MySQL and MariaDB might do differently. The others run on MySQL in `make test-long` alone."""
+"""
+Marks tests that run on MySQL in `make test`, too, since MySQL may differ from MariaDB. All other tests run on MySQL
+only in `make test-long`.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class Database:
-    """A migrated database; `server` can be stopped, killed and started."""
+    """A migrated database. Tests may stop, kill and start its server."""
 
     server: DatabaseServer
-    entry: dict[str, Any]  # as in Django's DATABASES
+    entry: dict[str, Any]  # an entry of Django's DATABASES
     blocker: DjangoDbBlocker
 
     @property
@@ -39,12 +42,15 @@ class Database:
         return self.server.vendor
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Return settings of a service process whose default database it is."""
+        """Return the settings of a service process whose default database is this one."""
         return {"DATABASES": {"default": self.entry}} | changes
 
     @contextmanager
     def connected(self, alias: str = "real") -> Iterator[BaseDatabaseWrapper]:
-        """Let Django reach it under an alias in a test without the mark django_db, or in one with it."""
+        """
+        Add the database to Django's connections under an alias while the block runs. The test may have the mark
+        django_db, but does not need it.
+        """
         with self.blocker.unblock(), connected(self.entry, alias) as connection:
             yield connection
 
@@ -52,9 +58,9 @@ class Database:
 @contextmanager
 def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDatabaseWrapper]:
     """
-    Add an alias to Django's connections, or let it mean another database, for the duration.
+    Add an alias to Django's connections while the block runs. If the alias exists, let it refer to another database.
 
-    The connection of the calling thread is closed at the end; other threads close theirs.
+    At the end the connection of the calling thread is closed. Other threads must close their own connections.
     """
     kept = (connections.settings[alias], connections[alias]) if alias in connections else None
     connections.settings[alias] = ConnectionHandler({"default": dict(entry)}).settings["default"]
@@ -65,13 +71,13 @@ def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDataba
         connection.close()
         if kept:
             connections.settings[alias], connections[alias] = kept
-            open_connections.adopt()  # it is open already, and does not tell again
+            open_connections.adopt()  # the connection is open already, so Django sends no signal
         else:
             del connections.settings[alias], connections[alias]
 
 
 def end_session(connection: BaseDatabaseWrapper) -> None:
-    """Have the server end the session of a connection, which does not know it yet."""
+    """Make the server end the session of a connection. The client notices this only at its next SQL statement."""
     raw: Any = connection.connection
     other = connection.copy()
     with other.cursor() as cursor:
@@ -84,7 +90,7 @@ def end_session(connection: BaseDatabaseWrapper) -> None:
 
 @contextmanager
 def none_known() -> Iterator[None]:
-    """Let no connection be known that other tests have opened in this thread, for the duration."""
+    """Hide the connections that other tests have opened in this thread while the block runs."""
     open_connections.by_alias.clear()
     try:
         yield
@@ -95,7 +101,7 @@ def none_known() -> Iterator[None]:
 
 @contextmanager
 def database_on(server: DatabaseServer, name: str, blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """Create a migrated database; drop it at the end, wherever the test left the server."""
+    """Create a migrated database, and drop it at the end, even if the test has stopped the server."""
     server.start()
     server.copy(_migrated(server, blocker), name)
     try:
@@ -107,7 +113,10 @@ def database_on(server: DatabaseServer, name: str, blocker: DjangoDbBlocker) -> 
 
 @cache
 def _migrated(server: DatabaseServer, blocker: DjangoDbBlocker) -> str:
-    """Migrate once per server: a copy takes a fraction of the time."""
+    """
+    Return the name of a migrated database on ``server``. It is created once per server, since a copy of it takes much
+    less time than a migration.
+    """
     name = "migrated"
     with blocker.unblock(), connected(server.settings(name), "migrated"):
         call_command("migrate", database="migrated", verbosity=0)

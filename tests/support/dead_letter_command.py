@@ -1,4 +1,4 @@
-"""``event_dead_letters`` in a process of its own, on a table in a file."""
+"""Runs ``event_dead_letters`` in a separate process, with the table of dead letters in an SQLite file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RETRY = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor":
 
 @pytest.fixture
 def table(tmp_path: Path) -> dict[str, Any]:
-    """Return settings of a service with a migrated database."""
+    """Return the settings of a service whose database has the tables of the package."""
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
     settings = RETRY | {"DATABASES": {"default": entry}}
     with ServiceProcess("migrate", "--verbosity=0", "--skip-checks", settings=settings) as process:
@@ -27,7 +27,7 @@ def table(tmp_path: Path) -> dict[str, Any]:
 def dead_letters(
     bus: Bus, settings: dict[str, Any], *arguments: str, receivers: str = "", exit_code: int = 0
 ) -> ServiceProcess:
-    """Run the command to its end."""
+    """Run the command until it ends, assert its exit code, and return the process."""
     command = ("event_dead_letters", *arguments)
     with ServiceProcess(*command, settings=bus.settings(**settings), receivers=receivers) as process:
         assert process.end() == exit_code, process.log

@@ -1,4 +1,4 @@
-"""Dead letters as a test reads them, wherever they are kept."""
+"""Reads dead letters in tests, either from a table or from a topic."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ from tests.support.databases import connected
 
 
 class Kept(ABC):
-    """A store of a service's dead letters, seen from outside."""
+    """A store for the dead letters of a service."""
 
     settings: dict[str, Any]
 
     @abstractmethod
     def read(self, count: int) -> list[Letter]:
-        """Return the ``count`` dead letters that there should be, in the order of their offsets."""
+        """Return the dead letters, of which ``count`` should exist, in the order of their offsets."""
 
 
 @attrs.frozen
 class OnTopic(Kept):
-    """Its topic does not exist before :meth:`create`; the sandbox makes it on first use."""
+    """
+    A topic for dead letters. A real Kafka has no such topic before :meth:`create`. The sandbox creates it on first use.
+    """
 
     bus: Bus
     group: str

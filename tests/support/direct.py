@@ -1,4 +1,4 @@
-"""A service that sends directly, and whose outbox is for what Kafka does not confirm."""
+"""A service that sends events directly to Kafka. Events that Kafka does not confirm go into its outbox."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_REGISTRY = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{AWAY}"}
 
 @attrs.frozen(kw_only=True)
 class Sender:
-    """A producer of a service."""
+    """A service's producer with a topic."""
 
     topic: str
     producer: EventBusProducer
@@ -47,7 +47,10 @@ class Sender:
 
 @contextmanager
 def sender(service: Service, **changes: Any) -> Iterator[Sender]:
-    """Give a producer in mode on-commit, or as told; at the end what is not confirmed goes into the outbox."""
+    """
+    Yield a producer in mode on-commit, unless ``changes`` select another mode. At the end, put unconfirmed events into
+    the outbox.
+    """
     with override_settings(**service.settings(EVENT_BUS_PRODUCER_MODE="on-commit") | changes):
         producer = create_producer()
         yield Sender(topic=service.topic, producer=producer)
@@ -56,13 +59,13 @@ def sender(service: Service, **changes: Any) -> Iterator[Sender]:
 
 
 def spilled(alias: str = "default") -> list[str]:
-    """Return the ids of the events in an outbox, in order."""
+    """Return the ids of the events in an outbox in the order of their rows."""
     rows = OutboxRecord.objects.using(alias).order_by("pk").values_list("headers", flat=True)
     return [(dict(unpack(bytes(headers)))["ce_id"] or b"").decode() for headers in rows]
 
 
 def encoded(topic: str, user: int = 7) -> EncodedEvent:
-    """Return an event as it is handed to the spill."""
+    """Return an encoded event, the form in which the spill takes events."""
     event = Event(
         signal=CERTIFICATE_CREATED,
         data={"certificate": certificate(user)},

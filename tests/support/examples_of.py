@@ -1,4 +1,4 @@
-"""Values for every annotation, so that every signal can be filled without being named."""
+"""Contains an example value for every annotation. So tests can create event data for any signal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _LOCATORS = {
 
 
 def value_of(annotation: Any, values: dict[Any, Any], *, optional: bool = False, absent: bool = False) -> Any:
-    """Return an example of an annotation; ``absent``: None wherever None is allowed."""
+    """Return an example value for an annotation. If ``absent`` is True, use None wherever None is allowed."""
     if optional and absent:
         return None
     if annotation in values:
@@ -77,7 +77,7 @@ VARIANTS = {
 
 
 def certificate(user_id: int = 1, *, course: CourseKey = COURSE, grade: str = "0.9", **changes: Any) -> CertificateData:
-    """Return a certificate, mostly of falsy values."""
+    """Return a certificate. Most of its values are falsy."""
     pii = UserPersonalData(username="learner", email="learner@example.com", name="")
     values: dict[str, Any] = {
         "user": UserData(pii=pii, id=user_id, is_active=False),
@@ -92,5 +92,5 @@ def certificate(user_id: int = 1, *, course: CourseKey = COURSE, grade: str = "0
 
 
 def is_custom(annotation: Any) -> bool:
-    """Whether openedx-events has a serializer of its own for an annotation."""
+    """Return whether openedx-events has a custom serializer for an annotation."""
     return any(serializer.cls is annotation for serializer in DEFAULT_CUSTOM_SERIALIZERS)

@@ -1,4 +1,7 @@
-"""The behaviour of a worker on any host: it consumes, sends events that its receivers emit, and stops cleanly."""
+"""
+Checks the behaviour of a worker that every host should allow: it consumes, sends the events that its receivers emit,
+and stops cleanly.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,8 @@ def run_worker(
     is_well: bool = True,
 ) -> ServiceProcess:
     """
-    Run one with four lanes to its end, and return it. ``before``: words in front of its command; ``is_well``: no
-    receiver fails.
+    Run a worker with four lanes until it ends, check its results, and return it. ``before`` contains words that stand
+    in front of its command. If ``is_well`` is True, no receiver may fail.
     """
     topic = f"of-{group}"
     bus.create_topic(topic)

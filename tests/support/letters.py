@@ -1,4 +1,4 @@
-"""Dead letters to begin with: certificates that a receiver could not take."""
+"""Creates dead letters for tests. Their records are certificates for which a receiver failed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ FAILED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 @contextmanager
 def service_with(sandbox: Sandbox, *receivers: Callable[..., None]) -> Iterator[None]:
-    """Let a service with these receivers of certificates reach the sandbox's registry, and no broker."""
+    """
+    Connect these receivers to the signal of certificates while the block runs. The service uses the sandbox's registry,
+    and has no broker.
+    """
     for receiver in receivers:
         CERTIFICATE_CREATED.connect(receiver)
     with override_settings(
@@ -50,7 +53,7 @@ def service_with(sandbox: Sandbox, *receivers: Callable[..., None]) -> Iterator[
 
 
 def record_of(user: int, *, offset: int = 0, topic: str = TOPIC, **changes: Any) -> ConsumerRecord:
-    """Return the record of a user's certificate; its schemas are in the registry of the settings."""
+    """Return the record of a user's certificate. The registry that the settings name contains its schemas."""
     framed = _framed(user, settings.schema_registry_url)
     values: dict[str, Any] = {"key": framed.key, "value": framed.value, "headers": framed.headers} | changes
     return ConsumerRecord(topic=topic, partition=0, offset=offset, timestamp=1_767_323_045_678, **values)
@@ -68,7 +71,10 @@ def _framed(user: int, _registry_url: str) -> ProducerRecord:
 
 
 def stored(record: ConsumerRecord, *receivers: str, **changes: Any) -> DeadLetter:
-    """Store a dead letter that these receivers have failed at; without any nobody had a turn."""
+    """
+    Store a dead letter for which these receivers failed. If no receivers are given, no receiver was called for the
+    letter.
+    """
     return store(letter_of(record, *receivers, **changes))
 
 
@@ -79,7 +85,7 @@ def letter_of(
     failed_at: datetime = FAILED_AT,
     error: str = "ValueError",
 ) -> Letter:
-    """Return a dead letter that these receivers have failed at."""
+    """Return a dead letter for which these receivers failed."""
     event_type, event_id = identity(record)
     return Letter(
         group=group,
@@ -93,14 +99,14 @@ def letter_of(
 
 
 def multiply(letter: DeadLetter, changes: Iterable[dict[str, Any]]) -> None:
-    """Store a copy of a letter, and of its entries, for each of these changes."""
+    """Store a changed copy of a letter and of its entries for each of ``changes``."""
     letter = DeadLetter.objects.with_marks().get(pk=letter.pk)
     entries = list(letter.entries.all())
     rest = iter(changes)
     while some := list(islice(rest, 1000)):
         letters = [_copy(letter, id=None, **change) for change in some]
         DeadLetter.objects.bulk_create(letters)
-        if letters[0].pk is None:  # MySQL does not tell them
+        if letters[0].pk is None:  # MySQL does not return the keys
             letters = list(DeadLetter.objects.order_by("-pk")[: len(some)])
         DeadLetterEntry.objects.bulk_create(
             _copy(entry, id=uuid4(), letter_id=one.pk, offset=one.offset, group=one.group)
@@ -115,12 +121,15 @@ def _copy(row: Any, **changes: Any) -> Any:
 
 
 def discard(letter: DeadLetter) -> int:
-    """Discard a dead letter as it was read."""
+    """Discard a dead letter unless it has changed since it was read; return the number of discarded letters."""
     return remove({letter.pk: letter.last_failed_at}, EntryState.DISCARDED)
 
 
 def states() -> dict[str, str]:
-    """Return the state of each receiver that has an entry, by its last name, with who has succeeded in its place."""
+    """
+    Return the state of each entry by the last part of its receiver's name. If a stand-in ran for the receiver, the name
+    of the stand-in follows the state.
+    """
     return {
         entry.receiver.rpartition(".")[2]: entry.state
         + (f" by {entry.stand_in.rpartition('.')[2]}" if entry.stand_in else "")
@@ -129,13 +138,13 @@ def states() -> dict[str, str]:
 
 
 def replayed(planned: ReplayPlan) -> Replayed:
-    """Run what was planned, in this process."""
+    """Run the planned replay in this process; return its result."""
     with closing(registry_of_settings()) as registry:
         return LetterReplay(lambda store: processor("", store, registry), Originals(reader_for)).run(planned)
 
 
 def run(*arguments: Any) -> str:
-    """Run the command and return what it prints."""
+    """Run the command; return its output."""
     output = io.StringIO()
     call_command("event_dead_letters", *map(str, arguments), stdout=output, no_color=True)
     return output.getvalue()

@@ -1,4 +1,4 @@
-"""The databases of the project that is shaped as the LMS is, on one server."""
+"""Creates the databases of the test project that resembles the LMS. All of them are on one server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from tests.services.database import DatabaseServer
 from tests.support.databases import connected
 
 OUTBOX, OUTBOX_APART = "lms", "lms_events"
-"""Database of the outbox; ``apart``: where it has a database of its own."""
+"""
+Names of the databases of the outbox. The first one is also the service's database; the second one contains only the
+outbox.
+"""
 MIGRATE = """
 from django.conf import settings
 from django.core.management import call_command
@@ -43,7 +46,7 @@ class LmsDatabases:
 
     @contextmanager
     def created(self) -> Iterator[None]:
-        """Create them, and a user of the replica who may only read; drop them at the end."""
+        """Create the databases, and a read-only user for the replica. At the end drop the databases and the user."""
         names = (*_SAVED, OUTBOX_APART)
         try:
             for name in names:
@@ -55,7 +58,7 @@ class LmsDatabases:
                 self.server.drop(name)
 
     def entries(self) -> dict[str, dict[str, Any]]:
-        """Return DATABASES of the project."""
+        """Return the setting DATABASES of the project."""
         return {
             "default": self.server.settings(OUTBOX),
             "read_replica": self.server.settings(OUTBOX) | {"USER": "lms_reader"},
@@ -63,11 +66,11 @@ class LmsDatabases:
         }
 
     def entries_apart(self) -> dict[str, dict[str, Any]]:
-        """Return DATABASES of a project whose outbox has a database of its own."""
+        """Return the setting DATABASES of a project whose outbox has a separate database."""
         return {"default": self.server.settings("lms_apart"), "events": self.server.settings(OUTBOX_APART)}
 
     def saved(self) -> frozenset[str]:
-        """Return the names of all that the project has committed for itself."""
+        """Return the names of all emissions whose data the project has committed."""
         found: set[str] = set()
         for database, table in _SAVED.items():
             with self._blocker.unblock(), connected(self.server.settings(database)) as connection:
@@ -77,7 +80,7 @@ class LmsDatabases:
         return frozenset(found)
 
     def rows(self) -> Counter[tuple[str, str]]:
-        """Count the rows of the outboxes, by the name of the emission and the database."""
+        """Return the numbers of outbox rows by emission and database."""
         found: Counter[tuple[str, str]] = Counter()
         for database in (OUTBOX, OUTBOX_APART):
             with self._blocker.unblock(), connected(self.server.settings(database)):
@@ -87,6 +90,6 @@ class LmsDatabases:
 
 
 def name_in(body: bytes) -> str:
-    """Return the name of the emission that made an event's bytes."""
+    """Return the name of the emission from which an encoded event comes."""
     found = _NAME.search(body)
     return found[1].decode() if found else ""

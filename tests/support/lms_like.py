@@ -1,4 +1,6 @@
-"""Runs the project that is shaped as the LMS is: as web server, worker, commands; and tells what became of it."""
+"""
+Runs the test project that resembles the LMS: its web servers, its celery worker and its commands. Collects the results.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ ASYNC_VIEWS = ("atomic", "rolled_back", "asynchronous", "asynchronous_atomic", "
 JOBS = ("autocommit", "committed", "rolled_back", "beside_the_replica", "beside_the_history")
 JOBS_APART = JOBS[:3]
 CASES = {"wsgi": VIEWS, "asgi": ASYNC_VIEWS, "task": JOBS, "command": JOBS, "apart": JOBS_APART}
-"""The emissions, by place. ``apart``: by a command of a service whose outbox has a database of its own."""
+"""The cases of emissions by place. ``apart`` is a command of a service whose outbox has a separate database."""
 NAMES = tuple(f"{place}/{mode}/{case}" for place, cases in CASES.items() for mode in MODES for case in cases)
 
 _AWAY = {
@@ -50,32 +52,38 @@ _AWAY = {
     "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5,
     "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 6,
 }
-"""With Kafka away nothing arrives but through an outbox: its rows are all that is not lost."""
+"""Settings with an unreachable Kafka. With them an event can arrive later only if it is in an outbox."""
 _BIN = Path(sys.executable).parent
 
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """The results of all emissions once all processes have ended, by name: ``wsgi/outbox/atomic``."""
+    """
+    The results of all emissions after all processes have ended. The names of emissions look like
+    ``wsgi/outbox/atomic``.
+    """
 
     ends: Mapping[str, object]
-    """The status of the answer; for jobs None, or the exception that the job saw."""
+    """
+    The end of each emission by name. For a view it is the status code of its answer. For a job it is the exception that
+    the job caught, or None.
+    """
     saved: frozenset[str]
-    """The rows that the service itself has committed, whichever its database."""
+    """The names of the emissions whose data the service has committed in any database."""
     rows: Counter[tuple[str, str]]
-    """The rows in outboxes, each with its database."""
+    """The number of rows in the outboxes, by emission and database."""
     arrived: Counter[str]
-    """The events in Kafka, after a relay has run once."""
+    """The number of events that are in Kafka after a relay has run once, by emission."""
     log: str
 
     def of(self, name: str) -> tuple[object, dict[str, int]]:
-        """Return how the emission ended for its caller, and how many rows each database has of it."""
+        """Return the end of an emission, and the number of its outbox rows per database."""
         return self.ends.get(name), {database: rows for (one, database), rows in self.rows.items() if one == name}
 
 
 @attrs.frozen(kw_only=True)
 class Project:
-    """The project, in processes of its own."""
+    """The project. It runs in separate processes."""
 
     databases: LmsDatabases
     bus: RealBus
@@ -91,7 +99,7 @@ class Project:
             yield
 
     def run(self) -> Outcome:
-        """Emit everything, end all processes, look at the databases, then relay."""
+        """Run all emissions, end all processes, read the databases, run a relay, and return the results."""
         away = self._settings(**_AWAY)
         commands = (
             (away, "request_asgi", "asgi"),
@@ -113,7 +121,10 @@ class Project:
         return Outcome(ends=ends, saved=saved, rows=rows, arrived=self._relay(), log="\n".join(logs))
 
     def _serve(self, settings: Mapping[str, Any]) -> dict[str, object]:
-        """Run a web server and a celery worker until all views have answered and all tasks have run."""
+        """
+        Run a web server and a celery worker until all views have answered and all tasks have run; return how the
+        emissions ended.
+        """
         log = self.folder / "log"
         for name in ("tasks", "control"):
             (self.folder / name).mkdir()
@@ -134,7 +145,7 @@ class Project:
             until(lambda: len(_said(log)) >= len(_names("task")))
             return answers | _ends(_said(log))
         finally:
-            with ThreadPoolExecutor() as threads:  # what is lost costs each process its patience
+            with ThreadPoolExecutor() as threads:  # in parallel, since each process waits long for events that are lost
                 list(threads.map(partial(ServerProcess.stop, seconds=PATIENCE), servers))
 
     def _relay(self) -> Counter[str]:
@@ -168,7 +179,7 @@ class Project:
             "DJANGO_SETTINGS_MODULE": "tests.projects.lms_like.settings",
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests/projects/lms_like/installed'}",
             "CELERY_FOLDER": str(self.folder),
-            "XDG_CACHE_HOME": str(self.folder),  # of stevedore, which looks for plugins
+            "XDG_CACHE_HOME": str(self.folder),  # for stevedore's cache of plugins
         }
 
     def _process(self, settings: Mapping[str, Any], *arguments: str, code: str = "") -> ServiceProcess:

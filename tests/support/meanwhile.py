@@ -1,4 +1,4 @@
-"""Two receivers that dead letters are for, and what happens while one of them runs in a replay."""
+"""Two receivers for replays of dead letters. Tests can run functions while one of the receivers runs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.support.letters import service_with
 FIRST, SECOND = f"{__name__}.first", f"{__name__}.second"
 
 seen: list[str] = []
-"""Who has run, in order."""
+"""Names of the receivers that have run, in the order of their runs."""
 meanwhile: dict[str, Callable[[], Any]] = {}
-"""Actions to take while ``first`` or ``second`` runs."""
+"""Functions by the name of a receiver, ``first`` or ``second``. The receiver calls its function while it runs."""
 
 
 def first(**_: Any) -> None:
@@ -33,7 +33,7 @@ def _run(name: str) -> None:
 
 @pytest.fixture(autouse=True)
 def service(sandbox: Sandbox) -> Iterator[None]:
-    """Connect both."""
+    """Connect both receivers while the test runs."""
     seen.clear()
     meanwhile.clear()
     with service_with(sandbox, first, second):

@@ -1,4 +1,4 @@
-"""A consumer of a group, what its listener was told, and what the client reported."""
+"""A consumer in a group. It records its assignments and the errors of its client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECONDS = 30
 
 
 class Member:
-    """A member of a group, and everything it was given."""
+    """A member of a group. It records all calls of its assignment listener."""
 
     def __init__(self, bus: Bus, group: str, topics: Iterable[str], /, **options: Any) -> None:
         self.assigned: list[list[Partition]] = []
@@ -51,7 +51,10 @@ class Member:
         self.client.close()
 
     def poll(self, seconds: float) -> list[ConsumerRecord]:
-        """Poll once, and start partitions that were assigned where the group has committed, or where groups begin."""
+        """
+        Poll once. Start newly assigned partitions at the committed offsets or, without a committed offset, where a new
+        group starts.
+        """
         records = self.client.poll(seconds)
         self._next |= {(each.topic, each.partition): each.offset + 1 for each in records}
         if waiting := [*self.client.positions.waiting]:
@@ -67,14 +70,14 @@ class Member:
         return records
 
     def start(self, offsets: dict[Partition, int]) -> None:
-        """Read some partitions from these offsets on."""
+        """Start partitions at these offsets."""
         positions = self.client.positions
         self._next |= offsets
         reading = {name: offset for name, offset in self._next.items() if name in positions.assigned}
         positions.start(offsets, reading)
 
     def poll_until(self, condition: Callable[[], object], *others: Member) -> None:
-        """Poll, together with others, until something is the case."""
+        """Poll this member and others until ``condition`` holds."""
         deadline = monotonic() + SECONDS
         while not condition():
             assert monotonic() < deadline, "it did not happen"
@@ -82,12 +85,12 @@ class Member:
                 member.records += member.poll(0.1)
 
     def poll_records(self, count: int) -> list[ConsumerRecord]:
-        """Poll until ``count`` records came, and return all."""
+        """Poll until ``count`` records are read; return all records read so far."""
         self.poll_until(lambda: len(self.records) >= count)
         return self.records
 
     def poll_assignment(self, *others: Member) -> None:
-        """Poll until partitions are assigned."""
+        """Poll this member and others until partitions are assigned to it."""
         self.poll_until(lambda: self.assigned, *others)
 
     def _revoke(self, partitions: list[Partition]) -> None:
@@ -101,7 +104,7 @@ def record(topic: str, value: bytes | None = b"value", *, key: bytes = b"key", h
 
 
 def produced(bus: Bus, *records: ProducerRecord, **options: Any) -> list[Delivered | DeliveryFailed]:
-    """Produce records and return what became of them."""
+    """Produce records; return the delivery report of each record."""
     reports: list[Delivered | DeliveryFailed] = []
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "enable.idempotence": True} | options)
     for each in records:
@@ -111,5 +114,5 @@ def produced(bus: Bus, *records: ProducerRecord, **options: Any) -> list[Deliver
 
 
 def client_errors() -> AbstractContextManager[list[Any]]:
-    """Collect what the client reports meanwhile."""
+    """Collect the errors that Kafka clients report while the block runs."""
     return watched(ClientErrorReported)

@@ -1,4 +1,4 @@
-"""How many bytes of memory a call takes."""
+"""Measures the memory that a function needs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Callable
 
 
 def peak_of(call: Callable[[], object]) -> int:
-    """Return the most memory that a call took at a time. Other threads only add to it: the least of three counts."""
+    """
+    Return the peak memory of a call in bytes. It is the minimum of three runs, since other threads can only increase
+    the measured memory.
+    """
     return min(_once(call)[1] for _ in range(3))
 
 
 def kept_of(call: Callable[[], object]) -> int:
-    """Return the memory that a call's result takes, likewise."""
+    """Return the memory in bytes that the result of a call occupies. It is the minimum of three runs."""
     return min(_once(call)[0] for _ in range(3))
 
 

@@ -1,4 +1,4 @@
-"""A service in which everything is neglected, by its tables."""
+"""Fills the tables with data that causes every kind of neglect."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import attrs
 
 from event_bus_kafka.models import DeadLetter, Heartbeat, OutboxRecord, ParkedRecord, PausedReceiver
 from event_bus_kafka.operations.neglects import in_tables
-from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.catalogue import Neglect, Neglected, OwnTables
 from event_bus_kafka.telemetry.state import HeldTopic, RelayState
 from tests.support.states import consumer_state
 
 RETENTION = 90.0
-"""Days."""
+"""The retention in days."""
 _ROW = {"shard": 0, "topic": "grades", "key": b"k", "body": b"b", "headers": b"h", "schema_id": 1, "size": 3}
 
 
@@ -30,11 +30,16 @@ def milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def found(outboxes: tuple[str, ...] = ("default",), retention: float = RETENTION) -> Mapping[str, Neglect]:
+def found(outboxes: tuple[str, ...] = ("default",), **own: Any) -> Mapping[str, Neglect]:
     """Return what is neglected by id, each of which is there once."""
-    several = in_tables.neglects(outboxes=outboxes, retention=retention)
+    several = neglected(outboxes, **own).neglects
     assert len({one.id for one in several}) == len(several)
     return {one.id: one for one in several}
+
+
+def neglected(outboxes: tuple[str, ...] = ("default",), **own: Any) -> Neglected:
+    """Look in a service that keeps its tables so."""
+    return in_tables.neglects(outboxes=outboxes, own=OwnTables(**{"retention": RETENTION} | own))
 
 
 def waiting_row(created: datetime) -> OutboxRecord:
@@ -63,7 +68,7 @@ def dead_letter(failed: datetime, offset: int, group: str = "mail") -> DeadLette
 
 
 def relay(beat: datetime, **state: Any) -> Heartbeat:
-    """Tell of a relay that told of itself last at a time."""
+    """Store the heartbeat of a relay. ``beat`` is the time of its last beat."""
     kept = RelayState(
         database="default", depth={}, oldest_age=None, parked=0, held_topics=(), obstacles=(), is_alive=True
     )
@@ -71,7 +76,7 @@ def relay(beat: datetime, **state: Any) -> Heartbeat:
 
 
 def consumer(beat: datetime, *, version: str = "0.1.0", group: str = "mail", stopped: bool = False) -> Heartbeat:
-    """Tell of a worker, whose last lag was 2."""
+    """Store the heartbeat of a worker. ``beat`` is the time of its last beat, and its last lag is 2."""
     return _run("consumer", group, beat, attrs.asdict(consumer_state(group=group)), version=version, stopped=stopped)
 
 
@@ -98,7 +103,9 @@ def pause(since: datetime, receiver: str = "app.receivers.grade") -> None:
 
 
 def neglect_everything() -> None:
-    """Make each kind of neglect happen that tables tell, but for a clock that is off."""
+    """
+    Cause every kind of neglect that the tables can show, except for a clock that differs from the database's clock.
+    """
     waiting_row(ago(minutes=6))
     parked_row(ago(days=84))
     dead_letter(ago(days=84), 1)
@@ -110,5 +117,5 @@ def neglect_everything() -> None:
 
 
 def clock_ahead(seconds: float) -> Any:
-    """Let this host's clock be ahead of the database's inside of a block."""
+    """Move this host's clock ahead of the database's clock by ``seconds`` while the block runs."""
     return patch.object(in_tables, "time", lambda: time() + seconds)

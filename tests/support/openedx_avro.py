@@ -1,4 +1,4 @@
-"""Schemas and bytes as openedx-events writes them, of all its signals."""
+"""Returns schemas and bytes of all signals as openedx-events writes them."""
 
 from io import BytesIO
 from typing import Any
@@ -14,7 +14,7 @@ SIGNALS = [signal for signal in OpenEdxPublicSignal.all_events() if signal.event
 def text_of_openedx(signal: OpenEdxPublicSignal) -> str | None:
     try:
         text: str = AvroSignalSerializer(signal).schema_string()
-    except Exception:  # noqa: BLE001 openedx-events raises bare Exception for what it cannot serialize
+    except Exception:  # noqa: BLE001 openedx-events raises bare Exception for data that it cannot serialize
         return None
     return text
 

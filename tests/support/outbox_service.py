@@ -1,4 +1,4 @@
-"""A service with an outbox, for tests: emit, relay, look."""
+"""A service with an outbox for tests. It can emit events, relay them, and read them from Kafka."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEY_FIELD = "certificate.user.id"
 
 
 def until(condition: Callable[[], object], *, step: Callable[[], None] = lambda: sleep(0.05)) -> None:
-    """Repeat a step until a condition holds."""
+    """Call ``step`` repeatedly until ``condition`` holds."""
     deadline = monotonic() + PATIENCE
     while not condition():
         assert monotonic() < deadline, "waited in vain"
@@ -34,21 +34,21 @@ def until(condition: Callable[[], object], *, step: Callable[[], None] = lambda:
 
 @attrs.frozen(kw_only=True)
 class Service:
-    """One service in this process; its relays may be elsewhere."""
+    """A service in this process. Its relays may run in other processes."""
 
     bus: RealBus
     topic: str
     entry: dict[str, Any]
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Return the settings of its processes."""
+        """Return settings with which processes of the service run."""
         return self.bus.settings(self.topic, EVENT_BUS_PRODUCER_MODE="outbox") | changes
 
     def process_settings(self, **changes: Any) -> dict[str, Any]:
         return self.settings(**changes) | {"DATABASES": {"default": self.entry}}
 
     def settings_for(self, *topics: str) -> dict[str, Any]:
-        """Return settings that send certificates to all of these topics."""
+        """Return settings with which certificates are sent to all of these topics."""
         entry = {"event_key_field": KEY_FIELD, "enabled": True}
         return self.settings(EVENT_BUS_PRODUCER_CONFIG={CREATED: dict.fromkeys(topics, entry)})
 
@@ -72,7 +72,10 @@ class Service:
         return str(metadata.id)
 
     def emit_many(self, count: int, *, topic: str = "", name: Callable[[int], str] = lambda _: "") -> list[str]:
-        """Emit ``count`` events of one key at once; ``name`` gives each its name. Return their ids."""
+        """
+        Emit ``count`` events of one key in one transaction; return their ids. ``name`` is a function that returns the
+        user's name for the number of an event.
+        """
         events = [
             ({"certificate": certificate(7, name=name(number))}, EventsMetadata(event_type=CREATED))
             for number in range(count)
@@ -88,7 +91,7 @@ class Service:
 
     @contextmanager
     def relay(self) -> Iterator[Any]:
-        """Give a relay in this process, to be stepped by hand."""
+        """Yield a relay in this process. It does a step only when the test calls its method ``step``."""
         with ExitStack() as at_end:
             relay = relay_steps("default", at_end)
             try:
@@ -97,7 +100,7 @@ class Service:
                 relay.stop(timeout=1)
 
     def drain(self) -> None:
-        """Relay until nothing waits."""
+        """Run a relay until the outbox is empty."""
         with self.relay() as relay:
             until(lambda: not self.waiting, step=relay.step)
 
@@ -112,5 +115,5 @@ class Service:
         return [header(record, "ce_id") for record in self.arrived(count, topic)]
 
     def all_ids(self, topic: str = "") -> list[str]:
-        """Return the ids of all that is on the topic now, in order: some may be there twice."""
+        """Return the ids of all events on the topic now, in order and including duplicates."""
         return [header(record, "ce_id") for record in self.bus.records_from(topic or self.topic, 0)]

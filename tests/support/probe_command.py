@@ -1,4 +1,4 @@
-"""``probe_event_bus`` as a test runs it."""
+"""Runs ``probe_event_bus`` for tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.test import override_settings
 
 
 def probed(settings: dict[str, Any], *arguments: str) -> dict[str, Any]:
-    """Run one probe; return what it tells as JSON, with each leg's failure by its name."""
+    """Run one probe; return its JSON output. In the result, ``legs`` maps the name of each leg to its failure."""
     output = io.StringIO()
     code = 0
     with override_settings(**settings):

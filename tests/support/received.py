@@ -1,4 +1,4 @@
-"""Records by hand, and what is made of them."""
+"""Creates records from given bytes, and decodes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FRAME = b"\0\0\0\0\1"
 
 
 class Registry:
-    """A registry that says the same whatever it is asked."""
+    """A registry that returns the same schema for every id."""
 
     def __init__(self, schema: str) -> None:
         self._schema = schema
@@ -36,7 +36,7 @@ def record(value: bytes | None, headers: Headers = HEADERS, timestamp: int | Non
 
 
 def event_in(value: bytes | None, schema: str = CODEC.schema, signal: OpenEdxPublicSignal = CERTIFICATE_CREATED) -> Any:
-    """Return the data that a record holds, None if the record is refused."""
+    """Return the event data that a record with this value is decoded to. Return None if the record is refused."""
     try:
         return serde.deserialize(record(value), signal, Registry(schema)).data
     except DeserializationError:

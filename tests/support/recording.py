@@ -1,4 +1,4 @@
-"""OpenTelemetry's SDK in this process: what its provider records meanwhile."""
+"""Runs OpenTelemetry's SDK in this process, with a provider that records spans."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.util._once import Once
 
 Ended = Callable[[], dict[str, ReadableSpan]]
-"""Returns the spans that have ended, by name; two of one name are a mistake of the test."""
+"""
+The type of a function that returns the ended spans by name. If two spans have the same name, the test has a mistake.
+"""
 
 
 @contextmanager
 def recorded(**options: Any) -> Iterator[Ended]:
-    """Give the service a provider, as it may do once in its life, and take it away at the end."""
+    """
+    Set a provider that records spans while the block runs. A service can set its provider only once; tests set it
+    repeatedly.
+    """
     exporter, provider = InMemorySpanExporter(), TracerProvider(**options)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     with provided(provider):
@@ -28,7 +33,7 @@ def recorded(**options: Any) -> Iterator[Ended]:
 
 @contextmanager
 def provided(provider: trace.TracerProvider) -> Iterator[None]:
-    """Set a provider for the time of the block."""
+    """Set ``provider`` as OpenTelemetry's provider while the block runs."""
     trace._TRACER_PROVIDER_SET_ONCE = Once()
     trace.set_tracer_provider(provider)
     try:
@@ -50,7 +55,7 @@ def context_of(span: ReadableSpan) -> trace.SpanContext:
 
 
 def traceparent_of(span: ReadableSpan) -> bytes:
-    """Return the header that carries the context of a span."""
+    """Return the value of the header ``traceparent`` for a span."""
     context = context_of(span)
     ids = f"{trace.format_trace_id(context.trace_id)}-{trace.format_span_id(context.span_id)}"
     return f"00-{ids}-{context.trace_flags:02x}".encode()

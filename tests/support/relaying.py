@@ -1,4 +1,4 @@
-"""A relay on the sandbox and a file of SQLite, to be stepped by hand."""
+"""A relay that uses the sandbox and an SQLite file. It does a step only when the test calls ``step``."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ from tests.support.direct import encoded
 
 @attrs.define
 class Relaying:
-    """A relay with an outbox and brokers of its own; it gets an id for each schema, unless ``error`` is raised."""
+    """
+    A relay with its own outbox and brokers. An object of this class is also the relay's registry: it returns an id for
+    each schema, or raises the exception that ``error`` returns.
+    """
 
     sandbox: Sandbox
     error: Callable[[str], Exception | None] = lambda _subject: None
     options: dict[str, Any] = attrs.field(factory=dict)
-    """Options of the client that sends most rows."""
+    """Options of the Kafka client that sends most rows."""
     made: list[Producer] = attrs.field(factory=list)
     topics: Topics = attrs.field(init=False)
     relay: Relay = attrs.field(init=False)
@@ -37,7 +40,7 @@ class Relaying:
 
     def __attrs_post_init__(self) -> None:
         times = count(step=100)
-        self.topics = Topics(clock=lambda: next(times))  # what is held is due when it is looked at again
+        self.topics = Topics(clock=lambda: next(times))  # held topics are due at each look
         states = RelayStates("default", self.topics)
         self.progress = ProgressReports("default", self.topics, states, retention=lambda: 90)
         self.relay = Relay(
@@ -58,17 +61,17 @@ class Relaying:
     def close(self) -> None: ...
 
     def append(self, *topics: str, users: int = 1) -> list[bytes]:
-        """Append events, of ``users`` keys by turns; return their ids."""
+        """Append an event for each of ``topics``, alternating between ``users`` keys; return the ids of the events."""
         events = [encoded(topic, 7 + number % users) for number, topic in enumerate(topics)]
         Outbox(notify=lambda: False).append_separately(events, "default")
         return [event.event_id.encode() for event in events]
 
     def renew(self) -> None:
-        """Let the next step make clients, with the options of now."""
+        """Drop the Kafka clients. The next step creates new clients with the current options."""
         self.relay._clients.drop()
 
     def forget_schemas(self) -> None:
-        """Write the schemas again that are gone from the table."""
+        """Clear the cache of written schemas. Schemas that were deleted from the table are then written again."""
         writer_schemas._known.clear()
 
     def arrived(self, topic: str, count: int, *, seconds: float = 60) -> list[bytes | None]:

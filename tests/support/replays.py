@@ -1,4 +1,4 @@
-"""Receivers in this process, and ``replay_events`` for them."""
+"""Receivers in this process, and a function that runs ``replay_events`` for them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def receivers() -> Iterator[None]:
 
 
 def replay(bus: Bus, topic: str, *arguments: str) -> str:
-    """Run the command; return what it prints, and why it ended with an error."""
+    """Run the command; return its output. If the command failed, the output includes the error."""
     output = io.StringIO()
     changes: dict[str, Any] = {
         "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30,
@@ -55,7 +55,7 @@ def replay(bus: Bus, topic: str, *arguments: str) -> str:
 
 
 def put(bus: Bus, topic: str, user: int, *, at: int, partition: int = 0) -> None:
-    """Put a certificate on a topic as if it had been written at a time, in milliseconds since the epoch."""
+    """Write a certificate to a topic. ``at`` is its timestamp in milliseconds since the epoch."""
     with override_settings(**bus.settings(EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30)):
         record = record_of(user)
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})

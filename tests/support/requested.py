@@ -1,4 +1,7 @@
-"""Replay requests: letters to begin with, workers that do them, and what these say."""
+"""
+Helpers for tests of replay requests: they store dead letters, run workers that replay them, and read the output of
+these workers.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ from tests.support.workers import worker
 
 PLACE = "tests.projects.certificates.replaying"
 LETTERS_BEGIN = 1_000_000
-"""Offset of the first dead letter, far from live events' offsets."""
+"""The offset of the first dead letter. It is much higher than the offsets of live events."""
 
 
 def named(*receivers: str) -> list[str]:
@@ -38,10 +41,13 @@ def named(*receivers: str) -> list[str]:
 
 
 def store_letters(bus: Bus, topic: str, group: str, users: Iterable[int], each: int, *receivers: str) -> int:
-    """Store dead letters that receivers have failed at, numbered by user in their grades; return how many."""
+    """
+    Store dead letters for which receivers failed; return their number. Each user has ``each`` letters, and the grade of
+    a letter's certificate is its number.
+    """
     with override_settings(**bus.settings(topic)), closing(registry_of_settings()) as registry:
         rows: list[DeadLetter] = []
-        now = datetime.now(UTC)  # workers delete old ones
+        now = datetime.now(UTC)  # workers delete old letters
         for number in range(each):
             for user in users:
                 data = {"certificate": certificate(user, grade=str(number))}
@@ -72,7 +78,7 @@ def store_letters(bus: Bus, topic: str, group: str, users: Iterable[int], each: 
 
 @attrs.frozen(kw_only=True)
 class Requesting:
-    """A service with requests, on a bus and a database that the test reaches as ``default``."""
+    """A service with replay requests. The test accesses its database as ``default``."""
 
     bus: Bus
     database: Database
@@ -87,7 +93,7 @@ class Requesting:
         )
 
     def request(self, *arguments: str) -> int:
-        """Make a request for letters of the group; return its number."""
+        """Request the replay of the group's dead letters; return the number of the request."""
         settings = self.database.settings(**self.settings)
         command = ("replay", "-g", self.group, "--request", "--apply", *arguments)
         dead_letters(self.bus, settings, *command, receivers=self.receivers)
@@ -95,7 +101,7 @@ class Requesting:
 
 
 def report(number: int) -> dict[str, Any]:
-    """Return what the command says of a request."""
+    """Return the report that the command prints about a request."""
     found: dict[str, Any] = json.loads(run("requests", number, "--json"))
     return found
 
@@ -109,7 +115,7 @@ def counts(number: int) -> dict[str, int]:
 
 
 def eventually(condition: Callable[[], Any], why: Callable[[], str] = str, seconds: float = PATIENCE) -> None:
-    """Wait until a condition holds."""
+    """Wait until ``condition`` holds."""
     deadline = monotonic() + seconds
     while not condition():
         assert monotonic() < deadline, why()
@@ -125,14 +131,25 @@ def is_in_state(number: int, state: str, *processes: ServiceProcess, seconds: fl
 
 
 def silence(number: int) -> None:
-    """Let a request look as if its worker had been silent for long."""
+    """Change a request as if its worker had written no heartbeat for a long time."""
     ReplayRequest.objects.filter(pk=number).update(beat_at=1)
 
 
 def heard(what: str, receiver: str, *processes: ServiceProcess) -> list[tuple[int, int]]:
-    """Return users and numbers of what processes said, in the order of time."""
+    """Return user and number of each matching line that the processes have printed, in the order of time."""
     lines = [line for process in processes for line in process.heard(what) if line["receiver"] == receiver]
     return [(line["user"], int(line["grade"])) for line in sorted(lines, key=lambda line: line["at"])]
+
+
+def first_to_begin(users: Iterable[int], workers: Iterable[ServiceProcess]) -> ServiceProcess:
+    """Wait until one of the workers has started a letter of one of these users; return this worker."""
+    wanted, workers = set(users), list(workers)
+
+    def begun() -> list[ServiceProcess]:
+        return [one for one in workers if any(line["user"] in wanted for line in one.heard("begins"))]
+
+    eventually(begun, lambda: "\n".join(one.log for one in workers))
+    return begun()[0]
 
 
 def twice(lines: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -140,7 +157,7 @@ def twice(lines: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def in_order(lines: list[tuple[int, int]]) -> bool:
-    """Whether of each user the numbers come in order, but for one that comes again."""
+    """Return whether the numbers of each user are in order. A number may occur several times."""
     last: dict[int, int] = {}
     for user, number in lines:
         if number < last.get(user, -1):

@@ -1,4 +1,4 @@
-"""Workers and relays as what looks on knows them."""
+"""Creates states of workers and relays for tests of observers."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _CONSUMER = ConsumerState(
 
 
 def consumer(**changes: Any) -> ConsumerState:
-    """Return the state of a worker that is alive and ready, and has something of everything."""
+    """Return the state of a worker that is alive and ready. Every field has a value."""
     return attrs.evolve(_CONSUMER, **changes)
 
 
 @attrs.frozen(kw_only=True)
 class RelayOf:
-    """A relay of which the last look found this."""
+    """A relay whose last state has the given values."""
 
     depth: dict[str, int] = attrs.field(factory=dict)
     held: tuple[HeldTopic, ...] = ()

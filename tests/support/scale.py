@@ -1,4 +1,4 @@
-"""Small counts for `make test`, large ones for `make test-long`, which sets LONG."""
+"""Selects between small numbers for `make test` and large ones for `make test-long`, which sets LONG."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ LONG = bool(os.environ.get("LONG"))
 
 
 def scaled(count: Value, *, long: Value) -> Value:
-    """Return the count, or the text, for this run."""
+    """Return ``long`` in `make test-long`, and ``count`` otherwise."""
     return long if LONG else count

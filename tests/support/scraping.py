@@ -1,4 +1,4 @@
-"""Reads ``/metrics`` of a worker or relay."""
+"""Reads the metrics page of a worker or relay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Numbers = dict[tuple[str, ...], float]
 
 
 def page(port: int, path: str) -> tuple[int, str]:
-    """Return status and text."""
+    """Return status code and text of a page."""
     try:
         with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
             return answer.status, answer.read().decode()
@@ -24,7 +24,10 @@ def page(port: int, path: str) -> tuple[int, str]:
 
 
 def numbers(port: int) -> Numbers:
-    """Return all numbers but the buckets, by the name without its prefix and the values of labels, by their names."""
+    """
+    Return all numbers on the metrics page except those of buckets. The key of a number consists of the metric's name
+    without prefix, and of the values of its labels in the order of the labels.
+    """
     status, text = page(port, "/metrics")
     assert status == 200, text
     return {
@@ -36,12 +39,12 @@ def numbers(port: int) -> Numbers:
 
 
 def scraped_until(port: int, wanted: Numbers) -> Numbers:
-    """Ask again and again until the page has these numbers. Return all that it has then."""
+    """Request the metrics page until it has the numbers in ``wanted``; return all its numbers."""
     deadline = monotonic() + PATIENCE
     while True:
         try:
             found = numbers(port)
-        except OSError:  # it is not open yet
+        except OSError:  # the port is not open yet
             found = {}
         if wanted.items() <= found.items() or monotonic() > deadline:
             assert {name: found.get(name) for name in wanted} == wanted, found

@@ -1,4 +1,4 @@
-"""Certificates that are sent from this process or from another."""
+"""Sends certificates from this process or from another process."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from tests.services.bus import Bus
 @contextmanager
 def own_producer() -> Iterator[KafkaEventProducer]:
     """
-    Give a producer; at the end wait for what it has sent, and close its clients.
+    Yield a producer. At the end, wait for its confirmations and close its clients.
 
-    They live as long as their process, which else would report at its end that the brokers of the tests are gone.
+    Without this the clients would live until the end of the process, and log that the brokers of earlier tests are
+    unreachable.
     """
     others = threading.enumerate()
     producer = create_producer()
@@ -48,7 +49,7 @@ def send(
     through: Mapping[str, Any] | None = None,
     **metadata: Any,
 ) -> None:
-    """Send certificates, keyed by user, from this process, with further settings if need be."""
+    """Send certificates from this process, with the user's id as key. ``through`` contains additional settings."""
     patience = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_SEND_TIMEOUT": 30}
     haste = {"EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 0.01}
     with override_settings(**bus.settings(topic, **patience, **haste, **through or {})), own_producer() as producer:

@@ -1,4 +1,4 @@
-"""Signals of a service's own, as tests change them."""
+"""Signals of a test service. Tests can change the classes of their data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ EVENT_TYPE = "org.example.grades.course.graded.v1"
 
 @contextmanager
 def graded(**fields: Any) -> Iterator[OpenEdxPublicSignal]:
-    """Return a signal whose class has these fields, each a type or a type and its default; unregistered afterwards."""
+    """
+    Yield a signal whose class has these fields. Each field is given as a type, or as a pair of type and default. At the
+    end the signal is unregistered.
+    """
     attributes = {
         name: attrs.field(type=kind[0], default=kind[1]) if isinstance(kind, tuple) else attrs.field(type=kind)
         for name, kind in fields.items()

@@ -1,4 +1,4 @@
-"""SQLite databases in files, which threads can share like a server's."""
+"""Creates SQLite databases in files. Several threads can use them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.databases import connected
 
 @contextmanager
 def on_sqlite(folder: Path, alias: str, *, migrated: bool = True) -> Iterator[Path]:
-    """Let an alias mean a new database inside the block; return its file."""
+    """Make an alias refer to a new database while the block runs; yield the file of the database."""
     file = folder / alias
     entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file)}
     with connected(entry, alias):

@@ -1,4 +1,4 @@
-"""Which statements a block has sent."""
+"""Records the SQL statements that a block runs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from django.db import connections
 
 @contextmanager
 def asked(alias: str = "default") -> Iterator[list[str]]:
-    """Collect the statements of a block, by their first words; transactions and savepoints included."""
+    """
+    Collect the first word of each SQL statement of the block. Statements for transactions and savepoints are included.
+    """
     found: list[str] = []
 
     def note(execute: Any, sql: str, *arguments: Any) -> Any:
         start = sql.removeprefix("BEGIN IMMEDIATE").removeprefix("BEGIN").split(" ")[0]
-        if start:  # only SQLite begins by a statement that Django sees
+        if start:  # only for SQLite Django sees a statement that begins a transaction
             found.append(f"{start} 0" if "WHERE 1 = 0" in sql else start)
         return execute(sql, *arguments)
 

@@ -1,4 +1,4 @@
-"""States of workers and relays, as values."""
+"""Creates states of workers and relays as values."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ _RELAY = RelayState(
 
 
 def consumer_state(**changes: Any) -> ConsumerState:
-    """Return the state of a worker that has something of everything."""
+    """Return the state of a worker in which every field has a value."""
     return attrs.evolve(_CONSUMER, **changes)
 
 
 class RelayOf:
-    """A relay that was looked at."""
+    """A relay that has a fixed last state."""
 
     database = "default"
     obstacles: tuple[str, ...] = ()
@@ -80,6 +80,6 @@ class RelayOf:
 
 
 def beats_of(running: Running, totals: dict[str, int] | None = None, period: float = 10.0) -> Heartbeats:
-    """Return who writes heartbeats; ``totals``: what was counted, which may change."""
+    """Return the writer of heartbeats. ``totals`` contains the current counts; the test may change them."""
     counted = {} if totals is None else totals
     return Heartbeats(running, lambda: dict(counted), period=period, service="credentials", version="0.1.0")

@@ -1,4 +1,4 @@
-"""``event_bus_status`` as a test runs it."""
+"""Runs ``event_bus_status`` for tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.test import override_settings
 
 @attrs.frozen
 class Shown:
-    """The command's output, and the reason for an exit code other than 0, or an empty text."""
+    """The output of the command. If the exit code is not 0, also the text of its error."""
 
     text: str
     refusal: str
@@ -25,14 +25,14 @@ class Shown:
 
     @property
     def findings(self) -> dict[tuple[str, str], str]:
-        """Id and subject of each finding → its message."""
+        """The message of each finding. The key consists of the finding's id and subject."""
         return {(one["id"], one["subject"]): one["message"] for one in self.json["findings"]}
 
 
 def status(settings: dict[str, Any], *arguments: str) -> Shown:
-    """Run the command; what it prints besides its text is JSON if ``--json`` is among the arguments."""
+    """Run the command; return its output. The output is JSON if ``--json`` is among the arguments."""
     output = io.StringIO()
-    with override_settings(**settings):
+    with override_settings(**{"EVENT_BUS_KAFKA_HEARTBEAT": 10} | settings):
         try:
             call_command("event_bus_status", *arguments, stdout=output, no_color=True)
         except CommandError as error:
@@ -41,12 +41,12 @@ def status(settings: dict[str, Any], *arguments: str) -> Shown:
 
 
 def told(settings: dict[str, Any], *arguments: str) -> Shown:
-    """Run the command with ``--json``."""
+    """Run the command with ``--json``; return its output."""
     return status(settings, "--json", *arguments)
 
 
 def checked(settings: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """Run the command with ``--check``, and return its findings: its exit code says whether there are some."""
+    """Run the command with ``--check``; return its findings. Assert that the exit code agrees with them."""
     shown = told(settings, "--check")
     assert bool(shown.refusal) == bool(shown.findings)
     assert all(one["remedy"] for one in shown.json["findings"])

@@ -1,4 +1,4 @@
-"""``event_topics`` as a test runs it."""
+"""Runs ``event_topics`` for tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.test import override_settings
 
 
 def topics(settings: dict[str, Any], *arguments: str) -> tuple[int, str]:
-    """Run the command; return its exit code, and what it prints or why it refuses."""
+    """Run the command; return its exit code, and its output or the text of its error."""
     output = io.StringIO()
     with override_settings(**settings):
         try:
@@ -22,7 +22,7 @@ def topics(settings: dict[str, Any], *arguments: str) -> tuple[int, str]:
 
 
 def drift(settings: dict[str, Any]) -> dict[str, list[str]]:
-    """Return what ``check`` finds, topic by topic; its exit code says whether it finds something."""
+    """Return the findings of ``check`` by topic. Assert that the exit code agrees with them."""
     code, printed = topics(settings, "check", "--json")
     found = json.JSONDecoder().raw_decode(printed)[0]["topics"]
     drifting = {one["topic"]: one["steps"] + one["obstacles"] for one in found if one["drift"]}

@@ -1,4 +1,4 @@
-"""``event_trace`` as tests run it."""
+"""Runs ``event_trace`` for tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from tests.support.sending import send
 
 
 def trace(*arguments: Any, finds: bool = True) -> str:
-    """Run the command, which is to find something, or to end with 1; return what it prints."""
+    """
+    Run the command; return its output. Assert that it finds something. With ``finds=False`` assert instead that it
+    exits with 1.
+    """
     output = StringIO()
     with nullcontext() if finds else pytest.raises(CommandError, match=r"^It was found nowhere\.$") as ended:
         call_command("event_trace", *map(str, arguments), stdout=output, no_color=True)
@@ -26,14 +29,14 @@ def trace(*arguments: Any, finds: bool = True) -> str:
 
 
 def found(*arguments: Any, finds: bool = True) -> dict[str, Any]:
-    """Return what it prints as JSON."""
+    """Run the command with the option for JSON; return its parsed output."""
     answer: dict[str, Any] = json.loads(trace(*arguments, "--json", finds=finds))
     assert answer["found"] == finds
     return answer
 
 
 def sent(bus: Bus, topic: str, *users: int) -> list[UUID]:
-    """Send certificates of these users, whatever transaction is open; return the ids of the events."""
+    """Send certificates of these users immediately, even inside a transaction; return the ids of the events."""
     ids = [uuid1() for _ in users]
     for user, event_id in zip(users, ids, strict=True):
         send(bus, topic, certificate(user), id=event_id, through={"EVENT_BUS_PRODUCER_MODE": "immediate"})

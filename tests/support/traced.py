@@ -1,4 +1,4 @@
-"""Two events in the hands of a processor, with receivers that open spans."""
+"""Processes two records with a receiver that opens a span."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class _NoStore:
 
 
 def attempts(span: Callable[[str], AbstractContextManager[Any]]) -> None:
-    """Make an attempt at each: at user 1, at which a receiver succeeds, and at user 2, at which it fails."""
+    """
+    Process both records once. The receiver succeeds for user 1 and fails for user 2. ``span`` is the function with
+    which it opens a span.
+    """
 
     def receive(certificate: Any, **_: Any) -> None:
         with span("SELECT"):

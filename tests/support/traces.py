@@ -1,7 +1,7 @@
 """
-``python -m tests.support.traces PACKAGE``: what a monitoring package is told of two events, as JSON.
+``python -m tests.support.traces PACKAGE``: prints as JSON the spans that a monitoring package records for two events.
 
-Each package is one for a whole process.
+Each package needs its own process.
 """
 
 from __future__ import annotations
@@ -20,9 +20,14 @@ from django.conf import settings
 import test_settings
 
 Spans = list[dict[str, Any]]
-"""``id`` and ``parent``, ``name``, ``attributes``, and how many ``errors`` it had."""
+"""
+A list of spans. Each has the keys ``id``, ``parent``, ``name`` and ``attributes``, and the number of its ``errors``.
+"""
 Package = tuple[str, Callable[[str], AbstractContextManager[Any]], Callable[[], Spans]]
-"""A backend of edx-django-utils, a function that opens a span, and one that returns the ended spans."""
+"""
+The parts of a monitoring package: its backend of edx-django-utils, a function that opens a span, and a function that
+returns the ended spans.
+"""
 
 
 def opentelemetry() -> Package:
@@ -71,7 +76,7 @@ def ddtrace() -> Package:
 
 
 def ddtrace_as_provider() -> Package:
-    """Return ddtrace's implementation of OpenTelemetry's API."""
+    """Return the parts of ddtrace as an implementation of OpenTelemetry's API."""
     os.environ |= {"DD_TRACE_OTEL_ENABLED": "true", "OTEL_PYTHON_CONTEXT": "ddcontextvars_context"}  # as Datadog has it
     from ddtrace.opentelemetry import TracerProvider
     from opentelemetry import trace
@@ -84,7 +89,7 @@ def newrelic() -> Package:
     from newrelic import agent
 
     known = agent.global_settings()
-    known.developer_mode, known.license_key, known.app_name = True, "none", "tests"  # connects to nobody
+    known.developer_mode, known.license_key, known.app_name = True, "none", "tests"  # connects to no server
     agent.initialize()
     application = agent.register_application(timeout=30)
 
@@ -109,7 +114,10 @@ def _span(number: Any, parent: Any, name: str, attributes: Any, errors: int) -> 
 
 
 def main(package: str) -> None:
-    """Give a processor two events, on a thread as lanes are; a receiver succeeds at one and fails at the other."""
+    """
+    Process two records in a thread, as a lane does, and print the spans. A receiver succeeds for the first record and
+    fails for the second.
+    """
     packages = {
         "opentelemetry": opentelemetry,
         "ddtrace": ddtrace,
@@ -120,7 +128,7 @@ def main(package: str) -> None:
     known = {name: getattr(test_settings, name) for name in dir(test_settings) if name.isupper()}
     settings.configure(**known | {"OPENEDX_TELEMETRY": [f"edx_django_utils.monitoring.{backend}"]})
     django.setup()
-    from tests.support.traced import attempts  # needs Django
+    from tests.support.traced import attempts  # needs a configured Django
 
     thread = Thread(target=attempts, args=(span,))
     thread.start()

@@ -1,4 +1,4 @@
-"""A monitoring backend that keeps its spans. A context variable has the current one, as OpenTelemetry's does."""
+"""A monitoring backend that stores its spans. Like OpenTelemetry, it stores the current span in a context variable."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class Span:
 
     @property
     def path(self) -> str:
-        """Names from the root on."""
+        """The names of all spans on the path from the root to this span."""
         return f"{self.parent.path} > {self.name}" if self.parent else self.name
 
 
 spans: list[Span] = []
-"""All that were opened."""
+"""All spans that were opened, in the order of their starts."""
 _current: ContextVar[Span | None] = ContextVar("span", default=None)
 
 
 @contextmanager
 def span(name: str) -> Iterator[None]:
-    """Open a span, as a receiver may."""
+    """Open a span while the block runs, as a receiver does."""
     opened = Span(name, _current.get())
     spans.append(opened)
     token = _current.set(opened)

@@ -1,4 +1,4 @@
-"""Collects the lifecycle events of a block."""
+"""Collects the lifecycle events that occur while a block runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from event_bus_kafka.telemetry.events import LifecycleEvent
 
 @contextmanager
 def watched(*kinds: type[LifecycleEvent]) -> Iterator[list[Any]]:
-    """Collect lifecycle events, of some kinds or of all."""
+    """Collect the lifecycle events of the given kinds. If none is given, collect all kinds."""
     seen: list[Any] = []
     collect = seen.append
     observe(collect, *kinds)
@@ -24,7 +24,10 @@ def watched(*kinds: type[LifecycleEvent]) -> Iterator[list[Any]]:
 
 @contextmanager
 def nobody_else_observing() -> Iterator[None]:
-    """Remove the present observers for a block, such as the app's log, which an earlier test may have begun."""
+    """
+    Remove all observers while the block runs. An earlier test may have left one, such as the observer that writes the
+    log.
+    """
     before = bus._observers
     bus._replace({})
     try:

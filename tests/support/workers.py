@@ -1,4 +1,4 @@
-"""Workers of the certificates' service, each in a process of its own."""
+"""Workers of the test service that receive certificates. Each worker has its own process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ def worker(
     before: Any = (),
     **changes: Any,
 ) -> ServiceProcess:
-    """Return one that is to be entered; ``before``: words in front of its command."""
+    """
+    Return a worker. Use it as a context manager: it starts when the block is entered. ``before`` contains words that
+    stand in front of its command.
+    """
     defaults: dict[str, Any] = {
         "EVENT_BUS_KAFKA_RETRY": {"first_delay": 0.1, "factor": 1},
         "EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY": lanes,

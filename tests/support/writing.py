@@ -1,4 +1,4 @@
-"""Processes that write rows, and what has to come of them: a verifier."""
+"""Processes that write events, and a function that compares the written events with those that arrive."""
 
 from __future__ import annotations
 
@@ -50,22 +50,25 @@ while time.monotonic() < end:
 
 
 def writer(service: Service, number: int, *, seconds: float, pause: float = 0.005, **changes: Any) -> ServiceProcess:
-    """Return a process that writes events of keys of its own, in transactions of which some are slow or roll back."""
+    """
+    Return a process that writes events with keys that no other process uses. Some of its transactions are slow, and
+    some roll back.
+    """
     code = _WRITE.format(writer=number, seconds=seconds, pause=pause)
     return ServiceProcess(code=code, settings=service.process_settings(**changes))
 
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """Numbers of events that went wrong."""
+    """The numbers of events that did not arrive exactly once and in order."""
 
     lost: int
     invented: int
     duplicates: int
     disordered: int
-    """First deliveries that came after a higher number of their key."""
+    """Number of events whose first delivery came after a later event of their key."""
     late: int
-    """Keys whose last delivery is not their highest number."""
+    """Number of keys for which the last delivery was not the last event."""
 
     @property
     def is_exact(self) -> bool:
@@ -73,7 +76,7 @@ class Outcome:
 
 
 def outcome(writers: Iterable[ServiceProcess], arrived: list[tuple[int, int]]) -> Outcome:
-    """Compare what was committed with what arrived, as pairs of user and number."""
+    """Compare the committed events with the events that arrived. Each event is a pair of user and number."""
     committed = {(user, number) for one in writers for line in one.heard("committed") for user, number in line["rows"]}
     by_user: dict[int, list[int]] = defaultdict(list)
     disordered = 0
@@ -91,7 +94,7 @@ def outcome(writers: Iterable[ServiceProcess], arrived: list[tuple[int, int]]) -
 
 
 def everything(bus: Bus, topic: str) -> list[tuple[int, int]]:
-    """Return user and number of all events on a topic, in order."""
+    """Return user and number of all events on a topic, in the order of the topic."""
     consumer = Consumer({"bootstrap.servers": bus.bootstrap_servers, "group.id": "tests", "log_level": 0})
     try:
         place = TopicPartition(topic, 0, 0)

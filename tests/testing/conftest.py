@@ -1,4 +1,4 @@
-"""The settings of a service that sends certificates, and what it sends."""
+"""Fixtures for tests of the testing kit: the settings of a service that sends certificates, and its captured events."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def events() -> Iterator[CapturedEvents]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Return a service that follows the documentation."""
+    """Return a service that consists of the code in docs/testing.rst."""
     return Project(tmp_path)

@@ -1,4 +1,4 @@
-"""A service of its own, made of what docs/testing.rst shows, and its test run."""
+"""A service that consists of the code in docs/testing.rst, and runs of its tests."""
 
 from __future__ import annotations
 
@@ -25,13 +25,19 @@ OTHER_FILES = {
     ),
 }
 _PATIENT = "EVENT_BUS_KAFKA_SEND_TIMEOUT = 30\n"
-"""Where the machine is busy a client takes its time, and its first event would go into the outbox."""
+"""
+A line of settings. On a busy machine a Kafka client starts slowly, and without this limit the first event would go into
+the outbox.
+"""
 _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-"""The latter would import all of Hypothesis at each start."""
+"""Options that disable two pytest plugins. The plugin of Hypothesis would import all of Hypothesis at each start."""
 
 
 class Project:
-    """The service of the page, in a folder of its own, as if the package were installed from ``setup.py``."""
+    """
+    The service that the page describes, in a separate folder. The folder ``installed`` makes pytest find the plugin, as
+    if the package were installed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "project"
@@ -47,7 +53,7 @@ class Project:
         self.write("settings.py", f"{self.read('settings.py')}\n{_PATIENT}")
 
     def pytest(self, *arguments: str) -> tuple[int, str]:
-        """Return exit code and output of its tests."""
+        """Run the service's tests; return the exit code and the output."""
         path = os.pathsep.join([str(ROOT), str(self._installed)])
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "DJANGO"))}
         done = subprocess.run(
@@ -64,13 +70,13 @@ class Project:
         return (self._folder / name).read_text()
 
     def write(self, name: str, text: str) -> None:
-        """Write a file; the text may be indented."""
+        """Write a file of the service. The text may be indented."""
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text))
 
     def replace(self, name: str, old: str, new: str) -> None:
-        """Change a file."""
+        """Replace the text ``old`` in a file of the service."""
         text = self.read(name)
         assert old in text
         (self._folder / name).write_text(text.replace(old, new))

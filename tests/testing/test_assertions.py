@@ -1,4 +1,4 @@
-"""What a test may say of the events that were captured, and what it is told when that is not so."""
+"""Tests of the assertions about captured events, and of the messages of failed assertions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def two(events: CapturedEvents) -> CapturedEvents:
     return events
 
 
-def test_the_first_event_that_fits_is_returned(two: CapturedEvents) -> None:
+def test_assert_sent_returns_the_first_matching_event(two: CapturedEvents) -> None:
     assert two.assert_sent(CREATED) is two.assert_sent(CERTIFICATE_CREATED)
     for expected in (
         {"key": 2},
@@ -41,7 +41,7 @@ def failure(events: CapturedEvents, *arguments: Any, **expected: Any) -> str:
     return str(caught.value)
 
 
-def test_the_failure_names_the_difference_to_the_nearest_event(two: CapturedEvents) -> None:
+def test_the_message_shows_the_difference_to_the_nearest_event(two: CapturedEvents) -> None:
     assert failure(two, CERTIFICATE_CREATED, topic="diplomas", certificate=certificate(3, name="Other")) == (
         f"{CREATED} with topic 'diplomas', this certificate was not sent.\n"
         "The nearest of 2:\n"
@@ -50,14 +50,14 @@ def test_the_failure_names_the_difference_to_the_nearest_event(two: CapturedEven
     )
 
 
-def test_a_predicate_that_declines_is_named(two: CapturedEvents) -> None:
+def test_the_message_names_a_predicate_that_returned_false(two: CapturedEvents) -> None:
     def passed(grade: str) -> bool:
         return float(grade) > 0.95
 
     assert "passed to accept it, got '0.5'" in failure(two, CERTIFICATE_CREATED, certificate__grade=passed)
 
 
-def test_another_type_is_named(two: CapturedEvents) -> None:
+def test_the_message_names_event_types_that_were_sent(two: CapturedEvents) -> None:
     assert f"Sent was: {CREATED} (2)." in failure(two, REVOKED)
 
 
@@ -65,7 +65,7 @@ def test_another_type_is_named(two: CapturedEvents) -> None:
     ("config", "emit", "reason"),
     [
         (CONFIG, False, "It was not emitted. Its topics: certificates."),
-        ({}, True, "It was emitted 1 time; EVENT_BUS_PRODUCER_CONFIG has no entry for it, so it goes nowhere."),
+        ({}, True, "It was emitted 1 time; EVENT_BUS_PRODUCER_CONFIG has no entry for it, so it is not sent."),
         (
             {CREATED: {"certificates": ENTRY | {"enabled": False}}},
             True,
@@ -73,7 +73,7 @@ def test_another_type_is_named(two: CapturedEvents) -> None:
         ),
     ],
 )
-def test_the_failure_says_why_nothing_can_have_been_captured(
+def test_the_message_says_why_no_event_can_have_been_captured(
     events: CapturedEvents, settings: Any, config: dict[str, Any], emit: bool, reason: str
 ) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = config
@@ -82,7 +82,7 @@ def test_the_failure_says_why_nothing_can_have_been_captured(
     assert failure(events, CERTIFICATE_CREATED) == f"{CREATED} was not sent.\n{reason}\nSent was: nothing."
 
 
-def test_the_failure_says_that_the_signal_is_disabled(events: CapturedEvents) -> None:
+def test_the_message_says_that_the_signal_is_disabled(events: CapturedEvents) -> None:
     CERTIFICATE_CREATED.disable()
     try:
         CERTIFICATE_CREATED.send_event(certificate=certificate())
@@ -92,22 +92,22 @@ def test_the_failure_says_that_the_signal_is_disabled(events: CapturedEvents) ->
 
 
 @override_settings(INSTALLED_APPS=["django.contrib.contenttypes"])
-def test_without_the_app_of_openedx_events_nothing_is_captured_and_the_failure_says_so() -> None:
-    CERTIFICATE_CREATED.disconnect(general_signal_handler)  # tests that change INSTALLED_APPS have the app connect it
+def test_the_message_says_that_openedx_events_is_not_installed() -> None:
+    CERTIFICATE_CREATED.disconnect(general_signal_handler)  # the app connects it again
     with captured_events() as events:
         CERTIFICATE_CREATED.send_event(certificate=certificate())
     assert "'openedx_events' is not in INSTALLED_APPS" in failure(events, CERTIFICATE_CREATED)
 
 
 @pytest.mark.django_db
-def test_the_failure_says_that_the_transaction_was_rolled_back(events: CapturedEvents) -> None:
+def test_the_message_says_that_the_transaction_was_rolled_back(events: CapturedEvents) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         raise RuntimeError
     assert "One was emitted in a transaction that was rolled back" in failure(events, CERTIFICATE_CREATED)
 
 
-def test_unsent_events_may_be_asserted(two: CapturedEvents) -> None:
+def test_assert_not_sent_fails_if_a_matching_event_was_sent(two: CapturedEvents) -> None:
     two.assert_not_sent(REVOKED)
     two.assert_not_sent(CERTIFICATE_CREATED, topic="diplomas")
     two.assert_not_sent(CERTIFICATE_CREATED, key=1, certificate__grade="0.9")
@@ -125,17 +125,17 @@ def test_unsent_events_may_be_asserted(two: CapturedEvents) -> None:
         ((CREATED,), {"certificates": 1}, "certificates fails at 'certificates': it has certificate"),
         ((CREATED,), {"certificate__grade__x": 1}, "fails at 'x': its value has no fields"),
         ((CREATED.replace("created", "creatde"),), {}, f"did you mean '{CREATED}'"),
-        ((), {"certificate": 1}, "Name the event"),
+        ((), {"certificate": 1}, "Pass the event"),
     ],
 )
-def test_an_expectation_that_could_never_fail_is_refused(
+def test_an_expectation_that_no_event_can_meet_is_refused(
     events: CapturedEvents, arguments: tuple[str, ...], expected: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises((TypeError, ValueError), match=reason):
         events.assert_not_sent(*arguments, **expected)
 
 
-def test_it_shows_the_captured_events(two: CapturedEvents) -> None:
+def test_the_repr_of_captured_events_lists_them(two: CapturedEvents) -> None:
     assert repr(two) == (
         f"<CapturedEvents: {CREATED} to 'certificates' with key 1; {CREATED} to 'certificates' with key 2>"
     )

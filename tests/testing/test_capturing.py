@@ -1,4 +1,7 @@
-"""What a service sends is captured as Kafka would get it, and what would be lost is said where it is emitted."""
+"""
+The testing kit captures events of a service in the form in which Kafka would get them. An event that would be lost
+raises an exception where it is emitted.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def test_an_event_is_captured_as_kafka_would_get_it(events: CapturedEvents, sett
     assert dict(event.record.headers)["ce_id"] == str(event.metadata.id).encode()
 
 
-def test_a_key_is_what_the_event_has_in_that_place(events: CapturedEvents, settings: Any) -> None:
+def test_the_key_of_a_captured_event_is_the_value_of_its_key_field(events: CapturedEvents, settings: Any) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {
         CREATED: {"certificates": ENTRY | {"event_key_field": "certificate.course.course_key"}}
     }
@@ -54,7 +57,7 @@ def test_a_tombstone_is_captured_as_a_deletion(events: CapturedEvents) -> None:
         events.assert_sent(record_deleted, key=8)
 
 
-def test_a_tombstone_counts_with_its_transaction(events: CapturedEvents, db: None) -> None:
+def test_a_tombstone_counts_as_sent_only_if_its_transaction_commits(events: CapturedEvents, db: None) -> None:
     with pytest.raises(ValueError, match="undone"), transaction.atomic():
         send_tombstone(CERTIFICATE_CREATED, "certificates", 7)
         raise ValueError("undone")
@@ -63,7 +66,7 @@ def test_a_tombstone_counts_with_its_transaction(events: CapturedEvents, db: Non
         events.assert_sent(record_deleted)
 
 
-def test_a_tombstone_that_cannot_be_sent_fails_the_test() -> None:
+def test_a_tombstone_that_cannot_be_sent_raises() -> None:
     for topic, key, reason in (("certificates", "seven", "expected int"), ("elsewhere", 7, "event_key_field")):
         with pytest.raises(UnsendableEvent, match=reason), captured_events():
             send_tombstone(CERTIFICATE_CREATED, topic, key)
@@ -71,7 +74,7 @@ def test_a_tombstone_that_cannot_be_sent_fails_the_test() -> None:
         events.assert_sent(record_deleted)
 
 
-def test_an_event_on_several_topics_counts_for_each_that_is_enabled(events: CapturedEvents, settings: Any) -> None:
+def test_an_event_is_captured_once_for_each_enabled_topic(events: CapturedEvents, settings: Any) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {
         CREATED: {"a": ENTRY, "b": ENTRY | {"enabled": False}, "c": ENTRY | {"event_key_field": "certificate.mode"}}
     }
@@ -80,7 +83,7 @@ def test_an_event_on_several_topics_counts_for_each_that_is_enabled(events: Capt
 
 
 @pytest.mark.parametrize("producer", [None, "event_bus_kafka.create_producer", "no.such.module"])
-def test_it_does_not_matter_which_producer_is_set(settings: Any, producer: str | None) -> None:
+def test_capturing_does_not_depend_on_the_producer_setting(settings: Any, producer: str | None) -> None:
     settings.EVENT_BUS_PRODUCER = producer
     with captured_events() as events:
         CERTIFICATE_CREATED.send_event(certificate=certificate())
@@ -94,7 +97,7 @@ def test_settings_may_change_inside_the_block(events: CapturedEvents) -> None:
     assert [event.event_type for event in events] == [REVOKED]
 
 
-def test_nothing_is_left_behind(settings: Any) -> None:
+def test_receivers_of_signals_are_restored_after_the_block(settings: Any) -> None:
     def receivers() -> list[int]:
         return [len(signal.receivers) for signal in OpenEdxPublicSignal.all_events()]
 
@@ -110,7 +113,7 @@ def test_nothing_is_left_behind(settings: Any) -> None:
     assert [event.key for event in outer] == [2]
 
 
-def test_an_event_from_the_bus_is_not_sent_again(events: CapturedEvents) -> None:
+def test_an_event_received_from_the_bus_is_not_captured(events: CapturedEvents) -> None:
     CERTIFICATE_CREATED.send_event_with_custom_metadata(EventsMetadata(event_type=CREATED), certificate=certificate())
     events.assert_not_sent()
     with pytest.raises(AssertionError, match="It was not emitted"):
@@ -127,7 +130,9 @@ def test_an_event_from_the_bus_is_not_sent_again(events: CapturedEvents) -> None
         ({"course": None}, "field certificate.course"),
     ],
 )
-def test_a_value_that_does_not_fit_fails_at_the_line_that_emits_it(changes: dict[str, Any], reason: str) -> None:
+def test_a_value_that_does_not_match_its_type_raises_at_the_line_that_emits_it(
+    changes: dict[str, Any], reason: str
+) -> None:
     reached = []
     with pytest.raises(UnsendableEvent, match=reason) as caught, captured_events():
         CERTIFICATE_CREATED.send_event(certificate=certificate(**changes))
@@ -136,7 +141,7 @@ def test_a_value_that_does_not_fit_fails_at_the_line_that_emits_it(changes: dict
     assert (caught.value.event_type, caught.value.topic) == (CREATED, "certificates")
 
 
-def test_a_key_field_that_leads_nowhere_fails(settings: Any) -> None:
+def test_a_key_field_that_does_not_exist_raises(settings: Any) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CREATED: {"certificates": ENTRY | {"event_key_field": "certificate.id"}}}
     with pytest.raises(UnsendableEvent, match=r"event_key_field 'certificate\.id' fails at 'id'"), captured_events():
         CERTIFICATE_CREATED.send_event(certificate=certificate())
@@ -144,19 +149,19 @@ def test_a_key_field_that_leads_nowhere_fails(settings: Any) -> None:
 
 @attrs.frozen
 class SignedCertificate(CertificateData):  # type: ignore[misc]  # openedx-events is untyped
-    """A class of a service's own, whose field is not in the schema."""
+    """A class of a service. It adds a field that is not in the schema."""
 
     signature: str = attrs.field(kw_only=True)
 
 
-def test_a_value_that_does_not_survive_fails() -> None:
+def test_a_value_that_would_be_lost_on_the_way_raises() -> None:
     signed = SignedCertificate(**attrs.asdict(certificate(), recurse=False), signature="S")
     lost = r"certificate\.signature was 'S' and arrives as nothing"
     with pytest.raises(UnsendableEvent, match=lost), captured_events():
         CERTIFICATE_CREATED.send_event(certificate=signed)
 
 
-def test_an_error_that_was_swallowed_comes_at_the_end() -> None:
+def test_an_error_that_the_service_caught_is_raised_at_the_end_of_the_block() -> None:
     with pytest.raises(UnsendableEvent, match=r"certificate\.grade"):
         with captured_events() as events:
             thread = threading.Thread(target=_send_in_vain)
@@ -179,7 +184,7 @@ def _send_in_vain() -> None:
 
 
 @pytest.mark.django_db
-def test_in_a_test_that_never_commits_an_event_counts_once_the_block_of_the_service_ends(
+def test_in_a_test_case_an_event_counts_as_sent_after_the_atomic_block_of_the_service(
     events: CapturedEvents,
 ) -> None:
     with transaction.atomic():
@@ -191,13 +196,13 @@ def test_in_a_test_that_never_commits_an_event_counts_once_the_block_of_the_serv
 
 
 @pytest.mark.django_db
-def test_an_event_outside_the_blocks_of_the_service_counts_at_once(events: CapturedEvents) -> None:
+def test_in_a_test_case_an_event_outside_atomic_blocks_counts_as_sent_at_once(events: CapturedEvents) -> None:
     CERTIFICATE_CREATED.send_event(certificate=certificate(1))
     events.assert_sent(CERTIFICATE_CREATED)
 
 
 @pytest.mark.django_db
-def test_an_event_of_a_block_that_rolls_back_does_not_count(events: CapturedEvents) -> None:
+def test_an_event_of_a_rolled_back_block_does_not_count_as_sent(events: CapturedEvents) -> None:
     with transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         with pytest.raises(RuntimeError), transaction.atomic():
@@ -208,7 +213,9 @@ def test_an_event_of_a_block_that_rolls_back_does_not_count(events: CapturedEven
 
 
 @pytest.mark.django_db
-def test_an_outer_block_that_rolls_back_takes_events_of_inner_ones_with_it(events: CapturedEvents) -> None:
+def test_an_event_of_an_inner_block_does_not_count_as_sent_if_the_outer_block_rolls_back(
+    events: CapturedEvents,
+) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         with transaction.atomic():
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
@@ -217,7 +224,7 @@ def test_an_outer_block_that_rolls_back_takes_events_of_inner_ones_with_it(event
 
 
 @pytest.mark.django_db
-def test_a_block_without_savepoint_that_fails_rolls_back_too(events: CapturedEvents) -> None:
+def test_an_event_of_a_failed_block_without_savepoint_does_not_count_as_sent(events: CapturedEvents) -> None:
     with pytest.raises(RuntimeError), transaction.atomic(savepoint=False):
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         raise RuntimeError
@@ -225,7 +232,7 @@ def test_a_block_without_savepoint_that_fails_rolls_back_too(events: CapturedEve
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_a_roll_back_on_another_database_counts(events: CapturedEvents) -> None:
+def test_an_event_does_not_count_as_sent_if_a_block_of_another_database_rolls_back(events: CapturedEvents) -> None:
     with transaction.atomic(using="default"):
         with pytest.raises(RuntimeError), transaction.atomic(using="other"):
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
@@ -234,7 +241,9 @@ def test_a_roll_back_on_another_database_counts(events: CapturedEvents) -> None:
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_the_database_of_the_topic_decides(events: CapturedEvents, settings: Any) -> None:
+def test_the_transaction_of_the_database_named_for_the_topic_decides_whether_an_event_counts(
+    events: CapturedEvents, settings: Any
+) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CREATED: {"certificates": ENTRY | {"database": "default"}}}
     with transaction.atomic(using="default"):
         with pytest.raises(RuntimeError), transaction.atomic(using="other"):
@@ -244,7 +253,7 @@ def test_the_database_of_the_topic_decides(events: CapturedEvents, settings: Any
 
 
 @pytest.mark.django_db
-def test_mode_immediate_sends_events_that_are_rolled_back_later(events: CapturedEvents, settings: Any) -> None:
+def test_in_mode_immediate_events_of_rolled_back_blocks_count_as_sent(events: CapturedEvents, settings: Any) -> None:
     settings.EVENT_BUS_PRODUCER_MODE = "immediate"
     with pytest.raises(RuntimeError), transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
@@ -253,7 +262,9 @@ def test_mode_immediate_sends_events_that_are_rolled_back_later(events: Captured
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_in_mode_outbox_the_transaction_decides_that_would_take_the_row(events: CapturedEvents, settings: Any) -> None:
+def test_in_mode_outbox_the_transaction_of_the_outbox_database_decides_whether_an_event_counts(
+    events: CapturedEvents, settings: Any
+) -> None:
     settings.EVENT_BUS_PRODUCER_MODE = "outbox"
     with pytest.raises(ZeroDivisionError), transaction.atomic(using="other"):
         with transaction.atomic():
@@ -271,7 +282,7 @@ def test_in_mode_outbox_the_transaction_decides_that_would_take_the_row(events: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_real_commits_and_roll_backs_are_seen(events: CapturedEvents) -> None:
+def test_real_commits_and_rollbacks_decide_whether_an_event_counts_as_sent(events: CapturedEvents) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         raise RuntimeError
@@ -282,7 +293,7 @@ def test_real_commits_and_roll_backs_are_seen(events: CapturedEvents) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_transaction_that_nobody_is_told_of_makes_an_event_unsendable() -> None:
+def test_emitting_an_event_with_autocommit_off_raises_unsendable_event() -> None:
     connection.ensure_connection()
     transaction.set_autocommit(False)
     try:
@@ -294,12 +305,12 @@ def test_a_transaction_that_nobody_is_told_of_makes_an_event_unsendable() -> Non
 
 
 class TestInDjangosTestCase(TestCase):
-    def test_events_count_without_a_commit(self) -> None:
+    def test_events_count_as_sent_in_a_unittest_case_that_never_commits(self) -> None:
         with captured_events() as events, transaction.atomic():
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         events.assert_sent(CERTIFICATE_CREATED, certificate=certificate(1))
 
-    def test_executing_the_callbacks_changes_nothing(self) -> None:
+    def test_djangos_capture_on_commit_callbacks_does_not_capture_an_event_twice(self) -> None:
         with captured_events() as events, self.captureOnCommitCallbacks(execute=True):
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         assert len(events) == 1

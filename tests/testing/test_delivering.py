@@ -1,4 +1,4 @@
-"""An event is handed to receivers as a worker would do it."""
+"""deliver() calls receivers with an event in the same way as a worker."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def receiving(signal: OpenEdxPublicSignal, receiver: Callable[..., Any]) -> Iter
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """Return what a receiver of certificates hears."""
+    """Return a list. A connected receiver of certificates adds the arguments of each call to it."""
     heard: Heard = []
 
     def hear(**arguments: Any) -> None:
@@ -46,7 +46,7 @@ def heard() -> Iterator[Heard]:
         yield heard
 
 
-def test_receivers_get_what_a_worker_gives_them(heard: Heard) -> None:
+def test_receivers_get_the_arguments_that_a_worker_passes(heard: Heard) -> None:
     metadata = EventsMetadata(event_type=CREATED, source="openedx/lms/web", minorversion=3)
     event = deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(0, grade=""))
     (got,) = heard
@@ -60,7 +60,7 @@ def test_receivers_get_what_a_worker_gives_them(heard: Heard) -> None:
     assert event.data == {"certificate": certificate(0, grade="")}
 
 
-def test_an_event_type_and_plain_values_do_as_well(heard: Heard) -> None:
+def test_deliver_accepts_an_event_type_and_plain_values(heard: Heard) -> None:
     def hear(**arguments: Any) -> None:
         heard.append(arguments)
 
@@ -69,7 +69,7 @@ def test_an_event_type_and_plain_values_do_as_well(heard: Heard) -> None:
         assert heard[0]["grade"] == grade(signal, user=7)
 
 
-def test_a_delivery_may_be_a_replay() -> None:
+def test_the_argument_replay_of_deliver_makes_is_replay_return_true() -> None:
     told: list[bool] = []
 
     def ask(**_: Any) -> None:
@@ -95,7 +95,7 @@ def test_a_captured_event_is_delivered_as_it_was_sent(heard: Heard, settings: An
     assert heard[0]["certificate"] == certificate(7)
 
 
-def test_each_receiver_runs_and_all_failures_are_named(heard: Heard) -> None:
+def test_all_receivers_run_and_all_failures_are_named(heard: Heard) -> None:
     def fail(**arguments: Any) -> None:
         raise ValueError("no such course")
 
@@ -109,7 +109,7 @@ def test_each_receiver_runs_and_all_failures_are_named(heard: Heard) -> None:
     assert len(heard) == 1
 
 
-def test_the_state_is_clean_before_and_after() -> None:
+def test_request_caches_are_empty_before_and_after_a_delivery() -> None:
     seen: list[Any] = []
 
     def remember(**arguments: Any) -> None:
@@ -123,12 +123,12 @@ def test_the_state_is_clean_before_and_after() -> None:
     assert not RequestCache("tests").get_cached_response("of the receiver").is_found
 
 
-def test_without_a_receiver_it_fails_even_while_events_are_captured() -> None:
+def test_deliver_fails_without_a_connected_receiver() -> None:
     with captured_events(), pytest.raises(AssertionError, match="No receiver is connected"):
         deliver(CERTIFICATE_REVOKED, certificate=certificate())
 
 
-def test_a_disabled_signal_fails(heard: Heard) -> None:
+def test_deliver_fails_for_a_disabled_signal(heard: Heard) -> None:
     CERTIFICATE_CREATED.disable()
     try:
         with pytest.raises(AssertionError, match="ENABLED_OPENEDX_EVENTS"):
@@ -137,12 +137,12 @@ def test_a_disabled_signal_fails(heard: Heard) -> None:
         CERTIFICATE_CREATED.enable()
 
 
-def test_a_type_that_is_not_registered_fails() -> None:
+def test_deliver_fails_for_an_unregistered_event_type() -> None:
     with pytest.raises(ValueError, match=r"No signal of type 'org\.example\.unknown\.v1' is registered"):
         deliver("org.example.unknown.v1", certificate=certificate())
 
 
-def test_receivers_of_deletions_get_what_a_worker_gives_them(settings: Any) -> None:
+def test_receivers_of_deletions_get_the_arguments_that_a_worker_passes(settings: Any) -> None:
     settings.EVENT_BUS_TOPIC_PREFIX = "prod"
     deleted: Heard = []
 
@@ -163,7 +163,7 @@ def test_receivers_of_deletions_get_what_a_worker_gives_them(settings: Any) -> N
     assert len({got["metadata"].id for got in deleted}) == 5
 
 
-def test_a_tombstone_without_a_key_fails(heard: Heard) -> None:
+def test_delivering_a_tombstone_without_a_key_fails(heard: Heard) -> None:
     with pytest.raises(AssertionError, match="tombstone"):
         deliver(ConsumerRecord(topic="t", partition=0, offset=0, timestamp=None, key=None, value=None, headers=()))
 
@@ -176,7 +176,7 @@ def test_a_tombstone_without_a_key_fails(heard: Heard) -> None:
         ({"certificate": attrs.evolve(certificate(), grade=1)}, "field certificate.grade: expected str, got int"),
     ],
 )
-def test_data_that_does_not_fit_fails(heard: Heard, data: dict[str, Any], reason: str) -> None:
+def test_data_that_does_not_match_the_signal_fails(heard: Heard, data: dict[str, Any], reason: str) -> None:
     with pytest.raises(SerializationError, match=reason):
         deliver(CERTIFICATE_CREATED, **data)
 
@@ -186,7 +186,7 @@ def test_data_that_does_not_fit_fails(heard: Heard, data: dict[str, Any], reason
 
 @pytest.fixture
 def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the file of the schema of a service that is older."""
+    """Return the schema file of a service with an older version of the class."""
     path = tmp_path / "graded.avsc"
     with graded(user=int) as signal, monkeypatch.context() as environment:
         environment.setenv("EVENT_BUS_KAFKA_UPDATE_SCHEMAS", "1")
@@ -195,7 +195,7 @@ def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("plain", [True, False])
-def test_events_of_an_older_service_arrive(heard: Heard, before: Path, plain: bool) -> None:
+def test_an_event_with_an_older_schema_is_delivered(heard: Heard, before: Path, plain: bool) -> None:
     def hear(**arguments: Any) -> None:
         heard.append(arguments)
 
@@ -205,19 +205,19 @@ def test_events_of_an_older_service_arrive(heard: Heard, before: Path, plain: bo
         assert heard[0]["grade"] == grade(signal, user=7, passed=False)
 
 
-def test_a_type_that_changed_on_the_other_side_is_named(heard: Heard, before: Path) -> None:
+def test_a_field_whose_type_differs_from_the_older_schema_is_named(heard: Heard, before: Path) -> None:
     with graded(user=str) as signal, receiving(signal, heard.append):
         with pytest.raises(IncompatibleSchema, match=r"field grade\.user: the writer's long cannot be read as str"):
             deliver(signal, schema=before, grade={"user": 7})
 
 
-def test_data_that_is_not_of_the_given_schema_is_refused(heard: Heard, before: Path) -> None:
+def test_data_that_does_not_match_the_older_schema_is_refused(heard: Heard, before: Path) -> None:
     with graded(user=int) as signal, receiving(signal, heard.append):
         with pytest.raises(SerializationError, match="user is <seven> of type"):
             deliver(signal, schema=before, grade={"user": "seven"})
 
 
-def test_bytes_of_another_process_are_read_with_the_given_schema(heard: Heard, before: Path) -> None:
+def test_a_record_of_another_process_is_read_with_the_given_schema(heard: Heard, before: Path) -> None:
     def hear(**arguments: Any) -> None:
         heard.append(arguments)
 
@@ -229,7 +229,7 @@ def test_bytes_of_another_process_are_read_with_the_given_schema(heard: Heard, b
         assert heard[0]["grade"] == grade(signal, user=7)
 
 
-def test_a_record_has_its_data_already(heard: Heard) -> None:
+def test_data_in_addition_to_a_record_is_refused(heard: Heard) -> None:
     record = ConsumerRecord(topic="t", partition=0, offset=0, timestamp=None, key=None, value=b"", headers=())
     with pytest.raises(TypeError, match="already"):
         deliver(record, certificate=certificate())

@@ -1,4 +1,7 @@
-"""A service whose tests follow docs/testing.rst: they pass, and fail clearly where its events change."""
+"""
+Tests of a service whose own tests follow docs/testing.rst. The service's tests pass. After the service's events change,
+they fail with clear messages.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ WRITE = ("tests/test_schemas.py", "-k", "what_the_other", "--update-event-schema
 
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the schema that the service's own tests write: once, as each run of them takes seconds."""
+    """
+    Return the schema that the service's own tests write. It is written once, since each run of these tests takes
+    seconds.
+    """
     project = Project(tmp_path_factory.mktemp("schema"))
     code, output = project.pytest(*WRITE)
     assert code == 0, output
@@ -24,13 +30,13 @@ def _schema_written(project: Project, schema: str) -> None:
     project.write(SCHEMA, schema)
 
 
-def test_the_tests_of_the_page_pass(project: Project) -> None:
+def test_the_tests_shown_in_the_documentation_pass(project: Project) -> None:
     code, output = project.pytest()
     assert code == 0, output
     assert "9 passed" in output
 
 
-def test_a_field_whose_type_changes_is_found_by_each_kind_of_test(project: Project) -> None:
+def test_each_kind_of_test_fails_when_the_type_of_a_field_changes(project: Project) -> None:
     project.replace("grades/events.py", "score: float", "score: str")
     code, output = project.pytest("--ignore=tests/test_outages.py")
     assert code == 1
@@ -48,14 +54,14 @@ def test_a_field_whose_type_changes_is_found_by_each_kind_of_test(project: Proje
     assert "ERROR tests" not in output
 
 
-def test_a_topic_that_is_not_enabled_is_named(project: Project) -> None:
+def test_the_message_names_a_topic_that_is_not_enabled(project: Project) -> None:
     project.replace("settings.py", '"enabled": True', '"enabled": False')
     code, output = project.pytest("tests/test_sending.py")
     assert code == 1
     assert "It was emitted 1 time; in EVENT_BUS_PRODUCER_CONFIG none of its topics is enabled (grades)." in output
 
 
-def test_an_event_that_was_swallowed_fails_the_test_and_not_its_teardown(project: Project) -> None:
+def test_a_caught_error_of_an_unsendable_event_fails_the_test_and_not_its_teardown(project: Project) -> None:
     project.write(
         "tests/test_swallowing.py",
         """
@@ -74,7 +80,7 @@ def test_an_event_that_was_swallowed_fails_the_test_and_not_its_teardown(project
     assert "\n1 failed in" in output
 
 
-def test_schema_files_are_written_only_when_asked(project: Project) -> None:
+def test_schema_files_are_written_only_with_the_option(project: Project) -> None:
     project.replace("grades/events.py", "comment: str = None", "comment: str = None\n    teacher: str = None")
     code, output = project.pytest("tests/test_schemas.py")
     assert code == 1

@@ -1,4 +1,7 @@
-"""The fixture ``event_bus_sandbox``: settings for one test, on brokers and a registry for all."""
+"""
+Tests of the fixture ``event_bus_sandbox``: each test has its own settings, and all tests share the brokers and the
+registry.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tests.support.examples_of import certificate
 from tests.testing.project import Project
 
 
-def test_sent_records_can_be_read(event_bus_sandbox: Sandbox, settings: Any) -> None:
+def test_sent_records_can_be_read_from_the_sandbox(event_bus_sandbox: Sandbox, settings: Any) -> None:
     settings.EVENT_BUS_TOPIC_PREFIX = "fixture"
     CERTIFICATE_CREATED.send_event(certificate=certificate(7))
     get_producer().prepare_for_shutdown()
@@ -22,12 +25,12 @@ def test_sent_records_can_be_read(event_bus_sandbox: Sandbox, settings: Any) -> 
     assert dict(record.headers)["ce_type"] == CERTIFICATE_CREATED.event_type.encode()
 
 
-def test_reading_in_vain_ends(event_bus_sandbox: Sandbox) -> None:
+def test_reading_an_empty_topic_ends_after_the_given_seconds(event_bus_sandbox: Sandbox) -> None:
     event_bus_sandbox.create_topic("in-vain", 2)
     assert event_bus_sandbox.records("in-vain", 1, seconds=0.5) == []
 
 
-def test_errors_that_are_left_over_end_with_the_test(project: Project) -> None:
+def test_injected_errors_are_removed_after_the_test(project: Project) -> None:
     project.write(
         "tests/test_left_over.py",
         """

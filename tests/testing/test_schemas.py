@@ -1,4 +1,7 @@
-"""A service keeps the schema it relies on beside its tests, and hears when it changes."""
+"""
+A service stores the schemas on which it relies in files beside its tests. The tests fail when one of the schemas
+changes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ BASE: dict[str, Any] = {"user": int, "score": float, "comment": (str, None), "ta
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the file of the schema that the class has before it changes."""
+    """Return the schema file. It is written before the class changes."""
     path = tmp_path / "schemas" / "graded.avsc"
     with graded(**BASE) as signal, monkeypatch.context() as environment:
         environment.setenv("EVENT_BUS_KAFKA_UPDATE_SCHEMAS", "1")
@@ -30,21 +33,21 @@ def failure(check: Any, *arguments: Any) -> str:
     return str(caught.value)
 
 
-def test_nothing_is_written_unasked(tmp_path: Path) -> None:
+def test_a_missing_schema_file_fails_and_is_not_written_without_the_option(tmp_path: Path) -> None:
     with graded(**BASE) as signal:
         text = failure(assert_schema_unchanged, signal, tmp_path / "x.avsc")
     assert "Write it with pytest --update-event-schemas" in text
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_written_is_what_the_class_has(file: Path) -> None:
+def test_a_written_schema_file_equals_the_schema_of_the_class(file: Path) -> None:
     with graded(**BASE) as signal:
         assert_schema_unchanged(signal, file)
         assert_schema_compatible(EVENT_TYPE, str(file))
     assert file.read_text().startswith('{\n  "doc"')
 
 
-def test_it_can_be_written_for_every_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schema_file_can_be_written_for_every_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from event_bus_kafka.errors import SerializationError
 
     written = []
@@ -63,36 +66,36 @@ def test_it_can_be_written_for_every_signal(tmp_path: Path, monkeypatch: pytest.
 
 
 CHANGES = {
-    "type": (
+    "type changed": (
         BASE | {"user": str},
         ["grade.user: was long, is string"],
         ["This service cannot read events of the old schema: field grade.user: ", "Services with the old schema"],
     ),
-    "promoted": (
+    "long widened to double": (
         BASE | {"user": float},
         ["grade.user: was long, is double"],
         ["Services with the old schema cannot read events of the new one: field grade.user: "],
     ),
-    "gone": (
+    "required field removed": (
         {name: kind for name, kind in BASE.items() if name != "score"},
         ["grade.score: was double, is absent"],
         ["Services with the old schema cannot read events of the new one: field grade.score: required"],
     ),
-    "new": (
+    "required field added": (
         BASE | {"teacher": str},
         ["grade.teacher: was absent, is string"],
         ["This service cannot read events of the old schema: field grade.teacher: required"],
     ),
-    "item": (
+    "item type changed": (
         BASE | {"tags": list[int]},
         ["grade.tags[]: was string, is long"],
         ["This service cannot read events of the old schema: field grade.tags: ", "Services with the old schema"],
     ),
 }
 HARMLESS = {
-    "optional new": (BASE | {"teacher": (str, None)}, ["grade.teacher: was absent, is string or null"]),
-    "default new": (BASE | {"teacher": (str, "")}, ["grade.teacher: was absent, is string"]),
-    "optional gone": (
+    "optional field added": (BASE | {"teacher": (str, None)}, ["grade.teacher: was absent, is string or null"]),
+    "field with default added": (BASE | {"teacher": (str, "")}, ["grade.teacher: was absent, is string"]),
+    "optional field removed": (
         {name: kind for name, kind in BASE.items() if name != "comment"},
         ["grade.comment: was string or null, is absent"],
     ),
@@ -100,7 +103,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize(("fields", "changes", "verdicts"), CHANGES.values(), ids=CHANGES)
-def test_a_change_that_breaks_a_service_fails_and_names_the_field(
+def test_an_incompatible_change_fails_and_names_the_field(
     file: Path, fields: dict[str, Any], changes: list[str], verdicts: list[str]
 ) -> None:
     with graded(**fields) as signal:
@@ -115,7 +118,9 @@ def test_a_change_that_breaks_a_service_fails_and_names_the_field(
 
 
 @pytest.mark.parametrize(("fields", "changes"), HARMLESS.values(), ids=HARMLESS)
-def test_a_harmless_change_is_told_where_none_is_wanted(file: Path, fields: dict[str, Any], changes: list[str]) -> None:
+def test_a_compatible_change_fails_only_where_no_change_is_allowed(
+    file: Path, fields: dict[str, Any], changes: list[str]
+) -> None:
     with graded(**fields) as signal:
         assert_schema_compatible(signal, file)
         text = failure(assert_schema_unchanged, signal, file)

@@ -1,4 +1,4 @@
-"""How the benchmark compares, judges, shows and draws what it has measured."""
+"""Tests of how the benchmark compares, judges, prints and plots its measurements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAST, SLOW = "this package", "another <package>"
 
 
 def results(*comparisons: Comparison, fast: list[Figures] | None = None) -> Results:
-    """Three rounds of two cases, on a machine that gets slower."""
+    """Return the results of three rounds of two cases. The machine becomes slower from round to round."""
     runs: dict[str, list[Figures]] = {
         FAST: fast or [{"cpu": 10.0}, {"cpu": 20.0}, {"cpu": 40.0}],
         SLOW: [{"cpu": 50.0, "rate": 9.0}, {"cpu": 120.0, "rate": 7.0}, {"cpu": 280.0, "rate": 8.0}],
@@ -43,13 +43,13 @@ def compared(**goal: float) -> Comparison:
     return Comparison(text="another ÷ ours", of=SLOW, to=FAST, figure="cpu", **goal)
 
 
-def test_runs_are_compared_with_those_of_the_same_round() -> None:
+def test_a_comparison_is_the_median_of_the_ratios_within_each_round() -> None:
     assert results().value(compared()) == 6
     uneven = results(fast=[{"cpu": 50.0}, {"cpu": 20.0}, {"cpu": 40.0}])
     assert uneven.value(compared()) == 6, "not the ratio of the medians, which is 3"
 
 
-def test_a_figure_may_be_judged_alone() -> None:
+def test_a_figure_can_be_judged_without_a_comparison() -> None:
     assert results().value(Comparison(text="rate", of=SLOW, figure="rate", least=8)) == 8
 
 
@@ -63,11 +63,11 @@ def test_a_figure_may_be_judged_alone() -> None:
         ({}, ""),
     ],
 )
-def test_goals_are_shown_with_whether_they_are_met(goal: dict[str, float], verdict: str) -> None:
+def test_each_goal_is_printed_with_whether_it_is_met(goal: dict[str, float], verdict: str) -> None:
     assert comparison_rows(results(compared(**goal))) == [("another ÷ ours", "6.00", verdict)]
 
 
-def test_a_row_has_medians_and_what_a_case_does_not_have_is_empty() -> None:
+def test_a_row_of_figures_has_medians_and_empty_cells_for_missing_figures() -> None:
     assert figure_rows(results()) == [
         ("", "CPU µs/event", "(least–most)", "events/s"),
         (FAST, "20.0", "(10.0–40.0)", ""),
@@ -75,13 +75,13 @@ def test_a_row_has_medians_and_what_a_case_does_not_have_is_empty() -> None:
     ]
 
 
-def test_threads_have_a_table_of_their_own() -> None:
+def test_figures_of_threads_are_in_a_table_of_their_own() -> None:
     found = results(fast=[{"cpu": 3.0, "wakes": 5.0, "cpu: rdk:main": 1.0, "wakes: rdk:main": 2.0}])
     assert thread_rows(found)[1:] == [(FAST, "rdk:main", "1.00", "2.0")]
     assert thread_rows(results()) == []
 
 
-def test_the_json_has_every_single_run() -> None:
+def test_the_json_output_contains_every_run() -> None:
     pytest.importorskip("edx_event_bus_kafka", reason="the environment is named, with the package that is compared")
     data = json.loads(json.dumps(as_data([results(compared(least=7))], QUICK)))
     (suite,) = data["suites"]
@@ -96,7 +96,7 @@ def drawn(found: Results) -> dict[str, str]:
     return pages(data, "figures")
 
 
-def test_plots_are_whole_xml_that_tells_in_words_what_it_shows() -> None:
+def test_plots_are_valid_svg_with_a_description_in_words() -> None:
     plot = ElementTree.fromstring(drawn(results())["cost.svg"])
     svg = "{http://www.w3.org/2000/svg}"
     assert len(plot.findall(f"{svg}rect")) == 3, "of the rate one case has none"
@@ -105,7 +105,7 @@ def test_plots_are_whole_xml_that_tells_in_words_what_it_shows() -> None:
     assert "prefers-color-scheme: dark" in (plot.findtext(f"{svg}style") or "")
 
 
-def test_pages_have_the_plot_its_words_and_the_tables() -> None:
+def test_pages_contain_the_plot_its_description_and_the_tables() -> None:
     files = drawn(results(compared(least=7)))
     assert ".. image:: /figures/cost.svg\n   :alt: CPU µs/event: this package 20.0;" in files["cost.rst"]
     assert "   another ÷ ours  6.00  ≥ 7: NOT MET" in files["cost.rst"]
@@ -115,7 +115,7 @@ def test_pages_have_the_plot_its_words_and_the_tables() -> None:
 
 @pytest.mark.parametrize("plan", [QUICK, THOROUGH], ids=["quick", "thorough"])
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES.keys())
-def test_suites_compare_cases_that_they_have_and_read_topics_that_they_fill(
+def test_suites_compare_existing_cases_and_fill_every_topic_that_they_read(
     suite: Callable[[Plan], Suite], plan: Plan
 ) -> None:
     made = suite(plan)
@@ -127,7 +127,7 @@ def test_suites_compare_cases_that_they_have_and_read_topics_that_they_fill(
     assert set(made.plots) <= set(made.columns)
 
 
-def test_each_way_to_log_has_cases_of_its_own() -> None:
+def test_each_logging_configuration_has_cases_of_its_own() -> None:
     made = SUITES["cost"](attrs.evolve(QUICK, logging=tuple(LOGGING)))
     assert len(made.cases) == 6 * len(LOGGING)
     assert [one.text for one in made.comparisons if one.goal] == [one.text for one in SUITES["cost"](QUICK).comparisons]

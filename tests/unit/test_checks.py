@@ -1,4 +1,4 @@
-"""What is configured wrongly is an error of ``manage.py check``."""
+"""``manage.py check`` reports mistakes in settings as errors or warnings."""
 
 from __future__ import annotations
 
@@ -20,30 +20,32 @@ from tests.support.databases import connected
 
 
 def messages(**changes: Any) -> list[tuple[str, str]]:
-    """Return id and text of what the checks say of the right settings, changed; None leaves a setting out."""
+    """Return id and text of each message about valid settings with these changes. The value None removes a setting."""
     found = findings(changes)
     return [((message.id or "").removeprefix("event_bus_kafka."), f"{message.msg} {message.hint}") for message in found]
 
 
-def test_right_settings_pass() -> None:
+def test_valid_settings_yield_no_messages() -> None:
     assert messages() == []
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.title)
-def test_each_mistake_is_found_and_explained(broken: Broken) -> None:
+def test_each_mistake_yields_its_message_with_an_explanation(broken: Broken) -> None:
     found = broken.messages()
     assert [one.id for one in found] == [f"event_bus_kafka.{broken.number}"] * broken.times
     assert all(broken.says in f"{one.msg} {one.hint}" for one in found)
 
 
-def test_each_id_has_a_mistake_that_shows_it_and_a_place_in_the_catalogue() -> None:
+def test_each_check_of_the_catalogue_has_a_mistake_that_triggers_it() -> None:
     databases = {"E010", "W004", "W006"}
-    """Shown below: of databases that are away, empty, or of another vendor."""
+    """
+    The numbers of checks that other tests below trigger. They need a database that is unreachable, empty, or of another
+    vendor.
+    """
     assert {one.number for one in BROKEN} | databases == set(CATALOGUE)
 
 
-def test_receivers_of_one_name_may_have_ids() -> None:
-    """C3."""
+def test_c3_receivers_that_share_a_name_are_accepted_with_different_dispatch_uids() -> None:
 
     def made() -> Any:
         def receive(**_: Any) -> None: ...
@@ -60,7 +62,7 @@ def test_receivers_of_one_name_may_have_ids() -> None:
 
 
 @pytest.mark.parametrize("engine", ["sqlite3", "postgresql"])
-def test_a_database_that_is_away_is_an_error_and_no_traceback(
+def test_an_unreachable_database_is_an_error_message_and_no_traceback(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, engine: str
 ) -> None:
     entry = {
@@ -72,10 +74,12 @@ def test_a_database_that_is_away_is_an_error_and_no_traceback(
     with django_db_blocker.unblock(), connected(entry | {"ENGINE": f"django.db.backends.{engine}"}, "away"):
         (error,) = check_tables(databases=["away"])
     assert error.id == "event_bus_kafka.E010"
-    assert error.msg.startswith("Database 'away' cannot be asked for its tables: ")
+    assert error.msg.startswith("Database 'away' cannot be queried for its tables: ")
 
 
-def test_all_tables_that_are_missing_are_one_warning(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> None:
+def test_all_missing_tables_of_a_database_are_in_one_warning(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
     with django_db_blocker.unblock(), connected(entry, "empty"):
         (warning,) = check_tables(databases=["empty"])
@@ -84,7 +88,7 @@ def test_all_tables_that_are_missing_are_one_warning(tmp_path: Path, django_db_b
     assert all(model._meta.db_table in warning.msg for model in models)
 
 
-def test_migrate_does_not_tell_to_migrate(
+def test_migrate_does_not_warn_of_missing_tables(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
@@ -97,7 +101,7 @@ def test_migrate_does_not_tell_to_migrate(
 
 
 class Undecided:
-    """Lets no table be where it sends rows."""
+    """A router that forbids all migrations, but selects a database for rows."""
 
     def db_for_write(self, model: Any, **_: Any) -> str:
         return "empty"
@@ -106,10 +110,9 @@ class Undecided:
         return False
 
 
-def test_a_database_that_will_be_used_needs_the_tables_whatever_a_router_says_of_migrations(
+def test_s5_a_database_that_stores_rows_needs_tables_even_if_its_router_forbids_migrations(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """S5."""
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
     with django_db_blocker.unblock(), connected(entry, "empty"), connected(entry, "other"):
         with override_settings(DATABASE_ROUTERS=["tests.unit.test_checks.Undecided"]):
@@ -117,12 +120,12 @@ def test_a_database_that_will_be_used_needs_the_tables_whatever_a_router_says_of
     assert "'empty'" in warning.msg
 
 
-def test_notify_is_for_postgresql_alone() -> None:
+def test_relay_notify_without_postgresql_is_a_warning() -> None:
     found = messages(EVENT_BUS_KAFKA_RELAY_NOTIFY=True, **sent(mode="outbox"))
     assert [number for number, _ in found] == ["W005", "W006"]
 
 
-def test_another_word_that_begins_as_the_prefix_is_none() -> None:
+def test_a_topic_whose_name_starts_with_the_word_of_the_prefix_is_not_a_mistake() -> None:
     assert messages(EVENT_BUS_TOPIC_PREFIX="certificate") == []
 
 
@@ -132,7 +135,7 @@ def test_a_service_that_only_consumes_needs_no_producer_settings() -> None:
     assert messages(EVENT_BUS_PRODUCER=None, **sent(event_key_field="wrong", enabled=False)) == []
 
 
-def test_a_service_with_another_event_bus_is_left_alone() -> None:
+def test_settings_are_not_checked_when_another_event_bus_is_configured() -> None:
     found = messages(
         EVENT_BUS_PRODUCER="django.utils.timezone.now",
         EVENT_BUS_CONSUMER="django.utils.timezone.now",
@@ -142,17 +145,17 @@ def test_a_service_with_another_event_bus_is_left_alone() -> None:
     assert found == []
 
 
-def test_zeros_of_the_existing_package_pass() -> None:
+def test_zero_values_that_the_existing_package_allows_yield_no_messages() -> None:
     zeros = ("EVENT_BUS_KAFKA_CONSUMER_POLL_FAILURE_SLEEP", "EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT")
     assert messages(**dict.fromkeys(zeros, 0)) == []
 
 
-def test_certificates_need_not_be_there_yet(tmp_path: Path) -> None:
+def test_a_missing_certificate_file_is_a_warning_only(tmp_path: Path) -> None:
     (tmp_path / "key.pem").touch()
     options = {"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem", "oauth_cb": lambda _: 1 / 0}
     found = messages(EVENT_BUS_KAFKA_CLIENT_OPTIONS=options | {"ssl.key.location": str(tmp_path / "key.pem")})
     assert [number for number, _ in found] == ["W008", "W008"]
-    assert all("'ssl.ca.location' is not there: /nowhere/ca.pem" in text for _, text in found)
+    assert all("'ssl.ca.location' does not exist: /nowhere/ca.pem" in text for _, text in found)
 
 
 OIDC = {
@@ -178,21 +181,20 @@ OIDC = {
         ("CONSUMER", {"fetch.max.bytes": 1_000}, "fetch.max.bytes"),
     ],
 )
-def test_options_that_librdkafka_refuses_together_are_found(name: str, options: dict[str, Any], text: str) -> None:
-    """S19."""
+def test_s19_options_that_librdkafka_refuses_are_an_error(name: str, options: dict[str, Any], text: str) -> None:
     found = messages(**{f"EVENT_BUS_KAFKA_{name}_OPTIONS": options})
     assert [number for number, _ in found] == ["E002"] * (2 if name == "CLIENT" else 1)
     assert all(text in message for _, message in found)
 
 
-def test_what_only_a_relay_s_own_options_refuse_is_found() -> None:
+def test_options_refused_only_for_the_client_of_a_relay_are_an_error() -> None:
     patient = {"EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 60, "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 40_000}}
     ((number, text),) = messages(**patient)
     assert number == "E002"
     assert "linger.ms" in text
 
 
-def test_the_producer_of_a_topic_for_dead_letters_is_checked_where_nothing_else_is_sent() -> None:
+def test_producer_options_are_checked_if_only_dead_letters_are_sent() -> None:
     options = {"linger.mss": 1}
     wrong = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": options, "EVENT_BUS_PRODUCER": None, "EVENT_BUS_PRODUCER_CONFIG": {}}
     assert messages(**wrong) == []
@@ -201,7 +203,7 @@ def test_the_producer_of_a_topic_for_dead_letters_is_checked_where_nothing_else_
     assert "linger.mss" in text
 
 
-def test_a_check_contacts_nobody() -> None:
+def test_a_check_connects_to_no_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         address = f"127.0.0.1:{server.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""A folder of the services' cache is fetched once, also where programs run from it."""
+"""A folder in the cache of test services is downloaded only once, even if programs run from it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from tests.services.downloads import fetched
 
 
-def test_a_folder_is_fetched_once_unless_a_file_is_missing_or_changed(
+def test_a_folder_is_fetched_again_only_if_a_file_is_missing_or_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What Python compiles into the folder, when a program imports from it, is no reason to fetch it again."""
+    """Python writes bytecode into the folder when a program imports from it. This does not count as a change."""
     monkeypatch.setenv("EVENT_BUS_KAFKA_SERVICES_CACHE", str(tmp_path))
     times: list[Path] = []
 

@@ -1,4 +1,4 @@
-"""A worker that never ran ends with exit code 1 and says why, by either command (C16)."""
+"""If a worker cannot start, it exits with code 1 and logs the reason. This holds for both commands (fault C16)."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class NoTenant:
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "no brokers": ({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None}, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"),
+    "no brokers configured": ({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None}, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"),
     "a store that raises": ({"EVENT_BUS_KAFKA_DEAD_LETTERS": f"{__name__}.RaisingStore"}, "no bucket"),
     "a store that exits": ({"EVENT_BUS_KAFKA_DEAD_LETTERS": f"{__name__}.LeavingStore"}, "SystemExit"),
-    "a store that is not there": ({"EVENT_BUS_KAFKA_DEAD_LETTERS": "no.such.Store"}, "no.such.Store"),
+    "a store that does not exist": ({"EVENT_BUS_KAFKA_DEAD_LETTERS": "no.such.Store"}, "no.such.Store"),
     "a router that raises": ({"DATABASE_ROUTERS": [f"{__name__}.NoTenant"]}, "no tenant"),
-    "a wrong setting": ({"EVENT_BUS_KAFKA_REVOKE_TIMEOUT": "long"}, "REVOKE_TIMEOUT"),
+    "an invalid setting": ({"EVENT_BUS_KAFKA_REVOKE_TIMEOUT": "long"}, "REVOKE_TIMEOUT"),
 }
 
 
 @pytest.mark.parametrize("command", [OurCommand, TheirCommand])
 @pytest.mark.parametrize("name", WRONG)
 @pytest.mark.django_db(transaction=True)
-def test_c16_whatever_is_raised_before_the_loop_ends_with_1_and_the_reason(
+def test_c16_a_worker_with_an_error_before_its_loop_exits_with_1_and_logs_the_reason(
     command: type[OurCommand], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     changes, reason = WRONG[name]
@@ -59,7 +59,7 @@ def test_c16_whatever_is_raised_before_the_loop_ends_with_1_and_the_reason(
 
 
 @pytest.mark.parametrize("command", [OurCommand, TheirCommand])
-def test_c16_a_package_that_cannot_be_imported_is_no_worker_that_does_nothing(
+def test_c16_a_worker_exits_with_1_if_the_import_of_the_package_fails(
     command: type[OurCommand], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "event_bus_kafka.entry_points", None)
@@ -71,10 +71,10 @@ def test_c16_a_package_that_cannot_be_imported_is_no_worker_that_does_nothing(
         event_bus_kafka.create_producer  # noqa: B018
 
 
-def test_c16_a_worker_that_does_not_even_begin_ends_with_1(
+def test_c16_a_worker_without_a_free_file_descriptor_exits_with_1(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As without a file descriptor that is free: openedx-events would turn the error into exit code 0."""
+    """The command of openedx-events would turn the error into exit code 0."""
 
     def no_descriptor() -> None:
         raise OSError(24, "Too many open files")
@@ -100,11 +100,11 @@ FORGOTTEN: dict[str, Any] = {
 @pytest.mark.parametrize(
     "command", [["consume_events", "-t", "certs", "-g", "g"], ["relay_events", "--database", "none"]]
 )
-def test_each_worker_tells_that_the_producer_was_forgotten(
+def test_each_worker_warns_when_the_setting_of_the_producer_is_missing(
     command: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither of them begins here, but for another reason."""
-    said = "EVENT_BUS_PRODUCER_CONFIG enables certificates, but EVENT_BUS_PRODUCER is not set: its events go nowhere"
+    """In this test both commands also fail to start, for a different reason."""
+    said = "EVENT_BUS_PRODUCER_CONFIG enables certificates, but EVENT_BUS_PRODUCER is not set: no event is sent"
     wrong = SETTINGS | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "no.such.Store"}
     for changes, times in ((FORGOTTEN, 1), (FORGOTTEN | {"EVENT_BUS_PRODUCER": "another.producer"}, 0)):
         caplog.clear()

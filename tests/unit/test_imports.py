@@ -1,4 +1,4 @@
-"""Who imports what: benchmarks, examples, and settings that import the app while they are being read."""
+"""Tests of the rules for imports in benchmarks and examples, and of settings that import the app."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Yield the dotted names that a file imports, inside functions too."""
+    """Yield the dotted names that a file imports, including imports inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -23,15 +23,15 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("folder", ["benchmarks", "examples", "tests/services"])
-def test_of_the_tests_only_the_servers_are_imported(folder: str) -> None:
+def test_benchmarks_and_examples_import_only_the_services_of_the_tests(folder: str) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))
     of_tests = [(path.name, name) for path in files for name in imported(path) if f"{name}.".startswith("tests.")]
     assert of_tests
     assert [(file, name) for file, name in of_tests if not name.startswith("tests.services.")] == []
 
 
-def test_settings_that_import_the_app_find_their_databases_afterwards() -> None:
-    """As those of the LMS do, which asks plugins for their apps before it says what its databases are."""
+def test_databases_defined_after_settings_import_the_app_are_used() -> None:
+    """The settings of the LMS ask plugins for their apps before they define DATABASES."""
     code = (
         "import django.conf, django.db; django.conf.settings.configure(); import event_bus_kafka.apps; "
         "import event_bus_kafka.db_connections; assert 'settings' not in vars(django.db.connections)"

@@ -1,4 +1,6 @@
-"""What `make instructions` makes of callgrind's files, and when it fails."""
+"""
+Tests of ``make instructions``: the shares that it computes from callgrind's files, and the cases in which it fails.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from benchmarks.measurements import COUNTED, OURS, PUBLISHED
 
 
 def counted(work: str, total: int) -> str:
-    """A file of callgrind."""
+    """Return the text of a file that callgrind would write."""
     return f"version: 1\ndesc: Trigger: Client Request: {work}\n\nevents: Ir\nfn=(1) f\n1 7\n\ntotals: {total}\n"
 
 
@@ -21,7 +23,7 @@ def record(*, encode: float = 0.1, process: float = 0.4, python: str = "3.12.1",
     return {"shares": {"encode": encode, "process": process}, "python": python, "packages": packages}
 
 
-def test_what_both_runs_have_in_common_does_not_count() -> None:
+def test_instructions_common_to_both_runs_are_subtracted() -> None:
     files = [
         counted("encode ours 100", 10_500),
         counted("encode ours 20", 2_500),
@@ -32,34 +34,34 @@ def test_what_both_runs_have_in_common_does_not_count() -> None:
     assert per_event(files) == {("encode", "ours"): 100, ("encode", "published"): 10_000}
 
 
-def test_what_is_kept_is_our_share_of_the_published_packages_instructions() -> None:
+def test_the_function_shares_divides_our_instructions_by_those_of_the_published_package() -> None:
     counts = {("encode", OURS): 90.0, ("encode", PUBLISHED): 900.0, ("process", OURS): 3.0, ("process", PUBLISHED): 8.0}
     assert shares(counts) == {"encode": 0.1, "process": 0.375}
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.1049])
-def test_up_to_five_percent_more_pass(share: float) -> None:
+def test_the_comparison_passes_with_up_to_five_percent_more_instructions(share: float) -> None:
     assert complaints(record(encode=share), record(encode=0.1)) == []
 
 
-def test_more_than_five_percent_more_fail() -> None:
+def test_the_comparison_fails_with_more_than_five_percent_more_instructions() -> None:
     (complaint,) = complaints(record(process=0.4204), record(process=0.4))
     assert complaint.startswith("process: 42.04% ")
     assert "(+5.1%; 5% are allowed)" in complaint
 
 
-def test_a_failure_tells_what_else_has_changed() -> None:
+def test_a_failure_lists_versions_that_changed() -> None:
     kept = record(python="3.12.1", Django="5.2.1", attrs="26.1.0")
     _, *others = complaints(record(encode=0.2, python="3.12.4", Django="5.2.19", attrs="26.1.0"), kept)
     assert others == ["python was 3.12.1, is 3.12.4", "Django was 5.2.1, is 5.2.19"]
 
 
-def test_a_python_without_a_value_fails_and_is_told_how_to_record_one() -> None:
+def test_without_a_recorded_value_for_this_python_the_comparison_fails_and_says_how_to_record_one() -> None:
     (complaint,) = complaints(record(), None)
     assert "make instructions ARGS=--record" in complaint
 
 
-def test_recording_replaces_the_value_of_one_python(tmp_path: Path) -> None:
+def test_recording_replaces_the_value_of_one_python_version(tmp_path: Path) -> None:
     path = tmp_path / "recorded.json"
     path.write_text("{}")
     for python, share in (("3.11", 0.1), ("3.12", 0.2), ("3.11", 0.3)):
@@ -68,5 +70,5 @@ def test_recording_replaces_the_value_of_one_python(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
-def test_there_is_a_value_for_each_python(python: str) -> None:
+def test_each_python_version_has_a_recorded_value(python: str) -> None:
     assert set(read()[python]["shares"]) == set(COUNTED)

@@ -1,4 +1,7 @@
-"""What a signal's handler raises stops whoever sends an event: it is no failure of the event bus."""
+"""
+If a signal handler raises an exception, this interrupts the code that sends an event. It is not a failure of the event
+bus.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,11 @@ from tests.support.watching import watched
 
 
 class Stop(Exception):
-    """A host's."""
+    """An exception that the host of the package defines."""
 
 
 class SoftTimeLimitExceeded(Exception):
-    """Celery's is such a one, too."""
+    """An exception with the same name as celery's."""
 
 
 def soft_timeout_sighandler(number: int, frame: object) -> NoReturn:
@@ -74,7 +77,9 @@ def interrupt(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
-def test_what_a_handler_raised_is_found_behind_what_was_made_of_it(handler: Callable[..., object]) -> None:
+def test_the_function_interruption_in_finds_the_exception_of_a_signal_handler_inside_another_exception(
+    handler: Callable[..., object],
+) -> None:
     with handled_by(handler):
         with pytest.raises(ValueError, match="wrapped") as caught:
             try:
@@ -84,7 +89,7 @@ def test_what_a_handler_raised_is_found_behind_what_was_made_of_it(handler: Call
         assert isinstance(interruption_in(caught.value), Stop)
 
 
-def test_the_same_class_raised_by_anybody_else_is_a_failure() -> None:
+def test_an_exception_of_the_same_class_raised_outside_a_handler_is_not_an_interruption() -> None:
     with handled_by(soft_timeout_sighandler):
         with pytest.raises(SoftTimeLimitExceeded) as caught:
             raise SoftTimeLimitExceeded
@@ -97,7 +102,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
         yield file
 
 
-def test_celerys_soft_limit_stops_a_task_that_waits_for_the_registry_and_costs_no_event(
+def test_celerys_soft_time_limit_stops_a_task_that_waits_for_the_registry_and_spills_its_event(
     sandbox: Sandbox, file: Path
 ) -> None:
     patient = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 120, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 120}
@@ -114,7 +119,7 @@ def test_celerys_soft_limit_stops_a_task_that_waits_for_the_registry_and_costs_n
     assert OutboxRecord.objects.count() == 1
 
 
-def test_it_stops_a_task_whose_event_is_appended_to_the_outbox(sandbox: Sandbox, file: Path) -> None:
+def test_celerys_soft_time_limit_stops_a_task_while_its_event_is_appended(sandbox: Sandbox, file: Path) -> None:
     def interrupted(execute: Any, sql: str, *arguments: Any) -> Any:
         if sql.startswith("INSERT"):
             interrupt()
@@ -129,7 +134,7 @@ def test_it_stops_a_task_whose_event_is_appended_to_the_outbox(sandbox: Sandbox,
     assert not OutboxRecord.objects.exists()
 
 
-def test_it_stops_a_task_whose_event_is_told_to_an_observer(sandbox: Sandbox, file: Path) -> None:
+def test_celerys_soft_time_limit_stops_a_task_while_an_observer_runs(sandbox: Sandbox, file: Path) -> None:
     outbox = {"EVENT_BUS_PRODUCER_MODE": "outbox"}
     observe(interrupt)
     try:
@@ -141,7 +146,7 @@ def test_it_stops_a_task_whose_event_is_told_to_an_observer(sandbox: Sandbox, fi
     assert seen == []
 
 
-def test_whoever_is_interrupted_by_the_keyboard_loses_no_event(sandbox: Sandbox, file: Path) -> None:
+def test_ctrl_c_during_a_send_loses_no_event(sandbox: Sandbox, file: Path) -> None:
     with black_hole() as address, handled_by(signal.default_int_handler):
         silent = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{address}", "EVENT_BUS_KAFKA_SEND_TIMEOUT": 120}
         with override_settings(**SandboxBus(sandbox).settings("t") | silent), watched(EventSpilled) as seen:

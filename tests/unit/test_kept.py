@@ -1,4 +1,6 @@
-"""What is made of strangers' texts is kept, as long as they are short and few."""
+"""
+Tests of caches for values that are computed from untrusted texts. The length of the texts and their number are limited.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import pytest
 from event_bus_kafka.kept import Kept, KeptSchemas
 
 
-def test_a_value_is_made_once() -> None:
+def test_a_value_is_computed_once_per_key() -> None:
     made: list[str] = []
 
     def make(key: str) -> int:
@@ -19,8 +21,8 @@ def test_a_value_is_made_once() -> None:
     assert made == ["abc"]
 
 
-def test_long_keys_are_not_kept_nor_more_than_there_is_room_for() -> None:
-    """C17: ten thousand types of a megabyte each."""
+def test_c17_long_keys_are_not_cached_and_the_number_of_keys_is_limited() -> None:
+    """The test uses ten thousand event types of a megabyte each."""
     kept: Kept[int] = Kept(len, 10)
     for number in range(100):
         kept[b"%d" % number]
@@ -29,14 +31,14 @@ def test_long_keys_are_not_kept_nor_more_than_there_is_room_for() -> None:
     assert b"x" * 1_000_000 not in kept
 
 
-def test_a_value_that_cannot_be_made_is_not_kept() -> None:
+def test_a_value_whose_computation_fails_is_not_cached() -> None:
     kept: Kept[int] = Kept(int)
     with pytest.raises(ValueError, match="invalid"):
         kept["x"]
     assert not kept
 
 
-def test_a_long_schema_is_not_kept_and_all_go_once_they_are_too_long_together() -> None:
+def test_long_schemas_are_not_cached_and_the_cache_is_cleared_at_its_size_limit() -> None:
     kept: KeptSchemas[int] = KeptSchemas()
     assert kept.keep("long", 1, "x" * 50_001) == 1
     assert not kept

@@ -1,4 +1,4 @@
-"""The package can be found one's way in: small rooms, small files, small functions, one name for one thing."""
+"""Tests of the limits of the layout: files per folder, lines per file, lines per function, and unique names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import event_bus_kafka
 
 PACKAGE = Path(event_bus_kafka.__file__).parent
 EXEMPT = {"commands", "migrations"}
-"""Django asks for a file per command and per migration."""
+"""Names of folders without a limit of files. Django requires a file for each command and each migration."""
 
 
 def rooms() -> Iterator[tuple[str, list[Path]]]:
@@ -29,31 +29,31 @@ def nodes() -> Iterator[tuple[Path, ast.AST]]:
                 yield file, node
 
 
-def test_no_room_is_a_drawer() -> None:
+def test_no_folder_has_more_than_15_files() -> None:
     assert [name for name, files in rooms() if len(files) > 15] == []
 
 
-def test_no_file_is_two_things() -> None:
+def test_no_file_has_more_than_300_lines() -> None:
     assert [str(file) for _, files in rooms() for file in files if file.read_text().count("\n") > 300] == []
 
 
-def test_functions_are_short() -> None:
+def test_the_median_function_has_at_most_six_lines() -> None:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     lengths = [node.end_lineno - node.lineno for _, node in nodes() if isinstance(node, functions) and node.end_lineno]
     assert median(lengths) <= 6
 
 
-def test_no_two_classes_have_one_name() -> None:
+def test_class_names_are_unique() -> None:
     found: defaultdict[str, list[str]] = defaultdict(list)
     for file, node in nodes():
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             found[node.name].append(str(file.relative_to(PACKAGE)))
-    found.pop("Meta", None)  # of models, by Django's will
+    found.pop("Meta", None)  # of models, as Django requires
     assert {name: files for name, files in found.items() if len(files) > 1} == {}
 
 
-def test_no_two_files_of_a_room_and_its_inner_rooms_have_one_name() -> None:
+def test_file_names_are_unique_within_a_room_and_its_subfolders() -> None:
     for top in PACKAGE.glob("*/"):
-        if top.name != "telemetry":  # where an area has its lifecycle events in one folder, their log lines in another
+        if top.name != "telemetry":  # each area has its lifecycle events in one folder and their log lines in another
             names = [file.stem for file in top.rglob("*.py") if file.stem != "__init__"]
             assert len(names) == len(set(names)), top

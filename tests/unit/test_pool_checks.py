@@ -1,4 +1,4 @@
-"""A pool that is smaller than what a worker needs is told before it hurts (C14)."""
+"""The checks warn if a connection pool is smaller than a worker needs (fault C14)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _kept() -> Iterator[None]:
         ({"min_size": 1, "max_size": 20}, 19, "may need 21"),
     ],
 )
-def test_c14_a_pool_that_is_too_small_is_a_warning(pool: Any, lanes: int, told: str | None) -> None:
+def test_c14_a_pool_smaller_than_a_worker_needs_is_a_warning(pool: Any, lanes: int, told: str | None) -> None:
     connections.settings["default"]["OPTIONS"]["pool"] = pool
     with override_settings(**OURS, EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY=lanes):
         found = check_pools()
@@ -40,7 +40,7 @@ def test_c14_a_pool_that_is_too_small_is_a_warning(pool: Any, lanes: int, told: 
     assert told is None or told in found[0].msg
 
 
-def test_other_event_buses_are_left_alone() -> None:
+def test_pools_are_not_checked_when_another_event_bus_is_configured() -> None:
     connections.settings["default"]["OPTIONS"]["pool"] = True
     with override_settings(EVENT_BUS_CONSUMER="other.Consumer", EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY=9):
         assert check_pools() == []

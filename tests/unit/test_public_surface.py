@@ -1,4 +1,4 @@
-"""What others may import, and what importing costs."""
+"""Tests of the names that other packages may import, and of the modules that each import loads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import event_bus_kafka
 from event_bus_kafka import testing
 
 
-def test_the_public_names_are_these() -> None:
+def test_the_public_names_are_exactly_those_documented() -> None:
     assert event_bus_kafka.__all__ == [
         "KafkaEventConsumer",
         "RowsByPk",
@@ -27,7 +27,7 @@ def test_the_public_names_are_these() -> None:
     assert all(hasattr(event_bus_kafka, name) for name in event_bus_kafka.__all__)
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
+def test_an_unknown_name_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = event_bus_kafka.nothing
 
@@ -38,12 +38,12 @@ def test_importing_the_package_imports_neither_kafka_nor_django() -> None:
     assert printed.strip() == "set()"
 
 
-def test_version_and_changelog_agree() -> None:
+def test_the_changelog_contains_the_version_of_the_package() -> None:
     changelog = Path(event_bus_kafka.__file__).parent.parent / "CHANGELOG.rst"
     assert event_bus_kafka.__version__ in changelog.read_text()
 
 
-def test_loading_the_plugin_imports_neither_django_nor_kafka() -> None:
+def test_loading_the_pytest_plugin_imports_neither_django_nor_kafka() -> None:
     code = (
         "import sys, event_bus_kafka.testing.plugin; "
         "print({'attrs', 'confluent_kafka', 'django', 'openedx_events'} & set(sys.modules))"
@@ -52,7 +52,7 @@ def test_loading_the_plugin_imports_neither_django_nor_kafka() -> None:
     assert printed.strip() == "set()"
 
 
-def test_the_public_names_of_the_kit_are_there() -> None:
+def test_the_public_names_of_the_testing_kit_can_be_imported() -> None:
     assert all(getattr(testing, name).__name__ == name for name in testing.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = testing.nothing

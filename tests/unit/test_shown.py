@@ -1,8 +1,8 @@
 """
-Untrusted text is shown cleaned and cut, wherever it comes out (C17).
+Untrusted text is cleaned and truncated in all output (fault C17).
 
-A sweep: the same hostile texts go through every field of every lifecycle event, every error and every table that a
-command prints.
+The same hostile texts go through every field of every lifecycle event, through every error, and through every table
+that a command prints.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ LONGEST_LINE = 30_000
 
 
 def is_harmless(text: str, lines: int | None = 1) -> bool:
-    """Whether nothing in it moves a cursor, turns text round, or begins a line of its own."""
+    """Return whether a text cannot move a cursor, reverse text, or start a further line."""
     parts = text.split("\n")
     return (
         all(part.isprintable() and not part.startswith(FORGED) for part in parts)
@@ -63,7 +63,7 @@ def is_harmless(text: str, lines: int | None = 1) -> bool:
 
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
-    """Return what is logged, as a handler of the service formats it."""
+    """Yield a list of the logged lines in the form in which a handler of the service formats them."""
     found: list[str] = []
 
     class Handler(logging.Handler):
@@ -80,9 +80,9 @@ def lines() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_c17_each_field_of_each_line_of_the_log(kind: type[LifecycleEvent], lines: list[str]) -> None:
+def test_c17_hostile_text_in_any_field_cannot_break_a_log_line(kind: type[LifecycleEvent], lines: list[str]) -> None:
     fields = attrs.fields(kind)  # type: ignore[arg-type]
-    for field in [one for one in fields if one.name != "stack"]:  # places in the code, which nobody else writes
+    for field in [one for one in fields if one.name != "stack"]:  # places in the code, which strangers do not write
         for text in HOSTILE:
             for value in values(str(field.type), text):
                 LoggingObserver(audit=lambda: True)(evolve(example(kind), **{field.name: value}))
@@ -91,7 +91,7 @@ def test_c17_each_field_of_each_line_of_the_log(kind: type[LifecycleEvent], line
 
 
 def values(kind: str, text: str) -> list[Any]:
-    """Return values of a field's type with a hostile text in them."""
+    """Return values of a field's type that contain the hostile text."""
     match kind:
         case "str":
             return [text]
@@ -117,7 +117,7 @@ ERRORS = [one for one in vars(errors).values() if isinstance(one, type) and issu
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_c17_each_error(error: type[EventBusError], text: str) -> None:
+def test_c17_hostile_text_cannot_break_the_message_of_an_error(error: type[EventBusError], text: str) -> None:
     given: dict[str, Any] = {"retriable": True, "exit_code": 3, "data": [text], "receivers": [text], "aliases": [text]}
     given["exceptions"] = [ValueError(text)]
     if error.__init__ is Exception.__init__:
@@ -129,8 +129,11 @@ def test_c17_each_error(error: type[EventBusError], text: str) -> None:
     assert is_harmless(str(error(*positional, **arguments)))
 
 
-def test_an_exception_that_cannot_say_what_it_is_raises_nothing_at_who_logs_it(lines: list[str]) -> None:
-    """A worker that failed to log why it could not start ended with 0: openedx-events swallows what is raised."""
+def test_an_exception_whose_str_raises_can_be_logged(lines: list[str]) -> None:
+    """
+    The command of openedx-events ignores exceptions. If the worker could not log the reason for its failure, it would
+    exit with 0 and without a reason.
+    """
 
     class Mute(Exception):
         def __str__(self) -> str:
@@ -143,7 +146,7 @@ def test_an_exception_that_cannot_say_what_it_is_raises_nothing_at_who_logs_it(l
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_an_exception_that_nobody_expected(text: str, lines: list[str]) -> None:
+def test_hostile_text_in_the_traceback_of_a_foreign_exception_is_cleaned(text: str, lines: list[str]) -> None:
     logger = logger_named("event_bus_kafka.some.module")
     try:
         try:
@@ -159,7 +162,7 @@ def test_an_exception_that_nobody_expected(text: str, lines: list[str]) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", [one[:200] for one in HOSTILE if "\ud800" not in one], ids=str)
-def test_c17_each_column_that_a_command_prints(text: str) -> None:
+def test_c17_hostile_text_cannot_break_the_output_of_a_command(text: str) -> None:
     now = datetime.now(UTC)
     letter = DeadLetter.objects.create(
         group=text, topic=text, partition=0, offset=0, timestamp=9 * 10**15, key=text.encode(), value=None,
@@ -196,7 +199,7 @@ def printed(*command: str) -> str:
 
 
 @pytest.mark.parametrize("time", [9 * 10**15, -9 * 10**15, 2**63 - 1, -(2**63)])
-def test_c17_a_time_that_python_cannot_hold_is_shown_as_a_number(time: int) -> None:
+def test_c17_a_time_that_python_cannot_represent_is_shown_as_a_number(time: int) -> None:
     assert shown_time(time) == f"{time} ms"
 
 
@@ -207,8 +210,8 @@ def test_harmless_text_is_shown_unchanged() -> None:
     assert shown("x" * 3000, 10) == "xxxxxxxxxx… (2990 characters more)"
 
 
-def test_c17_no_number_of_types_fills_the_tallies() -> None:
-    """10,000 types made two dictionaries grow for ever."""
+def test_c17_many_event_types_do_not_fill_the_tallies() -> None:
+    """The test uses 10,000 event types."""
     before, skipped = len(tallies.read()), tallies.total(RECORDS_SKIPPED, event_type="other")
     for number in range(10_000):
         count(example(RecordSkipped, event_type=f"type {number} \x1b"))
@@ -216,7 +219,7 @@ def test_c17_no_number_of_types_fills_the_tallies() -> None:
     assert len(tallies.read()) <= before + 1
 
 
-def test_c17_no_number_of_types_fills_the_log() -> None:
+def test_c17_many_event_types_do_not_fill_the_log() -> None:
     log_filter = LogFilter(lambda: True)
     told = [log_filter.is_news("type", f"{number}" + "x" * 10_000, for_ever=True) for number in range(5_000)]
     assert sum(told) == 1_000
@@ -226,7 +229,7 @@ def test_c17_no_number_of_types_fills_the_log() -> None:
     assert len(log_filter._last_logged) <= 1_000
 
 
-def test_there_is_one_way_to_a_logger() -> None:
+def test_loggers_are_obtained_in_one_module_only() -> None:
     package = Path(event_bus_kafka.__file__).parent
     ways = [
         str(file.relative_to(package)) for file in package.rglob("*.py") if re.search(r"getLogger\(", file.read_text())

@@ -1,4 +1,4 @@
-"""A service's start loads no more than it needs: what it does not use costs neither time nor memory."""
+"""When a service starts, it loads only the modules that it uses."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ django.setup()
 
 
 def loaded_by(code: str) -> set[str]:
-    """Return the modules that a process has loaded after it ran ``code``."""
+    """Return the modules loaded by a process that runs ``code``."""
     whole = f"{code}\nimport sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", whole], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
-def test_the_package_alone_loads_neither_django_nor_kafka() -> None:
+def test_importing_only_the_package_loads_neither_django_nor_kafka() -> None:
     loaded = loaded_by("import event_bus_kafka")
     assert {"django", "confluent_kafka", "fastavro", "openedx_events"} & loaded == set()
 
 
-def test_a_start_with_the_app_loads_neither_kafka_nor_what_sends_and_consumes() -> None:
+def test_starting_with_the_app_loads_neither_kafka_nor_producing_nor_consuming() -> None:
     loaded = loaded_by(SET_UP)
     assert "event_bus_kafka.models" in loaded
     unused = {"confluent_kafka", "event_bus_kafka.checks", "event_bus_kafka.producing", "event_bus_kafka.consuming"}
     assert unused & loaded == set()
 
 
-def test_a_service_that_sends_does_not_load_what_consumes() -> None:
+def test_a_service_that_sends_does_not_load_the_modules_for_consuming() -> None:
     loaded = loaded_by(SET_UP + "import event_bus_kafka; event_bus_kafka.create_producer()")
     assert "event_bus_kafka.producing.producer" in loaded
     assert {"event_bus_kafka.consuming.consumer", "event_bus_kafka.worker.worker"} & loaded == set()
 
 
-def test_checks_are_registered_though_their_module_is_not_loaded() -> None:
+def test_checks_are_registered_before_their_module_is_loaded() -> None:
     code = """
 from django.core.checks import run_checks
 print(*[message.id for message in run_checks(tags=["event_bus_kafka"])])

@@ -1,4 +1,4 @@
-"""The versions that the documentation and the package name are those that the environments of the tests install."""
+"""The versions in the documentation and in setup.py equal the versions that the test environments install."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SETUP = (ROOT / "setup.py").read_text()
 
 
 def environments() -> Iterator[tuple[str, str, str]]:
-    """Return name, Python and pins of each."""
+    """Yield the name, the Python version and the pins of each test environment."""
     yield "make test", "3.12", "py312/dev.txt"
     tox = ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini")
@@ -33,7 +33,7 @@ ENVIRONMENTS = list(environments())
 
 
 def documented() -> dict[str, dict[str, str]]:
-    """Return the rows of the table by the name of their environment."""
+    """Return the rows of the table of versions by the name of the environment."""
     table = re.findall(r"^   (?::header: )?(.+,.+)$", (ROOT / "docs/versions.rst").read_text(), re.MULTILINE)
     names, *rows = csv.reader(table, skipinitialspace=True)
     return {row[0].strip("`"): dict(zip(names, row, strict=True)) for row in rows}
@@ -48,12 +48,12 @@ def classified(name: str) -> set[str]:
     return set(re.findall(rf'"{name} :: (\d\.\d+)"', SETUP))
 
 
-def test_the_table_has_these_environments_and_no_others() -> None:
+def test_the_table_of_versions_lists_exactly_the_test_environments() -> None:
     assert documented().keys() == {name for name, *_ in ENVIRONMENTS}
 
 
 @pytest.mark.parametrize(("name", "python", "pins"), ENVIRONMENTS)
-def test_the_table_says_what_an_environment_installs(name: str, python: str, pins: str) -> None:
+def test_the_table_of_versions_equals_the_pins_of_an_environment(name: str, python: str, pins: str) -> None:
     row, installed = documented()[name], pinned(pins)
     for package in ("Django", "openedx-events", "confluent-kafka", "edx-event-bus-kafka"):
         version = installed.get(package.lower())
@@ -63,13 +63,13 @@ def test_the_table_says_what_an_environment_installs(name: str, python: str, pin
     assert row["Kafka"] == kafka
 
 
-def test_the_package_names_the_versions_that_are_tested() -> None:
+def test_the_classifiers_of_the_package_name_the_tested_versions() -> None:
     rows = documented().values()
     assert classified("Programming Language :: Python") == {row["Python"] for row in rows}
     assert classified("Framework :: Django") == {row["Django"] for row in rows}
 
 
-def test_every_lower_bound_is_installed_by_an_environment() -> None:
+def test_every_lower_bound_of_a_dependency_is_installed_by_a_test_environment() -> None:
     installed = pinned("lowest.txt")
     bounds = dict(re.findall(r'"([\w-]+)(?:\[\w+\])?>=([\d.]+)', SETUP))
     assert {name: installed[name.lower()] for name in bounds} == {

@@ -1,4 +1,4 @@
-"""The wheel has all that the package needs when it is installed."""
+"""The wheel contains all files that the package needs."""
 
 from __future__ import annotations
 

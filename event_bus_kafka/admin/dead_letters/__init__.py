@@ -1,1 +1,1 @@
-"""Dead letters in Django's admin: found, looked at, discarded."""
+"""Dead letters in Django's admin: list, search, detail, discard."""

@@ -1,4 +1,4 @@
-"""A dead letter in full, event data masked unless it is asked for."""
+"""The page of a dead letter. Event data is masked unless the user asks to see the data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOOKS_SHOWN = 20
 
 
 def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
-    """Return the context for a letter's template. Asks the schema registry, if the settings name one."""
+    """Return the context for a letter's template. Requests the schema from the registry, if the settings name one."""
     record = letter.record
     key, data = _contents(record, unmasked=unmasked)
     headers = [(shown(name), shown(str(masking.header(name, value)))) for name, value in record.headers]
@@ -48,8 +48,8 @@ def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
 
 
 def _contents(record: ConsumerRecord, *, unmasked: bool) -> tuple[Any, Any]:
-    """Return key and data; without a registry the key stays masked, and a sentence stands in place of the data."""
-    servers = import_module("event_bus_kafka.assembly.schema_registry")  # it comes with Kafka's client
+    """Return the record's key and data. Without a registry the key stays masked, and a sentence replaces the data."""
+    servers = import_module("event_bus_kafka.assembly.schema_registry")  # the import loads Kafka's client
     masked_key = masking.masked_key(record.key)
     try:
         with closing(servers.registry()) as registry:
@@ -83,7 +83,7 @@ def _receivers(letter: DeadLetter) -> Table:
 
 
 def _receiver(failure: Failure) -> list[Cell]:
-    name = shown(failure.receiver) or _("None had its turn")
+    name = shown(failure.receiver) or _("No receiver ran")
     if failure.instead_of:
         name = _("%(name)s, in place of %(other)s") % {"name": name, "other": shown(failure.instead_of)}
     return [
@@ -96,7 +96,7 @@ def _receiver(failure: Failure) -> list[Cell]:
 
 
 def _history(letter: DeadLetter) -> Table:
-    """Return the history of a letter: users who saw it unmasked, or acted on it."""
+    """Return the table of users who saw the letter unmasked or acted on it, from Django's history."""
     about = ContentType.objects.get_for_model(DeadLetter)
     entries = LogEntry.objects.filter(content_type=about, object_id=str(letter.pk)).select_related("user")
     rows = [
@@ -115,7 +115,7 @@ def _json(content: Any) -> str:
 
 
 def shown_lines(text: str) -> str:
-    """Return a text of several lines as it may be shown."""
+    """Return a text of several lines, each made safe by :func:`shown`."""
     return "\n".join(shown(line) for line in text.split("\n"))
 
 

@@ -18,7 +18,10 @@ _NAMES_IN_HISTORY = 5
 
 
 def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
-    """Return the confirmation page of a discard; ``before``: the result of the slice deleted just now, if any."""
+    """
+    Return the confirmation page of a discard. If the discard takes several requests, ``before`` is the result of the
+    previous request.
+    """
     letters = number_of(plan.count)
     said = [
         _("%(letters)s will be deleted for good, events included: no receiver gets these from here again.")
@@ -36,7 +39,7 @@ def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
             Table(
                 caption=_("Receivers that have still to succeed"),
                 columns=[_("Receiver"), _("Letters")],
-                rows=[(shown(name) or _("none had its turn"), number) for name, number in plan.receivers.items()],
+                rows=[(shown(name) or _("no receiver ran"), number) for name, number in plan.receivers.items()],
             ),
             Table(
                 caption=_("Where they are from"),
@@ -49,7 +52,7 @@ def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
 
 
 def done_words(done: Discarded, meant: Meant) -> str:
-    """Return the line for message and history: the action and the number of letters."""
+    """Return the line for the message to the user and for the history: the action and the number of letters."""
     words = _("Discarded %(letters)s (%(meant)s). Receivers: %(receivers)s.") % {
         "letters": number_of(_exact(done.number)),
         "meant": meant.words,
@@ -63,7 +66,7 @@ def done_words(done: Discarded, meant: Meant) -> str:
 
 
 def number_of(count: Count) -> str:
-    """Return a count with its noun."""
+    """Return a count followed by its noun."""
     return ngettext("%(count)s dead letter", "%(count)s dead letters", count.number) % {"count": str(count)}
 
 
@@ -72,7 +75,7 @@ def _exact(number: int) -> Count:
 
 
 def _names(receivers: Mapping[str, int]) -> str:
-    named = [f"{shown(name) or _('none had its turn')} ({number})" for name, number in receivers.items()]
+    named = [f"{shown(name) or _('no receiver ran')} ({number})" for name, number in receivers.items()]
     more = len(named) - _NAMES_IN_HISTORY
     shown_names = ", ".join(named[:_NAMES_IN_HISTORY]) or _("none")
     return f"{shown_names}, +{more}" if more > 0 else shown_names

@@ -1,4 +1,4 @@
-"""Filters and searches of dead letters, as they come from a page: which letters they mean."""
+"""Filters and searches that select dead letters, read from a request."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _STATES = [
 
 
 def _offering(name: str) -> forms.TextInput:
-    """Return a field of text that offers names: of the latest letters, others may be typed."""
+    """Return a text field that suggests names from the latest letters and accepts any other name."""
     return forms.TextInput(attrs={"list": f"event-bus-{name}"})
 
 
 class FilterForm(forms.Form):
-    """Filters that combine. They may stand in a URL: nothing here is of one event."""
+    """Filters that a user may combine. No filter identifies a single event, so a URL may contain them."""
 
     group = forms.CharField(widget=_offering("group"), label=_("Group"), max_length=255, required=False)
     topic = forms.CharField(widget=_offering("topic"), label=_("Topic"), max_length=249, required=False)
@@ -56,7 +56,10 @@ class FilterForm(forms.Form):
 
 
 class SearchForm(forms.Form):
-    """Finds single events. It is posted, so that no URL and no server's log contains a key or an id."""
+    """
+    Finds single events by key or id. The form is posted, so that no URL and no web server's log contains a key or an
+    id.
+    """
 
     event_id = forms.CharField(label=_("Event id"), max_length=36, required=False)
     place = forms.CharField(label=_("Topic:partition:offset"), max_length=300, required=False)
@@ -74,21 +77,21 @@ class SearchForm(forms.Form):
 
 @attrs.frozen(kw_only=True)
 class Filters:
-    """The letters that a request selects, with the forms that select them."""
+    """The dead letters that a request selects, with the forms that the user filled in."""
 
     form: FilterForm
     search: SearchForm
     is_valid: bool
     selection: Selection
-    """Meaningless unless valid."""
+    """Has no meaning if ``is_valid`` is False."""
     state: str
-    """Empty: existing letters are listed; else the settled entries in this state."""
+    """State of the settled entries that the page lists; empty: the page lists existing letters instead."""
     fields: Mapping[str, str]
-    """The filled-in fields, to be sent again by links and forms."""
+    """The filled-in fields, which links and forms of the page send again."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Filters:
-        """Read filters from URL or body; searches from the body alone."""
+        """Read the filters from the query string or the POST. Read the searches only from the POST."""
         data = request.POST if request.method == "POST" else request.GET
         form, search = FilterForm(data), SearchForm(request.POST)
         is_valid = form.is_valid() & search.is_valid()
@@ -104,16 +107,16 @@ class Filters:
 
     @property
     def query(self) -> str:
-        """The fields, encoded for a URL."""
+        """The fields as a query string."""
         return urlencode(self.fields)
 
     @property
     def searches(self) -> bool:
-        """Whether single events are looked for."""
+        """Whether the user searches for single events."""
         return any(name in self.fields for name in self.search.fields)
 
     def words(self) -> list[str]:
-        """Return the filters for Django's history, which has nothing of an event."""
+        """Return texts that describe the filters in Django's history, without data of an event."""
         words = [f"{name} {text}" for name, text in self.fields.items() if name in self.form.fields]
         return [*words, "a search"] if self.searches else words
 

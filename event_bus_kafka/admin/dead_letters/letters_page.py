@@ -1,4 +1,4 @@
-"""Dead letters: the list, a single letter, and actions on them."""
+"""The pages of dead letters: the list, a single letter, and the discard."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from event_bus_kafka.operations.dead_letters import discarding
 from event_bus_kafka.operations.dead_letters.discarding import Discarded
 
 _SECONDS = 10.0
-"""Time that a request deletes for; a page then says how many are left."""
+"""Maximum number of seconds for which a request deletes letters. After that, the page says how many are left."""
 _NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken", UNTIL}
 
 
 class DeadLettersPage(Page):
-    """Records that receivers of this service could not take. What is done to several stands below the list."""
+    """Dead letters of this service. The list has buttons that replay or discard several letters."""
 
     tables = (DeadLetter,)
 
@@ -73,7 +73,10 @@ class DeadLettersPage(Page):
     def _ask(
         self, request: HttpRequest, meant: Meant, until: datetime | None = None, before: Discarded | None = None
     ) -> HttpResponse:
-        """Show the letters that would be deleted, and the number that a slice has deleted ``before``."""
+        """
+        Show the letters that would be deleted. ``before`` is the result of the previous request, if the discard takes
+        several.
+        """
         plan = discarding.plan(meant.until(until))
         if plan.until is None:
             messages.warning(request, _("There is no such dead letter any more."))

@@ -1,4 +1,4 @@
-"""The list of dead letters, and of settled entries."""
+"""The lists of dead letters and of settled entries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Place = TypeVar("_Place")
 
 
 def listing(request: HttpRequest, filters: Filters, url: Url) -> dict[str, Any]:
-    """Return the context for the list's template. ``url``: returns the URL of a page, by its name."""
+    """Return the context for the list's template. ``url`` returns the URL of a page, by its name."""
     drawn = {"filters": filters, "search_url": url("search"), "discard_url": url("discard")}
     if not filters.is_valid:
         return drawn
@@ -35,7 +35,9 @@ def listing(request: HttpRequest, filters: Filters, url: Url) -> dict[str, Any]:
 
 
 def settled_table(entries: list[DeadLetterEntry], caption: str) -> Table:
-    """Return a row per receiver that has no longer to succeed."""
+    """
+    Return a table with a row for each receiver that is settled: it succeeded, was replaced, or its letter was deleted.
+    """
     columns = [_("Record"), _("Event type"), _("Group"), _("Receiver"), _("State"), _("Error"), _("Changed")]
     return Table(caption=caption, columns=columns, rows=[_settled_row(entry) for entry in entries])
 
@@ -45,7 +47,7 @@ def seconds_since(moment: datetime) -> float:
 
 
 def place(letter: DeadLetter | DeadLetterEntry) -> str:
-    """Return where the record of a letter is."""
+    """Return the coordinates of a letter's record."""
     return f"{shown(letter.topic)}:{letter.partition}:{letter.offset}"
 
 
@@ -77,7 +79,10 @@ def _settled(request: HttpRequest, filters: Filters, _url: Url) -> dict[str, Any
 
 
 def _after(request: HttpRequest, parse: Callable[[str], _Place]) -> _Place | None:
-    """Return where the page begins; a place that nobody has given out is the first one."""
+    """
+    Return the posted place after which the page begins. Return None, for the first page, if the place is missing or
+    invalid.
+    """
     text = (request.POST if request.method == "POST" else request.GET).get("after", "")
     try:
         return parse(text) if text else None
@@ -86,7 +91,10 @@ def _after(request: HttpRequest, parse: Callable[[str], _Place]) -> _Place | Non
 
 
 def _following(filters: Filters, following: object) -> Mapping[str, Any] | None:
-    """Return the fields of the next page; with a URL where no single event is looked for."""
+    """
+    Return the fields that lead to the next page; None if there is no next page. ``url`` is empty for searches, because
+    searches are posted.
+    """
     if following is None:
         return None
     fields = {**filters.fields, "after": str(following)}
@@ -114,7 +122,7 @@ def _settled_row(entry: DeadLetterEntry) -> list[Cell]:
         place(entry),
         shown(entry.event_type) or _("unknown"),
         shown(entry.group),
-        shown(entry.receiver) or _("none had its turn"),
+        shown(entry.receiver) or _("no receiver ran"),
         f"{entry.state}{by}",
         shown(entry.error),
         ages.moment_of(entry.changed_at),

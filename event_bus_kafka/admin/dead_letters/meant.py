@@ -1,4 +1,4 @@
-"""Which dead letters an action of a page is about."""
+"""The dead letters that an action applies to."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 
 TICKED = "ticked"
 UNTIL = "until"
-"""The field with the latest failure that a plan has seen."""
+"""Name of the form field with the time of the latest failure that the plan contains."""
 
 
 @attrs.frozen(kw_only=True)
 class Meant:
-    """Posted selection: ticked letters, or all that match, up to the latest one that a plan has counted."""
+    """The posted selection: ticked letters, or all letters that match the filters."""
 
     selection: Selection
     words: str
-    """For the history: contains no event data."""
+    """Text that describes the selection in Django's history, without event data."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Meant | None:
-        """Return the selection; None if nothing was ticked, or the POST is invalid."""
+        """Return the posted selection; None if no letter is ticked, or the POST is invalid."""
         if request.POST.get("scope") == TICKED:
             ids = tuple(int(text) for text in request.POST.getlist("id") if text.isdecimal() and len(text) < 19)
             return cls(selection=Selection(ids=ids), words=_("ticked")) if ids else None
@@ -37,13 +37,13 @@ class Meant:
         return cls(selection=filters.selection, words=_("all that match: %(filters)s") % {"filters": words})
 
     def until(self, moment: datetime | None) -> Selection:
-        """Leave out letters that fail after a moment."""
+        """Return the selection without letters whose latest failure is after ``moment``."""
         known = [one for one in (moment, self.selection.failed_until) if one]
         return attrs.evolve(self.selection, failed_until=min(known, default=None))
 
 
 def moment_of(text: str) -> datetime | None:
-    """Read a moment that a plan has written into its form; None where there is none."""
+    """Parse the time that a plan wrote into its form; None if ``text`` is not a time."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -1,1 +1,1 @@
-"""Pages of replay requests: one is planned and made, watched, paused, resumed and cancelled."""
+"""Pages on which a replay request is planned, made, watched, paused, resumed and cancelled."""

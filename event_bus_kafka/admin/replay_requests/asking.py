@@ -1,5 +1,6 @@
 """
-The page before a replay request is made: letters that would run, letters that could not with reasons, and remarks.
+The page on which a replay is planned. It lists letters that would run, letters that cannot run with the reasons, and
+remarks.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from event_bus_kafka.operations.event_catalogue import event_types
 from event_bus_kafka.shown import shown
 
 _SHOWN = 20
-"""Most reasons, and letters that could not run, on the page."""
+"""Maximum number of reasons, and of letters that cannot run, that the page lists."""
 _NAMES_SHOWN = 5
 _PREFIX = "run"
 _NAME_LENGTH = 500
@@ -38,7 +39,7 @@ def _named(datalist: str) -> forms.TextInput:
 
 
 class ReceiverForm(forms.Form):
-    """Selects the receivers that run."""
+    """The form in which a user selects the receivers that run."""
 
     receiver = forms.CharField(
         label=gettext_lazy("Only this receiver (empty: all that have still to succeed)"),
@@ -55,7 +56,7 @@ class ReceiverForm(forms.Form):
 
 
 class WishForm(forms.Form):
-    """The rate, the limit of failures and the reason of a replay."""
+    """The form for the rate, the limit of failures and the reason of a replay."""
 
     reason = forms.CharField(
         label=gettext_lazy("Why, for whoever looks (nothing of an event)"), max_length=500, required=False
@@ -72,7 +73,7 @@ class WishForm(forms.Form):
 
 @attrs.frozen(kw_only=True)
 class Asked:
-    """The form as it was filled in."""
+    """The filled-in form on the page that plans a replay."""
 
     receivers: ReceiverForm
     wishes: WishForm
@@ -83,7 +84,8 @@ class Asked:
     @classmethod
     def of(cls, request: HttpRequest) -> Asked:
         """
-        Read the choices from a POST. The first time, a receiver by which letters were filtered is the only one to run.
+        Read the form from a POST. On the first POST, if letters were filtered by a receiver, only this receiver is
+        preselected.
         """
         filtered = {f"{_PREFIX}-receiver": request.POST.get("receiver", "")}
         is_first = request.POST.keys().isdisjoint(_receiver_names())
@@ -109,9 +111,9 @@ def asking(
     letter_url: Callable[..., str],
 ) -> dict[str, Any]:
     """
-    Return the context for the template. ``planned``: None if more letters match than a request may have. ``until``: the
-    latest failure of a plan that was shown before. ``letter_url``: returns the URL of a page of dead letters, by its
-    name.
+    Return the context for the template. ``planned`` is None if more letters match than a request may have. ``until`` is
+    the time of the latest failure in the plan that was shown before. ``letter_url`` returns the URL of a page of dead
+    letters, by its name.
     """
     is_too_much, planned = planned is None, planned or RequestPlan()
     own = {CONFIRMED, "csrfmiddlewaretoken", UNTIL, *asked.wishes.fields, *_receiver_names()}
@@ -136,8 +138,8 @@ def _receiver_names() -> set[str]:
 
 def made_words(made: ReplayRequest, letters: int, meant: str) -> str:
     """
-    Return the line for message and history: the action, the number of letters, the receiver and the reason, without
-    event data.
+    Return the line for the message to the user and for the history: the action, the number of letters, the receivers
+    and the reason, without event data.
     """
     names, more = list(map(shown, made.receivers[:_NAMES_SHOWN])), len(made.receivers) - _NAMES_SHOWN
     words = _("Requested replay %(number)s: %(letters)s of group %(group)s (%(meant)s). Receivers: %(receivers)s.") % {
@@ -202,7 +204,7 @@ def _left_out(planned: RequestPlan, letter_url: Callable[..., str]) -> Table:
 
 
 def _on_the_page(problem: str) -> str:
-    """Return a problem, which speaks of the command's options, in the words of the page."""
+    """Replace the names of the command's options in ``problem`` by the words of the page."""
     text = problem.replace("with --receiver", _("above as the only one")).replace("with --instead-of", _("above"))
     return shown(text)
 

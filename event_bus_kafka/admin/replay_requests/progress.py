@@ -24,7 +24,7 @@ Url = Callable[..., str]
 
 
 def listed(found: Sequence[RequestReport], url: Url) -> Table:
-    """Return a row for each request. ``url``: of the pages of requests, by name."""
+    """Return a table with a row for each request. ``url`` returns the URL of a page of replay requests, by its name."""
     return Table(
         caption=_("Replay requests"),
         columns=[
@@ -48,7 +48,7 @@ def listed(found: Sequence[RequestReport], url: Url) -> Table:
 
 def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: bool) -> dict[str, Any]:
     """
-    Return the context for a request's template. ``letter_url``: returns the URL of a page of dead letters, by its name.
+    Return the context for a request's template. ``letter_url`` returns the URL of a page of dead letters, by its name.
     """
     request = found.request
     number = int(request.pk)
@@ -154,13 +154,13 @@ def _letters(found: Sequence[RequestedLetter], letter_url: Url) -> Table:
 
 def _letter(letter: RequestedLetter, letter_url: Url) -> list[Cell]:
     record: Cell = shown(letter.coordinates)
-    if letter.state == LetterState.FAILED:  # its dead letter is there still, mostly
+    if letter.state == LetterState.FAILED:  # a letter that failed mostly still has its dead letter
         record = Linked(text=shown(letter.coordinates), url=letter_url("letter", letter.letter))
     return [record, letter.state, shown(letter.error)]
 
 
 def _history(number: int) -> Table:
-    """Return the history of a request: users who made or changed it."""
+    """Return the table of users who made or changed a request, from Django's history."""
     about = ContentType.objects.get_for_model(ReplayRequest)
     entries = LogEntry.objects.filter(content_type=about, object_id=str(number)).select_related("user")
     rows = [

@@ -1,4 +1,4 @@
-"""Replay requests: the list, a single request, making one for dead letters, and actions on it."""
+"""Replay requests: the list, the page of a single request, the page that makes a request, and actions on a request."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from event_bus_kafka.operations.dead_letters.paging import count
 from event_bus_kafka.operations.dead_letters.request_plan import RequestPlan, make, plan_request
 
 _SHOWN = 50
-"""Requests that are listed."""
+"""Maximum number of requests that the list shows."""
 
 
 class ReplayRequestsPage(Page):
-    """Requests to replay dead letters, the latest first. No receiver runs in the process that draws them."""
+    """Requests to replay dead letters, the latest first. The web process never runs receivers."""
 
     tables = (ReplayRequest, RequestedLetter, DeadLetter, Heartbeat)
 

@@ -1,4 +1,4 @@
-"""The steps that an operator may take with a replay request: pause, resume, cancel."""
+"""The changes that an operator may make to a replay request: pause, resume, cancel."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from event_bus_kafka.operations.dead_letters.requests import CANCEL, PAUSE, RESU
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """A change of a request, in the words of the pages."""
+    """A change of a request, with its button's label and its sentence in the history."""
 
     change: RequestChange
     label: str | Promise
     done: str | Promise
-    """Sentence for message and history, with the placeholder ``%(number)s``."""
+    """Sentence for the message to the user and for the history, with the placeholder ``%(number)s``."""
     is_final: bool = False
 
     def take(self, number: int, by: str) -> str:
-        """Change a request; return a sentence on the change, or on the reason against it. Raises a database error."""
+        """
+        Make the change to request ``number``. Return ``done``, or the reason why the change is impossible. Raises a
+        database error.
+        """
         problem = change_request(self.change, number, by)
         return problem or str(self.done) % {"number": number}
 
@@ -32,4 +35,4 @@ STEPS: Mapping[str, Step] = {
     "resume": Step(change=RESUME, label=_("Resume"), done=_("Resumed replay request %(number)s.")),
     "cancel": Step(change=CANCEL, label=_("Cancel"), done=_("Cancelled replay request %(number)s."), is_final=True),
 }
-"""The steps by name, which is part of the URL."""
+"""The steps by name; the name is part of the URL."""

@@ -28,7 +28,7 @@ from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.worker.worker import FORCED
 
 _BATCH = 500
-"""Items that are confirmed together."""
+"""Maximum number of items in a batch. A batch is sent after all items of the previous batch are confirmed."""
 
 Batch = list[tuple[str, Arguments | Callable[[], Arguments]]]
 
@@ -38,20 +38,20 @@ class _Run:
     """The progress of a backfill."""
 
     token: str | None
-    """The last settled item's token; None: no item is settled."""
+    """Token of the last item that was sent or failed. At the beginning: the token that ``--resume`` gives, or None."""
     done: int = 0
     failed: int = 0
     problem: str = ""
-    """Why it ended before its time."""
+    """The reason why the run ended early; empty if it did not."""
     exit_code: int = 1
 
     def before(self, batch: Batch) -> dict[str, str | None]:
-        """Return the token before each of a batch that comes next."""
+        """Return token → preceding token, for each item of the next batch."""
         tokens = [token for token, _ in batch]
         return dict(zip(tokens, [self.token, *tokens], strict=False))
 
     def note(self, batch: Batch, failed: Collection[Failed]) -> None:
-        """Note that a batch is settled."""
+        """Note that each item of a batch was sent or has failed. ``failed`` contains the failed items."""
         self.token = batch[-1][0]
         self.done += len(batch)
         self.failed += len({one.token for one in failed})
@@ -60,21 +60,23 @@ class _Run:
 class Command(OperatorCommand):
     example = "backfill_events course_runs --rate 100 --apply"
     help = (
-        "Send events of what this service has already, such as all its course runs, to the topics that "
-        "EVENT_BUS_PRODUCER_CONFIG gives their type, in the mode configured there; receivers in this service get none. "
-        "Sources are functions in the module 'backfill' of an app, registered with event_bus_kafka.backfill_source. "
-        "Every line of the progress ends with the token to resume from: all before it is confirmed by Kafka, or in the "
-        "outbox. SIGINT and SIGTERM end the run after the batch in hand, a second one at once. Exit codes: 0 all is "
-        "sent; 1 items failed, or the run was interrupted or could not go on; 2 a second signal."
+        "Send events about existing data of this service, such as all its course runs. The events go to the topics "
+        "that EVENT_BUS_PRODUCER_CONFIG names for their type, in the mode configured there; receivers in this service "
+        "do not get them. Sources are functions in the module 'backfill' of an app, registered with "
+        "event_bus_kafka.backfill_source. Each line of progress ends with a token for --resume: Kafka has confirmed, "
+        "or the outbox has stored, all events up to it. SIGINT and SIGTERM end the run after the current batch, a "
+        "second signal ends it at once. Exit codes: 0 all events were sent; 1 items failed, or the run was "
+        "interrupted or could not continue; 2 a second signal."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("source", nargs="?", help="name of the source; without it all sources are listed")
         parser.add_argument("--resume", metavar="TOKEN", help="begin after the item with this token")
-        parser.add_argument("--limit", metavar="N", type=number(least=1), help="send N items at most")
-        parser.add_argument("--rate", metavar="N", type=rate, help="send N events per second at most")
+        parser.add_argument("--limit", metavar="N", type=number(least=1), help="send at most N items")
+        parser.add_argument("--rate", metavar="N", type=rate, help="send at most N events per second")
         add_apply(parser)
-        add_json(parser, "print JSON: the plan; with --apply a line per item that failed and per batch, and the end")
+        text = "print JSON: the plan or, with --apply, a line for each failed item, for each batch and for the result"
+        add_json(parser, text)
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
@@ -85,7 +87,7 @@ class Command(OperatorCommand):
             elif options["source"] in found:
                 self._backfill(found[options["source"]], options)
             else:
-                raise CommandError(f"There is no source {options['source']}, but {', '.join(found) or 'none at all'}.")
+                raise CommandError(f"There is no source {options['source']}. There are: {', '.join(found) or 'none'}.")
         except WorkerFailed as failure:
             raise CommandError(f"{failure.reason}.") from failure
         except EventBusError as error:
@@ -137,12 +139,12 @@ class Command(OperatorCommand):
         except WorkerFailed as failure:
             run.problem = f"Stopped: {failure.reason}."
         except KeyboardInterrupt:
-            run.problem, run.exit_code = "Interrupted while a batch was in hand.", FORCED
+            run.problem, run.exit_code = "Interrupted during a batch.", FORCED
         bar.end()
         return run
 
     def _end(self, run: _Run, *, as_json: bool) -> None:
-        """Raises CommandError unless all is sent."""
+        """Print the result. Raises CommandError unless all items were sent."""
         sent = run.done - run.failed
         if as_json:
             self._print_json(sent=sent, failed=run.failed, resume=run.token)
@@ -197,7 +199,7 @@ def _next(items: Iterator[Item], most: int, source: Source) -> Batch:
 
 @contextmanager
 def _errors_of(source: Source, advice: str = "") -> Iterator[None]:
-    """Turn exceptions of a source into :class:`WorkerFailed`: it cannot continue after one."""
+    """Convert an exception of a source into :class:`WorkerFailed`, since a source that raised cannot continue."""
     try:
         yield
     except Exception as error:
@@ -205,11 +207,11 @@ def _errors_of(source: Source, advice: str = "") -> Iterator[None]:
 
 
 def _resume(token: str | None) -> str:
-    """Return the argument that begins after a token, as a shell wants it; nothing for none."""
+    """Return the argument that resumes after ``token``, quoted for a shell; empty for None."""
     return "" if token is None else f"--resume {quote(shown(token))}"
 
 
 def _reason(error: Exception) -> str:
-    """Return the text of an error; for the service's own errors also the place."""
+    """Return the text of an error. For errors of other packages, the text also has the line of code."""
     failure = Failure.of(error, "a source")
     return failure.error if isinstance(error, EventBusError) else f"{failure.error} in {failure.place}"

@@ -1,4 +1,7 @@
-"""``manage.py consume_events``: a worker. Used where this app stands before openedx_events in INSTALLED_APPS."""
+"""
+``manage.py consume_events``: run a worker. Django uses this command if this app precedes openedx_events in
+INSTALLED_APPS.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _OWN = {
     "with_relay": "--with-relay",
     "health_port": "--health-port",
 }
-"""Options of the consumer that have an argument of their own."""
+"""Option of the consumer → argument of the command."""
 
 
 def json_object(text: str) -> dict[str, Any]:
@@ -53,17 +56,17 @@ class Command(OperatorCommand):
             "--topic",
             action="append",
             default=[],
-            help="topic to read, without environment prefix; may be repeated (default: those that "
-            "EVENT_BUS_KAFKA_SUBSCRIPTIONS gives the group)",
+            help="topic to read, without environment prefix; may be repeated (default: the group's topics in "
+            "EVENT_BUS_KAFKA_SUBSCRIPTIONS)",
         )
-        parser.add_argument("-g", "--group_id", help="consumer group (default: the only one of that setting)")
+        parser.add_argument("-g", "--group_id", help="consumer group (default: the only group in that setting)")
         parser.add_argument(
             "--concurrency",
             type=int,
-            help="receivers that run at once, in order per key (default: EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY)",
+            help="number of receivers that run at the same time (default: EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY)",
         )
         parser.add_argument(
-            "--with-relay", action="store_true", help="send what the outbox holds too, beside consuming (relay_events)"
+            "--with-relay", action="store_true", help="also send the rows of the outbox, as relay_events does"
         )
         add_health_port(parser)
         parser.add_argument(
@@ -77,7 +80,7 @@ class Command(OperatorCommand):
             what = subscription([given] if isinstance(given, str) else given, options["group_id"])
         except ConfigurationError as error:
             raise CommandError(str(error)) from error
-        # one topic goes as text: that is what the consumers of other event buses take
+        # consumers of other event buses accept one topic only, as text
         topic = what.topics[0] if len(what.topics) == 1 else what.topics
         own: dict[str, Any] = {"topic": topic, "group_id": what.group}
         own |= {name: options[name] for name in ("concurrency", "health_port")}
@@ -86,12 +89,12 @@ class Command(OperatorCommand):
             given_options["with_relay"] = True
         if twice := given_options.keys() & options["extra"].keys():
             ways = ", ".join(f"{_OWN[name]} for {name}" for name in sorted(twice))
-            raise CommandError(f"--extra repeats what has an argument of its own: use {ways} alone.")
+            raise CommandError(f"--extra contains options with arguments of their own: use {ways} instead.")
         _consumer(**given_options, **options["extra"]).consume_indefinitely()
 
 
 def _consumer(**options: Any) -> EventBusConsumer:
-    """Load the consumer that EVENT_BUS_CONSUMER names, of this package or of any other event bus."""
+    """Create the consumer that EVENT_BUS_CONSUMER names, which may belong to another event bus."""
     path = settings.consumer
     if path is None:
         raise CommandError("EVENT_BUS_CONSUMER is not set; this package's is 'event_bus_kafka.KafkaEventConsumer'.")

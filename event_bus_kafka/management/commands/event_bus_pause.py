@@ -1,4 +1,4 @@
-"""``manage.py event_bus_pause``: let others go on without a receiver that fails."""
+"""``manage.py event_bus_pause``: pause a receiver, for example one that fails."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from event_bus_kafka.operations.pauses import PausePlan, plan_pause
 class Command(PausingCommand):
     example = "event_bus_pause --receiver credentials.receivers.award --reason 'Mails go out twice' --apply"
     help = (
-        "Pause a receiver of this service: it runs no more, and each of its events becomes a dead letter, to be "
-        "replayed after event_bus_resume. Other receivers go on. Without --receiver: list those that are paused. "
-        "Prints its plan, and does it with --apply."
+        "Pause a receiver of this service: workers no longer call it, and each of its events becomes a dead letter, to "
+        "be replayed after event_bus_resume. Other receivers continue. Without --receiver: list the paused receivers. "
+        "Prints the plan; --apply carries it out."
     )
     idle = "is paused already"
 

@@ -1,4 +1,4 @@
-"""``manage.py event_bus_resume``: end a pause."""
+"""``manage.py event_bus_resume``: end the pause of a receiver."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from event_bus_kafka.operations.pauses import PausePlan, plan_resume
 class Command(PausingCommand):
     example = "event_bus_resume --receiver credentials.receivers.award --apply"
     help = (
-        "End the pause of a receiver: it gets its events again, from the next one on. Without --receiver: list those "
-        "that are paused. Prints its plan, and does it with --apply."
+        "End the pause of a receiver: workers call it again, beginning with its next event. Without --receiver: list "
+        "the paused receivers. Prints the plan; --apply carries it out."
     )
     idle = "is not paused"
 

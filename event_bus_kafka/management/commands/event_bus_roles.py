@@ -1,4 +1,4 @@
-"""``manage.py event_bus_roles``: create the groups of users that may look after the event bus in Django's admin."""
+"""``manage.py event_bus_roles``: create groups of users who may view or operate the event bus in Django's admin."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 class Command(OperatorCommand):
     example = "event_bus_roles --apply"
     help = (
-        "Make three groups for Django's admin: 'event bus viewer' may look, with personal data masked; 'event bus "
-        "operator' may also pause, release, discard and replay; 'event bus data' may look at data unmasked. Users are "
-        "added to them in the admin. Groups that are there get what they lack, and lose nothing. Prints its plan, and "
-        "does it with --apply."
+        "Create three groups of users for Django's admin: 'event bus viewer' may view the event bus, with personal "
+        "data masked; 'event bus operator' may also pause, release, discard and replay; 'event bus data' may view "
+        "data unmasked. Add users to the groups in the admin. Existing groups get missing permissions, and lose none. "
+        "Prints the plan; --apply carries it out."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,4 @@
-"""``manage.py event_bus_status``: the whole bus at a glance, with its problems."""
+"""``manage.py event_bus_status``: show the status and the problems of the whole bus."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Command(OperatorCommand):
     example = "event_bus_status --check"
     help = (
         "Show Kafka, the registry, topics, groups and their lag, workers and relays, the outbox, dead letters, pauses, "
-        "the last hour, and what is neglected. It changes nothing. Exit code 1 if a server gives no answer; with "
-        "--check also if anything is found."
+        "the last hour, and neglects. Changes nothing. Exit code 1 if a server does not answer; with --check also if "
+        "there are findings."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--check",
             action="store_true",
-            help="check topics, rights, schemas, versions and tables too; each problem comes with its remedy",
+            help="also check topics, rights, schemas, versions and tables; each finding names its remedy",
         )
         parser.add_argument(
             "--watch",
@@ -48,7 +48,7 @@ class Command(OperatorCommand):
             metavar="SECONDS",
             help=f"repeat every SECONDS until Ctrl-C (default: {_WATCH_EVERY:g})",
         )
-        add_json(parser, "print JSON; with --watch a line each time")
+        add_json(parser, "print JSON; with --watch one line each time")
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
@@ -56,7 +56,7 @@ class Command(OperatorCommand):
         _judge(self._watch(options) if options["watch"] else self._look(options))
 
     def _watch(self, options: dict[str, Any]) -> Status:
-        """Look until an interruption comes; return the last status."""
+        """Show the status again and again until an interruption; return the last status."""
         with Interruption() as interruption:
             status = self._look(options)
             while self._waited(options["watch"], interruption):
@@ -64,7 +64,7 @@ class Command(OperatorCommand):
         return status
 
     def _waited(self, seconds: float, interruption: Interruption) -> bool:
-        """Wait; return False as soon as an interruption comes."""
+        """Wait for ``seconds``; return False at once on an interruption."""
         due = monotonic() + seconds
         while not interruption.came and (left := due - monotonic()) > 0:
             sleep(min(left, 0.1))
@@ -97,8 +97,6 @@ def _judge(status: Status) -> None:
 
 def _as_json(status: Status) -> dict[str, Any]:
     content = attrs.asdict(status, value_serializer=_plain)
-    for part in (content, content["tables"] or {}):
-        part.pop("neglects", None)
     return content | {"neglects": [_neglect(one) for one in status.neglects]}
 
 

@@ -33,7 +33,7 @@ from event_bus_kafka.shown import shown
 from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 
 _SHOWN = 50
-"""Dead letters of which a plan speaks one by one."""
+"""Maximum number of dead letters that a plan lists."""
 _PROGRESS_EVERY = 100
 _NONE = "No dead letters."
 
@@ -41,8 +41,8 @@ _NONE = "No dead letters."
 class Command(RequestSubcommands):
     example = "event_dead_letters replay --receiver credentials.receivers.award --apply"
     help = (
-        "Dead letters: records that this service's receivers could not take, stored exactly as they came. What changes "
-        "something prints its plan, and does it with --apply. No event data is printed but by show --unmasked."
+        "Dead letters are records that receivers of this service could not process, stored byte for byte. Subcommands "
+        "that change something print a plan; --apply carries it out. Only show --unmasked prints event data."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -83,7 +83,7 @@ class Command(RequestSubcommands):
         if options["json"]:
             self.print_json({"settled": [report.settled_json(entry) for entry in shown], "more": more})
             return
-        self.stdout.write(report.settled_table(shown) if shown else "Nothing has become of dead letters lately.")
+        self.stdout.write(report.settled_table(shown) if shown else "No settled entries.")
         if more:
             self.stdout.write(f"… and {more} more")
 
@@ -143,7 +143,7 @@ class Command(RequestSubcommands):
             raise CommandError(f"{len(failed)} of {len(plans)} dead letters stay.")
 
     def _run(self, plans: list[ReplayPlan], options: dict[str, Any]) -> dict[int, str]:
-        """Replay the planned letters; return the problem of each letter that stays, by its id."""
+        """Replay the planned letters. Return id → problem, for each letter that is still stored afterwards."""
         with closing(registry_of_settings()) as registry, closing(Originals(reader_for)) as originals:
             replay = LetterReplay(lambda store: processor("", store, registry), originals)
             failed = self._run_all(plans, replay, options)
@@ -201,7 +201,7 @@ class Command(RequestSubcommands):
             self.stdout.write(text)
 
     def _tell(self, options: dict[str, Any], **found: Any) -> None:
-        """Print the findings as JSON, if that is asked for, and whether the action was done."""
+        """Print the findings as JSON, with the additional field ``applied``, if ``--json`` was given."""
         if options["json"]:
             self.print_json(found | {"applied": options["apply"]})
 
@@ -244,7 +244,7 @@ def _in_place_of(planned: ReplayPlan, name: str) -> str:
 
 def _problem(replayed: Replayed) -> str:
     if replayed.is_taken:
-        return "not run: somebody else has been at it since, or replays it now"
+        return "not run: another process has changed the letter since, or is replaying it"
     if replayed.problem:
         return replayed.problem
     return f"stays: {_left(replayed.left)}" if replayed.left else ""

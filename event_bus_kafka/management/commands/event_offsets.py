@@ -1,4 +1,4 @@
-"""``manage.py event_offsets``: how far a group is, and where it is to go on."""
+"""``manage.py event_offsets``: show or reset the committed offsets of a consumer group."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _COLUMNS = ("PARTITION", "COMMITTED", "START", "END", "LAG", "MARKS")
 class Command(OperatorCommand):
     example = "event_offsets reset -g credentials -t certificates --to-earliest --apply"
     help = (
-        "Committed offsets of a consumer group: show how far it is; reset it, while none of its workers runs, to read "
-        "records again or to skip them. A reset prints its plan, and does it with --apply."
+        "Show the committed offsets of a consumer group, or reset them, to read records again or to skip records. A "
+        "reset needs all workers of the group stopped. It prints a plan; --apply carries it out."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,9 +36,9 @@ class Command(OperatorCommand):
         about_show = "Show how far a group is: committed offset, end and lag of each partition, marks, members."
         show = add_subcommand(subcommands, "show", about_show)
         _add_group(show)
-        _add_topics(show, "only this topic or partition (default: all that the group has committed for)")
+        _add_topics(show, "only this topic or partition (default: all for which the group has committed offsets)")
         add_json(show)
-        about_reset = "Let a group go on elsewhere. Stop its workers first."
+        about_reset = "Move a group to other offsets. First stop all workers of the group."
         reset = add_subcommand(subcommands, "reset", about_reset)
         _add_group(reset)
         _add_topics(reset, "topic or partition to reset", required=True)
@@ -68,7 +68,7 @@ class Command(OperatorCommand):
             return
         self._print_table(_COLUMNS, [_cells(one) for one in found])
         self.stdout.write(
-            f"Members: {', '.join(members) or 'none' if members is not None else 'these brokers do not tell'}"
+            f"Members: {', '.join(members) or 'none' if members is not None else 'these brokers do not list them'}"
         )
 
     def _reset(self, reader: Reader, options: dict[str, Any]) -> None:
@@ -113,10 +113,10 @@ def _add_targets(parser: CommandParser) -> None:
         "--to-time",
         type=moment,
         metavar="TIME",
-        help="to the first record from then on; ISO 8601, with time zone",
+        help="to the first record at or after TIME (ISO 8601 with time zone)",
     )
     targets.add_argument("--to-offset", type=number(least=0), metavar="OFFSET", help="to this offset")
-    targets.add_argument("--to-earliest", action="store_true", help="to the first record that is there")
+    targets.add_argument("--to-earliest", action="store_true", help="to the first record that still exists")
     targets.add_argument("--to-latest", action="store_true", help="to the end: all present records are skipped")
 
 

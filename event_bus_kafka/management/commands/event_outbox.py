@@ -1,4 +1,4 @@
-"""``manage.py event_outbox``: list waiting rows, and release or discard rows that Kafka refuses."""
+"""``manage.py event_outbox``: show the outbox, and release or discard the rows that Kafka refuses."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.wire.headers import text_of
 
 _SHOWN = 50
-"""Rows of which a plan speaks one by one."""
+"""Maximum number of rows that a plan lists."""
 
 
 class Command(OperatorCommand):
     example = "event_outbox release --code MSG_SIZE_TOO_LARGE --apply"
     help = (
-        "The outbox: events that wait for a relay, and those that Kafka refuses, which are parked. What changes "
-        "something prints its plan, and does it with --apply. No event data is printed."
+        "The outbox holds events that wait for a relay, and parked events, which Kafka refuses. Subcommands that "
+        "change something print a plan; --apply carries it out. No event data is printed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -114,7 +114,7 @@ class Command(OperatorCommand):
 
     def _print_rows(self, rows: Any, options: dict[str, Any]) -> None:
         found = list(rows.defer("body"))
-        schemas = WriterSchema.objects.using(rows.db).in_bulk({row.schema_id for row in found})  # one may be gone
+        schemas = WriterSchema.objects.using(rows.db).in_bulk({row.schema_id for row in found})  # may be deleted
         described_rows = [_description(row, schemas.get(row.schema_id)) for row in found]
         if options["json"]:
             self._print_json(described_rows)
@@ -132,10 +132,10 @@ class Command(OperatorCommand):
 
 
 _DESCRIPTIONS = {
-    "status": "How many rows wait, for how long, and how many are parked. Exit code 1 if the oldest has waited for "
-    "more than five minutes; parked rows do not count.",
-    "parked": "List parked rows: what Kafka refuses, and why.",
-    "release": "Put parked rows back where they stood: they are sent again, before what came after and still waits.",
+    "status": "Show how many rows wait, for how long, and how many are parked. Exit code 1 if the oldest row has "
+    "waited for more than five minutes; parked rows do not count.",
+    "parked": "List parked rows, with Kafka's reason for the refusal.",
+    "release": "Move parked rows back into the outbox, to be sent again before all later rows that still wait.",
     "discard": "Delete parked rows for good.",
     "purge": "Delete rows that were parked long ago, as relays do once a day.",
 }

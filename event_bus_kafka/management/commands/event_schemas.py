@@ -1,4 +1,4 @@
-"""``manage.py event_schemas``: schemas as part of a deploy, and of a review."""
+"""``manage.py event_schemas``: print, check, register or export the schemas of this service's events."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from event_bus_kafka.shown import shown
 
 _DESCRIPTIONS = {
     "show": "Print the schemas with their subjects.",
-    "check": "Compare the schemas with those of the registry, or of a directory. Exit code 1 if one may not follow.",
-    "register": "Register the schemas of keys and values. It may be repeated, and goes on after one that fails; exit "
-    "code 1 if one did.",
-    "export": "Write the schemas into a directory, to be kept beside the code.",
+    "check": "Compare the schemas with the registry's or a directory's. Exit code 1 if a schema is not compatible.",
+    "register": "Register the schemas of keys and values. May be repeated. Continues after a schema that fails, but "
+    "with exit code 1.",
+    "export": "Write the schemas into a directory, to be kept with the code.",
 }
 
 
@@ -50,8 +50,8 @@ class Command(OperatorCommand):
             if name == "check":
                 _add_check_arguments(added)
             if name == "export":
-                added.add_argument("directory", type=Path, metavar="DIR", help="it is made if need be")
-                about = "do not keep the schema before under a number: it was never used"
+                added.add_argument("directory", type=Path, metavar="DIR", help="created if it does not exist")
+                about = "overwrite the last exported schema, which was never used; do not keep it under a number"
                 added.add_argument("--replace", action="store_true", help=about)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -81,11 +81,11 @@ class Command(OperatorCommand):
                 self._print_finding(one)
         refused = [one for one in findings if one.standing is SchemaStanding.INCOMPATIBLE]
         if refused:
-            raise CommandError(f"{len(refused)} of {len(findings)} schemas may not follow those that are known.")
+            raise CommandError(f"{len(refused)} of {len(findings)} schemas are not compatible with earlier schemas.")
         unknown = [one for one in findings if one.standing is not SchemaStanding.KNOWN]
         if unknown and options["exact"]:
             remedy = "export" if options["against"] else "register"
-            raise CommandError(f"{len(unknown)} of {len(findings)} schemas are not there: event_schemas {remedy}.")
+            raise CommandError(f"{len(unknown)} of {len(findings)} schemas are missing: run event_schemas {remedy}.")
 
     def _register(self, options: dict[str, Any]) -> None:
         own = own_schemas.by_subject(options["event_type"])
@@ -142,18 +142,18 @@ _WORDS = {
 
 
 def _add_check_arguments(parser: CommandParser) -> None:
-    about = "compare with the files of a directory that export wrote, not with the registry"
+    about = "compare with a directory that export wrote, not with the registry"
     parser.add_argument("--against", type=Path, metavar="DIR", help=about)
-    about = "with --against: as a registry of this level would judge (default: BACKWARD, as Confluent's)"
+    about = "with --against: compatibility level to check (default: BACKWARD, as in Confluent's registry)"
     parser.add_argument("--level", choices=LEVELS, help=about)
-    about = "exit code 1 also for a schema that may follow but is not registered, or exported, yet"
+    about = "exit code 1 also if a compatible schema is not registered or exported yet"
     parser.add_argument("--exact", action="store_true", help=about)
 
 
 def _findings(options: dict[str, Any]) -> Sequence[SchemaFinding]:
     if options["against"] is None:
         if options["level"]:
-            raise CommandError("--level goes with --against: a registry has levels of its own.")
+            raise CommandError("--level needs --against: a registry has its own levels.")
         with closing(subjects()) as known:
             return [schema_check.in_registry(known, own) for own in own_schemas.by_subject(options["event_type"])]
     if not options["against"].is_dir():

@@ -1,4 +1,4 @@
-"""``manage.py event_tail``: the events of a topic as they come, without any consumer group."""
+"""``manage.py event_tail``: print the events of a topic as they arrive, without a consumer group."""
 
 from __future__ import annotations
 
@@ -29,17 +29,21 @@ from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _GROUP = "event_tail"
-"""Kafka's client asks for a name; nothing is ever committed under it."""
+"""A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
 
 _LONGEST = 1_000_000
-"""Characters of keys and event data: here users ask to see them whole."""
+"""
+Maximum number of characters of a key or of event data that is printed. The number is large, because users of this
+command want all data.
+"""
 
 
 class Command(OperatorCommand):
     example = "event_tail -t certificates --from -10 --until-end"
     help = (
-        "Print the records of a topic, decoded, as they come, until Ctrl-C. No consumer group is joined or moved. Data "
-        "is masked: names of fields and kinds of values are shown, and equal keys as equal; --unmasked shows all."
+        "Print the decoded records of a topic as they arrive, until Ctrl-C. No consumer group is joined or moved. Data "
+        "is masked: only names of fields and types of values are shown, and equal keys look equal; --unmasked shows "
+        "all data."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -58,9 +62,10 @@ class Command(OperatorCommand):
             "time zone",
         )
         parser.add_argument("--count", type=number(least=1), help="end after COUNT records")
-        parser.add_argument("--until-end", action="store_true", help="end where the topic ended at the command's start")
-        add_json(parser, "print a line of JSON per record")
-        parser.add_argument("--unmasked", action="store_true", help="show all, which may be personal data")
+        text = "end at the offsets where the topic ended when the command started"
+        parser.add_argument("--until-end", action="store_true", help=text)
+        add_json(parser, "print a line of JSON for each record")
+        parser.add_argument("--unmasked", action="store_true", help="show all data, which may be personal")
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
@@ -90,7 +95,7 @@ class Command(OperatorCommand):
 
 
 def _start(text: str) -> str | int:
-    """Argument type: a word, a negative number of offsets, or milliseconds since the epoch."""
+    """Argument type: ``earliest``, ``latest``, -N, or a time. Returns a time as milliseconds since the epoch."""
     if text in ("earliest", "latest"):
         return text
     if text.startswith("-") and text[1:].isdecimal():

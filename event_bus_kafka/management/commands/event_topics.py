@@ -1,4 +1,4 @@
-"""``manage.py event_topics``: topics as part of a deploy."""
+"""``manage.py event_topics``: create, change or check the topics of this service, during a deploy."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from event_bus_kafka.operations.topic_plan import Plan, Result, TopicPlan
 from event_bus_kafka.shown import shown
 
 _SHOWN = 20
-"""Topics of others that are named."""
+"""Maximum number of other services' topics that the command names."""
 _DESCRIPTIONS = {
     "plan": "Print what apply would do, and why each topic is wanted.",
-    "apply": "Create topics, give them partitions, set their options. It may be repeated, and goes on after one that "
-    "fails; exit code 1 if one did.",
-    "check": "Exit code 1 if a topic is not as it is wanted, for pipelines. It changes nothing.",
+    "apply": "Create topics, add partitions and set options. May be repeated. Continues after a topic that fails, but "
+    "with exit code 1.",
+    "check": "Exit with code 1 if a topic is not as wanted, for pipelines. Changes nothing.",
 }
 
 
 class Command(OperatorCommand):
     example = "event_topics apply"
     help = (
-        "The topics that this service sends to, reads, or names in EVENT_BUS_KAFKA_TOPICS, those of its dead letters "
-        "and of probe_event_bus: create them, and keep them as the settings say. Topics of others are named and left "
-        "alone. No topic is deleted."
+        "Create the topics that this service sends to, reads, or names in EVENT_BUS_KAFKA_TOPICS, and the topics of "
+        "its dead letters and of probe_event_bus; change them to match the settings. Topics of other services are "
+        "named, but never changed. No topic is ever deleted."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -46,7 +46,7 @@ class Command(OperatorCommand):
                 added.add_argument(
                     "--allow-key-moves",
                     action="store_true",
-                    help="give partitions to topics with keys, too: keys move to other partitions",
+                    help="also add partitions to topics with keys, although keys then move to other partitions",
                 )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""``manage.py event_trace``: where is an event?"""
+"""``manage.py event_trace``: find out where an event is."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ from event_bus_kafka.telemetry.error_text import error_text
 class Command(OperatorCommand):
     example = "event_trace 5c3f8a2e-fe6b-11f0-9c1d-0242ac120002"
     help = (
-        "Say where an event is: waiting in the outbox, parked, in Kafka and which groups are beyond it, a dead letter "
-        "and what became of it, received as an inbox says, or perhaps deleted; and what could not be seen. No consumer "
-        "group is joined or moved, and no event data is printed. Exit code 1: it is nowhere."
+        "Find an event: in the outbox, waiting or parked; in Kafka, with the progress of each group; as a dead letter, "
+        "with the state of each receiver; in an inbox; or perhaps deleted. Names the places that could not be "
+        "searched. No consumer group is joined or moved, and no event data is printed. Exit code 1: the event was "
+        "found nowhere."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("id", nargs="?", type=_event_id, metavar="ID", help="id of the event, as logs name it")
-        parser.add_argument("--key", help="all events with this key, in plain text, in place of one with an id")
+        parser.add_argument("--key", help="find all events with this key (plain text), instead of one event by its id")
         parser.add_argument(
             "-t",
             "--topic",
@@ -38,19 +39,19 @@ class Command(OperatorCommand):
             action="append",
             type=_topic,
             default=[],
-            help="look there in Kafka, with or without prefix, may be repeated (default: topics of this service's "
-            "routes and subscriptions)",
+            help="search only this topic in Kafka, with or without prefix; may be repeated (default: all topics of "
+            "this service's routes and subscriptions)",
         )
-        parser.add_argument("--event-type", default="", help="look at the routes of this event type alone")
+        parser.add_argument("--event-type", default="", help="search only the routes of this event type")
         parser.add_argument(
             "--since",
             type=moment,
             metavar="TIME",
-            help="look at records from then on; ISO 8601, with time zone (default: a minute before the time that the "
-            "id carries; without one, the first record)",
+            help="search records from TIME on; ISO 8601 with time zone (default: a minute before the time in the id "
+            "or, if the id has no time, the first record)",
         )
         parser.add_argument(
-            "--seconds", type=seconds, default=10.0, help="how long records are read at most (default: 10)"
+            "--seconds", type=seconds, default=10.0, help="read records for at most SECONDS (default: 10)"
         )
         add_json(parser)
 
@@ -89,10 +90,10 @@ def _event_id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no UUID, as ids of events are") from None
+        raise ArgumentTypeError(f"{text!r} is not a UUID, the form of event ids") from None
 
 
 def _topic(text: str) -> str:
-    """Argument type: a topic, or one partition of it."""
+    """Argument type: ``topic`` or ``topic:partition``, as text."""
     named(text)
     return text

@@ -1,4 +1,4 @@
-"""``manage.py probe_event_bus``: whether an event comes through, how long each leg takes, and which one fails."""
+"""``manage.py probe_event_bus``: send a synthetic event through the bus, and measure each leg of its way."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from event_bus_kafka.shown import shown
 class Command(OperatorCommand):
     example = "probe_event_bus --every 60 --json"
     help = (
-        "Send a synthetic event through everything that events of this service go through: the registry, the outbox "
-        "and a relay where events are sent so, and Kafka; read it again without any consumer group. It goes to the "
-        "topic event-bus-probe, and no receiver sees it. Says how long each leg took. Exit code 1 if one fails or is "
+        "Send a synthetic event in the way of this service's events: through the registry, Kafka and, if events use "
+        "them, the outbox and a relay. Then read the event from Kafka, without a consumer group. It goes to the topic "
+        "event-bus-probe, and no receiver gets it. Prints how long each leg took. Exit code 1 if a leg fails or is "
         "slow."
     )
 
@@ -35,19 +35,19 @@ class Command(OperatorCommand):
             "--timeout", type=seconds, default=30.0, help="seconds after which a leg is given up (default: 30)"
         )
         parser.add_argument(
-            "--slow", type=seconds, default=2.0, help="seconds after which a leg has failed (default: 2)"
+            "--slow", type=seconds, default=2.0, help="seconds after which a leg counts as failed (default: 2)"
         )
-        parser.add_argument("--every", type=seconds, help="repeat it every EVERY seconds, until Ctrl-C")
+        parser.add_argument("--every", type=seconds, help="repeat the probe every EVERY seconds, until Ctrl-C")
         parser.add_argument("--count", type=number(least=1), help="with --every: end after COUNT probes")
-        text = "with --every: port that shows the numbers of its probes at /metrics (default: none)"
+        text = "with --every: port that serves the metrics of the probes at /metrics (default: none)"
         parser.add_argument("--health-port", type=port, metavar="PORT", help=text)
-        add_json(parser, "print a line of JSON per probe")
+        add_json(parser, "print a line of JSON for each probe")
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
         for name in ("count", "health_port"):
             if options[name] and not options["every"]:
-                raise CommandError(f"--{name.replace('_', '-')} goes with --every.")
+                raise CommandError(f"--{name.replace('_', '-')} needs --every.")
         try:
             with ExitStack() as at_end:
                 self._run(options, at_end)

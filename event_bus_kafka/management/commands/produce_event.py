@@ -1,4 +1,4 @@
-"""``manage.py produce_event``: send one event, for trying a connection or a consumer."""
+"""``manage.py produce_event``: send one event, to test a connection or a consumer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from event_bus_kafka.telemetry.events import (
 
 class Command(OperatorCommand):
     example = "produce_event --signal certificates.signals.AWARDED --topic certificates --key-field user.id --data {}"
-    help = "Send one event and wait for Kafka's confirmation. Exit code 1 if it does not come."
+    help = "Send one event and wait for Kafka's confirmation. Exit code 1 if Kafka does not confirm the event."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -38,7 +38,7 @@ class Command(OperatorCommand):
         parser.add_argument("--topic", required=True, help="topic to send to, without environment prefix")
         parser.add_argument("--key-field", required=True, help="dotted path to the key in the data, e.g. user.id")
         parser.add_argument(
-            "--data", required=True, type=json_object, help="JSON object with one entry per argument of the signal"
+            "--data", required=True, type=json_object, help="JSON object with one entry for each argument of the signal"
         )
 
         add_json(parser)

@@ -1,4 +1,4 @@
-"""``manage.py relay_events``: send the records of the outbox."""
+"""``manage.py relay_events``: send the rows of the outbox to Kafka."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import RelayProgress
 
 _ALLOCATIONS = 50_000
-"""Allocations between two garbage collections, instead of hundreds: a row's objects are freed without one."""
+"""
+Number of allocations between two garbage collections. The number is high, since the objects of a row are freed by
+reference counting.
+"""
 
 
 class Command(OperatorCommand):
     example = "relay_events --once"
     help = (
         "Send the rows of the outbox to Kafka, until SIGTERM or SIGINT. Any number of relays share the work; on SQLite "
-        "run one. Exit codes: 0 clean stop, or nothing waits any more (--once; what is parked does not); 1 wrong "
-        "configuration, or tables that are missing; 2 forced stop (time limit or second signal); 3 an unexpected "
-        "failure, or rows that have to wait (--once)."
+        "run only one. Exit codes: 0 clean stop or, with --once, no row waits (parked rows do not count); 1 wrong "
+        "configuration, or missing tables; 2 forced stop (time limit or second signal); 3 an unexpected failure or, "
+        "with --once, rows that have to wait."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="alias of the database (default: default)")
-        parser.add_argument("--once", action="store_true", help="end when nothing is left that can be sent")
+        parser.add_argument("--once", action="store_true", help="end when no row is left that can be sent")
         add_health_port(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -44,7 +47,7 @@ class Command(OperatorCommand):
                 )
             except EventBusError as error:
                 raise CommandError(f"Cannot relay events: {error}") from error
-            gc.freeze()  # the service's own objects would be swept again and again while thousands of rows come and go
+            gc.freeze()  # garbage collections between rows then skip the service's own objects
             gc.set_threshold(_ALLOCATIONS)
             observe(self._tell, RelayProgress)
             at_end.callback(unobserve, self._tell)

@@ -1,4 +1,4 @@
-"""``manage.py replay_events``: this service's receivers get records of a topic again."""
+"""``manage.py replay_events``: call this service's receivers again for records of a topic."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ from event_bus_kafka.wire.records import ConsumerRecord
 from event_bus_kafka.worker.worker import FORCED
 
 _GROUP = "replay_events"
-"""Kafka's client asks for a name; nothing is ever committed under it."""
+"""A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
 _OF_A_FAILURE = ("receiver", "error", "place")
-_PLACE = "earliest, latest, an offset, or a time in ISO 8601 with time zone; or an offset and a time, given twice"
+_PLACE = "earliest, latest, an offset, or a time in ISO 8601 with time zone; if given twice, an offset and a time"
 
 
 class Command(OperatorCommand):
     example = "replay_events -t certificates --from 2026-01-31T08:00Z --apply"
     help = (
-        "Give records of a topic, as they lie in Kafka, to the receivers of this service again, each once, those of a "
-        "partition in order. No consumer group is joined or moved, and nothing is sent. Receivers can tell by "
-        "event_bus_kafka.is_replay(). It ends where the topic ended when it began. A receiver that fails is named, and "
-        "the others go on. SIGINT and SIGTERM end the run after the record in hand, a second one at once. Exit codes: "
-        "0 all succeeded; 1 something failed, could not be read, or was left; 2 interrupted at once; 3 a receiver "
-        "asked to exit."
+        "Call the receivers of this service again for records of a topic in Kafka, once for each record, in the order "
+        "of each partition. No consumer group is joined or moved, and nothing is sent. Receivers recognize a replay by "
+        "event_bus_kafka.is_replay(). The run ends at the offsets where the topic ended when the run began. A receiver "
+        "that fails is named, and the others continue. SIGINT and SIGTERM end the run after the current record, a "
+        "second signal ends it at once. Exit codes: 0 all succeeded; 1 a receiver failed, or a record could not be "
+        "read or was left; 2 interrupted at once; 3 a receiver asked to exit."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,13 +56,13 @@ class Command(OperatorCommand):
         )
         where: dict[str, Any] = {"metavar": "WHERE", "type": place, "action": "append"}
         parser.add_argument("--from", dest="start", required=True, help=_PLACE, **where)
-        parser.add_argument("--to", dest="end", default=[], help="up to there, without it; as --from", **where)
+        parser.add_argument("--to", dest="end", default=[], help="end before this place; written like --from", **where)
         parser.add_argument("--event-type", help="only records of this event type")
         parser.add_argument("--key", help="only records with this key, in plain text")
         parser.add_argument("--receiver", metavar="NAME", help="only this receiver, named as in the plan")
-        parser.add_argument("--rate", metavar="N", type=rate, help="replay N records per second at most")
+        parser.add_argument("--rate", metavar="N", type=rate, help="replay at most N records per second")
         parser.add_argument("--stop-on-error", action="store_true", help="end at the first record that fails")
-        add_json(parser, "print JSON: the plan; a line per failure, and the end")
+        add_json(parser, "print JSON: the plan or, with --apply, a line for each failure and for the result")
         add_apply(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -126,7 +126,7 @@ class Command(OperatorCommand):
         except EventBusError as error:
             problem, exit_code = f"Stopped: {error_text(error)}", 1
         except KeyboardInterrupt:
-            problem, exit_code = "Interrupted while a record was in hand", FORCED
+            problem, exit_code = "Interrupted during a record", FORCED
         self._print_end(run, as_json=options["json"])
         if problem:
             raise CommandError(f"{problem}.{_left(run, options['wanted'])}", returncode=exit_code)
@@ -134,7 +134,7 @@ class Command(OperatorCommand):
             raise CommandError(f"{run.failed + run.undecodable} of {run.replayed} records failed.")
 
     def _run(self, reader: Reader, registry: SchemaRegistry, run: ReplayProgress, options: dict[str, Any]) -> str:
-        """Return why it ended before its time; an empty text if it did not."""
+        """Replay the records. Return the reason why the run ended early; empty if it did not."""
         bar, total = ProgressBar(self.stdout, run.offsets_left), run.offsets_left
         with (
             ExitStack() as at_end,
@@ -189,7 +189,7 @@ class Command(OperatorCommand):
 
 
 def _refuse_unknown(receiver: str | None, event_type: str | None) -> None:
-    """A name that is misspelt would replay nothing, and all would seem well."""
+    """Raise CommandError if a name is unknown: with a misspelt name, the command would replay nothing and succeed."""
     if receiver and not exists(receiver):
         raise CommandError(f"No receiver {receiver} is connected to a signal in this service.")
     if event_type and signal_named(event_type) is None:
@@ -208,8 +208,8 @@ def _as_json(name: Partition, offsets: Range) -> dict[str, Any]:
 
 def _left(run: ReplayProgress, wanted: Wanted) -> str:
     """
-    Return the rest of a replay as arguments of further runs. A period keeps its times, since its offsets include other
-    records.
+    Return the arguments of further runs that replay the remaining records. These arguments repeat the limits of time,
+    because the remaining offsets may include records outside these limits.
     """
     since = "" if wanted.since is None else f" --from {shown_time(wanted.since)}"
     before = "" if wanted.before is None else f" --to {shown_time(wanted.before)}"

@@ -1,1 +1,1 @@
-"""Dead letters as operators see them: listed, replayed, discarded, imported, made by hand."""
+"""Operators' tasks with dead letters: list, replay, discard and import letters, and quarantine records."""

@@ -1,4 +1,4 @@
-"""Coordinates of a record in Kafka, in the form that operators type."""
+"""Parses a record's coordinates in the form that operators type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Coordinates:
-    """The place of a record in Kafka; ``topic`` is its full name."""
+    """The place of a record in Kafka. ``topic``: full name of the topic."""
 
     topic: str
     partition: int
@@ -15,7 +15,7 @@ class Coordinates:
 
     @classmethod
     def parse(cls, text: str) -> Coordinates:
-        """Read ``topic:partition:offset``. Raises ValueError."""
+        """Parse a text of the form ``topic:partition:offset``. Raises ValueError."""
         topic, partition, offset = text.rsplit(":", 2)
         if not topic or not (partition.isdecimal() and offset.isdecimal()):
             raise ValueError(text)

@@ -1,4 +1,4 @@
-"""Discarding many dead letters, from a page: the plan first, then in slices of a few seconds."""
+"""Discards many dead letters for an admin page. Each HTTP request deletes letters for a few seconds at most."""
 
 from __future__ import annotations
 
@@ -21,32 +21,38 @@ _BATCH = 500
 
 @attrs.frozen(kw_only=True)
 class DiscardPlan:
-    """The letters that a discard would delete. Beyond :data:`COUNTED` letters nothing is counted."""
+    """The letters that a discard would delete. All numbers refer to the first :data:`COUNTED` letters."""
 
     count: Count
     receivers: dict[str, int]
     """
-    Letters by pending receiver, the most first; the empty name stands for letters of which no receiver was called.
+    Pending receiver → number of letters, largest number first. The empty name stands for letters for which no receiver
+    was called.
     """
     records: dict[tuple[str, str], int]
-    """Letters by group and topic, the most first."""
+    """(group, topic) → number of letters, largest number first."""
     until: datetime | None
-    """The latest failure among them. A letter that fails later is not deleted: nobody has seen it in this plan."""
+    """
+    Time of the latest failure among the planned letters. Letters with a later failure are not part of the plan, and are
+    not deleted.
+    """
 
 
 @attrs.frozen(kw_only=True)
 class Discarded:
-    """The result of one slice of a discard."""
+    """The result of one call of :func:`discard`."""
 
     number: int
     left: Count
     receivers: dict[str, int]
     problem: str = ""
-    """The reason for which it ended early; letters deleted before stay deleted."""
+    """
+    The database error that ended the call; empty: no error occurred. Letters deleted before the error stay deleted.
+    """
 
 
 def plan(selection: Selection) -> DiscardPlan:
-    """Look through the letters that are meant, and delete nothing."""
+    """Plan to discard the selected letters. Deletes nothing."""
     receivers, records = Counter[str](), Counter[tuple[str, str]]()
     number, until = 0, None
     for letter in page_of(selection, after=None, limit=COUNTED + 1).letters:
@@ -65,9 +71,10 @@ def plan(selection: Selection) -> DiscardPlan:
 
 def discard(selection: Selection, *, seconds: float) -> Discarded:
     """
-    Delete the selected letters, in batches, for about ``seconds``; then count the letters that are left.
+    Delete selected letters in batches for about ``seconds``. Return the numbers of deleted and of remaining letters.
 
-    A letter that fails meanwhile stays. Raises a database error if nothing was deleted.
+    A letter that fails again during the call is not deleted. A database error before the first deletion is raised; a
+    later one is returned in :attr:`Discarded.problem`.
     """
     end = monotonic() + seconds
     number, receivers = 0, Counter[str]()

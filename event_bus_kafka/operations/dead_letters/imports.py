@@ -1,4 +1,4 @@
-"""Import: dead letters that workers put on the topic move into the table."""
+"""Copies dead letters from a topic of dead letters into the table of dead letters."""
 
 from __future__ import annotations
 
@@ -19,30 +19,34 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _COMMIT_EVERY = 500
 _UNFIT = (DataError, IntegrityError, OverflowError, ValueError)
-"""Errors of a table about values that no dead letter of this package has."""
+"""Exceptions which mean that a record is not a dead letter of this package."""
 
 
 @attrs.define
 class Imported:
-    """The result of an import, or of a trial of it."""
+    """The result of an import. Without ``apply``, the result that an import would have."""
 
     stored: int = 0
     known: int = 0
-    """Already in the table, as they are or as they became since."""
+    """Number of letters that the table already contains, with the same last failure or a later one."""
     foreign: list[str] = attrs.field(factory=list)
-    """Coordinates of records that are no dead letters of this package."""
+    """Coordinates of records that are not dead letters of this package."""
 
 
 def import_group(group: str) -> str:
-    """Return the consumer group that remembers how far the import of a group's dead letters came."""
+    """
+    Return the name of the consumer group under which an import commits its offsets. ``group``: the group whose dead
+    letters are imported.
+    """
     return f"{group}.dead-letters.import"
 
 
 def import_all(reader: Reader, topic: str, *, apply: bool) -> Imported:
     """
-    Store the dead letters of a topic, from the end of the last import to the topic's present end.
+    Import the dead letters from the end of the last import to the present end of the topic. If ``apply`` is False, only
+    count them.
 
-    Raises :class:`BrokerError` or a database error; repeated, it continues where it stopped.
+    Raises :class:`BrokerError` or a database error. Another call then continues after the last committed offset.
     """
     imported = Imported()
     for partition, todo in _todo(reader, topic):

@@ -1,4 +1,4 @@
-"""Keys as operators write them: which bytes a record's key may be then."""
+"""Converts the plain text of a key into the bytes that a record's key may contain."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from event_bus_kafka.wire import binary
 
 
 def bodies_of(text: str) -> list[bytes]:
-    """Return the bytes behind the schema id of a key that is this text, or this whole number."""
+    """
+    Return the Avro encodings that a key may have, without schema id: ``text`` as a string and, if ``text`` is a whole
+    number, as a long.
+    """
     bodies = [binary.string(text)]
     if text.removeprefix("-").isdecimal() and text.isascii() and -(1 << 63) <= int(text) < 1 << 63:
         bodies.append(binary.long(int(text)))

@@ -1,4 +1,4 @@
-"""Replay: the receivers that failed get a dead letter's event again, as a worker would give it."""
+"""Replays dead letters: calls the pending receivers again with the letter's event, as a worker would."""
 
 from __future__ import annotations
 
@@ -28,47 +28,55 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _CLAIMED_FOR = timedelta(minutes=15)
 """
-Time for which a letter stays claimed after its replay was killed. A receiver that takes longer may run twice at once.
+Duration of a claim on a letter. If the process of a replay is killed, no other replay can claim the letter before this
+time is over. If a receiver runs longer than this time, another replay may call the receiver concurrently.
 """
 _NOTED_WITHIN, _AGAIN_AFTER = 30.0, 1.0
-"""Seconds for which an unavailable database is retried before successes are lost, and seconds between two tries."""
+"""Seconds for which storing a success is retried if the database is unavailable, and seconds between two tries."""
 
 
 def claim_end() -> datetime:
-    """Return when a claim of a letter ends that begins now."""
+    """Return the time until which a claim that begins now is valid."""
     return datetime.now(UTC) + _CLAIMED_FOR
 
 
 @attrs.frozen(kw_only=True)
 class LetterClaim:
-    """A claim on a letter, which keeps others away from it until ``until``."""
+    """A claim on a letter. No other process replays the letter before ``until``."""
 
     until: datetime = attrs.field(factory=claim_end)
     own: str = ""
-    """The ``own`` of :func:`~event_bus_kafka.dead_letters.table_store.claim`."""
+    """
+    End time of a claim whose worker has died. This claim replaces that claim. Empty: this claim replaces no claim.
+    """
     began: Callable[[Work], None] = lambda _: None
-    """Called with the work of an attempt that is about to begin."""
+    """Function that is called with the attempt's :class:`Work` just before the attempt begins."""
 
 
 @attrs.frozen(kw_only=True)
 class Replayed:
-    """The result of a dead letter's replay."""
+    """The result of replaying a dead letter."""
 
     letter: DeadLetter
     left: Pending = attrs.field(factory=dict)
-    """The receivers that are still pending; empty: the letter is deleted."""
+    """
+    Receivers that are still pending. Empty if the letter is deleted, and also if ``is_taken`` or ``problem`` is set.
+    """
     failed: bool = False
-    """Whether a receiver that ran has failed, or the record could not be read."""
+    """Whether a receiver failed in this replay, or the record could not be decoded."""
     is_taken: bool = False
-    """Whether another process has claimed or changed it since it was planned; nothing ran."""
+    """
+    True: no receiver ran, because another process has claimed, changed or deleted the letter since the plan was made.
+    """
     problem: str = ""
-    """The reason for which nothing ran, or for which the result could not be stored."""
+    """Why no receiver ran, or why the result could not be stored; empty: no problem."""
 
 
 class LetterReplay:
     """
-    Runs replay plans on the calling thread; several threads may call it. ``processor`` makes a processor for a store;
-    ``originals`` reads the parts that letters lack.
+    Runs replay plans on the calling thread. Several threads may share an instance. ``processor`` is called with a store
+    of dead letters, and returns a processor that uses this store. ``originals`` reads the parts of a record that its
+    letter lacks.
     """
 
     def __init__(self, processor: Callable[[Store], Processor], originals: Originals) -> None:
@@ -77,11 +85,11 @@ class LetterReplay:
 
     def run(self, planned: ReplayPlan, claim: LetterClaim | None = None) -> Replayed:
         """
-        Give one record to its planned receivers (there are some), and delete its row or bring it up to date.
+        Call the planned receivers (at least one) with the letter's record, then delete or update the letter's row.
 
-        Raises :class:`WorkerFailed` when it makes no sense to go on, because a server is away or a receiver asked to
-        exit; :class:`BrokerError` where Kafka has to be asked and does not answer; a database error where the rows
-        cannot be had.
+        Raises :class:`WorkerFailed` if a server is unreachable, if a receiver raises SystemExit or GeneratorExit, or if
+        a success cannot be stored; further replays would fail, too. Raises :class:`BrokerError` if parts of the record
+        must be read from Kafka and Kafka does not answer. Raises a database error if the row cannot be read or written.
         """
         letter, claim = planned.letter, claim or LetterClaim()
         try:
@@ -97,20 +105,20 @@ class LetterReplay:
             outcome = self._attempt.make(delivery, lambda signal: planned_receivers(planned, signal))
         except BaseException:
             with suppress(Error):
-                _write(planned, ReplayResult())  # another replay may have it now
+                _write(planned, ReplayResult())  # may fail: another replay may have claimed the letter
             raise
         if isinstance(outcome, Hold):
-            with suppress(Error):  # the database may be the server that is away
+            with suppress(Error):  # the database may be the unreachable server
                 _write(planned, _until_outage(planned, work))
             raise server_away(outcome)
         result = _result(planned, outcome)
         written = _write(planned, result)
-        gone = "it failed again, and somebody has deleted it meanwhile" if result.failed and not written else ""
+        gone = "it failed again, and its row was deleted meanwhile" if result.failed and not written else ""
         left = written.pending if written else {}
         return Replayed(letter=letter, left=left, failed=bool(result.failed), problem=gone)
 
     def _claimed(self, letter: DeadLetter, claim: LetterClaim) -> ConsumerRecord | None:
-        """Return the record of a letter that is now this replay's; None if somebody else has been at it."""
+        """Claim a letter and return its record; None if another process has claimed, changed or deleted the letter."""
         try:
             letter.refresh_from_db(fields=["key", "value", "headers"])
         except DeadLetter.DoesNotExist:
@@ -120,7 +128,10 @@ class LetterReplay:
 
 
 def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
-    """Raises :class:`WorkerFailed` if successes cannot be stored; a database error if there were none."""
+    """
+    Store the result of a replay. If storing fails after a receiver has succeeded, raises :class:`WorkerFailed`. If it
+    fails and no receiver has succeeded, raises the database error.
+    """
     deadline = monotonic() + _NOTED_WITHIN
     while True:
         try:
@@ -136,7 +147,7 @@ def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
 def _not_noted(planned: ReplayPlan, result: ReplayResult, error: Error) -> WorkerFailed:
     names, letter = ", ".join(sorted(result.succeeded)), planned.letter.pk
     return WorkerFailed(
-        f"{names} succeeded at dead letter {letter}, which cannot be noted, and would run again: "
+        f"{names} succeeded for dead letter {letter}; this cannot be stored, so they would run again: "
         f"{database_error_text(error)}",
         exit_code=1,
     )
@@ -150,7 +161,8 @@ def _result(planned: ReplayPlan, failed: Letter | None) -> ReplayResult:
 
 def _until_outage(planned: ReplayPlan, work: Work) -> ReplayResult:
     """
-    Return the results of the receivers that ran before a server went away; for the others the attempt does not count.
+    Return the result of an attempt that an outage ended: the successes and failures from before the outage. The attempt
+    is not added to the letter's number of attempts.
     """
     failed = {one.name: Failure.of(error, one.name) for one, error in work.past.given_up}
     waiting = planned.run if work.past.waiting is None else [one.name for one in work.past.waiting]

@@ -1,4 +1,6 @@
-"""Dead letters page by page, the latest failure first: a page costs the same wherever it is."""
+"""
+Lists dead letters page by page, latest failure first. Reading the last page takes no longer than reading the first.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,14 @@ from event_bus_kafka.models import DeadLetter, DeadLetterQuerySet
 from event_bus_kafka.operations.dead_letters.selection import Selection
 
 COUNTED = 10_000
-"""Letters up to which they are counted: to count all of a long table takes long."""
+"""Maximum number of letters that are counted, because counting all rows of a long table takes too long."""
 _RECENT = 500
-"""Letters whose names are offered to filter by."""
+"""Number of letters, latest first, whose groups, topics, event types and receivers are offered as filters."""
 
 
 @attrs.frozen(kw_only=True)
 class Position:
-    """The place of a letter in the list."""
+    """The place of a letter in the list, which is sorted by time of failure and id."""
 
     failed_at: datetime
     id: int
@@ -37,16 +39,16 @@ class Position:
 
 @attrs.frozen(kw_only=True)
 class LetterPage:
-    """Letters without key, value and headers."""
+    """A page of letters, which were read without key, value and headers."""
 
     letters: list[DeadLetter]
     following: Position | None
-    """The position of the next page; None: this is the last one."""
+    """The value of ``after`` for which :func:`page_of` returns the next page; None: this is the last page."""
 
 
 @attrs.frozen(kw_only=True)
 class Count:
-    """A number of letters, as far as it is worth counting."""
+    """A number of letters. ``is_more``: there are more letters, which were not counted."""
 
     number: int
     is_more: bool
@@ -73,7 +75,7 @@ def counted_page_of(selection: Selection, *, after: Position | None, limit: int)
 
 
 def count(selection: Selection, *, after: Position | None = None) -> Count:
-    """Count letters, up to :data:`COUNTED`. Names that differ in case alone may count as well."""
+    """Count the selected letters, at most :data:`COUNTED`. On MySQL, names that differ only in case count as equal."""
     rows = selection.candidates()
     if after:
         rows = rows.beyond(after.failed_at, after.id)
@@ -82,7 +84,10 @@ def count(selection: Selection, *, after: Position | None = None) -> Count:
 
 
 def recent_names() -> dict[str, list[str]]:
-    """Return groups, topics, event types and receivers of the latest letters, each in order."""
+    """
+    Return kind of name → sorted names that occur in the latest letters. The kinds are ``group``, ``topic``,
+    ``event_type`` and ``receiver``.
+    """
     recent = DeadLetter.objects.latest_first().values_list("group", "topic", "event_type", "failures")[:_RECENT]
     found: dict[str, set[str]] = {"group": set(), "topic": set(), "event_type": set(), "receiver": set()}
     for group, topic, event_type, failures in recent:

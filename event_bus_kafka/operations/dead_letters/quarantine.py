@@ -1,4 +1,4 @@
-"""Taking aside: a record that makes every worker crash becomes a dead letter, and workers pass over it."""
+"""Quarantines a record that makes every worker crash: the record becomes a dead letter, and workers skip the record."""
 
 from __future__ import annotations
 
@@ -21,39 +21,41 @@ _ERROR = "taken aside by hand"
 
 @attrs.frozen(kw_only=True)
 class QuarantinePlan:
-    """The dead letter and the commit by which a record would be quarantined."""
+    """The dead letter and the commit that quarantine a record."""
 
     letter: Letter
     position: Committed
-    """The group's new commit: it carries the mark or, if the record is the next to read, is behind it."""
+    """
+    Offset and metadata to commit. If the group would read the record next, the offset is the one after the record.
+    Otherwise the group's offset stays as it is, and the metadata marks the record as quarantined.
+    """
 
 
 def look(reader: Reader, coordinates: Coordinates, group: str) -> QuarantinePlan:
     """
-    Plan the quarantine of a record.
-
-    Raises :class:`CannotTake` with the reason; :class:`BrokerError`.
+    Plan the quarantine of a record. Raises :class:`CannotTake`, with the reason, if the record cannot be quarantined.
+    Raises :class:`BrokerError` if Kafka does not answer.
     """
     refuse_members(reader, group, CannotTake)
     partition = (coordinates.topic, coordinates.partition)
     there = _range(reader, coordinates)
     committed = reader.committed([partition], timeout=reader.timeout).get(partition) or Committed(there.start)
     if coordinates.offset < committed.offset:
-        raise CannotTake(f"{coordinates} is settled: group {group} goes on from offset {committed.offset}.")
+        raise CannotTake(f"{coordinates} is finished: group {group} continues from offset {committed.offset}.")
     metadata = OffsetMetadata.read(committed.metadata)
     if coordinates.offset in metadata.taken:
-        raise CannotTake(f"{coordinates} was taken aside before: workers of group {group} pass over it.")
+        raise CannotTake(f"{coordinates} was taken aside before: workers of group {group} skip the record.")
     record = reader.record_at(partition, coordinates.offset)
     if record is None:
-        raise CannotTake(f"{coordinates} holds no record: it was compacted away, or no event but Kafka's own.")
+        raise CannotTake(f"{coordinates} holds no record: compaction has removed it, or it is one of Kafka's own.")
     return QuarantinePlan(letter=_letter(record, group), position=_position(committed, metadata, coordinates.offset))
 
 
 def take(reader: Reader, store: Store, taking: QuarantinePlan) -> None:
     """
-    Store the dead letter, then commit.
+    Store the dead letter, then commit the offset. After an exception, it is safe to repeat the call.
 
-    Raises the store's exceptions; :class:`CannotTake` if the commit is refused: repeated, it does the same again.
+    Raises the exceptions of ``store``, and :class:`CannotTake` if Kafka refuses the commit.
     """
     store.store(taking.letter)
     record = taking.letter.record
@@ -61,8 +63,8 @@ def take(reader: Reader, store: Store, taking: QuarantinePlan) -> None:
         reader.commit({(record.topic, record.partition): taking.position})
     except BrokerError as error:
         raise CannotTake(
-            f"{record.coordinates} is stored as a dead letter, but workers do not pass over it yet, because the commit "
-            f"failed: {error}. See that no worker of the group runs, and repeat the command."
+            f"{record.coordinates} is stored as a dead letter, but workers do not skip the record yet, because the "
+            f"commit failed: {error}. Check that no worker of the group runs, then repeat the command."
         ) from error
 
 
@@ -82,7 +84,7 @@ def _position(committed: Committed, metadata: OffsetMetadata, offset: int) -> Co
         return Committed(offset + 1, metadata.at(offset + 1))
     more = attrs.evolve(metadata, taken=metadata.taken | {offset})
     if not more.fit:
-        raise CannotTake("Kafka has no room to mark one more record as taken aside: run workers first.")
+        raise CannotTake("The group's commit has no room to mark one more record as taken aside: run workers first.")
     return Committed(committed.offset, more.at(committed.offset))
 
 

@@ -1,4 +1,4 @@
-"""Which receivers a replay of a dead letter would run, and in whose place."""
+"""Plans which receivers a replay of a dead letter calls, and which receivers these replace as stand-ins."""
 
 from __future__ import annotations
 
@@ -16,27 +16,36 @@ from event_bus_kafka.models import DeadLetter
 
 @attrs.frozen(kw_only=True)
 class ReplayPlan:
-    """The receivers that a replay of one dead letter would run."""
+    """The receivers that a replay of one dead letter would call."""
 
     letter: DeadLetter
     pending: Pending = attrs.field(factory=dict)
-    """The pending receivers, as they were read; if no receiver was called, all that listen."""
+    """
+    Pending receiver → failure, at the time of planning. If no receiver was ever called, all connected receivers count
+    as pending.
+    """
     run: tuple[str, ...] = ()
-    """Names of the receivers that would run, in the order of connection. Receivers of one name all run."""
+    """
+    Names of the receivers that would run, in the order in which they were connected to the signal. If several receivers
+    share a name, all of them run.
+    """
     stands_in: Mapping[str, str] = attrs.field(factory=dict)
-    """Receivers that run in the place of others: stand-in → pending receiver."""
+    """Stand-in → the receiver that it replaces."""
     missing: tuple[str, ...] = ()
     """Pending receivers that this service no longer has."""
     problem: str = ""
-    """The reason for which no receiver would run."""
+    """Why no receiver would run; empty: at least one receiver would run."""
     is_ambiguous: bool = False
-    """Whether the problem is that several are missing, and the stand-in's part was not said."""
+    """
+    True: the problem is that several receivers are missing. The operator must name the replaced one with
+    ``instead_of``.
+    """
 
 
 def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str = "") -> list[ReplayPlan]:
     """
-    Plan the replay of each letter. If ``receiver`` would stand in for a different receiver in different letters, it
-    runs for none of them until ``instead_of`` names one.
+    Plan the replay of each letter. If ``receiver`` would replace different receivers in different letters, it does not
+    run as a stand-in for any letter, unless ``instead_of`` is given.
     """
     plans = [plan(letter, receiver, instead_of) for letter in letters]
     guessed = {one.stands_in[receiver] for one in plans if is_guessed(one, receiver)} if not instead_of else set()
@@ -48,10 +57,10 @@ def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str 
 
 def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> ReplayPlan:
     """
-    Plan which receivers run: all pending ones, or ``receiver`` alone.
+    Plan which receivers run for a letter: all pending receivers or, if ``receiver`` is given, only this one.
 
-    ``receiver`` runs if it is pending itself or stands in for a pending one: for ``instead_of`` or, if that is empty,
-    for the only pending receiver that no longer exists.
+    ``receiver`` must be pending itself, or run as a stand-in for a missing receiver. The missing receiver is
+    ``instead_of`` or, if ``instead_of`` is empty, the only missing one.
     """
     signal = dispatch.signal_named(letter.event_type)
     listening = list(dict.fromkeys(one.name for one in dispatch.receivers_of(signal))) if signal else []
@@ -69,12 +78,15 @@ def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> Replay
 
 
 def planned_receivers(planned: ReplayPlan, signal: OpenEdxPublicSignal) -> list[Receiver]:
-    """Return the receivers of a plan."""
+    """Return the signal's receivers that the plan runs."""
     return [receiver for receiver in dispatch.receivers_of(signal) if receiver.name in planned.run]
 
 
 def is_guessed(planned: ReplayPlan, receiver: str) -> bool:
-    """Whether it stands in since one alone is missing: it was not said for whom."""
+    """
+    Whether ``receiver`` would run as a stand-in without being pending itself. The plan has inferred which receiver it
+    replaces, unless the operator named that receiver.
+    """
     return receiver in planned.stands_in and receiver not in planned.pending
 
 

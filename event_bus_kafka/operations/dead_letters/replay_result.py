@@ -1,4 +1,7 @@
-"""Computes the change of a dead letter's row after a replay. Whatever others have written since it was read stays."""
+"""
+Computes the change of a dead letter's row after a replay. Changes that other processes made to the row during the
+replay are kept.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +15,29 @@ from event_bus_kafka.dead_letters.pending import Change, LetterRow, Pending, cla
 from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan
 
 UNREAD = ""
-"""The receiver's name in a failure of the record as a whole."""
+"""The receiver's name in a failure to decode the record: such a failure concerns no single receiver."""
 
 
 @attrs.frozen(kw_only=True)
 class ReplayResult:
     """
-    The planned receivers that succeeded, and the failures of others. After an outage a receiver may be in neither.
+    The planned receivers that succeeded, and the failures of the receivers that failed. After an outage, a planned
+    receiver may have neither succeeded nor failed.
     """
 
     succeeded: frozenset[str] = frozenset()
     failed: Mapping[str, Failure] = attrs.field(factory=dict)
     counts: bool = True
-    """Whether it spends an attempt of the letter."""
+    """Whether this replay increases the letter's number of attempts."""
 
 
 def change(row: LetterRow, planned: ReplayPlan, result: ReplayResult) -> Change:
-    """Return the change that a replay of ``planned`` makes to ``row``, which was read just now."""
+    """Return the change that a replay of ``planned`` makes to ``row``. ``row``: the letter's present row, locked."""
     before, there = of_row(planned.letter), of_row(row)
     failed, time = _by_receiver(planned, before, result), datetime.now(UTC)
     succeeded: Pending = {}
     if UNREAD in before and there == before and (result.succeeded or failed.keys() - {UNREAD}):
-        succeeded[UNREAD], there = before[UNREAD], planned.pending  # it could be read: each that listens has its part
+        succeeded[UNREAD], there = before[UNREAD], planned.pending  # decoded now: each receiver is pending
     known = planned.pending | before
     unchanged = {name for name, failure in there.items() if failure == known.get(name)}
     replaced = {by: _replaced(planned, by, unchanged) for by in planned.stands_in.keys() & result.succeeded}
@@ -55,7 +59,10 @@ def change(row: LetterRow, planned: ReplayPlan, result: ReplayResult) -> Change:
 
 
 def _by_receiver(planned: ReplayPlan, before: Pending, result: ReplayResult) -> Mapping[str, Failure]:
-    """Return the failures by receiver. If the record could not be read, each planned receiver has this failure."""
+    """
+    Return receiver → failure. If decoding the record failed for the first time, each planned receiver gets this
+    failure.
+    """
     if UNREAD in result.failed and UNREAD not in before:
         return {name: attrs.evolve(result.failed[UNREAD], receiver=name) for name in planned.run}
     return result.failed
@@ -63,7 +70,8 @@ def _by_receiver(planned: ReplayPlan, before: Pending, result: ReplayResult) -> 
 
 def _replaced(planned: ReplayPlan, by: str, unchanged: set[str]) -> Pending:
     """
-    Return the failures that a stand-in settles: the missing receiver's, and any that an earlier stand-in for it left.
+    Return the failures that are settled because the stand-in ``by`` has succeeded: the failure of the receiver that it
+    replaces, and the failures of earlier stand-ins for this receiver.
     """
     whose = planned.stands_in[by]
     return {
@@ -74,7 +82,10 @@ def _replaced(planned: ReplayPlan, by: str, unchanged: set[str]) -> Pending:
 
 
 def _failed(failure: Failure, before: Failure | None, instead_of: str, time: datetime) -> Failure:
-    """A receiver whose own part it was keeps that, also where it ran in the place of another."""
+    """
+    Return the failure to store for a receiver, with one attempt more than before. A receiver that was pending before
+    keeps its ``instead_of``.
+    """
     counted = _once_more(before or attrs.evolve(failure, attempts=0, instead_of=instead_of))
     return attrs.evolve(failure, attempts=counted.attempts, failed_at=time_text(time), instead_of=counted.instead_of)
 

@@ -1,4 +1,4 @@
-"""Dead letters as texts and as JSON, without event data unless it is asked for."""
+"""Formats dead letters as text and JSON. Only :func:`unmasked` returns event data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMNS = ("ID", "RECORD", "GROUP", "EVENT TYPE", "ATTEMPTS", "FIRST FAILED", "
 
 
 def table(letters: Iterable[DeadLetter]) -> str:
-    """Return a line per dead letter, and one below it per receiver that has still to succeed."""
+    """Return a table with a line for each dead letter. The lines below a letter show its pending receivers."""
     rows = [(_cells(letter), of_row(letter).values()) for letter in letters]
     widths = _widths(_COLUMNS, [cells for cells, _ in rows])
     lines = [_line(_COLUMNS, widths)]
@@ -29,14 +29,14 @@ def table(letters: Iterable[DeadLetter]) -> str:
 
 
 def settled_table(entries: Iterable[DeadLetterEntry]) -> str:
-    """Return a line per receiver that is no longer pending: the state of its part."""
+    """Return a table with a line for each entry. The line shows a receiver that is no longer pending, and its state."""
     rows = [_settled_cells(entry) for entry in entries]
     widths = _widths(_SETTLED, rows)
     return "\n".join(_line(cells, widths) for cells in (_SETTLED, *rows))
 
 
 def settled_json(entry: DeadLetterEntry) -> dict[str, Any]:
-    """Return all that is known of a receiver's part."""
+    """Return all fields of an entry as JSON values."""
     return {
         "receiver": entry.receiver,
         "state": entry.state,
@@ -54,7 +54,7 @@ def settled_json(entry: DeadLetterEntry) -> dict[str, Any]:
 
 
 def as_json(letter: DeadLetter) -> dict[str, Any]:
-    """Return all but key, value and headers."""
+    """Return all fields of a letter except key, value and headers, as JSON values."""
     return {
         "id": letter.pk,
         "group": letter.group,
@@ -73,7 +73,9 @@ def as_json(letter: DeadLetter) -> dict[str, Any]:
 
 
 def in_full(letter: DeadLetter, settled: Iterable[DeadLetterEntry]) -> dict[str, Any]:
-    """Return all but event data; ``settled``: entries of receivers that have no longer to succeed."""
+    """
+    Return all fields of a letter except event data. ``settled``: entries of the receivers that are no longer pending.
+    """
     record = letter.record
     return as_json(letter) | {
         "settled": [settled_json(entry) for entry in settled],
@@ -84,13 +86,16 @@ def in_full(letter: DeadLetter, settled: Iterable[DeadLetterEntry]) -> dict[str,
 
 
 def unmasked(letter: DeadLetter, registry: serde.SchemaIds) -> dict[str, Any]:
-    """Return key and event data, as their writer's schemas have them, or why they cannot be decoded."""
+    """
+    Return the key and the event data, decoded by their writer's schemas. A part that cannot be decoded is replaced by
+    its error.
+    """
     record = letter.record
     return {"key": masking.decoded(record.key, registry), "data": masking.decoded(record.value, registry)}
 
 
 def text(description: dict[str, Any]) -> str:
-    """Return the facts of :func:`in_full` for people, without key and data."""
+    """Format the result of :func:`in_full` as text for people, without key and event data."""
     place = f"{shown(description['topic'])}:{description['partition']}:{description['offset']}"
     written = description["timestamp"]
     lines = [
@@ -114,12 +119,12 @@ def text(description: dict[str, Any]) -> str:
 
 
 def coordinates(letter: DeadLetter) -> str:
-    """Return id and place of a dead letter."""
+    """Return the id of a dead letter and the coordinates of its record, as text."""
     return f"{letter.pk}  {shown(letter.topic)}:{letter.partition}:{letter.offset}"
 
 
 def failure_text(failure: Failure) -> str:
-    """Return the receiver, its error, and the receiver in whose place it ran."""
+    """Return a line with the receiver, its error and, if it ran as a stand-in, the receiver that it replaced."""
     error = failure.error or "no reason is known"
     text = f"{failure.receiver}: {error}" if failure.receiver else error
     return shown(f"{text}; in place of {failure.instead_of}" if failure.instead_of else text)

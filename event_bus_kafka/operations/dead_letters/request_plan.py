@@ -1,4 +1,4 @@
-"""Plans and makes requests by which workers replay dead letters."""
+"""Plans and creates replay requests: orders to workers to replay dead letters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, is_g
 from event_bus_kafka.operations.dead_letters.selection import Selection
 
 STOP_AFTER = 20
-"""Letters in a row that fail and end a request, unless it says another number."""
+"""Default for ``stop_after``: a request ends after this number of failed letters in a row."""
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +27,7 @@ class Wish:
     """The only receiver that runs; empty: all pending receivers run."""
     instead_of: str = ""
     rate: float | None = None
-    """Letters a second at most."""
+    """Maximum number of letters replayed per second; None: no limit."""
     stop_after: int = STOP_AFTER
     requested_by: str = ""
     reason: str = ""
@@ -35,33 +35,37 @@ class Wish:
 
 @attrs.frozen(kw_only=True)
 class RequestPlan:
-    """The letters that a request would contain."""
+    """The selected letters: letters that requests would contain, and letters that are left out."""
 
     run: Sequence[ReplayPlan] = ()
-    """Letters whose receivers this service has."""
+    """Letters for which at least one receiver of this service would run."""
     elsewhere: Sequence[ReplayPlan] = ()
-    """Letters whose receivers are all missing here: another service stores its letters in the same table."""
+    """Letters whose pending receivers all belong to another service, which stores its letters in the same table."""
     left_out: Sequence[ReplayPlan] = ()
-    """Letters for which no receiver could run, each with the problem: no request contains them."""
+    """Letters for which no receiver could run. No request contains these letters. ``problem`` of each plan says why."""
 
     @property
     def groups(self) -> list[str]:
-        """Return the groups, for each of which there is a request."""
+        """
+        Return the consumer groups of the letters that requests would contain. Each group gets a request of its own.
+        """
         return sorted({one.letter.group for one in self.requested})
 
     @property
     def requested(self) -> list[ReplayPlan]:
-        """Return the letters that requests have."""
+        """Return the letters that requests would contain."""
         return [*self.run, *self.elsewhere]
 
     @property
     def all(self) -> list[ReplayPlan]:
-        """Return all letters that were planned."""
+        """Return all letters, including letters that no request would contain."""
         return [*self.requested, *self.left_out]
 
     @property
     def receivers(self) -> Mapping[str, int]:
-        """Return how many letters each receiver would run for, as far as this service knows; the most first."""
+        """
+        Return receiver → number of letters for which the receiver would run in this service, largest number first.
+        """
         return dict(Counter(name for one in self.run for name in one.run).most_common())
 
     def topics(self, group: str) -> list[str]:
@@ -70,11 +74,11 @@ class RequestPlan:
 
 
 def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
-    """Plan a request; nothing is written."""
+    """Plan requests for the selected letters. Writes nothing."""
     plans = plan_all(selected.pick(selected.letters()), wish.receiver, wish.instead_of)
     if wish.receiver and not selected.ids:
         of_receiver = [one for one in plans if one.run or one.is_ambiguous or _is_elsewhere(one, wish)]
-        plans = of_receiver or plans  # if there are none, it has to be said why
+        plans = of_receiver or plans  # if no letter fits, each is returned with its problem
     elsewhere = [one for one in plans if not one.run and _is_elsewhere(one, wish)]
     known = {one.letter.pk for one in elsewhere}
     return RequestPlan(
@@ -85,7 +89,10 @@ def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
 
 
 def make(planned: RequestPlan, wish: Wish) -> list[ReplayRequest]:
-    """Make a request for each group, with its letters in the order of their records, all or none of them."""
+    """
+    Create one request for each consumer group, all in one transaction. The letters of a request are in the order of
+    their records.
+    """
     alias = router.db_for_write(ReplayRequest)
     letters = sorted(planned.requested, key=lambda one: (one.letter.group, *_place(one.letter)))
     now = database_now(alias)
@@ -124,12 +131,12 @@ def _make(alias: str, group: str, plans: Sequence[ReplayPlan], wish: Wish, now: 
 
 
 def _instead_of(planned: ReplayPlan, wish: Wish) -> str:
-    """Return the receiver in whose place ``wish.receiver`` runs, also if the plan has found it without being told."""
+    """Return the receiver that ``wish.receiver`` would replace in the replay of the letter; empty: none."""
     return planned.stands_in[wish.receiver] if is_guessed(planned, wish.receiver) else wish.instead_of
 
 
 def _is_elsewhere(planned: ReplayPlan, wish: Wish) -> bool:
-    """Whether a worker of another service has to decide which receivers run."""
+    """Whether the letter's pending receivers all belong to another service, whose worker decides which of them run."""
     names = planned.letter.failed_receivers
     if not names or planned.is_ambiguous or not set(names) <= set(planned.missing):
         return False

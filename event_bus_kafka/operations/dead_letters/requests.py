@@ -1,4 +1,4 @@
-"""Replay requests as operators see and change them."""
+"""Shows replay requests to operators, and lets operators pause, resume and cancel requests."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ _NOW_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEA
 
 @attrs.frozen(kw_only=True)
 class RequestReport:
-    """A request, its progress, and the obstacle to it."""
+    """A replay request, its progress, and the reason why no worker runs it, if any."""
 
     request: ReplayRequest
     counts: Mapping[str, int]
-    """Number of letters by state."""
+    """State of a letter → number of letters."""
     obstacle: str = ""
-    """The reason for which no worker runs it, and the remedy; empty: one does, or it has ended."""
+    """
+    Why no worker runs the request, and the remedy. Empty if a worker runs or can run the request, and if the request is
+    paused or has ended.
+    """
 
     @property
     def total(self) -> int:
@@ -38,55 +41,67 @@ class RequestReport:
 
     @property
     def done(self) -> int:
-        """Letters that had their turn."""
+        """Number of letters that succeeded, failed or were skipped."""
         return sum(self.counts.get(one, 0) for one in (LetterState.SUCCEEDED, *_PROBLEMS))
 
 
 def is_migrated() -> bool:
-    """Whether there are requests here. Raises a database error where that cannot be found out."""
+    """Whether the tables of replay requests exist. Raises a database error if the database does not answer."""
     return has_tables(connections[_rows().db], ReplayRequest, RequestedLetter)
 
 
 def reports(limit: int, *, only_open: bool = False) -> list[RequestReport]:
-    """Return the latest requests. Raises a database error."""
+    """
+    Return at most ``limit`` requests, newest first. ``only_open``: leave out requests that have ended. Raises a
+    database error.
+    """
     rows = _rows().order_by("-pk")
     return _reported(list(rows.still_open()[:limit] if only_open else rows[:limit]))
 
 
 def report_of(number: int) -> RequestReport | None:
-    """Return one request, None where there is none of that number. Raises a database error."""
+    """Return the report of request ``number``; None: there is no such request. Raises a database error."""
     return next(iter(_reported(list(_rows().filter(pk=number)))), None)
 
 
 def open_states() -> Mapping[str, int]:
-    """Return how many requests that have not ended are in which state. Raises a database error."""
+    """Return state → number of requests that have not ended. Raises a database error."""
     found = _rows().still_open().order_by().values_list("state").annotate(count=Count("pk"))
     counts = dict(found)
     return {state: counts[state] for state in OPEN if state in counts}
 
 
 def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
-    """Return the letters of a request that failed or were skipped, in order."""
+    """
+    Return the failed and skipped letters of request ``number``, in the order of the request. ``limit``: maximum number
+    of letters.
+    """
     rows = RequestedLetter.objects.using(_rows().db).of(number, *_PROBLEMS)
     return list(rows if limit is None else rows[:limit])
 
 
 def reasons(number: int) -> Mapping[str, Mapping[str, int]]:
-    """Return why letters of a request failed or were skipped: how many there are of each reason, the most first."""
+    """
+    Return state (failed, skipped) → reason → number of letters of request ``number``. The most frequent reason comes
+    first.
+    """
     rows = RequestedLetter.objects.using(_rows().db)
     return {state.value: rows.reasons(number, state) for state in _PROBLEMS}
 
 
 @attrs.frozen(kw_only=True)
 class RequestChange:
-    """Something that an operator may do to a request."""
+    """A change of a request's state that an operator may make."""
 
     states: Sequence[RequestState]
-    """The states of a request that it applies to."""
+    """The states from which the change is possible."""
     plan: str
     done: str
     apply: Callable[[ReplayRequestQuerySet, int, str], bool]
-    """Changes a request: takes its number and the name of the user."""
+    """
+    Function that changes a request. Called with the rows, the number of the request and the name of the user. Returns
+    False if the change is not possible.
+    """
 
 
 PAUSE = RequestChange(
@@ -110,7 +125,7 @@ CANCEL = RequestChange(
 
 
 def obstacle_to(change: RequestChange, number: int) -> str:
-    """Return why a request cannot be changed so, empty where it can. Raises a database error."""
+    """Return why ``change`` is not possible for a request; empty: it is possible. Raises a database error."""
     found = _rows().filter(pk=number).first()
     if found is None:
         return f"There is no replay request {number}."
@@ -119,12 +134,12 @@ def obstacle_to(change: RequestChange, number: int) -> str:
 
 
 def change_request(change: RequestChange, number: int, by: str) -> str:
-    """Do it; return why it could not be done, empty where it was. Raises a database error."""
+    """Change a request. Return why the change was not possible; empty: the change was made. Raises a database error."""
     return "" if change.apply(_rows(), number, by) else obstacle_to(change, number)
 
 
 def as_json(found: RequestReport) -> dict[str, Any]:
-    """Return all that is known of a request but its letters."""
+    """Return all facts about a request as JSON values, without the list of its letters."""
     request = found.request
     names = ("group", "receiver", "instead_of", "receivers", "rate", "stop_after", "requested_by", "reason", "state")
     times = ("requested_at", "began_at", "beat_at", "ended_at")
@@ -140,13 +155,13 @@ def as_json(found: RequestReport) -> dict[str, Any]:
 
 
 def letter_json(letter: RequestedLetter) -> dict[str, Any]:
-    """Return the facts about a letter of a request."""
+    """Return the facts about a letter of a request, as JSON values."""
     names = ("letter", "topic", "partition", "offset", "event_type", "state", "error")
     return {name: getattr(letter, name) for name in names}
 
 
 def obstacle_before(group: str, topics: Sequence[str]) -> str:
-    """Return the reason for which no worker would take a group's request, and the remedy; empty: one would."""
+    """Return why no worker would run a request of ``group``, and the remedy; empty: a worker would run the request."""
     if not settings.heartbeat:
         return _NOW_UNKNOWN
     return "" if group in _groups_able() else f"{_nobody(group)} Start one: {_worker_command(group, topics)}."
@@ -160,7 +175,7 @@ def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
 
 def _without_worker(found: Sequence[ReplayRequest]) -> list[ReplayRequest]:
     """
-    Return the requests that wait for a worker: none has claimed them, or their worker is dead, silent for too long.
+    Return the requests that no worker runs: no worker has claimed the request, or its worker has no recent heartbeat.
     """
     is_any_running = any(one.state == RequestState.RUNNING for one in found)
     dead = database_now(_rows().db) - round(TAKEN_OVER_AFTER * 1000) if is_any_running else 0
@@ -169,7 +184,7 @@ def _without_worker(found: Sequence[ReplayRequest]) -> list[ReplayRequest]:
 
 
 def _obstacles(waiting: Sequence[ReplayRequest]) -> Mapping[int, str]:
-    """Return why nobody takes requests that wait for a worker, by their numbers."""
+    """Return number of the request → why no worker can run it. Requests that a worker can run are left out."""
     if not settings.heartbeat:
         return {one.pk: _NOW_UNKNOWN for one in waiting}
     able = _groups_able() if waiting else frozenset()
@@ -179,7 +194,7 @@ def _obstacles(waiting: Sequence[ReplayRequest]) -> Mapping[int, str]:
 
 
 def _groups_able() -> frozenset[str]:
-    """Return the groups of which a worker lives that knows of requests: the version before does not."""
+    """Return the groups with a running worker that can replay. Workers of earlier versions cannot replay."""
     return frozenset(one.group for one in workers() if one.is_alive and "replaying" in one.state)
 
 

@@ -1,4 +1,4 @@
-"""Reads the left-out parts of dead letters again from their records in Kafka."""
+"""Restores the parts of large records that dead letters lack: reads the records from Kafka again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 
 class Originals:
-    """Reads records of dead letters from Kafka, one at a time; ``connect`` makes the reader for a group."""
+    """
+    Reads the records of dead letters from Kafka, one at a time. ``connect`` creates a reader for a consumer group.
+    """
 
     def __init__(self, connect: Callable[[str], Reader]) -> None:
         self._connect = connect
@@ -28,9 +30,10 @@ class Originals:
 
     def record_of(self, letter: DeadLetter) -> ConsumerRecord:
         """
-        Return the record of a letter, to the byte as it came.
+        Return the letter's original record, byte for byte.
 
-        Raises :class:`CannotRestore` where Kafka does not have it any more; :class:`BrokerError`.
+        Raises :class:`CannotRestore` if Kafka no longer has the record, and :class:`BrokerError` if Kafka does not
+        answer.
         """
         stored = letter.record
         missing = left_out.missing(stored, left_out.from_json(letter.marks))

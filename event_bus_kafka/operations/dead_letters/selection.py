@@ -1,4 +1,4 @@
-"""Which dead letters an operator means."""
+"""Selects dead letters by the criteria that an operator gives."""
 
 from __future__ import annotations
 
@@ -17,42 +17,50 @@ from event_bus_kafka.wire import serde
 
 @attrs.frozen(kw_only=True)
 class Selection:
-    """Ids, or else filters that all have to hold; without any of them all dead letters are meant."""
+    """Criteria for dead letters. A letter is selected if it matches all criteria that are given."""
 
     ids: tuple[int, ...] = ()
     group: str = ""
     topic: str = ""
-    """With or without prefix."""
+    """The topic's name, with or without prefix."""
     event_type: str = ""
     receiver: str = ""
-    """A pending receiver."""
+    """Name of a receiver. A letter is selected only if this receiver is pending."""
     error: str = ""
-    """A part of the error with which a receiver has failed: of ``receiver``, or of any."""
+    """
+    Text that must occur in the error of ``receiver`` or, if ``receiver`` is empty, of any pending receiver. Case is
+    ignored.
+    """
     failed_since: datetime | None = None
-    """Moment of the last failure: this one, or a later one."""
+    """A letter is selected only if its last failure was at this time or later."""
     failed_until: datetime | None = None
-    """This one, or an earlier one."""
+    """A letter is selected only if its last failure was at this time or earlier."""
     event_id: str = ""
     place: Coordinates | None = None
-    """Coordinates of the record; the topic with or without prefix."""
+    """Coordinates of the record. The topic may lack the prefix."""
     key: str = ""
-    """In plain text; keys that are no text or whole number are not found."""
+    """The key in plain text. Only keys that are strings or whole numbers are found."""
 
     @property
     def is_everything(self) -> bool:
-        """Whether nothing restricts it."""
+        """Whether there are no criteria."""
         return self == Selection()
 
     def letters(self) -> DeadLetterQuerySet:
-        """Return the rows, in the order of their records, but for the part of receiver and error."""
+        """
+        Return the letters that match all criteria except ``receiver`` and ``error``, in the order of their records.
+        Pass the result to :meth:`pick` to apply these two criteria.
+        """
         return self._rows().without_contents().in_order()
 
     def candidates(self) -> DeadLetterQuerySet:
         """
-        Return rows that include all selected letters, in no order, narrowed by the entries of receivers.
+        Return an unsorted query for the selected letters. The result may contain letters that are not selected: filter
+        it by :meth:`holds`. ``receiver`` and ``error`` are compared with the table of entries.
 
-        :meth:`holds` then decides: MySQL finds names that differ in case, and before the migration there are no
-        entries. A letter stored by a version without entries is not among them until a worker has entered it.
+        MySQL ignores the case of names, and before the migration there is no table of entries. A letter that an earlier
+        version stored has no entries. If ``receiver`` or ``error`` is given, such a letter is missing in the result
+        until a worker has added its entries.
         """
         rows = self._rows()
         if (self.receiver or self.error) and DeadLetter.objects.keeps_entries():
@@ -62,7 +70,7 @@ class Selection:
         return rows
 
     def holds(self, letter: DeadLetter) -> bool:
-        """Whether a candidate's names and error match, with regard to the case of names."""
+        """Whether a letter from :meth:`candidates` is selected. Names that differ in case count as different."""
         exact = {"group": self.group, "event_type": self.event_type}
         if any(value and getattr(letter, name) != value for name, value in exact.items()):
             return False
@@ -74,11 +82,14 @@ class Selection:
         )
 
     def pick(self, letters: DeadLetterQuerySet) -> list[DeadLetter]:
-        """Return the letters that match receiver and error. Failures are JSON, which not every database can search."""
+        """
+        Return the letters that match ``receiver`` and ``error``. Python compares these, because not every database can
+        search JSON.
+        """
         return [letter for letter in letters if self.holds(letter)]
 
     def page(self, letters: DeadLetterQuerySet, limit: int) -> tuple[list[DeadLetter], int]:
-        """Return the first of them, and how many there are beyond."""
+        """Return the first ``limit`` selected letters, and the number of further selected letters."""
         if self.receiver or self.error:
             picked = self.pick(letters)
             return picked[:limit], max(len(picked) - limit, 0)
@@ -86,8 +97,8 @@ class Selection:
 
     def settled(self) -> DeadLetterEntryQuerySet:
         """
-        Return entries of receivers that are no longer pending, also for deleted letters. Empty before the migration,
-        and for a selection by key, which entries lack.
+        Return the selected entries of receivers that are no longer pending, even if their letters are deleted. The
+        result is empty before the migration and for a selection by key, because entries have no keys.
         """
         if self.key or not DeadLetter.objects.keeps_entries():
             return DeadLetterEntry.objects.none()
@@ -106,7 +117,7 @@ class Selection:
         return entries.filter(partition=self.place.partition, offset=self.place.offset) if self.place else entries
 
     def unknown_ids(self) -> list[int]:
-        """Return ids that no dead letter has."""
+        """Return the ids among the criteria that belong to no letter of :meth:`letters`."""
         known = set(self.letters().values_list("pk", flat=True))
         return [number for number in self.ids if number not in known]
 

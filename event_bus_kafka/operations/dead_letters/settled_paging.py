@@ -1,4 +1,4 @@
-"""Pages of settled entries of dead letters, the latest first."""
+"""Lists settled entries of dead letters page by page, latest change first."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 
 @attrs.frozen(kw_only=True)
 class SettledPosition:
-    """The place of an entry in the list."""
+    """The place of an entry in the list, which is sorted by time of change and id."""
 
     changed_at: int
-    """Milliseconds since the epoch."""
+    """Time of the last change, in milliseconds since the epoch."""
     id: UUID
 
     @classmethod
@@ -34,13 +34,16 @@ class SettledPosition:
 class SettledPage:
     entries: list[DeadLetterEntry]
     following: SettledPosition | None
-    """The position of the next page; None: this is the last one."""
+    """The value of ``after`` for which :func:`settled_page_of` returns the next page; None: this is the last page."""
 
 
 def settled_page_of(
     selection: Selection, state: EntryState | None, *, after: SettledPosition | None, limit: int
 ) -> SettledPage:
-    """Return at most ``limit`` entries of a state, or of any but ``failed``, that come after a position."""
+    """
+    Return a page of at most ``limit`` selected entries. ``state``: state of the entries; None: all states except
+    ``failed``. ``after``: position after which the page begins; None: the first page.
+    """
     entries = selection.settled()
     if state:
         entries = entries.filter(state=state)

@@ -1,1 +1,1 @@
-"""Neglects: trouble that nobody has attended to for a while, each with its remedy."""
+"""Finds neglects: problems that have lasted for some time, each with a remedy."""

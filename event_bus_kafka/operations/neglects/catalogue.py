@@ -1,4 +1,7 @@
-"""Every kind of neglect. The reference page is generated from it; the metric ``neglects`` has their ids as labels."""
+"""
+Defines every kind of neglect. A reference page is generated from this module. The metric ``neglects`` has the ids as
+values of a label.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +9,70 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from event_bus_kafka.operations.status.asking import Unanswered
+
 
 @attrs.frozen(kw_only=True)
 class NeglectKind:
-    """One kind of neglect."""
+    """A kind of neglect, for example ``outbox-waits``."""
 
     id: str
     sentence: str
     remedy: str
-    """A sentence with the placeholder ``{subject}``."""
+    """The action that ends the neglect: a sentence with the placeholder ``{subject}``."""
     subject: str
-    """A word for the kind of thing that is neglected."""
+    """The kind of thing that is neglected, for example ``database``."""
     needs_kafka: bool = False
-    """Whether it is found in Kafka, not in the service's tables."""
+    """True: this kind of neglect is found only by asking Kafka. False: it can be found in the service's tables."""
 
 
 @attrs.frozen(kw_only=True)
 class Neglect:
-    """Something that is neglected now. No text in it has event data."""
+    """A neglect that was found. Its texts never contain event data."""
 
     kind: NeglectKind
     subject: str
-    """A database alias, consumer group, topic (full name) or receiver, as ``kind.subject`` says."""
+    """
+    Name of the neglected thing: a database alias, consumer group, topic (full name) or receiver, or a group and its
+    topic. ``kind.subject`` says which of these it is.
+    """
     message: str
-    """One sentence: how bad it is."""
+    """One sentence about the extent of the neglect, for example how long rows have waited."""
     since: datetime | None = None
-    """Aware; None: not known."""
+    """The beginning of the neglect, timezone-aware; None: unknown."""
 
     @property
     def id(self) -> str:
-        """The id of its kind."""
+        """The id of the neglect's kind."""
         return self.kind.id
 
     @property
     def remedy(self) -> str:
-        """The remedy, with the subject filled in."""
+        """The kind's remedy, with this neglect's subject filled in."""
         return self.kind.remedy.format(subject=self.subject)
+
+
+@attrs.frozen(kw_only=True)
+class OwnTables:
+    """How this service keeps its tables."""
+
+    retention: float
+    """Days for which parked rows are kept, and dead letters if they expire."""
+    letters_expire: bool = True
+    """Whether its workers delete old dead letters: those that the table itself keeps, no other store's."""
+    heartbeats: bool = True
+    """Whether its workers and relays write them: without, nobody knows whether one runs."""
+
+
+@attrs.frozen(kw_only=True)
+class Neglected:
+    """What was found in tables."""
+
+    neglects: tuple[Neglect, ...]
+    """In the order of the catalogue."""
+    unknown: frozenset[NeglectKind] = frozenset()
+    """Kinds of which there may be more: a database gave no answer, or there are no heartbeats."""
+    unanswered: tuple[Unanswered, ...] = ()
 
 
 OUTBOX_AFTER = timedelta(minutes=5)
@@ -50,10 +81,13 @@ HELD_AFTER = timedelta(hours=1)
 PAUSED_AFTER = timedelta(days=1)
 CLOCK_OFF_BY = timedelta(seconds=10)
 RETENTION_SHARE = 0.75
-"""Share of a topic's retention after which an unread record is near its end."""
+"""Share of a topic's retention time after which an unread record counts as near its deletion."""
 NEAR_THE_END = timedelta(days=7)
 NEAR_THE_END_SHARE = 0.25
-"""Share of ``EVENT_BUS_KAFKA_RETENTION`` that is near the end, where that is less than the time above."""
+"""
+Share of ``EVENT_BUS_KAFKA_RETENTION``. A row counts as near its deletion if its remaining time is shorter than this
+share and shorter than 7 days.
+"""
 
 OUTBOX_WAITS = NeglectKind(
     id="outbox-waits",
@@ -71,7 +105,8 @@ DEAD_LETTERS_GROW = NeglectKind(
 DEAD_LETTERS_END = NeglectKind(
     id="dead-letters-end",
     sentence="Dead letters are soon deleted for their age (EVENT_BUS_KAFKA_RETENTION): in 7 days, or in a quarter of "
-    "the retention if that is less.",
+    "the retention if that is less. Not told where dead letters go to a topic or a store of the service's own: nobody "
+    "deletes those that the table has.",
     remedy="Replay them before: manage.py event_dead_letters list --oldest, then replay; or discard them.",
     subject="database",
 )
@@ -119,4 +154,4 @@ RETENTION_ENDS = NeglectKind(
 )
 
 CATALOGUE: tuple[NeglectKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, NeglectKind))
-"""All kinds, in the order in which they are shown."""
+"""All kinds of neglect. Lists of neglects are sorted by this order."""

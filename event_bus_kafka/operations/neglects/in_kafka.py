@@ -1,4 +1,4 @@
-"""Neglects of consumer groups, found in Kafka."""
+"""Finds neglects of consumer groups, given the status of the groups in Kafka."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from event_bus_kafka.operations.neglects.catalogue import GROUP_WITHOUT_WORKER, 
 from event_bus_kafka.operations.status.values import GroupStatus
 
 
-def neglects(groups: Iterable[GroupStatus], *, alive: Collection[str]) -> Iterator[Neglect]:
+def neglects(groups: Iterable[GroupStatus], *, alive: Collection[str] | None) -> Iterator[Neglect]:
     """
-    Yield the neglects. ``alive``: groups whose workers have fresh heartbeats, for brokers that do not list members.
+    Yield the neglects. ``alive``: groups whose workers have fresh heartbeats, for brokers that do not list members;
+    None: not known.
     """
     for one in groups:
-        has_worker = one.group in alive if one.has_members is None else one.has_members
-        if one.lag and not has_worker:
+        by_heartbeat = None if alive is None else one.group in alive
+        has_worker = by_heartbeat if one.has_members is None else one.has_members
+        if one.lag and has_worker is False:
             message = f"It has {one.lag} records to read and no worker."
             yield Neglect(kind=GROUP_WITHOUT_WORKER, subject=one.group, message=message)
         for unread in one.unread:

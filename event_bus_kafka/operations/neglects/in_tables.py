@@ -1,107 +1,176 @@
-"""Neglects found in the service's own tables, by a few cheap statements. Imported only where the app is installed."""
+"""
+Finds neglects in the service's tables with a few cheap SQL statements. Import this module only if the app is installed.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import time
 from typing import Any
 
+import attrs
 from django.db import connections, models, router
 from django.db.models import Max, Min
 
+from event_bus_kafka.interruptions import let_through
 from event_bus_kafka.models import DeadLetter, Heartbeat, OutboxRecord, ParkedRecord, PausedReceiver
 from event_bus_kafka.models.database_time import VENDORS, database_now
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations.neglects import catalogue
-from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.catalogue import Neglect, Neglected, NeglectKind, OwnTables
 from event_bus_kafka.operations.neglects.wording import MOST_COUNTED, number, span
+from event_bus_kafka.operations.status.asking import Ask, Questions, Unanswered, ask_all, each_once, here
 from event_bus_kafka.operations.workers import WorkerRun, workers
+
+HEARTBEATS, LETTERS, PAUSES = "heartbeats", "dead letters", "pauses"
+_KINDS = {
+    HEARTBEATS: (catalogue.TOPIC_HELD, catalogue.GROUP_WITHOUT_WORKER, catalogue.CLOCK_OFF),
+    LETTERS: (catalogue.DEAD_LETTERS_GROW, catalogue.DEAD_LETTERS_END),
+    PAUSES: (catalogue.RECEIVER_PAUSED,),
+}
+_OF_OUTBOX = (catalogue.OUTBOX_WAITS, catalogue.PARKED_ROWS_END)
+_OF_RUNS = (catalogue.OUTBOX_WAITS, catalogue.TOPIC_HELD, catalogue.GROUP_WITHOUT_WORKER)
+
+
+@attrs.frozen(kw_only=True)
+class Beats:
+    """The heartbeats of workers and relays, as of ``now`` by their database's clock."""
+
+    runs: Sequence[WorkerRun]
+    now: datetime
+    clock: tuple[Neglect, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class _Outbox:
+    """A database's outbox, as of ``now`` by its clock."""
+
+    alias: str
+    now: datetime
+    oldest: datetime
+    """The time of the oldest row; ``now`` if there is none."""
+    parked: tuple[Neglect, ...]
 
 
 def neglects(
-    *, outboxes: Collection[str], retention: float, runs: Sequence[WorkerRun] | None = None, heartbeats: bool = True
-) -> list[Neglect]:
+    *, outboxes: Collection[str], own: OwnTables, runs: Sequence[WorkerRun] | None = None, ask: Ask = here
+) -> Neglected:
     """
-    Return the neglects in the order of the catalogue.
+    Return what is neglected, as far as databases answer.
 
     No statement counts a whole table; ages are by the clock of each database; a missing table yields nothing.
-    ``outboxes``: aliases of the databases whose outbox is looked at; ``retention``: days for which dead letters and
-    parked rows are kept; ``runs``: workers and relays by their heartbeats, None: they are read;
-    ``heartbeats``: whether relays write them: nobody knows whether one runs otherwise. Raises a database error.
+    ``outboxes``: aliases of the databases whose outbox is looked at; ``runs``: workers and relays by their heartbeats,
+    None: they are read; ``ask``: by default databases are asked in turn, in this thread.
     """
-    runs, clocks = runs_told() if runs is None else runs, _Clocks()
-    outbox = [one for alias in outboxes for one in _of_outbox(alias, runs, clocks, retention)]
-    outbox = [one for one in outbox if heartbeats or one.kind is not catalogue.OUTBOX_WAITS]
-    return in_order([*outbox, *_of_service(runs, clocks, retention)])
+    return neglected(ask_all(questions(outboxes, own, runs), ask), own)
 
 
-def in_order(found: Collection[Neglect]) -> list[Neglect]:
+def questions(outboxes: Iterable[str], own: OwnTables, runs: Sequence[WorkerRun] | None = None) -> Questions:
+    """Return the questions whose answers :func:`neglected` judges."""
+    return {
+        HEARTBEATS: (database_of(Heartbeat), lambda: _heartbeats(runs)),
+        **{outbox_of(alias): (f"database {alias}", partial(_outbox, alias, own.retention)) for alias in outboxes},
+        LETTERS: (database_of(DeadLetter), lambda: _dead_letters(own)),
+        PAUSES: (database_of(PausedReceiver), _pauses),
+    }
+
+
+def neglected(answers: Mapping[str, Any], own: OwnTables) -> Neglected:
+    """Judge the answers; others among them are left alone. A table that is missing tells nothing of its kinds."""
+    outboxes = {name: one for name, one in answers.items() if name.startswith(_OUTBOX)}
+    mine = {name: answers[name] for name in (*_KINDS, *outboxes)}
+    silent = [one for one in mine.values() if isinstance(one, Unanswered)]
+    runs = _runs(mine[HEARTBEATS]) if own.heartbeats else None
+    unknown = {kind for name, one in mine.items() if _is_unknown(one) for kind in _kinds(name)}
+    unknown |= set() if runs is not None else {*_OF_RUNS}
+    beats = mine[HEARTBEATS]
+    found = [one for told in mine.values() if isinstance(told, list) for one in told]
+    if isinstance(beats, Beats):
+        found += [*beats.clock, *_held_topics(runs or (), beats.now), *_ended_groups(runs or (), beats.now)]
+    for outbox in outboxes.values():
+        if isinstance(outbox, _Outbox):
+            found += [*outbox.parked, *(_waiting_rows(outbox, runs) if runs is not None else ())]
+    return Neglected(neglects=in_order(found), unknown=frozenset(unknown), unanswered=each_once(silent))
+
+
+def in_order(found: Iterable[Neglect]) -> tuple[Neglect, ...]:
     """Return neglects in the order of the catalogue."""
-    return sorted(found, key=lambda one: catalogue.CATALOGUE.index(one.kind))
+    return tuple(sorted(found, key=lambda one: catalogue.CATALOGUE.index(one.kind)))
 
 
-def runs_told() -> Sequence[WorkerRun]:
-    """Return the heartbeats of workers and relays; nothing if the table is missing."""
-    return workers() if _alias_with(Heartbeat) else []
+def outbox_of(alias: str) -> str:
+    """Return the name of the question for the outbox of a database."""
+    return f"{_OUTBOX}{alias}"
 
 
-def _of_outbox(alias: str, runs: Sequence[WorkerRun], clocks: _Clocks, retention: float) -> Iterator[Neglect]:
+_OUTBOX = "outbox of "
+
+
+def database_of(model: type[models.Model]) -> str:
+    """Return the name of the database that a model is written to, as :class:`Unanswered` has it."""
+    try:
+        return f"database {router.db_for_write(model)}"
+    except Exception as error:  # noqa: BLE001 routers may raise anything: the look asks them again, and reports it
+        let_through(error)
+        return "database that no router knows"
+
+
+def _is_unknown(answer: object) -> bool:
+    return answer is None or isinstance(answer, Unanswered)
+
+
+def _kinds(question: str) -> tuple[NeglectKind, ...]:
+    return _KINDS.get(question, _OF_OUTBOX)
+
+
+def _runs(beats: Beats | Unanswered | None) -> Sequence[WorkerRun] | None:
+    """Return what runs, None if that is not known. Before the table of heartbeats, no relay was known to run."""
+    return beats.runs if isinstance(beats, Beats) else () if beats is None else None
+
+
+def _heartbeats(known: Sequence[WorkerRun] | None) -> Beats | None:
+    """Read heartbeats, unless they are known, and the clock. Raises a database error."""
+    alias = _alias_with(Heartbeat)
+    if alias is None:
+        return None
+    now, ahead = _clock_of(alias)
+    return Beats(runs=workers() if known is None else known, now=now, clock=tuple(_clock(alias, ahead)))
+
+
+def _outbox(alias: str, retention: float) -> _Outbox | None:
     """Look at one database's outbox and parked rows. Raises a database error."""
     connection = connections[alias]
-    if connection.vendor in VENDORS and were_found(connection, OutboxRecord, ParkedRecord):
-        now = clocks.now(alias)
-        yield from _waiting_rows(alias, now, runs)
-        yield from _parked_rows(alias, now, retention)
-
-
-def _of_service(runs: Sequence[WorkerRun], clocks: _Clocks, retention: float) -> Iterator[Neglect]:
-    """Look at dead letters, pauses, workers, relays and the clock. Raises a database error."""
-    if alias := _alias_with(DeadLetter):
-        yield from _dead_letters(alias, clocks.now(alias), retention)
-    if alias := _alias_with(PausedReceiver):
-        yield from _pauses(alias, clocks.now(alias))
-    if alias := _alias_with(Heartbeat):
-        now = clocks.now(alias)
-        yield from _held_topics(runs, now)
-        yield from _ended_groups(runs, now)
-        yield from _clock(alias, clocks.ahead(alias))
-
-
-class _Clocks:
-    """The clocks of databases, each of which is asked once."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[datetime, float]] = {}
-
-    def now(self, alias: str) -> datetime:
-        """The present time."""
-        return self._asked(alias)[0]
-
-    def ahead(self, alias: str) -> float:
-        """Return the seconds by which it is ahead of this host's clock."""
-        return self._asked(alias)[1]
-
-    def _asked(self, alias: str) -> tuple[datetime, float]:
-        if alias not in self._known:
-            before, milliseconds = time(), database_now(alias)
-            there = milliseconds / 1000
-            ahead = there - min(max(there, before), time())  # the database has looked between these two
-            self._known[alias] = _moment(milliseconds), ahead
-        return self._known[alias]
-
-
-def _waiting_rows(alias: str, now: datetime, runs: Sequence[WorkerRun]) -> Iterator[Neglect]:
+    if connection.vendor not in VENDORS or not were_found(connection, OutboxRecord, ParkedRecord):
+        return None
+    now, _ = _clock_of(alias)
     created = OutboxRecord.objects.using(alias).order_by("pk").values_list("created", flat=True).first()
-    since = now if created is None else _moment(created)
-    if now - since > catalogue.OUTBOX_AFTER and (why := _why_unsent(alias, runs)):
-        message = f"The oldest row has waited for {_age(since, now)}; {why}."
-        yield Neglect(kind=catalogue.OUTBOX_WAITS, subject=alias, message=message, since=since)
+    return _Outbox(
+        alias=alias,
+        now=now,
+        oldest=now if created is None else _moment(created),
+        parked=tuple(_parked_rows(alias, now, retention)),
+    )
+
+
+def _clock_of(alias: str) -> tuple[datetime, float]:
+    """Return a database's present time, and the seconds by which it is ahead of this host's."""
+    before, milliseconds = time(), database_now(alias)
+    there = milliseconds / 1000
+    return _moment(milliseconds), there - min(max(there, before), time())  # it has looked between these two
+
+
+def _waiting_rows(outbox: _Outbox, runs: Sequence[WorkerRun]) -> Iterator[Neglect]:
+    waited = outbox.now - outbox.oldest
+    if waited > catalogue.OUTBOX_AFTER and (why := _why_unsent(outbox.alias, runs)):
+        message = f"The oldest row has waited for {span(waited.total_seconds())}; {why}."
+        yield Neglect(kind=catalogue.OUTBOX_WAITS, subject=outbox.alias, message=message, since=outbox.oldest)
 
 
 def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
-    """Return the reason for which no relay sends a database's outbox; empty if one does."""
+    """Return why no relay sends the rows of a database's outbox; empty if a relay sends them."""
     relays = [run for run in runs if run.kind == "relay" and run.state["database"] == alias and run.is_alive]
     if not relays:
         return "no relay is known to run"
@@ -112,7 +181,10 @@ def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
 
 
 def _parked_rows(alias: str, now: datetime, retention: float) -> Iterator[Neglect]:
-    """About the oldest, by their ids: there is no index of times."""
+    """
+    Yield a neglect if parked rows are near their deletion. Only the rows with the lowest ids are read, because
+    ``parked_at`` has no index.
+    """
     oldest = ParkedRecord.objects.using(alias).order_by("pk").values_list("parked_at", flat=True)[:MOST_COUNTED]
     near = sorted(since for since in map(_moment, oldest) if since < now - _nearly(retention))
     if near:
@@ -120,7 +192,12 @@ def _parked_rows(alias: str, now: datetime, retention: float) -> Iterator[Neglec
         yield Neglect(kind=catalogue.PARKED_ROWS_END, subject=alias, message=message, since=near[0])
 
 
-def _dead_letters(alias: str, now: datetime, retention: float) -> Iterator[Neglect]:
+def _dead_letters(own: OwnTables) -> list[Neglect] | None:
+    alias = _alias_with(DeadLetter)
+    return None if alias is None else list(_of_letters(alias, _clock_of(alias)[0], own))
+
+
+def _of_letters(alias: str, now: datetime, own: OwnTables) -> Iterator[Neglect]:
     letters: Any = DeadLetter.objects.using(alias).order_by()
     ages = letters.aggregate(first=Min("last_failed_at"), last=Max("last_failed_at"))
     first, day_ago = ages["first"], now - catalogue.DEAD_LETTERS_AFTER
@@ -134,13 +211,20 @@ def _dead_letters(alias: str, now: datetime, retention: float) -> Iterator[Negle
             f"{_age(first, now)}."
         )
         yield Neglect(kind=catalogue.DEAD_LETTERS_GROW, subject=alias, message=message, since=first)
-    near = len(letters.filter(last_failed_at__lt=now - _nearly(retention)).values_list("pk")[:MOST_COUNTED])
+    if not own.letters_expire:
+        return
+    near = len(letters.filter(last_failed_at__lt=now - _nearly(own.retention)).values_list("pk")[:MOST_COUNTED])
     if near:
-        message = f"{number(near, 'dead letter')} will be deleted, from {_last_day(first, retention)} on."
+        message = f"{number(near, 'dead letter')} will be deleted, from {_last_day(first, own.retention)} on."
         yield Neglect(kind=catalogue.DEAD_LETTERS_END, subject=alias, message=message, since=first)
 
 
-def _pauses(alias: str, now: datetime) -> Iterator[Neglect]:
+def _pauses() -> list[Neglect] | None:
+    alias = _alias_with(PausedReceiver)
+    return None if alias is None else list(_of_pauses(alias, _clock_of(alias)[0]))
+
+
+def _of_pauses(alias: str, now: datetime) -> Iterator[Neglect]:
     paused = PausedReceiver.objects.using(alias).filter(paused_at__lt=now - catalogue.PAUSED_AFTER)
     for one in paused.order_by("paused_at")[:MOST_COUNTED]:
         message = f"It has been paused for {_age(one.paused_at, now)}."
@@ -159,7 +243,7 @@ def _held_topics(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
 def _ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
     consumers = [run for run in runs if run.kind == "consumer"]
     alive = {run.group for run in consumers if run.is_alive}
-    last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # the latest start is first
+    last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # latest start first
     for group, run in last.items():
         lag = sum(one["lag"] or 0 for one in run.state["partitions"])
         if lag:
@@ -176,13 +260,18 @@ def _clock(alias: str, ahead: float) -> Iterator[Neglect]:
 
 
 def _alias_with(model: type[models.Model]) -> str | None:
-    """Return the alias that a model is written to, if the table is there. Raises a database error."""
+    """
+    Return the alias of the database to which rows of a model are written. Return None if this database lacks the table,
+    or if its clock cannot be read. Raises a database error.
+    """
     connection = connections[router.db_for_write(model)]
     return str(connection.alias) if connection.vendor in VENDORS and were_found(connection, model) else None
 
 
 def _nearly(retention: float) -> timedelta:
-    """Return the age from which on a row is near its end."""
+    """
+    Return the age at which a row begins to count as near its deletion. ``retention``: days for which rows are kept.
+    """
     kept = timedelta(days=retention)
     return kept - min(catalogue.NEAR_THE_END, kept * catalogue.NEAR_THE_END_SHARE)
 

@@ -1,18 +1,25 @@
-"""Looks for neglects now and then in a worker or relay, for its metrics and ``/ready``. Has models."""
+"""
+Searches for neglects in the process of a worker or relay, and shows them in the process's metrics and at ``/ready``.
+Import this module only if the app is installed.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from event_bus_kafka.housekeeping.database import alias_of
+from event_bus_kafka.housekeeping.database import has_no_database
 from event_bus_kafka.models import Heartbeat
 from event_bus_kafka.operations.neglects import catalogue
-from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.catalogue import Neglect, Neglected, OwnTables
 from event_bus_kafka.operations.neglects.in_tables import neglects
+from event_bus_kafka.operations.status.asking import OF_DATABASE, within_if_free
+from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import NeglectFound
 from event_bus_kafka.telemetry.state import Running
+
+logger = logger_named(__name__)
 
 _OF_OUTBOX = (catalogue.OUTBOX_WAITS, catalogue.PARKED_ROWS_END)
 _OF_WORKERS = (catalogue.DEAD_LETTERS_GROW, catalogue.DEAD_LETTERS_END, catalogue.RECEIVER_PAUSED)
@@ -21,22 +28,26 @@ _OF_WORKERS = (catalogue.DEAD_LETTERS_GROW, catalogue.DEAD_LETTERS_END, catalogu
 class NeglectWatch:
     """
     Reports neglects within the block: by numbers, and by a line on ``/ready`` for each that concerns this process.
+
+    A database that hangs, or is away, hides nothing that the others tell: its own part is not known then.
     """
 
     def __init__(
         self,
         running: Running,
         outboxes: Callable[[], Collection[str]],
+        own: OwnTables,
         *,
-        retention: float,
-        heartbeats: bool = True,
+        seconds: float = OF_DATABASE,
     ) -> None:
+        """``seconds``: time that a database may take."""
         self._running = running
         self._outboxes = outboxes
-        self._retention = retention
-        self._heartbeats = heartbeats
-        self._found: list[Neglect] | None = None
+        self._own = own
+        self._ask = within_if_free(seconds)
+        self._found: Neglected | None = None
         """None: not known."""
+        self._told: set[tuple[str, str]] = set()
         self._has_told = False
 
     def __enter__(self) -> NeglectWatch:
@@ -48,38 +59,52 @@ class NeglectWatch:
 
     def look(self) -> None:
         """
-        Look for neglects, if the tables exist; the first time, emit NeglectFound for each. Raises a database error;
-        then the earlier findings are forgotten. Until the look is over, they stay.
+        Look for neglects, if the tables exist; until all databases have answered once, emit NeglectFound for each.
+        Until the look is over, the earlier findings stay.
         """
         try:
             found = self._look()
         except BaseException:
             self._found = None
             raise
-        self._found = found
+        before, self._found = self._found, found
         if found is None:
             return
+        for one in found.unanswered:
+            if before is None or one.server not in _servers(before):
+                logger.warning("What is neglected in %s is not known: event_bus_status says why.", one.server)
         if not self._has_told:
-            for one in found:
-                emit(NeglectFound(neglect=one.id, subject=one.subject, message=one.message, remedy=one.remedy))
-        self._has_told = True
+            self._tell(found.neglects)
+        if not found.unanswered:
+            self._has_told = True
 
-    def _look(self) -> list[Neglect] | None:
-        if alias_of(Heartbeat) is None:
+    def _look(self) -> Neglected | None:
+        if has_no_database(Heartbeat):
             return None
-        return neglects(outboxes=self._outboxes(), retention=self._retention, heartbeats=self._heartbeats)
+        return neglects(outboxes=self._outboxes(), own=self._own, ask=self._ask)
+
+    def _tell(self, found: Iterable[Neglect]) -> None:
+        for one in found:
+            if (one.id, one.subject) not in self._told:
+                emit(NeglectFound(neglect=one.id, subject=one.subject, message=one.message, remedy=one.remedy))
+                self._told.add((one.id, one.subject))
 
     def counts(self) -> Mapping[str, int]:
-        """Return how many of each kind there are; nothing while it is not known."""
+        """Return how many of each kind there are, as far as it is known; of a kind that is not known, nothing."""
         found = self._found
         if found is None:
             return {}
-        return {kind.id: 0 for kind in catalogue.CATALOGUE if not kind.needs_kafka} | Counter(one.id for one in found)
+        known = {kind.id: 0 for kind in catalogue.CATALOGUE if not kind.needs_kafka and kind not in found.unknown}
+        return known | Counter(one.id for one in found.neglects)
 
     def remarks(self) -> tuple[str, ...]:
-        """Return a line for each neglect that concerns this process's workers and relays."""
-        return tuple(
-            f"neglected: {one.id}: {one.subject}: {one.message}" for one in self._found or () if self._concerns(one)
+        """Return a line for each neglect that concerns this process's workers and relays, and for what is not known."""
+        found = self._found
+        if found is None:
+            return ()
+        return (
+            *(f"neglected: {one.id}: {one.subject}: {one.message}" for one in found.neglects if self._concerns(one)),
+            *(f"neglects in {server} are not known" for server in _servers(found)),
         )
 
     def _concerns(self, one: Neglect) -> bool:
@@ -88,3 +113,7 @@ class NeglectWatch:
         if one.kind is catalogue.TOPIC_HELD:
             return bool(self._running.relays)
         return one.kind is catalogue.CLOCK_OFF or (one.kind in _OF_WORKERS and bool(self._running.consumers))
+
+
+def _servers(found: Neglected) -> list[str]:
+    return [one.server for one in found.unanswered]

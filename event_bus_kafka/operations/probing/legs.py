@@ -1,4 +1,4 @@
-"""The legs of a probe's journey: how long each took, and which one failed."""
+"""Measures the legs of a probe. A leg is one part of the event's way, for example from the outbox to Kafka."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from event_bus_kafka.errors import EventBusError
 
 
 class LegFailed(Exception):
-    """A leg of a probe failed: this ends the probe, whose result contains it."""
+    """Raised if a leg of a probe fails. The probe ends, and its result contains the failed leg."""
 
 
 @attrs.frozen(kw_only=True)
 class Leg:
-    """One leg. ``failure`` says why it failed, or that it was too slow; empty if it did not."""
+    """One leg of a probe. ``failure``: why the leg failed, or that it was too slow; empty: it succeeded in time."""
 
     name: str
     seconds: float
@@ -26,7 +26,10 @@ class Leg:
 
 @attrs.frozen(kw_only=True)
 class ClockDifference:
-    """The seconds by which the broker's clock is ahead of this host's: between these two, below 0 if it is behind."""
+    """
+    Seconds by which the broker's clock is ahead of this host's clock: at least ``least`` and at most ``most``. A
+    negative number means that the broker's clock is behind.
+    """
 
     least: float
     most: float
@@ -45,29 +48,38 @@ class ProbeResult:
 
     legs: tuple[Leg, ...]
     clock: ClockDifference | None = None
-    """None: the topic keeps the sender's times, or the event did not arrive."""
+    """
+    Difference between the broker's clock and this host's clock. None: the topic has producers' timestamps (CreateTime),
+    or the event did not arrive.
+    """
 
     @property
     def failed(self) -> Leg | None:
-        """The first leg that failed or was too slow."""
+        """The first leg that failed or was too slow; None: all legs succeeded in time."""
         return next((leg for leg in self.legs if leg.failure), None)
 
     @property
     def seconds(self) -> float:
-        """The duration of the whole probe."""
+        """Duration of the whole probe, in seconds."""
         return sum(leg.seconds for leg in self.legs)
 
 
 @attrs.define
 class Legs:
-    """The legs of one probe so far. One that takes more than ``slow`` seconds has failed, but the probe goes on."""
+    """
+    The legs of one probe that have ended so far. A leg that takes more than ``slow`` seconds counts as failed, but does
+    not end the probe.
+    """
 
     slow: float
     taken: list[Leg] = attrs.field(factory=list)
 
     @contextmanager
     def leg(self, name: str) -> Iterator[None]:
-        """Take the time of a block. Raises :class:`LegFailed`, also in place of an error of this package."""
+        """
+        Measure the duration of a block as a leg. If the block raises an error of this package, :class:`LegFailed` is
+        raised instead.
+        """
         began = monotonic()
         try:
             yield
@@ -78,7 +90,7 @@ class Legs:
         self._add(name, seconds, f"slow: more than {self.slow:g} s" if seconds > self.slow else "")
 
     def rename_last(self, name: str) -> None:
-        """Call the last leg otherwise: which way it took is known at its end."""
+        """Rename the last leg. It is known only after a leg whether the event went to Kafka or into the outbox."""
         self.taken[-1] = attrs.evolve(self.taken[-1], name=name)
 
     def _add(self, name: str, seconds: float, failure: str) -> None:

@@ -1,4 +1,4 @@
-"""One probe: a synthetic event goes through everything that events of this service go through, and is read again."""
+"""Probes the bus: sends a synthetic event in the same way as this service's events, and reads it from Kafka."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from event_bus_kafka.wire.codec import codec_for
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _LOOK_EVERY = 0.02
-"""Seconds between two looks at the end of the topic."""
+"""Seconds between two requests for the topic's end offsets."""
 _SHORTEST = 0.001
-"""Seconds: the resolution of Kafka's times."""
+"""Resolution of Kafka's timestamps, in seconds."""
 _ENDS = (EventAppended, RecordDelivered, EventSpilled, EventUndelivered, EventRejected)
 
 
 class ProbeSender(Protocol):
-    """Sends events in the same way as this service."""
+    """The producer with which this service sends events."""
 
     def send(
         self, *, signal: Any, topic: str, event_key_field: str, event_data: dict[str, Any], event_metadata: Any
@@ -52,26 +52,32 @@ class ProbeSender(Protocol):
 @attrs.frozen(kw_only=True)
 class Probe:
     """
-    A probe of the bus: :meth:`run` sends an event and returns how long each leg took.
+    A probe of the bus. :meth:`run` sends an event and returns the duration of each leg.
 
-    ``timeout``: seconds that a leg may take before it is given up; ``slow``: before it has failed.
+    ``timeout``: maximum number of seconds for a leg; a leg that takes longer ends the probe. ``slow``: a leg that takes
+    more than this number of seconds counts as failed, but the probe continues.
     """
 
     topic: str
-    """Full name."""
+    """Full name of the probe's topic."""
     connect: Callable[[], Reader]
     subjects: SchemaSubjects
     registry: SchemaRegistry
     producer: ProbeSender
     topics_appear: Callable[[], bool]
-    """Whether these brokers make topics on first use alone, as the sandbox's; may raise :class:`BrokerError`."""
+    """
+    Returns whether the brokers create a topic when it is first used, as the sandbox does. May raise
+    :class:`BrokerError`.
+    """
     confirm: Callable[[float], None]
-    """Waits until events that were sent directly are confirmed or have failed, at most the given number of seconds."""
+    """
+    Waits until Kafka has confirmed or refused all events sent so far, but not longer than the given number of seconds.
+    """
     timeout: float
     slow: float
 
     def run(self) -> ProbeResult:
-        """Send an event and read it again. A failure of the bus is in the result; other exceptions are raised."""
+        """Send an event and read it from Kafka. Failures of the bus are in the result; other exceptions are raised."""
         legs = Legs(self.slow)
         clock = None
         with suppress(LegFailed):
@@ -129,7 +135,10 @@ class Probe:
                 self.registry.id_of(subject, schema)
 
     def _send(self, metadata: EventsMetadata) -> RecordDelivered | None:
-        """Return where the event is in Kafka; None: it is in the outbox, on purpose. Raises :class:`LegFailed`."""
+        """
+        Send the event. Return its delivery to Kafka; None: the event went into the outbox instead. Raises
+        :class:`LegFailed`.
+        """
         ends: list[LifecycleEvent] = []
         troubles: list[str] = []
 
@@ -162,7 +171,7 @@ class Probe:
                 return None
         failures = [str(one.error) for one in ends if isinstance(one, EventSpilled | EventUndelivered | EventRejected)]
         reasons = failures or [f"Kafka has not confirmed the event within {self.timeout:g} s"]
-        # Where the client gave up all that it had, its own error alone says why.
+        # A client that has failed as a whole reports the cause in an error of its own, not with the event.
         raise LegFailed("; ".join(dict.fromkeys([*reasons, *troubles])))
 
     def _until_written(self, reader: Reader, starts: Mapping[Partition, int]) -> dict[Partition, Range]:
@@ -174,12 +183,15 @@ class Probe:
                     return {partition: Range(start, end)}
             sleep(_LOOK_EVERY)
         raise LegFailed(
-            f"nothing came out of the outbox within {self.timeout:g} s: is manage.py relay_events running, and may it "
-            f"write to {self.topic}? Its log says; so does event_outbox status"
+            f"the event did not leave the outbox within {self.timeout:g} s: is manage.py relay_events running, and may "
+            f"it write to {self.topic}? See its log, or event_outbox status"
         )
 
     def _receive(self, reader: Reader, places: Mapping[Partition, Range], event_id: str) -> int | None:
-        """Return the time at which a broker wrote the event, None if brokers do not say."""
+        """
+        Read the event. Return the time at which the broker wrote its record, in milliseconds since the epoch; None: the
+        topic has producers' timestamps instead.
+        """
         deadline = monotonic() + self.timeout
         while True:
             for partition, offsets in places.items():
@@ -187,8 +199,8 @@ class Probe:
                     if self._is_ours(record, event_id):
                         return written_at
             if monotonic() > deadline:
-                raise LegFailed(f"the event is not among what was written to {self.topic}")
-            # What was there first is of another probe, which runs at the same time.
+                raise LegFailed(f"the event is not among the new records of {self.topic}")
+            # The records read so far belong to other probes, which run at the same time.
             ends = partial(reader.range_of, timeout=reader.timeout)
             places = {one: Range(offsets.start, ends(one).end) for one, offsets in places.items()}
             sleep(_LOOK_EVERY)
@@ -198,7 +210,7 @@ class Probe:
             return str(serde.deserialize(record, probe_signal, self.registry).metadata.id) == event_id
         except SchemaRegistryError:
             raise
-        except EventBusError:  # anybody may write there
+        except EventBusError:  # other senders may write to the topic
             return False
 
 

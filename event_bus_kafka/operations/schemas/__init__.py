@@ -1,1 +1,1 @@
-"""Schemas as part of a deploy."""
+"""Checks, exports and registers schemas during a deploy."""

@@ -1,4 +1,4 @@
-"""The schemas that this code would send with."""
+"""Lists the schemas with which this service encodes keys and events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from event_bus_kafka.wire.codec import EventCodec, codec_for
 
 @attrs.frozen(kw_only=True)
 class OwnSchema:
-    """A schema (JSON text) of this code, and the subject of the registry that it belongs to."""
+    """A schema (JSON text) with which this service encodes keys or events, and the schema's subject in the registry."""
 
     event_type: str
     subject: str
@@ -23,9 +23,11 @@ class OwnSchema:
 
 def by_subject(event_types: Sequence[str] = ()) -> list[OwnSchema]:
     """
-    Return the schemas of keys and values of all events that are sent, or of these types alone: each subject once.
+    Return the schemas of keys and values of all event types that this service sends, or only of ``event_types``. Each
+    subject occurs once.
 
-    Raises :class:`ConfigurationError`, also where a type is sent nowhere; :class:`SerializationError`.
+    Raises :class:`ConfigurationError` if settings are wrong or this service does not send one of ``event_types``.
+    Raises :class:`SerializationError`.
     """
     found: dict[str, OwnSchema] = {}
     for route in routes():
@@ -42,9 +44,10 @@ def by_subject(event_types: Sequence[str] = ()) -> list[OwnSchema]:
 
 def by_event_type(event_types: Sequence[str] = ()) -> dict[str, str]:
     """
-    Return event type → schema (JSON text) of all events that are sent, or of these types, sent or not.
+    Return event type → schema (JSON text). If ``event_types`` is empty, the mapping contains all event types that this
+    service sends. Otherwise it contains exactly ``event_types``, even if this service does not send them.
 
-    Raises as :func:`by_subject` does.
+    Raises :class:`ConfigurationError` and :class:`SerializationError`.
     """
     names = event_types or [route.event_type for route in routes() if route.enabled]
     return {name: _codec(name).schema for name in dict.fromkeys(names)}

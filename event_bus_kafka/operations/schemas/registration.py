@@ -1,4 +1,4 @@
-"""Registers this code's schemas, as part of a deploy."""
+"""Registers this service's schemas in the schema registry, during a deploy."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ from event_bus_kafka.operations.schemas.schema_check import in_registry
 
 @attrs.frozen(kw_only=True)
 class Registration:
-    """The result for one schema."""
+    """The result of registering one schema."""
 
     subject: str
     event_type: str
     schema_id: int | None = None
-    """None: it was not registered."""
+    """Id of the schema in the registry; None: the schema was not registered."""
     was_known: bool = False
+    """Whether the schema was registered before."""
     failures: tuple[str, ...] = ()
-    """Why it is not registered."""
+    """The reasons why the schema was not registered."""
 
 
 def register(
     registry: SchemaRegistry, subjects: SchemaSubjects, schemas: Iterable[OwnSchema]
 ) -> Iterator[Registration]:
-    """Register each schema, and yield its result. A failure stops no other schema."""
+    """
+    Register each schema, and yield the result. If one schema cannot be registered, the next ones are still registered.
+    """
     for own in schemas:
         try:
             known = subjects.id_of(own.subject, own.schema)
@@ -45,5 +48,5 @@ def register(
 def _reasons(subjects: SchemaSubjects, own: OwnSchema) -> tuple[str, ...]:
     try:
         return in_registry(subjects, own).refusals
-    except SchemaRegistryError:  # its failure is told already
+    except SchemaRegistryError:  # the caller reports the registry's failure already
         return ()

@@ -1,4 +1,4 @@
-"""Compares this code's schemas with the known ones, in a registry or in a directory."""
+"""Compares the schemas of this service with earlier schemas, which are in a registry or in a directory."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ _SILENT = "the registry refuses it and does not say why"
 
 
 class SchemaStanding(StrEnum):
-    """The result of comparing a schema with the known ones."""
+    """The result of comparing a schema with the earlier schemas."""
 
     UNKNOWN = "unknown"
-    """No schema is known for comparison."""
+    """There is no earlier schema."""
     KNOWN = "known"
-    """It is known already."""
+    """The registry or directory already contains the schema."""
     COMPATIBLE = "compatible"
-    """It is new, and may follow the known ones."""
+    """The schema is new, and compatible with the earlier schemas."""
     INCOMPATIBLE = "incompatible"
-    """It may not follow the known ones, even if it is one of them."""
+    """The schema is not compatible with the earlier schemas. The directory may contain it nevertheless."""
 
 
 @attrs.frozen(kw_only=True)
 class SchemaFinding:
-    """The finding about one schema."""
+    """The result of the comparison of one schema."""
 
     event_type: str
     name: str
-    """Its subject, or its file."""
+    """The schema's subject, or the name of its file."""
     standing: SchemaStanding
     level: str
     changes: tuple[str, ...] = ()
-    """Differences from the last known schema, field by field."""
+    """Differences from the latest earlier schema, field by field."""
     refusals: tuple[str, ...] = ()
-    """Why it may not follow."""
+    """The reasons why the schema is not compatible."""
 
 
 def in_registry(subjects: SchemaSubjects, own: OwnSchema) -> SchemaFinding:
-    """Ask the registry about a schema. Raises :class:`SchemaRegistryError`."""
+    """Compare a schema with the versions of its subject in the registry. Raises :class:`SchemaRegistryError`."""
     level = subjects.level(own.subject)
     history = [(f"version {number}", text) for number, text in subjects.versions(own.subject)]
     standing, refused = _standing_in_registry(subjects, own, level, known=bool(history))
@@ -61,8 +61,9 @@ def in_registry(subjects: SchemaSubjects, own: OwnSchema) -> SchemaFinding:
 
 def in_directory(directory: SchemaDirectory, event_type: str, schema: str, level: str) -> SchemaFinding:
     """
-    Compare a schema with a directory's. One that is in the directory is compared with the earlier ones, too: writing it
-    down does not make it compatible. Raises :class:`ConfigurationError`.
+    Compare a schema with the other schemas of its event type in the directory. A schema that the directory already
+    contains is also compared, because exporting a schema does not make it compatible. Raises
+    :class:`ConfigurationError`.
     """
     history = directory.history(event_type)
     others = [(name, text) for name, text in history if not _is_same(text, schema)]
@@ -83,7 +84,10 @@ def in_directory(directory: SchemaDirectory, event_type: str, schema: str, level
 def _standing_in_registry(
     subjects: SchemaSubjects, own: OwnSchema, level: str, *, known: bool
 ) -> tuple[SchemaStanding, bool]:
-    """Return the standing, and whether the registry refuses the schema."""
+    """
+    Return the result of the comparison, and whether the registry refuses the schema. ``known``: whether the subject has
+    versions.
+    """
     if not known:
         return SchemaStanding.UNKNOWN, False
     if subjects.id_of(own.subject, own.schema) is not None:

@@ -1,6 +1,7 @@
 """
-A directory of .avsc files, to be kept beside the code. ``<event type>.avsc`` contains the last exported schema of an
-event type; ``<event type>@1.avsc``, ``@2`` and so on contain its earlier ones, the oldest first.
+Reads and writes a directory of .avsc files, which is kept in the service's repository. ``<event type>.avsc`` contains
+the last exported schema of an event type; ``<event type>@1.avsc``, ``@2`` and so on contain its earlier schemas, oldest
+first.
 """
 
 from __future__ import annotations
@@ -15,23 +16,24 @@ from event_bus_kafka.errors import ConfigurationError
 
 @attrs.frozen
 class SchemaDirectory:
-    """The files of a directory."""
+    """A directory of schemas."""
 
     path: Path
 
     def file_of(self, event_type: str) -> Path:
-        """Return the file of an event type's last schema, there or not."""
+        """Return the path of the file for an event type's last schema. The file may not exist."""
         return self.path / f"{event_type}.avsc"
 
     def history(self, event_type: str) -> list[tuple[str, str]]:
-        """Return name and schema (JSON text) of each version, the oldest first. Raises :class:`ConfigurationError`."""
+        """Return file name and schema (JSON text) of each version, oldest first. Raises :class:`ConfigurationError`."""
         files = [*self._former(event_type), self.file_of(event_type)]
         return [(file.name, _read(file)) for file in files if file.exists()]
 
     def export(self, event_type: str, schema: str, *, replace: bool) -> bool:
         """
-        Write a schema, and keep the one before under its number, unless it is replaced. Return whether it is another
-        one. Raises :class:`ConfigurationError`.
+        Write a schema to the file of its event type. If the file already contains an equal schema, write nothing and
+        return False. If it contains a different schema, move that schema to a numbered file or, if ``replace`` is True,
+        overwrite it. Raises :class:`ConfigurationError`.
         """
         file = self.file_of(event_type)
         text = json.dumps(json.loads(schema), indent=2, sort_keys=True) + "\n"

@@ -1,1 +1,1 @@
-"""The state of the whole bus, as far as this service can see it: its tables, Kafka and the registry."""
+"""Reads the status of the whole bus from this service's tables, Kafka and the schema registry."""

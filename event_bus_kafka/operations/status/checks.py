@@ -1,4 +1,4 @@
-"""Findings of ``--check`` beyond the status: each function yields findings about one part."""
+"""Defines the checks of ``event_bus_status --check``. Each function yields the findings about one part of the bus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from event_bus_kafka import migrations
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.cluster.overview import ClusterOverview, GroupDescription
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.cluster.groups import Described, GroupDescription
+from event_bus_kafka.kafka.cluster.overview import ClusterOverview
 from event_bus_kafka.kafka.schema_subjects import SchemaSubjects
 from event_bus_kafka.models.database_time import VENDORS
 from event_bus_kafka.operations import topic_plan
@@ -28,7 +30,7 @@ _APP = "event_bus_kafka"
 
 
 def of_databases(aliases: Iterable[str]) -> Iterator[Finding]:
-    """Look whether all migrations of this app are applied. Raises a database error."""
+    """Yield a finding for each database that lacks migrations of this app. Raises a database error."""
     known = {module.name for module in iter_modules(migrations.__path__)}
     for alias in aliases:
         if connections[alias].vendor in VENDORS:
@@ -40,7 +42,9 @@ def of_databases(aliases: Iterable[str]) -> Iterator[Finding]:
 
 
 def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
-    """Compare the versions of running workers and relays with this process's."""
+    """
+    Yield a finding for each running worker and relay whose version differs from ``own``, the version of this process.
+    """
     for run in runs:
         if run.is_alive and run.version != own:
             message = f"It runs {run.version}, this command {own}."
@@ -48,7 +52,7 @@ def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
 
 
 def of_topics(overview: ClusterOverview, wanted: Iterable[WantedTopic]) -> Iterator[Finding]:
-    """Compare topics with the settings. Raises :class:`BrokerError`."""
+    """Yield a finding for each difference between Kafka's topics and the wanted topics. Raises :class:`BrokerError`."""
     for one in topic_plan.plan(overview, wanted).topics:
         yield from _of_topic(one)
 
@@ -64,20 +68,28 @@ def _of_topic(planned: TopicPlan) -> Iterator[Finding]:
         yield kind.of(name, f"The topic {obstacle}.")
 
 
-def of_rights(overview: ClusterOverview, own: OwnBus) -> Iterator[Finding]:
-    """Ask Kafka for this user's permissions. Raises :class:`BrokerError`."""
+def of_rights(overview: ClusterOverview, own: OwnBus, described: Described) -> Iterator[Finding]:
+    """
+    Compare this user's permissions with what it needs. ``described``: the groups, with permissions. Raises
+    :class:`BrokerError`.
+    """
     wanted: dict[str, set[str]] = {topic: {"WRITE"} for topic in own.sent}
     for topics in own.groups.values():
         for topic in topics:
             wanted.setdefault(topic, set()).add("READ")
     for topic, told in sorted(overview.topic_rights(wanted, timeout=TIMEOUT).items()):
-        if not isinstance(told, BrokerError):  # one that is missing or hidden is a finding already
+        if not isinstance(told, BrokerError):
             yield from _lacking(f"topic {topic}", wanted[topic] - told)
-    for group, described in sorted(overview.groups(own.groups, timeout=TIMEOUT).items()):
-        if isinstance(described, GroupDescription):
-            yield from _lacking(f"group {group}", {"READ"} - described.operations)
-        elif described.kind is Trouble.FORBIDDEN:
+        elif told.kind not in (Trouble.FORBIDDEN, Trouble.MISSING):  # these are a finding already
+            yield findings.UNANSWERED.of(f"rights on topic {topic}", f"{told}.")
+    for group in sorted(own.groups):
+        one = described.get(group)
+        if isinstance(one, GroupDescription):
+            yield from _lacking(f"group {group}", {"READ"} - one.operations)
+        elif one is not None and one.kind is Trouble.FORBIDDEN:
             yield from _lacking(f"group {group}", {"READ"})
+        elif one is not None and one.code != error_codes.GROUP_ID_NOT_FOUND:
+            yield findings.UNANSWERED.of(f"rights on group {group}", f"{one}.")
 
 
 def _lacking(subject: str, rights: Collection[str]) -> Iterator[Finding]:
@@ -86,7 +98,9 @@ def _lacking(subject: str, rights: Collection[str]) -> Iterator[Finding]:
 
 
 def of_schemas(subjects: SchemaSubjects, schemas: Iterable[OwnSchema]) -> Iterator[Finding]:
-    """Ask the registry for each schema that this code would send with. Raises :class:`SchemaRegistryError`."""
+    """
+    Yield a finding for each schema that the registry refuses or does not have. Raises :class:`SchemaRegistryError`.
+    """
     for own in schemas:
         if subjects.id_of(own.subject, own.schema) is not None:
             continue
@@ -99,7 +113,7 @@ def of_schemas(subjects: SchemaSubjects, schemas: Iterable[OwnSchema]) -> Iterat
 
 
 def groups_with(own: OwnBus, runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str]]:
-    """Return the settings' groups, and the groups whose workers had a heartbeat within a day."""
+    """Return consumer group → topics, for all groups in the settings or in ``runs``."""
     found = dict(own.groups)
     for run in runs:
         if run.kind == "consumer":

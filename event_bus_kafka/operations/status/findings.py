@@ -1,4 +1,7 @@
-"""Every kind of finding of ``event_bus_status --check``, besides neglects. The reference page is generated from it."""
+"""
+Defines every kind of finding of ``event_bus_status --check`` except neglects. A reference page is generated from this
+module.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from event_bus_kafka.operations.status.values import Finding
 
 @attrs.frozen(kw_only=True)
 class FindingKind:
-    """One kind of finding."""
+    """A kind of finding, for example ``topic-missing``."""
 
     id: str
     sentence: str
@@ -63,11 +66,17 @@ TABLES_UNMIGRATED = FindingKind(
     sentence="Migrations of this app are not applied in a database.",
     remedy="manage.py migrate event_bus_kafka, with --database where it is not the default one",
 )
+UNANSWERED = FindingKind(
+    id="unanswered",
+    sentence="A database, Kafka or the registry gave no answer, or a part of one: all that it would tell is not known.",
+    remedy="See that this host reaches it: manage.py check --database ALIAS for a database, probe_event_bus for Kafka "
+    "and the registry",
+)
 
 CATALOGUE: tuple[FindingKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, FindingKind))
-"""All kinds, in the order in which they are shown."""
+"""All kinds of finding, in the order of the reference page."""
 
 
 def of_neglect(neglect: Neglect) -> Finding:
-    """Return a neglect as a finding."""
+    """Convert a neglect into a finding."""
     return Finding(id=neglect.id, subject=neglect.subject, message=neglect.message, remedy=neglect.remedy)

@@ -1,9 +1,10 @@
-"""Reads the status of this service's topics and groups from Kafka, by few requests."""
+"""Reads the status of this service's topics and consumer groups from Kafka with few requests."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,91 +12,153 @@ import attrs
 
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.kafka.cluster.overview import Cluster, ClusterOverview, FoundOffset, GroupDescription
+from event_bus_kafka.kafka.cluster.groups import Described, GroupDescription
+from event_bus_kafka.kafka.cluster.overview import Cluster, ClusterOverview, FoundOffset
 from event_bus_kafka.kafka.offsets import Partition
 from event_bus_kafka.operations.neglects.catalogue import RETENTION_SHARE
 from event_bus_kafka.operations.status.values import GroupStatus, KafkaStatus, TopicStatus, Unread
 
 TIMEOUT = 5.0
-"""Seconds for one request."""
+"""Time limit of one request to Kafka, in seconds."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
+_BESIDE_EACH_OTHER = 4
+"""Requests; each waits for the brokers most of its time."""
+
 Positions = dict[Partition, int]
+Options = Mapping[str, dict[str, str] | BrokerError]
+"""Options by topic."""
 
 
 @attrs.frozen(kw_only=True)
 class _Log:
-    """The first offset and the end of partitions."""
+    """The first offset and the end offset of each partition."""
 
+    partitions: list[Partition]
     first: Mapping[Partition, FoundOffset]
     end: Mapping[Partition, FoundOffset]
 
+    @property
+    def silent(self) -> list[Partition]:
+        """The partitions that did not answer."""
+        return [one for one in self.partitions if not self.knows([one])]
+
+    def knows(self, partitions: Iterable[Partition]) -> bool:
+        return all(one in self.first and one in self.end for one in partitions)
+
     def lag(self, partition: Partition, position: int) -> int:
-        """Return the offsets that are left from a position on; 0 where the partition did not answer."""
+        """
+        Return the number of existing offsets from ``position`` to the end of the partition; 0 if the partition's
+        offsets are unknown.
+        """
         if partition not in self.first or partition not in self.end:
             return 0
         return max(self.end[partition].offset - max(position, self.first[partition].offset), 0)
 
     def lost(self, partition: Partition, position: int) -> int:
-        """Return the offsets between a position that a group has committed and the first that is there still."""
+        """
+        Return the number of offsets between ``position`` and the first offset that still exists; 0 if ``position``
+        exists.
+        """
         return max(self.first[partition].offset - position, 0) if partition in self.first else 0
 
 
-def look(overview: ClusterOverview, *, topics: Iterable[str], groups: Mapping[str, frozenset[str]]) -> KafkaStatus:
+def look(
+    overview: ClusterOverview, *, topics: Iterable[str], groups: Mapping[str, frozenset[str]]
+) -> tuple[KafkaStatus, Described]:
     """
+    Return the status, and the groups as their coordinators know them. Groups, offsets and options are asked for beside
+    each other.
+
     ``topics``: full names; ``groups``: consumer group → full names of the topics that it subscribes to, as far as
     known. Raises :class:`BrokerError`.
     """
     cluster = overview.cluster(timeout=TIMEOUT)
-    described = {} if cluster.is_sandbox else overview.groups(groups, timeout=TIMEOUT)
-    committed = _committed(overview, cluster, groups, described)
-    states = overview.group_states(timeout=TIMEOUT) if any(map(_is_unknown, described.values())) else {}
-    names = {*topics, *(topic for told in committed.values() if not isinstance(told, BrokerError) for topic, _ in told)}
-    there = sorted(names & cluster.partitions.keys())
-    log = _log(overview, _partitions(cluster, there))
-    options = overview.many_topic_options(there, timeout=TIMEOUT) if cluster.has_controller else {}
-    found = {name: _topic(name, cluster, log, options.get(name)) for name in sorted(names)}
-    found = _with_oldest(found, overview, cluster)
-    positions = {
-        group: told if isinstance(told, BrokerError) else _positions(told, cluster, log, groups[group])
-        for group, told in committed.items()
-    }
-    ending = _ending(overview, found, log, positions.values())
-    return KafkaStatus(
+    names = {*topics}.union(*groups.values())
+    with ThreadPoolExecutor(_BESIDE_EACH_OTHER) as pool:
+        coming = pool.submit(_ask_groups, overview, cluster, groups)
+        read = _ask_topics(pool, overview, cluster, names)
+        asked = coming.result()
+        more = {topic for told in asked.committed.values() if isinstance(told, dict) for topic, _ in told} - names
+        log, options = _joined(read(), _ask_topics(pool, overview, cluster, more)())
+        found = {name: _topic(name, cluster, log, options.get(name)) for name in sorted(names | more)}
+        positions = {
+            group: told if isinstance(told, BrokerError) else _positions(told, cluster, log, groups[group])
+            for group, told in asked.committed.items()
+        }
+        oldest = pool.submit(_oldest, found.values(), overview, cluster)
+        ending = _ending(overview, found, log, positions.values())
+        found = {name: attrs.evolve(one, oldest=oldest.result().get(name)) for name, one in found.items()}
+    status = KafkaStatus(
         cluster=cluster.id,
         brokers=cluster.brokers,
         has_controller=cluster.has_controller,
+        is_sandbox=cluster.is_sandbox,
         topics=tuple(found.values()),
         groups=tuple(
-            attrs.evolve(_group(name, told, log, ending), **_members(described.get(name), states.get(name)))
+            attrs.evolve(_group(name, told, log, ending), **_members(asked.described.get(name), name, asked.states))
             for name, told in positions.items()
         ),
+        silent=tuple(f"{topic}:{number}" for topic, number in log.silent),
     )
+    return status, asked.described
 
 
-def _committed(
-    overview: ClusterOverview,
-    cluster: Cluster,
-    groups: Mapping[str, frozenset[str]],
-    described: Mapping[str, GroupDescription | BrokerError],
-) -> dict[str, Positions | BrokerError]:
+@attrs.frozen(kw_only=True)
+class _Groups:
+    """What coordinators tell. ``states``: None if they are not listed."""
+
+    described: Described
+    committed: Mapping[str, Positions | BrokerError]
+    states: Mapping[str, str] | None
+
+
+def _ask_groups(overview: ClusterOverview, cluster: Cluster, groups: Mapping[str, frozenset[str]]) -> _Groups:
     """
-    Return a group's committed offsets. The sandbox's brokers cannot list them: they are asked for the group's own
+    Ask for states and committed offsets. The sandbox's brokers cannot list these: they are asked for the group's own
     topics.
     """
+    described: Described = {}
+    asked: dict[str, list[Partition] | None] = dict.fromkeys(groups)
     if cluster.is_sandbox:
-        asked = {group: _partitions(cluster, topics & cluster.partitions.keys()) for group, topics in groups.items()}
-        told = overview.committed({group: named for group, named in asked.items() if named}, timeout=TIMEOUT)
-        return dict.fromkeys(groups, Positions()) | told
-    refused = {group: one for group, one in described.items() if isinstance(one, BrokerError) and not _is_unknown(one)}
-    return refused | overview.committed(dict.fromkeys(described.keys() - refused.keys()), timeout=TIMEOUT)
+        known = {group: _partitions(cluster, topics & cluster.partitions.keys()) for group, topics in groups.items()}
+        asked = {group: named for group, named in known.items() if named}
+    else:
+        described = overview.described(groups, timeout=TIMEOUT)
+    told = overview.committed(asked, described, timeout=TIMEOUT)
+    committed: dict[str, Positions | BrokerError] = dict.fromkeys(groups, Positions())
+    for group, one in told.items():
+        committed[group] = one if isinstance(one, BrokerError) else {name: at.offset for name, at in one.items()}
+    states = _states(overview) if any(map(_is_unknown, described.values())) else {}
+    return _Groups(described=described, committed=committed, states=states)
 
 
-def _log(overview: ClusterOverview, partitions: list[Partition]) -> _Log:
-    return _Log(
-        first=overview.first_offsets(partitions, timeout=TIMEOUT),
-        end=overview.end_offsets(partitions, timeout=TIMEOUT),
+def _states(overview: ClusterOverview) -> Mapping[str, str] | None:
+    try:
+        return overview.states(timeout=TIMEOUT)
+    except BrokerError:  # they are not known then, and said to be so
+        return None
+
+
+def _ask_topics(
+    pool: Executor, overview: ClusterOverview, cluster: Cluster, names: Iterable[str]
+) -> Callable[[], tuple[_Log, Options]]:
+    """Begin to ask for offsets and options of the topics that exist; return what waits for the answers."""
+    there = sorted(cluster.partitions.keys() & names)
+    partitions = _partitions(cluster, there)
+    first = pool.submit(overview.first_offsets, partitions, timeout=TIMEOUT)
+    end = pool.submit(overview.end_offsets, partitions, timeout=TIMEOUT)
+    options = pool.submit(overview.many_topic_options, there if cluster.has_controller else (), timeout=TIMEOUT)
+    return lambda: (_Log(partitions=partitions, first=first.result(), end=end.result()), options.result())
+
+
+def _joined(one: tuple[_Log, Options], more: tuple[_Log, Options]) -> tuple[_Log, Options]:
+    log = _Log(
+        partitions=one[0].partitions + more[0].partitions,
+        first={**one[0].first, **more[0].first},
+        end={**one[0].end, **more[0].end},
     )
+    return log, {**one[1], **more[1]}
 
 
 def _topic(name: str, cluster: Cluster, log: _Log, options: dict[str, str] | BrokerError | None) -> TopicStatus:
@@ -106,32 +169,32 @@ def _topic(name: str, cluster: Cluster, log: _Log, options: dict[str, str] | Bro
     return TopicStatus(
         topic=name,
         partitions=len(partitions),
-        records=sum(log.lag(one, 0) for one in partitions) if partitions else None,
+        records=sum(log.lag(one, 0) for one in partitions) if partitions and log.knows(partitions) else None,
         policy=policy,
         retention_seconds=retention / 1000 if retention >= 0 and "delete" in policy else None,
     )
 
 
-def _with_oldest(topics: dict[str, TopicStatus], overview: ClusterOverview, cluster: Cluster) -> dict[str, TopicStatus]:
+def _oldest(
+    topics: Iterable[TopicStatus], overview: ClusterOverview, cluster: Cluster
+) -> Mapping[str, datetime | None]:
     """
-    Add the time of each topic's oldest record. Kafka returns a record's time only when it looks the record up by time.
+    Return the time of each topic's oldest record. Kafka returns a record's time only when it looks the record up by
+    time.
     """
-    asked = [one.topic for one in topics.values() if one.records]
+    asked = [one.topic for one in topics if one.records]
     found = overview.offsets_since(dict.fromkeys(_partitions(cluster, asked), 0), timeout=TIMEOUT)
     oldest: defaultdict[str, list[int]] = defaultdict(list)
     for (topic, _), one in found.items():
         if one.timestamp >= 0:
             oldest[topic].append(one.timestamp)
-    return {
-        name: attrs.evolve(one, oldest=_moment(min(oldest[name]))) if oldest[name] else one
-        for name, one in topics.items()
-    }
+    return {topic: _moment(min(times)) for topic, times in oldest.items()}
 
 
 def _positions(told: Positions, cluster: Cluster, log: _Log, subscribed: frozenset[str]) -> Positions:
     """
-    Return the positions on partitions that exist. A group that has committed nothing on a partition of its topics
-    begins where that begins.
+    Return existing partition → position of a group. The position is the committed offset in ``told``. On partitions of
+    ``subscribed`` topics without committed offset, it is the first offset.
     """
     fresh = _partitions(cluster, subscribed & cluster.partitions.keys())
     starts = {one: log.first[one].offset for one in fresh if one in log.first}
@@ -145,8 +208,8 @@ def _ending(
     positions: Iterable[Positions | BrokerError],
 ) -> dict[Partition, int]:
     """
-    Return, for partitions with unread records, the offset before which records have spent most of their topic's
-    retention: it is asked for by time, so that no record is read.
+    Return partition with unread records → offset. Records before this offset are older than :data:`RETENTION_SHARE` of
+    the topic's retention. Kafka finds the offset by its timestamp; no record is read.
     """
     now = datetime.now(UTC)
     times: dict[Partition, int] = {}
@@ -172,19 +235,22 @@ def _group(name: str, told: Positions | BrokerError, log: _Log, ending: Mapping[
     )
 
 
-def _members(described: GroupDescription | BrokerError | None, state: str | None) -> dict[str, Any]:
-    """
-    Return a group's ``state`` and ``members``, if known. ``state``: the listed one, if the group was not described.
-    """
+def _members(
+    described: GroupDescription | BrokerError | None, group: str, states: Mapping[str, str] | None
+) -> dict[str, Any]:
+    """Return a group's ``state`` and ``members``, if known. ``states``: the listed ones, None if there is no list."""
     if _is_unknown(described):
+        if states is None:
+            return {}
+        state = states.get(group)
         return {"state": state or "none", "members": None if state not in (None, "empty") else 0}
     if isinstance(described, GroupDescription):
-        return {"state": described.state, "members": described.members}
+        return {"state": described.state, "members": len(described.members)}
     return {}
 
 
 def _is_unknown(described: GroupDescription | BrokerError | None) -> bool:
-    """Whether there is no such group, which older brokers call dead."""
+    """Whether Kafka does not know the group. Older brokers describe an unknown group as dead."""
     if isinstance(described, BrokerError):
         return described.code == error_codes.GROUP_ID_NOT_FOUND
     return described is not None and described.state == "dead"
@@ -217,5 +283,5 @@ def _partitions(cluster: Cluster, topics: Iterable[str]) -> list[Partition]:
 def _moment(milliseconds: int) -> datetime | None:
     try:
         return _EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError:  # clients set times to what they like
+    except OverflowError:  # a producer may set any timestamp
         return None

@@ -1,48 +1,48 @@
-"""Looks at the whole bus within a bounded time: a server that does not answer is named, and the rest is reported."""
+"""
+Reads the status of the whole bus within a time limit. If a server does not answer, only its part of the status is
+missing.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from time import monotonic
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Generic, TypeVar
 
 import attrs
-from django.core.exceptions import ImproperlyConfigured
-from django.db import Error, connections
 
-from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.kafka.cluster.overview import ClusterOverview
 from event_bus_kafka.kafka.schema_subjects import SchemaSubjects
-from event_bus_kafka.operations.neglects.catalogue import GROUP_WITHOUT_WORKER, Neglect
+from event_bus_kafka.operations.neglects.catalogue import (
+    CATALOGUE,
+    GROUP_WITHOUT_WORKER,
+    RETENTION_ENDS,
+    Neglect,
+    NeglectKind,
+)
 from event_bus_kafka.operations.neglects.in_kafka import neglects as neglects_in_kafka
 from event_bus_kafka.operations.neglects.in_tables import in_order
+from event_bus_kafka.operations.neglects.wording import number
 from event_bus_kafka.operations.schemas.own_schemas import OwnSchema
 from event_bus_kafka.operations.status import checks, kafka_status, table_status
+from event_bus_kafka.operations.status import findings as findings_of
+from event_bus_kafka.operations.status.asking import OF_DATABASE, Awaited, Unanswered, here, within
 from event_bus_kafka.operations.status.findings import of_neglect
-from event_bus_kafka.operations.status.values import (
-    Finding,
-    KafkaStatus,
-    OwnBus,
-    RegistryStatus,
-    Status,
-    TableStatus,
-    Unanswered,
-)
+from event_bus_kafka.operations.status.table_status import TablesLook
+from event_bus_kafka.operations.status.values import Finding, KafkaStatus, OwnBus, RegistryStatus, Status
 from event_bus_kafka.operations.topic_steps import WantedTopic
 from event_bus_kafka.operations.workers import WorkerRun
-from event_bus_kafka.shown import logger_named
-from event_bus_kafka.telemetry.error_text import trace_text
-
-logger = logger_named(__name__)
 
 T = TypeVar("T")
 
-TABLES, KAFKA, REGISTRY = "the database", "Kafka", "the schema registry"
-LONGEST = {TABLES: 10.0, KAFKA: 30.0, REGISTRY: 30.0}
+TABLES, KAFKA, REGISTRY = "a database", "Kafka", "the schema registry"
+LONGEST = {TABLES: OF_DATABASE, KAFKA: 30.0, REGISTRY: 30.0}
 """Server → seconds that it may take for all its answers."""
+WANTED, TOPICS = "the look for wanted topics", "the check of topics"
+_NO_CONTROLLER = "no broker is the controller at present, as while one takes over from another"
+_LISTED = 5
 
 
 @attrs.frozen(kw_only=True)
@@ -52,110 +52,128 @@ class StatusServers:
     overview: Callable[[], ClusterOverview]
     subjects: Callable[[], SchemaSubjects]
     wanted: Callable[[], list[WantedTopic]]
-    """Returns the topics that this service needs; a database may be asked where dead letters go."""
+    """Returns the topics that this service needs. May query a database to see whether dead letters go to topics."""
     schemas: Callable[[], list[OwnSchema]]
-    """Returns the schemas that this code would send with."""
-
-
-@attrs.define
-class _Answer(Generic[T]):
-    """The answer of a thread; without ``value`` and ``failure`` it is still waiting."""
-
-    server: str
-    thread: threading.Thread
-    began: float = attrs.field(factory=monotonic)
-    value: T | None = None
-    failure: str = ""
-    is_fault: bool = False
-    """``failure`` is an unexpected exception, not one of a server."""
-
-    def wait(self, longest: Mapping[str, float]) -> Unanswered | None:
-        """Return why there is no answer, None if there is one. The limit counts from the thread's start."""
-        self.thread.join(max(self.began + longest[self.server] - monotonic(), 0))
-        if self.value is not None:
-            return None
-        return Unanswered(
-            server=self.server,
-            reason=self.failure or f"it did not answer within {longest[self.server]:g} s",
-            is_fault=self.is_fault,
-        )
+    """Returns the schemas with which this service encodes keys and events."""
 
 
 def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping[str, float] = LONGEST) -> Status:
     """Look, and ``check`` beyond. Raises nothing of servers; waits for none beyond ``longest``."""
-    tables, wanted = _ask(TABLES, lambda: _tables(own, check=check)), _ask(TABLES, servers.wanted)
-    registry = _ask(REGISTRY, lambda: _registry(servers, check=check))
-    unanswered = [tables.wait(longest)]
-    wanted.wait(longest)
-    told, found = tables.value or (None, [])
-    runs = told.workers if told else ()
-    kafka = _ask(KAFKA, lambda: _kafka(own, wanted.value, runs, servers, check=check))
-    unanswered += [kafka.wait(longest), registry.wait(longest)]
-    in_cluster, more = kafka.value or (None, [])
-    in_registry, most = registry.value or (None, [])
-    neglected = _neglects(told, in_cluster)
-    findings = [*more, *most, *found, *checks.of_versions(runs, own.version), *map(of_neglect, neglected)]
+    wanted = within(longest[TABLES])(WANTED, servers.wanted)
+    registry = within(longest[REGISTRY])(REGISTRY, lambda: _registry(servers, check=check))
+    tables = table_status.look(own, within(longest[TABLES]), check=check)
+    runs, topics = tables.status.workers, wanted.wait()
+    kafka = within(longest[KAFKA])(
+        KAFKA, lambda: _kafka(own, () if isinstance(topics, Unanswered) else topics, runs, servers, check=check)
+    )
+    in_cluster, in_registry = _part(kafka), _part(registry)
+    silent = [
+        *tables.unanswered,
+        *([topics] if isinstance(topics, Unanswered) else ()),
+        *in_cluster.unanswered,
+        *in_registry.unanswered,
+    ]
+    neglected, unknown = _neglects(tables, in_cluster.status)
+    findings = [
+        *(findings_of.UNANSWERED.of(one.server, one.reason) for one in silent),
+        *in_cluster.findings,
+        *in_registry.findings,
+        *tables.findings,
+        *checks.of_versions(runs or (), own.version),
+        *map(of_neglect, neglected),
+    ]
     return Status(
         taken=datetime.now(UTC),
-        tables=told,
-        kafka=in_cluster,
-        registry=in_registry,
-        neglects=tuple(neglected),
-        unanswered=tuple(filter(None, unanswered)),
+        tables=tables.status,
+        kafka=in_cluster.status,
+        registry=in_registry.status,
+        neglects=neglected,
+        neglects_not_known=tuple(one.id for one in CATALOGUE if one in unknown),
+        unanswered=tuple(silent),
         findings=tuple(findings) if check else None,
     )
 
 
-def _ask(server: str, look: Callable[[], T]) -> _Answer[T]:
-    """Begin to look, in a thread that is left alone where it hangs: a database's driver may wait for minutes."""
+@attrs.frozen(kw_only=True)
+class _Part(Generic[T]):
+    """The part of one server."""
 
-    def run() -> None:
-        try:
-            answer.value = look()
-        except (EventBusError, ImproperlyConfigured) as error:
-            answer.failure = str(error)
-        except Error as error:
-            answer.failure = f"{type(error).__name__}: {' '.join(str(error).split())}"  # of a connection, or of a look
-        except Exception as error:  # noqa: BLE001 of routers and drivers: the rest is to be shown
-            logger.error("Looking at %s failed unexpectedly: %s", server, trace_text(error))
-            answer.failure, answer.is_fault = f"{type(error).__name__}: see the log", True
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run, name="event-bus-status", daemon=True)
-    answer: _Answer[Any] = _Answer(server, thread)
-    thread.start()
-    return answer
+    status: T | None
+    unanswered: tuple[Unanswered, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
-def _tables(own: OwnBus, *, check: bool) -> tuple[TableStatus, list[Finding]]:
-    return table_status.look(own), list(checks.of_databases(own.outboxes)) if check else []
+def _part(coming: Awaited[_Part[T]]) -> _Part[T]:
+    told = coming.wait()
+    return _Part(status=None, unanswered=(told,)) if isinstance(told, Unanswered) else told
+
+
+def _checked(found: T, silent: Iterable[Unanswered], looks: Mapping[str, Callable[[], Iterator[Finding]]]) -> _Part[T]:
+    """Return a part with the findings of its checks; a check that fails hides no other, nor the part."""
+    told = [here(what, partial(_all, look)).wait() for what, look in looks.items()]
+    return _Part(
+        status=found,
+        unanswered=(*silent, *(one for one in told if isinstance(one, Unanswered))),
+        findings=tuple(one for several in told if isinstance(several, list) for one in several),
+    )
+
+
+def _all(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    return list(look())
 
 
 def _kafka(
-    own: OwnBus, wanted: list[WantedTopic] | None, runs: Sequence[WorkerRun], servers: StatusServers, *, check: bool
-) -> tuple[KafkaStatus, list[Finding]]:
-    """``wanted``: None where it could not be found out."""
+    own: OwnBus,
+    wanted: Iterable[WantedTopic],
+    runs: Sequence[WorkerRun] | None,
+    servers: StatusServers,
+    *,
+    check: bool,
+) -> _Part[KafkaStatus]:
     overview = servers.overview()
-    names = {*own.sent, *(one.name for one in wanted or ())}.union(*own.groups.values())
-    found = kafka_status.look(overview, topics=names, groups=checks.groups_with(own, runs))
-    if not check or not found.has_controller:  # the sandbox administers no topics
-        return found, []
-    return found, [*checks.of_topics(overview, wanted or ()), *checks.of_rights(overview, own)]
+    names = {*own.sent, *(one.name for one in wanted)}.union(*own.groups.values())
+    found, described = kafka_status.look(overview, topics=names, groups=checks.groups_with(own, runs or ()))
+    silent = list(_silent_partitions(found.silent))
+    if not check or found.is_sandbox:
+        return _Part(status=found, unanswered=tuple(silent))
+    looks = {"the check of rights": lambda: checks.of_rights(overview, own, described)}
+    if found.has_controller:
+        looks[TOPICS] = lambda: checks.of_topics(overview, wanted)
+    else:
+        silent.append(Unanswered(server=TOPICS, reason=_NO_CONTROLLER))
+    return _checked(found, silent, looks)
 
 
-def _registry(servers: StatusServers, *, check: bool) -> tuple[RegistryStatus, list[Finding]]:
+def _silent_partitions(names: Sequence[str]) -> Iterator[Unanswered]:
+    if names:
+        more = ", …" * (len(names) > _LISTED)
+        reason = f"nothing of them is counted: {', '.join(names[:_LISTED])}{more}"
+        yield Unanswered(server=f"{number(len(names), 'partition')} of topics", reason=reason)
+
+
+def _registry(servers: StatusServers, *, check: bool) -> _Part[RegistryStatus]:
     with closing(servers.subjects()) as subjects:
-        level = subjects.default_level()
-        return RegistryStatus(level=level), list(checks.of_schemas(subjects, servers.schemas())) if check else []
+        found = RegistryStatus(level=subjects.default_level())
+        look = {"the check of schemas": lambda: checks.of_schemas(subjects, servers.schemas())}
+        return _checked(found, (), look if check else {})
 
 
-def _neglects(tables: TableStatus | None, kafka: KafkaStatus | None) -> list[Neglect]:
-    """Kafka knows better than the tables which groups are behind, where it was asked for them."""
-    found = list(tables.neglects if tables else ())
+def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Neglect, ...], set[NeglectKind]]:
+    """
+    Return the neglects, and the kinds that are not known. Kafka knows better than the tables which groups are behind,
+    where it was asked for them.
+    """
+    found, unknown = list(tables.neglected.neglects), set(tables.neglected.unknown)
     if kafka is None:
-        return found
+        return in_order(found), unknown | {one for one in CATALOGUE if one.needs_kafka}
     known = {one.group for one in kafka.groups if not one.refusal}
-    alive = {run.group for run in (tables.workers if tables else ()) if run.is_alive}
+    runs = tables.status.workers
     found = [one for one in found if one.kind is not GROUP_WITHOUT_WORKER or one.subject not in known]
-    return in_order([*found, *neglects_in_kafka(kafka.groups, alive=alive)])
+    alive = None if runs is None else {run.group for run in runs if run.is_alive}
+    if all(one.has_members is not None for one in kafka.groups):
+        unknown.discard(GROUP_WITHOUT_WORKER)
+    if kafka.silent or len(known) < len(kafka.groups):
+        unknown |= {GROUP_WITHOUT_WORKER, RETENTION_ENDS}
+    if not kafka.is_sandbox and any(one.partitions and not one.policy for one in kafka.topics):
+        unknown.add(RETENTION_ENDS)  # this user may not read their options
+    return in_order([*found, *neglects_in_kafka(kafka.groups, alive=alive)]), unknown

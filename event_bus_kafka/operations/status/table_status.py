@@ -1,11 +1,13 @@
-"""Reads the status of the bus from the service's tables. Imported only where the app is installed."""
+"""Reads the status of the bus from the service's tables. Import this module only if the app is installed."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
+import attrs
 from django.db import connections, models, router
 from django.db.models import Max, Min
 
@@ -13,10 +15,15 @@ from event_bus_kafka.models import DeadLetter, HistoryRow, PausedReceiver
 from event_bus_kafka.models.database_time import VENDORS, database_now
 from event_bus_kafka.models.history import MINUTE
 from event_bus_kafka.models.presence import has_tables
-from event_bus_kafka.operations.neglects import in_tables as neglects
+from event_bus_kafka.operations.neglects import in_tables
+from event_bus_kafka.operations.neglects.catalogue import Neglected
+from event_bus_kafka.operations.neglects.in_tables import Beats, database_of
 from event_bus_kafka.operations.neglects.wording import MOST_COUNTED
+from event_bus_kafka.operations.status import checks
+from event_bus_kafka.operations.status.asking import Ask, Questions, Unanswered, ask_all, each_once
 from event_bus_kafka.operations.status.values import (
     DeadLetterStatus,
+    Finding,
     LastHour,
     OutboxStatus,
     OwnBus,
@@ -27,24 +34,74 @@ from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import BriefBacklog
 
 _MINUTES = 60
+_PARTS = ("dead_letters", "paused", "last_hour")
+NO_HEARTBEATS = "EVENT_BUS_KAFKA_HEARTBEAT = 0"
+"""Why it is not known what runs."""
 
 
-def look(own: OwnBus) -> TableStatus:
-    """Raises a database error."""
-    runs = neglects.runs_told()
-    outboxes = [one for one in own.outboxes if connections[one].vendor in VENDORS]
-    return TableStatus(
-        workers=tuple(runs),
-        outboxes=tuple(_outbox(one) for one in outboxes if backlog.is_migrated(connections[one])),
-        dead_letters=_dead_letters(),
-        paused=_paused(),
-        last_hour=_last_hour(),
-        neglects=tuple(neglects.neglects(outboxes=outboxes, retention=own.retention)),
+@attrs.frozen(kw_only=True)
+class TablesLook:
+    """All that tables tell."""
+
+    status: TableStatus
+    neglected: Neglected
+    unanswered: tuple[Unanswered, ...]
+    findings: tuple[Finding, ...]
+
+
+def look(own: OwnBus, ask: Ask, *, check: bool) -> TablesLook:
+    """Look into all databases, as ``ask`` asks them. ``check``: look whether migrations lack, too."""
+    answers = ask_all(_questions(own, check=check), ask)
+    beats = answers[in_tables.HEARTBEATS]
+    parts = {name: answers[name] for name in (*_PARTS, *map(_rows_of, own.outboxes))}
+    parts["workers"] = tuple(beats.runs) if isinstance(beats, Beats) else beats
+    not_known = {name: f"{one.server}: {one.reason}" for name, one in parts.items() if isinstance(one, Unanswered)}
+    if not own.tables.heartbeats:
+        parts["workers"], not_known["workers"] = None, NO_HEARTBEATS
+    known = {name: None if isinstance(one, Unanswered) else one for name, one in parts.items()}
+    unknown = [OutboxStatus(database=one, rows=None) for one in own.outboxes if _rows_of(one) in not_known]
+    status = TableStatus(
+        outboxes=tuple([one for alias in own.outboxes if (one := known.pop(_rows_of(alias)))] + unknown),
+        not_known=not_known,
+        **known,
+    )
+    silent = [one for one in answers.values() if isinstance(one, Unanswered)]
+    found = [one for name, told in answers.items() if name in _checks(own) and isinstance(told, list) for one in told]
+    return TablesLook(
+        status=status,
+        neglected=in_tables.neglected(answers, own.tables),
+        unanswered=each_once(silent),
+        findings=tuple(found),
     )
 
 
-def _outbox(alias: str) -> OutboxStatus:
-    found = BriefBacklog.read(connections[alias])
+def _questions(own: OwnBus, *, check: bool) -> Questions:
+    return {
+        **in_tables.questions(own.outboxes, own.tables),
+        **{_rows_of(alias): (f"database {alias}", partial(_outbox, alias)) for alias in own.outboxes},
+        "dead_letters": (database_of(DeadLetter), _dead_letters),
+        "paused": (database_of(PausedReceiver), _paused),
+        "last_hour": (database_of(HistoryRow), _last_hour),
+        **(_checks(own) if check else {}),
+    }
+
+
+def _checks(own: OwnBus) -> Questions:
+    def unapplied(alias: str) -> list[Finding]:
+        return list(checks.of_databases([alias]))
+
+    return {f"migrations of {one}": (f"database {one}", partial(unapplied, one)) for one in own.outboxes}
+
+
+def _rows_of(alias: str) -> str:
+    return f"rows of {alias}"
+
+
+def _outbox(alias: str) -> OutboxStatus | None:
+    connection = connections[alias]
+    if connection.vendor not in VENDORS or not backlog.is_migrated(connection):
+        return None
+    found = BriefBacklog.read(connection)
     return OutboxStatus(database=alias, rows=dict(found.depth), oldest_seconds=found.oldest_age, parked=found.parked)
 
 
@@ -58,10 +115,10 @@ def _dead_letters() -> DeadLetterStatus | None:
     return DeadLetterStatus(count=count, oldest=ages["oldest"], newest=ages["newest"])
 
 
-def _paused() -> tuple[PausedStatus, ...]:
+def _paused() -> tuple[PausedStatus, ...] | None:
     alias = _alias_with(PausedReceiver)
     if alias is None:
-        return ()
+        return None
     rows = PausedReceiver.objects.using(alias).order_by("paused_at", "pk")
     return tuple(PausedStatus(receiver=one.receiver, since=one.paused_at) for one in rows)
 

@@ -1,4 +1,4 @@
-"""The status of the bus, as values. None of it is event data."""
+"""The values that make up the status of the bus. They never contain event data."""
 
 from __future__ import annotations
 
@@ -7,53 +7,53 @@ from datetime import datetime
 
 import attrs
 
-from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.catalogue import Neglect, OwnTables
+from event_bus_kafka.operations.status.asking import Unanswered
 from event_bus_kafka.operations.workers import WorkerRun
 
 
 @attrs.frozen(kw_only=True)
 class OwnBus:
-    """The bus as this service's settings have it."""
+    """The topics, groups and databases that this service's settings name."""
 
     sent: frozenset[str]
-    """Full names of topics that it sends to."""
+    """Full names of the topics to which this service sends events."""
     groups: Mapping[str, frozenset[str]]
-    """Consumer group → full names of the topics that it subscribes to."""
+    """Consumer group → full names of the topics to which the group subscribes."""
     outboxes: tuple[str, ...]
     """Aliases of the databases that may have an outbox."""
-    retention: float
-    """Days for which dead letters and parked rows are kept."""
+    tables: OwnTables
     version: str
     """The version of this package."""
 
 
 @attrs.frozen(kw_only=True)
 class OutboxStatus:
-    """An outbox."""
+    """The status of one outbox."""
 
     database: str
     """The alias."""
-    rows: Mapping[str, int]
-    """Rows by topic, of the first 100,000 that the database finds."""
-    oldest_seconds: float | None
+    rows: Mapping[str, int] | None
+    """Rows by topic, of the first 100,000 that the database finds; None: not known, as all of the outbox."""
+    oldest_seconds: float | None = None
     """Age of the oldest; None: none waits."""
-    parked: int
+    parked: int | None = None
     """100,000 at most."""
 
 
 @attrs.frozen(kw_only=True)
 class DeadLetterStatus:
-    """The table of dead letters."""
+    """The status of the table of dead letters."""
 
     count: int
-    """1,000 at most."""
+    """Number of dead letters. At most 1,000 letters are counted."""
     oldest: datetime | None
     newest: datetime | None
 
 
 @attrs.frozen(kw_only=True)
 class PausedStatus:
-    """A receiver that is paused."""
+    """A paused receiver."""
 
     receiver: str
     since: datetime
@@ -61,102 +61,116 @@ class PausedStatus:
 
 @attrs.frozen(kw_only=True)
 class LastHour:
-    """Events of all processes of the services that share the table, in the last hour."""
+    """Numbers of events in the last hour. They include all services that share the table of history."""
 
     outcomes: Mapping[str, tuple[int, ...]]
-    """Outcome → number in each of sixty minutes, the oldest first; a minute is complete a minute after its end."""
+    """
+    Outcome → number of events in each of the sixty minutes, oldest first. The number of a minute can still grow during
+    the next minute.
+    """
 
 
 @attrs.frozen(kw_only=True)
 class TableStatus:
-    """The part of the status from the service's tables; None, or empty, where a table is missing."""
+    """The part of the status from the service's tables; None where it is not known, or a table is missing."""
 
-    workers: tuple[WorkerRun, ...]
+    workers: tuple[WorkerRun, ...] | None
     outboxes: tuple[OutboxStatus, ...]
     dead_letters: DeadLetterStatus | None
-    paused: tuple[PausedStatus, ...]
+    paused: tuple[PausedStatus, ...] | None
     last_hour: LastHour | None
-    neglects: tuple[Neglect, ...]
+    not_known: Mapping[str, str]
+    """Name of an attribute that is not known, or ``rows of`` and the alias of an outbox → why."""
 
 
 @attrs.frozen(kw_only=True)
 class TopicStatus:
-    """A topic that this service needs, or that one of its groups has read."""
+    """The status of a topic that this service needs, or that a group of this service has read."""
 
     topic: str
     partitions: int
-    """0: it is not there, or hidden from this user."""
+    """Number of partitions; 0: the topic does not exist, or this Kafka user has no permission to see the topic."""
     records: int | None = None
-    """Offsets between the beginning and the end of its partitions; compaction may have removed some of the records."""
+    """
+    Offsets between the beginning and the end of its partitions; compaction may have removed some of the records. None:
+    not known.
+    """
     oldest: datetime | None = None
-    """Time of its oldest record; None: it has none, or these brokers do not say."""
+    """Timestamp of the oldest record; None: the topic is empty, or the brokers do not report the timestamp."""
     policy: str = ""
-    """``cleanup.policy``; empty: not known."""
+    """The topic's ``cleanup.policy``; empty: unknown."""
     retention_seconds: float | None = None
-    """None: for ever, or unknown."""
+    """Time for which Kafka keeps records; None: records are kept for ever, or the time is unknown."""
 
 
 @attrs.frozen(kw_only=True)
 class Unread:
-    """A topic that a group has still to read to its end."""
+    """A topic that a group has not read to the end."""
 
     topic: str
     lag: int
-    """Offsets."""
+    """Number of offsets that the group has not read."""
     lost: int = 0
-    """Offsets that were deleted before the group has read them."""
+    """Number of offsets that Kafka deleted before the group read them."""
     ends_soon: bool = False
-    """Whether the oldest of its unread records are near the end of the topic's retention."""
+    """Whether Kafka will soon delete the oldest unread records, because the topic's retention ends."""
 
 
 @attrs.frozen(kw_only=True)
 class GroupStatus:
-    """A consumer group of this service."""
+    """The status of a consumer group of this service."""
 
     group: str
     state: str
-    """The coordinator's word; empty: unknown."""
+    """The group's state, as its coordinator names it; empty: unknown."""
     members: int | None
-    """None: these brokers do not say; or the group is of the newer protocol and has some."""
+    """
+    Number of members. None: the brokers do not list members, or the group uses Kafka's newer group protocol and has at
+    least one member.
+    """
     topics: int
-    """Number of topics it reads."""
+    """Number of topics that the group reads."""
     unread: tuple[Unread, ...]
     refusal: str = ""
-    """Why its offsets cannot be read."""
+    """Why the group's offsets could not be read; empty: they were read."""
 
     @property
     def has_members(self) -> bool | None:
-        """Whether it has members; None: unknown."""
+        """Whether the group has members; None: unknown."""
         return bool(self.state) or None if self.members is None else self.members > 0
 
     @property
     def lag(self) -> int:
-        """Offsets that it has still to read."""
+        """Number of offsets that the group has not read, on all topics."""
         return sum(one.lag for one in self.unread)
 
 
 @attrs.frozen(kw_only=True)
 class KafkaStatus:
-    """The part of the status from Kafka."""
+    """The part of the status that Kafka reports."""
 
     cluster: str
     brokers: tuple[str, ...]
     has_controller: bool
+    is_sandbox: bool = False
+    """Nobody can ask its brokers for topics' options, rights, or members of groups."""
     topics: tuple[TopicStatus, ...]
     groups: tuple[GroupStatus, ...]
+    silent: tuple[str, ...] = ()
+    """Partitions whose broker gave no answer: nothing of them is counted. As ``topic:number``."""
 
 
 @attrs.frozen(kw_only=True)
 class RegistryStatus:
-    """The part of the status from the schema registry."""
+    """The part of the status that the schema registry reports."""
 
     level: str
-    """Compatibility level of subjects that have none of their own."""
+    """The default compatibility level, which applies to subjects without a level of their own."""
 
 
 @attrs.frozen(kw_only=True)
 class Finding:
-    """Something that is wrong, and its remedy."""
+    """A problem, and its remedy."""
 
     id: str
     subject: str
@@ -165,25 +179,19 @@ class Finding:
 
 
 @attrs.frozen(kw_only=True)
-class Unanswered:
-    """A server that gave no answer."""
-
-    server: str
-    """``Kafka``, ``the schema registry``, or ``database`` and an alias."""
-    reason: str
-    is_fault: bool = False
-    """The look itself failed, by an exception that is unexpected, and is in the log."""
-
-
-@attrs.frozen(kw_only=True)
 class Status:
-    """The whole status. A part is None if its server did not answer, which ``unanswered`` then explains."""
+    """
+    The whole status. A part is None if its server did not answer, which ``unanswered`` then explains; of tables, see
+    :class:`TableStatus`.
+    """
 
     taken: datetime
-    tables: TableStatus | None
+    tables: TableStatus
     kafka: KafkaStatus | None
     registry: RegistryStatus | None
     neglects: tuple[Neglect, ...]
+    neglects_not_known: tuple[str, ...]
+    """Ids of kinds of which there may be more: a server gave no answer, a table is missing, there are no heartbeats."""
     unanswered: tuple[Unanswered, ...]
     findings: tuple[Finding, ...] | None
-    """None: no check was asked for."""
+    """Findings of the check; None: no check was requested."""

@@ -1,1 +1,4 @@
-"""Finds an event: in the outbox, in Kafka, with which groups and receivers, or no longer there."""
+"""
+Finds the places of an event (outbox, Kafka, dead letters, inbox), and which groups and receivers have processed the
+event.
+"""

@@ -1,4 +1,4 @@
-"""Why an event that was found nowhere in Kafka may have been there."""
+"""Notes why Kafka may have deleted an event that a search did not find."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ def note_losses(
     scanner: Scanner, admin: Admin, question: Question, places: Mapping[Partition, int], findings: BrokerFindings
 ) -> None:
     """
-    Note in ``findings`` the possible losses: partitions that begin later than the event, compacted topics, and offsets
-    of ``places``, where the event once was, that hold no record. Raises :class:`BrokerError`.
+    Note in ``findings`` where Kafka may have deleted the event: partitions that begin later than the event, compacted
+    topics, and offsets of ``places`` without a record. ``places``: the event's offsets according to dead letters.
+    Raises :class:`BrokerError`.
     """
     compacted = _compacted(admin, {one.topic for one in findings.scanned}, scanner.timeout, findings)
     for one in findings.scanned:
@@ -37,7 +38,7 @@ def _note_later_start(scanner: Scanner, scanned: Scanned, question: Question, fi
     name = scanned.topic, scanned.partition
     start = scanner.range_of(name, timeout=scanner.timeout).start
     if not 0 < scanned.start <= start:
-        return  # it has all records that it ever had, or some from before the event
+        return  # no record was deleted, or records from before the event are still there
     time = scanner.states[name].first_time
     if time is None or question.emitted is None or question.emitted < time:
         gone = MaybeGone(
@@ -49,7 +50,7 @@ def _note_later_start(scanner: Scanner, scanned: Scanned, question: Question, fi
 def _compacted(admin: Admin, topics: set[str], timeout: float, findings: BrokerFindings) -> set[str]:
     found: set[str] = set()
     try:
-        admin.require_controller(timeout=timeout)  # else nobody answers, as in the sandbox, where nothing is compacted
+        admin.require_controller(timeout=timeout)  # the sandbox has none; it compacts nothing
     except BrokerError as error:
         findings.not_seen("whether topics are compacted", error)
         return found

@@ -1,45 +1,62 @@
-"""The question about an event, and the parts of its answer. Times are milliseconds since the epoch."""
+"""Defines the question about an event, and the parts of the answer. Times are milliseconds since the epoch."""
 
 from __future__ import annotations
 
 from enum import Enum
+from math import inf
+from time import monotonic
 from uuid import UUID
 
 import attrs
 
 MOST = 50
-"""Rows of an outbox, dead letters and records that an answer has of one key: the latest."""
+"""Maximum number of rows or records that one search for a key returns. The latest ones are returned."""
 _UUID_EPOCH = 0x01B21DD213814000
-"""The time of a UUID1 at the start of 1970, in 100 ns."""
+"""Timestamp of a UUID1 made at the beginning of 1970, in units of 100 ns."""
 
 
 @attrs.frozen(kw_only=True)
 class Question:
-    """Which event is looked for: by its id, or by the key of its record."""
+    """The event to search for, given by its id or by the key of its record."""
 
     event_id: UUID | None = None
     key: str | None = None
-    """In plain text; used if there is no id."""
+    """The key in plain text; ignored if ``event_id`` is given."""
     topics: tuple[str, ...] = ()
-    """With or without prefix; empty: all topics of this service's routes and subscriptions."""
+    """Topics to search, with or without prefix; empty: all topics of this service's routes and subscriptions."""
     event_type: str = ""
-    """Restricts the routes whose topics are looked at; empty: all."""
+    """Only routes of this event type are searched; empty: all routes."""
     since: int | None = None
-    """Records before this time are not looked at; None: before the id's time, or none."""
+    """
+    Earliest time of the records that are searched. None: the search begins a minute before the time in the event id or,
+    if the id has no time, at the first record.
+    """
     seconds: float = 10.0
     """Time for reading records, at most."""
+    limit: float | None = None
+    """Seconds for the whole answer, from when the question is made, whoever is silent; None: each part has its own."""
+    asked: float = attrs.field(factory=monotonic, eq=False)
+    """When the question was made (monotonic)."""
 
     @property
     def emitted(self) -> int | None:
-        """The time that a UUID1 carries; None for other ids."""
+        """The time in the event id if the id is a UUID1, else None."""
         if self.event_id is None or self.event_id.version != 1:
             return None
         return (self.event_id.time - _UUID_EPOCH) // 10_000
 
+    def due(self, share: float) -> float:
+        """Return when ``share`` of the time for the whole answer is over (monotonic); infinite without a limit."""
+        return inf if self.limit is None else self.asked + self.limit * share
+
+    def left(self, most: float, share: float) -> float:
+        """Return the seconds until :meth:`due`, at most ``most``, and never less than 0."""
+        return max(min(most, self.due(share) - monotonic()), 0.0)
+
 
 @attrs.frozen(kw_only=True)
 class OutboxPlace:
-    """The event is a row that waits for a relay, or that was parked."""
+    """A row of the outbox that holds the event. The row waits for a relay, or is parked."""
 
     database: str
     row: int
@@ -47,9 +64,9 @@ class OutboxPlace:
     event_type: str
     event_id: str
     since: int
-    """The time at which it was written, or parked."""
+    """The time at which the row was written or parked."""
     code: str = ""
-    """Kafka's name of the error for which it is parked; empty: it is not parked."""
+    """Kafka's name of the error for which the row was parked; empty: the row is not parked."""
     reason: str = ""
 
     @property
@@ -58,48 +75,48 @@ class OutboxPlace:
 
 
 class Reached(Enum):
-    """A group's progress, compared with a record."""
+    """Whether a consumer group has finished a record."""
 
     BEYOND = "beyond"
-    """It has committed a later offset: it is done with the record."""
+    """The group has committed a later offset: it has finished the record."""
     BEHIND = "behind"
-    """It has still to read the record, or works on it."""
+    """The group has not read the record yet, or is processing the record."""
     TAKEN = "taken"
-    """It will pass over the record, which is quarantined as a dead letter."""
+    """The group will skip the record, which is quarantined as a dead letter."""
     NOTHING = "nothing"
-    """It has committed nothing for the partition, although it subscribes to the topic."""
+    """The group subscribes to the topic, but has committed no offset for the partition."""
 
 
 @attrs.frozen(kw_only=True)
 class GroupPlace:
-    """A group's progress on the partition of a record."""
+    """The progress of a consumer group on the partition of a record."""
 
     group: str
     reached: Reached
     committed: int | None
-    """The next offset that it reads; None: nothing is committed."""
+    """The committed offset, which the group reads next; None: no offset is committed."""
     before: int
-    """Offsets between that and the record, 0 if the record is next or behind it."""
+    """Number of offsets from ``committed`` to the record; 0 if ``committed`` is the record's offset or later."""
     lag: int
-    """Offsets between that and the end of the partition."""
+    """Number of offsets from ``committed`` (or 0 if it is None) to the end of the partition."""
 
 
 @attrs.frozen(kw_only=True)
 class KafkaPlace:
-    """The event is a record of Kafka."""
+    """A record in Kafka that holds the event."""
 
     topic: str
     partition: int
     offset: int
     time: int | None
-    """The record's time: much later than the id's, if the event waited in the outbox."""
+    """The record's timestamp. If the event waited in the outbox, it is much later than the time in the event id."""
     event_type: str
     event_id: str
     masked_key: str | None
-    """Equal for equal keys."""
+    """Text that stands for the key and does not reveal it. Equal keys have equal texts. None: the record has no key."""
     is_tombstone: bool
     is_dead_letter: bool
-    """Whether it is a copy on a topic of dead letters."""
+    """Whether the record is a copy on a topic of dead letters."""
     groups: tuple[GroupPlace, ...] = ()
 
     @property
@@ -109,26 +126,26 @@ class KafkaPlace:
 
 @attrs.frozen(kw_only=True)
 class ReceiverPart:
-    """One receiver's part in a dead letter."""
+    """The state of one receiver in a dead letter."""
 
     receiver: str
-    """Empty: no receiver was called, since the record could not be read."""
+    """The receiver's name; empty: no receiver was called, because the record could not be decoded."""
     state: str
-    """A value of ``EntryState``."""
+    """The receiver's state: a value of ``EntryState``."""
     attempts: int
     error: str
     changed: int
     stand_in: str = ""
-    """The receiver that has succeeded in its place."""
+    """The receiver that succeeded in place of ``receiver``; empty: none."""
 
 
 @attrs.frozen(kw_only=True)
 class LetterPlace:
-    """The event has, or had, a dead letter in this service."""
+    """A dead letter of the event in this service, existing or deleted."""
 
     letter: int
     is_open: bool
-    """The letter still exists: a receiver is pending."""
+    """True: the letter exists, because a receiver is pending; False: the letter is deleted."""
     group: str
     topic: str
     partition: int
@@ -136,7 +153,7 @@ class LetterPlace:
     event_type: str
     event_id: str
     time: int | None
-    """The record's time; None: unknown, for example because the letter is deleted."""
+    """The record's timestamp; None: unknown, for example because the letter is deleted."""
     receivers: tuple[ReceiverPart, ...]
 
     @property
@@ -146,7 +163,7 @@ class LetterPlace:
 
 @attrs.frozen(kw_only=True)
 class MarkPlace:
-    """A receiver of this service has had the event, as its inbox says."""
+    """A mark in an inbox: a receiver of this service has processed the event."""
 
     database: str
     receiver: str
@@ -155,18 +172,18 @@ class MarkPlace:
 
 @attrs.frozen(kw_only=True)
 class Scanned:
-    """Which records of a partition were looked at."""
+    """The offsets of a partition that were searched."""
 
     topic: str
     partition: int
     start: int
-    """The first offset."""
+    """The first offset that was searched."""
     stop: int
-    """The offset after the last one."""
+    """The offset after the last searched offset."""
     end: int
-    """The end of the partition."""
+    """The end offset of the partition."""
     last_time: int | None
-    """The time of the last record that was read."""
+    """The timestamp of the last record that was read; None: no record was read."""
 
     @property
     def is_complete(self) -> bool:
@@ -174,32 +191,38 @@ class Scanned:
 
 
 class Loss(Enum):
-    """Why a record that was there may be there no more."""
+    """The way in which Kafka may have deleted a record."""
 
     RETENTION = "retention"
-    """The partition begins later than the event."""
+    """
+    The partition's first record is later than the event, so the event may have been deleted at the end of the topic's
+    retention.
+    """
     COMPACTION = "compaction"
-    """The topic keeps only the last record of each key."""
+    """The topic keeps only the last record of each key, so compaction may have removed the event."""
 
 
 @attrs.frozen(kw_only=True)
 class MaybeGone:
-    """The event may have been on a partition, and be there no more."""
+    """A partition or topic from which Kafka may have deleted the event."""
 
     topic: str
     partition: int | None
-    """None: the whole topic."""
+    """Number of the partition; None: any partition of the topic."""
     loss: Loss
     offset: int | None = None
-    """The offset at which a dead letter says it was: the record is gone for sure. None: unknown."""
+    """
+    The event's offset according to a dead letter. If it is given, the record was deleted for certain. None: the offset
+    is unknown.
+    """
     start: int | None = None
-    """The first offset that still exists; ``start_time`` is its record's time."""
+    """The partition's first offset that still exists; ``start_time`` is the timestamp of the record at this offset."""
     start_time: int | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Unseen:
-    """Something that could not be looked at."""
+    """A place that could not be searched, and the reason."""
 
     what: str
     why: str
@@ -207,11 +230,11 @@ class Unseen:
 
 @attrs.frozen(kw_only=True)
 class Whereabouts:
-    """All that this service can say of an event."""
+    """All findings of a search for an event."""
 
     question: Question
     event_type: str
-    """Empty: unknown."""
+    """The event's type; empty: unknown."""
     outbox: tuple[OutboxPlace, ...]
     records: tuple[KafkaPlace, ...]
     more_records: int
@@ -220,11 +243,11 @@ class Whereabouts:
     marks: tuple[MarkPlace, ...]
     scanned: tuple[Scanned, ...]
     read: int
-    """Records that were looked at."""
+    """Number of records that were read."""
     gone: tuple[MaybeGone, ...]
     unseen: tuple[Unseen, ...]
 
     @property
     def is_found(self) -> bool:
-        """Whether it is, or has left a trace, anywhere that could be looked at."""
+        """Whether any searched place holds the event or a trace of it."""
         return bool(self.outbox or self.records or self.letters or self.marks)

@@ -1,9 +1,12 @@
-"""An event in Kafka: its records, how far groups are, and whether it may be gone."""
+"""
+Searches Kafka for an event: finds its records, the progress of groups, and reasons why Kafka may have deleted a record.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
+from math import inf
 from time import monotonic
 
 from event_bus_kafka.dead_letters.letter import identity
@@ -20,10 +23,16 @@ from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, 
 from event_bus_kafka.operations.whereabouts.starting import ranges_to_scan
 from event_bus_kafka.wire.records import ConsumerRecord
 
+_READ, _ANSWERED = 0.7, 0.85
+"""Shares of the time of the whole answer at which records have to be read, and the last request to be answered."""
+_SHORTEST = 0.1
+"""Seconds for a request to the registry at the end of the time."""
+
 
 class BrokerSearch:
     """
-    Searches Kafka for the records of an event, once. ``places``: coordinates at which it is or was, from dead letters.
+    Searches Kafka for the records of an event. Each instance searches once. ``places``: the event's offsets according
+    to dead letters.
     """
 
     def __init__(
@@ -34,20 +43,20 @@ class BrokerSearch:
         self._servers = servers
         self._places = places
         self._left: set[str] = set()
-        """Topics that need no further look."""
+        """Topics that need no further search."""
         self._found = BrokerFindings()
 
     def look(self, topics: Collection[str]) -> BrokerFindings:
         """
-        Search ``topics`` (full names), or the topics that the question names. Brokers and topics that are away are
-        noted in ``unseen``. Raises :class:`NotThere` if a named topic does not exist.
+        Search the topics that the question names or, if it names none, ``topics`` (full names). Unreachable brokers and
+        topics are noted in ``unseen``. Raises :class:`NotThere` if a topic that the question names does not exist.
         """
         try:
-            with self._servers.scanner() as scanner:
+            with self._servers.scanner(self._question.due(_ANSWERED)) as scanner:
                 to_scan = ranges_to_scan(scanner, self._question, topics, self._places, self._found)
                 self._scan(scanner, to_scan)
                 if not self._found.records:
-                    note_losses(scanner, self._servers.admin(), self._question, self._places, self._found)
+                    note_losses(scanner, self._servers.groups(), self._question, self._places, self._found)
                 add_groups(scanner, self._servers.groups(), self._around.subscriptions, self._found)
         except NotThere:
             raise
@@ -64,7 +73,8 @@ class BrokerSearch:
         self._note_scanned(scanner)
 
     def _records(self, scanner: Scanner, to_scan: Mapping[Partition, Range]) -> Iterator[ConsumerRecord]:
-        records = scanner.scan(to_scan, sought(self._question), until=monotonic() + self._question.seconds)
+        until = min(monotonic() + self._question.seconds, self._question.due(_READ))
+        records = scanner.scan(to_scan, sought(self._question), until=until)
         if self._question.event_id is None:
             yield from self._with_key(records)
             return
@@ -74,14 +84,14 @@ class BrokerSearch:
             scanner.leave(self._left)
 
     def _with_key(self, records: Iterator[ConsumerRecord]) -> Iterator[ConsumerRecord]:
-        with self._servers.registry() as registry:
+        with self._servers.registry(max(self._question.left(inf, _READ), _SHORTEST)) as registry:
             check = KeyCheck(self._question.key or "", registry)
             yield from filter(check.passes, records)
         if check.failure:
             self._found.not_seen("the schema registry", check.failure, "; keys were compared by their bytes alone")
 
     def _superfluous(self, record: ConsumerRecord, topics: set[str]) -> set[str]:
-        """Return the topics of a search that need no further look once a record is found."""
+        """Return which of the searched ``topics`` need no further search once ``record`` is found."""
         event_type = identity(record)[0]
         if self._question.topics or record.topic in self._around.dead_letters or not event_type:
             return {record.topic}

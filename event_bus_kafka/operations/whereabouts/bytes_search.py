@@ -1,4 +1,4 @@
-"""Finds rows by bytes within a column that no index has, a slice of the table at a time."""
+"""Finds rows in which a column without an index contains given bytes. Each statement scans a part of the table."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from django.db.models.functions import Substr
 from django.db.models.lookups import Exact, GreaterThan
 
 _SLICE = 100_000
-"""Rows that one statement looks at."""
+"""Maximum number of rows that one statement scans."""
 _BEHIND_FRAME = 6
-"""Position of the Avro bytes in a key, from 1: Confluent's byte and the schema id come first."""
+"""
+Position of the Avro bytes in a key, counted from 1. The bytes before this position are Confluent's magic byte and the
+schema id.
+"""
 
 
 class _Position(Func):
-    """The position of bytes within a column, from 1; 0: they are not in it."""
+    """SQL function: the position of bytes in a column, counted from 1; 0: the column does not contain the bytes."""
 
     output_field = IntegerField()
     template = "POSITION(%(expressions)s)"
@@ -35,12 +38,12 @@ class _Position(Func):
 
 
 def contains(column: str, sought: bytes) -> Q:
-    """Rows with these bytes anywhere within a binary column."""
+    """Return the condition that a binary column contains the bytes ``sought``."""
     return Q(GreaterThan(_Position(_value(sought), F(column)), 0))
 
 
 def has_key(column: str, keys: Collection[bytes]) -> Q:
-    """Rows whose column holds one of these keys, behind any schema id or without one."""
+    """Return the condition that a column is equal to one of ``keys``, or to a schema id followed by one of ``keys``."""
     framed = Substr(column, _BEHIND_FRAME, output_field=BinaryField())
     matches = [Q(Exact(place, _value(key))) for key in keys for place in (framed, F(column))]
     return reduce(or_, matches)
@@ -48,8 +51,10 @@ def has_key(column: str, keys: Collection[bytes]) -> Q:
 
 def ids_where(rows: QuerySet[Any], condition: Q, *, until: float) -> tuple[list[int], int | None]:
     """
-    Return the ids of rows for which a condition holds, and the id after which rows were not looked at, because it was
-    ``until`` (monotonic); None: all were. The server looks, in the order of ids; no other rows are fetched.
+    Return the ids of the rows that satisfy ``condition``. The second value is None if all rows were searched. Otherwise
+    it is the id of the last row that was searched before the time ``until`` (monotonic).
+
+    The database server evaluates the condition, in the order of ids. Only ids of matching rows are fetched.
     """
     found: list[int] = []
     after, is_left = 0, True

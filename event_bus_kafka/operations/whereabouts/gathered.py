@@ -1,4 +1,4 @@
-"""Findings of a search, from which the answer is made."""
+"""Collects the findings while a search runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from event_bus_kafka.telemetry.error_text import error_text
 
 @attrs.define
 class TableFindings:
-    """Findings in this service's tables."""
+    """The findings of a search in this service's tables."""
 
     outbox: list[OutboxPlace] = attrs.field(factory=list)
     letters: list[LetterPlace] = attrs.field(factory=list)
@@ -28,14 +28,14 @@ class TableFindings:
 
     @property
     def event_type(self) -> str:
-        """The event type; empty: no table has it."""
+        """The event type; empty: no row of an outbox and no dead letter names the event type."""
         types = [one.event_type for one in self.outbox] + [one.event_type for one in self.letters]
         return next(filter(None, types), "")
 
 
 @attrs.define
 class BrokerFindings:
-    """Findings in Kafka."""
+    """The findings of a search in Kafka."""
 
     records: list[KafkaPlace] = attrs.field(factory=list)
     more_records: int = 0
@@ -46,11 +46,11 @@ class BrokerFindings:
 
     @property
     def event_type(self) -> str:
-        """The event type; empty: no record was found, or its headers lack it."""
+        """The event type; empty: no record was found, or the headers of the records do not name the event type."""
         return next(filter(None, (one.event_type for one in self.records)), "")
 
     def not_seen(self, what: str, error: EventBusError, more: str = "") -> None:
-        """Note that something could not be looked at, once."""
+        """Note that ``what`` could not be searched because of ``error``. A repeated note is ignored."""
         one = Unseen(what=what, why=f"{error_text(error)}{more}")
         if one not in self.unseen:
             self.unseen.append(one)

@@ -1,4 +1,4 @@
-"""Adds the progress of consumer groups to the records that were found."""
+"""Adds the progress of consumer groups to each record that a search has found."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import attrs
 
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.offsets import Committed, GroupPositions, Groups, Partition
+from event_bus_kafka.kafka.cluster.groups import Groups, Offsets
+from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.operations.whereabouts.answer import GroupPlace, KafkaPlace, Reached
 from event_bus_kafka.operations.whereabouts.gathered import BrokerFindings
@@ -18,20 +19,24 @@ def add_groups(
     scanner: Scanner, groups: Groups, subscriptions: Mapping[str, frozenset[str]], findings: BrokerFindings
 ) -> None:
     """
-    Add groups to each record of ``findings``: groups that have committed an offset for its partition, and groups whose
-    ``subscriptions`` contain its topic. Groups that do not answer are noted. Raises :class:`BrokerError`.
+    Add the progress of consumer groups to each record of ``findings``. A group is added if it has committed an offset
+    for the record's partition, or if its ``subscriptions`` contain the record's topic. Groups whose offsets cannot be
+    read are noted in ``findings``. Raises :class:`BrokerError`.
     """
     partitions = {(one.topic, one.partition) for one in findings.records if not one.is_dead_letter}
     if not partitions:
         return
     names = set(subscriptions)
     try:
-        names.update(groups.names(timeout=scanner.timeout))
+        names.update(groups.states(timeout=scanner.timeout))
     except BrokerError as error:
         findings.not_seen("consumer groups that the settings of this service do not name", error)
-    positions = groups.positions(sorted(names), partitions, timeout=scanner.timeout)
-    for group, refusal in positions.refused.items():
-        findings.not_seen(f"group {group}", refusal)
+    described = groups.described(names, timeout=scanner.timeout)
+    told = groups.committed(dict.fromkeys(names, partitions), described, timeout=scanner.timeout)
+    for group, one in told.items():
+        if isinstance(one, BrokerError):
+            findings.not_seen(f"group {group}", one)
+    positions = {group: one for group, one in told.items() if not isinstance(one, BrokerError)}
     ends = {name: scanner.range_of(name, timeout=scanner.timeout).end for name in partitions}
     findings.records = [
         attrs.evolve(one, groups=tuple(_places(one, positions, subscriptions, ends))) if not one.is_dead_letter else one
@@ -41,15 +46,14 @@ def add_groups(
 
 def _places(
     record: KafkaPlace,
-    positions: GroupPositions,
+    positions: Mapping[str, Offsets],
     subscriptions: Mapping[str, frozenset[str]],
     ends: Mapping[Partition, int],
 ) -> Iterator[GroupPlace]:
     name = record.topic, record.partition
     subscribed = {group for group, topics in subscriptions.items() if record.topic in topics}
-    for group in sorted((subscribed | positions.committed.keys()) - positions.refused.keys()):
-        committed = positions.committed.get(group, {}).get(name)
-        if committed is not None:
+    for group, offsets in sorted(positions.items()):
+        if (committed := offsets.get(name)) is not None:
             yield _place(group, committed, record.offset, ends[name])
         elif group in subscribed:
             yield GroupPlace(group=group, reached=Reached.NOTHING, committed=None, before=0, lag=ends[name])

@@ -1,4 +1,4 @@
-"""Decides whether a record, or a row, is the event that is searched for."""
+"""Recognizes records and rows of the event that a search looks for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from event_bus_kafka.wire.serde import SchemaIds
 
 
 def sought(question: Question) -> Sought:
-    """Return the headers or keys, as bytes, that a record of the event may have."""
+    """Return the headers, or the keys, by which a scan recognizes records of the event."""
     if question.event_id is not None:
         return Sought(headers=frozenset(("ce_id", text.encode()) for text in _spellings(question.event_id)))
     key = question.key or ""
@@ -24,21 +24,30 @@ def sought(question: Question) -> Sought:
 
 
 def encodings(key: str) -> frozenset[bytes]:
-    """Return the Avro, without a frame, of each value that is written so in plain text: text, number, truth value."""
+    """
+    Return the Avro encodings, without schema id, that a key with this plain text may have. The text is encoded as a
+    string. If it looks like a number or a truth value, it is also encoded as a long, double or boolean.
+    """
     return frozenset(_encodings(key))
 
 
 class KeyCheck:
-    """Compares keys in plain text, as their writers' schemas have them; while the registry is away, bytes decide."""
+    """
+    Checks whether keys, decoded by their writer's schema, equal ``key``. After an error of the registry, all further
+    keys count as equal.
+    """
 
     def __init__(self, key: str, registry: SchemaIds) -> None:
         self._key = Wanted(key=key)
         self._registry = registry
         self.failure: SchemaRegistryError | None = None
-        """Why the registry could not be asked."""
+        """The error of the registry; None: the registry has not failed."""
 
     def passes(self, record: ConsumerRecord) -> bool:
-        """Whether a record, whose bytes fit, has the key. Raises nothing; a registry that has failed is not asked."""
+        """
+        Whether a record has the key. The bytes of the record's key must match already. After an error of the registry,
+        the result is True for each record, and the registry is not asked again. Never raises.
+        """
         if self.failure is not None:
             return True
         try:
@@ -49,7 +58,7 @@ class KeyCheck:
 
 
 def _spellings(event_id: UUID) -> Iterator[str]:
-    """Yield the forms in which other clients write ids; ours is the first."""
+    """Yield the forms in which clients write an event id. This package writes the first form."""
     for text in (str(event_id), event_id.hex, event_id.urn, f"{{{event_id}}}"):
         yield from (text, text.upper())
 

@@ -1,4 +1,4 @@
-"""Dead letters of an event, deleted ones too, with the state of each receiver's part."""
+"""Lists the dead letters of an event, existing and deleted, with the state of each receiver."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState
 from event_bus_kafka.operations.whereabouts.answer import LetterPlace, ReceiverPart
 
 _Place = tuple[str, str, int, int, str]
-"""Group, topic, partition, offset and event id: together they identify a letter for ever."""
+"""Group, topic, partition, offset and event id, which together identify a letter even after its deletion."""
 
 
 def letter_places(letters: Iterable[DeadLetter], entries: Iterable[DeadLetterEntry]) -> list[LetterPlace]:
-    """Return the existing letters, and the deleted ones that have entries left, in the order of their records."""
+    """Return the existing letters, and the deleted letters that still have entries, in the order of their records."""
     settled: dict[_Place, list[DeadLetterEntry]] = {}
     for entry in entries:
         settled.setdefault(_place(entry), []).append(entry)

@@ -1,4 +1,4 @@
-"""The topics and groups of this service, and the access to its servers."""
+"""Defines which topics and groups are searched, and how the servers are accessed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager
 
 import attrs
 
-from event_bus_kafka.kafka.admin import Admin
-from event_bus_kafka.kafka.offsets import Groups
+from event_bus_kafka.kafka.cluster.groups import Groups
 from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.wire.serde import SchemaIds
 
@@ -17,33 +16,34 @@ from event_bus_kafka.wire.serde import SchemaIds
 class ServerAccess:
     """Access to Kafka and the registry. Each callable raises :class:`EventBusError` if settings are missing."""
 
-    scanner: Callable[[], AbstractContextManager[Scanner]]
-    admin: Callable[[], Admin]
+    scanner: Callable[[float], AbstractContextManager[Scanner]]
+    """Takes when the last of its requests has to be answered (monotonic)."""
     groups: Callable[[], Groups]
-    registry: Callable[[], AbstractContextManager[SchemaIds]]
+    registry: Callable[[float], AbstractContextManager[SchemaIds]]
+    """Takes the seconds for one request."""
 
 
 @attrs.frozen(kw_only=True)
 class Neighbourhood:
-    """Topics are full names."""
+    """The topics that this service's settings name. All topics are full names."""
 
     routes: Mapping[str, frozenset[str]]
-    """Topics to which this service sends events, by event type."""
+    """Event type → topics to which this service sends events of the type."""
     subscriptions: Mapping[str, frozenset[str]]
-    """Topics that a consumer group reads, by group."""
+    """Consumer group → topics that the group reads."""
     dead_letters: frozenset[str]
-    """Topics for this service's dead letters; empty if they are in a table."""
+    """Topics for this service's dead letters; empty if a table keeps the dead letters."""
 
     def topics(self, event_type: str) -> frozenset[str]:
-        """Return where events of a type may be; empty: of any type."""
+        """Return the topics that may contain events of a type. An empty ``event_type`` means any type."""
         return frozenset().union(self.sent_to(event_type), *self.subscriptions.values(), self.dead_letters)
 
     def sent_to(self, event_type: str) -> frozenset[str]:
-        """Return the topics to which this service sends events of a type; empty: of any type."""
+        """Return the topics to which this service sends events of a type. An empty ``event_type`` means any type."""
         if event_type:
             return self.routes.get(event_type, frozenset())
         return frozenset().union(*self.routes.values())
 
     def left_to_search(self, event_type: str) -> frozenset[str]:
-        """Return the topics that may hold another record of an event of this type, of which one was found."""
+        """Return the topics that may contain another record of an event, after one record was found."""
         return self.sent_to(event_type) | self.dead_letters

@@ -1,4 +1,4 @@
-"""Finds an event's rows in an outbox, by id or key, waiting or parked."""
+"""Finds the waiting and parked rows of an event in an outbox, by the event's id or key."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ from event_bus_kafka.outbox.append import shard_of
 from event_bus_kafka.wire.headers import text_of
 
 SECONDS = 5.0
-"""Limit for looking through a table without a suitable index."""
+"""Time limit for searching a table without a suitable index, in seconds."""
 _PARKED = ("parked_at", "code", "reason")
 
 
-def rows_of_event(alias: str, event_id: str) -> tuple[list[OutboxPlace], int | None]:
+def rows_of_event(alias: str, event_id: str, *, seconds: float) -> tuple[list[OutboxPlace], int | None]:
     """
     Return the rows of an event in a database that has the tables, and the id behind which rows were not looked at for
-    want of time, or None. Raises a database error.
+    want of time, or None. ``seconds``: limit for each of the two tables. Raises a database error.
     """
+    limit = min(SECONDS, seconds)
     found: list[OutboxPlace] = []
     waiting = OutboxRecord.objects.using(alias)
-    ids, left_behind = ids_where(waiting, contains("headers", event_id.encode()), until=monotonic() + SECONDS)
+    ids, left_behind = ids_where(waiting, contains("headers", event_id.encode()), until=monotonic() + limit)
     found += _places(alias, waiting.filter(pk__in=ids), "created")
     parked: Any = ParkedRecord.objects.using(alias)
-    ids, left_parked = ids_where(parked, contains("headers", event_id.encode()), until=monotonic() + SECONDS)
+    ids, left_parked = ids_where(parked, contains("headers", event_id.encode()), until=monotonic() + limit)
     found += _places(alias, parked.filter(pk__in=ids), *_PARKED)
-    is_event = [one for one in found if one.event_id == event_id]  # another one's header may quote the id
+    is_event = [one for one in found if one.event_id == event_id]  # a header of another event may quote the id
     return is_event, left_parked if left_behind is None else left_behind
 
 
 def rows_with_key(alias: str, topics: Collection[str], keys: Collection[bytes]) -> list[OutboxPlace]:
     """
-    Return the latest rows with one of these keys (Avro, not framed) on one of these topics, which an index finds.
-    Raises a database error.
+    Return the latest waiting and parked rows whose topic is in ``topics`` and whose key is in ``keys`` (Avro, without
+    schema id). Uses an index. Raises a database error.
     """
     places = [(topic, key) for topic in topics for key in keys]
     has_key = reduce(or_, [Q(shard=shard_of(*one), topic=one[0], key=one[1]) for one in places], Q(pk__in=()))

@@ -1,19 +1,26 @@
-"""Looks for an event everywhere that this service reaches."""
+"""Searches for an event in all tables and topics to which this service has access."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from math import inf
+
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.operations.group_offsets import Named
-from event_bus_kafka.operations.whereabouts.answer import Question, Whereabouts
+from event_bus_kafka.operations.status.asking import within
+from event_bus_kafka.operations.whereabouts.answer import Question, Unseen, Whereabouts
 from event_bus_kafka.operations.whereabouts.brokers import BrokerSearch
+from event_bus_kafka.operations.whereabouts.gathered import BrokerFindings
 from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, ServerAccess
 from event_bus_kafka.operations.whereabouts.tables import Tables
 
 
 def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> Whereabouts:
     """
-    Search this service's tables, then Kafka, where the tables' findings shorten the search. Unreachable servers are
-    noted in the answer. Raises :class:`NotThere` if a named topic does not exist.
+    Search this service's tables, then Kafka. If dead letters name the event's offsets, fewer offsets are searched in
+    Kafka. Unreachable servers are noted in the answer. Raises :class:`NotThere` if a topic that the question names does
+    not exist.
     """
     named = [Named.parse(one).topic for one in question.topics]
     of_key = {name for one in named for name in (one, full_topic(one))} or around.topics(question.event_type)
@@ -22,7 +29,7 @@ def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> 
     by_id = tables.letters if question.event_id else ()
     places = {(one.topic, one.partition): one.offset for one in by_id}
     topics = around.left_to_search(event_type) if places and event_type else around.topics(event_type)
-    kafka = BrokerSearch(question, around, servers, places).look(topics)
+    kafka = _in_time(question, partial(BrokerSearch(question, around, servers, places).look, topics))
     waiting = {one.topic for one in tables.outbox}  # of these no record was deleted: there has been none
     return Whereabouts(
         question=question,
@@ -37,3 +44,24 @@ def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> 
         gone=tuple(one for one in kafka.gone if one.topic not in waiting),
         unseen=(*tables.unseen, *kafka.unseen),
     )
+
+
+def _in_time(question: Question, look: Callable[[], BrokerFindings]) -> BrokerFindings:
+    """
+    Search Kafka. Each request has its time; where the whole answer has a limit, the sum of them must not pass it.
+    Raises what ``look`` does.
+    """
+    if question.limit is None:
+        return look()
+    seconds = question.left(inf, _LAST)
+    coming = within(seconds)("Kafka", look).outcome
+    try:
+        return coming.result(seconds)
+    except TimeoutError:
+        if coming.done():
+            raise
+        return BrokerFindings(unseen=[Unseen(what="Kafka", why=f"it did not answer within {seconds:.2g} s")])
+
+
+_LAST = 0.95
+"""Share of the time of the whole answer after which Kafka is not waited for any more."""

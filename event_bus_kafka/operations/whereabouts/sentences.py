@@ -1,4 +1,4 @@
-"""The findings about an event, in plain words and as JSON, without personal data."""
+"""Formats the findings about an event, as sentences and as JSON, without personal data."""
 
 from __future__ import annotations
 
@@ -31,15 +31,20 @@ from event_bus_kafka.shown import shown, shown_time
 
 OTHERS = "Outboxes, dead letters and inboxes of other services are in their databases: ask there, too."
 _LATE = 60_000
-"""Milliseconds between an event and its record from which on it is said that the event waited."""
+"""
+If a record's timestamp is later than the time in its event id by more than this number of milliseconds, the text calls
+the record late.
+"""
 _TIMES = frozenset({"since", "time", "changed", "last_time", "start_time"})
+_KEPT_BACK = ("key", "limit", "asked")
+"""Attributes that JSON has not: personal data, and what says nothing of the event."""
 _INDENT = "    "
 
 
 def sentences(answer: Whereabouts) -> list[str]:
     """
-    Return the findings, a line each: first the places of the event, then the extent of the search, then whatever could
-    not be seen.
+    Return the findings, a line each: the event's places, then the extent of the search, then places that could not be
+    searched.
     """
     lines = [
         _title(answer),
@@ -57,12 +62,12 @@ def sentences(answer: Whereabouts) -> list[str]:
 
 
 def as_json(answer: Whereabouts) -> dict[str, Any]:
-    """Return all that is known; times in ISO 8601."""
+    """Return all findings as JSON values, without the key in plain text. Times are in ISO 8601."""
     emitted = answer.question.emitted
     return {
         "found": answer.is_found,
         "emitted": None if emitted is None else shown_time(emitted),
-        **attrs.asdict(answer, filter=lambda field, _: field.name != "key", value_serializer=_plain),
+        **attrs.asdict(answer, filter=lambda field, _: field.name not in _KEPT_BACK, value_serializer=_plain),
     }
 
 
@@ -91,7 +96,7 @@ def _outbox(one: OutboxPlace) -> str:
 
 
 def _on(database: str) -> str:
-    """Return the option that makes a command act on a database."""
+    """Return the option ``--database`` of a command; empty for the default database."""
     return "" if database == DEFAULT_DB_ALIAS else f" --database {database}"
 
 
@@ -183,7 +188,10 @@ def _scanned(answer: Whereabouts) -> Iterator[str]:
 
 
 def _how_to_go_on(left: Sequence[Scanned]) -> str:
-    """Return the option with which a search misses none of these partitions: one never read has no known time."""
+    """
+    Return the option with which an operator can continue the search: ``--since`` if each partition has a ``last_time``,
+    else ``--seconds``.
+    """
     times = [one.last_time for one in left if one.last_time is not None]
     return f"--since {_time(min(times))}" if len(times) == len(left) else "a larger --seconds"
 

@@ -15,7 +15,10 @@ from event_bus_kafka.operations.whereabouts.gathered import BrokerFindings
 from event_bus_kafka.trouble import Trouble
 
 _CLOCKS = 60_000
-"""Milliseconds by which a sender's clock, whose time an id has, may be ahead of a record's time."""
+"""
+Milliseconds by which the search begins earlier than the time in the event id, because the sender's clock may be ahead
+of the record's timestamp.
+"""
 
 
 def ranges_to_scan(
@@ -26,10 +29,13 @@ def ranges_to_scan(
     findings: BrokerFindings,
 ) -> dict[Partition, Range]:
     """
-    Return the offsets to look at: of the topics that are named in the question, or else of ``topics`` (full names), and
-    the offsets that are known as ``places``. What cannot be looked at, or is gone, is noted in ``findings``.
+    Return partition → offsets to search. In the partitions of ``places``, only the given offset is searched. If the
+    question names topics, their other partitions are searched, too. Otherwise ``topics`` (full names) are searched,
+    except topics in ``places``. Partitions that cannot be read, and records that are deleted, are noted in
+    ``findings``.
 
-    Raises :class:`NotThere` where a topic that is named is none, :class:`BrokerError` where no broker answers.
+    Raises :class:`NotThere` if a topic that the question names does not exist, :class:`BrokerError` if no broker
+    answers.
     """
     found: dict[Partition, Range] = {}
     for name, offset in places.items():
@@ -42,7 +48,10 @@ def ranges_to_scan(
 
 
 def _range_at(scanner: Scanner, name: Partition, offset: int, findings: BrokerFindings) -> dict[Partition, Range]:
-    """Return the one offset at which a dead letter's record was, if the partition still reaches there."""
+    """
+    Return a range that contains only ``offset``, which a dead letter names. Return an empty mapping if the partition no
+    longer has this offset.
+    """
     topic, partition = name
     try:
         if name not in partitions_of(scanner, [Named(topic)]):
@@ -81,5 +90,5 @@ def _note(what: str, error: EventBusError, findings: BrokerFindings) -> None:
         error.kind is Trouble.UNREACHABLE or error.code == error_codes.TIMED_OUT
     )
     if is_away:
-        raise error  # each further topic would take as long as a request may
+        raise error  # each further topic would wait for the whole time limit of a request
     findings.not_seen(what, error)

@@ -1,13 +1,14 @@
-"""Searches this service's tables for an event: outbox, dead letters, inbox. If one is away, that is noted."""
+"""Searches this service's tables for an event: outbox, dead letters, inbox. Unreachable databases are noted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from time import monotonic
 from uuid import UUID
 
-from django.db import connections
+import attrs
+from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from event_bus_kafka.dispatching import dispatch, inbox
 from event_bus_kafka.interruptions import let_through
@@ -20,7 +21,8 @@ from event_bus_kafka.models import (
     ParkedRecord,
 )
 from event_bus_kafka.models.presence import has_tables
-from event_bus_kafka.operations.whereabouts.answer import MOST, MarkPlace, OutboxPlace, Question, Unseen
+from event_bus_kafka.operations.status.asking import Unanswered, of_database
+from event_bus_kafka.operations.whereabouts.answer import MOST, MarkPlace, Question, Unseen
 from event_bus_kafka.operations.whereabouts.bytes_search import has_key, ids_where
 from event_bus_kafka.operations.whereabouts.gathered import TableFindings
 from event_bus_kafka.operations.whereabouts.identifying import encodings
@@ -29,91 +31,146 @@ from event_bus_kafka.operations.whereabouts.outbox_rows import SECONDS, rows_of_
 from event_bus_kafka.outbox.database import may_have_outbox
 from event_bus_kafka.telemetry.error_text import database_error_text
 
+_DATABASE = 3 * SECONDS
+"""Seconds for one database, at most: two of its tables may be looked through without an index."""
+_SHARE_OF_TABLE = 0.4
+"""Share of the time of a database that one table may take."""
+_FIRST, _SECOND = 0.3, 0.4
+"""Shares of the time of the whole answer at which outboxes and dead letters, then inboxes, have to have answered."""
+
+
+@attrs.frozen
+class _Look:
+    """A look into a database; ``seconds`` that it is given are those for its answer."""
+
+    what: str
+    alias: str
+    do: Callable[[float], TableFindings]
+
 
 class Tables:
-    """Searches all tables of this service, once; ``topics`` (full names): the topics whose rows may have the key."""
+    """
+    Searches all tables of this service. Each instance searches once. ``topics``: full names of the topics whose outbox
+    rows are searched for the key.
+    """
 
     def __init__(self, question: Question, topics: Collection[str]) -> None:
-        self._event_id = question.event_id
+        self._question = question
         self._key = question.key or ""
         self._topics = topics
         self._found = TableFindings()
+        self._silent: dict[str, str] = {}
+        """Aliases of databases that have not answered in time, and what is said of them."""
 
     def look(self) -> TableFindings:
-        """Return the findings. A database that is away is noted in ``unseen``, never raised."""
-        for alias in connections:
-            self._try(f"the outbox of database {alias!r}", partial(self._look_into_outbox, alias))
-        self._try("dead letters", self._look_into_letters)
-        if self._event_id is not None:
-            for alias in sorted(inbox.aliases()):
-                self._try(f"the inbox of database {alias!r}", partial(self._look_into_inbox, alias, self._event_id))
+        """
+        Return the findings. Databases are asked beside each other, each for a bounded time; one that is away is noted
+        in ``unseen``, never raised.
+        """
+        event_id = self._question.event_id
+        outboxes = [_Look(f"the outbox of database {one!r}", one, partial(self._outbox, one)) for one in connections]
+        self._ask([*outboxes, _Look("dead letters", _alias_of_letters(), self._letters)], _FIRST)
+        if event_id is not None:
+            marks = [
+                _Look(f"the inbox of database {one!r}", one, partial(self._inbox, one, event_id))
+                for one in sorted(inbox.aliases())
+            ]
+            self._ask(marks, _SECOND)
         return self._found
 
-    def _try(self, what: str, look: Callable[[], None]) -> None:
-        try:
-            look()
-        except Exception as error:  # noqa: BLE001 of databases, and of whoever stands before them: the rest is to answer
-            let_through(error)
-            self._not_seen(what, database_error_text(error))
+    def _ask(self, looks: Sequence[_Look], share: float) -> None:
+        seconds = self._question.left(_DATABASE, share)
+        asked = [one for one in looks if one.alias not in self._silent]
+        coming = [of_database(one.alias, seconds)(one.alias, partial(one.do, seconds)) for one in asked]
+        for one, answer in zip(asked, coming, strict=True):
+            told = answer.wait(_briefly)
+            if isinstance(told, Unanswered):
+                self._not_seen(one.what, told.reason)
+                if not answer.outcome.done():
+                    self._silent[one.alias] = told.reason
+            else:
+                self._add(told)
+        for one in looks:
+            if one not in asked:
+                self._not_seen(one.what, self._silent[one.alias])
 
     def _not_seen(self, what: str, why: str) -> None:
         self._found.unseen.append(Unseen(what=what, why=why))
 
-    def _look_into_outbox(self, alias: str) -> None:
-        connection = connections[alias]
-        if not may_have_outbox(connection) or not has_tables(connection, OutboxRecord, ParkedRecord):
-            return
-        if self._event_id is None:
-            self._add_rows(rows_with_key(alias, self._topics, encodings(self._key)))
-            return
-        rows, left_behind = rows_of_event(alias, str(self._event_id))
-        self._add_rows(rows)
-        if left_behind is not None:
-            self._not_seen(f"the outbox of database {alias!r} behind row {left_behind}", _out_of_time())
-
-    def _add_rows(self, rows: list[OutboxPlace]) -> None:
+    def _add(self, more: TableFindings) -> None:
         known = {(one.row, one.topic, one.since) for one in self._found.outbox}  # an alias may be that of a replica
-        self._found.outbox += [one for one in rows if (one.row, one.topic, one.since) not in known]
+        self._found.outbox += [one for one in more.outbox if (one.row, one.topic, one.since) not in known]
+        self._found.letters += more.letters
+        self._found.marks += more.marks
+        self._found.unseen += more.unseen
 
-    def _look_into_letters(self) -> None:
+    def _outbox(self, alias: str, seconds: float) -> TableFindings:
+        connection, event_id = connections[alias], self._question.event_id
+        if not may_have_outbox(connection) or not has_tables(connection, OutboxRecord, ParkedRecord):
+            return TableFindings()
+        if event_id is None:
+            return TableFindings(outbox=rows_with_key(alias, self._topics, encodings(self._key)))
+        rows, left_behind = rows_of_event(alias, str(event_id), seconds=seconds * _SHARE_OF_TABLE)
+        what = f"the outbox of database {alias!r} behind row {left_behind}"
+        return TableFindings(outbox=rows, unseen=[_out_of_time(what)] if left_behind is not None else [])
+
+    def _letters(self, seconds: float) -> TableFindings:
         letters = DeadLetter.objects.for_writing()
         if not has_tables(connections[letters.db], DeadLetter):
-            return
+            return TableFindings()
         entries = DeadLetterEntry.objects.using(letters.db)
         if not letters.keeps_entries():
             entries = entries.none()
-        if self._event_id is not None:
-            wanted = {"event_id": str(self._event_id)}
+        left_behind = None
+        if self._question.event_id is not None:
+            wanted = {"event_id": str(self._question.event_id)}
             ids = list(letters.filter(**wanted).values_list("pk", flat=True))  # of an index alone, without the contents
             entries = entries.filter(**wanted)
         else:
-            ids = self._letters_with_key(letters)
+            ids, left_behind = self._letters_with_key(letters, seconds)
             entries = entries.filter(letter__in=ids)
-        self._found.letters += letter_places(letters.filter(pk__in=ids).without_contents(), entries)
+        found = letter_places(letters.filter(pk__in=ids).without_contents(), entries)
+        unseen = [_out_of_time(f"dead letters behind {left_behind}")] if left_behind is not None else []
+        return TableFindings(letters=found, unseen=unseen)
 
-    def _letters_with_key(self, letters: DeadLetterQuerySet) -> list[int]:
+    def _letters_with_key(self, letters: DeadLetterQuerySet, seconds: float) -> tuple[list[int], int | None]:
         keys = encodings(self._key) | {self._key.encode()}
-        ids, left_behind = ids_where(letters, has_key("key", keys), until=monotonic() + SECONDS)
-        if left_behind is not None:
-            self._not_seen(f"dead letters behind {left_behind}", _out_of_time())
-        return ids[-MOST:]
+        until = monotonic() + min(SECONDS, seconds * _SHARE_OF_TABLE)
+        ids, left_behind = ids_where(letters, has_key("key", keys), until=until)
+        return ids[-MOST:], left_behind
 
-    def _look_into_inbox(self, alias: str, event_id: UUID) -> None:
+    def _inbox(self, alias: str, event_id: UUID, _: float) -> TableFindings:
         if not inbox.is_migrated(alias):
-            return
+            return TableFindings()
         marks = InboxMark.objects.using(alias).of(event_id, set(self._receivers()))
-        self._found.marks += [
+        places = [
             MarkPlace(database=alias, receiver=one.receiver, since=round(one.marked_at.timestamp() * 1000))
             for one in marks
         ]
+        return TableFindings(marks=places)
 
     def _receivers(self) -> Iterator[str]:
-        """Yield the names under which receivers may have set a mark: without ``dispatch_uid``."""
+        """
+        Yield the names under which receivers may have set a mark in the inbox. These names lack the ``dispatch_uid``.
+        """
         for signal in dispatch.signals():
             yield from (name.partition("#")[0] for name in dispatch.names_of(dispatch.receivers_of(signal)))
         for letter in self._found.letters:
             yield from (part.receiver.partition("#")[0] for part in letter.receivers)
 
 
-def _out_of_time() -> str:
-    return f"{SECONDS:g} seconds were over"
+def _alias_of_letters() -> str:
+    try:
+        return str(router.db_for_write(DeadLetter))
+    except Exception as error:  # noqa: BLE001 routers may raise anything: the look asks them again, and it is noted
+        let_through(error)
+        return DEFAULT_DB_ALIAS
+
+
+def _briefly(alias: str, error: Exception) -> Unanswered:
+    """Put an error of a database, or of whoever stands before it, into words without anything that it quotes."""
+    return Unanswered(server=alias, reason=database_error_text(error))
+
+
+def _out_of_time(what: str) -> Unseen:
+    return Unseen(what=what, why="the time for it was over")

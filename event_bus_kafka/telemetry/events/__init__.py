@@ -1,7 +1,7 @@
 """
-The closed list of lifecycle events, one file per area.
+All kinds of lifecycle events, one file per area.
 
-They carry coordinates, types and errors, never event data: whatever is here may be logged.
+Lifecycle events contain coordinates, types and errors, never event data, so everything in them may be logged.
 """
 
 from event_bus_kafka.telemetry.events.clients import (

@@ -1,4 +1,4 @@
-"""The clients of Kafka and of the schema registry."""
+"""Lifecycle events about the clients of Kafka and of the schema registry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class ClientErrorReported(LifecycleEvent):
-    """A Kafka client reported an error. It tries again by itself unless the error is fatal."""
+    """A Kafka client reported an error. The client retries by itself unless the error is fatal."""
 
     client: str
     """``producer`` or ``consumer``."""
@@ -22,13 +22,16 @@ class ClientErrorReported(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ProducerStatistics(LifecycleEvent):
-    """The state of a producer's client, at the interval of the option ``statistics.interval.ms``; never without it."""
+    """
+    The state of a producer's client. Emitted only if the option ``statistics.interval.ms`` is set; the option is the
+    interval between two such events.
+    """
 
     queued: int
-    """Number of records without a confirmation by Kafka, or with a delivery report that was not handed out yet."""
+    """Number of records that Kafka has not confirmed, or whose delivery report was not processed yet."""
     queued_bytes: int
     sent: int
-    """Number of records sent since the client was created, repetitions included."""
+    """Number of records sent since the client was created, including repetitions."""
     brokers: int
     """Number of brokers that the client knows."""
     brokers_up: int
@@ -40,15 +43,15 @@ CONNECTED = "connected"
 @attrs.frozen(kw_only=True)
 class ConnectionChanged(LifecycleEvent):
     """
-    The state of a consumer's connection to Kafka has changed; or a producer of this process is connected again, after
-    errors that said it was not. Retries do not emit it again.
+    A consumer's connection to Kafka has changed its state, or a producer that had reported errors is connected again.
+    Never emitted for failed attempts to reconnect.
     """
 
     client: str
     state: str
     """``connected``, ``unreachable`` or ``unauthenticated``."""
     reason: str
-    """The text of Kafka or its client; empty if connected."""
+    """The error text of Kafka or of its client; empty if connected."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""A consumer group's records, partitions and offsets."""
+"""Lifecycle events about a consumer group's records, partitions and offsets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @cheap_frozen
 class RecordReceived(LifecycleEvent):
-    """A record is about to be dispatched for the first time in this assignment."""
+    """A record is about to be dispatched for the first time since its partition was assigned."""
 
     topic: str
     partition: int
@@ -18,7 +18,10 @@ class RecordReceived(LifecycleEvent):
     event_type: str
     event_id: str
     is_early: bool = False
-    """Whether another worker may have died of it: it is in the log before it begins."""
+    """
+    Whether the record may have crashed another worker. If so, the record's log line is written before the receivers
+    run.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -45,33 +48,36 @@ class RecordDone(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RecordSkipped(LifecycleEvent):
-    """A record was skipped: no receiver in this service is to get it."""
+    """A record was skipped, since no receiver of this service should receive it."""
 
     topic: str
     partition: int
     offset: int
     event_type: str
-    """Empty unless ``reason`` is about the event type."""
+    """The event type; empty unless ``reason`` is about the event type."""
     reason: str
     """
-    About the event type: ``no receiver``, ``other receivers``, ``unregistered type`` or ``signal disabled``; about the
-    record: ``tombstone`` or ``taken aside``.
+    The reason why the record was skipped. ``no receiver``, ``other receivers``, ``unregistered type`` and ``signal
+    disabled`` are about the event type; ``tombstone`` and ``taken aside`` are about the record.
     """
 
 
 @attrs.frozen(kw_only=True)
 class AttemptFailed(LifecycleEvent):
-    """An attempt failed. The record and later ones of its key wait; it is tried again after ``delay`` seconds."""
+    """
+    An attempt failed. The next attempt comes after ``delay`` seconds. Until the record is done, later records of its
+    key wait.
+    """
 
     topic: str
     partition: int
     offset: int
     event_type: str
     event_id: str
-    """Empty if it is not known, for example because the record cannot be read."""
+    """The event's id; empty if unknown, for example because the record cannot be read."""
     error: Exception
     attempt: int
-    """Number of attempts, this one included; an attempt that ended in ``hold`` does not count."""
+    """Number of attempts, including this one. An attempt that ends in ``hold`` does not count."""
     outcome: str
     """``retry`` or ``hold``."""
     delay: float
@@ -85,12 +91,15 @@ class PartitionsAssigned(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class PartitionsRevoked(LifecycleEvent):
-    """Partitions are no longer assigned to this worker; ``unfinished`` receivers were still running for them."""
+    """
+    Partitions are no longer assigned to this worker. ``unfinished``: number of receivers that still process records of
+    these partitions.
+    """
 
     group: str
     partitions: tuple[tuple[str, int], ...]
     lost: bool
-    """Whether the worker had no chance to commit before."""
+    """Whether the worker lost the partitions before it could commit their offsets."""
     unfinished: int
 
 
@@ -98,25 +107,25 @@ class PartitionsRevoked(LifecycleEvent):
 class OffsetsCommitted(LifecycleEvent):
     group: str
     offsets: tuple[tuple[str, int, int], ...]
-    """Topic, partition, and the offset of the next record to read."""
+    """Topic, partition, and the offset of the next record to read, for each partition."""
 
 
 @attrs.frozen(kw_only=True)
 class CommitFailed(LifecycleEvent):
-    """Offsets were not committed. The commit is repeated as long as the partitions are assigned to this worker."""
+    """A commit of offsets failed. The commit is repeated while the partitions are assigned to this worker."""
 
     group: str
     partitions: tuple[tuple[str, int], ...]
     lost: bool
-    """Whether another member has the partitions by now: it gets the records since the last commit again."""
+    """Whether another member already has the partitions. That member reads the records since the last commit again."""
     error: Exception
 
 
 @attrs.frozen(kw_only=True)
 class EmittedEventsLost(LifecycleEvent):
     """
-    Events that a worker's receivers emitted are neither in Kafka nor in the outbox. The worker ends. The last offsets
-    are not committed: their records come again, and the receivers emit these events again.
+    Events that a worker's receivers emitted are neither in Kafka nor in the outbox. The worker stops without committing
+    the last offsets. So the last records are read again, and the receivers emit these events again.
     """
 
     group: str
@@ -126,19 +135,23 @@ class EmittedEventsLost(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class OffsetsMoved(LifecycleEvent):
-    """Partitions start at the offsets of ``time``, which the worker was given; they do so once."""
+    """
+    Partitions start at the offsets for ``time``, which an operator has passed to the worker. A restart with the same
+    time does not move the offsets again.
+    """
 
     group: str
     time: str
     offsets: tuple[tuple[str, int, int], ...]
-    """Topic, partition, and the offset of the next record to read."""
+    """Topic, partition, and the offset of the next record to read, for each partition."""
 
 
 @attrs.frozen(kw_only=True)
 class OffsetsLost(LifecycleEvent):
     """
-    The partition does not have the offset that the group was to read next. If ``offset`` is below ``start``, records
-    were deleted unread; otherwise the topic was recreated, or Kafka lost its last records.
+    The partition does not have the offset that the group had to read next. If ``offset`` is less than ``start``,
+    records were deleted before the group had read them. Otherwise the topic was recreated, or Kafka lost the
+    partition's last records.
     """
 
     group: str
@@ -146,23 +159,26 @@ class OffsetsLost(LifecycleEvent):
     partition: int
     offset: int
     start: int
-    """The first offset that the partition has."""
+    """The first offset of the partition."""
     end: int
     """The offset after the partition's last record."""
     to: int
-    """The offset from which the group goes on."""
+    """The offset at which the group continues."""
 
 
 @attrs.frozen(kw_only=True)
 class WindowFull(LifecycleEvent):
-    """A partition is not read for now, since its window has been full for seconds; an obstacle until there is room."""
+    """
+    A partition's window has been full for several seconds, so the worker does not read the partition. The worker is not
+    ready until the window has room.
+    """
 
     group: str
     topic: str
     partition: int
     records: int
-    """Read and not committed."""
+    """Number of records that are read and not committed."""
     size: int
-    """Bytes of the records that are not done."""
+    """Number of bytes of the records that are not done."""
     waits_for: str
-    """Coordinates of the first record that is not done; ``its commit`` if there is none."""
+    """Coordinates of the first record that is not done; ``its commit`` if all records are done."""

@@ -1,4 +1,4 @@
-"""Dead letters: stored, limited, replayed and purged."""
+"""Lifecycle events about dead letters: that they were stored, limited, replayed or deleted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class DeadLetterStored(LifecycleEvent):
-    """A record was given up and stored as a dead letter: its offset may be committed."""
+    """A record failed for good and was stored as a dead letter, so its offset may be committed."""
 
     topic: str
     partition: int
     offset: int
     event_type: str
-    """Empty, like ``event_id``, if the headers do not have it."""
+    """The event type; empty if the record's headers do not contain it. The same is true of ``event_id``."""
     event_id: str
     error: Exception
     attempts: int
@@ -23,23 +23,27 @@ class DeadLetterStored(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class DeadLetterReduced(LifecycleEvent):
-    """A store refuses a dead letter, which is stored without parts of its record. A replay reads them from Kafka."""
+    """
+    The store refused a dead letter because of its size or content, and accepted it without some parts of the record. A
+    replay reads these parts from Kafka.
+    """
 
     topic: str
     partition: int
     offset: int
     event_type: str
-    """Empty, like ``event_id``, if the headers do not have it."""
+    """The event type; empty if the record's headers do not contain it. The same is true of ``event_id``."""
     event_id: str
     left_out: tuple[tuple[str, int], ...]
-    """Parts of the record, each with its bytes."""
+    """The omitted parts of the record, each with its number of bytes."""
     reason: str
 
 
 @attrs.frozen(kw_only=True)
 class FloodHeld(LifecycleEvent):
     """
-    A partition has reached the limit of dead letters in a row: no more are stored, records that fail for good are held.
+    A partition has reached the limit of dead letters in a row. No more dead letters are stored for it; records that
+    fail for good are held.
     """
 
     topic: str
@@ -49,40 +53,46 @@ class FloodHeld(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ReplayFailed(LifecycleEvent):
-    """A replayed record could not be read, or receivers failed for it. Nothing is stored."""
+    """A replayed record could not be read, or receivers failed. The failure is not stored."""
 
     topic: str
     partition: int
     offset: int
     event_type: str
-    """Empty, like ``event_id``, if the headers do not have it."""
+    """The event type; empty if the record's headers do not contain it. The same is true of ``event_id``."""
     event_id: str
     error: Exception
 
 
 @attrs.frozen(kw_only=True)
 class DeadLettersPurged(LifecycleEvent):
-    """Dead letters older than the retention were deleted."""
+    """Dead letters older than EVENT_BUS_KAFKA_RETENTION were deleted."""
 
     count: int
 
 
 @attrs.frozen(kw_only=True)
 class DeadLetterEntriesPurged(LifecycleEvent):
-    """Entries of dead letters, by receiver, were deleted because they were older than the history is kept."""
+    """
+    Entries of dead letters were deleted, because they were settled and older than EVENT_BUS_KAFKA_HISTORY. A dead
+    letter has one entry for each receiver.
+    """
 
     count: int
 
 
 @attrs.frozen(kw_only=True)
 class ReplayRequestChanged(LifecycleEvent):
-    """This worker has taken a replay request, or goes on with it no longer."""
+    """This worker has taken a replay request, or has stopped working on it."""
 
     request: int
     group: str
     state: str
-    """``running``, ``requested`` where it is handed back, ``held``, or how it has ended, here or elsewhere."""
+    """
+    The new state of the request: ``running``; ``requested``, if the worker gave the request back; ``held``; or a final
+    state, which this worker or another process has set.
+    """
     note: str
-    """Why, if that is not plain."""
+    """The reason, if ``state`` does not say it."""
     letters: int
-    """Dead letters that had their turn here so far."""
+    """Number of the request's dead letters that this worker has processed so far."""

@@ -1,4 +1,4 @@
-"""Failures at this package's borders: in functions that a service gives, and in its own threads."""
+"""Lifecycle events about exceptions in functions of the service, and in threads of this package."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class CallbackFailed(LifecycleEvent):
-    """A function of the service raised: an option of a Kafka client, such as ``stats_cb``, or an observer."""
+    """
+    A function of the service raised an exception. The function is an observer, or a callback of a Kafka client such as
+    ``stats_cb``.
+    """
 
     callback: str
-    """Name of the option or of the observer."""
+    """Name of the callback or of the observer."""
     error: BaseException
 
 
 @attrs.frozen(kw_only=True)
 class ThreadStumbled(LifecycleEvent):
-    """Something raised that a thread of this package does not expect. The thread goes on."""
+    """A thread of this package caught an unexpected exception and continues."""
 
     thread: str
     error: BaseException

@@ -1,4 +1,4 @@
-"""The outbox and its relays."""
+"""Lifecycle events about the outbox and its relays."""
 
 from __future__ import annotations
 
@@ -25,15 +25,18 @@ class AppendToOutboxFailed(LifecycleEvent):
     event_id: str
     error: Exception
     doomed: bool
-    """Whether the transaction fails with it; if not, the event is sent on commit."""
+    """Whether the surrounding transaction can only be rolled back; if not, the event is sent on commit."""
 
 
 @attrs.frozen(kw_only=True)
 class OutboxAmbiguous(LifecycleEvent):
-    """Transactions are open in several databases that could take an event; the first one took it."""
+    """
+    Transactions are open in several databases, and the outbox of each could store an event. The outbox of the first
+    database stored it.
+    """
 
     databases: tuple[str, ...]
-    """Their aliases, in the order of DATABASES."""
+    """Aliases of these databases, in the order of DATABASES."""
 
 
 @attrs.frozen(kw_only=True)
@@ -47,12 +50,15 @@ class OutboxStalled(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RowParked(LifecycleEvent):
-    """Kafka refused a row for good: it was parked."""
+    """Kafka refused a row for good, so the row was parked."""
 
     row: int
     topic: str
     event_type: str
-    """Empty if neither the row's schema nor its headers contain it, or they cannot be read; the id likewise."""
+    """
+    The event type; empty if neither the row's schema nor the row's headers contain it, or if they cannot be read. The
+    same is true of ``event_id``.
+    """
     event_id: str
     error: Exception
     code: str
@@ -61,8 +67,8 @@ class RowParked(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class TopicHeld(LifecycleEvent):
     """
-    A topic takes no records at present, or has a row that the database keeps: its rows wait, and are sent again after
-    ``delay`` seconds.
+    A topic does not accept records at present, or the database refuses to remove one of its rows. The topic's rows
+    wait; the relay tries again after ``delay`` seconds.
     """
 
     topic: str
@@ -72,40 +78,40 @@ class TopicHeld(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class TopicResumed(LifecycleEvent):
-    """A topic that was held takes records again."""
+    """A topic that was held accepts records again."""
 
     topic: str
 
 
 @attrs.frozen(kw_only=True)
 class RelayInterrupted(LifecycleEvent):
-    """A relay could not send, or could not use its database. It starts again after ``delay`` seconds."""
+    """A relay could not send, or could not use its database. The relay starts again after ``delay`` seconds."""
 
     error: Exception
     unconfirmed: int
-    """Number of rows that may have reached Kafka and are sent again."""
+    """Number of rows that may already be in Kafka and are sent again."""
     delay: float
 
 
 @attrs.frozen(kw_only=True)
 class RelayProgress(LifecycleEvent):
-    """Rows that a relay sent since its last report, and rows that wait."""
+    """The rows that a relay has sent since its last report, and the rows that wait in its outbox."""
 
     database: str
     sent: int
     rate: float
-    """Rows per second."""
+    """Number of rows sent per second."""
     depth: int
     oldest: float
     """Age of the oldest row, in seconds."""
     parked: tuple[tuple[str, int], ...]
-    """Error codes, each with the number of rows parked for it."""
+    """Error codes, each with the number of rows that were parked because of this code."""
     held: tuple[str, ...]
-    """Topics."""
+    """Names of the topics that are held."""
 
 
 @attrs.frozen(kw_only=True)
 class ParkedRowsPurged(LifecycleEvent):
-    """Parked rows older than the retention were deleted."""
+    """Parked rows older than EVENT_BUS_KAFKA_RETENTION were deleted."""
 
     count: int

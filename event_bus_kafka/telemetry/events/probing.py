@@ -1,4 +1,4 @@
-"""Probes of the bus."""
+"""Lifecycle events about probes of the bus."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class ProbeEnded(LifecycleEvent):
-    """A synthetic event has gone through the bus, or not."""
+    """A probe has ended: its synthetic event was received, or one leg of the event's way failed."""
 
     topic: str
     legs: tuple[tuple[str, float], ...]
-    """Name and seconds of each leg that was begun."""
+    """Name and duration in seconds of each leg that began. A leg is a part of the synthetic event's way."""
     failed: str
-    """The first leg that failed or was too slow; empty: none."""
+    """The first leg that failed or was too slow; empty if all legs succeeded."""
     reason: str
-    """Why."""
+    """The reason of the failure; empty if all legs succeeded."""

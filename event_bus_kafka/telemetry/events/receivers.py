@@ -1,4 +1,4 @@
-"""Receivers: their circuits, pauses and marks in the inbox."""
+"""Lifecycle events about receivers: their circuits, pauses and marks in the inbox."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class CircuitOpened(LifecycleEvent):
-    """A receiver failed for one event after another, whatever their keys. Its events are held, except for probes."""
+    """
+    A receiver failed for several events in a row, with different keys. Its events are held. Every ``probe_every``
+    seconds one of them is tried.
+    """
 
     receiver: str
     failures: int
     """Number of failures in a row."""
     probe_every: float
-    """Seconds between two probes."""
+    """Seconds between two attempts with held events of this receiver."""
 
 
 @attrs.frozen(kw_only=True)
 class CircuitClosed(LifecycleEvent):
-    """A receiver whose circuit was open has succeeded, or was paused: its events are no longer held."""
+    """A receiver whose circuit was open has succeeded, or was paused. Its events are no longer held."""
 
     receiver: str
 
@@ -28,7 +31,8 @@ class CircuitClosed(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class PausesChanged(LifecycleEvent):
     """
-    The set of paused receivers has changed. From now on exactly these are paused: their events become dead letters.
+    The set of paused receivers has changed. From now on exactly ``receivers`` are paused, and their events become dead
+    letters.
     """
 
     receivers: tuple[str, ...]
@@ -36,31 +40,39 @@ class PausesChanged(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ReceiverUnfinished(LifecycleEvent):
-    """A receiver did not end within ``waited`` seconds. Its event comes again."""
+    """
+    A receiver still ran when the worker had waited ``waited`` seconds for its end. The receiver's record is read again
+    later.
+    """
 
     record: str
     """``topic:partition:offset``"""
     receiver: str
     stack: str
-    """Its call stack: places in the code, no values."""
+    """The receiver's call stack: places in the code, without values."""
     waited: float
 
 
 @attrs.frozen(kw_only=True)
 class ReceiverSlow(LifecycleEvent):
-    """A receiver has run for ``waited`` seconds, longer than EVENT_BUS_KAFKA_SLOW_RECEIVER, and goes on."""
+    """
+    A receiver has run for ``waited`` seconds and still runs. EVENT_BUS_KAFKA_SLOW_RECEIVER sets the number of seconds
+    after which this is reported.
+    """
 
     record: str
     """``topic:partition:offset``"""
     receiver: str
     stack: str
-    """Its call stack in one line, the innermost place first: places in the code, no values."""
+    """The receiver's call stack in one line, the innermost frame first: places in the code, without values."""
     waited: float
 
 
 @attrs.frozen(kw_only=True)
 class DuplicateSkipped(LifecycleEvent):
-    """A receiver under ``once`` was not called, because it has had the event before."""
+    """
+    A receiver under ``once`` was not called, because a mark in the inbox says that it has already processed the event.
+    """
 
     receiver: str
     event_type: str
@@ -69,6 +81,6 @@ class DuplicateSkipped(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class InboxMarksPurged(LifecycleEvent):
-    """Marks of the inbox older than the retention were deleted."""
+    """Marks of the inbox older than EVENT_BUS_KAFKA_RETENTION were deleted."""
 
     count: int

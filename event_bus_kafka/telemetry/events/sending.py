@@ -1,4 +1,4 @@
-"""Events on their direct way to Kafka, and into the outbox where Kafka does not confirm them."""
+"""Lifecycle events about events that are sent directly to Kafka, or spilled to the outbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class EventRejected(LifecycleEvent):
-    """An event cannot be sent: its data, its type or the configuration is wrong. Sending it again would not help."""
+    """
+    An event cannot be sent, because its data, its type or the configuration is wrong. Another attempt would fail, too.
+    """
 
     topic: str
     event_type: str
@@ -26,38 +28,41 @@ class EventSpilled(LifecycleEvent):
     event_type: str
     event_id: str
     error: Exception
-    """Why Kafka did not confirm it."""
+    """The reason why Kafka did not confirm the event."""
     database: str
 
 
 @attrs.frozen(kw_only=True)
 class EventUndelivered(LifecycleEvent):
-    """Kafka did not confirm an event, and the outbox did not take it either: it is lost."""
+    """Kafka did not confirm an event, and the outbox did not store it. The event is lost."""
 
     topic: str
     event_type: str
     event_id: str
     error: Exception
     obstacle: Exception
-    """Why the outbox did not take it."""
+    """The reason why the outbox did not store the event."""
 
 
 @attrs.frozen(kw_only=True)
 class SpillDelayed(LifecycleEvent):
     """
-    Events that Kafka did not confirm wait in memory, because the outbox of ``database`` does not take them. The insert
-    is repeated.
+    Events that Kafka did not confirm wait in memory, because they cannot be inserted into the outbox of ``database``.
+    The insert is repeated.
     """
 
     database: str
     error: Exception
     waiting: int
-    """Number of events."""
+    """Number of events that wait in memory."""
 
 
 @attrs.frozen
 class ThreadsDisabled(LifecycleEvent):
-    """uWSGI runs no threads between requests: delivery reports wait for the next request, or for the process to end."""
+    """
+    uWSGI runs no threads between requests, so delivery reports are processed only during the next request or at the
+    process's end.
+    """
 
 
 @cheap_frozen

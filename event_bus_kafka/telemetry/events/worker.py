@@ -1,4 +1,4 @@
-"""A worker's start, readiness and end."""
+"""Lifecycle events about a worker's start, readiness and end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class ReadinessChanged(LifecycleEvent):
-    """The reasons why a worker is not ready have changed."""
+    """The set of reasons why a worker is not ready has changed."""
 
     ready: bool
     reasons: tuple[str, ...]
@@ -17,10 +17,10 @@ class ReadinessChanged(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class NeglectFound(LifecycleEvent):
-    """A worker or relay that has just started finds something that nobody has attended to for a while."""
+    """A worker or relay that has just started found a problem that operators have not attended to for some time."""
 
     neglect: str
-    """The id of its kind."""
+    """The id of the kind of neglect."""
     subject: str
     message: str
     remedy: str

@@ -1,4 +1,6 @@
-"""The log lines of lifecycle events: each area of ``events`` has a file of the same name here."""
+"""
+The log lines of lifecycle events. For each module of ``events`` a module with the same name here contains the lines.
+"""
 
 from event_bus_kafka.telemetry.logs.observer import LoggingObserver
 

@@ -1,4 +1,7 @@
-"""The lines that the log has of each event: a line costs more than all else that is done with an event."""
+"""
+The log lines for single events. Many events share a line, since writing a line takes longer than all other work for an
+event.
+"""
 
 from __future__ import annotations
 
@@ -14,41 +17,44 @@ logger = logger_named("event_bus_kafka")
 
 Audited = RecordDelivered | RecordReceived | RecordDone
 AUDITED = (RecordDelivered, RecordReceived, RecordDone)
-"""The events that get a line each, in the order of their lines."""
+"""The lifecycle events that are logged for each event, in the order of their log lines."""
 _MOST_IDS = 100
-"""Ids in a line, each of which can be searched for."""
+"""Maximum number of ids in a log line."""
 _LONGEST_IDS = 50 * _MOST_IDS
-"""Characters of ids in a line, as long as they are UUIDs. If one is a stranger's, each is shown by itself."""
+"""
+Maximum number of characters of all ids in a log line, which is enough for UUIDs. If the ids together are longer, each
+id is cut separately.
+"""
 _PLENTY = 1_000
-"""Records that wait for a line, at most."""
+"""Number of collected records at which :meth:`AuditLines.add` logs all of them."""
 _PLACE = "topic=%s, partition=%s, offsets=%s-%s, message_ids=%s"
 _BEGINNINGS = {
     RecordDelivered: "Message delivered to Kafka event bus: ",
     RecordReceived: "Message received from Kafka: ",
     RecordDone: "Message from Kafka processed successfully: ",
 }
-"""Beginnings of the shared lines, equal to the lines of single records."""
+"""The beginnings of the shared lines. The lines for single records begin with the same texts."""
 
 
 class AuditLines:
     """
-    Collects records that were delivered, received or done, until a thread writes them: one line for the records of one
-    partition and event type. Any thread may call it.
+    Collects records that were delivered, received or done. :meth:`write` logs one line for all records of the same
+    partition and event type. All methods may be called from any thread.
     """
 
     def __init__(self, single: Callable[[Audited], None]) -> None:
-        """``single`` logs a record that has nobody to share a line with."""
+        """``single`` logs a record that shares its line with no other record."""
         self._single = single
         self._waiting: deque[Audited] = deque()
 
     def add(self, event: Audited) -> None:
-        """Have a record wait for its line."""
+        """Collect a record for a later log line."""
         self._waiting.append(event)
         if len(self._waiting) >= _PLENTY:
             self.write()
 
     def write(self) -> None:
-        """Log all that wait. If a handler of the log raises, its line is lost, and no other."""
+        """Log all collected records. If a handler of the logger raises, only the line that it handled is lost."""
         lines = deque(_lines(self._taken()))
         try:
             while lines:
@@ -58,7 +64,7 @@ class AuditLines:
                 self._waiting.extendleft(reversed(line))
 
     def forget(self) -> None:
-        """Forget the waiting records in a child process: its parent will log them."""
+        """Drop the collected records in a child process after a fork, since the parent process logs them."""
         self._waiting.clear()
 
     def _taken(self) -> list[Audited]:
@@ -66,7 +72,7 @@ class AuditLines:
         while self._waiting:
             try:
                 taken.append(self._waiting.popleft())
-            except IndexError:  # another thread has just taken it
+            except IndexError:  # another thread has just taken the last record
                 break
         return taken
 
@@ -91,8 +97,8 @@ class AuditLines:
 
 def _lines(taken: Sequence[Audited]) -> Iterator[list[Audited]]:
     """
-    Yield groups of events that share a line. Lines of one kind come before the next kind: a record may be done before
-    others of its partition are received.
+    Yield groups of records that share a line. All groups of received records precede the groups of done records,
+    because a record may be done before another record of its partition is received.
     """
     runs: dict[tuple[object, ...], list[Audited]] = {}
     for event in taken:

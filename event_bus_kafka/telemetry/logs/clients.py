@@ -16,7 +16,7 @@ from event_bus_kafka.trouble import Trouble
 logger = logger_named("event_bus_kafka")
 lines = Lines()
 _TOPIC_AWAITED = re.compile(r"Subscribed topic not available: ([\w.-]+)")
-"""librdkafka's words about a topic that a worker subscribes to and that Kafka does not have."""
+"""The text with which librdkafka reports that a subscribed topic does not exist in Kafka."""
 
 
 @lines.of(events.ClientErrorReported)
@@ -26,8 +26,8 @@ def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
         return
     if event.kind == Trouble.REFUSED:
         logger.info(
-            "Kafka %s: a request was refused, and its client has stopped, so that later records do not overtake it; "
-            "a new client goes on. %s",
+            "Kafka %s: a request was refused, and the client has stopped so that later records do not overtake "
+            "the refused records. A new client replaces the stopped client. %s",
             event.client,
             error_text(event.error),
             extra=fields(event),
@@ -44,7 +44,8 @@ def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
 def _(event: events.ProducerStatistics, _: LogFilter) -> None:
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug(
-            "Kafka producer: %s records (%s bytes) wait, %s sent, %s of %s brokers up",
+            "Kafka producer: %s records (%s bytes) wait for confirmation; %s records were sent in total; "
+            "%s of %s brokers are up",
             event.queued,
             event.queued_bytes,
             event.sent,
@@ -59,7 +60,13 @@ def _(event: events.ConnectionChanged, _: LogFilter) -> None:
     if event.state == "connected":
         logger.info("Kafka %s: connected", event.client, extra=fields(event))
     else:
-        logger.error("Kafka %s: %s, trying on: %s", event.client, event.state, event.reason, extra=fields(event))
+        logger.error(
+            "Kafka %s: %s (%s); the client keeps trying to connect",
+            event.client,
+            event.state,
+            event.reason,
+            extra=fields(event),
+        )
 
 
 @lines.of(events.RegistryFailed)

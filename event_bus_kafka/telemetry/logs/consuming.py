@@ -33,7 +33,7 @@ def _(event: events.RecordReceived, log_filter: LogFilter) -> None:
 def _(event: events.RecordRetried, _: LogFilter) -> None:
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug(
-            "Retry of %s:%s:%s, event_type=%s",
+            "Retrying record %s:%s:%s, event_type=%s",
             event.topic,
             event.partition,
             event.offset,
@@ -58,17 +58,17 @@ def _(event: events.RecordDone, log_filter: LogFilter) -> None:
 def _(event: events.RecordSkipped, log_filter: LogFilter) -> None:
     if event.reason == "unregistered type" and log_filter.is_news("unregistered", event.event_type, for_ever=True):
         logger.warning(
-            "Event type %s on topic %s is not registered in this service: its records are skipped. If it should "
-            "be, import its signal before openedx_events' app is ready: from a models module, or an app listed "
-            "earlier in INSTALLED_APPS.",
+            "Event type %s on topic %s is not registered in this service: its records are skipped. If this "
+            "service needs the type, import its signal before openedx_events' app is ready: from a models module, "
+            "or in an app listed earlier in INSTALLED_APPS.",
             event.event_type,
             event.topic,
             extra=fields(event),
         )
     elif event.reason == "no receiver" and log_filter.is_news("no receiver", event.event_type, for_ever=True):
         logger.info(
-            "Event type %s on topic %s has no receiver in this service: its records are skipped. If it should have "
-            "one, import the receiver's module in ready() of its app.",
+            "Event type %s on topic %s has no receiver in this service: its records are skipped. If the "
+            "type should have a receiver, import the receiver's module in ready() of its app.",
             event.event_type,
             event.topic,
             extra=fields(event),
@@ -78,18 +78,18 @@ def _(event: events.RecordSkipped, log_filter: LogFilter) -> None:
 @lines.of(events.AttemptFailed)
 def _(event: events.AttemptFailed, log_filter: LogFilter) -> None:
     if event.outcome == "hold" and not log_filter.is_news("held", error_text(event.error)):
-        return  # thousands of events may wait for one server
+        return  # thousands of records may be held because of one outage
     logger.error(
-        "Error consuming event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, attempt=%s); "
-        "%s in %.1f s, its key waits%s",
+        "Error consuming event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, attempt=%s). "
+        "Next attempt in %.1f s (%s). Later records of the same key wait.%s",
         error_text(event.error),
         event.topic,
         event.partition,
         event.offset,
         event.event_type,
         event.attempt,
-        event.outcome,
         event.delay,
+        event.outcome,
         stack_text(event.error),
         extra=fields(event),
     )
@@ -103,12 +103,12 @@ def _(event: events.PartitionsAssigned, _: LogFilter) -> None:
 @lines.of(events.PartitionsRevoked)
 def _(event: events.PartitionsRevoked, _: LogFilter) -> None:
     log = logger.warning if event.lost or event.unfinished else logger.info
+    unfinished = f"; {event.unfinished} receivers were still running: other workers receive their events again"
     log(
-        "Group %s: partitions %s: %s%s",
+        "Group %s: partitions lost: %s%s" if event.lost else "Group %s: partitions revoked: %s%s",
         event.group,
-        "lost" if event.lost else "revoked",
         _named(event.partitions),
-        f"; {event.unfinished} receivers were still running, their events will come twice" * bool(event.unfinished),
+        unfinished * bool(event.unfinished),
         extra=fields(event),
     )
 
@@ -116,7 +116,7 @@ def _(event: events.PartitionsRevoked, _: LogFilter) -> None:
 @lines.of(events.OffsetsCommitted)
 def _(event: events.OffsetsCommitted, _: LogFilter) -> None:
     if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("Group %s: committed %s", event.group, event.offsets, extra=fields(event))
+        logger.debug("Group %s: offsets committed: %s", event.group, event.offsets, extra=fields(event))
 
 
 @lines.of(events.CommitFailed)
@@ -124,11 +124,11 @@ def _(event: events.CommitFailed, log_filter: LogFilter) -> None:
     if not (event.lost or log_filter.is_news(f"commits of {event.group}", error_text(event.error))):
         return
     logger.warning(
-        "Group %s: offsets not committed: %s; %s (%s)",
+        "Group %s: offsets not committed: %s (partitions: %s); %s",
         event.group,
         error_text(event.error),
-        "given up, the events come again" if event.lost else "tried again while the partitions are here",
         _named(event.partitions),
+        "another member gets the last events again" if event.lost else "the commit is repeated",
         extra=fields(event),
     )
 
@@ -137,7 +137,8 @@ def _(event: events.CommitFailed, log_filter: LogFilter) -> None:
 def _(event: events.EmittedEventsLost, _: LogFilter) -> None:
     logger.error(
         "Group %s: %s events that receivers emitted are neither in Kafka nor in the outbox. The last offsets of %s "
-        "are not committed: their records come again. With the tables of this app migrated the events are kept.",
+        "are not committed. So the last records are read again, and the receivers emit these events again. To have "
+        "such events kept in the outbox, migrate this app.",
         event.group,
         event.count,
         _named(event.partitions),
@@ -148,16 +149,18 @@ def _(event: events.EmittedEventsLost, _: LogFilter) -> None:
 @lines.of(events.OffsetsMoved)
 def _(event: events.OffsetsMoved, _: LogFilter) -> None:
     where = ", ".join(f"{topic}[{number}] at {offset}" for topic, number, offset in sorted(event.offsets))
-    logger.info("Group %s begins at the offsets of %s: %s", event.group, event.time, where, extra=fields(event))
+    logger.info(
+        "Group %s starts at the offsets for the time %s: %s", event.group, event.time, where, extra=fields(event)
+    )
 
 
 @lines.of(events.OffsetsLost)
 def _(event: events.OffsetsLost, _: LogFilter) -> None:
     gone = f"offsets {event.offset} to {event.start - 1} were deleted before the group had read them"
-    anew = f"offset {event.offset} is not there: the topic was made anew, or has lost its end"
+    anew = f"offset {event.offset} does not exist: the topic was recreated, or lost its last records"
     logger.error(
-        "Group %s has lost records of %s[%s]: %s. The partition has offsets from %s, its end is %s; the group goes "
-        "on from %s.",
+        "Group %s has lost records of %s[%s]: %s. The partition's first offset is %s, its end is %s; the group "
+        "continues at %s.",
         event.group,
         event.topic,
         event.partition,
@@ -172,8 +175,8 @@ def _(event: events.OffsetsLost, _: LogFilter) -> None:
 @lines.of(events.WindowFull)
 def _(event: events.WindowFull, _: LogFilter) -> None:
     logger.warning(
-        "Group %s: %s[%s] is not read on: %s records were read and not committed, with %s bytes that are not done. "
-        "It waits for %s.",
+        "Group %s: %s[%s] is not read at present: %s records were read and not committed, and %s bytes of records are "
+        "not done. The partition waits for %s.",
         event.group,
         event.topic,
         event.partition,

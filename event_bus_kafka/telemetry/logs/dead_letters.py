@@ -33,8 +33,8 @@ def _(event: events.DeadLetterStored, _: LogFilter) -> None:
 @lines.of(events.DeadLetterReduced)
 def _(event: events.DeadLetterReduced, _: LogFilter) -> None:
     logger.warning(
-        "Dead letter of %s:%s:%s (event_type=%s, message_id=%s) is stored without its %s: %s. A replay reads that from "
-        "Kafka, as long as the topic keeps it.",
+        "Dead letter of %s:%s:%s (event_type=%s, message_id=%s) is stored without its %s: %s. A replay reads the "
+        "missing parts from Kafka, as long as the topic has the record.",
         event.topic,
         event.partition,
         event.offset,
@@ -49,10 +49,11 @@ def _(event: events.DeadLetterReduced, _: LogFilter) -> None:
 @lines.of(events.FloodHeld)
 def _(event: events.FloodHeld, _: LogFilter) -> None:
     logger.error(
-        "%s[%s]: %s dead letters in a row, and no more are stored: records that fail for good are held. Look at "
-        "them with manage.py event_dead_letters list. If they shall become dead letters, restart the workers with "
-        "a higher EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD; if they shall be passed over, stop the workers and use "
-        "manage.py event_offsets reset.",
+        "Partition %s[%s] has reached the limit of %s dead letters in a row. From now on, records of this partition "
+        "that fail for good are held instead of stored as dead letters. List the dead letters with manage.py "
+        "event_dead_letters list. To store the held records as dead letters, restart the workers with a higher "
+        "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD. To skip the held records, stop the workers and use manage.py "
+        "event_offsets reset.",
         event.topic,
         event.partition,
         event.dead_letters,
@@ -94,4 +95,4 @@ def _(event: events.ReplayRequestChanged, _: LogFilter) -> None:
     why = f": {event.note}" if event.note else ""
     told = (event.request, event.group, event.state, why, event.letters)
     log = logger.warning if why else logger.info
-    log("Replay request %s of group %s is %s%s; %s letters had their turn here", *told, extra=fields(event))
+    log("Replay request %s of group %s is %s%s; this worker has processed %s dead letters", *told, extra=fields(event))

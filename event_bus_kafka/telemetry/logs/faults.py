@@ -1,4 +1,4 @@
-"""The log lines about functions of the service and threads of our own that raised."""
+"""The log lines about exceptions in functions of the service and in threads of this package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ lines = Lines()
 def _(event: events.CallbackFailed, log_filter: LogFilter) -> None:
     if log_filter.is_news("callback", f"{event.callback} {type(event.error).__name__}"):
         logger.error(
-            "%s raised %s, and is called again next time; %s",
+            "%s raised %s (%s); the function will be called again next time",
             event.callback,
             *_type_and_place(event.error),
             extra=fields(event),
@@ -29,12 +29,15 @@ def _(event: events.CallbackFailed, log_filter: LogFilter) -> None:
 def _(event: events.ThreadStumbled, log_filter: LogFilter) -> None:
     if log_filter.is_news("thread", f"{event.thread} {type(event.error).__name__}"):
         logger.error(
-            "The thread %s goes on after %s; %s", event.thread, *_type_and_place(event.error), extra=fields(event)
+            "The thread %s continues after an unexpected %s (%s)",
+            event.thread,
+            *_type_and_place(event.error),
+            extra=fields(event),
         )
 
 
 def _type_and_place(error: BaseException) -> tuple[str, str]:
-    """The text of an error might quote event data."""
+    """Return the error's type and place in the code, without its text, which might quote event data."""
     places = extract_tb(error.__traceback__)
-    place = f"in {places[-1].filename}:{places[-1].lineno} in {places[-1].name}" if places else "its place is not known"
+    place = f"at {places[-1].filename}:{places[-1].lineno} in {places[-1].name}" if places else "at an unknown place"
     return type(error).__name__, place

@@ -1,4 +1,7 @@
-"""The fields that a line has besides its text, as ``extra`` of :mod:`logging`: for formatters that write JSON."""
+"""
+The fields that each log record has in addition to its text, as ``extra`` of :mod:`logging`. Formatters that write JSON
+use them.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,7 @@ from event_bus_kafka.shown import label
 from event_bus_kafka.telemetry.events import LifecycleEvent
 
 PREFIX = "event_bus_"
-"""
-Prefix of all fields: log records have many attributes of their own, and ``logging`` raises if a name is given twice.
-"""
+"""Prefix of all fields. ``logging`` raises if ``extra`` contains a name that log records already have."""
 FIELDS = {
     "event_id": "the event's id, ``ce_id`` of its record",
     "event_type": "the event's type",
@@ -25,23 +26,25 @@ FIELDS = {
     "group": "consumer group; of a worker, in all of its lines",
     "receiver": "the receiver, or those that failed, separated by commas",
 }
-"""Names without the prefix, in the order of the documentation."""
+"""
+The names of the fields, without the prefix, with their descriptions. The documentation lists the fields in this order.
+"""
 of_process: dict[str, object] = {}
-"""Fields that all lines of this process have."""
+"""The fields that all log records of this process have."""
 
 Fields = dict[str, object]
 _COORDINATES = re.compile(r"(.*):(\d+):(\d+)")
 
 
 def name_group(group: str) -> None:
-    """Have all lines of this process, a worker, name its consumer group."""
+    """Add the consumer group to all log records of this process. Only workers call this function."""
     of_process[f"{PREFIX}group"] = label(group)
 
 
 def fields(event: LifecycleEvent, *left_out: str) -> Fields:
     """
-    Return the fields of an event's log line: the process's and the event's own, except ``left_out`` (names without the
-    prefix). Texts are escaped and cut as in the line.
+    Return the fields for an event's log record: the fields of the process and the fields of the event. The fields in
+    ``left_out`` (names without the prefix) are omitted. Texts are made safe as in the log line.
     """
     found = dict(of_process)
     kind: Any = type(event)

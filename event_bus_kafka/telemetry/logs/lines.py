@@ -1,4 +1,4 @@
-"""The table of one area's log lines: a function per kind of lifecycle event."""
+"""The table of an area's log lines: a function for each kind of lifecycle event."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
 Event = TypeVar("Event", bound=LifecycleEvent)
 Line = Callable[[Event, LogFilter], None]
-"""Logs one lifecycle event, unless the filter suppresses it."""
+"""A function that logs a lifecycle event, unless the filter suppresses the line."""
 
 
 class Lines(dict[type[LifecycleEvent], Line[Any]]):
-    """The functions that log the lifecycle events of one area, by kind."""
+    """The functions that log the lifecycle events of an area, by kind."""
 
     def of(self, kind: type[Event]) -> Callable[[Line[Event]], Line[Event]]:
-        """Return a decorator that adds the function for ``kind``."""
+        """Return a decorator that registers a function for ``kind``."""
 
         def add(line: Line[Event]) -> Line[Event]:
             self[kind] = line

@@ -1,4 +1,4 @@
-"""Decides which lifecycle events are left out of the log."""
+"""Decides which lifecycle events are not logged."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from time import monotonic
 from event_bus_kafka.shown import label
 
 _REMIND_AFTER = 60.0
-"""Seconds after which an error that lasts is logged again; librdkafka reports it several times a second."""
+"""
+Seconds after which a persisting error is logged again. Without this limit the log would have several such lines a
+second, since librdkafka reports the error as often.
+"""
 
 _MOST = 1_000
-"""Lines that are remembered: strangers may invent any number of event types."""
+"""Maximum number of remembered lines. Other services may invent any number of event types, and so of lines."""
 
 
 class LogFilter:
     """
-    Keeps the lines of single events and repeated lines out of the log. ``audit`` returns whether each sent and each
-    processed event gets a line. :meth:`is_news` finds repeated lines.
+    Decides which lines are not logged. ``audit`` returns whether each sent and each processed event has a line.
+    :meth:`is_news` detects repeated lines.
     """
 
     def __init__(self, audit: Callable[[], bool], clock: Callable[[], float] = monotonic) -> None:
@@ -29,10 +32,10 @@ class LogFilter:
 
     def is_news(self, source: str, what: str, *, for_ever: bool = False) -> bool:
         """
-        Return whether to log ``what`` about ``source``, and remember it as logged if so.
+        Return whether to log ``what`` about ``source``. If so, remember the line.
 
-        False if it was logged within the last minute; with ``for_ever``, if it was ever logged by this process, or if a
-        thousand others were.
+        Return False if the line was logged within the last minute. With ``for_ever``: return False if this process has
+        ever logged the line, or has logged a thousand other lines.
         """
         line = source, label(what)
         if for_ever:

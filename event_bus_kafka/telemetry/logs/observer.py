@@ -1,4 +1,4 @@
-"""The logging observer: one line per lifecycle event worth one, with coordinates and without event data."""
+"""The observer that logs lifecycle events, with coordinates and without event data."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _LINES = (
 
 class LoggingObserver:
     """
-    Logs under ``event_bus_kafka``. ``audit`` returns whether each sent and each processed event is logged, ``batched``
-    whether events between two calls of :meth:`flush` share a line.
+    Logs lifecycle events with the logger ``event_bus_kafka``. ``audit`` returns whether each sent and each processed
+    event is logged; ``batched`` returns whether events between two calls of :meth:`flush` share a line.
     """
 
     def __init__(
@@ -50,21 +50,20 @@ class LoggingObserver:
         self._filter = LogFilter(audit, clock)
         self._batched = batched
         self._gathers: bool | None = None
-        """Whether lines are shared; None: the settings are to be asked, as at each look."""
+        """
+        Whether events share lines; None: read the settings at the next event. :meth:`flush` resets the value to None.
+        """
         self._audit_lines = AuditLines(self._log)
         os.register_at_fork(after_in_child=self._audit_lines.forget)
 
     def __call__(self, event: LifecycleEvent) -> None:
-        """
-        Log the event. Records that still wait to share a line are logged before it, if its own line might contradict
-        theirs.
-        """
+        """Log the event. Collected records are logged first, so that lines are in the right order."""
         gathers = self._gathers
         if gathers is None:
             gathers = self._gathers = self._batched() and self._filter.audit()
         if gathers and isinstance(event, AUDITED):
             if type(event) is RecordReceived and event.is_early:
-                self._log(event)  # what waits is of records that were received before
+                self._log(event)  # the collected records were received before this one
             else:
                 self._audit_lines.add(event)
             return
@@ -74,17 +73,20 @@ class LoggingObserver:
             self._log(event)
 
     def flush(self) -> None:
-        """Log the records that wait to share a line."""
+        """Log the records that were collected for shared lines."""
         self._gathers = None
         self._audit_lines.write()
 
     def _log(self, event: LifecycleEvent) -> None:
-        """Log the event by its exact kind: a dictionary's look-up, since some come thousands of times a second."""
+        """
+        Log the event with the function for its exact type. A single dictionary look-up finds this function, since some
+        kinds of events occur thousands of times a second.
+        """
         line = _LINES.get(type(event))
         if line is None:
             raise TypeError(f"no log line for {type(event).__name__}")
         line(event, self._filter)
 
     def wants(self, kind: type[LifecycleEvent]) -> bool:
-        """Return whether events of ``kind`` may get a line."""
+        """Return whether events of ``kind`` may be logged."""
         return kind is not RecordDelivered or self._filter.audit()

@@ -20,7 +20,7 @@ lines = Lines()
 @lines.of(events.EventAppended)
 def _(event: events.EventAppended, _: LogFilter) -> None:
     if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("Event %s waits in the outbox for topic %s", event.event_id, event.topic, extra=fields(event))
+        logger.debug("Event %s for topic %s waits in the outbox", event.event_id, event.topic, extra=fields(event))
 
 
 @lines.of(events.AppendToOutboxFailed)
@@ -31,7 +31,7 @@ def _(event: events.AppendToOutboxFailed, _: LogFilter) -> None:
         event.topic,
         event.event_type,
         event.event_id,
-        "its transaction, or the savepoint around it, fails with it" if event.doomed else "it goes to Kafka without it",
+        "the transaction or savepoint around it fails, too" if event.doomed else "the event is sent after the commit",
         extra=fields(event),
     )
 
@@ -40,8 +40,9 @@ def _(event: events.AppendToOutboxFailed, _: LogFilter) -> None:
 def _(event: events.OutboxAmbiguous, log_filter: LogFilter) -> None:
     if log_filter.is_news("ambiguous", ", ".join(event.databases)):
         logger.warning(
-            "Transactions are open on %s, which could all take an event: the first one did. Name the one that decides "
-            "with the key 'database' of the topic in EVENT_BUS_PRODUCER_CONFIG, or let a router's db_for_write say so.",
+            "Transactions are open on the databases %s. The outbox of each could store an event; the outbox of the "
+            "first database stored it. Name the right database with the key 'database' of the topic in "
+            "EVENT_BUS_PRODUCER_CONFIG, or by a router's db_for_write.",
             ", ".join(event.databases),
             extra=fields(event),
         )
@@ -51,8 +52,8 @@ def _(event: events.OutboxAmbiguous, log_filter: LogFilter) -> None:
 def _(event: events.OutboxStalled, log_filter: LogFilter) -> None:
     if log_filter.is_news("stalled", event.database):
         logger.warning(
-            "The oldest row in the outbox of database %s is %.0f s old: is manage.py relay_events running, and can it "
-            "send? See manage.py event_outbox status.",
+            "The oldest row in the outbox of database %s is %.0f s old. Check whether manage.py relay_events "
+            "runs and can send. See manage.py event_outbox status.",
             event.database,
             event.oldest,
             extra=fields(event),
@@ -76,7 +77,7 @@ def _(event: events.RowParked, _: LogFilter) -> None:
 def _(event: events.TopicHeld, log_filter: LogFilter) -> None:
     if log_filter.is_news("held", f"{event.topic} {error_text(event.error)}"):
         logger.error(
-            "Topic %s %s; its rows wait in the outbox, others go on. Tried again in %.0f s.",
+            "Topic %s %s. Its rows wait in the outbox; other topics continue. The relay tries again in %.0f s.",
             event.topic,
             f"has a row that cannot be removed or parked: its database raised {database_error_text(event.error)}"
             if isinstance(event.error, Error)
@@ -97,9 +98,13 @@ def _(event: events.RelayInterrupted, log_filter: LogFilter) -> None:
         cause = error_text(event.error)
         if isinstance(event.error, Error):
             cause = f"its database raised {database_error_text(event.error)}"
-        twice = f"; {event.unconfirmed} rows that may have arrived are sent again" if event.unconfirmed else ""
+        twice = f"; {event.unconfirmed} rows that may be in Kafka already are sent again" if event.unconfirmed else ""
         logger.error(
-            "The relay was interrupted: %s. It begins anew in %.1f s%s.", cause, event.delay, twice, extra=fields(event)
+            "The relay was interrupted: %s. It starts again in %.1f s%s.",
+            cause,
+            event.delay,
+            twice,
+            extra=fields(event),
         )
 
 
@@ -107,7 +112,8 @@ def _(event: events.RelayInterrupted, log_filter: LogFilter) -> None:
 def _(event: events.RelayProgress, _: LogFilter) -> None:
     parked = ", ".join(f"{count} × {code}" for code, count in event.parked) or "none"
     logger.info(
-        "Relay of database %s: sent %s, %.0f/s; %s wait, the oldest for %.1f s; parked: %s; topics held: %s",
+        "Relay of database %s: sent %s rows (%.0f per second); %s rows wait, the oldest row for %.1f s; "
+        "parked rows: %s; held topics: %s",
         event.database,
         event.sent,
         event.rate,

@@ -15,6 +15,8 @@ lines = Lines()
 def _(event: events.ProbeEnded, _: LogFilter) -> None:
     times = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in event.legs)
     if event.failed:
-        logger.error("Probe of topic %s failed at leg %s: %s (%s)", event.topic, event.failed, event.reason, times)
+        logger.error(
+            "Probe of topic %s failed at leg %s: %s (times: %s)", event.topic, event.failed, event.reason, times
+        )
     else:
-        logger.info("Probe of topic %s: %s", event.topic, times)
+        logger.info("Probe of topic %s succeeded: %s", event.topic, times)

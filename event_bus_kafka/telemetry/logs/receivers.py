@@ -17,9 +17,9 @@ lines = Lines()
 @lines.of(events.CircuitOpened)
 def _(event: events.CircuitOpened, _: LogFilter) -> None:
     logger.error(
-        "Circuit of receiver %s is open: it failed %s times in a row. Its events are held, and one is tried every "
-        "%g s; the first success lets them go on. Mend the receiver, or let others go on without it: "
-        "manage.py event_bus_pause --receiver %s sends its events to the dead letters.",
+        "Circuit of receiver %s is open: the receiver failed %s times in a row. Its events are held. Every %g s "
+        "one of them is tried, until one succeeds. Correct the receiver, or pause it with manage.py event_bus_pause "
+        "--receiver %s. While the receiver is paused, its events become dead letters, and other receivers continue.",
         event.receiver,
         event.failures,
         event.probe_every,
@@ -30,7 +30,9 @@ def _(event: events.CircuitOpened, _: LogFilter) -> None:
 
 @lines.of(events.CircuitClosed)
 def _(event: events.CircuitClosed, _: LogFilter) -> None:
-    logger.warning("Circuit of receiver %s is closed: its events go on", event.receiver, extra=fields(event))
+    logger.warning(
+        "Circuit of receiver %s is closed: its events are no longer held", event.receiver, extra=fields(event)
+    )
 
 
 @lines.of(events.PausesChanged)
@@ -47,7 +49,7 @@ def _(event: events.PausesChanged, _: LogFilter) -> None:
 @lines.of(events.ReceiverUnfinished)
 def _(event: events.ReceiverUnfinished, _: LogFilter) -> None:
     logger.error(
-        "Receiver %s still runs after %g s, at record %s, which will come again. It is in:\n%s",
+        "Receiver %s still runs after %g s. Its record %s will be read again. The receiver's stack:\n%s",
         event.receiver,
         event.waited,
         event.record,
@@ -59,7 +61,8 @@ def _(event: events.ReceiverUnfinished, _: LogFilter) -> None:
 @lines.of(events.ReceiverSlow)
 def _(event: events.ReceiverSlow, _: LogFilter) -> None:
     logger.error(
-        "Receiver %s has been running for %.0f s, at record %s; its lane and the record's key wait. It is at %s",
+        "Receiver %s has been running for %.0f s, for record %s. Later records of the same key wait, and the thread "
+        "cannot run other receivers. The receiver's stack: %s",
         event.receiver,
         event.waited,
         event.record,
@@ -72,7 +75,10 @@ def _(event: events.ReceiverSlow, _: LogFilter) -> None:
 def _(event: events.DuplicateSkipped, _: LogFilter) -> None:
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug(
-            "Receiver %s has had event %s before: not run", event.receiver, event.event_id, extra=fields(event)
+            "Receiver %s was not called: it has already processed event %s",
+            event.receiver,
+            event.event_id,
+            extra=fields(event),
         )
 
 

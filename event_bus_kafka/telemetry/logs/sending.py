@@ -31,13 +31,13 @@ def _(event: events.EventRejected, _: LogFilter) -> None:
 @lines.of(events.EventSpilled)
 def _(event: events.EventSpilled, _: LogFilter) -> None:
     logger.warning(
-        "Event not delivered, kept in the outbox of database %s for manage.py relay_events: %s (topic=%s, "
-        "event_type=%s, message_id=%s)",
-        event.database,
+        "Kafka did not confirm an event: %s (topic=%s, event_type=%s, message_id=%s). The event is kept in the outbox "
+        "of database %s until manage.py relay_events sends it.",
         error_text(event.error),
         event.topic,
         event.event_type,
         event.event_id,
+        event.database,
         extra=fields(event),
     )
 
@@ -45,7 +45,8 @@ def _(event: events.EventSpilled, _: LogFilter) -> None:
 @lines.of(events.EventUndelivered)
 def _(event: events.EventUndelivered, _: LogFilter) -> None:
     logger.error(
-        "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s); it is lost: %s",
+        "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s). The event is "
+        "lost: %s",
         error_text(event.error),
         event.topic,
         event.event_type,
@@ -59,7 +60,7 @@ def _(event: events.EventUndelivered, _: LogFilter) -> None:
 def _(event: events.SpillDelayed, log_filter: LogFilter) -> None:
     if log_filter.is_news("spill", f"{event.database} {error_text(event.error)}"):
         logger.error(
-            "%s events that Kafka did not confirm wait in memory: the outbox does not take them: %s",
+            "%s events wait in memory, because Kafka did not confirm them and the outbox does not take them: %s",
             event.waiting,
             error_text(event.error),
             extra=fields(event),
@@ -69,8 +70,8 @@ def _(event: events.SpillDelayed, log_filter: LogFilter) -> None:
 @lines.of(events.ThreadsDisabled)
 def _(event: events.ThreadsDisabled, _: LogFilter) -> None:
     logger.warning(
-        "uWSGI runs without threads: what Kafka does not confirm is noticed, and put into the outbox, only while "
-        "requests run. Start it with enable-threads.",
+        "uWSGI runs without threads. If Kafka does not confirm an event, the event is put into the outbox only during "
+        "the next request or at the end of the process. Start uWSGI with enable-threads.",
         extra=fields(event),
     )
 

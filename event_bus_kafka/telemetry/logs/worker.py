@@ -22,7 +22,12 @@ def _(event: events.ReadinessChanged, _: LogFilter) -> None:
 @lines.of(events.NeglectFound)
 def _(event: events.NeglectFound, _: LogFilter) -> None:
     logger.warning(
-        "Neglected, %s: %s: %s %s", event.neglect, event.subject, event.message, event.remedy, extra=fields(event)
+        "Unattended problem (kind=%s, subject=%s): %s Remedy: %s",
+        event.neglect,
+        event.subject,
+        event.message,
+        event.remedy,
+        extra=fields(event),
     )
 
 

@@ -1,7 +1,7 @@
 """
-Spans for OpenTelemetry, where its API is installed and the service has set a provider; nothing at all elsewhere.
+Spans for OpenTelemetry. They are created only if OpenTelemetry's API is installed and the service has set a provider.
 
-This is the only room that imports ``opentelemetry``.
+No other part of this package imports ``opentelemetry``.
 """
 
 from event_bus_kafka.telemetry.tracing.failures import FAILURES, note_failure

@@ -1,6 +1,6 @@
 """
-Names of OpenTelemetry's semantic conventions for messaging, errors and CloudEvents, as of version 1.44.0. They are
-spelt here because the messaging names are not stable: the package that has them moves and renames them.
+Names from version 1.44.0 of OpenTelemetry's semantic conventions for messaging, errors and CloudEvents. They are copied
+here because OpenTelemetry's package moves and renames the messaging names, which are not stable.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ OPERATION_NAME = "messaging.operation.name"
 OPERATION_TYPE = "messaging.operation.type"
 DESTINATION_NAME = "messaging.destination.name"
 PARTITION_ID = "messaging.destination.partition.id"
-"""A text, though Kafka's partitions are numbers."""
+"""Name of the attribute for the partition. Its value is a text, although Kafka's partitions are numbers."""
 CONSUMER_GROUP_NAME = "messaging.consumer.group.name"
 MESSAGE_ID = "messaging.message.id"
 BATCH_MESSAGE_COUNT = "messaging.batch.message_count"
-"""Not on spans of one event."""
+"""Name of the attribute for the number of records. Spans of a single event do not have it."""
 KAFKA_OFFSET = "messaging.kafka.offset"
 KAFKA_TOMBSTONE = "messaging.kafka.message.tombstone"
-"""True, or absent."""
+"""Name of an attribute that is True on spans of tombstones, and that no other span has."""
 EVENT_TYPE = "cloudevents.event_type"
 ERROR_TYPE = "error.type"
 
 EXCEPTION = "exception"
-"""Name of the event on a span that failed."""
+"""Name of the span event that records a failure."""
 EXCEPTION_TYPE = "exception.type"
 EXCEPTION_MESSAGE = "exception.message"
 
 KAFKA = "kafka"
 """Value of ``messaging.system``."""
 SEND, PROCESS = "send", "process"
-"""Names of operations, and their types."""
+"""Names of operations. The type of each operation has the same text."""
 
 Kind = Literal["INTERNAL", "PRODUCER", "CONSUMER"]
-"""Kinds of spans: PRODUCER for the sender, CONSUMER for a record's processing, INTERNAL for a receiver."""
+"""Kinds of spans: PRODUCER for sending, CONSUMER for processing a record, INTERNAL for a receiver."""
 Attributes = dict[str, str | int | bool]
 
 
 def messaging(operation: str, topic: str) -> Attributes:
-    """Return the attributes that all spans of an operation on a topic (full name) have."""
+    """Return the attributes of all spans for an operation on a topic (full name)."""
     return {MESSAGING_SYSTEM: KAFKA, OPERATION_NAME: operation, OPERATION_TYPE: operation, DESTINATION_NAME: topic}

@@ -1,4 +1,4 @@
-"""Records failures on spans through which no exception passes."""
+"""Records failures on spans in cases in which no exception leaves the span's block."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ FAILURES = (AppendToOutboxFailed, AttemptFailed, DeadLetterStored, ReplayFailed)
 
 
 def note_failure(event: LifecycleEvent) -> None:
-    """Record the failure on the span of the event that is sent or processed, if there is one."""
+    """Record the failure on this package's innermost open span. Does nothing if there is no open span."""
     if isinstance(event, FAILURES):
         innermost.get().fail(event.error)

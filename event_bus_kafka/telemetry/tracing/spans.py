@@ -1,4 +1,4 @@
-"""Begins and ends spans and writes failures to them. Tracing never makes an event fail."""
+"""Begins and ends spans, and records failures on them. A failure of tracing never affects the event."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _CALLBACK = "OpenTelemetry's provider"
 
 
 class NoSpan:
-    """Stands where no span is wanted, and does nothing."""
+    """A span that records nothing, used if no span is wanted."""
 
     __slots__ = ()
 
     @property
     def headers(self) -> Headers:
-        """Return the headers that carry the span's context to the receiver of the record."""
+        """The headers that carry the span's context to the consumer of a record."""
         return ()
 
     def __enter__(self) -> NoSpan:
@@ -43,24 +43,24 @@ class NoSpan:
         pass
 
     def fail(self, error: BaseException) -> None:
-        """Record a failure, by its type and by text of ours: other texts may quote event data."""
+        """Record a failure with its type and a text without event data."""
 
     def leave(self) -> None:
-        """
-        Make the previous span the current one again. This one's time is over, but a failure may still be written to it.
-        """
+        """Make the previous span the current one again and note the end time. Failures may still be recorded."""
 
     def end(self) -> None:
-        """Hand the span to its provider, as of the time at which it was left."""
+        """End the span at the time that :meth:`leave` noted."""
 
 
 NO_SPAN = NoSpan()
 innermost: ContextVar[NoSpan] = ContextVar("event_bus_kafka_span", default=NO_SPAN)
-"""The span of ours that others of ours are in, whichever spans of others are in between."""
+"""The innermost open span of this package. Spans that other packages have opened inside it do not count."""
 
 
 class OpenSpan(NoSpan):
-    """A span that is the current one until its block ends. An exception that leaves the block is its failure."""
+    """
+    A span that is the current one until its block ends. An exception that leaves the block is recorded as failure.
+    """
 
     __slots__ = ("_left_at", "_span", "_tokens")
 
@@ -121,8 +121,8 @@ def open_span(
     is_child: bool = False,
 ) -> NoSpan:
     """
-    Return a span that begins now, in the current one. It links to the span whose context ``carried_by`` has; with
-    ``is_child`` that is its parent, too.
+    Begin a span inside the current span, with a link to the sender's span. The headers ``carried_by`` contain the
+    context of the sender's span. With ``is_child``, the parent is the sender's span instead of the current span.
     """
     try:
         tracer = current_tracer()
@@ -132,7 +132,9 @@ def open_span(
         parent = trace.set_span_in_context(trace.NonRecordingSpan(sender)) if sender and is_child else None
         links = [trace.Link(sender)] if sender else []
         return OpenSpan(
-            tracer.start_span(label(name), parent, trace.SpanKind[kind], attributes, links)  # samplers see all of it
+            tracer.start_span(
+                label(name), parent, trace.SpanKind[kind], attributes, links
+            )  # samplers get all arguments
         )
     except RAISED_BY_OTHERS as error:
         _tell(error)
@@ -140,7 +142,10 @@ def open_span(
 
 
 def _tell(error: BaseException) -> None:
-    """Report an exception of the provider, except one that a signal's handler raises to stop the caller."""
+    """
+    Report an exception that OpenTelemetry's provider raised. If a signal's handler raised the exception, raise it again
+    instead.
+    """
     let_through(error)
     emit(CallbackFailed(callback=_CALLBACK, error=error))
 

@@ -1,6 +1,6 @@
 """
-The context of a trace in a record's headers, ``traceparent`` and ``tracestate``, by W3C's Trace Context. Strangers may
-write headers too: whatever breaks the standard is ignored, without a line in the log.
+The context of a trace in a record's headers ``traceparent`` and ``tracestate``, in the format of W3C's Trace Context.
+Invalid headers of other services are ignored and not logged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Headers = tuple[tuple[str, bytes | None], ...]
 
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
 _LONGEST = 512
-"""Bytes of either: more need not be passed on."""
+"""Maximum number of bytes of each header. The specification allows dropping longer headers."""
 _MOST_MEMBERS = 32
 _TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _MEMBER = re.compile(
@@ -23,7 +23,7 @@ _MEMBER = re.compile(
 
 
 def headers_of(context: trace.SpanContext) -> Headers:
-    """Return the headers that carry the context of a span; none where it is not valid."""
+    """Return the headers that carry a span's context; none if the context is invalid."""
     if not context.is_valid:
         return ()
     parent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags & 0xFF:02x}".encode()
@@ -34,7 +34,7 @@ def headers_of(context: trace.SpanContext) -> Headers:
 
 
 def context_in(headers: Headers) -> trace.SpanContext | None:
-    """Return the context of the span that sent a record; None if its headers have none, or a broken one."""
+    """Return the context of the span that sent a record; None if the headers have no context or an invalid one."""
     found = [value or b"" for name, value in headers if name == TRACEPARENT]
     if len(found) != 1 or len(found[0]) > _LONGEST:
         return None
@@ -52,7 +52,10 @@ def context_in(headers: Headers) -> trace.SpanContext | None:
 
 
 def _members(headers: Headers) -> list[tuple[str, str]]:
-    """Return the members of ``tracestate`` in order; nothing if any is broken, since the API would log it."""
+    """
+    Return the members of ``tracestate`` in order. Return no members if one is invalid, since OpenTelemetry's API would
+    log an invalid member.
+    """
     joined = b",".join([value or b"" for name, value in headers if name == TRACESTATE])
     if len(joined) > _LONGEST or not joined.isascii():
         return []

@@ -1,4 +1,4 @@
-"""OpenTelemetry's API, where it is installed, and the tracer of the provider that the service has set."""
+"""OpenTelemetry's API, if it is installed, and the tracer of the provider that the service has set."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ except ImportError:
     _has_api = _is_named = False
 else:
     _has_api = True
-    _is_named = OTEL_PYTHON_TRACER_PROVIDER in os.environ  # then the API makes it when it is first asked
+    _is_named = OTEL_PYTHON_TRACER_PROVIDER in os.environ  # the API then creates the provider at its first use
 
 __all__ = ["context", "current_tracer", "is_recording", "is_tracing", "trace"]
 
 
 def current_tracer() -> trace.Tracer | None:
     """
-    Return this package's tracer; None without the API, and while there is no provider.
+    Return this package's tracer; None if the API is not installed, or if the service has not set a provider yet.
 
-    A service sets its provider when it likes.
+    A service may set its provider at any time.
     """
     return _tracer_of(trace.get_tracer_provider()) if is_tracing() else None
 
 
 def is_recording() -> bool:
-    """Return whether the current span is recorded: others inside of it are of use to nobody else."""
+    """Return whether the current span is recorded. If it is not, spans inside of it are useless."""
     return is_tracing() and trace.get_current_span().is_recording()
 
 
@@ -46,8 +46,9 @@ def _may_have_provider() -> bool:
 
 is_tracing: Callable[[], bool] = bool
 """
-Returns whether spans may be wanted. It is asked twice for each event, so that it looks at a private name: the API's
-public way looks into the environment. Without the API it is the fastest function that returns False.
+Returns whether spans may be wanted. The function is called twice for each event. To be fast, it reads a private name of
+OpenTelemetry's API, because the public function reads environment variables. Without the API the function is ``bool``,
+the fastest function that returns False.
 """
 if _has_api:
     is_tracing = _has_provider if hasattr(trace, "_TRACER_PROVIDER") and not _is_named else _may_have_provider
@@ -55,5 +56,5 @@ if _has_api:
 
 @lru_cache(maxsize=1)
 def _tracer_of(provider: trace.TracerProvider) -> trace.Tracer:
-    package = import_module("event_bus_kafka")  # an import of its name would look like one of all of it
+    package = import_module("event_bus_kafka")  # importing the package by name would look like importing all of it
     return provider.get_tracer(package.__name__, package.__version__, SCHEMA_URL)

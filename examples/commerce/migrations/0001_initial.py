@@ -17,7 +17,10 @@ class Migration(migrations.Migration):
                 ("course_key", models.CharField(max_length=255)),
                 ("amount_cents", models.PositiveIntegerField()),
                 ("status", models.CharField(max_length=20)),
-                ("enrollment", models.CharField(blank=True, help_text="what the LMS has made of it", max_length=20)),
+                (
+                    "enrollment",
+                    models.CharField(blank=True, help_text="state of the enrolment in the LMS", max_length=20),
+                ),
                 ("placed_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("course_key", models.CharField(max_length=255, unique=True)),
                 ("title", models.CharField(max_length=255)),
-                ("changed_at", models.DateTimeField(help_text="when Discovery changed it; what is older is no news")),
+                ("changed_at", models.DateTimeField(help_text="when Discovery changed it; older events are ignored")),
             ],
         ),
         migrations.CreateModel(
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 ("username", models.CharField(max_length=150)),
                 ("course_key", models.CharField(max_length=255)),
                 ("status", models.CharField(max_length=20)),
-                ("changed_at", models.DateTimeField(help_text="when the LMS changed it; what is older is no news")),
+                ("changed_at", models.DateTimeField(help_text="when the LMS changed it; older events are ignored")),
             ],
             options={
                 "constraints": [models.UniqueConstraint(fields=("username", "course_key"), name="one_credential_each")],
@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                 ("percent", models.FloatField()),
                 ("letter", models.CharField(blank=True, max_length=5)),
                 ("passed_at", models.DateTimeField(null=True)),
-                ("changed_at", models.DateTimeField(help_text="when the LMS changed it; what is older is no news")),
+                ("changed_at", models.DateTimeField(help_text="when the LMS changed it; older events are ignored")),
             ],
             options={
                 "constraints": [models.UniqueConstraint(fields=("user_id", "course_key"), name="one_grade_each")],

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ("status", models.CharField(default="unpublished", max_length=20)),
                 (
                     "edited_at",
-                    models.DateTimeField(help_text="when Studio changed it; what is older is no news", null=True),
+                    models.DateTimeField(help_text="when Studio changed it; older events are ignored", null=True),
                 ),
                 ("indexed_at", models.DateTimeField(null=True)),
                 ("modified", models.DateTimeField()),

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("license_uuid", models.UUIDField(unique=True)),
                 ("customer_uuid", models.UUIDField()),
-                ("statuses", models.JSONField(default=list, help_text="all that it has been, in order")),
+                ("statuses", models.JSONField(default=list, help_text="all its states, in order")),
             ],
         ),
         migrations.CreateModel(

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 ("course_key", models.CharField(max_length=255, unique=True)),
                 ("title", models.CharField(max_length=255)),
                 ("status", models.CharField(max_length=20)),
-                ("changed_at", models.DateTimeField(help_text="when Discovery changed it; what is older is no news")),
+                ("changed_at", models.DateTimeField(help_text="when Discovery changed it; older events are ignored")),
             ],
         ),
         migrations.CreateModel(

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
                 ("course_key", models.CharField(max_length=255, unique=True)),
                 ("title", models.CharField(max_length=255)),
                 ("status", models.CharField(max_length=20)),
-                ("changed_at", models.DateTimeField(help_text="when Discovery changed it; what is older is no news")),
+                ("changed_at", models.DateTimeField(help_text="when Discovery changed it; older events are ignored")),
             ],
         ),
         migrations.CreateModel(
@@ -30,8 +30,8 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("uuid", models.UUIDField(unique=True)),
-                ("statuses", models.JSONField(default=list, help_text="all that it has been, in order")),
-                ("changed_at", models.DateTimeField(help_text="when it was changed; what is older is no news")),
+                ("statuses", models.JSONField(default=list, help_text="all its states, in order")),
+                ("changed_at", models.DateTimeField(help_text="when it was changed; older events are ignored")),
             ],
         ),
         migrations.CreateModel(

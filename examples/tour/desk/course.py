@@ -1,19 +1,22 @@
-"""Starts two services, lets them get into trouble, and leaves their sites up until Ctrl-C."""
+"""Starts two services, causes failures in them, and serves their admin sites until Ctrl-C."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
-from examples.tour.desk import SERVICES
+from examples.tour.desk import COURSES, SERVICES
 from examples.tour.processes import Interrupted
 from examples.tour.stage import Stage
 
 _TROUBLE = "from examples.tour.desk.emitting import make_trouble; make_trouble()"
+_MEND = """In lms, certificates are under maintenance, and what exams change about them has become dead letters.
+To mend it, delete the row "certificates" at LMS, Maintenances. Then tick the dead letters of the receiver
+examples.lms.exams.change_certificate, choose "Replay", and watch the worker bring them through."""
 _PAUSED = "examples.credentials.receivers.note_interest"
 
 
 def show(stage: Stage) -> int:
-    """Return the exit code."""
+    """Run the demonstration until Ctrl-C; return the exit code."""
     print(f"Starting {' and '.join(SERVICES)}, with trouble …", flush=True)
     for service in SERVICES:
         stage.manage(service, "migrate", "--verbosity=0")
@@ -22,10 +25,14 @@ def show(stage: Stage) -> int:
     stage.start_services(SERVICES)
     urls = {service: stage.start_site(service) for service in SERVICES}
     stage.manage("lms", "shell", "-c", _TROUBLE)
+    stage.call("lms", 'begin_maintenance("certificates")')
+    for learner in range(1, 25):
+        for step in ("submit", "reject"):
+            stage.call("exams", f'{step}_attempt({learner}, "{COURSES[learner % len(COURSES)]}")')
     print("\nSomething of everything is there to be looked at, and more comes to be:\n")
     for service, url in urls.items():
         print(f"  {service:<12} {url}")
-    print("\nLog in as admin, with the password admin. Ctrl-C ends all.", flush=True)
+    print(f"\n{_MEND}\n\nLog in as admin, with the password admin. Ctrl-C ends all.", flush=True)
     with suppress(Interrupted):
         while True:
             stage.pause(0.2)

@@ -1,4 +1,4 @@
-"""Events of the LMS that make trouble: called in its web process."""
+"""Events of the LMS that fail. The web process of the LMS calls these functions."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from openedx_events.learning.signals import COURSE_ACCESS_ROLE_ADDED
 
 from examples.lms.api import award_certificate, grade
 from examples.lms.models import user_data
-
-COURSES = [f"course-v1:edX+Demo{number}+2026" for number in range(4)]
+from examples.tour.desk import COURSES
 
 
 def make_trouble() -> None:
-    """Emit what receivers fail at, what they are too slow for, and what Kafka takes in no way."""
+    """Emit events for which receivers fail, events for which receivers are too slow, and events that Kafka refuses."""
     for learner in range(1, 61):
         award_certificate(learner, COURSES[learner % len(COURSES) - learner % 3])
     for learner in range(1, 241):
         grade(learner, COURSES[learner % len(COURSES)], 0.5)
     with transaction.atomic():
-        COURSE_ACCESS_ROLE_ADDED.send_event(course_access_role_data=_role("r" * 2_000_000))  # more than Kafka takes
+        COURSE_ACCESS_ROLE_ADDED.send_event(course_access_role_data=_role("r" * 2_000_000))  # too large for Kafka
     for name in ("staff", "instructor"):
         send_to_nowhere(name)
 
 
 def send_to_nowhere(role: str) -> None:
-    """Send an event to a topic that nobody has made: a real Kafka does not have it, and the relay holds it."""
+    """Send an event to a topic that does not exist on a real Kafka, so that the relay holds the topic."""
     with transaction.atomic():
         get_producer().send(
             signal=COURSE_ACCESS_ROLE_ADDED,

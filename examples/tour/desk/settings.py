@@ -1,4 +1,4 @@
-"""Settings of a service with Django's admin, as EXAMPLES_SERVICE names it, and with receivers that make trouble."""
+"""Settings of the service that EXAMPLES_SERVICE names, with Django's admin and with receivers that fail."""
 
 import os
 from typing import Any
@@ -43,11 +43,11 @@ TIME_ZONE = "UTC"
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "examples.tour.desk.urls"
 STATIC_URL = "/static/"
-SESSION_COOKIE_NAME = f"session-{os.environ['EXAMPLES_SERVICE']}"  # cookies know no ports
+SESSION_COOKIE_NAME = f"session-{os.environ['EXAMPLES_SERVICE']}"  # browsers send cookies to all ports of a host
 CSRF_COOKIE_NAME = f"csrf-{os.environ['EXAMPLES_SERVICE']}"
 
-# So that there is something to see at once.
+# Few attempts and short times, so that pages have something to show at once.
 EVENT_BUS_KAFKA_RETRY = {"attempts": 3, "first_delay": 0.2, "factor": 2}
-EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY = 8  # who is slow keeps nobody else
+EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY = 8  # so that a slow receiver does not delay others
 EVENT_BUS_KAFKA_HEARTBEAT = 2
 EVENT_BUS_KAFKA_SLOW_RECEIVER = 1

@@ -1,7 +1,7 @@
 """
-Serves the site of a service: ``EXAMPLES_SERVICE=lms python -m examples.tour.desk.site``.
+Serves a service's admin site: ``EXAMPLES_SERVICE=lms python -m examples.tour.desk.site``.
 
-It prints its URL as a line of JSON, and ends with SIGTERM. A service has a real web server.
+The process prints its URL as a line of JSON and ends on SIGTERM. Real services use a production web server.
 """
 
 from __future__ import annotations

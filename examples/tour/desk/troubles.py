@@ -1,4 +1,4 @@
-"""Receivers of a service that has trouble, and events that Kafka takes in no way."""
+"""Receivers that fail or are slow, and signals whose events Kafka refuses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from django.apps import AppConfig
+from django.contrib import admin
 from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
@@ -19,24 +20,28 @@ class TroublesConfig(AppConfig):
     label = "troubles"
 
     def ready(self) -> None:
-        if os.environ["EXAMPLES_SERVICE"] == "credentials":
+        if os.environ["EXAMPLES_SERVICE"] == "lms":
+            from examples.lms.models import Maintenance  # its app is installed in this service alone
+
+            admin.site.register(Maintenance)
+        elif os.environ["EXAMPLES_SERVICE"] == "credentials":
             CERTIFICATE_CREATED.connect(print_on_paper)
             CERTIFICATE_CREATED.connect(tell_employer)
             COURSE_GRADE_UPDATED.connect(draw_transcript)
 
 
 def print_on_paper(certificate: CertificateData, **_: Any) -> None:
-    """Fail for one learner of four: the printer has no paper."""
+    """Fail for every fourth learner: the printer has no paper."""
     if certificate.user.id % 4 == 1:
         raise RuntimeError("no paper")
 
 
 def tell_employer(certificate: CertificateData, **_: Any) -> None:
-    """Fail for one learner of seven, who has no employer."""
+    """Fail for every seventh learner, who has no employer."""
     if certificate.user.id % 7 == 0:
         raise LookupError(certificate.user.id)
 
 
 def draw_transcript(grade: GradeData, **_: Any) -> None:
-    """Take five seconds for each grade: more come than it can draw, and its group lags behind."""
+    """Take five seconds for each grade, so that the consumer group lags behind."""
     time.sleep(5)

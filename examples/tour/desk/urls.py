@@ -1,4 +1,4 @@
-"""Django's admin, and nothing else."""
+"""The URLs of Django's admin only."""
 
 from django.contrib import admin
 from django.urls import path

@@ -1,4 +1,4 @@
-"""The rows, in the order in which they are played."""
+"""The rows, in the order in which the tour plays them."""
 
 from examples.tour.rows import business, catalog, learning, streams
 from examples.tour.scene import ROWS

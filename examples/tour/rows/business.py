@@ -20,9 +20,9 @@ BOOKED = [("fulfilled", 9900), ("refunded", -9900)]
 @row("4", "Commerce ↔ LMS", services="commerce lms")
 def orders(scene: Scene) -> None:
     """
-    Orders and refunds go to the LMS, enrolments come back
+    Orders and refunds go to the LMS, and enrolments come back
 
-    A refund that is asked for three times is booked once. One of the three is delivered twice, and noted once.
+    A refund that is requested three times is booked once. One of the events is delivered twice, and recorded once.
     """
     scene.do("commerce", f'buy("EDX-1", 41, "{SEAT}", amount_cents=9900)')
     scene.see("lms", "the order is booked", _booked, BOOKED[:1], for_now=True)
@@ -55,7 +55,7 @@ def subscriptions(scene: Scene) -> None:
     """
     Subscriptions and licences are followed by three services
 
-    Each reads the same topics in a group of its own and gets every event. Enrolments go the other way.
+    Each service reads the topics in its own consumer group and gets every event. Enrolments go in the other direction.
     """
     scene.do("licences", f'sell_plan("Acme", "{CUSTOMER}", num_licenses=2)')
     for user_id in (51, 52):

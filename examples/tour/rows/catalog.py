@@ -1,4 +1,4 @@
-"""Rows about course runs and programs, which Studio and publishers edit and everyone shows."""
+"""Rows about course runs and programs. Studio and publishers edit them, and all services need them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def edited_in_studio(scene: Scene) -> None:
     """
     A course run edited in Studio is in the catalog at once
 
-    What is rolled back must not arrive. Discovery may take long over one course; others need not wait.
+    A change that is rolled back must not arrive. Discovery may take long to index a course; other courses do not wait.
     """
     scene.do("cms", f'create_course_run("{RUN}", "Büchner")')
     scene.do("cms", f'fail_to_edit_course_run("{RUN}", name="A name that was never saved")')
@@ -58,16 +58,17 @@ def _history(course_key: str) -> list[tuple[str, bool]]:
 
 
 def _is_indexed(course_key: str) -> bool:
-    """Whether what is indexed is newer than the last change."""
+    """Return whether Discovery has indexed the course run after its last change."""
     return CourseRun.objects.filter(course_key=course_key, indexed_at__gt=F("edited_at")).exists()
 
 
 @row("2", "Discovery → Credentials", services="cms discovery credentials")
 def catalog_in_credentials(scene: Scene) -> None:
     """
-    Credentials knows what it prints without copying the catalog
+    Credentials has course data without copying the catalog
 
-    Studio's change makes one of the catalog: what a receiver emits leaves as reliably as what a request does.
+    A change in Studio leads to a change in the catalog: events from receivers are sent as reliably as events from
+    requests.
     """
     scene.do("cms", f'create_course_run("{LISTED}", "Statistics")')
     scene.see("credentials", "the course run", lambda: _titles(CredentialsRun, course_key=LISTED), ["Statistics"])
@@ -84,9 +85,9 @@ def catalog_in_credentials(scene: Scene) -> None:
 @row("8a", "CMS → Discovery", services="cms discovery")
 def backfill(scene: Scene) -> None:
     """
-    No nightly refresh: everything once, then live events
+    A backfill and live events replace the nightly refresh
 
-    A backfill tells how far it is, keeps to a rate and goes on where it was interrupted.
+    A backfill prints its progress, keeps to a rate, and continues where it was interrupted.
     """
     scene.do("cms", f"import_course_runs({OLD_RUNS})")
     scene.say("Nobody has heard of them. The backfill ends in the middle, and goes on.")
@@ -103,7 +104,7 @@ def site_cache(scene: Scene) -> None:
     """
     A cache is kept current, and rebuilt from the topics
 
-    What is deleted has a tombstone in the topic: it is gone, also after a rebuild.
+    A deleted program has a tombstone in the topic, so a rebuild does not write its page again.
     """
     scene.do("cms", f'create_course_run("{CACHED}", "Logic")')
     scene.do("discovery", f'save_program("{KEPT}", "Philosophy", ["{CACHED}"])')
@@ -128,7 +129,10 @@ def _pages(*keys: str) -> dict[str, str]:
 
 
 def _all_pages_are_right() -> bool:
-    """Whether there is a page, with its title, for each course run and program of the catalog, and no other."""
+    """
+    Return whether the site cache has a page with the right title for each course run and program of the catalog, and no
+    other page.
+    """
     programs = {str(uuid): title for uuid, title in Program.objects.values_list("uuid", "title")}
     runs = dict(CourseRun.objects.values_list("course_key", "title"))
     return dict(Page.objects.values_list("key", "title")) == runs | programs

@@ -1,7 +1,8 @@
-"""Rows about what learners do and have."""
+"""Rows about learners: certificates, grades, exams, programs."""
 
 from __future__ import annotations
 
+from event_bus_kafka.models import DeadLetter
 from examples.commerce.models import Offer
 from examples.credentials.models import CredentialChange, ProgramInterest, UserGrade
 from examples.exams.models import CourseStaff
@@ -10,6 +11,8 @@ from examples.tour.scene import Scene, row
 
 COURSE, OTHER = "course-v1:edX+Demo+2026", "course-v1:edX+Other+2026"
 EXAM, OTHER_EXAM = "course-v1:edX+Exam+2026", "course-v1:edX+OtherExam+2026"
+CREDIT_EXAM = "course-v1:edX+CreditExam+2026"
+_CREDIT = "examples.lms.exams.change_credit"
 PROGRAM = "0d9e3a1b-7c1e-4f52-8a39-54c2a8a1d7f0"
 
 
@@ -18,7 +21,7 @@ def certificates(scene: Scene) -> None:
     """
     Certificates are awarded and revoked, in order per course
 
-    What is rolled back must not arrive.
+    A certificate whose transaction is rolled back must not arrive.
     """
     scene.do("lms", f'fail_to_award_certificate(31, "{COURSE}")')
     scene.do("lms", f'award_certificate(31, "{COURSE}")')
@@ -47,7 +50,9 @@ def exam_attempts(scene: Scene) -> None:
     """
     Exams change grades, completion, certificates and credit
 
-    Certificates are out of order for a while: they alone are tried again. Course staff goes the other way.
+    Certificates cannot be changed for a while: only their receiver is retried. Course staff goes in the other
+    direction. Credit is broken until somebody repairs it: its events become dead letters, which the worker replays on
+    request.
     """
     scene.do("lms", f'give_role(60, "{EXAM}", "instructor")')
     scene.see("exams", "a reviewer", lambda: _staff(60), ["instructor"], for_now=True)
@@ -75,13 +80,20 @@ def exam_attempts(scene: Scene) -> None:
     scene.see("lms", "the other: no credit", lambda: _changes("credit", 62), ["submitted", "failed", "removed"])
     scene.do("lms", f'take_role(60, "{EXAM}", "instructor")')
     scene.see("exams", "no reviewer", lambda: _staff(60), [])
+    scene.do("lms", 'begin_maintenance("credit")')
+    scene.do("exams", f'submit_attempt(63, "{CREDIT_EXAM}")')
+    scene.do("exams", f'verify_attempt(63, "{CREDIT_EXAM}")')
+    scene.see("lms", "dead letters of both, for credit alone", _letters, [[_CREDIT]] * 2, for_now=True)
+    scene.see("lms", "the grade counts, without credit", lambda: _exam_of(63), [["restored"], []], for_now=True)
+    scene.do("lms", 'end_maintenance("credit")')
+    scene.manage("lms", "event_dead_letters replay --all --request --reason 'Credit is mended' --apply")
+    scene.see("lms", "credit, in order", lambda: _changes("credit", 63), ["submitted", "satisfied"])
+    scene.see("lms", "no dead letters", _letters, [])
 
 
 @row("7", "LMS → Credentials, Commerce", services="lms credentials commerce")
 def program_intent(scene: Scene) -> None:
-    """
-    A learner shows intent for a program: several parties react
-    """
+    """A learner shows intent for a program: several services react"""
     scene.do("lms", f'visit_program_page(71, "{PROGRAM}")')
     scene.see("credentials", "the learner's interest", lambda: ProgramInterest.objects.filter(user_id=71).count(), 1)
     scene.see("commerce", "an offer", lambda: Offer.objects.filter(user_id=71).count(), 1)
@@ -103,6 +115,15 @@ def _staff(user_id: int) -> list[str]:
 def _changes(what: str, user_id: int) -> list[str]:
     changes = ExamConsequence.objects.filter(what=what, user_id=user_id)
     return list(changes.order_by("pk").values_list("change", flat=True))
+
+
+def _exam_of(user_id: int) -> list[list[str]]:
+    return [_changes(what, user_id) for what in ("grade", "credit")]
+
+
+def _letters() -> list[list[str]]:
+    rows = DeadLetter.objects.using("lms").order_by("pk")
+    return [one.failed_receivers for one in rows]
 
 
 def _certificate(user_id: int) -> str:

@@ -1,4 +1,4 @@
-"""Rows about long and about wide streams of events."""
+"""Rows about long streams of events and about streams with many events a second."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def latecomer(scene: Scene) -> None:
     """
     A service that is added a month later reads what it missed
 
-    From a date on, or all that the topic holds. Only a real Kafka finds a date; the sandbox begins at the beginning.
+    It starts at a date, or at the topic's first record. Only a real Kafka can find a date; the sandbox cannot.
     """
     scene.do("lms", f'enroll(81, "{COURSE}")')
     scene.see("lms", "it is sent", OutboxRecord.objects.using("lms").count, 0, for_now=True)

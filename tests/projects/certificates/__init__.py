@@ -1,1 +1,1 @@
-"""A small Django service for tests that need processes: what it does is said by its environment."""
+"""A small Django service for tests that need processes. Environment variables select its behaviour."""

@@ -1,4 +1,4 @@
-"""Connects the receivers that RECEIVERS names."""
+"""Connects the receivers that the variable RECEIVERS names."""
 
 import json
 import os
@@ -22,6 +22,9 @@ class ServiceConfig(AppConfig):
 
 
 def say(what: str, **values: Any) -> None:
-    """Print a line that a test reads; in one piece, since lanes speak at once."""
+    """
+    Print a line of JSON for the test. The line is written with a single write, since several lanes may print at the
+    same time.
+    """
     sys.stdout.write(json.dumps({"what": what, **values}, default=str) + "\n")
     sys.stdout.flush()

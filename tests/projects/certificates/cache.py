@@ -1,4 +1,7 @@
-"""Receivers of a service that keeps what a compacted topic has; ``keep`` is connected by name, the other here."""
+"""
+Receivers of a service that caches a compacted topic. The variable RECEIVERS connects ``keep``; importing this module
+connects ``drop``.
+"""
 
 from typing import Any
 

@@ -17,7 +17,10 @@ def query(certificate: CertificateData, **_: object) -> None:
 
 
 def deadlock(certificate: CertificateData, **_: object) -> None:
-    """Two users lock the same two rows in opposite order: the server ends one of them."""
+    """
+    Make the receivers of two users lock the same two rows in opposite orders, so that the server aborts one of the
+    transactions.
+    """
     first, second = sorted((1, 2), reverse=certificate.user.id % 2 == 0)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("update effects set count = count + 1 where id = %s", [first])
@@ -27,7 +30,7 @@ def deadlock(certificate: CertificateData, **_: object) -> None:
 
 
 def oversize(certificate: CertificateData, **_: object) -> None:
-    """Send what the server refuses for its size."""
+    """Send the database a value that is too large for the server."""
     say("oversize", user=certificate.user.id)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

@@ -1,4 +1,4 @@
-"""Hosts that leave little room: HOST names one, and importing this module makes the process run on it."""
+"""Simulates restricted hosts: when this module is imported, it restricts the process as the variable HOST says."""
 
 import os
 import resource
@@ -17,7 +17,10 @@ _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.
 
 
 def _refuse_writes(event: str, arguments: tuple[Any, ...]) -> None:
-    """As a file system that is mounted read-only, but for devices; root may write wherever modes alone forbid it."""
+    """
+    Raise the error of a read-only file system for all writes except writes to devices. File permissions would not help,
+    since root may write anyway.
+    """
     if event in _CHANGES:
         raise OSError(30, "Read-only file system", str(arguments[0]))
     if event == "open" and isinstance(arguments[0], (str, bytes)):
@@ -33,7 +36,7 @@ elif os.environ.get("HOST") == "descriptors":
 
 
 def arrive(certificate: CertificateData, from_event_bus: bool = False, **_: Any) -> None:
-    """Say what came from the bus; where there is a database, ask it something."""
+    """Print the event if it came from the bus. Run a query if there is a database."""
     if not from_event_bus:
         return
     queries = 0
@@ -45,7 +48,7 @@ def arrive(certificate: CertificateData, from_event_bus: bool = False, **_: Any)
 
 
 def write(certificate: CertificateData, **_: Any) -> None:
-    """Write a row. The first connection leads to a server that becomes read-only, as after a failover."""
+    """Write a row. The first connection only accepts reads, as after a failover."""
     user, vendor = certificate.user.id, connection.vendor
     connection.ensure_connection()
     if not _written:

@@ -1,4 +1,6 @@
-"""Receivers that leave something behind, and one that says what it finds. Aliases: all that are configured."""
+"""
+Receivers that leave state behind in all configured databases, and a receiver that prints the state that it finds there.
+"""
 
 import os
 from contextvars import ContextVar
@@ -15,7 +17,10 @@ _BACKEND = {"postgresql": "select pg_backend_pid()", "mysql": "select connection
 
 
 def leave_behind(certificate: CertificateData, **_: object) -> None:
-    """For odd users, leave settings of the thread, and in each database what LEAVES names."""
+    """
+    For a user with an odd number, change settings of the thread, and leave each database in the state that the variable
+    LEAVES names.
+    """
     leaves = os.environ["LEAVES"]
     say("left", user=certificate.user.id)
     if certificate.user.id % 2 == 0:
@@ -36,7 +41,7 @@ def leave_behind(certificate: CertificateData, **_: object) -> None:
 
 
 def look(certificate: CertificateData, **_: object) -> None:
-    """Say what this thread finds, in a receiver that runs before the one that leaves something."""
+    """Print the state of this thread. For each event this receiver runs before ``leave_behind``."""
     found = {}
     for alias in connections:
         connection = connections[alias]

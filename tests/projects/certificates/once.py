@@ -12,5 +12,5 @@ from tests.projects.certificates.apps import say
 
 @once
 def award(certificate: CertificateData, **_: Any) -> None:
-    """Say so once it is committed."""
+    """Print a line after the receiver's transaction has committed."""
     transaction.on_commit(partial(say, "award", user=certificate.user.id))

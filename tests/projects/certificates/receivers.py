@@ -1,4 +1,4 @@
-"""Receivers of certificates, each with its own kind of trouble. They say what they do on standard output."""
+"""Receivers of certificates that fail in different ways. They print their actions on standard output."""
 
 import os
 import sys
@@ -70,7 +70,7 @@ def leave(certificate: CertificateData, **_: Any) -> None:
 
 
 def revoke(certificate: CertificateData, signal: OpenEdxPublicSignal, **_: Any) -> None:
-    """Emit another event for each that comes."""
+    """Emit another event for each received event."""
     if signal is CERTIFICATE_CREATED:
         CERTIFICATE_REVOKED.send_event(certificate=certificate)
         say("revoke", user=certificate.user.id)
@@ -86,7 +86,7 @@ def leave_transaction_open(certificate: CertificateData, **_: Any) -> None:
 
 
 def wait_for_file(certificate: CertificateData, **_: Any) -> None:
-    """Fail until the file that GATE names exists."""
+    """Fail until a certain file exists. The variable GATE contains its path."""
     say("gate", user=certificate.user.id)
     if not Path(os.environ["GATE"]).exists():
         raise ValueError("closed")

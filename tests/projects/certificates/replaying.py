@@ -1,4 +1,6 @@
-"""Receivers of letters that are replayed beside live events: each says when it begins and ends."""
+"""
+Receivers for replays that run beside live events. Each receiver prints a line when it starts and a line when it ends.
+"""
 
 import os
 import threading
@@ -26,7 +28,7 @@ def third(certificate: CertificateData, **_: Any) -> None:
 
 
 def gated(certificate: CertificateData, **_: Any) -> None:
-    """Wait until the file that GATE names is there."""
+    """Wait until a certain file exists. The variable GATE contains its path."""
     say("begins", receiver="gated", user=certificate.user.id, grade=certificate.grade, at=time.time())
     while not Path(os.environ["GATE"]).exists():
         time.sleep(0.02)
@@ -34,7 +36,7 @@ def gated(certificate: CertificateData, **_: Any) -> None:
 
 
 def mended(certificate: CertificateData, **_: Any) -> None:
-    """Fail until the file that MENDED names is there."""
+    """Fail until a certain file exists. The variable MENDED contains its path."""
     if not Path(os.environ["MENDED"]).exists():
         raise ValueError(certificate.user.pii.email)
     _take(certificate, "mended")
@@ -51,7 +53,7 @@ def leave(certificate: CertificateData, **_: Any) -> None:
 
 
 def alone(certificate: CertificateData, **_: Any) -> None:
-    """Say so if another one runs at once: with one lane there is none."""
+    """Print a line if another receiver runs at the same time. With one lane this must not happen."""
     if not _at_once.acquire(blocking=False):
         say("at once")
         return

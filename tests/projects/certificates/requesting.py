@@ -1,4 +1,4 @@
-"""Requests that emit events, several at a time, and how long each send takes."""
+"""Measures how long sends take in requests that run in parallel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ THREADS, SENDS = 4, 10
 
 
 def requests(send: Callable[[], object]) -> list[float]:
-    """Return the seconds that each of 40 sends takes, in ascending order."""
+    """Return how many seconds each of 40 sends takes, in ascending order. Four threads send."""
     took: list[float] = []
 
     def request() -> None:
@@ -55,7 +55,7 @@ def producer_of(connect: Callable[[ProcessClients | None], ProcessClients]) -> K
 
 
 def slow_producer() -> KafkaEventProducer:
-    """Return a producer whose clients take a second to be made."""
+    """Return a producer for which each new client takes a second to create."""
 
     def connect(former: ProcessClients | None) -> ProcessClients:
         sleep(1)
@@ -69,8 +69,11 @@ def no_token(_: str) -> None:
 
 
 def run(*, has_token: bool) -> None:
-    """Say how long requests took, and what became of their events."""
-    encoded("t")  # the first one of a process makes the codec, and imports the registry's client
+    """
+    Print how long requests take, and what becomes of their events. Without ``has_token``, the token endpoint is
+    unreachable.
+    """
+    encoded("t")  # the first event creates the codec and imports the registry's client
     registry().close()
     if not has_token:
         settings.EVENT_BUS_KAFKA_CLIENT_OPTIONS = login(no_token)

@@ -1,4 +1,4 @@
-"""Settings of the service: everything comes from the environment, as JSON in SERVICE_SETTINGS."""
+"""Settings of the service. They are read as JSON from the environment variable SERVICE_SETTINGS."""
 
 import json
 import os

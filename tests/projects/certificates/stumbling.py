@@ -1,4 +1,6 @@
-"""Lets each thread of the package meet what nobody expects, again and again, and says how often it came back."""
+"""
+Raises unexpected exceptions in each thread of the package, several times, and prints how often each thread survived.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ _PERSONAL = "learner@example.com"
 
 
 class Odd(BaseException):
-    """What no handler expects."""
+    """An exception that no handler expects."""
 
 
 _calls: Counter[str] = Counter()
@@ -45,7 +47,7 @@ def odd(name: str) -> Callable[..., None]:
 
 
 def stumbled(name: str, before: int) -> None:
-    """Wait until it has done so once more than before."""
+    """Wait until the count of exceptions for ``name`` exceeds ``before``."""
     deadline = monotonic() + 20
     while _calls[name] <= before:
         assert monotonic() < deadline, (_calls, threading.enumerate())

@@ -1,4 +1,4 @@
-"""A service that exports its traces: importing this module begins it, in each of its processes."""
+"""A service that exports its traces. When this module is imported in a process, the export starts in this process."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ from tests.support.examples_of import certificate
 
 
 def export_traces(exporter: SpanExporter) -> None:
-    """Hand the spans of this process to ``exporter``; called once, such as in ``ready()`` of an app."""
+    """Export the spans of this process to ``exporter``. Call it once, for example in ``ready()`` of an app."""
     provider = TracerProvider(resource=Resource.create({"service.name": "certificates"}))
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
@@ -32,7 +32,7 @@ export_traces(ConsoleSpanExporter(formatter=_as_said))
 
 
 def award(request: HttpRequest) -> HttpResponse:
-    """A view, in the span that an instrumentation of Django would open."""
+    """Emit an event inside a span, like a view of an instrumented Django."""
     with trace.get_tracer("web").start_as_current_span("GET /award"), transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(7))
     return HttpResponse()
@@ -42,7 +42,7 @@ urlpatterns = [path("award", award)]
 
 
 def arrive(certificate: CertificateData, from_event_bus: bool = False, **_: Any) -> None:
-    """Say that an event came, and in which span."""
+    """Print that an event arrived, and the id of the current span."""
     if from_event_bus:
         context = trace.get_current_span().get_span_context()
         say("arrive", user=certificate.user.id, span=f"0x{context.span_id:016x}")

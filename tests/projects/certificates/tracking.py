@@ -1,4 +1,4 @@
-"""A backend of event-tracking."""
+"""A backend for the package event-tracking."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from tests.projects.certificates.apps import say
 
 
 class Said:
-    """Says what it gets."""
+    """Prints the events that it receives."""
 
     def send(self, event: dict[str, Any]) -> None:
         say("tracked", event=event)

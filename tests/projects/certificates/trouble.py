@@ -1,4 +1,4 @@
-"""Receivers that fail in ways that are told by the environment."""
+"""Receivers that fail in the ways that environment variables select."""
 
 import builtins
 import itertools
@@ -17,7 +17,7 @@ _total = itertools.count(1)
 
 
 def fail_for_some(certificate: CertificateData, **_: object) -> None:
-    """Raise what RAISES names for the users that FAILING lists, run for SECONDS for others."""
+    """Raise the exception RAISES for the users that FAILING lists. For other users run for SECONDS."""
     say("some", user=certificate.user.id, grade=certificate.grade)
     if certificate.user.id in _FAILING:
         raise _RAISES(certificate.user.pii.email)
@@ -25,7 +25,7 @@ def fail_for_some(certificate: CertificateData, **_: object) -> None:
 
 
 def endure(certificate: CertificateData, **_: object) -> None:
-    """Run for SECONDS; say when, on a clock that all processes share."""
+    """Run for SECONDS. Print the times of the start and of the end, by a clock that all processes share."""
     say("begins", user=certificate.user.id, grade=certificate.grade, at=time.monotonic())
     time.sleep(_SECONDS)
     say("ends", user=certificate.user.id, grade=certificate.grade, at=time.monotonic())
@@ -39,18 +39,20 @@ def hang_for_some(certificate: CertificateData, **_: object) -> None:
 
 
 def describe(certificate: CertificateData, **_: object) -> None:
-    """Say how long the texts are."""
+    """Print the lengths of the texts in a certificate."""
     say("describe", user=certificate.user.id, name=len(certificate.name), grade=certificate.grade)
 
 
 def count(**_: object) -> None:
-    """Say now and then how many events there were: lines cost more than events."""
+    """
+    Count the events and print their number now and then, since a print costs more time than the processing of an event.
+    """
     if (total := next(_total)) % 100 == 0:
         say("count", total=total)
 
 
 def fail_until_mended(certificate: CertificateData, **_: object) -> None:
-    """Fail for everybody until the file that GATE names exists."""
+    """Fail for all users until a certain file exists. The variable GATE contains its path."""
     say("tried", user=certificate.user.id, grade=certificate.grade, at=time.monotonic())
     if not Path(os.environ["GATE"]).exists():
         raise ValueError(certificate.user.pii.email)

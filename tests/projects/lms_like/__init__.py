@@ -1,4 +1,5 @@
 """
-A Django project shaped as the LMS is: a default database, a read replica, a database of histories, all with
-ATOMIC_REQUESTS; a router between them; plugins, celery, middleware. It emits from each place that the LMS emits from.
+A Django project that resembles the LMS. It has a default database, a read replica and a database of histories, with
+ATOMIC_REQUESTS for all of them. It also has a router, a plugin, celery, and middleware. It emits events from every kind
+of place from which the LMS emits events.
 """

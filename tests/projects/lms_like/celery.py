@@ -1,9 +1,9 @@
-"""Where a celery worker begins, and finds the tasks of a Django that is set up."""
+"""The module with which a celery worker starts. It sets up Django and imports the tasks."""
 
 import django
 
 django.setup()
 
-from tests.projects.lms_like.tasks import app  # noqa: E402 models need a Django that is set up
+from tests.projects.lms_like.tasks import app  # noqa: E402 models need a configured Django
 
 __all__ = ["app"]

@@ -1,4 +1,4 @@
-"""The aliases, and the router that keeps the apps apart."""
+"""The aliases of the databases, and the router."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ REPLICA, HISTORY = "read_replica", "student_module_history"
 
 class Router:
     """
-    Histories have their own database and no app else is in it; courses are read from the replica, which is never
-    migrated. The outbox is where OUTBOX_DATABASE says.
+    Routes histories to a separate database, which no other app uses. Routes reads of courses to the replica, which is
+    never migrated. The variable OUTBOX_DATABASE names the database of the outbox.
     """
 
     def db_for_read(self, model: type[Model], **_: Any) -> str | None:

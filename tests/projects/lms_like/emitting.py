@@ -1,4 +1,4 @@
-"""An emission. Its name says where it comes from: the place, the mode, the case."""
+"""Emits events. The name of an emission has three parts: its place, its mode and its case."""
 
 from django.utils import translation
 from edx_django_utils.cache import RequestCache
@@ -10,7 +10,7 @@ _SIGNALS = {"outbox": CERTIFICATE_CREATED, "on-commit": CERTIFICATE_REVOKED}
 
 
 def emit(name: str) -> None:
-    """Emit an event with this name in the mode that is the name's middle part."""
+    """Emit an event with this name, in the mode that the middle part of the name gives."""
     before = _request_state()
     _SIGNALS[name.split("/")[1]].send_event(certificate=certificate(7, name=f"<{name}>"))
     assert _request_state() == before, "an emission leaves a request's language and cache alone"

@@ -1,4 +1,4 @@
-"""What tasks and commands do: they save something and emit an event about it."""
+"""The jobs that celery tasks and commands run. Each job saves an object and emits an event about it."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ from tests.projects.lms_like.history.models import Change
 
 
 def run(name: str) -> None:
-    """Run the job that is named last in the name of an emission; say so, and what it raised."""
+    """Run the job that the last part of the name gives. Print the name, and the exception if the job raised one."""
     error = None
     try:
         JOBS[name.split("/")[-1]](name)
-    except Exception as raised:  # noqa: BLE001 the test sees it
+    except Exception as raised:  # noqa: BLE001 reported to the test
         error = repr(raised)
     say("ran", name=name, error=error)
 
@@ -38,7 +38,7 @@ def rolled_back(name: str) -> None:
 
 
 def beside_the_replica(name: str) -> None:
-    """A report over a snapshot of the replica, which announces what it saves elsewhere."""
+    """Save an object and emit its event in autocommit, while a transaction reads a snapshot of the replica."""
     with transaction.atomic(using=REPLICA):
         Course.objects.first()
         autocommit(name)

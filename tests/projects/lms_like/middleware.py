@@ -1,4 +1,7 @@
-"""Middleware as the LMS has it: one reads a course for each request, one leaves state in the thread that serves it."""
+"""
+Two middlewares like those of the LMS. One reads a course at each request; the other leaves state in the thread of the
+request.
+"""
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
@@ -9,7 +12,7 @@ from tests.projects.lms_like.courseware.models import Course
 
 
 class LeftoversMiddleware(MiddlewareMixin):
-    """The next request of the thread finds a language and a cache that are not its own."""
+    """Leaves a language and a cache in the thread. The next request in this thread finds both."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         translation.activate("eo")

@@ -1,4 +1,4 @@
-"""Settings of the project: SERVICE_SETTINGS has addresses and databases, as JSON."""
+"""Settings of the project. The environment variable SERVICE_SETTINGS contains addresses and databases as JSON."""
 
 import json
 import os

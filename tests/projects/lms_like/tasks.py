@@ -1,4 +1,4 @@
-"""The celery application; its broker is a folder, which CELERY_FOLDER names."""
+"""The celery application. A folder is its message broker; the variable CELERY_FOLDER contains the path."""
 
 import os
 from pathlib import Path

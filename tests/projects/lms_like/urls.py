@@ -1,4 +1,6 @@
-"""A view's address ends with its name: ``/wsgi/outbox/atomic``. Plugins add theirs."""
+"""
+The URLs of the project. Each ends with the name of its view: ``/wsgi/outbox/atomic``. Plugins add URLs of their own.
+"""
 
 from django.urls import path
 from edx_django_utils.plugins import get_plugin_url_patterns

@@ -1,7 +1,7 @@
 """
-Views that save something and emit an event about it. The first four run in transactions on all databases. Others leave
-some out, as views do that leave out the default database without a thought for the others; async views must leave out
-all.
+Views that save an object and emit an event about it. The first four run in transactions on all databases. The others
+are excluded from ATOMIC_REQUESTS on some databases, often only on the default one. Async views must be excluded on all
+databases.
 """
 
 from collections.abc import Callable
@@ -21,11 +21,14 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class QueriesDisabled(Exception):
-    """A guard against queries, as services have while they render: no error of Django's."""
+    """
+    An exception that a guard against queries raises. Some services use such a guard while they render pages. Django
+    does not define it.
+    """
 
 
 def without(*aliases: str) -> Callable[[View], View]:
-    """Leave databases out of ATOMIC_REQUESTS."""
+    """Exclude a view from ATOMIC_REQUESTS on these databases."""
 
     def decorate(view: View) -> View:
         for alias in aliases:
@@ -56,7 +59,10 @@ def rolled_back(request: HttpRequest, **_: str) -> HttpResponse:
 
 
 def in_a_hook(request: HttpRequest, **_: str) -> HttpResponse:
-    """Emit once the default database has committed: it does so first, while transactions of the others are open."""
+    """
+    Emit in an on-commit hook of the default database. This database commits first, so the transactions of the other
+    databases are still open.
+    """
     name = name_of(request)
     Certificate.objects.create(name=name)
     transaction.on_commit(lambda: emit(name))
@@ -131,6 +137,6 @@ async def asynchronous_rolled_back(request: HttpRequest, **_: str) -> HttpRespon
 
 
 def task(request: HttpRequest, **_: str) -> HttpResponse:
-    """Let a worker run a job once this request has committed."""
+    """Start a celery task after the transaction of this request has committed."""
     run_job.delay_on_commit(name_of(request))
     return HttpResponse()

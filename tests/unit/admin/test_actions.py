@@ -1,4 +1,4 @@
-"""What is done on the pages: asked for first, by those who may, told, and written to Django's history."""
+"""Each action on the admin pages requires a right and a confirmation, and is recorded in Django's history."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def url(model: Any, name: str) -> str:
 
 
 def confirmed(client: Client, target: str, **posted: str) -> tuple[str, Any]:
-    """Post, and post again what the page that asks would; return that page and the answer."""
+    """
+    Post an action, then post the form of the confirmation page; return the text of that page and the final answer.
+    """
     asked = client.post(target, posted)
     assert asked.status_code == 200
     again = dict(asked.context["fields"]) | {asked.context["confirmed"]: "yes"} | posted
@@ -53,7 +55,7 @@ def told() -> list[str]:
 
 
 @pytest.mark.parametrize(("action", "released"), [("release", 2), ("discard", 0)])
-def test_parked_rows_go_once_that_is_confirmed(action: str, released: int) -> None:
+def test_parked_rows_are_released_or_discarded_after_a_confirmation(action: str, released: int) -> None:
     client, before = client_with(*Right), (ParkedRecord.objects.count(), OutboxRecord.objects.count())
     client.post(url(ParkedRecord, action), selected())
     assert (ParkedRecord.objects.count(), OutboxRecord.objects.count()) == before, "asked, and not yet told to"
@@ -109,7 +111,7 @@ def test_what_is_done_before_the_database_fails_is_told(action: str) -> None:
     assert ParkedRecord.objects.filter(topic=TOPIC, code=CODE).count() == 50
 
 
-def test_rows_that_are_parked_after_the_question_stay() -> None:
+def test_rows_parked_after_the_confirmation_page_are_not_discarded() -> None:
     client = client_with(*Right)
     asked = client.post(url(ParkedRecord, "discard"), selected())
     late = ParkedRecord.objects.filter(topic=TOPIC, code=CODE).latest("parked_at")
@@ -119,7 +121,7 @@ def test_rows_that_are_parked_after_the_question_stay() -> None:
     assert [one.pk for one in ParkedRecord.objects.filter(topic=TOPIC, code=CODE)] == [late.pk]
 
 
-def test_ticked_rows_alone_are_meant() -> None:
+def test_only_ticked_rows_are_released() -> None:
     first, second = ParkedRecord.objects.order_by("pk")[:2]
     confirmed(client_with(*Right), url(ParkedRecord, "release"), database="default", row=str(first.pk))
     assert not ParkedRecord.objects.filter(pk=first.pk).exists()
@@ -140,7 +142,9 @@ def test_ticked_rows_alone_are_meant() -> None:
     ],
 )
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_nothing_is_done_for_a_form_that_was_not_ours(action: str, posted: dict[str, str]) -> None:
+def test_posting_a_form_without_a_valid_selection_returns_404_and_changes_nothing(
+    action: str, posted: dict[str, str]
+) -> None:
     count = ParkedRecord.objects.count()
     answer = client_with(*Right).post(url(ParkedRecord, action), posted | {"confirmed": "yes"})
     assert answer.status_code == 404
@@ -162,7 +166,7 @@ def test_a_receiver_is_paused_with_a_reason_and_resumed(receiver: str) -> None:
     assert told()[1].startswith(f"Resumed {receiver}.")
 
 
-def test_what_somebody_has_done_already_is_not_done_again(receiver: str) -> None:
+def test_resuming_a_receiver_that_is_not_paused_changes_nothing(receiver: str) -> None:
     client = client_with(Right.VIEW, Right.OPERATE)
     asked = client.post(url(Heartbeat, "resume"), {"receiver": receiver, "confirmed": "yes"}).content.decode()
     assert "Somebody has done it already" in asked
@@ -171,7 +175,7 @@ def test_what_somebody_has_done_already_is_not_done_again(receiver: str) -> None
 
 
 @pytest.mark.parametrize("action", ["pause", "resume"])
-def test_an_unknown_receiver_is_not_found(action: str) -> None:
+def test_pausing_or_resuming_an_unknown_receiver_returns_404(action: str) -> None:
     posted = {"receiver": "no.such", "confirmed": "yes"}
     assert client_with(*Right).post(url(Heartbeat, action), posted).status_code == 404
 
@@ -185,7 +189,9 @@ ACTIONS = [
 
 
 @pytest.mark.parametrize(("model", "action", "right"), ACTIONS)
-def test_each_action_needs_its_right(model: Any, action: str, right: Right, receiver: str) -> None:
+def test_each_action_requires_its_own_right_and_the_right_to_view(
+    model: Any, action: str, right: Right, receiver: str
+) -> None:
     before = ParkedRecord.objects.count()
     fields = selected(receiver=receiver, confirmed="yes", last="9" * 15)
     for rights in ({*Right} - {right}, {*Right} - {Right.VIEW}):
@@ -195,14 +201,14 @@ def test_each_action_needs_its_right(model: Any, action: str, right: Right, rece
 
 
 @pytest.mark.parametrize(("model", "action"), [*(one[:2] for one in ACTIONS), (HistoryRow, "where")])
-def test_actions_take_post_alone_with_the_token(model: Any, action: str) -> None:
+def test_actions_require_post_and_a_csrf_token(model: Any, action: str) -> None:
     assert client_with(*Right).get(url(model, action), selected()).status_code == 405
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(staff_with(*Right))
     assert strict.post(url(model, action), selected(confirmed="yes")).status_code == 403
 
 
-def test_viewers_see_no_buttons(receiver: str) -> None:
+def test_a_user_who_may_only_view_sees_no_buttons(receiver: str) -> None:
     for model in (ParkedRecord, Heartbeat):
         shown = client_with(Right.VIEW).get(url(model, "changelist")).content.decode()
         assert "event-bus-button" not in shown

@@ -1,4 +1,4 @@
-"""The pages of dead letters: what they show, mask and refuse, and what they do."""
+"""Tests of the pages of dead letters in the admin: lists, searches, masked data, and discarding."""
 
 from __future__ import annotations
 
@@ -38,12 +38,15 @@ def service(sandbox: Sandbox) -> Iterator[None]:
 
 
 def offsets(response: Any) -> list[int]:
-    """Return the offsets of the records that a page lists."""
+    """Return the offsets of the records listed on a page."""
     return [int(one) for one in re.findall(r"/deadletter/\d+/\">[\w.-]+:0:(\d+)</a>", response.content.decode())]
 
 
 def confirmed(client: Client, **posted: Any) -> tuple[str, Any]:
-    """Return what the page says that asks, and the answer to its confirmation with just what its form has."""
+    """
+    Post an action, then post the form of the confirmation page with the fields of that form; return the text of that
+    page and the final answer.
+    """
     asked = client.post(DISCARD, posted).content.decode()
     form = asked[asked.index('<form method="post" class="event-bus-form"') :]
     fields: dict[str, list[str]] = {}
@@ -52,7 +55,7 @@ def confirmed(client: Client, **posted: Any) -> tuple[str, Any]:
     return asked, client.post(DISCARD, fields)
 
 
-def test_filters_combine_and_stand_in_the_url() -> None:
+def test_filters_of_the_list_can_be_combined_in_the_url() -> None:
     stored(record_of(7, offset=1), AWARD, MAIL)
     stored(record_of(7, offset=2), MAIL, error="KeyError")
     stored(record_of(7, offset=3, topic="prod-elsewhere"), MAIL, group="other")
@@ -73,7 +76,7 @@ def test_filters_combine_and_stand_in_the_url() -> None:
     assert found(receiver=AWARD.upper()) == []
 
 
-def test_pages_follow_each_other_and_lose_none() -> None:
+def test_the_pages_of_the_list_contain_each_letter_exactly_once() -> None:
     for offset in range(120):
         stored(record_of(7, offset=offset), MAIL, failed_at=FAILED_AT + timedelta(seconds=offset // 7))
     client, seen, url = client_with(Right.VIEW), list[int](), f"{LIST}?receiver={MAIL}"
@@ -87,12 +90,12 @@ def test_pages_follow_each_other_and_lose_none() -> None:
 
 
 @pytest.mark.parametrize("after", ["", "yesterday", "2026-01-01_1", "2026-01-01T00:00:00+00:00_x", "9" * 30])
-def test_a_place_that_nobody_gave_out_is_the_first_page(after: str) -> None:
+def test_an_invalid_position_in_the_url_shows_the_first_page(after: str) -> None:
     stored(record_of(7), MAIL)
     assert offsets(client_with(Right.VIEW).get(LIST, {"after": after})) == [0]
 
 
-def test_single_events_are_searched_by_post() -> None:
+def test_letters_are_searched_by_key_by_id_or_by_place_and_only_with_post() -> None:
     first, _ = stored(record_of(7, offset=1), MAIL), stored(record_of(8, offset=2), MAIL)
     client = client_with(Right.VIEW)
 
@@ -111,7 +114,7 @@ def test_single_events_are_searched_by_post() -> None:
     assert sorted(offsets(client.get(LIST, {"key": "8"}))) == [1, 2]
 
 
-def test_a_letter_is_shown_in_full_and_masked() -> None:
+def test_the_page_of_a_letter_masks_its_event_data() -> None:
     letter = stored(record_of(7, offset=41, headers=(*record_of(7).headers, ("theirs", SECRET.encode()))), AWARD, MAIL)
     shown = client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode().replace("<wbr>", "")
     for text in ("prod-certificates:0:41", AWARD, MAIL, "ValueError", letter.event_id, CREATED, "&quot;email&quot;"):
@@ -124,7 +127,7 @@ def test_a_letter_is_shown_in_full_and_masked() -> None:
 
 
 @pytest.mark.parametrize("below", ["", "unmasked/"])
-def test_without_a_registry_a_letter_is_shown_but_for_its_data(below: str) -> None:
+def test_without_a_schema_registry_the_page_of_a_letter_omits_the_data(below: str) -> None:
     letter = stored(record_of(7), MAIL)
     client, url = client_with(*Right), f"{LIST}{letter.pk}/{below}"
     with override_settings(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=None):
@@ -134,7 +137,7 @@ def test_without_a_registry_a_letter_is_shown_but_for_its_data(below: str) -> No
         assert text in answer.content.decode()
 
 
-def test_each_look_at_data_is_written_to_the_history_before_it_is_shown() -> None:
+def test_unmasked_data_is_shown_only_after_an_entry_in_the_admin_history() -> None:
     letter = stored(record_of(7), MAIL)
     url = f"{LIST}{letter.pk}/unmasked/"
     for rights in ((Right.VIEW,), (Right.UNMASK,), (Right.VIEW, Right.DISCARD, Right.OPERATE, Right.REPLAY)):
@@ -166,12 +169,12 @@ def test_ticked_letters_are_discarded_after_a_confirmation() -> None:
     assert "discarded" in client.get(LIST, {"state": "discarded"}).content.decode()
 
 
-def test_nothing_is_deleted_by_asking_or_where_nothing_is_meant() -> None:
+def test_no_letter_is_discarded_without_a_confirmation_a_selection_and_the_right() -> None:
     stored(record_of(7), MAIL)
     client = client_with(Right.VIEW, Right.DISCARD)
     for posted in (
         {"scope": "all"},
-        {"scope": "all", "confirmed": "yes"},  # no page has said what would happen
+        {"scope": "all", "confirmed": "yes"},  # no page has shown the plan before
         {"scope": "all", "confirmed": "yes", "until": "soon"},
         {"scope": "ticked", "confirmed": "yes", "until": "2030-01-01T00:00:00+00:00"},
         {"scope": "all", "failed": "ever", "confirmed": "yes", "until": "2030-01-01T00:00:00+00:00"},
@@ -185,7 +188,7 @@ def test_nothing_is_deleted_by_asking_or_where_nothing_is_meant() -> None:
     assert not LogEntry.objects.exists()
 
 
-def test_all_matching_letters_are_discarded_except_later_failures() -> None:
+def test_discarding_all_matching_letters_keeps_letters_that_failed_later() -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), MAIL if offset % 2 else AWARD)
     client = client_with(Right.VIEW, Right.DISCARD)
@@ -198,7 +201,7 @@ def test_all_matching_letters_are_discarded_except_later_failures() -> None:
     assert f"all that match: receiver {MAIL}" in LogEntry.objects.get().get_change_message()
 
 
-def test_the_history_has_nothing_of_an_event_that_was_searched() -> None:
+def test_the_admin_history_contains_neither_key_nor_id_of_a_search_for_letters_to_discard() -> None:
     letter = stored(record_of(77), MAIL)
     client = client_with(Right.VIEW, Right.DISCARD)
     _, done = confirmed(client, scope="all", key="77", event_id=letter.event_id)
@@ -210,7 +213,7 @@ def test_the_history_has_nothing_of_an_event_that_was_searched() -> None:
     assert letter.event_id not in message
 
 
-def test_a_slice_says_how_many_are_left_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_discarding_in_slices_reports_how_many_letters_remain(monkeypatch: pytest.MonkeyPatch) -> None:
     from event_bus_kafka.admin.dead_letters import letters_page
     from event_bus_kafka.operations.dead_letters import discarding
 

@@ -1,4 +1,4 @@
-"""All pages where Django reads times without a zone: ``USE_TZ`` is False."""
+"""Tests of the admin pages while the setting USE_TZ is False."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def service(sandbox: Sandbox) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("filled")
-def test_each_page_is_shown_after_something_was_done() -> None:
+def test_each_admin_page_renders_naive_times() -> None:
     letter, client = stored(record_of(7), "mail.receivers.send"), client_with(*Right)
     looked = f"/admin/event_bus_kafka/deadletter/{letter.pk}/"
     assert client.post(f"{looked}unmasked/").status_code == 200
@@ -47,6 +47,6 @@ def test_each_page_is_shown_after_something_was_done() -> None:
 
 
 @override_settings(TIME_ZONE="Asia/Tokyo")
-def test_a_time_without_a_zone_is_in_that_of_the_service() -> None:
+def test_a_naive_time_is_read_in_the_time_zone_of_the_service() -> None:
     with timezone.override("UTC"):
         assert moment(datetime(2026, 1, 1, 9, 0)) == "Jan. 1, 2026, midnight"

@@ -1,4 +1,4 @@
-"""The pages that Django's admin has of the event bus, and who may see them."""
+"""Tests of the event bus's pages in Django's admin, and of the right that each page requires."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def pages() -> Iterator[Any]:
     yield from (admin.site.get_model_admin(model) for model in PAGES)
 
 
-def test_the_index_has_a_section_for_those_who_may_look() -> None:
+def test_the_admin_index_lists_the_event_bus_for_users_with_the_right_to_view() -> None:
     index = client_with(Right.VIEW).get(reverse("admin:index")).content.decode()
     assert "Event bus" in index
     for page in pages():
         assert page.url() in index
 
 
-def test_the_index_has_none_for_others() -> None:
+def test_the_admin_index_hides_the_event_bus_from_users_without_the_right() -> None:
     index = client_with().get(reverse("admin:index")).content.decode()
     assert "Event bus" not in index
 
 
-def test_each_page_is_reached_from_each() -> None:
+def test_each_admin_page_links_to_all_others() -> None:
     client = client_with(Right.VIEW)
     for page in pages():
         shown = client.get(page.url())
@@ -53,7 +53,7 @@ _EXAMPLES = {"int": 1, "path": "mail", "str": "org.openedx.learning.certificate.
 
 
 def urls() -> Iterator[str]:
-    """Return each URL of the pages, and of what is below them."""
+    """Yield the URL of each page, and the URLs of the pages below it."""
     for page in pages():
         for pattern in page.get_urls():
             yield reverse(f"admin:{pattern.name}", kwargs=dict(_arguments(pattern)))
@@ -64,7 +64,7 @@ def _arguments(pattern: URLPattern) -> Iterator[tuple[str, Any]]:
         yield name, _EXAMPLES[type(converter).__name__.removesuffix("Converter").lower().replace("string", "str")]
 
 
-def test_a_url_that_is_tried_directly_shows_nothing_without_the_right() -> None:
+def test_each_admin_url_answers_403_without_the_right_to_view() -> None:
     client = client_with(Right.OPERATE, Right.DISCARD, Right.UNMASK, Right.REPLAY)
     tried = list(urls())
     assert len(tried) > 10
@@ -74,7 +74,7 @@ def test_a_url_that_is_tried_directly_shows_nothing_without_the_right() -> None:
         assert Client().get(url).headers["Location"].startswith(reverse("admin:login"))
 
 
-def test_no_model_has_forms_of_its_own() -> None:
+def test_no_admin_page_has_an_add_or_change_form() -> None:
     for page in pages():
         assert isinstance(page, Page)
         assert not [
@@ -83,7 +83,7 @@ def test_no_model_has_forms_of_its_own() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_page_whose_table_is_missing_says_so() -> None:
+def test_a_page_whose_table_is_missing_asks_to_migrate() -> None:
     client = client_with(Right.VIEW)
     look_again(connection)
     with connection.schema_editor() as editor:
@@ -98,7 +98,7 @@ def test_a_page_whose_table_is_missing_says_so() -> None:
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG={_EXAMPLES["str"]: {"certificates": {"enabled": True}}})
-def test_whatever_is_below_a_page_says_which_setting_is_wrong() -> None:
+def test_detail_pages_and_actions_name_an_invalid_setting() -> None:
     client, base = client_with(*Right), "/admin/event_bus_kafka"
     posted = {"database": "default", "topic": "t", "code": "c"}
     for answer in (
@@ -110,7 +110,10 @@ def test_whatever_is_below_a_page_says_which_setting_is_wrong() -> None:
 
 
 def _in_a_process(code: str, *apps: str) -> str:
-    """Return what Python prints in a service with these apps besides those that the bus needs."""
+    """
+    Run Python code in a process of a service; return its output. The service has these apps in addition to the required
+    ones.
+    """
     lines = [
         "import sys, django, test_settings as settings",
         f"settings.INSTALLED_APPS = ['django.contrib.contenttypes', *{apps}, 'openedx_events', 'event_bus_kafka']",
@@ -125,7 +128,7 @@ def _in_a_process(code: str, *apps: str) -> str:
     return ran.stdout.strip()
 
 
-def test_without_djangos_admin_all_else_works() -> None:
+def test_commands_run_without_djangos_admin_installed() -> None:
     code = (
         "from django.core.management import call_command\n"
         "call_command('migrate', verbosity=0, skip_checks=True)\n"
@@ -135,7 +138,7 @@ def test_without_djangos_admin_all_else_works() -> None:
     assert _in_a_process(code) == "None is paused.\nFalse"
 
 
-def test_a_web_process_with_the_admin_does_not_import_kafkas_client() -> None:
+def test_a_web_process_with_the_admin_does_not_import_confluent_kafka() -> None:
     apps = ["auth", "sessions", "messages", "admin"]
     code = "print('event_bus_kafka.admin' in sys.modules, 'confluent_kafka' in sys.modules)"
     assert _in_a_process(code, *(f"django.contrib.{one}" for one in apps)) == "True False"

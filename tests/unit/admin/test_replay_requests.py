@@ -1,4 +1,7 @@
-"""The pages of replay requests: what they say before, who may make and change one, and what they report."""
+"""
+Tests of replay requests in the admin: the plan that is shown before a request, the rights to create and to change a
+request, and the report.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def service(sandbox: Sandbox, receiver: str) -> Iterator[None]:
 
 
 def form_of(page: str, label: str) -> dict[str, list[str]]:
-    """Return the fields of a form as they are filled in."""
+    """Return the fields of a form with the values that the page fills in."""
     form = re.search(rf'<form [^>]*aria-label="{label}">(.*?)</form>', page, re.DOTALL)
     fields: dict[str, list[str]] = {}
     for tag in re.findall(r"<input [^>]+>", form[1] if form else ""):
@@ -60,7 +63,10 @@ def asked(client: Client, **posted: Any) -> str:
 
 
 def confirmed(client: Client, posted: dict[str, Any], **filled: str) -> Any:
-    """Ask, then post the form of the page that asks, with some fields filled in."""
+    """
+    Post an action, then post the form of the confirmation page with the fields in ``filled`` changed; return the final
+    answer.
+    """
     return client.post(REQUEST, form_of(asked(client, **posted), "Request") | filled)
 
 
@@ -72,7 +78,7 @@ def said() -> list[str]:
     return [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
 
 
-def test_ticked_letters_are_requested_after_a_page_with_the_plan(receiver: str) -> None:
+def test_a_replay_of_ticked_letters_is_requested_after_a_page_with_the_plan(receiver: str) -> None:
     letters = [stored(record_of(7, offset=offset), receiver) for offset in range(3)]
     left_out = stored(record_of(7, offset=9, headers=()))
     user = staff_with(Right.VIEW, Right.REPLAY, name="anna")
@@ -109,7 +115,7 @@ def test_ticked_letters_are_requested_after_a_page_with_the_plan(receiver: str) 
         assert text in page
 
 
-def test_all_matching_letters_are_requested_by_group_except_later_failures(receiver: str) -> None:
+def test_a_request_for_all_matching_letters_is_made_per_group_and_omits_later_failures(receiver: str) -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), receiver, group="mail" if offset % 2 else "other")
     stored(record_of(7, offset=8), GONE)
@@ -126,7 +132,7 @@ def test_all_matching_letters_are_requested_by_group_except_later_failures(recei
     assert f"(all that match: receiver {receiver})" in said()[0]
 
 
-def test_a_receiver_that_has_failed_for_none_is_told_why_it_would_not_run(receiver: str) -> None:
+def test_the_plan_says_why_a_receiver_that_did_not_fail_would_not_run(receiver: str) -> None:
     stored(record_of(7), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(client.post(REQUEST, ALL | {"run-receiver": "mail.receivers.typo"}).content.decode())
@@ -134,7 +140,7 @@ def test_a_receiver_that_has_failed_for_none_is_told_why_it_would_not_run(receiv
     assert "mail.receivers.typo does not listen here 1 " in page
 
 
-def test_a_receiver_is_named_in_place_of_one_that_is_gone(receiver: str) -> None:
+def test_another_receiver_can_be_requested_in_place_of_one_that_no_longer_exists(receiver: str) -> None:
     stored(record_of(7), GONE, "mail.receivers.gone_too")
     client = client_with(Right.VIEW, Right.REPLAY)
     page = client.post(REQUEST, ALL | {"run-receiver": receiver}).content.decode()
@@ -159,7 +165,7 @@ def test_a_receiver_is_named_in_place_of_one_that_is_gone(receiver: str) -> None
         {"run-receiver": "x" * 501},
     ],
 )
-def test_nothing_is_requested_without_a_page_that_said_it_or_with_what_is_not_valid(
+def test_no_replay_is_requested_with_invalid_fields_or_before_the_plan_was_shown(
     receiver: str, changes: dict[str, str]
 ) -> None:
     stored(record_of(7), receiver)
@@ -170,14 +176,16 @@ def test_nothing_is_requested_without_a_page_that_said_it_or_with_what_is_not_va
     assert not LogEntry.objects.exists()
 
 
-def test_where_nothing_is_meant_the_letters_are_shown_again() -> None:
+def test_a_request_that_selects_no_letters_returns_to_the_list() -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     for posted in ({"scope": "ticked"}, {"scope": "all", "failed": "ever"}):
         assert client.post(REQUEST, posted).headers["Location"] == LETTERS
     assert "tick dead letters first" in client.get(LETTERS).content.decode()
 
 
-def test_more_than_a_request_may_have_are_narrowed_first(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_for_more_letters_than_the_limit_has_to_be_narrowed(
+    receiver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("event_bus_kafka.operations.dead_letters.paging.COUNTED", 2)
     multiply(stored(record_of(7), receiver), [{"offset": offset} for offset in range(1, 3)])
     client = client_with(Right.VIEW, Right.REPLAY)
@@ -188,7 +196,7 @@ def test_more_than_a_request_may_have_are_narrowed_first(receiver: str, monkeypa
     assert "2 dead letters would be given" in asked(client, scope="ticked", id=ticked)
 
 
-def test_the_history_has_nothing_of_an_event_that_was_searched(receiver: str) -> None:
+def test_the_admin_history_contains_neither_key_nor_id_of_a_search_for_letters_to_replay(receiver: str) -> None:
     letter = stored(record_of(4711), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     done = confirmed(client, ALL | {"key": "4711", "event_id": letter.event_id})
@@ -199,7 +207,7 @@ def test_the_history_has_nothing_of_an_event_that_was_searched(receiver: str) ->
     assert letter.event_id not in said()[0]
 
 
-def test_letters_have_buttons_for_those_who_may_replay(receiver: str) -> None:
+def test_only_users_with_the_right_to_replay_see_replay_buttons(receiver: str) -> None:
     letter = stored(record_of(7), receiver)
     for rights, times in (((Right.VIEW, Right.REPLAY), 2), ((Right.VIEW, Right.DISCARD, Right.OPERATE), 0)):
         client = client_with(*rights)
@@ -208,7 +216,7 @@ def test_letters_have_buttons_for_those_who_may_replay(receiver: str) -> None:
 
 
 def made(receiver: str, **values: Any) -> ReplayRequest:
-    """Return a request for one letter, with these values."""
+    """Return a replay request for one dead letter, with these values."""
     stored(record_of(7), receiver)
     confirmed(client_with(Right.VIEW, Right.REPLAY), ALL)
     request = ReplayRequest.objects.get()
@@ -219,7 +227,7 @@ def made(receiver: str, **values: Any) -> ReplayRequest:
     return request
 
 
-def test_it_is_paused_resumed_and_cancelled_once_that_is_confirmed(receiver: str) -> None:
+def test_a_request_is_paused_resumed_and_cancelled_after_a_confirmation(receiver: str) -> None:
     request = made(receiver)
     client, here = client_with(Right.VIEW, Right.REPLAY), f"{LIST}{request.pk}/"
     for step, state in (("pause", "paused"), ("resume", "requested"), ("cancel", "stopped")):
@@ -240,7 +248,7 @@ def test_it_is_paused_resumed_and_cancelled_once_that_is_confirmed(receiver: str
 
 
 @pytest.mark.parametrize("action", ["request", "1/pause", "1/resume", "1/cancel"])
-def test_each_action_needs_the_right_and_is_posted_with_the_token(receiver: str, action: str) -> None:
+def test_actions_on_requests_require_the_right_to_replay_and_a_post_with_csrf_token(receiver: str, action: str) -> None:
     stored(record_of(7), receiver)
     url = f"{LIST}{action}/"
     for rights in ({*Right} - {Right.REPLAY}, {*Right} - {Right.VIEW}):
@@ -252,7 +260,7 @@ def test_each_action_needs_the_right_and_is_posted_with_the_token(receiver: str,
     assert not ReplayRequest.objects.exists()
 
 
-def test_viewers_watch_and_see_no_buttons(receiver: str) -> None:
+def test_a_user_who_may_only_view_sees_requests_without_buttons(receiver: str) -> None:
     request = made(receiver)
     client = client_with(Right.VIEW)
     assert f"{LIST}{request.pk}/" in client.get(LIST).content.decode()
@@ -263,7 +271,7 @@ def test_viewers_watch_and_see_no_buttons(receiver: str) -> None:
         assert client.get(f"{LIST}{number}/").status_code == 404
 
 
-def test_the_report_shows_the_results(receiver: str) -> None:
+def test_the_report_of_a_request_counts_the_results_of_its_letters(receiver: str) -> None:
     letters = [stored(record_of(7, offset=offset), receiver) for offset in range(6)]
     confirmed(client_with(Right.VIEW, Right.REPLAY), ALL)
     request = ReplayRequest.objects.get()
@@ -289,7 +297,7 @@ def test_the_report_shows_the_results(receiver: str) -> None:
     assert "6 of 6" in client_with(Right.VIEW).get(LIST).content.decode()
 
 
-def test_one_whose_worker_has_died_says_so_and_one_whose_worker_lives_does_not(receiver: str) -> None:
+def test_the_page_says_that_the_worker_of_a_request_has_died(receiver: str) -> None:
     request = made(receiver, state=RequestState.RUNNING, beat_at=1)
     found = requests.report_of(request.pk)
     assert found is not None
@@ -300,7 +308,7 @@ def test_one_whose_worker_has_died_says_so_and_one_whose_worker_lives_does_not(r
         assert "is not known" in next(one.obstacle for one in requests.reports(1))
 
 
-def test_the_overview_leads_to_requests_that_have_not_ended(receiver: str) -> None:
+def test_the_overview_links_to_requests_that_have_not_ended(receiver: str) -> None:
     overview = reverse("admin:event_bus_kafka_eventbus_changelist")
     request = made(receiver)
     assert f'<a href="{LIST}">1 requested</a>' in client_with(Right.VIEW).get(overview).content.decode()
@@ -308,7 +316,9 @@ def test_the_overview_leads_to_requests_that_have_not_ended(receiver: str) -> No
     assert "1 requested" not in client_with(Right.VIEW).get(overview).content.decode()
 
 
-def test_before_the_migration_letters_are_shown_without_buttons(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_letters_are_shown_without_replay_buttons_before_the_migration(
+    receiver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stored(record_of(7), receiver)
     monkeypatch.setattr("event_bus_kafka.admin.pages.were_found", lambda _connection, model: model != ReplayRequest)
     client = client_with(Right.VIEW, Right.REPLAY)
@@ -319,7 +329,7 @@ def test_before_the_migration_letters_are_shown_without_buttons(receiver: str, m
         assert (answer.status_code, "manage.py migrate" in answer.content.decode()) == (200, True)
 
 
-def test_the_page_before_a_request_asks_the_database_few_times(receiver: str) -> None:
+def test_the_page_of_the_plan_makes_at_most_15_queries(receiver: str) -> None:
     multiply(stored(record_of(7), receiver, GONE), [{"offset": offset} for offset in range(1, 30)])
     client = client_with(Right.VIEW, Right.REPLAY)
     client.post(REQUEST, ALL)

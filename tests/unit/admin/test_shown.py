@@ -1,4 +1,4 @@
-"""What the pages show of heartbeats, history, settings and code."""
+"""Tests of what the admin pages show about heartbeats, history, settings and code."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from event_bus_kafka.admin.overview import TIMES, charts_of
 from event_bus_kafka.models import EventBus, Heartbeat, HistoryRow, ParkedRecord, PausedReceiver, Right
 from event_bus_kafka.operations.history import summed
 from tests.support.admin_clients import client_with
+from tests.support.databases import connected
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
 
@@ -26,14 +27,14 @@ SENT = {TYPE: {"certificates": {"event_key_field": "certificate.user.id", "enabl
 
 
 def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
-    """Return the text of a page, without its tags."""
+    """Return the text of a page without HTML tags."""
     url = admin.site.get_model_admin(model).url(name, *args)  # type: ignore[attr-defined]
     answer = client_with(Right.VIEW).get(url, query)
     assert answer.status_code == 200
     return re.sub(r"\s+", " ", re.sub(r"<(?!svg)[^>]+>", " ", answer.content.decode().replace("<wbr>", "")))
 
 
-def test_the_overview_says_that_all_is_well_once_all_are_ready() -> None:
+def test_the_overview_says_all_is_well_only_if_all_workers_and_relays_are_ready() -> None:
     shown = page(EventBus)
     assert "All is well" not in shown
     assert "A worker or relay is not ready." in shown
@@ -51,9 +52,26 @@ def test_the_overview_shows_neglects_with_remedies_and_links() -> None:
     assert "2 of 3 ready" in shown
 
 
+@override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0)
+def test_without_heartbeats_the_overview_says_that_it_does_not_know() -> None:
+    shown = page(EventBus)
+    assert "Whether workers and relays run is not known: EVENT_BUS_KAFKA_HEARTBEAT is 0." in shown
+    assert "2 of 3 ready" not in shown
+
+
+def test_one_of_several_databases_that_is_away_does_not_hide_the_overview() -> None:
+    away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
+    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(days=2))
+    sent = {TYPE: {"certificates": SENT[TYPE]["certificates"] | {"database": "away"}}}
+    with connected(away, "away"), override_settings(EVENT_BUS_PRODUCER_CONFIG=sent):
+        shown = page(EventBus)
+    assert "It has been paused for 2 days." in shown
+    assert "Not known, since these gave no answer: database away" in shown
+
+
 @override_settings(EVENT_BUS_KAFKA_HISTORY=7)
 @pytest.mark.parametrize("period", ["", "hour", "day", "week", "<script>"])
-def test_charts_have_a_text_and_a_table(period: str) -> None:
+def test_each_chart_has_a_text_alternative_and_a_table(period: str) -> None:
     shown = page(EventBus, period=period)
     assert shown.count('role="img"') == 3
     assert re.search(r'aria-label="Events a minute from [^"]+ to [^"]+\. sent: confirmed by Kafka: at most \d', shown)
@@ -61,11 +79,11 @@ def test_charts_have_a_text_and_a_table(period: str) -> None:
     assert "script" not in shown
 
 
-def test_without_a_history_there_are_no_charts() -> None:
+def test_the_overview_names_the_setting_that_disables_history_instead_of_showing_charts() -> None:
     assert "EVENT_BUS_KAFKA_HISTORY is 0" in page(EventBus)
 
 
-def test_charts_show_the_counts() -> None:
+def test_charts_show_the_counts_of_the_history() -> None:
     HistoryRow.objects.all().delete()
     begins = int(datetime.now(UTC).timestamp() * 1000) // 3_600_000 * 3_600_000 - 7_200_000
     common = {"begins": begins, "service": "s", "event_type": TYPE, "span": 3_600, "longest": 4.0}
@@ -80,7 +98,7 @@ def test_charts_show_the_counts() -> None:
     assert summed(datetime.fromtimestamp(0, UTC), 3_600, ["receiver"], of_receivers=True).keys() == {(begins, "r")}
 
 
-def test_a_line_skips_what_is_not_known() -> None:
+def test_the_line_of_a_chart_skips_missing_values() -> None:
     times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
     chart = Chart(title="T", begins=times, series=[Series(label="a", values=[1.0, None, 2.0])], say=charts.count)
     ((_, _, points),) = chart.lines
@@ -89,16 +107,16 @@ def test_a_line_skips_what_is_not_known() -> None:
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0"), (0.25, "0.2"), (96.0, "96"), (1234.5, "1,234")])
-def test_numbers_are_short(number: float, text: str) -> None:
+def test_numbers_in_charts_are_rounded(number: float, text: str) -> None:
     assert charts.count(number) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.0123, "12 ms"), (1.5, "1.5 s"), (600, "10 min")])
-def test_durations_have_units(seconds: float, text: str) -> None:
+def test_durations_in_charts_have_units(seconds: float, text: str) -> None:
     assert charts.duration(seconds) == text
 
 
-def test_ages_are_in_words_and_times_in_the_users_zone_and_language() -> None:
+def test_ages_and_times_use_the_time_zone_and_language_of_the_user() -> None:
     assert (age(1), age(12.3), age(7_500)) == ("1 second", "12 seconds", "2 hours, 5 minutes")
     assert ago(60) == "1 minute ago"
     with timezone.override("Asia/Tokyo"):
@@ -107,7 +125,7 @@ def test_ages_are_in_words_and_times_in_the_users_zone_and_language() -> None:
         assert age(7_500) == "2 Stunden, 5 Minuten"
 
 
-def test_the_outbox_shows_what_waits_is_held_and_parked() -> None:
+def test_the_outbox_page_shows_waiting_held_and_parked_rows() -> None:
     shown = page(ParkedRecord)
     assert "UNKNOWN_TOPIC_OR_PART" in shown
     assert "prod-certificates 3 " in shown
@@ -116,12 +134,12 @@ def test_the_outbox_shows_what_waits_is_held_and_parked() -> None:
     assert "of the first 100,000" in shown
 
 
-def test_an_outbox_that_no_relay_tells_of_is_not_counted() -> None:
+def test_without_a_running_relay_the_number_of_waiting_rows_is_unknown() -> None:
     Heartbeat.objects.filter(kind="relay").delete()
     assert "unknown: no relay that runs has told" in page(ParkedRecord)
 
 
-def test_workers_are_shown_with_what_keeps_them(receiver: str) -> None:
+def test_the_workers_page_shows_obstacles_and_workers_that_died(receiver: str) -> None:
     shown = page(Heartbeat)
     assert "slow receiver: app.receivers.grade" in shown
     assert "receivers.py:7 in grade" in shown
@@ -132,20 +150,20 @@ def test_workers_are_shown_with_what_keeps_them(receiver: str) -> None:
     assert "stopped" in page(Heartbeat)
 
 
-def test_a_group_is_shown_with_its_offsets() -> None:
+def test_the_page_of_a_group_shows_its_offsets() -> None:
     shown = page(Heartbeat, "group", "mail")
     assert "prod-certificates:6 7 8 10 2 2 seconds 25%" in shown
     assert "manage.py event_offsets reset -g mail" in shown
 
 
 @pytest.mark.parametrize(("model", "name"), [(Heartbeat, "group"), (HistoryRow, "type")])
-def test_what_is_not_there_is_not_found(model: Any, name: str) -> None:
+def test_the_page_of_an_unknown_group_or_event_type_answers_404(model: Any, name: str) -> None:
     url = admin.site.get_model_admin(model).url(name, "no-such")  # type: ignore[attr-defined]
     assert client_with(Right.VIEW).get(url).status_code == 404
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT, EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["grades"]})
-def test_the_catalogue_has_what_is_sent_and_received(receiver: str) -> None:
+def test_the_catalogue_shows_event_types_that_are_sent_and_received(receiver: str) -> None:
     shown = page(HistoryRow)
     assert f"{TYPE} certificates 1 " in shown
     assert "mail grades" in shown
@@ -158,11 +176,11 @@ def test_the_catalogue_has_what_is_sent_and_received(receiver: str) -> None:
 
 @pytest.mark.parametrize("model", [EventBus, ParkedRecord, HistoryRow])
 @override_settings(EVENT_BUS_PRODUCER_CONFIG={TYPE: {"certificates": {"enabled": True}}})
-def test_a_wrong_route_is_said_in_place_of_the_page(model: Any) -> None:
+def test_each_page_names_an_invalid_producer_setting(model: Any) -> None:
     assert "needs &#x27;event_key_field&#x27;" in page(model)
 
 
-def test_the_search_for_an_event_has_nothing_of_it_in_url_and_title() -> None:
+def test_the_search_for_an_event_shows_its_search_term_in_neither_url_nor_title() -> None:
     url = admin.site.get_model_admin(HistoryRow).url("where")  # type: ignore[attr-defined]
     for posted, said in (
         ({"event_id": "secret"}, "An event&#x27;s id is a UUID"),

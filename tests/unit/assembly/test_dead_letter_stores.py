@@ -1,4 +1,4 @@
-"""Where dead letters go by default: into the database, unless it has no table for them."""
+"""Tests of the default store of dead letters: the database or, if it has no table for them, a topic."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ def nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "_found", set())
 
 
-def test_a_database_that_does_not_answer_will_take_them_later(
+def test_dead_letters_are_stored_in_the_database_even_if_it_does_not_answer_at_the_start(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """On a topic they would stay, and nobody would look for them there."""
+    """On a topic nobody would notice the dead letters."""
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "missing" / "database")}
     with django_db_blocker.unblock(), connected(away, "default"):
         assert isinstance(store_for("g"), TableStore)
 
 
-def test_without_a_table_they_go_to_a_topic(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> None:
+def test_without_a_database_table_dead_letters_are_stored_on_a_topic(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
         assert isinstance(store_for("g"), TableStore)
         with modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"}):
@@ -42,8 +44,8 @@ def test_without_a_table_they_go_to_a_topic(tmp_path: Path, django_db_blocker: D
         assert isinstance(store_for("g"), TopicStore)
 
 
-def test_c8_a_letter_of_any_size_has_room_on_its_way_to_a_topic_unless_the_settings_say_less() -> None:
-    """Where the queue has no room for it alone, it is held for ever."""
+def test_c8_the_producer_of_dead_letters_has_room_for_a_letter_of_any_size_by_default() -> None:
+    """A letter that is larger than the producer's queue would wait for ever, even for an empty queue."""
     with override_settings(EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="kafka:9092"):
         options = dead_letter_stores._producer_options()
         assert (options["queue.buffering.max.kbytes"], options["linger.ms"]) == (1_048_576, 0)

@@ -1,4 +1,4 @@
-"""What a worker's or relay's housekeeping begins, and ends with it."""
+"""Tests of the housekeeping of workers and relays. Its threads run until the process ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from tests.support.states import RelayOf
 
 @pytest.fixture(autouse=True)
 def keepers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use new ones: a thread keeps its connections, here to the databases of other tests."""
+    """
+    Replace the housekeepers by new ones. The threads of the old ones have connections to the databases of other tests.
+    """
     for name in ("housekeeper", "watchman"):
         monkeypatch.setattr(housekeeping, name, Housekeeper())
 
@@ -39,10 +41,10 @@ def test_workers_look_for_neglects_until_they_end(
         assert running.neglects() == {}
 
 
-def test_a_look_for_neglects_that_hangs_delays_no_heartbeat(
+def test_a_hanging_search_for_neglects_delays_no_heartbeat(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where one of several databases does not answer."""
+    """The search queries several databases. One of them may not answer."""
     looking, answer = threading.Event(), threading.Event()
 
     def hang() -> list[str]:

@@ -1,4 +1,4 @@
-"""A relay that could not work does not begin: its command ends with what to do."""
+"""A relay that cannot work does not start, and its command prints the reason."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ NOBODY = {
 }
 
 
-def test_a_user_who_may_not_write_the_shards_is_told_the_rights(
+def test_a_database_user_without_write_access_to_the_shards_is_told_which_grant_is_missing(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """SQLite knows no rights: a trigger refuses what they would."""
+    """SQLite has no rights. So a trigger refuses the writes in this test."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
         OutboxShard.objects.all().delete()
         with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The table of settings, and the client options made of it."""
+"""Tests of the table of settings, and of the client options that are built from the settings."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ SERVERS = {
 }
 
 
-def test_every_setting_has_a_sentence_and_a_default_of_its_kind() -> None:
+def test_every_setting_has_a_sentence_and_a_valid_default() -> None:
     for setting in all_settings():
         assert setting.sentence.endswith(".")
         with override_settings(**{setting.name: setting.default}):
             setting.value()
 
 
-def test_names_are_unique() -> None:
+def test_names_of_settings_are_unique() -> None:
     names = [setting.name for setting in all_settings()]
     assert len(set(names)) == len(names)
 
 
-def test_an_override_holds_at_once() -> None:
+def test_an_overridden_setting_applies_at_once() -> None:
     with override_settings(EVENT_BUS_KAFKA_SEND_TIMEOUT=7):
         assert settings.send_timeout == 7
     assert settings.send_timeout == 2
@@ -59,7 +59,9 @@ def test_an_override_holds_at_once() -> None:
         ("EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS", "acks", "a list of str"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_is_expected(name: str, value: Any, expected: str) -> None:
+def test_an_invalid_value_raises_an_error_with_the_setting_and_the_expected_value(
+    name: str, value: Any, expected: str
+) -> None:
     (setting,) = [setting for setting in all_settings() if setting.name == name]
     with override_settings(**{name: value}), pytest.raises(ConfigurationError) as caught:
         setting.value()
@@ -67,7 +69,7 @@ def test_a_wrong_value_is_named_with_what_is_expected(name: str, value: Any, exp
     assert expected in str(caught.value)
 
 
-def test_a_retry_setting_keeps_the_defaults_that_it_does_not_name() -> None:
+def test_a_retry_setting_keeps_the_defaults_of_keys_that_it_omits() -> None:
     with override_settings(EVENT_BUS_KAFKA_RETRY={"attempts": 9}):
         assert settings.retry["attempts"] == 9
         assert settings.retry["max_delay"] == 60
@@ -77,14 +79,14 @@ def test_a_retry_setting_keeps_the_defaults_that_it_does_not_name() -> None:
 
 
 @override_settings(**SERVERS)
-def test_producers_are_idempotent_and_confirmed_by_all() -> None:
+def test_producers_are_idempotent_and_require_acks_from_all() -> None:
     options = producer_options()
     assert options["bootstrap.servers"] == "kafka:9092"
     assert (options["acks"], options["enable.idempotence"], options["message.timeout.ms"]) == ("all", True, 30_000)
 
 
 @override_settings(**SERVERS)
-def test_new_groups_start_at_the_beginning_and_nothing_is_committed_by_itself() -> None:
+def test_consumers_start_at_the_earliest_record_and_do_not_commit_automatically() -> None:
     options = consumer_options("group")
     assert (options["group.id"], options["auto.offset.reset"], options["enable.auto.commit"]) == (
         "group",
@@ -94,7 +96,7 @@ def test_new_groups_start_at_the_beginning_and_nothing_is_committed_by_itself() 
 
 
 @override_settings(**SERVERS, EVENT_BUS_KAFKA_API_KEY="user", EVENT_BUS_KAFKA_API_SECRET="word")
-def test_key_and_secret_mean_plain_over_tls() -> None:
+def test_api_key_and_secret_select_sasl_plain_over_tls() -> None:
     options = consumer_options("group")
     assert (options["security.protocol"], options["sasl.mechanism"]) == ("SASL_SSL", "PLAIN")
     assert (options["sasl.username"], options["sasl.password"]) == ("user", "word")
@@ -105,7 +107,7 @@ def test_key_and_secret_mean_plain_over_tls() -> None:
     EVENT_BUS_KAFKA_CLIENT_OPTIONS={"sasl.mechanism": "SCRAM-SHA-512", "linger.ms": 1},
     EVENT_BUS_KAFKA_PRODUCER_OPTIONS={"linger.ms": 2},
 )
-def test_given_options_are_merged_last() -> None:
+def test_configured_client_options_override_all_others() -> None:
     assert producer_options()["sasl.mechanism"] == "SCRAM-SHA-512"
     assert producer_options()["linger.ms"] == 2
 
@@ -113,7 +115,7 @@ def test_given_options_are_merged_last() -> None:
 @pytest.mark.parametrize(
     "unsafe", [{"acks": 1}, {"acks": "0"}, {"request.required.acks": 1}, {"enable.idempotence": "false"}]
 )
-def test_unsafe_producer_options_are_refused_unless_they_are_repeated(unsafe: dict[str, Any]) -> None:
+def test_unsafe_producer_options_are_refused_unless_they_are_confirmed(unsafe: dict[str, Any]) -> None:
     with override_settings(**SERVERS, EVENT_BUS_KAFKA_PRODUCER_OPTIONS=unsafe):
         with pytest.raises(ConfigurationError, match="may lose events"):
             producer_options()
@@ -136,12 +138,12 @@ def test_unsafe_consumer_options_are_refused(unsafe: dict[str, Any]) -> None:
     EVENT_BUS_KAFKA_PRODUCER_OPTIONS={"acks": "-1", "enable.idempotence": "true"},
     EVENT_BUS_KAFKA_CONSUMER_OPTIONS={"auto.offset.reset": "smallest"},
 )
-def test_other_spellings_of_safe_values_are_accepted() -> None:
+def test_synonyms_of_safe_option_values_are_accepted() -> None:
     producer_options()
     consumer_options("group")
 
 
-def test_missing_addresses_are_named() -> None:
+def test_missing_address_settings_are_named_in_errors() -> None:
     with pytest.raises(ConfigurationError, match="EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set"):
         producer_options()
     with pytest.raises(ConfigurationError, match="EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL is not set"):
@@ -154,7 +156,7 @@ def test_missing_addresses_are_named() -> None:
     EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET="word",
     EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS={"timeout": 9},
 )
-def test_registry_options_hold_credentials_and_pass_through() -> None:
+def test_the_client_options_of_the_registry_contain_credentials_and_configured_options() -> None:
     options = schema_registry_options()
     assert (options["basic.auth.user.info"], options["timeout"]) == ("user:word", 9)
 
@@ -171,7 +173,7 @@ CREATED = "org.openedx.learning.certificate.created.v1"
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=CONFIG, EVENT_BUS_KAFKA_TOPIC_MODES={"other": "immediate"})
-def test_the_mode_comes_from_the_entry_else_the_topic_else_the_setting_for_all() -> None:
+def test_the_producer_mode_of_an_entry_overrides_that_of_its_topic_and_the_global_setting() -> None:
     assert mode_of(CREATED, "certificates") == ("immediate", None)
     assert mode_of(CREATED, "other") == ("immediate", "replica")
     assert mode_of("unconfigured", "topic") == ("on-commit", None)
@@ -180,40 +182,40 @@ def test_the_mode_comes_from_the_entry_else_the_topic_else_the_setting_for_all()
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=CONFIG)
-def test_routes_list_the_configuration() -> None:
+def test_the_function_routes_returns_the_topics_of_the_producer_config() -> None:
     assert [(route.topic, route.enabled) for route in routes()] == [("certificates", True), ("other", False)]
 
 
 @pytest.mark.parametrize("entry", [{"enabled": True}, {"event_key_field": "x", "enabled": True, "mode": "soon"}])
-def test_a_wrong_route_is_named(entry: dict[str, Any]) -> None:
+def test_the_function_routes_raises_for_an_invalid_entry_and_names_its_topic(entry: dict[str, Any]) -> None:
     with override_settings(EVENT_BUS_PRODUCER_CONFIG={CREATED: {"certificates": entry}}):
         with pytest.raises(ConfigurationError, match="certificates"):
             routes()
 
 
 @override_settings(EVENT_BUS_TOPIC_PREFIX="stage")
-def test_topics_get_the_prefix() -> None:
+def test_the_function_full_topic_adds_the_prefix_and_short_topic_removes_it() -> None:
     assert full_topic("certificates") == "stage-certificates"
     assert short_topic("stage-certificates") == "certificates"
 
 
-def test_without_prefix_a_topic_keeps_its_name() -> None:
+def test_without_a_prefix_topics_keep_their_names() -> None:
     assert full_topic("certificates") == short_topic("certificates") == "certificates"
 
 
 @override_settings(EVENT_BUS_TOPIC_PREFIX="stage", EVENT_BUS_KAFKA_RETRY_BY={CREATED: {"attempts": 2}})
-def test_retries_differ_by_event_type_too_where_topics_have_a_prefix() -> None:
+def test_retry_settings_per_event_type_apply_with_a_topic_prefix() -> None:
     assert retry_by_name()[CREATED] == {"attempts": 2}
 
 
 @pytest.mark.parametrize("name", ["EVENT_BUS_KAFKA_STOP_TIMEOUT", "EVENT_BUS_KAFKA_REVOKE_TIMEOUT"])
-def test_kafka_waits_for_a_member_as_long_as_it_may_wait_for_receivers(name: str) -> None:
+def test_max_poll_interval_exceeds_the_stop_and_revoke_timeouts(name: str) -> None:
     with override_settings(**SERVERS, **{name: 1_000}):
         assert consumer_options("group")["max.poll.interval.ms"] > 1_000_000
 
 
 class TestCredentialsInTheURL:
-    """S18."""
+    """Tests of a registry URL that contains credentials (fault S18)."""
 
     URL = "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"
 
@@ -230,11 +232,11 @@ class TestCredentialsInTheURL:
             ("https://one,https://u:p@two", "https://one,https://two", "u:p"),
         ],
     )
-    def test_they_are_moved_into_an_option(self, url: str, bare: str, user_info: str) -> None:
+    def test_credentials_in_the_registry_url_become_a_client_option(self, url: str, bare: str, user_info: str) -> None:
         options = self.options(url)
         assert (options["url"], options["basic.auth.user.info"]) == (bare, user_info)
 
-    def test_those_of_a_url_among_the_options_too(self) -> None:
+    def test_credentials_in_the_url_of_registry_options_become_a_client_option(self) -> None:
         options = self.options(
             "http://other", EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS={"url": "http://user:word@registry"}
         )
@@ -248,12 +250,12 @@ class TestCredentialsInTheURL:
             ("http://u:p@one", {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS": {"basic.auth.user.info": "u:p"}}),
         ],
     )
-    def test_they_stand_in_one_place(self, url: str, changes: dict[str, Any]) -> None:
-        with pytest.raises(ConfigurationError, match="leave one out"):
+    def test_credentials_of_the_registry_in_two_places_are_refused(self, url: str, changes: dict[str, Any]) -> None:
+        with pytest.raises(ConfigurationError, match="remove one of the users"):
             self.options(url, **changes)
 
     @pytest.mark.parametrize("password", ["S3cret/1", "12/S3cret", "S3cret#1", "S3cret?1", "[S3cret"])
-    def test_a_password_that_is_not_encoded_is_refused_and_not_quoted(self, password: str) -> None:
+    def test_a_password_that_is_not_percent_encoded_is_refused_and_not_quoted(self, password: str) -> None:
         with pytest.raises(ConfigurationError, match="percent-encoded") as refused:
             self.options(f"http://user:{password}@registry")
         assert "S3cret" not in str(refused.value)

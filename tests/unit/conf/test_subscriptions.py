@@ -1,4 +1,4 @@
-"""What a worker reads: the command line, then the settings."""
+"""A worker takes its topics and its group from the command line or, if they are not given there, from the settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TWO: dict[str, Any] = {"a": ["x", "y", "x"], "b": ("z",)}
         ({"b": ["z"]}, [], None, Subscription("b", ("z",))),
     ],
 )
-def test_topics_and_group_are_given_or_configured(
+def test_topics_and_group_come_from_arguments_or_settings(
     configured: Any, topics: list[str], group: str | None, expected: Subscription
 ) -> None:
     with override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS=configured):
@@ -42,7 +42,7 @@ def test_topics_and_group_are_given_or_configured(
         ({"a": "x"}, [], "a", "'a' is not a list of one or more str"),
     ],
 )
-def test_missing_parts_are_reported_before_anything_starts(
+def test_a_missing_topic_or_group_is_reported_before_the_worker_starts(
     configured: Any, topics: list[str], group: str | None, reason: str
 ) -> None:
     with override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS=configured):

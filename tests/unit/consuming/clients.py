@@ -1,4 +1,4 @@
-"""Clients by hand: what the consumer takes for Kafka's."""
+"""Stand-ins for Kafka's client. Tests control them, and the consumer uses them like the real client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LIMITS = Limits(
 
 
 class Positions:
-    """The assigned partitions of a client, all of which begin at 0."""
+    """The assigned partitions of a client. Each of them begins at offset 0."""
 
     begins_at_end = False
 
@@ -42,7 +42,10 @@ class Positions:
 
 
 class Client:
-    """A client whose group has committed what it remembers, and nothing at first; there is nothing to read."""
+    """
+    A client that stores the commits of its group in memory. At first the group has committed no offset, and the topics
+    have no records.
+    """
 
     def __init__(self) -> None:
         self.positions = Positions()
@@ -52,7 +55,7 @@ class Client:
         self.closed = False
 
     def __call__(self, listener: AssignmentListener) -> Any:
-        """Take the place of the function that connects."""
+        """Return this client. The consumer calls it in place of the function that connects to Kafka."""
         self.listener = listener
         return self
 
@@ -107,7 +110,7 @@ def running(
     health: Health | None = None,
     **options: Any,
 ) -> Consumer:
-    """Return a consumer that has the client, and one lane, which runs."""
+    """Return a consumer that uses the client and has one running lane."""
     scheduler = Scheduler(process, lanes=1)
     scheduler.start()
     return Consumer(

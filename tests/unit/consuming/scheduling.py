@@ -1,4 +1,4 @@
-"""A scheduler with records by hand."""
+"""Helpers for tests of the scheduler: records, and a wait."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def submit(scheduler: Scheduler, partition: PartitionProgress, *records: Consume
 
 
 def until(condition: Callable[[], bool], scheduler: Scheduler | None = None) -> None:
-    """Wait for a condition; a test that waits in vain fails."""
+    """Wait until a condition holds. The test fails if this takes too long."""
     deadline = monotonic() + 10
     while not condition():
         assert monotonic() < deadline, "waited 10 s in vain"

@@ -1,4 +1,7 @@
-"""Every assignment begins with nothing, whatever the client hands out of the one before."""
+"""
+A new assignment of a partition starts without records, even if the client still returns records of the assignment
+before it.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,14 @@ NAME = ("t", 0)
 
 
 class TenRecords(Client):
-    """A partition of ten records, each with a key of its own, which is read one by one, up to ``end``."""
+    """
+    A client of a partition with ten records. Each record has its own key. The client returns one record per poll, up to
+    ``end``.
+    """
 
     position, end = 0, 5
     during_poll: Callable[[], None] | None = None
-    """Called between the first record of a poll and the rest."""
+    """A function that the client calls once in the middle of a poll."""
 
     def poll(self, _seconds: float, _most: int) -> list[ConsumerRecord]:
         if self.positions.waiting:
@@ -43,14 +49,16 @@ class TenRecords(Client):
         self.assign(NAME)
 
 
-def test_a_record_that_a_poll_took_before_its_partition_was_revoked_and_assigned_again_passes_for_none() -> None:
-    """Case C1. It would count as read, and all before it: what comes again would be dropped, and committed."""
+def test_c1_a_record_polled_before_its_partition_was_reassigned_is_ignored() -> None:
+    """
+    If this record counted as read, so would all records before it. They would be dropped, and their offsets committed.
+    """
     client, seen, is_failing = TenRecords(), list[int](), True
     client.kept[NAME] = Committed(0)
 
     def process(delivery: Any) -> Outcome:
         if delivery.record.offset == 2 and is_failing:
-            return Hold(ValueError(), 3600.0)  # it comes again with its partition only
+            return Hold(ValueError(), 3600.0)  # it is returned again only with its partition
         seen.append(delivery.record.offset)
         return DONE
 
@@ -72,7 +80,7 @@ def test_a_record_that_a_poll_took_before_its_partition_was_revoked_and_assigned
 
 
 class OneRefused(Client):
-    """It is not told at first what the group has committed for ``r``."""
+    """A client that at first cannot look up the committed offset of the topic ``r``."""
 
     is_refused, asked = True, 0
 
@@ -85,7 +93,7 @@ class OneRefused(Client):
         return found, {name: BrokerError("TOPIC_AUTHORIZATION_FAILED", "no") for name in names}
 
 
-def test_a_partition_that_cannot_start_keeps_no_other_from_it_and_is_told() -> None:
+def test_a_partition_that_fails_to_start_does_not_prevent_others_from_starting() -> None:
     client, health, now = OneRefused(), Health(), [0.0]
     consumer = running(client, lambda _: DONE, health=health, clock=lambda: now[0])
     client.assign(("r", 0), NAME)

@@ -1,5 +1,6 @@
 """
-Limits of records that were read and are not done: number per partition, bytes of all together, with a share for each.
+Tests of the limits of unfinished records: the number of records per partition, and the bytes of all partitions, of
+which each partition has a share.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SIZE = record(0, key=b"k" * 60).size
 
 
 def partitions_with(*counts: int) -> list[PartitionProgress]:
-    """Return partitions, each with the given number of undone records of SIZE."""
+    """Return partitions, each with the given number of unfinished records. Each record has SIZE bytes."""
     partitions = [PartitionProgress("t", number) for number in range(len(counts))]
     for partition, count in zip(partitions, counts, strict=True):
         for offset in range(count):
@@ -31,7 +32,7 @@ def partitions_with(*counts: int) -> list[PartitionProgress]:
 
 
 def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
-    """Return the numbers of the partitions that are paused after six seconds."""
+    """Return the numbers of the partitions that are paused because they have been full for six seconds."""
     now, client = [0.0], Client()
     backpressure = Backpressure("g", 1_000, bytes_of_all, lambda: now[0], Health())
     for now[0] in (0.0, 6.0):
@@ -43,20 +44,20 @@ def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
     return sorted(number for _, number in client.paused)
 
 
-def test_one_partition_may_have_all_bytes_and_several_have_no_more_together() -> None:
+def test_one_partition_may_use_the_whole_byte_limit_and_several_partitions_share_it() -> None:
     assert full(8 * SIZE, partitions_with(7)) == []
     assert full(8 * SIZE, partitions_with(8)) == [0]
     assert full(8 * SIZE, partitions_with(4, 4)) == [0, 1]
     assert full(8 * SIZE, partitions_with(4, 3)) == []
 
 
-def test_no_partition_takes_the_share_of_another() -> None:
+def test_a_partition_that_exceeds_its_share_of_bytes_is_paused() -> None:
     assert full(8 * SIZE, partitions_with(7, 1)) == [0]
     assert full(8 * SIZE, partitions_with(6, 0)) == [0]
     assert full(8 * SIZE, partitions_with(5, 1)) == []
 
 
-def test_records_that_are_done_count_no_bytes() -> None:
+def test_finished_records_do_not_count_towards_the_limit_of_bytes() -> None:
     partition = PartitionProgress("t", 0)
     first, *others = [partition.take(record(offset, key=b"k" * 60)) for offset in range(4)]
     for delivery in others:
@@ -68,8 +69,11 @@ def test_records_that_are_done_count_no_bytes() -> None:
     assert partition.size == 0
 
 
-def test_a_slow_key_holds_up_the_others_for_a_moment_only() -> None:
-    """Its partition was full, had room for one record, and was full again: all others had one record each second."""
+def test_a_slow_key_delays_other_keys_of_its_partition_only_briefly() -> None:
+    """
+    The partition must not resume as soon as there is room for one record. Otherwise it would read only one record per
+    second for all other keys.
+    """
     now, client, health = [0.0], Client(), Health()
     backpressure = Backpressure("g", 100, 10**9, lambda: now[0], health)
     slow, other = partitions_with(0, 0)
@@ -98,7 +102,10 @@ def test_a_slow_key_holds_up_the_others_for_a_moment_only() -> None:
 
 
 class TwoTopics(Client):
-    """The first record of ``a`` is held, and nine hundred stand behind it; one of ``b`` comes each minute."""
+    """
+    A client of two topics. The topic ``a`` has nine hundred records, the first of which is held. The topic ``b`` gets
+    one record per minute.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,8 +136,7 @@ def _record(topic: str, offset: int) -> ConsumerRecord:
     )
 
 
-def test_a_key_that_is_held_holds_up_no_other_topic_and_is_told() -> None:
-    """Case C5."""
+def test_a_held_key_is_reported_and_delays_no_other_topic() -> None:
     client, health, done, is_held = TwoTopics(), Health(), list[str](), [True]
 
     def process(delivery: object) -> Outcome:

@@ -1,4 +1,4 @@
-"""Only what Kafka has confirmed counts as committed."""
+"""An offset counts as committed only after Kafka has confirmed its commit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from tests.unit.consuming.scheduling import record, until
 
 
 class RefusingClient:
-    """A client to which Kafka refuses ``refusals`` commits, with codes by partitions' numbers."""
+    """
+    A client whose first ``refusals`` commits are refused. ``codes`` contains the error code for each partition number.
+    """
 
     def __init__(self, refusals: int, **codes: str) -> None:
         self.refusals = refusals
@@ -47,7 +49,7 @@ def done_up_to(offset: int, number: int = 0) -> PartitionProgress:
     return partition
 
 
-def test_a_refused_commit_is_due_again() -> None:
+def test_an_offset_whose_commit_was_refused_is_committed_again() -> None:
     client: Any = RefusingClient(1)
     partition, commits = done_up_to(7), Commits("g", lambda: 0.0, lambda _: None)
     assert [*commits.commit(client, [partition])] == [("t", 0)]
@@ -57,7 +59,7 @@ def test_a_refused_commit_is_due_again() -> None:
     assert client.kept == {("t", 0): Committed(8)}
 
 
-def test_a_partition_that_is_refused_leaves_the_others_confirmed() -> None:
+def test_a_refused_commit_of_one_partition_does_not_affect_the_commit_of_others() -> None:
     client: Any = RefusingClient(1, **{"1": "UNKNOWN_MEMBER_ID", "2": "TOPIC_AUTHORIZATION_FAILED"})
     partitions = [done_up_to(7, number) for number in range(3)]
     with watched(CommitFailed, OffsetsCommitted) as told:
@@ -71,7 +73,7 @@ def test_a_partition_that_is_refused_leaves_the_others_confirmed() -> None:
     assert committed.offsets == (("t", 0, 8),)
 
 
-def test_a_last_commit_is_made_again_where_the_refusal_is_one_that_passes() -> None:
+def test_the_last_commit_is_repeated_while_its_refusal_is_transient() -> None:
     client: Any = RefusingClient(3, **{"0": "COORDINATOR_LOAD_IN_PROGRESS", "1": "UNKNOWN_MEMBER_ID"})
     partitions = [done_up_to(7, number) for number in range(3)]
     commits = Commits("g", lambda: 0.0, lambda _: None)
@@ -82,7 +84,10 @@ def test_a_last_commit_is_made_again_where_the_refusal_is_one_that_passes() -> N
 
 
 class OneRefused(Client):
-    """There is always more of ``a``. Of ``b`` there is one record, whose offset is refused."""
+    """
+    A client of two topics. The topic ``a`` has endless records. The topic ``b`` has one record, and its commit is
+    always refused.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,8 +113,11 @@ class OneRefused(Client):
         return {name: BrokerError("TOPIC_AUTHORIZATION_FAILED", "no") for name in offsets if name[0] == "b"}
 
 
-def test_a_partition_that_is_refused_for_ever_slows_no_other() -> None:
-    """Each other read a window per commit interval."""
+def test_a_partition_whose_commits_are_always_refused_does_not_slow_others() -> None:
+    """
+    If the refused commit slowed the worker, the other partitions would read only one window of records per commit
+    interval.
+    """
     client, seen = OneRefused(), list[str]()
 
     def process(delivery: Any) -> Outcome:

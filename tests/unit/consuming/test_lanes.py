@@ -1,4 +1,4 @@
-"""How many lanes are awake."""
+"""Tests of the number of lanes that are awake."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ from event_bus_kafka.consuming.lanes import LanePace
         (1.0, 16, 16, 16),
     ],
     ids=[
-        "waiting for input doubles",
-        "up to all",
-        "and no more",
-        "between the marks nothing changes",
-        "computing sends a quarter to sleep",
-        "but never the last",
-        "lanes at a slow record come on top",
-        "up to all of them",
+        "low CPU share doubles awake lanes",
+        "low CPU share wakes all lanes at most",
+        "low CPU share with all lanes awake changes nothing",
+        "medium CPU share changes nothing",
+        "high CPU share puts a quarter to sleep",
+        "high CPU share never puts the last lane to sleep",
+        "stuck lanes are replaced by awake ones",
+        "stuck lanes are replaced as long as lanes are left",
     ],
 )
-def test_the_share_of_the_processor_decides(share: float, stuck: int, awake: int, then: int) -> None:
+def test_the_number_of_awake_lanes_adapts_to_cpu_share_and_stuck_lanes(
+    share: float, stuck: int, awake: int, then: int
+) -> None:
     pace = LanePace(16, awake)
     pace.adapt(share, stuck)
     assert pace.awake == then

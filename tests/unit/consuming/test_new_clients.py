@@ -1,4 +1,4 @@
-"""A fatal error ends a client, not the worker, unless new ones do not help."""
+"""A fatal error ends a Kafka client. It ends the worker only if new clients fail with it, too."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.unit.consuming.scheduling import record
 
 
 class Failing:
-    """Stands in for the consumer's Kafka client, and fails at once."""
+    """A Kafka client whose first poll raises a fatal error."""
 
     def __init__(self, kind: Trouble) -> None:
         self.kind = kind
@@ -41,7 +41,7 @@ class Failing:
 
 
 class Recovering(Client):
-    """Each client reads one record before it fails."""
+    """A Kafka client that reads one record before a poll raises a fatal error."""
 
     made = 0
 
@@ -79,7 +79,7 @@ def consumer(clients: Callable[[AssignmentListener], Any]) -> Consumer:
     )
 
 
-def test_a_right_that_was_taken_away_is_waited_for_however_long() -> None:
+def test_a_worker_waits_without_limit_for_the_return_of_a_revoked_right() -> None:
     clients = Failing(Trouble.FORBIDDEN)
     one = consumer(clients)
     with watched(PartitionsRevoked) as revoked:
@@ -90,7 +90,7 @@ def test_a_right_that_was_taken_away_is_waited_for_however_long() -> None:
 
 
 @pytest.mark.parametrize(("kind", "made"), [(Trouble.OTHER, 4), (Trouble.REPLACED, 1)])
-def test_an_error_that_new_clients_do_not_cure_ends_the_worker(kind: Trouble, made: int) -> None:
+def test_a_worker_ends_when_new_clients_fail_with_the_same_fatal_error(kind: Trouble, made: int) -> None:
     clients = Failing(kind)
     one = consumer(clients)
     with pytest.raises(WorkerFailed) as failed:
@@ -99,7 +99,7 @@ def test_an_error_that_new_clients_do_not_cure_ends_the_worker(kind: Trouble, ma
     assert (clients.made, failed.value.exit_code) == (made, 3)
 
 
-def test_clients_that_read_are_replaced_however_often_they_fail() -> None:
+def test_a_client_that_reads_records_before_each_failure_is_always_replaced() -> None:
     clients = Recovering()
     one = consumer(clients)
     for _ in range(60):

@@ -1,4 +1,6 @@
-"""Outcomes of events whose receivers fail, are left alone, or are paused; no lanes are needed."""
+"""
+Tests of the outcome of an event whose receivers fail, have an open circuit, or are paused. The tests use no lanes.
+"""
 
 from __future__ import annotations
 
@@ -60,11 +62,11 @@ CIRCUIT = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
 @attrs.define
 class Service:
-    """Receivers that fail as they are told, and what they have seen: user ids by receiver."""
+    """Receivers that fail as configured, and the user ids that each of them has seen."""
 
     failing: dict[str, type[BaseException]] = attrs.field(factory=dict)
     broken: frozenset[int] = frozenset()
-    """Users at whom all fail."""
+    """The users for whom all receivers fail."""
     seen: Counter[tuple[str, int]] = attrs.field(factory=Counter)
     letters: list[Letter] = attrs.field(factory=list)
     store_fails: bool = False
@@ -143,7 +145,7 @@ def attempts_at(one: Delivery) -> int:
 
 
 def opened(service: Service, processor: Processor) -> list[Delivery]:
-    """Fail until the circuit of the first receiver opens; return the held events."""
+    """Process events that fail until the circuit of the first receiver opens; return the held events."""
     service.failing = {"first": ValueError}
     deliveries = [delivery(user) for user in range(4)]
     outcomes = [processor.process(one) for one in deliveries]
@@ -156,7 +158,7 @@ def service() -> Service:
     return Service()
 
 
-def test_by_default_the_first_attempts_at_ten_events_open_a_circuit_and_cost_no_dead_letter(service: Service) -> None:
+def test_by_default_ten_failing_events_open_the_circuit_without_a_dead_letter(service: Service) -> None:
     policies = RetryPolicies.of(RETRY_DEFAULTS, {})
     processor = service.processor(gate=ReceiverGate(CircuitPolicy(**CIRCUIT_DEFAULTS)), policies=policies)
     service.failing = {"first": ValueError}
@@ -165,7 +167,7 @@ def test_by_default_the_first_attempts_at_ten_events_open_a_circuit_and_cost_no_
     assert service.letters == []
 
 
-def test_an_event_that_comes_while_the_circuit_is_open_is_held_and_the_others_run_once(service: Service) -> None:
+def test_an_event_is_held_for_a_receiver_with_an_open_circuit_while_other_receivers_run_once(service: Service) -> None:
     processor = service.processor()
     opened(service, processor)
     late = delivery(9)
@@ -177,7 +179,7 @@ def test_an_event_that_comes_while_the_circuit_is_open_is_held_and_the_others_ru
     assert (service.seen["first", 9], service.seen["second", 9]) == (1, 1)
 
 
-def test_held_events_come_back_for_the_next_probe_and_one_of_them_goes(service: Service) -> None:
+def test_one_held_event_is_the_next_probe_and_the_others_stay_held(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.now = 4
@@ -191,7 +193,9 @@ def test_held_events_come_back_for_the_next_probe_and_one_of_them_goes(service: 
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_keys_that_are_broken_do_not_keep_a_healthy_receiver_shut_out(service: Service, seed: int) -> None:
+def test_keys_that_always_fail_do_not_prevent_an_event_of_another_key_from_succeeding(
+    service: Service, seed: int
+) -> None:
     processor = service.processor()
     service.chance, service.broken = Random(seed).random, frozenset(range(4))
     due = [(0.0, number, delivery(number)) for number in (*range(4), 9)]
@@ -205,7 +209,7 @@ def test_keys_that_are_broken_do_not_keep_a_healthy_receiver_shut_out(service: S
     pytest.fail("the healthy one never had its turn")
 
 
-def test_neither_used_up_attempts_nor_final_errors_make_dead_letters_while_the_circuit_is_open(
+def test_an_open_circuit_prevents_dead_letters_for_exhausted_attempts_and_final_errors(
     service: Service,
 ) -> None:
     processor = service.processor()
@@ -218,7 +222,7 @@ def test_neither_used_up_attempts_nor_final_errors_make_dead_letters_while_the_c
     assert (service.letters, attempts_at(held[0])) == ([], 1)
 
 
-def test_once_the_circuit_is_closed_attempts_count_from_where_they_were(service: Service) -> None:
+def test_attempts_made_before_the_circuit_opened_still_count_after_it_closed(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.failing = {}
@@ -230,7 +234,7 @@ def test_once_the_circuit_is_closed_attempts_count_from_where_they_were(service:
     assert [(letter.record.offset, letter.attempts) for letter in service.letters] == [(0, 3)]
 
 
-def test_a_receiver_that_fails_beside_one_whose_circuit_is_open_uses_up_its_own_attempts(service: Service) -> None:
+def test_another_receiver_that_fails_uses_up_its_own_attempts_while_a_circuit_is_open(service: Service) -> None:
     processor = service.processor()
     opened(service, processor)
     service.failing["second"] = ValueError
@@ -245,7 +249,7 @@ def test_a_receiver_that_fails_beside_one_whose_circuit_is_open_uses_up_its_own_
     assert [failure.receiver for failure in letter.failures] == service.names("second")
 
 
-def test_lanes_at_once_send_one_probe(service: Service) -> None:
+def test_concurrent_lanes_send_one_probe(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.now = 10
@@ -266,7 +270,7 @@ def test_lanes_at_once_send_one_probe(service: Service) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert service.seen.total() - calls == 1 + 4  # one probe, and the second receiver for each new event
+    assert service.seen.total() - calls == 1 + 4  # one probe, and the second receiver once for each new event
 
 
 def need_a_database_that_is_away(_name: str) -> None:
@@ -285,7 +289,7 @@ def test_an_outage_opens_no_circuit(service: Service) -> None:
 
 
 @pytest.mark.parametrize("way", ["outage", "exit"])
-def test_a_probe_that_says_nothing_of_the_receiver_is_repeated(service: Service, way: str) -> None:
+def test_a_probe_that_ends_in_an_outage_or_an_exit_is_repeated(service: Service, way: str) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.now = 10
@@ -301,8 +305,8 @@ def test_a_probe_that_says_nothing_of_the_receiver_is_repeated(service: Service,
     assert service.health.is_ready
 
 
-def test_a_dead_letter_tells_how_often_each_receiver_has_failed(service: Service) -> None:
-    service.failing = {"first": KeyError, "second": ValueError}  # the first is final at once
+def test_a_dead_letter_contains_the_number_of_attempts_of_each_receiver(service: Service) -> None:
+    service.failing = {"first": KeyError, "second": ValueError}  # the first receiver fails with a final error at once
     processor, one = service.processor(gate=ReceiverGate()), delivery(1)
     while processor.process(one) is not DONE:
         pass
@@ -311,7 +315,7 @@ def test_a_dead_letter_tells_how_often_each_receiver_has_failed(service: Service
     assert {failure.receiver: failure.attempts for failure in letter.failures} == {first: 1, second: 3}
 
 
-def test_a_paused_receiver_runs_no_more_and_its_events_become_dead_letters(service: Service) -> None:
+def test_a_paused_receiver_does_not_run_and_its_events_become_dead_letters(service: Service) -> None:
     processor = service.processor(flood=DeadLetterLimit(limit=1))
     partition = PartitionProgress(*PARTITION)
     service.paused = frozenset(service.names("first"))
@@ -321,7 +325,7 @@ def test_a_paused_receiver_runs_no_more_and_its_events_become_dead_letters(servi
     assert "ReceiverPaused" in service.letters[0].failures[0].error
 
 
-def test_an_event_that_went_well_beside_a_paused_receiver_ends_errors_in_a_row_and_a_flood(service: Service) -> None:
+def test_a_success_beside_a_paused_receiver_resets_the_error_limit_and_ends_the_flood(service: Service) -> None:
     processor, partition = (
         service.processor(error_limit=ErrorLimit(2), flood=DeadLetterLimit(limit=1)),
         PartitionProgress(*PARTITION),
@@ -334,7 +338,7 @@ def test_an_event_that_went_well_beside_a_paused_receiver_ends_errors_in_a_row_a
     assert not partition.flooded
 
 
-def test_a_pause_is_the_way_out_of_an_open_circuit(service: Service) -> None:
+def test_pausing_a_receiver_closes_its_open_circuit(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     assert not service.health.is_ready
@@ -347,7 +351,7 @@ def test_a_pause_is_the_way_out_of_an_open_circuit(service: Service) -> None:
     assert service.seen["first", 9] == 1
 
 
-def test_a_flood_is_held_until_a_record_succeeds(service: Service) -> None:
+def test_a_flood_holds_records_until_one_succeeds(service: Service) -> None:
     processor, partition = service.processor(flood=DeadLetterLimit(limit=3)), PartitionProgress(*PARTITION)
     broken = [delivery(user, partition, value=b"\0\0\0\0\1") for user in range(5)]
     with watched() as seen:
@@ -361,7 +365,7 @@ def test_a_flood_is_held_until_a_record_succeeds(service: Service) -> None:
     assert len(service.letters) == 5
 
 
-def test_a_flood_goes_on_where_the_partition_comes_back(service: Service) -> None:
+def test_the_count_of_a_flood_continues_after_its_partition_is_reassigned(service: Service) -> None:
     processor, other = service.processor(flood=DeadLetterLimit(limit=3)), PartitionProgress("another", 0)
     for user in range(2):
         assert processor.process(delivery(user, PartitionProgress(*PARTITION), value=b"\0\0\0\0\1")) == DONE
@@ -372,7 +376,7 @@ def test_a_flood_goes_on_where_the_partition_comes_back(service: Service) -> Non
     assert (back.flooded, len(service.letters)) == (True, 3)
 
 
-def test_dead_letters_that_could_not_be_stored_are_no_flood(service: Service) -> None:
+def test_dead_letters_that_could_not_be_stored_do_not_count_towards_a_flood(service: Service) -> None:
     processor, partition = service.processor(flood=DeadLetterLimit(limit=2)), PartitionProgress(*PARTITION)
     broken = delivery(0, partition, value=b"\0\0\0\0\1")
     service.store_fails = True
@@ -383,7 +387,7 @@ def test_dead_letters_that_could_not_be_stored_are_no_flood(service: Service) ->
     assert (partition.flooded, service.health.is_ready) == (False, True)
 
 
-def test_a_server_that_is_away_makes_a_worker_unready_until_it_is_back(service: Service) -> None:
+def test_an_unreachable_server_makes_a_worker_unready_until_it_returns(service: Service) -> None:
     processor, one = service.processor(), delivery(1)
     service.registry_fails = True
     with watched() as seen:
@@ -395,7 +399,7 @@ def test_a_server_that_is_away_makes_a_worker_unready_until_it_is_back(service: 
     assert [change.ready for change in changes] == [False, True]
 
 
-def test_the_limit_of_errors_in_a_row_stops_all_attempts_and_stores_nothing_more(service: Service) -> None:
+def test_after_the_limit_of_consecutive_errors_no_receiver_runs_and_no_letter_is_stored(service: Service) -> None:
     processor = service.processor(error_limit=ErrorLimit(3), gate=ReceiverGate())
     service.failing = {"first": KeyError}
     outcomes = [processor.process(delivery(user)) for user in range(5)]
@@ -407,7 +411,7 @@ def test_the_limit_of_errors_in_a_row_stops_all_attempts_and_stores_nothing_more
     assert failure.exit_code == 4
 
 
-def test_held_attempts_do_not_count_as_errors_in_a_row(service: Service) -> None:
+def test_attempts_held_by_an_open_circuit_do_not_count_as_consecutive_errors(service: Service) -> None:
     processor = service.processor(error_limit=ErrorLimit(4))
     held = opened(service, processor)
     for number in range(1, 9):
@@ -417,10 +421,12 @@ def test_held_attempts_do_not_count_as_errors_in_a_row(service: Service) -> None
     assert processor.error_limit.failure is None
 
 
-def test_c12_after_a_database_error_the_next_attempt_has_a_new_connection(
+def test_c12_the_attempt_after_a_database_error_uses_a_new_connection(
     service: Service, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """The open connection had become read-only, as after a failover; five attempts were spent on it."""
+    """
+    The open connection is read-only, as after a failover. In the past all five attempts failed on such a connection.
+    """
 
     def write(**_: Any) -> None:
         connections["lane"].cursor().execute("INSERT INTO effects VALUES (1)")
@@ -434,8 +440,8 @@ def test_c12_after_a_database_error_the_next_attempt_has_a_new_connection(
         assert processor.process(one) is DONE
 
 
-def test_a_retry_gets_the_event_unchanged_by_earlier_receivers(service: Service) -> None:
-    """C6. Receivers of one attempt share one object, as Django's do."""
+def test_c6_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(service: Service) -> None:
+    """The receivers of one attempt share one object, as in Django."""
     seen: list[list[str]] = []
 
     def change(grade: Any, **_: Any) -> None:
@@ -459,8 +465,10 @@ def test_a_retry_gets_the_event_unchanged_by_earlier_receivers(service: Service)
     assert seen == [["a", "b"], ["a"], ["a", "b"], ["a", "b"]]
 
 
-def test_a_record_that_cannot_be_read_at_a_retry_is_a_dead_letter_of_those_who_wait(service: Service) -> None:
-    """C6: each attempt reads the record anew, and a registry may refuse its schema by then."""
+def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_waiting_receivers(
+    service: Service,
+) -> None:
+    """Each attempt decodes the record again. Meanwhile the registry may have started to refuse its schema."""
     service.failing = {"second": ValueError}
     processor, one = service.processor(), delivery(1)
     assert isinstance(processor.process(one), Retry)
@@ -470,8 +478,8 @@ def test_a_record_that_cannot_be_read_at_a_retry_is_a_dead_letter_of_those_who_w
     assert [failure.receiver for failure in letter.failures] == service.names("second")
 
 
-def test_what_is_done_is_let_go_as_a_whole(service: Service) -> None:
-    """C5: the failures of attempts hold the frames of receivers, and so event data."""
+def test_c5_the_scheduler_keeps_no_reference_to_a_finished_record(service: Service) -> None:
+    """The exceptions of attempts contain the stack frames of receivers, and so event data."""
     service.failing = {"first": ValueError}
     processor, one = service.processor(), delivery(1)
     scheduler = Scheduler(processor.process, lanes=1)
@@ -494,10 +502,13 @@ def traced() -> Iterator[list[Span]]:
         unobserve(monitor)
 
 
-def test_the_span_of_an_event_has_its_attributes_its_failure_and_the_spans_of_receivers(
+def test_c6_the_span_of_an_event_has_attributes_and_errors_and_child_spans_of_receivers(
     service: Service, traced: list[Span]
 ) -> None:
-    """C6: a span that is opened outside of the event's context is none for what runs in it."""
+    """
+    The event's span must be opened inside the event's context. Otherwise it would not be the parent of the receivers'
+    spans.
+    """
 
     def query(_name: str) -> None:
         with span("SELECT"):
@@ -530,8 +541,7 @@ def test_the_span_of_an_event_has_its_attributes_its_failure_and_the_spans_of_re
     assert not any(one.attributes or one.errors for one in traced if one.path != whole)
 
 
-def test_the_span_of_each_attempt_says_which_record_it_is(service: Service, traced: list[Span]) -> None:
-    """C6."""
+def test_c6_the_span_of_each_attempt_has_the_offset_of_its_record(service: Service, traced: list[Span]) -> None:
     service.failing = {"first": ValueError}
     processor, one, unreadable = service.processor(), delivery(7), delivery(8, value=b"")
     with watched(events.RecordReceived, events.RecordRetried) as told:
@@ -544,8 +554,7 @@ def test_the_span_of_each_attempt_says_which_record_it_is(service: Service, trac
     assert [(one.attributes["kafka_offset"], one.errors) for one in wholes] == [(7, 1), (7, 0), (8, 1)]
 
 
-def test_a_cache_is_made_once_for_all_events_of_a_lane(service: Service) -> None:
-    """C6."""
+def test_c6_one_cache_object_serves_all_events_of_a_lane(service: Service) -> None:
     used: list[Any] = []
     service.begin = lambda _: used.append(caches["default"])
     processor = service.processor()
@@ -555,10 +564,13 @@ def test_a_cache_is_made_once_for_all_events_of_a_lane(service: Service) -> None
 
 
 @pytest.mark.parametrize("kind", [CancelledError, type("Odd", (BaseException,), {})])
-def test_a_base_exception_has_its_attempts_and_becomes_a_dead_letter(
+def test_c11_a_receiver_that_raises_a_base_exception_is_retried_and_its_event_becomes_a_dead_letter(
     service: Service, kind: type[BaseException]
 ) -> None:
-    """C11: a lane would end with it, and the worker, and the record would come again, for ever."""
+    """
+    If the exception were not caught, it would end the lane and the worker, and the record would be delivered again for
+    ever.
+    """
     service.failing = {"first": kind}
     processor, one = service.processor(), delivery(1)
     assert [type(processor.process(one)) for _ in range(3)] == [Retry, Retry, type(DONE)]
@@ -568,7 +580,7 @@ def test_a_base_exception_has_its_attempts_and_becomes_a_dead_letter(
     assert service.seen["second", 1] == 1
 
 
-def test_an_outage_is_over_although_its_record_is_skipped_then(service: Service) -> None:
+def test_a_worker_is_ready_again_when_the_record_held_by_an_outage_is_skipped(service: Service) -> None:
     processor, one = service.processor(), delivery(1)
     service.registry_fails = True
     assert isinstance(processor.process(one), Hold)
@@ -578,8 +590,8 @@ def test_an_outage_is_over_although_its_record_is_skipped_then(service: Service)
 
 
 @pytest.mark.parametrize("away", ["schema registry", "database of the pauses"])
-def test_a_record_that_waited_before_its_first_dispatch_is_received_then_and_once(service: Service, away: str) -> None:
-    """The audit log said of it that it was processed, and never that it had come."""
+def test_a_record_held_before_its_first_dispatch_is_logged_only_once_as_received(service: Service, away: str) -> None:
+    """In the past the audit log said that the record was processed, but not that it was received."""
     processor, one, known = service.processor(), delivery(1), ReceiverGate()
     gate = ReceiverGate(paused=Pauses()) if away == "database of the pauses" else known
     service.registry_fails = away == "schema registry"
@@ -592,7 +604,7 @@ def test_a_record_that_waited_before_its_first_dispatch_is_received_then_and_onc
 
 
 @pytest.mark.parametrize("early", [0, 1])
-def test_a_record_that_the_worker_before_may_have_died_of_is_in_the_log_before_it_begins(
+def test_a_record_that_may_have_killed_the_last_worker_is_logged_before_its_receivers_run(
     service: Service, caplog: pytest.LogCaptureFixture, early: int
 ) -> None:
     partition = PartitionProgress(*PARTITION, early=early)
@@ -610,7 +622,7 @@ def test_a_record_that_the_worker_before_may_have_died_of_is_in_the_log_before_i
     assert caplog.text.count("Message received") == caplog.text.count("processed successfully") == 1
 
 
-def test_what_cannot_be_read_at_a_retry_counts_for_a_flood_although_another_receiver_was_paused(
+def test_a_record_that_is_unreadable_at_a_retry_counts_towards_a_flood_beside_a_paused_receiver(
     service: Service,
 ) -> None:
     service.failing, service.paused = {"second": ValueError}, frozenset(service.names("first"))
@@ -624,8 +636,11 @@ def test_what_cannot_be_read_at_a_retry_counts_for_a_flood_although_another_rece
     assert partition.flooded
 
 
-def test_an_attempt_in_which_no_receiver_ran_is_no_retry(service: Service) -> None:
-    """A probe every ten seconds for each event that waits would look like a storm."""
+def test_an_attempt_in_which_no_receiver_ran_does_not_count_as_a_retry(service: Service) -> None:
+    """
+    Each event that waits for an open circuit is looked at every ten seconds. If each look counted as a retry, the
+    counts would suggest many failures.
+    """
 
     def retried() -> int:
         return tallies.total(RECORDS_RETRIED, event_type=CODEC.event_type)

@@ -1,4 +1,4 @@
-"""A worker reads ahead no more than its lanes need, and goes on when they have less."""
+"""A worker reads ahead only as many records as its lanes need, and reads again when the lanes have fewer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BATCH = 100
 
 
 class EndlessTopic(Client):
-    """There is always more, each record with a key of its own."""
+    """A client of a topic with endless records. Each record has its own key."""
 
     read = 0
 
@@ -27,7 +27,7 @@ class EndlessTopic(Client):
         return [record(offset, key=b"%d" % offset) for offset in range(first, self.read)]
 
 
-def test_nothing_is_read_while_the_lanes_have_plenty() -> None:
+def test_the_consumer_stops_reading_when_500_records_wait_for_the_lanes() -> None:
     topic = EndlessTopic()
     scheduler = Scheduler(lambda _: DONE, lanes=1)
     consumer = Consumer(

@@ -1,4 +1,4 @@
-"""Records of one key run in order, one at a time; other keys go on."""
+"""The records of a key run in order, one at a time. Records of other keys run at the same time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_records_of_a_key_run_in_order() -> None:
     assert seen == list(range(500))
 
 
-def test_a_key_that_waits_for_its_retry_holds_up_no_other() -> None:
+def test_a_key_that_waits_for_its_retry_delays_no_other_key() -> None:
     attempts: list[tuple[bytes | None, int]] = []
     release = threading.Event()
 
@@ -48,7 +48,7 @@ def test_a_key_that_waits_for_its_retry_holds_up_no_other() -> None:
     assert [offset for key, offset in attempts if key == b"bad"][-2:] == [0, 1]
 
 
-def test_the_position_stops_before_the_first_record_that_is_not_done() -> None:
+def test_the_position_of_a_partition_stops_at_the_first_unfinished_record() -> None:
     partition = PartitionProgress("t", 0)
     deliveries = [partition.take(record(offset)) for offset in (3, 5, 9)]
     deliveries[0].finish()
@@ -61,7 +61,10 @@ def test_the_position_stops_before_the_first_record_that_is_not_done() -> None:
 
 
 def held() -> tuple[Callable[[Delivery], Outcome], threading.Event, threading.Event]:
-    """Return what runs until it is released, and the events that tell that it has begun and that release it."""
+    """
+    Return a function that blocks until it is released, an event that it sets when it starts, and an event that releases
+    it.
+    """
     started, release = threading.Event(), threading.Event()
 
     def process(delivery: Delivery) -> Outcome:
@@ -72,7 +75,7 @@ def held() -> tuple[Callable[[Delivery], Outcome], threading.Event, threading.Ev
     return process, started, release
 
 
-def test_a_release_waits_for_running_receivers_and_drops_the_rest() -> None:
+def test_releasing_partitions_waits_for_running_receivers_and_drops_waiting_records() -> None:
     process, started, release = held()
     with scheduling(process) as scheduler:
         partition = PartitionProgress("t", 0)
@@ -85,8 +88,11 @@ def test_a_release_waits_for_running_receivers_and_drops_the_rest() -> None:
         assert not second.done
 
 
-def test_lanes_do_what_partitions_that_leave_need_before_they_go_on_with_others() -> None:
-    """A hole below finished records may stand behind hundreds of others: these would take all the time there is."""
+def test_lanes_run_unfinished_records_of_revoked_partitions_before_other_records() -> None:
+    """
+    An unfinished record below finished ones may be queued behind hundreds of records of other partitions. These would
+    use up the time limit of the revocation.
+    """
     seen: list[bytes | None] = []
     goes_on = threading.Event()
 
@@ -112,8 +118,8 @@ def test_lanes_do_what_partitions_that_leave_need_before_they_go_on_with_others(
     scheduler.stop()
 
 
-def test_what_a_stop_has_closed_stays_closed_while_the_client_revokes_a_part_of_it() -> None:
-    """Or lanes whose receivers come late go on with new records while the worker leaves its group."""
+def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -> None:
+    """A lane whose receiver ends late must not start a new record while the worker leaves its group."""
     first, second = PartitionProgress("t", 0), PartitionProgress("t", 1)
     scheduler = Scheduler(lambda _: DONE, lanes=1)
     scheduler.release([first, second], timeout=0)
@@ -121,8 +127,11 @@ def test_what_a_stop_has_closed_stays_closed_while_the_client_revokes_a_part_of_
     assert second.may_begin(0) is False
 
 
-def test_a_release_waits_for_no_hole_once_all_lanes_have_ended() -> None:
-    """A worker of one lane, whose receiver raised SystemExit, would take all its time to stop."""
+def test_releasing_partitions_does_not_wait_for_unfinished_records_after_all_lanes_have_ended() -> None:
+    """
+    After a receiver raised SystemExit in a worker with one lane, nothing can finish the other records. A wait for them
+    would last until its time limit.
+    """
 
     def process(delivery: Delivery) -> Outcome:
         if delivery.offset == 2:
@@ -143,7 +152,7 @@ def test_a_release_waits_for_no_hole_once_all_lanes_have_ended() -> None:
     assert partition.position is None
 
 
-def test_a_release_waits_no_longer_once_it_is_to_hurry() -> None:
+def test_releasing_partitions_stops_waiting_when_the_worker_has_to_hurry() -> None:
     started, release = threading.Event(), threading.Event()
     scheduler: list[Scheduler] = []
 
@@ -152,7 +161,7 @@ def test_a_release_waits_no_longer_once_it_is_to_hurry() -> None:
         release.wait(60)
         return DONE
 
-    hurry = iter([lambda: scheduler[0].hurry(0.01)])  # once: from then on its time runs
+    hurry = iter([lambda: scheduler[0].hurry(0.01)])  # once: from then on its time limit runs
     scheduler.append(Scheduler(process, lanes=1, pause=lambda _: next(hurry, lambda: None)()))
     partition = PartitionProgress("t", 0)
     submit(scheduler[0], partition, record(0))
@@ -163,7 +172,7 @@ def test_a_release_waits_no_longer_once_it_is_to_hurry() -> None:
     scheduler[0].stop()
 
 
-def test_a_release_that_waits_in_vain_reports_receivers_that_still_run() -> None:
+def test_releasing_partitions_reports_receivers_that_still_run_after_the_timeout() -> None:
     release = threading.Event()
     started = threading.Event()
 
@@ -183,8 +192,11 @@ def test_a_release_that_waits_in_vain_reports_receivers_that_still_run() -> None
         release.set()
 
 
-def test_a_release_waits_for_receivers_of_an_earlier_assignment() -> None:
-    """It was lost, came back and leaves again, before anything of it has come or after: its receiver runs still."""
+def test_releasing_a_partition_waits_for_receivers_of_an_earlier_assignment() -> None:
+    """
+    The partition was lost, assigned again, and revoked before any of its records was read again. A receiver of the
+    first assignment still runs.
+    """
     process, started, release = held()
     with scheduling(process) as scheduler:
         lost, again = PartitionProgress("t", 0), PartitionProgress("t", 0)
@@ -200,7 +212,7 @@ def test_a_release_waits_for_receivers_of_an_earlier_assignment() -> None:
         assert scheduler.release([again], timeout=5) == 0
 
 
-def test_a_waiting_retry_of_a_revoked_partition_does_not_hold_up_its_key() -> None:
+def test_a_waiting_retry_of_a_revoked_partition_does_not_delay_its_key() -> None:
     done: list[PartitionProgress] = []
 
     def process(delivery: Delivery) -> Outcome:
@@ -229,8 +241,7 @@ def test_a_base_exception_stops_the_scheduler_and_leaves_the_record_unfinished()
         assert not delivery.done
 
 
-def test_a_done_delivery_holds_no_record_while_an_earlier_one_waits() -> None:
-    """C5."""
+def test_c5_a_finished_delivery_releases_its_record_while_an_earlier_one_is_unfinished() -> None:
     with scheduling(lambda delivery: Hold(ValueError(), 60) if delivery.offset == 0 else DONE) as scheduler:
         partition = PartitionProgress("t", 0)
         (held,) = submit(scheduler, partition, record(0, b"held"))
@@ -244,7 +255,7 @@ def test_a_done_delivery_holds_no_record_while_an_earlier_one_waits() -> None:
         until(lambda: known() is None)
 
 
-def test_idle_actors_are_removed() -> None:
+def test_actors_of_idle_keys_are_removed() -> None:
     with scheduling(lambda delivery: DONE, lanes=2) as scheduler:
         scheduler._sweep_above = 100
         partition = PartitionProgress("t", 0)
@@ -255,14 +266,14 @@ def test_idle_actors_are_removed() -> None:
         until(lambda: late.done)
 
 
-def test_a_sweep_that_a_lane_finds_at_its_second_look_wakes_the_key_for_it() -> None:
+def test_the_waiting_record_of_a_key_that_a_sweep_locks_still_runs() -> None:
     scheduler = Scheduler(lambda delivery: DONE, lanes=1)
     (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))
     actor = scheduler._ready.get()
     assert actor is not None
-    actor.busy.release()  # as a lane has, behind whose record this one came
+    actor.busy.release()  # as a lane does that runs an earlier record of the key
     scheduler._sweep_above = 0
-    scheduler.tick()  # the lane looks meanwhile, and finds the key in the hands of the sweep
+    scheduler.tick()  # meanwhile the lane finds the key locked by the sweep
     scheduler.start()
     scheduler.stop()
     until(lambda: not any(lane.is_alive() for lane in scheduler.lanes))

@@ -1,4 +1,4 @@
-"""Times that workers are told to begin at, and the marks that remember them."""
+"""Tests of workers that start at a given time, and of the metadata of committed offsets, which stores this time."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def taken(progress: PartitionProgress, *offsets: int) -> list[Any]:
     ]
 
 
-def test_a_time_is_the_same_however_it_is_written() -> None:
+def test_equal_times_in_different_notations_give_equal_milliseconds() -> None:
     expected = 1_769_846_400_123
     for text in ("2026-01-31T08:00:00.123Z", "2026-01-31T09:00:00.123+01:00", "2026-01-31 08:00:00.123456+00:00"):
         assert milliseconds(text) == expected
 
 
 @pytest.mark.parametrize("value", ["2026-01-31T08:00:00", "2026-01-31", "yesterday", "1900-01-01T00:00Z", 5, True])
-def test_an_invalid_time_is_refused(value: Any) -> None:
+def test_an_invalid_offset_time_is_refused(value: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"^offset_time: {value!r} "):
         ConsumerArguments(topic="t", group="g", offset_time=value).milliseconds()
 
 
-def test_a_worker_that_is_told_no_time_does_not_start(sandbox: Sandbox) -> None:
+def test_a_worker_with_an_invalid_offset_time_does_not_start(sandbox: Sandbox) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
@@ -54,7 +54,7 @@ def test_a_worker_that_is_told_no_time_does_not_start(sandbox: Sandbox) -> None:
     assert "offset_time: 'yesterday' " in process.log
 
 
-def test_brokers_that_find_no_times_end_the_worker(sandbox: Sandbox) -> None:
+def test_a_worker_ends_when_brokers_cannot_look_up_offsets_by_time(sandbox: Sandbox) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
@@ -63,7 +63,7 @@ def test_brokers_that_find_no_times_end_the_worker(sandbox: Sandbox) -> None:
     extra = '{"offset_time": "2026-01-31T08:00:00Z"}'
     with ServiceProcess("consume_events", "-t", "timeless", "-g", "g", "--extra", extra, settings=settings) as process:
         assert process.end() == 1
-    assert "Brokers such as the sandbox find no offsets by time: use a real Kafka" in process.log
+    assert "The sandbox's brokers cannot find offsets by time: use a real Kafka" in process.log
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_malformed_arguments_of_event_offsets_are_refused(arguments: list[str]) 
         call_command("event_offsets", *arguments)
 
 
-def test_the_sandbox_shows_a_group_on_topics_that_are_named(sandbox: Sandbox) -> None:
+def test_event_offsets_shows_a_group_of_the_sandbox_for_the_given_topics(sandbox: Sandbox) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
@@ -91,15 +91,15 @@ def test_the_sandbox_shows_a_group_on_topics_that_are_named(sandbox: Sandbox) ->
     sandbox.create_topic("shown", 1)
     output = StringIO()
     with override_settings(**settings):
-        with pytest.raises(CommandError, match="do not tell what a group reads: name its topics"):
+        with pytest.raises(CommandError, match="do not list the topics of a group: name the topics"):
             call_command("event_offsets", "show", "-g", "g")
         call_command("event_offsets", "show", "-g", "g", "-t", "shown", stdout=output)
     assert "shown:0" in output.getvalue()
-    assert "Members: these brokers do not tell" in output.getvalue()
+    assert "Members: these brokers do not list them" in output.getvalue()
 
 
 @pytest.mark.parametrize("command", ["event_offsets show -g g", "event_outbox status", "event_dead_letters list"])
-def test_djangos_options_may_stand_behind_a_subcommand(command: str) -> None:
+def test_options_of_django_are_accepted_after_a_subcommand(command: str) -> None:
     options = "--settings=test_settings --traceback -v 2 --skip-checks --no-color"
     unset = {"DJANGO_SETTINGS_MODULE": ""}
     with ServiceProcess(*command.split(), *options.split(), settings={}, environment=unset) as process:
@@ -107,7 +107,7 @@ def test_djangos_options_may_stand_behind_a_subcommand(command: str) -> None:
     assert "CommandError" in process.log, "it has found nothing to ask"
 
 
-def test_marks_come_back_as_they_were_written() -> None:
+def test_offset_metadata_is_read_as_it_was_written() -> None:
     marks = OffsetMetadata(frozenset({3, 5}), 1_769_846_400_123)
     assert OffsetMetadata.read(marks.at(0)) == marks
     assert OffsetMetadata.read(marks.at(4)) == OffsetMetadata(frozenset({5}), 1_769_846_400_123)
@@ -115,23 +115,23 @@ def test_marks_come_back_as_they_were_written() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "[]", "7", '{"taken":7}', '{"taken":[1e999]}', "[" * 100_000])
-def test_metadata_that_nobody_understands_is_no_mark(text: str) -> None:
+def test_malformed_offset_metadata_is_ignored(text: str) -> None:
     assert OffsetMetadata.read(f"event-bus-kafka {text}") == OffsetMetadata()
 
 
 @pytest.mark.parametrize("metadata", [None, '{"taken":[5],"offset_time":7}', ' event-bus-kafka {"taken":[5]}'])
-def test_metadata_of_others_is_no_mark_whatever_it_says(metadata: str | None) -> None:
-    """Records would be passed over."""
+def test_offset_metadata_of_other_clients_is_ignored(metadata: str | None) -> None:
+    """If a worker took such metadata for its own, it would skip records."""
     assert OffsetMetadata.read(metadata) == OffsetMetadata()
     assert OffsetMetadata.read('event-bus-kafka {"taken":[5]}').taken == {5}
 
 
-def test_marks_are_refused_before_kafka_would() -> None:
+def test_offset_metadata_that_exceeds_the_limit_of_kafka_is_detected() -> None:
     assert OffsetMetadata(frozenset(range(10**6, 10**6 + 500))).fit
     assert not OffsetMetadata(frozenset(range(10**6, 10**6 + 520))).fit
 
 
-def test_records_of_a_log_that_is_gone_move_no_position() -> None:
+def test_records_from_before_a_topic_was_recreated_do_not_move_the_position() -> None:
     progress = PartitionProgress("t", 0, OffsetMetadata(frozenset({9}), 7), next_offset=5, committed=5)
     old = taken(progress, 5, 6)
     progress.go_on_from(0)
@@ -146,7 +146,7 @@ def test_records_of_a_log_that_is_gone_move_no_position() -> None:
     assert progress.position == 1
 
 
-def test_records_that_are_deleted_behind_unfinished_ones_do_not_move_the_position() -> None:
+def test_a_gap_of_deleted_records_after_unfinished_ones_does_not_move_the_position() -> None:
     progress = PartitionProgress("t", 0, OffsetMetadata(frozenset({9}), None), next_offset=5, committed=5)
     (delivery,) = taken(progress, 5)
     progress.go_on_from(8)
@@ -159,7 +159,7 @@ def test_records_that_are_deleted_behind_unfinished_ones_do_not_move_the_positio
 
 
 class Group:
-    """A client whose one partition waits for its start; the first record at the time is at 7."""
+    """A client of one partition that has not started yet. The first record at the given time has offset 7."""
 
     beginning = -2
 
@@ -191,7 +191,7 @@ class Group:
     ("committed", "time", "begins"),
     [(None, None, Group.beginning), (None, 5, 7), (3, None, 3), (3, 5, 7), (9, 5, 7)],
 )
-def test_a_partition_begins_at_its_time_or_where_the_group_has_committed_or_where_all_do(
+def test_a_partition_starts_at_a_given_time_else_at_its_committed_offset_else_at_the_beginning(
     committed: int | None, time: int | None, begins: int
 ) -> None:
     client: Any = Group(committed)

@@ -1,4 +1,4 @@
-"""A worker commits nothing of what led to events that are lost."""
+"""A worker does not commit the offset of a record if its receivers emitted an event that was lost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LIMITS = Limits(
 
 
 class OneRecord(Client):
-    """It has one record to read."""
+    """A client with one record."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,9 @@ class OneRecord(Client):
 
 
 def consumer_of(client: OneRecord, process: Callable[[Any], Outcome], **options: Any) -> Consumer:
-    """Return a consumer that has the client's partition, and reads its record in its next step."""
+    """
+    Return a consumer to which the client's partition is assigned. Its next step reads the partition's only record.
+    """
     consumer = running(client, process, LIMITS, pause=lambda _: None, **options)
     client.assign(("t", 0))
     consumer.step()
@@ -57,7 +59,7 @@ def consumer_of(client: OneRecord, process: Callable[[Any], Outcome], **options:
 
 
 @pytest.mark.parametrize("loses", ["in a receiver", "in the flush", "the flush itself", "nothing"])
-def test_what_is_lost_at_any_moment_of_a_stop_keeps_the_worker_from_committing(loses: str) -> None:
+def test_an_event_lost_at_any_moment_of_a_stop_prevents_the_commit(loses: str) -> None:
     client, stopping = OneRecord(), [False]
     started, goes_on = threading.Event(), threading.Event()
     observers = bus._observers
@@ -94,7 +96,7 @@ def test_what_is_lost_at_any_moment_of_a_stop_keeps_the_worker_from_committing(l
     assert bool(client.kept) == (loses == "nothing")
 
 
-def test_a_step_ends_a_worker_whose_receiver_lost_an_event_before_it_commits() -> None:
+def test_a_worker_ends_before_it_commits_a_record_whose_receiver_lost_an_event() -> None:
     client, lost = OneRecord(), threading.Event()
 
     def process(_: Any) -> Outcome:
@@ -104,7 +106,7 @@ def test_a_step_ends_a_worker_whose_receiver_lost_an_event_before_it_commits() -
 
     times = iter([0.0])
     consumer = consumer_of(client, process, clock=lambda: next(times, 2 * LIMITS.commit_interval))
-    consumer.step()  # a commit is due in each
+    consumer.step()  # a commit is due in each step
     assert lost.wait(60)
     with pytest.raises(WorkerFailed) as failed:
         consumer.step()
@@ -113,7 +115,7 @@ def test_a_step_ends_a_worker_whose_receiver_lost_an_event_before_it_commits() -
     assert not client.kept
 
 
-def test_a_partition_that_moves_away_is_not_committed_after_a_loss() -> None:
+def test_a_revoked_partition_is_not_committed_after_an_event_was_lost() -> None:
     client, lost = OneRecord(), threading.Event()
 
     def process(_: Any) -> Outcome:

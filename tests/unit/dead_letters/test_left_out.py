@@ -1,4 +1,7 @@
-"""What a store refuses is left out, marked, and known again, by case C8."""
+"""
+If a store refuses parts of a dead letter, these parts are left out and marked, and can be restored from Kafka (fault
+C8).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def without(part: str) -> Letter:
     return next(one for one in lighter(letter(record())) if set(one.left_out) == {part})
 
 
-def test_c8_the_value_goes_first_then_headers_then_texts_then_more_at_once() -> None:
+def test_c8_the_value_is_left_out_first_then_headers_then_texts_then_combinations() -> None:
     assert [tuple(one.left_out) for one in lighter(letter(record()))] == [
         ("value",),
         ("headers",),
@@ -42,7 +45,7 @@ def test_c8_an_empty_part_is_not_left_out() -> None:
     assert only.record == tombstone.record, "a tombstone stays one"
 
 
-def test_c8_what_is_left_out_is_empty_never_null_and_its_size_and_hash_are_kept() -> None:
+def test_c8_a_part_left_out_becomes_empty_and_its_size_and_hash_are_stored() -> None:
     reduced = without("value")
     assert reduced.record == changed(record(), value=b"")
     assert reduced.left_out == {"value": LeftOut(size=6, sha256=sha256(b"\0value").hexdigest())}
@@ -52,7 +55,7 @@ def test_c8_what_is_left_out_is_empty_never_null_and_its_size_and_hash_are_kept(
     assert (nothing.event_id, nothing.event_type) == (letter(record()).event_id, letter(record()).event_type)
 
 
-def test_c8_texts_are_names_alone_in_ascii() -> None:
+def test_c8_a_letter_whose_texts_are_left_out_keeps_names_in_ascii() -> None:
     failures = (Failure(receiver="lms.award", error="ValueError: 🎓", place="x.py", attempts=3),)
     told = attrs.evolve(letter(record()), failures=failures, event_type="naïve 🎓")
     reduced = next(one for one in lighter(told) if tuple(one.left_out) == ("texts",))
@@ -61,7 +64,7 @@ def test_c8_texts_are_names_alone_in_ascii() -> None:
     assert reduced.record == told.record
 
 
-def test_c8_left_out_parts_come_back_from_kafka_to_the_byte() -> None:
+def test_c8_parts_left_out_are_restored_from_kafka_byte_for_byte() -> None:
     for reduced in lighter(letter(record())):
         marks = left_out.from_json(left_out.to_json(reduced))
         assert marks == dict(reduced.left_out)
@@ -70,27 +73,27 @@ def test_c8_left_out_parts_come_back_from_kafka_to_the_byte() -> None:
 
 
 @pytest.mark.parametrize("part", ["value", "headers", "key"])
-def test_c8_another_record_at_its_place_is_refused(part: str) -> None:
+def test_c8_restoring_from_a_different_record_is_refused(part: str) -> None:
     reduced = without(part) if part != "key" else list(lighter(letter(record())))[-1]
     other = changed(record(), value=b"\0valuE", headers=record().headers[::-1], key=b"other")
-    with pytest.raises(CannotRestore, match="another record is there, the topic was made anew"):
+    with pytest.raises(CannotRestore, match="another record is there: the topic was created anew"):
         restored(reduced.record, dict(missing(reduced.record, dict(reduced.left_out))), other)
 
 
-def test_c8_a_record_that_is_gone_is_refused_in_words() -> None:
+def test_c8_restoring_from_a_deleted_record_is_refused_with_a_reason() -> None:
     reduced = without("value")
     with pytest.raises(
-        CannotRestore, match=r"t:3:\d+: what its dead letter lacks \(value\) .* the record was deleted there"
+        CannotRestore, match=r"t:3:\d+: parts missing in its dead letter \(value\) .* the record was deleted there"
     ):
         restored(reduced.record, dict(reduced.left_out), None)
 
 
-def test_what_is_there_again_is_not_missing() -> None:
-    """A version that knows no marks has stored it later."""
+def test_a_part_that_an_older_version_has_stored_again_does_not_count_as_missing() -> None:
+    """The part is marked as left out. An older version, which ignores marks, has stored it later."""
     assert missing(record(), dict(without("value").left_out)) == {}
 
 
-def test_headers_that_differ_in_nothing_but_their_bounds_differ() -> None:
+def test_headers_with_equal_bytes_and_different_boundaries_have_different_hashes() -> None:
     def mark(*headers: tuple[str, bytes | None]) -> str:
         return next(
             one.left_out["headers"].sha256

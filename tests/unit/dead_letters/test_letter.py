@@ -1,4 +1,4 @@
-"""A dead letter holds what came, to the byte, and nothing of it in its errors."""
+"""A dead letter contains its record byte for byte. Its errors contain no event data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def letter(of: ConsumerRecord) -> Letter:
 @pytest.mark.parametrize(
     "changes", [{}, {"key": None}, {"key": b""}, {"value": b""}, {"timestamp": None}, {"headers": ()}]
 )
-def test_a_dead_letter_comes_back_from_its_topic_as_it_was(changes: dict[str, Any]) -> None:
+def test_a_dead_letter_written_to_a_topic_is_read_unchanged(changes: dict[str, Any]) -> None:
     sent = letter(record(**changes))
     carried = to_record(sent, "g.dead-letters")
     assert carried.key == f"t:3:{2**40}".encode()
@@ -61,7 +61,7 @@ def test_a_dead_letter_comes_back_from_its_topic_as_it_was(changes: dict[str, An
 
 
 @pytest.mark.parametrize("headers", [(), (("dead_letter_group", b"g"),), (("dead_letter_key", b"\xff"),)])
-def test_a_record_that_is_no_dead_letter_is_refused(headers: Headers) -> None:
+def test_a_record_without_the_headers_of_a_dead_letter_is_refused(headers: Headers) -> None:
     with pytest.raises(DeserializationError, match="t:3:"):
         from_record(record(headers=headers))
 
@@ -77,7 +77,7 @@ def test_a_record_that_is_no_dead_letter_is_refused(headers: Headers) -> None:
         {"left_out": '{"topic": {"size": 1, "sha256": ""}}'},
     ],
 )
-def test_a_dead_letter_of_somebody_else_s_making_is_refused(changed: dict[str, str]) -> None:
+def test_a_dead_letter_with_malformed_failures_is_refused(changed: dict[str, str]) -> None:
     made = {"dead_letter_" + name: text.encode() for name, text in changed.items()}
     sent = to_record(letter(record()), "g.dead-letters").headers
     assert isinstance(sent, tuple)
@@ -86,7 +86,7 @@ def test_a_dead_letter_of_somebody_else_s_making_is_refused(changed: dict[str, s
         from_record(record(headers=headers))
 
 
-def test_headers_survive_json() -> None:
+def test_headers_converted_to_json_and_back_are_unchanged() -> None:
     assert from_json(json.loads(json.dumps(to_json(ODD)))) == ODD
 
 
@@ -98,7 +98,7 @@ def test_headers_survive_json() -> None:
         ((("ce_id", EVENT_ID.encode()),), ("", "")),
     ],
 )
-def test_type_and_id_are_known_where_the_headers_tell(headers: Headers, identity: tuple[str, str]) -> None:
+def test_type_and_id_of_a_dead_letter_come_from_readable_headers(headers: Headers, identity: tuple[str, str]) -> None:
     made = letter(record(headers=headers))
     assert (made.event_type, made.event_id) == identity
 
@@ -107,7 +107,7 @@ def failing(**_: Any) -> None:
     raise ValueError(SECRET)
 
 
-def test_a_failure_says_where_a_receiver_failed_and_quotes_no_event_data() -> None:
+def test_a_failure_names_the_line_of_the_receiver_and_quotes_no_event_data() -> None:
     signal = OpenEdxPublicSignal(event_type="test.failing.v1", data={"x": str})
     signal.connect(failing, dispatch_uid="mine")
     event = Event(signal=signal, data={"x": SECRET}, metadata=None)
@@ -120,21 +120,21 @@ def test_a_failure_says_where_a_receiver_failed_and_quotes_no_event_data() -> No
     assert SECRET not in repr(failure)
 
 
-def test_errors_of_this_package_keep_their_text() -> None:
+def test_a_failure_keeps_the_text_of_errors_of_this_package() -> None:
     assert letter(record()).failures == (Failure(receiver="", error="UnreadableValue: too short"),)
     assert letter(record()).failed_at <= datetime.now(UTC)
 
 
-def test_each_failed_receiver_has_its_failure() -> None:
+def test_each_failed_receiver_has_its_own_failure_in_the_letter() -> None:
     error = ReceiversFailed(["a", "b"], [ValueError(), KeyError()])
     failures = Letter.of(record(), group="g", error=error, attempts=1).failures
     assert [(failure.receiver, failure.error) for failure in failures] == [("a", "ValueError"), ("b", "KeyError")]
 
 
-# What travels with committed offsets
+# Metadata of committed offsets
 
 
-def test_marks_travel_until_the_position_has_passed_them() -> None:
+def test_offset_metadata_keeps_quarantined_offsets_until_the_position_passes_them() -> None:
     marks = OffsetMetadata(frozenset({5, 9}))
     assert OffsetMetadata.read(marks.at(5)) == marks
     assert OffsetMetadata.read(marks.at(6)) == OffsetMetadata(frozenset({9}))
@@ -142,6 +142,6 @@ def test_marks_travel_until_the_position_has_passed_them() -> None:
 
 
 @pytest.mark.parametrize("metadata", [None, "", "{}", '{"taken": [5]}', "leader-epoch 5", "event-bus-kafka [5]"])
-def test_metadata_that_other_clients_have_committed_are_no_marks(metadata: str | None) -> None:
-    """Records would be passed over that nobody took aside."""
+def test_offset_metadata_of_other_clients_marks_no_quarantined_offset(metadata: str | None) -> None:
+    """If a worker took such metadata for its own, it would skip records that nobody quarantined."""
     assert OffsetMetadata.read(metadata) == OffsetMetadata()

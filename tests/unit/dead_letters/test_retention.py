@@ -1,4 +1,4 @@
-"""What became of dead letters is kept for a while, and then it is not."""
+"""Tests of the retention of entries. An entry says what became of a dead letter."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from tests.unit.dead_letters.test_letter import letter, record
 pytestmark = pytest.mark.django_db(transaction=True)
 
 _WEEK = 7 * 86_400_000
-"""Milliseconds."""
+"""The number of milliseconds in a week."""
 
 
-def test_entries_go_after_their_time_but_not_while_their_letter_is_there() -> None:
+def test_entries_of_deleted_letters_are_purged_after_the_retention() -> None:
     alive, gone = store(letter(record(offset=1))), store(letter(record(offset=2)))
     discard(gone)
     DeadLetterEntry.objects.update(changed_at=F("changed_at") - _WEEK - 60_000)
     assert purge_entries(8) == 0
     assert purge_entries(7) == 1
     assert list(DeadLetterEntry.objects.values_list("letter", flat=True)) == [alive.pk]
-    alive.delete()  # as the version before does
+    alive.delete()  # as the older version does
     assert purge_entries(0) == 1
 
 
-def test_an_entry_that_is_written_while_old_ones_go_stays() -> None:
+def test_an_entry_rewritten_during_a_purge_is_kept() -> None:
     again: list[DeadLetter] = []
 
     def write_again(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -51,13 +51,13 @@ def test_an_entry_that_is_written_while_old_ones_go_stays() -> None:
     assert states() == {"": "failed"}
 
 
-def test_a_purged_letter_leaves_its_entries() -> None:
+def test_a_purged_letter_leaves_entries_with_state_expired() -> None:
     store(letter(record()))
     assert purge(-1) == 1
     assert states() == {"": "expired"}
 
 
-def test_letters_of_the_version_before_get_their_entries() -> None:
+def test_the_function_complete_entries_adds_entries_for_letters_of_older_versions() -> None:
     rows = [store(letter(record(offset=offset))) for offset in range(3)]
     DeadLetterEntry.objects.all().delete()
     DeadLetter.objects.filter(pk=rows[0].pk).update(failures=[])
@@ -68,13 +68,13 @@ def test_letters_of_the_version_before_get_their_entries() -> None:
     assert DeadLetter.objects.count() == 3
 
 
-def test_rows_that_do_not_go_end_a_purge() -> None:
-    """Else a trigger that keeps them would keep a thread busy for ever."""
+def test_a_purge_ends_when_the_database_deletes_no_rows() -> None:
+    """A trigger may prevent deletions without an error. The purge must not repeat them for ever."""
     store(letter(record()))
     assert list(delete_in_batches(DeadLetter.objects.order_by("pk"), lambda ids: 0)) == [0]
 
 
-def test_an_error_while_a_letter_goes_leaves_letter_and_entries_as_they_are() -> None:
+def test_an_error_while_a_letter_is_discarded_leaves_letter_and_entries_unchanged() -> None:
     def refuse(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
         if sql.startswith("UPDATE"):
             raise OperationalError
@@ -86,8 +86,8 @@ def test_an_error_while_a_letter_goes_leaves_letter_and_entries_as_they_are() ->
     assert (DeadLetter.objects.count(), states()) == (1, {"": "failed"})
 
 
-def test_batches_get_smaller_where_they_take_long() -> None:
-    """Heartbeats and the look at pauses wait for the end of one."""
+def test_a_purge_deletes_smaller_batches_after_slow_ones() -> None:
+    """Heartbeats are not written and pauses are not read before a batch has ended."""
     sizes: list[int] = []
 
     def remove(ids: list[Any]) -> int:

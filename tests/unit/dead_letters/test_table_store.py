@@ -1,4 +1,7 @@
-"""Dead letters in the table: a failure that comes again is the same row; what the table refuses is left out."""
+"""
+Tests of dead letters in the table. A repeated failure updates the row of a letter. Parts that the table refuses are
+left out.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ from tests.unit.dead_letters.test_letter import letter, record
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_one_that_fails_again_is_brought_up_to_date_and_kept_from_then_on() -> None:
+def test_a_letter_stored_again_updates_its_row_and_restarts_the_retention() -> None:
     store, now = TableStore(), datetime.now(UTC)
     first = attrs.evolve(letter(record()), failed_at=now - timedelta(days=100))
     store.store(first)
@@ -44,7 +47,7 @@ def stored(of: Any) -> DeadLetter:
 
 @contextmanager
 def limited(size: int) -> Iterator[None]:
-    """Let SQLite refuse values, and rows, of more bytes."""
+    """Make SQLite refuse values and rows of more than `size` bytes while the block runs."""
     raw: sqlite3.Connection = connection.connection
     before = raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, size)
     try:
@@ -53,7 +56,7 @@ def limited(size: int) -> Iterator[None]:
         raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
 
 
-def test_c8_a_value_that_does_not_fit_is_left_out_and_told_of() -> None:
+def test_c8_a_value_too_large_for_the_table_is_left_out_and_reported() -> None:
     large = letter(record(value=b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000), watched(events.DeadLetterReduced) as told:
@@ -63,7 +66,7 @@ def test_c8_a_value_that_does_not_fit_is_left_out_and_told_of() -> None:
     assert [one.left_out for one in told] == [(("value", 20_000),)]
 
 
-def test_c8_headers_that_do_not_fit_leave_the_value_where_it_is() -> None:
+def test_c8_headers_too_large_for_the_table_are_left_out_and_the_value_is_kept() -> None:
     headers = (*record().headers, ("large", b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000):
@@ -72,14 +75,14 @@ def test_c8_headers_that_do_not_fit_leave_the_value_where_it_is() -> None:
     assert (row.event_type, row.event_id) == (letter(record()).event_type, letter(record()).event_id)
 
 
-def test_c8_texts_that_cannot_be_written_leave_the_record_where_it_is() -> None:
+def test_c8_texts_that_cannot_be_encoded_are_left_out_and_the_record_is_kept() -> None:
     failures = (Failure(receiver="lms.award", error="half a character: \ud800"),)
     row = stored(attrs.evolve(letter(record()), failures=failures))
     assert (row.record, list(row.marks)) == (record(), ["texts"])
     assert row.failed_receivers == ["lms.award"]
 
 
-def test_c8_one_that_fits_later_is_whole_again() -> None:
+def test_c8_a_letter_that_fits_when_it_is_stored_again_is_complete() -> None:
     large = letter(record(value=b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000):
@@ -88,7 +91,7 @@ def test_c8_one_that_fits_later_is_whole_again() -> None:
     assert (row.record, row.marks) == (large.record, {})
 
 
-def test_c8_what_is_not_the_letters_fault_leaves_nothing_out() -> None:
+def test_c8_after_a_lock_timeout_no_part_of_the_letter_is_left_out() -> None:
     refused: list[str] = []
 
     def refuse_once(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -103,8 +106,8 @@ def test_c8_what_is_not_the_letters_fault_leaves_nothing_out() -> None:
     assert list(told) == []
 
 
-def test_c8_what_others_raise_while_a_letter_is_stored_is_no_refusal() -> None:
-    """A driver raises ValueError of values; so do routers, guards of queries and hooks, of anything."""
+def test_c8_after_a_value_error_of_a_query_guard_no_part_of_the_letter_is_left_out() -> None:
+    """A ValueError of a driver means a wrong value. A ValueError of a router, query guard or hook may mean anything."""
     refused: list[str] = []
 
     def refuse(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -120,7 +123,7 @@ def test_c8_what_others_raise_while_a_letter_is_stored_is_no_refusal() -> None:
     assert not DeadLetter.objects.exists()
 
 
-def test_each_receiver_has_an_entry_without_contents() -> None:
+def test_each_failed_receiver_has_an_entry_without_event_data() -> None:
     failures = (Failure(receiver="a", error="E", place="p", attempts=3), Failure(receiver="b", error="F"))
     sent = attrs.evolve(letter(record()), failures=failures)
     row = stored(sent)
@@ -133,8 +136,11 @@ def test_each_receiver_has_an_entry_without_contents() -> None:
     assert (entry.topic, entry.partition, entry.offset) == ("t", 3, 2**40)
 
 
-def test_an_entry_has_the_beginning_of_long_texts_and_the_letter_all() -> None:
-    """MySQL would refuse them: a replay could not be noted, and receivers that have succeeded would run again."""
+def test_an_entry_truncates_long_texts_and_the_letter_keeps_them() -> None:
+    """
+    MySQL would refuse longer texts. Then a replay could not be stored, and receivers that had succeeded would run
+    again.
+    """
     text = "x" * 70_000
     row = stored(attrs.evolve(letter(record()), failures=(Failure(receiver="a", error=text, place=text),)))
     entry = row.entries.get()
@@ -142,14 +148,19 @@ def test_an_entry_has_the_beginning_of_long_texts_and_the_letter_all() -> None:
     assert row.failures[0]["error"] == text
 
 
-def test_c8_what_is_left_out_already_waits_for_the_column_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of an import: a replay would take what is empty for what came."""
+def test_c8_before_the_migration_a_letter_with_parts_left_out_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    The letter may come from an import. If it were stored without its marks, a replay would take the empty part for the
+    original one.
+    """
     monkeypatch.setattr(presence, "_found", set())
     reduced = next(lighter(letter(record())))
     with connection.schema_editor() as editor:
         editor.delete_model(DeadLetterEntry)
     try:
-        with pytest.raises(DeadLetterStoreFailed, match=r"came without its value, .* run manage.py migrate"):
+        with pytest.raises(DeadLetterStoreFailed, match=r"lacks its value, .* run manage.py migrate"):
             store(reduced)
         store(letter(record()))
     finally:
@@ -158,6 +169,6 @@ def test_c8_what_is_left_out_already_waits_for_the_column_that_says_so(monkeypat
     assert DeadLetter.objects.get().record == record()
 
 
-def test_names_that_differ_in_case_alone_are_two_receivers() -> None:
+def test_receivers_whose_names_differ_only_in_case_have_separate_entries() -> None:
     failures = (Failure(receiver="lms.Award", error=""), Failure(receiver="lms.award", error=""))
     assert stored(attrs.evolve(letter(record()), failures=failures)).entries.count() == 2

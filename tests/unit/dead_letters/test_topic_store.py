@@ -1,4 +1,6 @@
-"""A dead letter on a topic is stored once Kafka has said so; what it refuses is left out."""
+"""
+A dead letter on a topic counts as stored only after Kafka has confirmed it. Parts that Kafka refuses are left out.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,14 @@ from tests.support.watching import watched
 from tests.unit.dead_letters.test_letter import letter, record
 
 
-def test_one_that_kafka_does_not_confirm_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_letter_that_kafka_does_not_confirm_raises_a_store_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topic_store, "_CONFIRMED_WITHIN", 0.2)
     store = TopicStore("g.dead-letters", lambda: Producer({"bootstrap.servers": AWAY}))
     with pytest.raises(DeadLetterStoreFailed, match="Kafka did not confirm it"):
         store.store(letter(record()))
 
 
-def test_one_that_kafka_refuses_is_not_stored_and_the_next_one_is(sandbox: Sandbox) -> None:
+def test_a_letter_that_kafka_refuses_raises_and_the_next_one_is_stored(sandbox: Sandbox) -> None:
     store = on(sandbox, "g.dead-letters")
     sandbox.fail_next("Produce", "INVALID_RECORD")
     with pytest.raises(DeadLetterStoreFailed, match="INVALID_RECORD"):
@@ -39,7 +41,7 @@ def on(sandbox: Sandbox, topic: str, **options: object) -> TopicStore:
     return TopicStore(topic, lambda: Producer(options))
 
 
-def test_c8_one_that_is_too_large_leaves_its_value_out(sandbox: Sandbox) -> None:
+def test_c8_a_letter_too_large_for_kafka_is_stored_without_its_value(sandbox: Sandbox) -> None:
     sent = letter(record(value=b"x" * 20_000))
     with watched(events.DeadLetterReduced) as told:
         on(sandbox, "large.dead-letters", **{"message.max.bytes": 10_000}).store(sent)
@@ -51,7 +53,7 @@ def test_c8_one_that_is_too_large_leaves_its_value_out(sandbox: Sandbox) -> None
     assert "MSG_SIZE_TOO_LARGE" in told[0].reason
 
 
-def test_c8_without_its_headers_it_has_still_its_type_and_id(sandbox: Sandbox) -> None:
+def test_c8_a_letter_without_its_headers_keeps_type_and_id(sandbox: Sandbox) -> None:
     sent = letter(record(headers=(*record().headers, ("large", b"x" * 20_000))))
     on(sandbox, "headers.dead-letters", **{"message.max.bytes": 10_000}).store(sent)
     read = from_record(sandbox.records("headers.dead-letters", 1)[0])
@@ -59,14 +61,14 @@ def test_c8_without_its_headers_it_has_still_its_type_and_id(sandbox: Sandbox) -
     assert (read.record.headers, read.record.value, list(read.left_out)) == ((), sent.record.value, ["headers"])
 
 
-def test_c8_where_even_nothing_fits_it_is_held(sandbox: Sandbox) -> None:
+def test_c8_a_letter_too_large_even_without_contents_raises_a_store_error(sandbox: Sandbox) -> None:
     sent = letter(record(topic="t" * 2_000))
     with pytest.raises(DeadLetterStoreFailed, match="MSG_SIZE_TOO_LARGE"):
         on(sandbox, "none.dead-letters", **{"message.max.bytes": 1_000}).store(sent)
 
 
 @pytest.mark.parametrize("code", ["OUT_OF_ORDER_SEQUENCE_NUMBER", "CLUSTER_AUTHORIZATION_FAILED"])
-def test_c9_after_a_fatal_error_the_next_ones_are_stored(code: str) -> None:
+def test_c9_letters_are_stored_after_a_fatal_error_of_the_producer(code: str) -> None:
     with Sandbox() as sandbox:
         store = on(sandbox, "g.dead-letters")
         store.store(letter(record(offset=1)))
@@ -78,7 +80,7 @@ def test_c9_after_a_fatal_error_the_next_ones_are_stored(code: str) -> None:
         assert {from_record(one).record.offset for one in sandbox.records("g.dead-letters", 2)} == {1, 2}
 
 
-def test_c9_lanes_share_one_producer(sandbox: Sandbox) -> None:
+def test_c9_all_lanes_share_one_producer_and_replace_it_once_after_a_fatal_error(sandbox: Sandbox) -> None:
     made: list[Producer] = []
 
     def connect() -> Producer:

@@ -1,4 +1,4 @@
-"""The one function that judges an attempt: values in, values out."""
+"""Tests of the function that judges an attempt. Its input and its output are values."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def attempt(**values: Any) -> Attempt:
     return Attempt(**{"receivers": RECEIVERS, "ran": True, **values})
 
 
-def test_where_nobody_failed_the_record_is_done_and_no_server_is_away_any_more() -> None:
+def test_without_a_failure_the_record_is_done_and_the_outage_is_over() -> None:
     assert judge(attempt(), NOTHING_YET, POLICY).past is NOTHING_YET
     judged = judge(attempt(), Past(away="database", holds=3), POLICY)
     assert (judged.outcome, judged.past.away) == (DONE, "")
 
 
-def test_each_that_failed_is_judged_by_its_own_attempts() -> None:
+def test_each_failed_receiver_is_judged_by_its_own_attempts() -> None:
     past = Past(attempts=2, failures={A.name: 2}, holds=4, away="database")
     error = ValueError()
     judged = judge(attempt(failed=[(B, error), (A, error)]), past, POLICY)
@@ -39,7 +39,7 @@ def test_each_that_failed_is_judged_by_its_own_attempts() -> None:
     assert judged.past == Past(attempts=3, failures={A.name: 3, B.name: 1}, waiting=[B], given_up=((A, error),))
 
 
-def test_the_longest_delay_counts_and_held_receivers_wait_in_order() -> None:
+def test_the_longest_retry_delay_of_failed_receivers_applies_and_receivers_keep_their_order() -> None:
     past = Past(failures={C.name: 1})
     judged = judge(attempt(failed=[(B, ValueError()), (C, ValueError())], held=[A], ran=True), past, POLICY)
     assert isinstance(judged.outcome, Retry)
@@ -47,7 +47,7 @@ def test_the_longest_delay_counts_and_held_receivers_wait_in_order() -> None:
     assert judged.past.waiting == [A, B, C]
 
 
-def test_an_outage_costs_no_attempt_and_holds_longer_each_time() -> None:
+def test_an_outage_costs_no_attempt_and_doubles_the_delay() -> None:
     past, delays = NOTHING_YET, []
     for _ in range(3):
         judged = judge(attempt(failed=[(A, KeyError())], away="database"), past, POLICY)
@@ -58,7 +58,7 @@ def test_an_outage_costs_no_attempt_and_holds_longer_each_time() -> None:
     assert past == Past(holds=3, away="database", waiting=[A])
 
 
-def test_an_open_circuit_holds_until_it_may_be_tried() -> None:
+def test_an_open_circuit_holds_the_record_until_the_next_probe() -> None:
     judged = judge(attempt(held=[A], ran=True, probe_in=7), NOTHING_YET, POLICY)
     assert isinstance(judged.outcome, Hold)
     assert isinstance(judged.outcome.error, CircuitOpen)
@@ -66,7 +66,7 @@ def test_an_open_circuit_holds_until_it_may_be_tried() -> None:
     assert (judged.outcome.delay, judged.past.attempts, judged.past.waiting) == (7, 0, [A])
 
 
-def test_who_is_paused_is_given_up_at_once_and_stored_when_nobody_waits() -> None:
+def test_a_paused_receiver_is_given_up_at_once_and_stored_when_no_receiver_waits() -> None:
     judged = judge(attempt(paused=[A], failed=[(B, ValueError())], ran=True), NOTHING_YET, POLICY)
     assert isinstance(judged.outcome, Retry)
     assert judged.past.is_paused_only
@@ -77,8 +77,8 @@ def test_who_is_paused_is_given_up_at_once_and_stored_when_nobody_waits() -> Non
     assert [type(error) for error in judged.outcome.error.exceptions] == [ReceiverPaused]
 
 
-def test_what_cannot_be_read_at_a_retry_is_given_up_for_those_who_wait_and_for_nobody_who_succeeded() -> None:
-    """C6: each attempt reads the record anew, and so may fail to."""
+def test_c6_a_record_that_is_unreadable_at_a_retry_fails_only_the_waiting_receivers() -> None:
+    """Each attempt decodes the record again, and this may fail."""
     error = ValueError()
     past = Past(attempts=1, failures={A.name: 1}, waiting=[A], given_up=((B, error),))
     judged = judge(Attempt(error=FINAL), past, POLICY)
@@ -88,21 +88,21 @@ def test_what_cannot_be_read_at_a_retry_is_given_up_for_those_who_wait_and_for_n
     assert judged.outcome.error.exceptions == (error, FINAL)
 
 
-def test_a_record_unreadable_at_first_fails_as_a_whole() -> None:
+def test_a_record_that_is_unreadable_at_the_first_attempt_is_given_up_as_a_whole() -> None:
     judged = judge(Attempt(error=FINAL), NOTHING_YET, POLICY)
     assert judged.outcome == GiveUp(FINAL)
     assert judged.past.attempts == 1
 
 
 @pytest.mark.parametrize("error", [FINAL, KeyError()])
-def test_a_record_is_held_while_a_server_is_away(error: Exception) -> None:
+def test_a_record_is_held_while_a_server_is_unreachable(error: Exception) -> None:
     judged = judge(Attempt(error=error, away="schema registry"), Past(attempts=1, waiting=[A]), POLICY)
     assert judged.outcome == Hold(error, 1)
     assert judged.past == Past(attempts=1, holds=1, away="schema registry", waiting=[A])
 
 
 @given(st.data())
-def test_each_receiver_succeeds_waits_or_is_given_up_and_only_one_of_these(data: st.DataObject) -> None:
+def test_each_receiver_either_succeeds_waits_or_is_given_up(data: st.DataObject) -> None:
     past, waiting, succeeded = NOTHING_YET, RECEIVERS, set[str]()
     ends = st.sampled_from(("succeeds", "succeeds", "fails", "is final", "opens", "held", "paused"))
     for _ in range(20):

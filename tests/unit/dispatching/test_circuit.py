@@ -1,4 +1,7 @@
-"""A receiver that fails for everything is left alone, but for a probe now and then; one that fails for a key is not."""
+"""
+The circuit opens for a receiver that fails for many keys. It stays closed for a receiver that fails only for a few
+keys.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ POLICY = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
 
 def fail(circuit: Circuit, *keys: str, now: float = 0) -> list[bool]:
-    """Fail once for each key; return which of them opened the circuit."""
+    """Report a failure for each key; return for each failure whether it opened the circuit."""
     opened = []
     for key in keys:
         permit = circuit.permit(now)
@@ -28,15 +31,15 @@ def opened() -> Circuit:
     return circuit
 
 
-def test_failures_in_a_row_over_enough_keys_open_it() -> None:
+def test_consecutive_failures_of_enough_keys_open_the_circuit() -> None:
     assert fail(Circuit(POLICY), "a", "b", "c", "a") == [False, False, False, True]
 
 
-def test_failures_of_few_keys_never_open_it() -> None:
+def test_failures_of_few_keys_never_open_the_circuit() -> None:
     assert not any(fail(Circuit(POLICY), *"ab" * 1000))
 
 
-def test_a_success_in_between_begins_the_count_anew() -> None:
+def test_a_success_resets_the_count_of_failures() -> None:
     circuit = Circuit(POLICY)
     fail(circuit, "a", "b", "c")
     assert not circuit.succeeded()
@@ -44,7 +47,7 @@ def test_a_success_in_between_begins_the_count_anew() -> None:
     assert fail(circuit, "a", "a", "a", "a", "b", "c") == [False] * 5 + [True]
 
 
-def test_open_it_lets_one_probe_pass_at_a_time_and_the_next_after_the_interval() -> None:
+def test_an_open_circuit_permits_one_probe_at_a_time_after_each_interval() -> None:
     circuit = opened()
     assert circuit.permit(9.9) is None
     probe = circuit.permit(10)
@@ -55,7 +58,7 @@ def test_open_it_lets_one_probe_pass_at_a_time_and_the_next_after_the_interval()
     assert circuit.permit(1010) is not None
 
 
-def test_the_first_success_closes_it() -> None:
+def test_the_first_success_closes_the_circuit() -> None:
     circuit = opened()
     assert circuit.permit(10) is not None
     assert circuit.succeeded()
@@ -63,7 +66,7 @@ def test_the_first_success_closes_it() -> None:
     assert circuit.permit(10) is not None
 
 
-def test_what_was_on_its_way_when_it_opened_ends_no_probe() -> None:
+def test_an_attempt_begun_before_the_circuit_opened_does_not_end_a_probe() -> None:
     circuit = Circuit(POLICY)
     late = circuit.permit(0)
     assert late is not None
@@ -74,7 +77,7 @@ def test_what_was_on_its_way_when_it_opened_ends_no_probe() -> None:
     assert circuit.permit(50) is None, "a second probe while the first is on its way"
 
 
-def test_a_probe_during_an_outage_is_repeated_later() -> None:
+def test_a_probe_that_ends_in_an_outage_is_repeated_after_the_interval() -> None:
     circuit = opened()
     probe = circuit.permit(10)
     assert probe is not None
@@ -84,7 +87,7 @@ def test_a_probe_during_an_outage_is_repeated_later() -> None:
     assert circuit.permit(22) is not None
 
 
-def test_waiting_keys_come_back_when_the_next_probe_may_go() -> None:
+def test_held_keys_are_retried_when_the_next_probe_is_permitted() -> None:
     circuit = opened()
     assert circuit.seconds_to_probe(3) == 7
     assert circuit.seconds_to_probe(10) == 10
@@ -93,14 +96,16 @@ def test_waiting_keys_come_back_when_the_next_probe_may_go() -> None:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Lanes begin and end in any order; the machine remembers what the circuit may not."""
+    """
+    Lanes start and end attempts in any order. The machine records the state that the circuit should have, and compares.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.circuit = Circuit(POLICY)
         self.now = 0.0
         self.running: list[tuple[Permit, int]] = []
-        self.row: list[int] = []  # keys of the failures in a row
+        self.row: list[int] = []  # keys of the consecutive failures
         self.probes: list[Permit] = []
 
     @rule(key=st.integers(0, 4))
@@ -139,7 +144,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert len(self.probes) <= 1
 
     def teardown(self) -> None:
-        """However it ended: once nothing runs any more, a probe goes when its time has come."""
+        """Check that the circuit permits a probe at the right time after all attempts have ended."""
         for permit, key in self.running:
             self.circuit.failed(permit, key, self.now)
         assert self.circuit.permit(self.now + POLICY.probe_every) is not None

@@ -1,4 +1,4 @@
-"""What a lane's thread keeps from one event to the next."""
+"""Tests of the state that the thread of a lane keeps between events, and of the state that it clears."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ALIAS = "lane"
 
 @pytest.fixture
 def connection(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[BaseDatabaseWrapper]:
-    """Return a connection that this thread has opened, to a database with a table."""
+    """Return a connection to a database with a table. This thread has opened the connection."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "CONN_MAX_AGE": 0}
     with none_known(), django_db_blocker.unblock(), connected(database, ALIAS):
         with connections[ALIAS].cursor() as cursor:
@@ -47,34 +47,34 @@ def insert(connection: BaseDatabaseWrapper) -> None:
         cursor.execute("INSERT INTO effects VALUES (1)")
 
 
-def test_a_connection_stays_open_from_event_to_event(connection: BaseDatabaseWrapper) -> None:
+def test_a_connection_stays_open_between_events(connection: BaseDatabaseWrapper) -> None:
     raw = connection.connection
     cleanup.prepare(60)
     assert connection.connection is raw
 
 
-def test_a_connection_that_is_too_old_is_closed_whenever_it_was_opened(connection: BaseDatabaseWrapper) -> None:
+def test_a_connection_older_than_its_maximum_age_is_closed(connection: BaseDatabaseWrapper) -> None:
     for _ in range(2):
         connection.ensure_connection()
         cleanup.prepare(-1)
         assert connection.connection is None
 
 
-def test_a_connection_that_had_an_error_and_is_unusable_is_closed(connection: BaseDatabaseWrapper) -> None:
+def test_a_connection_that_is_unusable_after_an_error_is_closed(connection: BaseDatabaseWrapper) -> None:
     connection.connection.close()
     connection.errors_occurred = True
     cleanup.prepare(60)
     assert connection.connection is None
 
 
-def test_connections_of_other_threads_are_left_alone(connection: BaseDatabaseWrapper) -> None:
+def test_connections_of_other_threads_are_not_closed(connection: BaseDatabaseWrapper) -> None:
     thread = Thread(target=cleanup.prepare, args=(-1,))
     thread.start()
     thread.join()
     assert connection.connection is not None
 
 
-def test_queries_that_django_notes_under_debug_are_forgotten_but_not_those_that_a_test_counts(
+def test_queries_logged_under_debug_are_cleared_unless_a_test_captures_them(
     connection: BaseDatabaseWrapper,
 ) -> None:
     with override_settings(DEBUG=True):
@@ -89,17 +89,16 @@ def test_queries_that_django_notes_under_debug_are_forgotten_but_not_those_that_
     assert len(queries) == 3
 
 
-def test_nothing_left_open_is_no_failure(connection: BaseDatabaseWrapper) -> None:
+def test_a_receiver_that_leaves_no_transaction_open_keeps_its_changes(connection: BaseDatabaseWrapper) -> None:
     insert(connection)
     assert cleanup.roll_back_leftovers() is None
     assert effects(connection) == 1
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-def test_transactions_left_open_are_rolled_back_without_a_reconnect(
+def test_case_42_transactions_left_open_are_rolled_back_without_a_reconnect(
     connection: BaseDatabaseWrapper, depth: int
 ) -> None:
-    """Case 42, its transactions."""
     raw = connection.connection
     blocks = [transaction.atomic(using=ALIAS) for _ in range(depth)]
     for block in blocks:
@@ -114,7 +113,9 @@ def test_transactions_left_open_are_rolled_back_without_a_reconnect(
     assert cleanup.roll_back_leftovers() is None
 
 
-def test_autocommit_left_off_is_switched_on_and_its_changes_are_gone(connection: BaseDatabaseWrapper) -> None:
+def test_autocommit_left_off_is_restored_and_uncommitted_changes_are_rolled_back(
+    connection: BaseDatabaseWrapper,
+) -> None:
     transaction.set_autocommit(False, using=ALIAS)
     insert(connection)
     assert isinstance(cleanup.roll_back_leftovers(), TransactionLeftOpen)
@@ -122,7 +123,7 @@ def test_autocommit_left_off_is_switched_on_and_its_changes_are_gone(connection:
     assert effects(connection) == 0
 
 
-def test_a_transaction_on_a_connection_that_was_closed_is_forgotten(connection: BaseDatabaseWrapper) -> None:
+def test_a_transaction_left_open_on_a_closed_connection_is_cleared(connection: BaseDatabaseWrapper) -> None:
     transaction.atomic(using=ALIAS).__enter__()
     connection.close()
     assert isinstance(cleanup.roll_back_leftovers(), TransactionLeftOpen)
@@ -139,7 +140,7 @@ def test_a_database_is_unreachable_only_if_a_fresh_connection_fails(
 
 
 @pytest.mark.django_db
-def test_the_fresh_connection_to_a_database_in_memory_is_closed() -> None:
+def test_the_check_of_a_database_in_memory_closes_its_connection() -> None:
     opened: list[Any] = []
     connections["default"].ensure_connection()
 
@@ -158,13 +159,13 @@ def test_the_fresh_connection_to_a_database_in_memory_is_closed() -> None:
         raw.execute("SELECT 1")
 
 
-def test_the_request_cache_is_emptied() -> None:
+def test_the_request_cache_is_cleared_after_an_event() -> None:
     RequestCache("any").set("key", "value")
     cleanup.clean()
     assert not RequestCache("any").get_cached_response("key").is_found
 
 
-def test_a_connection_that_another_stood_in_for_is_taken_over_again(
+def test_a_connection_replaced_for_a_while_is_cleaned_after_it_is_adopted_again(
     connection: BaseDatabaseWrapper, tmp_path: Path
 ) -> None:
     other = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other")}
@@ -176,10 +177,10 @@ def test_a_connection_that_another_stood_in_for_is_taken_over_again(
     assert not connection.in_atomic_block
 
 
-def test_c12_after_a_failed_attempt_connections_with_an_error_are_closed_however_well_they_look(
+def test_c12_connections_with_an_error_are_closed_after_a_failed_attempt_even_if_usable(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """After a failover an open connection led to a server that had become read-only."""
+    """After a failover the connection may still be open, but lead to a server that has become read-only."""
     connection.close_at = None  # as with CONN_MAX_AGE = None
     connection.connection.execute("PRAGMA query_only = 1")
     with pytest.raises(OperationalError):
@@ -194,8 +195,8 @@ def test_c12_after_a_failed_attempt_connections_with_an_error_are_closed_however
     assert connection.connection is not None
 
 
-def test_c14_connections_of_a_pool_are_given_back_after_each_event(connection: BaseDatabaseWrapper) -> None:
-    """Four lanes kept a pool of four empty, for ever."""
+def test_c14_pooled_connections_are_returned_after_each_event(connection: BaseDatabaseWrapper) -> None:
+    """In the past four lanes kept all four connections of a pool for ever."""
     cleanup.clean()
     assert connection.connection is not None
     connection.settings_dict["OPTIONS"]["pool"] = True
@@ -203,10 +204,10 @@ def test_c14_connections_of_a_pool_are_given_back_after_each_event(connection: B
     assert connection.connection is None
 
 
-def test_a_connection_of_a_pool_stays_while_a_transaction_is_open_around_the_event(
+def test_a_pooled_connection_is_kept_while_a_surrounding_transaction_is_open(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """``deliver()`` in a TestCase broke the test's own transaction."""
+    """If a test calls ``deliver()`` in a TestCase, the transaction of the test must stay open."""
     connection.settings_dict["OPTIONS"]["pool"] = True
     with transaction.atomic(using=ALIAS):
         cleanup.clean()
@@ -214,10 +215,10 @@ def test_a_connection_of_a_pool_stays_while_a_transaction_is_open_around_the_eve
     assert effects(connection) == 1
 
 
-def test_a_database_is_unreachable_whatever_its_backend_raises_at_connecting(
+def test_any_exception_raised_while_connecting_means_that_the_database_is_unreachable(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """One that fetches its password first may raise anything; that was a failure of the record."""
+    """Some database backends fetch a password before they connect. This may raise any exception."""
 
     class Fetching(type(connection)):  # type: ignore[misc]
         def get_new_connection(self, _: Any) -> Any:
@@ -229,7 +230,10 @@ def test_a_database_is_unreachable_whatever_its_backend_raises_at_connecting(
 
 @pytest.fixture
 def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
-    """Return the connection as one of a pool, which hands it out again however its database is."""
+    """
+    Yield the connection, changed so that it behaves like one from a pool. The pool hands it out again, whatever the
+    state of its database is.
+    """
     raw = connection.connection
 
     class Pooled(type(connection)):  # type: ignore[misc]
@@ -240,7 +244,7 @@ def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
             return {name: value for name, value in super().get_connection_params().items() if name != "pool"}
 
         def _close(self) -> None:
-            """One of the pool is given back, not closed."""
+            """Return the connection to the pool instead of closing it."""
             if "pool" not in self.settings_dict["OPTIONS"]:
                 super()._close()
 
@@ -250,18 +254,18 @@ def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
     raw.close()
 
 
-def test_a_pool_is_not_asked_whether_its_database_is_away(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
-    """It hands out connections that were there before; and it may have none left."""
+def test_the_check_of_a_database_bypasses_its_connection_pool(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
+    """A pool hands out connections that were opened earlier. It may also have none left."""
     assert cleanup.failure_to_connect() is None
     pooled.settings_dict["NAME"] = str(tmp_path / "no such folder" / "database")
     assert cleanup.failure_to_connect() is not None
-    insert(pooled)  # its own connection was left alone
+    insert(pooled)  # the thread's own connection is unchanged
 
 
-def test_c12_after_a_failed_attempt_a_pool_gets_no_connection_back_that_could_be_used(
+def test_c12_a_connection_with_an_error_is_closed_before_it_returns_to_the_pool(
     pooled: BaseDatabaseWrapper,
 ) -> None:
-    """With a pool: it would hand the read-only connection out again."""
+    """If the connection were not closed, the pool would hand out the read-only connection again."""
     raw = pooled.connection
     pooled.errors_occurred = True
     cleanup.close_after_errors()
@@ -270,7 +274,7 @@ def test_c12_after_a_failed_attempt_a_pool_gets_no_connection_back_that_could_be
         raw.execute("SELECT 1")
 
 
-def test_a_fresh_connection_that_cannot_be_closed_is_no_failure(connection: BaseDatabaseWrapper) -> None:
+def test_an_error_on_closing_the_checked_connection_does_not_mean_unreachable(connection: BaseDatabaseWrapper) -> None:
     class Stubborn(type(connection)):  # type: ignore[misc]
         def _close(self) -> None:
             super()._close()
@@ -282,7 +286,9 @@ def test_a_fresh_connection_that_cannot_be_closed_is_no_failure(connection: Base
 
 
 @pytest.mark.django_db
-def test_who_makes_a_worker_keeps_no_connection_of_a_pool(pooled: BaseDatabaseWrapper) -> None:
-    """Of a pool of two, one was gone as long as the worker lived."""
+def test_reading_pauses_at_the_start_of_a_worker_returns_its_connection_to_the_pool(
+    pooled: BaseDatabaseWrapper,
+) -> None:
+    """If the connection were kept, a pool of two would have only one connection left as long as the worker runs."""
     assert read_now()() == frozenset()
     assert pooled.connection is None

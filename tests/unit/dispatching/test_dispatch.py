@@ -1,4 +1,4 @@
-"""An event goes to its receivers."""
+"""Tests of the function that calls the receivers of an event and collects their failures."""
 
 from __future__ import annotations
 
@@ -31,8 +31,11 @@ def event() -> Event:
     return Event(signal=CERTIFICATE_CREATED, data={"certificate": certificate()}, metadata=metadata)
 
 
-def test_a_receiver_that_is_only_marked_as_async_is_awaited() -> None:
-    """Wrappers and callable objects are; Python 3.11's inspect does not know the mark."""
+def test_a_callable_marked_as_coroutine_function_is_awaited() -> None:
+    """
+    Wrappers and callable objects may be marked as coroutine functions. The module inspect of Python 3.11 ignores the
+    mark.
+    """
     ran: list[int] = []
 
     async def receive(**_: Any) -> None:
@@ -43,7 +46,7 @@ def test_a_receiver_that_is_only_marked_as_async_is_awaited() -> None:
     assert ran == [1]
 
 
-def test_a_receiver_gets_what_openedx_events_would_give_it_and_is_told_where_it_came_from() -> None:
+def test_a_receiver_gets_the_arguments_that_openedx_events_passes_and_from_event_bus() -> None:
     got: list[dict[str, Any]] = []
     one = event()
     assert dispatch(one, [Receiver(lambda **arguments: got.append(arguments))]) == []
@@ -71,19 +74,19 @@ class WithAMethod:
 
 
 @pytest.mark.parametrize("call", [misnamed, decorated, in_a_coroutine, WithAMethod().receive])
-def test_a_receiver_with_a_wrong_argument_is_told_which(call: Any) -> None:
+def test_the_failure_of_a_receiver_with_a_misnamed_argument_names_the_argument(call: Any) -> None:
     ((_, error),) = dispatch(event(), [Receiver(call)])
     assert isinstance(error, ReceiverMismatch)
     assert str(error).startswith("missing a required argument: 'book'; the event comes with certificate, and with ")
 
 
-def test_a_receiver_that_takes_too_little_is_told_what_comes() -> None:
+def test_the_failure_of_a_receiver_without_kwargs_names_the_unexpected_argument() -> None:
     ((_, error),) = dispatch(event(), [Receiver(closed)])
     assert str(error).startswith("got an unexpected keyword argument 'signal'; the event comes with certificate")
 
 
 @pytest.mark.parametrize("call", [len, int])
-def test_a_callable_that_has_no_signature_or_another_error_keeps_it(call: Any) -> None:
+def test_a_type_error_of_a_callable_without_a_signature_is_reported_unchanged(call: Any) -> None:
     ((_, error),) = dispatch(event(), [Receiver(call)])
     assert isinstance(error, TypeError)
 
@@ -106,13 +109,16 @@ class Proxy:
 
 
 @pytest.mark.parametrize("call", [fails, adapted, Proxy()])
-def test_a_receivers_own_type_error_stays_its_own(call: Any) -> None:
+def test_a_type_error_raised_inside_a_receiver_is_reported_unchanged(call: Any) -> None:
     ((_, error),) = dispatch(event(), [Receiver(call)])
     assert type(error) is TypeError
 
 
-def test_an_event_that_a_receiver_emits_and_that_is_rejected_is_its_failure_in_a_coroutine_too() -> None:
-    """S4: whoever emits hears of nothing, and the offset of what led to it would be committed."""
+def test_s4_a_receiver_fails_when_an_event_that_it_emits_is_rejected() -> None:
+    """
+    The receiver that emits the event gets no exception. Without a failure the offset of the received event would be
+    committed.
+    """
 
     def reject(**_: Any) -> None:
         emit(EventRejected(topic="t", event_type="a.type", event_id="1", error=ValueError("secret")))
@@ -132,7 +138,7 @@ def test_an_event_that_a_receiver_emits_and_that_is_rejected_is_its_failure_in_a
 
 
 class Log:
-    """What has run, by the names of receivers; each of them is one of the ways to write one in a coroutine."""
+    """Records the receivers that ran. Each method shows one way to write an asynchronous receiver."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []
@@ -160,27 +166,27 @@ class Log:
 
 WAYS = {
     "an async method": lambda log: log.method,
-    "an object that is called in a coroutine": lambda log: log,
-    "a plain decorator over it": lambda log: log.decorated(),
+    "an object with an async __call__": lambda log: log,
+    "a plain decorator around an async method": lambda log: log.decorated(),
     "a function that returns a coroutine": lambda log: log.undecorated,
     "a function that returns an awaitable object": lambda log: log.future,
     "a partial of an async method": lambda log: partial(log.method),
-    "a partial of an object": lambda log: partial(log),
-    "a partial of a decorated one": lambda log: partial(log.decorated(), extra=1),
+    "a partial of an object with an async __call__": lambda log: partial(log),
+    "a partial of a decorated async method": lambda log: partial(log.decorated(), extra=1),
 }
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_an_awaitable_that_a_receiver_returns_is_awaited(way: Callable[[Log], Any]) -> None:
-    """C10: else it has not run, and the offset is committed."""
+def test_c10_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any]) -> None:
+    """If the awaitable were not awaited, the offset would be committed, although the receiver did not run."""
     log = Log()
     assert dispatch(event(), [Receiver(way(log))]) == []
     assert log.ran == ["method"]
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_an_object_that_cannot_be_awaited_is_a_failure(way: Callable[[Log], Any]) -> None:
-    """C10: in a running event loop nothing else can be."""
+def test_c10_a_returned_awaitable_is_a_failure_inside_a_running_event_loop(way: Callable[[Log], Any]) -> None:
+    """A thread with a running event loop cannot start a second loop to await the result."""
     log, receiver = Log(), Receiver(lambda **_: None)
 
     async def dispatched() -> Any:
@@ -191,8 +197,7 @@ def test_an_object_that_cannot_be_awaited_is_a_failure(way: Callable[[Log], Any]
     gc.collect()  # a coroutine that was never awaited would warn now
 
 
-def test_an_awaitable_of_another_event_loop_is_a_failure() -> None:
-    """C10."""
+def test_c10_a_returned_future_of_another_event_loop_is_a_failure() -> None:
     loop = asyncio.new_event_loop()
     future = loop.create_future()
     try:
@@ -202,8 +207,8 @@ def test_an_awaitable_of_another_event_loop_is_a_failure() -> None:
     assert type(error) is RuntimeError
 
 
-def test_a_receiver_of_which_nothing_has_run_has_failed() -> None:
-    """C10: it has a yield."""
+def test_c10_a_receiver_that_is_a_generator_function_fails_because_it_did_not_run() -> None:
+    """A function that contains ``yield`` does not run when it is called."""
 
     def generator(**_: Any) -> Iterator[None]:
         yield
@@ -218,7 +223,7 @@ def test_a_receiver_of_which_nothing_has_run_has_failed() -> None:
     ]
 
 
-def test_an_exception_of_a_coroutine_is_its_failure() -> None:
+def test_an_exception_raised_in_a_coroutine_is_the_failure_of_its_receiver() -> None:
     async def fail(**_: Any) -> None:
         raise KeyError
 
@@ -237,8 +242,10 @@ def odd(**_: Any) -> None:
 
 
 @pytest.mark.parametrize(("call", "name", "place"), [(cancelled, "CancelledError", "sleep"), (odd, "Odd", "odd")])
-def test_a_base_exception_is_the_failure_of_its_receiver(call: Callable[..., Any], name: str, place: str) -> None:
-    """C11: it would end the worker, and come again, for ever."""
+def test_c11_a_base_exception_is_a_failure_of_its_receiver_and_the_next_receiver_runs(
+    call: Callable[..., Any], name: str, place: str
+) -> None:
+    """If the exception were not caught, it would end the worker, and the record would be delivered again for ever."""
     ran: list[int] = []
     ((receiver, error),) = dispatch(event(), [Receiver(call), Receiver(lambda **_: ran.append(1))])
     assert (receiver.call, ran) == (call, [1])
@@ -248,8 +255,9 @@ def test_a_base_exception_is_the_failure_of_its_receiver(call: Callable[..., Any
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
 @pytest.mark.parametrize("is_async", [False, True])
-def test_what_ends_a_worker_passes_through(kind: type[BaseException], is_async: bool) -> None:
-    """C11."""
+def test_c11_system_exit_keyboard_interrupt_and_generator_exit_of_a_receiver_are_not_caught(
+    kind: type[BaseException], is_async: bool
+) -> None:
 
     def end(**_: Any) -> None:
         raise kind
@@ -261,8 +269,8 @@ def test_what_ends_a_worker_passes_through(kind: type[BaseException], is_async: 
         dispatch(event(), [Receiver(end_later if is_async else end)])
 
 
-def test_ctrl_c_while_a_coroutine_runs_passes_through() -> None:
-    """A replay went on with the next record: its coroutine could not be closed, and so its receiver had failed."""
+def test_ctrl_c_during_a_coroutine_raises_keyboard_interrupt() -> None:
+    """If KeyboardInterrupt counted as a failure of the receiver, a replay would continue with the next event."""
     over = threading.Event()
 
     async def receive(**_: Any) -> None:
@@ -278,8 +286,8 @@ def test_ctrl_c_while_a_coroutine_runs_passes_through() -> None:
         signal.signal(signal.SIGINT, former)
 
 
-def test_an_exception_that_is_false_is_a_failure_too() -> None:
-    """Such as one that is a collection of errors, and has none."""
+def test_an_exception_whose_truth_value_is_false_is_a_failure() -> None:
+    """The exception is an empty collection of errors, so ``bool()`` returns False for it."""
 
     class Errors(Exception):
         def __len__(self) -> int:

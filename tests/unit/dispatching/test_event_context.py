@@ -1,4 +1,7 @@
-"""What an event runs in: nothing of the events before it, but for the thread's caches (C6)."""
+"""
+Tests of the context variables during an event. They contain nothing from earlier events, except for the caches of the
+thread (fault C6).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ made: list[Cache] = []
 
 
 class Cache(LocMemCache):
-    """Knows how often it was closed."""
+    """A cache that counts the calls of its method ``close``."""
 
     def __init__(self, name: str, params: dict[str, Any]) -> None:
         super().__init__(name, params)
@@ -45,13 +48,13 @@ def settings_of_caches() -> Iterator[None]:
 
 
 def run(*aliases: str) -> None:
-    """Run an event whose receivers use these caches."""
+    """Dispatch an event whose receivers use the caches with these aliases."""
     context = event_context()
     context.run(lambda: [caches[alias].get("key") for alias in aliases])
     keep_caches(context)
 
 
-def test_a_cache_is_made_once_and_closed_after_each_event_that_may_have_used_it() -> None:
+def test_a_cache_is_created_once_per_thread_and_closed_after_each_event_that_may_use_it() -> None:
     for _ in range(3):
         run()
     assert made == []
@@ -63,7 +66,7 @@ def test_a_cache_is_made_once_and_closed_after_each_event_that_may_have_used_it(
     assert (default.closed, other.closed) == (5, 2)
 
 
-def test_each_thread_has_its_own() -> None:
+def test_each_thread_has_caches_of_its_own() -> None:
     threads = [Thread(target=run, args=("default",)) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -73,7 +76,7 @@ def test_each_thread_has_its_own() -> None:
     assert len(made) == 3
 
 
-def test_a_replay_has_them_too() -> None:
+def test_a_replay_uses_the_caches_of_its_thread() -> None:
     run("default")
     context = replay_context()
     assert context.run(lambda: (caches["default"], is_replay())) == (made[0], True)
@@ -81,7 +84,7 @@ def test_a_replay_has_them_too() -> None:
     assert not event_context().run(is_replay)
 
 
-def test_a_cache_that_cannot_be_closed_fails_nobody() -> None:
+def test_an_error_on_closing_a_cache_is_reported_and_not_raised() -> None:
     context = event_context()
     context.run(lambda: caches["default"])
     made[0].fails = True
@@ -91,7 +94,7 @@ def test_a_cache_that_cannot_be_closed_fails_nobody() -> None:
     assert type(failed.error) is OSError
 
 
-def test_nothing_else_stays() -> None:
+def test_context_variables_and_language_of_an_event_do_not_reach_the_next_event() -> None:
     variable: ContextVar[int] = ContextVar("variable")
 
     def receive() -> None:
@@ -107,7 +110,7 @@ def test_nothing_else_stays() -> None:
     assert left.run(translation.get_language) != "de"
 
 
-def test_caches_of_other_settings_are_made_anew() -> None:
+def test_caches_are_created_anew_after_the_caches_setting_changed() -> None:
     run("default")
     with override_settings(CACHES={"default": {"BACKEND": f"{__name__}.Cache"}}):
         run("default")

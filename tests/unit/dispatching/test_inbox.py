@@ -1,4 +1,4 @@
-"""What once() does around a receiver, whichever the database."""
+"""Tests of a receiver under once(), as far as its behaviour does not depend on the database."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PLAIN = Signal()
 
 @once
 def award(certificate: Any, **_: Any) -> str:
-    """Keep the user."""
+    """Record the user of the certificate."""
     had.append(certificate.user.id)
     return "awarded"
 
@@ -64,7 +64,7 @@ def connected() -> Iterator[None]:
     record_deleted.disconnect(drop)
 
 
-def test_a_receiver_keeps_its_name_its_signature_and_what_it_returns() -> None:
+def test_a_receiver_with_the_decorator_once_keeps_its_name_its_signature_and_its_return_value() -> None:
     assert Receiver(award).name == f"{__name__}.award"
     assert list(inspect.signature(award).parameters) == ["certificate", "_"]
     metadata = EventsMetadata(event_type=CREATED)
@@ -75,7 +75,7 @@ def test_a_receiver_keeps_its_name_its_signature_and_what_it_returns() -> None:
     assert not any("sqlite_master" in query["sql"] for query in queries)
 
 
-def test_an_event_that_is_delivered_twice_is_had_once() -> None:
+def test_a_receiver_with_the_decorator_once_runs_a_single_time_for_an_event_delivered_twice() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
@@ -83,7 +83,7 @@ def test_an_event_that_is_delivered_twice_is_had_once() -> None:
     assert had == [7, 8]
 
 
-def test_each_receiver_of_an_event_has_it_once() -> None:
+def test_each_of_two_receivers_with_the_decorator_once_runs_a_single_time_for_an_event_delivered_twice() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     CERTIFICATE_CREATED.connect(note)
     try:
@@ -94,7 +94,7 @@ def test_each_receiver_of_an_event_has_it_once() -> None:
     assert had == [7, -7]
 
 
-def test_a_mark_that_is_deleted_lets_the_event_come_again() -> None:
+def test_a_receiver_with_the_decorator_once_runs_again_after_the_mark_of_the_event_is_deleted() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
@@ -102,7 +102,7 @@ def test_a_mark_that_is_deleted_lets_the_event_come_again() -> None:
     assert had == [7, 7]
 
 
-def test_marks_are_in_the_database_that_is_named() -> None:
+def test_marks_are_stored_in_the_database_that_the_decorator_once_names() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(record_deleted, metadata=metadata, topic="t", key=7)
@@ -111,7 +111,7 @@ def test_marks_are_in_the_database_that_is_named() -> None:
     assert inbox.aliases() >= {"default", "other"}
 
 
-def test_what_fails_leaves_no_mark_in_the_database_that_is_named() -> None:
+def test_a_receiver_that_fails_leaves_no_mark_in_the_database_that_the_decorator_once_names() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     failing.append(KeyError())
     with pytest.raises(ReceiversFailed):
@@ -121,24 +121,24 @@ def test_what_fails_leaves_no_mark_in_the_database_that_is_named() -> None:
     assert had == [7, 7]
 
 
-def test_a_signal_without_metadata_is_told_what_to_do() -> None:
+def test_a_receiver_with_the_decorator_once_raises_for_a_signal_without_metadata() -> None:
     with pytest.raises(ConfigurationError, match=r"award is under once\(\), which needs the event's metadata"):
         PLAIN.send(sender=None, certificate=certificate(7))
     PLAIN.send(sender=None, certificate=certificate(7), metadata=EventsMetadata(event_type=CREATED))
     assert had == [7]
 
 
-def test_without_the_table_the_error_names_the_cure_and_migrating_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_inbox_table_raises_an_error_that_asks_to_migrate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "_found", set())
     with connections["other"].schema_editor() as editor:
         editor.delete_model(InboxMark)
     try:
         with pytest.raises(ReceiversFailed) as caught:
             deliver(record_deleted, topic="t", key=7)
-        text = error_text(caught.value)  # in the log, and in dead letters
+        text = error_text(caught.value)  # the error in the log and in dead letters
         assert f"receiver {__name__}.drop raised ConfigurationError: The inbox is missing in database 'other'" in text
         assert "run manage.py migrate --database other" in text
-        assert purge_marks(90) == 0  # of what is not there nothing is to be deleted
+        assert purge_marks(90) == 0  # nothing is deleted from a table that does not exist
     finally:
         with connections["other"].schema_editor() as editor:
             editor.create_model(InboxMark)
@@ -146,7 +146,7 @@ def test_without_the_table_the_error_names_the_cure_and_migrating_is_enough(monk
     assert had == [7]
 
 
-def test_without_the_app_the_error_says_so() -> None:
+def test_the_decorator_once_raises_when_the_app_is_not_installed() -> None:
     with override_settings(INSTALLED_APPS=["openedx_events"]):
         with pytest.raises(ConfigurationError, match="needs 'event_bus_kafka' in INSTALLED_APPS"):
             award(certificate=certificate(7), metadata=EventsMetadata(event_type=CREATED))
@@ -158,19 +158,20 @@ async def later(**_: Any) -> None: ...
 @pytest.mark.parametrize(
     ("wrong", "reason"), [(later, "async"), (lambda **_: None, "have a name"), (partial(print), "have a name")]
 )
-def test_what_cannot_be_known_tomorrow_is_refused(wrong: Callable[..., Any], reason: str) -> None:
+def test_the_decorator_once_refuses_coroutine_functions_and_callables_without_a_stable_name(
+    wrong: Callable[..., Any], reason: str
+) -> None:
     with pytest.raises(TypeError, match=reason):
         once(wrong)
 
 
 @once
 def returns_a_coroutine(**arguments: Any) -> Any:
-    """As a plain decorator over an async function does."""
+    """Return a coroutine, as a plain decorator around an async function does."""
     return later(**arguments)
 
 
-def test_what_would_run_outside_of_the_transaction_fails_and_leaves_no_mark() -> None:
-    """C10."""
+def test_c10_a_receiver_that_returns_a_coroutine_fails_and_leaves_no_mark() -> None:
     CERTIFICATE_CREATED.connect(returns_a_coroutine)
     try:
         with pytest.raises(ReceiversFailed) as caught:
@@ -181,7 +182,7 @@ def test_what_would_run_outside_of_the_transaction_fails_and_leaves_no_mark() ->
     assert InboxMark.objects.get().receiver == f"{__name__}.award"
 
 
-def test_the_wrong_order_of_decorators_is_refused() -> None:
+def test_the_decorator_once_is_refused_above_the_decorator_receiver() -> None:
     def bare(**_: Any) -> None: ...
 
     for signal in (CERTIFICATE_CREATED, record_deleted):
@@ -190,5 +191,5 @@ def test_the_wrong_order_of_decorators_is_refused() -> None:
         signal.disconnect(bare)
 
 
-def test_the_migrations_are_complete() -> None:
+def test_makemigrations_finds_no_changes() -> None:
     call_command("makemigrations", "event_bus_kafka", check=True, dry_run=True, skip_checks=True)

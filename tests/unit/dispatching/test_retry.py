@@ -1,4 +1,4 @@
-"""What follows from a failed attempt."""
+"""Tests of the decisions that the retry policy makes after a failed attempt."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ POLICY = RetryPolicy(attempts=3, first_delay=1, factor=3, max_delay=5, jitter=0,
 FAILED = ValueError()
 
 
-def test_a_failed_receiver_is_tried_again_with_growing_delays() -> None:
+def test_a_failed_receiver_is_retried_with_growing_delays() -> None:
     assert [POLICY.decide(FAILED, attempt=attempt) for attempt in (1, 2)] == [Retry(FAILED, 1), Retry(FAILED, 3)]
 
 
-def test_used_up_attempts_end_in_a_dead_letter() -> None:
+def test_exhausted_attempts_end_in_a_dead_letter() -> None:
     assert POLICY.decide(FAILED, attempt=3) == GiveUp(FAILED)
 
 
-def test_delays_have_a_limit_however_many_attempts() -> None:
+def test_delays_never_exceed_the_maximum() -> None:
     assert POLICY.delay(3) == 5
     assert POLICY.delay(10_000) == 5
 
 
-def test_jitter_varies_a_delay_to_both_sides() -> None:
+def test_jitter_varies_a_delay_in_both_directions() -> None:
     policy = RetryPolicy(attempts=3, first_delay=10, factor=1, max_delay=60, jitter=0.2)
     assert (policy.delay(1, lambda: 0.0), policy.delay(1, lambda: 1.0)) == (8, 12)
 
 
-def test_unreadable_records_are_final_at_once() -> None:
+def test_an_unreadable_record_is_given_up_at_the_first_attempt() -> None:
     error = UnreadableValue("x")
     assert POLICY.decide(error, attempt=1) == GiveUp(error)
 
 
 @pytest.mark.parametrize("attempt", [1, 3, 1000])
-def test_an_outage_never_spends_attempts(attempt: int) -> None:
+def test_an_outage_never_uses_up_attempts(attempt: int) -> None:
     assert isinstance(POLICY.decide(FAILED, attempt=attempt, is_outage=True), Hold)
 
 
-def test_an_outage_is_looked_at_again_at_least_every_ten_seconds() -> None:
+def test_a_record_is_held_at_most_ten_seconds_at_a_time_during_an_outage() -> None:
     policy = RetryPolicy(attempts=3, first_delay=1, factor=3, max_delay=3600, jitter=0)
     holds = [policy.decide(FAILED, attempt=1, holds=holds, is_outage=True) for holds in (0, 1, 2, 3, 1000)]
     assert [hold.delay for hold in holds if isinstance(hold, Hold)] == [1, 3, 9, 10, 10]
 
 
-def test_the_policy_of_an_event_type_comes_before_that_of_its_topic() -> None:
+def test_the_retry_policy_of_an_event_type_overrides_that_of_its_topic() -> None:
     policies = RetryPolicies.of(RETRY_DEFAULTS, {"topic": {"attempts": 2}, "type": {"attempts": 3, "factor": 1}})
     assert policies.policy("type", "topic").attempts == 3
     assert policies.policy("other", "topic").attempts == 2
@@ -69,7 +69,7 @@ def test_the_policy_of_an_event_type_comes_before_that_of_its_topic() -> None:
     assert policies.policy("type", "topic").max_delay == 60
 
 
-@pytest.mark.django_db(databases="__all__")  # databases that this thread has used are asked
+@pytest.mark.django_db(databases="__all__")  # databases that this thread has used are checked
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -81,15 +81,15 @@ def test_the_policy_of_an_event_type_comes_before_that_of_its_topic() -> None:
         (ReceiversFailed(["a"], [OperationalError()]), ""),
     ],
 )
-def test_servers_of_ours_that_are_away_are_an_outage(error: Exception, expected: str) -> None:
+def test_errors_of_unreachable_servers_count_as_an_outage(error: Exception, expected: str) -> None:
     with none_known():
         assert outage_of(error) == expected
 
 
-def test_a_database_that_is_away_is_an_outage_in_a_group_of_errors_too(
+def test_an_unreachable_database_in_an_exception_group_counts_as_an_outage(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """``asyncio.TaskGroup`` raises one: an outage behind it made dead letters."""
+    """``asyncio.TaskGroup`` raises exception groups."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "no such folder" / "database")}
     with django_db_blocker.unblock(), none_known(), connected(database, "away") as connection:
         with pytest.raises(OperationalError) as away:
@@ -110,7 +110,7 @@ def test_a_database_that_is_away_is_an_outage_in_a_group_of_errors_too(
     ],
 )
 @pytest.mark.parametrize("comes_from", ["a look at it", "connecting"])
-def test_a_server_without_a_connection_left_is_away_and_that_is_said(
+def test_a_database_server_with_too_many_connections_counts_as_an_outage(
     told: tuple[Any, ...],
     comes_from: str,
     tmp_path: Path,
@@ -133,32 +133,32 @@ def test_a_server_without_a_connection_left_is_away_and_that_is_said(
         monkeypatch.undo()
 
 
-def test_c13_a_schema_that_the_registry_does_not_know_has_the_retries_of_the_policy() -> None:
-    """Another of its nodes may have it already."""
+def test_c13_an_unknown_schema_is_retried_until_attempts_are_exhausted() -> None:
+    """Another node of the registry may know the schema already."""
     unknown = SchemaRegistryError("404", status=404, retriable=False)
     assert isinstance(POLICY.decide(unknown, attempt=1), Retry)
     assert isinstance(POLICY.decide(unknown, attempt=POLICY.attempts), GiveUp)
 
 
-def test_a_schema_that_the_registry_refuses_is_final() -> None:
+def test_a_schema_that_the_registry_refuses_is_given_up_at_once() -> None:
     assert isinstance(POLICY.decide(SchemaRegistryError("422", status=422, retriable=False), attempt=1), GiveUp)
 
 
-def test_errors_marked_as_final_are_not_tried_again() -> None:
+def test_errors_configured_as_final_are_not_retried() -> None:
     assert isinstance(POLICY.decide(KeyError(), attempt=1), GiveUp)
 
 
-@pytest.mark.parametrize("error", [ValueError(), KeyError()], ids=["used up", "final"])
-def test_a_receiver_whose_circuit_is_open_makes_no_dead_letter(error: Exception) -> None:
+@pytest.mark.parametrize("error", [ValueError(), KeyError()], ids=["attempts exhausted", "final error"])
+def test_an_open_circuit_holds_the_record_and_makes_no_dead_letter(error: Exception) -> None:
     assert isinstance(POLICY.decide(error, attempt=3, is_open=True), Hold)
 
 
-def test_the_policy_is_made_of_the_setting() -> None:
+def test_the_retry_policy_is_built_from_the_setting() -> None:
     policy = RetryPolicy.of(RETRY_DEFAULTS | {"final": ["django.core.exceptions.ValidationError", KeyError]})
     assert (policy.attempts, policy.max_delay, len(policy.final)) == (5, 60, 2)
 
 
 @pytest.mark.parametrize("name", ["no.such.module", "os.path", "os.getcwd"])
-def test_final_errors_must_be_exception_classes(name: str) -> None:
+def test_final_errors_must_be_names_of_exception_classes(name: str) -> None:
     with pytest.raises(ConfigurationError, match="final"):
         RetryPolicy.of(RETRY_DEFAULTS | {"final": [name]})

@@ -1,4 +1,6 @@
-"""What the rows of workers and relays say, and for how long they do."""
+"""
+Tests of the heartbeat rows of workers and relays: their contents, and how long the process of a row counts as alive.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ def running() -> Running:
 
 
 def later(milliseconds: int) -> None:
-    """Let it be later, as far as rows tell."""
+    """Move the times of all rows into the past."""
     Heartbeat.objects.update(beat_at=F("beat_at") - milliseconds, started_at=F("started_at") - milliseconds)
 
 
@@ -41,7 +43,7 @@ def _as_json(value: Any) -> Any:
     return {name: _as_json(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
-def test_a_row_says_who_runs_where_and_how(running: Running) -> None:
+def test_a_heartbeat_row_contains_the_host_the_process_the_state_and_the_rates(running: Running) -> None:
     totals = {"received": 100}
     beats = beats_of(running, totals)
     relay = RelayOf()
@@ -67,7 +69,7 @@ def test_a_row_says_who_runs_where_and_how(running: Running) -> None:
     ("period", "silence", "liveness"),
     [(1, 50_000, "alive"), (1, 61_000, "dead"), (20, 100_000, "alive"), (20, 121_000, "dead")],
 )
-def test_who_is_silent_for_six_beats_and_a_minute_is_dead(
+def test_a_process_without_a_heartbeat_for_six_periods_and_a_minute_is_dead(
     running: Running, period: float, silence: int, liveness: str
 ) -> None:
     with running.consumer(consumer_state):
@@ -76,7 +78,7 @@ def test_who_is_silent_for_six_beats_and_a_minute_is_dead(
     assert [run.liveness for run in workers()] == [liveness]
 
 
-def test_who_ends_cleanly_is_stopped_however_long_that_is_ago(running: Running) -> None:
+def test_a_process_that_ended_cleanly_is_reported_as_stopped_at_any_later_time(running: Running) -> None:
     beats = beats_of(running)
     with running.consumer(consumer_state):
         beats.beat()
@@ -89,7 +91,7 @@ def test_who_ends_cleanly_is_stopped_however_long_that_is_ago(running: Running) 
         assert {run.group: run.liveness for run in workers()} == {"mail": "stopped", "next": "dead"}
 
 
-def test_rows_are_deleted_a_day_after_the_last_beat(running: Running) -> None:
+def test_heartbeat_rows_are_deleted_a_day_after_the_last_beat(running: Running) -> None:
     beats = beats_of(running)
     with running.consumer(consumer_state):
         beats.beat()
@@ -104,7 +106,7 @@ def test_rows_are_deleted_a_day_after_the_last_beat(running: Running) -> None:
         assert Heartbeat.objects.count() == 3, "who was taken for dead, and is not, is there again"
 
 
-def test_a_relay_that_has_not_looked_yet_lives_too(running: Running) -> None:
+def test_a_relay_that_has_not_read_its_outbox_yet_writes_a_heartbeat(running: Running) -> None:
     relay = RelayOf()
     relay.last = None
     with running.relay(relay):

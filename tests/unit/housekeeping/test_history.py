@@ -1,4 +1,6 @@
-"""What is counted is written once, whatever fails meanwhile, and read by time."""
+"""
+Tests of the history in the database: each count is written exactly once despite failures, and counts are read by time.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ def on_file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None
 _DAY = 86_400_000
 
 
-def test_what_is_not_written_is_written_the_next_time_and_nothing_twice() -> None:
+def test_counts_that_could_not_be_written_are_written_later_exactly_once() -> None:
     process = Process()
     for outcome in ("delivered", "appended", "rejected"):
         process.count(outcome, count=2, seconds=3.0)
@@ -63,7 +65,7 @@ def test_what_is_not_written_is_written_the_next_time_and_nothing_twice() -> Non
     }
 
 
-def test_rows_older_than_the_history_are_deleted() -> None:
+def test_history_rows_older_than_the_setting_are_deleted() -> None:
     process = Process()
     process.count("done")
     process.writer.write()
@@ -98,7 +100,7 @@ def test_history_is_read_from_a_time_on_by_what_is_asked_for() -> None:
     assert history(now + timedelta(minutes=1)) == {}
 
 
-def test_a_process_writes_one_statement_for_each_line_that_has_changed() -> None:
+def test_a_process_writes_only_the_lines_of_the_history_that_changed() -> None:
     process = Process()
     for outcome in ("delivered", "appended", "rejected"):
         process.count(outcome)
@@ -107,13 +109,13 @@ def test_a_process_writes_one_statement_for_each_line_that_has_changed() -> None
     process.count("spilled")
     with asked() as statements:
         process.writer.write()
-    assert statements == ["SELECT", "INSERT", "INSERT"]  # it asks for the time first
+    assert statements == ["SELECT", "INSERT", "INSERT"]  # the writer asks for the time first
     with asked() as statements:
         process.writer.write()
     assert statements == []
 
 
-def test_a_database_in_memory_is_left_alone() -> None:
+def test_history_is_not_written_into_a_database_in_memory() -> None:
     process = Process()
     process.count("done")
     assert alias_of(HistoryRow) == "default"
@@ -122,21 +124,27 @@ def test_a_database_in_memory_is_left_alone() -> None:
         assert alias_of(HistoryRow) is None
         process.writer.write()
         assert rows().count() == 0
-        connection.connection.close()  # Django leaves it open
+        connection.connection.close()  # Django leaves the connection open
     with connected({"ENGINE": "django.db.backends.dummy"}, "default"):
         assert alias_of(HistoryRow) is None
 
 
-def test_what_was_counted_before_history_begins_is_written() -> None:
-    """Of threads that send first, one begins it: what the others count meanwhile counts."""
+def test_counts_made_before_the_history_starts_are_written() -> None:
+    """
+    Several threads send their first event at the same time. One of them starts the history while the others already
+    count.
+    """
     process = Process()
     process.count("done")
     HistoryWriter(process._read, names_of_databases()).write()
     assert totals() == {("", "done"): Sums(count=1, seconds=0.0, longest=0.0)}
 
 
-def test_counts_of_a_test_run_are_not_written_into_the_services_database(tmp_path: Path) -> None:
-    """Its last turn comes when Django has put the name of that back."""
+def test_counts_of_a_test_run_are_not_written_into_the_database_of_the_service(tmp_path: Path) -> None:
+    """
+    Counts are still written after Django has replaced the name of the test database by the name of the service's
+    database.
+    """
     process = Process()
     process.count("done")
     other = tmp_path / "other"
@@ -152,8 +160,8 @@ def test_counts_of_a_test_run_are_not_written_into_the_services_database(tmp_pat
     assert totals() == {("", "done"): Sums(count=1, seconds=0.0, longest=0.0)}
 
 
-def test_history_begins_once_all_apps_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An event may be sent while they are imported."""
+def test_history_is_not_written_before_all_apps_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service may send an event while its apps are being imported."""
     tallies.add(EVENTS_APPENDED, (TYPE,))
     monkeypatch.setattr(apps, "ready", False)
     write = _History(names_of_databases())

@@ -1,4 +1,4 @@
-"""One thread does what comes again and again: nothing delays the rest or ends it, but the end of its process."""
+"""One thread runs all periodic tasks. No task delays or ends the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.watching import watched
 
 
 class Turns:
-    """A task that counts its turns, and may raise."""
+    """A task that counts its runs. It may raise."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.count = 0
@@ -41,7 +41,7 @@ def keeper() -> Iterator[Housekeeper]:
     keeper.end(list(keeper._tasks), 0)
 
 
-def test_there_is_no_thread_before_there_is_a_task(keeper: Housekeeper) -> None:
+def test_the_housekeeping_thread_starts_with_the_first_task_and_serves_all_tasks(keeper: Housekeeper) -> None:
     keeper.finish(10)
     assert keeper._thread is None
     keeper.every(60, "First", Turns())
@@ -51,7 +51,7 @@ def test_there_is_no_thread_before_there_is_a_task(keeper: Housekeeper) -> None:
     assert keeper._thread is first
 
 
-def test_each_task_has_its_period_which_may_change(keeper: Housekeeper) -> None:
+def test_each_task_has_its_own_period_which_may_change(keeper: Housekeeper) -> None:
     periods = [0.001, 3_600.0]
     often, seldom = Turns(), Turns()
     keeper.every(lambda: periods[often.count >= 3], "Often", often)
@@ -62,7 +62,7 @@ def test_each_task_has_its_period_which_may_change(keeper: Housekeeper) -> None:
     assert later.count == 0
 
 
-def test_what_raises_comes_again_and_holds_up_nobody(keeper: Housekeeper) -> None:
+def test_a_task_that_raises_is_repeated_and_does_not_delay_others(keeper: Housekeeper) -> None:
     class Odd(BaseException): ...
 
     failing = [Turns(OperationalError("away")), Turns(LookupError()), Turns(SystemExit()), Turns(Odd())]
@@ -74,13 +74,13 @@ def test_what_raises_comes_again_and_holds_up_nobody(keeper: Housekeeper) -> Non
     assert {type(event.error) for event in seen} == {LookupError, SystemExit, Odd}
 
 
-def test_what_a_database_says_is_told_once_until_it_says_something_else(
+def test_a_database_error_of_a_task_is_logged_once_until_it_changes(
     keeper: Housekeeper, caplog: pytest.LogCaptureFixture
 ) -> None:
     turns = Turns(OperationalError(2006, "Server has gone away"))
     keeper.every(0.001, "A heartbeat was not written", turns)
     until(lambda: turns.count > 3)
-    told = "A heartbeat was not written, and is tried again: OperationalError 2006 Server has gone away"
+    told = "A heartbeat was not written; trying again later: OperationalError 2006 Server has gone away"
     assert [record.getMessage() for record in caplog.records] == [told]
     turns.error, before = None, turns.count
     until(lambda: turns.count > before + 1)
@@ -89,7 +89,7 @@ def test_what_a_database_says_is_told_once_until_it_says_something_else(
     assert len(caplog.records) == 2
 
 
-def test_others_have_their_turns_between_two_slices(keeper: Housekeeper) -> None:
+def test_other_tasks_run_between_two_slices_of_a_task(keeper: Housekeeper) -> None:
     done: list[str] = []
 
     def slices() -> Iterator[None]:
@@ -112,7 +112,7 @@ def test_others_have_their_turns_between_two_slices(keeper: Housekeeper) -> None
     assert "slice slice" not in " ".join(done[first : done.index("last")])
 
 
-def test_a_last_turn_comes_before_slices_that_are_left(keeper: Housekeeper) -> None:
+def test_the_last_run_of_a_task_precedes_remaining_slices_of_others(keeper: Housekeeper) -> None:
     done: list[str] = []
 
     def slices() -> Iterator[None]:
@@ -127,7 +127,7 @@ def test_a_last_turn_comes_before_slices_that_are_left(keeper: Housekeeper) -> N
     assert done == ["last", "last"], "what is counted late in an end is written as well"
 
 
-def test_a_last_turn_is_waited_for_no_longer_than_is_said(keeper: Housekeeper) -> None:
+def test_the_method_finish_waits_for_the_last_run_for_at_most_the_given_seconds(keeper: Housekeeper) -> None:
     hangs, go_on = Event(), Event()
 
     def hang() -> None:
@@ -144,7 +144,7 @@ def test_a_last_turn_is_waited_for_no_longer_than_is_said(keeper: Housekeeper) -
     until(lambda: done.count == 1)
 
 
-def test_a_task_that_is_ended_has_its_last_turn_and_no_other(keeper: Housekeeper) -> None:
+def test_a_task_that_is_ended_runs_one_last_time_and_others_continue(keeper: Housekeeper) -> None:
     beats, last, others = Turns(), Turns(), Turns()
     task = keeper.every(0.001, "Beats", beats, last=last)
     keeper.every(0.001, "Others", others)
@@ -157,7 +157,7 @@ def test_a_task_that_is_ended_has_its_last_turn_and_no_other(keeper: Housekeeper
     assert last.count == 1
 
 
-def test_connections_are_closed_when_nothing_is_due(
+def test_connections_are_closed_while_no_task_is_due(
     keeper: Housekeeper, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     opened: list[object] = []
@@ -175,7 +175,7 @@ def test_connections_are_closed_when_nothing_is_due(
         keeper.end(list(keeper._tasks), 0)
 
 
-def test_a_child_has_none_of_its_parents_tasks_and_may_have_its_own(keeper: Housekeeper) -> None:
+def test_a_forked_child_has_no_tasks_of_its_parent_and_may_start_its_own(keeper: Housekeeper) -> None:
     parents = Turns()
     keeper.every(0.001, "Parent's", parents, last=parents)
     assert _in_child(lambda: _child(keeper, parents)) == 0
@@ -183,7 +183,7 @@ def test_a_child_has_none_of_its_parents_tasks_and_may_have_its_own(keeper: Hous
 
 def _child(keeper: Housekeeper, parents: Turns) -> None:
     before = parents.count
-    keeper.finish(10)  # the parent's thread is not here
+    keeper.finish(10)  # the parent's thread does not exist in the child
     own = Turns()
     keeper.every(3_600, "Its own", own)
     until(lambda: own.count == 1)
@@ -204,7 +204,7 @@ def _in_child(function: Callable[[], None]) -> int:
         return 0 if told.read() == b"well" else 1
 
 
-def test_a_server_that_forks_without_telling_python_is_noticed(keeper: Housekeeper) -> None:
+def test_a_fork_that_python_does_not_notice_starts_without_tasks_of_the_parent(keeper: Housekeeper) -> None:
     parents = Turns()
     keeper.every(3_600, "Parent's", parents, last=parents)
     until(lambda: parents.count == 1)
@@ -217,8 +217,8 @@ def test_a_server_that_forks_without_telling_python_is_noticed(keeper: Housekeep
     assert threading.active_count() > 1
 
 
-def test_an_end_that_comes_while_a_last_turn_runs_has_one_of_its_own(keeper: Housekeeper) -> None:
-    """What was counted in between would be lost."""
+def test_the_method_finish_runs_a_task_once_more_if_called_during_its_last_run(keeper: Housekeeper) -> None:
+    """The task may make counts during its last run. Without a further run these counts would be lost."""
     begun, go_on = Event(), Event()
     lasts: list[None] = []
 
@@ -238,7 +238,7 @@ def test_an_end_that_comes_while_a_last_turn_runs_has_one_of_its_own(keeper: Hou
     assert len(lasts) == 2
 
 
-def test_connections_with_errors_are_closed_after_a_turn_that_keeps_its_error_to_itself() -> None:
+def test_connections_with_errors_are_closed_after_each_run_of_a_task() -> None:
     closed = Turns()
     keeper = Housekeeper(closed)
     keeper.every(3_600, "Pauses", Turns())
@@ -247,7 +247,7 @@ def test_connections_with_errors_are_closed_after_a_turn_that_keeps_its_error_to
     keeper.end(list(keeper._tasks), 0)
 
 
-def test_a_connection_that_cannot_be_closed_keeps_no_other_open(
+def test_an_error_on_closing_one_connection_does_not_keep_others_open(
     keeper: Housekeeper, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     opened: list[object] = []

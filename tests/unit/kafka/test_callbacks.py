@@ -1,4 +1,4 @@
-"""Callbacks that a service gives to Kafka's clients: they are called, and what they raise stays with them (S17)."""
+"""Kafka's clients call the callbacks that a service configures. An exception of a callback is caught (fault S17)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def failing(error: type[BaseException], calls: list[Any]) -> Callable[..., None]
 @pytest.mark.parametrize(
     ("option", "ours"), [("error_cb", ClientErrorReported), ("stats_cb", ProducerStatistics)], ids=["errors", "stats"]
 )
-def test_one_that_raises_ends_no_poll_and_takes_no_other_s_place(
+def test_a_callback_that_raises_is_reported_and_does_not_interrupt_polling(
     error: type[BaseException], option: str, ours: type[LifecycleEvent]
 ) -> None:
     calls: list[Any] = []
@@ -43,12 +43,12 @@ def test_one_that_raises_ends_no_poll_and_takes_no_other_s_place(
     assert calls
 
 
-def test_one_of_the_wrong_type_is_refused_as_ever() -> None:
+def test_a_callback_of_the_wrong_type_is_refused() -> None:
     with pytest.raises(Exception, match="stats_cb"):
         Producer(NOBODY | {"stats_cb": "no function"})
 
 
-def test_a_token_that_does_not_come_is_an_outage_and_no_wrong_option() -> None:
+def test_an_oauth_callback_that_raises_counts_as_an_outage() -> None:
     def token(_: str) -> tuple[str, float]:
         raise OSError("the token endpoint is away")
 

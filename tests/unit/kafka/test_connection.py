@@ -1,4 +1,4 @@
-"""The connections of clients: told when they change, not at each retry."""
+"""A client's connection is reported when its state changes, and not at each retry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from tests.support.watching import watched
 
 
 def report(connection: Connection, *what: int | bool) -> None:
-    """Give a connection errors (their codes) and statistics (whether the coordinator answers), as a client does."""
+    """
+    Report to a connection what a client would report. An int is an error code. A bool is a statistic: whether the
+    group's coordinator answers.
+    """
     for one in what:
         if isinstance(one, bool):
             state = ("up", "UP") if one else ("query-coord", "INIT")
@@ -44,21 +47,29 @@ DOWN, REFUSED, ONE_DOWN = KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATI
         ([True, False, True, ONE_DOWN, True], ["connected"]),
         ([True, False, False, False, True], ["connected", "unreachable", "connected"]),
     ],
-    ids=["start", "down", "refused", "first down", "open beside refused", "one moves", "silent"],
+    ids=[
+        "connects",
+        "all brokers down",
+        "login refused",
+        "down at the start",
+        "login refused on one of two connections",
+        "one broker restarts",
+        "coordinator silent",
+    ],
 )
-def test_each_change_is_told_once(what: list[int | bool], expected: list[str]) -> None:
+def test_each_change_of_a_connection_is_reported_once(what: list[int | bool], expected: list[str]) -> None:
     with watched(ConnectionChanged) as changes:
         report(Connection("consumer"), *what)
     assert [change.state for change in changes] == expected
 
 
-@pytest.mark.parametrize("renewed", [False, True], ids=["the same", "a new one"])
-def test_that_producers_are_connected_again_is_told_once_whichever_finds_out(renewed: bool) -> None:
+@pytest.mark.parametrize("renewed", [False, True], ids=["same producer", "new producer"])
+def test_the_reconnection_of_producers_is_reported_once(renewed: bool) -> None:
     record = ProducerRecord(topic="t", key=b"key", value=b"value", headers=())
     with Sandbox() as sandbox:
         servers = {"bootstrap.servers": sandbox.bootstrap_servers, "reconnect.backoff.max.ms": 100}
         producer = Producer(servers)
-        producer.connect(10)  # whatever tests before have left behind
+        producer.connect(10)  # the state that earlier tests have left
         with watched(ConnectionChanged) as changes:
             with watched(ClientErrorReported) as errors, sandbox.broker_down():
                 producer.produce(record, lambda _: None)
@@ -73,7 +84,7 @@ def test_that_producers_are_connected_again_is_told_once_whichever_finds_out(ren
         assert [(change.client, change.state) for change in changes] == [("producer", "connected")]
 
 
-def test_a_producer_that_waits_in_vain_for_a_first_connection_counts_too() -> None:
+def test_a_connection_of_a_producer_after_a_failed_first_attempt_is_reported() -> None:
     with Sandbox() as sandbox, watched(ConnectionChanged) as changes:
         Producer({"bootstrap.servers": sandbox.bootstrap_servers}).connect(10)
         changes.clear()
@@ -92,7 +103,7 @@ def test_a_producer_that_waits_in_vain_for_a_first_connection_counts_too() -> No
         (KafkaError.INVALID_REQUEST, Trouble.OTHER),
     ],
 )
-def test_the_cause_of_a_fatal_error_is_known(cause: int, kind: Trouble) -> None:
+def test_the_cause_of_a_fatal_error_is_read_from_its_text(cause: int, kind: Trouble) -> None:
     error = to_broker_error(KafkaError(KafkaError._FATAL, f"Fatal error: {KafkaError(cause).str()}: more"))
     assert (error.code, error.fatal, error.kind) == ("_FATAL", True, kind)
     assert to_broker_error(KafkaError(cause)).kind is kind

@@ -1,4 +1,4 @@
-"""What each of Kafka's error codes means is said once, and nowhere else."""
+"""Tests of the table of Kafka's error codes. No other place in the code defines the meaning of a code."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from event_bus_kafka.trouble import Trouble
 
 PACKAGE = Path(event_bus_kafka.__file__).parent
 NUMBERS = {KafkaError(number).name(): number for number in vars(KafkaError).values() if isinstance(number, int)}
-"""The codes of the installed client."""
+"""The error codes of the installed client by name."""
 OURS = {"_NO_SCHEMA", "_UNREADABLE_ROW"}
 
-# Written out once more, so that a slip in the table shows.
+# Repeated here, so that a slip in the table is noticed.
 TROUBLES = {
     Trouble.UNREACHABLE: {
         "_ALL_BROKERS_DOWN",
@@ -79,31 +79,34 @@ OUTCOMES = {
 }
 
 
-def test_each_row_is_of_a_code_that_the_client_knows_or_that_is_ours() -> None:
+def test_each_row_of_the_table_has_a_code_of_the_client_or_of_this_package() -> None:
     codes = [row.code for row in TABLE]
     assert len(codes) == len(set(codes))
     assert {row.code for row in TABLE if not row.ours} <= set(NUMBERS)
     assert {row.code for row in TABLE if row.ours} == OURS
 
 
-def test_the_trouble_of_each_code() -> None:
+def test_each_error_code_has_its_expected_kind_of_trouble() -> None:
     for code in {*NUMBERS, *OURS}:
         assert meaning_of(code).trouble is TROUBLE_OF.get(code, Trouble.OTHER), code
 
 
 @pytest.mark.parametrize("flag", FLAGS)
-def test_the_codes_of_a_flag(flag: str) -> None:
+def test_each_flag_is_set_for_exactly_its_expected_error_codes(flag: str) -> None:
     assert {code for code in {*NUMBERS, *OURS} if getattr(meaning_of(code), flag)} == FLAGS[flag]
 
 
-def test_s11_what_the_relay_does_with_a_row() -> None:
-    """Without a row, a broker's code says something of the topic, one of librdkafka's own of the client."""
+def test_s11_each_error_code_has_its_expected_outcome_for_a_row_of_the_relay() -> None:
+    """
+    If the table lacks a code, the outcome depends on its origin. A code from a broker holds the topic, and a code of
+    librdkafka makes the relay begin anew.
+    """
     for code in {*NUMBERS, *OURS, "ERR_4711?"}:
         unlisted = RowOutcome.BEGIN_ANEW if code.startswith("_") else RowOutcome.HOLD_TOPIC
         assert row_outcome(BrokerError(code, "")) is OUTCOMES.get(code, unlisted), code
 
 
-def test_where_two_places_disagree_is_marked() -> None:
+def test_error_codes_that_mean_different_things_in_two_places_are_marked() -> None:
     assert {row.code for row in TABLE if row.disagrees} == {
         "UNKNOWN_TOPIC_OR_PART",
         "_DESTROY",
@@ -114,7 +117,7 @@ def test_where_two_places_disagree_is_marked() -> None:
 
 
 @pytest.mark.parametrize("code", sorted(NUMBERS))
-def test_an_error_of_the_client_becomes_what_the_table_says(code: str) -> None:
+def test_each_error_of_the_client_is_converted_as_the_table_of_codes_says(code: str) -> None:
     error = to_broker_error(KafkaError(NUMBERS[code]))
     retriable = code not in FLAGS["final"] | FATAL
     assert (error.code, error.kind) == (code, TROUBLE_OF.get(code, Trouble.OTHER))
@@ -124,12 +127,12 @@ def test_an_error_of_the_client_becomes_what_the_table_says(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["_TRANSPORT", "UNKNOWN"])
-def test_what_the_client_marks_as_fatal_is_fatal_whatever_the_table_says(code: str) -> None:
+def test_an_error_that_the_client_marks_as_fatal_is_fatal(code: str) -> None:
     error = to_broker_error(KafkaError(NUMBERS[code], "reason", True))
     assert (error.fatal, error.retriable) == (True, False)
 
 
-def test_nothing_else_names_a_code() -> None:
+def test_no_other_module_contains_an_error_code() -> None:
     assert list(_codes_outside_of_the_table()) == []
 
 

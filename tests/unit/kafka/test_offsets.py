@@ -1,4 +1,4 @@
-"""What Kafka refuses for one partition is an error, not an answer."""
+"""Kafka may return an error for a single partition. Such an error is raised or returned, and never ignored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from event_bus_kafka.kafka.offsets import Committed, GroupOffsets
 
 @attrs.define
 class Answers:
-    """What the consumer of confluent-kafka answers, for each partition."""
+    """Stands in for confluent-kafka's consumer. Its answers contain a result for each partition."""
 
     error: int | None = None
 
@@ -38,21 +38,21 @@ def group(error: int | None = None) -> GroupOffsets:
     return offsets
 
 
-def test_a_refusal_does_not_mean_that_nothing_is_committed() -> None:
+def test_the_method_committed_raises_when_kafka_refuses_one_partition() -> None:
     names = [("t", 0), ("t", 1)]
     assert group().committed(names, timeout=1) == {("t", 0): Committed(5)}
     with pytest.raises(BrokerError, match="TOPIC_AUTHORIZATION_FAILED"):
         group(KafkaError.TOPIC_AUTHORIZATION_FAILED).committed(names, timeout=1)
 
 
-def test_a_commit_tells_which_partitions_were_refused() -> None:
+def test_the_method_commit_each_returns_the_error_of_each_refused_partition() -> None:
     offsets = {("t", 0): Committed(5), ("t", 1): Committed(1)}
     assert group().commit_each(offsets) == {}
     (refused,) = group(KafkaError.ILLEGAL_GENERATION).commit_each(offsets).items()
     assert (refused[0], type(refused[1])) == (("t", 1), AssignmentLost)
 
 
-def test_a_commit_holds_for_all_partitions_or_fails() -> None:
+def test_the_method_commit_raises_when_kafka_refuses_one_partition() -> None:
     offsets = {("t", 0): Committed(5), ("t", 1): Committed(1)}
     group().commit(offsets)
     with pytest.raises(BrokerError, match="TOPIC_AUTHORIZATION_FAILED"):

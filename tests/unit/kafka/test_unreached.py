@@ -1,4 +1,7 @@
-"""Of which keys a producer may have several records on their way."""
+"""
+A producer may have several records of a key in flight only if it has reached the key's partition. Tests of the keys for
+which this holds.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from event_bus_kafka.kafka import unreached
 from event_bus_kafka.kafka.unreached import UnreachedPartitions
 
 
-def test_a_key_may_be_of_an_unreached_partition_until_a_record_of_it_is_confirmed() -> None:
+def test_a_key_may_belong_to_an_unreached_partition_until_its_first_confirmation() -> None:
     partitions = UnreachedPartitions({"a": 2, "b": 2})
     assert partitions.may_have("a", b"k")
     partitions.reach("a", b"k", 1)
@@ -17,7 +20,7 @@ def test_a_key_may_be_of_an_unreached_partition_until_a_record_of_it_is_confirme
     assert partitions.may_have("b", b"k")
 
 
-def test_once_all_partitions_of_a_topic_are_reached_no_key_is_of_another() -> None:
+def test_no_key_belongs_to_an_unreached_partition_after_all_partitions_are_reached() -> None:
     partitions = UnreachedPartitions({"a": 2, "b": 2})
     for key, partition in ((b"k", 1), (b"l", 1), (b"m", 0)):
         assert partitions.may_have("a", b"other")
@@ -26,7 +29,7 @@ def test_once_all_partitions_of_a_topic_are_reached_no_key_is_of_another() -> No
     assert partitions.may_have("b", b"other")
 
 
-def test_a_topic_that_was_made_later_has_its_partitions_counted_anew() -> None:
+def test_the_partition_counts_are_stale_after_a_record_of_an_unknown_topic() -> None:
     partitions = UnreachedPartitions({})
     assert not partitions.is_stale
     partitions.reach("a", b"k", 0)
@@ -34,13 +37,13 @@ def test_a_topic_that_was_made_later_has_its_partitions_counted_anew() -> None:
     assert partitions.may_have("a", b"other")
 
 
-def test_brokers_forget_producers_and_so_does_this() -> None:
+def test_the_partitions_reached_by_a_producer_become_stale_after_an_hour() -> None:
     times = iter([0.0, 3600.0, 3601.0])
     partitions = UnreachedPartitions({}, lambda: next(times))
     assert [partitions.is_stale for _ in range(2)] == [False, True]
 
 
-def test_keys_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_remembered_keys_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unreached, "_MOST_KEYS", 2)
     partitions = UnreachedPartitions({"a": 9})
     for key in (b"k", b"l", b"m"):

@@ -1,4 +1,6 @@
-"""``event_bus_roles``: the groups that it makes, and what it leaves alone."""
+"""
+Tests of ``event_bus_roles``: the groups of users that it creates, and the existing groups that it does not change.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ def rights_of(group: str) -> set[str]:
     return set(Group.objects.get(name=group).permissions.values_list("codename", flat=True))
 
 
-def test_groups_are_planned_and_made_once() -> None:
+def test_without_apply_groups_are_only_planned_and_with_apply_they_are_created_once() -> None:
     assert "event bus viewer  would be made with: view_event_bus" in run()
     assert not Group.objects.exists()
     assert "Done." in run("--apply")
@@ -34,7 +36,7 @@ def test_groups_are_planned_and_made_once() -> None:
     assert "Nothing to do." in run("--apply")
 
 
-def test_a_group_gets_missing_permissions_and_loses_none() -> None:
+def test_an_existing_group_gets_missing_permissions_and_loses_none() -> None:
     run("--apply")
     viewer = Group.objects.get(name="event bus viewer")
     viewer.permissions.set(Permission.objects.filter(codename="add_group"))
@@ -42,23 +44,23 @@ def test_a_group_gets_missing_permissions_and_loses_none() -> None:
     assert rights_of("event bus viewer") == {"add_group", "view_event_bus"}
 
 
-def test_json_tells_what_is_added() -> None:
+def test_json_output_lists_the_permissions_to_add() -> None:
     told = json.loads(run("--json"))
     assert told["applied"] is False
     assert told["groups"][0] == {"group": "event bus viewer", "exists": False, "adds": ["view_event_bus"]}
 
 
-def test_only_the_data_role_sees_data() -> None:
+def test_only_the_data_role_may_see_event_data() -> None:
     assert [name for name, rights in ROLES.items() if Right.UNMASK in rights] == ["event bus data"]
 
 
-def test_missing_permissions_are_said() -> None:
+def test_the_command_asks_to_migrate_when_permissions_are_missing() -> None:
     Permission.objects.filter(codename=Right.VIEW).delete()
     with pytest.raises(CommandError, match=r"run manage\.py migrate"):
         run("--apply")
 
 
-def test_roles_need_djangos_auth() -> None:
+def test_the_command_raises_without_djangos_auth_app() -> None:
     with modify_settings(INSTALLED_APPS={"remove": ["django.contrib.admin", "django.contrib.auth"]}):
         with pytest.raises(CommandError, match=r"django\.contrib\.auth"):
             run()

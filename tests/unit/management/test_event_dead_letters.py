@@ -1,4 +1,4 @@
-"""``event_dead_letters`` but for what needs Kafka: what it prints, hides, deletes and refuses."""
+"""Tests of ``event_dead_letters`` without Kafka: its output, masking, deletion, and refusals."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def listed(*arguments: Any) -> list[int]:
     return [letter["offset"] for letter in json.loads(run("list", "--json", *arguments))["dead_letters"]]
 
 
-def test_the_list_shows_record_receivers_and_error() -> None:
+def test_the_list_shows_the_record_the_receivers_and_the_error() -> None:
     letter = stored(record_of(7, offset=41), AWARD, MAIL)
     lines = run("list").splitlines()
     assert " ".join(lines[0].split()) == "ID RECORD GROUP EVENT TYPE ATTEMPTS FIRST FAILED LAST FAILED"
@@ -45,7 +45,7 @@ def test_the_list_shows_record_receivers_and_error() -> None:
     assert [line.strip() for line in lines[2:]] == [f"{AWARD}: ValueError", f"{MAIL}: ValueError"]
 
 
-def test_the_list_begins_with_the_latest_failure_and_counts_the_rest() -> None:
+def test_the_list_is_ordered_by_latest_failure_and_counts_the_omitted_letters() -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), failed_at=FAILED_AT + timedelta(minutes=offset))
     assert listed("--limit", 3) == [3, 2, 1]
@@ -67,17 +67,17 @@ def test_filters_restrict_the_list() -> None:
     assert listed("--receiver", MAIL, "-g", "other") == [2]
 
 
-def test_an_empty_list_says_so() -> None:
+def test_for_an_empty_list_the_command_says_that_there_are_no_dead_letters() -> None:
     assert run("list") == "No dead letters.\n"
 
 
-def test_control_characters_from_outside_do_not_reach_the_terminal() -> None:
+def test_control_characters_of_a_record_are_not_printed() -> None:
     stored(record_of(7, headers=(("ce_type", b"\x1b[2Jx"),)))
     assert "\x1b" not in run("list")
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["show"], ["show", "--json"], ["replay"]])
-def test_event_data_is_not_shown(arguments: list[str]) -> None:
+def test_event_data_is_not_printed_by_default(arguments: list[str]) -> None:
     headers = (*record_of(7).headers, ("note", b"learner@example.com"))
     letter = stored(record_of(7, headers=headers), AWARD)
     printed = run(*arguments, *([] if arguments[0] == "list" else [letter.pk]))
@@ -86,7 +86,7 @@ def test_event_data_is_not_shown(arguments: list[str]) -> None:
         assert secret not in printed
 
 
-def test_show_tells_all_else() -> None:
+def test_the_subcommand_show_prints_the_record_the_receivers_the_headers_and_the_sizes() -> None:
     letter = stored(record_of(7, offset=41), AWARD)
     printed = run("show", letter.pk)
     assert "prod-certificates:0:41" in printed
@@ -95,7 +95,7 @@ def test_show_tells_all_else() -> None:
     assert f"{len(letter.record.value or b'')} bytes of value" in printed
 
 
-def test_unmasked_data_is_decoded_as_it_was_written() -> None:
+def test_the_option_unmasked_prints_the_decoded_event_data() -> None:
     letter = stored(record_of(7), AWARD)
     description = json.loads(run("show", letter.pk, "--unmasked", "--json"))
     assert description["data"]["certificate"]["user"]["pii"]["email"] == "learner@example.com"
@@ -103,7 +103,7 @@ def test_unmasked_data_is_decoded_as_it_was_written() -> None:
     assert "learner@example.com" in run("show", letter.pk, "--unmasked")
 
 
-def test_an_undecodable_record_is_shown_as_bytes_with_the_reason() -> None:
+def test_the_option_unmasked_prints_the_bytes_of_an_undecodable_record_and_the_reason() -> None:
     letter = stored(record_of(7, value=b"\0\0\0\0\1" + b"\xff" * 100, key=b"\1key"))
     description = json.loads(run("show", letter.pk, "--unmasked", "--json"))
     assert description["data"]["undecodable"].startswith("UnreadableValue")
@@ -114,7 +114,7 @@ def test_an_undecodable_record_is_shown_as_bytes_with_the_reason() -> None:
         assert "SchemaRegistryError" in run("show", letter.pk, "--unmasked")
 
 
-def test_discard_deletes_the_selected_letters_and_nothing_without_apply() -> None:
+def test_the_subcommand_discard_deletes_the_selected_letters_only_with_apply() -> None:
     letters = [stored(record_of(7, offset=offset), AWARD if offset else MAIL) for offset in range(3)]
     assert "repeat it with --apply" in run("discard", letters[0].pk)
     assert DeadLetter.objects.count() == 3
@@ -124,12 +124,12 @@ def test_discard_deletes_the_selected_letters_and_nothing_without_apply() -> Non
     assert listed() == []
 
 
-def test_discard_needs_a_selection() -> None:
+def test_the_subcommand_discard_is_refused_without_a_selection() -> None:
     with pytest.raises(CommandError, match="Say which"):
         run("discard", "--apply")
 
 
-def test_unknown_ids_are_named_before_anything_happens() -> None:
+def test_an_unknown_id_is_reported_before_any_letter_changes() -> None:
     letter = stored(record_of(7))
     for action in ("replay", "discard"):
         with pytest.raises(CommandError, match=r"There is no dead letter 999998, 999999\."):
@@ -140,7 +140,7 @@ def test_unknown_ids_are_named_before_anything_happens() -> None:
     assert letter.attempts == 5
 
 
-def test_purge_deletes_letters_that_failed_long_ago() -> None:
+def test_the_subcommand_purge_deletes_letters_older_than_the_retention() -> None:
     now = datetime.now(UTC)
     for offset, days in enumerate((1, 89, 91)):
         stored(record_of(7, offset=offset), failed_at=now - timedelta(days=days))
@@ -173,14 +173,14 @@ def test_malformed_arguments_are_refused(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("action", ["list", "show", "take", "replay", "discard", "import", "purge"])
-def test_each_subcommand_has_help_of_its_own(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_subcommand_has_a_help_text_of_its_own(action: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run(action, "--help")
     printed = capsys.readouterr().out
     assert ("--apply" in printed) == (action not in ("list", "show"))
 
 
-def test_a_missing_table_is_said() -> None:
+def test_the_command_asks_to_migrate_when_the_table_is_missing() -> None:
     with connection.schema_editor() as editor:
         editor.delete_model(DeadLetter)
     try:
@@ -191,7 +191,7 @@ def test_a_missing_table_is_said() -> None:
             editor.create_model(DeadLetter)
 
 
-def test_changes_tell_as_json_what_was_found_and_whether_it_was_done() -> None:
+def test_json_output_of_changes_lists_letters_and_whether_the_change_was_applied() -> None:
     letter = stored(record_of(7, offset=41), AWARD)
     old = stored(record_of(7, offset=42), MAIL, failed_at=datetime.now(UTC) - timedelta(days=99))
 

@@ -1,4 +1,4 @@
-"""``event_outbox``: what it tells monitoring, and that a plan changes nothing."""
+"""Tests of ``event_outbox``: its output for monitoring, and its plans, which change nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_an_outbox_that_nobody_empties_is_an_error_in_each_form(form: list[str]) -> None:
+def test_the_subcommand_status_fails_when_the_oldest_row_has_waited_too_long(form: list[str]) -> None:
     OutboxRecord.objects.create(**ROW, created=int((time() - 200) * 1000))
     assert "200" in run("status", *form)
     OutboxRecord.objects.update(created=int((time() - 400) * 1000))
@@ -36,7 +36,7 @@ def test_an_outbox_that_nobody_empties_is_an_error_in_each_form(form: list[str])
 
 
 @pytest.mark.parametrize(("headers", "shown"), [(pack((("ce_type", b"a.type"),)), "a.type"), (b"text", "unknown")])
-def test_a_parked_row_without_its_schema_is_listed_by_its_headers(headers: bytes, shown: str) -> None:
+def test_a_parked_row_without_a_schema_is_listed_with_the_type_from_its_headers(headers: bytes, shown: str) -> None:
     row = ROW | {"headers": headers}
     ParkedRecord.objects.create(**row, pk=7, created=1, code="_NO_SCHEMA", reason="missing", parked_at=1)
     (parked,) = json.loads(run("parked", "--json"))
@@ -44,7 +44,7 @@ def test_a_parked_row_without_its_schema_is_listed_by_its_headers(headers: bytes
 
 
 @pytest.mark.parametrize(("action", "waiting"), [("release", 1), ("discard", 0)])
-def test_parked_rows_stay_without_apply(action: str, waiting: int) -> None:
+def test_parked_rows_are_released_or_discarded_only_with_apply(action: str, waiting: int) -> None:
     ParkedRecord.objects.create(**ROW, pk=7, created=1, code="INVALID_RECORD", reason="refused", parked_at=1)
     for arguments in (["7"], ["--all", "--json"], ["--topic", "t"]):
         assert "1" in run(action, *arguments)

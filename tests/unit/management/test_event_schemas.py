@@ -1,4 +1,4 @@
-"""``event_schemas`` on the sandbox, over the life of a class."""
+"""Tests of ``event_schemas`` on the sandbox with new, changed and refused schemas."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHANGED = FIELDS | {"seats": int}
 
 
 def schemas(sandbox: Sandbox, topic: str, *arguments: str) -> tuple[int, str]:
-    """Run the command for a service that may not register by itself; return its exit code and what it says."""
+    """Run the command for a service that does not register schemas itself; return the exit code and the output."""
     output = io.StringIO()
     settings = sandbox.settings | {
         "EVENT_BUS_PRODUCER_CONFIG": {EVENT_TYPE: {topic: {"event_key_field": "grade.user", "enabled": True}}},
@@ -33,11 +33,11 @@ def schemas(sandbox: Sandbox, topic: str, *arguments: str) -> tuple[int, str]:
     return 0, output.getvalue()
 
 
-def test_schemas_are_registered_by_a_deploy_once(sandbox: Sandbox) -> None:
+def test_the_subcommand_register_registers_each_schema_once(sandbox: Sandbox) -> None:
     with graded(**FIELDS):
         code, said = schemas(sandbox, "deployed", "check", "--exact")
         assert (code, said.count("  new (level NONE)")) == (1, 2)
-        assert "2 of 2 schemas are not there: event_schemas register." in said
+        assert "2 of 2 schemas are missing: run event_schemas register." in said
         code, said = schemas(sandbox, "deployed", "register")
         lines = [line.split("  ") for line in said.splitlines()]
         assert [subject for subject, _ in lines] == ["deployed-long", f"deployed-{EVENT_TYPE}.CloudEvent"]
@@ -47,7 +47,7 @@ def test_schemas_are_registered_by_a_deploy_once(sandbox: Sandbox) -> None:
         assert schemas(sandbox, "deployed", "check", "--exact")[0] == 0
 
 
-def test_a_change_that_the_registry_refuses_is_told_by_field_and_its_neighbours_are_registered(
+def test_a_refused_schema_is_reported_with_its_field_and_the_other_schemas_are_registered(
     sandbox: Sandbox,
 ) -> None:
     subject = f"refused-{EVENT_TYPE}.CloudEvent"
@@ -71,7 +71,9 @@ def test_a_change_that_the_registry_refuses_is_told_by_field_and_its_neighbours_
     assert found[1]["failures"][1] == why
 
 
-def test_a_directory_is_the_gate_of_a_pull_request(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_subcommand_check_fails_for_missing_and_incompatible_schemas_in_a_directory(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     directory = str(tmp_path / "schemas")
     check = ("check", "--against", directory)
     with graded(**FIELDS):
@@ -91,7 +93,7 @@ def test_a_directory_is_the_gate_of_a_pull_request(sandbox: Sandbox, tmp_path: P
         assert schemas(sandbox, "any", *check, "--level", "FORWARD")[0] == 0
 
 
-def test_it_shows_schemas_and_says_what_it_cannot_show(sandbox: Sandbox) -> None:
+def test_the_subcommand_show_prints_schemas_and_reports_unknown_types_and_topics(sandbox: Sandbox) -> None:
     with graded(**FIELDS):
         found = json.loads(schemas(sandbox, "shown", "show", "--json")[1])["schemas"]
         assert [one["subject"] for one in found] == ["shown-long", f"shown-{EVENT_TYPE}.CloudEvent"]
@@ -101,5 +103,5 @@ def test_it_shows_schemas_and_says_what_it_cannot_show(sandbox: Sandbox) -> None
         assert schemas(sandbox, "shown", "show", "--event-type", "org.example.none.v1") == (1, said)
     assert schemas(sandbox, "shown", "check", "--level", "FULL") == (
         1,
-        "--level goes with --against: a registry has levels of its own.",
+        "--level needs --against: a registry has its own levels.",
     )

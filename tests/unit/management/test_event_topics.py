@@ -1,4 +1,4 @@
-"""``event_topics`` without a real Kafka: which topics are wanted, how, and what is said where none can be made."""
+"""Tests of ``event_topics`` without a real Kafka: the topics that the settings require, and refusals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def wanted(**settings: Any) -> dict[str, WantedTopic]:
         return {one.name: one for one in wanted_topics()}
 
 
-def test_topics_that_are_sent_to_read_or_named_are_wanted_and_it_is_said_why() -> None:
+def test_required_topics_are_listed_with_the_senders_the_groups_and_the_settings_that_use_them() -> None:
     found = wanted(
         EVENT_BUS_TOPIC_PREFIX="prod",
         EVENT_BUS_PRODUCER_CONFIG=PRODUCER_CONFIG,
@@ -45,7 +45,7 @@ def test_topics_that_are_sent_to_read_or_named_are_wanted_and_it_is_said_why() -
     assert {one.replication for one in found.values()} == {3}
 
 
-def test_dead_letters_have_topics_that_keep_them_as_long_as_the_table_would() -> None:
+def test_topics_of_dead_letters_have_the_retention_of_the_table() -> None:
     subscriptions = {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"mail": ["grades"]}}
     assert "mail.dead-letters" not in wanted(**subscriptions), "they have a table"
     one = wanted(EVENT_BUS_KAFKA_DEAD_LETTERS="topic", EVENT_BUS_KAFKA_RETENTION=30, **subscriptions)[
@@ -58,7 +58,7 @@ def test_dead_letters_have_topics_that_keep_them_as_long_as_the_table_would() ->
     )
 
 
-def test_options_of_a_topic_go_before_options_of_all() -> None:
+def test_options_of_one_topic_override_options_for_all_topics() -> None:
     given = {
         "*": {"partitions": 6, "replication": 3, "options": {"retention.ms": 1, "compression.type": "zstd"}},
         "grades": {"partitions": 12, "options": {"retention.ms": -1, "unclean.leader.election.enable": False}},
@@ -77,13 +77,13 @@ def test_options_of_a_topic_go_before_options_of_all() -> None:
 
 
 @pytest.mark.parametrize("action", ["plan", "apply", "check"])
-def test_on_the_sandbox_it_says_in_one_sentence_that_topics_appear_there(sandbox: Sandbox, action: str) -> None:
-    said = "these brokers create and alter no topics, as the sandbox's, where topics appear on first use."
+def test_on_the_sandbox_the_command_says_that_topics_appear_on_first_use(sandbox: Sandbox, action: str) -> None:
+    said = "these brokers cannot create or alter topics (the sandbox creates topics at their first use)."
     settings = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
     assert topics(settings, action) == (1, f"Nothing was done: {said}")
 
 
-def test_wrong_settings_are_a_sentence_too() -> None:
+def test_the_command_reports_invalid_settings_in_one_sentence() -> None:
     code, said = topics({"EVENT_BUS_KAFKA_TOPICS": {"grades": {"partitions": 0}}}, "plan")
     assert (code, "'partitions' must be a whole number" in said) == (1, True)
     code, said = topics({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None}, "plan")

@@ -1,4 +1,7 @@
-"""All commands are alike: an example, a plan before a change, JSON, exit code 1 for what was not done."""
+"""
+All commands have the same form: their help ends with an example, they show a plan before a change, they can print JSON,
+and they exit with 1 for failures.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,28 @@ from event_bus_kafka.management.examples import OperatorCommand
 COMMANDS = list(all_commands())
 FORMS = [form for command in COMMANDS for form in forms_of(command)]
 AT_ONCE = {"consume_events", "relay_events", "produce_event", "probe_event_bus", "event_tail"}
-"""They change nothing that an operator would want to see before, or are there to do it."""
+"""
+The commands without a plan. Either they change nothing that an operator needs to see before, or the change is their
+only purpose.
+"""
 READING = {
     *("event_dead_letters list", "event_dead_letters show", "event_dead_letters requests", "event_offsets show"),
     *("event_outbox status", "event_outbox parked", "event_bus_status", "event_trace"),
 }
 WITH_SUBCOMMANDS_FOR_IT = {"event_topics", "event_schemas"}
 WITHOUT_JSON = {"consume_events", "relay_events"}
-"""Long runs, whose progress is for people; monitoring has their metrics and their exit codes."""
+"""
+The commands without JSON output. They run for a long time and print for people; monitoring uses their metrics and exit
+codes.
+"""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.example.split()[0])
-def test_each_help_ends_with_an_example_that_its_parser_takes(command: OperatorCommand) -> None:
+def test_the_help_of_each_command_ends_with_an_example_that_its_parser_accepts(command: OperatorCommand) -> None:
     name, *arguments = shlex.split(command.example)
     assert command.__module__.endswith(f".{name}")
     parser = parser_of(command)
-    parser.called_from_command_line = False  # to raise, and not to exit
+    parser.called_from_command_line = False  # makes the parser raise in place of exiting
     try:
         parser.parse_args(arguments)
     except CommandError as error:
@@ -38,7 +47,9 @@ def test_each_help_ends_with_an_example_that_its_parser_takes(command: OperatorC
 
 
 @pytest.mark.parametrize(("name", "text", "parser"), FORMS, ids=[name for name, *_ in FORMS])
-def test_each_prints_its_plan_first_and_json_where_it_is_asked_for(name: str, text: str, parser: object) -> None:
+def test_each_command_has_the_option_apply_if_it_changes_data_and_the_option_json_if_it_reports(
+    name: str, text: str, parser: object
+) -> None:
     options = options_of(parser)  # type: ignore[arg-type] # of the parametrization
     plans = name not in AT_ONCE | READING and name.split()[0] not in WITH_SUBCOMMANDS_FOR_IT
     assert ("--apply" in options) == plans

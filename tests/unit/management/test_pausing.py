@@ -1,4 +1,4 @@
-"""``event_bus_pause`` and ``event_bus_resume``: what they say, do and refuse; what workers read of it."""
+"""Tests of ``event_bus_pause`` and ``event_bus_resume``, and of the pauses that workers read afterwards."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAME = f"{__name__}.receive#mail"
 
 
 def receive(**_: Any) -> None:
-    """Listen."""
+    """Accept an event."""
 
 
 @pytest.fixture(autouse=True)
@@ -60,13 +60,13 @@ def test_a_pause_is_planned_applied_listed_and_ended() -> None:
     assert pauses() == frozenset()
 
 
-def test_a_reason_is_kept_and_shown() -> None:
+def test_a_reason_for_a_pause_is_stored_and_shown() -> None:
     run("pause", "--receiver", NAME, "--reason", "Mails go out twice", "--apply")
     assert run("pause").endswith("Mails go out twice\n")
     assert json.loads(run("pause", "--json"))["paused"][0]["reason"] == "Mails go out twice"
 
 
-def test_a_table_that_keeps_no_reasons_yet_keeps_pauses() -> None:
+def test_receivers_can_be_paused_while_their_table_has_no_column_for_reasons() -> None:
     reason = PausedReceiver._meta.get_field("reason")
     look_again(connection)
     with connection.schema_editor() as editor:
@@ -83,7 +83,7 @@ def test_a_table_that_keeps_no_reasons_yet_keeps_pauses() -> None:
     assert "Resumed." in run("resume", "--receiver", NAME, "--apply")
 
 
-def test_json_tells_plan_and_state() -> None:
+def test_the_json_output_contains_the_plan_and_the_paused_receivers() -> None:
     planned = json.loads(run("pause", "--receiver", NAME, "--json"))
     assert (planned["receiver"], planned["applied"], planned["paused"]) == (NAME, False, [])
     applied = json.loads(run("pause", "--receiver", NAME, "--json", "--apply"))
@@ -100,14 +100,14 @@ def test_an_unknown_receiver_is_refused_with_the_existing_names(command: str) ->
     assert run("pause") == "None is paused.\n"
 
 
-def test_the_pause_of_a_receiver_that_is_gone_can_be_ended() -> None:
+def test_the_pause_of_a_receiver_that_no_longer_exists_can_be_ended() -> None:
     run("pause", "--receiver", NAME, "--apply")
     CERTIFICATE_CREATED.disconnect(receive, dispatch_uid="mail")
     run("resume", "--receiver", NAME, "--apply")
     assert run("resume") == "None is paused.\n"
 
 
-def test_a_missing_table_is_said_once_and_pauses_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_workers_keep_known_pauses_and_warn_once_when_the_table_is_missing(caplog: pytest.LogCaptureFixture) -> None:
     pauses = Pauses()
     run("pause", "--receiver", NAME, "--apply")
     pauses.read()
@@ -129,7 +129,10 @@ def test_a_missing_table_is_said_once_and_pauses_nothing(caplog: pytest.LogCaptu
 
 
 class AwayRouter:
-    """A router to a database whose server does not answer, until it does."""
+    """
+    A router that raises `error` for the table of pauses, as if its database did not answer. When `error` is None, the
+    database answers.
+    """
 
     error: Exception | None = OperationalError("away")
 
@@ -146,8 +149,8 @@ def away() -> Iterator[type[AwayRouter]]:
         yield AwayRouter
 
 
-def test_c15_nobody_is_taken_for_unpaused_before_it_is_known(away: type[AwayRouter]) -> None:
-    """A worker that starts while the database is away ran paused receivers for up to a minute."""
+def test_c15_asking_for_pauses_raises_until_their_table_was_read_once(away: type[AwayRouter]) -> None:
+    """In the past a worker that started while the database was unreachable ran paused receivers."""
     PausedReceiver.objects.using("default").create(receiver=NAME, paused_at=datetime.now(UTC))
     pauses = Pauses()
     pauses.read()
@@ -163,8 +166,8 @@ def test_c15_nobody_is_taken_for_unpaused_before_it_is_known(away: type[AwayRout
     assert pauses.read_every == READ_EVERY
 
 
-def test_c15_why_pauses_are_not_known_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    """All events wait, for want of a right; the name of a class said nothing."""
+def test_c15_the_error_for_unknown_pauses_contains_the_error_of_the_database(caplog: pytest.LogCaptureFixture) -> None:
+    """All events wait because a right is missing. The name of the exception's class alone does not say this."""
 
     def refuse(*_: Any) -> None:
         raise ProgrammingError(
@@ -181,11 +184,11 @@ def test_c15_why_pauses_are_not_known_is_said(caplog: pytest.LogCaptureFixture) 
     assert caplog.text.count(told) == 1
 
 
-def test_c16_a_router_that_raises_is_told_at_the_start(away: type[AwayRouter]) -> None:
+def test_c16_an_exception_of_a_router_is_raised_when_pauses_are_read_at_the_start(away: type[AwayRouter]) -> None:
     away.error = LookupError("no tenant")
     with pytest.raises(LookupError):
         read_now()
 
 
-def test_c15_an_event_is_held_while_the_pauses_are_not_known() -> None:
+def test_c15_unknown_pauses_count_as_an_outage_of_the_database() -> None:
     assert outage_of(PausesUnknown()) == DATABASE

@@ -1,4 +1,4 @@
-"""The text of a status fits a terminal, whatever it tells of."""
+"""The text of the status command fits the width of a terminal."""
 
 from __future__ import annotations
 
@@ -8,10 +8,19 @@ import attrs
 import pytest
 
 from event_bus_kafka.management.status_text import WIDTH, lines, sparkline
-from event_bus_kafka.operations.status.values import GroupStatus, KafkaStatus, Status, TopicStatus, Unread
+from event_bus_kafka.operations.status.values import (
+    GroupStatus,
+    KafkaStatus,
+    Status,
+    TableStatus,
+    TopicStatus,
+    Unread,
+)
+
+NO_TABLES = TableStatus(workers=None, outboxes=(), dead_letters=None, paused=None, last_hour=None, not_known={})
 
 
-def test_wide_names_and_long_tables_fit_the_terminal() -> None:
+def test_long_names_and_long_tables_fit_the_width_of_a_terminal() -> None:
     name = "a-name-" * 30
     unread = (Unread(topic=name, lag=10**12),)
     group = GroupStatus(group=name, state="stable", members=3, topics=1, unread=unread)
@@ -19,7 +28,14 @@ def test_wide_names_and_long_tables_fit_the_terminal() -> None:
     topics = tuple(attrs.evolve(topic, topic=f"{number}-{name}") for number in range(50))
     kafka = KafkaStatus(cluster=name, brokers=(name,) * 9, has_controller=True, topics=topics, groups=(group,))
     whole = Status(
-        taken=datetime.now(UTC), tables=None, kafka=kafka, registry=None, neglects=(), unanswered=(), findings=()
+        taken=datetime.now(UTC),
+        tables=NO_TABLES,
+        kafka=kafka,
+        registry=None,
+        neglects=(),
+        neglects_not_known=(),
+        unanswered=(),
+        findings=(),
     )
     text = list(lines(whole))
     assert max(map(len, text)) <= WIDTH
@@ -29,5 +45,5 @@ def test_wide_names_and_long_tables_fit_the_terminal() -> None:
 @pytest.mark.parametrize(
     ("numbers", "bars"), [((), ""), ((0, 0), "  "), ((0, 1, 8), " ▁█"), ((1, 1_000), "▁█"), ((5,), "█")]
 )
-def test_a_sparkline_shows_every_number_above_0(numbers: tuple[int, ...], bars: str) -> None:
+def test_a_sparkline_shows_a_bar_for_every_number_above_0(numbers: tuple[int, ...], bars: str) -> None:
     assert sparkline(numbers) == bars

@@ -1,4 +1,4 @@
-"""Times are kept as they are, whatever USE_TZ and TIME_ZONE say (C7)."""
+"""Times are stored unchanged, whatever the settings USE_TZ and TIME_ZONE are (fault C7)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def zone(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("zone")
-def test_c7_a_moment_comes_back_as_it_was_written() -> None:
+def test_c7_a_moment_is_read_as_it_was_written() -> None:
     moment = datetime(2026, 7, 1, 12, 30, 15, 123456, tzinfo=UTC)
     PausedReceiver.objects.pause("a.b", at=moment)
     found = PausedReceiver.objects.get().paused_at
@@ -36,8 +36,8 @@ def test_c7_a_moment_comes_back_as_it_was_written() -> None:
 
 
 @pytest.mark.usefixtures("zone")
-def test_c7_dead_letters_and_marks_are_kept_and_purged_by_age() -> None:
-    """The first dead letter was held for ever, and once() failed every time."""
+def test_c7_dead_letters_and_marks_are_purged_by_age() -> None:
+    """In the past naive times made the first dead letter wait for ever, and made once() fail."""
     TableStore().store(Letter.of(record(b""), group="g", error=ValueError(), attempts=1))
     InboxMark.objects.mark("a.b", uuid4())
     assert retention.purge(0.01) == 0

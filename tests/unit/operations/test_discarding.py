@@ -1,4 +1,4 @@
-"""A discard that is interrupted says how far it came."""
+"""If a discard is interrupted, it reports which letters it has deleted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def letters(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def failing_at(number: int) -> Any:
-    """Let a database fail at the so-manieth deletion of letters."""
+    """Make the database fail at the deletion of letters with this number, counted from 1."""
     deletions: list[str] = []
 
     def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -40,7 +40,7 @@ def failing_at(number: int) -> Any:
     return connection.execute_wrapper(fail)
 
 
-def test_it_tells_what_it_has_deleted_before_the_database_failed() -> None:
+def test_an_interrupted_discard_reports_what_was_deleted_before_the_database_failed() -> None:
     with failing_at(2):
         done = discarding.discard(Selection(), seconds=60)
     assert (done.number, sorted(done.receivers)) == (2, ["mail.send_3", "mail.send_4"])
@@ -49,13 +49,13 @@ def test_it_tells_what_it_has_deleted_before_the_database_failed() -> None:
     assert sorted(states().values()) == ["discarded"] * 2 + ["failed"] * 3
 
 
-def test_it_raises_where_nothing_was_deleted() -> None:
+def test_a_discard_raises_when_the_database_fails_before_anything_was_deleted() -> None:
     with failing_at(1), pytest.raises(OperationalError):
         discarding.discard(Selection(), seconds=60)
     assert DeadLetter.objects.count() == 5
 
 
-def test_a_plan_deletes_nothing_and_counts_who_is_concerned() -> None:
+def test_a_plan_to_discard_counts_letters_and_receivers_and_deletes_nothing() -> None:
     plan = discarding.plan(Selection())
     assert (plan.count.number, plan.records) == (5, {("mail", "prod-certificates"): 5})
     assert plan.receivers == {f"mail.send_{offset}": 1 for offset in range(5)}

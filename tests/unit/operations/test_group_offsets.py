@@ -1,4 +1,4 @@
-"""How far a group is, and what a reset of its offsets keeps."""
+"""Tests of the lag of a group, and of the metadata that a reset of the group's offsets keeps."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from event_bus_kafka.operations.group_offsets import Reset, Standing
 MARKS = OffsetMetadata(frozenset({3, 6}), 1_769_846_400_123)
 
 
-def test_a_reset_keeps_the_marks_that_lie_ahead() -> None:
+def test_a_reset_keeps_quarantined_offsets_that_lie_ahead() -> None:
     standing = Standing(("t", 0), Committed(2, MARKS.at(2)), Range(0, 10))
     assert Reset(standing, 4).position == Committed(4, MARKS.at(4))
     assert OffsetMetadata.read(Reset(standing, 0).position.metadata) == MARKS
 
 
-def test_an_offset_that_is_gone_leaves_all_that_is_there_to_be_read() -> None:
+def test_the_lag_of_an_invalid_committed_offset_counts_all_available_records() -> None:
     assert [Standing(("t", 0), Committed(offset), Range(5, 10)).lag for offset in (7, 5, 4, 11)] == [3, 5, 5, 5]
     assert Standing(("t", 0), None, Range(5, 10)).lag == 5

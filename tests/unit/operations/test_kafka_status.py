@@ -1,4 +1,4 @@
-"""The status of Kafka where it answers in part."""
+"""Tests of the status of Kafka when some partitions do not answer."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.kafka.cluster.overview import Cluster, ClusterOverview, FoundOffset
-from event_bus_kafka.kafka.offsets import Partition
+from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.operations.status import kafka_status
 from event_bus_kafka.sandbox import Sandbox
 from tests.services.bus import SandboxBus
 
 
 class _Overview(ClusterOverview):
-    """A group that has committed an offset on two partitions."""
+    """A cluster with a group that has committed an offset on two partitions."""
 
     def committed(self, *arguments: Any, **_: Any) -> Any:
         topic = f"status-{type(self).__name__}"
-        return {group: {(topic, 0): 0, (topic, 1): 0} for group in arguments[0]}
+        return {group: {(topic, 0): Committed(0), (topic, 1): Committed(0)} for group in arguments[0]}
 
 
 class _Silent(_Overview):
-    """A partition of a cluster whose leader does not answer."""
+    """A cluster in which the leader of partition 1 does not answer."""
 
     def first_offsets(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, FoundOffset]:
         found = super().first_offsets(partitions, timeout=timeout)
@@ -31,7 +31,7 @@ class _Silent(_Overview):
 
 
 class _Shrunk(_Overview):
-    """A cluster that has no partition 1 of a topic any more."""
+    """A cluster in which partition 1 of a topic no longer exists."""
 
     def cluster(self, *, timeout: float) -> Cluster:
         found = super().cluster(timeout=timeout)
@@ -43,12 +43,16 @@ class _Shrunk(_Overview):
         )
 
 
-@pytest.mark.parametrize("overview", [_Silent, _Shrunk])
-def test_a_partition_without_an_answer_hides_no_other(sandbox: Sandbox, overview: type[ClusterOverview]) -> None:
+@pytest.mark.parametrize(("overview", "silent", "records"), [(_Silent, 1, None), (_Shrunk, 0, 1)])
+def test_the_status_of_a_group_omits_only_partitions_that_gave_no_answer(
+    sandbox: Sandbox, overview: type[ClusterOverview], silent: int, records: int | None
+) -> None:
     bus = SandboxBus(sandbox)
     topic = f"status-{overview.__name__}"
     bus.create_topic(topic, 2)
     bus.produce(topic, value=b"value", headers={})
     client = overview({"bootstrap.servers": sandbox.bootstrap_servers})
-    found = kafka_status.look(client, topics=(), groups={"readers": frozenset({topic})})
+    found, _ = kafka_status.look(client, topics=(), groups={"readers": frozenset({topic})})
     assert [one.lag for one in found.groups] == [1]
+    assert found.silent == (f"{topic}:1",) * silent
+    assert [one.records for one in found.topics] == [records]

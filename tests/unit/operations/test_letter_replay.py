@@ -1,4 +1,4 @@
-"""Replay of dead letters, in this process."""
+"""Tests of replays of dead letters in the process of the command."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def receivers_left(letter: DeadLetter) -> list[str]:
     return letter.failed_receivers
 
 
-def test_only_the_receiver_that_failed_runs_and_the_row_goes() -> None:
+def test_a_replay_runs_only_the_failed_receiver_and_deletes_the_letter() -> None:
     letter = stored(record_of(7), SECOND)
     assert "1 of 1 dead letters have succeeded" in run("replay", letter.pk, "--apply")
     assert seen == [("second", 7)]
     assert not DeadLetter.objects.exists()
 
 
-def test_a_tombstone_goes_to_the_receiver_of_deletions_that_failed() -> None:
+def test_a_tombstone_is_replayed_to_the_receiver_of_deletions_that_failed() -> None:
     def third(key: Any, **_: Any) -> None:
         seen.append(("third", key))
 
@@ -75,7 +75,7 @@ def test_a_tombstone_goes_to_the_receiver_of_deletions_that_failed() -> None:
     assert not DeadLetter.objects.exists()
 
 
-def test_without_apply_nothing_runs() -> None:
+def test_without_apply_no_receiver_runs() -> None:
     letter = stored(record_of(7), SECOND)
     printed = run("replay", letter.pk)
     assert f"{letter.pk}  prod-certificates:0:0  would run {SECOND}" in printed
@@ -85,8 +85,7 @@ def test_without_apply_nothing_runs() -> None:
     assert letter.attempts == 5
 
 
-def test_a_replayed_dead_letter_fails_again() -> None:
-    """Case 16."""
+def test_case_16_a_letter_whose_replay_fails_again_stays_with_its_remaining_receivers() -> None:
     trouble["second"] = fail
     letter = stored(record_of(7), FIRST, SECOND)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
@@ -101,12 +100,12 @@ def test_a_replayed_dead_letter_fails_again() -> None:
     assert not DeadLetter.objects.exists()
 
 
-def test_a_record_that_nobody_could_read_goes_to_all_receivers() -> None:
+def test_a_letter_without_receivers_is_replayed_to_all_receivers() -> None:
     run("replay", stored(record_of(7)).pk, "--apply")
     assert seen == [("first", 7), ("second", 7)]
 
 
-def test_a_record_that_is_still_unreadable_stays_as_it_is() -> None:
+def test_a_record_that_is_still_unreadable_stays_a_dead_letter() -> None:
     letter = stored(record_of(7, value=b"\x01no event"))
     with pytest.raises(CommandError):
         run("replay", letter.pk, "--apply")
@@ -125,7 +124,7 @@ def test_a_record_that_became_unreadable_keeps_the_names_of_its_receivers() -> N
     assert "UnreadableValue" in letter.failures[0]["error"]
 
 
-def test_a_receiver_that_no_longer_exists_is_listed_and_stays() -> None:
+def test_a_receiver_that_no_longer_exists_is_reported_and_stays_in_the_letter() -> None:
     letter = stored(record_of(7), GONE, SECOND)
     assert f"would run {SECOND}; no longer here: {GONE}" in run("replay", letter.pk)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
@@ -135,14 +134,14 @@ def test_a_receiver_that_no_longer_exists_is_listed_and_stays() -> None:
     assert f"does not run: no longer here: {GONE}; name another with --receiver" in run("replay", letter.pk)
 
 
-def test_a_named_receiver_stands_in_for_one_that_no_longer_exists() -> None:
+def test_a_receiver_given_as_argument_runs_for_a_receiver_that_no_longer_exists() -> None:
     letter = stored(record_of(7), GONE)
     run("replay", letter.pk, "--receiver", SECOND, "--apply")
     assert seen == [("second", 7)]
     assert not DeadLetter.objects.exists()
 
 
-def test_a_stand_in_that_fails_leaves_the_one_it_stood_in_for() -> None:
+def test_a_stand_in_that_fails_and_the_receiver_it_replaces_both_stay_in_the_letter() -> None:
     trouble["second"] = fail
     letter = stored(record_of(7), GONE)
     with pytest.raises(CommandError):
@@ -150,7 +149,7 @@ def test_a_stand_in_that_fails_leaves_the_one_it_stood_in_for() -> None:
     assert receivers_left(letter) == [GONE, SECOND]
 
 
-def test_a_named_receiver_leaves_the_others_where_nobody_had_a_turn() -> None:
+def test_replaying_one_receiver_of_an_unreadable_letter_leaves_the_others_in_it() -> None:
     letter = stored(record_of(7))
     with pytest.raises(CommandError):
         run("replay", letter.pk, "--receiver", SECOND, "--apply")
@@ -166,14 +165,14 @@ def test_a_receiver_that_has_succeeded_does_not_run_again() -> None:
     assert receivers_left(letter) == [SECOND]
 
 
-def test_records_run_in_the_order_of_kafka() -> None:
+def test_records_are_replayed_in_the_order_of_their_offsets() -> None:
     for offset in (10, 9, 2):
         stored(record_of(offset, offset=offset), FIRST)
     run("replay", "--all", "--apply")
     assert [user for _, user in seen] == [2, 9, 10]
 
 
-def test_one_that_fails_does_not_keep_the_others_from_running() -> None:
+def test_a_failing_letter_does_not_prevent_the_replay_of_others() -> None:
     trouble["first"] = lambda: fail() if seen[-1][1] == 2 else None
     letters = [stored(record_of(offset, offset=offset), FIRST) for offset in (1, 2, 3)]
     with pytest.raises(CommandError, match="1 of 3"):
@@ -181,7 +180,7 @@ def test_one_that_fails_does_not_keep_the_others_from_running() -> None:
     assert list(DeadLetter.objects.values_list("pk", flat=True)) == [letters[1].pk]
 
 
-def test_two_operators_do_not_run_one_dead_letter_twice() -> None:
+def test_two_concurrent_replays_run_a_letter_once() -> None:
     letter = stored(record_of(7), FIRST)
     mine, theirs = plan(DeadLetter.objects.get()), plan(DeadLetter.objects.get())
     trouble["first"] = fail
@@ -192,7 +191,7 @@ def test_two_operators_do_not_run_one_dead_letter_twice() -> None:
     assert replayed(theirs).is_taken
 
 
-def test_a_registry_that_is_away_ends_the_replay_and_spends_no_attempt() -> None:
+def test_an_unreachable_registry_stops_the_replay_and_uses_up_no_attempt() -> None:
     letters = [stored(record_of(7, offset=offset), FIRST) for offset in (0, 1)]
     with override_settings(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="http://127.0.0.1:9"):
         with pytest.raises(CommandError, match=r"^Stopped: a server is away: SchemaRegistryError") as stopped:
@@ -205,7 +204,7 @@ def test_a_registry_that_is_away_ends_the_replay_and_spends_no_attempt() -> None
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
-def test_a_receiver_that_succeeded_before_a_database_went_away_does_not_run_again(
+def test_a_receiver_that_succeeded_before_a_database_outage_does_not_run_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def lose_the_other_database() -> None:
@@ -221,7 +220,7 @@ def test_a_receiver_that_succeeded_before_a_database_went_away_does_not_run_agai
     assert letter.attempts == 5
 
 
-def test_a_receiver_that_exits_ends_the_replay_with_an_error() -> None:
+def test_a_receiver_that_raises_system_exit_ends_the_replay_with_an_error() -> None:
     def leave() -> None:
         raise SystemExit(0)
 
@@ -233,7 +232,7 @@ def test_a_receiver_that_exits_ends_the_replay_with_an_error() -> None:
     assert receivers_left(letter) == [FIRST, SECOND]
 
 
-def test_a_transaction_that_a_receiver_leaves_open_is_rolled_back_and_is_its_failure() -> None:
+def test_a_transaction_left_open_by_a_receiver_is_rolled_back_and_fails_the_receiver() -> None:
     def leave_open() -> None:
         transaction.atomic().__enter__()
         DeadLetter.objects.all().delete()
@@ -246,7 +245,7 @@ def test_a_transaction_that_a_receiver_leaves_open_is_rolled_back_and_is_its_fai
     assert letter.failures[0]["error"].startswith("TransactionLeftOpen")
 
 
-def test_an_unknown_event_type_is_said() -> None:
+def test_an_unknown_event_type_is_reported() -> None:
     headers = tuple((name, b"x.y.v1" if name == "ce_type" else value) for name, value in record_of(7).headers)
     letter = stored(record_of(7, headers=headers))
     assert "event type x.y.v1 is not registered in this service" in run("replay", letter.pk)
@@ -254,7 +253,7 @@ def test_an_unknown_event_type_is_said() -> None:
         run("replay", letter.pk, "--apply")
 
 
-def test_a_disabled_signal_is_said() -> None:
+def test_a_disabled_signal_is_reported() -> None:
     letter = stored(record_of(7), FIRST)
     CERTIFICATE_CREATED.disable()
     try:
@@ -263,7 +262,7 @@ def test_a_disabled_signal_is_said() -> None:
         CERTIFICATE_CREATED.enable()
 
 
-def test_nothing_is_repeated_without_a_selection() -> None:
+def test_a_replay_without_a_selection_is_refused() -> None:
     for arguments in ([], ["1", "--all"], ["--all", "-g", "mail"]):
         with pytest.raises(CommandError, match="Say which"):
             run("replay", *arguments)

@@ -1,4 +1,4 @@
-"""Possibly personal data is masked."""
+"""Keys and values of events are masked, because they may be personal data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCHEMA = {
 }  # fmt: skip
 
 
-def test_names_of_fields_are_shown_and_keys_of_maps_are_data() -> None:
+def test_masking_shows_names_of_fields_and_hides_keys_of_maps() -> None:
     body = io.BytesIO()
     people = [{"name": "Ada", "photo": b"x"}, {"name": "Bob", "photo": None}]
     fastavro.schemaless_writer(body, SCHEMA, {"scores": {"ada@example.com": 0.5, "name": 1.0}, "who": people})
@@ -31,6 +31,6 @@ def test_names_of_fields_are_shown_and_keys_of_maps_are_data() -> None:
     }
 
 
-def test_a_masked_key_depends_on_the_key_alone() -> None:
+def test_a_masked_key_depends_only_on_the_key_and_not_on_the_schema_id() -> None:
     assert masking.masked_key(b"\0\0\0\0\1key") == masking.masked_key(b"\0\0\0\0\2key") != masking.masked_key(FRAME)
     assert masking.masked_key(None) is None

@@ -1,24 +1,34 @@
-"""Reports of neglects by a worker or relay: numbers for its metrics, lines for /ready, warnings when it starts."""
+"""
+Tests of the reports of a worker or relay about neglects: numbers for its metrics, lines on its page /ready, and
+warnings when it starts.
+"""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import Error, connections
+from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.models import PausedReceiver
+from event_bus_kafka.models.database_time import database_now
+from event_bus_kafka.operations.neglects import in_tables
+from event_bus_kafka.operations.neglects.catalogue import OwnTables
 from event_bus_kafka.operations.neglects.watch import NeglectWatch
 from event_bus_kafka.telemetry import metrics, observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent, NeglectFound
 from event_bus_kafka.telemetry.samples import gauged
 from event_bus_kafka.telemetry.state import Running
 from tests.support import neglected
+from tests.support.asking import until_all_have_ended
+from tests.support.databases import connected
 from tests.support.sqlite import on_sqlite
 from tests.support.states import RelayOf, consumer_state
 
@@ -36,11 +46,11 @@ def running() -> Running:
 
 @pytest.fixture
 def watch(running: Running) -> Iterator[NeglectWatch]:
-    with NeglectWatch(running, lambda: ["default"], retention=90) as watch:
+    with NeglectWatch(running, lambda: ["default"], OwnTables(retention=90)) as watch:
         yield watch
 
 
-def test_each_kind_is_a_series_that_falls_back_to_0(running: Running, watch: NeglectWatch) -> None:
+def test_each_kind_of_neglect_has_a_metric_that_returns_to_0(running: Running, watch: NeglectWatch) -> None:
     def series() -> dict[str, float]:
         found = [one for one in gauged(running, set) if one.metric is metrics.NEGLECTS]
         return {one.labels[0]: one.value for one in found if isinstance(one.value, int)}
@@ -56,17 +66,74 @@ def test_each_kind_is_a_series_that_falls_back_to_0(running: Running, watch: Neg
     assert "retention-ends" not in series(), "no table tells"
 
 
-def test_what_was_found_is_not_known_any_more_while_the_database_is_away(running: Running, watch: NeglectWatch) -> None:
+def test_what_was_found_is_not_known_any_more_while_its_table_fails(running: Running, watch: NeglectWatch) -> None:
+    neglected.pause(neglected.ago(days=2))
     watch.look()
-    assert running.neglects()
+    assert running.neglects()["receiver-paused"] == 1
     with connections["default"].cursor() as cursor:
         cursor.execute("DROP TABLE event_bus_kafka_pausedreceiver")
-    with pytest.raises(Error):
+    watch.look()
+    assert "receiver-paused" not in running.neglects()
+    assert running.neglects()["dead-letters-grow"] == 0
+
+
+def test_what_was_found_is_forgotten_if_the_look_fails(running: Running) -> None:
+    outboxes: Any = iter([["default"]])
+    with NeglectWatch(running, lambda: next(outboxes), OwnTables(retention=90)) as watch:
         watch.look()
-    assert running.neglects() == {}
+        assert running.neglects()
+        with pytest.raises(StopIteration):
+            watch.look()
+        assert running.neglects() == {}
 
 
-def test_what_was_found_is_told_while_the_next_look_goes_on(running: Running) -> None:
+def test_a_database_that_is_away_hides_nothing_that_others_tell(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
+    neglected.waiting_row(neglected.ago(minutes=6))
+    with connected(away, "away"), NeglectWatch(running, lambda: ["away", "default"], OwnTables(retention=90)) as watch:
+        for _ in range(2):
+            watch.look()
+        assert running.neglects() == {
+            "outbox-waits": 1,
+            **dict.fromkeys(["dead-letters-grow", "dead-letters-end", "topic-held", "receiver-paused"], 0),
+            **dict.fromkeys(["clock-off", "group-without-worker"], 0),
+        }, "whether rows are parked is not known"
+        assert running.remarks() == ("neglects in database away are not known",)
+    assert [one.getMessage() for one in caplog.records if "not known" in one.getMessage()] == [
+        "What is neglected in database away is not known: event_bus_status says why."
+    ]
+
+
+def test_a_database_that_hangs_is_not_asked_again_and_hides_nothing(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, for_ever = threading.Semaphore(0), threading.Event()
+
+    def hang(alias: str) -> int:
+        if alias == "default":
+            return database_now(alias)
+        begun.release()
+        for_ever.wait(600)
+        return 0
+
+    monkeypatch.setattr(in_tables, "database_now", hang)
+    entry = connections.settings["default"]
+    with connected(entry, "frozen"):
+        outboxes = lambda: ["frozen", "default"]  # noqa: E731 it is short
+        with NeglectWatch(running, outboxes, OwnTables(retention=90), seconds=2) as watch:
+            watch.look()
+            watch.look()
+            assert running.neglects()["receiver-paused"] == 0
+            assert "parked-rows-end" not in running.neglects()
+        for_ever.set()
+        until_all_have_ended()
+    assert begun.acquire(timeout=60)
+    assert not begun.acquire(blocking=False)
+
+
+def test_neglects_found_earlier_are_reported_while_the_next_search_runs(running: Running) -> None:
     seen: list[int | None] = []
 
     def outboxes() -> list[str]:
@@ -74,13 +141,13 @@ def test_what_was_found_is_told_while_the_next_look_goes_on(running: Running) ->
         return ["default"]
 
     neglected.pause(neglected.ago(days=2))
-    with NeglectWatch(running, outboxes, retention=90) as watch:
+    with NeglectWatch(running, outboxes, OwnTables(retention=90)) as watch:
         watch.look()
         watch.look()
     assert seen == [None, 1]
 
 
-def test_ready_says_what_concerns_the_process(running: Running, watch: NeglectWatch) -> None:
+def test_the_page_ready_reports_only_neglects_that_concern_the_process(running: Running, watch: NeglectWatch) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     neglected.pause(neglected.ago(days=2))
     watch.look()
@@ -92,30 +159,35 @@ def test_ready_says_what_concerns_the_process(running: Running, watch: NeglectWa
         assert [line.split(": ")[1] for line in running.remarks()] == ["receiver-paused"]
 
 
-def test_a_start_is_warned_once(watch: NeglectWatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_neglects_are_logged_as_warnings_once_after_the_start(
+    watch: NeglectWatch, caplog: pytest.LogCaptureFixture
+) -> None:
     told: list[LifecycleEvent] = []
     observe(told.append, NeglectFound)
     observe_events()
     try:
         neglected.waiting_row(neglected.ago(minutes=6))
-        for _ in range(2):
-            watch.look()
+        watch.look()
+        neglected.pause(neglected.ago(days=2))
+        watch.look()
     finally:
         unobserve(told.append)
     assert len(told) == 1
     lines = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
-    assert lines[0].startswith("Neglected, outbox-waits: default: The oldest row has waited for 6 minutes; no relay")
+    assert lines[0].startswith(
+        "Unattended problem (kind=outbox-waits, subject=default): The oldest row has waited for 6 minutes"
+    )
     assert "relay_events --database default" in lines[0]
 
 
-def test_without_tables_nothing_is_told(running: Running, watch: NeglectWatch) -> None:
+def test_without_tables_no_neglects_are_reported(running: Running, watch: NeglectWatch) -> None:
     call_command("migrate", "event_bus_kafka", "zero", verbosity=0)
     watch.look()
     assert running.neglects() == {}
 
 
-def test_without_heartbeats_no_relay_is_said_not_to_run(running: Running) -> None:
+def test_without_heartbeats_waiting_rows_are_not_reported_as_neglected(running: Running) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
-    with NeglectWatch(running, lambda: ["default"], retention=90, heartbeats=False) as watch:
+    with NeglectWatch(running, lambda: ["default"], OwnTables(retention=90, heartbeats=False)) as watch:
         watch.look()
-        assert running.neglects()["outbox-waits"] == 0
+        assert "outbox-waits" not in running.neglects()

@@ -1,4 +1,4 @@
-"""Neglects are found from the very moment on that they exist, and no more once they are attended to."""
+"""A neglect is found as soon as it exists, and is no longer found after somebody has attended to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from django.test import override_settings
 
 from event_bus_kafka.models import DeadLetter, OutboxRecord
-from event_bus_kafka.operations.neglects import catalogue, in_tables
+from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.in_kafka import neglects as neglects_in_kafka
 from event_bus_kafka.operations.status.values import GroupStatus, Unread
 from event_bus_kafka.telemetry.state import HeldTopic
@@ -22,11 +22,11 @@ pytestmark = pytest.mark.django_db
 GROUP = GroupStatus(group="mail", state="empty", members=0, topics=1, unread=(Unread(topic="grades", lag=3),))
 
 
-def test_nothing_is_neglected_in_a_service_that_does_nothing() -> None:
+def test_an_idle_service_has_no_neglects() -> None:
     assert found() == {}
 
 
-def test_rows_that_wait_without_a_relay_are_told_after_five_minutes() -> None:
+def test_rows_that_wait_without_a_relay_are_reported_after_five_minutes() -> None:
     neglected.waiting_row(ago(minutes=4))
     assert found() == {}
     OutboxRecord.objects.update(created=neglected.milliseconds(ago(minutes=6)))
@@ -38,26 +38,26 @@ def test_rows_that_wait_without_a_relay_are_told_after_five_minutes() -> None:
     assert one.since.tzinfo is not None
 
 
-def test_rows_that_a_relay_works_off_are_not_neglected() -> None:
+def test_old_rows_are_not_reported_while_a_relay_sends() -> None:
     neglected.waiting_row(ago(minutes=6))
     neglected.relay(ago(seconds=5))
     assert found() == {}
 
 
-def test_a_relay_that_cannot_send_is_told_with_its_reason() -> None:
+def test_a_relay_that_cannot_send_is_reported_with_its_reason() -> None:
     neglected.waiting_row(ago(minutes=6))
     neglected.relay(ago(seconds=5), obstacles=("Kafka is away",))
     assert "the relay a-host:7 cannot send: Kafka is away" in found()["outbox-waits"].message
 
 
-def test_a_relay_that_died_or_has_another_database_is_none() -> None:
+def test_a_dead_relay_or_a_relay_of_another_database_does_not_count_as_running() -> None:
     neglected.waiting_row(ago(minutes=6))
     neglected.relay(ago(minutes=2))
     neglected.relay(ago(seconds=5), database="archive")
     assert "no relay is known to run" in found()["outbox-waits"].message
 
 
-def test_dead_letters_grow_if_some_are_old_and_others_new() -> None:
+def test_dead_letters_are_reported_as_growing_if_some_are_old_and_others_new() -> None:
     neglected.dead_letter(ago(hours=20), 1)
     neglected.dead_letter(ago(hours=1), 2)
     assert found() == {}, "somebody has a day to look"
@@ -69,7 +69,7 @@ def test_dead_letters_grow_if_some_are_old_and_others_new() -> None:
 
 
 @pytest.mark.parametrize(("retention", "early", "late"), [(90, 82, 84), (4, 2.9, 3.1)])
-def test_rows_near_their_end_are_told_seven_days_before_or_in_the_last_quarter(
+def test_rows_are_reported_seven_days_before_deletion_or_in_the_last_quarter_of_a_short_retention(
     retention: float, early: float, late: float
 ) -> None:
     neglected.dead_letter(ago(days=early), 1)
@@ -83,7 +83,23 @@ def test_rows_near_their_end_are_told_seven_days_before_or_in_the_last_quarter(
     assert near["parked-rows-end"].message.startswith("1 parked row will be deleted, from 20")
 
 
-def test_a_topic_that_is_held_for_an_hour_is_told_while_its_relay_lives() -> None:
+def test_the_end_of_dead_letters_that_nobody_deletes_is_not_told() -> None:
+    for days, offset in ((89, 1), (0, 2)):
+        neglected.dead_letter(ago(days=days), offset)
+    assert found().keys() == {"dead-letters-grow", "dead-letters-end"}
+    assert found(letters_expire=False).keys() == {"dead-letters-grow"}
+
+
+def test_without_heartbeats_nobody_knows_what_runs() -> None:
+    neglected.waiting_row(ago(minutes=6))
+    neglected.consumer(ago(minutes=5))
+    told = neglected.neglected(heartbeats=False)
+    assert told.neglects == ()
+    assert {one.id for one in told.unknown} == {"outbox-waits", "topic-held", "group-without-worker"}
+    assert neglected.neglected().unknown == frozenset()
+
+
+def test_a_topic_held_for_an_hour_is_reported_while_its_relay_is_alive() -> None:
     held = HeldTopic(topic="grades", seconds=3_500, reason="no right")
     neglected.relay(ago(seconds=1), held_topics=(held,))
     assert found() == {}
@@ -95,7 +111,7 @@ def test_a_topic_that_is_held_for_an_hour_is_told_while_its_relay_lives() -> Non
     assert found() == {}
 
 
-def test_a_pause_is_told_after_a_day() -> None:
+def test_a_pause_is_reported_after_a_day() -> None:
     neglected.pause(ago(hours=23), "young")
     assert found() == {}
     neglected.pause(ago(hours=25), "old")
@@ -104,48 +120,49 @@ def test_a_pause_is_told_after_a_day() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(3_600, "60 minutes ahead of"), (-20, "20 seconds behind"), (5, "")])
-def test_a_clock_that_is_off_is_told(seconds: float, told: str) -> None:
+def test_a_clock_that_differs_from_the_database_is_reported(seconds: float, told: str) -> None:
     with neglected.clock_ahead(seconds):
         messages = [one.message for one in found().values()]
     assert [told in one for one in messages] == [True] * bool(told)
 
 
-def test_a_group_whose_last_worker_left_records_is_told_until_another_runs() -> None:
+def test_a_group_whose_last_worker_left_unread_records_is_reported_until_another_worker_runs() -> None:
     neglected.consumer(ago(minutes=5))
     assert "died 5 minutes ago and knew of 2 records" in found()["group-without-worker"].message
     neglected.consumer(ago(seconds=5))
     assert found() == {}
 
 
-def test_neglects_in_kafka_include_a_group_without_workers() -> None:
+def test_unread_records_of_a_group_without_members_are_reported() -> None:
     (one,) = neglects_in_kafka([GROUP], alive=())
     assert one.kind is catalogue.GROUP_WITHOUT_WORKER
     assert list(neglects_in_kafka([attrs.evolve(GROUP, members=1)], alive=())) == []
     assert list(neglects_in_kafka([attrs.evolve(GROUP, unread=())], alive=())) == []
 
 
-def test_brokers_that_tell_no_members_leave_it_to_heartbeats() -> None:
+def test_heartbeats_tell_whether_a_group_has_workers_when_brokers_list_no_members() -> None:
     unknown = attrs.evolve(GROUP, members=None, state="")
     assert len(list(neglects_in_kafka([unknown], alive=()))) == 1
     assert list(neglects_in_kafka([unknown], alive={"mail"})) == []
+    assert list(neglects_in_kafka([unknown], alive=None)) == [], "nobody knows whether one runs"
 
 
-def test_records_that_were_deleted_unread_are_told() -> None:
+def test_records_deleted_before_a_group_read_them_are_reported() -> None:
     group = attrs.evolve(GROUP, members=1, unread=(Unread(topic="grades", lag=0, lost=9),))
     (one,) = neglects_in_kafka([group], alive=())
     assert (one.id, one.subject) == ("retention-ends", "mail on grades")
     assert one.message.startswith("9 records were deleted")
 
 
-def test_all_kinds_are_told_in_the_order_of_the_catalogue() -> None:
+def test_neglects_are_reported_in_the_order_of_the_catalogue() -> None:
     neglected.neglect_everything()
-    several = in_tables.neglects(outboxes=["default"], retention=neglected.RETENTION)
+    several = neglected.neglected().neglects
     kinds = [kind for kind in catalogue.CATALOGUE if not kind.needs_kafka and kind is not catalogue.CLOCK_OFF]
     assert [one.kind for one in several] == kinds
     assert all(one.since is None or one.since < datetime.now(UTC) for one in several)
 
 
-def test_without_time_zones_ages_are_the_same(tmp_path: Path) -> None:
+def test_neglects_are_found_with_use_tz_false(tmp_path: Path) -> None:
     with override_settings(USE_TZ=False, TIME_ZONE="America/New_York"), on_sqlite(tmp_path, "default"):
         neglected.dead_letter(ago(hours=1), 1)
         neglected.dead_letter(ago(hours=20), 2)

@@ -1,4 +1,7 @@
-"""If a letter is replayed twice at once, one replay runs its receivers, and their success is stored, by case C3."""
+"""
+If two replays of a letter run at the same time, only one of them runs its receivers and stores their success (fault
+C3).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def another_replay() -> Replayed:
-    """Plan and run another one now."""
+    """Plan a second, concurrent replay and run it."""
     meanwhile.clear()
     return replayed(plan(DeadLetter.objects.without_contents().get()))
 
@@ -33,14 +36,14 @@ def in_an_hour() -> datetime:
     return datetime.now(UTC) + timedelta(hours=1)
 
 
-def test_c3_a_replay_that_begins_while_another_one_runs_leaves_the_letter_to_that() -> None:
+def test_c3_a_replay_that_starts_during_another_one_skips_the_letter() -> None:
     letter, others = stored(record_of(7), FIRST), []
     meanwhile["first"] = lambda: others.append(another_replay())
     assert "1 of 1 dead letters have succeeded" in run("replay", letter.pk, "--apply")
     assert ([one.is_taken for one in others], seen) == ([True], ["first"])
 
 
-def test_c3_so_does_one_after_a_worker_has_written_in_between() -> None:
+def test_c3_a_replay_skips_a_letter_in_replay_even_after_a_worker_updated_it() -> None:
     others = []
 
     def store_and_replay() -> None:
@@ -54,7 +57,7 @@ def test_c3_so_does_one_after_a_worker_has_written_in_between() -> None:
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError])
-def test_a_replay_that_ends_lets_go_of_its_letter(error: type[BaseException]) -> None:
+def test_a_replay_that_ends_with_an_exception_releases_its_letter(error: type[BaseException]) -> None:
     def leave() -> None:
         raise error
 
@@ -66,7 +69,7 @@ def test_a_replay_that_ends_lets_go_of_its_letter(error: type[BaseException]) ->
     assert not DeadLetter.objects.exists()
 
 
-def test_a_replay_that_was_killed_lets_go_of_its_letter_after_a_while() -> None:
+def test_the_claim_of_a_killed_replay_expires() -> None:
     letter = stored(record_of(7), FIRST)
     assert claim(letter, datetime.now(UTC) - timedelta(seconds=1))
     letter = DeadLetter.objects.get()
@@ -76,8 +79,11 @@ def test_a_replay_that_was_killed_lets_go_of_its_letter_after_a_while() -> None:
     assert seen == []
 
 
-def test_what_a_replay_wrote_that_gave_its_attempt_back_is_seen_by_the_next_one() -> None:
-    """A server was away for one of two receivers: attempts and times are as they were."""
+def test_a_replay_skips_a_letter_whose_failures_changed_since_the_plan() -> None:
+    """
+    Another replay has succeeded for one receiver. A server was unreachable for the other receiver, so attempts and
+    times are unchanged.
+    """
     letter = stored(record_of(7), FIRST, SECOND)
     planned = plan(DeadLetter.objects.get())
     DeadLetter.objects.update(failures=[failure for failure in letter.failures if failure["receiver"] == SECOND])
@@ -85,7 +91,7 @@ def test_what_a_replay_wrote_that_gave_its_attempt_back_is_seen_by_the_next_one(
     assert seen == []
 
 
-def test_a_letter_of_the_version_before_is_replayed_as_one_of_now() -> None:
+def test_a_letter_written_by_an_older_version_is_replayed() -> None:
     letter = stored(record_of(7), FIRST)
     DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "ValueError", "place": ""}])
     run("replay", letter.pk, "--apply")
@@ -93,7 +99,7 @@ def test_a_letter_of_the_version_before_is_replayed_as_one_of_now() -> None:
 
 
 class Away:
-    """The database refuses the first statements of a transaction that locks a letter, from when it is told to."""
+    """Makes the first `times` SQL statements after begin() fail, as if the database were unreachable."""
 
     def __init__(self, times: int) -> None:
         self._times = times
@@ -115,7 +121,7 @@ def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_rest")
-def test_successes_are_noted_once_the_database_is_back() -> None:
+def test_successes_are_stored_after_the_database_returns() -> None:
     letter, away = stored(record_of(7), FIRST), Away(3)
     meanwhile["first"] = away.begin
     with connection.execute_wrapper(away):
@@ -125,13 +131,13 @@ def test_successes_are_noted_once_the_database_is_back() -> None:
 
 
 @pytest.mark.usefixtures("no_rest")
-def test_if_it_does_not_come_back_it_is_said_who_would_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_success_that_cannot_be_stored_is_reported_with_the_receiver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(letter_replay, "_NOTED_WITHIN", 0.05)
     letter, away = stored(record_of(7), FIRST), Away(1_000_000)
     meanwhile["first"] = away.begin
     with connection.execute_wrapper(away), pytest.raises(CommandError) as stopped:
         run("replay", letter.pk, "--apply")
-    assert f"{FIRST} succeeded at dead letter {letter.pk}, which cannot be noted, and would run again: " in str(
+    assert f"{FIRST} succeeded for dead letter {letter.pk}; this cannot be stored, so they would run again: " in str(
         stopped.value
     )
     assert "OperationalError 2006" in str(stopped.value)

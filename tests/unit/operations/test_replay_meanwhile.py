@@ -1,4 +1,6 @@
-"""A worker writes a dead letter while it is replayed, by case C3: what it wrote stays."""
+"""
+If a worker stores a failure of a letter while a replay of this letter runs, the failure stays in the letter (fault C3).
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ def failures() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("also", [[], [SECOND]])
-def test_c3_a_failure_written_by_a_worker_meanwhile_stays(also: list[str]) -> None:
+def test_c3_a_failure_written_by_a_worker_during_a_replay_stays(also: list[str]) -> None:
     letter = stored(record_of(7), FIRST)
     meanwhile["first"] = lambda: worker_stores(FIRST, *also)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
@@ -42,7 +44,7 @@ def test_c3_a_failure_written_by_a_worker_meanwhile_stays(also: list[str]) -> No
     assert states() == dict.fromkeys(["first", *(["second"] if also else [])], "failed")
 
 
-def test_c3_what_succeeded_is_settled_where_a_worker_has_written_of_others_alone() -> None:
+def test_c3_a_success_is_stored_when_a_worker_wrote_only_failures_of_other_receivers() -> None:
     letter = stored(record_of(7), FIRST)
     meanwhile["first"] = lambda: worker_stores(SECOND)
     with pytest.raises(CommandError):
@@ -51,7 +53,7 @@ def test_c3_what_succeeded_is_settled_where_a_worker_has_written_of_others_alone
     assert states() == {"first": "succeeded", "second": "failed"}
 
 
-def test_c3_a_failure_of_the_replay_does_not_hide_that_of_a_worker() -> None:
+def test_c3_a_failure_of_the_replay_does_not_overwrite_a_later_failure_of_a_worker() -> None:
     def fail_in_both() -> None:
         worker_stores(FIRST)
         raise ValueError
@@ -64,16 +66,18 @@ def test_c3_a_failure_of_the_replay_does_not_hide_that_of_a_worker() -> None:
     assert DeadLetter.objects.get().last_failed_at == LATER
 
 
-def test_c3_a_letter_that_a_worker_writes_after_it_was_planned_does_not_run() -> None:
-    """The worker counts as many attempts as were read: only the time tells."""
+def test_c3_a_letter_updated_by_a_worker_after_the_plan_is_not_replayed() -> None:
+    """The worker stores the same number of attempts as the plan has read. Only the time differs."""
     planned = plan(stored(record_of(7), FIRST))
     worker_stores(FIRST, SECOND)
     assert replayed(planned).is_taken
     assert seen == []
 
 
-def test_c3_nor_does_one_that_a_worker_of_the_version_before_writes() -> None:
-    """The same failure again, without times of its own."""
+def test_c3_a_letter_updated_by_a_worker_of_an_older_version_after_the_plan_is_not_replayed() -> None:
+    """
+    The worker of the older version stores an equal failure, and no time for it. Only the time of the letter differs.
+    """
     stored(record_of(7), FIRST)
     DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "ValueError", "place": ""}])
     planned = plan(DeadLetter.objects.get())
@@ -82,7 +86,7 @@ def test_c3_nor_does_one_that_a_worker_of_the_version_before_writes() -> None:
     assert seen == []
 
 
-def test_c3_the_version_before_writes_no_times_and_its_row_stays_all_the_same() -> None:
+def test_c3_a_row_rewritten_by_a_worker_of_an_older_version_during_a_replay_stays() -> None:
     letter = stored(record_of(7), FIRST)
     as_before = [{"receiver": FIRST, "error": "ValueError", "place": ""}]
     DeadLetter.objects.update(failures=as_before)
@@ -92,14 +96,14 @@ def test_c3_the_version_before_writes_no_times_and_its_row_stays_all_the_same() 
     assert failures() == {FIRST: "ValueError"}
 
 
-def test_c3_one_that_nobody_could_read_and_a_worker_could_not_again_stays_for_all() -> None:
+def test_c3_a_letter_that_a_worker_could_not_read_again_stays_for_all_receivers() -> None:
     planned = plan(stored(record_of(7)))
     meanwhile["first"] = lambda: worker_stores()
     assert list(replayed(planned).left) == [""]
     assert seen == ["first", "second"]
 
 
-def test_one_that_is_discarded_meanwhile_stays_away() -> None:
+def test_a_letter_discarded_during_a_replay_is_not_stored_again() -> None:
     letter = stored(record_of(7), FIRST)
     meanwhile["first"] = lambda: discard(letter)
     run("replay", letter.pk, "--apply")
@@ -107,7 +111,7 @@ def test_one_that_is_discarded_meanwhile_stays_away() -> None:
     assert states() == {"first": "discarded"}
 
 
-def test_one_that_fails_again_and_is_discarded_meanwhile_is_not_counted_as_done() -> None:
+def test_a_letter_that_fails_and_is_discarded_during_a_replay_is_not_counted_as_succeeded() -> None:
     def discard_and_fail() -> None:
         discard(letter)
         raise ValueError
@@ -119,7 +123,7 @@ def test_one_that_fails_again_and_is_discarded_meanwhile_is_not_counted_as_done(
     assert states() == {"first": "discarded"}
 
 
-def test_c3_one_that_a_worker_writes_while_it_is_discarded_or_expires_stays() -> None:
+def test_c3_a_letter_updated_by_a_worker_is_not_discarded_by_an_older_selection() -> None:
     letter = stored(record_of(7), FIRST)
     worker_stores(SECOND)
     assert discard(letter) == 0
@@ -127,8 +131,8 @@ def test_c3_one_that_a_worker_writes_while_it_is_discarded_or_expires_stays() ->
     assert discard(DeadLetter.objects.get()) == 1
 
 
-def test_c3_one_that_a_worker_writes_while_it_is_discarded_stays_though_others_are_newer() -> None:
-    """A letter from an import, or from a host whose clock is late, is older than letters listed beside it."""
+def test_c3_a_letter_updated_by_a_worker_is_not_removed_beside_letters_that_failed_later() -> None:
+    """A letter from an import, or from a host with a slow clock, may be older than the other letters."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
     worker_stores(SECOND, failed_at=FAILED_AT + timedelta(minutes=1))
@@ -136,8 +140,10 @@ def test_c3_one_that_a_worker_writes_while_it_is_discarded_stays_though_others_a
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}
 
 
-def test_whoever_had_still_to_succeed_has_it_still_when_the_record_fails_again() -> None:
-    """That a worker does not tell of a receiver does not mean that it ran there."""
+def test_receivers_that_have_not_succeeded_stay_in_a_letter_when_a_worker_stores_it_again() -> None:
+    """
+    A worker may store the letter without mentioning one of its receivers. This does not mean that this receiver ran.
+    """
     stored(record_of(7), FIRST)
     worker_stores(SECOND)
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}
@@ -145,14 +151,14 @@ def test_whoever_had_still_to_succeed_has_it_still_when_the_record_fails_again()
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}, "those that can be named say all"
 
 
-def test_a_letter_that_can_be_read_at_last_names_the_failed_receivers() -> None:
+def test_a_letter_that_became_readable_names_the_failed_receivers() -> None:
     stored(record_of(7))
     worker_stores(SECOND)
     assert failures() == {SECOND: "KeyError"}
     assert states() == {"": "succeeded", "second": "failed"}
 
 
-def test_each_receiver_has_its_own_attempts_and_error() -> None:
+def test_each_receiver_has_attempts_and_an_error_of_its_own() -> None:
     def fail() -> None:
         raise ValueError
 
@@ -168,7 +174,7 @@ def test_each_receiver_has_its_own_attempts_and_error() -> None:
     assert entries[SECOND].place.endswith("<locals>.fail")
 
 
-def test_c3_receivers_of_one_name_all_run_again() -> None:
+def test_c3_all_receivers_that_share_a_name_run_again() -> None:
     ran: list[str] = []
 
     def made(name: str) -> Callable[..., None]:

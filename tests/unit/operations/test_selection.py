@@ -1,4 +1,4 @@
-"""Which dead letters are meant, where a database finds more than that."""
+"""Tests of selections of dead letters. In some of them a database compares values less strictly than Python."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def service(sandbox: Sandbox) -> Iterator[None]:
         yield
 
 
-def test_only_a_letter_whose_names_are_the_same_to_the_letter_is_meant() -> None:
+def test_a_selection_compares_names_case_sensitively() -> None:
     letter = stored(record_of(7), AWARD, MAIL)
     assert Selection(receiver=AWARD, error="VALUE", group="mail").holds(letter)
     for other in (
@@ -41,21 +41,21 @@ def test_only_a_letter_whose_names_are_the_same_to_the_letter_is_meant() -> None
         assert not other.holds(letter)
 
 
-def test_an_error_is_the_receivers_own() -> None:
+def test_a_filter_by_error_applies_to_the_failure_of_the_selected_receiver() -> None:
     stored(record_of(7), AWARD, error="KeyError")
-    stored(record_of(7), MAIL)  # the same record: both have still to succeed
+    stored(record_of(7), MAIL)  # the same record: both receivers have still to succeed
     assert page_of(Selection(receiver=MAIL, error="KeyError"), after=None, limit=5).letters == []
     assert len(page_of(Selection(receiver=AWARD, error="KeyError"), after=None, limit=5).letters) == 1
 
 
-def test_a_key_is_a_text_or_a_number() -> None:
+def test_a_searched_key_is_encoded_as_a_string_and_as_a_number() -> None:
     assert bodies_of("7") == [b"\x027", b"\x0e"]
     assert bodies_of("seven") == [b"\x0aseven"]
     assert len(bodies_of("9" * 30)) == 1
     assert len(bodies_of("²")) == 1
 
 
-def test_a_place_may_be_the_first_one() -> None:
+def test_a_letter_at_offset_0_is_found_by_its_coordinates() -> None:
     stored(record_of(7, offset=0), MAIL)
     stored(record_of(7, offset=1), MAIL)
     found = page_of(Selection(place=Coordinates.parse("prod-certificates:0:0")), after=None, limit=5)
@@ -92,7 +92,7 @@ def test_letters_are_counted_up_to_a_bound() -> None:
     assert str(count(Selection())) == "10,000+"
 
 
-def test_a_page_is_followed_though_its_last_letter_is_gone_when_it_is_read() -> None:
+def test_the_next_page_is_found_after_the_last_letter_of_a_page_was_deleted() -> None:
     for offset in range(3):
         stored(record_of(7, offset=offset), MAIL, failed_at=FAILED_AT + timedelta(hours=offset))
     first = page_of(Selection(), after=None, limit=1)

@@ -1,4 +1,7 @@
-"""Receivers that were renamed, by case C2: who runs in whose place, and what becomes of the others."""
+"""
+Tests of stand-ins for receivers that were renamed (fault C2): which receiver runs in place of which, and what becomes
+of the other receivers.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ def service(sandbox: Sandbox) -> Iterator[None]:
 
 @pytest.fixture
 def letter() -> DeadLetter:
-    """Return a dead letter at which two receivers failed that have moved since."""
+    """Return a dead letter of two receivers. Both have been renamed since the letter was stored."""
     return stored(record_of(7), OLD_GRADE, OLD_MAIL)
 
 
@@ -66,7 +69,7 @@ def replay(letter: DeadLetter, *arguments: str) -> str:
     return run("replay", letter.pk, *arguments, "--apply")
 
 
-def test_c2_one_of_several_that_are_missing_is_replaced_and_the_others_stay(letter: DeadLetter) -> None:
+def test_c2_a_stand_in_replaces_one_of_several_missing_receivers_and_the_others_stay(letter: DeadLetter) -> None:
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
         replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
     assert (seen, left()) == (["grade"], [OLD_MAIL])
@@ -82,7 +85,9 @@ def test_c2_one_of_several_that_are_missing_is_replaced_and_the_others_stay(lett
 
 
 @pytest.mark.parametrize("which", [["1"], ["--all"]])
-def test_c2_where_several_are_missing_it_must_be_said_whose_place_it_is(letter: DeadLetter, which: list[str]) -> None:
+def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_several_are_missing(
+    letter: DeadLetter, which: list[str]
+) -> None:
     which = [str(letter.pk)] if which == ["1"] else which
     printed = run("replay", *which, "--receiver", GRADE)
     assert f"no longer here: {OLD_GRADE}, {OLD_MAIL}; say with --instead-of in whose place {GRADE} runs" in printed
@@ -91,8 +96,11 @@ def test_c2_where_several_are_missing_it_must_be_said_whose_place_it_is(letter: 
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
-def test_c2_who_would_stand_in_for_several_each_in_a_letter_of_its_own_is_asked_for_whom() -> None:
-    """The letter of the one would have gone, and nobody would have done its part."""
+def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_letters_miss_different_ones() -> None:
+    """
+    Without its name the stand-in for one receiver would also delete the letter of the other receiver, although the work
+    of the other receiver was not done.
+    """
     of_grade, of_mail = stored(record_of(7), OLD_GRADE), stored(record_of(7, offset=1), OLD_MAIL)
     with pytest.raises(CommandError, match="2 of 2 dead letters stay"):
         run("replay", "--all", "--receiver", GRADE, "--apply")
@@ -102,12 +110,12 @@ def test_c2_who_would_stand_in_for_several_each_in_a_letter_of_its_own_is_asked_
     assert DeadLetter.objects.get() == of_mail != of_grade
 
 
-def test_a_plan_says_in_whose_place_who_runs_and_who_is_missing_still(letter: DeadLetter) -> None:
+def test_the_plan_names_the_stand_in_and_the_receivers_still_missing(letter: DeadLetter) -> None:
     printed = run("replay", letter.pk, "--receiver", GRADE, "--instead-of", OLD_GRADE)
     assert f"would run {GRADE} in place of {OLD_GRADE}; no longer here: {OLD_MAIL}" in printed
 
 
-def test_a_stand_in_that_fails_is_tried_again_and_then_has_done_the_part_of_both(letter: DeadLetter) -> None:
+def test_a_stand_in_that_failed_is_retried_and_its_success_settles_both_receivers(letter: DeadLetter) -> None:
     failing.add("grade")
     with pytest.raises(CommandError):
         replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
@@ -120,7 +128,7 @@ def test_a_stand_in_that_fails_is_tried_again_and_then_has_done_the_part_of_both
     assert states() == {"grade": "replaced by new_grade", "new_grade": "succeeded", "mail": "failed"}
 
 
-def test_another_stand_in_ends_the_part_of_one_that_failed(letter: DeadLetter) -> None:
+def test_another_stand_in_settles_a_receiver_whose_first_stand_in_failed(letter: DeadLetter) -> None:
     failing.add("grade")
     with pytest.raises(CommandError):
         replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
@@ -129,7 +137,7 @@ def test_another_stand_in_ends_the_part_of_one_that_failed(letter: DeadLetter) -
     assert left() == [OLD_MAIL]
 
 
-def test_a_stand_in_that_has_a_part_of_its_own_keeps_that_where_it_fails() -> None:
+def test_a_stand_in_that_fails_keeps_its_own_earlier_failure_in_the_letter() -> None:
     letter = stored(record_of(7), OLD_GRADE, MAIL)
     failing.add("mail")
     with pytest.raises(CommandError):
@@ -148,7 +156,7 @@ def test_a_stand_in_that_has_a_part_of_its_own_keeps_that_where_it_fails() -> No
         ("app.nowhere", OLD_GRADE, "app.nowhere does not listen here"),
     ],
 )
-def test_nobody_stands_in_for_who_is_here_or_has_not_failed(
+def test_a_stand_in_for_an_existing_receiver_or_one_that_did_not_fail_is_refused(
     letter: DeadLetter, receiver: str, instead_of: str, text: str
 ) -> None:
     assert text in run("replay", letter.pk, "--receiver", receiver, "--instead-of", instead_of)
@@ -157,12 +165,12 @@ def test_nobody_stands_in_for_who_is_here_or_has_not_failed(
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
-def test_a_place_without_who_takes_it_is_refused(letter: DeadLetter) -> None:
-    with pytest.raises(CommandError, match="name that too"):
+def test_naming_a_receiver_to_replace_without_a_stand_in_is_refused(letter: DeadLetter) -> None:
+    with pytest.raises(CommandError, match="--instead-of needs --receiver"):
         replay(letter, "--instead-of", OLD_GRADE)
 
 
-def test_the_settled_parts_of_a_deleted_letter_can_be_seen(letter: DeadLetter) -> None:
+def test_settled_receivers_of_a_deleted_letter_are_listed(letter: DeadLetter) -> None:
     with pytest.raises(CommandError):
         replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
     shown = run("show", letter.pk)
@@ -177,7 +185,7 @@ def test_the_settled_parts_of_a_deleted_letter_can_be_seen(letter: DeadLetter) -
     assert "learner" not in printed
 
 
-def test_c17_what_an_imported_letter_says_of_itself_rewrites_no_screen(letter: DeadLetter) -> None:
+def test_c17_control_characters_of_an_imported_letter_are_not_printed(letter: DeadLetter) -> None:
     DeadLetter.objects.update(left_out={"value": {"size": 1, "sha256": "\x1b[2J"}})
     assert "\x1b" not in run("show", letter.pk)
     run("discard", letter.pk, "--apply")

@@ -1,4 +1,7 @@
-"""A status without real servers: what does not answer is said, the rest is shown, and no server is waited for long."""
+"""
+Tests of the status without real servers. It reports unreachable servers and shows everything else, and no server delays
+it for long.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,16 @@ from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
 import event_bus_kafka
+from event_bus_kafka.kafka.cluster.overview import Cluster
 from event_bus_kafka.management.status_text import WIDTH
 from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.history import MINUTE, Line, Sums
+from event_bus_kafka.operations.neglects.catalogue import OwnTables
 from event_bus_kafka.operations.status import look
 from event_bus_kafka.operations.status.look import StatusServers
 from event_bus_kafka.operations.status.values import OwnBus
 from event_bus_kafka.sandbox import Sandbox
-from tests.services.bus import SandboxBus
+from tests.services.bus import CREATED, SandboxBus
 from tests.support import neglected
 from tests.support.databases import connected
 from tests.support.sqlite import on_sqlite
@@ -41,7 +46,9 @@ def settings_of_sandbox(sandbox: Sandbox) -> dict[str, Any]:
     return SandboxBus(sandbox).settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["nowhere"]})
 
 
-def test_the_sandbox_is_shown_as_far_as_it_tells(settings_of_sandbox: dict[str, Any], sandbox: Sandbox) -> None:
+def test_the_status_of_the_sandbox_shows_lag_and_takes_workers_from_heartbeats(
+    settings_of_sandbox: dict[str, Any], sandbox: Sandbox
+) -> None:
     bus = SandboxBus(sandbox)
     settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"unread": ["status-unit"]}}
     bus.create_topic("status-unit", 1)
@@ -56,7 +63,9 @@ def test_the_sandbox_is_shown_as_far_as_it_tells(settings_of_sandbox: dict[str, 
     assert checked(settings) == {}
 
 
-def test_tables_are_shown(settings_of_sandbox: dict[str, Any]) -> None:
+def test_the_status_shows_the_neglects_the_history_and_the_counts_of_the_tables(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
     neglected.neglect_everything()
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     for minutes, count in ((2, 3), (10, 6), (90, 100)):
@@ -77,14 +86,14 @@ def test_tables_are_shown(settings_of_sandbox: dict[str, Any]) -> None:
     assert {one["id"] for one in told(settings_of_sandbox).json["neglects"]} >= {"outbox-waits", "topic-held"}
 
 
-def test_with_check_what_is_neglected_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
+def test_with_the_option_check_each_neglect_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.pause(neglected.ago(days=2))
     shown = status(settings_of_sandbox, "--check")
     assert shown.refusal == "1 finding: see above."
     assert "→ Mend it, then: manage.py event_bus_resume --receiver app.receivers.grade --apply" in shown.text
 
 
-def test_versions_that_are_apart_are_found_while_they_run(settings_of_sandbox: dict[str, Any]) -> None:
+def test_running_processes_of_different_versions_are_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.consumer(neglected.ago(seconds=1), version="0.0.9")
     neglected.consumer(neglected.ago(days=0.5), version="0.0.8", stopped=True)
     found = checked(settings_of_sandbox)
@@ -92,14 +101,14 @@ def test_versions_that_are_apart_are_found_while_they_run(settings_of_sandbox: d
     assert sum(kind == "versions-apart" for kind, _ in found) == 1
 
 
-def test_an_unmigrated_table_is_found_and_the_rest_is_shown(settings_of_sandbox: dict[str, Any]) -> None:
+def test_an_unmigrated_table_is_a_finding_and_the_rest_is_shown(settings_of_sandbox: dict[str, Any]) -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     found = checked(settings_of_sandbox)
     assert "0010_heartbeats_and_history" in found["tables-unmigrated", "database default"]
     assert "Last hour" not in status(settings_of_sandbox).text
 
 
-def test_servers_that_are_away_are_said_and_the_tables_are_shown() -> None:
+def test_unreachable_kafka_and_registry_are_reported_and_the_tables_are_shown() -> None:
     neglected.pause(neglected.ago(days=2))
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": _NOWHERE,
@@ -111,39 +120,123 @@ def test_servers_that_are_away_are_said_and_the_tables_are_shown() -> None:
     assert "! receiver-paused: app.receivers.grade" in shown.text
 
 
-def test_a_server_without_settings_is_reported_like_one_that_is_away() -> None:
+def test_a_missing_server_setting_is_reported_as_no_answer() -> None:
     shown = status({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None})
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in shown.text
 
 
-def test_a_database_that_is_away_is_said_and_kafka_is_shown(settings_of_sandbox: dict[str, Any]) -> None:
+def test_an_unreachable_database_is_reported_and_kafka_is_shown(settings_of_sandbox: dict[str, Any]) -> None:
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
     with connected(away, "default"):
         shown = status(settings_of_sandbox)
-    assert shown.refusal == "the database gave no answer: see above."
+    assert shown.refusal == "database default gave no answer: see above."
     assert "Groups (1)" in shown.text
 
 
-def test_a_server_that_says_nothing_is_not_waited_for() -> None:
+def test_nothing_is_said_of_a_database_that_is_away_but_that_it_is_not_known(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
+    away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
+    with connected(away, "default"):
+        shown, told_of = status(settings_of_sandbox), told(settings_of_sandbox, "--check")
+    for what in ("Workers and relays", "Outbox of default", "Dead letters", "Paused receivers", "Last hour"):
+        assert f"{what}: not known: database default: OperationalError: unable to open" in shown.text
+    assert "Neglected: nothing of what is known" in shown.text
+    tables = told_of.json["tables"]
+    names = ("workers", "dead_letters", "paused", "last_hour")
+    assert [tables[name] for name in names] == [None] * 4
+    assert tables["not_known"].keys() == {*names, "rows of default"}
+    assert tables["outboxes"] == [{"database": "default", "rows": None, "oldest_seconds": None, "parked": None}]
+    assert "receiver-paused" in told_of.json["neglects_not_known"]
+    (finding,) = [one for one in told_of.json["findings"] if one["id"] == "unanswered"]
+    assert finding["subject"] == "database default"
+    assert "manage.py check --database" in finding["remedy"]
+
+
+def test_one_of_several_databases_that_is_away_hides_nothing_of_the_others(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
+    route = {"event_key_field": "certificate.user.id", "enabled": True, "mode": "outbox", "database": "away"}
+    settings = settings_of_sandbox | {"EVENT_BUS_PRODUCER_CONFIG": {CREATED: {"certificates": route}}}
+    neglected.waiting_row(neglected.ago(minutes=6))
+    neglected.pause(neglected.ago(days=2))
+    away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
+    with connected(away, "away"):
+        shown = status(settings)
+        told_of = told(settings)
+    assert shown.refusal == "database away gave no answer: see above."
+    assert "Outbox of default: 1 wait" in shown.text
+    assert "Outbox of away: not known: database away: OperationalError" in shown.text
+    assert "Paused receivers (1)" in shown.text
+    assert {one["id"] for one in told_of.json["neglects"]} == {"outbox-waits", "receiver-paused"}
+    assert told_of.json["neglects_not_known"] == ["outbox-waits", "parked-rows-end"]
+
+
+def test_without_heartbeats_what_runs_is_not_known(settings_of_sandbox: dict[str, Any]) -> None:
+    neglected.waiting_row(neglected.ago(minutes=6))
+    neglected.consumer(neglected.ago(minutes=5))
+    settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_HEARTBEAT": 0}
+    shown = status(settings)
+    assert "Workers and relays: not known: EVENT_BUS_KAFKA_HEARTBEAT = 0" in shown.text
+    assert "Neglected: nothing of what is known" in shown.text
+    told_of = told(settings)
+    assert told_of.json["tables"]["workers"] is None
+    assert told_of.json["neglects_not_known"] == ["outbox-waits", "topic-held", "group-without-worker"]
+    assert told_of.refusal == "", "a setting is no server that is silent"
+
+
+def test_the_end_of_dead_letters_is_told_where_they_are_deleted(settings_of_sandbox: dict[str, Any]) -> None:
+    neglected.dead_letter(neglected.ago(days=89), 1)
+    for choice, is_told in (
+        ("auto", True),
+        ("database", True),
+        ("topic", False),
+        ("event_bus_kafka.dead_letters.table_store.TableStore", True),
+        ("tests.unit.operations.test_status.OwnStore", False),
+    ):
+        shown = told(settings_of_sandbox | {"EVENT_BUS_KAFKA_DEAD_LETTERS": choice})
+        assert ("dead-letters-end" in {one["id"] for one in shown.json["neglects"]}) == is_told, choice
+
+
+class OwnStore:
+    """A service's own store of dead letters."""
+
+    def store(self, letter: object) -> None:
+        """Keep it elsewhere."""
+
+
+def test_checks_without_a_controller_are_not_passed_over(
+    settings_of_sandbox: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while one takes over from another: brokers of the sandbox that seem to be real ones."""
+    monkeypatch.setattr(Cluster, "is_sandbox", property(lambda _: False))
+    monkeypatch.setattr(look, "_NO_CONTROLLER", "there is none")
+    settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {}}
+    shown = told(settings, "--check")
+    assert "the check of topics gave no answer" in shown.refusal
+    assert shown.findings["unanswered", "the check of topics"] == "there is none"
+
+
+def test_a_silent_server_is_reported_after_its_time_limit() -> None:
     def silent() -> Any:
         for_ever.wait(600)
 
     for_ever = threading.Event()
-    own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), retention=90, version="0.1.0")
+    own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), tables=OwnTables(retention=90), version="0.1.0")
     servers = StatusServers(overview=silent, subjects=silent, wanted=list, schemas=list)
     found = look.status(own, servers, check=False, longest={look.KAFKA: 0.05, look.REGISTRY: 0.05, look.TABLES: 60})
     for_ever.set()
     assert [one.reason for one in found.unanswered] == ["it did not answer within 0.05 s"] * 2
-    assert found.tables is not None
+    assert found.tables.not_known == {}
 
 
-def test_an_unexpected_exception_is_no_silence_of_a_server(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_exception_is_logged_and_reported_as_a_fault(caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> Any:
         raise KeyError(data)
 
     data = str(b"private", "ascii")
 
-    own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), retention=90, version="0.1.0")
+    own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), tables=OwnTables(retention=90), version="0.1.0")
     servers = StatusServers(overview=broken, subjects=broken, wanted=list, schemas=list)
     found = look.status(own, servers, check=False)
     assert [(one.reason, one.is_fault) for one in found.unanswered] == [("KeyError: see the log", True)] * 2
@@ -151,7 +244,7 @@ def test_an_unexpected_exception_is_no_silence_of_a_server(caplog: pytest.LogCap
     assert "private" not in caplog.text
 
 
-def test_the_first_interruption_ends_a_single_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_interrupts_the_status_command(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any, **__: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("It went on.")

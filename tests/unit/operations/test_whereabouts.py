@@ -1,15 +1,18 @@
-"""Advice on an event that was searched for: the commands that are named act on the right database and go on rightly."""
+"""Tests of the advice that follows a search for an event. The commands that it names use the right database."""
 
 from __future__ import annotations
 
+import threading
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from event_bus_kafka.errors import SchemaRegistryError
 from event_bus_kafka.operations.whereabouts.answer import OutboxPlace, Question, Scanned, Whereabouts
 from event_bus_kafka.operations.whereabouts.identifying import KeyCheck
+from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, ServerAccess
+from event_bus_kafka.operations.whereabouts.search import search
 from event_bus_kafka.operations.whereabouts.sentences import sentences
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -25,13 +28,13 @@ def _told(**places: Any) -> str:
 
 
 @pytest.mark.parametrize(("database", "option"), [("default", ""), ("second", " --database second")])
-def test_commands_act_on_the_database_of_the_row(database: str, option: str) -> None:
+def test_commands_in_the_advice_name_the_database_of_the_row(database: str, option: str) -> None:
     told = _told(outbox=(OutboxPlace(database=database, **_PARKED), OutboxPlace(database=database, **_ROW)))
     assert f"event_outbox release 7{option} --apply." in told
     assert f"see event_outbox status{option}." in told
 
 
-def test_a_registry_that_has_failed_is_asked_once() -> None:
+def test_a_registry_that_failed_is_not_asked_again_during_a_search() -> None:
     class Away:
         asked = 0
 
@@ -54,12 +57,36 @@ def test_a_registry_that_has_failed_is_asked_once() -> None:
 @pytest.mark.parametrize(
     ("times", "advice"),
     [((60_000, 120_000), "--since 1970-01-01T00:01:00"), ((60_000, None), "a larger --seconds")],
-    ids=["each partition was begun", "one was never read"],
+    ids=["all partitions were read in part", "one partition was not read"],
 )
-def test_no_partition_is_skipped_by_the_advice_to_go_on(times: tuple[int | None, ...], advice: str) -> None:
+def test_the_advice_to_continue_a_search_starts_at_the_earliest_unread_time(
+    times: tuple[int | None, ...], advice: str
+) -> None:
     scanned = [
         Scanned(topic="grades", partition=number, start=0, stop=0 if time is None else 5, end=9, last_time=time)
         for number, time in enumerate(times)
     ]
     told = _told(scanned=tuple(scanned))
     assert f"go on with {advice}" in told
+
+
+@pytest.mark.django_db
+def test_a_client_that_hangs_is_not_waited_for_beyond_the_limit() -> None:
+    def hang(*_: Any) -> Any:
+        for_ever.wait(600)
+
+    for_ever = threading.Event()
+    servers = ServerAccess(scanner=hang, groups=hang, registry=hang)
+    around = Neighbourhood(routes={}, subscriptions={}, dead_letters=frozenset())
+    answer = search(Question(event_id=uuid4(), limit=0.5), around, servers)
+    for_ever.set()
+    (unseen,) = [one for one in answer.unseen if one.what == "Kafka"]
+    assert unseen.why.startswith("it did not answer within 0.")
+
+
+def test_each_part_of_a_question_has_its_share_of_the_time() -> None:
+    question = Question(key="7", limit=100.0)
+    assert 20 < question.left(60, 0.3) <= 30
+    assert question.left(10, 0.3) == 10
+    assert Question(key="7", limit=0.0).left(10, 0.3) == 0
+    assert Question(key="7").left(10, 0.3) == 10

@@ -1,4 +1,4 @@
-"""Rows and the schemas that they refer to commit together, or not at all."""
+"""The rows of events and the schemas to which they refer are committed together, or none of them is committed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def append() -> bool:
     return OUTBOX.append_if_available([encoded("t")], None, otherwise=lambda *_: pytest.fail("it left another way"))
 
 
-def test_a_schema_that_was_written_in_a_savepoint_that_failed_is_written_again() -> None:
+def test_a_schema_written_in_a_savepoint_that_failed_is_written_again() -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic():
             assert append()
@@ -50,8 +50,8 @@ def assert_each_row_has_its_schema(rows: int) -> None:
     assert set(found) == set(WriterSchema.objects.values_list("pk", flat=True))
 
 
-def test_a_schema_that_was_written_in_a_savepoint_of_somebody_who_sets_them_by_hand_is_there_in_the_end() -> None:
-    """Django keeps the hooks of such a savepoint."""
+def test_a_schema_written_in_a_manual_savepoint_that_was_rolled_back_is_written_again() -> None:
+    """Django keeps the on-commit hooks of such a savepoint, although it was rolled back."""
     with transaction.atomic():
         savepoint = connection.savepoint() or ""
         assert append()
@@ -61,7 +61,7 @@ def test_a_schema_that_was_written_in_a_savepoint_of_somebody_who_sets_them_by_h
     assert_each_row_has_its_schema(2)
 
 
-def test_a_schema_whose_hook_a_test_has_captured_and_run_is_not_taken_for_committed() -> None:
+def test_a_schema_is_written_again_after_a_test_ran_its_commit_hook_and_rolled_back() -> None:
     with suppress(KeyError), transaction.atomic():
         with TestCase.captureOnCommitCallbacks(execute=True) as captured:
             assert append()
@@ -71,7 +71,7 @@ def test_a_schema_whose_hook_a_test_has_captured_and_run_is_not_taken_for_commit
     assert_each_row_has_its_schema(1)
 
 
-def test_an_event_commits_with_a_transaction_whose_rollback_is_taken_back() -> None:
+def test_the_row_of_an_event_is_committed_if_the_mark_for_rollback_of_its_transaction_was_removed() -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic(savepoint=False):
             raise KeyError
@@ -80,8 +80,8 @@ def test_an_event_commits_with_a_transaction_whose_rollback_is_taken_back() -> N
     assert_each_row_has_its_schema(1)
 
 
-@pytest.mark.parametrize("inside", [True, False], ids=["in a transaction", "by itself"])
-def test_a_look_at_the_backlog_that_fails_costs_neither_the_event_nor_hooks_of_others(
+@pytest.mark.parametrize("inside", [True, False], ids=["in a transaction", "in autocommit"])
+def test_a_failing_query_of_the_backlog_loses_neither_event_nor_on_commit_hooks(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, inside: bool
 ) -> None:
     def guard(execute: Any, sql: str, *arguments: Any) -> Any:
@@ -99,7 +99,7 @@ def test_a_look_at_the_backlog_that_fails_costs_neither_the_event_nor_hooks_of_o
     assert_each_row_has_its_schema(1)
 
 
-def test_a_table_that_has_gone_is_missed_by_name_from_the_second_event_on() -> None:
+def test_a_missing_outbox_table_is_reported_by_name_from_the_second_event_on() -> None:
     assert append()
     with connection.schema_editor() as editor:
         editor.delete_model(OutboxRecord)
@@ -109,7 +109,7 @@ def test_a_table_that_has_gone_is_missed_by_name_from_the_second_event_on() -> N
     assert [type(one.error) for one in failed] == [AppendFailed, OutboxMissing]
 
 
-def test_in_a_transaction_that_must_roll_back_nothing_is_appended_and_nothing_fails() -> None:
+def test_appending_in_a_transaction_marked_for_rollback_does_nothing() -> None:
     with watched(AppendToOutboxFailed) as failed, transaction.atomic():
         transaction.set_rollback(True)
         assert append()

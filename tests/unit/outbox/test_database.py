@@ -1,4 +1,7 @@
-"""Which database's outbox takes an event: what is open does not decide alone (S5)."""
+"""
+Tests of the choice of the database whose outbox takes an event. An open transaction alone does not decide this (fault
+S5).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ OUTBOX = Outbox(notify=lambda: False)
 
 @pytest.fixture(autouse=True)
 def aliases(tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Return two databases with an outbox."""
+    """Set up two databases with an outbox."""
     monkeypatch.setattr(database, "_known", {})
     for name in ("default", "other"):
         (tmp_path / name).mkdir()
@@ -41,7 +44,7 @@ def rows() -> dict[str, int]:
 
 
 class Apart:
-    """Keeps the outbox in the database `other`."""
+    """A router that stores the outbox in the database `other`."""
 
     def db_for_write(self, model: Any, **_: Any) -> str | None:
         return "other" if model is OutboxRecord else None
@@ -51,26 +54,26 @@ class Apart:
 
 
 class Undecided:
-    """Cannot say where rows go."""
+    """A router that raises an exception when it is asked for a database."""
 
     def db_for_write(self, model: Any, **_: Any) -> str:
         raise LookupError("no request")
 
 
 class Astray:
-    """Names a database that is not there."""
+    """A router that names a database that does not exist."""
 
     def db_for_write(self, model: Any, **_: Any) -> str:
         return "nowhere"
 
 
-def test_the_only_one_with_a_transaction_takes_it() -> None:
+def test_the_only_database_with_an_open_transaction_takes_the_row() -> None:
     with transaction.atomic(using="other"):
         assert append()
     assert rows() == {"default": 0, "other": 1}
 
 
-def test_the_routers_are_asked_and_what_is_open_elsewhere_decides_all_the_same() -> None:
+def test_rows_go_to_the_database_of_the_router_and_commit_with_the_open_transaction() -> None:
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):
         with transaction.atomic():
             assert append()
@@ -87,7 +90,7 @@ def test_the_routers_are_asked_and_what_is_open_elsewhere_decides_all_the_same()
 @pytest.mark.parametrize(
     ("router", "said"), [("Undecided", "raised"), ("Astray", "names 'nowhere', which is not in DATABASES")]
 )
-def test_where_routers_cannot_say_it_is_the_default_one_and_the_log_says_so(
+def test_the_default_database_takes_rows_if_the_router_fails_and_the_log_says_why(
     router: str, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     database._tell_of_router.cache_clear()
@@ -107,7 +110,7 @@ def refusing(error: Exception) -> Callable[..., Any]:
     return refuse
 
 
-def test_one_that_takes_no_rows_is_passed_over_and_holds_nothing_back() -> None:
+def test_a_read_only_database_is_skipped_in_favour_of_the_default_one() -> None:
     refusal = OperationalError("attempt to write a readonly database")
     with suppress(KeyError), transaction.atomic(using="other"):
         with connections["other"].execute_wrapper(refusing(refusal)):
@@ -117,7 +120,7 @@ def test_one_that_takes_no_rows_is_passed_over_and_holds_nothing_back() -> None:
 
 
 @pytest.mark.parametrize("error", [OperationalError(1205, "Lock wait timeout"), RuntimeError("only SELECT")])
-def test_an_error_that_passes_says_nothing_of_a_database(error: Exception) -> None:
+def test_a_transient_error_does_not_redirect_rows_to_the_default_database(error: Exception) -> None:
     with suppress(KeyError), transaction.atomic(using="other"):
         with connections["other"].execute_wrapper(refusing(error)):
             assert append()
@@ -125,7 +128,7 @@ def test_an_error_that_passes_says_nothing_of_a_database(error: Exception) -> No
     assert rows() == {"default": 0, "other": 0}
 
 
-def test_nothing_is_asked_where_there_is_but_one_and_only_once_of_another() -> None:
+def test_a_database_besides_the_default_is_probed_once_for_its_table() -> None:
     asked: list[str] = []
 
     def listen(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -140,7 +143,7 @@ def test_nothing_is_asked_where_there_is_but_one_and_only_once_of_another() -> N
         assert sum("WHERE 1 = 0" in sql for sql in asked) == (alias == "other")
 
 
-def test_an_event_whose_row_fails_follows_the_commit_of_its_own_database_and_no_other() -> None:
+def test_an_event_whose_row_failed_is_sent_after_the_commit_of_its_own_database() -> None:
     order: list[str] = []
 
     def guard(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -163,7 +166,7 @@ def test_an_event_whose_row_fails_follows_the_commit_of_its_own_database_and_no_
     assert order == ["end", "sent default"]
 
 
-def test_an_unknown_alias_is_none() -> None:
+def test_an_unknown_alias_named_by_a_router_is_replaced_by_the_default_database() -> None:
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Elsewhere"]):
         assert database.home() == "default"
 

@@ -1,4 +1,7 @@
-"""What is open is seen without asking Django at each event, in threads too and on connections of others."""
+"""
+The package notices open transactions without asking Django at each event. This also holds in threads and on shared
+connections.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,11 @@ def in_a_thread(run: Callable[[], list[str]]) -> list[str]:
 
 
 def close(connection: BaseDatabaseWrapper) -> None:
-    """Close a database in memory, which Django leaves open."""
+    """Close a connection to a database in memory. Django would leave it open."""
     connection.connection.close()
 
 
-def test_a_thread_that_has_sent_before_it_opened_a_connection_waits_for_its_commit() -> None:
+def test_a_thread_that_sent_before_it_opened_a_connection_waits_for_its_commit() -> None:
     def run() -> list[str]:
         order: list[str] = []
         after_commit(lambda _: order.append("at once"), database=None)
@@ -44,7 +47,7 @@ def test_a_thread_that_has_sent_before_it_opened_a_connection_waits_for_its_comm
 
 
 def test_a_thread_that_was_given_a_connection_waits_for_its_commit() -> None:
-    """Django's live server shares the connection of a test with its threads."""
+    """Django's live server gives the connection of a test to its threads."""
     given = connections["default"]
     given.ensure_connection()
     given.inc_thread_sharing()
@@ -63,7 +66,7 @@ def test_a_thread_that_was_given_a_connection_waits_for_its_commit() -> None:
         given.dec_thread_sharing()
 
 
-def test_a_connection_that_was_thrown_away_holds_nothing_back() -> None:
+def test_a_transaction_on_a_discarded_connection_does_not_delay_events() -> None:
     def run() -> list[str]:
         order: list[str] = []
         block = transaction.atomic()
@@ -77,8 +80,10 @@ def test_a_connection_that_was_thrown_away_holds_nothing_back() -> None:
     assert in_a_thread(run) == ["at once"]
 
 
-def test_a_connection_that_an_event_loop_opened_meanwhile_hides_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Django gives a loop connections of its own, though it runs in the same thread."""
+def test_a_transaction_is_noticed_after_an_event_loop_opened_a_connection_in_its_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Django has separate connections for an event loop, although the loop runs in the same thread."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
     async def look() -> BaseDatabaseWrapper:
@@ -99,8 +104,7 @@ def test_a_connection_that_an_event_loop_opened_meanwhile_hides_none(monkeypatch
     assert in_a_thread(run) == ["before the commit", "after the commit"]
 
 
-def test_what_others_do_at_a_commit_cannot_keep_an_event_from_leaving_and_events_leave_in_order() -> None:
-    """S1."""
+def test_s1_a_failing_on_commit_hook_does_not_prevent_events_from_being_sent_in_order() -> None:
     order: list[str] = []
     with pytest.raises(OSError, match="away"), transaction.atomic():
         transaction.on_commit(lambda: order.append("earlier hook"))
@@ -114,7 +118,7 @@ def test_what_others_do_at_a_commit_cannot_keep_an_event_from_leaving_and_events
     assert order == ["first", "second", "earlier hook"]
 
 
-def test_somebody_who_puts_his_hook_before_all_others_does_not_turn_the_order_round() -> None:
+def test_a_hook_inserted_before_all_others_does_not_change_the_order_of_events() -> None:
     order: list[str] = []
     theirs: Any = (set(), lambda: order.append("theirs"), False)
     with transaction.atomic():
@@ -126,7 +130,7 @@ def test_somebody_who_puts_his_hook_before_all_others_does_not_turn_the_order_ro
 
 
 @pytest.mark.django_db(transaction=False)
-def test_who_captures_hooks_in_a_test_case_finds_them_where_they_were_asked_for() -> None:
+def test_djangos_capture_on_commit_callbacks_captures_events_in_order() -> None:
     order: list[str] = []
     transaction.on_commit(lambda: order.append("older"))
     with TestCase.captureOnCommitCallbacks(execute=True) as captured:
@@ -136,7 +140,7 @@ def test_who_captures_hooks_in_a_test_case_finds_them_where_they_were_asked_for(
     assert len(captured) == 2
 
 
-def test_a_database_that_nobody_uses_does_not_decide() -> None:
+def test_a_database_with_a_broken_engine_does_not_affect_other_transactions() -> None:
     order: list[str] = []
     connections.settings["broken"] = connections.settings["default"] | {"ENGINE": "no.such.engine"}
     try:
@@ -151,6 +155,6 @@ def fail() -> None:
     raise OSError("away")
 
 
-def test_connections_by_which_databases_are_made_and_dropped_are_none_of_ours() -> None:
+def test_connections_without_a_database_name_are_ignored() -> None:
     open_connections.adopt()
     connection_created.send(BaseDatabaseWrapper, connection=connections["default"].copy(NO_DB_ALIAS))

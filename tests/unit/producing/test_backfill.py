@@ -1,4 +1,4 @@
-"""What sources of a backfill are made of, and what keeps it to a rate."""
+"""Tests of rows as the source of a backfill, and of its limit of events per second."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tests.support.examples_of import certificate
 
 @pytest.fixture
 def shards() -> list[int]:
-    """Return the keys of 250 rows."""
+    """Create 250 rows; return their primary keys."""
     OutboxShard.objects.all().delete()
     return [row.pk for row in OutboxShard.objects.bulk_create(OutboxShard(pk=number) for number in range(1000, 1250))]
 
 
 @pytest.mark.django_db
-def test_rows_come_in_the_order_of_their_keys_page_by_page(
+def test_rows_are_yielded_in_order_of_primary_keys_page_by_page(
     shards: list[int], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     rows = RowsByPk(OutboxShard.objects.order_by("-pk"))
@@ -42,14 +42,14 @@ def test_rows_come_in_the_order_of_their_keys_page_by_page(
 
 
 @pytest.mark.django_db
-def test_a_row_that_changes_before_its_turn_comes_as_it_is_then(shards: list[int]) -> None:
+def test_rows_deleted_before_their_page_is_read_are_not_yielded(shards: list[int]) -> None:
     coming = iter(RowsByPk(OutboxShard.objects.all())(None))
     begun = [next(coming).pk for _ in range(100)]
     OutboxShard.objects.filter(pk__lt=1200).delete()
     assert begun + [row.pk for row in coming] == shards[:100] + shards[200:]
 
 
-def test_two_sources_of_one_name_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_backfill_sources_that_share_a_name_raise_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backfill, "_registered", {})
     _register_runs()
     assert list(backfill.sources()) == [f"{__name__}.runs"]
@@ -71,8 +71,8 @@ def _register_other_runs() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_item_of_which_nothing_is_heard_is_not_taken_for_sent() -> None:
-    """Its event waits for a transaction that the item has left open."""
+def test_an_item_without_a_delivery_report_does_not_count_as_sent() -> None:
+    """The item leaves a transaction open, and its event waits for this transaction."""
     block = transaction.atomic()
 
     def arguments() -> dict[str, Any]:
@@ -92,7 +92,7 @@ def test_an_item_of_which_nothing_is_heard_is_not_taken_for_sent() -> None:
         block.__exit__(None, None, None)
 
 
-def test_a_rate_is_kept_in_batches_of_a_second_and_a_long_wait_is_not_made_up_for() -> None:
+def test_a_backfill_keeps_its_rate_in_batches_of_a_second_and_does_not_make_up_for_delays() -> None:
     now, waited = 100.0, []
 
     def wait(seconds: float) -> None:
@@ -102,11 +102,11 @@ def test_a_rate_is_kept_in_batches_of_a_second_and_a_long_wait_is_not_made_up_fo
 
     pace = Pace(20, Interruption(), clock=lambda: now, wait=wait)
     assert (pace.batch(500), pace.batch(7), Pace(0.5, Interruption()).batch(500)) == (20, 7, 1)
-    now += 0.75  # the batch took so long
+    now += 0.75  # the batch took this long
     pace.keep(20)
     assert now == pytest.approx(101.0)
     assert max(waited) <= 0.1
-    now += 1.5  # half a second too much
+    now += 1.5  # half a second too long
     pace.keep(40)
     pace.keep(60)
     assert now == pytest.approx(103.0)
@@ -119,7 +119,7 @@ def test_a_rate_is_kept_in_batches_of_a_second_and_a_long_wait_is_not_made_up_fo
     assert ended == pytest.approx([703.0, 704.0, 705.0])
 
 
-def test_progress_is_rewritten_on_a_terminal_and_what_follows_begins_a_new_line() -> None:
+def test_a_progress_bar_overwrites_its_line_on_a_terminal() -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -137,7 +137,7 @@ def test_progress_is_rewritten_on_a_terminal_and_what_follows_begins_a_new_line(
     assert len(second) >= len(first)
 
 
-def test_an_interruption_ends_a_wait_and_no_rate_means_no_wait() -> None:
+def test_an_interruption_of_a_backfill_ends_its_wait_for_the_rate() -> None:
     interruption, ticks = Interruption(), count()
 
     def wait(_: float) -> None:

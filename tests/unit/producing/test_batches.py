@@ -1,4 +1,4 @@
-"""Many events that are handed over at once."""
+"""Tests of sending many events in one call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.watching import watched
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_that_cannot_be_encoded_costs_the_others_nothing(sandbox: Sandbox) -> None:
+def test_if_one_event_of_a_batch_cannot_be_encoded_only_this_event_is_rejected(sandbox: Sandbox) -> None:
     data: list[dict[str, Any]] = [{"certificate": one} for one in (certificate(1), "none", certificate(2))]
     events = [(one, EventsMetadata(event_type=CREATED)) for one in data]
     first, wrong, last = (str(metadata.id) for _, metadata in events)

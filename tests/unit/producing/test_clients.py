@@ -1,4 +1,4 @@
-"""At an end nothing comes twice that Kafka has confirmed, and nothing is lost that is on its way to the spill."""
+"""Kafka clients are replaced or end. No confirmed event is spilled, and no event is lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
         yield file
 
 
-def test_confirmed_events_are_not_given_up_though_their_reports_are_not_served(sandbox: Sandbox) -> None:
+def test_events_confirmed_by_kafka_are_not_spilled_when_their_reports_were_not_polled_yet(sandbox: Sandbox) -> None:
     rarely = {"EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 60}
     with (
         override_settings(**SandboxBus(sandbox).settings("confirmed") | rarely),
@@ -42,14 +42,14 @@ def test_confirmed_events_are_not_given_up_though_their_reports_are_not_served(s
         for event in events:
             clients.produce(event, None, monotonic() + 60)
         until(lambda: len(sandbox.records("confirmed", 3)) == 3)
-        sleep(0.3)  # until the broker's answer is here
+        sleep(0.3)  # until the broker has answered
         clients.give_up()
         clients.registry.close()
     assert {type(event) for event in seen} == {RecordDelivered}
 
 
 class Slow:
-    """A router that waits, in the thread of a delivery report."""
+    """A router that blocks while a delivery report is handled."""
 
     was_asked, goes_on = Event(), Event()
 
@@ -59,7 +59,7 @@ class Slow:
             self.goes_on.wait(60)
 
 
-def test_whoever_gives_up_waits_for_an_event_that_is_on_its_way_to_the_spill(sandbox: Sandbox) -> None:
+def test_giving_up_a_client_waits_for_an_event_that_is_being_spilled(sandbox: Sandbox) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"DATABASE_ROUTERS": [f"{__name__}.Slow"]}
     with override_settings(**settings), watched(EventSpilled, EventUndelivered) as seen:
         clients = process_clients()
@@ -81,7 +81,7 @@ def test_whoever_gives_up_waits_for_an_event_that_is_on_its_way_to_the_spill(san
     assert OutboxRecord.objects.count() == 1
 
 
-def test_a_flush_by_hand_waits_for_clients_that_were_replaced(sandbox: Sandbox) -> None:
+def test_the_method_prepare_for_shutdown_waits_for_clients_that_were_replaced(sandbox: Sandbox) -> None:
     slow, fast = ({"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": linger}} for linger in (3_000, 0))
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 60}
     with override_settings(**settings), watched(RecordDelivered, EventSpilled) as seen:

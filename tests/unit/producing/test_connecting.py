@@ -1,4 +1,4 @@
-"""Clients are made without a lock held."""
+"""No lock is held while a Kafka client is created."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from event_bus_kafka.telemetry import guards
 
 
 class Refusing:
-    """Stands for ``threading`` when the interpreter ends."""
+    """Stands in for the module ``threading``. No thread can start, as at the end of the interpreter."""
 
     class Thread:
         def __init__(self, **_: object) -> None: ...
@@ -23,9 +23,9 @@ class Refusing:
             raise RuntimeError("can't create new thread at interpreter shutdown")
 
 
-def test_an_observer_of_a_failure_may_send_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_observer_of_a_failed_client_may_send_when_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
     def make(_: ProcessClients | None) -> ProcessClients:
-        with pytest.raises(DeliveryFailed, match="not made yet"):
+        with pytest.raises(DeliveryFailed, match="still being made"):
             connecting.get(monotonic())  # as an observer's event does, of an oauth_cb that raises
         raise RuntimeError("no token")
 
@@ -42,7 +42,7 @@ def test_an_observer_of_a_failure_may_send_where_no_thread_can_be_started(monkey
     assert ended
 
 
-def test_a_signal_handler_may_send_while_its_thread_looks_for_clients() -> None:
+def test_a_signal_handler_may_send_while_its_thread_waits_for_clients() -> None:
     def make(_: ProcessClients | None) -> ProcessClients:
         raise RuntimeError("no token")
 

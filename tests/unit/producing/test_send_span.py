@@ -1,4 +1,4 @@
-"""The span of sending, and the rows of the outbox that carry its context."""
+"""Tests of the span of a send, and of the trace context in rows of the outbox."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def rows() -> list[dict[str, bytes | None]]:
     return [dict(unpack(bytes(row.headers))) for row in OutboxRecord.objects.order_by("pk")]
 
 
-def test_a_row_has_the_context_of_the_span_that_sent_it(producer: KafkaEventProducer, ended: Ended) -> None:
+def test_a_row_of_the_outbox_has_the_trace_context_of_its_send_span(producer: KafkaEventProducer, ended: Ended) -> None:
     with trace.get_tracer("web").start_as_current_span("view"), transaction.atomic():
         metadata = send(producer)
     span, view = ended()["send prod-t"], ended()["view"]
@@ -81,7 +81,7 @@ def test_a_row_has_the_context_of_the_span_that_sent_it(producer: KafkaEventProd
     }
 
 
-def test_events_of_a_batch_and_tombstones_have_their_spans_too(producer: KafkaEventProducer, ended: Ended) -> None:
+def test_batches_and_tombstones_have_send_spans(producer: KafkaEventProducer, ended: Ended) -> None:
     batch: Batch = [({"certificate": certificate(user)}, EventsMetadata(event_type=CREATED)) for user in (1, 2)]
     producer.send_many(signal=CERTIFICATE_CREATED, topic="t", event_key_field=KEY_FIELD, events=batch)
     together = ended()["send prod-t"]
@@ -95,7 +95,9 @@ def test_events_of_a_batch_and_tombstones_have_their_spans_too(producer: KafkaEv
     assert [row["traceparent"] for row in rows()] == [traceparent_of(span) for span in (together, together, deletion)]
 
 
-def test_an_event_that_cannot_be_sent_is_a_failure_of_its_span(producer: KafkaEventProducer, ended: Ended) -> None:
+def test_an_event_that_cannot_be_sent_sets_the_error_status_of_its_span(
+    producer: KafkaEventProducer, ended: Ended
+) -> None:
     with watched(EventRejected) as told:
         send(producer, "learner@example.com")
     span = ended()["send prod-t"]
@@ -103,7 +105,7 @@ def test_an_event_that_cannot_be_sent_is_a_failure_of_its_span(producer: KafkaEv
     assert "learner" not in span.to_json()
 
 
-def test_without_a_provider_headers_are_as_ever(producer: KafkaEventProducer) -> None:
+def test_without_a_tracing_provider_no_trace_headers_are_added(producer: KafkaEventProducer) -> None:
     send(producer)
     producer.send_many(
         signal=CERTIFICATE_CREATED,

@@ -1,4 +1,4 @@
-"""Until when an ending process waits, and for whom."""
+"""Tests of how long a process that ends waits for Kafka and for the outbox."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class Limits:
         (None, True, 105, 108),
         (100, False, 105, 108),
         (98, False, 103, 106),
-        (95, False, 100.5, 103),  # the limit for Kafka is over
-        (95, True, 100, 103),  # Kafka is waited for in vain already
-        (50, False, 100.5, 101),  # both are over
+        (95, False, 100.5, 103),  # the time limit for Kafka is over
+        (95, True, 100, 103),  # Kafka is known to be unreachable
+        (50, False, 100.5, 101),  # both time limits are over
         (50, True, 55, 101),
     ],
 )
-def test_both_limits_begin_with_the_end_and_late_events_have_a_moment(
+def test_the_deadlines_of_kafka_and_outbox_start_at_the_end_of_the_process(
     began: float | None, is_away: bool, kafka: float, outbox: float
 ) -> None:
     assert deadlines_of(began, 100, Limits(), is_away=is_away) == (kafka, outbox)
 
 
-def test_periodic_work_begins_once_in_each_process_and_has_its_last_turn_there() -> None:
-    """In mode outbox too, where nothing else has to be ended."""
+def test_periodic_work_starts_once_per_process_and_runs_a_last_time_at_the_end() -> None:
+    """In mode outbox the periodic work is the only thing that must be ended."""
     begun: list[None] = []
     finished: list[float] = []
     spill = Spill(Outbox(notify=lambda: False))
@@ -58,8 +58,8 @@ def test_periodic_work_begins_once_in_each_process_and_has_its_last_turn_there()
     assert len(begun) == 2
 
 
-def test_all_hooks_of_an_end_wait_a_second_together() -> None:
-    """Behind uWSGI and celery there are several, and a database that is away would keep each of them."""
+def test_all_exit_hooks_together_wait_at_most_a_second_for_periodic_work() -> None:
+    """uWSGI and celery run several exit hooks. Each hook would wait for an unreachable database."""
     asked: list[float] = []
 
     def finish(seconds: float) -> None:

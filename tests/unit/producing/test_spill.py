@@ -1,4 +1,4 @@
-"""What Kafka does not confirm is written into the outbox that was meant, and no process ends before."""
+"""Events that Kafka does not confirm are written into the right outbox before the process ends."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ def end(clients: ProcessClients) -> None:
     clients.registry.close()
 
 
-def test_the_end_waits_for_what_a_database_without_tables_leaves_to_the_default_one(
-    default: Path, tmp_path: Path
-) -> None:
+def test_the_end_of_a_process_waits_for_events_moved_on_to_the_default_database(default: Path, tmp_path: Path) -> None:
     own = Spill(Outbox(notify=lambda: False))
     with on_sqlite(tmp_path, "other", migrated=False) as other, locked(other) as first, locked(default) as second:
         own.spill([encoded("t")], RuntimeError("away"), database="other")
@@ -72,7 +70,7 @@ def test_the_end_waits_for_what_a_database_without_tables_leaves_to_the_default_
 
 
 class Apart:
-    """Keeps the outbox out of the default database."""
+    """A router that forbids the outbox in the default database."""
 
     def db_for_write(self, *_: object, **__: object) -> str:
         return "other"
@@ -81,10 +79,10 @@ class Apart:
         return db == "other"
 
 
-def test_what_was_meant_for_a_default_database_that_routers_bar_goes_where_they_say(
+def test_events_for_a_default_database_that_routers_forbid_are_spilled_where_the_routers_say(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """Also where the tables are there, from the time before the routers."""
+    """The default database may contain the tables from the time before the service had routers."""
     own = Spill(Outbox(notify=lambda: False))
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"), on_sqlite(tmp_path, "other"):
         with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):
@@ -100,7 +98,7 @@ def locked(file: Path) -> Iterator[sqlite3.Connection]:
         yield database
 
 
-def test_what_a_delivery_report_says_is_not_sent_goes_into_the_outbox_that_was_named(
+def test_an_event_whose_delivery_failed_goes_into_the_named_outbox(
     default: Path, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}
@@ -113,9 +111,7 @@ def test_what_a_delivery_report_says_is_not_sent_goes_into_the_outbox_that_was_n
     assert [event.database for event in seen] == ["other"]
 
 
-def test_a_record_given_up_and_spilled_does_not_leave_when_the_broker_is_back(
-    default: Path, own_sandbox: Sandbox
-) -> None:
+def test_a_spilled_record_is_not_sent_after_the_broker_returns(default: Path, own_sandbox: Sandbox) -> None:
     clients = clients_of(own_sandbox)
     with own_sandbox.broker_down():
         clients.produce(encoded("t"), None, monotonic() + 60)
@@ -128,7 +124,7 @@ def test_a_record_given_up_and_spilled_does_not_leave_when_the_broker_is_back(
     assert own_sandbox.records("t", 1, seconds=1) == []
 
 
-def test_a_confirmation_ends_that_kafka_is_away(sandbox: Sandbox) -> None:
+def test_a_confirmed_record_reports_that_kafka_is_reachable_again(sandbox: Sandbox) -> None:
     clients = clients_of(sandbox)
     clients.is_away = reach.is_lost = True
     with watched(RecordDelivered, ConnectionChanged) as seen:
@@ -139,9 +135,7 @@ def test_a_confirmation_ends_that_kafka_is_away(sandbox: Sandbox) -> None:
     assert [type(event) for event in seen] == [ConnectionChanged, RecordDelivered]
 
 
-def test_events_that_a_database_refuses_are_kept_while_it_takes_nothing_else(
-    default: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_events_are_kept_while_the_database_refuses_all_rows(default: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", 0.0)
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table
     with closing(sqlite3.connect(default, isolation_level=None)) as database:
@@ -155,7 +149,7 @@ def test_events_that_a_database_refuses_are_kept_while_it_takes_nothing_else(
     assert type(seen[-1]) is EventSpilled
 
 
-def test_an_event_that_is_refused_costs_no_other_and_is_lost_once_its_time_is_over(
+def test_only_the_event_that_its_database_refuses_is_lost_after_a_time_limit(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table
@@ -183,7 +177,7 @@ def spill_one_more(own: Spill) -> None:
     sleep(0.05)
 
 
-def test_of_events_that_a_database_refuses_one_by_one_those_that_it_takes_later_are_kept(
+def test_events_refused_one_by_one_are_written_as_soon_as_the_database_accepts_them(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table

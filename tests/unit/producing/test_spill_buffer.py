@@ -1,4 +1,4 @@
-"""Who may let events wait in memory, and how many."""
+"""Tests of the limits for events that wait in memory for the outbox."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from event_bus_kafka.producing.spill_buffer import BufferedEvent, SpillBuffer
 from tests.support.direct import encoded
 
 
-def test_a_request_that_waits_for_room_in_vain_takes_none_from_delivery_reports(
+def test_a_request_that_times_out_in_a_full_buffer_leaves_room_for_delivery_reports(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     events = [BufferedEvent(encoded("t"), RuntimeError("away")) for _ in range(4)]
@@ -23,7 +23,7 @@ def test_a_request_that_waits_for_room_in_vain_takes_none_from_delivery_reports(
     assert buffer.put(events[3], None)
 
 
-def test_nobody_waits_for_room_while_the_database_has_taken_nothing_for_a_while(
+def test_a_sender_does_not_wait_for_room_if_the_database_has_taken_nothing_for_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     events = [BufferedEvent(encoded("t"), RuntimeError("away")) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""A tombstone has the key of its events; for receivers of record_deleted it is an event like any other."""
+"""A tombstone has the same key as the events that it deletes. The receivers of record_deleted get it like any event."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def hearing(*receivers: Callable[..., Any]) -> Iterator[None]:
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """Return what a receiver of deletions hears."""
+    """Return a list. A receiver of deletions adds the arguments of each call to it."""
     heard: Heard = []
 
     def hear(**arguments: Any) -> None:
@@ -90,7 +90,7 @@ def heard() -> Iterator[Heard]:
         ("certificate.mode", ["honor"]),
     ],
 )
-def test_its_key_is_that_of_the_event_to_the_byte(path: str, values: list[Any]) -> None:
+def test_the_key_of_a_tombstone_equals_that_of_its_event_byte_for_byte(path: str, values: list[Any]) -> None:
     metadata = EventsMetadata(event_type=CREATED)
     event = Event(signal=CERTIFICATE_CREATED, data={"certificate": certificate(7)}, metadata=metadata)
     sent = serde.encode(event, topic="t", key_field=path)
@@ -105,7 +105,7 @@ def test_its_key_is_that_of_the_event_to_the_byte(path: str, values: list[Any]) 
             assert (framer.record_of(deleted), framer.record_of(sent)) == (framed, sent_record)
 
 
-def test_a_uuid_is_a_key_as_an_object_and_as_its_text() -> None:
+def test_a_uuid_key_of_a_tombstone_may_be_an_object_or_text() -> None:
     program = UUID("12345678-1234-5678-1234-567812345678")
     with graded(program=UUID) as signal:
         metadata = signal.generate_signal_metadata()
@@ -125,7 +125,7 @@ def test_a_uuid_is_a_key_as_an_object_and_as_its_text() -> None:
         ("off", "seven", ""),
     ],
 )
-def test_an_unsendable_event_is_reported_and_nothing_raises(topic: str, key: Any, reason: str) -> None:
+def test_a_tombstone_that_cannot_be_sent_is_reported_and_does_not_raise(topic: str, key: Any, reason: str) -> None:
     entry = {"event_key_field": "certificate.user.id", "enabled": True}
     config = {CREATED: {"certificates": entry, "off": entry | {"enabled": False}}}
     with override_settings(EVENT_BUS_PRODUCER_CONFIG=config), watched(EventRejected) as seen:
@@ -133,7 +133,7 @@ def test_an_unsendable_event_is_reported_and_nothing_raises(topic: str, key: Any
     assert [reason in str(event.error) for event in seen] == [True] * bool(reason)
 
 
-def test_a_producer_of_another_kind_sends_none_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_send_tombstone_with_a_producer_of_another_package_logs_an_error(caplog: pytest.LogCaptureFixture) -> None:
     with override_settings(EVENT_BUS_PRODUCER="tests.unit.producing.test_tombstones.another_producer"):
         assert type(get_producer()).__name__ == "Another"
         send_tombstone(CERTIFICATE_CREATED, "certificates", 7)
@@ -149,20 +149,20 @@ def another_producer() -> Any:
     return Another()
 
 
-def test_nobody_listens_and_it_is_skipped() -> None:
+def test_a_tombstone_without_receivers_is_skipped() -> None:
     with watched(RecordSkipped) as seen:
         assert processed(tombstone((), key=b"not of this bus"))[0] is DONE
     assert [event.reason for event in seen] == ["tombstone"]
 
 
-def test_without_a_key_it_is_skipped(heard: Heard) -> None:
+def test_a_tombstone_without_a_key_is_skipped(heard: Heard) -> None:
     with watched(RecordSkipped) as seen:
         assert processed(tombstone(key=None))[0] is DONE
     assert (heard, [event.reason for event in seen]) == ([], ["tombstone"])
 
 
 @override_settings(EVENT_BUS_TOPIC_PREFIX="prod")
-def test_receivers_get_topic_key_and_metadata(heard: Heard) -> None:
+def test_receivers_of_deletions_get_the_topic_the_key_and_the_metadata(heard: Heard) -> None:
     with watched(RecordReceived, RecordDone) as seen:
         assert processed(tombstone())[0] is DONE
     (got,) = heard
@@ -172,7 +172,7 @@ def test_receivers_get_topic_key_and_metadata(heard: Heard) -> None:
     assert [event.event_type for event in seen] == ["record_deleted"] * 2
 
 
-def test_one_without_headers_has_an_id_that_stays_with_the_record(heard: Heard) -> None:
+def test_a_tombstone_without_headers_has_an_id_that_depends_on_its_record(heard: Heard) -> None:
     for record in (tombstone(()), tombstone(()), tombstone((), offset=8)):
         assert processed(record)[0] is DONE
     first, again, other = (got["metadata"] for got in heard)
@@ -188,7 +188,7 @@ def test_one_without_headers_has_an_id_that_stays_with_the_record(heard: Heard) 
     [tombstone(HEADERS[:1]), tombstone(HEADERS[1:]), tombstone(key=b"key"), tombstone(key=FRAME + b"\x08a")],
     ids=["no id", "no type", "no frame", "truncated"],
 )
-def test_one_that_cannot_be_read_is_a_dead_letter(heard: Heard, record: ConsumerRecord) -> None:
+def test_an_unreadable_tombstone_becomes_a_dead_letter(heard: Heard, record: ConsumerRecord) -> None:
     letters = Letters()
     assert processed(record, letters=letters)[0] is DONE
     (letter,) = letters.kept
@@ -196,7 +196,7 @@ def test_one_that_cannot_be_read_is_a_dead_letter(heard: Heard, record: Consumer
     assert heard == []
 
 
-def test_a_receiver_that_fails_is_tried_again_alone(heard: Heard) -> None:
+def test_only_the_failed_receiver_of_a_tombstone_is_retried(heard: Heard) -> None:
     def fail(**_: Any) -> None:
         raise ValueError
 

@@ -1,4 +1,4 @@
-"""A relay on the sandbox."""
+"""A fixture: a relay on the sandbox, with its database in a file."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def relaying(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Rel
         relaying = Relaying(sandbox)
         for topic in ("a", "b"):
             sandbox.create_topic(topic, 1)
-        relaying.relay.step()  # it connects
+        relaying.relay.step()  # connects to the sandbox
         yield relaying
         relaying.relay.stop(timeout=1)

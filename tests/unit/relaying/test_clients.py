@@ -1,4 +1,4 @@
-"""The clients of a relay, as the settings and the topics' limits have them."""
+"""Tests of the Kafka clients of a relay. Their options come from the settings and from the limits of topics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def servers() -> Iterator[dict[str, Any]]:
 
 
 def noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Return the options of producers that are made from now on."""
+    """Return a list. The options of each producer that is created from now on are added to it."""
     made = []
 
     def make(options: dict[str, Any]) -> Producer:
@@ -32,13 +32,13 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return made
 
 
-def test_a_row_with_an_empty_topic_keeps_no_relay_from_its_client(servers: dict[str, Any]) -> None:
+def test_a_row_with_an_empty_topic_does_not_prevent_a_relay_from_creating_its_client(servers: dict[str, Any]) -> None:
     with override_settings(**servers):
         assert relaying._common(relaying.relay_options(), {""}).producer.failure is None
 
 
 @pytest.mark.parametrize(("given", "used"), [(200_000, 50_000), ("10000", 10_000), (None, 50_000)])
-def test_s8_no_request_is_larger_than_a_topic_takes_whatever_the_settings_say(
+def test_s8_batch_size_is_at_most_the_smallest_max_message_bytes_of_the_topics(
     servers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, given: object, used: int
 ) -> None:
     made = noted(monkeypatch)
@@ -50,7 +50,7 @@ def test_s8_no_request_is_larger_than_a_topic_takes_whatever_the_settings_say(
 
 
 @pytest.mark.parametrize(("limit", "used"), [(2**31 - 1, 1_000_000_000), (0, 1_000)])
-def test_s14_a_topic_may_take_more_or_less_than_any_client(
+def test_s14_a_topic_limit_outside_the_range_of_the_client_is_clamped(
     servers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, limit: int, used: int
 ) -> None:
     made = noted(monkeypatch)

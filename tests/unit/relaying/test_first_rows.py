@@ -1,4 +1,4 @@
-"""The first rows of keys to partitions that a client has not reached; on the sandbox and a file of SQLite."""
+"""Tests of the first rows of a key whose partition the client has not reached yet; on the sandbox and SQLite."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ def drain(relaying: Relaying) -> None:
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
 
 
-def test_s8_nothing_of_a_key_leaves_behind_the_first_request_to_a_partition(relaying: Relaying) -> None:
-    """The sandbox takes any sequence, as a broker that does not know the producer. Requests have one row each."""
+def test_s8_a_second_row_of_a_key_is_sent_only_after_the_first_request_to_its_partition(
+    relaying: Relaying,
+) -> None:
+    """
+    Each request has one row. The sandbox accepts requests in any order, like a broker that does not know the producer.
+    """
     relaying.options["batch.num.messages"] = 1
     relaying.renew()
     sent = relaying.append(*["a"] * 20)
@@ -29,14 +33,14 @@ def test_s8_nothing_of_a_key_leaves_behind_the_first_request_to_a_partition(rela
     assert relaying.arrived("a", 20) == sent
 
 
-def test_rows_behind_the_first_one_to_a_partition_leave_in_the_same_batch(relaying: Relaying) -> None:
+def test_rows_of_a_key_after_the_first_are_sent_in_the_same_batch(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20, *["b"] * 20)
     relaying.relay.step()
     assert not OutboxRecord.objects.exists()
     assert relaying.arrived("a", 20) + relaying.arrived("b", 20) == sent
 
 
-def test_rows_that_wait_in_vain_for_the_first_one_of_their_key_keep_no_others(
+def test_rows_that_wait_for_an_unconfirmed_first_row_do_not_delay_other_topics(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relaying.topics, "_clock", monotonic)
@@ -48,10 +52,13 @@ def test_rows_that_wait_in_vain_for_the_first_one_of_their_key_keep_no_others(
     assert list(OutboxRecord.objects.values_list("topic", flat=True)) == ["a"]
 
 
-def test_a_row_that_was_left_is_overtaken_by_none_of_its_key_once_the_partition_is_reached(
+def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_an_earlier_chunk(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Chunks of five rows. The partition is reached while the second one is sent; the third one ends with the key."""
+    """
+    Each chunk has five rows. The client reaches the partition during the second chunk. The third chunk contains the
+    last row of the key.
+    """
     monkeypatch.setattr(batch, "_FIRSTS_WITHIN", 0.0)
     monkeypatch.setattr(claims, "CHUNK_ROWS", 5)
     of_key = relaying.append("a", "a") + relaying.append(*["a"] * 12, users=12)[:1] + relaying.append("a")
@@ -62,8 +69,8 @@ def test_a_row_that_was_left_is_overtaken_by_none_of_its_key_once_the_partition_
     assert [event for event in relaying.arrived("a", 15) if event in of_key] == of_key
 
 
-def test_a_row_that_was_left_is_overtaken_by_none_of_its_key_within_its_chunk(relaying: Relaying) -> None:
-    """The partition is reached while a row waits for room in the client, which has two places."""
+def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_the_same_chunk(relaying: Relaying) -> None:
+    """The client's queue has room for two rows. The client reaches the partition while a row waits for room."""
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()
     one = relaying.append("a")
@@ -76,8 +83,11 @@ def test_a_row_that_was_left_is_overtaken_by_none_of_its_key_within_its_chunk(re
     assert set(others) < set(relaying.arrived("a", 6))
 
 
-def test_a_row_that_a_full_client_does_not_take_at_once_is_overtaken_by_none_of_its_key(relaying: Relaying) -> None:
-    """The client has two places, and there is room again when a row of a topic that is not reached waits for it."""
+def test_a_row_that_waits_for_room_in_a_full_client_keeps_the_order_of_its_key(relaying: Relaying) -> None:
+    """
+    The client's queue has room for two rows. A row of a topic that the client has not reached waits until the queue has
+    room again.
+    """
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()
     sent = relaying.append("a")
@@ -90,10 +100,13 @@ def test_a_row_that_a_full_client_does_not_take_at_once_is_overtaken_by_none_of_
     assert relaying.arrived("a", 5) == sent
 
 
-def test_the_partitions_of_a_topic_that_was_made_later_are_counted(
+def test_partitions_of_a_topic_created_later_are_counted_after_its_first_batch(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the first batch of it. Once all of them are reached no rows of new keys wait."""
+    """
+    The relay learns the number of partitions after the first batch of the topic. After it has reached all partitions,
+    the rows of new keys do not wait.
+    """
     monkeypatch.setattr(batch, "_FIRSTS_WITHIN", 0.0)
     relaying.sandbox.create_topic("later", 1)
     for _ in range(2):

@@ -1,4 +1,7 @@
-"""S20: how many rows come twice after a kill is one number, in the code as in the docs, and never exceeded."""
+"""
+After a kill some rows may be sent twice. The documented limit of their number equals that of the code, and is never
+exceeded (fault S20).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.mark.parametrize("page", ["outbox.rst", "decisions/0012-the-outbox.rst", "decisions/0017-*.rst"])
-def test_s20_the_docs_name_the_number_of_the_code(page: str) -> None:
+def test_s20_the_documented_limit_of_rows_sent_twice_equals_that_of_the_code(page: str) -> None:
     (file,) = DOCS.glob(page)
     text = " ".join(file.read_text().split())
     assert re.findall(r"(?:at most|``MOST_TWICE``,) ([\d,]+) (?:rows, four|rows\.|where many)", text) == [
@@ -31,7 +34,7 @@ def test_s20_the_docs_name_the_number_of_the_code(page: str) -> None:
     ]
 
 
-def test_s20_no_more_rows_may_come_twice_however_slow_their_removal(
+def test_s20_slow_removals_do_not_raise_the_number_of_rows_that_may_be_sent_twice(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remove, begin = Claims.remove, Ledger.begin
@@ -56,7 +59,7 @@ def test_s20_no_more_rows_may_come_twice_however_slow_their_removal(
     assert 5 < most <= 15
 
 
-def test_s20_topics_that_fall_silent_with_all_the_room_end_the_batch(
+def test_s20_a_batch_ends_when_silent_topics_use_up_the_limit_of_unremoved_rows(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hold_all(self: Topics) -> None:
@@ -74,11 +77,11 @@ def test_s20_topics_that_fall_silent_with_all_the_room_end_the_batch(
     assert set(relaying.arrived("a", 20)) == set(sent)
 
 
-def test_s20_a_process_that_ends_waits_for_no_call_of_a_relay() -> None:
+def test_s20_the_end_of_a_process_does_not_wait_for_database_calls_of_a_relay() -> None:
     thread, ended = BackgroundThread("tests"), threading.Event()
     call = thread.submit(ended.wait)
     (running,) = [one for one in threading.enumerate() if one.name == "event-bus-relay-tests"]
-    ended.set()  # first: one that is no daemon would keep this process
+    ended.set()  # first: a thread that is no daemon would keep this process alive
     assert call.result(10)
     thread.stop()
     assert not running.is_alive()

@@ -1,4 +1,4 @@
-"""How often a relay counts what waits."""
+"""Tests of how often a relay counts the waiting rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ NOTHING = Backlog(depth=0, oldest=0.0, parked={})
 
 
 def counts(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None, purge_takes: float = 0.0) -> list[float]:
-    """Return when the backlog is counted within 200 seconds, one step per second. A count takes a second."""
+    """
+    Return the times at which the backlog is counted during 200 simulated seconds. The relay makes a step every second,
+    and a count takes a second.
+    """
     now, times = 0.0, []
 
     def count(_: type[Backlog], alias: str) -> Backlog:
@@ -50,18 +53,18 @@ def counts(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None, purge_ta
 
 
 @pytest.mark.parametrize("error", [None, OperationalError()])
-def test_counting_takes_a_fiftieth_of_the_time_also_where_the_database_breaks_it_off(
+def test_counting_waiting_rows_takes_at_most_a_fiftieth_of_the_time_even_if_it_fails(
     monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
     assert counts(monkeypatch, error=error) == [10, 60, 110, 160]
 
 
-def test_the_daily_purge_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_daily_purge_does_not_postpone_the_next_count_of_waiting_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counts(monkeypatch, error=None, purge_takes=30) == [10, 60, 110, 160]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_look_leaves_no_transaction_open_where_settings_begin_them(tmp_path: Path) -> None:
+def test_counting_waiting_rows_leaves_no_transaction_open_when_autocommit_is_off(tmp_path: Path) -> None:
     topics = Topics()
     with on_sqlite(tmp_path, "default"):
         with connected(connections.settings["default"] | {"AUTOCOMMIT": False}, "default") as connection:

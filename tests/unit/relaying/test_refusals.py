@@ -1,4 +1,6 @@
-"""What Kafka refuses breaks no order and holds up nobody else; on the sandbox and a file of SQLite."""
+"""
+If Kafka refuses a request, the order of rows does not change and no other topic is delayed; on the sandbox and SQLite.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ def drain(relaying: Relaying) -> None:
 
 
 @pytest.mark.parametrize("code", ["TOPIC_AUTHORIZATION_FAILED", _ROW_BY_ROW, "MSG_SIZE_TOO_LARGE", _UNLISTED])
-def test_s8_nothing_overtakes_a_refused_request(relaying: Relaying, code: str) -> None:
-    """Requests of five records; the second one is refused."""
+def test_s8_rows_keep_their_order_when_a_request_is_refused(relaying: Relaying, code: str) -> None:
+    """Each request has five records. Kafka refuses the second request."""
     relaying.options["batch.num.messages"] = 5
     relaying.renew()
     first = relaying.append("a")
@@ -36,8 +38,8 @@ def test_s8_nothing_overtakes_a_refused_request(relaying: Relaying, code: str) -
     assert not ParkedRecord.objects.exists()
 
 
-def test_s8_the_first_request_of_a_client_may_be_the_refused_one(relaying: Relaying) -> None:
-    """A broker takes any sequence of a producer that it does not know."""
+def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(relaying: Relaying) -> None:
+    """A broker accepts requests in any order from a producer that it does not know."""
     relaying.options["batch.num.messages"] = 5
     relaying.renew()
     sent = relaying.append(*["a"] * 100)
@@ -46,8 +48,11 @@ def test_s8_the_first_request_of_a_client_may_be_the_refused_one(relaying: Relay
     assert relaying.arrived("a", 100) == sent
 
 
-def test_a_topic_that_was_held_is_tried_without_a_risk_for_the_others(relaying: Relaying) -> None:
-    """All its partitions are reached, and yet its rows are nothing for the client that the others use."""
+def test_a_topic_that_was_held_is_tried_with_a_client_of_its_own(relaying: Relaying) -> None:
+    """
+    The client has reached all partitions of the topic. Its rows must nevertheless not use the client of the other
+    topics.
+    """
     first = relaying.append("a")
     drain(relaying)
     common = relaying.made[-1]
@@ -59,8 +64,11 @@ def test_a_topic_that_was_held_is_tried_without_a_risk_for_the_others(relaying: 
     assert common.failure is None
 
 
-def test_s8_one_request_at_most_leaves_behind_a_refused_one(relaying: Relaying) -> None:
-    """Which a broker refuses that knows the producer, and the sandbox takes. Requests have one row each."""
+def test_s8_at_most_one_request_is_sent_after_a_refused_one(relaying: Relaying) -> None:
+    """
+    Each request has one row. A broker that knows the producer would refuse the request after the refused one. The
+    sandbox accepts it.
+    """
     relaying.options["batch.num.messages"] = 1
     relaying.renew()
     relaying.append("a")
@@ -72,7 +80,7 @@ def test_s8_one_request_at_most_leaves_behind_a_refused_one(relaying: Relaying) 
     assert len(relaying.arrived("a", 3, seconds=1)) <= 1 + 1
 
 
-def test_s8_a_request_whose_retries_are_used_up_is_overtaken_by_nothing(relaying: Relaying) -> None:
+def test_s8_rows_keep_their_order_when_the_retries_of_a_request_are_exhausted(relaying: Relaying) -> None:
     relaying.options |= {"batch.num.messages": 5, "retries": 1, "retry.backoff.ms": 1}
     relaying.renew()
     first = relaying.append("a")
@@ -83,8 +91,8 @@ def test_s8_a_request_whose_retries_are_used_up_is_overtaken_by_nothing(relaying
     assert relaying.arrived("a", 61) == first + sent
 
 
-def test_s8_a_large_row_that_its_topic_takes_is_taken_by_itself_too(relaying: Relaying) -> None:
-    relaying.options["message.max.bytes"] = 5_000_000  # as the topic says
+def test_s8_a_row_larger_than_the_default_limit_is_sent_when_retried_alone(relaying: Relaying) -> None:
+    relaying.options["message.max.bytes"] = 5_000_000  # as the topic allows
     relaying.renew()
     sent = relaying.append("a")
     OutboxRecord.objects.update(body=b"x" * 1_500_000, size=1_500_000)
@@ -94,8 +102,8 @@ def test_s8_a_large_row_that_its_topic_takes_is_taken_by_itself_too(relaying: Re
     assert relaying.arrived("a", 1) == sent
 
 
-def test_s8_a_topic_that_is_held_within_a_batch_sends_nothing_more_in_it(relaying: Relaying) -> None:
-    """The registry fails once: the rows behind must not go before the row that it failed for."""
+def test_s8_rows_keep_their_order_when_their_topic_is_held_within_a_batch(relaying: Relaying) -> None:
+    """The registry fails once, for the schema of the first row. The later rows must not be sent before this row."""
     sent = relaying.append(*["a"] * 3)
     errors = iter([SchemaRegistryError("away", retriable=True)])
     relaying.error = lambda _: next(errors, None)
@@ -104,7 +112,9 @@ def test_s8_a_topic_that_is_held_within_a_batch_sends_nothing_more_in_it(relayin
 
 
 @pytest.mark.parametrize("code", [_UNLISTED, "OUT_OF_ORDER_SEQUENCE_NUMBER", "UNKNOWN_LEADER_EPOCH"])
-def test_s11_a_code_that_no_table_lists_holds_the_topic_and_interrupts_nobody(relaying: Relaying, code: str) -> None:
+def test_s11_an_unlisted_error_code_holds_the_topic_and_does_not_interrupt_the_relay(
+    relaying: Relaying, code: str
+) -> None:
     sent = relaying.append("a", "a")
     relaying.sandbox.fail_next("Produce", code, times=3)
     with watched(RelayInterrupted, TopicHeld, TopicResumed) as seen:
@@ -113,7 +123,7 @@ def test_s11_a_code_that_no_table_lists_holds_the_topic_and_interrupts_nobody(re
     assert relaying.arrived("a", 2) == sent
 
 
-def test_a_refusal_that_passes_by_itself_is_no_error_of_the_log(
+def test_a_refusal_that_a_new_client_resolves_is_logged_as_info(
     relaying: Relaying, caplog: pytest.LogCaptureFixture
 ) -> None:
     sent = relaying.append(*["a"] * 3)
@@ -123,27 +133,30 @@ def test_a_refusal_that_passes_by_itself_is_no_error_of_the_log(
         drain(relaying)
     assert relaying.arrived("a", 3) == sent
     told = [line for line in caplog.records if "validate record" in line.getMessage()]  # others' clients may tell more
-    assert ["a new client goes on" in line.getMessage() for line in told] == [True]
+    assert ["a new client replaces" in line.getMessage() for line in told] == [True]
     assert all(line.levelname == "INFO" for line in told)
 
 
-def test_a_refused_request_costs_no_row_of_another_topic_twice(relaying: Relaying) -> None:
+def test_a_refused_request_does_not_send_rows_of_another_topic_twice(relaying: Relaying) -> None:
     relaying.sandbox.fail_next("Produce", "TOPIC_AUTHORIZATION_FAILED")
     sent = [relaying.append("a"), relaying.append("b")]
     drain(relaying)
     assert [relaying.arrived(topic, 2, seconds=2) for topic in ("a", "b")] == sent
 
 
-def test_s12_one_bad_row_of_a_request_is_parked_alone(relaying: Relaying) -> None:
+def test_s12_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20)
-    relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=2)  # the request, then its first row by itself
+    relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=2)  # the request, then its first row alone
     drain(relaying)
     assert relaying.arrived("a", 19) == sent[1:]
     assert [row.code for row in ParkedRecord.objects.all()] == [_ROW_BY_ROW]
 
 
-def test_s12_a_topic_that_refuses_rows_of_all_keys_is_held_and_nothing_of_it_parked(relaying: Relaying) -> None:
-    """Such as one with a wrong policy. Rows come in twos, so that some are parked before that shows."""
+def test_s12_a_topic_that_refuses_rows_of_all_keys_is_held_and_no_row_is_parked(relaying: Relaying) -> None:
+    """
+    The topic may have a wrong policy. The rows arrive in pairs, so some of them are parked before the topic is held;
+    they are put back then.
+    """
     sent: list[bytes] = []
     relaying.sandbox.fail_next("Produce", "POLICY_VIOLATION", times=100)
     with watched(TopicHeld) as seen:
@@ -162,7 +175,7 @@ def test_s12_a_topic_that_refuses_rows_of_all_keys_is_held_and_nothing_of_it_par
     assert sorted(map(str, relaying.arrived("a", len(sent)))) == sorted(map(str, sent))
 
 
-def test_s12_a_topic_that_was_held_is_tried_with_rows_of_several_keys_however_far_apart(relaying: Relaying) -> None:
+def test_s12_a_held_topic_is_tried_with_rows_of_several_keys(relaying: Relaying) -> None:
     relaying.append(*["a"] * 30)
     relaying.append(*["a"] * 4, users=4)
     OutboxRecord.objects.update(shard=0)
@@ -176,7 +189,7 @@ def test_s12_a_topic_that_was_held_is_tried_with_rows_of_several_keys_however_fa
     assert ParkedRecord.objects.count() == 1
 
 
-def test_rows_that_go_one_by_one_keep_a_batch_for_half_a_second_only(relaying: Relaying) -> None:
+def test_rows_sent_one_by_one_take_at_most_half_a_second_of_a_batch(relaying: Relaying) -> None:
     relaying.append(*["a"] * 30)
     relaying.sandbox.fail_next("Produce", _ROW_BY_ROW)
     relaying.relay.step()
@@ -185,8 +198,11 @@ def test_rows_that_go_one_by_one_keep_a_batch_for_half_a_second_only(relaying: R
     assert 1 <= 30 - OutboxRecord.objects.count() <= 11
 
 
-def test_s12_a_row_put_back_equals_the_parked_one_also_under_another_id(relaying: Relaying) -> None:
-    """The id of a row that is refused is that of a parked one, since the database was restored."""
+def test_s12_a_row_parked_under_another_id_is_restored_unchanged(relaying: Relaying) -> None:
+    """
+    After a restore of the database, a refused row has the same id as a row that was parked earlier. So the refused row
+    is parked under another id.
+    """
     relaying.append("a")
     OutboxRecord.objects.update(headers=b"text")
     drain(relaying)
@@ -203,7 +219,7 @@ def test_s12_a_row_put_back_equals_the_parked_one_also_under_another_id(relaying
     assert OutboxRecord.objects.count() == 12
 
 
-def test_s14_many_rows_that_cannot_be_sent_are_parked_by_batches(
+def test_s14_rows_that_cannot_be_sent_are_parked_in_batches(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "MOST_PARKED", 5)
@@ -217,7 +233,9 @@ def test_s14_many_rows_that_cannot_be_sent_are_parked_by_batches(
 
 
 @pytest.mark.parametrize(("code", "users"), [("POLICY_VIOLATION", 2), ("MSG_SIZE_TOO_LARGE", 5)])
-def test_s12_a_few_keys_or_sizes_say_nothing_of_their_topic(relaying: Relaying, code: str, users: int) -> None:
+def test_s12_refusals_of_few_keys_or_of_large_rows_do_not_hold_their_topic(
+    relaying: Relaying, code: str, users: int
+) -> None:
     relaying.append(*["a"] * 15, users=users)
     relaying.sandbox.fail_next("Produce", code, times=16)
     with watched(TopicHeld) as seen:
@@ -226,8 +244,10 @@ def test_s12_a_few_keys_or_sizes_say_nothing_of_their_topic(relaying: Relaying, 
     assert ParkedRecord.objects.count() == 15
 
 
-def test_s12_rows_that_are_taken_with_others_end_a_run_of_refusals(relaying: Relaying) -> None:
-    """Now and then one row is refused, alone in its request, and many others are taken before the next."""
+def test_s12_a_row_that_kafka_accepts_resets_the_count_of_refusals(relaying: Relaying) -> None:
+    """
+    From time to time Kafka refuses one row that is alone in its request. In between Kafka accepts many other rows.
+    """
     with watched(TopicHeld) as seen:
         for number in range(12):
             relaying.append(*["a"] * 5, users=5)
@@ -240,8 +260,8 @@ def test_s12_rows_that_are_taken_with_others_end_a_run_of_refusals(relaying: Rel
     assert ParkedRecord.objects.count() == 12
 
 
-def test_s12_rows_at_the_head_of_a_topic_that_was_held_do_not_hold_it_for_ever(relaying: Relaying) -> None:
-    """They, and not the topic, are to blame if Kafka takes a row of another key meanwhile."""
+def test_s12_bad_rows_at_the_head_of_a_held_topic_are_parked(relaying: Relaying) -> None:
+    """Kafka accepts a row of another key. So the refused rows are at fault, and not the topic."""
     relaying.append(*["a"] * 12, users=4)
     relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=11)
     with watched(TopicHeld) as seen:

@@ -1,4 +1,4 @@
-"""What a relay sends, holds and gives up; on the sandbox and a file of SQLite, rows of one key."""
+"""Tests of the rows that a relay sends, holds and parks; on the sandbox and SQLite. All rows have the same key."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from tests.support.watching import watched
 
 
 @pytest.mark.parametrize("refusal", ["MSG_SIZE_TOO_LARGE", "TOPIC_AUTHORIZATION_FAILED"])
-def test_nothing_overtakes_rows_that_a_broker_refuses(
+def test_rows_keep_their_order_when_a_broker_refuses_a_request(
     relaying: Relaying, refusal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "CHUNK_ROWS", 5)  # two chunks are one request, within the time that it lingers
+    monkeypatch.setattr(claims, "CHUNK_ROWS", 5)  # two chunks form one request, as the client lingers
     sent = relaying.append(*["a"] * 20)
     relaying.sandbox.fail_next("Produce", refusal)
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
     assert relaying.arrived("a", 20) == sent
 
 
-def test_records_in_flight_when_anything_breaks_never_leave(relaying: Relaying) -> None:
+def test_records_in_flight_are_discarded_when_a_step_raises(relaying: Relaying) -> None:
     relaying.append("a", "b")
     relaying.error = lambda subject: RuntimeError() if subject.startswith("b-") else None
     with relaying.sandbox.broker_down(), pytest.raises(RuntimeError):
@@ -49,10 +49,10 @@ def test_records_in_flight_when_anything_breaks_never_leave(relaying: Relaying) 
     assert relaying.arrived("a", 1, seconds=1) == []
 
 
-def test_s9_nothing_leaves_after_the_claim_was_lost_while_the_database_does_not_answer(
+def test_s9_nothing_is_sent_after_the_claim_was_lost_during_a_database_stall(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Requests of five rows are on their way, one after the other."""
+    """Each request has five rows, and a request is sent only after the answer to the previous one."""
     read = Claims.rows
 
     def read_slowly(self: Claims, ids: Sequence[int]) -> list[Row]:
@@ -75,7 +75,7 @@ def test_s9_nothing_leaves_after_the_claim_was_lost_while_the_database_does_not_
     assert len(relaying.arrived("a", 16, seconds=1)) <= 1 + 5
 
 
-def test_after_an_interruption_a_relay_begins_anew_with_another_client(relaying: Relaying) -> None:
+def test_a_relay_continues_with_a_new_client_after_an_interruption(relaying: Relaying) -> None:
     sent = relaying.append("a")
     errors = iter([OperationalError()])
     relaying.error = lambda _: next(errors, None)
@@ -84,8 +84,7 @@ def test_after_an_interruption_a_relay_begins_anew_with_another_client(relaying:
     assert len(relaying.made) == 2
 
 
-def test_a_row_without_its_schema_is_parked_and_not_lost(relaying: Relaying) -> None:
-    """Its headers tell what it is."""
+def test_a_row_without_its_schema_is_parked_with_type_and_id_from_its_headers(relaying: Relaying) -> None:
     (sent,) = relaying.append("a")
     WriterSchema.objects.all().delete()
     with watched(RowParked) as seen:
@@ -95,7 +94,7 @@ def test_a_row_without_its_schema_is_parked_and_not_lost(relaying: Relaying) -> 
     assert [(one.event_type, one.event_id) for one in seen] == [(CREATED, sent.decode())]
 
 
-def test_a_tombstone_leaves_without_a_value(relaying: Relaying) -> None:
+def test_a_tombstone_is_sent_with_a_null_value(relaying: Relaying) -> None:
     metadata = EventsMetadata(event_type=CREATED)
     tombstone = serde.encode_tombstone(CERTIFICATE_CREATED, 7, metadata, topic="a", key_field=KEY_FIELD)
     Outbox(notify=lambda: False).append_separately([tombstone], "default")
@@ -105,7 +104,7 @@ def test_a_tombstone_leaves_without_a_value(relaying: Relaying) -> None:
 
 
 @pytest.mark.parametrize(("waits", "exit_code"), [(True, 3), (False, 0)])
-def test_a_drain_ends_with_0_only_if_nothing_is_left(relaying: Relaying, waits: bool, exit_code: int) -> None:
+def test_a_drain_exits_with_0_only_if_no_rows_are_left(relaying: Relaying, waits: bool, exit_code: int) -> None:
     relaying.append("a")
     away = SchemaRegistryError("away", retriable=True)
     relaying.error = lambda _: away if waits else None
@@ -115,7 +114,7 @@ def test_a_drain_ends_with_0_only_if_nothing_is_left(relaying: Relaying, waits: 
     assert ended.value.exit_code == exit_code
 
 
-def test_after_a_call_that_failed_none_is_made() -> None:
+def test_no_call_runs_after_a_failed_call_of_the_background_thread() -> None:
     nothing: Any = None
     made: list[int] = []
     thread, batch = BackgroundThread("tests"), Batch(nothing, nothing, Topics())
@@ -131,7 +130,7 @@ def test_after_a_call_that_failed_none_is_made() -> None:
     assert isinstance(batch.trouble, OperationalError)
 
 
-def test_a_relay_that_outlives_an_outage_with_its_client_tells_that_it_is_over(relaying: Relaying) -> None:
+def test_a_relay_reports_connected_after_an_outage_that_its_client_survived(relaying: Relaying) -> None:
     with watched(ConnectionChanged) as changes:
         with watched(ClientErrorReported) as errors, relaying.sandbox.broker_down():
             until(lambda: "_ALL_BROKERS_DOWN" in [error.code for error in errors], step=relaying.relay.step)

@@ -1,4 +1,4 @@
-"""S13 and S14: rows that cannot be removed, parked or read; on the sandbox and a file of SQLite."""
+"""Tests of rows that cannot be removed, parked or read (faults S13 and S14); on the sandbox and SQLite."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ OUTBOX, PARKED = OutboxRecord._meta.db_table, ParkedRecord._meta.db_table
 
 @contextmanager
 def refusing(change: str, table: str, which: str = "1", how: str = "ABORT, 'rows are audited'") -> Iterator[None]:
-    """Let the database refuse to change rows of a table, or with IGNORE, do nothing and say nothing."""
+    """
+    Create a trigger that refuses changes to a table while the block runs. With IGNORE it drops the changes and raises
+    no error.
+    """
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TRIGGER refuses BEFORE {change} ON {table} WHEN {which} BEGIN SELECT RAISE({how}); END")
     yield
@@ -34,7 +37,7 @@ def drain(relaying: Relaying) -> None:
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
 
 
-def test_s13_a_row_that_cannot_be_removed_is_sent_once(relaying: Relaying) -> None:
+def test_s13_rows_that_cannot_be_removed_are_not_sent_again_and_their_topic_is_held(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20)
     with refusing("DELETE", OUTBOX), watched(RelayInterrupted, TopicHeld) as seen:
         for _ in range(10):
@@ -46,10 +49,10 @@ def test_s13_a_row_that_cannot_be_removed_is_sent_once(relaying: Relaying) -> No
     assert relaying.arrived("a", 40) == sent + sent[1:] + later
 
 
-def test_s13_a_key_does_not_end_with_an_old_event_after_two_relays_could_not_remove_it(
+def test_s13_a_key_ends_with_its_latest_event_after_two_relays_failed_to_remove_rows(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second one sends less of it."""
+    """The second relay sends fewer rows of the key than the first one."""
     sent = relaying.append(*["a"] * 20)
     other = Relaying(relaying.sandbox)
     with refusing("DELETE", OUTBOX):
@@ -63,9 +66,7 @@ def test_s13_a_key_does_not_end_with_an_old_event_after_two_relays_could_not_rem
 
 
 @pytest.mark.parametrize(("change", "table"), [("DELETE", OUTBOX), ("INSERT", PARKED)])
-def test_s13_a_row_that_never_goes_keeps_its_own_topic_waiting_and_no_other(
-    relaying: Relaying, change: str, table: str
-) -> None:
+def test_s13_a_row_that_is_never_removed_delays_only_its_own_topic(relaying: Relaying, change: str, table: str) -> None:
     first, others = relaying.append(*["a"] * 30), relaying.append(*["b"] * 30)
     row = OutboxRecord.objects.all()[20]
     if table == PARKED:
@@ -88,8 +89,8 @@ def test_s13_a_row_that_never_goes_keeps_its_own_topic_waiting_and_no_other(
 
 
 @pytest.mark.parametrize("how", ["IGNORE", "ABORT, 'rows are audited'"])
-def test_s13_a_row_that_a_database_keeps_in_silence_is_not_sent_again_and_again(relaying: Relaying, how: str) -> None:
-    """A trigger that returns NULL on PostgreSQL, or row security, removes nothing and raises nothing."""
+def test_s13_a_row_that_the_database_silently_keeps_is_not_sent_repeatedly(relaying: Relaying, how: str) -> None:
+    """A trigger that returns NULL in PostgreSQL, or row security, prevents a deletion and raises no error."""
     sent = relaying.append(*["a"] * 30)
     row = OutboxRecord.objects.all()[20]
     with refusing("DELETE", OUTBOX, f"OLD.id = {row.pk}", how), watched(TopicHeld) as seen:
@@ -103,7 +104,7 @@ def test_s13_a_row_that_a_database_keeps_in_silence_is_not_sent_again_and_again(
     assert max(Counter(arrived).values()) <= 3
 
 
-def test_s13_a_row_that_is_not_parked_although_its_database_says_nothing_is_not_lost(relaying: Relaying) -> None:
+def test_s13_a_row_that_the_database_silently_does_not_park_is_not_lost(relaying: Relaying) -> None:
     relaying.append("a", "a")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=b"\x00\xff")
     with refusing("INSERT", PARKED, how="IGNORE"), watched(RowParked) as seen:
@@ -115,7 +116,7 @@ def test_s13_a_row_that_is_not_parked_although_its_database_says_nothing_is_not_
     assert ParkedRecord.objects.count() == 1
 
 
-def test_s13_a_row_that_cannot_be_parked_sends_nothing_twice(relaying: Relaying) -> None:
+def test_s13_a_row_that_cannot_be_parked_causes_no_row_to_be_sent_twice(relaying: Relaying) -> None:
     sent = relaying.append("a", "a", "a")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=b"\x00\xff")
     with refusing("INSERT", PARKED):
@@ -126,8 +127,8 @@ def test_s13_a_row_that_cannot_be_parked_sends_nothing_twice(relaying: Relaying)
     assert ParkedRecord.objects.count() == 1
 
 
-def test_s13_an_id_that_was_given_again_meanwhile_is_not_taken_for_a_row_that_left(relaying: Relaying) -> None:
-    """The database was restored while a removal failed."""
+def test_s13_a_new_row_with_the_id_of_a_removed_one_is_sent(relaying: Relaying) -> None:
+    """A removal failed, and then the database was restored. So a new row gets the id of the removed row."""
     sent = relaying.append("a")
     row = OutboxRecord.objects.get()
     with refusing("DELETE", OUTBOX):
@@ -140,7 +141,7 @@ def test_s13_an_id_that_was_given_again_meanwhile_is_not_taken_for_a_row_that_le
 
 
 @pytest.mark.parametrize("headers", [b"", b"\x00", b"\x00\xff", b"\x00\x015", b"\x00\x03[1]\x00\x00\x00\x00", b"text"])
-def test_s14_a_row_that_cannot_be_read_is_parked_and_ends_nobody(relaying: Relaying, headers: bytes) -> None:
+def test_s14_a_row_with_unreadable_headers_is_parked_and_others_are_sent(relaying: Relaying, headers: bytes) -> None:
     sent = relaying.append("a", "a", "b")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=headers)
     drain(relaying)
@@ -150,7 +151,7 @@ def test_s14_a_row_that_cannot_be_read_is_parked_and_ends_nobody(relaying: Relay
     assert "Error" in parked.reason
 
 
-def test_s14_a_row_with_a_topic_that_no_client_takes_is_parked(relaying: Relaying) -> None:
+def test_s14_a_row_with_an_invalid_topic_name_is_parked(relaying: Relaying) -> None:
     sent = relaying.append("a", "a")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(topic="a\0")
     drain(relaying)
@@ -158,7 +159,7 @@ def test_s14_a_row_with_a_topic_that_no_client_takes_is_parked(relaying: Relayin
     assert [row.code for row in ParkedRecord.objects.all()] == ["_INVALID_ARG"]
 
 
-def test_s14_a_row_whose_id_was_parked_before_is_parked_all_the_same(relaying: Relaying) -> None:
+def test_s14_a_row_with_the_id_of_an_earlier_parked_row_is_parked(relaying: Relaying) -> None:
     for parked in (1, 2, 3):
         relaying.append("a")
         OutboxRecord.objects.update(id=1)
@@ -172,7 +173,7 @@ def test_s14_a_row_whose_id_was_parked_before_is_parked_all_the_same(relaying: R
     assert OutboxRecord.objects.count() == 3
 
 
-def test_s14_settings_that_no_client_takes_end_the_relay(relaying: Relaying) -> None:
+def test_s14_settings_that_the_client_refuses_end_the_relay(relaying: Relaying) -> None:
     relaying.options["no.such.option"] = 1
     relaying.renew()
     with pytest.raises(WorkerFailed, match=r"no\.such\.option") as ended:

@@ -1,16 +1,16 @@
-"""What topics get of a batch while one of them is held."""
+"""Tests of the share of a batch that each topic gets while one of the topics is held."""
 
 from __future__ import annotations
 
 from event_bus_kafka.relaying.shares import Part, Shares
 
 
-def test_s10_a_topic_that_is_held_gets_nothing_and_one_that_is_tried_a_few_rows() -> None:
+def test_s10_a_held_topic_gets_no_share_of_a_batch_and_a_topic_being_tried_gets_a_few_rows() -> None:
     parts = Shares(1_000).divide([(1, "held"), (1, "tried"), (1, "a"), (2, "b")], {"held": 0, "tried": 10})
     assert parts == [Part(1, "tried", 10), Part(1, "a", 500), Part(2, "b", 500)]
 
 
-def test_a_topic_with_a_backlog_gets_what_others_leave() -> None:
+def test_a_topic_with_a_backlog_gets_the_shares_that_others_do_not_use() -> None:
     shares, found = Shares(1_000), [(1, "a"), (1, "b"), (2, "b")]
     parts = shares.divide(found, {"held": 0})
     assert [part.most for part in parts] == [333, 333, 333]
@@ -20,8 +20,11 @@ def test_a_topic_with_a_backlog_gets_what_others_leave() -> None:
     assert [part.most for part in shares.divide(found, {"held": 0})] == [333, 333, 333]
 
 
-def test_a_topic_keeps_its_share_whatever_else_a_look_had() -> None:
-    """A relay takes other shards of a backlog each time: their topics are not taken for shallow, unseen."""
+def test_a_topic_keeps_its_share_of_a_batch_when_other_shards_were_read() -> None:
+    """
+    A relay reads different shards of a backlog each time. A topic must not lose its share because its shard was not
+    read.
+    """
     shares, limits = Shares(1_000), {"held": 0}
     shares.learn(shares.divide([(1, "a"), (1, "b")], limits), {0: 500, 1: 3}, limits)
     shares.learn(shares.divide([(2, "a"), (2, "b")], limits), {0: 500, 1: 3}, limits)
@@ -29,7 +32,7 @@ def test_a_topic_keeps_its_share_whatever_else_a_look_had() -> None:
     assert [part.most for part in parts] == [200, 100, 200, 100, 200, 200]
 
 
-def test_of_many_topics_each_gets_its_turn() -> None:
+def test_each_of_many_topics_gets_a_share_in_turn() -> None:
     shares, found = Shares(1_000), [(shard, f"topic-{number}") for shard in range(16) for number in range(20)]
     served = {part[:2] for _ in range(100) for part in shares.divide(found, {"held": 0})}
     assert served == set(found)

@@ -1,4 +1,4 @@
-"""The times that keep two relays from having the same row in flight."""
+"""Tests of the time limits that prevent two relays from having the same row in flight."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from event_bus_kafka.relaying.timing import BATCH_TIME, DELIVERY_TIMEOUT, IDLE_T
 KAFKA = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
 
 
-def test_a_batch_ends_before_its_records_expire_and_those_before_the_database_ends_the_claim() -> None:
+def test_a_batch_ends_before_its_records_expire_and_they_expire_before_the_claim_does() -> None:
     assert (BATCH_TIME, DELIVERY_TIMEOUT, IDLE_TRANSACTION_TIMEOUT) == (5, 10, 60)
     assert BATCH_TIME < DELIVERY_TIMEOUT < IDLE_TRANSACTION_TIMEOUT
 
 
 @pytest.mark.parametrize("name", ["message.timeout.ms", "delivery.timeout.ms"])
-def test_records_expire_in_time_whatever_the_settings_say(name: str) -> None:
+def test_a_configured_delivery_timeout_does_not_change_that_of_the_relay(name: str) -> None:
     with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 300_000}):
         options = relay_options()
     assert options["message.timeout.ms"] == DELIVERY_TIMEOUT * 1000
     assert "delivery.timeout.ms" not in options
 
 
-def test_a_missing_topic_says_so_before_it_is_taken_for_silent() -> None:
-    """librdkafka asks once a second for topics that it does not know."""
+def test_a_missing_topic_is_reported_before_it_counts_as_silent() -> None:
+    """librdkafka requests the metadata of an unknown topic once per second."""
     with override_settings(**KAFKA):
         assert relay_options()["topic.metadata.propagation.max.ms"] == MISSING_AFTER * 1000
     assert MISSING_AFTER + 1 < topics._PATIENCE
 
 
 @pytest.mark.parametrize("name", ["max.in.flight", "max.in.flight.requests.per.connection"])
-def test_s8_one_request_is_in_flight_whatever_the_settings_say(name: str) -> None:
+def test_s8_configured_options_do_not_raise_the_number_of_requests_in_flight(name: str) -> None:
     with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 5}):
         options = common_options(relay_options())
     assert {key: options.get(key) for key in COMMON} == COMMON
@@ -43,7 +43,7 @@ def test_s8_one_request_is_in_flight_whatever_the_settings_say(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["retries", "message.send.max.retries"])
-def test_s8_retries_never_end_whatever_the_settings_say(name: str) -> None:
+def test_s8_configured_options_do_not_limit_the_retries_of_the_relay(name: str) -> None:
     with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 1}):
         options = common_options(relay_options())
     assert options["retries"] == 2**31 - 1
@@ -51,20 +51,20 @@ def test_s8_retries_never_end_whatever_the_settings_say(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["linger.ms", "queue.buffering.max.ms"])
-def test_rows_that_go_alone_do_not_linger_whatever_the_settings_say(name: str) -> None:
+def test_the_client_for_rows_sent_alone_does_not_linger(name: str) -> None:
     with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 100}):
         options = relay_options()
     assert (common_options(options)["linger.ms"], alone_options(options)["linger.ms"]) == (100, 0)
     assert "queue.buffering.max.ms" not in options
 
 
-def test_a_relay_without_idempotence_has_a_client_all_the_same() -> None:
+def test_a_relay_configured_without_idempotence_has_a_working_client() -> None:
     unsafe = {"EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS": ["enable.idempotence"]}
     with override_settings(**KAFKA, **unsafe, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={"enable.idempotence": False}):
         assert Producer(common_options(relay_options())).failure is None
 
 
-def test_each_database_that_locks_rows_ends_a_transaction_in_which_nothing_happens() -> None:
+def test_each_dialect_that_locks_rows_has_a_timeout_for_idle_transactions() -> None:
     assert f"idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_TIMEOUT}s'" in DIALECTS["postgresql"].begin
     assert f"wait_timeout = {IDLE_TRANSACTION_TIMEOUT}" in DIALECTS["mysql"].session
     assert [vendor for vendor, dialect in DIALECTS.items() if dialect.locks] == ["postgresql", "mysql"]

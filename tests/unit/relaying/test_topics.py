@@ -1,4 +1,4 @@
-"""How long a topic is tried row by row."""
+"""Tests of how long a relay sends the rows of a topic one by one."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from event_bus_kafka.wire.records import ProducerRecord
 ROW = Row(7, "a", b"key", b"body", b"", 1)
 
 
-def test_a_topic_is_open_again_only_after_batches_that_had_no_row_of_it() -> None:
+def test_a_topic_is_sent_row_by_row_until_enough_batches_contained_no_row_of_it() -> None:
     topics = Topics()
     topics["a"].send_alone(ROW)
     for _ in range(1_000):
-        topics.begin_batch(saw_all=False)  # others have a backlog
+        topics.begin_batch(saw_all=False)  # other topics have a backlog
     assert topics.limits
     for _ in range(101):
         topics.begin_batch()
     assert not topics.limits
 
 
-def test_a_topic_whose_rows_did_not_all_go_by_themselves_is_not_open_yet() -> None:
+def test_a_topic_is_sent_row_by_row_while_it_has_rows_to_be_sent_alone() -> None:
     topics, record = Topics(), ProducerRecord(topic="a", key=b"key", value=b"body", headers=())
     topics["a"].send_alone(ROW)
     topics.begin_batch()
     topics["a"].line_up(ROW, record)
-    topics["a"].stop()  # time is up
+    topics["a"].stop()  # the time limit is over
     topics["a"].end_batch()
     assert topics.limits

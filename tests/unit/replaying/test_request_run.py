@@ -1,4 +1,4 @@
-"""Which letter of a request may begin now."""
+"""Tests of which letter of a replay request may start now."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _open: list[SchemaRegistry] = []
 
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
-    """Close those that were opened."""
+    """Close the registries that the test has opened."""
     yield
     while _open:
         _open.pop().close()
 
 
 class Turns:
-    """A run on lanes that begin what they are told to begin, at a time that the test sets."""
+    """The run of a replay request. The test runs the submitted letters and sets the clock."""
 
     def __init__(self, *, lanes: int = 1, request: ReplayRequest | None = None, **wish: Any) -> None:
         self.now = 1000.0
@@ -66,12 +66,15 @@ class Turns:
         self.run.fill([(_letter(number), b"key") for number in range(count)], is_all=True)
 
     def submit(self, *, is_busy: bool = False) -> int:
-        """Return how many have been submitted by now."""
+        """Submit letters that may start now; return the number of letters submitted so far."""
         self.run.submit(is_busy=is_busy)
         return len(self.submitted)
 
     def end(self, delivery: Detached, *, took: float = 0.0) -> None:
-        """Have its turn on a lane. What these letters had was deleted meanwhile, so it takes no time of its own."""
+        """
+        Run a submitted letter, which takes ``took`` seconds on the clock of the test. No dead letter exists for it, so
+        nothing is replayed.
+        """
         before, clock = self.now, self.run._clock
         self.run._clock = iter([before, before + took]).__next__
         delivery.process(delivery)
@@ -87,7 +90,7 @@ def _letter(number: int) -> RequestedLetter:
     )
 
 
-def test_while_nothing_else_is_to_be_done_there_are_as_many_as_lanes() -> None:
+def test_an_idle_worker_runs_as_many_letters_as_it_has_lanes() -> None:
     turns = Turns(lanes=2)
     turns.fill(10)
     assert (turns.submit(), turns.submit()) == (2, 2)
@@ -95,7 +98,7 @@ def test_while_nothing_else_is_to_be_done_there_are_as_many_as_lanes() -> None:
     assert turns.submit() == 3
 
 
-def test_beside_live_events_there_is_one_and_a_rest_after_it() -> None:
+def test_a_busy_worker_runs_one_letter_at_a_time_and_rests_between_letters() -> None:
     turns = Turns(lanes=4)
     turns.fill(10)
     assert turns.submit(is_busy=True) == 1
@@ -105,7 +108,7 @@ def test_beside_live_events_there_is_one_and_a_rest_after_it() -> None:
         assert turns.submit(is_busy=True) == submitted, "it rests five times as long as it took"
 
 
-def test_no_more_begin_than_the_rate_lets_nor_all_at_once_after_a_delay() -> None:
+def test_letters_start_no_faster_than_the_rate_even_after_a_delay() -> None:
     turns = Turns(lanes=40, rate=2.0)
     turns.fill(100)
     assert turns.submit() == 1
@@ -113,7 +116,7 @@ def test_no_more_begin_than_the_rate_lets_nor_all_at_once_after_a_delay() -> Non
     assert turns.submit() <= 5
 
 
-def test_letters_that_wait_for_records_of_their_keys_keep_no_others_from_beginning() -> None:
+def test_letters_that_wait_for_their_keys_do_not_prevent_others_from_starting() -> None:
     turns = Turns()
     turns.fill(300)
     assert turns.submit() == 1
@@ -125,7 +128,7 @@ def test_letters_that_wait_for_records_of_their_keys_keep_no_others_from_beginni
     assert len(turns.submitted) == 100
 
 
-def test_a_worker_that_could_not_beat_for_30_seconds_begins_no_letter() -> None:
+def test_a_worker_without_a_heartbeat_for_30_seconds_starts_no_letter() -> None:
     turns = Turns()
     turns.fill(3)
     turns.submit()
@@ -139,7 +142,7 @@ def test_a_worker_that_could_not_beat_for_30_seconds_begins_no_letter() -> None:
     assert (turns.run.halt.kind, turns.run.ended) == (HaltKind.HELD, 1)
 
 
-def test_letters_submitted_before_a_halt_do_not_begin() -> None:
+def test_letters_submitted_before_a_halt_do_not_start() -> None:
     turns = Turns()
     turns.fill(3)
     turns.submit()
@@ -149,7 +152,10 @@ def test_letters_submitted_before_a_halt_do_not_begin() -> None:
 
 
 def _requested(**wish: Any) -> tuple[Turns, RequestedLetter]:
-    """Return a run of a request for all letters, and the first of these."""
+    """
+    Make a request for all letters, with the options in ``wish``; return a run of the request, and the request's first
+    letter.
+    """
     wanted = Wish(**wish)
     (request,) = make(plan_request(Selection(), wanted), wanted)
     return Turns(request=request), RequestedLetter.objects.order_by("number")[0]
@@ -160,7 +166,7 @@ def _state(turns: Turns, letter: RequestedLetter) -> tuple[Any, str]:
     return came_of_it, RequestedLetter.objects.get(pk=letter.pk).error
 
 
-def test_a_letter_that_has_failed_since_is_left_to_another_request() -> None:
+def test_a_letter_that_failed_again_after_the_request_is_skipped() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     stored(record_of(7), FIRST, failed_at=datetime.now(UTC))
@@ -168,7 +174,7 @@ def test_a_letter_that_has_failed_since_is_left_to_another_request() -> None:
     assert (state, "failed again" in error, seen) == (LetterState.SKIPPED, True, [])
 
 
-def test_one_that_is_gone_is_skipped_but_not_one_at_which_a_worker_died_when_it_had_succeeded() -> None:
+def test_a_deleted_letter_counts_as_succeeded_if_its_replay_had_started_and_otherwise_as_skipped() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     DeadLetter.objects.all().delete()
@@ -177,7 +183,7 @@ def test_one_that_is_gone_is_skipped_but_not_one_at_which_a_worker_died_when_it_
     assert _state(turns, letter) == (LetterState.SUCCEEDED, "")
 
 
-def test_a_letter_whose_worker_died_is_taken_over_though_it_is_claimed_but_not_for_ever() -> None:
+def test_a_letter_is_retried_after_its_worker_died_and_counts_as_failed_after_three_deaths() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     claims: list[str] = []
@@ -191,22 +197,22 @@ def test_a_letter_whose_worker_died_is_taken_over_though_it_is_claimed_but_not_f
         with suppress(KeyboardInterrupt):
             turns.letters.run(RequestedLetter.objects.get(), lambda _: None)
         (failure,) = DeadLetter.objects.get().failures
-        DeadLetter.objects.update(failures=[failure | {"claimed_until": claims[-1]}])  # as a killed process would
+        DeadLetter.objects.update(failures=[failure | {"claimed_until": claims[-1]}])  # as a killed process leaves it
     assert len(set(claims)) == 3
     meanwhile.clear()
-    assert _state(turns, letter) == (LetterState.FAILED, "its worker ended 3 times while it ran")
+    assert _state(turns, letter) == (LetterState.FAILED, "its worker ended 3 times while the letter ran")
 
 
-def test_one_that_another_replay_has_is_skipped() -> None:
+def test_a_letter_claimed_by_another_replay_is_skipped() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     until = datetime(2999, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")
     DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "", "place": "", "claimed_until": until}])
     state, error = _state(turns, letter)
-    assert (state, "somebody else" in error, seen) == (LetterState.SKIPPED, True, [])
+    assert (state, "another process" in error, seen) == (LetterState.SKIPPED, True, [])
 
 
-def test_one_receiver_alone_runs_where_it_is_named_and_the_letter_stays_for_the_other() -> None:
+def test_a_request_for_one_receiver_leaves_the_letter_for_the_other() -> None:
     stored(record_of(7), FIRST, SECOND)
     turns, letter = _requested(receiver=SECOND)
     assert _state(turns, letter) == (LetterState.SUCCEEDED, "")
@@ -214,7 +220,7 @@ def test_one_receiver_alone_runs_where_it_is_named_and_the_letter_stays_for_the_
 
 
 class _Refused(Originals):
-    """The record of a letter, where Kafka or this package gives an error instead."""
+    """Raises an error of Kafka or of this package when a record is read."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(reader_for)
@@ -233,7 +239,7 @@ class _Refused(Originals):
         (ZeroDivisionError(), LetterState.FAILED),
     ],
 )
-def test_an_error_that_stays_ends_the_letter_and_one_that_passes_puts_it_back(
+def test_a_letter_counts_as_failed_after_a_lasting_error_and_waits_after_a_transient_error(
     error: Exception, state: LetterState
 ) -> None:
     stored(record_of(7), FIRST)

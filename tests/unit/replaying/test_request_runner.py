@@ -1,4 +1,4 @@
-"""Which worker has a request while letters of it run."""
+"""Tests of which worker holds a replay request while its letters run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Runner(RequestRunner):
-    """A worker's, on lanes that begin what the test has them begin."""
+    """The runner of a worker. The test runs the submitted letters."""
 
     def __init__(self, group: str, replay: LetterReplay) -> None:
         self.submitted: list[Detached] = []
@@ -37,7 +37,7 @@ class Runner(RequestRunner):
         self.submitted.append(delivery)
 
     def begin(self) -> None:
-        """Have the next letter's turn on a lane."""
+        """Run the next submitted letter."""
         self.submit(is_busy=False)
         delivery = self.submitted.pop(0)
         delivery.process(delivery)
@@ -46,7 +46,7 @@ class Runner(RequestRunner):
 
 @pytest.fixture(autouse=True)
 def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers leave a database in memory alone; here no two threads write."""
+    """Use the database in memory. Workers do not use such a database, but in these tests only one thread writes."""
     monkeypatch.setattr("event_bus_kafka.replaying.request_runner.alias_of", lambda _model: "default")
 
 
@@ -62,7 +62,7 @@ def _requested() -> ReplayRequest:
     return request
 
 
-def test_while_a_letter_runs_no_other_worker_takes_the_request_though_it_was_paused_and_resumed(
+def test_no_other_worker_takes_a_request_while_one_of_its_letters_runs(
     replay: LetterReplay,
 ) -> None:
     group = stored(record_of(7), FIRST).group
@@ -74,7 +74,7 @@ def test_while_a_letter_runs_no_other_worker_takes_the_request_though_it_was_pau
         rows.pause(number, note="")
         one.turn()
         rows.resume(number)
-        rows.filter(pk=number).update(beat_at=1)  # a minute goes by
+        rows.filter(pk=number).update(beat_at=1)  # a minute passes
         one.turn()
         other.turn()
         others.append(other.replaying is not None)

@@ -1,4 +1,4 @@
-"""What is different between two schemas, and who cannot read what, in words."""
+"""Tests of the texts that describe the differences between two schemas, and the readers that would fail."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ OLD, NEW = CHANGES["a required field is added"]
         ("nothing but documentation changes", ["names, aliases or documentation alone"]),
     ],
 )
-def test_a_change_is_told_field_by_field(title: str, changes: list[str]) -> None:
+def test_changes_between_two_schemas_are_listed_field_by_field(title: str, changes: list[str]) -> None:
     assert changes_between(*CHANGES[title]) == changes
 
 
-def test_nothing_is_told_where_nothing_changes() -> None:
+def test_equal_schemas_have_no_changes() -> None:
     assert all(changes_between(one, one) == [] for pair in CHANGES.values() for one in pair)
 
 
@@ -70,13 +70,15 @@ def test_nothing_is_told_where_nothing_changes() -> None:
         ),
     ],
 )
-def test_it_is_said_which_field_cannot_be_read_and_why(title: str, forth: list[str], back: list[str]) -> None:
+def test_the_reasons_for_incompatibility_name_the_field_that_cannot_be_read(
+    title: str, forth: list[str], back: list[str]
+) -> None:
     old, new = CHANGES[title]
     assert reasons(new, old) == forth
     assert reasons(old, new) == back
 
 
-def test_a_class_that_contains_itself_is_compared_once() -> None:
+def test_a_recursive_class_is_compared_once() -> None:
     tree = record("Node", field("next", ["null", "Node"], default=None), field("value", "long"))
     old, new = text(field("root", tree)), text(field("root", tree | {"fields": [*tree["fields"], field("b", "long")]}))
     assert reasons(new, old) == ["root.b has no default where it is read, and is not written"]
@@ -94,20 +96,20 @@ def test_a_refusal_names_the_version_and_the_side_that_cannot_read() -> None:
     ]
 
 
-def test_invalid_avro_is_refused_with_the_name() -> None:
+def test_a_schema_with_an_invalid_name_is_refused_with_the_name() -> None:
     hyphen = json.dumps(record("CloudEvent", ID, namespace="org.example.redemption-reversed.v1"))
     (said,) = refusals("BACKWARD", hyphen, [("version 1", hyphen.replace("-", "_"))])
     assert "not valid Avro: redemption-reversed is not a valid Avro name" in said
 
 
-def test_without_the_package_that_judges_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_for_comparisons_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdict, "_CAN_JUDGE", False)
     with pytest.raises(ConfigurationError, match=r"pip install 'openedx-event-bus-kafka\[schemas\]'"):
         refusals("BACKWARD", NEW, [("version 1", OLD)])
     assert refusals("NONE", NEW, [("version 1", OLD)]) == []
 
 
-def test_a_directory_keeps_the_schemas_before_under_numbers(tmp_path: Path) -> None:
+def test_exporting_a_schema_keeps_earlier_schemas_in_numbered_files(tmp_path: Path) -> None:
     directory = SchemaDirectory(tmp_path / "schemas")
     versions = [text(ID), text(ID, optional("a", "long")), text(ID, field("m", enum("X")))]
     assert [directory.export("type.v1", one, replace=False) for one in versions] == [True, True, True]
@@ -118,7 +120,7 @@ def test_a_directory_keeps_the_schemas_before_under_numbers(tmp_path: Path) -> N
     assert [name for name, _ in directory.history("type.v1")] == ["type.v1@1.avsc", "type.v1@2.avsc", "type.v1.avsc"]
 
 
-def test_to_write_down_a_schema_that_may_not_follow_makes_it_no_better(tmp_path: Path) -> None:
+def test_exporting_an_incompatible_schema_does_not_make_it_compatible(tmp_path: Path) -> None:
     directory = SchemaDirectory(tmp_path)
     directory.export("type", OLD, replace=False)
     assert in_directory(directory, "type", NEW, "BACKWARD").standing is SchemaStanding.INCOMPATIBLE
@@ -127,7 +129,7 @@ def test_to_write_down_a_schema_that_may_not_follow_makes_it_no_better(tmp_path:
     assert in_directory(directory, "type", NEW, "FORWARD").standing is SchemaStanding.KNOWN
 
 
-def test_a_file_that_is_broken_is_named(tmp_path: Path) -> None:
+def test_a_broken_schema_file_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "type.avsc").write_text("{")
     with pytest.raises(ConfigurationError, match=r"type\.avsc cannot be read as JSON"):
         in_directory(SchemaDirectory(tmp_path), "type", NEW, "BACKWARD")

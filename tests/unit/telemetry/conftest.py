@@ -1,4 +1,4 @@
-"""The log as these tests see it: they count its records."""
+"""Fixtures for tests that count log records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ def _is_of_the_test(record: logging.LogRecord) -> bool:
 
 @pytest.fixture
 def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """Leave out what the client of a test before, which lives as long as the process, says of its broker's end."""
+    """
+    Ignore log records about brokers that have ended. Clients of earlier tests write them, since such clients live as
+    long as the process.
+    """
     caplog.handler.addFilter(_is_of_the_test)
     yield caplog
     caplog.handler.removeFilter(_is_of_the_test)

@@ -1,4 +1,4 @@
-"""Records that are sent or processed within a moment share a line of the log, which names each."""
+"""Records that are sent or processed at about the same time share a line of the log. The line names each record."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def batched() -> list[bool]:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture, batched: list[bool]) -> Iterator[Lines]:
-    """Return the lines of a log that nobody else writes, nor clients that tests before have left behind."""
+    """
+    Return a function that returns the lines of the log. Other observers and clients of earlier tests do not write to
+    this log.
+    """
     kinds = (
         events.RecordReceived,
         events.RecordDelivered,
@@ -47,7 +50,7 @@ def received(*offsets: int, **changes: Any) -> None:
         )
 
 
-def test_records_of_a_moment_share_a_line_and_one_alone_has_its_own(lines: Lines) -> None:
+def test_consecutive_records_share_a_line_and_a_single_record_has_a_line_of_its_own(lines: Lines) -> None:
     for offset in (7, 5, 6):
         emit(example(events.RecordDelivered, offset=offset, event_id=f"id-{offset}"))
     assert lines() == []
@@ -61,7 +64,7 @@ def test_records_of_a_moment_share_a_line_and_one_alone_has_its_own(lines: Lines
     ]
 
 
-def test_a_line_is_of_one_kind_partition_and_type(lines: Lines) -> None:
+def test_a_line_contains_records_of_one_kind_partition_and_event_type(lines: Lines) -> None:
     received(1, 2)
     received(1, 2, partition=8)
     received(3, 4, event_type="other")
@@ -76,7 +79,7 @@ def test_a_line_is_of_one_kind_partition_and_type(lines: Lines) -> None:
     ]
 
 
-def test_a_line_has_a_hundred_ids_at_most_and_none_is_cut_off(lines: Lines) -> None:
+def test_a_line_has_at_most_a_hundred_complete_ids(lines: Lines) -> None:
     ids = [f"{number:036}" for number in range(250)]
     for number, event_id in enumerate(ids):
         emit(example(events.RecordDelivered, offset=number, event_id=event_id))
@@ -86,7 +89,7 @@ def test_a_line_has_a_hundred_ids_at_most_and_none_is_cut_off(lines: Lines) -> N
     assert [one for ids_of_line in told for one in ids_of_line] == ids
 
 
-def test_an_id_of_a_stranger_forges_no_line(lines: Lines) -> None:
+def test_a_hostile_event_id_cannot_forge_a_line(lines: Lines) -> None:
     for event_id in ("a\nb", "c" * 5_000):
         emit(example(events.RecordDelivered, event_id=event_id))
     flush_observers()
@@ -95,13 +98,13 @@ def test_an_id_of_a_stranger_forges_no_line(lines: Lines) -> None:
     assert "(3000 characters more)" in line
 
 
-def test_the_log_is_in_order(lines: Lines) -> None:
+def test_waiting_audit_lines_are_written_before_a_later_line_of_another_kind(lines: Lines) -> None:
     received(1, 2)
     emit(example(events.AttemptFailed, offset=2))
     assert [line[:20] for line in lines()] == ["Message received fro", "Error consuming even"]
 
 
-def test_a_record_is_received_before_it_is_done(lines: Lines) -> None:
+def test_a_record_is_logged_as_received_before_it_is_logged_as_processed(lines: Lines) -> None:
     for offset in (1, 2):
         received(offset, is_early=offset == 1)
         emit(example(events.RecordDone, offset=offset, event_id=f"id-{offset}"))
@@ -109,7 +112,7 @@ def test_a_record_is_received_before_it_is_done(lines: Lines) -> None:
     assert [line[:20] for line in lines()] == ["Message received fro"] * 2 + ["Message from Kafka p"]
 
 
-def test_a_handler_of_the_log_that_raises_costs_one_line(lines: Lines) -> None:
+def test_a_log_handler_that_raises_loses_one_line_only(lines: Lines) -> None:
     def refuse(record: logging.LogRecord) -> bool:
         if "bad" in record.getMessage():
             raise ValueError("learner@example.com")
@@ -130,14 +133,14 @@ def test_a_handler_of_the_log_that_raises_costs_one_line(lines: Lines) -> None:
     assert "learner@example.com" not in told
 
 
-def test_no_more_than_a_thousand_wait(lines: Lines) -> None:
+def test_waiting_lines_are_written_after_a_thousand_records(lines: Lines) -> None:
     received(*range(999))
     assert lines() == []
     received(999)
     assert len(lines()) == 10
 
 
-def test_each_has_its_line_where_settings_say_so(lines: Lines, batched: list[bool]) -> None:
+def test_each_record_has_its_own_line_when_the_setting_disables_batches(lines: Lines, batched: list[bool]) -> None:
     received(1)
     batched[0] = False
     received(2)
@@ -157,7 +160,7 @@ def test_a_child_process_does_not_log_its_parents_waiting_lines(lines: Lines) ->
     assert len(lines()) == 1
 
 
-def test_an_observer_whose_flush_fails_disturbs_nobody(lines: Lines) -> None:
+def test_an_observer_whose_flush_fails_is_logged_and_does_not_raise(lines: Lines) -> None:
     class Failing:
         def __call__(self, _: events.LifecycleEvent) -> None: ...
 

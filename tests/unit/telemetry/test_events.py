@@ -1,4 +1,4 @@
-"""Lifecycle events are a closed list; each has its line in the log, and none carries event data."""
+"""The kinds of lifecycle events are a closed list. Each kind has its own log line, and none contains event data."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ AREAS = [area.name for area in iter_modules(events.__path__) if area.name != "li
 
 
 @pytest.mark.parametrize("area", AREAS)
-def test_the_list_is_closed_and_each_area_logs_its_own(area: str) -> None:
+def test_each_area_has_a_log_line_for_each_of_its_lifecycle_events(area: str) -> None:
     made = kinds_in(vars(import_module(f"event_bus_kafka.telemetry.events.{area}")))
     assert made
     assert [kind.__name__ for kind in made if kind not in KINDS] == []
@@ -59,7 +59,7 @@ def test_the_list_is_closed_and_each_area_logs_its_own(area: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_every_lifecycle_event_is_known_to_the_log(kind: type[LifecycleEvent]) -> None:
+def test_every_lifecycle_event_can_be_logged(kind: type[LifecycleEvent]) -> None:
     LoggingObserver(audit=lambda: True)(example(kind))
 
 
@@ -68,7 +68,7 @@ def test_the_log_refuses_an_unknown_kind_of_event() -> None:
         LoggingObserver(audit=lambda: True)(LifecycleEvent())
 
 
-def test_the_lines_that_dashboards_read_keep_their_names(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_beginnings_of_log_lines_that_dashboards_search_for_do_not_change(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True)
     with caplog.at_level(logging.INFO):
         for kind in (events.RecordDelivered, events.RecordReceived, events.RecordDone, events.EventUndelivered):
@@ -99,7 +99,9 @@ def raised(error: Exception) -> Exception:
         return caught
 
 
-def test_a_receivers_failure_is_logged_with_its_place_but_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_of_a_receiver_is_logged_with_its_place_and_without_its_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     failed = ReceiversFailed(["lms.award"], [raised(ValueError("learner@example.com"))])
     LoggingObserver(audit=lambda: True)(example(events.AttemptFailed, error=failed))
     assert "receiver lms.award raised ValueError" in caplog.text
@@ -107,7 +109,7 @@ def test_a_receivers_failure_is_logged_with_its_place_but_without_its_text(caplo
     assert "learner@example.com" not in caplog.text
 
 
-def test_texts_of_foreign_errors_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_texts_of_errors_of_other_packages_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     LoggingObserver(audit=lambda: True)(example(events.EventRejected, error=ValueError("learner@example.com")))
     assert "ValueError" in caplog.text
     assert "learner@example.com" not in caplog.text
@@ -116,18 +118,18 @@ def test_texts_of_foreign_errors_are_not_logged(caplog: pytest.LogCaptureFixture
 @pytest.mark.parametrize(
     ("error", "unconfirmed", "line"),
     [
-        (OperationalError("learner@example.com"), 0, "its database raised OperationalError. It begins anew in 1.5 s."),
-        (BrokerError("_TRANSPORT", "refused"), 2, "BrokerError: _TRANSPORT: refused. It begins anew in 1.5 s; 2 rows"),
+        (OperationalError("learner@example.com"), 0, "its database raised OperationalError. It starts again in 1.5 s."),
+        (BrokerError("_TRANSPORT", "refused"), 2, "BrokerError: _TRANSPORT: refused. It starts again in 1.5 s; 2 rows"),
     ],
 )
-def test_an_interrupted_relay_names_the_server_that_is_away(
+def test_an_interrupted_relay_logs_which_server_failed(
     caplog: pytest.LogCaptureFixture, error: Exception, unconfirmed: int, line: str
 ) -> None:
     LoggingObserver(audit=lambda: True)(example(events.RelayInterrupted, error=error, unconfirmed=unconfirmed))
     assert f"The relay was interrupted: {line}" in caplog.text
 
 
-def test_trouble_that_lasts_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_repeated_client_error_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
     log = LoggingObserver(audit=lambda: True, clock=lambda: now[0])
     down = events.ClientErrorReported(
@@ -139,7 +141,7 @@ def test_trouble_that_lasts_is_logged_once_a_minute(caplog: pytest.LogCaptureFix
     assert len(caplog.records) == 2
 
 
-def test_a_topic_that_a_worker_waits_for_is_a_warning_in_words(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_topic_that_does_not_exist_is_logged_as_a_warning_in_words(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True)
     code = "UNKNOWN_TOPIC_OR_PART"
     reason = "Subscribed topic not available: prod.grades: Broker: Unknown topic or partition"
@@ -153,7 +155,7 @@ def test_a_topic_that_a_worker_waits_for_is_a_warning_in_words(caplog: pytest.Lo
     )
 
 
-def test_an_unregistered_event_type_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unregistered_event_type_is_logged_once_as_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True)
     for _ in range(3):
         log(example(events.RecordSkipped, reason="unregistered type", event_type="x.y.v1"))
@@ -161,7 +163,7 @@ def test_an_unregistered_event_type_is_warned_of_once(caplog: pytest.LogCaptureF
     assert "INSTALLED_APPS" in record.getMessage()
 
 
-def test_an_event_type_without_a_receiver_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_event_type_without_a_receiver_is_logged_once_as_info(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: False)
     with caplog.at_level(logging.INFO):
         for _ in range(3):
@@ -172,8 +174,9 @@ def test_an_event_type_without_a_receiver_is_told_of_once(caplog: pytest.LogCapt
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, SystemExit, CancelledError])
-def test_an_observer_that_fails_disturbs_nobody(caplog: pytest.LogCaptureFixture, kind: type[BaseException]) -> None:
-    """S17."""
+def test_s17_an_observer_that_raises_does_not_affect_other_observers(
+    caplog: pytest.LogCaptureFixture, kind: type[BaseException]
+) -> None:
     error = kind("learner@example.com")
     seen: list[LifecycleEvent] = []
 
@@ -194,7 +197,7 @@ def test_an_observer_that_fails_disturbs_nobody(caplog: pytest.LogCaptureFixture
     assert "learner@example.com" not in caplog.text
 
 
-def test_an_observer_is_told_once_however_often_it_is_added() -> None:
+def test_an_observer_added_twice_gets_each_event_once() -> None:
     seen: list[LifecycleEvent] = []
     collect = seen.append
     observe(collect)
@@ -207,7 +210,7 @@ def test_an_observer_is_told_once_however_often_it_is_added() -> None:
     assert collect not in bus._observers
 
 
-def test_an_observer_of_some_kinds_hears_of_these_only_also_of_a_kind_that_was_emitted_before() -> None:
+def test_an_observer_of_some_kinds_gets_only_events_of_these_kinds() -> None:
     seen: list[LifecycleEvent] = []
     collect = seen.append
     received, done = example(events.RecordReceived), example(events.RecordDone)
@@ -222,7 +225,7 @@ def test_an_observer_of_some_kinds_hears_of_these_only_also_of_a_kind_that_was_e
     assert seen == [received]
 
 
-def test_what_only_a_silent_log_would_hear_need_not_be_made() -> None:
+def test_the_function_is_wanted_returns_false_for_audit_events_while_the_audit_log_is_off() -> None:
     audit = [False]
     with nobody_else_observing():
         observe(LoggingObserver(audit=lambda: audit[0]))
@@ -235,7 +238,9 @@ def test_what_only_a_silent_log_would_hear_need_not_be_made() -> None:
         assert is_wanted(events.RecordDelivered)
 
 
-def test_what_monitoring_backends_can_print_has_no_text_of_a_receivers_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exceptions_recorded_for_monitoring_contain_no_text_of_a_receivers_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     printed: list[str] = []
     monkeypatch.setattr("event_bus_kafka.telemetry.monitoring.record_exception", lambda: printed.append(format_exc()))
     try:

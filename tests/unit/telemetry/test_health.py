@@ -1,4 +1,4 @@
-"""Whether a worker is alive and ready, and why not."""
+"""Tests of whether a worker is alive and ready, and of the obstacles if it is not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def changes() -> Iterator[list[LifecycleEvent]]:
         yield seen
 
 
-def test_each_change_is_told_once(changes: list[LifecycleEvent], caplog: pytest.LogCaptureFixture) -> None:
+def test_each_change_of_readiness_is_logged_once(
+    changes: list[LifecycleEvent], caplog: pytest.LogCaptureFixture
+) -> None:
     health = Health(Obstacle.NO_ASSIGNMENT)
     assert not health.is_ready
     for _ in range(3):
@@ -31,7 +33,7 @@ def test_each_change_is_told_once(changes: list[LifecycleEvent], caplog: pytest.
     health.end(Obstacle.CIRCUIT, "another.receiver")
     health.end(Obstacle.CIRCUIT, "a.receiver")
     assert health.is_ready
-    caplog.clear()  # observers that other tests have left log as well
+    caplog.clear()  # observers of other tests log as well
     with caplog.at_level(logging.INFO):
         for change in list(changes):
             LoggingObserver(audit=lambda: True)(change)
@@ -44,7 +46,7 @@ def test_each_change_is_told_once(changes: list[LifecycleEvent], caplog: pytest.
     ]
 
 
-def test_a_kind_of_trouble_can_be_told_as_a_whole() -> None:
+def test_replacing_obstacles_of_one_kind_keeps_obstacles_of_other_kinds() -> None:
     health = Health()
     health.begin(Obstacle.OUTAGE, "database")
     health.replace(Obstacle.FLOOD, ["t[0]", "t[1]"])
@@ -52,7 +54,7 @@ def test_a_kind_of_trouble_can_be_told_as_a_whole() -> None:
     assert health.reasons == ("flood of dead letters: t[1]", "outage: database")
 
 
-def test_a_worker_that_goes_on_is_alive() -> None:
+def test_a_worker_is_alive_until_it_is_silent_for_too_long() -> None:
     now = 0.0
     health = Health(silent_after=5, clock=lambda: now)
     now = 5

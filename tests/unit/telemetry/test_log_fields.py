@@ -1,4 +1,4 @@
-"""The fields of log lines: what a formatter that writes JSON finds besides the text."""
+"""Tests of the extra fields of log lines, which a JSON formatter can write."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 
 @pytest.fixture
 def line(caplog: pytest.LogCaptureFixture) -> Iterator[Line]:
-    """Return the fields of the line of an event."""
+    """Return a function that logs an event and returns the extra fields of its log line."""
 
     def logged(event: LifecycleEvent) -> dict[str, Any]:
         caplog.clear()
@@ -68,25 +68,25 @@ EVENT = {"event_type": "text", "event_id": "text"}
     ],
     ids=lambda one: type(one).__name__,
 )
-def test_a_line_has_the_fields_of_its_event(line: Line, event: LifecycleEvent, expected: dict[str, Any]) -> None:
+def test_a_log_line_has_the_fields_of_its_event(line: Line, event: LifecycleEvent, expected: dict[str, Any]) -> None:
     assert line(event) == expected
 
 
-def test_a_worker_names_its_group_in_all_of_its_lines(line: Line) -> None:
+def test_all_log_lines_of_a_worker_have_its_group(line: Line) -> None:
     name_group("credentials")
     assert line(example(events.RecordDone)) == WHERE | EVENT | {"group": "credentials"}
     assert line(example(events.WorkerStarted)) == {"group": "credentials"}
     assert line(example(events.WindowFull, group="other"))["group"] == "other"
 
 
-def test_texts_of_strangers_are_escaped_and_cut(line: Line) -> None:
+def test_untrusted_texts_in_fields_are_escaped_and_truncated(line: Line) -> None:
     found = line(example(events.RecordReceived, event_type="a\nb\x1b[31m" + "x" * 1_000, event_id="\u202eid"))
     assert found["event_type"].startswith("a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}[31m")
     assert len(found["event_type"]) < 300
     assert found["event_id"] == "\N{REPLACEMENT CHARACTER}id"
 
 
-def test_a_line_of_several_has_what_they_have_in_common(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_line_of_several_records_has_the_fields_that_they_share(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True, batched=lambda: True)
     with caplog.at_level(logging.INFO):
         for offset in (1, 2):
@@ -98,7 +98,7 @@ def test_a_line_of_several_has_what_they_have_in_common(caplog: pytest.LogCaptur
     assert shared == {"topic": "text", "partition": 7, "event_type": "text"}
 
 
-def test_no_field_is_one_of_the_lines_own_or_missing_in_the_documented_list() -> None:
+def test_fields_match_the_documented_list_and_overwrite_no_field_of_log_records() -> None:
     found = {name for kind in KINDS for name in fields(example(kind))}
     assert found - of_process.keys() == {PREFIX + name for name in FIELDS} - of_process.keys()
     own = vars(logging.makeLogRecord({})).keys() | {"message", "asctime"}
@@ -106,7 +106,7 @@ def test_no_field_is_one_of_the_lines_own_or_missing_in_the_documented_list() ->
 
 
 class Asked(str):
-    """A topic that notes when a field is made of it."""
+    """The name of a topic. It counts how often a log field is computed from it."""
 
     __slots__ = ()
     times = 0
@@ -118,7 +118,7 @@ class Asked(str):
     __hash__ = str.__hash__
 
 
-def test_of_lines_that_are_not_written_no_fields_are_made(caplog: pytest.LogCaptureFixture) -> None:
+def test_fields_are_not_computed_for_lines_that_are_not_written(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True)
     for level, expected in ((logging.WARNING, 0), (logging.DEBUG, 4)):
         with caplog.at_level(level, "event_bus_kafka"):

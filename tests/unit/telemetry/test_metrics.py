@@ -1,4 +1,4 @@
-"""The catalogue, and how its numbers get into the format of Prometheus."""
+"""Tests of the catalogue of metrics, and of the conversion of metrics to the Prometheus format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("metric", CATALOGUE, ids=lambda metric: metric.name)
-def test_names_are_as_prometheus_wants_them(metric: Metric) -> None:
+def test_names_and_units_of_metrics_follow_prometheus_conventions(metric: Metric) -> None:
     assert re.fullmatch(r"event_bus_kafka_[a-z_]*[a-z]", metric.name)
     assert metric.name.endswith("_total") == (metric.kind is MetricKind.COUNTER)
     assert bool(metric.bounds) == (metric.kind is MetricKind.HISTOGRAM)
@@ -36,12 +36,12 @@ def test_names_are_as_prometheus_wants_them(metric: Metric) -> None:
     assert len({*metric.labels, "le", "instance", "job"}) == len(metric.labels) + 3, "these are taken"
 
 
-def test_names_are_different() -> None:
+def test_names_of_metrics_are_unique() -> None:
     assert len({metric.name for metric in CATALOGUE}) == len(CATALOGUE) > 40
 
 
 def shown(found: Iterator[Sample] | list[Sample]) -> dict[str, float]:
-    """Return the numbers of the page of these samples, by their names and labels as they stand there."""
+    """Return the numbers of the samples by name and labels, in the form in which the metrics page shows them."""
     page = MetricsPage(lambda: found)()
     assert page is not None
     numbers = {}
@@ -52,7 +52,7 @@ def shown(found: Iterator[Sample] | list[Sample]) -> dict[str, float]:
     return numbers
 
 
-def test_sums_are_shown_as_counters_and_histograms() -> None:
+def test_tallies_become_counters_and_histograms() -> None:
     tallies = Tallies()
     tallies.add(metrics.EVENTS_SENT, ("a", "outbox"), 3)
     for outcome, seconds in (("done", 0.25), ("done", 0.5), ("failed", 2.0)):
@@ -75,7 +75,7 @@ def test_sums_are_shown_as_counters_and_histograms() -> None:
     assert (of["0.1"], of["0.25"], of["0.5"], of["3600.0"], of["21600.0"], of["+Inf"]) == (0, 1, 2, 2, 3, 3)
 
 
-def test_the_state_of_a_worker_is_shown_as_gauges() -> None:
+def test_the_state_of_a_worker_becomes_gauges() -> None:
     running = Running()
     running.spill = lambda: (2, 5_000)
     with running.consumer(lambda: consumer(obstacles=("Kafka",))):
@@ -98,7 +98,7 @@ def test_the_state_of_a_worker_is_shown_as_gauges() -> None:
         }
 
 
-def test_topics_that_the_service_does_not_know_are_added_up() -> None:
+def test_topics_unknown_to_the_service_are_summed_under_the_label_other() -> None:
     running = Running()
     held = (HeldTopic(topic="known", seconds=3.0, reason=""), HeldTopic(topic="odd", seconds=9.0, reason=""))
     with running.relay(RelayOf(depth={"known": 1, "odd": 2, "strange": 3}, held=held)):
@@ -115,7 +115,7 @@ def test_topics_that_the_service_does_not_know_are_added_up() -> None:
     }
 
 
-def test_a_type_that_the_service_does_not_know_is_other() -> None:
+def test_event_types_unknown_to_the_service_get_the_label_other() -> None:
     from event_bus_kafka.telemetry.counting import type_label
 
     created = "org.openedx.learning.certificate.created.v1"
@@ -159,7 +159,7 @@ print(json.dumps({one.name: one.value for family in families for one in family.s
 
 
 @pytest.mark.parametrize("processes", [1, 3], ids=["one registry", "multiprocess mode"])
-def test_a_web_process_adds_to_the_counters_that_it_exports(processes: int, tmp_path: Path) -> None:
+def test_a_web_process_exports_the_counters_of_its_events(processes: int, tmp_path: Path) -> None:
     multiprocess = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)} if processes > 1 else {}
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "test_settings", "PYTHONPATH": str(ROOT)} | multiprocess
     done = subprocess.run([sys.executable, "-c", _WEB], env=environment, capture_output=True, text=True)
@@ -175,8 +175,8 @@ def test_a_web_process_adds_to_the_counters_that_it_exports(processes: int, tmp_
     ]
 
 
-def test_every_metric_is_told_by_somebody() -> None:
-    """What is in the catalogue, and nothing adds to it, would be in the documentation and nowhere else."""
+def test_every_metric_of_the_catalogue_is_used_in_the_code() -> None:
+    """A metric that no code increases would exist only in the documentation."""
     package = Path(samples.__file__).parents[1]
     code = "".join(file.read_text() for file in package.rglob("*.py") if file != Path(metrics.__file__))
     names = {value: name for name, value in vars(metrics).items() if isinstance(value, Metric)}

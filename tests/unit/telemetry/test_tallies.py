@@ -1,4 +1,4 @@
-"""Sums of many threads, kept without a lock."""
+"""Tests of tallies: sums over many threads that use no lock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def in_threads(count: int, work: Callable[[], None]) -> None:
         thread.join()
 
 
-def test_nothing_is_lost_of_what_threads_add_at_the_same_time_nor_when_they_end() -> None:
+def test_concurrent_additions_of_threads_are_not_lost_even_after_the_threads_end() -> None:
     tallies = Tallies()
 
     def add() -> None:
@@ -39,7 +39,7 @@ def test_nothing_is_lost_of_what_threads_add_at_the_same_time_nor_when_they_end(
     assert len(tallies._threads) == 1, "of those that have ended nothing is kept but their sums"
 
 
-def test_times_are_added_up_and_fall_into_buckets() -> None:
+def test_durations_are_summed_and_sorted_into_buckets() -> None:
     tallies = Tallies()
 
     def add() -> None:
@@ -57,7 +57,7 @@ def test_times_are_added_up_and_fall_into_buckets() -> None:
     assert tallies.total(RECORDS_DONE) == 6, "which is counted nowhere else"
 
 
-def test_the_longest_time_begins_anew_for_each_period() -> None:
+def test_the_longest_duration_is_reset_for_each_period() -> None:
     tallies = Tallies()
     longest = []
     for seconds in (3.0, 1.0):
@@ -66,7 +66,7 @@ def test_the_longest_time_begins_anew_for_each_period() -> None:
     assert longest == [3.0, 1.0]
 
 
-def test_too_many_labels_count_as_one() -> None:
+def test_labels_beyond_the_limit_are_counted_under_the_label_other() -> None:
     tallies = Tallies()
     for number in range(10_500):
         tallies.add(RECORDS_SKIPPED, (f"type {number}", "no receiver"))
@@ -74,14 +74,14 @@ def test_too_many_labels_count_as_one() -> None:
     assert tallies.total(RECORDS_SKIPPED, event_type=OTHER) == 500
 
 
-def test_a_child_begins_at_nothing_although_another_thread_held_the_lock_at_the_fork() -> None:
+def test_a_forked_child_starts_with_empty_tallies_even_if_a_thread_held_the_lock() -> None:
     tallies = Tallies()
     tallies.add(RECORDS_SKIPPED, ("a", "no receiver"))
     before = tallies.kept(lambda name: tallies.of(RECORDS_SKIPPED, (name, "no receiver")), "a")
     with tallies._lock:
         pid = os.fork()
         if pid == 0:
-            signal.alarm(60)  # a lock that nobody releases would keep the child for ever
+            signal.alarm(60)  # a lock that is never released would block the child for ever
             empty = not tallies.read()
             tallies.add(RECORDS_SKIPPED, ("a", "no receiver"))
             os._exit(0 if empty and tallies.total(RECORDS_SKIPPED) == 1 and before.count == 1 else 1)
@@ -90,21 +90,21 @@ def test_a_child_begins_at_nothing_although_another_thread_held_the_lock_at_the_
 
 
 class Receiver:
-    """What a record's tallies know of a receiver."""
+    """A receiver with only those attributes that the tallies use."""
 
     def __init__(self, name: str, dispatch_uid: str | None = None) -> None:
         self.name, self.dispatch_uid = name, dispatch_uid
 
 
 class Service:
-    """Has a receiver that is a method: each look at it makes another object."""
+    """A service whose receiver is a method. Python creates a new method object at each access."""
 
     __hash__ = None  # type: ignore[assignment]
 
     def method(self) -> None: ...
 
 
-def test_each_receiver_has_its_own_sums_and_is_not_kept_from_its_end() -> None:
+def test_each_receiver_has_its_own_sums_and_can_be_garbage_collected() -> None:
     sums, service = RecordTallies("tallies test"), Service()
 
     def function() -> None: ...

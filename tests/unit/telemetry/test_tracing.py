@@ -1,4 +1,7 @@
-"""Spans by OpenTelemetry's SDK: what they say, how they hang together, and that tracing harms no event."""
+"""
+Tests of the spans that OpenTelemetry's SDK records: their contents, parents and links. No fault of tracing makes an
+event fail.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,7 @@ def of_sender(span: Any) -> list[tuple[int, int]]:
 SENT_BY = (0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331)
 
 
-def test_an_attempt_is_a_span_that_links_to_its_sender_with_one_inside_for_each_receiver(
+def test_the_span_of_an_attempt_links_to_the_sender_and_contains_a_span_per_receiver(
     ended: Ended, service: Service
 ) -> None:
     assert service.processor().process(delivery(*SENDER)) == DONE
@@ -87,7 +90,7 @@ def test_an_attempt_is_a_span_that_links_to_its_sender_with_one_inside_for_each_
     assert (scope.name, scope.schema_url) == ("event_bus_kafka", "https://opentelemetry.io/schemas/1.44.0")
 
 
-def test_the_sender_may_be_the_parent_too(ended: Ended, service: Service) -> None:
+def test_the_span_of_the_sender_becomes_the_parent_if_configured(ended: Ended, service: Service) -> None:
     assert service.processor(is_child_of_sender=True).process(delivery(*SENDER)) == DONE
     whole = ended()["process t"]
     assert whole.parent is not None
@@ -95,7 +98,7 @@ def test_the_sender_may_be_the_parent_too(ended: Ended, service: Service) -> Non
     assert (context_of(whole).trace_id, of_sender(whole)) == (SENT_BY[0], [SENT_BY])
 
 
-def test_a_failure_is_on_the_span_of_its_receiver_without_what_its_text_quotes(ended: Ended, service: Service) -> None:
+def test_the_span_of_a_failed_receiver_has_an_error_without_event_data(ended: Ended, service: Service) -> None:
     def first(**_: Any) -> None: ...
 
     def second(**_: Any) -> None:
@@ -119,19 +122,19 @@ def test_a_failure_is_on_the_span_of_its_receiver_without_what_its_text_quotes(e
     assert "learner" not in told, "neither the text of the error nor the key"
 
 
-def test_a_record_that_cannot_be_read_has_a_span_that_says_so(ended: Ended, service: Service) -> None:
+def test_the_span_of_an_unreadable_record_has_an_error_status(ended: Ended, service: Service) -> None:
     assert service.processor().process(delivery(value=b"?")) == DONE
     assert ended()["process t"].status.status_code is trace.StatusCode.ERROR
     assert len(service.letters) == 1
 
 
-def test_of_records_that_are_skipped_there_are_no_spans(ended: Ended, service: Service) -> None:
+def test_skipped_records_have_no_spans(ended: Ended, service: Service) -> None:
     nobody = service.processor(receivers_of=lambda _: [])
     assert [nobody.process(delivery(*SENDER, value=value)) for value in (b"", None)] == [DONE] * 2
     assert ended() == {}
 
 
-def test_a_receiver_that_asks_to_exit_leaves_no_span_open(ended: Ended, service: Service) -> None:
+def test_a_receiver_that_raises_system_exit_leaves_no_span_open(ended: Ended, service: Service) -> None:
     service.failing = {"second": SystemExit}
     with pytest.raises(SystemExit):
         service.processor().process(delivery())
@@ -141,7 +144,7 @@ def test_a_receiver_that_asks_to_exit_leaves_no_span_open(ended: Ended, service:
     assert not trace.get_current_span().is_recording()
 
 
-def test_what_is_not_sampled_is_processed_and_has_no_spans_of_receivers(service: Service) -> None:
+def test_an_event_that_is_not_sampled_is_processed_without_spans(service: Service) -> None:
     with recorded(sampler=ALWAYS_OFF) as ended:
         assert service.processor().process(delivery(*SENDER)) == DONE
     assert (ended(), service.seen.total()) == ({}, 2)
@@ -165,7 +168,7 @@ def test_what_is_not_sampled_is_processed_and_has_no_spans_of_receivers(service:
         (("Traceparent", PARENT),),
     ],
 )
-def test_a_context_that_is_broken_or_hostile_is_ignored(
+def test_a_malformed_trace_context_is_ignored(
     ended: Ended, service: Service, headers: Headers, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert service.processor(is_child_of_sender=True).process(delivery(*headers)) == DONE
@@ -185,14 +188,16 @@ def test_a_context_that_is_broken_or_hostile_is_ignored(
         b"a=" + b"x" * 250 + b",b=" + b"x" * 250 + b",c=" + b"x" * 50,
     ],
 )
-def test_a_state_that_is_broken_costs_no_more_than_itself(state: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_malformed_tracestate_is_dropped_and_the_traceparent_is_kept(
+    state: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     found = context_in((("traceparent", PARENT), ("tracestate", state)))
     assert found is not None
     assert (found.trace_id, found.span_id, dict(found.trace_state)) == (*SENT_BY, {})
     assert caplog.text == ""
 
 
-def test_a_context_comes_out_of_headers_as_it_went_in() -> None:
+def test_a_trace_context_read_from_headers_is_written_unchanged() -> None:
     found = context_in((("traceparent", PARENT), ("tracestate", b"a=1"), ("tracestate", b" , b=2")))
     assert found is not None
     assert headers_of(found) == (("traceparent", PARENT), ("tracestate", b"a=1,b=2"))
@@ -203,7 +208,7 @@ def test_a_context_comes_out_of_headers_as_it_went_in() -> None:
 
 
 class Broken(SpanProcessor, Sampler):
-    """What a service may give its provider."""
+    """A sampler and span processor that raises. A service may configure such objects."""
 
     def should_sample(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("learner@example.com")
@@ -216,7 +221,7 @@ class Broken(SpanProcessor, Sampler):
 
 
 @pytest.mark.parametrize("part", ["sampler", "processor"])
-def test_a_provider_that_raises_is_told_of_and_harms_no_event(service: Service, part: str) -> None:
+def test_a_tracing_provider_that_raises_is_reported_and_the_event_is_processed(service: Service, part: str) -> None:
     provider = TracerProvider(sampler=Broken()) if part == "sampler" else TracerProvider()
     if part == "processor":
         provider.add_span_processor(Broken())
@@ -226,7 +231,7 @@ def test_a_provider_that_raises_is_told_of_and_harms_no_event(service: Service, 
     assert {event.callback for event in told} == {"OpenTelemetry's provider"}
 
 
-def test_a_provider_that_is_set_late_is_found(service: Service) -> None:
+def test_a_tracing_provider_set_after_the_first_event_is_used(service: Service) -> None:
     assert service.processor().process(delivery()) == DONE
     with recorded() as first:
         assert service.processor().process(delivery()) == DONE
@@ -263,15 +268,15 @@ assert service.seen.total() == 2
             "from opentelemetry import trace; assert type(trace.get_tracer_provider()).__name__ == 'TracerProvider'",
         ),
     ],
-    ids=["without the API", "without a provider", "with one that the environment names"],
+    ids=["without the API", "without a provider", "with a provider named in the environment"],
 )
-def test_nothing_more_is_imported_than_the_service_has_asked_for(before: str, after: str) -> None:
+def test_tracing_packages_are_imported_only_as_far_as_the_service_configured_them(before: str, after: str) -> None:
     code = PROCESS_ONE.format(before=before, after=after)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_a_span_is_a_child_of_the_services_span_and_its_headers_carry_its_own_context(ended: Ended) -> None:
+def test_a_send_span_is_a_child_of_the_current_span_and_headers_contain_the_send_span(ended: Ended) -> None:
     with trace.get_tracer("service").start_as_current_span("view") as view:
         with open_span("send t") as span:
             headers = span.headers

@@ -1,4 +1,6 @@
-"""Records that strangers may have written: schemas and bodies that were mutated with their structure in mind."""
+"""
+Generates records that strangers may have written. It mutates schemas and bodies with knowledge of their structure.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +28,22 @@ _DEEPEST = 80
 
 
 def seeds() -> list[str]:
-    """Return the schemas of the corpus, and those of events."""
+    """Return the schema of READER, and the schemas of the corpus."""
     kept = [json.loads(path.read_text())["schema"] for path in sorted(CORPUS.glob("*.json"))]
     return [codec_for(READER).schema, *dict.fromkeys(text for text in kept if text)]
 
 
 def kept_bodies() -> list[bytes]:
-    """Return the values of the corpus without their frames."""
+    """Return the values of the corpus without their first five bytes, which contain the schema id."""
     kept = [json.loads(path.read_text())["value"] for path in sorted(CORPUS.glob("*.json"))]
     return [b64decode(text)[5:] for text in kept if text]
 
 
 def mutated_record(random: Random, schemas: list[str], bodies: list[bytes], longest: int) -> tuple[str, bytes]:
-    """Return the text of a schema, and the bytes of a body, ``longest`` at most, that more or less fits it."""
+    """
+    Return the text of a schema and the bytes of a body. The body mostly fits the schema, and has at most ``longest``
+    bytes.
+    """
     text = schemas[0] if random.random() < 0.6 else random.choice(schemas)
     try:
         schema = json.loads(text)
@@ -70,7 +75,9 @@ def _text(random: Random, schema: Any) -> str:
 
 
 def _mutated(random: Random, schema: Any) -> Any:
-    """Return a copy with one change at one of its types, or of what says how these are."""
+    """
+    Return a copy of a schema with one change. The change mostly affects one of its types, and sometimes another part.
+    """
     schema = deepcopy(schema)
     holders = list(_places(schema))
     types = [(holder, key) for holder, key in holders if _is_type(holder, key)]
@@ -95,7 +102,7 @@ def _places(node: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _is_type(holder: Any, key: Any) -> bool:
-    """Whether a place is that of a field's, a list's or a map's type, and no part of it."""
+    """Return whether ``holder[key]`` is a whole type: the type of a field, or of the items of a list or a map."""
     return key in ("items", "values") or (key == "type" and "fields" not in holder and "size" not in holder)
 
 
@@ -146,7 +153,7 @@ def _deep(random: Random, kind: Any) -> Any:
 
 
 def _dense(random: Random) -> Any:
-    """A type whose values take few bytes and much memory."""
+    """Return a type whose values take few bytes and much memory."""
     kind: Any = random.choice(("boolean", "string", ["null", "int"], {"type": "array", "items": "int"}))
     for level in range(random.choice((1, 3, 20))):
         fields = [
@@ -166,7 +173,7 @@ def _fields(random: Random, kind: Any) -> list[Any]:
 
 
 class _Body:
-    """Writes what a schema says, now and then with a number that lies."""
+    """Writes a body that fits a schema. Some numbers in it are wrong at random."""
 
     def __init__(self, random: Random, schema: Any, longest: int) -> None:
         self._random = random

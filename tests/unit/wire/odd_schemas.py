@@ -1,4 +1,4 @@
-"""Schemas that other writers may have registered, and what is no schema at all."""
+"""Schemas that other writers may have registered, and texts that are no schemas."""
 
 from typing import Any
 

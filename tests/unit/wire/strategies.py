@@ -1,4 +1,4 @@
-"""Random events for hypothesis: classes with any nesting of what Avro can hold, and values for every annotation."""
+"""Random events for Hypothesis: classes that nest all types of Avro, and values for every annotation."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ VALUES |= {cls: _keys(cls) for cls in SERIALIZERS if cls not in VALUES}
 
 
 def values_of(annotation: Any) -> Strategy:
-    """Return values of an annotation."""
+    """Return a strategy for the values of an annotation."""
     if annotation in VALUES:
         return VALUES[annotation]
     if get_origin(annotation) is list:
@@ -64,13 +64,13 @@ def values_of(annotation: Any) -> Strategy:
 
 
 def values_in(attribute: attrs.Attribute[Any]) -> Strategy:
-    """Return values of an attribute."""
+    """Return a strategy for the values of an attribute."""
     values = values_of(attribute.type)
     return st.none() | values if attribute.default is None else values
 
 
 def data_of(signal: OpenEdxPublicSignal) -> st.SearchStrategy[dict[str, Any]]:
-    """Return event data for a signal."""
+    """Return a strategy for the event data of a signal."""
     return st.fixed_dictionaries({name: values_of(annotation) for name, annotation in signal.init_data.items()})
 
 
@@ -82,13 +82,16 @@ def _name(annotation: Any) -> str:
 
 
 LEAVES = attrs.make_class("Leaves", {_name(kind): attrs.field(type=kind) for kind in VALUES if kind is not bytes})
-"""One of each type: what is drawn beside it is about nesting."""
+"""
+A class with one field of each simple type. Every random signal has an argument of this class and a second, random
+argument, which can concentrate on nested types.
+"""
 _NAMES = ["name", "type", "items", "count", "_private", "Upper", "x1", "self_"]
 _LEAVES = st.sampled_from([kind for kind in VALUES if kind is not bytes])
 
 
 def _class_of(fields: dict[str, tuple[Any, str]]) -> type:
-    """Make an attrs class; what stands beside each annotation says which default it has."""
+    """Return an attrs class. The text beside each annotation selects the default of the field."""
     defaults = {"required": attrs.NOTHING, "optional": None, "default": attrs.Factory(object)}
     attributes = {
         name: attrs.field(type=annotation, default=defaults[kind], kw_only=True)
@@ -116,15 +119,15 @@ OLDER = st.recursive(
     _classes,
     max_leaves=8,
 )
-"""Annotations that openedx-events 10.5 writes."""
+"""A strategy for the annotations that openedx-events 10.5 can write."""
 NEWER = st.recursive(
     _LEAVES | st.just(bytes), lambda inner: _classes(inner) | _lists(inner) | _dicts(inner), max_leaves=8
 )
-"""All annotations."""
+"""A strategy for all annotations."""
 
 
 def signals(annotations: Strategy) -> st.SearchStrategy[OpenEdxPublicSignal]:
-    """Return signals with two arguments."""
+    """Return a strategy for signals with two arguments."""
     return annotations.map(
         lambda drawn: OpenEdxPublicSignal(event_type="test.random.v1", data={"leaves": LEAVES, "drawn": drawn})
     )
@@ -132,7 +135,7 @@ def signals(annotations: Strategy) -> st.SearchStrategy[OpenEdxPublicSignal]:
 
 @st.composite
 def events(draw: st.DrawFn, annotations: Strategy) -> tuple[OpenEdxPublicSignal, dict[str, Any]]:
-    """Return a signal and event data for it."""
+    """Draw a signal and event data for it."""
     signal = draw(signals(annotations))
     return signal, draw(data_of(signal))
 
@@ -143,7 +146,7 @@ SECRET = "secret@example.com"
 
 
 class Raising:
-    """An object that cannot even be looked at."""
+    """An object that raises when one of its attributes is read."""
 
     def __getattr__(self, name: str) -> NoReturn:
         raise RuntimeError(SECRET)
@@ -164,7 +167,7 @@ WRONG: dict[Any, list[Any]] = {
 
 @st.composite
 def misfits(draw: st.DrawFn, annotation: Any, *, optional: bool = False) -> tuple[Any, str]:
-    """Return a value with one thing in it that does not fit, and the dotted path to that."""
+    """Draw a value in which one part does not fit the annotation; return it with the dotted path to this part."""
     origin = get_origin(annotation)
     if draw(st.booleans()) and annotation not in VALUES:
         if origin is None:
@@ -180,7 +183,7 @@ def misfits(draw: st.DrawFn, annotation: Any, *, optional: bool = False) -> tupl
 
 @st.composite
 def misfit_events(draw: st.DrawFn) -> tuple[OpenEdxPublicSignal, dict[str, Any], str]:
-    """Return a signal, event data with one thing in it that does not fit, and the dotted path to that."""
+    """Draw a signal, and event data in which one part does not fit; return both with the dotted path to this part."""
     signal = draw(signals(NEWER))
     name = draw(st.sampled_from(sorted(signal.init_data)))
     wrong, path = draw(misfits(signal.init_data[name]))
@@ -191,7 +194,9 @@ def misfit_events(draw: st.DrawFn) -> tuple[OpenEdxPublicSignal, dict[str, Any],
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal to the last bit: types, signs of zeros, NaN, offsets from UTC."""
+    """
+    Return whether two values are identical in type and value, including signs of zeros, NaN, and offsets from UTC.
+    """
     if type(one) is not type(other):
         return False
     if isinstance(one, float):
@@ -208,7 +213,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as fastavro takes it."""
+    """Return a value in the form in which fastavro writes it."""
     if attrs.has(type(value)):
         return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
     if isinstance(value, list):

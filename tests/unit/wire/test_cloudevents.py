@@ -1,4 +1,4 @@
-"""Metadata and headers, in both directions."""
+"""Tests of the conversion of event metadata to CloudEvents headers and back."""
 
 from __future__ import annotations
 
@@ -45,26 +45,26 @@ def without(*names: str) -> Headers:
     return tuple((name, value) for name, value in HEADERS if name not in names)
 
 
-def test_metadata_becomes_headers() -> None:
+def test_metadata_is_converted_to_headers() -> None:
     assert to_headers(METADATA, str(METADATA.id)) == HEADERS
 
 
-def test_headers_become_equal_metadata() -> None:
+def test_headers_are_converted_to_the_metadata_from_which_they_were_made() -> None:
     assert to_metadata(HEADERS, None) == METADATA
 
 
-def test_events_of_one_type_differ_in_id_and_time() -> None:
+def test_metadata_of_two_events_of_one_type_is_not_mixed_up() -> None:
     other = attrs.evolve(METADATA, id=UUID(int=7), time=datetime(2026, 1, 3, tzinfo=UTC))
     both = to_metadata(HEADERS, None), to_metadata(to_headers(other, str(other.id)), None)
     assert both == (METADATA, other)
 
 
-def test_headers_of_the_same_names_differ_in_what_is_mostly_the_same() -> None:
+def test_headers_that_differ_only_in_their_source_are_not_mixed_up() -> None:
     for source in ("openedx/lms/web", "openedx/cms/web", "openedx/lms/web"):
         assert to_metadata(changed(ce_source=source.encode()), None) == attrs.evolve(METADATA, source=source)
 
 
-def test_headers_may_stand_in_any_order_and_among_others() -> None:
+def test_headers_may_have_any_order_and_other_headers_between_them() -> None:
     for headers in (HEADERS, HEADERS[::-1], (("traceparent", b"1"), *HEADERS), (*HEADERS, ("traceparent", b"2"))):
         for _ in range(2):
             assert to_metadata(headers, None) == METADATA
@@ -80,15 +80,15 @@ def test_headers_may_stand_in_any_order_and_among_others() -> None:
         "0x345678-1234-5678-1234-56781234567a",
     ],
 )
-def test_an_id_is_what_uuid_says(text: str) -> None:
+def test_an_id_is_parsed_like_python_parses_a_uuid(text: str) -> None:
     for _ in range(2):
         metadata, event_id = to_metadata_and_id(changed(ce_id=text.encode()), None)
         assert (metadata.id, event_id, hash(metadata.id)) == (UUID(text), str(UUID(text)), hash(UUID(text)))
         assert pickle.loads(pickle.dumps(metadata.id)) == metadata.id
 
 
-def test_long_headers_are_not_kept() -> None:
-    """C17: a thousand sources of a megabyte each."""
+def test_c17_long_headers_are_not_cached() -> None:
+    """The test uses a thousand sources of a megabyte each."""
     headers = changed(ce_source=b"x" * 1_000_000)
     assert len(to_metadata(headers, None).source) == 1_000_000
     assert all(size_of(kept) <= 1_000 for kept in _templates)
@@ -99,24 +99,24 @@ def test_unknown_headers_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("text", [b"2026-01-02T03:04:05.678901Z", b"2026-01-02T05:04:05.678901+02:00"])
-def test_other_offsets_are_normalised_to_utc(text: bytes) -> None:
+def test_times_in_other_offsets_are_converted_to_utc(text: bytes) -> None:
     assert to_metadata(changed(ce_time=text), None) == METADATA
 
 
 @pytest.mark.parametrize(
     ("text", "version"), [(b"11.0.0rc1", (11, 0, 0)), (b"9", (9,)), (b"11.1.0.dev3", (11, 1, 0)), (b"1.2.x", (1, 2))]
 )
-def test_pre_releases_of_the_source_library_are_accepted(text: bytes, version: tuple[int, ...]) -> None:
+def test_source_library_versions_with_pre_release_suffixes_are_accepted(text: bytes, version: tuple[int, ...]) -> None:
     assert to_metadata(changed(sourcelib=text), None).sourcelib == version
 
 
-def test_missing_headers_get_neutral_values() -> None:
+def test_missing_optional_headers_get_neutral_values() -> None:
     metadata = to_metadata(without("ce_source", "ce_time", "ce_minorversion", "sourcehost", "sourcelib"), 86_400_000)
     assert (metadata.source, metadata.sourcehost, metadata.sourcelib) == ("unknown", "unknown", (0, 0, 0))
     assert (metadata.minorversion, metadata.time) == (0, datetime(1970, 1, 2, tzinfo=UTC))
 
 
-def test_a_record_without_any_time_has_the_epoch() -> None:
+def test_a_record_with_neither_time_header_nor_timestamp_has_the_time_of_the_epoch() -> None:
     assert to_metadata(without("ce_time"), None).time == datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -127,14 +127,14 @@ def test_a_record_without_any_time_has_the_epoch() -> None:
         (changed(ce_id=b"7"), "ce_id is malformed"),
         (changed(ce_id=b"\xff"), "ce_id is not UTF-8"),
         (changed(ce_id=None), "ce_id is null"),
-        ((*HEADERS, ("ce_id", b"12345678-1234-5678-1234-567812345678")), "ce_id stands more than once"),
+        ((*HEADERS, ("ce_id", b"12345678-1234-5678-1234-567812345678")), "ce_id occurs more than once"),
         (changed(ce_time=b"yesterday"), "ce_time is malformed"),
         (changed(ce_time=b"2026-01-02T03:04:05"), "ce_time is malformed"),
         (changed(ce_minorversion=b"x"), "ce_minorversion is malformed"),
         (changed(sourcelib=b"x.y"), "sourcelib is malformed"),
     ],
 )
-def test_malformed_headers_are_named(headers: Headers, reason: str) -> None:
+def test_malformed_headers_are_named_in_the_error(headers: Headers, reason: str) -> None:
     with pytest.raises(InvalidHeaders, match=reason):
         to_metadata(headers, None)
 
@@ -148,6 +148,6 @@ def test_malformed_headers_are_named(headers: Headers, reason: str) -> None:
         ((("ce_type", None),), "null"),
     ],
 )
-def test_a_record_without_one_readable_type_is_undecodable(headers: Headers, reason: str) -> None:
+def test_a_record_without_exactly_one_readable_type_is_refused(headers: Headers, reason: str) -> None:
     with pytest.raises(InvalidHeaders, match=reason):
         event_type(headers)

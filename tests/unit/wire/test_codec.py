@@ -1,4 +1,4 @@
-"""Event data becomes the bytes that openedx-events would write, and comes back exactly."""
+"""Event data is encoded exactly as openedx-events encodes it, and decoded to equal data."""
 
 import json
 from datetime import UTC, datetime
@@ -22,7 +22,9 @@ from tests.support.openedx_avro import ENCODABLE, bytes_of_openedx
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("signal", ENCODABLE, ids=lambda signal: signal.event_type)
-def test_every_signal_has_the_bytes_of_openedx_events_and_comes_back(signal: OpenEdxPublicSignal, variant: str) -> None:
+def test_every_signal_is_encoded_like_openedx_events_and_decoded_to_equal_data(
+    signal: OpenEdxPublicSignal, variant: str
+) -> None:
     values, absent = VARIANTS[variant]
     data = data_of(signal, values, absent=absent)
     codec = codec_for(signal)
@@ -63,16 +65,14 @@ def test_falsy_values_are_not_replaced_by_defaults() -> None:
         ),
     ],
 )
-def test_a_value_that_does_not_fit_is_reported_by_field_and_type(
-    changes: dict[str, Any], field: str, reason: str
-) -> None:
+def test_an_invalid_value_is_reported_with_field_and_type(changes: dict[str, Any], field: str, reason: str) -> None:
     with pytest.raises(SerializationError) as caught:
         codec_for(CERTIFICATE_CREATED).encode({"certificate": certificate(**changes)})
     assert caught.value.field == field
     assert reason in caught.value.reason
 
 
-def test_errors_carry_no_event_data() -> None:
+def test_serialization_errors_contain_no_event_data() -> None:
     secret = "learner@example.com"
     with pytest.raises(SerializationError) as caught:
         codec_for(CERTIFICATE_CREATED).encode({"certificate": certificate(grade=[secret])})  # type: ignore[arg-type]
@@ -81,7 +81,7 @@ def test_errors_carry_no_event_data() -> None:
     assert caught.value.__suppress_context__
 
 
-def test_missing_event_data_is_an_error() -> None:
+def test_missing_event_data_raises_an_error() -> None:
     with pytest.raises(SerializationError, match="certificate"):
         codec_for(CERTIFICATE_CREATED).encode({})
 
@@ -89,13 +89,13 @@ def test_missing_event_data_is_an_error() -> None:
 JSON_LOGIN = {"user": {"id": 5, "is_active": True, "pii": {"username": "u", "email": "e", "name": "n"}}}
 
 
-def test_json_dicts_become_objects() -> None:
+def test_json_dicts_are_converted_to_objects() -> None:
     data = codec_for(SESSION_LOGIN_COMPLETED).with_objects(JSON_LOGIN)
     pii = UserPersonalData(username="u", email="e", name="n")
     assert data == {"user": UserData(id=5, is_active=True, pii=pii)}
 
 
-def test_json_dicts_may_leave_out_fields_with_a_default() -> None:
+def test_json_dicts_may_omit_fields_with_a_default() -> None:
     login = {"user": {**JSON_LOGIN["user"], "pii": {"username": "u", "email": "e"}}}
     data = codec_for(SESSION_LOGIN_COMPLETED).with_objects(login)
     assert data["user"].pii == UserPersonalData(username="u", email="e")
@@ -120,7 +120,7 @@ def test_json_dicts_of_the_wrong_shape_are_reported(user: dict[str, Any], field:
 # Keys
 
 
-def test_a_key_has_the_definition_of_its_field_as_schema() -> None:
+def test_the_schema_of_a_key_is_the_definition_of_its_field() -> None:
     key = codec_for(CERTIFICATE_CREATED).key("certificate.course.course_key")
     assert key.schema == '{"name": "course_key", "type": "string"}'
     assert key.avro_name == "string"
@@ -172,7 +172,7 @@ READER = codec_for(OpenEdxPublicSignal(event_type="test.reader.v1", data={"d": R
 
 
 def read(fields: list[dict[str, Any]], values: dict[str, Any]) -> Any:
-    """Decode what a writer of these fields wrote."""
+    """Write values with a schema that has these fields, and return what the reader decodes."""
     record = {"type": "record", "name": "Renamed", "fields": fields}
     schema = {"type": "record", "name": "CloudEvent", "namespace": "test", "fields": [{"name": "d", "type": record}]}
     out = BytesIO()
@@ -183,22 +183,22 @@ def read(fields: list[dict[str, Any]], values: dict[str, Any]) -> Any:
 NAME = {"name": "name", "type": "string"}
 
 
-def test_fields_bind_by_name_and_unknown_ones_are_ignored() -> None:
+def test_fields_are_matched_by_name_and_unknown_fields_are_ignored() -> None:
     fields = [{"name": "new", "type": "long"}, {"name": "count", "type": "int"}, NAME]
     assert read(fields, {"new": 1, "count": 2, "name": "n"}) == Reader("n", 2)
 
 
-def test_a_field_that_the_writer_lacks_takes_the_default() -> None:
+def test_a_field_missing_from_the_writers_schema_takes_the_default() -> None:
     assert read([NAME], {"name": "n"}) == Reader("n")
 
 
-def test_a_required_field_that_the_writer_lacks_is_incompatible() -> None:
+def test_a_required_field_missing_from_the_writers_schema_is_incompatible() -> None:
     with pytest.raises(IncompatibleSchema) as caught:
         read([{"name": "count", "type": "long"}], {"count": 1})
     assert caught.value.field == "d.name"
 
 
-def test_a_field_made_optional_by_the_writer_is_read() -> None:
+def test_a_field_that_is_optional_only_in_the_writers_schema_is_read() -> None:
     fields: list[dict[str, Any]] = [
         {"name": "name", "type": ["null", "string"]},
         {"name": "count", "type": ["long", "null"]},
@@ -213,12 +213,12 @@ def test_null_for_a_required_field_is_incompatible_and_named() -> None:
     assert caught.value.field == "d.name"
 
 
-def test_a_field_made_optional_by_the_reader_is_read() -> None:
+def test_a_field_that_is_optional_only_in_the_readers_class_is_read() -> None:
     assert read([NAME, {"name": "maybe", "type": "string"}], {"name": "n", "maybe": ""}) == Reader("n", maybe="")
 
 
 @pytest.mark.parametrize("kind", ["int", "long"])
-def test_a_whole_number_becomes_a_float_where_the_class_has_one(kind: str) -> None:
+def test_integers_are_converted_to_float_where_the_class_has_a_float(kind: str) -> None:
     fields: list[dict[str, Any]] = [
         NAME,
         {"name": "price", "type": kind},
@@ -245,7 +245,7 @@ def test_logical_types_of_other_writers_do_not_change_values() -> None:
         ({"type": "map", "values": "string"}, {}),
     ],
 )
-def test_a_type_that_cannot_be_read_is_incompatible(schema: Any, value: Any) -> None:
+def test_a_type_that_the_reader_cannot_read_is_incompatible(schema: Any, value: Any) -> None:
     with pytest.raises(IncompatibleSchema) as caught:
         read([{"name": "name", "type": schema}], {"name": value})
     assert caught.value.field == "d.name"
@@ -265,7 +265,7 @@ def test_a_text_that_is_no_date_is_unreadable_and_not_quoted() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_a_class_that_refuses_its_values_makes_them_unreadable() -> None:
+def test_values_refused_by_a_validator_of_the_class_are_unreadable() -> None:
     @attrs.frozen
     class Picky:
         text: str = attrs.field(validator=attrs.validators.min_len(3))

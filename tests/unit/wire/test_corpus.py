@@ -1,11 +1,12 @@
-"""
-Inputs that once were trouble, or stand for a kind of trouble: each is read again, and ends as its file says.
+r"""
+Each record of ``corpus/`` is read or refused as its file says. Each once caused a problem, or is an example of one.
 
-A file of ``corpus/`` holds one record: value and header values in base64, the writer's schema as text (null: that of
-``Everything``), and how it ends: the name and text of the error, or the event data. Add one from the repository's root,
-look at what it says, and commit it::
+A file of ``corpus/`` contains one record: its value and the values of its headers in base64, and the writer's schema
+as text. If the schema is null, it is that of the class ``Everything``. The file also contains the expected result: the
+name and the text of an error, or the event data. To add a file, run this in the root of the repository, look at the
+result, and commit the file::
 
-    DJANGO_SETTINGS_MODULE=test_settings python -c 'from tests.unit.wire.test_corpus import keep; keep("name", b"\\0…")'
+    DJANGO_SETTINGS_MODULE=test_settings python -c 'from tests.unit.wire.test_corpus import keep; keep("name", b"\0…")'
 """
 
 import json
@@ -43,7 +44,7 @@ SIGNAL = OpenEdxPublicSignal(event_type="test.everything.v1", data={"all": Every
 
 
 def outcome(value: bytes | None, headers: Headers, schema: str | None) -> dict[str, str]:
-    """Return how a record ends."""
+    """Return the result of reading a record: an error, or the event data."""
     try:
         registry = Registry(codec_for(SIGNAL).schema if schema is None else schema)
         event = serde.deserialize(record(value, headers), SIGNAL, registry)
@@ -54,7 +55,7 @@ def outcome(value: bytes | None, headers: Headers, schema: str | None) -> dict[s
 
 
 def keep(name: str, value: bytes | None, headers: Headers = HEADERS, schema: str | None = None) -> None:
-    """Write a file of the corpus, and print how the record ends."""
+    """Write a file of the corpus, and print the result of reading its record."""
     content = {
         "value": None if value is None else b64encode(value).decode(),
         "headers": [[header, None if text is None else b64encode(text).decode()] for header, text in headers],
@@ -66,12 +67,12 @@ def keep(name: str, value: bytes | None, headers: Headers = HEADERS, schema: str
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
-def test_each_record_ends_as_its_file_says(path: Path) -> None:
+def test_each_record_of_the_corpus_is_read_or_refused_as_its_file_says(path: Path) -> None:
     content: dict[str, Any] = json.loads(path.read_text())
     value = None if content["value"] is None else b64decode(content["value"])
     headers = tuple((name, None if text is None else b64decode(text)) for name, text in content["headers"])
     assert outcome(value, headers, content["schema"]) == content["ends"]
 
 
-def test_the_corpus_is_there() -> None:
+def test_the_corpus_has_more_than_30_records() -> None:
     assert len(list(FOLDER.glob("*.json"))) > 30

@@ -1,4 +1,6 @@
-"""A record becomes no more memory than is allowed, whatever its schema and its bytes claim."""
+"""
+A decoded record takes no more memory than the setting allows, whatever its schema and its bytes contain (fault C4).
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,14 @@ COURSES = OpenEdxPublicSignal(event_type="test.courses.v1", data={"courses": lis
 
 
 def event_schema(kind: Any) -> str:
-    """The schema of a writer that knows a field more than READER."""
+    """Return the schema of a writer whose class has one field more than READER."""
     inner = {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}
     fields = [{"name": "reader", "type": inner}, {"name": "more", "type": kind}]
     return json.dumps({"type": "record", "name": "W", "fields": fields})
 
 
 def chain(levels: int, kind: Any) -> Any:
-    """A type of records inside each other."""
+    """Return a type of records that are nested in ``levels`` levels."""
     for level in range(levels):
         kind = {"type": "record", "name": f"C{level}", "fields": [{"name": "f", "type": kind}]}
     return kind
@@ -57,7 +59,7 @@ BOMBS: dict[str, tuple[Any, bytes]] = {
 
 
 def peak(schema: str, body: bytes, most: int) -> tuple[int, Exception | None]:
-    """Return the memory that decoding took, and the error it ended with."""
+    """Return the peak memory of decoding, and the error that it raised, or None."""
     decode = codec_for(READER).decoder(schema, most)
     errors: list[Exception] = []
 
@@ -72,7 +74,7 @@ def peak(schema: str, body: bytes, most: int) -> tuple[int, Exception | None]:
 
 
 def least_limit(decode: Callable[[int], object]) -> int:
-    """Return the least limit under which a record is decoded, to a thousand bytes."""
+    """Return the lowest memory limit with which a record is decoded, with an accuracy of a thousand bytes."""
     least, most = 0, 64 * MILLION
     while most - least > 1000:
         middle = (least + most) // 2
@@ -86,7 +88,7 @@ def least_limit(decode: Callable[[int], object]) -> int:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_c4_a_record_that_would_fill_the_memory_is_refused_before_it_is_decoded(name: str) -> None:
+def test_c4_a_record_that_would_exceed_the_memory_limit_is_refused_before_decoding(name: str) -> None:
     kind, items = BOMBS[name]
     count = MANY if name in ("short texts", "entries of a map") else len(items) // (8 if name == "numbers" else 1)
     taken, error = peak(event_schema(kind), string("") + long(count) + items + b"\0", 4 * MILLION)
@@ -96,7 +98,7 @@ def test_c4_a_record_that_would_fill_the_memory_is_refused_before_it_is_decoded(
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_what_a_record_takes_is_never_more_than_what_was_counted(name: str) -> None:
+def test_a_decoded_record_takes_no_more_memory_than_was_counted(name: str) -> None:
     kind, _ = BOMBS[name]
     items = {
         "numbers": bytes(8 * 1000),
@@ -110,8 +112,8 @@ def test_what_a_record_takes_is_never_more_than_what_was_counted(name: str) -> N
     assert taken <= most
 
 
-def test_objects_of_this_service_count_too() -> None:
-    """The writer wrote a few bytes for each, and each becomes a key of many parts."""
+def test_objects_created_from_fields_count_towards_the_memory_limit() -> None:
+    """Few bytes on the wire are decoded to a key object that consists of many objects."""
     codec = codec_for(COURSES)
     body = codec.encode({"courses": [CourseKey.from_string(f"course-v1:a+b+{number}") for number in range(3000)]})
     decode = codec.decoder(codec.schema)
@@ -121,8 +123,8 @@ def test_objects_of_this_service_count_too() -> None:
         codec.decoder(codec.schema, taken)(body)
 
 
-def test_what_is_null_does_not_count_as_what_it_could_be() -> None:
-    """An event of 900 kB that became 10 MB was a dead letter: each null of a key's type counted 1.3 kB."""
+def test_a_null_counts_as_less_memory_than_a_value_of_its_type() -> None:
+    """In the past each null in an optional field of keys counted 1.3 kB. So an event of 900 kB became a dead letter."""
     optional = {"course": CourseKey, "parent": UsageKey, "start": datetime, "due": datetime}
     fields = {name: attrs.field(type=kind, default=None) for name, kind in optional.items()}
     block: Any = attrs.make_class("Block", {"title": attrs.field(type=str), **fields})
@@ -132,35 +134,38 @@ def test_what_is_null_does_not_count_as_what_it_could_be() -> None:
     assert len(codec.decoder(codec.schema)(body)["blocks"]) == 40_000
 
 
-def test_a_large_record_that_stays_within_the_limit_is_read() -> None:
+def test_a_large_record_within_the_memory_limit_is_read() -> None:
     text = "a" * 20 * MILLION
     assert plain_decoder('"string"')(string(text)) == text
 
 
 @pytest.mark.parametrize("body", [b"\x80" * MILLION, long(-5), long(2**62), b"", long(5) + b"\x03" * 4])
-def test_a_long_body_that_is_not_what_its_schema_says_is_refused_while_it_is_counted(body: bytes) -> None:
+def test_a_long_malformed_body_is_refused_while_its_size_is_counted(body: bytes) -> None:
     with pytest.raises(UnreadableValue):
         plain_decoder('{"type": "array", "items": ["null", "string"]}', 100)(body)
 
 
 @pytest.mark.parametrize("name", ["null", "int", "record", "array", "test.null"])
 @pytest.mark.parametrize("kind", ["fixed", "enum", "record"])
-def test_c4_a_type_with_a_name_of_avros_own_is_refused(name: str, kind: str) -> None:
-    """116 bytes became 1.6 GB: a type named null was looked up by its name, and the list's items took no bytes."""
+def test_c4_a_named_type_with_the_name_of_a_built_in_type_is_refused(name: str, kind: str) -> None:
+    """
+    In the past a type named ``null`` made the list's items refer to this type, and these items took no bytes. So 116
+    bytes were decoded to 1.6 GB.
+    """
     own = {"type": kind, "name": name, "namespace": "", "size": 1, "symbols": ["A"], "fields": []}
     inner = {"type": "record", "name": "W", "fields": [
         {"name": "own", "type": own}, {"name": "nulls", "type": {"type": "array", "items": "null"}}]}  # fmt: skip
-    with pytest.raises(IncompatibleSchema, match="name of one of Avro's"):
+    with pytest.raises(IncompatibleSchema, match="name of a primitive Avro type"):
         plain_decoder(json.dumps(inner))
 
 
 @pytest.mark.parametrize("size", [-1, 1.5, "1", None, True, 10**30])
-def test_a_fixed_has_a_size(size: Any) -> None:
+def test_a_fixed_type_with_an_invalid_size_is_refused(size: Any) -> None:
     with pytest.raises(IncompatibleSchema):
         plain_decoder(json.dumps({"type": "fixed", "name": "F", "size": size}))
 
 
-def test_a_schema_beyond_what_registries_take_is_not_parsed() -> None:
+def test_a_schema_longer_than_registries_accept_is_not_parsed() -> None:
     with pytest.raises(IncompatibleSchema, match="characters"):
         plain_decoder(json.dumps({"type": "string", "doc": "x" * MILLION}))
 
@@ -184,7 +189,7 @@ HONEST: dict[str, tuple[Any, Callable[[int], tuple[Any, ...]]]] = {
 
 
 def rows(name: str, count: int) -> tuple[EventCodec, bytes]:
-    """Return the codec of an event with a list of rows, and such an event."""
+    """Return the codec of an event that has a list of rows, and the bytes of such an event."""
     made, values = HONEST[name]
     data = {"rows": list[made]}  # type: ignore[valid-type]
     codec = codec_for(OpenEdxPublicSignal(event_type=f"test.{name.replace(' ', '_')}.v1", data=data))
@@ -192,16 +197,16 @@ def rows(name: str, count: int) -> tuple[EventCodec, bytes]:
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_honest_records_count_little_more_than_they_take(name: str) -> None:
+def test_the_counted_memory_of_ordinary_records_is_at_most_a_quarter_too_high(name: str) -> None:
     codec, body = rows(name, 1000)
     counted = least_limit(lambda most: codec.decoder(codec.schema, most)(body))
-    decode = codec.decoder(codec.schema, counted)  # what is counted is read the careful way
+    decode = codec.decoder(codec.schema, counted)  # a body whose memory is counted is read by the general decoder
     taken = peak_of(lambda: decode(body))
     assert taken <= counted <= 1.25 * taken
 
 
-def test_an_event_of_900_kb_with_two_numbers_per_row_is_read_and_one_that_takes_too_much_is_not() -> None:
-    """The first takes 52 MB, and counted 78; the second one takes 150."""
+def test_an_event_of_900_kb_is_read_unless_its_rows_exceed_the_memory_limit() -> None:
+    """The first event takes 52 MB of memory. The second event takes 150 MB."""
     codec, body = rows("two numbers", 127_000)
     assert 880_000 < len(body) < 900_000
     assert len(codec.decoder(codec.schema)(body)["rows"]) == 127_000
@@ -223,15 +228,18 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_c4_a_decoder_takes_little_memory_for_each_character_of_its_schema(name: str) -> None:
-    """How many are kept goes by characters. One of 25 kB took 2 MB: each use of a type was written out."""
+def test_c4_the_memory_of_a_decoder_is_proportional_to_the_length_of_its_schema(name: str) -> None:
+    """
+    The cache of decoders limits the number of characters of their schemas. In the past the decoder of a schema of 25 kB
+    took 2 MB.
+    """
     schema = json.dumps(HOSTILE[name])
     plain_decoder(schema)
     assert kept_of(lambda: plain_decoder(schema)) < 40 * len(schema)
 
 
 class Registry:
-    """Knows a long schema for each id."""
+    """A registry that returns a different long schema for each id."""
 
     def schema_of(self, schema_id: int) -> str:
         return json.dumps({"type": "string", "doc": f"{schema_id}{'x' * 40_000}"})
@@ -240,7 +248,7 @@ class Registry:
         raise NotImplementedError
 
 
-def test_c4_decoders_of_any_number_of_schemas_are_kept_as_far_as_there_is_room() -> None:
+def test_c4_the_memory_of_all_cached_decoders_is_limited() -> None:
     tracemalloc.start()
     try:
         for number in range(100):

@@ -1,4 +1,4 @@
-"""Headers of a row: bytes, from which a relay has them again, whatever it unpacked before."""
+"""Tests of the headers in a row of the outbox. They are packed as bytes, and a relay unpacks them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ HEADERS = st.lists(st.tuples(NAMES, VALUES), max_size=6).map(tuple)
 
 
 @given(HEADERS)
-def test_headers_are_the_same_again(headers: Headers) -> None:
+def test_unpacked_headers_equal_the_packed_ones(headers: Headers) -> None:
     assert unpack(pack(headers)) == headers
 
 
 @pytest.mark.parametrize("kept", range(3))
-def test_headers_that_end_within_their_lengths_spoil_none_that_follow(kept: int) -> None:
+def test_truncated_headers_do_not_affect_the_unpacking_of_later_headers(kept: int) -> None:
     packed = pack(headers := (("ce_type", b"a"), ("ce_id", b"b")))
     unpacker, start = Unpacker(), len(packed) - 2 - 2 * 4
     with pytest.raises((ValueError, struct.error)):
@@ -31,7 +31,7 @@ def test_headers_that_end_within_their_lengths_spoil_none_that_follow(kept: int)
 
 
 @given(st.lists(HEADERS, max_size=6))
-def test_what_was_unpacked_before_changes_nothing(rows: list[Headers]) -> None:
+def test_unpacking_does_not_depend_on_headers_unpacked_before(rows: list[Headers]) -> None:
     unpacker = Unpacker()
     for headers in rows:
         found = unpacker(pack(headers))

@@ -1,4 +1,7 @@
-"""Whatever a topic holds becomes an event or one of our errors, within bounded memory."""
+"""
+Every record of a topic is read as an event or refused with an error of this package. This takes a limited amount of
+memory.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ LENGTHS = [long(length) for length in (-1, -(2**63), 2**31, 2**60, 2**63 - 1)]
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """Return the bytes of an event with one to three mutations."""
+    """Draw the bytes of an event with one to three mutations."""
     body = bytearray(draw(BODIES))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(body)))
@@ -44,18 +47,18 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 @given(st.none() | st.binary() | st.binary().map(lambda body: FRAME + body))
-def test_arbitrary_values_are_events_or_refused(value: bytes | None) -> None:
+def test_arbitrary_values_are_read_or_refused(value: bytes | None) -> None:
     event_in(value)
 
 
 @given(BODIES)
-def test_a_value_that_does_not_begin_with_the_magic_byte_is_refused(body: bytes) -> None:
+def test_a_value_that_does_not_start_with_the_magic_byte_is_refused(body: bytes) -> None:
     assert event_in(FRAME + body) is not None
     assert event_in(b"{" + FRAME[1:] + body) is None
 
 
 @given(damaged())
-def test_damaged_values_are_events_or_refused(body: bytes) -> None:
+def test_damaged_values_are_read_or_refused(body: bytes) -> None:
     data = event_in(FRAME + body)
     if data is not None:
         assert same(CODEC.decoder(CODEC.schema)(CODEC.encode(data)), data)
@@ -65,7 +68,7 @@ def test_damaged_values_are_events_or_refused(body: bytes) -> None:
 @pytest.mark.parametrize(
     "kind", ["bytes", "string", {"type": "array", "items": "long"}, {"type": "map", "values": "int"}]
 )
-def test_a_length_that_is_a_lie_takes_no_memory(kind: Any, length: bytes) -> None:
+def test_a_false_length_allocates_no_memory(kind: Any, length: bytes) -> None:
     fields = [{"name": "lie", "type": kind}, *json.loads(CODEC.schema)["fields"]]
     schema = json.dumps({"type": "record", "name": "CloudEvent", "fields": fields})
     CODEC.decoder(schema)
@@ -77,7 +80,7 @@ def test_a_length_that_is_a_lie_takes_no_memory(kind: Any, length: bytes) -> Non
         tracemalloc.stop()
 
 
-def test_a_lack_of_memory_is_not_taken_for_a_fault_of_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_memory_error_is_not_reported_as_an_unreadable_record(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(*_: object) -> None:
         raise MemoryError
 
@@ -99,7 +102,7 @@ HEADER_VALUES = st.none() | st.binary() | TEXTS.map(str.encode)
 @example((*HEADERS, ("ce_minorversion", b"9" * 5000)), 0)
 @example((*HEADERS, ("ce_time", b"0001-01-01T00:00:00+23:59")), 0)
 @example((*HEADERS, ("sourcelib", b"1." + b"9" * 5000)), 0)
-def test_arbitrary_headers_are_metadata_or_refused(headers: Headers, timestamp: int | None) -> None:
+def test_arbitrary_headers_are_read_or_refused(headers: Headers, timestamp: int | None) -> None:
     for read in (lambda: cloudevents.to_metadata(headers, timestamp), lambda: cloudevents.event_type(headers)):
         try:
             read()
@@ -108,6 +111,6 @@ def test_arbitrary_headers_are_metadata_or_refused(headers: Headers, timestamp: 
 
 
 @given(st.integers(-(10**12), 10**13))
-def test_a_record_without_time_has_its_timestamp(timestamp: int) -> None:
+def test_a_record_without_a_time_header_has_its_timestamp(timestamp: int) -> None:
     time = cloudevents.to_metadata(HEADERS, timestamp).time
     assert (time - cloudevents.to_metadata(HEADERS, 0).time).total_seconds() == pytest.approx(timestamp / 1000)

@@ -1,7 +1,8 @@
 """
-Thousands of schemas and bodies, mutated with their structure in mind: each is read or refused, within bounded memory.
+Mutated schemas and bodies are read, or refused with an error. This takes a limited amount of memory.
 
-The seeds are the files of ``corpus/``. What is trouble is kept there, see test_corpus.
+The mutations start from the files of ``corpus/``. If a mutation shows a fault, add its record to ``corpus/``, as
+test_corpus describes.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from tests.unit.wire.odd_schemas import READER
 
 RECORDS = scaled(500, long=10_000)
 LONGEST = scaled(100_000, long=1_000_000)
-"""Bytes of a body."""
+"""The maximal number of bytes of a body."""
 MOST = scaled(6_000_000, long=64_000_000)
-"""Bytes of memory."""
+"""The maximal number of bytes of memory."""
 
 
 @pytest.mark.long
-def test_c4_no_mutated_record_ends_a_worker_or_fills_its_memory() -> None:
+def test_c4_a_mutated_record_is_read_or_refused_within_bounded_memory() -> None:
     schemas, bodies = seeds(), kept_bodies()
     ends: dict[str, int] = {}
     for number in range(RECORDS):
@@ -43,7 +44,10 @@ def test_c4_no_mutated_record_ends_a_worker_or_fills_its_memory() -> None:
 
 
 def ends_as(schema: str, body: bytes) -> str:
-    """Return how decoding ends, as plain values and as an event. Raises what is none of our errors."""
+    """
+    Decode a body as plain values and as an event. Return ``read`` or the name of an error of this package. Raises any
+    other error.
+    """
     ends = "read"
     for decoder in (plain_decoder, codec_for(READER).decoder):
         try:

@@ -1,4 +1,4 @@
-"""Classes and values at the edge of what Avro can hold: written exactly, or refused with the field named."""
+"""Classes and values at the limits of Avro are encoded exactly, or refused with an error that names the field."""
 
 from array import array
 from typing import Any
@@ -42,41 +42,41 @@ class Node:
     child: "Node" = None  # type: ignore[assignment]
 
 
-def test_buffers_of_wide_items_are_written_whole() -> None:
+def test_buffers_with_items_wider_than_a_byte_are_encoded_completely() -> None:
     assert travelled(bytes, array("i", [1, 2])) == bytes(memoryview(array("i", [1, 2])).cast("B"))
 
 
 @pytest.mark.parametrize(
     ("annotation", "value"), [(bool, 1), (bool, 0.0), (int, True), (float, 1), (float, True), (float, 2**53)]
 )
-def test_a_number_of_another_type_is_taken_where_an_equal_one_arrives(annotation: Any, value: Any) -> None:
+def test_a_number_of_another_type_is_encoded_if_its_value_is_unchanged(annotation: Any, value: Any) -> None:
     arrived = travelled(annotation, value)
     assert arrived == value
     assert type(arrived) is annotation
 
 
 @pytest.mark.parametrize("annotation", [Pair, Single])
-def test_an_object_that_cannot_be_looked_at_is_named_and_not_quoted(annotation: Any) -> None:
+def test_an_object_whose_attributes_raise_is_named_and_not_quoted(annotation: Any) -> None:
     with pytest.raises(SerializationError, match="reading it raised RuntimeError") as caught:
         codec_of(annotation).encode({"value": Raising()})
     assert caught.value.field == "value.one"
     assert SECRET not in str(caught.value)
 
 
-def test_a_class_that_contains_itself_has_no_avro_type() -> None:
+def test_a_recursive_class_has_no_avro_type() -> None:
     attrs.resolve_types(Node)
     with pytest.raises(SerializationError, match="contains itself") as caught:
         codec_of(Node)
     assert caught.value.field == "value"
 
 
-def test_a_class_without_fields_takes_no_bytes() -> None:
+def test_a_class_without_fields_is_encoded_as_no_bytes() -> None:
     assert travelled(Empty, Empty()) == Empty()
     assert codec_of(Empty).encode({"value": Empty()}) == b""
 
 
 @pytest.mark.parametrize("value", [None, {}, SECRET, Pair(1, 2)])
-def test_another_object_is_no_value_of_a_class_without_fields(value: Any) -> None:
+def test_an_object_of_another_class_is_refused_for_a_field_of_a_class_without_fields(value: Any) -> None:
     with pytest.raises(SerializationError, match="expected Empty"):
         codec_of(Empty).encode({"value": value})
 
@@ -87,6 +87,6 @@ def test_containers_of_classes_without_fields_have_no_avro_type(annotation: Any)
         codec_of(annotation)
 
 
-def test_half_a_surrogate_pair_is_explained() -> None:
+def test_half_a_surrogate_pair_is_refused_with_an_explanation() -> None:
     with pytest.raises(SerializationError, match="surrogate pair"):
         codec_of(str).encode({"value": "\ud800"})

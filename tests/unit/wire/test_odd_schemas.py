@@ -1,4 +1,4 @@
-"""Whatever a registry holds, an event arrives unchanged or not at all, and the process goes on."""
+"""A registry may return any schema. An event with it is decoded unchanged or refused, and the process continues."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.support.received import FRAME, Registry, event_in, record
 from tests.unit.wire.odd_schemas import FIELDS, JSON, ODD_TYPES, READER, TYPES, Reader, values_of_schema
 
 PYTHON_TYPES = {name: {get_origin(each.type) or each.type} for name, each in FIELDS.items()}
-PYTHON_TYPES["ratio"] |= {int}  # exact beyond 53 bits, which a float is not
+PYTHON_TYPES["ratio"] |= {int}  # exact beyond 53 bits, unlike a float
 PYTHON_TYPES["maybe"] |= {type(None)}
 
 
 def written(schema: dict[str, Any], values: dict[str, Any]) -> bytes | None:
-    """Return what such a writer writes, None if there can be none."""
+    """Return the bytes that a writer with this schema writes. Return None if the writer cannot write the values."""
     out = BytesIO()
     try:
         fastavro.schemaless_writer(out, fastavro.parse_schema(schema), values)
@@ -43,7 +43,7 @@ def schema_of(field: str, kind: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("field", [*FIELDS, "unknown"])
 @settings(max_examples=6 * settings().max_examples)
 @given(kind=TYPES, data=st.data())
-def test_records_of_another_writer_arrive_unchanged_or_not_at_all(field: str, kind: Any, data: st.DataObject) -> None:
+def test_records_of_another_writer_are_read_unchanged_or_refused(field: str, kind: Any, data: st.DataObject) -> None:
     value = data.draw(values_of_schema(kind))
     schema = schema_of(field, kind)
     plain = json.loads(json.dumps(schema), object_hook=lambda each: {k: v for k, v in each.items() if k[0] != "l"})
@@ -59,12 +59,12 @@ def test_records_of_another_writer_arrive_unchanged_or_not_at_all(field: str, ki
 
 
 @given(JSON | ODD_TYPES, st.binary())
-def test_schemas_that_are_no_avro_are_refused(schema: Any, body: bytes) -> None:
+def test_arbitrary_json_as_a_schema_is_read_or_refused(schema: Any, body: bytes) -> None:
     event_in(FRAME + body, json.dumps(schema), READER)
 
 
 @given(st.sampled_from(list(FIELDS)), ODD_TYPES, st.binary())
-def test_types_that_are_no_avro_are_refused(field: str, kind: Any, body: bytes) -> None:
+def test_an_arbitrary_type_of_a_field_is_read_or_refused(field: str, kind: Any, body: bytes) -> None:
     event_in(FRAME + body, json.dumps(schema_of(field, kind)), READER)
 
 
@@ -72,7 +72,7 @@ def test_types_that_are_no_avro_are_refused(field: str, kind: Any, body: bytes) 
 @example('{"type":"array","items":' * 100_000)
 @example("[" * 100_000)
 @example("9" * 5000)
-def test_texts_that_are_no_schema_are_refused(text: str) -> None:
+def test_arbitrary_text_as_a_schema_is_refused(text: str) -> None:
     assert event_in(FRAME, text, READER) is None
 
 
@@ -124,18 +124,18 @@ CHAIN += [
         "doubling",
     ],
 )
-def test_schemas_that_would_end_the_process_are_refused(kind: Any, body: bytes) -> None:
+def test_schemas_that_would_crash_the_process_are_refused(kind: Any, body: bytes) -> None:
     with pytest.raises(IncompatibleSchema):
         codec_for(READER).decoder(json.dumps(schema_of("unknown", kind)))(string("") + body)
 
 
-def test_json_that_is_nested_deeply_is_not_even_parsed_as_avro() -> None:
-    """Newer Pythons read JSON of any depth, which overflows fastavro's parser."""
+def test_deeply_nested_json_is_refused_before_it_is_parsed_as_avro() -> None:
+    """Newer versions of Python parse JSON of any depth. Such JSON would overflow the stack of fastavro's parser."""
     with pytest.raises(IncompatibleSchema, match="JSON"):
         codec_for(READER).decoder(json.dumps(nested(300)))
 
 
-def test_a_signal_whose_class_has_no_avro_type_cannot_be_read() -> None:
+def test_a_signal_whose_class_has_no_avro_type_raises_incompatible_schema() -> None:
     signal = OpenEdxPublicSignal(event_type="test.unreadable.v1", data={"data": object})
     with pytest.raises(IncompatibleSchema, match="object has no Avro type") as caught:
         serde.deserialize(record(FRAME), signal, Registry('"string"'))

@@ -1,4 +1,6 @@
-"""Whatever the classes and values: our bytes are those of openedx-events, and come back to the last bit."""
+"""
+For random classes and values, the bytes of this package equal those of openedx-events, and are decoded to equal values.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from tests.support.openedx_avro import ENCODABLE, bytes_of_openedx, text_of_open
 from tests.unit.wire.strategies import NEWER, OLDER, SECRET, WRONG, data_of, events, misfit_events, plain, same
 
 MANY = settings(max_examples=3 * settings().max_examples)
-"""Classes are drawn as well as values."""
+"""Settings of Hypothesis with three times the usual number of examples, since classes vary as well as values."""
 
 
 def bytes_of_fastavro(schema: str, data: dict[str, Any]) -> bytes:
@@ -30,10 +32,12 @@ def bytes_of_fastavro(schema: str, data: dict[str, Any]) -> bytes:
 
 @MANY
 @given(events(OLDER))
-def test_schema_and_bytes_equal_openedx_events_own(event: tuple[OpenEdxPublicSignal, dict[str, Any]]) -> None:
+def test_schema_and_bytes_of_random_data_equal_those_of_openedx_events(
+    event: tuple[OpenEdxPublicSignal, dict[str, Any]],
+) -> None:
     signal, data = event
     text = text_of_openedx(signal)
-    assume(text is not None)  # old ones refuse dicts
+    assume(text is not None)  # old versions refuse dicts
     codec = codec_for(signal)
     assert codec.schema == text
     assert codec.encode(data) == bytes_of_openedx(signal, data)
@@ -41,7 +45,9 @@ def test_schema_and_bytes_equal_openedx_events_own(event: tuple[OpenEdxPublicSig
 
 @MANY
 @given(events(NEWER))
-def test_bytes_are_those_of_fastavro_and_come_back(event: tuple[OpenEdxPublicSignal, dict[str, Any]]) -> None:
+def test_bytes_of_random_data_equal_those_of_fastavro_and_are_decoded_to_equal_data(
+    event: tuple[OpenEdxPublicSignal, dict[str, Any]],
+) -> None:
     signal, data = event
     codec = codec_for(signal)
     body = codec.encode(data)
@@ -51,7 +57,9 @@ def test_bytes_are_those_of_fastavro_and_come_back(event: tuple[OpenEdxPublicSig
 
 @given(st.data())
 @pytest.mark.parametrize("signal", ENCODABLE, ids=lambda signal: signal.event_type)
-def test_every_signal_of_openedx_events_travels(signal: OpenEdxPublicSignal, data: st.DataObject) -> None:
+def test_random_data_of_every_signal_is_encoded_and_decoded_to_equal_data(
+    signal: OpenEdxPublicSignal, data: st.DataObject
+) -> None:
     event_data = data.draw(data_of(signal))
     codec = codec_for(signal)
     body = codec.encode(event_data)
@@ -61,7 +69,7 @@ def test_every_signal_of_openedx_events_travels(signal: OpenEdxPublicSignal, dat
 
 @MANY
 @given(misfit_events())
-def test_a_value_that_does_not_fit_is_named_and_not_quoted(
+def test_an_invalid_value_is_named_by_its_path_and_not_quoted(
     event: tuple[OpenEdxPublicSignal, dict[str, Any], str],
 ) -> None:
     signal, data, path = event
@@ -83,7 +91,7 @@ def example_of(annotation: Any) -> Any:
     [(example_of(kind), wrong) for kind, wrongs in WRONG.items() for wrong in [*wrongs, None]],
     ids=lambda value: type(value).__name__,
 )
-def test_every_value_that_does_not_fit_is_refused(annotation: Any, wrong: Any) -> None:
+def test_every_invalid_value_is_refused(annotation: Any, wrong: Any) -> None:
     codec = codec_for.__wrapped__(OpenEdxPublicSignal(event_type="test.wrong.v1", data={"value": annotation}))
     with pytest.raises(SerializationError) as caught:
         codec.encode({"value": wrong})

@@ -1,4 +1,7 @@
-"""The quick decoder reads the events there are, and where it reads, as the careful way does."""
+"""
+The generated decoder can read the events of all signals of openedx-events. It returns the same values as the general
+decoder.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ Decode = Callable[[bytes], Any]
 
 
 def ways(signal: OpenEdxPublicSignal, schema: str) -> tuple[Decode | None, Decode]:
-    """Return the quick decoder, and the careful way."""
+    """Return the generated decoder and the general one. The generated decoder is None if there is none."""
     codec = codec_for(signal)
     writer, names = writer_schema.parse(schema)
     bind = binder(codec.avro_type, writer, names)
@@ -42,7 +45,9 @@ def ways(signal: OpenEdxPublicSignal, schema: str) -> tuple[Decode | None, Decod
 
 @given(st.data())
 @pytest.mark.parametrize("signal", ENCODABLE, ids=lambda signal: signal.event_type)
-def test_every_signal_of_openedx_events_is_read_quickly(signal: OpenEdxPublicSignal, data: st.DataObject) -> None:
+def test_every_signal_of_openedx_events_has_a_generated_decoder(
+    signal: OpenEdxPublicSignal, data: st.DataObject
+) -> None:
     event_data = data.draw(data_of(signal))
     codec = codec_for(signal)
     quick, careful = ways(signal, codec.schema)
@@ -52,7 +57,7 @@ def test_every_signal_of_openedx_events_is_read_quickly(signal: OpenEdxPublicSig
 
 
 @given(events(NEWER))
-def test_what_is_read_quickly_is_what_the_careful_way_reads(
+def test_the_generated_decoder_reads_what_the_general_decoder_reads(
     event: tuple[OpenEdxPublicSignal, dict[str, Any]],
 ) -> None:
     signal, data = event
@@ -70,7 +75,7 @@ def ended(decode: Decode, body: bytes) -> Any:
         return None
 
 
-def test_what_strangers_wrote_is_read_quickly_as_the_careful_way_reads_it_or_not_at_all() -> None:
+def test_the_generated_decoder_reads_mutated_records_like_the_general_decoder_or_refuses_them() -> None:
     schemas, bodies = seeds(), kept_bodies()
     read = 0
     for number in range(RECORDS):
@@ -78,7 +83,7 @@ def test_what_strangers_wrote_is_read_quickly_as_the_careful_way_reads_it_or_not
         try:
             quick, careful = ways(READER, schema)
         except (DeserializationError, RecursionError, AttributeError, TypeError):
-            continue  # no record, or none of ours
+            continue  # the schema is not that of a record, or not readable with our class
         if quick is not None and (found := ended(quick, body)) is not None:
             assert repr(found) == repr(careful(body)), f"record {number}"
             read += 1
@@ -89,7 +94,7 @@ FLAGGED = OpenEdxPublicSignal(event_type="test.flagged.v1", data={"is_set": bool
 
 
 @pytest.mark.parametrize("body", [b"\2", b"", b"\1\1"], ids=["another number", "too short", "too long"])
-def test_bytes_that_are_no_event_are_left_to_the_careful_way(body: bytes) -> None:
+def test_malformed_bytes_are_left_to_the_general_decoder(body: bytes) -> None:
     quick, _ = ways(FLAGGED, codec_for(FLAGGED).schema)
     assert quick is not None
     assert quick(b"\1") == {"is_set": True}
@@ -98,7 +103,7 @@ def test_bytes_that_are_no_event_are_left_to_the_careful_way(body: bytes) -> Non
 
 NOTED = OpenEdxPublicSignal(event_type="test.noted.v1", data={"note": str, "size": int})
 NEGATIVE = long(-100)
-"""Two bytes: 199, which a careless reader takes for a length of 99."""
+"""The encoding of the number -100 in two bytes. A careless reader takes these bytes for a length of 99."""
 ENDLESS = b"\xff" * 11
 
 
@@ -107,7 +112,7 @@ ENDLESS = b"\xff" * 11
     [NEGATIVE + b"x" * 99 + b"\2", b"\2a" + ENDLESS + b"\1"],
     ids=["a negative length", "a number without an end"],
 )
-def test_numbers_that_nobody_writes_are_left_to_the_careful_way(body: bytes) -> None:
+def test_numbers_in_unusual_encodings_are_left_to_the_general_decoder(body: bytes) -> None:
     quick, _ = ways(NOTED, codec_for(NOTED).schema)
     assert quick is not None
     for size in (0, 63, 64, -64, -65, 8_191, 8_192, 1 << 40, -(1 << 63), (1 << 63) - 1):
@@ -116,21 +121,24 @@ def test_numbers_that_nobody_writes_are_left_to_the_careful_way(body: bytes) -> 
 
 
 def nested(levels: int) -> Any:
-    """A list of lists, that this service does not know."""
+    """Return the type of lists that are nested in ``levels`` levels."""
     return "int" if not levels else {"type": "array", "items": nested(levels - 1)}
 
 
 @pytest.mark.parametrize("levels", [9, 11, 60])
-def test_lists_in_lists_are_read_however_many(levels: int) -> None:
-    """Python nests twenty loops."""
+def test_deeply_nested_lists_are_read(levels: int) -> None:
+    """Python allows at most twenty nested loops in a function."""
     schema = json.loads(codec_for(FLAGGED).schema)
     schema["fields"].append({"name": "deep", "type": nested(levels)})
     decode = codec_for(FLAGGED).decoder(json.dumps(schema))
     assert decode(b"\1" + b"\2" * (levels + 1) + b"\0" * levels) == {"is_set": True}
 
 
-def test_a_short_schema_gets_no_long_code() -> None:
-    """It may use one type a thousand times; how many decoders are kept goes by characters."""
+def test_a_short_schema_that_would_generate_long_code_has_no_generated_decoder() -> None:
+    """
+    A short schema may use the same type a thousand times. The cache of decoders limits only the number of characters of
+    their schemas.
+    """
     fields = [{"name": f"f{number}", "type": ["null", "int"]} for number in range(20)]
     schema = json.loads(codec_for(FLAGGED).schema)
     schema["fields"].append({"name": "first", "type": {"type": "record", "name": "L", "fields": fields}})
@@ -141,13 +149,15 @@ def test_a_short_schema_gets_no_long_code() -> None:
 
 
 @pytest.mark.parametrize("signal", ENCODABLE, ids=lambda signal: signal.event_type)
-def test_a_decoder_takes_little_memory_for_each_character_of_its_schema(signal: OpenEdxPublicSignal) -> None:
+def test_the_memory_of_a_generated_decoder_is_proportional_to_the_length_of_its_schema(
+    signal: OpenEdxPublicSignal,
+) -> None:
     schema = codec_for(signal).schema
     assert kept_of(lambda: codec_for(signal).decoder(schema)) < 40 * (len(schema) + 200)
 
 
-def test_an_error_of_the_quick_way_goes_with_no_error_of_the_other() -> None:
-    """It may quote the event."""
+def test_an_error_of_the_generated_decoder_is_not_chained_to_the_raised_error() -> None:
+    """The error of the generated decoder may quote event data."""
     signal = OpenEdxPublicSignal(event_type="test.ids.v1", data={"id": UUID})
     codec = codec_for(signal)
     with pytest.raises(DeserializationError) as caught:

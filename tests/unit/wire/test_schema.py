@@ -1,4 +1,6 @@
-"""The schema of every signal is that of the installed openedx-events, and what has none is explained."""
+"""
+The schemas of this package equal those of the installed openedx-events. If data has no schema, the error explains why.
+"""
 
 import json
 from datetime import datetime
@@ -17,7 +19,7 @@ from tests.support.openedx_avro import SIGNALS, text_of_openedx
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.event_type)
-def test_the_schema_equals_openedx_events_own(signal: OpenEdxPublicSignal) -> None:
+def test_the_schema_of_each_signal_equals_that_of_openedx_events(signal: OpenEdxPublicSignal) -> None:
     expected = text_of_openedx(signal)
     if expected is None:
         with pytest.raises(SerializationError) as caught:
@@ -28,7 +30,7 @@ def test_the_schema_equals_openedx_events_own(signal: OpenEdxPublicSignal) -> No
         assert codec_for(signal).schema == expected
 
 
-def test_the_comparison_covers_most_signals() -> None:
+def test_the_comparison_with_openedx_events_covers_most_signals() -> None:
     comparable = [signal for signal in SIGNALS if text_of_openedx(signal) is not None]
     assert len(comparable) >= len(SIGNALS) - len(KNOWN_UNSERIALIZABLE_SIGNALS) >= 50
 
@@ -73,7 +75,7 @@ def test_containers_of_attrs_classes_have_the_schema_of_newer_openedx_events() -
     ]
 
 
-def test_containers_of_attrs_classes_travel() -> None:
+def test_containers_of_attrs_classes_are_encoded_and_decoded_to_equal_data() -> None:
     codec = codec_for(newer_signal())
     newer = Newer(
         inners=[Inner("a", 1), Inner("")], by_name={"x": Inner("b")}, nested={"n": [[1, 2], []]}, maybe=[Inner("c")]
@@ -117,14 +119,16 @@ class Collision:
 @pytest.mark.parametrize(
     ("cls", "field", "reason"),
     [
-        (Bare, "arg.untyped", "says nothing of its items"),
+        (Bare, "arg.untyped", "does not say what its items are"),
         (Stream, "arg.image", "has no Avro type"),
         (Numbered, "arg.by_number", "keys of Avro maps are str"),
         (Textual, "arg.when", "its annotation is the text"),
         (Collision, "arg.second", "two classes are called Inner"),
     ],
 )
-def test_an_unencodable_event_is_reported_by_signal_field_and_reason(cls: type, field: str, reason: str) -> None:
+def test_an_unencodable_event_is_reported_with_the_signal_the_field_and_the_reason(
+    cls: type, field: str, reason: str
+) -> None:
     signal = OpenEdxPublicSignal(event_type=f"test.{cls.__name__.lower()}.v1", data={"arg": cls})
     with pytest.raises(SerializationError) as caught:
         codec_for(signal)

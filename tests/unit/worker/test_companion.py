@@ -1,4 +1,4 @@
-"""A worker beside another: both run, one that fails ends both, and the second one ends last."""
+"""Tests of a worker with a companion. Both run, a failure of one ends both, and the companion stops last."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Steps:
         return 0
 
 
-def test_the_second_one_runs_until_the_first_has_stopped() -> None:
+def test_the_companion_runs_until_the_first_worker_has_stopped() -> None:
     emitted, sent = threading.Event(), threading.Event()
     ended: list[str] = []
 
@@ -46,7 +46,7 @@ def test_the_second_one_runs_until_the_first_has_stopped() -> None:
 
 
 @pytest.mark.parametrize("error", [WorkerFailed("it has ended", exit_code=1), ConfigurationError(), ValueError()])
-def test_a_second_one_that_fails_ends_both_with_its_reason(error: Exception) -> None:
+def test_a_companion_that_fails_ends_both_workers_with_its_reason(error: Exception) -> None:
     def fail() -> None:
         raise error
 
@@ -57,8 +57,7 @@ def test_a_second_one_that_fails_ends_both_with_its_reason(error: Exception) -> 
     assert both.stop(timeout=60) == 0
 
 
-def test_a_second_one_that_asks_to_exit_ends_both_as_a_failure() -> None:
-    """S17."""
+def test_s17_a_companion_that_raises_system_exit_ends_both_workers_as_a_failure() -> None:
 
     def leave() -> None:
         raise SystemExit(0)

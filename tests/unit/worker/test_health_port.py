@@ -1,4 +1,4 @@
-"""The port that probes and Prometheus ask, over sockets."""
+"""Tests of the HTTP port for probes and Prometheus. The tests send requests over sockets."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def ask(port: int, path: str, *, method: str = "GET", host: str = "127.0.0.1") -
         ),
         (
             {"is_alive": False},
-            (503, "the worker of group g does not come to the end of a step\n"),
-            (503, "the worker of group g does not come to the end of a step\n"),
+            (503, "the worker of group g has not finished a step for too long\n"),
+            (503, "the worker of group g has not finished a step for too long\n"),
         ),
     ],
 )
-def test_a_probe_hears_whether_a_worker_is_alive_and_ready_and_why_not(
+def test_the_pages_live_and_ready_show_the_obstacles_of_a_worker(
     changes: dict[str, Any], live: tuple[int, str], ready: tuple[int, str]
 ) -> None:
     running = Running()
@@ -69,20 +69,20 @@ def test_a_probe_hears_whether_a_worker_is_alive_and_ready_and_why_not(
         assert ask(port, "/") == (404, "There is /live, /ready and /metrics.\n")
 
 
-def test_a_relay_has_its_own_obstacles_and_what_runs_nowhere_is_not_ready() -> None:
+def test_the_page_ready_shows_obstacles_of_a_relay_and_answers_503_when_nothing_runs() -> None:
     running = Running()
     with answering(running) as port:
         assert ask(port, "/ready") == (503, "nothing runs\n")
         with running.consumer(consumer), running.relay(RelayOf(obstacles=("OperationalError 2006",))):
             assert ask(port, "/ready") == (503, "OperationalError 2006\n")
         with running.relay(RelayOf(is_alive=False)):
-            dead = (503, "the relay of database default does not come to the end of a step\n")
+            dead = (503, "the relay of database default has not finished a step for too long\n")
             assert (ask(port, "/live"), ask(port, "/ready")) == (dead, dead)
         with running.relay(RelayOf()):
             assert ask(port, "/ready") == (200, "ready\n")
 
 
-def test_neglects_are_reported_and_keep_nothing_from_being_ready() -> None:
+def test_the_page_ready_lists_neglects_and_still_answers_200() -> None:
     running = Running()
     running.remarks = lambda: ("neglected: outbox-waits",)
     with answering(running) as port, running.relay(RelayOf()):
@@ -91,7 +91,7 @@ def test_neglects_are_reported_and_keep_nothing_from_being_ready() -> None:
             assert ask(port, "/ready") == (503, "OperationalError 2006\nneglected: outbox-waits\n")
 
 
-def test_a_page_that_cannot_be_made_says_so() -> None:
+def test_a_page_whose_code_raises_answers_500() -> None:
     def broken() -> Any:
         raise LookupError("learner@example.com")
 
@@ -101,7 +101,9 @@ def test_a_page_that_cannot_be_made_says_so() -> None:
     assert [type(event.error) for event in seen] == [LookupError]
 
 
-def test_without_the_extra_there_are_no_metrics_but_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_prometheus_client_the_metrics_page_answers_404_and_probes_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     prometheus.client.cache_clear()
     try:
@@ -115,7 +117,9 @@ def test_without_the_extra_there_are_no_metrics_but_probes(monkeypatch: pytest.M
         prometheus.client.cache_clear()
 
 
-def test_a_port_that_is_taken_is_an_error_in_the_log_and_the_worker_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_health_port_that_cannot_be_opened_is_logged_and_the_worker_continues(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with answering(Running()) as port:
         with health_port("127.0.0.1", port, lambda _: Answer.of(http.HTTPStatus.OK)):
             assert ask(port, "/live")[0] == 200, "of the one that had it before"
@@ -127,7 +131,7 @@ def test_a_port_that_is_taken_is_an_error_in_the_log_and_the_worker_goes_on(capl
     assert f"The health port {port} of 127.0.0.1 cannot be opened: Address already in use" in errors[0]
 
 
-def test_without_a_host_it_answers_on_every_address() -> None:
+def test_without_a_host_the_port_listens_on_every_address() -> None:
     with answering(Running(), host="") as port:
         assert ask(port, "/live")[0] == 200
         if socket.has_dualstack_ipv6():
@@ -146,11 +150,11 @@ def served() -> int:
 
 
 @pytest.mark.parametrize("manner", [_says_nothing, _says_half])
-def test_clients_that_are_slow_neither_keep_a_probe_waiting_nor_pile_up(
+def test_slow_clients_neither_delay_a_probe_nor_accumulate(
     manner: Callable[[socket.socket], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_Handler, "timeout", 600)  # or they would be gone after a while anyhow
-    most = served() + 8  # besides those of other tests' servers
+    monkeypatch.setattr(_Handler, "timeout", 600)  # or they would end by themselves after a while
+    most = served() + 8  # besides those of servers of other tests
     with ExitStack() as stack, answering(Running()) as port:
         for _ in range(50):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
@@ -162,7 +166,7 @@ def test_clients_that_are_slow_neither_keep_a_probe_waiting_nor_pile_up(
         assert served() <= most, "those of clients that were cut off end at once"
 
 
-def test_a_child_of_a_receiver_does_not_keep_the_port_from_the_next_worker() -> None:
+def test_a_forked_child_of_a_receiver_does_not_keep_the_port_open() -> None:
     (read, write), (begun, begins) = os.pipe(), os.pipe()
     with answering(Running()) as port:
         pid = os.fork()

@@ -1,4 +1,7 @@
-"""A receiver that hangs is named, with its stack, once per delivery, and is an obstacle while it lasts (C18)."""
+"""
+A hanging receiver is reported once per delivery, with its stack. The worker is not ready as long as the receiver hangs
+(fault C18).
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def begun() -> Delivery:
 
 @attrs.define
 class Worker:
-    """A lane that hangs in a receiver, and what looks at it; `told` are the lifecycle events."""
+    """A lane that hangs in a receiver, and the object that watches it. `told` contains the lifecycle events."""
 
     lane: Lane
     release: threading.Event
@@ -46,7 +49,7 @@ class Worker:
         self.watch = SlowReceivers([self.lane], 300, self.health, clock=lambda: self.now)
 
     def look(self, at: float) -> int:
-        """Look; return how many receivers have been told so far."""
+        """Look for slow receivers at the time ``at``; return the number of reports so far."""
         self.now = at
         self.watch.look()
         return len(self.told)
@@ -74,7 +77,7 @@ def worker() -> Iterator[Worker]:
     unobserve(worker.told.append)
 
 
-def test_c18_it_is_told_once_with_name_record_and_stack_in_one_line(
+def test_c18_a_slow_receiver_is_logged_once_in_one_line_with_its_name_its_record_and_its_stack(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     observe(log := LoggingObserver(audit=lambda: True), ReceiverSlow)
@@ -83,14 +86,14 @@ def test_c18_it_is_told_once_with_name_record_and_stack_in_one_line(
         assert [worker.look(at) for at in (300, 305, 1000)] == [1, 1, 1]
     finally:
         unobserve(log)
-    (line,) = {one.getMessage() for one in caplog.records if one.levelno == logging.ERROR}  # others may observe too
-    assert "test_slow_receivers.hang_here has been running for 300 s, at record t:0:0" in line
+    (line,) = {one.getMessage() for one in caplog.records if one.levelno == logging.ERROR}  # others may observe as well
+    assert "test_slow_receivers.hang_here has been running for 300 s, for record t:0:0" in line
     assert "test_slow_receivers.py" in line
     assert "in hang_here" in line
     assert "\n" not in line
 
 
-def test_c18_it_is_an_obstacle_while_it_lasts(worker: Worker) -> None:
+def test_c18_a_slow_receiver_makes_the_worker_unready_until_it_ends(worker: Worker) -> None:
     worker.look(0)
     assert worker.health.is_ready
     worker.look(300)
@@ -101,18 +104,18 @@ def test_c18_it_is_an_obstacle_while_it_lasts(worker: Worker) -> None:
     assert worker.health.is_ready
 
 
-def test_a_lane_that_gets_on_is_not_slow_however_long_it_is_at_work(worker: Worker) -> None:
+def test_a_lane_that_makes_progress_is_not_reported_as_slow(worker: Worker) -> None:
     work = worker.lane.running.work if worker.lane.running else None
     assert work is not None
     for at in range(0, 3000, 100):
-        work.past = attrs.evolve(work.past)  # a retry is another turn
+        work.past = attrs.evolve(work.past)  # a retry is another attempt
         assert worker.look(at) == 0
     for at in range(3000, 6000, 100):
         worker.lane.running = begun()
         assert worker.look(at) == 0
 
 
-def test_a_delivery_that_hangs_again_is_told_once(worker: Worker) -> None:
+def test_a_second_attempt_of_a_delivery_that_hangs_is_reported_once(worker: Worker) -> None:
     worker.look(0)
     assert worker.look(300) == 1
     assert worker.lane.running is not None

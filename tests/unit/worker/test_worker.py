@@ -1,4 +1,4 @@
-"""The harness: signals, exit codes, forced ends."""
+"""Tests of the frame around each worker: signals, exit codes, and forced ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from event_bus_kafka.worker.worker import Worker
 
 
 class Steps:
-    """A worker's content whose steps are given."""
+    """The work of a worker: the worker runs the given steps one after the other."""
 
     def __init__(self, *steps: Callable[[], None], stop: Callable[[], None] = lambda: None, left: int = 0) -> None:
         self.steps = iter(steps)
@@ -53,14 +53,17 @@ def fail(exit_code: int) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_cleanly(number: signal.Signals) -> None:
+def test_a_signal_stops_a_worker_with_exit_code_0(number: signal.Signals) -> None:
     steps = Steps(lambda: None, send(number))
     assert run(steps) == 0
     assert 0 < (steps.stopped_with or 0) <= 5
 
 
-def test_the_time_for_a_stop_begins_with_the_signal() -> None:
-    """The watchdog counts from there: a step that waits on, for partitions that move, would not leave it any."""
+def test_the_time_limit_of_a_stop_starts_with_the_signal() -> None:
+    """
+    If a step waits for a rebalance after the signal, less time is left for the stop, since the watchdog starts at the
+    signal.
+    """
     told: list[float] = []
 
     def wait() -> None:
@@ -74,13 +77,13 @@ def test_the_time_for_a_stop_begins_with_the_signal() -> None:
     assert (told, steps.stopped_with) == ([0.2], 0.0)
 
 
-def test_handlers_are_restored() -> None:
+def test_signal_handlers_are_restored_after_the_worker() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     run(Steps(send(signal.SIGTERM)))
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def test_a_second_signal_forces_the_end() -> None:
+def test_case_6_a_second_signal_forces_the_end_with_exit_code_2() -> None:
     steps = Steps(send(signal.SIGTERM), stop=send(signal.SIGINT))
     assert in_a_process(lambda: run(steps)) == 2
 
@@ -106,25 +109,24 @@ sys.exit(Worker(Busy(), name="busy", stop_timeout=60).run())
 """
 
 
-def test_s20_a_second_signal_ends_the_process_at_once_whatever_its_threads_do() -> None:
+def test_s20_a_second_signal_ends_a_process_whose_threads_are_busy() -> None:
     began = monotonic()
     assert subprocess.run([sys.executable, "-c", BUSY], timeout=60).returncode == 2
     assert monotonic() - began < 20
 
 
-def test_receivers_that_do_not_end_make_it_a_forced_stop() -> None:
+def test_a_worker_that_stops_with_unfinished_receivers_exits_with_2() -> None:
     assert run(Steps(send(signal.SIGTERM), left=2)) == 2
 
 
 @pytest.mark.parametrize("exit_code", [3, 4])
-def test_a_worker_that_fails_stops_with_its_exit_code(exit_code: int) -> None:
+def test_a_worker_that_fails_exits_with_the_code_of_its_failure(exit_code: int) -> None:
     steps = Steps(fail(exit_code))
     assert run(steps) == exit_code
     assert steps.stopped_with == 5
 
 
-def test_a_client_that_cannot_be_made_of_the_settings_is_no_failure_of_the_worker() -> None:
-    """S19."""
+def test_s19_a_worker_with_a_configuration_error_in_a_step_exits_with_1() -> None:
 
     def step() -> None:
         raise ConfigurationError("wrong")
@@ -132,7 +134,7 @@ def test_a_client_that_cannot_be_made_of_the_settings_is_no_failure_of_the_worke
     assert run(Steps(step)) == 1
 
 
-def test_an_unexpected_error_is_logged_and_ends_the_worker(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_worker_logs_an_unexpected_error_and_exits_with_3(caplog: pytest.LogCaptureFixture) -> None:
     def step() -> None:
         raise RuntimeError("bug")
 
@@ -140,7 +142,7 @@ def test_an_unexpected_error_is_logged_and_ends_the_worker(caplog: pytest.LogCap
     assert "RuntimeError: bug" in caplog.text
 
 
-def test_an_error_while_stopping_is_a_failure_too(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_worker_logs_an_unexpected_error_during_its_stop_and_exits_with_3(caplog: pytest.LogCaptureFixture) -> None:
     def stop() -> None:
         raise RuntimeError("bug")
 
@@ -148,7 +150,7 @@ def test_an_error_while_stopping_is_a_failure_too(caplog: pytest.LogCaptureFixtu
     assert "RuntimeError: bug" in caplog.text
 
 
-def test_a_worker_may_fail_while_it_stops_and_says_why_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_during_a_stop_is_logged_unless_the_worker_failed_before(caplog: pytest.LogCaptureFixture) -> None:
     assert run(Steps(send(signal.SIGTERM), stop=fail(3))) == 3
     assert "failed to stop cleanly: reason" in caplog.text
     caplog.clear()
@@ -156,7 +158,7 @@ def test_a_worker_may_fail_while_it_stops_and_says_why_once(caplog: pytest.LogCa
     assert "failed to stop" not in caplog.text
 
 
-def test_a_worker_runs_outside_the_main_thread_too() -> None:
+def test_a_worker_runs_outside_the_main_thread() -> None:
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(run(Steps(fail(4)))))
     thread.start()
@@ -164,7 +166,7 @@ def test_a_worker_runs_outside_the_main_thread_too() -> None:
     assert codes == [4]
 
 
-def test_a_signal_to_a_child_of_a_receiver_is_none_to_the_worker() -> None:
+def test_a_signal_to_a_forked_child_of_a_receiver_does_not_stop_the_worker() -> None:
     def have_a_child_terminated() -> None:
         pid = os.fork()
         if pid == 0:
@@ -177,21 +179,20 @@ def test_a_signal_to_a_child_of_a_receiver_is_none_to_the_worker() -> None:
 
 
 def in_a_process(action: Callable[[], int]) -> int:
-    """Run what may end its process; return the exit code."""
-    gc.collect()  # else a worker's collection would destroy here what other tests have left of Kafka's clients
+    """Run a function in a child process, since it may end its process; return the exit code."""
+    gc.collect()  # else garbage collection in the child would destroy Kafka clients left by other tests
     pid = os.fork()
     if pid == 0:
         os._exit(action())
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_a_stop_that_nobody_asked_for_comes_to_an_end_as_well_and_keeps_its_exit_code() -> None:
+def test_a_hanging_stop_after_a_failure_is_killed_with_the_exit_code_of_the_failure() -> None:
     steps = Steps(fail(4), stop=lambda: sleep(60))
     assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
 
 
-def test_the_end_does_not_depend_on_logging(monkeypatch: pytest.MonkeyPatch) -> None:
-    """S17."""
+def test_s17_the_watchdog_ends_the_process_even_if_logging_raises(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def leave(_: logging.LogRecord) -> bool:
         raise SystemExit(9)
@@ -202,11 +203,11 @@ def test_the_end_does_not_depend_on_logging(monkeypatch: pytest.MonkeyPatch) -> 
     assert monotonic() - began < 15
 
 
-def test_a_first_signal_does_not_force_a_stop_that_began_without_one() -> None:
+def test_a_first_signal_during_the_stop_after_a_failure_does_not_force_the_end() -> None:
     assert run(Steps(fail(4), stop=send(signal.SIGTERM))) == 4
 
 
-def test_a_child_of_a_receiver_that_lives_on_does_not_hold_up_the_end() -> None:
+def test_a_forked_child_of_a_receiver_that_still_runs_does_not_delay_the_end() -> None:
     def leave_a_child() -> None:
         if os.fork() == 0:
             sleep(5)
@@ -217,7 +218,10 @@ def test_a_child_of_a_receiver_that_lives_on_does_not_hold_up_the_end() -> None:
 
 
 def seen_by_a_worker(before: str = "") -> list[tuple[bool, list[int]]]:
-    """Return whether objects are frozen, and the thresholds, before, while and after a worker runs in a new process."""
+    """
+    Run a worker in a new process. Return whether objects are frozen, together with the thresholds of the garbage
+    collector, for three times: before, during and after the worker.
+    """
     code = f"""if True:
         import gc, json, os, signal
         from event_bus_kafka.worker.worker import Worker
@@ -242,7 +246,7 @@ def seen_by_a_worker(before: str = "") -> list[tuple[bool, list[int]]]:
     return found
 
 
-def test_the_garbage_collector_leaves_what_was_there_alone_while_a_worker_runs() -> None:
+def test_objects_that_exist_before_a_worker_starts_are_frozen_for_the_garbage_collector() -> None:
     before, meanwhile, after = seen_by_a_worker()
     assert meanwhile[0]
     assert meanwhile[1] == [10_000, *before[1][1:]]
@@ -251,14 +255,14 @@ def test_the_garbage_collector_leaves_what_was_there_alone_while_a_worker_runs()
 
 
 @pytest.mark.parametrize("change", ["gc.disable()", "gc.freeze()", "gc.set_threshold(0)", "gc.set_threshold(50_000)"])
-def test_a_service_that_has_seen_to_the_garbage_collector_is_left_alone(change: str) -> None:
+def test_garbage_collector_settings_changed_by_the_service_are_kept(change: str) -> None:
     before, meanwhile, after = seen_by_a_worker(change)
     assert before == after
     assert meanwhile[1] == before[1]
     assert meanwhile[0] == (before[0] or "50_000" in change), "a high threshold alone does not spare old objects"
 
 
-def test_a_worker_in_a_thread_leaves_the_garbage_collector_to_the_process() -> None:
+def test_a_worker_in_a_thread_does_not_change_the_garbage_collector() -> None:
     seen: list[object] = []
     before = gc.get_threshold()
     steps = Steps(lambda: seen.append(gc.get_threshold()), fail(3))

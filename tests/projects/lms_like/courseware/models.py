@@ -1,10 +1,10 @@
-"""What the service keeps in its default database."""
+"""The service's data in its default database."""
 
 from django.db import models
 
 
 class Course(models.Model):
-    """Written to the default database, read from the replica."""
+    """A course. The service writes courses to the default database and reads them from the replica."""
 
     name = models.CharField(max_length=100)
 
@@ -13,7 +13,7 @@ class Course(models.Model):
 
 
 class Certificate(models.Model):
-    """What an emission announces."""
+    """The object that an emitted event is about."""
 
     name = models.CharField(max_length=100)
 

@@ -1,10 +1,10 @@
-"""What the service keeps in a database of its own, for its size."""
+"""The service's data that is stored in a separate database because of its size."""
 
 from django.db import models
 
 
 class Change(models.Model):
-    """A learner's answer that changed."""
+    """A change of a learner's answer."""
 
     name = models.CharField(max_length=100)
 

@@ -1,4 +1,4 @@
-"""A plugin as Open edX installs it: an entry point makes it an app with receivers and addresses."""
+"""A plugin of Open edX. Its entry point installs it as an app with receivers and URLs."""
 
 from typing import Any, ClassVar
 
@@ -25,5 +25,5 @@ class PluginConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        """Stand in for the project's own app, which connects the receivers of all plugins."""
+        """Connect the receivers of plugins. In the LMS an app of the LMS itself does this."""
         connect_plugin_receivers("lms.djangoapp")

@@ -1,4 +1,4 @@
-"""A receiver of one of Django's signals."""
+"""A receiver of one of Django's own signals."""
 
 from typing import Any
 
@@ -7,6 +7,6 @@ from tests.projects.lms_like.emitting import emit
 
 
 def announce(instance: Certificate, **_: Any) -> None:
-    """Emit an event about what a view of this plugin saved."""
+    """Emit an event about an object that the view of this plugin has saved."""
     if instance.name.endswith("/plugin"):
         emit(instance.name)

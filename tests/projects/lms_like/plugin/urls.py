@@ -1,4 +1,4 @@
-"""A view that saves what a receiver announces."""
+"""The URL of a view that saves an object. A receiver emits an event about this object."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path

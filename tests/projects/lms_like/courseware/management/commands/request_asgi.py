@@ -1,4 +1,4 @@
-"""``manage.py request_asgi PATH …``: serve requests one after the other by the ASGI application."""
+"""``manage.py request_asgi PATH …``: sends requests to the ASGI application, one after the other."""
 
 from argparse import ArgumentParser
 from typing import Any

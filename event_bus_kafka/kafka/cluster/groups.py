@@ -1,0 +1,148 @@
+"""Asks about many consumer groups at once. For commands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future
+from time import monotonic, sleep
+from typing import Any, TypeVar
+
+import attrs
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.admin import Admin, result_of
+from event_bus_kafka.kafka.broker_errors import as_broker_errors, to_broker_error
+from event_bus_kafka.kafka.error_codes import meaning_of
+from event_bus_kafka.kafka.offsets import Committed, Partition
+
+T = TypeVar("T")
+
+_BETWEEN = 0.1
+"""Seconds until groups are asked again whose coordinator is moving."""
+_GROUPS_AT_ONCE = 100
+"""Kafka's client asks for the offsets of one group by a request; each has its time from when it is made."""
+
+
+@attrs.frozen(kw_only=True)
+class GroupDescription:
+    """A group as its coordinator knows it."""
+
+    state: str
+    """In lower case, such as ``stable`` or ``empty``."""
+    members: tuple[str, ...]
+    """Each as client id and host."""
+    operations: frozenset[str]
+    """The operations on it that this user is allowed, in Kafka's names, such as ``READ``."""
+
+
+Described = Mapping[str, GroupDescription | BrokerError]
+Offsets = Mapping[Partition, Committed]
+
+
+class Groups(Admin):
+    """The consumer groups of a cluster; a refusal for one is in its answer, and does not touch the others."""
+
+    def states(self, *, timeout: float) -> dict[str, str]:
+        """
+        Return the state, in lower case, of each group that this user may see. This includes groups of the newer
+        protocol (``group.protocol = consumer``), which :meth:`described` does not find.
+
+        Raises :class:`BrokerError`; the sandbox does not list them.
+        """
+        with as_broker_errors(self._client):
+            answer = self._client.list_consumer_groups(request_timeout=timeout)
+        found = result_of(answer, timeout)
+        if found.errors and not found.valid:
+            raise to_broker_error(found.errors[0])
+        return {one.group_id: one.state.name.lower() for one in found.valid}
+
+    def described(self, names: Collection[str], *, timeout: float) -> dict[str, GroupDescription | BrokerError]:
+        """Describe groups, as their coordinators know them. Raises :class:`BrokerError`."""
+        found: dict[str, GroupDescription | BrokerError] = {}
+        left, deadline = sorted(names), monotonic() + timeout
+        while left:
+            with as_broker_errors(self._client):
+                answers = self._client.describe_consumer_groups(
+                    left, include_authorized_operations=True, request_timeout=timeout
+                )
+            told = {name: result_or_error(answer, timeout) for name, answer in answers.items()}
+            found |= {name: one if isinstance(one, BrokerError) else _group(one) for name, one in told.items()}
+            left = [name for name in left if _is_moving(found[name]) and monotonic() < deadline]
+            sleep(_BETWEEN if left else 0)
+        return found
+
+    def committed(
+        self, asked: Mapping[str, Collection[Partition] | None], described: Described, *, timeout: float
+    ) -> dict[str, Offsets | BrokerError]:
+        """
+        Return the committed offsets of each group, on these partitions or, None, wherever it has some.
+
+        ``described``: what :meth:`described` has just returned. A group whose coordinator moves, or gave no answer, is
+        not asked, and its error returned: an answer that the coordinator has moved, or is not ready, makes librdkafka
+        look for the group of a consumer, which an admin client has not, and end the process by a segmentation fault
+        (librdkafka #5040).
+        """
+        unsafe = {name: error for name, error in _refusals(described).items() if name in asked and _is_unsafe(error)}
+        found: dict[str, Offsets | BrokerError] = {**unsafe}
+        for part in parts(sorted(asked.keys() - found.keys()), _GROUPS_AT_ONCE):
+            answers = {name: self._ask_committed(name, asked[name], timeout) for name in part}
+            found |= {name: _offsets_or_error(answer, timeout) for name, answer in answers.items()}
+        return found
+
+    def _ask_committed(self, group: str, partitions: Collection[Partition] | None, timeout: float) -> Future[Any]:
+        named = None if partitions is None else [TopicPartition(*one) for one in sorted(partitions)]
+        request = [ConsumerGroupTopicPartitions(group, named)]
+        with as_broker_errors(self._client):
+            answer: Future[Any] = self._client.list_consumer_group_offsets(request, request_timeout=timeout)[group]
+        return answer
+
+
+def parts(names: list[str], size: int) -> Iterator[list[str]]:
+    """Return names in lists of at most ``size``."""
+    return (names[start : start + size] for start in range(0, len(names), size))
+
+
+def result_or_error(answer: Future[T], timeout: float) -> T | BrokerError:
+    """Return the result of an answer, or the error for which there is none."""
+    try:
+        return result_of(answer, timeout)
+    except BrokerError as error:
+        return error
+
+
+def operations_of(told: Any) -> frozenset[str]:
+    """Return the names of the operations that a description has."""
+    return frozenset(one.name for one in told.authorized_operations or ())
+
+
+def _offsets_or_error(answer: Future[Any], timeout: float) -> Offsets | BrokerError:
+    told = result_or_error(answer, timeout)
+    if isinstance(told, BrokerError):
+        return told
+    for one in told.topic_partitions:
+        if one.error is not None:
+            return to_broker_error(one.error)
+    return {
+        (one.topic, one.partition): Committed(one.offset, one.metadata or "")
+        for one in told.topic_partitions
+        if one.offset >= 0
+    }
+
+
+def _refusals(described: Described) -> dict[str, BrokerError]:
+    return {name: one for name, one in described.items() if isinstance(one, BrokerError)}
+
+
+def _is_moving(told: object) -> bool:
+    return isinstance(told, BrokerError) and meaning_of(told.code).coordinator_moves
+
+
+def _is_unsafe(error: BrokerError) -> bool:
+    return _is_moving(error) or error.code == error_codes.TIMED_OUT
+
+
+def _group(told: Any) -> GroupDescription:
+    members = tuple(f"{one.client_id} on {one.host.lstrip('/')}" for one in told.members)
+    return GroupDescription(state=told.state.name.lower(), members=members, operations=operations_of(told))

@@ -1,0 +1,163 @@
+"""Asks servers beside each other, each for a bounded time: a database's driver may wait for minutes, or for ever."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from time import monotonic
+from typing import Any, Generic, Protocol, TypeVar
+
+import attrs
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error, connections
+from django.utils.connection import ConnectionDoesNotExist
+
+from event_bus_kafka.db_connections import close
+from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.interruptions import let_through
+from event_bus_kafka.shown import logger_named
+from event_bus_kafka.telemetry.error_text import trace_text
+from event_bus_kafka.telemetry.guards import answer
+
+logger = logger_named(__name__)
+
+T = TypeVar("T")
+
+OF_DATABASE = 10.0
+"""Seconds that a database may take for all its answers."""
+Questions = Mapping[str, tuple[str, Callable[[], Any]]]
+"""Name of a question → the server that it is for, and the look that answers it."""
+
+
+@attrs.frozen(kw_only=True)
+class Unanswered:
+    """A server that gave no answer."""
+
+    server: str
+    """``Kafka``, ``the schema registry``, or ``database`` and an alias."""
+    reason: str
+    is_fault: bool = False
+    """The look itself failed, by an exception that is unexpected, and is in the log."""
+
+
+class Awaited(Generic[T]):
+    """The answer of a server, which may still be on its way. The ``seconds`` that it may take count from now."""
+
+    def __init__(self, server: str, seconds: float) -> None:
+        self.outcome: Future[T] = Future()
+        self._server = server
+        self._seconds = seconds
+        self._until = monotonic() + seconds
+
+    def wait(self, told: Callable[[str, Exception], Unanswered] | None = None) -> T | Unanswered:
+        """
+        Wait for it, for as long as is left of its time, and return it. ``told``: puts an exception of the look into
+        words; by default :func:`unanswered` does.
+        """
+        try:
+            return self.outcome.result(max(self._until - monotonic(), 0))
+        except Exception as error:  # noqa: BLE001 of routers and drivers: the other servers' answers are to be shown
+            let_through(error)
+            if not self.outcome.done():
+                return Unanswered(server=self._server, reason=f"it did not answer within {self._seconds:.2g} s")
+            return (told or unanswered)(self._server, error)
+
+
+class Ask(Protocol):
+    """Begins to ask a server: looks, and returns the answer of the look."""
+
+    def __call__(self, server: str, look: Callable[[], T], /) -> Awaited[T]: ...
+
+
+def within(seconds: float) -> Ask:
+    """Let each look have a thread of its own, which is left alone if it has not ended after ``seconds``."""
+
+    def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
+        coming: Awaited[T] = Awaited(server, seconds)
+        answer(coming.outcome, partial(_looked, look), "event-bus-asking")
+        return coming
+
+    return begin
+
+
+def within_if_free(seconds: float) -> Ask:
+    """Ask as :func:`within`, but no server whose look of before still hangs: each would leave a thread behind."""
+    last: dict[str, Awaited[Any]] = {}
+
+    def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
+        if server not in last or last[server].outcome.done():
+            last[server] = within(seconds)(server, look)
+        return last[server]
+
+    return begin
+
+
+def here(server: str, look: Callable[[], T], /) -> Awaited[T]:
+    """Look at once, in this thread, which sees what its own transaction has written. Waits as long as the look does."""
+    there: Awaited[T] = Awaited(server, 0)
+    try:
+        there.outcome.set_result(look())
+    except Exception as error:  # noqa: BLE001 whoever waits for the answer judges it
+        let_through(error)
+        there.outcome.set_exception(error)
+    return there
+
+
+def of_database(alias: str, seconds: float) -> Ask:
+    """
+    Ask a database as :func:`within`; in this thread where it has a transaction open, whose rows no other thread sees,
+    or where it is in memory.
+    """
+    try:
+        connection: Any = connections[alias]
+    except (ImproperlyConfigured, ConnectionDoesNotExist):  # the look meets it, too
+        return here
+    is_in_memory = connection.vendor == "sqlite" and connection.is_in_memory_db()
+    return here if connection.in_atomic_block or is_in_memory else within(seconds)
+
+
+def ask_all(questions: Questions, ask: Ask) -> dict[str, Any]:
+    """
+    Return the answer of each question, or an :class:`Unanswered`. Servers are asked beside each other, the questions
+    for one of them in turn; a question that fails touches no other.
+    """
+    by_server: defaultdict[str, list[str]] = defaultdict(list)
+    for name, (server, _) in questions.items():
+        by_server[server].append(name)
+
+    def look(server: str) -> list[Any]:
+        return [here(server, questions[name][1]).wait() for name in by_server[server]]
+
+    coming = {server: ask(server, partial(look, server)) for server in by_server}
+    found: dict[str, Any] = {}
+    for server, one in coming.items():
+        told = one.wait()
+        several = [told] * len(by_server[server]) if isinstance(told, Unanswered) else told
+        found |= dict(zip(by_server[server], several, strict=True))
+    return found
+
+
+def each_once(several: Iterable[Unanswered]) -> tuple[Unanswered, ...]:
+    """Return one for each server, the first."""
+    return tuple({one.server: one for one in reversed(list(several))}.values())[::-1]
+
+
+def unanswered(server: str, error: Exception) -> Unanswered:
+    """Put an exception into words; one that is none of servers or settings is a fault, and logged without its text."""
+    if isinstance(error, EventBusError | ImproperlyConfigured):
+        return Unanswered(server=server, reason=str(error))
+    if isinstance(error, Error):
+        return Unanswered(server=server, reason=f"{type(error).__name__}: {' '.join(str(error).split())}")
+    logger.error("Looking at %s failed unexpectedly: %s", server, trace_text(error))
+    return Unanswered(server=server, reason=f"{type(error).__name__}: see the log", is_fault=True)
+
+
+def _looked(look: Callable[[], T]) -> T:
+    """Look, and close the connections of this thread before anybody hears of the answer."""
+    try:
+        return look()
+    finally:
+        for connection in connections.all(initialized_only=True):
+            close(connection)
