@@ -19,8 +19,6 @@ from event_bus_kafka.wire.records import ConsumerRecord, Headers
 
 _BATCH = 500
 """Rows deleted at a time."""
-_FEW_GROUPS = 4
-"""Groups of a service that are looked at one by one."""
 
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
@@ -99,7 +97,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """
         wanted = {"group": group, "topic__in": topics, "event_type": event_type, "event_id": event_id}
         rows = self.filter(**{name: value for name, value in wanted.items() if value})
-        if place and not group and (groups := few_distinct(self, "group", _FEW_GROUPS)) is not None:
+        if place and not group and (groups := few_distinct(self, "group")) is not None:
             rows = rows.filter(group__in=groups)  # else no index narrows by the place
         return rows.filter(partition=place[0], offset=place[1]) if place else rows
 
@@ -109,10 +107,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.filter(**{name: moment for name, moment in moments.items() if moment})
 
     def with_key(self, bodies: Collection[bytes], *, behind: int) -> DeadLetterQuerySet:
-        """
-        Return the letters whose key, without its first ``behind`` bytes, is one of ``bodies``. The database scans all
-        rows.
-        """
+        """Return letters whose key, without ``behind`` bytes at its begin, is one of ``bodies``; scans all rows."""
         body = functions.Substr("key", behind + 1, output_field=models.BinaryField())
         return self.annotate(key_body=body).filter(key_body__in=bodies)
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from event_bus_kafka.models import DeadLetter, DeadLetterEntry
-from event_bus_kafka.models.dead_letters import _FEW_GROUPS
+from event_bus_kafka.models.batches import FEW
 from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
 from event_bus_kafka.operations.dead_letters.key_search import bodies_of
 from event_bus_kafka.operations.dead_letters.paging import COUNTED, Count, Position, count, counted_page_of, page_of
@@ -65,11 +65,11 @@ def test_a_letter_at_offset_0_is_found_by_its_coordinates() -> None:
 def test_a_place_is_looked_up_in_an_index_of_groups_unless_they_are_many() -> None:
     selection = Selection(place=Coordinates.parse("prod-certificates:0:7"))
     assert page_of(selection, after=None, limit=5).letters == []
-    for number in range(_FEW_GROUPS + 1):
+    for number in range(FEW + 1):
         stored(record_of(7, offset=7), MAIL, group=f"group {number}")
         assert len(page_of(selection, after=None, limit=9).letters) == number + 1
         is_narrow = "(group=? AND topic=? AND partition=? AND offset=?)" in selection.candidates().explain()
-        assert is_narrow == (number < _FEW_GROUPS)
+        assert is_narrow == (number < FEW)
 
 
 @pytest.mark.parametrize(("selection", "statements"), [(Selection(key="7"), 2), (Selection(group="mail"), 3)])
