@@ -43,7 +43,7 @@ def delete_in_batches(rows: models.QuerySet[Any], delete: Callable[[list[Any]], 
 
 def few_distinct(rows: models.QuerySet[Any], name: str) -> list[Any] | None:
     """
-    Return the distinct values of a column, by a statement for each and one more; None if there are more than :data:`FEW`.
+    Return the distinct values of a column, by a statement each and one more; None if they are more than :data:`FEW`.
 
     An index that begins with the column answers each statement at once, while PostgreSQL reads all of it for DISTINCT.
     """
