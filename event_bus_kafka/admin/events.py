@@ -43,7 +43,7 @@ class EventsPage(Page):
         yield self.action_at("where/", self.where, "where", Right.VIEW)
 
     def show(self, request: HttpRequest) -> HttpResponse:
-        volumes = _volumes()
+        volumes = _volumes(outcomes=[*_SENT, *_RECEIVED])
         context = {
             "form": {"url": self.url("where")},
             "types": Table(
@@ -70,7 +70,7 @@ class EventsPage(Page):
         context: dict[str, Any] = {
             "routes": _routes(found),
             "receivers": list(map(shown, found.receivers)),
-            "volume": _volume(_volumes(event_type).get(event_type, {})),
+            "volume": _volume(_volumes(event_type=event_type).get(event_type, {})),
             "problem": "",
         }
         try:
@@ -97,11 +97,11 @@ class EventsPage(Page):
         ]
 
 
-def _volumes(of: str = "") -> Volumes:
-    """Return the counts of the last seven days for one event type, or for all types if ``of`` is empty."""
+def _volumes(**restricted: Any) -> Volumes:
+    """Return the counts of a week, restricted as those of :func:`summed` are."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    since, by = datetime.now(UTC) - _WEEK, ("event_type", "outcome")
-    for (_, event_type, outcome), sums in summed(since, round(2 * _WEEK.total_seconds()), by, event_type=of).items():
+    since, whole = datetime.now(UTC) - _WEEK, round(2 * _WEEK.total_seconds())
+    for (_, event_type, outcome), sums in summed(since, whole, ("event_type", "outcome"), **restricted).items():
         found[event_type][outcome] = found[event_type].get(outcome, 0) + sums.count
     return found
 

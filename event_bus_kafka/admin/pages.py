@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import attrs
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import connections, models, router
+from django.db import connections, models, router, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -132,3 +132,10 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
         for page in self.admin_site._registry.values():
             if isinstance(page, Page):
                 yield Link(label=page.title, url=page.url(), is_here=page is self)
+
+
+def in_slices(pattern: URLPattern) -> URLPattern:
+    """Have an action commit each slice by itself, even if requests are transactions, in whichever database."""
+    for alias in connections:
+        transaction.non_atomic_requests(using=alias)(pattern.callback)
+    return pattern

@@ -9,11 +9,13 @@ from event_bus_kafka.housekeeping.database import alias_of
 from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.models.database_time import database_now
-from event_bus_kafka.models.history import HOUR, MINUTE, Line, Sums, row_id
+from event_bus_kafka.models.history import HOUR, MINUTE, QUARTER, SPANS, Line, Sums, row_id
 
 _DAY = 86_400_000
 """A day in milliseconds."""
 _MINUTE = MINUTE * 1000
+_MINUTES_KEPT, _QUARTERS_KEPT = 2 * HOUR * 1000, _DAY
+"""Milliseconds after which rows are folded: pages of a day or a week would else add up a row for each minute."""
 
 
 class HistoryWriter:
@@ -65,13 +67,14 @@ _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 def tidy(days: float) -> Iterator[object]:
     """
-    Delete the rows that are older than ``days`` days, then merge the rows for minutes older than a day into rows for
-    hours. Both happen in slices.
+    Fold minutes older than two hours into quarters of an hour and those older than a day into hours, and delete sums
+    older than ``days``; in slices.
     """
     alias = alias_of(HistoryRow)
     if alias is None:
         return
     rows, now = HistoryRow.objects.using(alias), database_now(alias)
-    for span in (MINUTE, HOUR):
+    for span in SPANS:
         yield from delete_in_batches(rows.expired(now - round(days * _DAY), span), rows.remove)
-    yield from rows.fold(now - _DAY)
+    yield from rows.fold(now - _MINUTES_KEPT, span=MINUTE, into=QUARTER)
+    yield from rows.fold(now - _QUARTERS_KEPT, span=QUARTER, into=HOUR)

@@ -7,11 +7,13 @@ kind of database (``relaying/statements.py``).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, ClassVar
 
 from django.db import connections, models, transaction
 from django.utils.translation import gettext_lazy as _
+
+from event_bus_kafka.models.batches import delete_in_batches
 
 SHARDS = 16
 """
@@ -118,11 +120,14 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
         return dict(sorted(rows))
 
     def release(self) -> int:
-        """
-        Move rows back into the outbox, in batches. The rows get their former ids. Return the number of moved rows.
-        """
+        """Put rows back where they were, under the ids they had, some at a time; return how many."""
+        return sum(self.release_in_batches())
+
+    def release_in_batches(self) -> Iterator[int]:
+        """As :meth:`release`; yield the number of each batch once that is committed."""
         ids = list(self.values_list("pk", flat=True))
-        return sum(self._put_back(ids[start : start + _BATCH]) for start in range(0, len(ids), _BATCH))
+        for start in range(0, len(ids), _BATCH):
+            yield self._put_back(ids[start : start + _BATCH])
 
     def _put_back(self, ids: list[int]) -> int:
         """
@@ -145,6 +150,11 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
     def discard(self) -> int:
         """Delete the rows. Return the number of deleted rows."""
         return self.delete()[0]
+
+    def discard_in_batches(self) -> Iterator[int]:
+        """Delete rows for good, some at a time; yield the number of each batch once that is committed."""
+        rows = ParkedRecord.objects.using(self.db)
+        return delete_in_batches(self, lambda ids: rows.matching(ids=ids).discard())
 
 
 class ParkedRecord(_Row):

@@ -6,17 +6,19 @@ again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 import attrs
-from django.db import connections
+from django.db import Error, connections
 
 from event_bus_kafka.conf.routes import outbox_databases
 from event_bus_kafka.models import ParkedRecord
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations.workers import WorkerRun
 from event_bus_kafka.outbox.backlog import TABLES, oldest_age
+from event_bus_kafka.telemetry.error_text import database_error_text
 
 MOST_PARKED = 10_000
 """Maximum number of parked rows that are read, lowest ids first."""
@@ -63,6 +65,17 @@ class ParkedGroup:
     """The time at which the first row was parked, in milliseconds since the epoch."""
     reason: str
     """The reason why one of the rows was parked."""
+
+
+@attrs.frozen(kw_only=True)
+class Slice:
+    """The result of one slice of a change to many parked rows."""
+
+    number: int
+    is_last: bool
+    """False: there was not enough time for all rows."""
+    problem: str = ""
+    """The reason for which it ended early; rows changed before stay changed."""
 
 
 def outboxes(runs: Sequence[WorkerRun]) -> list[str]:
@@ -116,3 +129,21 @@ def parked_groups(alias: str) -> list[ParkedGroup]:
         ParkedGroup(topic=topic, code=code, count=count, since=first[topic, code], reason=reasons[topic, code])
         for (topic, code), count in sorted(counts.items())
     ]
+
+
+def slice_of(batches: Iterator[int], *, seconds: float) -> Slice:
+    """
+    Do the batches of a release or discard for about ``seconds``. Raises a database error if no row was changed before
+    it.
+    """
+    end, number = monotonic() + seconds, 0
+    try:
+        for count in batches:
+            number += count
+            if monotonic() > end:
+                return Slice(number=number, is_last=False)
+    except Error as error:
+        if not number:
+            raise
+        return Slice(number=number, is_last=True, problem=database_error_text(error))
+    return Slice(number=number, is_last=True)

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import attrs
-from django.db import router
+from django.db import connections, router
+from django.db.models.expressions import RawSQL
 
 from event_bus_kafka.models import Heartbeat
-from event_bus_kafka.models.database_time import database_now
+from event_bus_kafka.models.database_time import now_sql
 
 
 @attrs.frozen(kw_only=True)
@@ -48,8 +49,8 @@ def workers() -> list[WorkerRun]:
     database error, also if the table is missing.
     """
     alias = router.db_for_write(Heartbeat)
-    now = database_now(alias)
-    return [_run(row, now) for row in Heartbeat.objects.using(alias).order_by("-started_at", "pk")]
+    rows: Any = Heartbeat.objects.using(alias).annotate(now=RawSQL(now_sql(connections[alias]), ()))
+    return [_run(row, int(row.now)) for row in rows.order_by("-started_at", "pk")]
 
 
 def replaying_groups(runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str] | None]:

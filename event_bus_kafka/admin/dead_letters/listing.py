@@ -16,7 +16,7 @@ from event_bus_kafka.admin.shapes import Cell, Linked, Table
 from event_bus_kafka.dead_letters.pending import of_row
 from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState
 from event_bus_kafka.operations.dead_letters import report
-from event_bus_kafka.operations.dead_letters.paging import Count, Position, count, page_of, recent_names
+from event_bus_kafka.operations.dead_letters.paging import Position, counted_page_of, recent_names
 from event_bus_kafka.operations.dead_letters.settled_paging import SettledPosition, settled_page_of
 from event_bus_kafka.shown import shown
 
@@ -53,10 +53,9 @@ def place(letter: DeadLetter | DeadLetterEntry) -> str:
 
 def _letters(request: HttpRequest, filters: Filters, url: Url) -> dict[str, Any]:
     after = _after(request, Position.parse)
-    page = page_of(filters.selection, after=after, limit=LETTERS_A_PAGE)
-    is_whole = after is None and page.following is None
+    page, count = counted_page_of(filters.selection, after=after, limit=LETTERS_A_PAGE)
     drawn = {
-        "count": Count(number=len(page.letters), is_more=False) if is_whole else count(filters.selection),
+        "count": count,
         "letters": [_letter(letter, url) for letter in page.letters],
         "following": _following(filters, page.following),
         "after": after,

@@ -5,9 +5,9 @@ Finds neglects in the service's tables with a few cheap SQL statements. Import t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from time import time
 from typing import Any
 
@@ -26,6 +26,7 @@ from event_bus_kafka.operations.status.asking import Ask, Questions, Unanswered,
 from event_bus_kafka.operations.workers import WorkerRun, workers
 
 HEARTBEATS, LETTERS, PAUSES = "heartbeats", "dead letters", "pauses"
+_Clock = Callable[[str], tuple[datetime, float]]
 _KINDS = {
     HEARTBEATS: (catalogue.TOPIC_HELD, catalogue.GROUP_WITHOUT_WORKER, catalogue.CLOCK_OFF),
     LETTERS: (catalogue.DEAD_LETTERS_GROW, catalogue.DEAD_LETTERS_END),
@@ -70,11 +71,15 @@ def neglects(
 
 def questions(outboxes: Iterable[str], own: OwnTables, runs: Sequence[WorkerRun] | None = None) -> Questions:
     """Return the questions whose answers :func:`neglected` judges."""
+    clock_of = cache(_clock_of)  # each database is asked once
     return {
-        HEARTBEATS: (database_of(Heartbeat), lambda: _heartbeats(runs)),
-        **{outbox_of(alias): (f"database {alias}", partial(_outbox, alias, own.retention)) for alias in outboxes},
-        LETTERS: (database_of(DeadLetter), lambda: _dead_letters(own)),
-        PAUSES: (database_of(PausedReceiver), _pauses),
+        HEARTBEATS: (database_of(Heartbeat), lambda: _heartbeats(runs, clock_of)),
+        **{
+            outbox_of(alias): (f"database {alias}", partial(_outbox, alias, own.retention, clock_of))
+            for alias in outboxes
+        },
+        LETTERS: (database_of(DeadLetter), lambda: _dead_letters(own, clock_of)),
+        PAUSES: (database_of(PausedReceiver), lambda: _pauses(clock_of)),
     }
 
 
@@ -131,21 +136,21 @@ def _runs(beats: Beats | Unanswered | None) -> Sequence[WorkerRun] | None:
     return beats.runs if isinstance(beats, Beats) else () if beats is None else None
 
 
-def _heartbeats(known: Sequence[WorkerRun] | None) -> Beats | None:
+def _heartbeats(known: Sequence[WorkerRun] | None, clock_of: _Clock) -> Beats | None:
     """Read heartbeats, unless they are known, and the clock. Raises a database error."""
     alias = _alias_with(Heartbeat)
     if alias is None:
         return None
-    now, ahead = _clock_of(alias)
+    now, ahead = clock_of(alias)
     return Beats(runs=workers() if known is None else known, now=now, clock=tuple(_clock(alias, ahead)))
 
 
-def _outbox(alias: str, retention: float) -> _Outbox | None:
+def _outbox(alias: str, retention: float, clock_of: _Clock) -> _Outbox | None:
     """Look at one database's outbox and parked rows. Raises a database error."""
     connection = connections[alias]
     if connection.vendor not in VENDORS or not were_found(connection, OutboxRecord, ParkedRecord):
         return None
-    now, _ = _clock_of(alias)
+    now, _ = clock_of(alias)
     created = OutboxRecord.objects.using(alias).order_by("pk").values_list("created", flat=True).first()
     return _Outbox(
         alias=alias,
@@ -192,9 +197,9 @@ def _parked_rows(alias: str, now: datetime, retention: float) -> Iterator[Neglec
         yield Neglect(kind=catalogue.PARKED_ROWS_END, subject=alias, message=message, since=near[0])
 
 
-def _dead_letters(own: OwnTables) -> list[Neglect] | None:
+def _dead_letters(own: OwnTables, clock_of: _Clock) -> list[Neglect] | None:
     alias = _alias_with(DeadLetter)
-    return None if alias is None else list(_of_letters(alias, _clock_of(alias)[0], own))
+    return None if alias is None else list(_of_letters(alias, clock_of(alias)[0], own))
 
 
 def _of_letters(alias: str, now: datetime, own: OwnTables) -> Iterator[Neglect]:
@@ -219,9 +224,9 @@ def _of_letters(alias: str, now: datetime, own: OwnTables) -> Iterator[Neglect]:
         yield Neglect(kind=catalogue.DEAD_LETTERS_END, subject=alias, message=message, since=first)
 
 
-def _pauses() -> list[Neglect] | None:
+def _pauses(clock_of: _Clock) -> list[Neglect] | None:
     alias = _alias_with(PausedReceiver)
-    return None if alias is None else list(_of_pauses(alias, _clock_of(alias)[0]))
+    return None if alias is None else list(_of_pauses(alias, clock_of(alias)[0]))
 
 
 def _of_pauses(alias: str, now: datetime) -> Iterator[Neglect]:

@@ -1,0 +1,23 @@
+"""Long names of event types, receivers and errors."""
+
+from __future__ import annotations
+
+import re
+
+from django import template
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+
+_LONG = 32
+"""Characters up to which a name stays whole."""
+_BREAKS = re.compile(r"(?<=[._])(?=[^\W_])")
+
+register = template.Library()
+
+
+@register.filter
+def breakable(text: object) -> str:
+    """Let a browser break a text's long names at dots and underscores; it would break them in the midst of words."""
+    if all(len(word) <= _LONG for word in str(text).split()):
+        return str(text)
+    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(str(text))))
