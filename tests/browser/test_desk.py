@@ -61,7 +61,7 @@ def wait_for(page: Page, text: str) -> None:
 
 
 @pytest.mark.timeout(600)  # the first test waits until all are up
-def test_each_page_is_reached_by_clicking_and_can_be_used_by_everybody(urls: dict[str, str], browser: Browser) -> None:
+def test_each_page_is_reached_by_clicking_and_is_accessible(urls: dict[str, str], browser: Browser) -> None:
     with browser.page() as page:
         log_in(page, urls["lms"], "admin", "admin")
         faults = [fault for title in ("Overview", "Outbox") for fault in _faults_of(page, title)]

@@ -237,5 +237,5 @@ def test_discarding_in_slices_reports_how_many_letters_remain(monkeypatch: pytes
     ]
 
 
-def test_a_slice_is_committed_by_itself_where_requests_are_transactions() -> None:
+def test_the_view_that_discards_is_exempt_from_atomic_requests() -> None:
     assert resolve(DISCARD).func._non_atomic_requests == set(connections)  # type: ignore[attr-defined]

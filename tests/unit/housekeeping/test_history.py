@@ -87,7 +87,7 @@ def test_a_few_rows_are_kept_of_what_is_long_ago() -> None:
         assert [row.span for row in rows()] == [span]
 
 
-def test_history_is_read_from_a_time_on_by_what_is_asked_for() -> None:
+def test_history_is_read_from_a_given_time_on_and_summed_by_chosen_columns() -> None:
     one, other = Process("lms"), Process("cms")
     for process in (one, other):
         process.count("delivered", count=2)

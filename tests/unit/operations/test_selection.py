@@ -84,7 +84,7 @@ def test_a_search_by_key_looks_at_all_rows_once(selection: Selection, statements
     assert "USING INDEX" not in Selection(key="7").candidates().latest_first(sorts=True).explain()
 
 
-def test_letters_are_counted_up_to_a_bound() -> None:
+def test_letters_are_counted_up_to_a_limit() -> None:
     letter = stored(record_of(7), MAIL)
     DeadLetterEntry.objects.all().delete()
     assert count(Selection()) == Count(number=1, is_more=False)
