@@ -70,6 +70,12 @@ class Stage:
         while starting:
             self._wait_for_one(starting)
 
+    def start_sender(self, service: str) -> None:
+        """Start a service that only sends: the process that stands for its web processes, and a relay."""
+        front, ready = self._start_front(service)
+        self._wait_until(ready, front, _START_SECONDS)
+        self.workers[service] = self._manage(service, "relay_events", name=f"{service}-relay")
+
     def start_worker(self, service: str, *options: str) -> None:
         """Start a service's worker and wait until it consumes."""
         worker, ready = self._start_worker(service, *options)
