@@ -18,6 +18,7 @@ from event_bus_kafka.admin.ages import ago, moment
 from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
+from event_bus_kafka.admin.waiting_list import items_of
 from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import (
@@ -35,7 +36,9 @@ from event_bus_kafka.operations.history import summed
 from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.neglects.in_tables import neglects
+from event_bus_kafka.operations.neglects.waiting import waiting
 from event_bus_kafka.operations.outboxes import named_outboxes
+from event_bus_kafka.operations.status.asking import each_once
 from event_bus_kafka.operations.workers import WorkerRun, workers
 from event_bus_kafka.shown import shown
 
@@ -85,11 +88,14 @@ class OverviewPage(Page):
         name = request.GET.get("period", "")
         chosen = name if name in TIMES else "hour"
         runs = workers()
-        found = neglects(outboxes=named_outboxes(runs), own=own_tables(), runs=runs)
+        outboxes, groups = named_outboxes(runs), settings.subscriptions if settings.heartbeat else {}
+        found = neglects(outboxes=outboxes, own=own_tables(), runs=runs)
+        waits = waiting(outboxes=outboxes, groups=groups, runs=runs)
         context = {
             "neglects": [self._shown(one) for one in found.neglects],
+            "waiting": [(one, self._link(one.model)) for one in items_of(waits)],
             "has_heartbeats": bool(settings.heartbeat),
-            "silent": [one.server for one in found.unanswered],
+            "silent": [one.server for one in each_once([*found.unanswered, *waits.unanswered])],
             "obstacles": _obstacles(runs),
             "workers": self._link(Heartbeat),
             "facts": Facts(items=[*(_facts(runs) if settings.heartbeat else ()), *self._open_requests()]),

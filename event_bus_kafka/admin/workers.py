@@ -13,13 +13,14 @@ from django.utils.translation import gettext
 
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.actions import ActionPlan, confirm_and_apply
-from event_bus_kafka.admin.ages import age, ago, moment
+from event_bus_kafka.admin.ages import age, moment
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Cell, Linked, Marked, Posting, Table
+from event_bus_kafka.admin.worker_tables import partitions_table, relays_table, slow_table, workers_table
 from event_bus_kafka.models import Heartbeat, PausedReceiver, Right
 from event_bus_kafka.operations.groups import GroupView, ReceiverView, groups, receivers
 from event_bus_kafka.operations.pauses import PausePlan, paused_receivers, plan_pause, plan_resume
-from event_bus_kafka.operations.workers import WorkerRun, workers
+from event_bus_kafka.operations.workers import workers
 from event_bus_kafka.shown import shown
 
 
@@ -41,10 +42,10 @@ class WorkersPage(Page):
         may_operate = Right.OPERATE.is_given_to(request.user)
         context = {
             "groups": self._groups(groups(runs)),
-            "workers": _workers([run for run in runs if run.kind == "consumer"]),
-            "relays": _relays([run for run in runs if run.kind == "relay"]),
+            "workers": workers_table([run for run in runs if run.kind == "consumer"]),
+            "relays": relays_table([run for run in runs if run.kind == "relay"]),
             "receivers": self._receivers(receivers(runs, paused_receivers()), may_operate),
-            "slow": _slow(runs),
+            "slow": slow_table(runs),
         }
         return self.draw(request, "workers", self.title, context)
 
@@ -55,9 +56,9 @@ class WorkersPage(Page):
             raise Http404
         context = {
             "obstacles": list(map(shown, found.obstacles)),
-            "workers": _workers(found.runs),
-            "partitions": _partitions(found),
-            "slow": _slow(found.runs),
+            "workers": workers_table(found.runs),
+            "partitions": partitions_table(found),
+            "slow": slow_table(found.runs),
             "reset": f"manage.py event_offsets reset -g {group}",
         }
         return self.draw(request, "group", gettext("Group %(group)s") % {"group": shown(group)}, context)
@@ -150,150 +151,3 @@ def _state_of(receiver: ReceiverView) -> Cell:
 
 def _pause_of(receiver: ReceiverView) -> str:
     return shown(receiver.pause.said_reason) or "–" if receiver.pause else "–"
-
-
-def _workers(runs: Sequence[WorkerRun]) -> Table:
-    rows: list[list[Cell]] = [
-        [
-            f"{run.host}:{run.pid}",
-            _liveness(run),
-            shown(run.group),
-            charts.count(len(run.state["partitions"])),
-            _lag(run),
-            charts.count(run.state["in_flight"]),
-            charts.count(run.state["held_keys"]),
-            f"{run.state['lanes_awake']}/{run.state['lanes']}",
-            ago(run.silence),
-            moment(run.started),
-            run.version,
-        ]
-        for run in runs
-    ]
-    return Table(
-        caption=gettext("Workers"),
-        columns=[
-            gettext("Worker"),
-            gettext("State"),
-            gettext("Group"),
-            gettext("Partitions"),
-            gettext("Lag"),
-            gettext("In flight"),
-            gettext("Held keys"),
-            gettext("Lanes awake"),
-            gettext("Told"),
-            gettext("Started"),
-            gettext("Version"),
-        ],
-        rows=rows,
-        empty=gettext("No worker has written a heartbeat within a day."),
-    )
-
-
-def _relays(runs: Sequence[WorkerRun]) -> Table:
-    rows: list[list[Cell]] = [
-        [
-            f"{run.host}:{run.pid}",
-            _liveness(run),
-            run.state["database"],
-            charts.count(sum(run.state["depth"].values())) if "depth" in run.state else "–",
-            ", ".join(shown(one["topic"]) for one in run.state.get("held_topics", ())) or "–",
-            ago(run.silence),
-            moment(run.started),
-            run.version,
-        ]
-        for run in runs
-    ]
-    return Table(
-        caption=gettext("Relays"),
-        columns=[
-            gettext("Relay"),
-            gettext("State"),
-            gettext("Database"),
-            gettext("Waiting"),
-            gettext("Held topics"),
-            gettext("Told"),
-            gettext("Started"),
-            gettext("Version"),
-        ],
-        rows=rows,
-        empty=gettext("No relay has written a heartbeat within a day."),
-    )
-
-
-def _partitions(group: GroupView) -> Table:
-    rows: list[list[Cell]] = [
-        [
-            f"{shown(one['topic'])}:{one['partition']}",
-            _number(one["committed"]),
-            _number(one["position"]),
-            _number(one["end"]),
-            "–" if one["lag"] is None else charts.count(one["lag"]),
-            "–" if one["lag_age"] is None else age(one["lag_age"]),
-            f"{one['window_fill']:.0%}",
-            gettext("waits for %(record)s") % {"record": shown(one["full_because"])} if one["full_because"] else "–",
-            f"{run.host}:{run.pid}",
-        ]
-        for run, one in group.partitions
-    ]
-    return Table(
-        caption=gettext("Partitions and offsets"),
-        columns=[
-            gettext("Partition"),
-            gettext("Committed"),
-            gettext("Position"),
-            gettext("End"),
-            gettext("Lag"),
-            gettext("Lag's age"),
-            gettext("Window"),
-            gettext("Why it is full"),
-            gettext("Worker"),
-        ],
-        rows=rows,
-        empty=gettext("No partition is assigned to a worker that runs."),
-    )
-
-
-def _slow(runs: Sequence[WorkerRun]) -> Table:
-    rows: list[list[Cell]] = [
-        [
-            shown(one["receiver"]),
-            age(one["seconds"]),
-            f"{shown(one['topic'])}:{one['partition']}:{one['offset']}",
-            f"{run.host}:{run.pid}",
-            shown(one["stack"]),
-        ]
-        for run in runs
-        if run.kind == "consumer" and run.is_alive
-        for one in run.state["slow_receivers"]
-    ]
-    return Table(
-        caption=gettext("Slow receivers"),
-        columns=[
-            gettext("Receiver"),
-            gettext("Runs for"),
-            gettext("Record"),
-            gettext("Worker"),
-            gettext("Where it is, innermost first"),
-        ],
-        rows=rows,
-    )
-
-
-def _liveness(run: WorkerRun) -> Marked:
-    if run.liveness == "stopped":
-        return Marked(text=gettext("stopped"), mark="idle")
-    if run.liveness == "dead":
-        return Marked(text=gettext("has died"), mark="bad")
-    if not run.state["is_alive"]:
-        return Marked(text=gettext("hangs"), mark="bad")
-    obstacles = "; ".join(map(shown, run.state["obstacles"]))
-    return Marked(text=obstacles, mark="bad") if obstacles else Marked(text=gettext("ready"), mark="good")
-
-
-def _lag(run: WorkerRun) -> str:
-    known = [one["lag"] for one in run.state["partitions"] if one["lag"] is not None]
-    return charts.count(sum(known)) if known else "–"
-
-
-def _number(offset: int | None) -> str:
-    return "–" if offset is None else str(offset)

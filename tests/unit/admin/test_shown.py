@@ -15,7 +15,7 @@ from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import age, ago, moment_of
 from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.overview import TIMES, charts_of
-from event_bus_kafka.models import EventBus, Heartbeat, HistoryRow, ParkedRecord, PausedReceiver, Right
+from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, ParkedRecord, PausedReceiver, Right
 from event_bus_kafka.operations.history import summed
 from tests.support.admin_clients import client_with
 from tests.support.databases import connected
@@ -34,14 +34,38 @@ def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<(?!svg)[^>]+>", " ", answer.content.decode().replace("<wbr>", "")))
 
 
-def test_the_overview_says_all_is_well_only_if_all_workers_and_relays_are_ready() -> None:
+def test_the_overview_says_all_is_well_only_if_nothing_waits_and_all_that_run_are_ready() -> None:
+    DeadLetter.objects.all().delete()
+    ParkedRecord.objects.all().delete()
     shown = page(EventBus)
     assert "All is well" not in shown
     assert "A worker or relay is not ready." in shown
     for row in Heartbeat.objects.all():
-        row.state = {**row.state, "obstacles": []}
+        row.state = {**row.state, "obstacles": [], "held_topics": []}
         row.save()
     assert "All is well" in page(EventBus)
+    with override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["grades"], "late": ["grades"]}):
+        shown = page(EventBus)
+    assert "All is well" not in shown
+    assert "No worker of the group late runs: manage.py consume_events -g late" in shown
+    assert "the group mail" not in shown
+    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
+    assert "All is well" not in page(EventBus)
+
+
+def test_the_overview_lists_what_waits_with_links() -> None:
+    Heartbeat.objects.filter(kind="consumer").delete()
+    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
+    shown = page(EventBus)
+    assert "All is well" not in shown
+    assert "Nothing is neglected: what waits has not waited for too long." in shown
+    for text in (
+        "20 dead letters – Dead letters",
+        "12 parked events – Outbox",
+        "A relay holds the topic prod-certificates: BrokerError: UNKNOWN_TOPIC_OR_PART – Outbox",
+        "The receiver app.award is paused – Workers and relays",
+    ):
+        assert text in shown
 
 
 def test_the_overview_shows_neglects_with_remedies_and_links() -> None:

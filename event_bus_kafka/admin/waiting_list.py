@@ -1,0 +1,56 @@
+"""The overview's list of all that waits for somebody to act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from shlex import quote
+
+import attrs
+from django.db.models import Model
+from django.utils.translation import gettext, ngettext
+
+from event_bus_kafka.admin import charts
+from event_bus_kafka.models import DeadLetter, Heartbeat, ParkedRecord
+from event_bus_kafka.operations.neglects.waiting import Waiting
+from event_bus_kafka.operations.neglects.wording import MOST_COUNTED
+from event_bus_kafka.shown import shown
+
+
+@attrs.frozen(kw_only=True)
+class WaitingItem:
+    """A kind of thing that waits."""
+
+    text: str
+    model: type[Model]
+    """The model whose page helps."""
+    command: str = ""
+    """The command that ends the waiting; empty: the page does it, or says what does."""
+
+
+def items_of(found: Waiting) -> Iterator[WaitingItem]:
+    """Yield an entry for each kind of thing that waits; nothing if nothing waits."""
+    if found.letters:
+        text = ngettext("%(count)s dead letter", "%(count)s dead letters", found.letters)
+        yield WaitingItem(text=text % {"count": _count(found.letters)}, model=DeadLetter)
+    if found.parked:
+        text = ngettext("%(count)s parked event", "%(count)s parked events", found.parked)
+        yield WaitingItem(text=text % {"count": _count(found.parked)}, model=ParkedRecord)
+    for topic, reason in found.held:
+        text = gettext("A relay holds the topic %(topic)s: %(reason)s")
+        yield WaitingItem(text=text % {"topic": shown(topic), "reason": shown(reason)}, model=ParkedRecord)
+    for receiver in found.paused:
+        text = gettext("The receiver %(receiver)s is paused")
+        yield WaitingItem(text=text % {"receiver": shown(receiver)}, model=Heartbeat)
+    for group in found.unserved:
+        text = gettext("No worker of the group %(group)s runs") % {"group": shown(group)}
+        yield WaitingItem(text=text, model=Heartbeat, command=start_worker(group))
+
+
+def start_worker(group: str) -> str:
+    """Return the command that starts a worker of a subscribed group."""
+    return f"manage.py consume_events -g {quote(group)}"
+
+
+def _count(count: int) -> str:
+    text = charts.count(count)
+    return gettext("%(count)s or more") % {"count": text} if count >= MOST_COUNTED else text
