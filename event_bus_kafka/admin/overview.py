@@ -18,6 +18,7 @@ from event_bus_kafka.admin.ages import ago, moment
 from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
+from event_bus_kafka.admin.start_commands import START_WORKER, start_relay
 from event_bus_kafka.admin.waiting_list import items_of
 from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.settings import settings
@@ -215,9 +216,14 @@ def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
         several = [run for run in alive if run.kind == kind]
         ready = sum(not run.state.get("obstacles") for run in several)
         text = gettext("%(ready)d of %(all)d ready") % {"ready": ready, "all": len(several)}
-        items.append(
-            (label, Marked(text=text, mark="idle" if not several else "good" if ready == len(several) else "bad"))
-        )
+        mark = "good" if ready == len(several) else "bad"
+        items.append((label, Marked(text=text, mark=mark) if several else Marked(text=_nobody(kind), mark="idle")))
     if alive:
-        items.append((gettext("Told last"), ago(min(run.silence for run in alive))))
+        items.append((gettext("Last heartbeat"), ago(min(run.silence for run in alive))))
     return items
+
+
+def _nobody(kind: str) -> str:
+    if kind == "relay":
+        return gettext("None runs.") + " " + start_relay()
+    return gettext("None runs. Start one: %(command)s") % {"command": START_WORKER}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from shlex import quote
 
 import attrs
 from django.db.models import Model
 from django.utils.translation import gettext, ngettext
 
 from event_bus_kafka.admin import charts
+from event_bus_kafka.admin.start_commands import start_worker
 from event_bus_kafka.models import DeadLetter, Heartbeat, ParkedRecord
 from event_bus_kafka.operations.neglects.waiting import Waiting
 from event_bus_kafka.operations.neglects.wording import MOST_COUNTED
@@ -44,11 +44,6 @@ def items_of(found: Waiting) -> Iterator[WaitingItem]:
     for group in found.unserved:
         text = gettext("No worker of the group %(group)s runs") % {"group": shown(group)}
         yield WaitingItem(text=text, model=Heartbeat, command=start_worker(group))
-
-
-def start_worker(group: str) -> str:
-    """Return the command that starts a worker of a subscribed group."""
-    return f"manage.py consume_events -g {quote(group)}"
 
 
 def _count(count: int) -> str:

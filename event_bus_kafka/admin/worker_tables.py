@@ -9,12 +9,14 @@ from django.utils.translation import gettext
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import age, ago, moment
 from event_bus_kafka.admin.shapes import Cell, Marked, Table
+from event_bus_kafka.admin.start_commands import START_WORKER, start_relay
 from event_bus_kafka.operations.groups import GroupView
 from event_bus_kafka.operations.workers import WorkerRun
 from event_bus_kafka.shown import shown
 
 
-def workers_table(runs: Sequence[WorkerRun]) -> Table:
+def workers_table(runs: Sequence[WorkerRun], start: str = START_WORKER) -> Table:
+    """Return the table of workers. ``start``: the command that starts one, for when there is none."""
     rows: list[list[Cell]] = [
         [
             f"{run.host}:{run.pid}",
@@ -47,7 +49,7 @@ def workers_table(runs: Sequence[WorkerRun]) -> Table:
             gettext("Version"),
         ],
         rows=rows,
-        empty=gettext("No worker has written a heartbeat within a day."),
+        empty=gettext("No worker has written a heartbeat within a day. Start one: %(command)s") % {"command": start},
     )
 
 
@@ -78,7 +80,7 @@ def relays_table(runs: Sequence[WorkerRun]) -> Table:
             gettext("Version"),
         ],
         rows=rows,
-        empty=gettext("No relay has written a heartbeat within a day."),
+        empty=gettext("No relay has written a heartbeat within a day. %(start)s") % {"start": start_relay()},
     )
 
 

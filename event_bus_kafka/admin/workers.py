@@ -6,6 +6,7 @@ here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from shlex import quote
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -16,7 +17,9 @@ from event_bus_kafka.admin.actions import ActionPlan, confirm_and_apply
 from event_bus_kafka.admin.ages import age, moment
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Cell, Linked, Marked, Posting, Table
+from event_bus_kafka.admin.start_commands import start_worker
 from event_bus_kafka.admin.worker_tables import partitions_table, relays_table, slow_table, workers_table
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import Heartbeat, PausedReceiver, Right
 from event_bus_kafka.operations.groups import GroupView, ReceiverView, groups, receivers
 from event_bus_kafka.operations.pauses import PausePlan, paused_receivers, plan_pause, plan_resume
@@ -41,7 +44,7 @@ class WorkersPage(Page):
         runs = workers()
         may_operate = Right.OPERATE.is_given_to(request.user)
         context = {
-            "groups": self._groups(groups(runs)),
+            "groups": self._groups(groups(runs, settings.subscriptions)),
             "workers": workers_table([run for run in runs if run.kind == "consumer"]),
             "relays": relays_table([run for run in runs if run.kind == "relay"]),
             "receivers": self._receivers(receivers(runs, paused_receivers()), may_operate),
@@ -51,15 +54,17 @@ class WorkersPage(Page):
 
     def group(self, request: HttpRequest, group: str) -> HttpResponse:
         """Show the partitions and offsets of a consumer group."""
-        found = next((one for one in groups(workers()) if one.group == group), None)
+        found = next((one for one in groups(workers(), settings.subscriptions) if one.group == group), None)
         if found is None:
             raise Http404
         context = {
             "obstacles": list(map(shown, found.obstacles)),
-            "workers": workers_table(found.runs),
+            "workers": workers_table(found.runs, start_worker(group)),
             "partitions": partitions_table(found),
             "slow": slow_table(found.runs),
-            "reset": f"manage.py event_offsets reset -g {group}",
+            "start": "" if found.runs else start_worker(group),
+            "lag": f"manage.py event_offsets show -g {quote(group)}",
+            "reset": f"manage.py event_offsets reset -g {quote(group)}",
         }
         return self.draw(request, "group", gettext("Group %(group)s") % {"group": shown(group)}, context)
 
@@ -96,7 +101,9 @@ class WorkersPage(Page):
         rows: list[list[Cell]] = [
             [
                 Linked(text=shown(one.group), url=self.url("group", one.group)),
-                Marked(text=str(len(one.runs)), mark="good" if one.runs else "bad"),
+                Marked(text=str(len(one.runs)), mark="good")
+                if one.runs
+                else Marked(text=gettext("no worker runs"), mark="bad"),
                 charts.count(len(list(one.partitions))),
                 "–" if one.lag is None else charts.count(one.lag),
                 "–" if one.lag_age is None else age(one.lag_age),
@@ -146,6 +153,8 @@ def _state_of(receiver: ReceiverView) -> Cell:
         return Marked(text=gettext("circuit open: its events are held"), mark="bad")
     if receiver.is_slow:
         return Marked(text=gettext("slow"), mark="bad")
+    if not receiver.has_worker:
+        return Marked(text=gettext("no worker runs"), mark="bad") if settings.heartbeat else gettext("not known")
     return Marked(text=gettext("receives"), mark="good")
 
 

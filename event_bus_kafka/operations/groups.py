@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -53,14 +53,16 @@ class ReceiverView:
     event_types: Sequence[str]
     """Event types to which the receiver listens; empty: the receiver no longer exists."""
     pause: PausedReceiver | None
+    has_worker: bool
+    """Whether a running worker has the receiver, or may have it: some do not tell their receivers."""
     has_open_circuit: bool
     """Whether the receiver's circuit is open in any running worker."""
     is_slow: bool
 
 
-def groups(runs: Sequence[WorkerRun]) -> list[GroupView]:
-    """Return the consumer groups of the workers in ``runs``, sorted by name."""
-    names = sorted({run.group for run in runs if run.kind == "consumer"})
+def groups(runs: Sequence[WorkerRun], subscribed: Iterable[str]) -> list[GroupView]:
+    """Return the consumer groups of the workers in ``runs``, and the subscribed ones, sorted by name."""
+    names = sorted({*subscribed, *(run.group for run in runs if run.kind == "consumer")})
     alive = [run for run in runs if run.kind == "consumer" and run.is_alive]
     return [GroupView(group=name, runs=[run for run in alive if run.group == name]) for name in names]
 
@@ -76,6 +78,7 @@ def receivers(runs: Sequence[WorkerRun], pauses: Sequence[PausedReceiver]) -> li
             name=name,
             event_types=sorted(set(known.get(name, ()))),
             pause=paused.get(name),
+            has_worker=any(state.get("receivers") is None or name in state["receivers"] for state in states),
             has_open_circuit=name in circuits,
             is_slow=name in slow,
         )

@@ -180,6 +180,29 @@ def test_the_page_of_a_group_shows_its_offsets() -> None:
     assert "manage.py event_offsets reset -g mail" in shown
 
 
+def test_receivers_and_the_overview_say_that_no_worker_or_relay_runs(receiver: str) -> None:
+    assert f"{receiver} {TYPE} receives" in page(Heartbeat)
+    Heartbeat.objects.all().delete()
+    shown, overview = page(Heartbeat), page(EventBus)
+    assert f"{receiver} {TYPE} no worker runs" in shown
+    for text in (shown, overview):
+        assert "Start one: manage.py consume_events -g GROUP -t TOPIC" in text
+        assert "None is needed: this service sends no events." in text
+    with override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT):
+        assert "Start one: manage.py relay_events" in page(EventBus)
+    with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0):
+        assert f"{receiver} {TYPE} not known" in page(Heartbeat)
+
+
+@override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"late": ["grades"]})
+def test_a_subscribed_group_without_a_heartbeat_has_a_page() -> None:
+    assert "late no worker runs" in page(Heartbeat)
+    shown = page(Heartbeat, "group", "late")
+    assert "No worker of the group runs." in shown
+    assert "A worker starts with: manage.py consume_events -g late" in shown
+    assert "manage.py event_offsets show -g late" in shown
+
+
 @pytest.mark.parametrize(("model", "name"), [(Heartbeat, "group"), (HistoryRow, "type")])
 def test_the_page_of_an_unknown_group_or_event_type_answers_404(model: Any, name: str) -> None:
     url = admin.site.get_model_admin(model).url(name, "no-such")  # type: ignore[attr-defined]

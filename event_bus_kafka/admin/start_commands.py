@@ -1,0 +1,26 @@
+"""The commands that start what does not run."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from django.utils.translation import gettext
+
+from event_bus_kafka.conf.routes import routes
+
+START_WORKER = "manage.py consume_events -g GROUP -t TOPIC"
+
+
+def start_worker(group: str) -> str:
+    """Return the command that starts a worker of a subscribed group."""
+    return f"manage.py consume_events -g {quote(group)}"
+
+
+def start_relay() -> str:
+    """
+    Return the command that starts a relay, in a sentence; or that none is needed, as the service sends no events.
+    Raises :class:`ConfigurationError` if a route is wrong.
+    """
+    if not any(route.enabled for route in routes()):
+        return gettext("None is needed: this service sends no events.")
+    return gettext("Start one: %(command)s") % {"command": "manage.py relay_events"}
