@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from event_bus_kafka.admin import charts
-from event_bus_kafka.admin.ages import age, ago, moment_of
+from event_bus_kafka.admin.ages import age, ago, moment, moment_of
 from event_bus_kafka.admin.pages import Page, in_slices
 from event_bus_kafka.admin.parked import confirm_and_change, discard, release
 from event_bus_kafka.admin.shapes import Cell, Facts, Marked, Posting, Table
-from event_bus_kafka.models import Heartbeat, OutboxRecord, ParkedRecord, Right
+from event_bus_kafka.models import Heartbeat, HistoryRow, OutboxRecord, ParkedRecord, Right
 from event_bus_kafka.operations.outboxes import (
     MOST_PARKED,
     OutboxView,
@@ -26,9 +28,18 @@ from event_bus_kafka.operations.outboxes import (
 from event_bus_kafka.operations.workers import workers
 from event_bus_kafka.outbox.backlog import STALLED_AFTER
 from event_bus_kafka.shown import shown
+from event_bus_kafka.wire.headers import text_of
 
 _SHOWN = 100
 """Parked rows that are listed one by one."""
+_REMEDIES = {
+    "UNKNOWN_TOPIC": _(
+        "The topic does not exist: create it (manage.py event_topics apply), or correct its name in "
+        "EVENT_BUS_PRODUCER_CONFIG."
+    ),
+    "TOPIC_AUTHORIZATION_FAILED": _("Give the relay's user the right WRITE on the topic."),
+}
+"""Part of a reason for which a topic is held → what to do."""
 
 
 class OutboxPage(Page):
@@ -45,6 +56,8 @@ class OutboxPage(Page):
         may_release, may_discard = Right.OPERATE.is_given_to(request.user), Right.DISCARD.is_given_to(request.user)
         context = {
             "outboxes": [self._drawn(view(alias, runs), may_release, may_discard) for alias in outboxes(runs)],
+            "where_url": self.page_of(HistoryRow).url("where"),
+            "events_url": self.page_of(HistoryRow).url(),
             "release_url": self.url("release") if may_release else "",
             "discard_url": self.url("discard") if may_discard else "",
         }
@@ -80,7 +93,7 @@ class OutboxPage(Page):
                 gettext("Events"),
                 gettext("First parked"),
                 gettext("Reason"),
-                *(label for label, _ in actions),
+                *(label for label, name in actions),
             ],
             rows=rows,
             empty=gettext("Nothing is parked."),
@@ -105,10 +118,13 @@ class OutboxPage(Page):
 
 def _rows(alias: str) -> Iterator[dict[str, Any]]:
     """Yield the oldest parked rows, without keys and bodies."""
-    wanted = ParkedRecord.objects.using(alias).order_by("pk").only("topic", "code", "reason", "parked_at", "size")
-    for row in wanted[:_SHOWN]:
+    names = ("topic", "code", "reason", "parked_at", "size", "headers")
+    for row in ParkedRecord.objects.using(alias).order_by("pk").only(*names)[:_SHOWN]:
+        packed = bytes(row.headers)
         yield {
             "id": row.pk,
+            "event_type": shown(text_of(packed, "ce_type")),
+            "event_id": shown(text_of(packed, "ce_id")),
             "topic": shown(row.topic),
             "code": shown(row.code),
             "reason": shown(row.reason),
@@ -143,13 +159,33 @@ def _depth(outbox: OutboxView) -> Table:
 def _held(outbox: OutboxView) -> Table:
     return Table(
         caption=gettext("Held topics"),
-        columns=[gettext("Topic"), gettext("For"), gettext("Reason"), gettext("Relay")],
+        columns=[
+            gettext("Topic"),
+            gettext("Held for"),
+            gettext("Since"),
+            gettext("Reason"),
+            gettext("What to do"),
+            gettext("Relay"),
+        ],
         rows=[
-            [shown(one.topic), Marked(text=age(one.seconds), mark="bad"), shown(one.reason), one.relay]
+            [
+                shown(one.topic),
+                Marked(text=age(one.seconds), mark="bad"),
+                moment(datetime.now(UTC) - timedelta(seconds=one.seconds)),
+                shown(one.reason),
+                _remedy(one.reason),
+                one.relay,
+            ]
             for one in outbox.held
         ],
         empty=gettext("No topic is held."),
     )
+
+
+def _remedy(reason: str) -> str:
+    """Return what to do about a topic that is held for this reason."""
+    found = next((text for part, text in _REMEDIES.items() if part in reason), None)
+    return str(found or gettext("Mend what the reason names; the relay's log says more."))
 
 
 def _count(count: int) -> str:

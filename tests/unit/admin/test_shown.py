@@ -17,6 +17,8 @@ from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.overview import TIMES, charts_of
 from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, ParkedRecord, PausedReceiver, Right
 from event_bus_kafka.operations.history import summed
+from event_bus_kafka.relaying import topics
+from event_bus_kafka.wire.headers import pack
 from tests.support.admin_clients import client_with
 from tests.support.databases import connected
 
@@ -156,6 +158,29 @@ def test_the_outbox_page_shows_waiting_held_and_parked_rows() -> None:
     assert "6 minutes" in shown
     assert "no right WRITE" in shown
     assert "of the first 100,000" in shown
+
+
+def test_the_outbox_page_says_what_to_do_about_held_topics() -> None:
+    shown = page(ParkedRecord)
+    assert "The topic does not exist: create it (manage.py event_topics apply)" in shown
+    assert "at least every half a minute" in shown
+    assert topics._LONGEST == 30, "the page says how often a relay tries a held topic"
+    for row in Heartbeat.objects.filter(kind="relay"):
+        row.state["held_topics"][0]["reason"] = "BrokerError: TOPIC_AUTHORIZATION_FAILED: no"
+        row.save()
+    assert "Give the relay&#x27;s user the right WRITE on the topic." in page(ParkedRecord)
+
+
+def test_a_parked_row_tells_its_event_and_asks_where_it_is() -> None:
+    event_id = "7c8a2b9e-0f47-4d1c-9a3d-2f6f5a1c0b11"
+    headers = pack([("ce_type", TYPE.encode()), ("ce_id", event_id.encode())])
+    ParkedRecord.objects.filter(pk=10_000_000).update(headers=headers)
+    url = admin.site.get_model_admin(ParkedRecord).url()  # type: ignore[attr-defined]
+    html = client_with(Right.VIEW).get(url).content.decode().replace("<wbr>", "")
+    assert f"{TYPE}<br>{event_id}" in html
+    where = admin.site.get_model_admin(HistoryRow).url("where")  # type: ignore[attr-defined]
+    assert f'formaction="{where}" name="event_id" value="{event_id}"' in html
+    assert html.count(f'formaction="{where}"') == 1
 
 
 def test_without_a_running_relay_the_number_of_waiting_rows_is_unknown() -> None:
