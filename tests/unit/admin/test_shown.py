@@ -173,7 +173,7 @@ def test_the_outbox_page_says_what_to_do_about_held_topics() -> None:
 
 def test_a_parked_row_tells_its_event_and_asks_where_it_is() -> None:
     event_id = "7c8a2b9e-0f47-4d1c-9a3d-2f6f5a1c0b11"
-    headers = pack([("ce_type", TYPE.encode()), ("ce_id", event_id.encode())])
+    headers = pack((("ce_type", TYPE.encode()), ("ce_id", event_id.encode())))
     ParkedRecord.objects.filter(pk=10_000_000).update(headers=headers)
     url = admin.site.get_model_admin(ParkedRecord).url()  # type: ignore[attr-defined]
     html = client_with(Right.VIEW).get(url).content.decode().replace("<wbr>", "")
