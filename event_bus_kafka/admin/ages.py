@@ -31,10 +31,19 @@ def moment(time: datetime) -> str:
     Return ``time`` as text in the user's time zone. Without ``USE_TZ`` Django returns naive times; a naive ``time`` is
     interpreted in TIME_ZONE.
     """
-    aware = make_aware(time, get_default_timezone()) if is_naive(time) else time
-    return date_format(localtime(aware), "DATETIME_FORMAT")
+    return date_format(_local(time), "DATETIME_FORMAT")
+
+
+def moment_with_seconds(milliseconds: int) -> str:
+    """Return a time in milliseconds since the epoch as text, with its seconds, which the language's format omits."""
+    local = _local(datetime.fromtimestamp(milliseconds / 1000, UTC))
+    return f"{date_format(local, 'DATE_FORMAT')}, {local:%H:%M:%S}"
 
 
 def moment_of(milliseconds: int) -> str:
     """Return a time in milliseconds since the epoch as text."""
     return moment(datetime.fromtimestamp(milliseconds / 1000, UTC))
+
+
+def _local(time: datetime) -> datetime:
+    return localtime(make_aware(time, get_default_timezone()) if is_naive(time) else time)

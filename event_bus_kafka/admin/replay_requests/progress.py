@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.utils.translation import gettext as _
 
-from event_bus_kafka.admin.ages import moment, moment_of
+from event_bus_kafka.admin.ages import moment, moment_of, moment_with_seconds
 from event_bus_kafka.admin.replay_requests.run_progress_page import run_facts, run_places, run_problems
 from event_bus_kafka.admin.replay_requests.steps import STEPS
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Posting, Table
@@ -59,6 +59,7 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
     why = found.progress.reasons if found.run else reasons(number)
     return {
         "report": found,
+        "done": _done(found),
         "facts": Facts(items=[*_standing(found), *(run_facts(found) if found.run else _facts(found)), *_about(found)]),
         "note": shown(request.note),
         "obstacle": shown(found.obstacle),
@@ -121,7 +122,7 @@ def _about(found: RequestReport) -> list[tuple[str, Cell]]:
         (_("Ends after failures in a row"), request.stop_after),
         (_("Requested by"), shown(request.requested_by) or _("unknown")),
         (_("Why"), shown(request.reason) or "–"),
-        *((label, moment_of(time)) for label, time in times if time is not None),
+        *((label, moment_with_seconds(time)) for label, time in times if time is not None),
     ]
     if request.instead_of:
         items.append((_("In place of"), shown(request.instead_of)))

@@ -12,7 +12,7 @@ from django.test import override_settings
 from django.utils import timezone, translation
 
 from event_bus_kafka.admin import charts
-from event_bus_kafka.admin.ages import age, ago, moment_of
+from event_bus_kafka.admin.ages import age, ago, moment_of, moment_with_seconds
 from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.overview import TIMES, charts_of
 from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, ParkedRecord, PausedReceiver, Right
@@ -147,6 +147,7 @@ def test_ages_and_times_use_the_time_zone_and_language_of_the_user() -> None:
     assert ago(60) == "1 minute ago"
     with timezone.override("Asia/Tokyo"):
         assert moment_of(0) == "Jan. 1, 1970, 9 a.m."
+        assert moment_with_seconds(61_000) == "Jan. 1, 1970, 09:01:01"
     with translation.override("de"):
         assert age(7_500) == "2 Stunden, 5 Minuten"
 
