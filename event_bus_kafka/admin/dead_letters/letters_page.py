@@ -19,7 +19,7 @@ from event_bus_kafka.admin.dead_letters.listing import listing
 from event_bus_kafka.admin.dead_letters.meant import TICKED, UNTIL, Meant, moment_of
 from event_bus_kafka.admin.pages import Page, in_slices
 from event_bus_kafka.admin.shapes import Posting
-from event_bus_kafka.models import DeadLetter, ReplayRequest, Right
+from event_bus_kafka.models import DeadLetter, HistoryRow, ReplayRequest, Right
 from event_bus_kafka.operations.dead_letters import discarding
 from event_bus_kafka.operations.dead_letters.discarding import Discarded
 
@@ -93,6 +93,9 @@ class DeadLettersPage(Page):
         meant = {"scope": TICKED, "id": str(number)}
         context["discard"] = Posting(label=_("Discard …"), action=self.url("discard"), fields=meant)
         context["replay"] = Posting(label=_("Replay …"), action=context["replay_url"], fields=meant)
+        if letter.event_id:
+            where, asked = self.page_of(HistoryRow).url("where"), {"event_id": letter.event_id}
+            context["where"] = Posting(label=_("Where is this event?"), action=where, fields=asked)
         return self.draw(request, "dead_letter", _("Dead letter %(number)s") % {"number": number}, context)
 
     def _found(self, number: int) -> DeadLetter:

@@ -122,6 +122,8 @@ def test_the_page_of_a_letter_masks_its_event_data() -> None:
     assert SECRET not in shown
     assert "unmasked" not in shown
     assert "Discard" not in shown
+    asks = r'<form method="post" action="/admin/event_bus_kafka/historyrow/where/">.*name="event_id" value="([^"]+)"'
+    assert re.findall(asks, shown) == [letter.event_id]
     assert client_with(Right.VIEW).get(f"{LIST}{letter.pk + 1}/").status_code == 404
     assert client_with(Right.VIEW).get(f"{LIST}{'9' * 30}/").status_code == 404
 
