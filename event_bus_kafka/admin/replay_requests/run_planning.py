@@ -14,6 +14,7 @@ from event_bus_kafka.admin.replay_requests.run_forms import BackfillForm, RunFor
 from event_bus_kafka.admin.shapes import Table
 from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.conf.routes import full_topic
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.kafka.offsets import Partition, Range
 from event_bus_kafka.operations.event_catalogue import event_types
@@ -128,7 +129,7 @@ def names() -> dict[str, list[str]]:
     """Return what the forms offer: groups, receivers, event types and sources, as far as this service knows."""
     types = event_types()
     return {
-        "groups": sorted({one.group for one in workers() if one.group}),
+        "groups": sorted({*settings.subscriptions, *(one.group for one in workers() if one.group)}),
         "receivers": sorted({name for one in types for name in one.receivers}),
         "types": [one.event_type for one in types if one.receivers],
         "sources": list(sources()),
@@ -182,7 +183,7 @@ def _obstacle(wish: RunWish) -> list[str]:
 
 def _offsets(progress: RunProgress) -> Table:
     rows = [(f"{shown(one.topic)}:{one.partition}", one.start, one.end) for one in progress.places[:_SHOWN]]
-    return Table(caption=_("Offsets"), columns=[_("Partition"), _("From"), _("To, without it")], rows=rows)
+    return Table(caption=_("Offsets"), columns=[_("Partition"), _("From"), _("To, exclusive")], rows=rows)
 
 
 def _read(form: RunForm, name: str, parse: Callable[[str], Read], otherwise: str = "") -> Read | None:

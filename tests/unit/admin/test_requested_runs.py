@@ -184,6 +184,19 @@ def test_each_page_needs_the_right_to_replay(topic: str, url: str) -> None:
     assert strict.post(f"{url}plan/", filled(topic)).status_code == 403
 
 
+@override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"late": ["grades"]})
+def test_the_form_marks_required_fields_and_offers_subscribed_groups(topic: str) -> None:
+    form = client_with(Right.VIEW, Right.REPLAY).get(TOPIC).content.decode()
+    assert '<option value="late"></option>' in form
+    labels = re.findall(r"<label[^>]*>([^<]+) <span[^>]*>\(required\)</span></label>", form)
+    assert [label.split(":")[0] for label in labels] == [
+        "Topic, or topic",
+        "From",
+        "Group whose workers do it",
+        "End it after so many failures in a row",
+    ]
+
+
 def test_it_is_paused_resumed_and_cancelled_like_others(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     confirmed(client, TOPIC, filled(topic))
