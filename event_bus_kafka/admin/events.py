@@ -12,6 +12,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.pages import Page
@@ -27,6 +28,14 @@ from event_bus_kafka.shown import shown
 
 _WEEK = timedelta(days=7)
 _SENT, _RECEIVED = ("delivered", "relayed"), ("received",)
+_OUTCOMES = {
+    "delivered": _("sent directly"),
+    "relayed": _("sent from the outbox"),
+    "appended": _("written to the outbox"),
+    "spilled": _("put into the outbox, as Kafka did not confirm it"),
+    "done": _("finished by all receivers"),
+}
+"""Outcome of an event in the history → the words of the pages, where its name alone says too little."""
 """The outcomes of sent events, and the outcomes of received events. The page shows one sum for each of the two."""
 
 Volumes = Mapping[str, Mapping[str, int]]
@@ -101,7 +110,7 @@ def _volumes(**restricted: Any) -> Volumes:
     """Return the counts of a week, restricted as those of :func:`summed` are."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     since, whole = datetime.now(UTC) - _WEEK, round(2 * _WEEK.total_seconds())
-    for (_, event_type, outcome), sums in summed(since, whole, ("event_type", "outcome"), **restricted).items():
+    for (_begins, event_type, outcome), sums in summed(since, whole, ("event_type", "outcome"), **restricted).items():
         found[event_type][outcome] = found[event_type].get(outcome, 0) + sums.count
     return found
 
@@ -111,7 +120,12 @@ def _sum(volume: Mapping[str, int], *outcomes: str) -> int:
 
 
 def _volume(volume: Mapping[str, int]) -> Facts:
-    return Facts(items=[(shown(outcome), charts.count(number)) for outcome, number in sorted(volume.items())])
+    return Facts(
+        items=[
+            (str(_OUTCOMES.get(outcome, shown(outcome))), charts.count(number))
+            for outcome, number in sorted(volume.items())
+        ]
+    )
 
 
 def _routes(found: EventTypeView) -> Table:

@@ -93,7 +93,7 @@ class WorkersPage(Page):
             sentences=[found.sentence or nothing],
             button=gettext("Pause") if found.pauses else gettext("Resume"),
             is_empty=not found.sentence,
-            reason_label=gettext("Why, for whoever looks (nothing of an event):") if found.pauses else "",
+            reason_label=gettext("Reason (shown to other operators; no personal data):") if found.pauses else "",
         )
         return confirm_and_apply(self, request, plan, apply)
 
@@ -131,7 +131,7 @@ class WorkersPage(Page):
             + ([self._posting(one)] if may_operate else [])
             for one in several
         ]
-        columns = [gettext("Receiver"), gettext("Events"), gettext("State"), gettext("Paused because")]
+        columns = [gettext("Receiver"), gettext("Events"), gettext("State"), gettext("Reason of the pause")]
         return Table(
             caption=gettext("Receivers of this service"),
             columns=columns + ([gettext("Change")] if may_operate else []),

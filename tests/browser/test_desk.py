@@ -84,7 +84,7 @@ def test_a_pause_set_in_the_admin_reaches_a_running_worker(urls: dict[str, str],
     log_in(page, urls["credentials"], "admin", "admin")
     open_page(page, "Workers and relays")
     page.get_by_role("button", name=f"Pause {PAUSED}").click()
-    page.get_by_label("Why, for whoever looks").fill("It is too slow")
+    page.get_by_label("Reason (shown to other operators").fill("It is too slow")
     page.get_by_role("button", name="Pause", exact=True).click()
     page.get_by_text(f"Paused {PAUSED}: It is too slow.").wait_for()
     open_page(page, "Dead letters")
@@ -118,7 +118,7 @@ def test_dead_letters_of_a_repaired_receiver_are_replayed_by_clicking(urls: dict
     page.get_by_role("button", name="Yes").click()
     open_page(page, "Dead letters")
     page.get_by_role("button", name="Replay all that match").click()
-    page.get_by_label("Why, for whoever looks").fill("Certificates are mended")
+    page.get_by_label("Reason (shown to other operators").fill("Certificates are mended")
     page.get_by_role("button", name="Request the replay of 24 dead letters").click()
     while page.get_by_text("Look again").count():
         page.wait_for_timeout(300)

@@ -163,7 +163,7 @@ def _request(page: Page, count: int) -> int:
     page.get_by_role("button", name="Replay all that match").click()
     page.get_by_text(f"{count} dead letters would be given to receivers again").wait_for()
     assert grave_faults(page) == []
-    page.get_by_label("Why, for whoever looks").fill("the template is mended")
+    page.get_by_label("Reason (shown to other operators").fill("the template is mended")
     page.get_by_role("button", name=f"Request the replay of {count} dead letters").click()
     heading = page.get_by_role("heading", name=re.compile(r"Replay request \d+"), level=1)
     return int(heading.inner_text().split()[-1])

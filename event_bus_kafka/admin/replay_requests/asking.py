@@ -48,7 +48,7 @@ class ReceiverForm(forms.Form):
         required=False,
     )
     instead_of = forms.CharField(
-        label=gettext_lazy("In place of (one that is no longer here)"),
+        label=gettext_lazy("In place of this former receiver, which no longer exists"),
         widget=_named("missing"),
         max_length=_NAME_LENGTH,
         required=False,
@@ -59,7 +59,7 @@ class WishForm(forms.Form):
     """The form for the rate, the limit of failures and the reason of a replay."""
 
     reason = forms.CharField(
-        label=gettext_lazy("Why, for whoever looks (nothing of an event)"), max_length=500, required=False
+        label=gettext_lazy("Reason (shown to other operators; no personal data)"), max_length=500, required=False
     )
     rate = forms.FloatField(
         label=gettext_lazy("Letters a second at most (empty: as many as live events leave time for)"),

@@ -36,12 +36,12 @@ def listed(found: Sequence[RequestReport], url: Url) -> Table:
             _("Group"),
             _("Done"),
             _("Succeeded"),
-            _("Stay for others"),
+            _("Kept for other receivers"),
             _("Failed"),
             _("Skipped"),
             _("Requested"),
             _("By"),
-            _("Why"),
+            _("Reason"),
             _("What keeps or ended it"),
         ],
         rows=[_row(one, url) for one in found],
@@ -67,7 +67,7 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
         "reasons": [
             _reasons(_("Failed, by error"), _("Error"), why.get(LetterState.FAILED, {})),
             _reasons(_("Skipped, by reason"), _("Reason"), why.get(LetterState.SKIPPED, {})),
-            _reasons(_("Succeeded here, and stay for others"), _("Others"), why.get(LetterState.PARTLY, {})),
+            _reasons(_("Succeeded, and kept for other receivers"), _("Others"), why.get(LetterState.PARTLY, {})),
             _reasons(_("Not known"), _("Reason"), why.get(LetterState.UNKNOWN, {})),
         ],
         "letters": run_problems(found) if found.run else _letters(problems(number, _LETTERS_SHOWN), letter_url),
@@ -121,7 +121,7 @@ def _about(found: RequestReport) -> list[tuple[str, Cell]]:
     items: list[tuple[str, Cell]] = [
         (_("Ends after failures in a row"), request.stop_after),
         (_("Requested by"), shown(request.requested_by) or _("unknown")),
-        (_("Why"), shown(request.reason) or "–"),
+        (_("Reason"), shown(request.reason) or "–"),
         *((label, moment_with_seconds(time)) for label, time in times if time is not None),
     ]
     if request.instead_of:
@@ -134,7 +134,7 @@ def _about(found: RequestReport) -> list[tuple[str, Cell]]:
 def _counted() -> Mapping[LetterState, str]:
     return {
         LetterState.SUCCEEDED: _("Succeeded"),
-        LetterState.PARTLY: _("Succeeded here, stay for others"),
+        LetterState.PARTLY: _("Succeeded, kept for other receivers"),
         LetterState.FAILED: _("Failed"),
         LetterState.SKIPPED: _("Skipped"),
         LetterState.UNKNOWN: _("Not known"),
@@ -170,7 +170,7 @@ def _reasons(caption: str, column: str, found: Mapping[str, int]) -> Table:
 
 def _letters(found: Sequence[RequestedLetter], letter_url: Url) -> Table:
     return Table(
-        caption=_("The first letters that failed, were skipped or stay"),
+        caption=_("The first letters that failed, were skipped or are kept"),
         columns=[_("Record"), _("State"), _("Why")],
         rows=[_letter(one, letter_url) for one in found],
     )

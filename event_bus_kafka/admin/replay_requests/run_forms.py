@@ -25,7 +25,9 @@ class RunForm(forms.Form):
     stop_after = forms.IntegerField(
         label=_("End it after so many failures in a row"), min_value=1, max_value=1_000_000, initial=STOP_AFTER
     )
-    reason = forms.CharField(label=_("Why, for whoever looks (nothing of an event)"), max_length=500, required=False)
+    reason = forms.CharField(
+        label=_("Reason (shown to other operators; no personal data)"), max_length=500, required=False
+    )
 
 
 class TopicForm(RunForm):
@@ -33,7 +35,7 @@ class TopicForm(RunForm):
 
     topic = forms.CharField(label=_("Topic, or topic:partition"), max_length=300)
     start = forms.CharField(label=_("From: earliest, an offset, or a time such as 2026-01-31T08:00Z"), max_length=100)
-    end = forms.CharField(label=_("To, without it (empty: all that is there now)"), max_length=100, required=False)
+    end = forms.CharField(label=_("To, exclusive (empty: all that is there now)"), max_length=100, required=False)
     group = forms.CharField(label=_("Group whose workers do it"), widget=_named("groups"), max_length=255)
     receiver = forms.CharField(
         label=_("Only this receiver (empty: all that listen)"),

@@ -39,7 +39,7 @@ def run_places(found: RequestReport) -> Table:
         (f"{shown(one.topic)}:{one.partition}", one.start, one.end, one.position)
         for one in found.progress.places[:_PLACES_SHOWN]
     ]
-    columns = [_("Partition"), _("From"), _("To, without it"), _("Done before")]
+    columns = [_("Partition"), _("From"), _("To, exclusive"), _("Done before")]
     return Table(caption=_("Offsets"), columns=columns, rows=rows)
 
 

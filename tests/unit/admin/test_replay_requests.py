@@ -306,12 +306,20 @@ def test_the_report_of_a_request_counts_the_results_of_its_letters(receiver: str
     ReplayRequest.objects.update(state=RequestState.DONE, ended_at=1_767_323_045_678)
     page = client_with(Right.VIEW).get(f"{LIST}{request.pk}/").content.decode()
     facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>(?:<span[^>]*>)?([^<\n]*)", page))
-    names = ("State", "Letters done", "Succeeded", "Succeeded here, stay for others", "Failed", "Skipped", "Waiting")
+    names = (
+        "State",
+        "Letters done",
+        "Succeeded",
+        "Succeeded, kept for other receivers",
+        "Failed",
+        "Skipped",
+        "Waiting",
+    )
     assert {name: facts[name] for name in names} == {
         "State": "done",
         "Letters done": "6 of 6",
         "Succeeded": "1",
-        "Succeeded here, stay for others": "1",
+        "Succeeded, kept for other receivers": "1",
         "Failed": "3",
         "Skipped": "1",
         "Waiting": "0",

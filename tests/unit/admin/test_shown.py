@@ -245,6 +245,8 @@ def test_the_catalogue_shows_event_types_that_are_sent_and_received(receiver: st
     assert "certificates enabled outbox certificate.user.id" in detail
     assert "certificate.user.pii.email str yes" in detail
     assert "CertificateData" in detail
+    assert "sent from the outbox" in detail
+    assert "relayed" not in detail
 
 
 @pytest.mark.parametrize("model", [EventBus, ParkedRecord, HistoryRow])
