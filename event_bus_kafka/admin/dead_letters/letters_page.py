@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from event_bus_kafka.admin.actions import CONFIRMED, write_history
 from event_bus_kafka.admin.dead_letters.detail import detail
 from event_bus_kafka.admin.dead_letters.discard_plan import action_plan, done_words
-from event_bus_kafka.admin.dead_letters.filters import Filters
+from event_bus_kafka.admin.dead_letters.filters import ALL_SETTLED, Filters
 from event_bus_kafka.admin.dead_letters.listing import listing
 from event_bus_kafka.admin.dead_letters.meant import TICKED, UNTIL, Meant, moment_of
 from event_bus_kafka.admin.pages import Page, in_slices
@@ -47,7 +47,13 @@ class DeadLettersPage(Page):
         return self.draw(request, "dead_letters", self.title, context | self._rights(request))
 
     def _letter(self, request: HttpRequest, number: int) -> HttpResponse:
-        return self._draw_letter(request, self._found(number), unmasked=False)
+        try:
+            return self._draw_letter(request, self._found(number), unmasked=False)
+        except Http404 as gone:
+            context = {"gone": str(gone), "settled_url": f"{self.url()}?state={ALL_SETTLED}"}
+            answer = self.draw(request, "letter_gone", _("Dead letter %(number)s") % {"number": number}, context)
+            answer.status_code = 404
+            return answer
 
     def _unmasked(self, request: HttpRequest, number: int) -> HttpResponse:
         letter = self._found(number)

@@ -38,7 +38,7 @@ def settled_table(entries: list[DeadLetterEntry], caption: str) -> Table:
     """
     Return a table with a row for each receiver that is settled: it succeeded, was replaced, or its letter was deleted.
     """
-    columns = [_("Record"), _("Event type"), _("Group"), _("Receiver"), _("State"), _("Error"), _("Changed")]
+    columns = [_("Record"), _("Event type"), _("Group"), _("Receiver"), _("State"), _("Error before"), _("Changed")]
     return Table(caption=caption, columns=columns, rows=[_settled_row(entry) for entry in entries])
 
 

@@ -124,7 +124,9 @@ def test_the_page_of_a_letter_masks_its_event_data() -> None:
     assert "Discard" not in shown
     asks = r'<form method="post" action="/admin/event_bus_kafka/historyrow/where/">.*name="event_id" value="([^"]+)"'
     assert re.findall(asks, shown) == [letter.event_id]
-    assert client_with(Right.VIEW).get(f"{LIST}{letter.pk + 1}/").status_code == 404
+    gone = client_with(Right.VIEW).get(f"{LIST}{letter.pk + 1}/")
+    assert gone.status_code == 404
+    assert f'<a href="{LIST}?state=settled">What became of dead letters</a>' in gone.content.decode()
     assert client_with(Right.VIEW).get(f"{LIST}{'9' * 30}/").status_code == 404
 
 
