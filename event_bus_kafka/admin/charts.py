@@ -14,6 +14,8 @@ from event_bus_kafka.admin.shapes import Cell, Table
 
 WIDTH, HEIGHT = 600, 120
 """Size of the drawing, in SVG units."""
+_LEAST, _ALONE = 3.0, 6.0
+"""Least height of a number above 0, and the length of the line of a single number, in SVG units."""
 _WHOLE = 10
 """Smallest number that is shown without decimals."""
 
@@ -54,8 +56,10 @@ class Chart:
 
     @property
     def top(self) -> str:
-        """The largest number of all series, as text."""
-        return self.say(self._most)
+        """The largest number of all series, in words."""
+        if all(one.last is None for one in self.series):
+            return gettext("no values")
+        return gettext("at most %(top)s") % {"top": self.say(self._most)}
 
     @property
     def first(self) -> str:
@@ -72,7 +76,11 @@ class Chart:
         """The alternative text: the largest and the latest number of each series."""
         told = "; ".join(
             gettext("%(label)s: at most %(most)s, last %(last)s")
-            % {"label": one.label, "most": self.say(one.most), "last": self._said(one.last)}
+            % {
+                "label": one.label,
+                "most": self._said(None if one.last is None else one.most),
+                "last": self._said(one.last),
+            }
             for one in self.series
         )
         return gettext("%(title)s from %(first)s to %(last)s. %(told)s.") % {
@@ -105,12 +113,18 @@ class Chart:
         return "–" if value is None else self.say(value)
 
     def _points(self, series: Series) -> str:
+        """A value above 0 is drawn at least ``_LEAST`` high; a single one as a line of the length ``_ALONE``."""
         most, steps = self._most or 1.0, max(len(series.values) - 1, 1)
-        return " ".join(
-            f"{index / steps * WIDTH:.1f},{HEIGHT - value / most * HEIGHT:.1f}"
+        points = [
+            (index / steps * WIDTH, HEIGHT - (max(value / most * HEIGHT, _LEAST) if value else 0))
             for index, value in enumerate(series.values)
             if value is not None
-        )
+        ]
+        if len(points) == 1:
+            ((x, y),) = points
+            left = min(x, WIDTH - _ALONE)
+            points = [(left, y), (left + _ALONE, y)]
+        return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 def count(value: float) -> str:

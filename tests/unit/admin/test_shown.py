@@ -132,6 +132,18 @@ def test_the_line_of_a_chart_skips_missing_values() -> None:
     assert len(chart.table.rows) == 2
 
 
+def test_a_chart_shows_a_single_value_a_small_one_and_that_there_is_none() -> None:
+    times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
+
+    def points(*values: float | None) -> str:
+        chart = Chart(title="T", begins=times, series=[Series(label="a", values=values)], say=charts.count)
+        return f"{chart.lines[0][2]} {chart.top}"
+
+    assert points(None, None, 2.0) == "594.0,0.0 600.0,0.0 at most 2"
+    assert points(0, 1, 1000) == "0.0,120.0 300.0,117.0 600.0,0.0 at most 1,000"
+    assert points(None, None, None) == " no values"
+
+
 @pytest.mark.parametrize(("number", "text"), [(0, "0"), (0.25, "0.2"), (96.0, "96"), (1234.5, "1,234")])
 def test_numbers_in_charts_are_rounded(number: float, text: str) -> None:
     assert charts.count(number) == text
