@@ -38,9 +38,9 @@ def items_of(found: Waiting) -> Iterator[WaitingItem]:
     for topic, reason in found.held:
         text = gettext("A relay holds the topic %(topic)s: %(reason)s")
         yield WaitingItem(text=text % {"topic": shown(topic), "reason": shown(reason)}, model=ParkedRecord)
-    for receiver in found.paused:
-        text = gettext("The receiver %(receiver)s is paused")
-        yield WaitingItem(text=text % {"receiver": shown(receiver)}, model=Heartbeat)
+    if found.paused:
+        text = ngettext("%(count)s paused receiver", "%(count)s paused receivers", found.paused)
+        yield WaitingItem(text=text % {"count": _count(found.paused)}, model=Heartbeat)
     for group in found.unserved:
         text = gettext("No worker of the group %(group)s runs") % {"group": shown(group)}
         yield WaitingItem(text=text, model=Heartbeat, command=start_worker(group))

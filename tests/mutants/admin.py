@@ -108,11 +108,20 @@ FAULTS = (
     Fault(
         name="pages take each time to have a zone",
         file="admin/ages.py",
-        scope="moment",
+        scope="_local",
         old="make_aware(time, get_default_timezone()) if is_naive(time) else time",
         new="time",
         harm="without USE_TZ the overview fails from the first thing on that is done by hand",
         tests=("unit/admin/test_naive_times.py",),
+    ),
+    Fault(
+        name="a subscribed group without a heartbeat is not said to wait for a worker",
+        file="operations/neglects/waiting.py",
+        scope="waiting",
+        old="sorted(set(groups) - {run.group for run in alive if run.kind == 'consumer'})",
+        new="[]",
+        harm="the overview says that all is well while nobody reads the events of a group",
+        tests=("unit/admin/test_shown.py",),
     ),
     Fault(
         name="a page below another fails where a setting is missing",

@@ -5,21 +5,19 @@ this module only if the app is installed.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Any
 
 import attrs
 from django.db import connections, models, router
 
 from event_bus_kafka.models import DeadLetter, ParkedRecord, PausedReceiver
+from event_bus_kafka.models.database_time import VENDORS
 from event_bus_kafka.models.presence import were_found
-from event_bus_kafka.operations.neglects.in_tables import database_of
 from event_bus_kafka.operations.neglects.wording import MOST_COUNTED
 from event_bus_kafka.operations.status.asking import Ask, Questions, Unanswered, ask_all, each_once, here
 from event_bus_kafka.operations.workers import WorkerRun
-
-_LETTERS, _PAUSES = "dead letters", "pauses"
 
 
 @attrs.frozen(kw_only=True)
@@ -29,8 +27,8 @@ class Waiting:
     letters: int
     parked: int
     """Number of parked rows in the outboxes that answered."""
-    paused: Sequence[str]
-    """Names of paused receivers."""
+    paused: int
+    """Number of paused receivers."""
     held: Sequence[tuple[str, str]]
     """Topics that running relays hold, with the reasons."""
     unserved: Sequence[str]
@@ -50,11 +48,13 @@ def waiting(
     """
     alive = [run for run in runs if run.is_alive]
     answers = ask_all(_questions(outboxes), ask)
-    told = {name: one for name, one in answers.items() if not isinstance(one, Unanswered)}
+    counts = Counter[type[models.Model]]()
+    for one in answers.values():
+        counts.update({} if isinstance(one, Unanswered) else one)
     return Waiting(
-        letters=told.get(_LETTERS, 0),
-        parked=min(sum(told.get(_parked_in(alias), 0) for alias in outboxes), MOST_COUNTED),
-        paused=told.get(_PAUSES, ()),
+        letters=counts[DeadLetter],
+        parked=min(counts[ParkedRecord], MOST_COUNTED),
+        paused=counts[PausedReceiver],
         held=sorted({(one["topic"], one["reason"]) for run in alive for one in run.state.get("held_topics", ())}),
         unserved=sorted(set(groups) - {run.group for run in alive if run.kind == "consumer"}),
         unanswered=each_once(one for one in answers.values() if isinstance(one, Unanswered)),
@@ -62,25 +62,22 @@ def waiting(
 
 
 def _questions(outboxes: Collection[str]) -> Questions:
-    return {
-        _LETTERS: (database_of(DeadLetter), lambda: _counted(DeadLetter, router.db_for_write(DeadLetter))),
-        _PAUSES: (database_of(PausedReceiver), _paused),
-        **{_parked_in(alias): (f"database {alias}", partial(_counted, ParkedRecord, alias)) for alias in outboxes},
-    }
+    tables = defaultdict[str, list[type[models.Model]]](list)
+    for model in (DeadLetter, PausedReceiver):
+        tables[router.db_for_write(model)].append(model)
+    for alias in outboxes:
+        tables[alias].append(ParkedRecord)
+    return {alias: (f"database {alias}", partial(_counts, alias, several)) for alias, several in tables.items()}
 
 
-def _parked_in(alias: str) -> str:
-    return f"parked in {alias}"
-
-
-def _counted(model: type[models.Model], alias: str) -> int:
-    """Return the number of rows, at most :data:`MOST_COUNTED`. Raises a database error."""
-    rows: Any = model._default_manager.using(alias).order_by().values_list("pk")
-    return len(rows[:MOST_COUNTED]) if were_found(connections[alias], model) else 0
-
-
-def _paused() -> list[str]:
-    """Return the names of at most :data:`MOST_COUNTED` paused receivers. Raises a database error."""
-    alias = router.db_for_write(PausedReceiver)
-    names: Any = PausedReceiver.objects.using(alias).order_by("receiver").values_list("receiver", flat=True)
-    return list(names[:MOST_COUNTED]) if were_found(connections[alias], PausedReceiver) else []
+def _counts(alias: str, several: Sequence[type[models.Model]]) -> dict[type[models.Model], int]:
+    """Count the rows of each model up to :data:`MOST_COUNTED`, by one statement. Raises a database error."""
+    connection = connections[alias]
+    there = [one for one in several if connection.vendor in VENDORS and were_found(connection, one)]
+    if not there:
+        return {}
+    tables = [connection.ops.quote_name(one._meta.db_table) for one in there]
+    counts = [f"(SELECT COUNT(*) FROM (SELECT 1 AS row_there FROM {one} LIMIT {MOST_COUNTED}) some)" for one in tables]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(counts)}")
+        return dict(zip(there, cursor.fetchone(), strict=True))

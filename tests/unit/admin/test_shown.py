@@ -65,7 +65,7 @@ def test_the_overview_lists_what_waits_with_links() -> None:
         "20 dead letters – Dead letters",
         "12 parked events – Outbox",
         "A relay holds the topic prod-certificates: BrokerError: UNKNOWN_TOPIC_OR_PART – Outbox",
-        "The receiver app.award is paused – Workers and relays",
+        "1 paused receiver – Workers and relays",
     ):
         assert text in shown
 
