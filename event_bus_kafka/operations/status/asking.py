@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from functools import partial
 from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
@@ -56,12 +56,13 @@ class Awaited(Generic[T]):
         Wait for it, for as long as is left of its time, and return it. ``told``: puts an exception of the look into
         words; by default :func:`unanswered` does.
         """
+        wait([self.outcome], max(self._until - monotonic(), 0))
+        if not self.outcome.done():
+            return Unanswered(server=self._server, reason=f"it did not answer within {self._seconds:.2g} s")
         try:
-            return self.outcome.result(max(self._until - monotonic(), 0))
+            return self.outcome.result()
         except Exception as error:  # noqa: BLE001 of routers and drivers: the other servers' answers are to be shown
             let_through(error)
-            if not self.outcome.done():
-                return Unanswered(server=self._server, reason=f"it did not answer within {self._seconds:.2g} s")
             return (told or unanswered)(self._server, error)
 
 
