@@ -16,6 +16,7 @@ from event_bus_kafka.kafka.admin import Admin, result_of
 from event_bus_kafka.kafka.broker_errors import as_broker_errors, to_broker_error
 from event_bus_kafka.kafka.error_codes import meaning_of
 from event_bus_kafka.kafka.offsets import Committed, Partition
+from event_bus_kafka.trouble import Trouble
 
 T = TypeVar("T")
 
@@ -79,7 +80,7 @@ class Groups(Admin):
         """
         Return the committed offsets of each group, on these partitions or, None, wherever it has some.
 
-        ``described``: what :meth:`described` has just returned. A group whose coordinator moves, or gave no answer, is
+        ``described``: what :meth:`described` has just returned. A group whose coordinator moves, or was not reached, is
         not asked, and its error returned: an answer that the coordinator has moved, or is not ready, makes librdkafka
         look for the group of a consumer, which an admin client has not, and end the process by a segmentation fault
         (librdkafka #5040).
@@ -140,7 +141,7 @@ def _is_moving(told: object) -> bool:
 
 
 def _is_unsafe(error: BrokerError) -> bool:
-    return _is_moving(error) or error.code == error_codes.TIMED_OUT
+    return _is_moving(error) or error.kind is Trouble.UNREACHABLE or error.code == error_codes.TIMED_OUT
 
 
 def _group(told: Any) -> GroupDescription:
