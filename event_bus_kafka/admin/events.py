@@ -14,7 +14,7 @@ from django.urls import URLPattern
 from django.utils.translation import gettext
 
 from event_bus_kafka.admin import charts
-from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.pages import Page, outside_transactions
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.conf.settings import settings
@@ -40,7 +40,7 @@ class EventsPage(Page):
 
     def below(self) -> Iterator[URLPattern]:
         yield self.page_at("types/<str:event_type>/", self.event_type, "type")
-        yield self.action_at("where/", self.where, "where", Right.VIEW)
+        yield outside_transactions(self.action_at("where/", self.where, "where", Right.VIEW))
 
     def show(self, request: HttpRequest) -> HttpResponse:
         volumes = _volumes(outcomes=[*_SENT, *_RECEIVED])

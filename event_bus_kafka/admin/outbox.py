@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext
 
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import age, ago, moment_of
-from event_bus_kafka.admin.pages import Page, in_slices
+from event_bus_kafka.admin.pages import Page, outside_transactions
 from event_bus_kafka.admin.parked import confirm_and_change, discard, release
 from event_bus_kafka.admin.shapes import Cell, Facts, Marked, Posting, Table
 from event_bus_kafka.models import Heartbeat, OutboxRecord, ParkedRecord, Right
@@ -19,7 +20,8 @@ from event_bus_kafka.operations.outboxes import (
     MOST_PARKED,
     OutboxView,
     ParkedGroup,
-    outboxes,
+    has_outbox,
+    named_outboxes,
     parked_groups,
     view,
 )
@@ -37,14 +39,21 @@ class OutboxPage(Page):
     tables = (OutboxRecord, ParkedRecord, Heartbeat)
 
     def below(self) -> Iterator[URLPattern]:
-        yield in_slices(self.action_at("release/", self.release, "release", Right.OPERATE))
-        yield in_slices(self.action_at("discard/", self.discard, "discard", Right.DISCARD))
+        yield outside_transactions(self.action_at("release/", self.release, "release", Right.OPERATE))
+        yield outside_transactions(self.action_at("discard/", self.discard, "discard", Right.DISCARD))
 
     def show(self, request: HttpRequest) -> HttpResponse:
-        runs = workers()
+        runs, drawn, silent = workers(), list[dict[str, Any]](), list[str]()
         may_release, may_discard = Right.OPERATE.is_given_to(request.user), Right.DISCARD.is_given_to(request.user)
+        for alias in named_outboxes(runs):
+            try:
+                if has_outbox(alias):
+                    drawn.append(self._drawn(view(alias, runs), may_release, may_discard))
+            except Error:
+                silent.append(f"database {alias}")
         context = {
-            "outboxes": [self._drawn(view(alias, runs), may_release, may_discard) for alias in outboxes(runs)],
+            "outboxes": drawn,
+            "silent": silent,
             "release_url": self.url("release") if may_release else "",
             "discard_url": self.url("discard") if may_discard else "",
         }

@@ -53,7 +53,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def page_at(self, route: str, view: View, name: str, right: Right = Right.VIEW) -> URLPattern:
         """Return the URL pattern of a view that changes nothing: GET and HEAD only."""
-        return path(route, self._guarded(require_safe(view), right), name=self._url_name(name))
+        return outside_transactions(path(route, self._guarded(require_safe(view), right), name=self._url_name(name)))
 
     def action_at(self, route: str, view: View, name: str, right: Right) -> URLPattern:
         """Return the URL pattern of a view that changes something or searches for an event: POST only."""
@@ -134,8 +134,11 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
                 yield Link(label=page.title, url=page.url(), is_here=page is self)
 
 
-def in_slices(pattern: URLPattern) -> URLPattern:
-    """Have an action commit each slice by itself, even if requests are transactions, in whichever database."""
+def outside_transactions(pattern: URLPattern) -> URLPattern:
+    """
+    Exempt a view from transactions of whole requests, in whichever database: an action commits each slice by itself,
+    and a statement that fails does not make all later ones fail.
+    """
     for alias in connections:
         transaction.non_atomic_requests(using=alias)(pattern.callback)
     return pattern

@@ -15,7 +15,7 @@ from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Table
 from event_bus_kafka.models import ParkedRecord
 from event_bus_kafka.models.outbox import ParkedRecordQuerySet
-from event_bus_kafka.operations.outboxes import MOST_PARKED, outboxes, slice_of
+from event_bus_kafka.operations.outboxes import MOST_PARKED, has_outbox, named_outboxes, slice_of
 from event_bus_kafka.operations.workers import workers
 from event_bus_kafka.shown import shown
 
@@ -123,7 +123,9 @@ class Selected:
         topic, code, last = (request.POST.get(name, "") for name in ("topic", "code", _LAST))
         if not all(one.isdecimal() and len(one) < _LONGEST_NUMBER for one in [*ids, last or "0"]):
             raise Http404
-        if alias not in outboxes(workers()) or not (ids or (topic and code)):
+        if alias not in named_outboxes(workers()) or not (ids or (topic and code)):
+            raise Http404
+        if not has_outbox(alias):
             raise Http404
         topics = [topic] if topic else []
         parked = ParkedRecord.objects.using(alias)

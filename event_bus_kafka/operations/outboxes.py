@@ -78,12 +78,9 @@ class Slice:
     """The reason for which it ended early; rows changed before stay changed."""
 
 
-def outboxes(runs: Sequence[WorkerRun]) -> list[str]:
-    """
-    Return the aliases of the databases that have an outbox and are named in the settings or by a relay in ``runs``.
-    Raises a database error, and :class:`ConfigurationError` if a route is wrong.
-    """
-    return [alias for alias in named_outboxes(runs) if were_found(connections[alias], *TABLES)]
+def has_outbox(alias: str) -> bool:
+    """Return whether a database has the tables of an outbox. Raises a database error."""
+    return were_found(connections[alias], *TABLES)
 
 
 def named_outboxes(runs: Sequence[WorkerRun]) -> list[str]:

@@ -16,8 +16,8 @@ register = template.Library()
 
 
 @register.filter
-def breakable(text: object) -> str:
+def breakable(text: object) -> object:
     """Let a browser break a text's long names at dots and underscores; it would break them in the midst of words."""
-    if all(len(word) <= _LONG for word in str(text).split()):
-        return str(text)
-    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(str(text))))
+    if not isinstance(text, str) or all(len(word) <= _LONG for word in text.split()):
+        return text
+    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(text)))

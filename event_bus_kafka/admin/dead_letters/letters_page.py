@@ -17,7 +17,7 @@ from event_bus_kafka.admin.dead_letters.discard_plan import action_plan, done_wo
 from event_bus_kafka.admin.dead_letters.filters import Filters
 from event_bus_kafka.admin.dead_letters.listing import listing
 from event_bus_kafka.admin.dead_letters.meant import TICKED, UNTIL, Meant, moment_of
-from event_bus_kafka.admin.pages import Page, in_slices
+from event_bus_kafka.admin.pages import Page, outside_transactions
 from event_bus_kafka.admin.shapes import Posting
 from event_bus_kafka.models import DeadLetter, ReplayRequest, Right
 from event_bus_kafka.operations.dead_letters import discarding
@@ -38,7 +38,7 @@ class DeadLettersPage(Page):
 
     def below(self) -> Iterator[URLPattern]:
         yield self.action_at("search/", self._list, "search", Right.VIEW)
-        yield in_slices(self.action_at("discard/", self._discard, "discard", Right.DISCARD))
+        yield outside_transactions(self.action_at("discard/", self._discard, "discard", Right.DISCARD))
         yield self.page_at("<int:number>/", self._letter, "letter")
         yield self.action_at("<int:number>/unmasked/", self._unmasked, "unmasked", Right.UNMASK)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.template import Context, Template
+from django.test import override_settings
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,9 @@ from django.template import Context, Template
 def test_long_names_break_at_dots_and_underscores_and_are_escaped(text: object, shown: str) -> None:
     template = Template("{% load event_bus_names %}{{ text|breakable }}")
     assert template.render(Context({"text": text})) == shown
+
+
+@override_settings(USE_THOUSAND_SEPARATOR=True)
+def test_numbers_are_written_as_the_service_writes_them() -> None:
+    template = Template("{% load event_bus_names %}{{ number|breakable }}")
+    assert template.render(Context({"number": 1234567})) == "1,234,567"

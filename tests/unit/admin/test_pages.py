@@ -12,7 +12,7 @@ import pytest
 from django.contrib import admin
 from django.db import connection
 from django.test import Client, override_settings
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern, resolve, reverse
 
 from event_bus_kafka.admin import PAGES
 from event_bus_kafka.admin.pages import Page
@@ -72,6 +72,12 @@ def test_each_admin_url_answers_403_without_the_right_to_view() -> None:
         for answer in (client.get(url), client.post(url, {"confirmed": "yes"})):
             assert answer.status_code == 403, url
         assert Client().get(url).headers["Location"].startswith(reverse("admin:login"))
+
+
+def test_a_statement_that_fails_spoils_no_page_where_requests_are_transactions() -> None:
+    reading = [page.url() for page in pages()] + [admin.site.get_model_admin(HistoryRow).url("where")]  # type: ignore[attr-defined]
+    for url in reading:
+        assert "default" in resolve(url).func._non_atomic_requests, url  # type: ignore[attr-defined]
 
 
 def test_no_admin_page_has_an_add_or_change_form() -> None:

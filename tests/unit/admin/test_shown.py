@@ -10,6 +10,7 @@ import pytest
 from django.contrib import admin
 from django.test import override_settings
 from django.utils import timezone, translation
+from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import age, ago, moment_of
@@ -32,6 +33,15 @@ def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
     answer = client_with(Right.VIEW).get(url, query)
     assert answer.status_code == 200
     return re.sub(r"\s+", " ", re.sub(r"<(?!svg)[^>]+>", " ", answer.content.decode().replace("<wbr>", "")))
+
+
+def test_an_outbox_whose_database_is_away_hides_no_other(django_db_blocker: DjangoDbBlocker) -> None:
+    away, route = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}, SENT[TYPE]["certificates"]
+    routes = {TYPE: {"certificates": route, "grades": route | {"database": "away"}}}
+    with django_db_blocker.unblock(), connected(away, "away"), override_settings(EVENT_BUS_PRODUCER_CONFIG=routes):
+        shown = page(ParkedRecord)
+    assert "Not known, since these gave no answer: database away" in shown
+    assert "Events that wait" in shown
 
 
 def test_the_overview_says_all_is_well_only_if_all_workers_and_relays_are_ready() -> None:
