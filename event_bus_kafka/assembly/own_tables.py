@@ -7,6 +7,7 @@ from importlib import import_module
 from django.utils.module_loading import import_string
 
 from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.interruptions import let_through
 from event_bus_kafka.operations.neglects.catalogue import OwnTables
 
 
@@ -24,7 +25,8 @@ def _letters_expire() -> bool:
         return choice != "topic"
     try:
         store = import_string(choice)
-    except ImportError:  # no worker starts with it
+    except Exception as error:  # noqa: BLE001 a service's module may raise anything: no worker starts with it
+        let_through(error)
         return False
     of_table = import_module("event_bus_kafka.dead_letters.table_store").TableStore
     return isinstance(store, type) and issubclass(store, of_table)
