@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from contextlib import closing
 
-from django.db import router
-
 from event_bus_kafka.assembly.dead_letter_stores import dead_letter_topic, goes_to_topic
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import consumer_options, producer_options
@@ -14,11 +12,11 @@ from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.kafka.cluster.groups import Groups
 from event_bus_kafka.kafka.scanner import Scanner
-from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.operations.status.asking import OF_DATABASE, of_database
 from event_bus_kafka.operations.whereabouts.answer import Question, Whereabouts
 from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, ServerAccess
 from event_bus_kafka.operations.whereabouts.search import search
+from event_bus_kafka.operations.whereabouts.tables import alias_of_letters
 
 _GROUP = "event_trace"
 """A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
@@ -60,5 +58,7 @@ def _neighbourhood(question: Question) -> Neighbourhood:
 
 def _go_to_topic(question: Question) -> bool:
     """Return whether dead letters go to a topic. A database that does not say so in time is presumed to take them."""
-    ask = of_database(router.db_for_write(DeadLetter), question.left(OF_DATABASE, _SHARE_OF_LETTERS))
+    if settings.dead_letters != "auto":
+        return goes_to_topic()
+    ask = of_database(alias_of_letters(), question.left(OF_DATABASE, _SHARE_OF_LETTERS))
     return ask("dead letters", goes_to_topic).wait() is True

@@ -69,7 +69,7 @@ class Tables:
         """
         event_id = self._question.event_id
         outboxes = [_Look(f"the outbox of database {one!r}", one, partial(self._outbox, one)) for one in connections]
-        self._ask([*outboxes, _Look("dead letters", _alias_of_letters(), self._letters)], _FIRST)
+        self._ask([*outboxes, _Look("dead letters", alias_of_letters(), self._letters)], _FIRST)
         if event_id is not None:
             marks = [
                 _Look(f"the inbox of database {one!r}", one, partial(self._inbox, one, event_id))
@@ -159,7 +159,8 @@ class Tables:
             yield from (part.receiver.partition("#")[0] for part in letter.receivers)
 
 
-def _alias_of_letters() -> str:
+def alias_of_letters() -> str:
+    """Return the alias of the database that takes dead letters; the default's if the router fails."""
     try:
         return str(router.db_for_write(DeadLetter))
     except Exception as error:  # noqa: BLE001 routers may raise anything: the look asks them again, and it is noted
