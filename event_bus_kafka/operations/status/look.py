@@ -161,19 +161,22 @@ def _registry(servers: StatusServers, *, check: bool) -> _Part[RegistryStatus]:
 def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Neglect, ...], set[NeglectKind]]:
     """
     Return the neglects, and the kinds that are not known. Kafka knows better than the tables which groups are behind,
-    where it was asked for them.
+    where it was asked for them and all partitions answered.
     """
     found, unknown = list(tables.neglected.neglects), set(tables.neglected.unknown)
     if kafka is None:
         return in_order(found), unknown | {one for one in CATALOGUE if one.needs_kafka}
     known = {one.group for one in kafka.groups if not one.refusal}
     runs = tables.status.workers
-    found = [one for one in found if one.kind is not GROUP_WITHOUT_WORKER or one.subject not in known]
     alive = None if runs is None else {run.group for run in runs if run.is_alive}
+    in_kafka = list(neglects_in_kafka(kafka.groups, alive=alive))
+    told = {one.subject for one in in_kafka if one.kind is GROUP_WITHOUT_WORKER}
+    judged = told if kafka.silent else known  # lag on partitions that are silent is not counted
+    found = [one for one in found if one.kind is not GROUP_WITHOUT_WORKER or one.subject not in judged]
     if all(one.has_members is not None for one in kafka.groups):
         unknown.discard(GROUP_WITHOUT_WORKER)
     if kafka.silent or len(known) < len(kafka.groups):
         unknown |= {GROUP_WITHOUT_WORKER, RETENTION_ENDS}
     if not kafka.is_sandbox and any(one.partitions and not one.policy for one in kafka.topics):
         unknown.add(RETENTION_ENDS)  # this user may not read their options
-    return in_order([*found, *neglects_in_kafka(kafka.groups, alive=alive)]), unknown
+    return in_order([*found, *in_kafka]), unknown
