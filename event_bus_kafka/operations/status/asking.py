@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from functools import partial
+from threading import Thread, current_thread
 from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -43,13 +44,16 @@ class Unanswered:
 
 
 class Awaited(Generic[T]):
-    """The answer of a server, which may still be on its way. The ``seconds`` that it may take count from now."""
+    """
+    The answer of a server, which may still be on its way. The ``seconds`` that it may take count from now, or, if
+    ``is_over``, are over.
+    """
 
-    def __init__(self, server: str, seconds: float) -> None:
+    def __init__(self, server: str, seconds: float, *, is_over: bool = False) -> None:
         self.outcome: Future[T] = Future()
         self._server = server
         self._seconds = seconds
-        self._until = monotonic() + seconds
+        self._until = monotonic() + (0 if is_over else seconds)
 
     def wait(self, told: Callable[[str, Exception], Unanswered] | None = None) -> T | Unanswered:
         """
@@ -77,7 +81,7 @@ def within(seconds: float) -> Ask:
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
         coming: Awaited[T] = Awaited(server, seconds)
-        answer(coming.outcome, partial(_looked, look), "event-bus-asking")
+        answer(coming.outcome, partial(_looked, look, current_thread()), "event-bus-asking")
         return coming
 
     return begin
@@ -88,8 +92,9 @@ def within_if_free(seconds: float) -> Ask:
     last: dict[str, Awaited[Any]] = {}
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
-        if server not in last or last[server].outcome.done():
-            last[server] = within(seconds)(server, look)
+        if server in last and not last[server].outcome.done():
+            return Awaited(server, seconds, is_over=True)  # what still comes answers an earlier question
+        last[server] = within(seconds)(server, look)
         return last[server]
 
     return begin
@@ -122,21 +127,23 @@ def of_database(alias: str, seconds: float) -> Ask:
 def ask_all(questions: Questions, ask: Ask) -> dict[str, Any]:
     """
     Return the answer of each question, or an :class:`Unanswered`. Servers are asked beside each other, the questions
-    for one of them in turn; a question that fails touches no other.
+    for one of them in turn; a question that fails, or hangs, touches no answer before it.
     """
     by_server: defaultdict[str, list[str]] = defaultdict(list)
     for name, (server, _) in questions.items():
         by_server[server].append(name)
 
-    def look(server: str) -> list[Any]:
-        return [here(server, questions[name][1]).wait() for name in by_server[server]]
+    told: dict[str, Any] = {}
+
+    def look(server: str) -> None:
+        for name in by_server[server]:
+            told[name] = here(server, questions[name][1]).wait()
 
     coming = {server: ask(server, partial(look, server)) for server in by_server}
     found: dict[str, Any] = {}
     for server, one in coming.items():
-        told = one.wait()
-        several = [told] * len(by_server[server]) if isinstance(told, Unanswered) else told
-        found |= dict(zip(by_server[server], several, strict=True))
+        silent = one.wait()
+        found |= {name: told.get(name, silent) for name in by_server[server]}
     return found
 
 
@@ -155,10 +162,13 @@ def unanswered(server: str, error: Exception) -> Unanswered:
     return Unanswered(server=server, reason=f"{type(error).__name__}: see the log", is_fault=True)
 
 
-def _looked(look: Callable[[], T]) -> T:
-    """Look, and close the connections of this thread before anybody hears of the answer."""
+def _looked(look: Callable[[], T], asking: Thread) -> T:
+    """
+    Look, and close the connections of this thread before anybody hears of the answer; not those of the ``asking``
+    thread, in which it runs if no other could start.
+    """
     try:
         return look()
     finally:
-        for connection in connections.all(initialized_only=True):
+        for connection in connections.all(initialized_only=True) if current_thread() is not asking else ():
             close(connection)

@@ -22,6 +22,7 @@ from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.operations.neglects import in_tables
 from event_bus_kafka.operations.neglects.catalogue import OwnTables
 from event_bus_kafka.operations.neglects.watch import NeglectWatch
+from event_bus_kafka.operations.status.asking import Unanswered, ask_all, within, within_if_free
 from event_bus_kafka.telemetry import metrics, observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent, NeglectFound
 from event_bus_kafka.telemetry.samples import gauged
@@ -131,6 +132,39 @@ def test_a_database_that_hangs_is_not_asked_again_and_hides_nothing(
         until_all_have_ended()
     assert begun.acquire(timeout=60)
     assert not begun.acquire(blocking=False)
+
+
+def test_an_answer_that_comes_late_answers_no_later_question() -> None:
+    ask, late = within_if_free(0.01), threading.Event()
+    first = ask("Kafka", lambda: late.wait(600) and "earlier")
+    assert isinstance(first.wait(), Unanswered)
+    second = ask("Kafka", lambda: "later")
+    late.set()
+    until_all_have_ended()
+    assert isinstance(second.wait(), Unanswered)
+    third = ask("Kafka", lambda: "later")
+    until_all_have_ended()
+    assert third.wait() == "later"
+
+
+def test_a_question_that_hangs_hides_no_answer_before_it() -> None:
+    for_ever = threading.Event()
+    found = ask_all({"one": ("a", lambda: 1), "two": ("a", lambda: for_ever.wait(600))}, within(2))
+    for_ever.set()
+    until_all_have_ended()
+    assert found["one"] == 1
+    assert isinstance(found["two"], Unanswered)
+
+
+def test_where_no_thread_can_start_the_connections_of_the_caller_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    connections["default"].ensure_connection()
+    before = connections["default"].connection
+    assert within(2)("database default", lambda: 1).wait() == 1
+    assert connections["default"].connection is before
 
 
 def test_neglects_found_earlier_are_reported_while_the_next_search_runs(running: Running) -> None:
