@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 _BETWEEN = 0.1
 """Seconds until groups are asked again whose coordinator is moving."""
+_SHORTEST = 0.1
+"""Seconds for a request at the end of the time: Kafka's client refuses 0."""
 _GROUPS_AT_ONCE = 100
 """Kafka's client asks for the offsets of one group by a request; each has its time from when it is made."""
 
@@ -64,11 +66,12 @@ class Groups(Admin):
         found: dict[str, GroupDescription | BrokerError] = {}
         left, deadline = sorted(names), monotonic() + timeout
         while left:
+            seconds = _until(deadline)
             with as_broker_errors(self._client):
                 answers = self._client.describe_consumer_groups(
-                    left, include_authorized_operations=True, request_timeout=timeout
+                    left, include_authorized_operations=True, request_timeout=seconds
                 )
-            told = {name: result_or_error(answer, timeout) for name, answer in answers.items()}
+            told = {name: result_or_error(answer, seconds) for name, answer in answers.items()}
             found |= {name: one if isinstance(one, BrokerError) else _group(one) for name, one in told.items()}
             left = [name for name in left if _is_moving(found[name]) and monotonic() < deadline]
             sleep(_BETWEEN if left else 0)
@@ -87,9 +90,11 @@ class Groups(Admin):
         """
         unsafe = {name: error for name, error in _refusals(described).items() if name in asked and _is_unsafe(error)}
         found: dict[str, Offsets | BrokerError] = {**unsafe}
+        deadline = monotonic() + timeout
         for part in parts(sorted(asked.keys() - found.keys()), _GROUPS_AT_ONCE):
-            answers = {name: self._ask_committed(name, asked[name], timeout) for name in part}
-            found |= {name: _offsets_or_error(answer, timeout) for name, answer in answers.items()}
+            seconds = _until(deadline)
+            answers = {name: self._ask_committed(name, asked[name], seconds) for name in part}
+            found |= {name: _offsets_or_error(answer, seconds) for name, answer in answers.items()}
         return found
 
     def _ask_committed(self, group: str, partitions: Collection[Partition] | None, timeout: float) -> Future[Any]:
@@ -116,6 +121,10 @@ def result_or_error(answer: Future[T], timeout: float) -> T | BrokerError:
 def operations_of(told: Any) -> frozenset[str]:
     """Return the names of the operations that a description has."""
     return frozenset(one.name for one in told.authorized_operations or ())
+
+
+def _until(deadline: float) -> float:
+    return max(deadline - monotonic(), _SHORTEST)
 
 
 def _offsets_or_error(answer: Future[Any], timeout: float) -> Offsets | BrokerError:

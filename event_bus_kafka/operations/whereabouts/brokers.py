@@ -56,9 +56,10 @@ class BrokerSearch:
             with self._servers.scanner(self._question.due(_ANSWERED)) as scanner:
                 to_scan = ranges_to_scan(scanner, self._question, topics, self._places, self.found)
                 self._scan(scanner, to_scan)
+                groups = self._servers.groups()
                 if not self.found.records:
-                    note_losses(scanner, self._servers.groups(), self._question, self._places, self.found)
-                add_groups(scanner, self._servers.groups(), self._around.subscriptions, self.found)
+                    note_losses(scanner, groups, self._question, self._places, self.found)
+                add_groups(scanner, groups, self._around.subscriptions, self.found)
         except NotThere:
             raise
         except EventBusError as error:
@@ -70,7 +71,7 @@ class BrokerSearch:
         for record in self._records(scanner, to_scan):
             self.found.more_records += len(latest) == MOST
             latest.append(self._place(record))
-        self.found.records = list(latest)
+            self.found.records = list(latest)
         self._note_scanned(scanner)
 
     def _records(self, scanner: Scanner, to_scan: Mapping[Partition, Range]) -> Iterator[ConsumerRecord]:

@@ -1,8 +1,10 @@
 """
-Test that groups are not asked for their offsets while their coordinator is away: librdkafka would end the process.
+Tests of questions about groups: none is asked for its offsets while its coordinator is away, and all share one time.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError
@@ -22,3 +24,22 @@ def test_a_group_whose_coordinator_is_away_is_not_asked(code: int | None) -> Non
     groups = Groups({"bootstrap.servers": "127.0.0.1:9"})
     found = groups.committed({"mail": None}, {"mail": error}, timeout=0.1)
     assert found == {"mail": error}
+
+
+class _Recording(Groups):
+    """Notes the seconds that each group is given."""
+
+    def __init__(self) -> None:
+        super().__init__({"bootstrap.servers": "127.0.0.1:9"})
+        self.given: list[float] = []
+
+    def _ask_committed(self, group: str, partitions: Any, timeout: float) -> Any:
+        self.given.append(timeout)
+        return super()._ask_committed(group, partitions, timeout)
+
+
+def test_groups_that_are_asked_later_have_the_time_that_is_left() -> None:
+    groups = _Recording()
+    found = groups.committed({f"group-{number}": None for number in range(101)}, {}, timeout=0.5)
+    assert len(found) == 101
+    assert groups.given[-1] < groups.given[0]
