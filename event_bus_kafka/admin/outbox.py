@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from django.db import Error
+import attrs
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext
 
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import age, ago, moment_of
-from event_bus_kafka.admin.pages import Page, outside_transactions
+from event_bus_kafka.admin.pages import Page, beside, outside_transactions
 from event_bus_kafka.admin.parked import confirm_and_change, discard, release
 from event_bus_kafka.admin.shapes import Cell, Facts, Marked, Posting, Table
 from event_bus_kafka.models import Heartbeat, OutboxRecord, ParkedRecord, Right
@@ -25,12 +26,23 @@ from event_bus_kafka.operations.outboxes import (
     parked_groups,
     view,
 )
-from event_bus_kafka.operations.workers import workers
+from event_bus_kafka.operations.status.asking import Unanswered
+from event_bus_kafka.operations.workers import WorkerRun, workers
 from event_bus_kafka.outbox.backlog import STALLED_AFTER
 from event_bus_kafka.shown import shown
 
 _SHOWN = 100
 """Parked rows that are listed one by one."""
+
+
+@attrs.frozen(kw_only=True)
+class _Read:
+    """All that the page needs of one database: threads read it, and know neither language nor time zone."""
+
+    outbox: OutboxView
+    groups: Sequence[ParkedGroup]
+    parked: Sequence[ParkedRecord]
+    """The oldest parked rows, without keys and bodies."""
 
 
 class OutboxPage(Page):
@@ -43,17 +55,13 @@ class OutboxPage(Page):
         yield outside_transactions(self.action_at("discard/", self.discard, "discard", Right.DISCARD))
 
     def show(self, request: HttpRequest) -> HttpResponse:
-        runs, drawn, silent = workers(), list[dict[str, Any]](), list[str]()
+        runs = workers()
+        asked = {one: beside(one)(f"database {one}", partial(_read, one, runs)) for one in named_outboxes(runs)}
+        told = [one.wait() for one in asked.values()]
         may_release, may_discard = Right.OPERATE.is_given_to(request.user), Right.DISCARD.is_given_to(request.user)
-        for alias in named_outboxes(runs):
-            try:
-                if has_outbox(alias):
-                    drawn.append(self._drawn(view(alias, runs), may_release, may_discard))
-            except Error:
-                silent.append(f"database {alias}")
         context = {
-            "outboxes": drawn,
-            "silent": silent,
+            "outboxes": [self._drawn(one, may_release, may_discard) for one in told if isinstance(one, _Read)],
+            "silent": [one.server for one in told if isinstance(one, Unanswered)],
             "release_url": self.url("release") if may_release else "",
             "discard_url": self.url("discard") if may_discard else "",
         }
@@ -67,8 +75,8 @@ class OutboxPage(Page):
         """Delete the selected rows for good."""
         return confirm_and_change(self, request, discard())
 
-    def _drawn(self, outbox: OutboxView, may_release: bool, may_discard: bool) -> dict[str, Any]:
-        groups, names = parked_groups(outbox.database), {"database": outbox.database}
+    def _drawn(self, read: _Read, may_release: bool, may_discard: bool) -> dict[str, Any]:
+        outbox, groups, names = read.outbox, read.groups, {"database": read.outbox.database}
         actions = [(gettext("Release"), "release")] * may_release + [(gettext("Discard"), "discard")] * may_discard
         rows: list[list[Cell]] = [
             [
@@ -100,7 +108,7 @@ class OutboxPage(Page):
             "depth": _depth(outbox),
             "held": _held(outbox),
             "parked": parked,
-            "rows": list(_rows(outbox.database)),
+            "rows": list(_rows(read.parked)),
         }
 
     def _posting(self, label: str, action: str, group: ParkedGroup, names: dict[str, str]) -> Posting:
@@ -112,10 +120,16 @@ class OutboxPage(Page):
         )
 
 
-def _rows(alias: str) -> Iterator[dict[str, Any]]:
-    """Yield the oldest parked rows, without keys and bodies."""
-    wanted = ParkedRecord.objects.using(alias).order_by("pk").only("topic", "code", "reason", "parked_at", "size")
-    for row in wanted[:_SHOWN]:
+def _read(alias: str, runs: Sequence[WorkerRun]) -> _Read | None:
+    """Return None if the database has no outbox. Raises a database error."""
+    if not has_outbox(alias):
+        return None
+    parked = ParkedRecord.objects.using(alias).order_by("pk").only("topic", "code", "reason", "parked_at", "size")
+    return _Read(outbox=view(alias, runs), groups=parked_groups(alias), parked=list(parked[:_SHOWN]))
+
+
+def _rows(parked: Iterable[ParkedRecord]) -> Iterator[dict[str, Any]]:
+    for row in parked:
         yield {
             "id": row.pk,
             "topic": shown(row.topic),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import attrs
 from django.contrib.admin.models import LogEntry
@@ -16,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import ago, moment
 from event_bus_kafka.admin.charts import Chart, Series
-from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.pages import Page, beside
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
 from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.settings import settings
@@ -36,8 +37,11 @@ from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.neglects.in_tables import neglects
 from event_bus_kafka.operations.outboxes import named_outboxes
+from event_bus_kafka.operations.status.asking import Awaited
 from event_bus_kafka.operations.workers import WorkerRun, workers
 from event_bus_kafka.shown import shown
+
+T = TypeVar("T")
 
 _SHOWN = 15
 """Maximum number of entries of Django's history that the page shows."""
@@ -85,7 +89,7 @@ class OverviewPage(Page):
         name = request.GET.get("period", "")
         chosen = name if name in TIMES else "hour"
         runs = workers()
-        found = neglects(outboxes=named_outboxes(runs), own=own_tables(), runs=runs)
+        found = neglects(outboxes=named_outboxes(runs), own=own_tables(), runs=runs, ask=_beside)
         context = {
             "neglects": [self._shown(one) for one in found.neglects],
             "has_heartbeats": bool(settings.heartbeat),
@@ -190,6 +194,10 @@ def _of(sums: Mapping[tuple[object, ...], Sums], slot: int, outcome: str) -> Sum
 
 
 _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
+
+
+def _beside(server: str, look: Callable[[], T], /) -> Awaited[T]:
+    return beside(server.removeprefix("database "))(server, look)
 
 
 def _obstacles(runs: list[WorkerRun]) -> list[str]:

@@ -17,10 +17,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from event_bus_kafka.errors import ConfigurationError
-from event_bus_kafka.models import Right
+from event_bus_kafka.models import Heartbeat, Right
 from event_bus_kafka.models.presence import were_found
+from event_bus_kafka.operations.status.asking import Ask, here, of_database
 
 View = Callable[..., HttpResponse]
+
+_LONGEST = 2.0
+"""Seconds that a page waits for a database, other than that of heartbeats."""
 
 
 @attrs.frozen(kw_only=True)
@@ -132,6 +136,11 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
         for page in self.admin_site._registry.values():
             if isinstance(page, Page):
                 yield Link(label=page.title, url=page.url(), is_here=page is self)
+
+
+def beside(alias: str) -> Ask:
+    """Let a database be asked beside the others, for a bounded time; not so that of heartbeats, which pages need."""
+    return here if alias == router.db_for_write(Heartbeat) else of_database(alias, _LONGEST)
 
 
 def outside_transactions(pattern: URLPattern) -> URLPattern:

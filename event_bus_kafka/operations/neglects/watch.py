@@ -44,7 +44,7 @@ class NeglectWatch:
         self._running = running
         self._outboxes = outboxes
         self._own = own
-        self._ask = within_if_free(seconds)
+        self._ask = within_if_free(seconds, {})
         self._found: Neglected | None = None
         """None: not known."""
         self._told: set[tuple[str, str]] = set()

@@ -55,6 +55,11 @@ class Awaited(Generic[T]):
         self._seconds = seconds
         self._until = monotonic() + (0 if is_over else seconds)
 
+    @property
+    def hangs(self) -> bool:
+        """Whether its time is over, and it has not come."""
+        return monotonic() >= self._until and not self.outcome.done()
+
     def wait(self, told: Callable[[str, Exception], Unanswered] | None = None) -> T | Unanswered:
         """
         Wait for it, for as long as is left of its time, and return it. ``told``: puts an exception of the look into
@@ -87,12 +92,18 @@ def within(seconds: float) -> Ask:
     return begin
 
 
-def within_if_free(seconds: float) -> Ask:
-    """Ask as :func:`within`, but no server whose look of before still hangs: each would leave a thread behind."""
-    last: dict[str, Awaited[Any]] = {}
+Looks = dict[str, Awaited[Any]]
+"""Server → the last look at it."""
+
+
+def within_if_free(seconds: float, last: Looks) -> Ask:
+    """
+    Ask as :func:`within`, but no server whose look of before still hangs: each would leave a thread behind. ``last``:
+    remembers looks from one question to the next.
+    """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
-        if server in last and not last[server].outcome.done():
+        if server in last and last[server].hangs:
             return Awaited(server, seconds, is_over=True)  # what still comes answers an earlier question
         last[server] = within(seconds)(server, look)
         return last[server]
@@ -113,15 +124,18 @@ def here(server: str, look: Callable[[], T], /) -> Awaited[T]:
 
 def of_database(alias: str, seconds: float) -> Ask:
     """
-    Ask a database as :func:`within`; in this thread where it has a transaction open, whose rows no other thread sees,
-    or where it is in memory.
+    Ask a database as :func:`within_if_free`, remembering for the whole process; in this thread where it has a
+    transaction open, whose rows no other thread sees, or where it is in memory.
     """
     try:
         connection: Any = connections[alias]
     except (ImproperlyConfigured, ConnectionDoesNotExist):  # the look meets it, too
         return here
     is_in_memory = connection.vendor == "sqlite" and connection.is_in_memory_db()
-    return here if connection.in_atomic_block or is_in_memory else within(seconds)
+    return here if connection.in_atomic_block or is_in_memory else within_if_free(seconds, _at_databases)
+
+
+_at_databases: Looks = {}
 
 
 def ask_all(questions: Questions, ask: Ask) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from event_bus_kafka.operations.neglects.wording import number
 from event_bus_kafka.operations.schemas.own_schemas import OwnSchema
 from event_bus_kafka.operations.status import checks, kafka_status, table_status
 from event_bus_kafka.operations.status import findings as findings_of
-from event_bus_kafka.operations.status.asking import OF_DATABASE, Awaited, Unanswered, here, within
+from event_bus_kafka.operations.status.asking import OF_DATABASE, Awaited, Looks, Unanswered, here, within_if_free
 from event_bus_kafka.operations.status.findings import of_neglect
 from event_bus_kafka.operations.status.table_status import TablesLook
 from event_bus_kafka.operations.status.values import Finding, KafkaStatus, OwnBus, RegistryStatus, Status
@@ -57,13 +57,18 @@ class StatusServers:
     """Returns the schemas with which this service encodes keys and events."""
 
 
-def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping[str, float] = LONGEST) -> Status:
-    """Look, and ``check`` beyond. Raises nothing of servers; waits for none beyond ``longest``."""
-    wanted = within(longest[TABLES])(WANTED, servers.wanted)
-    registry = within(longest[REGISTRY])(REGISTRY, lambda: _registry(servers, check=check))
-    tables = table_status.look(own, within(longest[TABLES]), check=check)
+def status(
+    own: OwnBus, servers: StatusServers, last: Looks, *, check: bool, longest: Mapping[str, float] = LONGEST
+) -> Status:
+    """
+    Look, and ``check`` beyond. Raises nothing of servers; waits for none beyond ``longest``. ``last``: the looks of
+    before, so that none is made where one still hangs.
+    """
+    wanted = within_if_free(longest[TABLES], last)(WANTED, servers.wanted)
+    registry = within_if_free(longest[REGISTRY], last)(REGISTRY, lambda: _registry(servers, check=check))
+    tables = table_status.look(own, within_if_free(longest[TABLES], last), check=check)
     runs, topics = tables.status.workers, wanted.wait()
-    kafka = within(longest[KAFKA])(
+    kafka = within_if_free(longest[KAFKA], last)(
         KAFKA, lambda: _kafka(own, () if isinstance(topics, Unanswered) else topics, runs, servers, check=check)
     )
     in_cluster, in_registry = _part(kafka), _part(registry)

@@ -81,7 +81,7 @@ class Tables:
     def _ask(self, looks: Sequence[_Look], share: float) -> None:
         seconds = self._question.left(_DATABASE, share)
         asked = [one for one in looks if one.alias not in self._silent]
-        coming = [of_database(one.alias, seconds)(one.alias, partial(one.do, seconds)) for one in asked]
+        coming = [of_database(one.alias, seconds)(one.what, partial(one.do, seconds)) for one in asked]
         for one, answer in zip(asked, coming, strict=True):
             told = answer.wait(_briefly)
             if isinstance(told, Unanswered):
@@ -168,9 +168,9 @@ def alias_of_letters() -> str:
         return DEFAULT_DB_ALIAS
 
 
-def _briefly(alias: str, error: Exception) -> Unanswered:
+def _briefly(what: str, error: Exception) -> Unanswered:
     """Put an error of a database, or of whoever stands before it, into words without anything that it quotes."""
-    return Unanswered(server=alias, reason=database_error_text(error))
+    return Unanswered(server=what, reason=database_error_text(error))
 
 
 def _out_of_time(what: str) -> Unseen:

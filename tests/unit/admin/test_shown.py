@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +14,17 @@ from django.test import override_settings
 from django.utils import timezone, translation
 from pytest_django import DjangoDbBlocker
 
-from event_bus_kafka.admin import charts
+from event_bus_kafka.admin import charts, pages
 from event_bus_kafka.admin.ages import age, ago, moment_of
 from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.overview import TIMES, charts_of
 from event_bus_kafka.models import EventBus, Heartbeat, HistoryRow, ParkedRecord, PausedReceiver, Right
+from event_bus_kafka.models.presence import were_found
+from event_bus_kafka.operations import outboxes
 from event_bus_kafka.operations.history import summed
+from event_bus_kafka.operations.neglects import in_tables
 from tests.support.admin_clients import client_with
+from tests.support.asking import until_all_have_ended
 from tests.support.databases import connected
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
@@ -42,6 +48,25 @@ def test_an_outbox_whose_database_is_away_hides_no_other(django_db_blocker: Djan
         shown = page(ParkedRecord)
     assert "Not known, since these gave no answer: database away" in shown
     assert "Events that wait" in shown
+
+
+def test_a_database_that_hangs_delays_no_page_for_long(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(connection: Any, *tables: Any) -> bool:
+        return were_found(connection, *tables) if connection.alias != "frozen" else not for_ever.wait(20)
+
+    for_ever = threading.Event()
+    frozen, route = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "f")}, SENT[TYPE]["certificates"]
+    routes = {TYPE: {"certificates": route, "grades": route | {"database": "frozen"}}}
+    for module in (in_tables, outboxes):
+        monkeypatch.setattr(module, "were_found", hang)
+    monkeypatch.setattr(pages, "_LONGEST", 0.2)
+    with django_db_blocker.unblock(), connected(frozen, "frozen"), override_settings(EVENT_BUS_PRODUCER_CONFIG=routes):
+        shown = [page(EventBus), page(ParkedRecord)]
+        for_ever.set()
+        until_all_have_ended()
+    assert all("Not known, since these gave no answer: database frozen" in one for one in shown)
 
 
 def test_the_overview_says_all_is_well_only_if_all_workers_and_relays_are_ready() -> None:

@@ -135,7 +135,7 @@ def test_a_database_that_hangs_is_not_asked_again_and_hides_nothing(
 
 
 def test_an_answer_that_comes_late_answers_no_later_question() -> None:
-    ask, late = within_if_free(0.01), threading.Event()
+    ask, late = within_if_free(0.01, {}), threading.Event()
     first = ask("Kafka", lambda: late.wait(600) and "earlier")
     assert isinstance(first.wait(), Unanswered)
     second = ask("Kafka", lambda: "later")

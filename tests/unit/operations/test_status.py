@@ -23,11 +23,13 @@ from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.history import MINUTE, Line, Sums
 from event_bus_kafka.operations.neglects.catalogue import OwnTables
 from event_bus_kafka.operations.status import look
+from event_bus_kafka.operations.status.asking import Looks
 from event_bus_kafka.operations.status.look import StatusServers
 from event_bus_kafka.operations.status.values import OwnBus
 from event_bus_kafka.sandbox import Sandbox
 from tests.services.bus import CREATED, SandboxBus
 from tests.support import neglected
+from tests.support.asking import until_all_have_ended
 from tests.support.databases import connected
 from tests.support.sqlite import on_sqlite
 from tests.support.status_command import checked, status, told
@@ -219,15 +221,21 @@ def test_checks_without_a_controller_are_not_passed_over(
 
 def test_a_silent_server_is_reported_after_its_time_limit() -> None:
     def silent() -> Any:
+        asked.append(1)
         for_ever.wait(600)
 
-    for_ever = threading.Event()
+    for_ever, asked = threading.Event(), list[int]()
     own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), tables=OwnTables(retention=90), version="0.1.0")
     servers = StatusServers(overview=silent, subjects=silent, wanted=list, schemas=list)
-    found = look.status(own, servers, check=False, longest={look.KAFKA: 0.05, look.REGISTRY: 0.05, look.TABLES: 60})
+    longest, last = {look.KAFKA: 0.05, look.REGISTRY: 0.05, look.TABLES: 60}, Looks()
+    found = look.status(own, servers, last, check=False, longest=longest)
+    again = look.status(own, servers, last, check=False, longest=longest)
     for_ever.set()
     assert [one.reason for one in found.unanswered] == ["it did not answer within 0.05 s"] * 2
     assert found.tables.not_known == {}
+    assert again.unanswered == found.unanswered
+    until_all_have_ended()
+    assert len(asked) == 2, "each server is left with one thread"
 
 
 def test_an_unexpected_exception_is_logged_and_reported_as_a_fault(caplog: pytest.LogCaptureFixture) -> None:
@@ -238,7 +246,7 @@ def test_an_unexpected_exception_is_logged_and_reported_as_a_fault(caplog: pytes
 
     own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), tables=OwnTables(retention=90), version="0.1.0")
     servers = StatusServers(overview=broken, subjects=broken, wanted=list, schemas=list)
-    found = look.status(own, servers, check=False)
+    found = look.status(own, servers, {}, check=False)
     assert [(one.reason, one.is_fault) for one in found.unanswered] == [("KeyError: see the log", True)] * 2
     assert "in broken" in caplog.text
     assert "private" not in caplog.text
