@@ -24,7 +24,7 @@ from event_bus_kafka.operations.status.asking import Ask, here, of_database
 View = Callable[..., HttpResponse]
 
 _LONGEST = 2.0
-"""Seconds that a page waits for a database, other than that of heartbeats."""
+"""Seconds that a page waits for a database without the heartbeats."""
 
 
 @attrs.frozen(kw_only=True)
@@ -139,7 +139,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def beside(alias: str) -> Ask:
-    """Let a database be asked beside the others, for a bounded time; not so that of heartbeats, which pages need."""
+    """Ask a database beside the others, for a bounded time; the one with the heartbeats, which pages need, at once."""
     return here if alias == router.db_for_write(Heartbeat) else of_database(alias, _LONGEST)
 
 
