@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from math import inf
 from time import monotonic
 from typing import Any
@@ -157,13 +157,17 @@ class RequestRunner:
             self._give_back(ReplayRequest.objects.using(alias), request)
 
     def _taken(self, rows: ReplayRequestQuerySet) -> ReplayRequest | None:
-        runs: list[ReplayRequest] = self._runs.in_turn(rows) if self._runs else []
-        for request in (*rows.in_turn(self._group), *runs):
+        for request in self._in_turn(rows):
             if _has_any(request.receivers) and rows.take(request.pk, by=self._id, worker=self._name):
                 self._held = _Held()
                 self._tell(request, RequestState.RUNNING)
                 return request
         return None
+
+    def _in_turn(self, rows: ReplayRequestQuerySet) -> Iterator[ReplayRequest]:
+        yield from rows.in_turn(self._group)
+        if self._runs is not None:
+            yield from self._runs.in_turn(rows)
 
     def _go_on(self, rows: ReplayRequestQuerySet, request: ReplayRequest, standstill: str) -> None:
         at, is_ours = self._clock(), self._beat(rows, request)

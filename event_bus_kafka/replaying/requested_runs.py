@@ -9,17 +9,18 @@ from typing import Any
 from uuid import uuid4
 
 import attrs
+from django.db import Error
 
 from event_bus_kafka.consuming.processor import Processor
-from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.housekeeping.database import alias_of
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.models import ReplayRequest, ReplayRequestQuerySet, RequestedRun
 from event_bus_kafka.operations.records import Wanted
-from event_bus_kafka.operations.requested_runs.backfill_sources import enabled_routes
+from event_bus_kafka.operations.requested_runs.backfill_sources import all_sources, enabled_routes
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, TopicArguments, arguments_of
-from event_bus_kafka.producing.backfill import Backfill, Source, sources
+from event_bus_kafka.producing.backfill import Backfill
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.replaying.batch_run import MOST, BatchRun, ItemBatch
 from event_bus_kafka.replaying.halts import Halt, HaltKind
@@ -27,6 +28,10 @@ from event_bus_kafka.replaying.read_records import ReadRecord, ReadRecords
 from event_bus_kafka.replaying.record_run import RecordRun
 from event_bus_kafka.replaying.request_run import LetterLanes, RequestRun
 from event_bus_kafka.replaying.topic_reading import TopicReading
+from event_bus_kafka.shown import logger_named
+from event_bus_kafka.telemetry.error_text import error_text
+
+logger = logger_named(__name__)
 
 _DEATHS = 3
 """Workers in a row that may die at a place: a record or an item there may be the cause."""
@@ -78,6 +83,17 @@ class RequestedRuns:
         self, request: ReplayRequest, alias: str, lanes: LetterLanes, clock: Callable[[], float]
     ) -> RequestRun[Any] | Halt:
         """Begin a run where its progress says, or go on there; return a halt if it cannot go on."""
+        try:
+            return self._begin(request, alias, lanes, clock)
+        except Error:
+            raise
+        except Exception as error:  # it would be raised at each turn, and keep the claim for ever
+            logger.exception("A replay request cannot begin")
+            return Halt(HaltKind.FAILED, f"{error_text(error)} was raised as it began")
+
+    def _begin(
+        self, request: ReplayRequest, alias: str, lanes: LetterLanes, clock: Callable[[], float]
+    ) -> RequestRun[Any] | Halt:
         run = RequestedRun.objects.using(alias).hold(request.pk, by=self.by)
         if run is None:
             return Halt(HaltKind.STOPPED, "its row is gone")
@@ -140,7 +156,7 @@ class RequestedRuns:
         lanes: LetterLanes,
         clock: Callable[[], float],
     ) -> RequestRun[ItemBatch] | Halt:
-        source = _sources().get(arguments.source)
+        source = all_sources().get(arguments.source)
         if source is None or not (to := enabled_routes(source)):
             return Halt(HaltKind.STOPPED, "its worker has no such source any more, or no topic for its events")
         most = max(1, int(min(MOST, request.rate or MOST)))
@@ -162,19 +178,15 @@ class RequestedRuns:
 
 def _can_do(run: RequestedRun) -> bool:
     """Whether this service has what a run needs; receivers of a replay are looked for elsewhere."""
-    arguments = arguments_of(run)
-    if isinstance(arguments, TopicArguments):
-        return True
-    source = _sources().get(arguments.source)
-    return source is not None and bool(enabled_routes(source))
+    try:
+        arguments = arguments_of(run)
+        if isinstance(arguments, TopicArguments):
+            return True
+        source = all_sources().get(arguments.source)
+        return source is not None and bool(enabled_routes(source))
+    except (EventBusError, TypeError, ValueError):  # broken sources, of which the command tells; or a later version's
+        return False
 
 
 def _wanted(arguments: TopicArguments) -> Wanted:
     return Wanted(event_type=arguments.event_type, key=arguments.key, since=arguments.since, before=arguments.before)
-
-
-def _sources() -> dict[str, Source]:
-    try:
-        return sources()
-    except ConfigurationError:  # the command says what is wrong with them
-        return {}

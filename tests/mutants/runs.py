@@ -60,7 +60,7 @@ FAULTS = (
     Fault(
         name="a record at which workers die is tried for ever",
         file="replaying/requested_runs.py",
-        scope="RequestedRuns.begin",
+        scope="RequestedRuns._begin",
         old="begun.progress.deaths >= _DEATHS",
         new="False",
         harm="one record ends all workers of a group, one after the other",
@@ -128,5 +128,23 @@ FAULTS = (
         new="worker.is_alive",
         harm="during a deploy a request waits for workers that will never take it",
         tests=_PAGES,
+    ),
+    Fault(
+        name="a source that cannot be imported stops all replays",
+        file="replaying/requested_runs.py",
+        scope="_can_do",
+        old="(EventBusError, TypeError, ValueError)",
+        new="ZeroDivisionError",
+        harm="the broken module of one app keeps dead letters and replays of all others waiting",
+        tests=(f"{_RUNS}::test_a_run_that_no_worker_here_can_do_keeps_none_that_follows_waiting",),
+    ),
+    Fault(
+        name="what keeps a run from beginning is raised at each turn",
+        file="replaying/requested_runs.py",
+        scope="RequestedRuns.begin",
+        old="return Halt(HaltKind.FAILED, f'{error_text(error)} was raised as it began')",
+        new="raise",
+        harm="a worker keeps one request for ever, and takes no other",
+        tests=(f"{_RUNS}::test_a_run_that_cannot_begin_fails_and_is_not_tried_for_ever",),
     ),
 )

@@ -14,18 +14,18 @@ from event_bus_kafka.admin.replay_requests.run_forms import BackfillForm, RunFor
 from event_bus_kafka.admin.shapes import Table
 from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.conf.routes import full_topic
-from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.errors import ConfigurationError, EventBusError
 from event_bus_kafka.kafka.offsets import Partition, Range
 from event_bus_kafka.operations.event_catalogue import event_types
 from event_bus_kafka.operations.group_offsets import Named, Target, partitions_of
 from event_bus_kafka.operations.record_replay import listening
 from event_bus_kafka.operations.records import ranges
-from event_bus_kafka.operations.requested_runs.backfill_sources import count_items, enabled_routes
+from event_bus_kafka.operations.requested_runs.backfill_sources import all_sources, count_items, enabled_routes
 from event_bus_kafka.operations.requested_runs.run_obstacles import obstacle_before_run
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish, TopicArguments
 from event_bus_kafka.operations.workers import workers
-from event_bus_kafka.producing.backfill import Source, sources
+from event_bus_kafka.producing.backfill import Source
 from event_bus_kafka.shown import shown
 
 Read = TypeVar("Read")
@@ -102,7 +102,7 @@ def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
     assert isinstance(form, BackfillForm)
     values = form.cleaned_data
     try:
-        source = sources().get(values["source"])
+        source = all_sources().get(values["source"])
         if source is None:
             form.add_error("source", _("This service has no such source."))
             return None
@@ -131,8 +131,15 @@ def names() -> dict[str, list[str]]:
         "groups": sorted({one.group for one in workers() if one.group}),
         "receivers": sorted({name for one in types for name in one.receivers}),
         "types": [one.event_type for one in types if one.receivers],
-        "sources": list(sources()),
+        "sources": _source_names(),
     }
+
+
+def _source_names() -> list[str]:
+    try:
+        return list(all_sources())
+    except ConfigurationError:  # the plan of a backfill says what is wrong with them
+        return []
 
 
 def _topic_sentences(wish: RunWish, arguments: TopicArguments) -> list[str]:

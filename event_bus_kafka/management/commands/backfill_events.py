@@ -21,10 +21,15 @@ from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, 
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.management.run_requests import add_request, check_request, make_or_plan, wish_values
-from event_bus_kafka.operations.requested_runs.backfill_sources import count_items, enabled_routes, reason_of
+from event_bus_kafka.operations.requested_runs.backfill_sources import (
+    all_sources,
+    count_items,
+    enabled_routes,
+    reason_of,
+)
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish
-from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
+from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source
 from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.shown import shown
 from event_bus_kafka.telemetry.error_text import error_text
@@ -90,7 +95,7 @@ class Command(OperatorCommand):
         observe_events()
         check_request(options)
         try:
-            found = sources()
+            found = all_sources()
             if options["source"] is None:
                 self._list(found, as_json=options["json"])
             elif options["source"] in found:

@@ -81,3 +81,8 @@ class RequestedRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.request}"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this version knows of such runs; a later one may have added kinds."""
+        return self.kind in RunKind.values

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from event_bus_kafka.conf.routes import routes
 from event_bus_kafka.dead_letters.letter import Failure
-from event_bus_kafka.errors import EventBusError, WorkerFailed
-from event_bus_kafka.producing.backfill import Source
+from event_bus_kafka.errors import ConfigurationError, EventBusError, WorkerFailed
+from event_bus_kafka.producing.backfill import Source, sources
 from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.telemetry.error_text import error_text
+
+
+def all_sources() -> dict[str, Source]:
+    """
+    Return all sources by name. Raises :class:`ConfigurationError` if two have the same name, or an app's module of
+    sources cannot be imported.
+    """
+    try:
+        return sources()
+    except EventBusError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(f"A module 'backfill' of an app cannot be imported: {reason_of(error)}") from error
 
 
 def enabled_routes(source: Source) -> list[Route]:

@@ -64,8 +64,8 @@ class RunProgress:
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> RunProgress:
         """Read the value of :meth:`as_json`; later versions may have added fields."""
-        known = {name: found[name] for name in attrs.fields_dict(cls) if name in found}
-        return cls(**known | {"places": [Place(**one) for one in found.get("places", ())]})
+        places = [Place(**_known(Place, one)) for one in found.get("places", ())]
+        return cls(**_known(cls, found) | {"places": places})
 
     @classmethod
     def of_ranges(cls, ranges: Mapping[Partition, Range]) -> RunProgress:
@@ -117,3 +117,7 @@ class RunProgress:
         counts = Counter(self.reasons.get(state, {}))
         counts[reason if reason in counts or len(counts) < _REASONS else _OTHER] += count
         self.reasons[state.value] = dict(counts)
+
+
+def _known(kind: type[attrs.AttrsInstance], found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: found[name] for name in attrs.fields_dict(kind) if name in found}

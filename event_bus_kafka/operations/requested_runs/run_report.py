@@ -21,6 +21,8 @@ def units(run: RequestedRun | None) -> str:
 
 def subject(run: RequestedRun) -> str:
     """Return the topic or source of a run, in a few words."""
+    if not run.is_known:
+        return f"{run.kind}, of a later version"
     arguments = arguments_of(run)
     if isinstance(arguments, TopicArguments):
         return f"topic {arguments.topic}"
@@ -29,6 +31,8 @@ def subject(run: RequestedRun) -> str:
 
 def filters(run: RequestedRun) -> list[str]:
     """Return what a run is limited to; of a key only that there is one: it may identify a person."""
+    if not run.is_known:
+        return []
     arguments = arguments_of(run)
     if not isinstance(arguments, TopicArguments):
         return [] if arguments.limit is None else [f"at most {arguments.limit} items"]

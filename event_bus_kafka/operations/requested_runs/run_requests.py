@@ -95,8 +95,10 @@ def request_run(wish: RunWish) -> ReplayRequest:
 
 
 def arguments_of(run: RequestedRun) -> TopicArguments | BackfillArguments:
-    """Return the arguments of a run; later versions may have added fields."""
-    kind: type[Any] = TopicArguments if run.kind == RunKind.TOPIC else BackfillArguments
+    """
+    Return the arguments of a run; later versions may have added fields. Raises ValueError if they have added its kind.
+    """
+    kind: type[Any] = TopicArguments if RunKind(run.kind) is RunKind.TOPIC else BackfillArguments
     known = {name: run.arguments[name] for name in attrs.fields_dict(kind) if name in run.arguments}
     found: TopicArguments | BackfillArguments = kind(**known)
     return found

@@ -193,6 +193,23 @@ def test_it_is_paused_resumed_and_cancelled_like_others(topic: str) -> None:
         assert ReplayRequest.objects.get().state == state
 
 
+def test_broken_sources_and_runs_of_a_later_version_leave_the_pages_usable(
+    topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_name: str) -> None:
+        raise ImportError("learner@example.com")
+
+    monkeypatch.setattr("event_bus_kafka.producing.backfill.autodiscover_modules", broken)
+    client = client_with(*Right)
+    confirmed(client, TOPIC, filled(topic))
+    page = client.post(f"{BACKFILL}plan/", {"source": SOURCE, "stop_after": "20"}).content.decode()
+    assert "of an app cannot be imported: ImportError" in text_of(page)
+    assert "learner" not in page
+    RequestedRun.objects.update(kind="later", arguments={})
+    for url in (LIST, f"{LIST}{ReplayRequest.objects.get().pk}/"):
+        assert "later, of a later version" in text_of(client.get(url).content.decode())
+
+
 def test_before_the_migration_others_are_shown_and_runs_are_not_offered(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -274,6 +274,32 @@ def test_a_service_without_the_source_or_without_its_topic_leaves_a_backfill_alo
     assert state_of(number) == "requested"
 
 
+def test_a_run_that_no_worker_here_can_do_keeps_none_that_follows_waiting(
+    sandbox: Sandbox, out: str, receiving: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_name: str) -> None:
+        raise ImportError("learner@example.com")
+
+    monkeypatch.setattr("event_bus_kafka.producing.backfill.autodiscover_modules", broken)
+    sent(sandbox, out, range(1))
+    of_broken_sources, of_later_version = backfill_request(), topic_request(out, 0, 1)
+    RequestedRun.objects.filter(request=of_later_version).update(kind="later", arguments={})
+    number = topic_request(out, 0, 1)
+    progress = progress_of(number).as_json()
+    progress["places"][0]["of_later_version"] = 7
+    RequestedRun.objects.filter(request=number).update(progress=progress)
+    Runner(receiving).go_on_until(lambda: state_of(number) == "done")
+    assert [state_of(one) for one in (of_broken_sources, of_later_version)] == ["requested", "requested"]
+
+
+def test_a_run_that_cannot_begin_fails_and_is_not_tried_for_ever(receiving: Processor) -> None:
+    runner, number = Runner(receiving), topic_request("t", 0, 1)
+    RequestedRun.objects.update(progress={"places": [{"topic": "t"}]})
+    runner.turn()
+    request = ReplayRequest.objects.get(pk=number)
+    assert (runner.replaying, request.state, request.note) == (None, "failed", "TypeError was raised as it began")
+
+
 def test_old_ones_are_deleted_with_their_runs() -> None:
     number, kept = topic_request("t", 0, 9), topic_request("t", 0, 9)
     ReplayRequest.objects.filter(pk=number).update(state="done", ended_at=1)
