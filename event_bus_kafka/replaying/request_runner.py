@@ -206,6 +206,9 @@ class RequestRunner:
             run: RequestRun[Any] | Halt = RequestRun(request, letters, self._lanes, self._clock)
         else:
             run = self._runs.begin(request, rows.db, self._lanes, self._clock)
+        if isinstance(run, Halt) and run.kind is HaltKind.LOST:
+            self._leave(rows, request)
+            return
         if isinstance(run, Halt):
             self._finish(rows, request, _ENDS[run.kind], run.note)
             return
@@ -215,7 +218,8 @@ class RequestRunner:
 
     def _fill(self, run: RequestRun[Any], request: ReplayRequest, alias: str) -> None:
         if not request.group:  # it fills itself
-            self._save()
+            if not self._save():
+                run.end(Halt(HaltKind.LOST))
             return
         if run.is_all or run.halt is not None or run.waiting > _READ_AHEAD // 2:
             return
@@ -272,10 +276,12 @@ class RequestRunner:
         self._tell(request, "held", note)
         self._run = None
 
-    def _save(self) -> None:
-        """Save the progress of a replay of a topic, or of a backfill, if this worker has one."""
-        if self._runs is not None:
-            self._runs.save()
+    def _save(self) -> bool:
+        """
+        Save the progress of a replay of a topic, or of a backfill, if this worker has one. Return False if another
+        worker has it.
+        """
+        return self._runs is None or self._runs.save()
 
     def _release(self) -> None:
         """Save it for the last time."""

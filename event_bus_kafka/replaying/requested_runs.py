@@ -96,30 +96,34 @@ class RequestedRuns:
     ) -> RequestRun[Any] | Halt:
         run = RequestedRun.objects.using(alias).hold(request.pk, by=self.by)
         if run is None:
-            return Halt(HaltKind.STOPPED, "its row is gone")
+            return Halt(HaltKind.LOST)
         self._begun = begun = _Begun(request=request.pk, alias=alias, progress=RunProgress.of(run.progress))
         if run.holder not in (None, self.by):
             begun.progress.deaths += 1
         if begun.progress.deaths >= _DEATHS:
             return Halt(HaltKind.STOPPED, f"{_DEATHS} workers in a row died of it and made no progress")
-        self.save()  # before anything runs: the next worker must know of the deaths
+        if not self.save():  # before anything runs: the next worker must know of the deaths
+            return Halt(HaltKind.LOST)
         arguments = arguments_of(run)
         if isinstance(arguments, TopicArguments):
             return self._replay(request, arguments, begun, lanes, clock)
         return self._backfill(request, arguments, begun, lanes, clock)
 
-    def save(self) -> None:
-        """Save the progress of the run that this worker has, if it has changed."""
+    def save(self) -> bool:
+        """Save the progress of the run that this worker has, if it has changed. Return False if another one has it."""
         begun = self._begun
         if begun is None:
-            return
+            return True
         with begun.lock:
             if begun.saved and begun.progress.done > RunProgress.of(begun.saved).done:
                 begun.progress.deaths = 0
             progress = begun.progress.as_json()
-        if progress != begun.saved:
-            begun.rows.save_progress(begun.request, progress, by=self.by)
-            begun.saved = progress
+        if progress == begun.saved:
+            return True
+        if not begun.rows.save_progress(begun.request, progress, by=self.by):
+            return False
+        begun.saved = progress
+        return True
 
     def release(self) -> None:
         """Save the progress for the last time: nothing of the run runs here any more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.fault import Fault
 
 _RUNS = "unit/replaying/test_requested_runs.py"
+_TROUBLED = "unit/replaying/test_troubled_runs.py"
 _PAGES = ("unit/admin/test_requested_runs.py",)
 _COMMANDS = ("unit/management/test_run_requests.py",)
 
@@ -34,8 +35,8 @@ FAULTS = (
         name="the token is not written while a run lasts",
         file="replaying/request_runner.py",
         scope="RequestRunner._fill",
-        old="self._save()",
-        new="pass",
+        old="not self._save()",
+        new="False",
         harm="when a worker dies, a replay of hours begins anew",
         tests=(f"{_RUNS}::test_another_worker_goes_on_where_a_dead_one_was_and_the_dead_one_saves_nothing_more",),
     ),
@@ -136,7 +137,7 @@ FAULTS = (
         old="(EventBusError, TypeError, ValueError)",
         new="ZeroDivisionError",
         harm="the broken module of one app keeps dead letters and replays of all others waiting",
-        tests=(f"{_RUNS}::test_a_run_that_no_worker_here_can_do_keeps_none_that_follows_waiting",),
+        tests=(f"{_TROUBLED}::test_a_run_that_no_worker_here_can_do_keeps_none_that_follows_waiting",),
     ),
     Fault(
         name="what keeps a run from beginning is raised at each turn",
@@ -145,6 +146,24 @@ FAULTS = (
         old="return Halt(HaltKind.FAILED, f'{error_text(error)} was raised as it began')",
         new="raise",
         harm="a worker keeps one request for ever, and takes no other",
-        tests=(f"{_RUNS}::test_a_run_that_cannot_begin_fails_and_is_not_tried_for_ever",),
+        tests=(f"{_TROUBLED}::test_a_run_that_cannot_begin_fails_and_is_not_tried_for_ever",),
+    ),
+    Fault(
+        name="a worker that stood still takes a run back from the one that has it",
+        file="models/requested/runs.py",
+        scope="RequestedRunQuerySet.hold",
+        old="self.filter(request=request, request__in=claimed.values('pk'))",
+        new="self.filter(request=request)",
+        harm="the progress of the worker that has it is saved nowhere, and all since comes again",
+        tests=(f"{_TROUBLED}::test_a_worker_that_stood_still_before_it_began_leaves_the_run_to_its_new_holder",),
+    ),
+    Fault(
+        name="a worker whose progress is refused goes on",
+        file="replaying/request_runner.py",
+        scope="RequestRunner._fill",
+        old="run.end(Halt(HaltKind.LOST))",
+        new="pass",
+        harm="receivers get the records of hours from two workers",
+        tests=(f"{_TROUBLED}::test_a_worker_that_saves_nothing_any_more_leaves_the_run",),
     ),
 )

@@ -27,20 +27,24 @@ class RequestedRunQuerySet(models.QuerySet["RequestedRun"]):
     def hold(self, request: int, *, by: UUID) -> RequestedRun | None:
         """
         Make a worker, which has claimed the request, the only one that may save progress; return the run as it was
-        before, with the progress that was saved last.
+        before, with the progress that was saved last. Return None if the worker has lost its claim: it may have stood
+        still, and another one may hold the run.
         """
         before = self.filter(request=request).values_list("holder", flat=True).first()
+        claimed = ReplayRequest.objects.using(self.db).filter(pk=request, claimed_by=by)
         with one_statement(self.db):
-            self.filter(request=request).update(holder=by)
+            is_held = self.filter(request=request, request__in=claimed.values("pk")).update(holder=by)
+        if not is_held:
+            return None
         found = self.filter(request=request).first()  # read after the change: the worker before saves nothing any more
         if found is not None:
             found.holder = before
         return found
 
-    def save_progress(self, request: int, progress: dict[str, Any], *, by: UUID) -> None:
-        """Save the progress, unless another worker holds the run by now."""
+    def save_progress(self, request: int, progress: dict[str, Any], *, by: UUID) -> bool:
+        """Save the progress. Return False if another worker holds the run by now."""
         with one_statement(self.db):
-            self.filter(request=request, holder=by).update(progress=progress)
+            return bool(self.filter(request=request, holder=by).update(progress=progress))
 
     def expired(self, requests: ReplayRequestQuerySet) -> RequestedRunQuerySet:
         """The runs of these requests."""

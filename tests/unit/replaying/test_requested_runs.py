@@ -188,15 +188,20 @@ def test_a_worker_of_the_version_before_sees_no_request_of_a_run(receiving: Proc
 
 def test_only_who_holds_a_run_saves_its_progress() -> None:
     number, one, other = topic_request("t", 0, 9), uuid4(), uuid4()
-    rows = RequestedRun.objects
+    rows, claims = RequestedRun.objects, ReplayRequest.objects
+    assert rows.hold(number, by=one) is None, "it has no claim"
+    claims.update(claimed_by=one)
     rows.hold(number, by=one)
-    rows.save_progress(number, {"items": 1}, by=one)
+    assert rows.save_progress(number, {"items": 1}, by=one)
+    claims.update(claimed_by=other)
     found = rows.hold(number, by=other)
     assert found is not None
     assert (found.holder, found.progress) == (one, {"items": 1})
-    rows.save_progress(number, {"items": 2}, by=one)
+    assert not rows.save_progress(number, {"items": 2}, by=one)
     rows.release(number, by=one)
     assert (rows.get().progress, rows.get().holder) == ({"items": 1}, other)
+    assert rows.hold(number, by=one) is None, "it stood still since it claimed it"
+    assert rows.get().holder == other
 
 
 def test_results_count_in_the_order_of_the_records() -> None:
@@ -272,32 +277,6 @@ def test_a_service_without_the_source_or_without_its_topic_leaves_a_backfill_alo
     RequestedRun.objects.update(arguments={"source": "other.source", "event_type": CREATED})
     runner.turn()
     assert state_of(number) == "requested"
-
-
-def test_a_run_that_no_worker_here_can_do_keeps_none_that_follows_waiting(
-    sandbox: Sandbox, out: str, receiving: Processor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(_name: str) -> None:
-        raise ImportError("learner@example.com")
-
-    monkeypatch.setattr("event_bus_kafka.producing.backfill.autodiscover_modules", broken)
-    sent(sandbox, out, range(1))
-    of_broken_sources, of_later_version = backfill_request(), topic_request(out, 0, 1)
-    RequestedRun.objects.filter(request=of_later_version).update(kind="later", arguments={})
-    number = topic_request(out, 0, 1)
-    progress = progress_of(number).as_json()
-    progress["places"][0]["of_later_version"] = 7
-    RequestedRun.objects.filter(request=number).update(progress=progress)
-    Runner(receiving).go_on_until(lambda: state_of(number) == "done")
-    assert [state_of(one) for one in (of_broken_sources, of_later_version)] == ["requested", "requested"]
-
-
-def test_a_run_that_cannot_begin_fails_and_is_not_tried_for_ever(receiving: Processor) -> None:
-    runner, number = Runner(receiving), topic_request("t", 0, 1)
-    RequestedRun.objects.update(progress={"places": [{"topic": "t"}]})
-    runner.turn()
-    request = ReplayRequest.objects.get(pk=number)
-    assert (runner.replaying, request.state, request.note) == (None, "failed", "TypeError was raised as it began")
 
 
 def test_old_ones_are_deleted_with_their_runs() -> None:

@@ -1,0 +1,73 @@
+"""Requested runs that cannot begin or go on: nothing else waits for them, and no two workers have one."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from event_bus_kafka.consuming.processor import Processor
+from event_bus_kafka.models import ReplayRequest, RequestedRun
+from event_bus_kafka.sandbox import Sandbox
+from tests.support.requested_runs import Runner, progress_of, state_of, topic_request
+from tests.unit.replaying.test_requested_runs import backfill_request, heard, sent
+from tests.unit.replaying.test_requested_runs import in_memory as in_memory
+from tests.unit.replaying.test_requested_runs import out as out
+from tests.unit.replaying.test_requested_runs import receiving as receiving
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_worker_that_saves_nothing_any_more_leaves_the_run(sandbox: Sandbox, out: str, receiving: Processor) -> None:
+    sent(sandbox, out, range(6))
+    runner, number = Runner(receiving), topic_request(out, 0, 6)
+    runner.had(2)
+    RequestedRun.objects.update(holder=uuid4())
+    runner.begin(1)
+    runner.turn()
+    assert runner.begin(1) == 0
+    assert (runner.replaying, state_of(number), len(heard)) == (None, "requested", 3)
+    assert progress_of(number).places[0].position == 2
+
+
+def test_a_worker_that_stood_still_before_it_began_leaves_the_run_to_its_new_holder(
+    receiving: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, number, other = Runner(receiving), topic_request("t", 0, 9), uuid4()
+
+    def claim(*_: Any, **__: Any) -> bool:
+        ReplayRequest.objects.update(claimed_by=other)
+        RequestedRun.objects.update(holder=other)
+        return True
+
+    monkeypatch.setattr(type(ReplayRequest.objects.all()), "beat", claim)
+    runner.turn()
+    assert (runner.replaying, state_of(number)) == (None, "running")
+    assert (ReplayRequest.objects.get().claimed_by, RequestedRun.objects.get().holder) == (other, other)
+
+
+def test_a_run_that_no_worker_here_can_do_keeps_none_that_follows_waiting(
+    sandbox: Sandbox, out: str, receiving: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_name: str) -> None:
+        raise ImportError("learner@example.com")
+
+    monkeypatch.setattr("event_bus_kafka.producing.backfill.autodiscover_modules", broken)
+    sent(sandbox, out, range(1))
+    of_broken_sources, of_later_version = backfill_request(), topic_request(out, 0, 1)
+    RequestedRun.objects.filter(request=of_later_version).update(kind="later", arguments={})
+    number = topic_request(out, 0, 1)
+    progress = progress_of(number).as_json()
+    progress["places"][0]["of_later_version"] = 7
+    RequestedRun.objects.filter(request=number).update(progress=progress)
+    Runner(receiving).go_on_until(lambda: state_of(number) == "done")
+    assert [state_of(one) for one in (of_broken_sources, of_later_version)] == ["requested", "requested"]
+
+
+def test_a_run_that_cannot_begin_fails_and_is_not_tried_for_ever(receiving: Processor) -> None:
+    runner, number = Runner(receiving), topic_request("t", 0, 1)
+    RequestedRun.objects.update(progress={"places": [{"topic": "t"}]})
+    runner.turn()
+    request = ReplayRequest.objects.get(pk=number)
+    assert (runner.replaying, request.state, request.note) == (None, "failed", "TypeError was raised as it began")
