@@ -8,15 +8,16 @@ from typing import Any
 
 import attrs
 from django.contrib import messages
+from django.db import router, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
 from event_bus_kafka.admin.actions import CONFIRMED, ActionPlan, ask, write_history
-from event_bus_kafka.admin.pages import Page, View
+from event_bus_kafka.admin.pages import Page, View, in_slices
 from event_bus_kafka.admin.replay_requests.run_forms import ASKING, RunAsking, RunForm
 from event_bus_kafka.admin.shapes import Linked
-from event_bus_kafka.models import Right
+from event_bus_kafka.models import ReplayRequest, Right
 from event_bus_kafka.operations.requested_runs.run_requests import are_possible, request_run
 from event_bus_kafka.shown import shown
 
@@ -28,7 +29,8 @@ class RunPages(Page):
         """Give the paths of the forms and their plans."""
         for name, asking in ASKING.items():
             yield self.page_at(f"{name}/", self._form_of(name, asking), name, Right.REPLAY)
-            yield self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.REPLAY)
+            plan = self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.REPLAY)
+            yield in_slices(plan)  # a source that fails in the database must not break a transaction of the page
 
     def run_links(self, request: HttpRequest) -> list[Linked]:
         """Return the links to the forms, for those who may use them."""
@@ -76,10 +78,11 @@ class RunPages(Page):
 
     def _request_run(self, request: HttpRequest, planned: Any) -> HttpResponse:
         wish = attrs.evolve(planned.wish, requested_by=request.user.get_username()[:255])
-        made = request_run(wish)
-        words = _("Requested replay %(number)s: %(what)s.") % {"number": made.pk, "what": planned.words}
-        words += _(" Reason: %(reason)s.") % {"reason": shown(made.reason)} if made.reason else ""
-        write_history(request, self, words, str(made.pk))
+        with transaction.atomic(using=router.db_for_write(ReplayRequest)):
+            made = request_run(wish)
+            words = _("Requested replay %(number)s: %(what)s.") % {"number": made.pk, "what": planned.words}
+            words += _(" Reason: %(reason)s.") % {"reason": shown(made.reason)} if made.reason else ""
+            write_history(request, self, words, str(made.pk))
         messages.success(request, words)
         return HttpResponseRedirect(self.url("one", made.pk))
 

@@ -34,6 +34,8 @@ PLACES = "places"
 """Name of the form field that repeats the offsets of a plan: later records are none of it."""
 _READER = "replay_events"
 """Kafka's client asks for a name; nothing is ever committed under it."""
+_LARGEST = 2**63 - 1
+"""Kafka's largest offset."""
 _SHOWN = 100
 """Partitions on the page."""
 
@@ -208,11 +210,23 @@ def _found(named: Named, start: Target, end: Target) -> dict[Partition, Range]:
 def _posted(posted: QueryDict, named: Named) -> dict[Partition, Range]:
     """Return the offsets that a page has shown; none if there was no such page, or it was of another topic."""
     try:
-        found = {(str(topic), int(one)): Range(int(start), int(end)) for topic, one, start, end in _as_rows(posted)}
-    except (ValueError, TypeError):
+        found = {(str(topic), _number(one)): _range(start, end) for topic, one, start, end in _as_rows(posted)}
+    except (ValueError, TypeError, RecursionError):
         return {}
     topics = {topic for topic, _ in found}
     return found if topics in ({named.topic}, {full_topic(named.topic)}) else {}
+
+
+def _range(start: Any, end: Any) -> Range:
+    if _number(start) > _number(end):
+        raise ValueError(start)
+    return Range(start, end)
+
+
+def _number(found: Any) -> int:
+    if type(found) is not int or not 0 <= found <= _LARGEST:
+        raise ValueError(found)
+    return found
 
 
 def _as_rows(posted: QueryDict) -> list[list[Any]]:

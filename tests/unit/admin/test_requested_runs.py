@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection, connections
 from django.test import Client, override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
@@ -120,7 +121,24 @@ def test_what_is_not_valid_is_said_and_nothing_is_requested(topic: str, changes:
     assert not ReplayRequest.objects.exists()
 
 
-@pytest.mark.parametrize("places", ["", "[]", "nonsense", '[["other", 0, 0, 3]]', '[["x"]]', "{}", "7"])
+@pytest.mark.parametrize(
+    "places",
+    [
+        "",
+        "[]",
+        "nonsense",
+        '[["other", 0, 0, 3]]',
+        '[["x"]]',
+        "{}",
+        "7",
+        '[["pages-of-runs", 0, Infinity, 5]]',
+        '[["pages-of-runs", 0, -2, 5]]',
+        '[["pages-of-runs", -1, 0, 5]]',
+        '[["pages-of-runs", 0, 3, 1]]',
+        '[["pages-of-runs", 0, 0, 99999999999999999999]]',
+        "[" * 100_000,
+    ],
+)
 def test_nothing_is_requested_without_a_page_that_has_shown_the_offsets(topic: str, places: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     answer = client.post(f"{TOPIC}plan/", filled(topic, confirmed="yes", places=places))
@@ -191,6 +209,21 @@ def test_it_is_paused_resumed_and_cancelled_like_others(topic: str) -> None:
     for step, state in (("pause", "paused"), ("resume", "requested"), ("cancel", "stopped")):
         client.post(f"{here}{step}/", {"confirmed": "yes"})
         assert ReplayRequest.objects.get().state == state
+
+
+def test_a_source_is_counted_outside_transactions_where_requests_are_transactions(
+    topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted_in_transaction: list[bool] = []
+
+    def count(*_: Any) -> int:
+        counted_in_transaction.append(connection.in_atomic_block)
+        return 1
+
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    monkeypatch.setattr("event_bus_kafka.admin.replay_requests.run_planning.count_items", count)
+    client_with(*Right).post(f"{BACKFILL}plan/", {"source": SOURCE, "stop_after": "20"})
+    assert counted_in_transaction == [False], "an error of the source would break the transaction of the page"
 
 
 def test_broken_sources_and_runs_of_a_later_version_leave_the_pages_usable(
