@@ -9,7 +9,7 @@ from time import monotonic, sleep
 
 import attrs
 
-from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.errors import BrokerError, ConfigurationError, EventBusError, NotThere
 from event_bus_kafka.kafka.offsets import Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.operations.records import Wanted
@@ -19,6 +19,7 @@ from event_bus_kafka.replaying.read_records import ReadRecord, ReadRecords
 from event_bus_kafka.replaying.request_run import RequestRun
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 from event_bus_kafka.wire.serde import SchemaIds
 
@@ -58,7 +59,7 @@ class TopicReading:
                     self._read_place(reader, place)
             self.run.fill((), is_all=True)
         except EventBusError as error:
-            self.run.end(Halt(HaltKind.HELD, error_text(error)))
+            self.run.end(Halt(HaltKind.STOPPED if _is_final(error) else HaltKind.HELD, error_text(error)))
         except Exception as error:  # a thread would die unseen, and the request wait for ever
             logger.exception("The records of a replay request cannot be read")
             self.run.end(Halt(HaltKind.FAILED, f"this package raised {type(error).__name__} while it read"))
@@ -67,10 +68,15 @@ class TopicReading:
         if place.position >= place.end:
             return
         there = reader.range_of(place.name, timeout=reader.timeout)
+        if there.end < place.end:
+            raise NotThere(
+                f"{place.topic}:{place.partition} ends at offset {there.end} now, before {place.end}: it was made "
+                "anew, or has lost records. Request a replay of what is there"
+            )
         if there.start > place.position:
             self.records.leave_out(place, min(there.start, place.end))
-        if place.position < min(place.end, there.end):
-            for record in reader.read(place.name, Range(place.position, min(place.end, there.end))):
+        if place.position < place.end:
+            for record in reader.read(place.name, Range(place.position, place.end)):
                 if not self._has_room():
                     return
                 self._take(place, record)
@@ -95,3 +101,10 @@ class TopicReading:
         while self.records.is_full and self.run.halt is None:
             sleep(_LOOK_AGAIN)
         return self.run.halt is None
+
+
+def _is_final(error: EventBusError) -> bool:
+    """Whether an error stays until somebody acts: a request that waits for that would keep others from their turn."""
+    if isinstance(error, BrokerError):
+        return error.kind in (Trouble.FORBIDDEN, Trouble.MISSING) or not (error.retriable or error.fatal)
+    return isinstance(error, (ConfigurationError, NotThere))

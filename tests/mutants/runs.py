@@ -166,4 +166,22 @@ FAULTS = (
         harm="receivers get the records of hours from two workers",
         tests=(f"{_TROUBLED}::test_a_worker_that_saves_nothing_any_more_leaves_the_run",),
     ),
+    Fault(
+        name="a topic that was made anew is taken for one that was replayed",
+        file="replaying/topic_reading.py",
+        scope="TopicReading._read_place",
+        old="there.end < place.end",
+        new="False",
+        harm="a replay is done of which no receiver got a record",
+        tests=(f"{_TROUBLED}::test_a_topic_that_was_made_anew_is_not_reported_as_done",),
+    ),
+    Fault(
+        name="a request waits for ever for what no waiting brings",
+        file="replaying/topic_reading.py",
+        scope="TopicReading._read",
+        old="HaltKind.STOPPED if _is_final(error) else HaltKind.HELD",
+        new="HaltKind.HELD",
+        harm="the replay of a topic that was deleted keeps all requests that follow waiting",
+        tests=(f"{_TROUBLED}::test_what_stays_until_somebody_acts_stops_a_replay_and_an_outage_holds_it",),
+    ),
 )

@@ -8,8 +8,13 @@ from uuid import uuid4
 import pytest
 
 from event_bus_kafka.consuming.processor import Processor
+from event_bus_kafka.errors import BrokerError, ConfigurationError, EventBusError
+from event_bus_kafka.kafka.offsets import Range
+from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.models import ReplayRequest, RequestedRun
 from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.trouble import Trouble
 from tests.support.requested_runs import Runner, progress_of, state_of, topic_request
 from tests.unit.replaying.test_requested_runs import backfill_request, heard, sent
 from tests.unit.replaying.test_requested_runs import in_memory as in_memory
@@ -71,3 +76,32 @@ def test_a_run_that_cannot_begin_fails_and_is_not_tried_for_ever(receiving: Proc
     runner.turn()
     request = ReplayRequest.objects.get(pk=number)
     assert (runner.replaying, request.state, request.note) == (None, "failed", "TypeError was raised as it began")
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (BrokerError("UNKNOWN_TOPIC_OR_PART", "it was deleted", retriable=True, kind=Trouble.MISSING), "stopped"),
+        (BrokerError("TOPIC_AUTHORIZATION_FAILED", "no right", retriable=True, kind=Trouble.FORBIDDEN), "stopped"),
+        (ConfigurationError("a file of certificates is missing"), "stopped"),
+        (BrokerError("_TIMED_OUT", "no answer", retriable=True), "running"),
+    ],
+)
+def test_what_stays_until_somebody_acts_stops_a_replay_and_an_outage_holds_it(
+    receiving: Processor, monkeypatch: pytest.MonkeyPatch, error: EventBusError, state: str
+) -> None:
+    def refused(*_: Any, **__: Any) -> Range:
+        raise error
+
+    monkeypatch.setattr(Reader, "range_of", refused)
+    runner, number = Runner(receiving), topic_request("t", 0, 1)
+    runner.go_on_until(lambda: ReplayRequest.objects.get().note)
+    assert (state_of(number), ReplayRequest.objects.get().note) == (state, error_text(error))
+
+
+def test_a_topic_that_was_made_anew_is_not_reported_as_done(sandbox: Sandbox, out: str, receiving: Processor) -> None:
+    sent(sandbox, out, range(2))
+    runner, number = Runner(receiving), topic_request(out, 1, 5)
+    runner.go_on_until(lambda: state_of(number) != "requested" and ReplayRequest.objects.get().note)
+    assert (state_of(number), heard, progress_of(number).done) == ("stopped", [], 0)
+    assert f"{out}:0 ends at offset 2 now, before 5" in ReplayRequest.objects.get().note
