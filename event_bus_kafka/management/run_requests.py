@@ -64,10 +64,10 @@ def make_or_plan(command: OperatorCommand, wish: RunWish, options: dict[str, Any
     """
     try:
         request = request_run(wish) if options["apply"] else None
-        obstacle = obstacle_before_run(wish)
     except Error as error:
         raise CommandError(f"The database cannot be used: {database_error_text(error)}.") from error
     made = request.pk if request else None
+    obstacle = _obstacle(wish)
     if options["json"]:
         command.stdout.write(json.dumps({"request": made, "obstacle": obstacle}))
         return
@@ -78,3 +78,11 @@ def make_or_plan(command: OperatorCommand, wish: RunWish, options: dict[str, Any
         command.stdout.write(shown(obstacle))
     if not made:
         command.stdout.write(NOT_DONE)
+
+
+def _obstacle(wish: RunWish) -> str:
+    """Return what would keep a request waiting. An error is a part of that: the request may be made already."""
+    try:
+        return obstacle_before_run(wish)
+    except Error as error:
+        return f"Whether a worker takes it is not known: {database_error_text(error)}."

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
@@ -103,6 +104,16 @@ def test_a_backfill_is_requested_from_a_token_on(topic: str) -> None:
     assert f"backfill of {SOURCE}, by any group: 0 of 5 items; -" in report
     assert "all before is sent: --resume 2" in report
     assert "at most 5 items" in report
+
+
+def test_a_request_that_is_made_is_told_of_whatever_follows(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_wish: object) -> str:
+        raise OperationalError("learner@example.com")
+
+    monkeypatch.setattr("event_bus_kafka.management.run_requests.obstacle_before_run", away)
+    done = said("replay_events", "-t", topic, "--from", "1", "--request", "-g", "mail", "--apply")
+    assert f"Replay request {ReplayRequest.objects.get().pk} is made" in done, "an error would have it made twice"
+    assert "Whether a worker takes it is not known: OperationalError." in done
 
 
 @pytest.mark.parametrize(
