@@ -94,9 +94,11 @@ def _could_do(worker: WorkerRun, group: str, receiver: str) -> bool:
 def _commands(
     request: ReplayRequest, arguments: TopicArguments | BackfillArguments, progress: RunProgress
 ) -> Iterator[str]:
+    rate = "" if request.rate is None else f" --rate {request.rate:g}"
     if isinstance(arguments, BackfillArguments):
+        limit = "" if arguments.limit is None else f" --limit {arguments.limit - progress.items}"
         resume = "" if progress.token is None else f" --resume {quote(shown(progress.token))}"
-        yield f"manage.py backfill_events {arguments.source}{resume} --apply"
+        yield f"manage.py backfill_events {arguments.source}{resume}{limit}{rate} --apply"
         return
     since = "" if arguments.since is None else f" --from {shown_time(arguments.since)}"
     before = "" if arguments.before is None else f" --to {shown_time(arguments.before)}"
@@ -108,6 +110,6 @@ def _commands(
     left = [one for one in progress.places if one.position < one.end]
     for one in islice(left, _PLACES_SHOWN):
         where = f"-t {one.topic}:{one.partition} --from {one.position}{since} --to {one.end}{before}"
-        yield f"manage.py replay_events {where}{only}{' --key …' if arguments.key is not None else ''} --apply"
+        yield f"manage.py replay_events {where}{only}{' --key …' if arguments.key is not None else ''}{rate} --apply"
     if len(left) > _PLACES_SHOWN:
         yield f"… and for {len(left) - _PLACES_SHOWN} more partitions"

@@ -99,6 +99,7 @@ def test_a_replay_is_requested_of_the_offsets_that_the_plan_has_shown(sandbox: S
         assert text in page
     assert f"consume_events -t {topic} -g mail" in page
     assert f"replay_events -t {topic}:0 --from 0 --to 3" in page
+    assert "--key … --rate 5 --apply" in page
     assert "4711" not in page
     assert f"topic {topic} mail 0 of 3 offsets" in text_of(client.get(LIST).content.decode())
 
@@ -165,7 +166,13 @@ def test_a_backfill_is_requested_and_its_token_shown(topic: str) -> None:
     progress = RunProgress(total=5, token="4", items=2, succeeded=1, failed=1, problems=[["3", "ValueError in x.py"]])
     RequestedRun.objects.update(progress=progress.as_json())
     page = client.get(f"{LIST}{request.pk}/").content.decode()
-    for text in ("Items done", "2 of 5", "ValueError in x.py", "at most 5 items", f"{SOURCE} --resume 4 --apply"):
+    for text in (
+        "Items done",
+        "2 of 5",
+        "ValueError in x.py",
+        "at most 5 items",
+        "--resume 4 --limit 3 --apply",
+    ):
         assert text in page
     page = client.post(f"{BACKFILL}plan/", posted | {"source": "gone.source"}).content.decode()
     assert "This service has no such source." in page
