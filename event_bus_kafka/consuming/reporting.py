@@ -9,6 +9,7 @@ from event_bus_kafka.consuming.progress import Work
 from event_bus_kafka.dead_letters.letter import Letter
 from event_bus_kafka.dispatching.dispatch import Failures, Receiver
 from event_bus_kafka.dispatching.outcomes import Hold, Retry
+from event_bus_kafka.dispatching.replay_context import is_replay
 from event_bus_kafka.telemetry import emit, tallies
 from event_bus_kafka.telemetry.events import (
     AttemptFailed,
@@ -70,7 +71,7 @@ def ran(work: Work, receivers: list[Receiver], failed: Failures) -> None:
 def done(work: Work) -> None:
     """Report that every receiver has succeeded."""
     record = work.record
-    if work.tallies is not None and work.sent_at is not None:
+    if work.tallies is not None and work.sent_at is not None and not is_replay():  # replays are of old records
         work.tallies.latency.take(max(time() - work.sent_at.timestamp(), 0.0))  # the clocks of two hosts may differ
     emit(
         RecordDone(

@@ -13,8 +13,11 @@ from event_bus_kafka.kafka.offsets import Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.models import ReplayRequest, RequestedRun
 from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry import tallies
 from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.telemetry.metrics import LATENCY
 from event_bus_kafka.trouble import Trouble
+from tests.services.bus import CREATED
 from tests.support.requested_runs import Runner, progress_of, state_of, topic_request
 from tests.unit.replaying.test_requested_runs import backfill_request, heard, sent
 from tests.unit.replaying.test_requested_runs import in_memory as in_memory
@@ -105,3 +108,14 @@ def test_a_topic_that_was_made_anew_is_not_reported_as_done(sandbox: Sandbox, ou
     runner.go_on_until(lambda: state_of(number) != "requested" and ReplayRequest.objects.get().note)
     assert (state_of(number), heard, progress_of(number).done) == ("stopped", [], 0)
     assert f"{out}:0 ends at offset 2 now, before 5" in ReplayRequest.objects.get().note
+
+
+def test_the_age_of_replayed_records_is_no_latency_of_the_worker(
+    sandbox: Sandbox, out: str, receiving: Processor
+) -> None:
+    sent(sandbox, out, range(2))
+    before = tallies.read()[LATENCY, (CREATED,)].count if (LATENCY, (CREATED,)) in tallies.read() else 0
+    runner, number = Runner(receiving), topic_request(out, 0, 2)
+    runner.go_on_until(lambda: state_of(number) == "done")
+    assert len(heard) == 2
+    assert tallies.read()[LATENCY, (CREATED,)].count == before
