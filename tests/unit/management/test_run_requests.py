@@ -56,6 +56,8 @@ def test_a_replay_is_planned_as_ever_and_requested_once_it_is_applied(topic: str
     arguments = ("-t", topic, "--from", "1", "--key", "2", "--request", "-g", "mail", "--rate", "7", "--reason", "why")
     plan = said("replay_events", *arguments)
     assert f"{topic}:0  offsets 1 to 3: 1 records" in plan
+    assert f"{CREATED}: 1 records; in this service skipped: nobody here listens" in plan
+    assert "By workers of group mail, at most 7 records a second, until 20 records in a row fail" in plan
     assert "Nothing was done" in plan
     assert not ReplayRequest.objects.exists()
     done = said("replay_events", *arguments, "--apply")
@@ -66,6 +68,15 @@ def test_a_replay_is_planned_as_ever_and_requested_once_it_is_applied(topic: str
     assert (request.rate, request.reason, request.stop_after, found.group) == (7, "why", 20, "mail")
     assert found.arguments == {"topic": topic, "event_type": None, "key": "2", "since": None, "before": None}
     assert [(one.start, one.end, one.position) for one in progress_of(request.pk).places] == [(1, 3, 1)]
+
+
+def test_a_receiver_of_another_service_is_requested_and_an_empty_range_is_not(topic: str) -> None:
+    arguments = ("-t", topic, "--request", "-g", "mail", "--receiver", "other.receivers.note", "--apply")
+    with pytest.raises(CommandError, match="nothing to request"):
+        said("replay_events", *arguments, "--from", "latest")
+    assert not ReplayRequest.objects.exists()
+    said("replay_events", *arguments, "--from", "0")
+    assert ReplayRequest.objects.get().receiver == "other.receivers.note"
 
 
 def test_lists_and_reports_show_it_without_the_key(topic: str) -> None:
@@ -121,6 +132,10 @@ def test_a_request_that_is_made_is_told_of_whatever_follows(topic: str, monkeypa
     [
         (("replay_events", "-t", "t", "--from", "0", "--request"), "--request needs the group"),
         (("replay_events", "-t", "t", "--from", "0", "-g", "mail"), "belong to --request"),
+        (
+            ("replay_events", "-t", "t", "--from", "0", "-g", "g", "--request", "--stop-on-error", "--stop-after", "2"),
+            "Give either --stop-on-error or --stop-after",
+        ),
         (("backfill_events", SOURCE, "--reason", "why"), "belong to --request"),
     ],
 )
