@@ -184,4 +184,13 @@ FAULTS = (
         harm="the replay of a topic that was deleted keeps all requests that follow waiting",
         tests=(f"{_TROUBLED}::test_what_stays_until_somebody_acts_stops_a_replay_and_an_outage_holds_it",),
     ),
+    Fault(
+        name="whoever may replay has events sent",
+        file="admin/replay_requests/run_forms.py",
+        scope="RunAsking.is_for",
+        old="all(one.is_given_to(user) for one in self.rights)",
+        new="self.rights[0].is_given_to(user)",
+        harm="those who may only give events to receivers again send a million to all services",
+        tests=_PAGES,
+    ),
 )

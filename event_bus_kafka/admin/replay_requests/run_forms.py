@@ -9,6 +9,7 @@ from django import forms
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from event_bus_kafka.models import Right
 from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER
 
 
@@ -73,11 +74,22 @@ class RunAsking:
     title: str | Promise
     plan: str
     """The name of the function of ``run_planning`` that plans it."""
+    rights: tuple[Right, ...] = (Right.REPLAY,)
+    """All of them are needed."""
+
+    def is_for(self, user: Any) -> bool:
+        """Whether a user may ask for it."""
+        return all(one.is_given_to(user) for one in self.rights)
 
 
 ASKING: dict[str, RunAsking] = {
     "topic": RunAsking(form=TopicForm, title=_("Replay a topic"), plan="plan_topic"),
-    "backfill": RunAsking(form=BackfillForm, title=_("Backfill: send existing data as events"), plan="plan_backfill"),
+    "backfill": RunAsking(
+        form=BackfillForm,
+        title=_("Backfill: send existing data as events"),
+        plan="plan_backfill",
+        rights=(Right.REPLAY, Right.OPERATE),  # it sends events, and to receivers of other services
+    ),
 }
 """By name, which is part of the URL."""
 

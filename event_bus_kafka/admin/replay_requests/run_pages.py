@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db import router, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern
@@ -34,18 +35,21 @@ class RunPages(Page):
 
     def run_links(self, request: HttpRequest) -> list[Linked]:
         """Return the links to the forms, for those who may use them."""
-        if not (Right.REPLAY.is_given_to(request.user) and are_possible()):
+        allowed = {name: one for name, one in ASKING.items() if one.is_for(request.user)}
+        if not (allowed and are_possible()):
             return []
-        return [Linked(text=str(one.title), url=self.url(name)) for name, one in ASKING.items()]
+        return [Linked(text=str(one.title), url=self.url(name)) for name, one in allowed.items()]
 
     def _form_of(self, name: str, asking: RunAsking) -> View:
         def show(request: HttpRequest) -> HttpResponse:
+            _refuse_others(request, asking)
             return self._ask(request, name, asking, asking.form())
 
         return show
 
     def _plan_of(self, name: str, asking: RunAsking) -> View:
         def plan(request: HttpRequest) -> HttpResponse:
+            _refuse_others(request, asking)
             form = asking.form(request.POST)
             planned = getattr(_planning(), asking.plan)(form, request.POST) if form.is_valid() else None
             if planned is None or not are_possible():
@@ -85,6 +89,11 @@ class RunPages(Page):
             write_history(request, self, words, str(made.pk))
         messages.success(request, words)
         return HttpResponseRedirect(self.url("one", made.pk))
+
+
+def _refuse_others(request: HttpRequest, asking: RunAsking) -> None:
+    if not asking.is_for(request.user):
+        raise PermissionDenied
 
 
 def _planning() -> Any:

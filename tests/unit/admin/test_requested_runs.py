@@ -154,7 +154,7 @@ def test_where_there_is_no_record_there_is_nothing_to_request(topic: str) -> Non
 
 
 def test_a_backfill_is_requested_and_its_token_shown(topic: str) -> None:
-    client = client_with(Right.VIEW, Right.REPLAY)
+    client = client_with(Right.VIEW, Right.REPLAY, Right.OPERATE)
     assert SOURCE in client.get(BACKFILL).content.decode()
     posted = {"source": SOURCE, "resume": "2", "limit": "5", "stop_after": "20", "reason": "new service"}
     page = client.post(f"{BACKFILL}plan/", posted).content.decode()
@@ -201,6 +201,12 @@ def test_each_page_needs_the_right_to_replay(topic: str, url: str) -> None:
     for rights in ({*Right} - {Right.REPLAY}, {*Right} - {Right.VIEW}):
         client = client_with(*rights)
         assert client.get(url).status_code == client.post(f"{url}plan/", {"confirmed": "yes"}).status_code == 403
+    replayer = client_with(Right.VIEW, Right.REPLAY)
+    is_enough = url == TOPIC  # a backfill sends events
+    assert (replayer.get(url).status_code, replayer.post(f"{url}plan/").status_code) == (
+        (200, 200) if is_enough else (403, 403)
+    )
+    assert (f'href="{url}"' in replayer.get(LIST).content.decode()) is is_enough
     viewer = client_with(Right.VIEW)
     assert f'href="{url}"' not in viewer.get(LIST).content.decode()
     assert client_with(*Right).get(f"{url}plan/").status_code == 405
