@@ -80,7 +80,7 @@ class ConsumerClient(GroupOffsets, LogOffsets):
         messages = (first, *rest)
         for message in messages:
             if message.error() is not None and not self.positions.mark_gone(message):
-                failure = report_error("consumer", message.error())
+                failure = report_error("consumer", message.error(), message.topic() or "")
                 if failure.fatal:
                     raise failure
         return [to_record(message) for message in messages if message.error() is None]

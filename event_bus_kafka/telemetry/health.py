@@ -20,6 +20,7 @@ class Obstacle(Enum):
     NO_ASSIGNMENT = "no assignment yet"
     START = "not started"
     KAFKA = "Kafka"
+    REFUSED = "reading is refused"
     OUTAGE = "outage"
     CIRCUIT = "circuit open"
     FLOOD = "flood of dead letters"

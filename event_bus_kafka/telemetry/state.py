@@ -25,7 +25,10 @@ class PartitionState:
     position: int | None
     """The offset of the first record that is not done; None if no record was read or committed yet."""
     end: int | None
-    """The offset after the last record, as librdkafka knew it a second ago; None if unknown."""
+    """
+    The offset after the last record, as librdkafka knew it a second ago; None if unknown. It is unknown while Kafka
+    does not let this worker read the topic.
+    """
     lag: int | None
     """``end`` minus ``position``; None if one of them is None."""
     lag_age: float | None

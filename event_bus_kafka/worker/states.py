@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from time import time
 
 import attrs
@@ -32,6 +32,8 @@ class ConsumerStates:
     gate: ReceiverGate
     health: Health
     slow: Callable[[], tuple[SlowReceiver, ...]]
+    refused: Callable[[], Collection[str]]
+    """Returns the topics that Kafka does not let this worker read."""
     replaying: Callable[[], Replaying | None]
     clock: Callable[[], float] = time
     """Returns seconds since the epoch, to compare with the records' timestamps."""
@@ -60,7 +62,8 @@ class ConsumerStates:
         )
 
     def _partition(self, one: PartitionProgress) -> PartitionState:
-        position, end, oldest = one.position, one.end, one.oldest
+        position, oldest = one.position, one.oldest
+        end = None if one.topic in self.refused() else one.end  # the client hears of no new end
         if position is None:  # nothing was committed yet
             position = oldest.offset if oldest else one.next_offset if one.next_offset >= 0 else None
         record = oldest.record if oldest else None  # a lane may set it to None meanwhile

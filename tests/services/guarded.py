@@ -119,6 +119,20 @@ class GuardedKafka:
         admin = self.cluster.admin()
         admin.delete_acls([one])[one].result(_SECONDS)
 
+    def forbid_topic(self, user: str, topic: str, operation: AclOperation) -> None:
+        """Take from a user one operation on a topic."""
+        one = AclBindingFilter(
+            ResourceType.TOPIC,
+            topic,
+            ResourcePatternType.LITERAL,
+            f"User:{user}",
+            None,  # type: ignore[arg-type] # any host
+            operation,
+            AclPermissionType.ANY,
+        )
+        admin = self.cluster.admin()
+        admin.delete_acls([one])[one].result(_SECONDS)
+
     def _bind(self, binding: AclBinding) -> None:
         admin = self.cluster.admin()
         admin.create_acls([binding])[binding].result(_SECONDS)

@@ -18,6 +18,8 @@ class ClientErrorReported(LifecycleEvent):
     kind: str
     """A value of ``Trouble``."""
     fatal: bool
+    topic: str = ""
+    """Full name of the topic that the error is about; empty if the client names none."""
 
 
 @attrs.frozen(kw_only=True)

@@ -155,6 +155,24 @@ def test_a_topic_that_does_not_exist_is_logged_as_a_warning_in_words(caplog: pyt
     )
 
 
+def test_each_topic_that_may_not_be_read_has_a_line_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    log = LoggingObserver(audit=lambda: True)
+    error = BrokerError("TOPIC_AUTHORIZATION_FAILED", "Fetch from broker 1 failed", kind=Trouble.FORBIDDEN)
+    about: dict[str, Any] = {
+        "client": "consumer",
+        "error": error,
+        "code": error.code,
+        "kind": error.kind,
+        "fatal": False,
+    }
+    for topic in ("prod.grades", "prod.courses", "prod.grades"):
+        log(events.ClientErrorReported(**about, topic=topic))
+    assert [record.getMessage().partition(": BrokerError")[0] for record in caplog.records] == [
+        "Kafka consumer: topic prod.grades",
+        "Kafka consumer: topic prod.courses",
+    ]
+
+
 def test_an_unregistered_event_type_is_logged_once_as_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True)
     for _ in range(3):
