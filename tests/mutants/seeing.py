@@ -228,4 +228,13 @@ FAULTS = (
         harm="events are lost and nobody is told",
         real=("real/test_status.py::test_records_deleted_before_they_were_read_are_a_finding",),
     ),
+    Fault(
+        name="the remedy of a missing right names nobody",
+        file="operations/status/checks.py",
+        scope="_grant",
+        old="user or 'NAME'",
+        new="'NAME'",
+        harm="the administrator of Kafka has to guess which user lacks the right",
+        real=("real/test_status.py::test_missing_rights_are_a_finding",),
+    ),
 )

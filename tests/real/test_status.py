@@ -193,7 +193,13 @@ def test_missing_rights_are_a_finding(guarded: GuardedKafka, real_bus: RealBus) 
 
     found = lacking()
     assert found.keys() == {"topic status-sent", "topic status-read", "group status-reader", "status-hidden"}
-    assert "WRITE" in found["topic status-sent"]
+    assert found["topic status-sent"] == "This service's user status lacks WRITE on it."
+    assert "this service's user status lacks the right DESCRIBE" in found["status-hidden"]
+    remedies = {one["subject"]: one["remedy"] for one in told(settings, "--check").json["findings"]}
+    allow = "kafka-acls --bootstrap-server SERVER --add --allow-principal User:status --operation"
+    assert f"{allow} WRITE --topic status-sent, or" in remedies["topic status-sent"]
+    assert f"{allow} READ --group status-reader, or" in remedies["group status-reader"]
+    assert f"{allow} DESCRIBE --topic status-hidden, or" in remedies["status-hidden"]
     assert "READ" in found["topic status-read"]
     assert "READ" in found["group status-reader"]
     assert "DESCRIBE" in found["status-hidden"]

@@ -19,9 +19,9 @@ class FindingKind:
     sentence: str
     remedy: str
 
-    def of(self, subject: str, message: str) -> Finding:
-        """Return a finding of this kind."""
-        return Finding(id=self.id, subject=subject, message=message, remedy=self.remedy)
+    def of(self, subject: str, message: str, remedy: str = "") -> Finding:
+        """Return a finding of this kind. ``remedy`` replaces the kind's remedy."""
+        return Finding(id=self.id, subject=subject, message=message, remedy=remedy or self.remedy)
 
 
 TOPIC_MISSING = FindingKind(
@@ -43,7 +43,8 @@ RIGHT_MISSING = FindingKind(
     id="right-missing",
     sentence="This service's user lacks a right in Kafka: WRITE on a topic that it sends to, READ on one that it reads "
     "and on its group, DESCRIBE on any of them.",
-    remedy="Give it the right: kafka-acls --add, or as your Kafka is administered",
+    remedy="Give it the right: kafka-acls --bootstrap-server SERVER --add --allow-principal User:NAME "
+    "--operation RIGHT --topic TOPIC (or --group GROUP), or as your Kafka is administered",
 )
 SCHEMA_MISSING = FindingKind(
     id="schema-missing",

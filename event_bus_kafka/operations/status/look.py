@@ -138,7 +138,7 @@ def _kafka(
         return _Part(status=found, unanswered=tuple(silent))
     looks = {"the check of rights": lambda: checks.of_rights(overview, own, described)}
     if found.has_controller:
-        looks[TOPICS] = lambda: checks.of_topics(overview, wanted)
+        looks[TOPICS] = lambda: checks.of_topics(overview, wanted, own.user)
     else:
         silent.append(Unanswered(server=TOPICS, reason=_NO_CONTROLLER))
     return _checked(found, silent, looks)

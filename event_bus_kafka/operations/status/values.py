@@ -25,6 +25,8 @@ class OwnBus:
     tables: OwnTables
     version: str
     """The version of this package."""
+    user: str = ""
+    """The name with which this service logs in to Kafka; empty if the client's options do not contain it."""
 
 
 @attrs.frozen(kw_only=True)
