@@ -108,6 +108,7 @@ class Heartbeats:
         rows, rates = Heartbeat.objects.using(alias), self._rates.since_last()
         for source, run in left.items():
             age, is_last = monotonic() - run.began, source in ending
+            run.about["state"]["health_port"] = self._running.health_port
             run.about["state"]["rates"] = {name: rates.get(name, 0.0) for name in _RATES[run.about["kind"]]}
             rows.beat(run.row, age=age, is_last=is_last, **self._common, **run.about)
             run.is_over = is_last

@@ -183,6 +183,8 @@ class Running:
         """Returns the number of neglects of each kind at the last search; empty before the first search."""
         self.remarks: Callable[[], tuple[str, ...]] = tuple
         """Returns additional lines for ``/ready`` that do not make the process unready."""
+        self.health_port: int | None = None
+        """The port on which this process answers probes and scrapes; None: no port is open."""
 
     @contextmanager
     def consumer(self, source: ConsumerSource) -> Iterator[None]:

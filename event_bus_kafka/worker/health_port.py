@@ -88,10 +88,10 @@ class Pages:
 
 
 @contextmanager
-def health_port(host: str, port: int, pages: Callable[[str], Answer]) -> Iterator[None]:
+def health_port(host: str, port: int, pages: Callable[[str], Answer]) -> Iterator[bool]:
     """
     Serve on a port while the ``with`` block runs. If the port cannot be opened, log an error and run the block without
-    the port.
+    the port. Yield whether the port is open.
     """
     try:
         server = _Server(_listen(host, port), pages)
@@ -103,13 +103,13 @@ def health_port(host: str, port: int, pages: Callable[[str], Answer]) -> Iterato
             host or "all addresses",
             getattr(error, "strerror", None) or type(error).__name__,
         )
-        yield
+        yield False
         return
     thread = threading.Thread(target=server.serve_forever, name="event-bus-health", daemon=True)
     thread.start()
     logger.info("Health port: %s", port)
     try:
-        yield
+        yield True
     finally:
         server.shutdown()
         server.server_close()
