@@ -39,6 +39,10 @@ class PartitionState:
     """Number of records that are read and not committed, divided by the window's size: 0 to 1."""
     full_because: str
     """Coordinates of the record that has kept the window full for several seconds; empty if no record does."""
+    attempts: int = 0
+    """Number of failed attempts at the first record that is read and not done; 0 if there is no such record."""
+    receivers: tuple[str, ...] = ()
+    """Names of the receivers that have failed for this record and not succeeded yet; empty if none has failed."""
 
 
 @attrs.frozen(kw_only=True)

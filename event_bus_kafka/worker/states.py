@@ -11,6 +11,7 @@ from event_bus_kafka.consuming.consumer import Consumer
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching import dispatch
+from event_bus_kafka.dispatching.attempts import NOTHING_YET
 from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
 from event_bus_kafka.errors import PausesUnknown
 from event_bus_kafka.telemetry.health import Health
@@ -68,6 +69,8 @@ class ConsumerStates:
             position = oldest.offset if oldest else one.next_offset if one.next_offset >= 0 else None
         record = oldest.record if oldest else None  # a lane may set it to None meanwhile
         timestamp = record.timestamp if record else None
+        work = oldest.work if oldest else None
+        past = work.past if work else NOTHING_YET
         return PartitionState(
             topic=one.topic,
             partition=one.number,
@@ -78,6 +81,8 @@ class ConsumerStates:
             lag_age=None if timestamp is None else max(self.clock() - timestamp / 1000, 0.0),
             window_fill=min(one.held / self.window_records, 1.0),
             full_because=one.waits_for,
+            attempts=past.attempts,
+            receivers=tuple(receiver.name for receiver in past.waiting or ()),
         )
 
     def _paused(self) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from event_bus_kafka.operations.neglects.in_kafka import neglects as neglects_in
 from event_bus_kafka.operations.neglects.in_tables import in_order
 from event_bus_kafka.operations.neglects.wording import number
 from event_bus_kafka.operations.schemas.own_schemas import OwnSchema
+from event_bus_kafka.operations.status import check_of_workers as workers_of
 from event_bus_kafka.operations.status import checks, kafka_status, table_status
 from event_bus_kafka.operations.status import findings as findings_of
 from event_bus_kafka.operations.status.asking import OF_DATABASE, Awaited, Unanswered, here, within
@@ -80,6 +81,8 @@ def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping
         *in_registry.findings,
         *tables.findings,
         *checks.of_versions(runs or (), own.version),
+        *workers_of.stuck(runs or ()),
+        *workers_of.missing(own, in_cluster.status, runs),
         *map(of_neglect, neglected),
     ]
     return Status(
@@ -90,7 +93,7 @@ def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping
         neglects=neglected,
         neglects_not_known=tuple(one.id for one in CATALOGUE if one in unknown),
         unanswered=tuple(silent),
-        findings=tuple(findings) if check else None,
+        findings=findings_of.by_severity(findings) if check else None,
     )
 
 

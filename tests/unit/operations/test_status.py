@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
@@ -21,15 +22,18 @@ from event_bus_kafka.kafka.cluster.overview import Cluster
 from event_bus_kafka.management.status_text import WIDTH
 from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.history import MINUTE, Line, Sums
+from event_bus_kafka.operations.neglects.catalogue import CATALOGUE as NEGLECTS
 from event_bus_kafka.operations.neglects.catalogue import OwnTables
-from event_bus_kafka.operations.status import look
+from event_bus_kafka.operations.status import check_of_workers, findings, look
 from event_bus_kafka.operations.status.look import StatusServers
-from event_bus_kafka.operations.status.values import OwnBus
+from event_bus_kafka.operations.status.values import Finding, OwnBus
+from event_bus_kafka.operations.workers import workers
 from event_bus_kafka.sandbox import Sandbox
 from tests.services.bus import CREATED, SandboxBus
 from tests.support import neglected
 from tests.support.databases import connected
 from tests.support.sqlite import on_sqlite
+from tests.support.states import consumer_state
 from tests.support.status_command import checked, status, told
 
 _NOWHERE = "127.0.0.1:9"
@@ -59,7 +63,8 @@ def test_the_status_of_the_sandbox_shows_lag_and_takes_workers_from_heartbeats(
     assert shown.findings.keys() == {("group-without-worker", "unread")}
     (group,) = shown.json["kafka"]["groups"]
     assert (group["members"], [one["lag"] for one in group["unread"]]) == (None, [1])
-    neglected.consumer(neglected.ago(seconds=1), version=event_bus_kafka.__version__, group="unread")
+    idle = consumer_state(group="unread", partitions=())
+    neglected.consumer(neglected.ago(seconds=1), version=event_bus_kafka.__version__, group="unread", state=idle)
     assert checked(settings) == {}
 
 
@@ -88,7 +93,7 @@ def test_the_status_shows_the_neglects_the_history_and_the_counts_of_the_tables(
 
 def test_with_the_option_check_each_neglect_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.pause(neglected.ago(days=2))
-    shown = status(settings_of_sandbox, "--check")
+    shown = status(settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {}}, "--check")
     assert shown.refusal == "1 finding: see above."
     assert "→ Mend it, then: manage.py event_bus_resume --receiver app.receivers.grade --apply" in shown.text
 
@@ -252,3 +257,44 @@ def test_ctrl_c_interrupts_the_status_command(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(StatusServers, "__init__", interrupted)
     with pytest.raises(KeyboardInterrupt):
         status({})
+
+
+def test_the_most_severe_finding_comes_first_and_every_kind_has_its_severity() -> None:
+    kinds = [one.id for one in (*findings.CATALOGUE, *NEGLECTS)]
+    assert sorted(kinds) == sorted(findings.BY_SEVERITY)
+    found = [Finding(id=name, subject="", message="", remedy="") for name in ("schema-missing", "right-missing")]
+    assert [one.id for one in findings.by_severity(found)] == ["right-missing", "schema-missing"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"full_because": "t:0:8"}, "It waits for t:0:8, sent 2 seconds ago; receiver: app.receivers.grade."),
+        ({"full_because": "", "lag_age": 301.0, "attempts": 2}, ""),
+        ({"full_because": "", "lag_age": 9.0, "attempts": 3}, ""),
+        (
+            {"full_because": "", "lag_age": 301.0, "attempts": 3, "receivers": ("app.b",)},
+            "It waits for prod-certificates:0:8, sent 5 minutes ago, which has failed 3 times; "
+            "receiver: app.receivers.grade, app.b.",
+        ),
+    ],
+)
+def test_a_partition_that_one_record_keeps_is_a_finding(changes: dict[str, Any], told: str) -> None:
+    (partition,) = consumer_state().partitions
+    state = consumer_state(partitions=(attrs.evolve(partition, **changes),))
+    neglected.consumer(neglected.ago(seconds=1), state=state)
+    found = [(one.id, one.subject, one.message) for one in check_of_workers.stuck(workers())]
+    worker = " Worker: a-host:7."
+    assert found == [("partition-stuck", "mail on prod-certificates[0]", told + worker)] * bool(told)
+
+
+def test_a_subscribed_group_without_a_worker_is_a_finding_before_it_has_records(
+    settings_of_sandbox: dict[str, Any], sandbox: Sandbox
+) -> None:
+    bus = SandboxBus(sandbox)
+    bus.create_topic("status-idle", 1)
+    bus.commit("idle", "status-idle", bus.end_of("status-idle"))
+    settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"idle": ["status-idle"]}}
+    assert checked(settings).keys() == {("worker-missing", "group idle")}
+    neglected.consumer(neglected.ago(seconds=1), version=event_bus_kafka.__version__, group="idle")
+    assert checked(settings).keys() == {("partition-stuck", "idle on prod-certificates[0]")}
