@@ -44,7 +44,7 @@ def plan_pause(receiver: str) -> PausePlan | None:
     if receiver not in known:
         return None
     sentence = (
-        f"{receiver} runs no more. Each of its events becomes a dead letter, once the other receivers have "
+        f"{receiver} would run no more. Each of its events would become a dead letter, once the other receivers have "
         f"had it: {', '.join(sorted(set(known[receiver])))}."
     )
     is_paused = receiver in _rows().names()
@@ -59,7 +59,7 @@ def plan_resume(receiver: str) -> PausePlan | None:
     paused = _rows().names()
     if receiver not in {*paused, *event_types_by_receiver()}:
         return None
-    sentence = f"{receiver} gets its events again, from the next one on." if receiver in paused else ""
+    sentence = f"{receiver} would get its events again, from the next one on." if receiver in paused else ""
     return PausePlan(receiver=receiver, pauses=False, sentence=sentence)
 
 

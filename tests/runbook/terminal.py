@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -151,17 +152,18 @@ class Terminal:
             return ""
 
     def _run(self, typed: Typed) -> None:
-        program, _, rest = typed.command.partition(" ")
+        command, _, filters = typed.command.partition(" | ")
+        program, _, rest = command.partition(" ")
         pattern = re.compile(_pattern(typed.output))
         if program == "curl":  # for example a locked SQLite file is an obstacle for a moment
             path = rest.rpartition("localhost:8080")[2]
-            until(lambda: pattern.fullmatch(self._shown(self._page(path))))
+            until(lambda: pattern.fullmatch(self._shown(_through(filters, self._page(path)))))
             return
         assert program == "manage.py", typed.command
         if rest.startswith("event_bus_status"):  # workers and relays write heartbeats at intervals
             until(lambda: pattern.fullmatch(self._shown(self.manage(self._meant(rest))[0])))
             return
-        found = self._shown(self.manage(self._meant(rest))[0])
+        found = self._shown(_through(filters, self.manage(self._meant(rest))[0]))
         assert pattern.fullmatch(found), f"{typed.command}\nprints\n{found}"
 
     def _meant(self, command: str) -> str:
@@ -180,6 +182,13 @@ class Terminal:
 
 
 _OURS_FIRST = ["tests.projects.certificates", "event_bus_kafka", "openedx_events"]
+
+
+def _through(filters: str, text: str) -> str:
+    """Return what the shell's ``filters`` make of ``text``; without filters, ``text``."""
+    if not filters:
+        return text
+    return subprocess.run(["sh", "-c", filters], input=text, check=False, capture_output=True, text=True).stdout
 
 
 def _spaced(text: str) -> str:

@@ -45,14 +45,18 @@ def run(command: str, *arguments: str) -> str:
 
 def test_a_pause_is_planned_applied_listed_and_ended() -> None:
     pauses = Pauses()
-    assert "org.openedx.learning.certificate.created.v1" in run("pause", "--receiver", NAME)
+    planned = run("pause", "--receiver", NAME)
+    assert planned.startswith(f"{NAME} would run no more. Each of its events would become a dead letter")
+    assert "org.openedx.learning.certificate.created.v1" in planned
     assert run("pause") == "None is paused.\n"
     assert "Paused." in run("pause", "--receiver", NAME, "--apply")
     assert run("pause").startswith(f"{NAME}  since 20")
     assert run("pause", "--receiver", NAME, "--apply") == f"{NAME} is paused already: nothing to do.\n"
     pauses.read()
     assert pauses() == {NAME}
-    assert "repeat it with --apply" in run("resume", "--receiver", NAME)
+    planned = run("resume", "--receiver", NAME)
+    assert planned.startswith(f"{NAME} would get its events again")
+    assert "repeat it with --apply" in planned
     assert run("resume") == run("pause")
     assert "Resumed." in run("resume", "--receiver", NAME, "--apply")
     assert run("resume", "--receiver", NAME) == f"{NAME} is not paused: nothing to do.\n"

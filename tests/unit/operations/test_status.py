@@ -260,7 +260,7 @@ def test_ctrl_c_interrupts_the_status_command(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_most_severe_finding_comes_first_and_every_kind_has_its_severity() -> None:
-    kinds = [one.id for one in (*findings.CATALOGUE, *NEGLECTS)]
+    kinds = [*(one.id for one in findings.CATALOGUE), *(one.id for one in NEGLECTS)]
     assert sorted(kinds) == sorted(findings.BY_SEVERITY)
     found = [Finding(id=name, subject="", message="", remedy="") for name in ("schema-missing", "right-missing")]
     assert [one.id for one in findings.by_severity(found)] == ["right-missing", "schema-missing"]
