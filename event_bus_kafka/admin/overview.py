@@ -1,4 +1,4 @@
-"""The overview: problems with their remedies, and the numbers of events that were sent and received."""
+"""The overview page. It shows problems with their remedies, and the numbers of sent and received events."""
 
 from __future__ import annotations
 

@@ -39,16 +39,14 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     """
 
     tables: ClassVar[tuple[type[models.Model], ...]] = ()
-    """
-    Models whose tables the page needs. If one of the tables is missing, the page only asks to migrate the service.
-    """
+    """Models whose tables the page needs. If a table is missing, the page only asks to migrate the service."""
 
     def show(self, request: HttpRequest) -> HttpResponse:
         """Draw the page."""
         raise NotImplementedError
 
     def below(self) -> Iterator[URLPattern]:
-        """Yield the URL patterns below the page's URL, made by :meth:`page_at` and :meth:`action_at`."""
+        """Yield the URL patterns below the page's URL. :meth:`page_at` and :meth:`action_at` make these patterns."""
         yield from ()
 
     def page_at(self, route: str, view: View, name: str, right: Right = Right.VIEW) -> URLPattern:
@@ -107,9 +105,9 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _guarded(self, view: View, right: Right) -> View:
         """
-        Wrap a view so that it demands a login, the CSRF token and ``right``. If one of the page's tables is missing, or
-        the view raises a configuration error, a page that names the problem is drawn instead. Error reports omit the
-        POST's fields.
+        Wrap a view so that it requires a login, the CSRF token and ``right``. If one of the page's tables is missing,
+        or if the view raises a configuration error, the wrapper returns a page that names the problem. Error reports
+        omit the POST's fields.
         """
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -135,7 +133,9 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def in_slices(pattern: URLPattern) -> URLPattern:
-    """Have an action commit each slice by itself, even if requests are transactions, in whichever database."""
+    """
+    Exclude an action from ``ATOMIC_REQUESTS`` in all databases, so that each slice of the action is committed at once.
+    """
     for alias in connections:
         transaction.non_atomic_requests(using=alias)(pattern.callback)
     return pattern

@@ -67,8 +67,8 @@ def periodically(
 
 def keep_house_of_workers(at_end: ExitStack) -> None:
     """
-    Start the periodic tasks of a worker or relay: writing heartbeats, searching for neglects, deleting old heartbeats
-    and history. The tasks end when ``at_end`` closes.
+    Start the periodic tasks of a worker or relay: write heartbeats, search for neglects, delete old heartbeats and old
+    history. The tasks end when ``at_end`` closes.
     """
     if not apps.is_installed(_APP):
         return

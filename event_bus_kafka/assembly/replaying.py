@@ -17,7 +17,7 @@ from event_bus_kafka.replaying.request_runner import RequestRunner
 from event_bus_kafka.replaying.requested_runs import RequestedRuns
 
 _GROUP = "replay_events"
-"""Kafka's client asks for a name; nothing is ever committed under it."""
+"""A group id, which Kafka's client requires. Nothing is ever committed for this group."""
 
 
 def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack) -> RequestRunner:

@@ -42,8 +42,8 @@ the worker is about to end.
 @attrs.frozen(kw_only=True)
 class Processor:
     """
-    Makes an attempt at a delivery and returns its outcome: Done, Retry or Hold. A record that is given up is held until
-    its dead letter is stored; then the outcome is Done. Thread-safe; state is only in ``gate``, ``flood`` and
+    Makes an attempt at a delivery and returns its outcome: Done, Retry or Hold. If a record is given up, the outcome is
+    Hold until its dead letter is stored, and Done afterwards. Thread-safe. State is only in ``gate``, ``flood`` and
     ``error_limit``.
     """
 
@@ -70,7 +70,7 @@ class Processor:
     stored: Callable[[Letter, Exception], None] = reporting.stored
     """Reports that a dead letter is stored."""
     passed_over: Callable[[ConsumerRecord, str], None] = reporting.skipped
-    """Reports that a record is skipped, and why."""
+    """Reports that a record is skipped, and the reason."""
     gate: ReceiverGate = attrs.field(factory=ReceiverGate)
     flood: DeadLetterLimit = attrs.field(factory=DeadLetterLimit)
     error_limit: ErrorLimit = attrs.field(factory=ErrorLimit)
@@ -153,7 +153,8 @@ class Processor:
 
     def _event(self, record: ConsumerRecord, signal: OpenEdxPublicSignal) -> Event:
         """
-        Decode the event anew for each attempt: receivers may have changed the data of the previous attempt's event.
+        Decode the event anew for each attempt, because receivers may have changed the data of the previous attempt's
+        event.
         """
         if signal is record_deleted:
             topic = self.short_topic(record.topic)
@@ -279,5 +280,8 @@ def _reason_to_skip(record: ConsumerRecord, signal: OpenEdxPublicSignal, receive
 
 
 def _identity(record: ConsumerRecord) -> tuple[str, Hashable]:
-    """Return the identity of a record among failures: its topic and key; without a key, its topic and offset."""
+    """
+    Return the identity of a record among failures. The identity is topic and key or, if the record has no key, topic
+    and offset.
+    """
     return record.topic, record.offset if record.key is None else record.key

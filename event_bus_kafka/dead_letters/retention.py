@@ -64,8 +64,8 @@ def purge_marks(days: float) -> int:
 
 def purge_requests(days: float) -> int:
     """
-    Delete replay requests that ended more than ``days`` ago, or that are older than ``days`` and never ran. Delete
-    their lists of letters and their runs, too. Return the number of rows.
+    Delete replay requests that ended more than ``days`` ago. Delete requests that never ran and are older than
+    ``days``. Also delete the letters and runs of these requests. Return the number of deleted rows.
     """
     return sum(_purge_requests(days))
 

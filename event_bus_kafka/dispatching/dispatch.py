@@ -79,9 +79,11 @@ def registered_signal(event_type: str) -> OpenEdxPublicSignal | None:
 
 def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
     """
-    Return the receivers of a signal, in the order in which they were connected; async receivers last, as in Django.
+    Return the receivers of a signal, in the order in which they were connected. Async receivers come last, as in
+    Django.
 
-    The handler with which openedx-events sends events to the bus is left out: it ignores events that came from the bus.
+    The handler with which openedx-events sends events to the bus is left out, because it ignores events that came from
+    the bus.
     """
     with signal.lock:
         entries = list(signal.receivers)
@@ -152,14 +154,17 @@ def _call(receiver: Receiver, event: Event) -> Exception | None:
 
 
 def is_unfinished(result: object) -> bool:
-    """Return whether a receiver returned an object that has to be run, such as a coroutine: Django does not run it."""
+    """
+    Return whether a receiver returned an object that still has to be run, such as a coroutine. Django does not run such
+    objects.
+    """
     return isawaitable(result) or isgenerator(result) or isasyncgen(result)
 
 
 def _finish(result: object) -> None:
     """
-    Await a coroutine that a receiver returned: an ``async def`` function under a plain decorator looks like an ordinary
-    function.
+    Await a coroutine that a receiver returned. This happens if a plain decorator hides that the receiver is an ``async
+    def`` function.
     """
     if isawaitable(result):
         try:

@@ -29,7 +29,8 @@ class Range:
 @attrs.frozen
 class Committed:
     """
-    The committed offset of a partition, that is the offset of the next record to read, and the metadata of that commit.
+    The committed offset of a partition, which is the offset of the next record to read, and the metadata stored with
+    it.
     """
 
     offset: int
@@ -108,8 +109,8 @@ class LogOffsets:
 
     def offsets_at(self, partitions: Iterable[Partition], time: int, *, timeout: float) -> dict[Partition, int]:
         """
-        Return the offset of each partition's first record at or after ``time`` (milliseconds since the epoch), or the
-        end of the partition if there is none. Raises :class:`BrokerError`.
+        Return partition → offset of the first record at or after ``time`` (milliseconds since the epoch). If a
+        partition has no record at or after ``time``, return its end offset. Raises :class:`BrokerError`.
         """
         asked = [TopicPartition(*partition, time) for partition in partitions]
         if not asked:

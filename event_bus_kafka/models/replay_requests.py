@@ -44,7 +44,7 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
         return list(self._free().filter(group=group).order_by("pk"))
 
     def runs_in_turn(self, group: str) -> list[ReplayRequest]:
-        """Return the requests with a run that a worker of a group may take now, the oldest first."""
+        """Return the requests with a run that a worker of ``group`` may claim now, oldest first."""
         return list(self._free().filter(run__group__in=("", group)).select_related("run").order_by("pk"))
 
     def take(self, request: int, *, by: UUID, worker: str) -> bool:
@@ -135,12 +135,14 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
 class ReplayRequest(models.Model):
     """
-    An order to the workers of one group to replay dead letters of the group, or one with a run: the replay of a topic,
-    or a backfill. Times are by the database's clock.
+    An order to workers. A request with letters tells the workers of one group to replay these dead letters. A request
+    with a run tells workers to replay a topic, or to backfill. Times are by the database's clock.
     """
 
     group = models.CharField(max_length=255)
-    """Empty: it has a run, which has a group of its own."""
+    """
+    The group of the letters. Empty: the request has a run instead of letters, and the run's row contains the group.
+    """
     receiver = models.CharField(max_length=500)
     """The only receiver that runs; empty: all pending receivers run."""
     instead_of = models.CharField(max_length=500)

@@ -128,8 +128,8 @@ class RequestRunner:
 
     def turn(self) -> None:
         """
-        If this worker has no request, take one. Otherwise renew its claim and read its next letters. Every minute
-        settle letters that dead workers have left behind.
+        If this worker has no request, take a request. If it has a request, renew the claim and read the request's next
+        letters. Every minute, settle the letters of dead workers.
         """
         alias = alias_of(RequestedLetter)  # this table is created last
         self._has_table = alias is not None
@@ -146,8 +146,8 @@ class RequestRunner:
 
     def hand_back(self) -> None:
         """
-        Release the request for other workers, unless one of its letters is still running here: another worker would run
-        that letter, too.
+        Release the request for other workers. Do nothing if one of its letters is still running here, because another
+        worker would run this letter, too.
         """
         self.end()
         request, run = self._request, self._run
@@ -221,7 +221,10 @@ class RequestRunner:
         run.fill([(one, keys.get(one.letter)) for one in letters], is_all=len(letters) < _READ_AHEAD)
 
     def _conclude(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun[Any]) -> None:
-        """End, hold or release the request, once its run is over, or has halted and no letter is running."""
+        """
+        Finish this worker's work on the request: end, hold or release it. Do nothing while the run goes on, or while a
+        letter runs.
+        """
         is_over = run.is_over  # read before halt: the last letter may halt the run instead of ending
         halt = run.halt
         if halt is None:
@@ -254,7 +257,9 @@ class RequestRunner:
         self._request = self._run = None
 
     def _give_back(self, rows: ReplayRequestQuerySet, request: ReplayRequest, why: str = "") -> None:
-        """Release the request, of which no letter is running here. ``why``: reason for its note; empty: no note."""
+        """
+        Release the request. No letter of the request may be running here. ``why``: reason for its note; empty: no note.
+        """
         note = f"worker {self._name} has handed it back: {why}" if why else ""
         self._release()
         rows.let_go(request.pk, by=self._id, note=note)
@@ -274,7 +279,7 @@ class RequestRunner:
             self._runs.save()
 
     def _release(self) -> None:
-        """Save it for the last time."""
+        """Save the progress of a run for the last time, and release the run."""
         if self._runs is not None:
             self._runs.release()
 

@@ -22,7 +22,8 @@ from event_bus_kafka.trouble import Trouble
 
 _TRIES = 3
 """
-Maximum number of times that a letter may begin without a known result: perhaps the letter makes its workers crash.
+Maximum number of times that a letter may begin without a known result. The limit exists because a letter may crash
+workers.
 """
 _OUTAGE = 1
 """Exit code of a replay that cannot continue because a server is away; any other code: a receiver asked to exit."""
@@ -98,8 +99,8 @@ class RequestedLetterRun:
 
     def _put_back(self, requested: RequestedLetter, mark: str) -> None:
         """
-        Put the letter back into its request. Read the letter's time again first: this run may have changed the letter
-        before the server went away, and the new time would look like another worker's change.
+        Put the letter back into its request. First read the letter's time again, because this run may have changed the
+        letter before the server went away. Without this, the change would look like another worker's change.
         """
         with suppress(Error):  # then the letter stays begun, without a known result
             there = DeadLetter.objects.for_writing().filter(pk=requested.letter)

@@ -1,4 +1,4 @@
-"""Requested runs in a worker: which it can do, how they begin, and how their progress is saved."""
+"""Runs replays of topics, and backfills, in a worker."""
 
 from __future__ import annotations
 
@@ -29,18 +29,21 @@ from event_bus_kafka.replaying.request_run import LetterLanes, RequestRun
 from event_bus_kafka.replaying.topic_reading import TopicReading
 
 _DEATHS = 3
-"""Workers in a row that may die at a place: a record or an item there may be the cause."""
+"""
+The run ends after this number of consecutive workers died without progress, because a record or an item may be the
+cause.
+"""
 
 
 @attrs.define(eq=False, kw_only=True)
 class _Begun:
-    """The run that this worker has."""
+    """The run on which this worker is working."""
 
     request: int
     alias: str
     progress: RunProgress
     lock: threading.Lock = attrs.field(factory=threading.Lock)
-    """Held while the progress changes."""
+    """Lock that is held while the progress changes."""
     saved: dict[str, Any] = attrs.field(factory=dict)
 
     @property
@@ -50,9 +53,10 @@ class _Begun:
 
 class RequestedRuns:
     """
-    Replays of topics, and backfills, for the runner of a worker's requests; its housekeeping thread alone calls it.
+    Begins replays of topics, and backfills, for a worker's :class:`RequestRunner`, and saves their progress. Only the
+    housekeeping thread calls this object.
 
-    ``processor``: without guards, as for dead letters; ``reader``: makes a client that is in no group.
+    ``processor``: has no guards, as for replays of dead letters. ``reader``: makes a client that is in no group.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class RequestedRuns:
         self._begun: _Begun | None = None
 
     def in_turn(self, rows: ReplayRequestQuerySet) -> list[ReplayRequest]:
-        """Return requests with a run that this worker may take now and can do, the oldest first."""
+        """Return the requests whose run this worker may take now and can do, oldest first."""
         if alias_of(RequestedRun) is None:
             return []
         return [one for one in rows.runs_in_turn(self._processor.group) if _can_do(one.run)]
@@ -77,7 +81,7 @@ class RequestedRuns:
     def begin(
         self, request: ReplayRequest, alias: str, lanes: LetterLanes, clock: Callable[[], float]
     ) -> RequestRun[Any] | Halt:
-        """Begin a run where its progress says, or go on there; return a halt if it cannot go on."""
+        """Begin a run, or continue it from the saved progress. Return a halt if the run cannot continue."""
         run = RequestedRun.objects.using(alias).hold(request.pk, by=self.by)
         if run is None:
             return Halt(HaltKind.STOPPED, "its row is gone")
@@ -93,7 +97,7 @@ class RequestedRuns:
         return self._backfill(request, arguments, begun, lanes, clock)
 
     def save(self) -> None:
-        """Save the progress of the run that this worker has, if it has changed."""
+        """Save the progress of this worker's run, if the progress has changed."""
         begun = self._begun
         if begun is None:
             return
@@ -106,7 +110,7 @@ class RequestedRuns:
             begun.saved = progress
 
     def release(self) -> None:
-        """Save the progress for the last time: nothing of the run runs here any more."""
+        """Save the progress for the last time, and release the run, because it no longer runs here."""
         self.save()
         if self._begun is not None:
             self._begun.rows.release(self._begun.request, by=self.by)
@@ -161,7 +165,10 @@ class RequestedRuns:
 
 
 def _can_do(run: RequestedRun) -> bool:
-    """Whether this service has what a run needs; receivers of a replay are looked for elsewhere."""
+    """
+    Whether this service has the source and a topic for a backfill. Always True for replays of topics, because their
+    receivers are checked elsewhere.
+    """
     arguments = arguments_of(run)
     if isinstance(arguments, TopicArguments):
         return True

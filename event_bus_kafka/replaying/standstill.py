@@ -11,8 +11,8 @@ _TURNS_WITHIN = 30.0
 """Maximum number of seconds between two turns of a polling thread that is alive."""
 _MOVES_WITHIN = 300.0
 """
-Number of seconds after which receivers count as hanging if no lane has begun another record. Letters that wait behind
-slow receivers lose their place when the request is handed back: with a shorter time they might never run.
+Number of seconds after which receivers count as hanging if no lane has begun another record. Handing a request back
+makes waiting letters lose their place. With a shorter time, letters behind slow receivers might never run.
 """
 
 

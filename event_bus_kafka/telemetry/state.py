@@ -1,7 +1,7 @@
 """
 The state of the workers and relays of this process, as values. Scrapes, heartbeats and other code read the state in
-other threads. Reading it never waits for a server or for the polling thread. The values may be inconsistent with each
-other if the state changes meanwhile.
+other threads. Reading the state never waits for a server or for the polling thread. The values may be inconsistent with
+each other if the state changes during the reading.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Replaying:
     running: int
     """Number of dead letters, records or batches that this worker is processing now."""
     holds: int = 0
-    """Number of holds in a row, because a server was unavailable, since an item was last processed."""
+    """Number of consecutive holds since an item was last processed. A hold happens if a server is unavailable."""
 
 
 @attrs.frozen(kw_only=True)
@@ -89,8 +89,8 @@ class ConsumerState:
     """Names of paused receivers; also empty if they could never be read."""
     flooded: tuple[tuple[str, int], ...]
     """
-    Topic and partition of each flood: the partition has had too many dead letters in a row, so records that fail for
-    good are held.
+    Topic and partition of each flood. The partition has had too many dead letters in a row. Further records that fail
+    for good are held.
     """
     slow_receivers: tuple[SlowReceiver, ...]
     obstacles: tuple[str, ...]

@@ -71,7 +71,7 @@ class Stage:
             self._wait_for_one(starting)
 
     def start_sender(self, service: str) -> None:
-        """Start a service that only sends: the process that stands for its web processes, and a relay."""
+        """Start a relay, and a substitute for the web processes, of a service that only sends."""
         front, ready = self._start_front(service)
         self._wait_until(ready, front, _START_SECONDS)
         self.workers[service] = self._manage(service, "relay_events", name=f"{service}-relay")

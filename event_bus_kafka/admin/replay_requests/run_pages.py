@@ -1,4 +1,4 @@
-"""The pages on which a replay of a topic, or a backfill, is asked for, planned and requested."""
+"""The pages on which a user plans and requests a replay of a topic, or a backfill."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ from event_bus_kafka.shown import shown
 
 
 class RunPages(Page):
-    """A page below which runs are requested. No receiver and no source runs in the process that draws it."""
+    """
+    A base class for a page below which users request runs. The web process only makes requests; workers call receivers
+    and send items.
+    """
 
     def run_paths(self) -> Iterator[URLPattern]:
-        """Give the paths of the forms and their plans."""
+        """Yield the URL patterns of the forms and of the plans."""
         for name, asking in ASKING.items():
             yield self.page_at(f"{name}/", self._form_of(name, asking), name, Right.REPLAY)
             yield self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.REPLAY)
 
     def run_links(self, request: HttpRequest) -> list[Linked]:
-        """Return the links to the forms, for those who may use them."""
+        """Return the links to the forms. Return no links if the user may not replay, or if a table is missing."""
         if not (Right.REPLAY.is_given_to(request.user) and are_possible()):
             return []
         return [Linked(text=str(one.title), url=self.url(name)) for name, one in ASKING.items()]

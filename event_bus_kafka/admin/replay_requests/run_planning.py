@@ -1,4 +1,7 @@
-"""Plans of replays of topics, and of backfills, for a page. Come with Kafka's client: imported where one is asked."""
+"""
+Plans replays of topics, and backfills, for the admin. Imports Kafka's client, so import this module only to make a
+plan.
+"""
 
 from __future__ import annotations
 
@@ -31,26 +34,26 @@ from event_bus_kafka.shown import shown
 Read = TypeVar("Read")
 
 PLACES = "places"
-"""Name of the form field that repeats the offsets of a plan: later records are none of it."""
+"""Name of the form field with the offsets of a plan. The run reads only these offsets, not later records."""
 _READER = "replay_events"
-"""Kafka's client asks for a name; nothing is ever committed under it."""
+"""A group id, which Kafka's client requires. Nothing is ever committed for this group."""
 _SHOWN = 100
-"""Partitions on the page."""
+"""Maximum number of partitions that the page lists."""
 
 
 @attrs.frozen(kw_only=True)
 class PlannedRun:
-    """The page before a run is requested."""
+    """The plan of a run, which a page shows before the user requests the run."""
 
     wish: RunWish
     words: str
-    """What it does, for message and history; nothing of an event."""
+    """Description of the run for the message to the user and for Django's history, without event data."""
     sentences: Sequence[str]
     tables: Sequence[Table] = ()
     fields: dict[str, str] = attrs.field(factory=dict)
-    """Added to the fields of the form."""
+    """Form fields that the plan adds to the fields of the form."""
     is_settled: bool = True
-    """Whether what it does was shown before."""
+    """Whether an earlier page has shown the offsets of this plan. True if the run has no offsets."""
 
     @property
     def is_empty(self) -> bool:
@@ -58,7 +61,7 @@ class PlannedRun:
 
 
 def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
-    """Plan a replay; None where the form is not valid, and says why."""
+    """Plan a replay of a topic. If the form is invalid, add the errors to the form and return None."""
     assert isinstance(form, TopicForm)
     values = form.cleaned_data
     named = _read(form, "topic", Named.parse, _("Write it as topic, or topic:partition."))
@@ -98,7 +101,7 @@ def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
 
 
 def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
-    """Plan a backfill; None where the form is not valid, and says why."""
+    """Plan a backfill. If the form is invalid, add the errors to the form and return None."""
     assert isinstance(form, BackfillForm)
     values = form.cleaned_data
     try:
@@ -125,7 +128,10 @@ def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
 
 
 def names() -> dict[str, list[str]]:
-    """Return what the forms offer: groups, receivers, event types and sources, as far as this service knows."""
+    """
+    Return the names that the forms suggest: groups, receivers, event types and sources. Only names that this service
+    knows are included.
+    """
     types = event_types()
     return {
         "groups": sorted({one.group for one in workers() if one.group}),
@@ -199,7 +205,10 @@ def _found(named: Named, start: Target, end: Target) -> dict[Partition, Range]:
 
 
 def _posted(posted: QueryDict, named: Named) -> dict[Partition, Range]:
-    """Return the offsets that a page has shown; none if there was no such page, or it was of another topic."""
+    """
+    Return the posted offsets, which an earlier page has shown. Return an empty mapping if no offsets were posted, or if
+    the offsets belong to another topic.
+    """
     try:
         found = {(str(topic), int(one)): Range(int(start), int(end)) for topic, one, start, end in _as_rows(posted)}
     except (ValueError, TypeError):

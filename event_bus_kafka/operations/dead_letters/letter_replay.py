@@ -129,8 +129,8 @@ class LetterReplay:
 
 def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
     """
-    Store the result of a replay. If storing fails after a receiver has succeeded, raises :class:`WorkerFailed`. If it
-    fails and no receiver has succeeded, raises the database error.
+    Store the result of a replay. If storing fails after a receiver has succeeded, raises :class:`WorkerFailed`. If
+    storing fails and no receiver has succeeded, raises the database error.
     """
     deadline = monotonic() + _NOTED_WITHIN
     while True:
