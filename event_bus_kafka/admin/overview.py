@@ -73,7 +73,7 @@ _PAGES = {
     catalogue.RECEIVER_PAUSED: Heartbeat,
     catalogue.GROUP_WITHOUT_WORKER: Heartbeat,
 }
-"""Kind of neglect → the model whose page helps to remedy it."""
+"""Kind of neglect → the model whose page helps to end the neglect."""
 
 
 class OverviewPage(Page):

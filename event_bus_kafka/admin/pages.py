@@ -50,11 +50,13 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
         yield from ()
 
     def page_at(self, route: str, view: View, name: str, right: Right = Right.VIEW) -> URLPattern:
-        """Return the URL pattern of a view that changes nothing: GET and HEAD only."""
+        """Return the URL pattern of a view that changes nothing. The view accepts only GET and HEAD."""
         return path(route, self._guarded(require_safe(view), right), name=self._url_name(name))
 
     def action_at(self, route: str, view: View, name: str, right: Right) -> URLPattern:
-        """Return the URL pattern of a view that changes something or searches for an event: POST only."""
+        """
+        Return the URL pattern of a view that changes something or searches for an event. The view accepts only POST.
+        """
         return path(route, self._guarded(require_POST(view), right), name=self._url_name(name))
 
     def url(self, name: str = "changelist", *args: Any) -> str:

@@ -1,4 +1,7 @@
-"""Creates readers of topics. Web processes import this module only if they need one: its imports slow down a start."""
+"""
+Creates readers of topics. Web processes import this module only if they need a reader, because the imports of this
+module slow down a start.
+"""
 
 from __future__ import annotations
 

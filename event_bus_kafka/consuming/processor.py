@@ -102,8 +102,8 @@ class Processor:
 
     def _is_received(self, record: ConsumerRecord) -> bool:
         """
-        Return whether the attempt gets a span: a receiver will get the record, or the record cannot be read. Other
-        records, of which there may be thousands, get no span.
+        Return whether the attempt gets a span. It gets a span if a receiver will get the record, or if the record
+        cannot be read. Other records get no span, because there may be thousands of them.
         """
         try:
             signal = self._signal(record)

@@ -1,6 +1,7 @@
 """
-Deletes old dead letters, entries and marks once a day, in workers. Dead letters may contain personal data; entries and
-inbox marks would pile up. Imported only if the app is installed.
+Deletes old dead letters, entries and marks once a day, in workers. Old dead letters must go because they may contain
+personal data. Entries and inbox marks must go because they would fill the database. Imported only if the app is
+installed.
 """
 
 from __future__ import annotations

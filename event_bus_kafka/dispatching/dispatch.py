@@ -41,7 +41,8 @@ class Receiver:
     @property
     def name(self) -> str:
         """
-        The receiver's name in dead letters and logs: ``module.qualname``, followed by ``#dispatch_uid`` if it has one.
+        The receiver's name in dead letters and logs: ``module.qualname``. If the receiver has a ``dispatch_uid``,
+        ``#dispatch_uid`` follows.
         """
         call = self.call
         named = call if hasattr(call, "__qualname__") else getattr(call, "func", type(call))
@@ -109,10 +110,10 @@ def dispatch(
     after_each: Callable[[], Exception | None] = lambda: None,
 ) -> Failures:
     """
-    Call the receivers with the arguments that openedx-events would pass; return the receivers that failed, with their
+    Call the receivers with the arguments that openedx-events would pass. Return the receivers that failed, with their
     exceptions.
 
-    The arguments are not checked: the codec has bound them to the signal's parameters. A receiver also fails if
+    The arguments are not checked, because the codec has bound them to the signal's parameters. A receiver also fails if
     ``after_each`` returns an exception, or if an event that the receiver emits is rejected. Never raises, except
     SystemExit, KeyboardInterrupt and GeneratorExit.
     """

@@ -26,8 +26,8 @@ class HistoryWriter:
     Writes the counts since the last write, with one SQL statement for each changed line.
 
     If a line cannot be written, its counts are part of the next write. Counts are dropped while the table is missing.
-    They are also dropped if the database's name differs from the name in ``names``: at the end of a test run, the
-    connection has changed from the test database to the service's database.
+    Counts are also dropped if the database's name differs from the name in ``names``. This happens at the end of a test
+    run, when the connection changes from the test database to the service's database.
     """
 
     def __init__(self, read: Callable[[], Mapping[Line, Sums]], names: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ MOCK = "mockCluster"
 
 @attrs.frozen
 class Range:
-    """A range of offsets: ``start`` is the first offset, ``end`` is one above the last."""
+    """A range of offsets: ``start`` is the first offset, ``end`` is the last offset plus 1."""
 
     start: int
     end: int
@@ -43,7 +43,10 @@ class GroupOffsets:
     _client: Any
 
     def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
-        """Return the committed offsets of the partitions that have one. Raises :class:`BrokerError`."""
+        """
+        Return partition → committed offset. Partitions without a committed offset are left out. Raises
+        :class:`BrokerError`.
+        """
         found, refused = self.committed_each(partitions, timeout=timeout)
         for error in refused.values():
             raise error

@@ -18,7 +18,7 @@ from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.wire.records import ConsumerRecord, Headers
 
 _BATCH = 500
-"""Maximum number of rows that one statement deletes."""
+"""Maximum number of letters that one transaction deletes."""
 
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
@@ -218,7 +218,7 @@ class DeadLetter(models.Model):
     left_out = models.JSONField(null=True)
     """
     Name of a part that the table cannot hold (value, headers, key, texts) → size and sha256 of the part. The column of
-    such a part is empty, but never null. None: the table has all parts.
+    a missing part is empty, not null. None: the table has all parts.
     """
 
     objects = DeadLetterManager()

@@ -28,7 +28,7 @@ _BATCH = 100
 class WriterSchema(models.Model):
     """
     Topic, subjects and schemas with which events of one type were encoded. Waiting rows of the outbox refer to a row of
-    this table, so that a later deploy does not affect them.
+    this table, so that a later deploy does not change how these events are sent.
 
     Each process looks for its row in the first transaction that needs the row, and inserts the row if it is missing.
     Rows are deliberately not unique: a unique index would make concurrent first writers wait for each other's

@@ -55,8 +55,8 @@ def workers() -> list[WorkerRun]:
 
 def replaying_groups(runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str] | None]:
     """
-    Return group → receivers of its workers, for each group with a running worker that can replay. None: unknown, as
-    one of the workers does not report its receivers. Workers of earlier versions cannot replay or do not report them.
+    Return group → receivers of its workers, for each group with a running worker that can replay. None: unknown,
+    because one of the workers does not report its receivers.
     """
     found: dict[str, frozenset[str] | None] = {}
     for run in runs:

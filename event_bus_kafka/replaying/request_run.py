@@ -119,8 +119,8 @@ class RequestRun(Generic[Requested]):
 
     def keep_on(self, beat_at: float) -> None:
         """
-        Let letters begin until ``BEAT_WITHIN`` seconds after ``beat_at``. This is the time, by the clock of this run,
-        just before the last heartbeat.
+        Let letters begin until ``BEAT_WITHIN`` seconds after ``beat_at``. ``beat_at``: the time just before the last
+        heartbeat, by the clock of this run.
         """
         self._fresh_until = beat_at + BEAT_WITHIN
 

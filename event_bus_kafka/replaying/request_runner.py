@@ -35,8 +35,8 @@ from event_bus_kafka.telemetry.state import Replaying
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_REQUESTS_EVERY, _BEAT_EVERY = 60.0, 5.0, 1.0
 """
-Seconds between two checks whether the table exists, between two searches for requests, and between two heartbeats. The
-table may appear later, as services may be migrated while their workers run.
+Periods in seconds of three tasks: check whether the table exists, search for requests, and write a heartbeat. The table
+may appear later, because services may be migrated while their workers run.
 """
 _READ_AHEAD = 500
 """Number of letters per read: enough for many seconds, as each letter takes several statements."""
@@ -57,7 +57,9 @@ _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.F
 
 @attrs.frozen
 class _Held:
-    """The time until which this worker's request is held, and the number of holds since a letter ended last."""
+    """
+    A hold of this worker's request: the time at which the hold ends, and the number of holds since a letter last ended.
+    """
 
     until: float = -inf
     times: int = 0
@@ -274,7 +276,7 @@ class RequestRunner:
         self._run = None
 
     def _save(self) -> None:
-        """Save the progress of a replay of a topic, or of a backfill, if this worker has one."""
+        """Save the progress of this worker's replay of a topic or backfill, if any."""
         if self._runs is not None:
             self._runs.save()
 
@@ -289,5 +291,8 @@ class RequestRunner:
 
 
 def _has_any(receivers: Collection[str]) -> bool:
-    """Return whether this service has one of ``receivers``. If none is named, all receivers run: return True."""
+    """
+    Return whether this service has one of ``receivers``. Return True if ``receivers`` is empty, which means all
+    receivers.
+    """
     return not receivers or not dispatch.receiver_names().isdisjoint(receivers)

@@ -18,9 +18,9 @@ makes waiting letters lose their place. With a shorter time, letters behind slow
 
 class Standstill:
     """
-    Tells whether letters can begin. The polling thread calls ``turned``, the housekeeping thread ``reason``.
+    Tells whether letters can begin. The polling thread calls ``turned``. The housekeeping thread calls ``reason``.
 
-    A running letter is not a standstill, however long it takes: its request stays with this worker.
+    A running letter is not a standstill, even if the letter takes long. Its request stays with this worker.
     """
 
     def __init__(

@@ -19,8 +19,8 @@ _EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _TOPICS_AT_ONCE = 100
 """
-Maximum number of topics in one request. The options of a topic take kilobytes, so several requests are better than one:
-the client reads one answer while the broker prepares the next.
+Maximum number of topics in one request. The options of a topic take kilobytes. Several small requests are faster than a
+large one, because the client reads one answer while the broker prepares the next.
 """
 _AT_ONCE = 4
 """Factor for the time-out of requests that are sent at the same time, because these requests wait for each other."""
@@ -80,7 +80,7 @@ class ClusterOverview(Groups):
         return self._offsets(dict.fromkeys(partitions, _EARLIEST), timeout)
 
     def end_offsets(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, FoundOffset]:
-        """Return the end offset of each partition, which is one above the offset of its last record."""
+        """Return the end offset of each partition: the offset of the last record, plus 1."""
         return self._offsets(dict.fromkeys(partitions, _LATEST), timeout)
 
     def offsets_since(self, times: Mapping[Partition, int], *, timeout: float) -> dict[Partition, FoundOffset]:

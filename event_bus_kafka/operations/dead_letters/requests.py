@@ -97,8 +97,8 @@ def open_states() -> Mapping[str, int]:
 
 def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
     """
-    Return the letters of request ``number`` that failed, were skipped, stay for other receivers, or whose result is
-    unknown, in the order of the request. ``limit``: maximum number of letters.
+    Return the letters of request ``number`` that failed, were skipped, remain for other receivers, or have an unknown
+    result. Sorted in the order of the request. ``limit``: maximum number of letters.
     """
     rows = RequestedLetter.objects.using(_rows().db).of(number, *_PROBLEMS)
     return list(rows if limit is None else rows[:limit])

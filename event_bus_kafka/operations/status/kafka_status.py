@@ -40,7 +40,7 @@ class _Log:
 
     @property
     def silent(self) -> list[Partition]:
-        """The partitions that did not answer."""
+        """The partitions whose broker did not answer."""
         return [one for one in self.partitions if not self.knows([one])]
 
     def knows(self, partitions: Iterable[Partition]) -> bool:
@@ -182,8 +182,7 @@ def _oldest(
     topics: Iterable[TopicStatus], overview: ClusterOverview, cluster: Cluster
 ) -> Mapping[str, datetime | None]:
     """
-    Return the time of each topic's oldest record. Kafka returns a record's time only when it looks the record up by
-    time.
+    Return topic → time of its oldest record. The record is searched by time, because Kafka returns its time only then.
     """
     asked = [one.topic for one in topics if one.records]
     found = overview.offsets_since(dict.fromkeys(_partitions(cluster, asked), 0), timeout=TIMEOUT)

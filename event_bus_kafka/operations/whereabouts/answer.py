@@ -10,7 +10,7 @@ from uuid import UUID
 import attrs
 
 MOST = 50
-"""Maximum number of rows or records that one search for a key returns. The latest ones are returned."""
+"""Maximum number of rows or records that a search for a key returns. The latest rows or records are returned."""
 _UUID_EPOCH = 0x01B21DD213814000
 """Timestamp of a UUID1 made at the beginning of 1970, in units of 100 ns."""
 
