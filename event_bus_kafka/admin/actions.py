@@ -36,7 +36,7 @@ class ActionPlan:
     is_final: bool = False
     """Whether the action cannot be undone."""
     is_empty: bool = False
-    """Whether the action would change nothing. The page then has no button, and a confirmation is ignored."""
+    """Whether the action would change nothing. If True, the page has no button and ignores a confirmation."""
     object_id: str = ""
     """
     Id for Django's history: the id of the row that the action changes. Empty if the action does not change exactly one

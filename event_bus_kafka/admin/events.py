@@ -34,7 +34,7 @@ Volumes = Mapping[str, Mapping[str, int]]
 
 
 class EventsPage(Page):
-    """The event types of this service, a page for each, and the search for an event."""
+    """The pages of this service's event types: a list, a page for each type, and the search for an event."""
 
     tables = (HistoryRow,)
 

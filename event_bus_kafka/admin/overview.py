@@ -202,7 +202,7 @@ def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
 
 
 def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
-    """Return how many workers and relays are ready, and the age of the latest heartbeat."""
+    """Return facts about the living workers and relays: how many are ready, and the age of the latest heartbeat."""
     alive = _alive(runs)
     items: list[tuple[str, Cell]] = []
     for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):

@@ -60,7 +60,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
         return path(route, self._guarded(require_POST(view), right), name=self._url_name(name))
 
     def url(self, name: str = "changelist", *args: Any) -> str:
-        """Return the URL of this page, or of the page or action ``name`` below it."""
+        """Return the URL of the view ``name``: this page, or a page or action below this page."""
         return reverse(f"admin:{self._url_name(name)}", args=args, current_app=self.admin_site.name)
 
     def draw(self, request: HttpRequest, template: str, title: str, context: Mapping[str, Any]) -> TemplateResponse:

@@ -41,8 +41,8 @@ heartbeat in another database.
 """
 claim_keeper = Housekeeper(close_after_errors)
 """
-The housekeeper that renews claims on replay requests. It has its own thread, so that no other housekeeping delays a
-renewal and makes a worker lose its request.
+The housekeeper that renews claims on replay requests. It has its own thread, because a worker whose renewal is delayed
+by other housekeeping would lose its request.
 """
 
 

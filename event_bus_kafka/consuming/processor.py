@@ -34,8 +34,8 @@ from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 _STANDSTILL = 5.0
 """
-Seconds until the next attempt while a flood holds the partition's dead letter, or after the error limit is reached and
-the worker is about to end.
+Seconds until the next attempt in two cases: a flood prevents storing the partition's dead letter, or the worker is
+about to end because the error limit is reached.
 """
 
 
@@ -78,8 +78,8 @@ class Processor:
 
     def process(self, delivery: Delivery) -> Outcome:
         """
-        Make one attempt. Does not catch SystemExit, KeyboardInterrupt and GeneratorExit; after one of them the record
-        stays unfinished.
+        Make one attempt. Does not catch SystemExit, KeyboardInterrupt and GeneratorExit. After one of these exceptions,
+        the record remains unfinished.
         """
         if self.error_limit.failure:
             return Hold(self.error_limit.failure, _STANDSTILL)
@@ -226,8 +226,8 @@ class Processor:
 
     def _note(self, past: Past, work: Work) -> None:
         """
-        Keep the results of the attempts. If the record now waits for a server, report the server as an obstacle to
-        health; if the record no longer waits for a server, withdraw the report.
+        Store the results of the attempts in ``work``. If the record now waits for a server, report the server as an
+        obstacle to health. If the record no longer waits for a server, withdraw this obstacle.
         """
         before, work.past = work.past.away, past
         if past.away:
@@ -237,7 +237,8 @@ class Processor:
 
     def _bury(self, verdict: GiveUp, work: Work, partition: PartitionProgress) -> Outcome:
         """
-        Store a dead letter and return Done. If storing fails, return a Hold; no receiver runs again for this record.
+        Store a dead letter and return Done. If storing fails, return a Hold. In both cases, no receiver runs again for
+        this record.
         """
         counts = not (work.past.given_up and work.past.is_paused_only)
         if self.error_limit.failure or (counts and not self.flood.admits(partition)):

@@ -58,7 +58,8 @@ def complete_entries() -> int:
 
 def purge_marks(days: float) -> int:
     """
-    Delete inbox marks that this service's receivers set more than ``days`` ago, in all databases; return their number.
+    Delete inbox marks that this service's receivers set more than ``days`` ago, in all databases; return the number of
+    marks.
     """
     return sum(_purge_marks(days))
 

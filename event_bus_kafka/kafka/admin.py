@@ -52,8 +52,8 @@ class Admin:
 
     def has_controller(self, *, timeout: float) -> bool:
         """
-        Return whether the cluster has a controller, which creates and alters topics; the sandbox has none. Raises
-        :class:`BrokerError`.
+        Return whether the cluster has a controller, without which topics cannot be created or altered. The sandbox has
+        no controller. Raises :class:`BrokerError`.
         """
         with as_broker_errors(self._client):
             cluster = self._client.list_topics(timeout=timeout)

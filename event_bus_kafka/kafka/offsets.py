@@ -56,8 +56,8 @@ class GroupOffsets:
         self, partitions: Iterable[Partition], *, timeout: float
     ) -> tuple[dict[Partition, Committed], dict[Partition, BrokerError]]:
         """
-        Return the committed offsets, and the error of each refused partition. Raises :class:`BrokerError` if the
-        request fails.
+        Return two mappings: partition → committed offset, and partition → error if Kafka refuses the partition. Raises
+        :class:`BrokerError` if the request fails.
         """
         with as_broker_errors():
             found = self._client.committed([TopicPartition(*partition) for partition in partitions], timeout=timeout)
@@ -71,9 +71,9 @@ class GroupOffsets:
 
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         """
-        Commit the offsets of the next records to read, and wait for the answer. An empty mapping does nothing.
+        Commit the offsets of the next records to read, and wait for the answer. Do nothing if ``offsets`` is empty.
 
-        Raises :class:`AssignmentLost` or another :class:`BrokerError` if Kafka refuses any of them.
+        Raises :class:`AssignmentLost` or another :class:`BrokerError` if Kafka refuses any of the offsets.
         """
         for error in self.commit_each(offsets).values():
             raise error

@@ -17,8 +17,8 @@ FEW = 4
 """Maximum number of distinct values that :func:`few_distinct` returns."""
 _LONG, _SHORT = 0.4, 0.1
 """
-Seconds. After a batch that took more than the first number, the next batch is smaller. After a batch that took less
-than the second number, the next batch is larger.
+Durations of a batch, in seconds. If a batch takes longer than the first duration, the next batch is smaller. If a batch
+takes less than the second duration, the next batch is larger.
 """
 
 

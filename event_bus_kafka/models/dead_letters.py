@@ -67,7 +67,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return before
 
     def for_writing(self) -> DeadLetterQuerySet:
-        """Return a query on the database for writing: a replica may lack current rows, which decisions need."""
+        """Return a query on the database for writing, because decisions need current rows, which a replica may lack."""
         return self.using(self._db or router.db_for_write(self.model))  # type: ignore[attr-defined]
 
     def keeps_entries(self) -> bool:
@@ -295,5 +295,5 @@ def _from_json(value: Any) -> bytes | None:
 
 
 def _bytes(value: Any) -> bytes | None:
-    """Convert a BinaryField's value to bytes: some database drivers return a memoryview."""
+    """Convert a BinaryField's value to bytes, because some database drivers return a memoryview."""
     return None if value is None else bytes(value)

@@ -66,8 +66,9 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
     def fold(self, before: int, *, span: int, into: int) -> Iterator[int]:
         """
-        Merge the rows of ``span`` seconds before ``before`` (milliseconds since the epoch) into rows of ``into``
-        seconds. After each new row, yield the number of rows merged into it. Stop if another process is merging.
+        Merge the rows that cover ``span`` seconds and begin before ``before`` (milliseconds since the epoch) into rows
+        that cover ``into`` seconds. After each new row, yield the number of rows merged into it. Stop if another
+        process is merging.
         """
         length = into * 1000
         short = self.filter(span=span, begins__lt=before - before % length).order_by("begins")

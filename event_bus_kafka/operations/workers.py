@@ -21,7 +21,10 @@ class WorkerRun:
     kind: str
     """``consumer`` or ``relay``."""
     liveness: str
-    """``alive``, ``stopped`` or ``dead``. Dead means: no heartbeat for six periods and at least a minute."""
+    """
+    ``alive``, ``stopped`` or ``dead``. A dead worker or relay has written no heartbeat for six periods, and for at
+    least a minute.
+    """
     silence: float
     """Seconds since the last heartbeat, by the database's clock."""
     host: str

@@ -112,7 +112,7 @@ class RowsByPk:
 
 
 def sources() -> dict[str, Source]:
-    """Return all sources by name. Raises :class:`ConfigurationError` if two have the same name."""
+    """Return all sources by name. Raises :class:`ConfigurationError` if two sources have the same name."""
     autodiscover_modules("backfill")
     found: dict[str, Source] = {}
     for source in _registered.values():

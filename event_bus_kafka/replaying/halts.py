@@ -8,7 +8,7 @@ import attrs
 
 
 class HaltKind(Enum):
-    """The kinds of halt: they determine the next step for the request."""
+    """The kinds of halt, which determine the next step for the request."""
 
     LOST = auto()
     """This worker stops, because another worker has the request, or an operator has paused or cancelled the request."""

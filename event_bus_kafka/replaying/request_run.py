@@ -57,7 +57,10 @@ class LetterLanes:
     connection_max_age: float
     """Age in seconds at which a database connection is closed before the next letter."""
     records: Callable[[], Sequence[Delivery | None]] = tuple
-    """Returns the record of each lane (None: the lane is free); empty: unknown. Any thread may call it."""
+    """
+    Returns the record of each lane, or None for a free lane. Returns an empty sequence if the records are unknown. Any
+    thread may call this function.
+    """
 
 
 Requested = TypeVar("Requested", bound=RequestTurn)

@@ -39,7 +39,7 @@ Periods in seconds of three tasks: check whether the table exists, search for re
 may appear later, because services may be migrated while their workers run.
 """
 _READ_AHEAD = 500
-"""Number of letters per read: enough for many seconds, as each letter takes several statements."""
+"""Number of letters read at once. It suffices for many seconds, because each letter takes several statements."""
 _SETTLE_EVERY = 60.0
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
 """
@@ -71,8 +71,8 @@ class _Held:
 
 class RequestRunner:
     """
-    The replay requests of a group in one worker. The housekeeping thread calls ``turn`` and ``hand_back``, the polling
-    thread ``submit`` and ``end``; neither thread waits for the other.
+    The replay requests of a group in one worker. The housekeeping thread calls ``turn`` and ``hand_back``. The polling
+    thread calls ``submit`` and ``end``. Neither thread waits for the other.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class RequestRunner:
 
     @property
     def replaying(self) -> Replaying | None:
-        """The request that this worker runs; None: it runs none. Any thread may ask."""
+        """The request that this worker runs; None: this worker runs no request. Any thread may read this attribute."""
         request, run, held = self._request, self._run, self._held
         if request is None:
             return None

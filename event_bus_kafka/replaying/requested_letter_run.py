@@ -26,7 +26,10 @@ Maximum number of times that a letter may begin without a known result. The limi
 workers.
 """
 _OUTAGE = 1
-"""Exit code of a replay that cannot continue because a server is away; any other code: a receiver asked to exit."""
+"""
+Exit code of a replay that cannot continue because a server is unavailable. Any other exit code means that a receiver
+asked to exit.
+"""
 _TAKEN = "another process has changed the letter since, or is replaying it"
 _GONE = "it was deleted: it has succeeded since the request was made, or was discarded"
 _FAILED_SINCE = "it has failed again since the request was made: make another request"
@@ -124,7 +127,7 @@ def end_by_letter(requested: RequestedLetter, letter: DeadLetter | None) -> Lett
 
 
 def _without_a_run(requested: RequestedLetter, planned: ReplayPlan | None) -> LetterEnd | None:
-    """Return the result of a letter if no receiver is to run; otherwise None."""
+    """Return the result of a letter for which no receiver is to run; None if a receiver is to run."""
     had_begun = requested.state == LetterState.RUNNING
     if had_begun and (end := end_by_letter(requested, planned.letter if planned else None)):
         return end
@@ -145,7 +148,10 @@ def _without_a_run(requested: RequestedLetter, planned: ReplayPlan | None) -> Le
 
 
 def _has_claim(requested: RequestedLetter, letter: DeadLetter) -> bool:
-    """Return whether the dead letter still has the claim of the last run, whose result was then not written."""
+    """
+    Return whether the dead letter still has the claim of the letter's last run. If it has, the result of the last run
+    was not written.
+    """
     return any(failure.claimed_until == requested.claim for failure in of_row(letter).values() if requested.claim)
 
 

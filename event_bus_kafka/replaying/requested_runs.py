@@ -30,8 +30,8 @@ from event_bus_kafka.replaying.topic_reading import TopicReading
 
 _DEATHS = 3
 """
-The run ends after this number of consecutive workers died without progress, because a record or an item may be the
-cause.
+Maximum number of consecutive workers that may die without progress. The run then ends, because a record or an item may
+be the cause of the deaths.
 """
 
 

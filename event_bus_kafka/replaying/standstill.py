@@ -26,7 +26,10 @@ class Standstill:
     def __init__(
         self, records: Callable[[], Sequence[Delivery | None]], clock: Callable[[], float] = monotonic
     ) -> None:
-        """``records``: returns the record of each lane (None: the lane is free); empty: unknown."""
+        """
+        ``records``: returns the record of each lane, or None for a free lane. Returns an empty sequence if the records
+        are unknown.
+        """
         self._records = records
         self._clock = clock
         self._turned_at = clock()

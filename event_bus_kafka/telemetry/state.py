@@ -48,7 +48,10 @@ class SlowReceiver:
     partition: int
     offset: int
     stack: str
-    """The receiver's call stack in one line, the innermost frame first: places in the code, without values."""
+    """
+    The receiver's call stack in one line, with the innermost frame first. It contains places in the code, without
+    values.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -86,7 +89,7 @@ class ConsumerState:
     open_circuits: tuple[str, ...]
     """Names of receivers whose circuit is open."""
     paused_receivers: tuple[str, ...]
-    """Names of paused receivers; also empty if they could never be read."""
+    """Names of paused receivers; also empty if the names could never be read."""
     flooded: tuple[tuple[str, int], ...]
     """
     Topic and partition of each flood. The partition has had too many dead letters in a row. Further records that fail
@@ -170,7 +173,10 @@ ConsumerSource = Callable[[], ConsumerState]
 
 
 class Running:
-    """The workers and relays that run in this process. Other modules report on them. May be used from any thread."""
+    """
+    The workers and relays that run in this process. Other modules read their states from this object. Any thread may
+    use this object.
+    """
 
     def __init__(self) -> None:
         self.consumers: tuple[ConsumerSource, ...] = ()

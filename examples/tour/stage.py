@@ -23,7 +23,7 @@ class Stage:
     All processes of the tour. Their logs go into one folder. When the ``with`` block of the stage ends, the processes
     are stopped.
 
-    Each service has its own settings module. If ``settings`` is given, it names one module for all services, which
+    By default, each service has its own settings module. ``settings`` names one module for all services instead, which
     reads the service's name from EXAMPLES_SERVICE. Each wait raises :class:`Interrupted` when ``stop`` is set, and
     :class:`ProcessFailed` when the bus or a service ends.
     """

@@ -56,7 +56,7 @@ class ReceiverForm(forms.Form):
 
 
 class WishForm(forms.Form):
-    """The form for the rate, the limit of failures and the reason of a replay."""
+    """The form for three values of a replay: the rate, the limit of failures, and the reason."""
 
     reason = forms.CharField(
         label=gettext_lazy("Why, for whoever looks (nothing of an event)"), max_length=500, required=False
@@ -84,8 +84,8 @@ class Asked:
     @classmethod
     def of(cls, request: HttpRequest) -> Asked:
         """
-        Read the form from a POST. If the list of letters was filtered by a receiver, the first POST selects only this
-        receiver.
+        Read the form from a POST. If the list of letters was filtered by a receiver, only this receiver is selected at
+        first.
         """
         filtered = {f"{_PREFIX}-receiver": request.POST.get("receiver", "")}
         is_first = request.POST.keys().isdisjoint(_receiver_names())

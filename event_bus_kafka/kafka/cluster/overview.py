@@ -85,7 +85,8 @@ class ClusterOverview(Groups):
 
     def offsets_since(self, times: Mapping[Partition, int], *, timeout: float) -> dict[Partition, FoundOffset]:
         """
-        Return the first offset of each partition at or after its time in ``times`` (milliseconds since the epoch).
+        Return partition → the first offset at or after the partition's time in ``times`` (milliseconds since the
+        epoch).
         """
         return self._offsets({one: OffsetSpec.for_timestamp(time) for one, time in times.items()}, timeout)
 

@@ -49,7 +49,7 @@ class _Run:
     exit_code: int = 1
 
     def before(self, batch: Batch) -> dict[str, str | None]:
-        """Return token → preceding token, for each item of the next batch."""
+        """For each item of the next batch, return its token → the token of the preceding item."""
         tokens = [token for token, _ in batch]
         return dict(zip(tokens, [self.token, *tokens], strict=False))
 

@@ -14,7 +14,7 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 COUNTED = 10_000
 """Maximum number of letters that are counted, because counting all rows of a long table takes too long."""
 _RECENT = 500
-"""Number of letters, latest first, whose groups, topics, event types and receivers are offered as filters."""
+"""Number of latest letters whose groups, topics, event types and receivers are offered as filters."""
 
 
 @attrs.frozen(kw_only=True)

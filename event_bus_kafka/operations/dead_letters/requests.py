@@ -89,7 +89,7 @@ def report_of(number: int) -> RequestReport | None:
 
 
 def open_states() -> Mapping[str, int]:
-    """Return state → number of requests that have not ended. Raises a database error."""
+    """Return state → number of requests, without the requests that have ended. Raises a database error."""
     found = _rows().still_open().order_by().values_list("state").annotate(count=Count("pk"))
     counts = dict(found)
     return {state: counts[state] for state in OPEN if state in counts}

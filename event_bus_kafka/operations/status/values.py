@@ -64,7 +64,7 @@ class PausedStatus:
 
 @attrs.frozen(kw_only=True)
 class LastHour:
-    """Numbers of events in the last hour. They include all services that share the table of history."""
+    """Numbers of events in the last hour. Events of all services that share the table of history are included."""
 
     outcomes: Mapping[str, tuple[int, ...]]
     """

@@ -59,7 +59,7 @@ class Question:
 
 @attrs.frozen(kw_only=True)
 class OutboxPlace:
-    """A row of the outbox that holds the event. The row waits for a relay, or is parked."""
+    """A row of the outbox that contains the event. The row waits for a relay, or is parked."""
 
     database: str
     row: int
@@ -101,12 +101,15 @@ class GroupPlace:
     before: int
     """Number of offsets from ``committed`` to the record; 0 if ``committed`` is the record's offset or later."""
     lag: int
-    """Number of offsets from ``committed`` (or 0 if it is None) to the end of the partition."""
+    """
+    Number of offsets from ``committed`` to the end of the partition. If ``committed`` is None, offsets from 0 on are
+    counted.
+    """
 
 
 @attrs.frozen(kw_only=True)
 class KafkaPlace:
-    """A record in Kafka that holds the event."""
+    """A record in Kafka that contains the event."""
 
     topic: str
     partition: int
@@ -255,5 +258,5 @@ class Whereabouts:
 
     @property
     def is_found(self) -> bool:
-        """Whether any searched place holds the event or a trace of it."""
+        """Whether any searched place contains the event or a trace of it."""
         return bool(self.outbox or self.records or self.letters or self.marks)

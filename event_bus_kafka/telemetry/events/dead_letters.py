@@ -1,4 +1,4 @@
-"""Lifecycle events about dead letters: that they were stored, limited, replayed or deleted."""
+"""Lifecycle events for storing, limiting, replaying and deleting dead letters."""
 
 from __future__ import annotations
 
