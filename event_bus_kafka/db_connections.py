@@ -40,7 +40,7 @@ class OpenConnections(threading.local):
                 self.remember(connection)
 
     def remember(self, connection: BaseDatabaseWrapper) -> None:
-        """Note that ``connection`` was opened now."""
+        """Note that ``connection`` has been opened at this moment."""
         former = self.by_alias.get(connection.alias)
         if former is not None and former is not connection:
             open_still = (one for one in (former, *self._replaced()) if one.connection is not None)

@@ -84,7 +84,7 @@ class SerializationError(EventBusError):
 
 
 class DeserializationError(EventBusError):
-    """A record cannot be decoded, and would fail again at each retry."""
+    """A record cannot be decoded. Each further attempt would fail, too."""
 
     def __init__(self, reason: str, *, field: str = "") -> None:
         super().__init__(f"field {field}: {reason}" if field else reason)
@@ -130,7 +130,7 @@ class ReceiversFailed(EventBusError, ExceptionGroup[Exception]):
 
 
 class ReceiverMismatch(EventBusError, TypeError):
-    """A receiver's signature does not accept the arguments that an event is sent with."""
+    """A receiver's signature does not accept the arguments with which an event is sent."""
 
     def __init__(self, reason: str, data: Sequence[str]) -> None:
         super().__init__(
@@ -140,7 +140,7 @@ class ReceiverMismatch(EventBusError, TypeError):
 
 
 class ReceiverNotRun(EventBusError):
-    """A receiver returned a generator, or under ``once()`` a coroutine, so its body did not run."""
+    """A receiver returned a generator or, under ``once()``, a coroutine. So the code of the receiver did not run."""
 
     def __init__(self, result: str) -> None:
         super().__init__(f"it returned a {result}, which nobody runs: remove the yield or async from its function")
@@ -158,14 +158,14 @@ class ReceiverInterrupted(EventBusError):
 
 
 class EmittedEventRejected(EventBusError):
-    """An event that a receiver emitted could not be sent. ``__cause__`` has the reason."""
+    """An event that a receiver emitted could not be sent. ``__cause__`` is the reason."""
 
     def __init__(self, event_type: str, reason: str) -> None:
         super().__init__(f"it emitted an event of type {event_type} that was rejected: {reason}")
 
 
 class TransactionLeftOpen(EventBusError):
-    """A receiver returned without ending transactions that it had begun. They were rolled back."""
+    """A receiver returned without ending transactions that it had begun. These transactions were rolled back."""
 
     def __init__(self, aliases: Sequence[str]) -> None:
         super().__init__(f"transaction left open on {', '.join(aliases)}: it was rolled back; use transaction.atomic()")

@@ -1,4 +1,4 @@
-"""Immutable value classes that are cheap to create, since each event needs several such values."""
+"""Immutable value classes. Their objects are cheap to create, because each event needs several objects."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Chart:
 
     @property
     def lines(self) -> list[tuple[int, Series, str]]:
-        """Each series with its number, counted from 1, and with its points for SVG's ``polyline``."""
+        """For each series: its number, counted from 1, the series, and its points for SVG's ``polyline``."""
         return [(number, one, self._points(one)) for number, one in enumerate(self.series, 1)]
 
     @property
@@ -84,7 +84,7 @@ class Chart:
 
     @property
     def table(self) -> Table:
-        """The same numbers as a table without empty slots, the latest slot first."""
+        """The numbers of all series as a table, latest slot first. Slots with only zeros or no data are left out."""
         rows: list[list[Cell]] = [
             [_time(begin), *map(self._said, values)]
             for begin, *values in zip(self.begins, *(one.values for one in self.series), strict=True)
@@ -114,7 +114,7 @@ class Chart:
 
 
 def count(value: float) -> str:
-    """Return a count, or a rate of events, as text."""
+    """Return ``value``, a number or a rate of events, as text."""
     rounded = round(value, 1)
     whole = value >= _WHOLE or rounded == int(rounded)
     return number_format(round(value) if whole else rounded, use_l10n=True, force_grouping=True)

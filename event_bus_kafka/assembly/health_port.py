@@ -34,7 +34,7 @@ def port_of(given: Any) -> int | None:
 
 
 def open_health_port(port: int | None, at_end: ExitStack) -> None:
-    """Answer requests on ``port`` until ``at_end`` closes. Does nothing if ``port`` is None or 0."""
+    """Answer requests on ``port`` until ``at_end`` is closed. Does nothing if ``port`` is None or 0."""
     if port:
         at_end.enter_context(health_port(settings.health_host, port, Pages(running, MetricsPage(samples))))
 

@@ -17,7 +17,7 @@ Seconds between two measurements of the process's share of a processor: long eno
 adapt quickly.
 """
 _STACK_FRAMES = 12
-"""Number of stack frames of a hung receiver that are shown, counted from the innermost one."""
+"""Maximum number of stack frames that are shown of a hung receiver. Only the innermost frames are shown."""
 
 
 class Lane(threading.Thread):
@@ -79,7 +79,7 @@ class LanePace:
 
 
 class Lanes:
-    """All lanes of a worker. Only the polling thread calls these methods."""
+    """All lanes of a worker. Only the polling thread calls the methods of this object."""
 
     def __init__(
         self, number: int, turn: Callable[[Lane], bool], *, clock: Callable[[], float], cpu: Callable[[], float]

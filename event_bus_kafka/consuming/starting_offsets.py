@@ -25,7 +25,7 @@ from event_bus_kafka.telemetry.events import OffsetsLost, OffsetsMoved
 _TIMEOUT = 5.0
 """Maximum seconds for one request to Kafka."""
 _AGAIN_AFTER = 0.5
-"""Seconds until another attempt to start a partition that could not be started."""
+"""Seconds to wait before a partition that could not be started is tried again."""
 Partitions = dict[Partition, PartitionProgress]
 
 

@@ -68,7 +68,7 @@ def merged(before: Pending, now: Pending) -> Pending:
 
 
 def is_claimed(pending: Pending, *, own: str = "") -> bool:
-    """Return whether a replay claims the letter now. A claim that ends at ``own`` does not count."""
+    """Return whether a replay claims the letter now. The claim until ``own`` is the caller's and does not count."""
     now = time_text(datetime.now(UTC))
     return any(failure.claimed_until > now and failure.claimed_until != own for failure in pending.values())
 

@@ -39,7 +39,7 @@ class Attempt:
     away: str = ""
     """The name of the server that cannot be reached; empty: none."""
     error: Exception | None = None
-    """The error that prevented reading the record; no receiver was called."""
+    """The error because of which the record could not be read and no receiver was called; None: there is none."""
     skipped: str = ""
     """The reason why no receiver gets the event; empty: the event was not skipped."""
 
@@ -50,7 +50,7 @@ ALL_SUCCEEDED = Attempt(ran=True)
 
 @attrs.frozen(kw_only=True)
 class Past:
-    """The sum of all attempts at a record so far. A hold does not count as an attempt."""
+    """The combined results of all attempts at a record so far. A hold does not count as an attempt."""
 
     attempts: int = 0
     """Number of failed attempts."""
@@ -59,9 +59,9 @@ class Past:
     holds: int = 0
     """Number of holds in a row since the last failed attempt."""
     away: str = ""
-    """The server that could not be reached at the last attempt; empty: none."""
+    """Name of the server that could not be reached at the last attempt; empty: there was no such server."""
     waiting: list[Receiver] | None = None
-    """Receivers that have not succeeded yet; None: none was called yet."""
+    """Receivers that have not succeeded yet; None: no receiver was called yet."""
     given_up: tuple[tuple[Receiver, Exception], ...] = ()
     """Receivers that are not called again for this event, each with the reason."""
     verdict: GiveUp | None = None
@@ -92,7 +92,7 @@ class Judgement:
 
     outcome: Outcome
     past: Past
-    """The sum of all attempts so far, as the input for the next judgement."""
+    """The combined results of all attempts so far, as the input for the next judgement."""
 
 
 _DONE = Judgement(outcome=DONE, past=NOTHING_YET)

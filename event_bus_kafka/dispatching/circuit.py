@@ -15,7 +15,7 @@ class CircuitPolicy:
     """The conditions under which a circuit opens, and the time between its probes."""
 
     failures: int
-    """Number of failures in a row that opens the circuit."""
+    """Minimum number of failures in a row after which the circuit opens."""
     keys: int
     """
     Minimum number of different keys among the failed events, so that the events of one bad key do not open the circuit.
@@ -69,14 +69,14 @@ class Circuit:
         return permit
 
     def succeeded(self) -> bool:
-        """Note a success; return whether it closed the circuit."""
+        """Note a success; return whether the success closed the circuit."""
         closed = self.is_open
         self.failures, self.probe_at, self._probe = 0, None, None
         self._keys.clear()
         return closed
 
     def failed(self, permit: Permit, key: Hashable, now: float) -> bool:
-        """Note a failure for an event with this key; return whether the failure opened the circuit."""
+        """Note a failure for an event with ``key``; return whether the failure opened the circuit."""
         if self.is_open:
             self.came_to_nothing(permit, now)
             return False

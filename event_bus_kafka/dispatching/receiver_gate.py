@@ -32,7 +32,7 @@ class Admission:
     """Receivers whose circuit is open."""
     paused: Sequence[Receiver] = ()
     permits: Mapping[str, Permit] = _NO_PERMITS
-    """Name of a receiver that failed lately → its permit."""
+    """Name of an admitted receiver that failed lately → the receiver's permit for the event."""
 
 
 class ReceiverGate:
@@ -121,7 +121,7 @@ class ReceiverGate:
         return tuple(sorted(name for name, circuit in list(self._circuits.items()) if circuit.is_open))
 
     def paused_receivers(self) -> tuple[str, ...]:
-        """Return the names of paused receivers. Raises :class:`PausesUnknown`."""
+        """Return the names of paused receivers. Raises :class:`PausesUnknown` if the pauses were never read."""
         return tuple(sorted(self._paused()))
 
     def _failed(self, name: str, permit: Permit, key: Hashable) -> None:
@@ -138,6 +138,6 @@ class ReceiverGate:
             self._health.end(Obstacle.CIRCUIT, name)
 
     def _forget(self, paused: Collection[str]) -> None:
-        """Drop the circuits of paused receivers: a pause ends an open circuit."""
+        """Drop the circuits of paused receivers, because a pause ends an open circuit."""
         for name in self._circuits.keys() & set(paused):
             self._succeeded(name)

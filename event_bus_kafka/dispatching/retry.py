@@ -16,7 +16,7 @@ from event_bus_kafka.dispatching.outcomes import Failed, GiveUp, Hold, Retry
 from event_bus_kafka.errors import ConfigurationError, DeserializationError, SchemaRegistryError
 
 _LONGEST_HOLD = 10.0
-"""Longest hold in seconds: after an outage each event is tried within this time."""
+"""Longest hold in seconds. So each held event is tried again at most this long after an outage has ended."""
 
 
 @attrs.frozen(kw_only=True)

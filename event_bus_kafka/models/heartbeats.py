@@ -1,4 +1,4 @@
-"""The table of heartbeats. It shows which workers and relays run, and their state."""
+"""The table of heartbeats, which shows all running workers and relays and the state of each."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         return self.filter(beat_at__lt=before).order_by("beat_at", "pk")
 
     def remove(self, ids: list[UUID]) -> int:
-        """Delete rows. Return the number of deleted rows."""
+        """Delete the rows with these ids. Return the number of deleted rows."""
         return sum(self.filter(pk=one).delete()[0] for one in ids)
 
 

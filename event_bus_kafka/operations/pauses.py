@@ -69,7 +69,7 @@ def paused_receivers() -> list[PausedReceiver]:
 
 
 def event_types_by_receiver() -> dict[str, list[str]]:
-    """Return receiver of this service → event types to which the receiver listens."""
+    """Return a dict: name of a receiver of this service → event types to which the receiver listens."""
     load_all_signals()
     found: dict[str, list[str]] = {}
     for signal in dispatch.signals():

@@ -1,4 +1,4 @@
-"""A relay's own connection to a database, in addition to Django's."""
+"""A connection to a database that only a relay uses, in addition to Django's connection."""
 
 from __future__ import annotations
 

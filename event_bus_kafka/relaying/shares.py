@@ -16,7 +16,7 @@ _OF_SHALLOW = 100
 
 
 class Part(NamedTuple):
-    """The maximum number of rows that a batch may take of a topic in a shard."""
+    """The maximum number of rows of one topic in one shard that a batch may take."""
 
     shard: int
     topic: str

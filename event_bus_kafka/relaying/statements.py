@@ -29,7 +29,7 @@ _COPIED = tuple(name for name in _MOVED if name != "id")
 
 @attrs.frozen(kw_only=True)
 class Dialect:
-    """The statements for one vendor."""
+    """The SQL statements for the databases of one vendor."""
 
     rows_by_id: str
     """FROM clause that selects the outbox's rows by their ids, under the alias ``r``."""
@@ -48,7 +48,7 @@ class Dialect:
     locks: bool = True
     """Whether rows can be locked."""
     session: str = ""
-    """The first statement on a relay's own connection."""
+    """The first statement on each connection of a relay; empty: there is none."""
     begin: str = ""
     """
     The statement that begins a transaction. It must not change the session, since a pooler may share the session among
@@ -116,7 +116,7 @@ class Dialect:
         )
 
     def names(self, topics: Sequence[str]) -> list[str]:
-        """Return the parameters of :meth:`plan_by_topic`."""
+        """Return the parameters of the statement from :meth:`plan_by_topic`."""
         return [topic for topic in topics for _ in range(self.of_topic.count("%s"))]
 
     def fetch(self, ids: Sequence[int]) -> tuple[str, list[Any]]:

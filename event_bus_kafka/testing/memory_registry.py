@@ -12,7 +12,7 @@ import fastavro
 from event_bus_kafka.sandbox.schema_store import SchemaStore
 
 _FRAME = 5
-"""Number of bytes of magic byte and schema id."""
+"""Bytes of a frame, which consists of the magic byte and the schema id."""
 
 
 class MemoryRegistry:

@@ -60,7 +60,7 @@ class _Comparison:
 
     @property
     def obstacles(self) -> list[str]:
-        """A sentence for each service that cannot read the other's events, with the reason."""
+        """Sentences that say why this service or a service with the file's schema cannot read the other's events."""
         found, names = [], dict[str, Any]()
         new = fastavro.parse_schema(json.loads(self.codec.schema), named_schemas=names)
         try:

@@ -34,7 +34,7 @@ class Steps(Protocol):
     def step(self) -> None: ...
 
     def stop(self, *, timeout: float) -> int:
-        """Stop within ``timeout`` seconds; return how much work is left unfinished."""
+        """Stop within ``timeout`` seconds. Return 0 if no work is left unfinished, otherwise a positive number."""
 
 
 class Worker:

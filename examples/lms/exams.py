@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class CertificatesOutOfOrder(Exception):
-    """Simulates that certificates cannot be changed now."""
+    """Raised to simulate that certificates cannot be changed now."""
 
 
 class CreditBroken(Exception):

@@ -13,7 +13,7 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 
 TICKED = "ticked"
 UNTIL = "until"
-"""Name of the form field with the time of the latest failure that the plan contains."""
+"""Name of the form field that contains the time of the latest failure among the planned letters."""
 
 
 @attrs.frozen(kw_only=True)
@@ -26,7 +26,7 @@ class Meant:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Meant | None:
-        """Return the posted selection; None if no letter is ticked, or the POST is invalid."""
+        """Return the posted selection; None if it is empty, invalid, or about settled entries."""
         if request.POST.get("scope") == TICKED:
             ids = tuple(int(text) for text in request.POST.getlist("id") if text.isdecimal() and len(text) < 19)
             return cls(selection=Selection(ids=ids), words=_("ticked")) if ids else None

@@ -16,7 +16,7 @@ class ClientErrorReported(LifecycleEvent):
     error: Exception
     code: str
     kind: str
-    """A value of ``Trouble``."""
+    """The kind of trouble: a value of ``Trouble``."""
     fatal: bool
 
 

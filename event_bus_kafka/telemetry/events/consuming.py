@@ -77,7 +77,7 @@ class AttemptFailed(LifecycleEvent):
     """The event's id; empty if unknown, for example because the record cannot be read."""
     error: Exception
     attempt: int
-    """Number of attempts, including this one. An attempt that ends in ``hold`` does not count."""
+    """Number of failed attempts, including this attempt. Attempts whose outcome was ``hold`` do not count."""
     outcome: str
     """``retry`` or ``hold``."""
     delay: float

@@ -23,7 +23,7 @@ class CircuitOpened(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class CircuitClosed(LifecycleEvent):
-    """A receiver whose circuit was open has succeeded, or was paused. Its events are no longer held."""
+    """A receiver whose circuit was open has succeeded, or was paused. The receiver's events are no longer held."""
 
     receiver: str
 
@@ -46,7 +46,7 @@ class ReceiverUnfinished(LifecycleEvent):
     """
 
     record: str
-    """``topic:partition:offset``"""
+    """Coordinates of the record: ``topic:partition:offset``."""
     receiver: str
     stack: str
     """The receiver's call stack: places in the code, without values."""
@@ -61,7 +61,7 @@ class ReceiverSlow(LifecycleEvent):
     """
 
     record: str
-    """``topic:partition:offset``"""
+    """Coordinates of the record: ``topic:partition:offset``."""
     receiver: str
     stack: str
     """The receiver's call stack in one line, the innermost frame first: places in the code, without values."""

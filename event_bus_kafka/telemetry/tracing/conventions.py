@@ -33,7 +33,7 @@ EXCEPTION_MESSAGE = "exception.message"
 KAFKA = "kafka"
 """Value of ``messaging.system``."""
 SEND, PROCESS = "send", "process"
-"""Names of operations. The type of each operation has the same text."""
+"""Names of operations. The attribute for the operation's type has the same value."""
 
 Kind = Literal["INTERNAL", "PRODUCER", "CONSUMER"]
 """Kinds of spans: PRODUCER for sending, CONSUMER for processing a record, INTERNAL for a receiver."""
