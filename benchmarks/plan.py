@@ -28,7 +28,7 @@ class Plan:
     settle: float
     """Seconds that a process gets after its start to become idle."""
     hold: float
-    """Seconds for which a receiver blocks, so that its window fills."""
+    """Seconds for which a receiver blocks, so that the worker's window becomes full."""
     rounds: int | None = None
     """Number of runs of each case; None: the number that the suite sets."""
     logging: tuple[str, ...] = ("audit",)

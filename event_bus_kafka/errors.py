@@ -62,7 +62,7 @@ class EventBusError(Exception):
 
 
 class ConfigurationError(EventBusError, ImproperlyConfigured):
-    """A setting is missing or wrong. The message names the setting and tells how to correct it."""
+    """A setting is missing or wrong. The message names the setting and says how to correct the mistake."""
 
 
 class ManualTransaction(ConfigurationError):
@@ -173,7 +173,7 @@ class TransactionLeftOpen(EventBusError):
 
 
 class CircuitOpen(EventBusError):
-    """The circuits of ``receivers`` are open, so they were not called and their events are held."""
+    """The circuits of ``receivers`` are open. So these receivers were not called, and their events are held."""
 
     def __init__(self, receivers: Sequence[str]) -> None:
         super().__init__(f"circuit open: {', '.join(receivers)}")
@@ -181,7 +181,7 @@ class CircuitOpen(EventBusError):
 
 
 class ReceiverPaused(EventBusError):
-    """An operator has paused the receiver, so it was not called."""
+    """An operator has paused the receiver. So the receiver was not called."""
 
     def __init__(self) -> None:
         super().__init__("paused by event_bus_pause, not run")
@@ -195,7 +195,7 @@ class PausesUnknown(EventBusError):
 
 
 class DeadLetterStoreFailed(EventBusError):
-    """A dead letter could not be stored. Its record is held."""
+    """A dead letter could not be stored. So the letter's record is held."""
 
 
 class CannotRestore(EventBusError):
@@ -207,11 +207,11 @@ class CannotTake(EventBusError):
 
 
 class CannotReset(EventBusError):
-    """A group's offsets cannot be reset: the group has members, or the offsets do not exist."""
+    """A group's offsets cannot be reset, because the group has members or the offsets do not exist."""
 
 
 class NotThere(EventBusError):
-    """The brokers have no such topic, partition or group."""
+    """The brokers do not have the requested topic, partition or group."""
 
 
 class AppendFailed(EventBusError):
@@ -285,7 +285,7 @@ class SchemaRegistryError(EventBusError):
 
 
 class WorkerFailed(EventBusError):
-    """A worker must stop. ``exit_code`` is the exit code for its process."""
+    """A worker must stop. ``exit_code``: the exit code for the worker's process."""
 
     def __init__(self, reason: str, *, exit_code: int) -> None:
         super().__init__(reason)

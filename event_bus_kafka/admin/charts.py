@@ -20,7 +20,7 @@ _WHOLE = 10
 
 @attrs.frozen(kw_only=True)
 class Series:
-    """A line of a chart: one number for each slot of time, or None for a slot without data."""
+    """A line of a chart. ``values``: one number for each slot of time, or None for a slot without data."""
 
     label: str
     values: Sequence[float | None]
@@ -69,7 +69,7 @@ class Chart:
 
     @property
     def alternative(self) -> str:
-        """The alternative text: the largest and the latest number of each series."""
+        """The chart's text for screen readers, with the largest and the latest number of each series."""
         told = "; ".join(
             gettext("%(label)s: at most %(most)s, last %(last)s")
             % {"label": one.label, "most": self.say(one.most), "last": self._said(one.last)}

@@ -65,7 +65,7 @@ class ConsumerArguments:
     Time in ISO 8601 from which each partition is read. A restart with the same value does not move the offsets again.
     """
     concurrency: Any = None
-    """Number of receivers that run at the same time; None: the number in the settings."""
+    """Maximum number of receivers that run at the same time; None: the number in the settings."""
     with_relay: bool = False
     health_port: Any = None
     """Number of the health port; None: the port in the settings; 0: no port."""

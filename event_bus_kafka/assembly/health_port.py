@@ -40,7 +40,7 @@ def open_health_port(port: int | None, at_end: ExitStack) -> None:
 
 
 def samples() -> Iterator[Sample]:
-    """Yield all metrics of this process."""
+    """Yield a sample for each metric of this process."""
     version = str(import_module("event_bus_kafka").__version__)  # late: the package's entry points import this module
     yield Sample(BUILD_INFO, (version, platform.python_version(), *CLIENT_VERSIONS), 1)
     yield from counted(tallies.read())

@@ -28,7 +28,7 @@ class Work:
     record: ConsumerRecord
     past: Past = NOTHING_YET
     event_type: str = ""
-    """The event type; empty before the first attempt, and if this service has no signal for the type."""
+    """The event type. Empty before the first attempt, or if no signal of this service has the type."""
     event_id: str = ""
     """The event's id; empty until the event is dispatched."""
     is_early: bool = False
@@ -68,7 +68,7 @@ class Delivery:
     """
     done: bool = False
     dropped: bool = False
-    """Whether the record was left unfinished, so that the partition's next owner processes it."""
+    """Whether the record was left unfinished for the next worker of its partition."""
     work: Work | None = None
     """The attempts at the record; None before the first attempt and after the delivery is done."""
 
@@ -289,7 +289,7 @@ class PartitionProgress:
 
     @property
     def uncommitted(self) -> int | None:
-        """The position, if it differs from the committed offset; otherwise None."""
+        """The position if the position differs from the committed offset; otherwise None."""
         return self.position if self.position != self.committed else None
 
     def confirm(self, offset: int) -> None:

@@ -83,7 +83,7 @@ class Scheduler:
         self._sweep_above = _SWEEP_ABOVE
         self._hurry_until = inf
         self.failure: BaseException | None = None
-        """The exception that ended a lane, such as a receiver's SystemExit; the worker has to end."""
+        """The exception that ended a lane, such as SystemExit; the worker has to end. None: no lane has failed."""
         self.failed_at = ""
         """Coordinates of the record at which ``failure`` ended a lane; empty: no lane has failed."""
         self.lanes = Lanes(lanes, self._turn, clock=clock, cpu=cpu)

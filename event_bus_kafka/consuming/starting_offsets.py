@@ -59,7 +59,7 @@ class StartingOffsets:
     window: int = 0
     """Maximum number of records that a worker may have begun and not committed."""
     failed: Collection[Partition] = ()
-    """Partitions that could not be started yet, because Kafka cannot be reached or refuses them."""
+    """Partitions that could not be started yet, because Kafka cannot be reached or refuses the requests."""
     _again_at: float = 0.0
 
     def start(self, client: ConsumerClient, partitions: Partitions) -> None:

@@ -1,4 +1,4 @@
-"""Dead letters, and the protocol of their stores."""
+"""Dead letters, and the protocol that stores of dead letters implement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from event_bus_kafka.wire.records import ConsumerRecord, size_of
 
 LONGEST_TYPE = 255
 _LONGEST_IN_JSON = 12
-"""Maximum bytes of one character in JSON: a character may be escaped as a pair of surrogates."""
+"""Maximum bytes of one character in JSON, because a character may be escaped as a pair of surrogates."""
 
 
 @attrs.frozen(kw_only=True)

@@ -23,7 +23,7 @@ class Change:
     """The receivers that are still pending; if empty, the letter is deleted."""
     succeeded: Pending = attrs.field(factory=dict)
     replaced: Mapping[str, Pending] = attrs.field(factory=dict)
-    """Name of the stand-in that has succeeded → the receivers that it replaced."""
+    """Name of a stand-in that has succeeded → the receivers that the stand-in replaced."""
     failed_at: datetime | None = None
     """
     The new time of the last failure. If it is None, the column stays unchanged. ``attempts`` works in the same way.
@@ -79,7 +79,7 @@ def claimed(pending: Pending, until: str) -> Pending:
 
 
 def time_text(time: datetime) -> str:
-    """Return a time in the format of :class:`Failure`: ISO 8601, UTC, microseconds."""
+    """Return a time in the format of :class:`Failure`, which is ISO 8601 in UTC with microseconds."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 

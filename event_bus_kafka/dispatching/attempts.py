@@ -35,9 +35,9 @@ class Attempt:
     opened: Collection[str] = frozenset()
     """Names of receivers that failed and whose circuit is open now."""
     probe_in: float = 0.0
-    """Seconds until one event may be tried with a receiver whose circuit is open."""
+    """Seconds until a receiver whose circuit is open may be tried with one event."""
     away: str = ""
-    """The name of the server that cannot be reached; empty: none."""
+    """Name of the server that cannot be reached; empty: there is no such server."""
     error: Exception | None = None
     """The error because of which the record could not be read and no receiver was called; None: there is none."""
     skipped: str = ""
@@ -55,7 +55,7 @@ class Past:
     attempts: int = 0
     """Number of failed attempts."""
     failures: Mapping[str, int] = attrs.field(factory=dict)
-    """Name of a receiver → number of its failed attempts."""
+    """Name of a receiver → number of attempts at which the receiver failed."""
     holds: int = 0
     """Number of holds in a row since the last failed attempt."""
     away: str = ""
@@ -79,7 +79,7 @@ class Past:
         return not self.given_up or all(isinstance(error, ReceiverPaused) for _, error in self.given_up)
 
     def held_by(self, server: str) -> Past:
-        """Return the past after one more hold, because ``server`` could not be reached."""
+        """Return these results with one more hold, because ``server`` could not be reached."""
         return attrs.evolve(self, holds=self.holds + 1, away=server)
 
 

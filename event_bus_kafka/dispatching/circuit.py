@@ -12,7 +12,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class CircuitPolicy:
-    """The conditions under which a circuit opens, and the time between its probes."""
+    """The conditions under which a circuit opens, and the time between the probes of an open circuit."""
 
     failures: int
     """Minimum number of failures in a row after which the circuit opens."""
@@ -46,7 +46,7 @@ class Circuit:
     failures: int = 0
     """Number of failures in a row while the circuit is closed."""
     probe_at: float | None = None
-    """Time from which the next probe is admitted; None: the circuit is closed."""
+    """Time at which the next probe may begin; None: the circuit is closed."""
     _keys: set[Hashable] = attrs.field(factory=set)
     _probe: Permit | None = None
 
@@ -97,6 +97,6 @@ class Circuit:
             self._probe, self.probe_at = None, now + self.policy.probe_every
 
     def seconds_to_probe(self, now: float) -> float:
-        """Return the seconds until the next probe is admitted. Call it only while the circuit is open."""
+        """Return the seconds until the next probe is admitted. Call this method only while the circuit is open."""
         left = (self.probe_at or now) - now
         return left if left > 0 else self.policy.probe_every

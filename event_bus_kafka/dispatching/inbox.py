@@ -1,4 +1,4 @@
-"""The inbox: a receiver's effect happens once per event, even if the event arrives several times."""
+"""The inbox, which makes a receiver's effect happen once per event, even if the event arrives several times."""
 
 from __future__ import annotations
 

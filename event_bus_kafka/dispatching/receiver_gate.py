@@ -106,7 +106,7 @@ class ReceiverGate:
             return frozenset(name for name in failed if name in self._circuits and self._circuits[name].is_open)
 
     def delay(self, receivers: Collection[Receiver]) -> float:
-        """Return the seconds after which to try again an event that waits for these receivers."""
+        """Return the seconds after which an event that waits for ``receivers`` is to be tried again."""
         with self._lock:
             circuits = [self._circuits.get(receiver.name) for receiver in receivers]
             now = self._clock()

@@ -93,7 +93,7 @@ class RetryPolicies:
 
     default: RetryPolicy
     by_name: Mapping[str, RetryPolicy] = attrs.field(factory=dict)
-    """Event type, or full name of a topic → policy."""
+    """Event type or full name of a topic → the policy for its events."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any], differing: Mapping[str, Mapping[str, Any]]) -> RetryPolicies:

@@ -44,7 +44,7 @@ class Interruption:
 
 
 class Pace:
-    """Limits work to ``rate`` items per second; None: no limit."""
+    """Limits work to ``rate`` items per second. If ``rate`` is None, there is no limit."""
 
     def __init__(
         self,

@@ -117,7 +117,7 @@ class DeadLetterEntry(models.Model):
     attempts = models.IntegerField()
     """Number of calls of the receiver, without calls that an outage ended."""
     stand_in = models.CharField(max_length=500)
-    """The receiver that has succeeded in place of ``receiver``; empty: none."""
+    """Name of the receiver that has succeeded in place of ``receiver``; empty: no receiver has."""
     changed_at = models.BigIntegerField(db_index=True)
     """Time of the last change, in milliseconds since the epoch."""
 

@@ -48,7 +48,7 @@ class Backlog:
     oldest: float
     """Age of the oldest row in seconds; 0: there is no row."""
     parked: dict[str, int]
-    """Code of the reason → number of parked rows."""
+    """Code of an error → number of rows that were parked because of the error."""
 
     @property
     def is_stalled(self) -> bool:

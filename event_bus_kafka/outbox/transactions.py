@@ -57,7 +57,7 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
 
 @attrs.frozen(eq=False)
 class _Hook:
-    """A commit hook of this package; its class distinguishes it from the hooks of other apps."""
+    """A commit hook of this package. The class distinguishes the hook from the hooks of other apps."""
 
     action: Callable[[], None]
 

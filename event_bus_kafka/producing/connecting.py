@@ -53,7 +53,7 @@ class Connecting:
     """Monotonic time from which the next attempt may begin."""
 
     def __init__(self, make: Callable[[ProcessClients | None], ProcessClients]) -> None:
-        """``make`` returns new clients; its argument is the clients that they replace, or None."""
+        """``make`` returns new clients. Its argument: the clients that the new clients replace, or None."""
         self._make = make
         self._forget_parent()
         os.register_at_fork(after_in_child=self._forget_parent)

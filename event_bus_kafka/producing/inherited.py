@@ -33,7 +33,7 @@ def own_clients() -> list[ProcessClients]:
 
 
 def keep_parents_clients() -> None:
-    """Keep this child process from destroying its parent's clients."""
+    """Prevent this child process from destroying the clients of its parent process."""
     for clients in _alive():
         if clients.pid != os.getpid():
             keep_for_ever(clients)

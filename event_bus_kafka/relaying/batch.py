@@ -51,7 +51,7 @@ class Batch:
         self._is_claimed = is_claimed
         self._watched = 0.0
         self._unreported: Counter[Producer] = Counter()
-        """Client → number of its rows in flight that have no delivery report yet."""
+        """Client → number of rows that were handed to the client and have no delivery report yet."""
         self._broken: DeliveryFailed | None = None
         """The error after which the common client gets no more rows; None: there is none."""
         self._is_refused = False
@@ -116,7 +116,7 @@ class Batch:
             self._topics.hold_silent()
 
     def finish(self) -> None:
-        """Poll for delivery reports until the deadline; then give up the rows that have no report."""
+        """Poll for delivery reports until the deadline. Afterwards give up the rows that have no report."""
         self.collect(0)
         if not self._is_refused:
             self.stop(self._broken or self._clients.common.failure)
@@ -235,7 +235,7 @@ class Batch:
                 return
 
     def _reported(self, row: Row, topic: Topic, client: Producer, error: Any, message: Any) -> None:
-        """Handle a delivery report: ``error`` is None if Kafka confirmed the record."""
+        """Handle the delivery report of ``row``. ``error`` is None if Kafka confirmed the record."""
         topic.reported()
         self._unreported[client] -= 1
         alone = client is not self._clients.common

@@ -59,7 +59,7 @@ class Refusals:
         self._parked = [number if parked == row.id else parked for parked in self._parked]
 
     def decide(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
-        """Return the rows to park, and the ids of parked rows to put back. Call it at the end of a batch."""
+        """Return the rows to park, and the ids of parked rows to put back. Call this method at the end of a batch."""
         rows, self.undecided = self.undecided, []
         self._before += len(rows)
         if not self.are_of_the_topic:

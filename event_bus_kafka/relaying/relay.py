@@ -1,4 +1,4 @@
-"""The relay: sends the rows of the outbox. Several relays share the work."""
+"""The relay, which sends the rows of an outbox. Several relays may share the rows of an outbox."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Shares:
     def __init__(self, rows: int) -> None:
         self._rows = rows
         self._shallow: set[tuple[int, str]] = set()
-        """Pairs of shard and topic for which the last query found fewer rows than it asked for."""
+        """Pairs of shard and topic for which the last query found fewer rows than the query's limit."""
 
     def divide(self, found: Collection[tuple[int, str]], limits: Mapping[str, int]) -> list[Part]:
         """Return the parts of a batch. ``limits``: topic → maximum number of its rows; other topics have no limit."""

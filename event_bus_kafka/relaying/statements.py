@@ -55,7 +55,7 @@ class Dialect:
     clients.
     """
     options: dict[str, Any] = attrs.field(factory=dict)
-    """Options of the relay's own connection, unless the settings contain them."""
+    """Options of each connection of a relay, except options that the settings contain."""
 
     @property
     def probe(self) -> str:
@@ -156,13 +156,13 @@ class Dialect:
 
     @property
     def put_back(self) -> str:
-        """The statement that copies a parked row into the outbox. Its only parameter is the row's id."""
+        """The statement that copies a parked row into the outbox. The only parameter is the row's id."""
         moved = self._columns(_MOVED)
         return f"INSERT INTO {_OUTBOX} ({moved}) SELECT {moved} FROM {_PARKED} WHERE id = %s"
 
     @property
     def forget_parked(self) -> str:
-        """The statement that deletes a parked row. Its only parameter is the row's id."""
+        """The statement that deletes a parked row. The only parameter is the row's id."""
         return f"DELETE FROM {_PARKED} WHERE id = %s"
 
     @property

@@ -51,7 +51,7 @@ class SchemaRegistryServer:
         ).start()
 
     def stop(self) -> None:
-        """Stop serving. The schemas are kept, and a later :meth:`start` serves them on the same port."""
+        """Stop serving. The schemas stay in memory, so that a later :meth:`start` serves them on the same port."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()

@@ -1,4 +1,4 @@
-"""Texts of errors for logs and tables. They never quote event data."""
+"""Texts of errors for logs and tables. The texts never quote event data."""
 
 from __future__ import annotations
 

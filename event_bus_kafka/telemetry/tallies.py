@@ -110,7 +110,7 @@ class Tallies:
         self.of(metric, labels).take(seconds)
 
     def of(self, metric: Metric, labels: Labels) -> Tally:
-        """Return the calling thread's tally. No other thread may change it."""
+        """Return the calling thread's tally for ``metric`` and ``labels``. No other thread may change this tally."""
         sums = self._local.sums
         tally = sums.get((metric, labels))
         if tally is None:

@@ -1,4 +1,4 @@
-"""Delivers an event to this service's receivers, like a worker."""
+"""Delivers an event to this service's receivers in the same way as a worker."""
 
 from __future__ import annotations
 

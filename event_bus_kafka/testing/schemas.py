@@ -1,4 +1,4 @@
-"""Compares the schema of an event's class with a schema file that is kept next to the tests."""
+"""Compares the schema of an event's class with a schema file that is stored next to the tests."""
 
 from __future__ import annotations
 

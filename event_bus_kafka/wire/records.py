@@ -71,7 +71,7 @@ class Destination:
 
 @cheap_frozen
 class EncodedEvent:
-    """An event encoded as far as possible without the network: only the schema ids are missing."""
+    """An encoded event that lacks only the schema ids, because these need the network."""
 
     destination: Destination
     key: bytes

@@ -57,7 +57,7 @@ def parse(text: str) -> tuple[Schema, dict[str, Schema]]:
 
 
 def definition(schema: Schema, names: dict[str, Schema]) -> Schema:
-    """Return the definition of a named type; any other type unchanged."""
+    """Return the definition of a named type. Return any other type unchanged."""
     return names.get(schema, schema) if isinstance(schema, str) else schema
 
 

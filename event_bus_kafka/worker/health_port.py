@@ -151,7 +151,7 @@ class _Server(ThreadingMixIn, TCPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One request of one client."""
+    """Handles one request of one client."""
 
     timeout = _SILENT_CLIENT
     server_version, sys_version = "event_bus_kafka", ""

@@ -1,4 +1,4 @@
-"""The events that workers have received. The tour reads them from the workers' logs."""
+"""Finds the events that workers have received in the workers' logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts of the pages before and after dead letters are discarded."""
+"""Texts of the pages that are shown before and after dead letters are discarded."""
 
 from __future__ import annotations
 

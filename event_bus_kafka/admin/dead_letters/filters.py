@@ -87,7 +87,7 @@ class Filters:
     state: str
     """State of the settled entries that the page lists; empty: the page lists existing letters instead."""
     fields: Mapping[str, str]
-    """The filled-in fields, which links and forms of the page send again."""
+    """Name of each filled-in field → its text. Links and forms of the page send these fields again."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Filters:

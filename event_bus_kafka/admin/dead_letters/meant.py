@@ -18,7 +18,7 @@ UNTIL = "until"
 
 @attrs.frozen(kw_only=True)
 class Meant:
-    """The posted selection: ticked letters, or all letters that match the filters."""
+    """The selection in a POST: the ticked letters, or all letters that match the filters."""
 
     selection: Selection
     words: str
@@ -43,7 +43,7 @@ class Meant:
 
 
 def moment_of(text: str) -> datetime | None:
-    """Parse the time that a plan wrote into its form; None if ``text`` is not a time."""
+    """Parse ``text``, which the form of a plan contains as a time; None if ``text`` is not a time."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

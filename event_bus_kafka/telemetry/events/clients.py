@@ -51,7 +51,7 @@ class ConnectionChanged(LifecycleEvent):
     state: str
     """``connected``, ``unreachable`` or ``unauthenticated``."""
     reason: str
-    """The error text of Kafka or of its client; empty if connected."""
+    """The error text of Kafka or of its client; empty if the state is ``connected``."""
 
 
 @attrs.frozen(kw_only=True)

@@ -48,7 +48,7 @@ class RecordDone(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RecordSkipped(LifecycleEvent):
-    """A record was skipped, since no receiver of this service should receive it."""
+    """A record was skipped, because no receiver of this service should receive it."""
 
     topic: str
     partition: int
@@ -99,7 +99,7 @@ class PartitionsRevoked(LifecycleEvent):
     group: str
     partitions: tuple[tuple[str, int], ...]
     lost: bool
-    """Whether the worker lost the partitions before it could commit their offsets."""
+    """Whether the partitions were lost before the worker could commit their offsets."""
     unfinished: int
 
 

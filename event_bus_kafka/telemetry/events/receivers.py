@@ -1,4 +1,4 @@
-"""Lifecycle events about receivers: their circuits, pauses and marks in the inbox."""
+"""Lifecycle events about receivers, and about the receivers' circuits, pauses and marks in the inbox."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class CircuitOpened(LifecycleEvent):
     failures: int
     """Number of failures in a row."""
     probe_every: float
-    """Seconds between two attempts with held events of this receiver."""
+    """Seconds between two probes, which call the receiver with one of the held events."""
 
 
 @attrs.frozen(kw_only=True)

@@ -67,7 +67,7 @@ class AuditLines:
                 self._waiting.extendleft(reversed(line))
 
     def forget(self) -> None:
-        """Drop the collected records in a child process after a fork, since the parent process logs them."""
+        """Drop the collected records in a child process after a fork, because the parent process logs them."""
         self._waiting.clear()
 
     def _taken(self) -> list[Audited]:
