@@ -1,4 +1,4 @@
-"""Immutable value classes. Their objects are cheap to create, because each event needs several objects."""
+"""Immutable value classes whose objects are cheap to create. Each event needs several of these objects."""
 
 from __future__ import annotations
 

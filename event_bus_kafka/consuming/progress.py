@@ -254,7 +254,7 @@ class PartitionProgress:
         return phase is PartitionPhase.DRAINING and offset <= self.drains_to
 
     def take(self, record: ConsumerRecord) -> Delivery:
-        """Add ``record``, the next one of the partition, to the window, and return its delivery."""
+        """Add ``record`` to the window; return the record's delivery."""
         delivery = Delivery.of(record, self)
         if self.early:
             self.early -= 1

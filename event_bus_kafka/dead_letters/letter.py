@@ -33,7 +33,7 @@ class Failure:
     place: str = ""
     """File, line and function that raised the error."""
     attempts: int | None = None
-    """Number of failed calls of this receiver; None: it equals the letter's number of attempts."""
+    """Number of failed calls of this receiver; None: the same as the letter's number of attempts."""
     failed_at: str = ""
     """Time of the receiver's last failure (ISO 8601, UTC); empty: the time of the letter's last failure."""
     instead_of: str = ""
@@ -127,7 +127,7 @@ class Store(Protocol):
 
 
 def failures_of(error: Exception, attempts_of: Mapping[str, int]) -> tuple[Failure, ...]:
-    """Return a failure for each receiver in ``error``; one for the record if no receiver failed."""
+    """Return a failure for each receiver in ``error``. If no receiver failed, return one failure for the record."""
     if isinstance(error, ReceiversFailed):
         causes = dict(reversed(list(zip(error.receivers, error.exceptions, strict=True))))
         names = dict.fromkeys(error.receivers)

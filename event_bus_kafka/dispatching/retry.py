@@ -16,7 +16,7 @@ from event_bus_kafka.dispatching.outcomes import Failed, GiveUp, Hold, Retry
 from event_bus_kafka.errors import ConfigurationError, DeserializationError, SchemaRegistryError
 
 _LONGEST_HOLD = 10.0
-"""Longest hold in seconds. So each held event is tried again at most this long after an outage has ended."""
+"""Maximum seconds of a hold. Each held event is tried again within this time after an outage has ended."""
 
 
 @attrs.frozen(kw_only=True)

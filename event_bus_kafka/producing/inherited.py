@@ -40,7 +40,7 @@ def keep_parents_clients() -> None:
 
 
 def keep_for_ever(clients: ProcessClients) -> None:
-    """Prevent that ``clients`` are destroyed before the process has ended, even at the interpreter's end."""
+    """Keep ``clients`` from being destroyed before the process has ended, even at the interpreter's end."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(clients))
 
 

@@ -54,7 +54,7 @@ _FAILED = Answer.of(HTTPStatus.INTERNAL_SERVER_ERROR, "This page could not be ma
 
 @attrs.frozen
 class Pages:
-    """Returns an answer for each path."""
+    """Returns the answer to a request, according to the request's path."""
 
     running: Running
     metrics: MetricsPage

@@ -31,7 +31,7 @@ class SchemaStanding(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class SchemaFinding:
-    """The result of comparing one schema with the earlier schemas, with details."""
+    """The details of comparing one schema with the earlier schemas."""
 
     event_type: str
     name: str
