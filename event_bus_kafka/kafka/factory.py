@@ -1,4 +1,4 @@
-"""Makes clients of confluent-kafka, checks their options, and reports their errors."""
+"""Makes clients of confluent-kafka, checks the clients' options, and emits the clients' errors."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _make(client: Callable[..., Any], options: Options, name: str) -> Any:
 
 
 def report_error(client: str, error: KafkaError) -> BrokerError:
-    """Emit an error that ``client`` reported, and return it as :class:`BrokerError`."""
+    """Emit an error of ``client`` as a lifecycle event, and return the error as :class:`BrokerError`."""
     failure = to_broker_error(error)
     emit_error(client, failure)
     return failure

@@ -16,7 +16,7 @@ class ClientErrorReported(LifecycleEvent):
     error: Exception
     code: str
     kind: str
-    """A value of ``Trouble``."""
+    """The kind of trouble: a value of ``Trouble``."""
     fatal: bool
 
 
@@ -51,7 +51,7 @@ class ConnectionChanged(LifecycleEvent):
     state: str
     """``connected``, ``unreachable`` or ``unauthenticated``."""
     reason: str
-    """The error text of Kafka or of its client; empty if connected."""
+    """The error text of Kafka or of its client; empty if the state is ``connected``."""
 
 
 @attrs.frozen(kw_only=True)
