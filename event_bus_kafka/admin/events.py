@@ -27,14 +27,14 @@ from event_bus_kafka.shown import shown
 
 _WEEK = timedelta(days=7)
 _SENT, _RECEIVED = ("delivered", "relayed"), ("received",)
-"""The outcomes of sent events, and the outcomes of received events. The page shows one sum for each of the two."""
+"""Outcomes of sent events, and outcomes of received events. The page shows one sum for each of the two tuples."""
 
 Volumes = Mapping[str, Mapping[str, int]]
 """Numbers of events, by event type and by outcome."""
 
 
 class EventsPage(Page):
-    """The event types of this service, a page for each, and the search for an event."""
+    """The pages of this service's event types: a list, a page for each type, and the search for an event."""
 
     tables = (HistoryRow,)
 
@@ -43,7 +43,7 @@ class EventsPage(Page):
         yield self.action_at("where/", self.where, "where", Right.VIEW)
 
     def show(self, request: HttpRequest) -> HttpResponse:
-        volumes = _volumes()
+        volumes = _volumes(outcomes=[*_SENT, *_RECEIVED])
         context = {
             "form": {"url": self.url("where")},
             "types": Table(
@@ -70,7 +70,7 @@ class EventsPage(Page):
         context: dict[str, Any] = {
             "routes": _routes(found),
             "receivers": list(map(shown, found.receivers)),
-            "volume": _volume(_volumes(event_type).get(event_type, {})),
+            "volume": _volume(_volumes(event_type=event_type).get(event_type, {})),
             "problem": "",
         }
         try:
@@ -97,11 +97,11 @@ class EventsPage(Page):
         ]
 
 
-def _volumes(of: str = "") -> Volumes:
-    """Return the counts of the last seven days for one event type, or for all types if ``of`` is empty."""
+def _volumes(**restricted: Any) -> Volumes:
+    """Return the numbers of events in the last week. ``restricted``: arguments for :func:`summed`."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    since, by = datetime.now(UTC) - _WEEK, ("event_type", "outcome")
-    for (_, event_type, outcome), sums in summed(since, round(2 * _WEEK.total_seconds()), by, event_type=of).items():
+    since, whole = datetime.now(UTC) - _WEEK, round(2 * _WEEK.total_seconds())
+    for (_, event_type, outcome), sums in summed(since, whole, ("event_type", "outcome"), **restricted).items():
         found[event_type][outcome] = found[event_type].get(outcome, 0) + sums.count
     return found
 

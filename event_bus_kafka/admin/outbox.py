@@ -1,20 +1,20 @@
-"""The page of outboxes: waiting rows, held topics, and parked rows, which a user may release or discard."""
+"""
+The page of outboxes. It shows waiting rows, held topics and parked rows. A user may release or discard parked rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-import attrs
-from django.db.models import Count, Max
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from event_bus_kafka.admin import charts
-from event_bus_kafka.admin.actions import ActionPlan, confirm_and_apply
 from event_bus_kafka.admin.ages import age, ago, moment_of
-from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.pages import Page, in_slices
+from event_bus_kafka.admin.parked import confirm_and_change, discard, release
 from event_bus_kafka.admin.shapes import Cell, Facts, Marked, Posting, Table
 from event_bus_kafka.models import Heartbeat, OutboxRecord, ParkedRecord, Right
 from event_bus_kafka.operations.outboxes import (
@@ -30,24 +30,20 @@ from event_bus_kafka.outbox.backlog import STALLED_AFTER
 from event_bus_kafka.shown import shown
 
 _SHOWN = 100
-"""Maximum number of parked rows that the page lists."""
-_LAST = "last"
-"""
-Name of the form field with a time in milliseconds since the epoch. Rows that were parked after this time are not
-selected.
-"""
-_LONGEST_NUMBER = 19
-"""Number of digits of an id or time at which a POST is refused. Shorter numbers fit into a database column."""
+"""Maximum number of parked rows that the page lists individually."""
 
 
 class OutboxPage(Page):
-    """For each outbox: the number of rows, the age of the oldest row, held topics, parked rows."""
+    """
+    The page of outboxes. For each outbox, it shows the number of rows, the age of the oldest row, held topics and
+    parked rows.
+    """
 
     tables = (OutboxRecord, ParkedRecord, Heartbeat)
 
     def below(self) -> Iterator[URLPattern]:
-        yield self.action_at("release/", self.release, "release", Right.OPERATE)
-        yield self.action_at("discard/", self.discard, "discard", Right.DISCARD)
+        yield in_slices(self.action_at("release/", self.release, "release", Right.OPERATE))
+        yield in_slices(self.action_at("discard/", self.discard, "discard", Right.DISCARD))
 
     def show(self, request: HttpRequest) -> HttpResponse:
         runs = workers()
@@ -60,35 +56,12 @@ class OutboxPage(Page):
         return self.draw(request, "outbox", self.title, context)
 
     def release(self, request: HttpRequest) -> HttpResponse:
-        """Move the selected rows back to their former places in the outbox."""
-        selected = Selected.of(request)
-        plan = ActionPlan(
-            title=gettext("Release parked events"),
-            sentences=[
-                selected.sentence,
-                gettext("They go back where they stood, and are sent before what came after them and still waits."),
-                gettext("What Kafka still refuses is parked again."),
-            ],
-            button=gettext("Release %(count)d") % {"count": selected.count},
-            **selected.common,
-        )
-        return confirm_and_apply(
-            self, request, plan, lambda: gettext("Released %d parked events.") % selected.rows.release()
-        )
+        """Move the selected parked rows back into the outbox."""
+        return confirm_and_change(self, request, release())
 
     def discard(self, request: HttpRequest) -> HttpResponse:
-        """Delete the selected rows."""
-        selected = Selected.of(request)
-        plan = ActionPlan(
-            title=gettext("Discard parked events"),
-            sentences=[selected.sentence, gettext("They are deleted for good, and never sent.")],
-            button=gettext("Discard %(count)d for good") % {"count": selected.count},
-            is_final=True,
-            **selected.common,
-        )
-        return confirm_and_apply(
-            self, request, plan, lambda: gettext("Discarded %d parked events.") % selected.rows.discard()
-        )
+        """Delete the selected parked rows permanently."""
+        return confirm_and_change(self, request, discard())
 
     def _drawn(self, outbox: OutboxView, may_release: bool, may_discard: bool) -> dict[str, Any]:
         groups, names = parked_groups(outbox.database), {"database": outbox.database}
@@ -135,57 +108,8 @@ class OutboxPage(Page):
         )
 
 
-@attrs.frozen(kw_only=True)
-class Selected:
-    """Parked rows that a user has chosen."""
-
-    rows: Any
-    count: int
-    last: int
-    """
-    The time at which the last of the selected rows was parked, in milliseconds since the epoch. Rows parked later are
-    not selected.
-    """
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> Selected:
-        """
-        Return the rows that the POST selects: by ``row`` (ids), or by ``topic`` and ``code``. Raises Http404 if the
-        POST is invalid.
-        """
-        alias, ids = request.POST.get("database", ""), request.POST.getlist("row")
-        topic, code, last = (request.POST.get(name, "") for name in ("topic", "code", _LAST))
-        if not all(one.isdecimal() and len(one) < _LONGEST_NUMBER for one in [*ids, last or "0"]):
-            raise Http404
-        if alias not in outboxes(workers()) or not (ids or (topic and code)):
-            raise Http404
-        topics = [topic] if topic else []
-        rows: Any = ParkedRecord.objects.using(alias)
-        rows = rows.matching(ids=list(map(int, ids)), topics=topics, code=code)
-        if last:
-            rows = rows.filter(parked_at__lte=int(last))
-        found = rows.order_by().aggregate(count=Count("pk"), last=Max("parked_at"))
-        return cls(rows=rows, count=found["count"], last=found["last"] or 0)
-
-    @property
-    def sentence(self) -> str:
-        """A sentence with the number of selected rows."""
-        return ngettext("This is about %d parked event.", "This is about %d parked events.", self.count) % self.count
-
-    @property
-    def common(self) -> dict[str, Any]:
-        """The keyword arguments that every :class:`ActionPlan` for these rows shares."""
-        some = self.rows.order_by("pk").values_list("topic", "code", "reason")[:MOST_PARKED]
-        table = Table(
-            caption=gettext("Which"),
-            columns=[gettext("Topic"), gettext("Code"), gettext("Reason")],
-            rows=[list(map(shown, one)) for one in list(dict.fromkeys(some))[:_SHOWN]],
-        )
-        return {"tables": [table], "is_empty": not self.count, "fields": {_LAST: str(self.last)}}
-
-
 def _rows(alias: str) -> Iterator[dict[str, Any]]:
-    """Yield the oldest parked rows, without keys and bodies."""
+    """Yield the oldest parked rows of a database, without their keys and bodies."""
     wanted = ParkedRecord.objects.using(alias).order_by("pk").only("topic", "code", "reason", "parked_at", "size")
     for row in wanted[:_SHOWN]:
         yield {

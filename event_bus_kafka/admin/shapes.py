@@ -40,6 +40,9 @@ class Posting:
     """The object of the action, read out by screen readers."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
 
+    def __str__(self) -> str:
+        return self.label
+
 
 Cell = str | int | Linked | Marked | Posting
 
@@ -55,6 +58,11 @@ class Table:
     """The text shown if there are no rows."""
     shows_caption: bool = True
     """False if a heading above the table repeats the caption."""
+
+    @property
+    def labelled(self) -> list[list[tuple[str, Cell]]]:
+        """The rows. Each cell is paired with the name of its column. Narrow pages show this name beside the cell."""
+        return [list(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
 @attrs.frozen(kw_only=True)

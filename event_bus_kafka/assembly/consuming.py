@@ -1,4 +1,4 @@
-"""Creates workers that consume, from the settings."""
+"""Creates workers that consume events, according to the settings."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ class ConsumerArguments:
     """The arguments of a worker, which are not checked yet."""
 
     topic: str | Sequence[str]
-    """One topic or several, without prefix."""
+    """Name of a topic, or names of several topics, without the prefix."""
     group: str
     offset_time: Any = None
     """
     Time in ISO 8601 from which each partition is read. A restart with the same value does not move the offsets again.
     """
     concurrency: Any = None
-    """Number of receivers that run at the same time; None: the number in the settings."""
+    """Maximum number of receivers that run at the same time; None: the number in the settings."""
     with_relay: bool = False
     health_port: Any = None
     """Number of the health port; None: the port in the settings; 0: no port."""
@@ -81,14 +81,14 @@ class ConsumerArguments:
         return [full_topic(topic) for topic in ([self.topic] if isinstance(self.topic, str) else self.topic)]
 
     def milliseconds(self) -> int | None:
-        """Return ``offset_time`` in milliseconds since the epoch. Raises :class:`ConfigurationError`."""
+        """Return ``offset_time`` in milliseconds since the epoch. Raises :class:`ConfigurationError` if it is wrong."""
         try:
             return milliseconds(self.offset_time) if self.offset_time else None
         except ValueError as error:
             raise ConfigurationError(f"offset_time: {error}.") from None
 
     def lanes(self) -> int:
-        """Return the number of lanes: threads that run receivers. Raises :class:`ConfigurationError`."""
+        """Return the number of threads that run receivers. Raises :class:`ConfigurationError` if it is wrong."""
         if self.concurrency is None:
             return settings.consumer_concurrency
         try:

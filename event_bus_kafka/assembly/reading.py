@@ -1,4 +1,7 @@
-"""Creates readers of topics. Only commands import this module, because its imports slow down the start of a process."""
+"""
+Creates readers of topics. Web processes import this module only if they need a reader, because the imports of this
+module slow down a start.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,15 @@ _REQUEST_TIMEOUT = 10.0
 """Time limit of one request to Kafka, in seconds."""
 
 
+_SMALL = {"queued.max.messages.kbytes": 8192}
+"""Options for a small buffer. By default, librdkafka fetches up to 64 MB ahead."""
+
+
 def reader_for(group: str) -> Reader:
     """Return a reader of topics and of the offsets of ``group``. Raises :class:`ConfigurationError`."""
     return Reader(consumer_options(group), timeout=_REQUEST_TIMEOUT)
+
+
+def small_reader_for(group: str) -> Reader:
+    """Return the same reader as :func:`reader_for`, except with a small buffer. Raises :class:`ConfigurationError`."""
+    return Reader(_SMALL | consumer_options(group), timeout=_REQUEST_TIMEOUT)

@@ -1,6 +1,7 @@
 """
-Deletes old dead letters, entries and marks once a day, in workers. Dead letters may contain personal data; entries and
-inbox marks would pile up. Imported only if the app is installed.
+Deletes old dead letters, entries and marks once a day, in workers. Old dead letters must go because they may contain
+personal data. Entries and inbox marks must go because they would fill the database. Imported only if the app is
+installed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,15 @@ from django.db import connections, router
 from event_bus_kafka.db_connections import commit_at_once
 from event_bus_kafka.dead_letters import table_store
 from event_bus_kafka.dispatching import inbox
-from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState, InboxMark, ReplayRequest, RequestedLetter
+from event_bus_kafka.models import (
+    DeadLetter,
+    DeadLetterEntry,
+    EntryState,
+    InboxMark,
+    ReplayRequest,
+    RequestedLetter,
+    RequestedRun,
+)
 from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.models.database_time import days_ago
 from event_bus_kafka.models.presence import were_found
@@ -49,15 +58,16 @@ def complete_entries() -> int:
 
 def purge_marks(days: float) -> int:
     """
-    Delete inbox marks that this service's receivers set more than ``days`` ago, in all databases; return their number.
+    Delete inbox marks that this service's receivers set more than ``days`` ago, in all databases; return the number of
+    marks.
     """
     return sum(_purge_marks(days))
 
 
 def purge_requests(days: float) -> int:
     """
-    Delete replay requests that ended more than ``days`` ago, or that are older than ``days`` and never ran. Delete
-    their lists of letters, too. Return the number of rows.
+    Delete replay requests that ended more than ``days`` ago. Delete requests that never ran and are older than
+    ``days``. Also delete the letters and runs of these requests. Return the number of deleted rows.
     """
     return sum(_purge_requests(days))
 
@@ -130,6 +140,9 @@ def _purge_requests(days: float) -> Iterator[int]:
         round(days_ago(connection.alias, days).timestamp() * 1000)
     )
     yield from delete_in_batches(letters.expired(expired), letters.remove)
+    if were_found(connection, RequestedRun):
+        runs = RequestedRun.objects.using(connection.alias)
+        yield from delete_in_batches(runs.expired(expired), runs.remove)
     yield from delete_in_batches(expired, lambda ids: expired.filter(pk__in=ids, letters=None).delete()[0])
 
 

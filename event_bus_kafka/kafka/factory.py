@@ -1,4 +1,4 @@
-"""Makes clients of confluent-kafka, checks their options, and reports their errors."""
+"""Makes clients of confluent-kafka, checks the clients' options, and emits the clients' errors."""
 
 from __future__ import annotations
 

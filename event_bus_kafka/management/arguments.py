@@ -42,14 +42,10 @@ def place(text: str) -> Target:
     Argument type: a place in a topic. It is an offset, a time, ``earliest``, or ``latest``, which is the topic's
     present end.
     """
-    if text in ("earliest", "latest"):
-        return Target(earliest=text == "earliest")
-    if text.isdecimal():
-        return Target(offset=number(least=0)(text))
     try:
-        return Target(time=moment(text))
-    except ArgumentTypeError as error:
-        raise ArgumentTypeError(f"{error}; else an offset, earliest or latest") from None
+        return Target.parse(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def named(text: str) -> Named:

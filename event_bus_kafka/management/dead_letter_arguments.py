@@ -40,9 +40,9 @@ def add_subcommands(parser: CommandParser) -> None:
     )
     _add_requests(add("requests", "List replay requests. With ID: show the progress and the failures of one request."))
     for name, does in (
-        ("pause", "Pause a replay request: workers begin no further letter until it is resumed."),
+        ("pause", "Pause a replay request: workers begin nothing more of it until it is resumed."),
         ("resume", "Resume a paused replay request."),
-        ("cancel", "End a replay request: workers begin no further letter."),
+        ("cancel", "End a replay request: workers begin nothing more of it."),
     ):
         _add_change(add(name, does))
     _add_discard(add("discard", "Delete dead letters for good."))

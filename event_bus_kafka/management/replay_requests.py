@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from getpass import getuser
+from shlex import quote
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -12,12 +11,16 @@ from django.core.management.base import CommandError
 from event_bus_kafka.management.arguments import NOT_DONE
 from event_bus_kafka.management.dead_letter_arguments import SAY_WHICH
 from event_bus_kafka.management.examples import OperatorCommand
+from event_bus_kafka.management.users import user_name
 from event_bus_kafka.models import LetterState, RequestedLetter
 from event_bus_kafka.operations.dead_letters import report, requests
 from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan
 from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER, RequestPlan, Wish, make, plan_request
 from event_bus_kafka.operations.dead_letters.requests import CANCEL, PAUSE, RESUME, RequestChange, RequestReport
 from event_bus_kafka.operations.dead_letters.selection import Selection
+from event_bus_kafka.operations.requested_runs.request_json import as_json as request_as_json
+from event_bus_kafka.operations.requested_runs.request_json import letter_json
+from event_bus_kafka.operations.requested_runs.run_report import filters, subject, units
 from event_bus_kafka.shown import shown
 
 _SHOWN = 50
@@ -35,7 +38,7 @@ class RequestSubcommands(OperatorCommand):
             instead_of=options["instead_of"] or "",
             rate=options["rate"],
             stop_after=options["stop_after"] or STOP_AFTER,
-            requested_by=_user(),
+            requested_by=user_name(),
             reason=options["reason"],
         )
         planned = plan_request(selected, wish)
@@ -61,7 +64,7 @@ class RequestSubcommands(OperatorCommand):
             return
         found = requests.reports(options["limit"], only_open=options["open"])
         if options["json"]:
-            self.print_json({"requests": [requests.as_json(one) for one in found]})
+            self.print_json({"requests": [request_as_json(one) for one in found]})
             return
         self._print_lines_of([line for one in found for line in _request_lines(one)] or ["No replay requests."])
 
@@ -69,15 +72,31 @@ class RequestSubcommands(OperatorCommand):
         found = requests.report_of(number)
         if found is None:
             raise CommandError(f"There is no replay request {number}.")
+        if found.run is not None:
+            self._show_run(found, as_json=as_json)
+            return
         reasons = requests.reasons(number)
         if as_json:
-            letters = [requests.letter_json(one) for one in requests.problems(number)]
-            self.print_json(requests.as_json(found) | {"reasons": reasons, "problems": letters})
+            letters = [letter_json(one) for one in requests.problems(number)]
+            self.print_json(request_as_json(found) | {"reasons": reasons, "problems": letters})
             return
         problems = requests.problems(number, _SHOWN + 1)
         lines = [*_request_lines(found), *_reason_lines(reasons), *map(_letter_line, problems[:_SHOWN])]
         more = ["… and more: see --json"] if len(problems) > _SHOWN else []
         self._print_lines_of([*lines, *more])
+
+    def _show_run(self, found: RequestReport, *, as_json: bool) -> None:
+        if as_json:
+            self.print_json(request_as_json(found))
+            return
+        progress = found.progress
+        token = [] if progress.token is None else [f"  all before is sent: --resume {quote(progress.token)}"]
+        places = [
+            f"  {one.topic}:{one.partition}  offsets {one.start} to {one.end}: done before {one.position}"
+            for one in progress.places
+        ]
+        problems = [f"    {where}: {error}" for where, error in progress.problems]
+        self._print_lines_of([*_request_lines(found), *token, *places, *_reason_lines(progress.reasons), *problems])
 
     def _pause(self, options: dict[str, Any]) -> None:
         self._change(PAUSE, options)
@@ -93,13 +112,13 @@ class RequestSubcommands(OperatorCommand):
         number = options["id"]
         problem = requests.obstacle_to(change, number)
         if not problem and options["apply"]:
-            problem = requests.change_request(change, number, _user())
+            problem = requests.change_request(change, number, user_name())
         if problem:
             raise CommandError(problem)
         found = requests.report_of(number)
         assert found is not None
         if options["json"]:
-            self.print_json({"request": requests.as_json(found), "applied": options["apply"]})
+            self.print_json({"request": request_as_json(found), "applied": options["apply"]})
             return
         self._print_lines_of(_request_lines(found))
         self.stdout.write(self.style.SUCCESS(change.done) if options["apply"] else f"{change.plan}\n{NOT_DONE}")
@@ -120,9 +139,9 @@ def require_tables() -> None:
 
 def with_request(options: dict[str, Any]) -> dict[str, Any]:
     """
-    Return the options of ``replay``. If ``--of-request`` is given, its request determines two of them: the ids, which
-    are those of the request's letters without a known result, and the receivers, unless the options name a receiver.
-    Raises CommandError.
+    Return the options of ``replay``. If ``--of-request`` is given, the request replaces two options. The ids become the
+    ids of the request's letters without a known result. The receivers become the request's receivers, unless the
+    options name a receiver. Raises CommandError.
     """
     number = options["of_request"]
     if number is None:
@@ -176,18 +195,25 @@ def _plan_json(planned: RequestPlan) -> dict[str, Any]:
 
 
 def _request_lines(found: RequestReport) -> list[str]:
-    request, counts = found.request, found.counts
+    request, counts, run = found.request, found.counts, found.run
     about = ", ".join(f"{counts[state]} {state}" for state in LetterState.values if counts.get(state))
     why = f" ({request.reason})" if request.reason else ""
     lines = [
-        f"{request.pk}  {request.state}  group {request.group}: {found.done} of {found.total} letters; {about or '-'}",
+        f"{request.pk}  {request.state}  {_whose(found)}: {found.done} of {found.total} {units(run)}; {about or '-'}",
         f"  requested by {request.requested_by or 'unknown'}{why}"
         + (f", only {request.receiver}" if request.receiver else "")
-        + (f", at most {request.rate:g} a second" if request.rate else ""),
+        + (f", at most {request.rate:g} a second" if request.rate else "")
+        + (", " + ", ".join(limits) if run and (limits := filters(run)) else ""),
     ]
     if request.worker and request.state == "running":
         lines.append(f"  worker {request.worker}")
     return [*lines, *(f"  {text}" for text in (request.note, found.obstacle) if text)]
+
+
+def _whose(found: RequestReport) -> str:
+    if found.run is None:
+        return f"group {found.request.group}"
+    return f"{subject(found.run)}, by {'group ' + found.run.group if found.run.group else 'any group'}"
 
 
 def _reason_lines(reasons: Any) -> list[str]:
@@ -196,10 +222,3 @@ def _reason_lines(reasons: Any) -> list[str]:
 
 def _letter_line(letter: RequestedLetter) -> str:
     return f"    {letter.letter}  {letter.coordinates}  {letter.state}: {letter.error}"
-
-
-def _user() -> str:
-    try:
-        return getuser()
-    except (KeyError, OSError):  # in a container, the user id may have no name
-        return f"user {os.getuid()}"

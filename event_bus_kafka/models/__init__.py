@@ -8,7 +8,8 @@ from event_bus_kafka.models.inbox import InboxMark, InboxMarkQuerySet
 from event_bus_kafka.models.outbox import SHARDS, OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.models.pauses import PausedReceiver
 from event_bus_kafka.models.replay_requests import ReplayRequest, ReplayRequestQuerySet, RequestState
-from event_bus_kafka.models.requested_letters import LetterState, RequestedLetter, RequestedLetterQuerySet
+from event_bus_kafka.models.requested.letters import LetterState, RequestedLetter, RequestedLetterQuerySet
+from event_bus_kafka.models.requested.runs import RequestedRun, RequestedRunQuerySet, RunKind
 from event_bus_kafka.models.rights import EventBus, Right
 
 __all__ = [
@@ -33,7 +34,10 @@ __all__ = [
     "RequestState",
     "RequestedLetter",
     "RequestedLetterQuerySet",
+    "RequestedRun",
+    "RequestedRunQuerySet",
     "Right",
+    "RunKind",
     "WriterSchema",
     "from_json",
     "to_json",

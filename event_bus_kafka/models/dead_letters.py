@@ -12,12 +12,13 @@ from django.db import connections, models, router, transaction
 from django.db.models import functions
 from django.utils.translation import gettext_lazy as _
 
+from event_bus_kafka.models.batches import few_distinct
 from event_bus_kafka.models.moments import MomentField
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.wire.records import ConsumerRecord, Headers
 
 _BATCH = 500
-"""Maximum number of rows deleted in one transaction."""
+"""Maximum number of letters that one transaction deletes."""
 
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
@@ -66,7 +67,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return before
 
     def for_writing(self) -> DeadLetterQuerySet:
-        """Return a query on the database for writing: a replica may lack current rows, which decisions need."""
+        """Return a query on the database for writing, because decisions need current rows, which a replica may lack."""
         return self.using(self._db or router.db_for_write(self.model))  # type: ignore[attr-defined]
 
     def keeps_entries(self) -> bool:
@@ -96,6 +97,8 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """
         wanted = {"group": group, "topic__in": topics, "event_type": event_type, "event_id": event_id}
         rows = self.filter(**{name: value for name, value in wanted.items() if value})
+        if place and not group and (groups := few_distinct(self, "group")) is not None:
+            rows = rows.filter(group__in=groups)  # else no index narrows by the place
         return rows.filter(partition=place[0], offset=place[1]) if place else rows
 
     def failed_between(self, since: datetime | None, until: datetime | None) -> DeadLetterQuerySet:
@@ -104,10 +107,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.filter(**{name: moment for name, moment in moments.items() if moment})
 
     def with_key(self, bodies: Collection[bytes], *, behind: int) -> DeadLetterQuerySet:
-        """
-        Return the letters whose key, without its first ``behind`` bytes, is one of ``bodies``. The database scans all
-        rows.
-        """
+        """Return the letters whose key, without its first ``behind`` bytes, is one of ``bodies``. Scans all rows."""
         body = functions.Substr("key", behind + 1, output_field=models.BinaryField())
         return self.annotate(key_body=body).filter(key_body__in=bodies)
 
@@ -128,9 +128,10 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """Sort the letters by their records' coordinates."""
         return self.order_by("topic", "partition", "offset", "pk")
 
-    def latest_first(self) -> DeadLetterQuerySet:
-        """Sort the letters by their last failures, latest first."""
-        return self.order_by("-last_failed_at", "-pk")
+    def latest_first(self, *, sorts: bool = False) -> DeadLetterQuerySet:
+        """Sort the letters by last failure, latest first. ``sorts``: prevent the use of an index in this order."""
+        moment = functions.Coalesce("last_failed_at", "last_failed_at") if sorts else models.F("last_failed_at")
+        return self.order_by(moment.desc(), "-pk")
 
     def has_failed_since(self, record: ConsumerRecord, *, group: str, event_id: str, time: datetime) -> bool:
         """Whether the table contains the record's dead letter, with a last failure at ``time`` or later."""
@@ -185,7 +186,7 @@ _Manager = models.Manager.from_queryset(DeadLetterQuerySet)
 
 
 class DeadLetterManager(_Manager["DeadLetter"]):
-    """Defers the newest column by default, because the table may not have this column yet."""
+    """The manager, which defers the newest column by default because the table may not have this column yet."""
 
     def get_queryset(self) -> DeadLetterQuerySet:
         rows: DeadLetterQuerySet = super().get_queryset()  # type: ignore[assignment]
@@ -217,7 +218,7 @@ class DeadLetter(models.Model):
     left_out = models.JSONField(null=True)
     """
     Name of a part that the table cannot hold (value, headers, key, texts) → size and sha256 of the part. The column of
-    such a part is empty, but never null. None: the table has all parts.
+    a missing part is empty, not null. None: the table has all parts.
     """
 
     objects = DeadLetterManager()
@@ -294,5 +295,5 @@ def _from_json(value: Any) -> bytes | None:
 
 
 def _bytes(value: Any) -> bytes | None:
-    """Convert a BinaryField's value to bytes: some database drivers return a memoryview."""
+    """Convert a BinaryField's value to bytes, because some database drivers return a memoryview."""
     return None if value is None else bytes(value)

@@ -13,9 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from event_bus_kafka.models.upserts import Sql, upsert
 
-MINUTE, HOUR = 60, 3_600
-"""The two lengths of time that a row can cover, in seconds."""
-_HOUR = HOUR * 1000
+MINUTE, QUARTER, HOUR = SPANS = 60, 900, 3_600
+"""Lengths of the periods that a row may cover, in seconds."""
 _NAMESPACE = UUID("0c8f5d0a-3a0e-4f0c-9b43-6f7c1b1f7f2e")
 
 
@@ -65,32 +64,34 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
             },
         )
 
-    def fold(self, before: int) -> Iterator[int]:
+    def fold(self, before: int, *, span: int, into: int) -> Iterator[int]:
         """
-        Merge rows of minutes into rows of hours, for all hours that ended before ``before`` (milliseconds since the
-        epoch). After writing each row of an hour, yield the number of merged rows. Stop if another process is merging.
+        Merge the rows that cover ``span`` seconds and begin before ``before`` (milliseconds since the epoch) into rows
+        that cover ``into`` seconds. After each new row, yield the number of rows merged into it. Stop if another
+        process is merging.
         """
-        minutes = self.filter(span=MINUTE, begins__lt=before - before % _HOUR).order_by("begins")
-        while (first := minutes.first()) is not None:
-            hour = first.begins - first.begins % _HOUR
-            by_line: defaultdict[Line, list[HistoryRow]] = defaultdict(list)  # not grouped in SQL: MySQL ignores case
-            for row in minutes.filter(begins__gte=hour, begins__lt=hour + _HOUR):
+        length = into * 1000
+        short = self.filter(span=span, begins__lt=before - before % length).order_by("begins")
+        while (first := short.first()) is not None:
+            begins = first.begins - first.begins % length
+            by_line: defaultdict[Line, list[HistoryRow]] = defaultdict(list)  # not by a server that ignores case
+            for row in short.filter(begins__gte=begins, begins__lt=begins + length):
                 by_line[row.line].append(row)
             for line, rows in sorted(by_line.items()):
-                if not self._fold_line(line, rows, hour):
+                if not self._fold_line(line, rows, into, begins):
                     return
                 yield len(rows)
 
-    def _fold_line(self, line: Line, rows: list[HistoryRow], hour: int) -> bool:
+    def _fold_line(self, line: Line, rows: list[HistoryRow], span: int, begins: int) -> bool:
         with transaction.atomic(using=self.db):
             if not all(self._take(row) for row in sorted(rows, key=lambda row: row.pk.hex)):
                 transaction.set_rollback(True, using=self.db)
                 return False
-            self.add(line, Sums.total(row.sums for row in rows), span=HOUR, begins=hour)
+            self.add(line, Sums.total(row.sums for row in rows), span=span, begins=begins)
         return True
 
     def _take(self, row: HistoryRow) -> bool:
-        """Delete a row unless its count has changed since it was read; return whether it was deleted."""
+        """Delete a row unless its count has changed since it was read. Return whether the row was deleted."""
         return self.filter(pk=row.pk, count=row.count).delete()[0] == 1
 
     def expired(self, before: int, span: int) -> HistoryQuerySet:
@@ -107,9 +108,9 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
 class HistoryRow(models.Model):
     """
-    Counts of all processes of a service for one minute, by the database's clock. Rows older than a day are merged into
-    rows of one hour. Each process adds its counts once a minute. If the database is unreachable, the process adds them
-    later.
+    The sums of all processes of a service for one period, by the database's clock. The period is first a minute, later
+    a quarter of an hour, finally an hour. Each process adds its counts within a minute, unless the database is
+    unavailable.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -118,7 +119,7 @@ class HistoryRow(models.Model):
     ignore case.
     """
     span = models.IntegerField()
-    """Length of the time that the row covers, in seconds: 60 or 3,600."""
+    """Length of the time that the row sums up, in seconds: one of :data:`SPANS`."""
     begins = models.BigIntegerField()
     """Beginning of the covered time, in milliseconds since the epoch."""
     service = models.CharField(max_length=255)

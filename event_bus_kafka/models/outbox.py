@@ -7,11 +7,13 @@ kind of database (``relaying/statements.py``).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, ClassVar
 
 from django.db import connections, models, transaction
 from django.utils.translation import gettext_lazy as _
+
+from event_bus_kafka.models.batches import delete_in_batches
 
 SHARDS = 16
 """
@@ -26,7 +28,7 @@ _BATCH = 100
 class WriterSchema(models.Model):
     """
     Topic, subjects and schemas with which events of one type were encoded. Waiting rows of the outbox refer to a row of
-    this table, so that a later deploy does not affect them.
+    this table, so that a later deploy does not change how these events are sent.
 
     Each process looks for its row in the first transaction that needs the row, and inserts the row if it is missing.
     Rows are deliberately not unique: a unique index would make concurrent first writers wait for each other's
@@ -119,10 +121,16 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
 
     def release(self) -> int:
         """
-        Move rows back into the outbox, in batches. The rows get their former ids. Return the number of moved rows.
+        Move the parked rows back into the outbox, in batches, with the ids that they had there. Return the number of
+        moved rows.
         """
+        return sum(self.release_in_batches())
+
+    def release_in_batches(self) -> Iterator[int]:
+        """Do the same as :meth:`release`. Yield the number of moved rows after the commit of each batch."""
         ids = list(self.values_list("pk", flat=True))
-        return sum(self._put_back(ids[start : start + _BATCH]) for start in range(0, len(ids), _BATCH))
+        for start in range(0, len(ids), _BATCH):
+            yield self._put_back(ids[start : start + _BATCH])
 
     def _put_back(self, ids: list[int]) -> int:
         """
@@ -145,6 +153,11 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
     def discard(self) -> int:
         """Delete the rows. Return the number of deleted rows."""
         return self.delete()[0]
+
+    def discard_in_batches(self) -> Iterator[int]:
+        """Delete the rows permanently, in batches. Yield the number of deleted rows after the commit of each batch."""
+        rows = ParkedRecord.objects.using(self.db)
+        return delete_in_batches(self, lambda ids: rows.matching(ids=ids).discard())
 
 
 class ParkedRecord(_Row):

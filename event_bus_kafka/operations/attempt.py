@@ -1,4 +1,4 @@
-"""Processes a record once, outside any worker. A failure is returned: it is neither retried nor stored."""
+"""Processes a record once, outside any worker. A failure is returned, neither retried nor stored."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 import attrs
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka.consuming import reporting
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery
 from event_bus_kafka.db_connections import open_connections
@@ -17,9 +18,17 @@ from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import WorkerFailed
 from event_bus_kafka.telemetry import flush_observers
 from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.wire.records import ConsumerRecord
 
 _POLICIES = RetryPolicies(default=RetryPolicy(attempts=1, first_delay=0, factor=1, max_delay=0, jitter=0))
 _OUTAGE_EXIT_CODE, _FAILED_EXIT_CODE = 1, 3
+
+
+@attrs.frozen
+class Skipped:
+    """The result if no receiver was called."""
+
+    reason: str
 
 
 class OneAttempt:
@@ -34,17 +43,19 @@ class OneAttempt:
 
     def make(
         self, delivery: Delivery, receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]]
-    ) -> Letter | Hold | None:
+    ) -> Letter | Hold | Skipped | None:
         """
         Process one record with the receivers that ``receivers_of`` returns. Return :class:`Hold` if a server is
-        unreachable. If the record failed, return the dead letter that a worker would have stored. Otherwise return
-        None.
+        unreachable, and :class:`Skipped` if no receiver was called. If the record failed, return the dead letter that
+        a worker would have stored. Otherwise return None.
 
         Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit.
         """
         caught = _Caught()
         delivery.is_early = True
-        processor = attrs.evolve(self._processor, dead_letters=caught, receivers_of=receivers_of)
+        processor = attrs.evolve(
+            self._processor, dead_letters=caught, receivers_of=receivers_of, passed_over=caught.pass_over
+        )
         try:
             outcome = processor.process(delivery)
         except (SystemExit, GeneratorExit) as error:
@@ -52,7 +63,7 @@ class OneAttempt:
             raise WorkerFailed(f"{receiver} raised {type(error).__name__}", exit_code=_FAILED_EXIT_CODE) from error
         finally:
             flush_observers()
-        return outcome if isinstance(outcome, Hold) else caught.letter
+        return outcome if isinstance(outcome, Hold) else caught.letter or caught.skipped
 
 
 def server_away(outcome: Hold) -> WorkerFailed:
@@ -61,9 +72,14 @@ def server_away(outcome: Hold) -> WorkerFailed:
 
 
 class _Caught:
-    """A store of dead letters in memory. It keeps only the last letter."""
+    """A store of dead letters in memory. It keeps only the last letter, or the reason why a record was skipped."""
 
     letter: Letter | None = None
+    skipped: Skipped | None = None
 
     def store(self, letter: Letter) -> None:
         self.letter = letter
+
+    def pass_over(self, record: ConsumerRecord, reason: str) -> None:
+        self.skipped = Skipped(reason)
+        reporting.skipped(record, reason)

@@ -8,11 +8,14 @@ import attrs
 
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
+from event_bus_kafka.consuming.starting_offsets import milliseconds
 from event_bus_kafka.errors import BrokerError, CannotReset, NotThere
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.offsets import Committed, Partition, Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.operations.group_members import members_of, refuse_members
+
+_LARGEST = 2**63 - 1
 
 
 @attrs.frozen
@@ -44,10 +47,24 @@ class Target:
     """Milliseconds since the epoch. The place is the first record at or after this time."""
 
     @classmethod
+    def parse(cls, text: str) -> Target:
+        """Read ``earliest``, ``latest``, an offset, or a time in ISO 8601. Raises ValueError with the reason."""
+        if text in ("earliest", "latest"):
+            return cls(earliest=text == "earliest")
+        if text.isdecimal():
+            if int(text) > _LARGEST:
+                raise ValueError(f"{text!r} is no offset")
+            return cls(offset=int(text))
+        try:
+            return cls(time=milliseconds(text))
+        except ValueError as error:
+            raise ValueError(f"{error}; else an offset, earliest or latest") from None
+
+    @classmethod
     def both(cls, targets: Iterable[Target]) -> Target:
         """
-        Merge several targets, for example an offset and a time, into one. If several targets have an offset, the last
-        one is used; likewise for times.
+        Merge several targets, for example an offset and a time, into a single target. If several targets have an
+        offset, the last offset is used. If several targets have a time, the last time is used.
         """
         found = cls()
         for one in targets:

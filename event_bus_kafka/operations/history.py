@@ -13,14 +13,17 @@ from django.db.models import F, Max, Sum
 from django.db.models.functions import Mod
 
 from event_bus_kafka.models import HistoryRow
-from event_bus_kafka.models.history import HOUR, MINUTE, Sums
+from event_bus_kafka.models.history import SPANS, Sums
 
 BY = ("service", "event_type", "receiver", "outcome")
 
 
 @attrs.frozen(kw_only=True, order=True)
 class Period:
-    """The time covered by a count: a minute or, for counts older than a day, an hour."""
+    """
+    A period of the history: a minute, a quarter of an hour, or an hour. Minutes that are two hours old are merged into
+    quarters. Quarters that are a day old are merged into hours.
+    """
 
     begins: datetime
     seconds: int
@@ -43,23 +46,29 @@ def history(since: datetime, by: Sequence[str] = BY) -> Mapping[tuple[Period, tu
 
 
 def summed(
-    since: datetime, step: int, by: Sequence[str], *, of_receivers: bool = False, event_type: str = ""
+    since: datetime,
+    step: int,
+    by: Sequence[str],
+    *,
+    of_receivers: bool = False,
+    event_type: str = "",
+    outcomes: Sequence[str] = (),
 ) -> Mapping[tuple[Any, ...], Sums]:
     """
-    Return (beginning of a slot, values of the fields ``by``) → sums. A slot lasts ``step`` seconds. Its beginning is in
-    milliseconds since the epoch. ``by``: any fields in :data:`BY`. Raises a database error, also if the table is
-    missing.
+    Return sums since a time, added up by the database. Each key is a tuple: the begin of a slot in milliseconds since
+    the epoch, then the values of the fields ``by``. A slot has ``step`` seconds. A longer period counts in the slot in
+    which it begins. ``by``: any fields in :data:`BY`. Raises a database error, also if the table is missing.
 
-    ``since``: counts of earlier times are left out. ``of_receivers``: sum the calls of receivers instead of whole
-    events. ``event_type``: the only event type that is counted; empty: all types. A count of a whole hour is added to
-    the slot in which the hour began.
+    ``of_receivers``: sum receivers' calls instead of whole events. ``event_type``, ``outcomes``: include only this type
+    and these outcomes; empty: include all.
     """
     length = step * 1000
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(
-        span__in=(MINUTE, HOUR), begins__gte=int(since.timestamp() * 1000)
+        span__in=SPANS, begins__gte=int(since.timestamp() * 1000)
     )
     rows = rows.exclude(receiver="") if of_receivers else rows.filter(receiver="")
     rows = rows.filter(event_type=event_type) if event_type else rows
+    rows = rows.filter(outcome__in=outcomes) if outcomes else rows
     slots = rows.annotate(slot=F("begins") - Mod("begins", length)).values_list("slot", *by).order_by()
     found = slots.annotate(Sum("count"), Sum("seconds"), Max("longest"))
     return {

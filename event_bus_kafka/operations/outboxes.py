@@ -6,17 +6,19 @@ again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 import attrs
-from django.db import connections
+from django.db import Error, connections
 
 from event_bus_kafka.conf.routes import outbox_databases
 from event_bus_kafka.models import ParkedRecord
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations.workers import WorkerRun
 from event_bus_kafka.outbox.backlog import TABLES, oldest_age
+from event_bus_kafka.telemetry.error_text import database_error_text
 
 MOST_PARKED = 10_000
 """Maximum number of parked rows that are read, lowest ids first."""
@@ -65,6 +67,17 @@ class ParkedGroup:
     """The reason why one of the rows was parked."""
 
 
+@attrs.frozen(kw_only=True)
+class Slice:
+    """The result of one slice of a change to many parked rows."""
+
+    number: int
+    is_last: bool
+    """False: the time was over before all rows were changed."""
+    problem: str = ""
+    """Why the slice ended early; empty: no error occurred. Rows that were changed before an error stay changed."""
+
+
 def outboxes(runs: Sequence[WorkerRun]) -> list[str]:
     """
     Return the aliases of the databases that have an outbox and are named in the settings or by a relay in ``runs``.
@@ -75,8 +88,8 @@ def outboxes(runs: Sequence[WorkerRun]) -> list[str]:
 
 def named_outboxes(runs: Sequence[WorkerRun]) -> list[str]:
     """
-    Return the aliases of databases that may have an outbox of this service; none is asked. Raises
-    :class:`ConfigurationError` for wrong routes.
+    Return the aliases of databases that may have an outbox of this service. Sends no query. Raises
+    :class:`ConfigurationError` if a route is wrong.
     """
     told = [str(run.state["database"]) for run in runs if run.kind == "relay"]
     return [alias for alias in dict.fromkeys([*outbox_databases(), *told]) if alias in connections]
@@ -116,3 +129,21 @@ def parked_groups(alias: str) -> list[ParkedGroup]:
         ParkedGroup(topic=topic, code=code, count=count, since=first[topic, code], reason=reasons[topic, code])
         for (topic, code), count in sorted(counts.items())
     ]
+
+
+def slice_of(batches: Iterator[int], *, seconds: float) -> Slice:
+    """
+    Run the batches of a release or discard for about ``seconds``. Raises a database error if the error occurs before
+    any row is changed.
+    """
+    end, number = monotonic() + seconds, 0
+    try:
+        for count in batches:
+            number += count
+            if monotonic() > end:
+                return Slice(number=number, is_last=False)
+    except Error as error:
+        if not number:
+            raise
+        return Slice(number=number, is_last=True, problem=database_error_text(error))
+    return Slice(number=number, is_last=True)

@@ -1,4 +1,4 @@
-"""Pauses and resumes receivers: first makes a plan, then applies it."""
+"""Makes a plan to pause or resume a receiver, and applies the plan."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PausePlan:
 
     receiver: str
     pauses: bool
-    """True: the plan pauses the receiver; False: it resumes the receiver."""
+    """True: the plan pauses the receiver; False: the plan resumes the receiver."""
     sentence: str
     """The effect of the plan, in words; empty: the plan changes nothing."""
 
@@ -69,7 +69,7 @@ def paused_receivers() -> list[PausedReceiver]:
 
 
 def event_types_by_receiver() -> dict[str, list[str]]:
-    """Return receiver of this service → event types to which the receiver listens."""
+    """Return a dict: name of a receiver of this service → event types to which the receiver listens."""
     load_all_signals()
     found: dict[str, list[str]] = {}
     for signal in dispatch.signals():

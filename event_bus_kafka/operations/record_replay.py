@@ -11,17 +11,15 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.consuming import reporting
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
-from event_bus_kafka.dead_letters.letter import Failure, Store
+from event_bus_kafka.dead_letters.letter import Failure, Letter, Store
 from event_bus_kafka.dispatching import dispatch
 from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.dispatching.outcomes import Hold
 from event_bus_kafka.dispatching.replay_context import replay_context
 from event_bus_kafka.kafka.offsets import Partition, Range
 from event_bus_kafka.kafka.reader import Reader
-from event_bus_kafka.operations.attempt import OneAttempt, server_away
+from event_bus_kafka.operations.attempt import OneAttempt, Skipped, server_away
 from event_bus_kafka.operations.records import Wanted, read
-from event_bus_kafka.telemetry import observe, unobserve
-from event_bus_kafka.telemetry.events import LifecycleEvent, RecordSkipped
 from event_bus_kafka.wire.records import ConsumerRecord
 from event_bus_kafka.wire.serde import SchemaIds
 
@@ -75,18 +73,7 @@ class RecordReplay:
     def __init__(self, processor: Callable[[Store], Processor], receiver: str | None, progress: ReplayProgress) -> None:
         self._receiver = receiver
         self._progress = progress
-        self._attempt = OneAttempt(
-            lambda store: attrs.evolve(
-                processor(store), skip_unknown_types=True, context=replay_context, stored=reporting.replay_failed
-            )
-        )
-
-    def __enter__(self) -> RecordReplay:
-        observe(self._count, RecordSkipped)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        unobserve(self._count)
+        self._attempt = OneAttempt(lambda store: replaying(processor(store)))
 
     def records(
         self, reader: Reader, wanted: Wanted, registry: SchemaIds, *, stop_on_error: bool
@@ -115,13 +102,19 @@ class RecordReplay:
         outcome = self._attempt.make(delivery, lambda signal: receivers_of(signal, self._receiver))
         if isinstance(outcome, Hold):
             raise server_away(outcome)
-        failures = outcome.failures if outcome else ()
+        if isinstance(outcome, Skipped):
+            self._progress.skipped[outcome.reason] += 1
+        failures = outcome.failures if isinstance(outcome, Letter) else ()
         self._progress.note(failures)
         return failures
 
-    def _count(self, event: LifecycleEvent) -> None:
-        assert isinstance(event, RecordSkipped)
-        self._progress.skipped[event.reason] += 1
+
+def replaying(processor: Processor) -> Processor:
+    """
+    Return a processor for records that are replayed. Receivers can detect the replay, and a failure is reported as a
+    failed replay.
+    """
+    return attrs.evolve(processor, skip_unknown_types=True, context=replay_context, stored=reporting.replay_failed)
 
 
 def receivers_of(signal: OpenEdxPublicSignal, name: str | None) -> list[Receiver]:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import attrs
-from django.db import router
+from django.db import connections, router
+from django.db.models.expressions import RawSQL
 
 from event_bus_kafka.models import Heartbeat
-from event_bus_kafka.models.database_time import database_now
+from event_bus_kafka.models.database_time import now_sql
 
 
 @attrs.frozen(kw_only=True)
@@ -20,7 +21,10 @@ class WorkerRun:
     kind: str
     """``consumer`` or ``relay``."""
     liveness: str
-    """``alive``, ``stopped`` or ``dead``. Dead means: no heartbeat for six periods and at least a minute."""
+    """
+    ``alive``, ``stopped`` or ``dead``. A dead worker or relay has written no heartbeat for six periods, and for at
+    least a minute.
+    """
     silence: float
     """Seconds since the last heartbeat, by the database's clock."""
     host: str
@@ -48,14 +52,14 @@ def workers() -> list[WorkerRun]:
     database error, also if the table is missing.
     """
     alias = router.db_for_write(Heartbeat)
-    now = database_now(alias)
-    return [_run(row, now) for row in Heartbeat.objects.using(alias).order_by("-started_at", "pk")]
+    rows: Any = Heartbeat.objects.using(alias).annotate(now=RawSQL(now_sql(connections[alias]), ()))
+    return [_run(row, int(row.now)) for row in rows.order_by("-started_at", "pk")]
 
 
 def replaying_groups(runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str] | None]:
     """
-    Return group → receivers of its workers, for each group with a running worker that can replay. None: unknown, as
-    one of the workers does not report its receivers. Workers of earlier versions cannot replay or do not report them.
+    Return group → receivers of its workers, for each group with a running worker that can replay. None: unknown,
+    because one of the workers does not report its receivers.
     """
     found: dict[str, frozenset[str] | None] = {}
     for run in runs:

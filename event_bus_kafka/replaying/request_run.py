@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import inf
 from time import monotonic
+from typing import Generic, TypeVar
 
 import attrs
 
@@ -14,9 +15,9 @@ from event_bus_kafka.consuming.progress import Delivery, Detached, PartitionProg
 from event_bus_kafka.dispatching import cleanup
 from event_bus_kafka.dispatching.outcomes import DONE, Outcome
 from event_bus_kafka.kafka.offsets import Partition
-from event_bus_kafka.models import LetterState, ReplayRequest, RequestedLetter
+from event_bus_kafka.models import LetterState, ReplayRequest
 from event_bus_kafka.replaying.halts import Halt, HaltKind
-from event_bus_kafka.replaying.requested_letter_run import RequestedLetterRun
+from event_bus_kafka.replaying.turns import RequestTurn, TurnRun
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -36,7 +37,10 @@ _STUCK_AFTER = 5.0
 _MOST = 100
 """Maximum number of letters that may wait for records of their keys."""
 _SOON, _LATER = 0.005, 0.05
-"""Seconds until the next call of ``submit``: while letters are waiting, and while none are."""
+"""
+Seconds until the next call of ``submit``. The first number applies if letters are waiting, the second if no letter is
+waiting.
+"""
 _MADE_UP_FOR = 1.0
 """
 Maximum seconds of lost time for which a run catches up by beginning several letters at once. So even a long pause does
@@ -53,25 +57,34 @@ class LetterLanes:
     connection_max_age: float
     """Age in seconds at which a database connection is closed before the next letter."""
     records: Callable[[], Sequence[Delivery | None]] = tuple
-    """Returns the record of each lane (None: the lane is free); empty: unknown. Any thread may call it."""
-
-
-class RequestRun:
     """
-    Begins the letters of a request in their order, each through the actor of its key, as fast as the rate and live
-    events allow.
+    Returns the record of each lane, or None for a free lane. Returns an empty sequence if the records are unknown. Any
+    thread may call this function.
+    """
 
-    The housekeeping thread calls ``fill`` and ``keep_on``, the polling thread ``submit``; letters run on the lanes.
-    After a halt the run begins no further letter: a new run continues the request.
+
+Requested = TypeVar("Requested", bound=RequestTurn)
+
+
+class RequestRun(Generic[Requested]):
+    """
+    Begins the letters of a request in their order, each through the actor of its key. The rate and live events limit
+    the speed. In a replay of a topic, a letter is a record. In a backfill, a letter is a batch of items.
+
+    The housekeeping thread calls ``fill`` and ``keep_on``. The polling thread calls ``submit``. Letters run on the
+    lanes. After a halt, the run begins no further letter, and a new run continues the request.
     """
 
     def __init__(
         self,
         request: ReplayRequest,
-        letters: RequestedLetterRun,
+        letters: TurnRun[Requested],
         lanes: LetterLanes,
         clock: Callable[[], float] = monotonic,
+        *,
+        each: int = 1,
     ) -> None:
+        """``each``: number of items in one letter. The request's rate counts items."""
         self.halt: Halt | None = None
         self.filled_to = -1
         """The number of the last letter that was read."""
@@ -79,22 +92,28 @@ class RequestRun:
         """Whether all letters were read."""
         self.ended = 0
         """Number of letters that have ended."""
+        self.is_busy = False
+        """Whether records of the assignment were waiting when the polling thread last called ``submit``."""
         self.failures_in_row: int = request.failures_in_row
         self._stop_after: int = request.stop_after
-        self._rate: float = request.rate or inf
+        self._what = "letters" if request.group else "records"
+        self._rate: float = (request.rate or inf) / each
         self._letters = letters
         self._lanes = lanes
         self._clock = clock
         self._lock = threading.Lock()
         self._fresh_until = -inf
-        self._todo: deque[tuple[RequestedLetter, bytes | None]] = deque()
+        self._todo: deque[tuple[Requested, bytes | None]] = deque()
         self._submitted: Mapping[Detached, float] = {}
-        """Letter that has not ended → the time of its submission. Replaced, never changed: other threads read it."""
+        """
+        Unfinished letter → the time of its submission. The mapping is replaced, never changed, because other threads
+        read it.
+        """
         self._due = clock()
         self._rests_until = -inf
         self._partitions: dict[Partition, PartitionProgress] = {}
 
-    def fill(self, letters: Iterable[tuple[RequestedLetter, bytes | None]], *, is_all: bool) -> None:
+    def fill(self, letters: Iterable[tuple[Requested, bytes | None]], *, is_all: bool) -> None:
         """Add the next letters, with the keys of their records."""
         for letter, key in letters:
             self._todo.append((letter, key))
@@ -103,8 +122,8 @@ class RequestRun:
 
     def keep_on(self, beat_at: float) -> None:
         """
-        Let letters begin until ``BEAT_WITHIN`` seconds after ``beat_at``. This is the time, by the clock of this run,
-        just before the last heartbeat.
+        Let letters begin until ``BEAT_WITHIN`` seconds after ``beat_at``. ``beat_at``: the time just before the last
+        heartbeat, by the clock of this run.
         """
         self._fresh_until = beat_at + BEAT_WITHIN
 
@@ -125,10 +144,14 @@ class RequestRun:
 
     @property
     def is_over(self) -> bool:
-        """Whether no letter is left. Read this before ``halt``: the last letter may halt the run instead of ending."""
+        """
+        Whether no letter is left. Read this before ``halt``, because the last letter may halt the run instead of
+        ending.
+        """
         return self.is_all and not self._todo and all(one.done for one in self._submitted)
 
     def submit(self, *, is_busy: bool) -> float:
+        self.is_busy = is_busy
         if self.halt is not None:
             return _LATER
         self._submitted = {one: since for one, since in self._submitted.items() if not one.done}
@@ -148,7 +171,7 @@ class RequestRun:
         counted = sum(one.has_begun or now - since < _STUCK_AFTER for one, since in self._submitted.items())
         return counted < (1 if is_busy else self._lanes.count)
 
-    def _delivery(self, letter: RequestedLetter, key: bytes | None) -> Detached:
+    def _delivery(self, letter: Requested, key: bytes | None) -> Detached:
         name = (letter.topic, letter.partition)
         partition = self._partitions.setdefault(name, PartitionProgress(*name))
         record = ConsumerRecord(
@@ -162,7 +185,7 @@ class RequestRun:
         )
         return Detached(record, partition, letter.offset, 0, process=lambda delivery: self._process(letter, delivery))
 
-    def _process(self, letter: RequestedLetter, delivery: Detached) -> Outcome:
+    def _process(self, letter: Requested, delivery: Detached) -> Outcome:
         delivery.has_begun = True  # first: after a halt the other threads look at has_begun
         began = self._clock()
         if began > self._fresh_until:
@@ -173,7 +196,7 @@ class RequestRun:
             self._rests_until = max(self._rests_until, now + _REST * (now - began))
         return DONE
 
-    def _run(self, letter: RequestedLetter, delivery: Detached) -> None:
+    def _run(self, letter: Requested, delivery: Detached) -> None:
         def note(work: Work) -> None:
             delivery.work = work
 
@@ -199,4 +222,4 @@ class RequestRun:
             elif state in (LetterState.SUCCEEDED, LetterState.PARTLY):
                 self.failures_in_row = 0
         if self.failures_in_row >= self._stop_after:
-            self.end(Halt(HaltKind.STOPPED, f"{self.failures_in_row} letters in a row failed"))
+            self.end(Halt(HaltKind.STOPPED, f"{self.failures_in_row} {self._what} in a row failed"))

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Collection
 from math import inf
 from time import monotonic
+from typing import Any
 from uuid import uuid4
 
 import attrs
@@ -26,6 +27,7 @@ from event_bus_kafka.replaying.halts import Halt, HaltKind
 from event_bus_kafka.replaying.orphans import settle_orphans
 from event_bus_kafka.replaying.request_run import LetterLanes, RequestRun
 from event_bus_kafka.replaying.requested_letter_run import RequestedLetterRun
+from event_bus_kafka.replaying.requested_runs import RequestedRuns
 from event_bus_kafka.replaying.standstill import Standstill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ReplayRequestChanged
@@ -33,11 +35,11 @@ from event_bus_kafka.telemetry.state import Replaying
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_REQUESTS_EVERY, _BEAT_EVERY = 60.0, 5.0, 1.0
 """
-Seconds between two checks whether the table exists, between two searches for requests, and between two heartbeats. The
-table may appear later, as services may be migrated while their workers run.
+Periods in seconds of three tasks: check whether the table exists, search for requests, and write a heartbeat. The table
+may appear later, because services may be migrated while their workers run.
 """
 _READ_AHEAD = 500
-"""Number of letters per read: enough for many seconds, as each letter takes several statements."""
+"""Number of letters read at once. It suffices for many seconds, because each letter takes several statements."""
 _SETTLE_EVERY = 60.0
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
 """
@@ -55,7 +57,9 @@ _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.F
 
 @attrs.frozen
 class _Held:
-    """The time until which this worker's request is held, and the number of holds since a letter ended last."""
+    """
+    A hold of this worker's request: the time at which the hold ends, and the number of holds since a letter last ended.
+    """
 
     until: float = -inf
     times: int = 0
@@ -67,21 +71,28 @@ class _Held:
 
 class RequestRunner:
     """
-    The replay requests of a group in one worker. The housekeeping thread calls ``turn`` and ``hand_back``, the polling
-    thread ``submit`` and ``end``; neither thread waits for the other.
+    The replay requests of a group in one worker. The housekeeping thread calls ``turn`` and ``hand_back``. The polling
+    thread calls ``submit`` and ``end``. Neither thread waits for the other.
     """
 
     def __init__(
-        self, group: str, replay: LetterReplay, lanes: LetterLanes, *, clock: Callable[[], float] = monotonic
+        self,
+        group: str,
+        replay: LetterReplay,
+        lanes: LetterLanes,
+        *,
+        runs: RequestedRuns | None = None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._group = group
         self._replay = replay
         self._lanes = lanes
         self._clock = clock
-        self._id = uuid4()
+        self._runs = runs
+        self._id = runs.by if runs else uuid4()
         self._name = f"{socket.gethostname()[:200]}:{os.getpid()}"[:_LONGEST_NAME]
         self._request: ReplayRequest | None = None
-        self._run: RequestRun | None = None
+        self._run: RequestRun[Any] | None = None
         self._held = _Held()
         self._standstill = Standstill(lanes.records, clock)
         self._settled_at = -inf
@@ -110,7 +121,7 @@ class RequestRunner:
 
     @property
     def replaying(self) -> Replaying | None:
-        """The request that this worker runs; None: it runs none. Any thread may ask."""
+        """The request that this worker runs; None: this worker runs no request. Any thread may read this attribute."""
         request, run, held = self._request, self._run, self._held
         if request is None:
             return None
@@ -119,8 +130,8 @@ class RequestRunner:
 
     def turn(self) -> None:
         """
-        If this worker has no request, take one. Otherwise renew its claim and read its next letters. Every minute
-        settle letters that dead workers have left behind.
+        If this worker has no request, take a request. If it has a request, renew the claim and read the request's next
+        letters. Every minute, settle the letters of dead workers.
         """
         alias = alias_of(RequestedLetter)  # this table is created last
         self._has_table = alias is not None
@@ -137,18 +148,19 @@ class RequestRunner:
 
     def hand_back(self) -> None:
         """
-        Release the request for other workers, unless one of its letters is still running here: another worker would run
-        that letter, too.
+        Release the request for other workers. Do nothing if one of its letters is still running here, because another
+        worker would run this letter, too.
         """
         self.end()
         request, run = self._request, self._run
         if request is None or (run is not None and run.running):
-            return
-        if alias := alias_of(RequestedLetter):
+            self._save()
+        elif alias := alias_of(RequestedLetter):
             self._give_back(ReplayRequest.objects.using(alias), request)
 
     def _taken(self, rows: ReplayRequestQuerySet) -> ReplayRequest | None:
-        for request in rows.in_turn(self._group):
+        runs: list[ReplayRequest] = self._runs.in_turn(rows) if self._runs else []
+        for request in (*rows.in_turn(self._group), *runs):
             if _has_any(request.receivers) and rows.take(request.pk, by=self._id, worker=self._name):
                 self._held = _Held()
                 self._tell(request, RequestState.RUNNING)
@@ -187,12 +199,22 @@ class RequestRunner:
         return is_ours
 
     def _begin(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> None:
-        letters = RequestedLetterRun(replay=self._replay, alias=rows.db, receiver=request.receiver)
-        self._run = run = RequestRun(request, letters, self._lanes, self._clock)
+        if request.group or self._runs is None:
+            letters = RequestedLetterRun(replay=self._replay, alias=rows.db, receiver=request.receiver)
+            run: RequestRun[Any] | Halt = RequestRun(request, letters, self._lanes, self._clock)
+        else:
+            run = self._runs.begin(request, rows.db, self._lanes, self._clock)
+        if isinstance(run, Halt):
+            self._finish(rows, request, _ENDS[run.kind], run.note)
+            return
+        self._run = run
         if self._is_ending:  # end() may have run before the assignment
             run.end(_STOPPED)
 
-    def _fill(self, run: RequestRun, request: ReplayRequest, alias: str) -> None:
+    def _fill(self, run: RequestRun[Any], request: ReplayRequest, alias: str) -> None:
+        if not request.group:  # it fills itself
+            self._save()
+            return
         if run.is_all or run.halt is not None or run.waiting > _READ_AHEAD // 2:
             return
         rows = RequestedLetter.objects.using(alias)
@@ -200,8 +222,11 @@ class RequestRunner:
         keys = DeadLetter.objects.for_writing().record_keys([one.letter for one in letters])
         run.fill([(one, keys.get(one.letter)) for one in letters], is_all=len(letters) < _READ_AHEAD)
 
-    def _conclude(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun) -> None:
-        """End, hold or release the request, once its run is over, or has halted and no letter is running."""
+    def _conclude(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun[Any]) -> None:
+        """
+        Finish this worker's work on the request: end, hold or release it. Do nothing while the run goes on, or while a
+        letter runs.
+        """
         is_over = run.is_over  # read before halt: the last letter may halt the run instead of ending
         halt = run.halt
         if halt is None:
@@ -219,6 +244,7 @@ class RequestRunner:
             self._leave(rows, request)
 
     def _finish(self, rows: ReplayRequestQuerySet, request: ReplayRequest, state: RequestState, note: str = "") -> None:
+        self._release()
         if rows.finish(request.pk, state, by=self._id, note=note):
             self._tell(request, state, note)
             self._request = self._run = None
@@ -226,23 +252,38 @@ class RequestRunner:
             self._leave(rows, request)
 
     def _leave(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> None:
+        self._release()
         rows.let_go(request.pk, by=self._id)
         state = rows.filter(pk=request.pk).values_list("state", flat=True).first()
         self._tell(request, state or "gone", "this worker has released it")
         self._request = self._run = None
 
     def _give_back(self, rows: ReplayRequestQuerySet, request: ReplayRequest, why: str = "") -> None:
-        """Release the request, of which no letter is running here. ``why``: reason for its note; empty: no note."""
+        """
+        Release the request. No letter of the request may be running here. ``why``: reason for its note; empty: no note.
+        """
         note = f"worker {self._name} has handed it back: {why}" if why else ""
+        self._release()
         rows.let_go(request.pk, by=self._id, note=note)
         self._tell(request, RequestState.REQUESTED, why)
         self._request = self._run = None
 
-    def _hold(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun, note: str) -> None:
+    def _hold(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun[Any], note: str) -> None:
         self._held = (_Held() if run.ended else self._held).again(self._clock())
+        self._save()
         rows.beat(request.pk, by=self._id, note=note)
         self._tell(request, "held", note)
         self._run = None
+
+    def _save(self) -> None:
+        """Save the progress of this worker's replay of a topic or backfill, if any."""
+        if self._runs is not None:
+            self._runs.save()
+
+    def _release(self) -> None:
+        """Save the progress of a run for the last time, and release the run."""
+        if self._runs is not None:
+            self._runs.release()
 
     def _tell(self, request: ReplayRequest, state: str, note: str = "") -> None:
         letters = self._run.ended if self._run else 0
@@ -250,5 +291,8 @@ class RequestRunner:
 
 
 def _has_any(receivers: Collection[str]) -> bool:
-    """Return whether this service has one of ``receivers``. If none is named, all receivers run: return True."""
+    """
+    Return whether this service has one of ``receivers``. Return True if ``receivers`` is empty, which means all
+    receivers.
+    """
     return not receivers or not dispatch.receiver_names().isdisjoint(receivers)

@@ -1,7 +1,7 @@
 """
 The state of the workers and relays of this process, as values. Scrapes, heartbeats and other code read the state in
-other threads. Reading it never waits for a server or for the polling thread. The values may be inconsistent with each
-other if the state changes meanwhile.
+other threads. Reading the state never waits for a server or for the polling thread. The values may be inconsistent with
+each other if the state changes during the reading.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ class SlowReceiver:
     partition: int
     offset: int
     stack: str
-    """The receiver's call stack in one line, the innermost frame first: places in the code, without values."""
+    """
+    The receiver's call stack in one line, with the innermost frame first. It contains places in the code, without
+    values.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -64,11 +67,11 @@ class Replaying:
 
     request: int
     done: int
-    """Number of dead letters processed since this worker took the request."""
+    """Number of dead letters, records or batches of items processed since this worker took the request."""
     running: int
-    """Number of dead letters whose receivers run now."""
+    """Number of dead letters, records or batches that this worker is processing now."""
     holds: int = 0
-    """Number of holds in a row, because a server was unavailable, since a dead letter was last processed."""
+    """Number of consecutive holds since an item was last processed. A hold happens if a server is unavailable."""
 
 
 @attrs.frozen(kw_only=True)
@@ -93,11 +96,11 @@ class ConsumerState:
     open_circuits: tuple[str, ...]
     """Names of receivers whose circuit is open."""
     paused_receivers: tuple[str, ...]
-    """Names of paused receivers; also empty if they could never be read."""
+    """Names of paused receivers; also empty if the names could never be read."""
     flooded: tuple[tuple[str, int], ...]
     """
-    Topic and partition of each flood: the partition has had too many dead letters in a row, so records that fail for
-    good are held.
+    Topic and partition of each flood. The partition has had too many dead letters in a row. Further records that fail
+    for good are held.
     """
     slow_receivers: tuple[SlowReceiver, ...]
     obstacles: tuple[str, ...]
@@ -111,6 +114,8 @@ class ConsumerState:
     """The replay request that the worker runs; None if it runs none."""
     receivers: tuple[str, ...] | None = None
     """Sorted names of the receivers in this process; None: unknown, because there are too many to list."""
+    takes_runs: bool = True
+    """Whether the worker takes requests to replay topics and to backfill. Older versions do not."""
 
 
 @attrs.frozen(kw_only=True)
@@ -175,7 +180,10 @@ ConsumerSource = Callable[[], ConsumerState]
 
 
 class Running:
-    """The workers and relays that run in this process. Other modules report on them. May be used from any thread."""
+    """
+    The workers and relays that run in this process. Other modules read their states from this object. Any thread may
+    use this object.
+    """
 
     def __init__(self) -> None:
         self.consumers: tuple[ConsumerSource, ...] = ()

@@ -18,7 +18,7 @@ from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.telemetry.state import ConsumerState, PartitionState, Replaying, SlowReceiver
 
 _MOST_NAMES = 200
-"""Maximum number of receivers in a heartbeat. If there are more, the heartbeat lists none."""
+"""Maximum number of receivers in a heartbeat. If there are more receivers, the heartbeat lists none of them."""
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -22,7 +23,7 @@ from tests.browser.logging_in import log_in
 from tests.projects.process import ROOT
 from tests.services.browser import WIDTHS, Browser, picture
 
-_PAGES = {"overview": "Overview", "outbox": "Outbox", "workers": "Workers and relays", "events": "Events"}
+_TYPE = "org.openedx.learning.certificate.created.v1"
 _COUNTED_FOR = 70_000
 """Number of milliseconds after which the history has data to draw."""
 
@@ -32,22 +33,64 @@ def main(folder: Path, *, is_all: bool) -> None:
     with desk() as urls, Browser() as browser, browser.page() as page:
         log_in(page, urls["lms"], "admin", "admin")
         page.wait_for_timeout(_COUNTED_FOR)
-        open_page(page, "Outbox")
-        _take(page, folder / "outbox", is_all=is_all)
+        _take(page, folder, _of_the_outbox(page), is_all=is_all)
         log_in(page, urls["credentials"], "admin", "admin")
-        for name in ("overview", "workers", "events"):
-            open_page(page, _PAGES[name])
-            _take(page, folder / name, is_all=is_all)
-        open_page(page, "Workers and relays")
-        page.get_by_role("link", name="credentials", exact=True).first.click()
-        _take(page, folder / "group", is_all=is_all)
-        open_page(page, "Dead letters")
-        _take(page, folder / "dead-letters", is_all=is_all)
-        page.get_by_role("button", name="Discard all that match").click()
-        _take(page, folder / "discard", is_all=is_all)
-        open_page(page, "Dead letters")
-        page.get_by_role("link", name=re.compile(r"^demo-.*:\d+:\d+$")).first.click()
-        _take(page, folder / "dead-letter", is_all=is_all)
+        for shots in (_of_what_runs(page), _of_events(page), _of_letters(page), _of_replays(page)):
+            _take(page, folder, shots, is_all=is_all)
+
+
+Shots = Iterator[tuple[str, bool]]
+"""Names of pictures, each of the page as it is when it is given, and whether the documentation shows it."""
+
+
+def _of_the_outbox(page: Page) -> Shots:
+    open_page(page, "Outbox")
+    yield "outbox", True
+    page.get_by_role("button", name="Release", exact=False).first.click()
+    yield "release", False
+
+
+def _of_what_runs(page: Page) -> Shots:
+    open_page(page, "Overview")
+    yield "overview", True
+    open_page(page, "Workers and relays")
+    yield "workers", True
+    page.get_by_role("button", name="Pause", exact=False).first.click()
+    yield "pause", False
+    open_page(page, "Workers and relays")
+    page.get_by_role("link", name="credentials", exact=True).first.click()
+    yield "group", True
+
+
+def _of_events(page: Page) -> Shots:
+    open_page(page, "Events")
+    yield "events", True
+    page.get_by_role("link", name=_TYPE).first.click()
+    yield "event-type", False
+    open_page(page, "Events")
+    page.get_by_label("or key of its record").fill("7")
+    page.get_by_role("button", name="Where is it?").click()
+    yield "where", False
+
+
+def _of_letters(page: Page) -> Shots:
+    open_page(page, "Dead letters")
+    yield "dead-letters", True
+    page.get_by_role("button", name="Discard all that match").click()
+    yield "discard", True
+    open_page(page, "Dead letters")
+    page.get_by_role("link", name=re.compile(r"^demo-.*:\d+:\d+$")).first.click()
+    yield "dead-letter", True
+
+
+def _of_replays(page: Page) -> Shots:
+    open_page(page, "Dead letters")
+    page.get_by_role("button", name="Replay all that match").click()
+    yield "replay-plan", False
+    page.get_by_role("button", name="Request the replay").click()
+    yield "replay-request", False
+    open_page(page, "Replay requests")
+    yield "replay-requests", False
 
 
 @contextmanager
@@ -89,12 +132,12 @@ def open_page(page: Page, title: str) -> None:
     page.get_by_role("heading", name=title, level=1).wait_for()
 
 
-def _take(page: Page, file: Path, *, is_all: bool) -> None:
-    picture(page, file.with_suffix(".png"), width=1000, height=800)
-    for width in WIDTHS if is_all else ():
-        for dark in (False, True):
-            shade = "dark" if dark else "light"
-            picture(page, file.with_name(f"{file.name}-{width}-{shade}.png"), width=width, dark=dark)
+def _take(page: Page, folder: Path, shots: Shots, *, is_all: bool) -> None:
+    for name, is_in_docs in shots:
+        if is_in_docs:
+            picture(page, folder / f"{name}.png", width=1000, height=800)
+        for width, dark in product(WIDTHS, (False, True)) if is_all else ():
+            picture(page, folder / f"{name}-{width}-{'dark' if dark else 'light'}.png", width=width, dark=dark)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,33 @@ _TESTS = ("unit/admin/test_dead_letters.py",)
 
 FAULTS = (
     Fault(
+        name="a place is looked for in the first groups alone",
+        file="models/batches.py",
+        scope="few_distinct",
+        old="return None",
+        new="return found",
+        harm="a letter that is there is not found",
+        tests=("unit/operations/test_selection.py",),
+    ),
+    Fault(
+        name="a search by key looks at all rows twice",
+        file="operations/dead_letters/paging.py",
+        scope="counted_page_of",
+        old="bool(selection.key) and after is None",
+        new="False",
+        harm="a search takes half a second of the database",
+        tests=("unit/operations/test_selection.py",),
+    ),
+    Fault(
+        name="a place is looked for in all rows",
+        file="models/batches.py",
+        scope="few_distinct",
+        old="if following is None:\n    return found",
+        new="if following is None:\n    return None",
+        harm="a search for one record reads the whole table",
+        tests=("unit/operations/test_selection.py",),
+    ),
+    Fault(
         name="a look at data is shown without a line in the history",
         file="admin/dead_letters/letters_page.py",
         scope="DeadLettersPage._unmasked",

@@ -308,7 +308,7 @@ FAULTS = (
     ),
     Fault(
         name="a letter that runs in a living worker is taken for one whose worker is dead",
-        file="models/requested_letters.py",
+        file="models/requested/letters.py",
         scope="RequestedLetterQuerySet.orphaned",
         old="running.filter(models.Q(request__claimed_by=None) | silent)",
         new="running",
@@ -317,7 +317,7 @@ FAULTS = (
     ),
     Fault(
         name="a worker that stood still writes over the result of a letter",
-        file="models/requested_letters.py",
+        file="models/requested/letters.py",
         scope="RequestedLetterQuerySet._note",
         old="self.filter(pk=letter.pk, claim=before, state__in=_LEFT)",
         new="self.filter(pk=letter.pk, claim=before)",
@@ -362,7 +362,7 @@ FAULTS = (
     ),
     Fault(
         name="the command that replaces a request replays letters that had their turn",
-        file="models/requested_letters.py",
+        file="models/requested/letters.py",
         scope="RequestedLetterQuerySet.without_result",
         old="self.of(request, *_LEFT, LetterState.UNKNOWN)",
         new="self.of(request, *LetterState)",

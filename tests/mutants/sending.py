@@ -125,7 +125,7 @@ if error is None:
     Fault(
         name="what waits for a database is not waited for",
         file="producing/producer.py",
-        scope="KafkaEventProducer.prepare_for_shutdown",
+        scope="KafkaEventProducer.confirm_all",
         old="self._spill.finish(self._limits.shutdown_spill)",
         new="pass",
         harm="what Kafka has not confirmed is lost when a command ends",

@@ -96,6 +96,25 @@ FAULTS = (
         real=("real/test_history.py",),
     ),
     Fault(
+        name="minutes are kept for a day",
+        file="housekeeping/history.py",
+        old="2 * HOUR * 1000, _DAY",
+        new="_DAY, _DAY",
+        harm="pages of a day or a week take a second of the database",
+        tests=("unit/housekeeping/test_history.py",),
+    ),
+    Fault(
+        name="charts leave out quarters of an hour",
+        file="operations/history.py",
+        scope="summed",
+        old="HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(span__in=SPANS, "
+        "begins__gte=int(since.timestamp() * 1000))",
+        new="HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(span__in=(SPANS[0], SPANS[-1]), "
+        "begins__gte=int(since.timestamp() * 1000))",
+        harm="yesterday nothing seems to have happened",
+        tests=("unit/admin/test_shown.py",),
+    ),
+    Fault(
         name="a write waits for a commit that nobody makes",
         file="housekeeping/database.py",
         scope="alias_of",

@@ -1,4 +1,4 @@
-"""The database sums the counts of all processes per minute, and later folds the minutes into hours."""
+"""What processes count is added up in the database, minute by minute, and folded into quarters of an hour and hours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import connections
 
 from event_bus_kafka.housekeeping.history import tidy
 from event_bus_kafka.models.database_time import database_now
-from event_bus_kafka.models.history import HOUR, MINUTE, Line, Sums
+from event_bus_kafka.models.history import HOUR, MINUTE, QUARTER, Line, Sums
 from tests.support.counting import TYPE, Process, rows, totals
 from tests.support.databases import Database, on_mysql_too
 from tests.support.scale import scaled
@@ -106,21 +106,27 @@ def test_concurrent_writing_and_folding_causes_no_deadlock_and_loses_no_count() 
     assert rows().filter(span=HOUR).count() == lines
 
 
-def test_minutes_older_than_a_day_are_folded_into_hours_with_equal_sums() -> None:
+def test_minutes_become_quarters_after_two_hours_and_hours_after_a_day_and_keep_their_sums() -> None:
     now = database_now("default")
     yesterday = (now - _DAY) // _HOUR * _HOUR  # the hour that contains the time a day ago
     line = Line(service="lms", event_type=TYPE, receiver="", outcome="done")
-    for hour in range(-3, 2):
-        for minute in range(3):
+    for hour in (-2, -1, 0, 24):
+        for minute in (0, 1, 20):
             sums = Sums(count=hour + 10, seconds=1.0, longest=float(minute))
             rows().add(line, sums, span=MINUTE, begins=yesterday + hour * _HOUR + minute * 60_000)
     before = totals()
     list(tidy(7))
     assert totals() == before
-    hours = rows().filter(span=HOUR).order_by("begins")
-    assert [(row.begins - yesterday) // _HOUR for row in hours] == [-3, -2, -1]
-    assert [(row.count, row.seconds, row.longest) for row in hours] == [(21, 3.0, 2.0), (24, 3.0, 2.0), (27, 3.0, 2.0)]
-    assert rows().filter(span=MINUTE).count() == 6
+    found = rows().order_by("begins").values_list("span", "begins", "count", "seconds", "longest")
+    assert [(span, (begins - yesterday) // 60_000, *sums) for span, begins, *sums in found] == [
+        (HOUR, -120, 24, 3.0, 20.0),
+        (HOUR, -60, 27, 3.0, 20.0),
+        (QUARTER, 0, 20, 2.0, 1.0),
+        (QUARTER, 15, 10, 1.0, 20.0),
+        (MINUTE, 1440, 34, 1.0, 0.0),
+        (MINUTE, 1441, 34, 1.0, 1.0),
+        (MINUTE, 1460, 34, 1.0, 20.0),
+    ]
     with asked() as statements:
         list(tidy(7))
     assert set(statements) == {"SELECT"}

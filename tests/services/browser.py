@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from types import TracebackType
 
@@ -20,6 +21,30 @@ WIDTHS = (1280, 390)
 _PATIENCE = 60_000
 """Time limit of a wait in milliseconds. It is long, since only a failing test reaches it."""
 _GRAVE = {"serious", "critical"}
+_AXE = {"resultTypes": ["violations"]}
+_NO_TRANSITIONS = "* { transition: none !important; }"
+"""Else colours change slowly."""
+_CUT_TABLES = """() => [...document.querySelectorAll(".event-bus-scrolled")]
+    .filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"""
+_WATCH_FOCUS = """() => {
+    const focusable = ":is(a[href], button, input:not([type=hidden]), select, summary, [tabindex='0'])";
+    const told = one => one.outerHTML.slice(0, 120);
+    const look = one => {
+        const style = getComputedStyle(one);
+        return [style.outline, style.boxShadow, style.borderColor, style.backgroundColor].join();
+    };
+    const ours = [...document.querySelectorAll(".event-bus-page " + focusable)].filter(one => one.checkVisibility());
+    const before = new Map(ours.map(one => [one, look(one)])), missed = new Set(ours), same = new Set();
+    document.addEventListener("focusin", ({target}) => {
+        missed.delete(target);
+        if (before.get(target) === look(target)) same.add(target);
+    });
+    window.focusFaults = () => [
+        ...[...missed].map(one => "not reached: " + told(one)), ...[...same].map(one => "focus not seen: " + told(one)),
+    ];
+    document.activeElement.blur();
+    return document.querySelectorAll(focusable).length + 5;
+}"""
 
 
 class Browser:
@@ -95,12 +120,17 @@ def shown(page: Page, *, width: int, dark: bool) -> Iterator[None]:
 
 
 def grave_faults(page: Page) -> list[str]:
-    """
-    Return the faults of a page in light and in dark colours: faults that axe rates serious or critical, and elements
-    that are cut off.
-    """
-    shows = zip(WIDTHS, (False, True), strict=True)
+    """Return what axe finds serious or critical on a page, in each width, light and dark; and what is cut off."""
+    shows = product(WIDTHS, (False, True))
     return [fault for width, dark in shows for fault in _faults(page, width=width, dark=dark)]
+
+
+def keyboard_faults(page: Page) -> list[str]:
+    """Return what the Tab key does not reach on a page of ours, and what does not show that it has the focus."""
+    page.add_style_tag(content=_NO_TRANSITIONS)
+    for _ in range(page.evaluate(_WATCH_FOCUS)):
+        page.keyboard.press("Tab")
+    return [f"{page.url}: {fault}" for fault in page.evaluate("window.focusFaults()")]
 
 
 def picture(page: Page, file: Path, *, width: int, dark: bool = False, height: int | None = None) -> None:
@@ -112,11 +142,13 @@ def picture(page: Page, file: Path, *, width: int, dark: bool = False, height: i
 
 def _faults(page: Page, *, width: int, dark: bool) -> Iterator[str]:
     with shown(page, width=width, dark=dark):
-        page.add_style_tag(content="* { transition: none !important; }")  # otherwise colours change slowly
+        page.add_style_tag(content=_NO_TRANSITIONS)
         where = f"{page.url} at {width} px, {'dark' if dark else 'light'}"
-        for found in Axe().run(page).response["violations"]:
+        for found in Axe().run(page, options=_AXE).response["violations"]:
             if found["impact"] in _GRAVE:
                 places = "; ".join(node["html"][:120] for node in found["nodes"][:3])
                 yield f"{where}: {found['id']}: {found['help']}: {places}"
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             yield f"{where}: the page is wider than its window"
+        for name in page.evaluate(_CUT_TABLES):
+            yield f"{where}: the table {name!r} is cut off"

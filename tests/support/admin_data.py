@@ -24,7 +24,7 @@ from event_bus_kafka.models import (
     RequestState,
 )
 from event_bus_kafka.models.database_time import database_now
-from event_bus_kafka.models.history import HOUR, MINUTE, Line, row_id
+from event_bus_kafka.models.history import HOUR, MINUTE, QUARTER, Line, row_id
 from tests.support.states import RelayOf, consumer_state
 
 _OUTCOMES = ("delivered", "relayed", "received", "done", "retried", "dead-lettered", "parked")
@@ -116,10 +116,15 @@ def _heartbeats(now: int, amounts: Amounts) -> Iterator[Heartbeat]:
 
 
 def _history(now: int, amounts: Amounts) -> Iterator[HistoryRow]:
-    minute, hour, day = MINUTE * 1000, HOUR * 1000, 24 * HOUR * 1000
-    for begins in range(now - now % hour - amounts.days * day, now - now % hour - day, hour):
+    """Give what is there just before it is tidied up."""
+    minute, quarter, hour = MINUTE * 1000, QUARTER * 1000, HOUR * 1000
+    this_hour = now - now % hour
+    minutes, quarters = now - now % quarter - 3 * hour, this_hour - 25 * hour
+    for begins in range(this_hour - amounts.days * 24 * hour, quarters, hour):
         yield from _counted(begins, HOUR, amounts)
-    for begins in range(now - now % hour - day, now, amounts.every * minute):
+    for begins in range(quarters, minutes, max(quarter, amounts.every * minute)):
+        yield from _counted(begins, QUARTER, amounts)
+    for begins in range(minutes, now, amounts.every * minute):
         yield from _counted(begins, MINUTE, amounts)
 
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.db import router, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
@@ -18,14 +17,17 @@ from event_bus_kafka.admin.dead_letters.discard_plan import action_plan, done_wo
 from event_bus_kafka.admin.dead_letters.filters import Filters
 from event_bus_kafka.admin.dead_letters.listing import listing
 from event_bus_kafka.admin.dead_letters.meant import TICKED, UNTIL, Meant, moment_of
-from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.pages import Page, in_slices
 from event_bus_kafka.admin.shapes import Posting
 from event_bus_kafka.models import DeadLetter, ReplayRequest, Right
 from event_bus_kafka.operations.dead_letters import discarding
 from event_bus_kafka.operations.dead_letters.discarding import Discarded
 
 _SECONDS = 10.0
-"""Maximum number of seconds for which a request deletes letters. After that, the page says how many are left."""
+"""
+Maximum number of seconds for which one HTTP request deletes letters. If letters remain, the next page shows their
+number.
+"""
 _NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken", UNTIL}
 
 
@@ -39,7 +41,7 @@ class DeadLettersPage(Page):
 
     def below(self) -> Iterator[URLPattern]:
         yield self.action_at("search/", self._list, "search", Right.VIEW)
-        yield _in_slices(self.action_at("discard/", self._discard, "discard", Right.DISCARD))
+        yield in_slices(self.action_at("discard/", self._discard, "discard", Right.DISCARD))
         yield self.page_at("<int:number>/", self._letter, "letter")
         yield self.action_at("<int:number>/unmasked/", self._unmasked, "unmasked", Right.UNMASK)
 
@@ -75,8 +77,8 @@ class DeadLettersPage(Page):
         self, request: HttpRequest, meant: Meant, until: datetime | None = None, before: Discarded | None = None
     ) -> HttpResponse:
         """
-        Show the letters that would be deleted. ``before`` is the result of the previous request, if the discard takes
-        several.
+        Ask for confirmation of a discard, and list the letters that would be deleted. ``before``: the result of the
+        previous request, if one request did not delete all letters.
         """
         plan = discarding.plan(meant.until(until))
         if plan.until is None:
@@ -114,12 +116,3 @@ class DeadLettersPage(Page):
     def _one_id(self, meant: Meant) -> str:
         ids = meant.selection.ids
         return str(ids[0]) if len(ids) == 1 else ""
-
-
-def _in_slices(pattern: URLPattern) -> URLPattern:
-    """
-    Return the pattern with a view that is exempt from ATOMIC_REQUESTS, so that each slice of the action is committed by
-    itself.
-    """
-    pattern.callback = transaction.non_atomic_requests(using=router.db_for_write(DeadLetter))(pattern.callback)
-    return pattern

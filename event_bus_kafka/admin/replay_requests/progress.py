@@ -1,4 +1,4 @@
-"""Texts on replay requests: their progress, and the results of their letters."""
+"""Texts about replay requests: the progress of each request, and the results of its letters."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils.translation import gettext as _
 
 from event_bus_kafka.admin.ages import moment, moment_of
+from event_bus_kafka.admin.replay_requests.run_progress_page import run_facts, run_places, run_problems
 from event_bus_kafka.admin.replay_requests.steps import STEPS
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Posting, Table
 from event_bus_kafka.models import LetterState, ReplayRequest, RequestedLetter, RequestState
 from event_bus_kafka.operations.dead_letters.requests import RequestReport, problems, reasons
+from event_bus_kafka.operations.requested_runs.run_report import subject, units
 from event_bus_kafka.shown import shown
 
 _LETTERS_SHOWN = 50
@@ -30,8 +32,9 @@ def listed(found: Sequence[RequestReport], url: Url) -> Table:
         columns=[
             _("Request"),
             _("State"),
+            _("What"),
             _("Group"),
-            _("Letters done"),
+            _("Done"),
             _("Succeeded"),
             _("Stay for others"),
             _("Failed"),
@@ -53,20 +56,21 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
     """
     request = found.request
     number = int(request.pk)
-    why = reasons(number)
+    why = found.progress.reasons if found.run else reasons(number)
     return {
         "report": found,
-        "facts": _facts(found),
+        "facts": Facts(items=[*_standing(found), *(run_facts(found) if found.run else _facts(found)), *_about(found)]),
         "note": shown(request.note),
         "obstacle": shown(found.obstacle),
         "postings": _postings(request, url) if may_replay else [],
         "reasons": [
-            _reasons(_("Failed, by error"), _("Error"), why[LetterState.FAILED]),
-            _reasons(_("Skipped, by reason"), _("Reason"), why[LetterState.SKIPPED]),
-            _reasons(_("Succeeded here, and stay for others"), _("Others"), why[LetterState.PARTLY]),
-            _reasons(_("Not known"), _("Reason"), why[LetterState.UNKNOWN]),
+            _reasons(_("Failed, by error"), _("Error"), why.get(LetterState.FAILED, {})),
+            _reasons(_("Skipped, by reason"), _("Reason"), why.get(LetterState.SKIPPED, {})),
+            _reasons(_("Succeeded here, and stay for others"), _("Others"), why.get(LetterState.PARTLY, {})),
+            _reasons(_("Not known"), _("Reason"), why.get(LetterState.UNKNOWN, {})),
         ],
-        "letters": _letters(problems(number, _LETTERS_SHOWN), letter_url),
+        "letters": run_problems(found) if found.run else _letters(problems(number, _LETTERS_SHOWN), letter_url),
+        "places": run_places(found),
         "history": _history(number),
         "here": url("one", number),
         "now": moment(datetime.now(UTC)),
@@ -80,8 +84,9 @@ def _row(found: RequestReport, url: Url) -> list[Cell]:
     return [
         Linked(text=_("Replay request %(number)s") % {"number": request.pk}, url=url("one", request.pk)),
         _state(found),
-        shown(request.group),
-        _done(found),
+        shown(subject(found.run)) if found.run else _("dead letters"),
+        shown(found.run.group if found.run else request.group) or _("any"),
+        _done(found) + (f" {units(found.run)}" if found.run else ""),
         *counts,
         moment_of(request.requested_at),
         shown(request.requested_by) or _("unknown"),
@@ -90,7 +95,22 @@ def _row(found: RequestReport, url: Url) -> list[Cell]:
     ]
 
 
-def _facts(found: RequestReport) -> Facts:
+def _standing(found: RequestReport) -> list[tuple[str, Cell]]:
+    done = _("%(what)s done") % {"what": units(found.run).capitalize()}
+    return [(_("State"), _state(found)), (done, _done(found))]
+
+
+def _facts(found: RequestReport) -> list[tuple[str, Cell]]:
+    request = found.request
+    return [
+        *((label, found.counts.get(state, 0)) for state, label in _counted().items()),
+        (_("Group"), shown(request.group)),
+        (_("Receivers"), ", ".join(map(shown, request.receivers))),
+        (_("At most"), _("%(rate)s letters a second") % {"rate": f"{request.rate:g}"} if request.rate else "–"),
+    ]
+
+
+def _about(found: RequestReport) -> list[tuple[str, Cell]]:
     request = found.request
     times = [
         (_("Requested"), request.requested_at),
@@ -98,12 +118,6 @@ def _facts(found: RequestReport) -> Facts:
         (_("Ended"), request.ended_at),
     ]
     items: list[tuple[str, Cell]] = [
-        (_("State"), _state(found)),
-        (_("Letters done"), _done(found)),
-        *((label, found.counts.get(state, 0)) for state, label in _counted().items()),
-        (_("Group"), shown(request.group)),
-        (_("Receivers"), ", ".join(map(shown, request.receivers))),
-        (_("At most"), _("%(rate)s letters a second") % {"rate": f"{request.rate:g}"} if request.rate else "–"),
         (_("Ends after failures in a row"), request.stop_after),
         (_("Requested by"), shown(request.requested_by) or _("unknown")),
         (_("Why"), shown(request.reason) or "–"),
@@ -113,7 +127,7 @@ def _facts(found: RequestReport) -> Facts:
         items.append((_("In place of"), shown(request.instead_of)))
     if request.worker:
         items.append((_("Worker that has or had it"), shown(request.worker)))
-    return Facts(items=items)
+    return items
 
 
 def _counted() -> Mapping[LetterState, str]:
@@ -148,8 +162,9 @@ def _postings(request: ReplayRequest, url: Url) -> list[Posting]:
 
 
 def _reasons(caption: str, column: str, found: Mapping[str, int]) -> Table:
-    rows = [(shown(reason) or _("unknown"), number) for reason, number in found.items()]
-    return Table(caption=caption, columns=[column, _("Letters")], rows=rows[:_REASONS_SHOWN])
+    ordered = sorted(found.items(), key=lambda one: -one[1])
+    rows = [(shown(reason) or _("unknown"), number) for reason, number in ordered]
+    return Table(caption=caption, columns=[column, _("Number")], rows=rows[:_REASONS_SHOWN])
 
 
 def _letters(found: Sequence[RequestedLetter], letter_url: Url) -> Table:

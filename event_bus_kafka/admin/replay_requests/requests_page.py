@@ -1,4 +1,4 @@
-"""Replay requests: the list, the page of a single request, the page that makes a request, and actions on a request."""
+"""The pages of replay requests: the list, a single request, a form for new requests, and actions on a request."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 
 from event_bus_kafka.admin.actions import CONFIRMED, ActionPlan, confirm_and_apply, write_history
 from event_bus_kafka.admin.dead_letters.meant import UNTIL, Meant, moment_of
-from event_bus_kafka.admin.pages import Page, View
+from event_bus_kafka.admin.pages import View
 from event_bus_kafka.admin.replay_requests.asking import Asked, asking, made_words
 from event_bus_kafka.admin.replay_requests.progress import listed, reported
+from event_bus_kafka.admin.replay_requests.run_pages import RunPages
 from event_bus_kafka.admin.replay_requests.steps import STEPS, Step
 from event_bus_kafka.models import DeadLetter, Heartbeat, ReplayRequest, RequestedLetter, Right
 from event_bus_kafka.operations.dead_letters import requests
@@ -24,8 +25,8 @@ _SHOWN = 50
 """Maximum number of requests that the list shows."""
 
 
-class ReplayRequestsPage(Page):
-    """Requests to replay dead letters, the latest first. The web process never runs receivers."""
+class ReplayRequestsPage(RunPages):
+    """The pages of replay requests. The list begins with the latest request. The web process never runs receivers."""
 
     tables = (ReplayRequest, RequestedLetter, DeadLetter, Heartbeat)
 
@@ -33,10 +34,12 @@ class ReplayRequestsPage(Page):
         context = {
             "requests": listed(requests.reports(_SHOWN), self.url),
             "letters_url": self.page_of(DeadLetter).url(),
+            "run_links": self.run_links(request),
         }
         return self.draw(request, "replay_requests", self.title, context)
 
     def below(self) -> Iterator[URLPattern]:
+        yield from self.run_paths()
         yield self.action_at("request/", self._request, "request", Right.REPLAY)
         yield self.page_at("<int:number>/", self._one, "one")
         for name, step in STEPS.items():

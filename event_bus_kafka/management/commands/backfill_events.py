@@ -13,14 +13,17 @@ import attrs
 from django.core.management.base import CommandError, CommandParser
 
 from event_bus_kafka.assembly.observing import observe_events
-from event_bus_kafka.conf.routes import full_topic, routes
-from event_bus_kafka.dead_letters.letter import Failure
+from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.dispatching import cleanup
 from event_bus_kafka.entry_points import create_producer
 from event_bus_kafka.errors import EventBusError, WorkerFailed
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, number, rate
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
+from event_bus_kafka.management.run_requests import add_request, check_request, make_or_plan, wish_values
+from event_bus_kafka.operations.requested_runs.backfill_sources import count_items, enabled_routes, reason_of
+from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
+from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish
 from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
 from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.shown import shown
@@ -42,16 +45,16 @@ class _Run:
     done: int = 0
     failed: int = 0
     problem: str = ""
-    """The reason why the run ended early; empty if it did not."""
+    """The reason why the run ended early; empty if the run did not end early."""
     exit_code: int = 1
 
     def before(self, batch: Batch) -> dict[str, str | None]:
-        """Return token → preceding token, for each item of the next batch."""
+        """For each item of the next batch, return its token → the token of the preceding item."""
         tokens = [token for token, _ in batch]
         return dict(zip(tokens, [self.token, *tokens], strict=False))
 
     def note(self, batch: Batch, failed: Collection[Failed]) -> None:
-        """Note that each item of a batch was sent or has failed. ``failed`` contains the failed items."""
+        """Note that all items of a batch were sent or have failed. ``failed``: the items that have failed."""
         self.token = batch[-1][0]
         self.done += len(batch)
         self.failed += len({one.token for one in failed})
@@ -74,12 +77,18 @@ class Command(OperatorCommand):
         parser.add_argument("--resume", metavar="TOKEN", help="begin after the item with this token")
         parser.add_argument("--limit", metavar="N", type=number(least=1), help="send at most N items")
         parser.add_argument("--rate", metavar="N", type=rate, help="send at most N events per second")
+        add_request(
+            parser,
+            "a worker of this service does it between its records",
+            "the group whose workers do it (default: any worker of a service that has the source)",
+        )
         add_apply(parser)
         text = "print JSON: the plan or, with --apply, a line for each failed item, for each batch and for the result"
         add_json(parser, text)
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
+        check_request(options)
         try:
             found = sources()
             if options["source"] is None:
@@ -103,21 +112,23 @@ class Command(OperatorCommand):
             self.stdout.write("No app has a module 'backfill' with a function under @backfill_source.")
 
     def _backfill(self, source: Source, options: dict[str, Any]) -> None:
-        to = [route for route in routes() if route.event_type == source.signal.event_type and route.enabled]
+        to = enabled_routes(source)
         if not to:
             raise CommandError(f"EVENT_BUS_PRODUCER_CONFIG has no enabled topic for {source.signal.event_type}.")
-        with _errors_of(
-            source, "" if options["resume"] is None else "; see whether --resume has a token of this source"
-        ):
-            total = source.count(options["resume"])
-        if options["limit"] is not None:
-            total = min(total, options["limit"])
-        if not (options["apply"] and options["json"]):
+        total = count_items(source, options["resume"], options["limit"])
+        if options["request"] or not (options["apply"] and options["json"]):
             self._print_plan(source, to, total, options)
-        if not options["apply"]:
+        if options["request"]:
+            self._request(source, total, options)
+        if options["request"] or not options["apply"]:
             return
         backfill = Backfill(signal=source.signal, routes=to, producer=create_producer())
         self._end(self._run(source, backfill, total, options), as_json=options["json"])
+
+    def _request(self, source: Source, total: int, options: dict[str, Any]) -> None:
+        arguments = BackfillArguments(source=source.name, event_type=source.signal.event_type, limit=options["limit"])
+        progress = RunProgress(total=total, token=options["resume"])
+        make_or_plan(self, RunWish(arguments=arguments, progress=progress, **wish_values(options)), options)
 
     def _run(self, source: Source, backfill: Backfill, total: int, options: dict[str, Any]) -> _Run:
         run, bar, as_json = _Run(options["resume"]), ProgressBar(self.stdout, total), options["json"]
@@ -163,10 +174,10 @@ class Command(OperatorCommand):
             bar.end()
         for one in failed:
             if as_json:
-                self._print_json(token=one.token, error=_reason(one.error), resume=before[one.token])
+                self._print_json(token=one.token, error=reason_of(one.error), resume=before[one.token])
                 continue
             again = f"{_resume(before[one.token])} --limit 1".strip()
-            self.stdout.write(f"Item {shown(one.token)} cannot be sent: {_reason(one.error)} (again: {again})")
+            self.stdout.write(f"Item {shown(one.token)} cannot be sent: {reason_of(one.error)} (again: {again})")
 
     def _print_plan(self, source: Source, to: list[Route], total: int, options: dict[str, Any]) -> None:
         after = options["resume"]
@@ -180,7 +191,7 @@ class Command(OperatorCommand):
         self.stdout.write(f"{source.name}{where}: {total} events of type {source.signal.event_type}")
         for route in to:
             self.stdout.write(f"  to topic {full_topic(route.topic)}, key {route.key_field}, mode {route.mode}")
-        if not options["apply"]:
+        if not options["apply"] and not options["request"]:
             self.stdout.write(NOT_DONE)
 
     def _print_json(self, **content: Any) -> None:
@@ -198,20 +209,14 @@ def _next(items: Iterator[Item], most: int, source: Source) -> Batch:
 
 
 @contextmanager
-def _errors_of(source: Source, advice: str = "") -> Iterator[None]:
+def _errors_of(source: Source) -> Iterator[None]:
     """Convert an exception of a source into :class:`WorkerFailed`, since a source that raised cannot continue."""
     try:
         yield
     except Exception as error:
-        raise WorkerFailed(f"{source.name} raised {_reason(error)}{advice}", exit_code=1) from error
+        raise WorkerFailed(f"{source.name} raised {reason_of(error)}", exit_code=1) from error
 
 
 def _resume(token: str | None) -> str:
     """Return the argument that resumes after ``token``, quoted for a shell; empty for None."""
     return "" if token is None else f"--resume {quote(shown(token))}"
-
-
-def _reason(error: Exception) -> str:
-    """Return the text of an error. For errors of other packages, the text also has the line of code."""
-    failure = Failure.of(error, "a source")
-    return failure.error if isinstance(error, EventBusError) else f"{failure.error} in {failure.place}"

@@ -24,10 +24,13 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, named, place, rate
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
+from event_bus_kafka.management.run_requests import add_request, check_request, make_or_plan, wish_values
 from event_bus_kafka.operations.dead_letters.report import failure_text
 from event_bus_kafka.operations.group_offsets import Target, partitions_of
 from event_bus_kafka.operations.record_replay import Failures, RecordReplay, ReplayProgress, exists, listening
 from event_bus_kafka.operations.records import Wanted, ranges, read
+from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
+from event_bus_kafka.operations.requested_runs.run_requests import RunWish, TopicArguments
 from event_bus_kafka.shown import shown, shown_time
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord
@@ -47,7 +50,8 @@ class Command(OperatorCommand):
         "event_bus_kafka.is_replay(). The run ends at the offsets where the topic ended when the run began. A receiver "
         "that fails is named, and the others continue. SIGINT and SIGTERM end the run after the current record, a "
         "second signal ends it at once. Exit codes: 0 all succeeded; 1 a receiver failed, or a record could not be "
-        "read or was left; 2 interrupted at once; 3 a receiver asked to exit."
+        "read or was left; 2 interrupted at once; 3 a receiver asked to exit. With --request no receiver runs here: "
+        "workers of a group call them, between the records that they read."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -62,12 +66,14 @@ class Command(OperatorCommand):
         parser.add_argument("--receiver", metavar="NAME", help="only this receiver, named as in the plan")
         parser.add_argument("--rate", metavar="N", type=rate, help="replay at most N records per second")
         parser.add_argument("--stop-on-error", action="store_true", help="end at the first record that fails")
+        add_request(parser, "workers of a group do it between their records", "the group whose workers do it; needed")
         add_json(parser, "print JSON: the plan or, with --apply, a line for each failure and for the result")
         add_apply(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         load_all_signals()
         observe_events()
+        _check(options)
         _refuse_unknown(options["receiver"], options["event_type"])
         start, end = Target.both(options["start"]), Target.both(options["end"])
         _refuse_reversed(start, end)
@@ -81,10 +87,12 @@ class Command(OperatorCommand):
             ):
                 partitions = partitions_of(reader, [options["topic"]])
                 found = ranges(reader, partitions, start, end)
-                if options["apply"]:
+                if options["apply"] and not options["request"]:
                     self._replay(reader, registry, found, options)
                 else:
                     self._plan(reader, registry, found, options)
+                if options["request"]:
+                    self._request(found, options)
         except KeyboardInterrupt:
             raise CommandError("Interrupted.", returncode=FORCED) from None
         except NotThere as error:
@@ -113,7 +121,17 @@ class Command(OperatorCommand):
         for event_type, one in listeners.items():
             what = f"would run {', '.join(one.receivers)}" if one.receivers else f"skipped: {one.reason}"
             self.stdout.write(f"{shown(event_type) or 'unknown type'}: {types[event_type]} records; {what}")
-        self.stdout.write(NOT_DONE)
+        if not options["request"]:
+            self.stdout.write(NOT_DONE)
+
+    def _request(self, found: dict[Partition, Range], options: dict[str, Any]) -> None:
+        wish = RunWish(
+            arguments=TopicArguments(topic=next(iter(found))[0], **attrs.asdict(options["wanted"])),
+            progress=RunProgress.of_ranges(found),
+            receiver=options["receiver"] or "",
+            **wish_values(options),
+        )
+        make_or_plan(self, wish, options)
 
     def _replay(
         self, reader: Reader, registry: SchemaRegistry, found: dict[Partition, Range], options: dict[str, Any]
@@ -134,13 +152,10 @@ class Command(OperatorCommand):
             raise CommandError(f"{run.failed + run.undecodable} of {run.replayed} records failed.")
 
     def _run(self, reader: Reader, registry: SchemaRegistry, run: ReplayProgress, options: dict[str, Any]) -> str:
-        """Replay the records. Return the reason why the run ended early; empty if it did not."""
+        """Replay the records. Return the reason why the run ended early; empty if the run did not end early."""
         bar, total = ProgressBar(self.stdout, run.offsets_left), run.offsets_left
-        with (
-            ExitStack() as at_end,
-            Interruption() as interruption,
-            RecordReplay(lambda store: processor("", store, registry), options["receiver"], run) as replay,
-        ):
+        replay = RecordReplay(lambda store: processor("", store, registry), options["receiver"], run)
+        with ExitStack() as at_end, Interruption() as interruption:
             at_end.callback(bar.end)
             pace = Pace(options["rate"], interruption)
             stop_on_error = options["stop_on_error"]
@@ -188,8 +203,19 @@ class Command(OperatorCommand):
         self.stdout.write(json.dumps(content))
 
 
+def _check(options: dict[str, Any]) -> None:
+    check_request(options)
+    if options["request"] and not options["group"]:
+        raise CommandError("--request needs the group whose workers are to do it (--group).")
+    if options["request"] and options["stop_on_error"]:
+        options["stop_after"] = 1
+
+
 def _refuse_unknown(receiver: str | None, event_type: str | None) -> None:
-    """Raise CommandError if a name is unknown: with a misspelt name, the command would replay nothing and succeed."""
+    """
+    Raise CommandError if a name is unknown. Without this check, a misspelt name would replay nothing, and the command
+    would succeed.
+    """
     if receiver and not exists(receiver):
         raise CommandError(f"No receiver {receiver} is connected to a signal in this service.")
     if event_type and signal_named(event_type) is None:

@@ -14,7 +14,7 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 COUNTED = 10_000
 """Maximum number of letters that are counted, because counting all rows of a long table takes too long."""
 _RECENT = 500
-"""Number of letters, latest first, whose groups, topics, event types and receivers are offered as filters."""
+"""Number of latest letters whose groups, topics, event types and receivers are offered as filters."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,17 +58,23 @@ class Count:
 
 
 def page_of(selection: Selection, *, after: Position | None, limit: int) -> LetterPage:
+    """Return at most ``limit`` letters that come after a position. Asks the database twice."""
+    return _page(selection, _positions(selection, after, limit + 1), limit)
+
+
+def counted_page_of(selection: Selection, *, after: Position | None, limit: int) -> tuple[LetterPage, Count]:
     """
-    Return a page of at most ``limit`` selected letters. ``after``: position after which the page begins; None: the
-    first page. Sends two queries.
+    Return the results of :func:`page_of` and :func:`count`. A search by key scans all rows, but only once for both
+    results.
     """
-    rows = selection.candidates()
-    if after:
-        rows = rows.beyond(after.failed_at, after.id)
-    ids = list(rows.latest_first().values_list("last_failed_at", "pk")[: limit + 1])  # does not sort failures
-    found = _with_failures([pk for _, pk in ids[:limit]])
-    following = Position(failed_at=ids[limit - 1][0], id=ids[limit - 1][1]) if len(ids) > limit else None
-    return LetterPage(letters=[letter for letter in found if selection.holds(letter)], following=following)
+    looks_at_all = bool(selection.key) and after is None
+    positions = _positions(selection, after, COUNTED + 1 if looks_at_all else limit + 1)
+    page = _page(selection, positions, limit)
+    if after is None and page.following is None:
+        return page, Count(number=len(page.letters), is_more=False)
+    if looks_at_all:
+        return page, Count(number=min(len(positions), COUNTED), is_more=len(positions) > COUNTED)
+    return page, count(selection)
 
 
 def count(selection: Selection, *, after: Position | None = None) -> Count:
@@ -93,6 +99,21 @@ def recent_names() -> dict[str, list[str]]:
         found["event_type"].add(event_type)
         found["receiver"].update(failure["receiver"] for failure in failures)
     return {kind: sorted(filter(None, names)) for kind, names in found.items()}
+
+
+def _positions(selection: Selection, after: Position | None, most: int) -> list[tuple[datetime, int]]:
+    rows = selection.candidates()
+    if after:
+        rows = rows.beyond(after.failed_at, after.id)
+    ordered = rows.latest_first(sorts=bool(selection.key))  # the index would lead to each row, to look at its key
+    return list(ordered.values_list("last_failed_at", "pk")[:most])  # sorts no failures
+
+
+def _page(selection: Selection, positions: list[tuple[datetime, int]], limit: int) -> LetterPage:
+    found = _with_failures([pk for _, pk in positions[:limit]])
+    is_last = len(positions) <= limit
+    following = None if is_last else Position(failed_at=positions[limit - 1][0], id=positions[limit - 1][1])
+    return LetterPage(letters=[letter for letter in found if selection.holds(letter)], following=following)
 
 
 def _with_failures(ids: list[int]) -> DeadLetterQuerySet:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from shlex import quote
-from typing import Any
 
 import attrs
 from django.db import connections, router
@@ -13,15 +11,27 @@ from django.db.models import Count
 
 from event_bus_kafka.conf.routes import short_topic
 from event_bus_kafka.conf.settings import settings
-from event_bus_kafka.models import LetterState, ReplayRequest, ReplayRequestQuerySet, RequestedLetter, RequestState
+from event_bus_kafka.models import (
+    LetterState,
+    ReplayRequest,
+    ReplayRequestQuerySet,
+    RequestedLetter,
+    RequestedRun,
+    RequestState,
+)
 from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.models.replay_requests import OPEN, TAKEN_OVER_AFTER
+from event_bus_kafka.operations.requested_runs.run_obstacles import obstacles_to_runs, runs_of
+from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.workers import WorkerRun, replaying_groups, workers
 
 _PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED, LetterState.PARTLY, LetterState.UNKNOWN)
 _TOLD_HOLDS = 5
-"""Number of holds in a row, about half a minute in total, from which on the report of a request names the hold."""
+"""
+Number of consecutive holds after which the text about a request mentions the hold. These holds take about half a
+minute.
+"""
 _NAMED = 5
 """Maximum number of receivers that a sentence names."""
 _NOW_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
@@ -39,14 +49,23 @@ class RequestReport:
     Why no worker runs the request, and the remedy. Empty if a worker runs or can run the request, and if the request is
     paused or has ended.
     """
+    run: RequestedRun | None = None
+    """The replay of a topic, or the backfill; None for a request to replay dead letters."""
+
+    @property
+    def progress(self) -> RunProgress:
+        """The progress of ``run``. Without a run, all its numbers are 0."""
+        return RunProgress.of(self.run.progress if self.run else {})
 
     @property
     def total(self) -> int:
-        return sum(self.counts.values())
+        return self.progress.total if self.run else sum(self.counts.values())
 
     @property
     def done(self) -> int:
-        """Number of letters that are neither waiting nor running."""
+        """Number of letters that are neither waiting nor running. For a run: number of processed offsets or items."""
+        if self.run:
+            return self.progress.done
         return sum(self.counts.get(one, 0) for one in (LetterState.SUCCEEDED, *_PROBLEMS))
 
 
@@ -65,12 +84,12 @@ def reports(limit: int, *, only_open: bool = False) -> list[RequestReport]:
 
 
 def report_of(number: int) -> RequestReport | None:
-    """Return the report of request ``number``; None: there is no such request. Raises a database error."""
+    """Return the report of request ``number``; None if this request does not exist. Raises a database error."""
     return next(iter(_reported(list(_rows().filter(pk=number)))), None)
 
 
 def open_states() -> Mapping[str, int]:
-    """Return state → number of requests that have not ended. Raises a database error."""
+    """Return state → number of requests, without the requests that have ended. Raises a database error."""
     found = _rows().still_open().order_by().values_list("state").annotate(count=Count("pk"))
     counts = dict(found)
     return {state: counts[state] for state in OPEN if state in counts}
@@ -78,8 +97,8 @@ def open_states() -> Mapping[str, int]:
 
 def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
     """
-    Return the letters of request ``number`` that failed, were skipped, stay for other receivers, or whose result is
-    unknown, in the order of the request. ``limit``: maximum number of letters.
+    Return the letters of request ``number`` that failed, were skipped, remain for other receivers, or have an unknown
+    result. Sorted in the order of the request. ``limit``: maximum number of letters.
     """
     rows = RequestedLetter.objects.using(_rows().db).of(number, *_PROBLEMS)
     return list(rows if limit is None else rows[:limit])
@@ -87,7 +106,7 @@ def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
 
 def reasons(number: int) -> Mapping[str, Mapping[str, int]]:
     """
-    Return state (one of those in :func:`problems`) → reason → number of letters of request ``number``. The most
+    Return state → reason → number of letters of request ``number``, for the states in :func:`problems`. The most
     frequent reason comes first.
     """
     rows = RequestedLetter.objects.using(_rows().db)
@@ -111,8 +130,8 @@ class RequestChange:
 
 PAUSE = RequestChange(
     states=(RequestState.REQUESTED, RequestState.RUNNING),
-    plan="No letter of it begins any more until it is resumed; those that run come to their end.",
-    done="It is paused: within seconds its worker begins no further letter.",
+    plan="Nothing of it begins any more until it is resumed; what runs comes to its end.",
+    done="It is paused: within seconds its worker begins nothing more of it.",
     apply=lambda rows, number, by: rows.pause(number, note=f"paused by {by}"),
 )
 RESUME = RequestChange(
@@ -123,8 +142,8 @@ RESUME = RequestChange(
 )
 CANCEL = RequestChange(
     states=(RequestState.REQUESTED, RequestState.RUNNING, RequestState.PAUSED),
-    plan="It ends: no letter of it begins any more; those that run come to their end. The rest may be requested again.",
-    done="It is stopped: within seconds its worker begins no further letter.",
+    plan="It ends: nothing of it begins any more; what runs comes to its end. The rest may be requested again.",
+    done="It is stopped: within seconds its worker begins nothing more of it.",
     apply=lambda rows, number, by: rows.cancel(number, note=f"cancelled by {by}"),
 )
 
@@ -141,28 +160,6 @@ def obstacle_to(change: RequestChange, number: int) -> str:
 def change_request(change: RequestChange, number: int, by: str) -> str:
     """Change a request. Return why the change was not possible; empty: the change was made. Raises a database error."""
     return "" if change.apply(_rows(), number, by) else obstacle_to(change, number)
-
-
-def as_json(found: RequestReport) -> dict[str, Any]:
-    """Return all facts about a request as JSON values, without the list of its letters."""
-    request = found.request
-    names = ("group", "receiver", "instead_of", "receivers", "rate", "stop_after", "requested_by", "reason", "state")
-    times = ("requested_at", "began_at", "beat_at", "ended_at")
-    return {
-        "id": request.pk,
-        **{name: getattr(request, name) for name in (*names, "note", "worker", "failures_in_row")},
-        **{name: _iso(getattr(request, name)) for name in times},
-        "letters": found.total,
-        "done": found.done,
-        **{state: found.counts.get(state, 0) for state in LetterState.values},
-        "obstacle": found.obstacle,
-    }
-
-
-def letter_json(letter: RequestedLetter) -> dict[str, Any]:
-    """Return the facts about a letter of a request, as JSON values."""
-    names = ("letter", "topic", "partition", "offset", "event_type", "state", "error")
-    return {name: getattr(letter, name) for name in names}
 
 
 def letters_left(number: int) -> tuple[ReplayRequest | None, list[int]]:
@@ -187,7 +184,9 @@ def obstacle_before(group: str, topics: Sequence[str], receivers: Sequence[str] 
 
 
 def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
-    counts = RequestedLetter.objects.using(_rows().db).counts([one.pk for one in found])
+    runs = runs_of(found)
+    letters = RequestedLetter.objects.using(_rows().db).counts([one.pk for one in found if one.pk not in runs])
+    counts = {**letters, **{number: RunProgress.of(run.progress).counts for number, run in runs.items()}}
     silent = _silent([one for one in found if one.state == RequestState.RUNNING or counts[one.pk].get("running")])
     waiting = [
         one
@@ -195,12 +194,16 @@ def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
         if one.state == RequestState.REQUESTED or (one.state == RequestState.RUNNING and one in silent)
     ]
     held = [one for one in found if one.state == RequestState.RUNNING and one.note and one not in silent]
-    obstacles = _obstacles(waiting, held)
+    obstacles = {
+        **_obstacles([one for one in waiting if one.pk not in runs], held),
+        **obstacles_to_runs(waiting, runs),
+    }
     return [
         RequestReport(
             request=one,
             counts=_known(counts[one.pk]) if not one.is_open and one in silent else counts[one.pk],
             obstacle=obstacles.get(one.pk, ""),
+            run=runs.get(one.pk),
         )
         for one in found
     ]
@@ -213,7 +216,10 @@ def _silent(begun: Sequence[ReplayRequest]) -> list[ReplayRequest]:
 
 
 def _known(counts: Mapping[str, int]) -> Mapping[str, int]:
-    """Return the counts with running letters as unknown: their worker has died, and no other has settled them yet."""
+    """
+    Return ``counts`` with the running letters added to the unknown letters. The worker of these letters has died, and
+    no other worker has settled them yet.
+    """
     running = counts.get(LetterState.RUNNING, 0)
     known = {state: count for state, count in counts.items() if state != LetterState.RUNNING}
     return known | {LetterState.UNKNOWN: known.get(LetterState.UNKNOWN, 0) + running} if running else counts
@@ -221,8 +227,8 @@ def _known(counts: Mapping[str, int]) -> Mapping[str, int]:
 
 def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) -> Mapping[int, str]:
     """
-    Return number of the request → why its letters have no turn. Requests without an obstacle are left out.
-    ``waiting``: requests without a worker. ``held``: requests whose worker waits for a server.
+    Return number of the request → why its letters cannot begin. Requests without an obstacle are left out. ``waiting``:
+    requests without a worker. ``held``: requests whose worker waits for a server.
     """
     if not settings.heartbeat:
         return {one.pk: _NOW_UNKNOWN for one in waiting}
@@ -239,7 +245,7 @@ def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) 
 
 
 def _lacks(known: frozenset[str] | None, receivers: Sequence[str]) -> bool:
-    """Return whether ``known``, the receivers that workers have (None: unknown), contains none of ``receivers``."""
+    """Return whether ``known``, the workers' receivers, contains none of ``receivers``. False if ``known`` is None."""
     return known is not None and bool(receivers) and known.isdisjoint(receivers)
 
 
@@ -292,7 +298,3 @@ def _replay_command(request: ReplayRequest) -> str:
 
 def _rows() -> ReplayRequestQuerySet:
     return ReplayRequest.objects.using(router.db_for_write(ReplayRequest))
-
-
-def _iso(milliseconds: int | None) -> str | None:
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()

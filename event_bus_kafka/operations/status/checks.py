@@ -80,8 +80,8 @@ def _of_topic(planned: TopicPlan, user: str) -> Iterator[Finding]:
 
 def of_rights(overview: ClusterOverview, own: OwnBus, described: Described) -> Iterator[Finding]:
     """
-    Compare this user's permissions with what it needs. ``described``: the groups, with permissions. Raises
-    :class:`BrokerError`.
+    Yield a finding for each permission that this Kafka user needs but does not have. ``described``: descriptions of the
+    groups, which contain permissions. Raises :class:`BrokerError`.
     """
     wanted: dict[str, set[str]] = {topic: {"WRITE"} for topic in own.sent}
     for topics in own.groups.values():

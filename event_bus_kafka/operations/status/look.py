@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 TABLES, KAFKA, REGISTRY = "a database", "Kafka", "the schema registry"
 LONGEST = {TABLES: OF_DATABASE, KAFKA: 30.0, REGISTRY: 30.0}
-"""Server → seconds that it may take for all its answers."""
+"""Server → time limit for all its answers, in seconds."""
 WANTED, TOPICS = "the look for wanted topics", "the check of topics"
 _NO_CONTROLLER = "no broker is the controller at present, as while one takes over from another"
 _LISTED = 5
@@ -59,7 +59,10 @@ class StatusServers:
 
 
 def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping[str, float] = LONGEST) -> Status:
-    """Look, and ``check`` beyond. Raises nothing of servers; waits for none beyond ``longest``."""
+    """
+    Return the status of the bus. ``check``: whether the status contains findings. ``longest``: server → time limit in
+    seconds. Errors of servers are noted in the status, never raised.
+    """
     wanted = within(longest[TABLES])(WANTED, servers.wanted)
     registry = within(longest[REGISTRY])(REGISTRY, lambda: _registry(servers, check=check))
     tables = table_status.look(own, within(longest[TABLES]), check=check)
@@ -99,7 +102,7 @@ def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping
 
 @attrs.frozen(kw_only=True)
 class _Part(Generic[T]):
-    """The part of one server."""
+    """The part of the status that comes from one server."""
 
     status: T | None
     unanswered: tuple[Unanswered, ...] = ()
@@ -112,7 +115,10 @@ def _part(coming: Awaited[_Part[T]]) -> _Part[T]:
 
 
 def _checked(found: T, silent: Iterable[Unanswered], looks: Mapping[str, Callable[[], Iterator[Finding]]]) -> _Part[T]:
-    """Return a part with the findings of its checks; a check that fails hides no other, nor the part."""
+    """
+    Return the part ``found`` with the findings of its checks. A check that fails affects neither the part nor other
+    checks.
+    """
     told = [here(what, partial(_all, look)).wait() for what, look in looks.items()]
     return _Part(
         status=found,
@@ -163,8 +169,8 @@ def _registry(servers: StatusServers, *, check: bool) -> _Part[RegistryStatus]:
 
 def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Neglect, ...], set[NeglectKind]]:
     """
-    Return the neglects, and the kinds that are not known. Kafka knows better than the tables which groups are behind,
-    where it was asked for them.
+    Return the neglects, and the kinds of which there may be more neglects. If Kafka returned the offsets of a group,
+    the neglects in Kafka replace the neglects in tables for this group.
     """
     found, unknown = list(tables.neglected.neglects), set(tables.neglected.unknown)
     if kafka is None:

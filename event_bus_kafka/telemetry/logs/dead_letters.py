@@ -95,4 +95,4 @@ def _(event: events.ReplayRequestChanged, _: LogFilter) -> None:
     why = f": {event.note}" if event.note else ""
     told = (event.request, event.group, event.state, why, event.letters)
     log = logger.warning if why else logger.info
-    log("Replay request %s of group %s is %s%s; this worker has processed %s dead letters", *told, extra=fields(event))
+    log("Replay request %s of group %s is %s%s; this worker has processed %s of it", *told, extra=fields(event))

@@ -1,10 +1,10 @@
-"""Starts two services, causes failures in them, and serves their admin sites until Ctrl-C."""
+"""Starts three services, causes failures in them, and serves their admin sites until Ctrl-C."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
-from examples.tour.desk import COURSES, SERVICES
+from examples.tour.desk import COURSES, SERVICES, WITHOUT_WORKER
 from examples.tour.processes import Interrupted
 from examples.tour.stage import Stage
 
@@ -22,7 +22,8 @@ def show(stage: Stage) -> int:
         stage.manage(service, "migrate", "--verbosity=0")
         stage.manage(service, "createsuperuser", "--noinput", "--username=admin", "--email=admin@example.com")
     stage.manage("credentials", "event_bus_pause", "--receiver", _PAUSED, "--reason", "A demonstration", "--apply")
-    stage.start_services(SERVICES)
+    stage.start_services([service for service in SERVICES if service != WITHOUT_WORKER])
+    stage.start_sender(WITHOUT_WORKER)
     urls = {service: stage.start_site(service) for service in SERVICES}
     stage.manage("lms", "shell", "-c", _TROUBLE)
     stage.call("lms", 'begin_maintenance("certificates")')

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.http import HttpResponse
+from django.db import OperationalError, connections
 from django.test import Client
+from django.urls import resolve
 
+from event_bus_kafka.admin import parked
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.models import Heartbeat, HistoryRow, OutboxRecord, ParkedRecord, PausedReceiver, Right
 from tests.support.admin_clients import client_with, staff_with
@@ -17,6 +19,7 @@ from tests.support.admin_clients import client_with, staff_with
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
 
 CODE, TOPIC = "MSG_SIZE_TOO_LARGE", "prod-0"
+DONE = {"release": "Released", "discard": "Discarded"}
 
 
 def url(model: Any, name: str) -> str:
@@ -39,7 +42,15 @@ def selected(**changes: str) -> dict[str, str]:
     return {"database": "default", "topic": TOPIC, "code": CODE} | changes
 
 
-def told(response: HttpResponse) -> list[str]:
+def _park(count: int, **changes: int) -> list[int]:
+    """Park more rows like those selected; return their ids."""
+    row = ParkedRecord.objects.filter(topic=TOPIC, code=CODE).latest("pk")
+    values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields} | changes
+    rows = [ParkedRecord(**values | {"id": row.pk + 1_000 + number}) for number in range(count)]
+    return [one.pk for one in ParkedRecord.objects.bulk_create(rows)]
+
+
+def told() -> list[str]:
     return [entry.change_message for entry in LogEntry.objects.order_by("pk")]
 
 
@@ -52,7 +63,52 @@ def test_parked_rows_are_released_or_discarded_after_a_confirmation(action: str,
     assert "This is about 2 parked events." in asked
     assert answer.headers["Location"] == url(ParkedRecord, "changelist")
     assert (ParkedRecord.objects.count(), OutboxRecord.objects.count()) == (before[0] - 2, before[1] + released)
-    assert told(answer) == [f"{action.capitalize()}{'d' if action == 'release' else 'ed'} 2 parked events."]
+    assert told() == [f"{DONE[action]} 2 parked events."]
+
+
+@pytest.mark.parametrize("action", ["release", "discard"])
+def test_a_slice_says_how_many_are_left_and_goes_on(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _park(148)
+    monkeypatch.setattr(parked, "_SECONDS", 0.0)
+    client = client_with(*Right)
+    _, page = confirmed(client, url(ParkedRecord, action), **selected())
+    shown = page.content.decode()
+    assert f"{DONE[action]} 100 parked events. There was not enough time for all in one go." in shown
+    assert "This is about 50 parked events." in shown
+    late = _park(1, parked_at=int(page.context["plan"].fields["last"]) + 1)
+    last = client.post(url(ParkedRecord, action), dict(page.context["fields"]) | {"confirmed": "yes"})
+    assert last.status_code == 302
+    assert list(ParkedRecord.objects.filter(topic=TOPIC, code=CODE).values_list("pk", flat=True)) == late
+    assert told() == [f"{DONE[action]} {count} parked events." for count in (100, 50)]
+
+
+@pytest.mark.parametrize("action", ["release", "discard"])
+def test_a_slice_is_committed_by_itself_where_requests_are_transactions(action: str) -> None:
+    view: Any = resolve(url(ParkedRecord, action)).func
+    assert view._non_atomic_requests == set(connections)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("action", ["release", "discard"])
+def test_what_is_done_before_the_database_fails_is_told(action: str) -> None:
+    _park(148)
+    done: list[str] = []
+
+    def refuse(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith("DELETE") and "parkedrecord" in sql:
+            done.append(sql)
+            if len(done) == 2:
+                raise OperationalError("gone away")
+        return execute(sql, *arguments)
+
+    client = client_with(*Right)
+    asked = client.post(url(ParkedRecord, action), selected())
+    with connections["default"].execute_wrapper(refuse):
+        answer = client.post(url(ParkedRecord, action), dict(asked.context["fields"]) | {"confirmed": "yes"})
+    assert answer.status_code == 302
+    (words,) = told()
+    assert words.startswith(f"{DONE[action]} 100 parked events. Then the database failed: ")
+    assert ParkedRecord.objects.filter(topic=TOPIC, code=CODE).count() == 50
 
 
 def test_rows_parked_after_the_confirmation_page_are_not_discarded() -> None:
@@ -67,10 +123,10 @@ def test_rows_parked_after_the_confirmation_page_are_not_discarded() -> None:
 
 def test_only_ticked_rows_are_released() -> None:
     first, second = ParkedRecord.objects.order_by("pk")[:2]
-    _, answer = confirmed(client_with(*Right), url(ParkedRecord, "release"), database="default", row=str(first.pk))
+    confirmed(client_with(*Right), url(ParkedRecord, "release"), database="default", row=str(first.pk))
     assert not ParkedRecord.objects.filter(pk=first.pk).exists()
     assert ParkedRecord.objects.filter(pk=second.pk).exists()
-    assert told(answer) == ["Released 1 parked events."]
+    assert told() == ["Released 1 parked event."]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +153,7 @@ def test_posting_a_form_without_a_valid_selection_returns_404_and_changes_nothin
 
 def test_a_receiver_is_paused_with_a_reason_and_resumed(receiver: str) -> None:
     client = client_with(Right.VIEW, Right.OPERATE)
-    asked, answer = confirmed(client, url(Heartbeat, "pause"), receiver=receiver, reason="Mails go out twice")
+    asked, _ = confirmed(client, url(Heartbeat, "pause"), receiver=receiver, reason="Mails go out twice")
     assert "Each of its events becomes a dead letter" in asked
     (paused,) = PausedReceiver.objects.with_reasons()
     assert (paused.receiver, paused.reason) == (receiver, "Mails go out twice")
@@ -106,8 +162,8 @@ def test_a_receiver_is_paused_with_a_reason_and_resumed(receiver: str) -> None:
     assert "paused since" in page
     confirmed(client, url(Heartbeat, "resume"), receiver=receiver)
     assert not PausedReceiver.objects.exists()
-    assert told(answer)[0] == f"Paused {receiver}: Mails go out twice."
-    assert told(answer)[1].startswith(f"Resumed {receiver}.")
+    assert told()[0] == f"Paused {receiver}: Mails go out twice."
+    assert told()[1].startswith(f"Resumed {receiver}.")
 
 
 def test_resuming_a_receiver_that_is_not_paused_changes_nothing(receiver: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connections
 from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import resolve
@@ -115,7 +116,7 @@ def test_letters_are_searched_by_key_by_id_or_by_place_and_only_with_post() -> N
 
 def test_the_page_of_a_letter_masks_its_event_data() -> None:
     letter = stored(record_of(7, offset=41, headers=(*record_of(7).headers, ("theirs", SECRET.encode()))), AWARD, MAIL)
-    shown = client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode()
+    shown = client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode().replace("<wbr>", "")
     for text in ("prod-certificates:0:41", AWARD, MAIL, "ValueError", letter.event_id, CREATED, "&quot;email&quot;"):
         assert text in shown
     assert SECRET not in shown
@@ -237,4 +238,4 @@ def test_discarding_in_slices_reports_how_many_letters_remain(monkeypatch: pytes
 
 
 def test_the_view_that_discards_is_exempt_from_atomic_requests() -> None:
-    assert resolve(DISCARD).func._non_atomic_requests == {"default"}  # type: ignore[attr-defined]
+    assert resolve(DISCARD).func._non_atomic_requests == set(connections)  # type: ignore[attr-defined]

@@ -63,8 +63,8 @@ def form_of(page: str, label: str) -> dict[str, list[str]]:
 
 
 def text_of(page: str) -> str:
-    """Return the text of a page without HTML tags."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    """Return a page without its tags."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.replace("<wbr>", "")))
 
 
 def asked(client: Client, **posted: Any) -> str:

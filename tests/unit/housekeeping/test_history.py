@@ -21,7 +21,7 @@ from event_bus_kafka.housekeeping.database import alias_of
 from event_bus_kafka.housekeeping.history import HistoryWriter, tidy
 from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.database_time import database_now
-from event_bus_kafka.models.history import Sums
+from event_bus_kafka.models.history import HOUR, MINUTE, QUARTER, Sums
 from event_bus_kafka.operations.history import history
 from event_bus_kafka.telemetry.metrics import EVENTS_APPENDED
 from event_bus_kafka.telemetry.tallies import tallies
@@ -74,6 +74,17 @@ def test_history_rows_older_than_the_setting_are_deleted() -> None:
     assert rows().count() == 1
     list(tidy(0.4))
     assert rows().count() == 0
+
+
+def test_a_few_rows_are_kept_of_what_is_long_ago() -> None:
+    """Pages of a day and a week add them up."""
+    process = Process()
+    process.count("done")
+    process.writer.write()
+    for age, span in ((0, MINUTE), (3 * HOUR, QUARTER), (24 * HOUR, HOUR)):
+        older(age * 1000)
+        list(tidy(7))
+        assert [row.span for row in rows()] == [span]
 
 
 def test_history_is_read_from_a_given_time_on_and_summed_by_chosen_columns() -> None:

@@ -8,12 +8,14 @@ from datetime import timedelta
 import pytest
 
 from event_bus_kafka.models import DeadLetter, DeadLetterEntry
+from event_bus_kafka.models.batches import FEW
 from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
 from event_bus_kafka.operations.dead_letters.key_search import bodies_of
-from event_bus_kafka.operations.dead_letters.paging import COUNTED, Count, Position, count, page_of
+from event_bus_kafka.operations.dead_letters.paging import COUNTED, Count, Position, count, counted_page_of, page_of
 from event_bus_kafka.operations.dead_letters.selection import Selection
 from event_bus_kafka.sandbox import Sandbox
 from tests.support.letters import FAILED_AT, multiply, record_of, service_with, stored
+from tests.support.statements import asked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,6 +60,28 @@ def test_a_letter_at_offset_0_is_found_by_its_coordinates() -> None:
     stored(record_of(7, offset=1), MAIL)
     found = page_of(Selection(place=Coordinates.parse("prod-certificates:0:0")), after=None, limit=5)
     assert [letter.offset for letter in found.letters] == [0]
+
+
+def test_a_place_is_looked_up_in_an_index_of_groups_unless_they_are_many() -> None:
+    selection = Selection(place=Coordinates.parse("prod-certificates:0:7"))
+    assert page_of(selection, after=None, limit=5).letters == []
+    for number in range(FEW + 1):
+        stored(record_of(7, offset=7), MAIL, group=f"group {number}")
+        assert len(page_of(selection, after=None, limit=9).letters) == number + 1
+        is_narrow = "(group=? AND topic=? AND partition=? AND offset=?)" in selection.candidates().explain()
+        assert is_narrow == (number < FEW)
+
+
+@pytest.mark.parametrize(("selection", "statements"), [(Selection(key="7"), 2), (Selection(group="mail"), 3)])
+def test_a_search_by_key_looks_at_all_rows_once(selection: Selection, statements: int) -> None:
+    multiply(stored(record_of(7), MAIL), ({"offset": offset} for offset in range(1, 7)))
+    with asked() as statements_of_page:
+        page, counted = counted_page_of(selection, after=None, limit=5)
+    assert (len(page.letters), counted) == (5, Count(number=7, is_more=False))
+    assert len(statements_of_page) == statements
+    rest, counted = counted_page_of(selection, after=page.following, limit=5)
+    assert (len(rest.letters), counted.number) == (2, 7)
+    assert "USING INDEX" not in Selection(key="7").candidates().latest_first(sorts=True).explain()
 
 
 def test_letters_are_counted_up_to_a_limit() -> None:

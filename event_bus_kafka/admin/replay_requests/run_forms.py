@@ -1,0 +1,87 @@
+"""The forms with which a user requests a replay of a topic, or a backfill."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from django import forms
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER
+
+
+def _named(datalist: str) -> forms.TextInput:
+    return forms.TextInput(attrs={"list": f"event-bus-{datalist}"})
+
+
+class RunForm(forms.Form):
+    """A base class with the fields of both forms."""
+
+    rate = forms.FloatField(
+        label=_("A second at most (empty: as many as live events leave time for)"), min_value=0.01, required=False
+    )
+    stop_after = forms.IntegerField(
+        label=_("End it after so many failures in a row"), min_value=1, max_value=1_000_000, initial=STOP_AFTER
+    )
+    reason = forms.CharField(label=_("Why, for whoever looks (nothing of an event)"), max_length=500, required=False)
+
+
+class TopicForm(RunForm):
+    """The form for a replay of a topic. It selects records and receivers."""
+
+    topic = forms.CharField(label=_("Topic, or topic:partition"), max_length=300)
+    start = forms.CharField(label=_("From: earliest, an offset, or a time such as 2026-01-31T08:00Z"), max_length=100)
+    end = forms.CharField(label=_("To, without it (empty: all that is there now)"), max_length=100, required=False)
+    group = forms.CharField(label=_("Group whose workers do it"), widget=_named("groups"), max_length=255)
+    receiver = forms.CharField(
+        label=_("Only this receiver (empty: all that listen)"),
+        widget=_named("receivers"),
+        max_length=500,
+        required=False,
+    )
+    event_type = forms.CharField(
+        label=_("Only this event type"), widget=_named("types"), max_length=255, required=False
+    )
+    key = forms.CharField(label=_("Only this key"), max_length=1000, required=False)
+
+    field_order = ("topic", "start", "end", "group", "receiver", "event_type", "key")
+
+
+class BackfillForm(RunForm):
+    """The form for a backfill. It selects items of a source of this service."""
+
+    source = forms.CharField(label=_("Source"), widget=_named("sources"), max_length=255)
+    resume = forms.CharField(label=_("After the item with this token (empty: from the first)"), required=False)
+    limit = forms.IntegerField(label=_("Items at most (empty: all)"), min_value=1, required=False)
+    group = forms.CharField(
+        label=_("Group whose workers do it (empty: any worker that has the source)"),
+        widget=_named("groups"),
+        max_length=255,
+        required=False,
+    )
+
+    field_order = ("source", "resume", "limit", "group")
+
+
+@attrs.frozen(kw_only=True)
+class RunAsking:
+    """The form for one kind of run, with its title and the name of its planning function."""
+
+    form: type[RunForm]
+    title: str | Promise
+    plan: str
+    """Name of the function in ``run_planning`` that plans the run."""
+
+
+ASKING: dict[str, RunAsking] = {
+    "topic": RunAsking(form=TopicForm, title=_("Replay a topic"), plan="plan_topic"),
+    "backfill": RunAsking(form=BackfillForm, title=_("Backfill: send existing data as events"), plan="plan_backfill"),
+}
+"""Name of a kind of run, as in the URL → the form for this kind."""
+
+
+def shared_values(form: RunForm) -> dict[str, Any]:
+    """Return the values for a ``RunWish`` that both forms contain."""
+    return {name: form.cleaned_data[name] for name in ("rate", "stop_after", "reason", "group")}

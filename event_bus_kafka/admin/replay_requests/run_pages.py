@@ -1,0 +1,91 @@
+"""The pages on which a user plans and requests a replay of a topic, or a backfill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import attrs
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern
+from django.utils.translation import gettext as _
+
+from event_bus_kafka.admin.actions import CONFIRMED, ActionPlan, ask, write_history
+from event_bus_kafka.admin.pages import Page, View
+from event_bus_kafka.admin.replay_requests.run_forms import ASKING, RunAsking, RunForm
+from event_bus_kafka.admin.shapes import Linked
+from event_bus_kafka.models import Right
+from event_bus_kafka.operations.requested_runs.run_requests import are_possible, request_run
+from event_bus_kafka.shown import shown
+
+
+class RunPages(Page):
+    """
+    A base class for a page below which users request runs. The web process only makes requests; workers call receivers
+    and send items.
+    """
+
+    def run_paths(self) -> Iterator[URLPattern]:
+        """Yield the URL patterns of the forms and of the plans."""
+        for name, asking in ASKING.items():
+            yield self.page_at(f"{name}/", self._form_of(name, asking), name, Right.REPLAY)
+            yield self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.REPLAY)
+
+    def run_links(self, request: HttpRequest) -> list[Linked]:
+        """Return the links to the forms. Return no links if the user may not replay, or if a table is missing."""
+        if not (Right.REPLAY.is_given_to(request.user) and are_possible()):
+            return []
+        return [Linked(text=str(one.title), url=self.url(name)) for name, one in ASKING.items()]
+
+    def _form_of(self, name: str, asking: RunAsking) -> View:
+        def show(request: HttpRequest) -> HttpResponse:
+            return self._ask(request, name, asking, asking.form())
+
+        return show
+
+    def _plan_of(self, name: str, asking: RunAsking) -> View:
+        def plan(request: HttpRequest) -> HttpResponse:
+            form = asking.form(request.POST)
+            planned = getattr(_planning(), asking.plan)(form, request.POST) if form.is_valid() else None
+            if planned is None or not are_possible():
+                return self._ask(request, name, asking, form)
+            if CONFIRMED in request.POST and planned.is_settled and not planned.is_empty:
+                return self._request_run(request, planned)
+            action = ActionPlan(
+                title=str(asking.title),
+                sentences=planned.sentences,
+                tables=planned.tables,
+                button=_("Request it"),
+                is_empty=planned.is_empty,
+                fields=planned.fields,
+                back=self.url(name),
+            )
+            return ask(self, request, action)
+
+        return plan
+
+    def _ask(self, request: HttpRequest, name: str, asking: RunAsking, form: RunForm) -> HttpResponse:
+        if not are_possible():
+            return self.draw(request, "unusable", self.title, {})
+        context = {
+            "form": form,
+            "names": _planning().names(),
+            "action": self.url(f"{name}_plan"),
+            "button": _("Show what it would do"),
+        }
+        return self.draw(request, "run_form", str(asking.title), context)
+
+    def _request_run(self, request: HttpRequest, planned: Any) -> HttpResponse:
+        wish = attrs.evolve(planned.wish, requested_by=request.user.get_username()[:255])
+        made = request_run(wish)
+        words = _("Requested replay %(number)s: %(what)s.") % {"number": made.pk, "what": planned.words}
+        words += _(" Reason: %(reason)s.") % {"reason": shown(made.reason)} if made.reason else ""
+        write_history(request, self, words, str(made.pk))
+        messages.success(request, words)
+        return HttpResponseRedirect(self.url("one", made.pk))
+
+
+def _planning() -> Any:
+    return import_module("event_bus_kafka.admin.replay_requests.run_planning")  # it comes with Kafka's client

@@ -1,0 +1,226 @@
+"""
+Plans replays of topics, and backfills, for the admin. Imports Kafka's client, so import this module only to make a
+plan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import attrs
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from event_bus_kafka.admin.replay_requests.run_forms import BackfillForm, RunForm, TopicForm, shared_values
+from event_bus_kafka.admin.shapes import Table
+from event_bus_kafka.assembly.reading import reader_for
+from event_bus_kafka.conf.routes import full_topic
+from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.kafka.offsets import Partition, Range
+from event_bus_kafka.operations.event_catalogue import event_types
+from event_bus_kafka.operations.group_offsets import Named, Target, partitions_of
+from event_bus_kafka.operations.record_replay import listening
+from event_bus_kafka.operations.records import ranges
+from event_bus_kafka.operations.requested_runs.backfill_sources import count_items, enabled_routes
+from event_bus_kafka.operations.requested_runs.run_obstacles import obstacle_before_run
+from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
+from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish, TopicArguments
+from event_bus_kafka.operations.workers import workers
+from event_bus_kafka.producing.backfill import Source, sources
+from event_bus_kafka.shown import shown
+
+Read = TypeVar("Read")
+
+PLACES = "places"
+"""Name of the form field with the offsets of a plan. The run reads only these offsets, not later records."""
+_READER = "replay_events"
+"""A group id, which Kafka's client requires. Nothing is ever committed for this group."""
+_SHOWN = 100
+"""Maximum number of partitions that the page lists."""
+
+
+@attrs.frozen(kw_only=True)
+class PlannedRun:
+    """The plan of a run, which a page shows before the user requests the run."""
+
+    wish: RunWish
+    words: str
+    """Description of the run for the message to the user and for Django's history, without event data."""
+    sentences: Sequence[str]
+    tables: Sequence[Table] = ()
+    fields: dict[str, str] = attrs.field(factory=dict)
+    """Form fields that the plan adds to the fields of the form."""
+    is_settled: bool = True
+    """Whether an earlier page has shown the offsets of this plan. True if the run has no offsets."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.wish.progress.total
+
+
+def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
+    """Plan a replay of a topic. If the form is invalid, add the errors to the form and return None."""
+    assert isinstance(form, TopicForm)
+    values = form.cleaned_data
+    named = _read(form, "topic", Named.parse, _("Write it as topic, or topic:partition."))
+    start = _read(form, "start", Target.parse)
+    end = _read(form, "end", Target.parse) if values["end"] else Target()
+    if named is None or start is None or end is None:
+        return None
+    try:
+        found = _posted(posted, named) or _found(named, start, end)
+    except EventBusError as error:
+        form.add_error("topic", str(error))
+        return None
+    topic = next(iter(found))[0]
+    arguments = TopicArguments(
+        topic=topic,
+        event_type=values["event_type"] or None,
+        key=values["key"] or None,
+        since=start.time,
+        before=end.time,
+    )
+    progress = RunProgress.of_ranges(found)
+    wish = RunWish(arguments=arguments, progress=progress, receiver=values["receiver"], **shared_values(form))
+    return PlannedRun(
+        wish=wish,
+        words=_("topic %(topic)s, %(count)s offsets, by workers of group %(group)s; receivers: %(receivers)s")
+        % {
+            "topic": shown(topic),
+            "count": f"{progress.total:,}",
+            "group": shown(wish.group),
+            "receivers": shown(wish.receiver) or _("all that listen"),
+        },
+        sentences=_topic_sentences(wish, arguments),
+        tables=[_offsets(progress)],
+        fields={PLACES: _as_text(found)},
+        is_settled=bool(_posted(posted, named)),
+    )
+
+
+def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
+    """Plan a backfill. If the form is invalid, add the errors to the form and return None."""
+    assert isinstance(form, BackfillForm)
+    values = form.cleaned_data
+    try:
+        source = sources().get(values["source"])
+        if source is None:
+            form.add_error("source", _("This service has no such source."))
+            return None
+        total = count_items(source, values["resume"] or None, values["limit"])
+        topics = ", ".join(full_topic(one.topic) for one in enabled_routes(source))
+    except EventBusError as error:
+        form.add_error("source", str(error))
+        return None
+    if not topics:
+        form.add_error("source", _("EVENT_BUS_PRODUCER_CONFIG has no enabled topic for its events."))
+        return None
+    arguments = BackfillArguments(source=source.name, event_type=source.signal.event_type, limit=values["limit"])
+    progress = RunProgress(total=total, token=values["resume"] or None)
+    wish = RunWish(arguments=arguments, progress=progress, **shared_values(form))
+    return PlannedRun(
+        wish=wish,
+        words=_("backfill of %(source)s, %(count)s items") % {"source": source.name, "count": f"{total:,}"},
+        sentences=_backfill_sentences(wish, source, topics),
+    )
+
+
+def names() -> dict[str, list[str]]:
+    """
+    Return the names that the forms suggest: groups, receivers, event types and sources. Only names that this service
+    knows are included.
+    """
+    types = event_types()
+    return {
+        "groups": sorted({one.group for one in workers() if one.group}),
+        "receivers": sorted({name for one in types for name in one.receivers}),
+        "types": [one.event_type for one in types if one.receivers],
+        "sources": list(sources()),
+    }
+
+
+def _topic_sentences(wish: RunWish, arguments: TopicArguments) -> list[str]:
+    if not wish.progress.total:
+        return [_("There is no record between these places.")]
+    found = [
+        _("Workers of group %(group)s would give records of topic %(topic)s to receivers again: %(receivers)s.")
+        % {
+            "group": shown(wish.group),
+            "topic": shown(arguments.topic),
+            "receivers": shown(wish.receiver) or _("all that listen there"),
+        },
+        _(
+            "They do it between the records that they read; live events come first. Each receiver is called once: who "
+            "fails is listed on the page of the request, and no dead letter is kept. Receivers can tell by is_replay()."
+        ),
+    ]
+    if arguments.event_type is not None:
+        there = listening(arguments.event_type, wish.receiver or None)
+        heard = ", ".join(map(shown, there.receivers)) or there.reason
+        found.append(_("In this service, events of that type go to: %(receivers)s.") % {"receivers": heard})
+    if arguments.event_type or arguments.key or arguments.since is not None or arguments.before is not None:
+        found.append(_("Which records fit is seen when they are read: the offsets below have others too."))
+    return [*found, *_obstacle(wish)]
+
+
+def _backfill_sentences(wish: RunWish, source: Source, topics: str) -> list[str]:
+    if not wish.progress.total:
+        return [_("The source has no item there.")]
+    return [
+        _("%(count)s items of %(source)s would be sent as events of type %(type)s, to: %(topics)s.")
+        % {
+            "count": f"{wish.progress.total:,}",
+            "source": source.name,
+            "type": source.signal.event_type,
+            "topics": topics,
+        },
+        _("A worker does it between the records that it reads. Receivers in this service get none of them."),
+        *_obstacle(wish),
+    ]
+
+
+def _obstacle(wish: RunWish) -> list[str]:
+    text = obstacle_before_run(wish)
+    return [shown(text)] if text else []
+
+
+def _offsets(progress: RunProgress) -> Table:
+    rows = [(f"{shown(one.topic)}:{one.partition}", one.start, one.end) for one in progress.places[:_SHOWN]]
+    return Table(caption=_("Offsets"), columns=[_("Partition"), _("From"), _("To, without it")], rows=rows)
+
+
+def _read(form: RunForm, name: str, parse: Callable[[str], Read], otherwise: str = "") -> Read | None:
+    try:
+        return parse(form.cleaned_data[name])
+    except ValueError as error:
+        form.add_error(name, otherwise or str(error))
+        return None
+
+
+def _found(named: Named, start: Target, end: Target) -> dict[Partition, Range]:
+    with reader_for(_READER) as reader:
+        return ranges(reader, partitions_of(reader, [named]), start, end)
+
+
+def _posted(posted: QueryDict, named: Named) -> dict[Partition, Range]:
+    """
+    Return the posted offsets, which an earlier page has shown. Return an empty mapping if no offsets were posted, or if
+    the offsets belong to another topic.
+    """
+    try:
+        found = {(str(topic), int(one)): Range(int(start), int(end)) for topic, one, start, end in _as_rows(posted)}
+    except (ValueError, TypeError):
+        return {}
+    topics = {topic for topic, _ in found}
+    return found if topics in ({named.topic}, {full_topic(named.topic)}) else {}
+
+
+def _as_rows(posted: QueryDict) -> list[list[Any]]:
+    rows = json.loads(posted.get(PLACES, "[]"))
+    return rows if isinstance(rows, list) else []
+
+
+def _as_text(found: dict[Partition, Range]) -> str:
+    return json.dumps([[topic, number, one.start, one.end] for (topic, number), one in found.items()])

@@ -1,0 +1,1 @@
+"""Requested runs: replays of topics, and backfills, that workers do."""

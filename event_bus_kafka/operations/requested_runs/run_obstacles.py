@@ -1,0 +1,117 @@
+"""Tells whether a worker can take a requested run and, if no worker can, the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from shlex import quote
+
+from django.db import connections, router
+
+from event_bus_kafka.conf.client_options import service_name
+from event_bus_kafka.conf.routes import short_topic
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.models import ReplayRequest, RequestedRun
+from event_bus_kafka.models.presence import were_found
+from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
+from event_bus_kafka.operations.requested_runs.run_requests import (
+    BackfillArguments,
+    RunWish,
+    TopicArguments,
+    arguments_of,
+)
+from event_bus_kafka.operations.workers import WorkerRun, workers
+from event_bus_kafka.shown import shown, shown_time
+
+_PLACES_SHOWN = 3
+_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
+
+
+def runs_of(requests: Iterable[ReplayRequest]) -> Mapping[int, RequestedRun]:
+    """Return number of the request → its run. Requests without a run are left out. Raises a database error."""
+    numbers = [one.pk for one in requests if not one.group]
+    alias = router.db_for_write(ReplayRequest)
+    if not numbers or not were_found(connections[alias], RequestedRun):
+        return {}
+    return {one.request_id: one for one in RequestedRun.objects.using(alias).filter(request__in=numbers)}
+
+
+def obstacles_to_runs(waiting: Iterable[ReplayRequest], runs: Mapping[int, RequestedRun]) -> Mapping[int, str]:
+    """
+    Return number of the request → why no worker takes its run, and the remedy. The text is empty if a worker can take
+    the run. Requests without a run are left out. Raises a database error.
+    """
+    left = [one for one in waiting if one.pk in runs]
+    there = _known_workers() if left else []
+    return {one.pk: _obstacle_to(one, runs[one.pk], there) for one in left}
+
+
+def obstacle_before_run(wish: RunWish) -> str:
+    """
+    Return why no worker would take a run, and the remedy; empty if a worker would take the run. Raises a database
+    error.
+    """
+    return _problem(wish.group, wish.arguments, wish.receiver, _known_workers())
+
+
+def _known_workers() -> Sequence[WorkerRun]:
+    return workers() if settings.heartbeat else ()
+
+
+def _obstacle_to(request: ReplayRequest, run: RequestedRun, there: Sequence[WorkerRun]) -> str:
+    arguments = arguments_of(run)
+    problem = _problem(run.group, arguments, request.receiver, there)
+    if not problem or not settings.heartbeat:
+        return problem
+    commands = "; ".join(_commands(request, arguments, RunProgress.of(run.progress)))
+    return f"{problem} Or cancel it, and do it in a shell of the service: {commands}"
+
+
+def _problem(
+    group: str, arguments: TopicArguments | BackfillArguments, receiver: str, there: Sequence[WorkerRun]
+) -> str:
+    if not settings.heartbeat:
+        return _UNKNOWN
+    if any(_could_do(one, group, receiver) for one in there):
+        return ""
+    topic = f" -t {short_topic(arguments.topic)}" if isinstance(arguments, TopicArguments) else " -t TOPIC"
+    whose = f"of group {shown(group)}" if group else f"of service {service_name() or '-'}"
+    has = f" and has the receiver {shown(receiver)}" if receiver else ""
+    command = f"manage.py consume_events{topic} -g {quote(shown(group)) if group else 'GROUP'}"
+    return f"No worker {whose} lives that knows of such requests{has}. Start one: {command}."
+
+
+def _could_do(worker: WorkerRun, group: str, receiver: str) -> bool:
+    """
+    Whether a worker can take a run of ``group``, or of this service if ``group`` is empty. The worker must be alive and
+    have ``receiver``. Workers of earlier versions take no runs.
+    """
+    state = worker.state
+    if not (worker.is_alive and state.get("is_alive", True) and state.get("takes_runs")):
+        return False
+    names = state.get("receivers")
+    if receiver and names is not None and receiver not in names:
+        return False
+    return worker.group == group if group else worker.service == (service_name() or "")
+
+
+def _commands(
+    request: ReplayRequest, arguments: TopicArguments | BackfillArguments, progress: RunProgress
+) -> Iterator[str]:
+    if isinstance(arguments, BackfillArguments):
+        resume = "" if progress.token is None else f" --resume {quote(shown(progress.token))}"
+        yield f"manage.py backfill_events {arguments.source}{resume} --apply"
+        return
+    since = "" if arguments.since is None else f" --from {shown_time(arguments.since)}"
+    before = "" if arguments.before is None else f" --to {shown_time(arguments.before)}"
+    only = "".join(
+        f" {option} {quote(shown(text))}"
+        for option, text in (("--event-type", arguments.event_type), ("--receiver", request.receiver))
+        if text
+    )
+    left = [one for one in progress.places if one.position < one.end]
+    for one in islice(left, _PLACES_SHOWN):
+        where = f"-t {one.topic}:{one.partition} --from {one.position}{since} --to {one.end}{before}"
+        yield f"manage.py replay_events {where}{only}{' --key …' if arguments.key is not None else ''} --apply"
+    if len(left) > _PLACES_SHOWN:
+        yield f"… and for {len(left) - _PLACES_SHOWN} more partitions"

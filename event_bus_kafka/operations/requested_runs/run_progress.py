@@ -1,0 +1,125 @@
+"""The progress of a requested run, as stored in the database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from event_bus_kafka.models import LetterState
+
+if TYPE_CHECKING:  # comes with Kafka's client, which web processes load when they need it
+    from event_bus_kafka.kafka.offsets import Partition, Range
+
+_REASONS, _PROBLEMS = 50, 50
+"""
+Limits for each run: the number of reasons that are counted separately, and the number of problems that are listed.
+"""
+_LONGEST_REASON, _LONGEST_TOKEN = 500, 200
+"""Maximum lengths of stored texts, in characters."""
+_OTHER = "other reasons"
+
+
+@attrs.define(kw_only=True)
+class Place:
+    """The offsets of one partition that a replay reads, with the progress there."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    position: int
+    """The first offset whose record is not finished."""
+
+    @property
+    def name(self) -> Partition:
+        return self.topic, self.partition
+
+
+@attrs.define(kw_only=True)
+class RunProgress:
+    """
+    The progress of a run. If a worker dies, another worker continues from the saved progress. Only records before the
+    positions, or items up to the token, are counted. So nothing is counted twice, even if records or items are
+    processed twice.
+    """
+
+    total: int = 0
+    """Number of offsets, or of the source's items, when the request was made."""
+    places: list[Place] = attrs.field(factory=list)
+    """The partitions that a replay reads; empty for a backfill."""
+    token: str | None = None
+    """The backfill continues after the item with this token; None: it begins with the first item."""
+    items: int = 0
+    """Number of items that were sent or have failed."""
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    reasons: dict[str, dict[str, int]] = attrs.field(factory=dict)
+    """State (``failed`` or ``skipped``) → reason → number of records or items."""
+    problems: list[list[str]] = attrs.field(factory=list)
+    """The first failures. Each is a list: the coordinates of the record or the token of the item, then the error."""
+    deaths: int = 0
+    """Number of consecutive workers that died while the run made no progress."""
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> RunProgress:
+        """Create the progress from the result of :meth:`as_json`. Fields that a later version has added are ignored."""
+        known = {name: found[name] for name in attrs.fields_dict(cls) if name in found}
+        return cls(**known | {"places": [Place(**one) for one in found.get("places", ())]})
+
+    @classmethod
+    def of_ranges(cls, ranges: Mapping[Partition, Range]) -> RunProgress:
+        """Return the progress of a replay that has not begun. ``ranges``: the offsets to read."""
+        places = [
+            Place(topic=topic, partition=number, start=one.start, end=one.end, position=one.start)
+            for (topic, number), one in sorted(ranges.items())
+        ]
+        return cls(total=sum(one.end - one.start for one in places), places=places)
+
+    def as_json(self) -> dict[str, Any]:
+        return attrs.asdict(self)
+
+    @property
+    def done(self) -> int:
+        """Number of offsets or items that are finished."""
+        return sum(one.position - one.start for one in self.places) if self.places else self.items
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """State → number of records or items. States with the number 0 are left out."""
+        found = {
+            LetterState.SUCCEEDED: self.succeeded,
+            LetterState.FAILED: self.failed,
+            LetterState.SKIPPED: self.skipped,
+        }
+        return {state.value: count for state, count in found.items() if count}
+
+    def count(self, state: LetterState, where: str, reason: str = "") -> None:
+        """Count the result of one record or item. ``where``: the record's coordinates or the item's token."""
+        if state == LetterState.SUCCEEDED:
+            self.succeeded += 1
+            return
+        if state == LetterState.FAILED:
+            self.failed += 1
+            if len(self.problems) < _PROBLEMS:
+                self.problems.append([where[:_LONGEST_TOKEN], reason[:_LONGEST_REASON]])
+        else:
+            self.skipped += 1
+        self._give_reason(state, reason[:_LONGEST_REASON], 1)
+
+    def leave_out(self, place: Place, to: int, reason: str) -> None:
+        """
+        Move a position to offset ``to``. Count the offsets in between as skipped, because Kafka has deleted their
+        records.
+        """
+        self.skipped += to - place.position
+        self._give_reason(LetterState.SKIPPED, reason, to - place.position)
+        place.position = to
+
+    def _give_reason(self, state: LetterState, reason: str, count: int) -> None:
+        counts = Counter(self.reasons.get(state, {}))
+        counts[reason if reason in counts or len(counts) < _REASONS else _OTHER] += count
+        self.reasons[state.value] = dict(counts)

@@ -1,0 +1,187 @@
+"""Runs replays of topics, and backfills, in a worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+from uuid import uuid4
+
+import attrs
+
+from event_bus_kafka.consuming.processor import Processor
+from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.housekeeping.database import alias_of
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.models import ReplayRequest, ReplayRequestQuerySet, RequestedRun
+from event_bus_kafka.operations.records import Wanted
+from event_bus_kafka.operations.requested_runs.backfill_sources import enabled_routes
+from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
+from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, TopicArguments, arguments_of
+from event_bus_kafka.producing.backfill import Backfill, Source, sources
+from event_bus_kafka.producing.producer import KafkaEventProducer
+from event_bus_kafka.replaying.batch_run import MOST, BatchRun, ItemBatch
+from event_bus_kafka.replaying.halts import Halt, HaltKind
+from event_bus_kafka.replaying.read_records import ReadRecord, ReadRecords
+from event_bus_kafka.replaying.record_run import RecordRun
+from event_bus_kafka.replaying.request_run import LetterLanes, RequestRun
+from event_bus_kafka.replaying.topic_reading import TopicReading
+
+_DEATHS = 3
+"""
+Maximum number of consecutive workers that may die without progress. The run then ends, because a record or an item may
+be the cause of the deaths.
+"""
+
+
+@attrs.define(eq=False, kw_only=True)
+class _Begun:
+    """The run on which this worker is working."""
+
+    request: int
+    alias: str
+    progress: RunProgress
+    lock: threading.Lock = attrs.field(factory=threading.Lock)
+    """Lock that is held while the progress changes."""
+    saved: dict[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def rows(self) -> Any:
+        return RequestedRun.objects.using(self.alias)
+
+
+class RequestedRuns:
+    """
+    Begins replays of topics, and backfills, for a worker's :class:`RequestRunner`, and saves their progress. Only the
+    housekeeping thread calls this object.
+
+    ``processor``: has no guards, as for replays of dead letters. ``reader``: makes a client that is in no group.
+    """
+
+    def __init__(
+        self,
+        processor: Processor,
+        reader: Callable[[], AbstractContextManager[Reader]],
+        producer: Callable[[], KafkaEventProducer],
+    ) -> None:
+        self.by = uuid4()
+        """The id by which the worker claims requests."""
+        self._processor = processor
+        self._reader = reader
+        self._producer = producer
+        self._begun: _Begun | None = None
+
+    def in_turn(self, rows: ReplayRequestQuerySet) -> list[ReplayRequest]:
+        """Return the requests whose run this worker may take now and can do, oldest first."""
+        if alias_of(RequestedRun) is None:
+            return []
+        return [one for one in rows.runs_in_turn(self._processor.group) if _can_do(one.run)]
+
+    def begin(
+        self, request: ReplayRequest, alias: str, lanes: LetterLanes, clock: Callable[[], float]
+    ) -> RequestRun[Any] | Halt:
+        """Begin a run, or continue it from the saved progress. Return a halt if the run cannot continue."""
+        run = RequestedRun.objects.using(alias).hold(request.pk, by=self.by)
+        if run is None:
+            return Halt(HaltKind.STOPPED, "its row is gone")
+        self._begun = begun = _Begun(request=request.pk, alias=alias, progress=RunProgress.of(run.progress))
+        if run.holder not in (None, self.by):
+            begun.progress.deaths += 1
+        if begun.progress.deaths >= _DEATHS:
+            return Halt(HaltKind.STOPPED, f"{_DEATHS} workers in a row died of it and made no progress")
+        self.save()  # before anything runs: the next worker must know of the deaths
+        arguments = arguments_of(run)
+        if isinstance(arguments, TopicArguments):
+            return self._replay(request, arguments, begun, lanes, clock)
+        return self._backfill(request, arguments, begun, lanes, clock)
+
+    def save(self) -> None:
+        """Save the progress of this worker's run, if the progress has changed."""
+        begun = self._begun
+        if begun is None:
+            return
+        with begun.lock:
+            if begun.saved and begun.progress.done > RunProgress.of(begun.saved).done:
+                begun.progress.deaths = 0
+            progress = begun.progress.as_json()
+        if progress != begun.saved:
+            begun.rows.save_progress(begun.request, progress, by=self.by)
+            begun.saved = progress
+
+    def release(self) -> None:
+        """Save the progress for the last time, and release the run, because it no longer runs here."""
+        self.save()
+        if self._begun is not None:
+            self._begun.rows.release(self._begun.request, by=self.by)
+            self._begun = None
+
+    def _replay(
+        self,
+        request: ReplayRequest,
+        arguments: TopicArguments,
+        begun: _Begun,
+        lanes: LetterLanes,
+        clock: Callable[[], float],
+    ) -> RequestRun[ReadRecord]:
+        records = ReadRecords(begun.progress, begun.lock)
+        run = RequestRun(request, RecordRun(self._processor, request.receiver, records), lanes, clock)
+        TopicReading(
+            reader=self._reader,
+            registry=self._processor.registry,
+            wanted=_wanted(arguments),
+            places=begun.progress.places,
+            records=records,
+            run=run,
+        ).start()
+        return run
+
+    def _backfill(
+        self,
+        request: ReplayRequest,
+        arguments: BackfillArguments,
+        begun: _Begun,
+        lanes: LetterLanes,
+        clock: Callable[[], float],
+    ) -> RequestRun[ItemBatch] | Halt:
+        source = _sources().get(arguments.source)
+        if source is None or not (to := enabled_routes(source)):
+            return Halt(HaltKind.STOPPED, "its worker has no such source any more, or no topic for its events")
+        most = max(1, int(min(MOST, request.rate or MOST)))
+        backfill = Backfill(signal=source.signal, routes=to, producer=self._producer())
+        batches = BatchRun(
+            source=source,
+            backfill=backfill,
+            progress=begun.progress,
+            lock=begun.lock,
+            most=most,
+            limit=arguments.limit,
+            stop_after=request.stop_after,
+        )
+        run = RequestRun(request, batches, lanes, clock, each=most)
+        batches.more = lambda batch: run.fill([(batch, None)] if batch else (), is_all=batch is None)
+        batches.more(ItemBatch(number=0, topic=source.name))
+        return run
+
+
+def _can_do(run: RequestedRun) -> bool:
+    """
+    Whether this service has the source and a topic for a backfill. Always True for replays of topics, because their
+    receivers are checked elsewhere.
+    """
+    arguments = arguments_of(run)
+    if isinstance(arguments, TopicArguments):
+        return True
+    source = _sources().get(arguments.source)
+    return source is not None and bool(enabled_routes(source))
+
+
+def _wanted(arguments: TopicArguments) -> Wanted:
+    return Wanted(event_type=arguments.event_type, key=arguments.key, since=arguments.since, before=arguments.before)
+
+
+def _sources() -> dict[str, Source]:
+    try:
+        return sources()
+    except ConfigurationError:  # the command says what is wrong with them
+        return {}

@@ -1,0 +1,98 @@
+"""Reads the records of a topic for a requested replay, in a thread of its own, with a client that is in no group."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from time import monotonic, sleep
+
+import attrs
+
+from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.kafka.offsets import Range
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.operations.records import Wanted
+from event_bus_kafka.operations.requested_runs.run_progress import Place
+from event_bus_kafka.replaying.halts import Halt, HaltKind
+from event_bus_kafka.replaying.read_records import ReadRecord, ReadRecords
+from event_bus_kafka.replaying.request_run import RequestRun
+from event_bus_kafka.shown import logger_named
+from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.wire.records import ConsumerRecord
+from event_bus_kafka.wire.serde import SchemaIds
+
+logger = logger_named(__name__)
+
+_LOOK_AGAIN = 0.02
+"""Seconds between two checks whether more records may be read."""
+_SLICE, _LONGEST_SLICE, _REST = 0.01, 0.05, 5.0
+"""
+Numbers for pauses while live events wait. The thread pauses after ``_SLICE`` seconds of reading. The pause is ``_REST``
+times the time that was read, of which at most ``_LONGEST_SLICE`` seconds count. The thread itself must pause, because
+records that do not match the filters never reach a lane.
+"""
+
+
+@attrs.define(kw_only=True, eq=False)
+class TopicReading:
+    """
+    Reads the remaining records, partition by partition, and adds the wanted records to a run. Stops when the run halts
+    or all records are read. While live events wait, reading takes at most a sixth of the time.
+    """
+
+    reader: Callable[[], AbstractContextManager[Reader]]
+    registry: SchemaIds
+    wanted: Wanted
+    places: list[Place]
+    records: ReadRecords
+    run: RequestRun[ReadRecord]
+    _rested_at: float = 0.0
+
+    def start(self) -> None:
+        threading.Thread(target=self._read, name="event-bus-replay-reader", daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            with self.reader() as reader:
+                for place in self.places:
+                    self._read_place(reader, place)
+            self.run.fill((), is_all=True)
+        except EventBusError as error:
+            self.run.end(Halt(HaltKind.HELD, error_text(error)))
+        except Exception as error:  # a thread would die unseen, and the request wait for ever
+            logger.exception("The records of a replay request cannot be read")
+            self.run.end(Halt(HaltKind.FAILED, f"this package raised {type(error).__name__} while it read"))
+
+    def _read_place(self, reader: Reader, place: Place) -> None:
+        if place.position >= place.end:
+            return
+        there = reader.range_of(place.name, timeout=reader.timeout)
+        if there.start > place.position:
+            self.records.leave_out(place, min(there.start, place.end))
+        if place.position < min(place.end, there.end):
+            for record in reader.read(place.name, Range(place.position, min(place.end, there.end))):
+                if not self._has_room():
+                    return
+                self._take(place, record)
+                self._give_way()
+        self.records.pass_over(place, place.end - 1)  # there may be none after the last record that consumers see
+
+    def _take(self, place: Place, record: ConsumerRecord) -> None:
+        if self.wanted.fits(record, self.registry):
+            self.run.fill([(self.records.add(place, record), record.key)], is_all=False)
+        else:
+            self.records.pass_over(place, record.offset)
+
+    def _give_way(self) -> None:
+        took = monotonic() - self._rested_at
+        if took > _SLICE:
+            if self.run.is_busy:
+                sleep(_REST * min(took, _LONGEST_SLICE))
+            self._rested_at = monotonic()
+
+    def _has_room(self) -> bool:
+        """Wait until another record may be read. Return False if the run has halted."""
+        while self.records.is_full and self.run.halt is None:
+            sleep(_LOOK_AGAIN)
+        return self.run.halt is None

@@ -1,0 +1,26 @@
+"""A filter for long names of event types, receivers and errors."""
+
+from __future__ import annotations
+
+import re
+
+from django import template
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+
+_LONG = 32
+"""Characters. If no word of a text is longer, the text stays unchanged."""
+_BREAKS = re.compile(r"(?<=[._])(?=[^\W_])")
+
+register = template.Library()
+
+
+@register.filter
+def breakable(text: object) -> str:
+    """
+    Mark the dots and underscores of long names as places for line breaks. Without marks, browsers would break the names
+    within words.
+    """
+    if all(len(word) <= _LONG for word in str(text).split()):
+        return str(text)
+    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(str(text))))

@@ -1,0 +1,139 @@
+"""Replays of topics, and backfills, that workers do between live events."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack
+from time import sleep
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from event_bus_kafka.dead_letters.retention import purge_requests
+from event_bus_kafka.models import ReplayRequest
+from tests.projects.process import ServiceProcess
+from tests.services.bus import RealBus
+from tests.support.databases import Database, on_mysql_too
+from tests.support.letters import record_of, run, stored
+from tests.support.order import numbered
+from tests.support.requested import (
+    Requesting,
+    connected,
+    eventually,
+    heard,
+    in_order,
+    report,
+    silence,
+    state_of,
+    twice,
+)
+from tests.support.requested_runs import progress_of
+from tests.support.sending import send
+
+pytestmark = pytest.mark.real
+
+USERS, EACH = range(1, 7), 30
+COUNT = 1_000
+
+
+@pytest.fixture(autouse=True)
+def default(database: Database) -> Iterator[None]:
+    with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=10), connected(database):
+        yield
+
+
+@on_mysql_too
+def test_a_topic_is_replayed_from_the_last_token_though_a_worker_is_killed(
+    bus: RealBus, topic: str, group: str, database: Database
+) -> None:
+    live = f"{topic}-live"
+    bus.create_topic(live)
+    send(bus, topic, *numbered(list(USERS), EACH))
+    lanes = 4 if database.vendor == "mariadb" else 1
+    service = Requesting(bus=bus, database=database, topic=live, group=group, receivers="replaying.first")
+    count = len(USERS) * EACH
+    with ExitStack() as stack:
+        workers = [stack.enter_context(service.worker(lanes=lanes)) for _ in range(2)]
+        number = _replay(bus, topic, group, "--rate", "60", "--reason", "the cache was empty")
+        eventually(lambda: progress_of(number).done > count // 4, lambda: "\n".join(one.log for one in workers))
+        (killed,) = [one for one in workers if one.heard("begins")]
+        (left,) = [one for one in workers if one is not killed]
+        killed.kill()
+        saved = progress_of(number).done
+        silence(number)
+        eventually(lambda: state_of(number) == "done", lambda: f"{ReplayRequest.objects.get().note}\n{left.log}")
+        send(bus, live, *numbered([101], 3))
+        left.wait_for(lambda: len([one for one in heard("ends", "first", left) if one[0] == 101]) == 3, "for live ones")
+        assert left.stop() == 0
+    before, after = heard("begins", "first", killed), [one for one in heard("begins", "first", left) if one[0] != 101]
+    assert {*before, *after} == {(user, grade) for user in USERS for grade in range(EACH)}
+    assert set(twice([*before, *after])) <= set(before)
+    assert len(after) == count - saved, "it went on from the last token"
+    assert in_order(before)
+    assert in_order(after)
+    found = report(number)
+    assert (found["done"], found["offsets"], found["succeeded"], found["failed"]) == (count, count, count, 0)
+    assert (found["reason"], found["obstacle"]) == ("the cache was empty", "")
+    assert bus.committed(group, topic) < 0, "no group is moved"
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_backfill_is_paused_and_resumed_and_sends_each_item_once(
+    bus: RealBus, topic: str, group: str, database: Database
+) -> None:
+    out = f"{topic}-out"
+    bus.create_topic(out)
+    config = {"EVENT_BUS_PRODUCER_CONFIG": bus.settings(out)["EVENT_BUS_PRODUCER_CONFIG"]}
+    service = Requesting(bus=bus, database=database, topic=topic, group=group, receivers="", settings=config)
+    environment = {"COUNT": str(COUNT)}
+    arguments = ("backfill_events", "service.certificates", "--request", "--rate", "20", "--apply")
+    settings = bus.settings(**database.settings(**config))
+    with ServiceProcess(*arguments, settings=settings, environment=environment) as made:
+        assert made.end() == 0, made.log
+    number = ReplayRequest.objects.get().pk
+    assert f"Replay request {number} is made" in made.log
+    assert "No worker of service service lives" in made.log
+    with service.worker(environment=environment) as process:
+        eventually(lambda: progress_of(number).items, lambda: process.log)
+        run("pause", number, "--apply")
+        eventually(lambda: ReplayRequest.objects.get().claimed_by is None, lambda: process.log)
+        paused = progress_of(number)
+        assert 0 < paused.items < COUNT
+        assert paused.token == str(paused.items)
+        sleep(1.5)
+        assert bus.end_of(out) == paused.items
+        ReplayRequest.objects.update(rate=None)  # for the test's sake
+        run("resume", number, "--apply")
+        eventually(lambda: state_of(number) == "done", lambda: f"{ReplayRequest.objects.get().note}\n{process.log}")
+        assert process.stop() == 0
+    assert bus.end_of(out) == COUNT
+    found = report(number)
+    assert (found["done"], found["items"], found["succeeded"], found["resume"]) == (COUNT, COUNT, COUNT, str(COUNT))
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_before_the_migration_requests_for_letters_are_as_they_were(
+    bus: RealBus, topic: str, database: Database
+) -> None:
+    call_command("migrate", "event_bus_kafka", "0012", verbosity=0)
+    with override_settings(**bus.settings()):
+        letter = stored(record_of(7), "mail.receivers.note")
+    assert "Replay request 1 of group mail is made" in run("replay", letter.pk, "--request", "--apply")
+    assert "1  requested  group mail: 0 of 1 letters" in run("requests")
+    ReplayRequest.objects.update(state="done", ended_at=1)
+    assert purge_requests(90) == 2
+    with pytest.raises(CommandError, match="tables of replay requests are missing"):
+        call_command("replay_events", "-t", topic, "--from", "0", "-g", "mail", "--request")
+
+
+def _replay(bus: RealBus, topic: str, group: str, *arguments: str) -> int:
+    """Request a replay of a topic; return the number of the request."""
+    output = io.StringIO()
+    with override_settings(**bus.settings()):
+        command = ("replay_events", "-t", topic, "--from", "earliest", "-g", group, "--request", "--apply")
+        call_command(*command, *arguments, stdout=output)
+    number = int(ReplayRequest.objects.latest("pk").pk)
+    assert f"Replay request {number} is made" in output.getvalue()
+    return number

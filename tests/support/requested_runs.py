@@ -1,0 +1,104 @@
+"""Requests of replays of topics and of backfills, and a worker whose lanes begin what a test has them begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from time import monotonic, sleep
+from typing import Any
+
+from event_bus_kafka.assembly.consuming import processor
+from event_bus_kafka.assembly.reading import reader_for
+from event_bus_kafka.assembly.schema_registry import registry as registry_of_settings
+from event_bus_kafka.consuming.processor import Processor
+from event_bus_kafka.consuming.progress import Delivery, Detached
+from event_bus_kafka.dead_letters.letter import Letter
+from event_bus_kafka.entry_points import create_producer
+from event_bus_kafka.kafka.offsets import Range
+from event_bus_kafka.models import ReplayRequest, RequestedRun
+from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
+from event_bus_kafka.operations.dead_letters.restoring import Originals
+from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
+from event_bus_kafka.operations.requested_runs.run_requests import RunWish, TopicArguments, request_run
+from event_bus_kafka.producing.producer import KafkaEventProducer
+from event_bus_kafka.replaying.request_run import LetterLanes
+from event_bus_kafka.replaying.request_runner import RequestRunner
+from event_bus_kafka.replaying.requested_runs import RequestedRuns
+from tests.projects.process import PATIENCE
+
+
+class NoStore:
+    """What is replayed never becomes a dead letter."""
+
+    def store(self, letter: Letter) -> None:
+        raise AssertionError(letter.record.coordinates)
+
+
+class Runner(RequestRunner):
+    """A worker's, on lanes that begin what the test has them begin."""
+
+    def __init__(self, receiving: Processor, producer: Callable[[], KafkaEventProducer] = create_producer) -> None:
+        self.submitted: list[Detached] = []
+        lanes = LetterLanes(submit=self._keep, count=1, connection_max_age=60)
+        runs = RequestedRuns(receiving, lambda: reader_for("replay_events"), producer)
+        replay = LetterReplay(lambda store: receiving, Originals(reader_for))
+        super().__init__(receiving.group, replay, lanes, runs=runs)
+
+    def _keep(self, delivery: Delivery) -> None:
+        assert isinstance(delivery, Detached)
+        self.submitted.append(delivery)
+
+    def begin(self, most: int = 1_000_000) -> int:
+        """Have the turns that may begin now, ``most`` at most; return how many there were."""
+        done = 0
+        while done < most:
+            self.submit(is_busy=False)
+            if not self.submitted:
+                break
+            delivery = self.submitted.pop(0)
+            delivery.process(delivery)
+            delivery.finish()
+            done += 1
+        return done
+
+    def go_on_until(self, condition: Callable[[], Any], *, each: int = 1_000_000) -> None:
+        """Be a worker until a condition holds."""
+        deadline = monotonic() + PATIENCE
+        while not condition():
+            assert monotonic() < deadline, list(ReplayRequest.objects.values("state", "note"))
+            self.turn()
+            self.begin(each)
+            sleep(0.01)
+
+    def had(self, count: int) -> None:
+        """Have as many turns, then save the progress."""
+        deadline, done = monotonic() + PATIENCE, 0
+        while done < count:
+            assert monotonic() < deadline
+            self.turn()
+            done += self.begin(count - done)
+            sleep(0.01)
+        self.turn()
+
+
+@contextmanager
+def processing(group: str) -> Iterator[Processor]:
+    """Return the processor of a worker, by the settings."""
+    with closing(registry_of_settings()) as registry:
+        yield processor(group, NoStore(), registry)
+
+
+def topic_request(topic: str, start: int, end: int, group: str = "mail", **values: Any) -> int:
+    """Request a replay of a topic's first partition; return the number of the request."""
+    arguments = TopicArguments(topic=topic, **values.pop("arguments", {}))
+    progress = RunProgress.of_ranges({(topic, 0): Range(start, end)})
+    return int(request_run(RunWish(arguments=arguments, progress=progress, group=group, **values)).pk)
+
+
+def state_of(number: int) -> str:
+    return str(ReplayRequest.objects.get(pk=number).state)
+
+
+def progress_of(number: int) -> RunProgress:
+    """Return the progress that was saved."""
+    return RunProgress.of(RequestedRun.objects.get(request=number).progress)

@@ -1,0 +1,203 @@
+"""Pages on which a replay of a topic, or a backfill, is asked for, planned, requested and watched."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client, override_settings
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka import backfill_source
+from event_bus_kafka.models import Heartbeat, ReplayRequest, RequestedRun, Right
+from event_bus_kafka.models.database_time import database_now
+from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
+from event_bus_kafka.sandbox import Sandbox
+from tests.services.bus import CREATED, SandboxBus
+from tests.support.admin_clients import client_with, staff_with
+from tests.support.examples_of import certificate
+from tests.support.requested_runs import progress_of
+from tests.support.sending import send
+from tests.unit.admin.test_replay_requests import said, text_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIST = "/admin/event_bus_kafka/replayrequest/"
+TOPIC, BACKFILL = f"{LIST}topic/", f"{LIST}backfill/"
+SOURCE = f"{__name__}.users"
+
+
+@backfill_source(CERTIFICATE_CREATED, count=lambda after: 9 - int(after or 0))
+def users(after: str | None) -> Iterator[Any]:
+    yield from ()
+
+
+@pytest.fixture(scope="module")
+def with_records(sandbox: Sandbox) -> str:
+    """Return a topic with three records."""
+    name = "pages-of-runs"
+    sandbox.create_topic(name, 1)
+    send(SandboxBus(sandbox), name, *map(certificate, range(3)))
+    return name
+
+
+@pytest.fixture
+def topic(sandbox: Sandbox, with_records: str) -> Iterator[str]:
+    with override_settings(**SandboxBus(sandbox).settings(with_records), EVENT_BUS_KAFKA_HEARTBEAT=10):
+        yield with_records
+
+
+def filled(topic: str, /, **changes: Any) -> dict[str, Any]:
+    return {"topic": topic, "start": "earliest", "group": "mail", "stop_after": "20"} | changes
+
+
+def confirmed(client: Client, url: str, posted: dict[str, Any], **changes: Any) -> Any:
+    """Ask, then post what the page that asks has in its form."""
+    page = client.post(f"{url}plan/", posted).content.decode()
+    return client.post(f"{url}plan/", _fields(page) | changes)
+
+
+def _fields(page: str) -> dict[str, str]:
+    _, _, form = page.partition('<form method="post" class="event-bus-form">')
+    tags = re.findall(r"<input [^>]+>", form.partition("</form>")[0])
+    found = [(re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)) for tag in tags]
+    return {name[1]: value[1].replace("&quot;", '"') for name, value in found if name and value}
+
+
+def test_a_replay_is_requested_of_the_offsets_that_the_plan_has_shown(sandbox: Sandbox, topic: str) -> None:
+    user = staff_with(Right.VIEW, Right.REPLAY, name="anna")
+    client = Client()
+    client.force_login(user)
+    assert f'href="{TOPIC}"' in client.get(LIST).content.decode()
+    assert f'action="{TOPIC}plan/"' in client.get(TOPIC).content.decode()
+    posted = filled(topic, key="4711", event_type=CREATED, rate="5", reason="the cache was empty")
+    page = client.post(f"{TOPIC}plan/", posted).content.decode()
+    assert f"Workers of group mail would give records of topic {topic} to receivers again" in page
+    assert f"{topic}:0 0 3 " in text_of(page)
+    assert "No worker of group mail lives that knows of such requests" in page
+    assert not ReplayRequest.objects.exists()
+    send(SandboxBus(sandbox), topic, certificate(9))
+    done = client.post(f"{TOPIC}plan/", _fields(page))
+    request, run = ReplayRequest.objects.get(), RequestedRun.objects.get()
+    assert done.headers["Location"] == f"{LIST}{request.pk}/"
+    assert (request.group, request.rate, request.requested_by, request.state) == ("", 5, "anna", "requested")
+    assert (run.group, run.arguments["key"], run.arguments["event_type"]) == ("mail", "4711", CREATED)
+    assert progress_of(request.pk).total == 3, "what came after the plan is none of it"
+    (entry,) = LogEntry.objects.all()
+    assert (entry.user, entry.object_id) == (user, str(request.pk))
+    assert entry.get_change_message() == (
+        f"Requested replay {request.pk}: topic {topic}, 3 offsets, by workers of group mail; receivers: all that "
+        "listen. Reason: the cache was empty."
+    )
+    page = client.get(f"{LIST}{request.pk}/").content.decode().replace("<wbr>", "")
+    for text in ("Offsets done", "0 of 3", "anna", "the cache was empty", f"only {CREATED}, only one key"):
+        assert text in page
+    assert f"consume_events -t {topic} -g mail" in page
+    assert f"replay_events -t {topic}:0 --from 0 --to 3" in page
+    assert "4711" not in page
+    assert f"topic {topic} mail 0 of 3 offsets" in text_of(client.get(LIST).content.decode())
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"topic": "nowhere:x"}, "Write it as topic, or topic:partition."),
+        ({"start": "soon"}, "else an offset, earliest or latest"),
+        ({"end": "-1"}, "else an offset, earliest or latest"),
+        ({"group": ""}, "This field is required"),
+        ({"rate": "0"}, "greater than or equal to 0.01"),
+    ],
+)
+def test_what_is_not_valid_is_said_and_nothing_is_requested(topic: str, changes: dict[str, str], problem: str) -> None:
+    client = client_with(Right.VIEW, Right.REPLAY)
+    for more in ({}, {"confirmed": "yes", "places": json.dumps([[topic, 0, 0, 3]])}):
+        page = client.post(f"{TOPIC}plan/", filled(topic, **changes, **more)).content.decode()
+        assert problem in page
+    assert not ReplayRequest.objects.exists()
+
+
+@pytest.mark.parametrize("places", ["", "[]", "nonsense", '[["other", 0, 0, 3]]', '[["x"]]', "{}", "7"])
+def test_nothing_is_requested_without_a_page_that_has_shown_the_offsets(topic: str, places: str) -> None:
+    client = client_with(Right.VIEW, Right.REPLAY)
+    answer = client.post(f"{TOPIC}plan/", filled(topic, confirmed="yes", places=places))
+    assert (answer.status_code, "Request it" in answer.content.decode()) == (200, True)
+    assert not ReplayRequest.objects.exists()
+
+
+def test_where_there_is_no_record_there_is_nothing_to_request(topic: str) -> None:
+    client = client_with(Right.VIEW, Right.REPLAY)
+    page = client.post(f"{TOPIC}plan/", filled(topic, start="latest")).content.decode()
+    assert ("There is no record" in page, "Request it" in page) == (True, False)
+
+
+def test_a_backfill_is_requested_and_its_token_shown(topic: str) -> None:
+    client = client_with(Right.VIEW, Right.REPLAY)
+    assert SOURCE in client.get(BACKFILL).content.decode()
+    posted = {"source": SOURCE, "resume": "2", "limit": "5", "stop_after": "20", "reason": "new service"}
+    page = client.post(f"{BACKFILL}plan/", posted).content.decode()
+    assert f"5 items of {SOURCE} would be sent as events of type {CREATED}, to: {topic}." in page
+    confirmed(client, BACKFILL, posted)
+    request, run = ReplayRequest.objects.get(), RequestedRun.objects.get()
+    assert (run.kind, run.group, run.arguments["limit"]) == ("backfill", "", 5)
+    assert said() == [f"Requested replay {request.pk}: backfill of {SOURCE}, 5 items. Reason: new service."]
+    progress = RunProgress(total=5, token="4", items=2, succeeded=1, failed=1, problems=[["3", "ValueError in x.py"]])
+    RequestedRun.objects.update(progress=progress.as_json())
+    page = client.get(f"{LIST}{request.pk}/").content.decode()
+    for text in ("Items done", "2 of 5", "ValueError in x.py", "at most 5 items", f"{SOURCE} --resume 4 --apply"):
+        assert text in page
+    page = client.post(f"{BACKFILL}plan/", posted | {"source": "gone.source"}).content.decode()
+    assert "This service has no such source." in page
+
+
+def test_a_worker_that_knows_of_runs_and_has_the_receiver_is_no_obstacle(topic: str) -> None:
+    client = client_with(Right.VIEW, Right.REPLAY)
+    receiver = "mail.receivers.note"
+    confirmed(client, TOPIC, filled(topic, receiver=receiver))
+    url = f"{LIST}{ReplayRequest.objects.get().pk}/"
+    about: dict[str, Any] = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": []}
+    beat = Heartbeat(id="0" * 32, group="mail", period=10.0, started_at=1, beat_at=database_now("default"), **about)
+    for state, is_obstacle in (
+        ({"replaying": None}, True),
+        ({"takes_runs": True, "receivers": ["mail.receivers.other"]}, True),
+        ({"takes_runs": True, "receivers": [receiver]}, False),
+        ({"takes_runs": True}, False),
+    ):
+        beat.state = state
+        beat.save()
+        assert ("No worker of group mail" in client.get(url).content.decode()) is is_obstacle, state
+
+
+@pytest.mark.parametrize("url", [TOPIC, BACKFILL])
+def test_each_page_needs_the_right_to_replay(topic: str, url: str) -> None:
+    for rights in ({*Right} - {Right.REPLAY}, {*Right} - {Right.VIEW}):
+        client = client_with(*rights)
+        assert client.get(url).status_code == client.post(f"{url}plan/", {"confirmed": "yes"}).status_code == 403
+    viewer = client_with(Right.VIEW)
+    assert f'href="{url}"' not in viewer.get(LIST).content.decode()
+    assert client_with(*Right).get(f"{url}plan/").status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(staff_with(*Right))
+    assert strict.post(f"{url}plan/", filled(topic)).status_code == 403
+
+
+def test_it_is_paused_resumed_and_cancelled_like_others(topic: str) -> None:
+    client = client_with(Right.VIEW, Right.REPLAY)
+    confirmed(client, TOPIC, filled(topic))
+    here = f"{LIST}{ReplayRequest.objects.get().pk}/"
+    for step, state in (("pause", "paused"), ("resume", "requested"), ("cancel", "stopped")):
+        client.post(f"{here}{step}/", {"confirmed": "yes"})
+        assert ReplayRequest.objects.get().state == state
+
+
+def test_before_the_migration_others_are_shown_and_runs_are_not_offered(
+    topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("event_bus_kafka.admin.replay_requests.run_pages.are_possible", lambda: False)
+    client = client_with(Right.VIEW, Right.REPLAY)
+    assert f'href="{TOPIC}"' not in client.get(LIST).content.decode()
+    for answer in (client.get(TOPIC), client.post(f"{TOPIC}plan/", filled(topic))):
+        assert "manage.py migrate" in answer.content.decode()
