@@ -58,8 +58,8 @@ _numbers = itertools.count(1)
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
-    Put the files that take minutes first. Otherwise one process of a parallel run would still run a long file after the
-    others have ended.
+    Run the files that take minutes first. If a long file started last, one process of a parallel run would still be
+    busy after the others have ended.
     """
     items.sort(key=lambda item: not item.path.as_posix().endswith(_LONG_FILES))
 
@@ -87,7 +87,9 @@ def cluster() -> Iterator[KafkaCluster]:
 
 @pytest.fixture(scope="module")  # an idle broker uses a thirtieth of a core: it does not run for the whole run
 def three_brokers() -> Iterator[KafkaCluster]:
-    """Return a cluster of three brokers that all tests of a file share. Each test leaves all brokers running."""
+    """
+    Return a cluster of three brokers that all tests of a file share. A test that stops a broker must start it again.
+    """
     with KafkaCluster(3) as cluster:
         yield cluster
 

@@ -1,4 +1,4 @@
-"""Tests of the pages of dead letters in Django's admin, with a browser."""
+"""Tests in a browser: an operator searches, opens and handles dead letters in Django's admin."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_the_next_owner_of_a_partition_starts_at_the_offset_committed_during_its
     """
     This test needs a real Kafka: the sandbox refuses commits with REBALANCE_IN_PROGRESS while members join.
 
-    The topic has one partition. Whichever member owns the partition next starts after the committed offset.
+    The topic has one partition. The test does not know which member owns the partition next.
     """
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
@@ -99,8 +99,8 @@ def test_a_member_that_exceeds_max_poll_interval_loses_its_partitions_and_cannot
 @pytest.mark.real
 def test_a_fenced_static_member_gets_a_fatal_error(real_bus: Bus, group: str) -> None:
     """
-    This test needs a real Kafka: the sandbox does not fence members. Two members have the same group.instance.id; Kafka
-    fences the older one.
+    This test needs a real Kafka because the sandbox does not fence members. Two members have the same
+    group.instance.id. Kafka fences the member that joined first.
     """
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)

@@ -1,10 +1,10 @@
 """
-Each code block of README and documentation is valid, as far as a test can check this without running the service around
-it.
+Each code block of README and documentation is valid, as far as a test can check this without running a service.
 
-This package reads the blocks of settings, the parsers of commands read the commands, and Python runs the imports. Other
-tests run whole pages: the tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the guides
-(`test_receivers`), the demo (`tests/examples/test_readme`) and the testing kit (`tests/testing/test_documentation`).
+The package validates the settings that blocks show. The parsers of the commands parse the commands, and Python runs the
+imports. Other tests run whole pages: the tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the
+guides (`test_receivers`), the demo (`tests/examples/test_readme`) and the testing kit
+(`tests/testing/test_documentation`).
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ PROGRAMS = {".", "cd", "curl", "export", "mkdir", "python3", "opentelemetry-inst
 """Names of commands that do not belong to this package."""
 WITHOUT_CHOICE = {"examples", "journey", "metrics", "operating", "tutorial"}
 """
-Names of pages that need no section on when to use them: pages for all readers, and pages for everyone who runs a
-worker.
+Names of pages that need no section on when to use a feature, because these pages are for all readers or for everyone
+who runs a worker.
 """
 
 

@@ -21,7 +21,7 @@ TOPIC = "catalog-program-lifecycle"
 
 
 class Rows:
-    """Emulates a table in memory, with the methods that the guides use."""
+    """Emulates a database table in memory, with the methods that the guides call."""
 
     def __init__(self) -> None:
         self.objects = self

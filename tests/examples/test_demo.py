@@ -1,4 +1,4 @@
-"""Tests of the tour of the examples: its output, its failures, and its end, after which no process is left running."""
+"""The tour of the examples prints the expected output, reports failures, and leaves no process running."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.support.scale import LONG
 ROWS = ["1", "2", "3a", "3b", "4", "5", "6", "7", "8a", "8b", "8c", "8d", "8e"]
 REAL_ROWS = ROWS if LONG else ["4", "8b", "8d"]
 """
-Rows of the tour that also run on real servers. They need what the sandbox and SQLite lack: a database that relays
-share, compacted topics, and offsets by time.
+Rows of the tour that also run on real servers. Row 4 needs a database that several relays share, row 8b needs compacted
+topics, and row 8d needs offsets by time. The sandbox and SQLite lack these features.
 """
 
 
 @contextmanager
 def demo(**environment: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the tour. Terminate it at the end of the block."""
+    """Run the tour. If it still runs when the ``with`` block ends, terminate it."""
     with subprocess.Popen(
         [sys.executable, "-m", "examples.tour"],
         cwd=ROOT,

@@ -17,8 +17,8 @@ def emit(number: int) -> None:
 
 def emit_first() -> None:
     """
-    Emit the numbers in EMIT_FIRST. The application calls this function when it is loaded. A server that forks
-    afterwards has then emitted before its fork.
+    Emit the numbers in EMIT_FIRST. The application calls this function when it is loaded. If a server loads the
+    application before it forks, these events are emitted before the fork.
     """
     _emit_all("EMIT_FIRST")
 

@@ -1,4 +1,4 @@
-"""The ways to run a service that emits events: behind web servers, in celery workers, and in processes of its own."""
+"""The ways to run a service that emits events: behind web servers, in celery workers, and in separate processes."""
 
 from __future__ import annotations
 

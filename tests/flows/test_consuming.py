@@ -1,4 +1,4 @@
-"""Tests of a worker in a separate process: how it handles events, and its exit codes."""
+"""A worker in a separate process handles events, and ends with the documented exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of dead letters that real workers store, and of the operator's commands for dead letters."""
+"""Real workers store dead letters and delete old ones. The commands of operators replay and import dead letters."""
 
 from __future__ import annotations
 

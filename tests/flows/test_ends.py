@@ -1,4 +1,4 @@
-"""Tests of events that are sent before a process ends, and of sends while servers are unreachable."""
+"""Events that a process sends before it ends are not lost, also while servers are unreachable."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-No record stops a worker. An unreadable record becomes a dead letter that contains it byte for byte, and all other
-records are processed.
+No record stops a worker. If a record is unreadable, a dead letter contains its exact bytes. All other records are
+processed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NOBODY_LISTENS = b"org.openedx.learning.student.registration.completed.v1"
 @attrs.frozen
 class Odd:
     """
-    A malformed record on the topic. ``error`` is the text in its dead letter; if ``error`` is empty, workers skip the
+    A malformed record on the topic. ``error`` is the text in its dead letter. If ``error`` is empty, workers skip the
     record.
     """
 

@@ -19,7 +19,10 @@ from tests.support.workers import worker
 
 @pytest.mark.parametrize("fault", Fault)
 def test_case_20_a_worker_waits_for_a_failing_registry(bus: Bus, topic: str, group: str, fault: Fault) -> None:
-    """At first the worker has cached no schema. Later it continues to process events whose schema is cached."""
+    """
+    At first the worker has cached no schema. Later it has cached the schema of one event type, and processes the events
+    of this type.
+    """
     kept = OnTopic(bus, group).create()
     send(bus, topic, certificate(1))
     with faulty(bus.schema_registry_url) as registry:

@@ -1,4 +1,6 @@
-"""A probe sends an event through the whole bus and receives it, and names the leg that is broken or slow."""
+"""
+A probe sends an event through the whole bus and receives it. If a leg is broken or slow, the probe names this leg.
+"""
 
 from __future__ import annotations
 
@@ -125,7 +127,7 @@ def test_a_probe_ignores_the_event_of_another_probe(own_sandbox: Sandbox) -> Non
 @pytest.mark.real
 @pytest.mark.django_db(transaction=True)
 def test_on_a_real_kafka_a_probe_compares_clocks_and_leaves_no_group(real_bus: RealBus, cluster: KafkaCluster) -> None:
-    """The broker runs on the same machine as the probe, so both use the same clock."""
+    """The broker and the probe run on the same machine, so their clocks agree."""
     settings = real_bus.settings()
     prefix = {"EVENT_BUS_TOPIC_PREFIX": "probed"}
     found = probed(settings | prefix)

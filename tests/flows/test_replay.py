@@ -1,4 +1,4 @@
-"""Tests of ``replay_events``: the records and receivers that it chooses, and its reports."""
+"""``replay_events`` chooses the right records and receivers, and prints what it did."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-No web request waits beyond its time limit while a server does not answer or a Kafka client is being created, however
-long this takes (fault S15).
+No web request waits longer than its time limit, even if a server does not answer or the creation of a Kafka client
+takes long (fault S15).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
 
 @contextmanager
 def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
-    """Yield a producer. The servers named by ``kinds`` accept connections and never answer."""
+    """Yield a producer. The servers that ``kinds`` names accept connections and never answer."""
     settings = SandboxBus(sandbox).settings("t") | LIMITS
     with black_hole() as address:
         host, port = address.split(":")
@@ -160,8 +160,8 @@ shutdown.flush(math.inf)
 os._exit(0)
 """
 """
-Code that ends a process in the same way as uvicorn with ``event_bus_kafka.asgi.lifespan``: it flushes, then exits
-without exit hooks.
+Code that ends a process like uvicorn with ``event_bus_kafka.asgi.lifespan``: the code flushes, then ends the process
+without running exit hooks.
 """
 
 
@@ -213,8 +213,8 @@ def test_without_an_outbox_events_wait_for_the_replacement_of_a_failed_client(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    The token endpoint may be unreachable when a client is created. This holds for the first client and for the client
-    that replaces it after a fatal error.
+    The token endpoint may be unreachable when a client is created. The test covers the first client, and the client
+    that replaces the first client after a fatal error.
     """
     monkeypatch.setattr("event_bus_kafka.producing.connecting._REST", 0.1)
     away: list[bool] = []
@@ -243,7 +243,10 @@ def test_without_an_outbox_events_wait_for_the_replacement_of_a_failed_client(
 def test_the_time_limit_of_an_event_that_waits_for_a_client_starts_at_the_send(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the database is locked, it is unknown whether it has an outbox. This time counts towards the limit, too."""
+    """
+    While the database is locked, the producer cannot find out whether the database has an outbox. The time of this wait
+    also counts towards the limit.
+    """
     passed = [0.0]
     monkeypatch.setattr("event_bus_kafka.producing.producer.monotonic", lambda: monotonic() + passed[0])
     monkeypatch.setattr("event_bus_kafka.producing.spill_buffer._LONGEST_PAUSE", 0.1)

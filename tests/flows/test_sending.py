@@ -85,7 +85,10 @@ def send(bus: Bus, topic: str) -> Iterator[Send]:
 
 
 def fates(seen: list[LifecycleEvent], sent: list[str]) -> list[type[LifecycleEvent] | None]:
-    """Return the outcome of each event in ``sent``. A flush also reports events of other tests; these are left out."""
+    """
+    Return the outcome of each event in ``sent``. A flush also reports events of other tests; this function ignores
+    these.
+    """
     kinds = {event.event_id: type(event) for event in ends(seen)}
     return [kinds.get(one) for one in sent]
 
@@ -189,7 +192,9 @@ class TestTransactions:
     def test_an_event_in_a_manual_transaction_without_outbox_is_rejected_with_advice(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
-        """The app of this package is not installed. tests/outbox tests the same with an outbox."""
+        """
+        The app of this package is not in INSTALLED_APPS. tests/outbox contains the corresponding tests with an outbox.
+        """
         with watched() as seen, without_outbox(), manual_transaction():
             send()
         (rejected,) = ends(seen)
@@ -416,7 +421,7 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_case_34_after_a_fatal_error_of_the_client_the_queued_event_is_spilled_and_the_next_is_sent() -> None:
-    """The tests in tests/outbox cover the same with real databases."""
+    """tests/outbox contains the corresponding tests with real databases."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]
 
@@ -509,7 +514,10 @@ def test_delivery_reports_are_handled_by_another_thread_while_the_queue_is_full(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_client_that_is_given_up_spills_its_events_at_once_and_refuses_new_ones(sandbox: Sandbox) -> None:
-    """The delivery report of an event may take long when a name server does not answer."""
+    """
+    A client that is given up must not wait for the delivery report of each event. A report may take long when a name
+    server does not answer.
+    """
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 30}
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | away), watched() as seen:
         clients, event = process_clients(), encoded("t")
@@ -525,7 +533,7 @@ def test_a_client_that_is_given_up_spills_its_events_at_once_and_refuses_new_one
 
 
 def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -> None:
-    """It may take long to destroy the client when a name server does not answer."""
+    """The destruction of a client may take long when a name server does not answer."""
     with override_settings(**SandboxBus(sandbox).settings("t")):
         client = process_clients()
         client.registry.close()
@@ -538,7 +546,10 @@ def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -
 
 
 def test_a_client_with_a_fatal_error_is_destroyed_when_its_last_reference_is_dropped() -> None:
-    """Forked children would inherit a client that is only garbage, and would crash when they collect it."""
+    """
+    The client must not wait for the garbage collector. If a process forked meanwhile, its child would inherit the
+    client and crash when it collects garbage.
+    """
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         servers = SandboxBus(sandbox).settings("t")["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"]

@@ -1,4 +1,4 @@
-"""Tests of how a worker ends, and of the events that are delivered again afterwards."""
+"""A worker ends in time, and only the expected events are delivered again afterwards."""
 
 from __future__ import annotations
 

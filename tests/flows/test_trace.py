@@ -1,4 +1,7 @@
-"""``event_trace`` finds an event in Kafka, and says which groups have passed it. It prints no event data."""
+"""
+``event_trace`` finds an event in Kafka, and says which groups have committed an offset after it. It prints no event
+data.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """
-Classes that describe two versions of an event, and what becomes of an event that one version sends and the other reads.
+Classes that describe two versions of an event, and what happens when one version sends an event and the other version
+reads it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Delivered:
 
 @attrs.frozen
 class Unreadable:
-    """The outcome that this package cannot read the record. Its error names the field."""
+    """The outcome that this package cannot read the record. The error names the field."""
 
     field: str
     error: str = "IncompatibleSchema"
@@ -48,8 +49,8 @@ Outcome = Delivered | Unreadable | Lost
 @attrs.frozen
 class Reading:
     """
-    The outcomes of one event: one outcome for each of the packages as reader. The package that wrote the event makes no
-    difference.
+    The outcomes of reading one event: one outcome for each package as the reader. It makes no difference which package
+    wrote the event.
     """
 
     written: Values
@@ -59,7 +60,10 @@ class Reading:
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """One change of an event, and examples of events that are sent from the old version to the new one and back."""
+    """
+    One change of an event. It contains examples of events that the old version sends to the new version, and of events
+    that the new version sends to the old version.
+    """
 
     title: str
     old: Arguments
@@ -78,7 +82,7 @@ class Change:
 
     @property
     def existing_can(self) -> bool:
-        """Whether the existing package can send and read such events with the installed version of openedx-events."""
+        """Whether the existing package can send and read these events with the installed version of openedx-events."""
         return int(openedx_events.__version__.split(".")[0]) >= self.existing_from
 
     @property
@@ -99,7 +103,7 @@ class Change:
         return f"{order}, from openedx-events {self.existing_from} on" if self.existing_from else order
 
     def undone(self, title: str) -> Change:
-        """Return the opposite change, in which the new version becomes the old one."""
+        """Return the opposite change: its old version is the new version of this change."""
         return Change(
             title=title,
             old=self.new,
@@ -134,8 +138,8 @@ def version(event_type: str, arguments: Arguments) -> OpenEdxPublicSignal:
     """
     Return a signal that openedx-events does not register.
 
-    openedx-events registers one signal per event type, since a service has one version of an event. Here both versions
-    are in one process.
+    A service has one version of an event, so openedx-events registers one signal per event type. Tests need both
+    versions in one process.
     """
     with patch.multiple(OpenEdxPublicSignal, instances=[], _mapping={}):
         return OpenEdxPublicSignal(event_type=event_type, data=arguments)

@@ -1,6 +1,6 @@
 """
-Changes of schemas in plain Avro, including changes that classes cannot express. Tests compare the registry's judgement
-of each change with this package's.
+Changes of schemas in plain Avro, including changes that classes cannot express. Tests compare how the registry and this
+package judge each change.
 """
 
 from __future__ import annotations

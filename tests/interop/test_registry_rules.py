@@ -1,5 +1,6 @@
 """
-Tests of registries with a compatibility level: the schemas that they accept, and a producer whose schema they refuse.
+Registries with a compatibility level accept the expected schemas. If a registry refuses a schema, the producer reports
+this.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ def bus(request: pytest.FixtureRequest) -> RealBus:
 
 @pytest.fixture(scope="module")
 def registry(bus: RealBus) -> Iterator[SchemaRegistry]:
-    """Return a client of the registry. After a failure the client waits long before its next request."""
+    """
+    Return a client of the registry. After a failed request, the client waits a long time before it sends another
+    request.
+    """
     registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=True, backoff=3600)
     yield registry
     registry.close()

@@ -39,8 +39,8 @@ TOPIC = "interop"
 PARTITIONS = 8
 REFUSED_BY_REGISTRIES = "org.openedx.enterprise.subsidy.redemption-reversed.v1"
 """
-An event type that no real registry accepts: its Avro namespace contains a hyphen, which Avro forbids. Registries answer
-422 to both packages.
+An event type whose schema every real registry refuses with status 422, whichever package registers it. The reason is a
+hyphen in the Avro namespace, which Avro forbids.
 """
 
 
@@ -225,8 +225,8 @@ def test_this_package_reads_events_of_both_packages_unchanged(exchange: Exchange
 @pytest.mark.parametrize("writer", ["theirs", "ours"])
 def test_the_existing_package_reads_events_of_this_package_like_its_own(exchange: Exchange, writer: str) -> None:
     """
-    The existing package replaces falsy values by defaults, whichever package sent them. So it reads the records of both
-    packages alike.
+    The existing package replaces falsy values by defaults when it reads an event. It does this for the records of both
+    packages.
     """
     with override_settings(**exchange.settings), existing_reader() as reader:
         for one in exchange.sent:

@@ -19,7 +19,10 @@ _BEGINNING = -2
 
 @attrs.define
 class Log:
-    """A partition. It knows the group's committed offset, and the position of the reader as the broker sees it."""
+    """
+    A partition. It contains the group's committed offset, and the position of the reader as the broker sees this
+    position.
+    """
 
     records: list[ConsumerRecord]
     committed: int | None
@@ -34,7 +37,7 @@ class Log:
     position: int = 0
     assigned: bool = False
     is_begun: bool = False
-    """Whether a member of the group has committed an offset of the partition."""
+    """Whether any member of the group has committed an offset of the partition."""
 
     @property
     def end(self) -> int:
@@ -47,8 +50,8 @@ class Log:
 
 class ModelPositions:
     """
-    Starts partitions at given offsets; some calls fail. In an eager group a start also sets the positions of all other
-    assigned partitions to the offsets in ``reading``.
+    Starts partitions at given offsets. Some calls fail. In an eager group, a start also moves the positions of all
+    other assigned partitions to the offsets in ``reading``.
     """
 
     begins_at_end = False
@@ -74,7 +77,7 @@ class ModelPositions:
 
 
 class ModelClient:
-    """Replaces the consumer's Kafka client. It reports each commit and each revocation to the model."""
+    """Replaces the Kafka client of the consumer. It reports each commit and each revocation to the model."""
 
     def __init__(
         self,
@@ -92,7 +95,7 @@ class ModelClient:
         self.listener: AssignmentListener | None = None
         self.positions = ModelPositions(logs, self._fail_at_times, is_eager=random.random() < 0.5)
         self.calm = False
-        """Whether the assignment and the logs stay unchanged and nothing fails."""
+        """Whether the assignment and the logs stay unchanged and no call fails."""
 
     def poll(self, seconds: float, most: int) -> list[ConsumerRecord]:
         """

@@ -1,8 +1,9 @@
 """
-A caller that runs a programme on real databases. It records which rows must exist afterwards according to Django's own
-rules.
+A caller that runs a programme on real databases. It computes which rows must exist afterwards, according to Django's
+own rules.
 
-The caller does not know that an event can break a transaction. So its rows must exist unless it got an exception.
+Django's rules ignore that the append of an event may fail and break a transaction. So the rows must exist unless the
+caller got an exception.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ class Sent:
 
     @property
     def deciding(self) -> dict[str, str]:
-        """The rows that decide about the event: it must be sent if and only if they are committed."""
+        """
+        The rows that decide about the event. It must be sent if these rows are committed, and must not be sent
+        otherwise.
+        """
         if self.mode == "outbox":
             return dict(list(self.rows.items())[:1])
         return self.rows if self.mode == "on-commit" else {}
@@ -77,7 +81,7 @@ class Sent:
 
 @attrs.define(eq=False)
 class _Open:
-    """A block of a transaction that has not ended yet."""
+    """A block of a transaction that the caller has entered and not left."""
 
     row: str
     has_savepoint: bool
@@ -210,7 +214,7 @@ class Caller:
 
 @contextmanager
 def failing(failure: Failure | None, model: Any) -> Iterator[None]:
-    """Make all writes to a model's table fail, in all databases, while the block runs."""
+    """While the block runs, make all writes to a model's table fail in all databases."""
     with ExitStack() as wrapped:
         for alias in ALIASES:
             if failure is None:

@@ -15,11 +15,11 @@ from types import FrameType
 from typing import Any
 
 _STUCK = 30.0
-"""Number of seconds after which a thread that waits for its turn gives up."""
+"""Number of seconds after which a thread stops waiting for its turn and raises an exception."""
 
 
 class Stuck(Exception):
-    """The exception that is raised if no thread has executed a line for too long."""
+    """The exception that is raised if no thread has executed a line for ``_STUCK`` seconds."""
 
 
 class Interleaving:

@@ -1,6 +1,6 @@
 """
-Faults in replay requests: dead letters that are replayed twice or never, delays of live events, and workers that never
-return a request.
+Faults in replay requests: dead letters that are replayed twice or never, delays of live events, and requests that
+remain assigned to a worker for ever.
 """
 
 from __future__ import annotations

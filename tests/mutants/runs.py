@@ -1,4 +1,7 @@
-"""Faults of requested replays of topics, and of requested backfills: records twice or never, progress that is wrong."""
+"""
+Faults in requested replays of topics and in requested backfills: records are sent twice or never, or the progress is
+wrong.
+"""
 
 from __future__ import annotations
 

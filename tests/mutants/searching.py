@@ -1,4 +1,4 @@
-"""Faults in ``event_trace``: it shows an event at a wrong place, or does not report that it omitted a search."""
+"""Faults in ``event_trace``: the command shows an event at a wrong place, or does not say that it omitted a search."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """
-The code that each fault replaces exists, so ``make mutants`` can insert the fault. Each room of the package has faults.
+The code that each fault replaces exists, so ``make mutants`` can insert the fault. There are faults for each room of
+the package.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ TESTS = Path(__file__).parent.parent
 @pytest.mark.parametrize("fault", [pytest.param(one, id=one.name) for one in (*FAULTS, *FAULTS_OF_THE_MODEL)])
 def test_the_code_that_a_fault_replaces_exists(fault: Fault) -> None:
     """
-    This test fails after the code has changed. Then change the fault's ``old`` and ``new``. If the changed code can no
-    longer have the fault, delete the fault.
+    If this test fails, the code has changed. Then adapt the fault's ``old`` and ``new``. If the changed code can no
+    longer contain the fault, delete the fault.
     """
     compile(fault.source(), fault.file, "exec")
 

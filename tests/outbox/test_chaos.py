@@ -1,8 +1,8 @@
 """
-Relays are killed, frozen and disconnected under load. No event is lost or invented, and first deliveries keep their
-order.
+Relays are killed, frozen and disconnected under load. No event is lost, only emitted events arrive, and the first
+deliveries of all events are in order.
 
-`make test` sends few events. `make test-long` sends many and prints figures.
+`make test` sends few events. `make test-long` sends many events and prints figures.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def waits(database: Database) -> dict[str, int]:
 def test_case_4_35_36_41_no_event_is_lost_while_two_relays_are_killed_at_random_under_eight_writers(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
-    """A kill causes at most one transaction to be sent twice, and never changes the order."""
+    """A kill causes at most one transaction to be sent twice, and never changes the order of events."""
     seconds, count = scaled(4, long=60), scaled(2, long=8)
     before = waits(database)
     writers = [processes.enter_context(writer(service, number, seconds=seconds)) for number in range(1, count + 1)]

@@ -1,5 +1,6 @@
 """
-Tests of ``relay_events`` as a process, of the option ``--with-relay``, and of the operator's command ``event_outbox``.
+The process of ``relay_events``, the option ``--with-relay``, and the operators' command ``event_outbox`` work on each
+database.
 """
 
 from __future__ import annotations

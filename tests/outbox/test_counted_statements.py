@@ -1,4 +1,4 @@
-"""Tests of the number of SQL statements per emitted event, on each database."""
+"""Emitting an event costs the expected number of SQL statements on each database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture
 def service(service_anywhere: Service) -> Service:
-    """Return a service whose process has emitted before. So its caches already contain tables and schemas."""
+    """
+    Return a service whose process has emitted events before the test. Its caches already contain tables and schemas.
+    """
     service_anywhere.emit()
     return service_anywhere
 

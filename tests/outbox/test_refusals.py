@@ -42,8 +42,8 @@ def through_proxy(service: Service, *topics: str) -> Iterator[RefusingProxy]:
 
 def once(code: str, *, after: int, delay: float = 0) -> Callable[[str], str | None]:
     """
-    Return a function that refuses one request. It first lets ``after`` requests pass, and waits for ``delay`` seconds
-    before the refusal.
+    Return a function that refuses exactly one request. The first ``after`` requests are not refused. The refusal is
+    delayed by ``delay`` seconds.
     """
     requests = count()
 
@@ -70,8 +70,8 @@ def test_s8_rows_keep_their_order_when_a_request_is_refused(service: Service, co
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(service: Service) -> None:
     """
-    The client has its next request ready. A broker that does not know the client would accept that request after it
-    refused the first one.
+    When the broker refuses the first request, the client has already prepared the next request. A broker that has not
+    yet seen the producer would accept this next request.
     """
     sent = service.emit_many(20)
     requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 1}}
@@ -110,7 +110,10 @@ def test_a_missing_topic_is_reported_as_missing_while_others_are_sent(service: S
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s12_a_topic_that_refuses_every_timestamp_is_held_and_no_row_is_parked(service: Service) -> None:
-    """The topic refuses records that are more than a millisecond old. So every record comes too late for it."""
+    """
+    The topic refuses records that are more than a millisecond old. Every record is older than this when it reaches the
+    broker.
+    """
     late = f"{service.topic}-late"
     service.bus._cluster.create_topic(late, config={"message.timestamp.before.max.ms": "0"})
     with override_settings(**service.settings_for(late)), watched(TopicHeld) as seen, service.relay() as relay:
@@ -130,7 +133,7 @@ def test_s12_a_topic_that_refuses_every_timestamp_is_held_and_no_row_is_parked(s
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s14_a_topic_limit_above_the_maximum_of_the_client_is_accepted(service: Service) -> None:
-    """A topic's ``max.message.bytes`` may be higher than the highest limit that a client accepts."""
+    """A topic's ``max.message.bytes`` may be higher than the highest size that a client can be configured with."""
     vast = f"{service.topic}-vast"
     service.bus._cluster.create_topic(vast, config={"max.message.bytes": str(2**31 - 1)})
     with override_settings(**service.settings_for(vast)):
@@ -175,8 +178,8 @@ class AtRandom:
 @pytest.mark.long
 def test_s8_random_refusals_lose_no_row_and_keep_the_order_of_each_key(service: Service) -> None:
     """
-    Two relays run. A row may be parked if Kafka refuses it twice, the second time alone in its request; a parked row is
-    not lost.
+    Two relays run. Kafka may refuse a row twice, the second time alone in its request. The row is then parked, but not
+    lost.
     """
     topics = [f"{service.topic}-{number}" for number in range(scaled(4, long=24))]
     sent: dict[str, list[str]] = defaultdict(list)

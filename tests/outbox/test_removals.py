@@ -30,7 +30,7 @@ class Death(BaseException):
 def test_case_35_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Kafka has confirmed all rows. The transaction of the claim is never committed."""
+    """Kafka has confirmed all rows. The transaction that claims the rows is never committed."""
     sent = service.emit_many(5_000)
     finish = Batch.finish
 
@@ -66,7 +66,7 @@ def test_a_failed_removal_loses_no_row_and_the_relay_continues(service: Service)
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s13_rows_that_row_security_silently_keeps_are_not_sent_repeatedly(service: Service) -> None:
     """
-    No row security policy allows the relay's user to delete rows. PostgreSQL then deletes nothing and raises no error.
+    No row security policy allows the relay's user to delete rows. So PostgreSQL deletes nothing, and raises no error.
     """
     sent = service.emit_many(600)
     table = OutboxRecord._meta.db_table

@@ -1,4 +1,7 @@
-"""In mode outbox an event is stored together with its transaction, on each database. The tests cover case 29."""
+"""
+In mode ``outbox``, an event is stored in the same transaction as the caller's rows, on each database. The tests cover
+case 29.
+"""
 
 from __future__ import annotations
 
@@ -153,7 +156,7 @@ def test_bulk_events_are_inserted_by_hundreds_and_only_the_invalid_event_is_reje
 
 @on_mysql_too
 def test_bulk_events_are_inserted_in_statements_smaller_than_the_server_limit(service: Service) -> None:
-    """MariaDB accepts statements of 16 MB by default. These events have 40 MB together."""
+    """MariaDB accepts statements of at most 16 MB by default. The events of this test have a total size of 40 MB."""
     large = [
         ({"certificate": certificate(1, name="\0" * 500_000)}, EventsMetadata(event_type=CREATED)) for _ in range(80)
     ]

@@ -43,7 +43,7 @@ INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
 
 
 def test_case_20_events_are_spilled_while_the_registry_is_unreachable_and_relayed_unchanged(service: Service) -> None:
-    """A relayed event equals a directly sent event byte for byte."""
+    """The record of a relayed event equals the record of a directly sent event byte for byte."""
     same = EventsMetadata(event_type=CREATED)
     ids: list[str] = []
     with faulty(service.bus.schema_registry_url) as registry:

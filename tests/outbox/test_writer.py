@@ -1,6 +1,6 @@
 """
-Events that cannot be spilled at once wait in memory. A thread of the process writes them when the database accepts
-them.
+Events that cannot be spilled immediately wait in memory. A thread of the process writes them as soon as the database
+accepts them.
 """
 
 from __future__ import annotations
@@ -71,9 +71,7 @@ def test_a_delivery_report_does_not_wait_for_room_in_the_buffer(
 def test_at_interpreter_exit_events_are_spilled_by_the_thread_that_already_runs(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    A transaction is open on the connection of the calling thread. The rows must not be written on that connection.
-    """
+    """The calling thread has an open transaction. The rows must not be written on the connection of this thread."""
 
     def start(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread at interpreter shutdown")
@@ -145,7 +143,7 @@ def test_no_event_is_given_up_while_the_database_is_unreachable(
 def test_a_silent_database_does_not_delay_events_for_another_database(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The waiting events for the silent database may already fill the buffer."""
+    """The events that wait for the silent database may already fill the buffer."""
     monkeypatch.setattr(spill, "_by_pid", {})
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
     with black_hole() as address:

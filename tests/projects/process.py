@@ -18,7 +18,7 @@ from tests.projects.forking import OPTIONS, ForkedProcess
 from tests.projects.forking import ROOT as ROOT
 
 PATIENCE = 60.0
-"""Number of seconds after which a wait fails. The number is large, since only a failing test waits so long."""
+"""Number of seconds after which a wait fails. The number is large because only failing tests wait until this limit."""
 
 
 class ServiceProcess:
@@ -33,7 +33,7 @@ class ServiceProcess:
         environment: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
     ) -> None:
-        """Prepare a process. ``before`` contains words that stand in front of the process's command."""
+        """Prepare a process. The words in ``before`` precede the command of the process."""
         command = ["-c", f"import django; django.setup()\n{code}"] if code else ["-m", "django", *arguments]
         variables = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.projects.certificates.settings",
@@ -127,7 +127,7 @@ class ServiceProcess:
         self._process.stdin.flush()
 
     def tell(self) -> None:
-        """Close the process's standard input. Some processes continue only then."""
+        """Close the process's standard input. Some processes wait for this before they continue."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 

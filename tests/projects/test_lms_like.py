@@ -1,4 +1,4 @@
-"""Tests of a service with several databases, like the LMS: an event is sent if and only if its data is committed."""
+"""In a service with several databases, like the LMS, an event is sent if and only if its data is committed."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def test_every_emission_ran_and_its_data_is_committed_unless_rolled_back(
     outcome: Outcome,
 ) -> None:
     """
-    This test finds emissions that did not run or did not save their data. In the other tests only the event of an
-    emission can be the cause of a failure.
+    This test finds emissions that did not run or did not save their data. So a failure of another test of this file can
+    only be caused by the event of an emission.
     """
     assert outcome.ends.keys() == set(NAMES), outcome.log
     assert outcome.saved == {name for name in NAMES if "rolled_back" not in name}, outcome.log
@@ -45,7 +45,7 @@ def test_every_emission_ran_and_its_data_is_committed_unless_rolled_back(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_committed_emission_has_one_row_in_the_outbox_and_raises_nothing(outcome: Outcome, name: str) -> None:
-    """Kafka is unreachable. So an event that is not in the outbox when its process has ended is lost."""
+    """Kafka is unreachable. If an event is not in the outbox when its process ends, the event is lost."""
     end = 200 if name.startswith(("wsgi/", "asgi/")) else None
     database = OUTBOX_APART if name.startswith("apart/") else OUTBOX
     rows = {} if "rolled_back" in name else {database: 1}

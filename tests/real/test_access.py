@@ -1,4 +1,4 @@
-"""Tests of authentication and authorisation: the client options for each mechanism, and a worker without access."""
+"""The client options for each mechanism of authentication work. A worker without access reports the reason."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from tests.support.workers import worker
 pytestmark = pytest.mark.real
 
 LAST = 99
-"""The user of additional events. They are sent only because Kafka does not compact the newest records."""
+"""The user of additional events. They are sent because Kafka does not compact the newest records."""
 
 
 def change(topic: str, source: dict[int, str], *, times: int, chance: Random) -> None:
@@ -52,8 +52,8 @@ def cache_of(process: ServiceProcess) -> dict[int, str]:
 
 def once_compacted(bus: RealBus, topic: str, sent: int) -> None:
     """
-    Send events until Kafka has removed all replaced records. Further events are necessary, since Kafka does not compact
-    the segment that it writes to.
+    Send events until Kafka has removed all replaced records. The events are necessary because Kafka does not compact
+    the segment to which it currently writes.
     """
     deadline = monotonic() + 60
     while True:

@@ -1,6 +1,6 @@
 """
-Tests of failures that affect every event. An open circuit or the flood limit stops them, they are reported, and
-processing continues after the repair.
+If every event fails, an open circuit or the flood limit stops the processing. The failure is reported, and processing
+continues after the repair.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ USERS = range(12)
 OPEN = f"Not ready: circuit open: {BROKEN}"
 FAILURES, PROBE_EVERY = 10, 0.3
 PROBING: dict[str, Any] = {"EVENT_BUS_KAFKA_RETRY": {}, "EVENT_BUS_KAFKA_CIRCUIT": {"probe_every": PROBE_EVERY}}
-"""Settings with the default policies, except that probes are more frequent."""
+"""The default settings of policies, except that the worker probes more often."""
 
 
 def grades_by_user(lines: Iterable[dict[str, Any]]) -> dict[int, list[str]]:

@@ -50,7 +50,7 @@ def is_clean(look: dict[str, Any]) -> bool:
 
 
 def assert_as_many_letters_and_rows(kept: OnTopic, database: Database, leaves: str) -> None:
-    """Check that each transaction left open was rolled back and counted as one failure."""
+    """Check that each transaction that was left open was rolled back and counted as one failure."""
     fails = leaves in ("transaction", "autocommit off")
     odd = [user for user in USERS if user % 2]
     letters = kept.read(len(odd) if fails else 0)

@@ -1,6 +1,5 @@
 """
-Tests of the database servers that the tests use. They serve Django, can be stopped and restarted, and leave no files or
-processes behind.
+The database servers of the tests serve Django, can be stopped and restarted, and leave no files or processes behind.
 """
 
 from __future__ import annotations
@@ -136,7 +135,8 @@ def test_starting_a_server_runs_no_package_manager_when_it_is_installed(
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """
-    Return a folder that the users of the servers can access. It holds the files that a killed command leaves behind.
+    Return a folder that the users of the servers can access. If a command is killed, its remaining files are in this
+    folder.
     """
     with tempfile.TemporaryDirectory(prefix="event-bus-tests-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)

@@ -1,4 +1,4 @@
-"""Tests of the table of dead letters on each database server."""
+"""The table of dead letters works on each database server."""
 
 from __future__ import annotations
 
@@ -107,7 +107,10 @@ def test_all_commands_for_dead_letters_work_on_each_database() -> None:
 
 
 def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
-    """Run the functions at the same time, each in a thread with its own connections; return their exceptions."""
+    """
+    Run the functions at the same time, each in a thread with separate connections; return the exceptions that they
+    raised.
+    """
     entry, errors = connections["default"], []
 
     def run_one(task: Callable[[], object]) -> None:
@@ -152,7 +155,7 @@ def test_c3_a_letter_stored_by_a_worker_while_a_replay_writes_keeps_its_failures
 
 
 def test_concurrent_lanes_store_letters_without_errors() -> None:
-    """Each lane stores letters of its own records. In addition all lanes store a letter of the same record."""
+    """Each lane stores letters of different records. In addition, all lanes store a letter of the same record."""
 
     def lane(first: int) -> None:
         for offset in (*range(first, first + 10), 0):
@@ -227,8 +230,8 @@ def test_c8_an_unreachable_server_does_not_cause_parts_to_be_left_out(monkeypatc
 
 def test_c8_a_connection_ended_twice_by_the_server_does_not_cause_parts_to_be_left_out() -> None:
     """
-    A restarting connection pooler or a failover may end a connection twice. MySQL reports this with the same words as a
-    statement that is too large.
+    A connection pooler that restarts, or a failover, may end a connection twice. MySQL reports this with the same error
+    message as a statement that is too large.
     """
     ends = ["first", "second"]
 

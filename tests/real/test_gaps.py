@@ -1,4 +1,6 @@
-"""Tests of topics whose offsets have gaps, because the topics are compacted, truncated, or written in transactions."""
+"""
+Workers read topics whose offsets have gaps, because the topics are compacted, truncated, or written in transactions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of heartbeats: each beat of workers and relays costs one SQL statement."""
+"""Workers and relays write heartbeats. Each heartbeat costs one SQL statement."""
 
 from __future__ import annotations
 

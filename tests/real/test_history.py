@@ -1,4 +1,7 @@
-"""What processes count is added up in the database, minute by minute, and folded into quarters of an hour and hours."""
+"""
+The database adds up the counts of all processes for each minute. Later the minutes are combined into quarters of an
+hour, and these into hours.
+"""
 
 from __future__ import annotations
 
@@ -74,8 +77,8 @@ def test_counts_of_several_processes_are_summed() -> None:
 
 def test_concurrent_writing_and_folding_causes_no_deadlock_and_loses_no_count() -> None:
     """
-    Each thread counts the lines in a different order. So its writes lock rows in a different order, unless the history
-    sorts them.
+    Each thread counts the lines in a different order. If the history did not sort the lines, threads would lock rows in
+    different orders.
     """
     writers, turns, lines = 8, scaled(15, long=200), 6
     begins = database_now("default") // _HOUR * _HOUR - 2 * _DAY

@@ -1,4 +1,4 @@
-"""Tests of neglects on each database: all neglects are found, and no SQL statement scans a whole table."""
+"""All neglects are found on each database, and no SQL statement scans a whole table."""
 
 from __future__ import annotations
 

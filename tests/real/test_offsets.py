@@ -1,4 +1,4 @@
-"""Tests of offsets that no longer exist, and of workers that start at a given time."""
+"""Workers continue if their offset no longer exists, and can start at a given time."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_case_27_records_deleted_before_they_were_read_are_logged_as_lost(
 def test_case_23_27_a_topic_recreated_while_a_worker_runs_is_read_from_its_beginning(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str, protocol: str
 ) -> None:
-    """Before the topic is recreated both partitions have records. Afterwards one of them is empty."""
+    """Before the topic is recreated, both partitions have records. Afterwards one of the partitions is empty."""
     topic = f"anew-{group}"
     bus.create_topic(topic, 2)
     send(bus, topic, *map(certificate, range(40)))
@@ -73,7 +73,7 @@ def test_case_23_27_a_topic_recreated_while_a_worker_runs_is_read_from_its_begin
 def test_case_27_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(
     bus: RealBus, topic: str, group: str
 ) -> None:
-    """The worker commits the corrected offset, so the next worker reports nothing."""
+    """The worker commits the corrected offset. So the next worker logs nothing about it."""
     bus.commit(group, topic, 9)
     with worker(bus, topic, group) as process:
         process.wait_for_log(f"lost records of {topic}[0]: offset 9 does not exist: the topic was recreated")

@@ -1,4 +1,4 @@
-"""If the database or the topic of dead letters is unreachable, only the records that need it wait."""
+"""The database or the topic for dead letters is unreachable. Only the records that need it wait."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Members join, stop and are killed at random while records are unread, with each of Kafka's protocols for assignments.
-"""
+"""Members join, stop and are killed at random while unread records exist, with each of Kafka's assignment protocols."""
 
 from __future__ import annotations
 
@@ -23,8 +21,8 @@ _USERS = list(range(64))
 _MOST_MEMBERS = 3
 _AHEAD = (100, 1_000_000)
 """
-Two limits for the number of records that librdkafka reads ahead. With the low one, polls and rebalances often coincide;
-with the high one, all records are read ahead.
+Two limits for the number of records that librdkafka reads ahead. With the low limit, polls and rebalances often
+coincide. With the high limit, all records are read ahead.
 """
 
 

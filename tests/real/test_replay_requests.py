@@ -1,4 +1,4 @@
-"""Tests of replay requests, which workers run between live events."""
+"""Operators request replays, and workers run these replays between live events."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""
-Tests of the rows of replay requests on a database server: only one worker claims a request, and no SQL statement leaves
-rows locked.
-"""
+"""On a database server, only one worker claims a replay request, and no SQL statement leaves rows locked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replays of topics, and backfills, that workers do between live events."""
+"""Workers run requested replays of topics and requested backfills between live events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the servers that the tests start: they answer requests, and leave no files or processes behind."""
+"""The servers that the tests start answer requests, and leave no files or processes behind."""
 
 from __future__ import annotations
 

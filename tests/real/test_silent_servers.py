@@ -1,4 +1,7 @@
-"""Servers that accept connections and never answer: a status, a trace and the admin's search end nevertheless."""
+"""
+Servers accept connections and never answer. ``event_bus_status``, ``event_trace`` and the search in the admin
+nevertheless end.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ pytestmark = [
 def service(
     database: Database, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, Any]]:
-    """Return the settings of a service whose second database, brokers and registry answer nobody."""
+    """Return the settings of a service whose second database, brokers and registry never answer."""
     for server in look.LONGEST:
         monkeypatch.setitem(look.LONGEST, server, 2.0)
     route = {"event_key_field": "certificate.user.id", "enabled": True, "mode": "outbox", "database": "second"}

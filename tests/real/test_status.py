@@ -1,4 +1,4 @@
-"""Tests of ``event_bus_status`` on a real Kafka and registry: its output, and each of its findings."""
+"""``event_bus_status`` prints the state of a real Kafka and a real registry, and each of its findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of ``event_dead_letters take`` on a real Kafka. The command quarantines a record that makes workers crash."""
+"""On a real Kafka, ``event_dead_letters take`` quarantines a record that makes workers crash."""
 
 from __future__ import annotations
 

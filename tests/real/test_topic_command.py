@@ -1,6 +1,6 @@
 """
-Tests of ``event_topics`` on real brokers: the topics that it creates, alters and leaves alone, and the topics that it
-has no right to change.
+On real brokers, ``event_topics`` creates and alters the right topics and leaves other topics unchanged. It reports
+topics that it has no right to change.
 """
 
 from __future__ import annotations

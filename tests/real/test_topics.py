@@ -1,4 +1,4 @@
-"""Tests of a worker with several topics, some of which are created, deleted or grown while it runs."""
+"""A worker reads several topics. Some of them are created, deleted or extended by partitions while the worker runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of ``event_trace`` on a real Kafka, with deleted records and with many records."""
+"""``event_trace`` works on a real Kafka that has deleted records, and with many records."""
 
 from __future__ import annotations
 
@@ -107,8 +107,7 @@ def test_unreachable_brokers_are_reported_once(topic: str, bus: RealBus, monkeyp
 @pytest.mark.long
 def test_a_record_is_found_among_thousands(bus: RealBus, group: str) -> None:
     """
-    `make test-long` searches among a million records on four partitions. The search must end within its limit of ten
-    seconds.
+    `make test-long` searches a million records on four partitions. The search must end within its limit of ten seconds.
     """
     topic, count = f"many-{group}", scaled(5_000, long=1_000_000)
     bus.create_topic(topic, partitions=4)

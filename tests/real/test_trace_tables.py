@@ -41,10 +41,7 @@ ENTRY = {"event_key_field": "certificate.user.id", "enabled": True}
 
 @pytest.fixture(params=[*SERVERS, "sqlite"])
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """
-    Make the default database an SQLite database or a database on one of the servers. Each test runs once on each of
-    them.
-    """
+    """Use SQLite or one of the servers for the default database. Each test runs once on each of them."""
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
         with django_db_blocker.unblock(), connected(entry, "default"):

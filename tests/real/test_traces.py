@@ -1,4 +1,4 @@
-"""Tests of the transactions and spans that monitoring packages record for events (fault C6)."""
+"""Monitoring packages record the expected transactions and spans for events (fault C6)."""
 
 from __future__ import annotations
 

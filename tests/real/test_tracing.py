@@ -82,7 +82,7 @@ def links(span: Span) -> list[tuple[str, str]]:
 def test_one_trace_leads_from_a_view_through_the_outbox_and_kafka_to_receivers_in_other_processes(
     service: Traced,
 ) -> None:
-    """The trace also leads through the outbox if Kafka did not confirm the event."""
+    """If Kafka did not confirm the event, the trace also leads through the outbox."""
     with ExitStack() as stack:
         web = stack.enter_context(service.process(ways=("direct", "outbox")))
         away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.1}

@@ -1,4 +1,4 @@
-"""Tests of dead letters, marks and pauses while tables are migrated and workers of two versions run."""
+"""Dead letters, marks and pauses survive an upgrade, in which tables are migrated and workers of two versions run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tests follow each section of the runbook in the situation that the section describes."""
+"""Each section of the runbook works in the situation that the section describes."""
 
 from __future__ import annotations
 

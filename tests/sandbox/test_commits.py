@@ -1,4 +1,4 @@
-"""Kafka refuses commits. Refused commits are repeated or given up, and never count as committed."""
+"""Kafka refuses commits. Refused commits are repeated or abandoned, and never count as committed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the sandbox itself: its brokers, its registry and its command."""
+"""The brokers, the registry and the command of the sandbox work."""
 
 from __future__ import annotations
 

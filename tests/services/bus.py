@@ -27,7 +27,8 @@ class Bus(ABC):
 
     def settings(self, topic: str | None = None, **changes: Any) -> dict[str, Any]:
         """
-        Return Django settings. If a topic is given, they send certificates to the topic, with the user's id as key.
+        Return Django settings. If a topic is given, a service with these settings sends certificates to the topic, with
+        the user's id as key.
         """
         entry = {"event_key_field": "certificate.user.id", "enabled": True}
         config = {event_type: {topic: entry} for event_type in (CREATED, REVOKED)} if topic else {}
@@ -59,7 +60,7 @@ class Bus(ABC):
             consumer.close()
 
     def end_of(self, topic: str) -> int:
-        """Return the offset after the last record of a topic's first partition."""
+        """Return the end offset of a topic's first partition, which is the offset of the next record."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": "tests", "log_level": 0})
         try:
             return int(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60)[1])
@@ -71,22 +72,25 @@ class Bus(ABC):
         return self.records(topic, self.end_of(topic))[offset:]
 
     def records_and_more(self, topic: str, count: int) -> list[Message]:
-        """Wait for ``count`` records. Return them together with any later records; there should be none."""
+        """
+        Wait for ``count`` records. Return them together with any further records. Tests that use this function expect
+        no further records.
+        """
         self.records(topic, count)
         sleep(0.3)  # further records would follow within this time
         return self.records_from(topic, 0)
 
     def event_ids(self, topic: str, count: int) -> list[str]:
         """
-        Return the ids of the events on a topic in their order. Wait for ``count`` events; the result also contains any
-        later events.
+        Return the ids of the events on a topic in order. Wait until there are ``count`` events. The result also
+        contains any further events.
         """
         return [header(record, "ce_id") for record in self.records_and_more(topic, count)]
 
     def committed(self, group: str, topic: str) -> int:
         """
-        Return the offset that a group has committed for a topic's first partition. A negative number means that it has
-        committed none.
+        Return the offset that a group has committed for a topic's first partition. A negative number means that the
+        group has committed no offset.
         """
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": group, "log_level": 0})
         try:

@@ -23,10 +23,10 @@ _SECONDS = 60
 
 class DatabaseServer(ABC):
     """
-    A database server on 127.0.0.1. Its data is deleted at the end.
+    A database server on 127.0.0.1. Its data is deleted when the server is closed.
 
-    The server runs as the current user. Such servers refuse to run as root. So if the current user is root, the server
-    runs as the user that its Debian package created.
+    The server runs as the current user, except if the current user is root. Database servers refuse to run as root. In
+    this case the server runs as the user that its Debian package created.
     """
 
     vendor: ClassVar[str]
@@ -69,8 +69,8 @@ class DatabaseServer(ABC):
 
     def start(self) -> None:
         """
-        Start the server with the same port and the same data as before, and wait until it answers. Do nothing if it
-        runs already.
+        Start the server with the same port and the same data as before, and wait until it answers. If the server is
+        already running, do nothing.
 
         The server is killed when the thread that started it ends.
         """
@@ -98,7 +98,9 @@ class DatabaseServer(ABC):
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Let it accept connections and answer nobody within the block, as on a host that hangs."""
+        """
+        While the block runs, the server accepts connections and does not answer, like a server on a host that hangs.
+        """
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGSTOP)
         try:
@@ -114,7 +116,7 @@ class DatabaseServer(ABC):
 
     @abstractmethod
     def settings(self, name: str = "test") -> dict[str, Any]:
-        """Return Django's settings for the database ``name``. The database is created if it does not exist."""
+        """Return Django's settings for the database ``name``. If the database does not exist, create it."""
 
     @abstractmethod
     def copy(self, name: str, copy: str) -> None:
@@ -165,7 +167,7 @@ class DatabaseServer(ABC):
 
     def _own(self, command: list[str]) -> list[str]:
         """
-        Return the command, changed so that it runs as the server's user and ends together with its parent process.
+        Return a command that runs ``command`` as the server's user, and that ends together with its parent process.
         """
         user = self._system_user
         change = [f"--reuid={user}", f"--regid={user}", "--clear-groups"] if os.geteuid() == 0 else []
@@ -173,7 +175,7 @@ class DatabaseServer(ABC):
 
 
 def _reachable_folder() -> Path:
-    """Return the folder for temporary files. If other users cannot access that folder, return /tmp."""
+    """Return the default folder for temporary files. If other users cannot access this folder, return /tmp."""
     folder = Path(tempfile.gettempdir()).absolute()
     reachable = all(one.stat().st_mode & 0o001 for one in (folder, *folder.parents))
     return folder if reachable else Path("/tmp")

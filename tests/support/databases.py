@@ -24,8 +24,8 @@ DATABASES = _ALL if LONG else _ALL[:2]
 """The servers of the fixtures `database` and `service`. Each test with one of these fixtures runs once per server."""
 on_mysql_too = pytest.mark.parametrize("database", _ALL, indirect=True)
 """
-Marks tests that run on MySQL in `make test`, too, since MySQL may differ from MariaDB. All other tests run on MySQL
-only in `make test-long`.
+Marks tests that also run on MySQL in `make test`, because MySQL may differ from MariaDB there. All other tests run on
+MySQL only in `make test-long`.
 """
 
 
@@ -42,14 +42,14 @@ class Database:
         return self.server.vendor
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Return the settings of a service process whose default database is this one."""
+        """Return the settings of a service process whose default database is this database."""
         return {"DATABASES": {"default": self.entry}} | changes
 
     @contextmanager
     def connected(self, alias: str = "real") -> Iterator[BaseDatabaseWrapper]:
         """
-        Add the database to Django's connections under an alias while the block runs. The test may have the mark
-        django_db, but does not need it.
+        While the block runs, add the database to Django's connections under an alias. The test does not need the mark
+        django_db.
         """
         with self.blocker.unblock(), connected(self.entry, alias) as connection:
             yield connection
@@ -58,9 +58,10 @@ class Database:
 @contextmanager
 def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDatabaseWrapper]:
     """
-    Add an alias to Django's connections while the block runs. If the alias exists, let it refer to another database.
+    While the block runs, add an alias to Django's connections. If the alias already exists, it refers to the other
+    database meanwhile.
 
-    At the end the connection of the calling thread is closed. Other threads must close their own connections.
+    At the end the connection of the calling thread is closed. Other threads must close their connections themselves.
     """
     kept = (connections.settings[alias], connections[alias]) if alias in connections else None
     connections.settings[alias] = ConnectionHandler({"default": dict(entry)}).settings["default"]
@@ -90,7 +91,7 @@ def end_session(connection: BaseDatabaseWrapper) -> None:
 
 @contextmanager
 def none_known() -> Iterator[None]:
-    """Hide the connections that other tests have opened in this thread while the block runs."""
+    """While the block runs, hide the connections that other tests have opened in this thread."""
     open_connections.by_alias.clear()
     try:
         yield
@@ -114,8 +115,8 @@ def database_on(server: DatabaseServer, name: str, blocker: DjangoDbBlocker) -> 
 @cache
 def _migrated(server: DatabaseServer, blocker: DjangoDbBlocker) -> str:
     """
-    Return the name of a migrated database on ``server``. It is created once per server, since a copy of it takes much
-    less time than a migration.
+    Return the name of a migrated database on ``server``. The database is created once per server. Tests get copies of
+    it, because a copy takes much less time than a migration.
     """
     name = "migrated"
     with blocker.unblock(), connected(server.settings(name), "migrated"):

@@ -17,8 +17,8 @@ from tests.support.databases import connected
 
 OUTBOX, OUTBOX_APART = "lms", "lms_events"
 """
-Names of the databases of the outbox. The first one is also the service's database; the second one contains only the
-outbox.
+Names of the databases that contain the outbox. The first database is also the service's database. The second database
+contains only the outbox.
 """
 MIGRATE = """
 from django.conf import settings

@@ -59,14 +59,14 @@ _BIN = Path(sys.executable).parent
 @attrs.frozen(kw_only=True)
 class Outcome:
     """
-    The results of all emissions after all processes have ended. The names of emissions look like
+    The results of all emissions after all processes have ended. The name of an emission looks like
     ``wsgi/outbox/atomic``.
     """
 
     ends: Mapping[str, object]
     """
-    The end of each emission by name. For a view it is the status code of its answer. For a job it is the exception that
-    the job caught, or None.
+    The result of each emission by name. For a view this is the status code of the answer. For a job this is the
+    exception that the job caught, or None.
     """
     saved: frozenset[str]
     """The names of the emissions whose data the service has committed in any database."""
@@ -77,7 +77,7 @@ class Outcome:
     log: str
 
     def of(self, name: str) -> tuple[object, dict[str, int]]:
-        """Return the end of an emission, and the number of its outbox rows per database."""
+        """Return the result of an emission, and the number of its outbox rows per database."""
         return self.ends.get(name), {database: rows for (one, database), rows in self.rows.items() if one == name}
 
 
@@ -122,8 +122,8 @@ class Project:
 
     def _serve(self, settings: Mapping[str, Any]) -> dict[str, object]:
         """
-        Run a web server and a celery worker until all views have answered and all tasks have run; return how the
-        emissions ended.
+        Run a web server and a celery worker until all views have answered and all tasks have run; return the result of
+        each emission.
         """
         log = self.folder / "log"
         for name in ("tasks", "control"):

@@ -52,8 +52,8 @@ class Member:
 
     def poll(self, seconds: float) -> list[ConsumerRecord]:
         """
-        Poll once. Start newly assigned partitions at the committed offsets or, without a committed offset, where a new
-        group starts.
+        Poll once. Start newly assigned partitions at their committed offsets. If a partition has no committed offset,
+        start it where a new group starts.
         """
         records = self.client.poll(seconds)
         self._next |= {(each.topic, each.partition): each.offset + 1 for each in records}

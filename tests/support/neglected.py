@@ -31,14 +31,14 @@ def milliseconds(moment: datetime) -> int:
 
 
 def found(outboxes: tuple[str, ...] = ("default",), **own: Any) -> Mapping[str, Neglect]:
-    """Return what is neglected by id, each of which is there once."""
+    """Return the neglects by id. Fail if a neglect is found twice."""
     several = neglected(outboxes, **own).neglects
     assert len({one.id for one in several}) == len(several)
     return {one.id: one for one in several}
 
 
 def neglected(outboxes: tuple[str, ...] = ("default",), **own: Any) -> Neglected:
-    """Look in a service that keeps its tables so."""
+    """Search for neglects in a service with these settings."""
     return in_tables.neglects(outboxes=outboxes, own=OwnTables(**{"retention": RETENTION} | own))
 
 
@@ -104,7 +104,8 @@ def pause(since: datetime, receiver: str = "app.receivers.grade") -> None:
 
 def neglect_everything() -> None:
     """
-    Cause every kind of neglect that the tables can show, except for a clock that differs from the database's clock.
+    Cause every kind of neglect that the tables can show, except for a difference between the clocks of this host and
+    the database.
     """
     waiting_row(ago(minutes=6))
     parked_row(ago(days=84))
@@ -117,5 +118,5 @@ def neglect_everything() -> None:
 
 
 def clock_ahead(seconds: float) -> Any:
-    """Move this host's clock ahead of the database's clock by ``seconds`` while the block runs."""
+    """While the block runs, set this host's clock ``seconds`` ahead of the database's clock."""
     return patch.object(in_tables, "time", lambda: time() + seconds)

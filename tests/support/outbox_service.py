@@ -115,5 +115,5 @@ class Service:
         return [header(record, "ce_id") for record in self.arrived(count, topic)]
 
     def all_ids(self, topic: str = "") -> list[str]:
-        """Return the ids of all events on the topic now, in order and including duplicates."""
+        """Return the ids of all events that are on the topic at present, in order and including duplicates."""
         return [header(record, "ce_id") for record in self.bus.records_from(topic or self.topic, 0)]

@@ -13,7 +13,7 @@ from django.test import override_settings
 
 @attrs.frozen
 class Shown:
-    """The output of the command. If the exit code is not 0, also the text of its error."""
+    """The output of the command. If the exit code is not 0, it also contains the text of the error."""
 
     text: str
     refusal: str

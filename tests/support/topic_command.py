@@ -11,7 +11,9 @@ from django.test import override_settings
 
 
 def topics(settings: dict[str, Any], *arguments: str) -> tuple[int, str]:
-    """Run the command; return its exit code, and its output or the text of its error."""
+    """
+    Run the command. Return the exit code together with the output or, if the command failed, the text of the error.
+    """
     output = io.StringIO()
     with override_settings(**settings):
         try:

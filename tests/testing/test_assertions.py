@@ -1,4 +1,4 @@
-"""Tests of the assertions about captured events, and of the messages of failed assertions."""
+"""Assertions about captured events succeed and fail as expected. The message of a failed assertion shows the reason."""
 
 from __future__ import annotations
 

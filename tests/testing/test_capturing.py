@@ -1,6 +1,6 @@
 """
-The testing kit captures events of a service in the form in which Kafka would get them. An event that would be lost
-raises an exception where it is emitted.
+The testing kit captures a service's events in the form in which Kafka would get them. If an event would be lost, the
+emitting code gets an exception.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def test_a_key_field_that_does_not_exist_raises(settings: Any) -> None:
 
 @attrs.frozen
 class SignedCertificate(CertificateData):  # type: ignore[misc]  # openedx-events is untyped
-    """A class of a service. It adds a field that is not in the schema."""
+    """A class of the service that has one field more than the schema."""
 
     signature: str = attrs.field(kw_only=True)
 

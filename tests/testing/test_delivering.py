@@ -1,4 +1,4 @@
-"""deliver() calls receivers with an event in the same way as a worker."""
+"""``deliver()`` calls receivers with an event in the same way as a worker."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def receiving(signal: OpenEdxPublicSignal, receiver: Callable[..., Any]) -> Iter
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """Return a list. A connected receiver of certificates adds the arguments of each call to it."""
+    """Return a list. A connected receiver of certificates appends the arguments of each call to this list."""
     heard: Heard = []
 
     def hear(**arguments: Any) -> None:

@@ -1,5 +1,5 @@
 """
-Tests of a service whose own tests follow docs/testing.rst. The service's tests pass. After the service's events change,
+A service has tests that follow docs/testing.rst. The service's tests succeed. After a change of the service's events
 they fail with clear messages.
 """
 
@@ -16,8 +16,8 @@ WRITE = ("tests/test_schemas.py", "-k", "what_the_other", "--update-event-schema
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory) -> str:
     """
-    Return the schema that the service's own tests write. It is written once, since each run of these tests takes
-    seconds.
+    Return the schema file that the tests of the service write. The fixture runs these tests only once, because each run
+    takes seconds.
     """
     project = Project(tmp_path_factory.mktemp("schema"))
     code, output = project.pytest(*WRITE)

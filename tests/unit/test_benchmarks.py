@@ -1,4 +1,4 @@
-"""Tests of how the benchmark compares, judges, prints and plots its measurements."""
+"""The benchmark compares, judges, prints and plots its measurements correctly."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ def test_each_mistake_yields_its_message_with_an_explanation(broken: Broken) -> 
 def test_each_check_of_the_catalogue_has_a_mistake_that_triggers_it() -> None:
     databases = {"E010", "W004", "W006"}
     """
-    The numbers of checks that other tests below trigger. They need a database that is unreachable, empty, or of another
-    vendor.
+    The numbers of checks that other tests of this file cover. These checks need a database that is unreachable, empty,
+    or of another vendor.
     """
     assert {one.number for one in BROKEN} | databases == set(CATALOGUE)
 
@@ -101,7 +101,7 @@ def test_migrate_does_not_warn_of_missing_tables(
 
 
 class Undecided:
-    """A router that forbids all migrations, but selects a database for rows."""
+    """A router that forbids all migrations, but nevertheless selects a database for rows."""
 
     def db_for_write(self, model: Any, **_: Any) -> str:
         return "empty"

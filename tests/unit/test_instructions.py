@@ -1,6 +1,4 @@
-"""
-Tests of ``make instructions``: the shares that it computes from callgrind's files, and the cases in which it fails.
-"""
+"""``make instructions`` computes shares from callgrind's files, and fails when it should."""
 
 from __future__ import annotations
 

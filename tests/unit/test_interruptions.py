@@ -1,6 +1,6 @@
 """
-If a signal handler raises an exception, this interrupts the code that sends an event. It is not a failure of the event
-bus.
+A signal handler raises an exception and interrupts the code that sends an event. This does not count as a failure of
+the event bus.
 """
 
 from __future__ import annotations

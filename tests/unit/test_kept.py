@@ -1,5 +1,5 @@
 """
-Tests of caches for values that are computed from untrusted texts. The length of the texts and their number are limited.
+Values that are computed from untrusted texts are cached. The number of the cached texts and their length are limited.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def test_a_value_is_computed_once_per_key() -> None:
 
 
 def test_c17_long_keys_are_not_cached_and_the_number_of_keys_is_limited() -> None:
-    """The test uses ten thousand event types of a megabyte each."""
+    """The test uses ten thousand names of event types, each a megabyte long."""
     kept: Kept[int] = Kept(len, 10)
     for number in range(100):
         kept[b"%d" % number]

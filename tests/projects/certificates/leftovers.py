@@ -41,7 +41,7 @@ def leave_behind(certificate: CertificateData, **_: object) -> None:
 
 
 def look(certificate: CertificateData, **_: object) -> None:
-    """Print the state of this thread. For each event this receiver runs before ``leave_behind``."""
+    """Print the state of this thread. This receiver runs before ``leave_behind`` for each event."""
     found = {}
     for alias in connections:
         connection = connections[alias]

@@ -1,5 +1,6 @@
 """
-Receivers for replays that run beside live events. Each receiver prints a line when it starts and a line when it ends.
+Receivers for replays that run while live events are processed. Each receiver prints a line when it starts and a line
+when it ends.
 """
 
 import os

@@ -12,7 +12,7 @@ from tests.projects.lms_like.courseware.models import Course
 
 
 class LeftoversMiddleware(MiddlewareMixin):
-    """Leaves a language and a cache in the thread. The next request in this thread finds both."""
+    """Leaves a language and a cache in the thread. The next request that runs in this thread finds both."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         translation.activate("eo")

@@ -30,7 +30,8 @@ def url(model: Any, name: str) -> str:
 
 def confirmed(client: Client, target: str, **posted: str) -> tuple[str, Any]:
     """
-    Post an action, then post the form of the confirmation page; return the text of that page and the final answer.
+    Post an action, then post the form of its confirmation page. Return the text of the confirmation page and the final
+    answer.
     """
     asked = client.post(target, posted)
     assert asked.status_code == 200
@@ -43,7 +44,7 @@ def selected(**changes: str) -> dict[str, str]:
 
 
 def _park(count: int, **changes: int) -> list[int]:
-    """Park more rows like those selected; return their ids."""
+    """Park ``count`` more rows that the same filter selects; return the ids of these rows."""
     row = ParkedRecord.objects.filter(topic=TOPIC, code=CODE).latest("pk")
     values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields} | changes
     rows = [ParkedRecord(**values | {"id": row.pk + 1_000 + number}) for number in range(count)]

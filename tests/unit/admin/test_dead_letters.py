@@ -1,4 +1,4 @@
-"""Tests of the pages of dead letters in the admin: lists, searches, masked data, and discarding."""
+"""The pages of dead letters in the admin list, search, mask and discard dead letters."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def offsets(response: Any) -> list[int]:
 
 def confirmed(client: Client, **posted: Any) -> tuple[str, Any]:
     """
-    Post an action, then post the form of the confirmation page with the fields of that form; return the text of that
-    page and the final answer.
+    Post an action, then post the form of its confirmation page with the values that the page fills in. Return the text
+    of the confirmation page and the final answer.
     """
     asked = client.post(DISCARD, posted).content.decode()
     form = asked[asked.index('<form method="post" class="event-bus-form"') :]

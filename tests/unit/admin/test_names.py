@@ -1,4 +1,4 @@
-"""Long names are shown so that a browser breaks them where people would."""
+"""Long names are written so that a browser breaks lines at dots and underscores."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-Tests of replay requests in the admin: the plan that is shown before a request, the rights to create and to change a
-request, and the report.
+The admin shows a plan before a replay is requested, requires rights to create and to change a request, and shows the
+results.
 """
 
 from __future__ import annotations
@@ -73,8 +73,7 @@ def asked(client: Client, **posted: Any) -> str:
 
 def confirmed(client: Client, posted: dict[str, Any], **filled: str) -> Any:
     """
-    Post an action, then post the form of the confirmation page with the fields in ``filled`` changed; return the final
-    answer.
+    Post an action, then post the form of the confirmation page with the values in ``filled``; return the final answer.
     """
     return client.post(REQUEST, form_of(asked(client, **posted), "Request") | filled)
 

@@ -1,4 +1,4 @@
-"""Pages on which a replay of a topic, or a backfill, is asked for, planned, requested and watched."""
+"""On pages of the admin, a replay of a topic or a backfill is planned, requested and watched."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def filled(topic: str, /, **changes: Any) -> dict[str, Any]:
 
 
 def confirmed(client: Client, url: str, posted: dict[str, Any], **changes: Any) -> Any:
-    """Ask, then post what the page that asks has in its form."""
+    """Post a form to see the plan, then post the form of the plan's page with ``changes``; return the final answer."""
     page = client.post(f"{url}plan/", posted).content.decode()
     return client.post(f"{url}plan/", _fields(page) | changes)
 

@@ -1,4 +1,4 @@
-"""Tests of what the admin pages show about heartbeats, history, settings and code."""
+"""The admin pages show the contents of heartbeats and history, the settings, and the code of receivers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the table of settings, and of the client options that are built from the settings."""
+"""Settings have valid defaults, and invalid values are refused. The client options are built from the settings."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_max_poll_interval_exceeds_the_stop_and_revoke_timeouts(name: str) -> No
 
 
 class TestCredentialsInTheURL:
-    """Tests of a registry URL that contains credentials (fault S18)."""
+    """A registry URL may contain credentials (fault S18)."""
 
     URL = "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"
 

@@ -20,9 +20,7 @@ from tests.unit.consuming.scheduling import record, until
 
 
 class RefusingClient:
-    """
-    A client whose first ``refusals`` commits are refused. ``codes`` contains the error code for each partition number.
-    """
+    """A client whose first ``refusals`` commits are refused. ``codes`` maps partition numbers to error codes."""
 
     def __init__(self, refusals: int, **codes: str) -> None:
         self.refusals = refusals
@@ -85,8 +83,8 @@ def test_the_last_commit_is_repeated_while_its_refusal_is_transient() -> None:
 
 class OneRefused(Client):
     """
-    A client of two topics. The topic ``a`` has endless records. The topic ``b`` has one record, and its commit is
-    always refused.
+    A client of two topics. The topic ``a`` has endless records. The topic ``b`` has one record; commits of its offset
+    are always refused.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
 """
-Tests of the outcome of an event whose receivers fail, have an open circuit, or are paused. The tests use no lanes.
+An event has the expected outcome if its receivers fail, have an open circuit, or are paused. The tests use no lanes.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ CIRCUIT = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
 @attrs.define
 class Service:
-    """Receivers that fail as configured, and the user ids that each of them has seen."""
+    """Receivers that fail as configured, and the user ids that each receiver has seen."""
 
     failing: dict[str, type[BaseException]] = attrs.field(factory=dict)
     broken: frozenset[int] = frozenset()
@@ -425,7 +425,7 @@ def test_c12_the_attempt_after_a_database_error_uses_a_new_connection(
     service: Service, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """
-    The open connection is read-only, as after a failover. In the past all five attempts failed on such a connection.
+    The open connection is read-only, as after a failover. Formerly all five attempts used this connection and failed.
     """
 
     def write(**_: Any) -> None:
@@ -441,7 +441,7 @@ def test_c12_the_attempt_after_a_database_error_uses_a_new_connection(
 
 
 def test_c6_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(service: Service) -> None:
-    """The receivers of one attempt share one object, as in Django."""
+    """Within one attempt, all receivers share one object, as in Django."""
     seen: list[list[str]] = []
 
     def change(grade: Any, **_: Any) -> None:
@@ -468,7 +468,9 @@ def test_c6_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(ser
 def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_waiting_receivers(
     service: Service,
 ) -> None:
-    """Each attempt decodes the record again. Meanwhile the registry may have started to refuse its schema."""
+    """
+    Each attempt decodes the record again. The registry may have started to refuse the schema since the last attempt.
+    """
     service.failing = {"second": ValueError}
     processor, one = service.processor(), delivery(1)
     assert isinstance(processor.process(one), Retry)
@@ -479,7 +481,7 @@ def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_
 
 
 def test_c5_the_scheduler_keeps_no_reference_to_a_finished_record(service: Service) -> None:
-    """The exceptions of attempts contain the stack frames of receivers, and so event data."""
+    """The exceptions of attempts refer to the stack frames of receivers, and these frames contain event data."""
     service.failing = {"first": ValueError}
     processor, one = service.processor(), delivery(1)
     scheduler = Scheduler(processor.process, lanes=1)
@@ -506,8 +508,8 @@ def test_c6_the_span_of_an_event_has_attributes_and_errors_and_child_spans_of_re
     service: Service, traced: list[Span]
 ) -> None:
     """
-    The event's span must be opened inside the event's context. Otherwise it would not be the parent of the receivers'
-    spans.
+    The event's span must be opened inside the event's context, because otherwise it would not become the parent of the
+    receivers' spans.
     """
 
     def query(_name: str) -> None:
@@ -568,8 +570,8 @@ def test_c11_a_receiver_that_raises_a_base_exception_is_retried_and_its_event_be
     service: Service, kind: type[BaseException]
 ) -> None:
     """
-    If the exception were not caught, it would end the lane and the worker, and the record would be delivered again for
-    ever.
+    If the package did not catch the exception, the worker would end, and would get the same record again after each
+    restart.
     """
     service.failing = {"first": kind}
     processor, one = service.processor(), delivery(1)
@@ -591,7 +593,7 @@ def test_a_worker_is_ready_again_when_the_record_held_by_an_outage_is_skipped(se
 
 @pytest.mark.parametrize("away", ["schema registry", "database of the pauses"])
 def test_a_record_held_before_its_first_dispatch_is_logged_only_once_as_received(service: Service, away: str) -> None:
-    """In the past the audit log said that the record was processed, but not that it was received."""
+    """Formerly the audit log said that the record was processed, but not that it was received."""
     processor, one, known = service.processor(), delivery(1), ReceiverGate()
     gate = ReceiverGate(paused=Pauses()) if away == "database of the pauses" else known
     service.registry_fails = away == "schema registry"
@@ -638,8 +640,8 @@ def test_a_record_that_is_unreadable_at_a_retry_counts_towards_a_flood_beside_a_
 
 def test_an_attempt_in_which_no_receiver_ran_does_not_count_as_a_retry(service: Service) -> None:
     """
-    Each event that waits for an open circuit is looked at every ten seconds. If each look counted as a retry, the
-    counts would suggest many failures.
+    An event that waits for an open circuit is attempted every ten seconds. If these attempts counted as retries, the
+    metrics would suggest many failures.
     """
 
     def retried() -> int:

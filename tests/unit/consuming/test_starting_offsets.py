@@ -1,4 +1,4 @@
-"""Tests of workers that start at a given time, and of the metadata of committed offsets, which stores this time."""
+"""Workers start at a given time. The metadata of committed offsets stores this time."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_malformed_offset_metadata_is_ignored(text: str) -> None:
 
 @pytest.mark.parametrize("metadata", [None, '{"taken":[5],"offset_time":7}', ' event-bus-kafka {"taken":[5]}'])
 def test_offset_metadata_of_other_clients_is_ignored(metadata: str | None) -> None:
-    """If a worker took such metadata for its own, it would skip records."""
+    """If a worker took the metadata of other clients for metadata of this package, it would skip records."""
     assert OffsetMetadata.read(metadata) == OffsetMetadata()
     assert OffsetMetadata.read('event-bus-kafka {"taken":[5]}').taken == {5}
 
@@ -159,7 +159,7 @@ def test_a_gap_of_deleted_records_after_unfinished_ones_does_not_move_the_positi
 
 
 class Group:
-    """A client of one partition that has not started yet. The first record at the given time has offset 7."""
+    """A client of one partition that has not started yet. The first record at or after the given time has offset 7."""
 
     beginning = -2
 

@@ -1,6 +1,6 @@
 """
-If a store refuses parts of a dead letter, these parts are left out and marked, and can be restored from Kafka (fault
-C8).
+If a store refuses parts of a dead letter, the letter is stored without them, and is marked. The parts can be restored
+from Kafka (fault C8).
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ def test_c8_restoring_from_a_deleted_record_is_refused_with_a_reason() -> None:
 
 
 def test_a_part_that_an_older_version_has_stored_again_does_not_count_as_missing() -> None:
-    """The part is marked as left out. An older version, which ignores marks, has stored it later."""
+    """
+    The part is marked as left out. Later an older version of the package, which ignores marks, has stored the part.
+    """
     assert missing(record(), dict(without("value").left_out)) == {}
 
 

@@ -1,4 +1,4 @@
-"""A dead letter contains its record byte for byte. Its errors contain no event data."""
+"""A dead letter contains the exact bytes of its record. Its errors contain no event data."""
 
 from __future__ import annotations
 
@@ -143,5 +143,8 @@ def test_offset_metadata_keeps_quarantined_offsets_until_the_position_passes_the
 
 @pytest.mark.parametrize("metadata", [None, "", "{}", '{"taken": [5]}', "leader-epoch 5", "event-bus-kafka [5]"])
 def test_offset_metadata_of_other_clients_marks_no_quarantined_offset(metadata: str | None) -> None:
-    """If a worker took such metadata for its own, it would skip records that nobody quarantined."""
+    """
+    If a worker took the metadata of other clients for metadata of this package, it would skip records that nobody
+    quarantined.
+    """
     assert OffsetMetadata.read(metadata) == OffsetMetadata()

@@ -1,5 +1,5 @@
 """
-Tests of dead letters in the table. A repeated failure updates the row of a letter. Parts that the table refuses are
+Dead letters are stored in the table. A repeated failure updates the row of its letter. Parts that the table refuses are
 left out.
 """
 
@@ -47,7 +47,7 @@ def stored(of: Any) -> DeadLetter:
 
 @contextmanager
 def limited(size: int) -> Iterator[None]:
-    """Make SQLite refuse values and rows of more than `size` bytes while the block runs."""
+    """While the block runs, SQLite refuses values and rows of more than `size` bytes."""
     raw: sqlite3.Connection = connection.connection
     before = raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, size)
     try:
@@ -107,7 +107,10 @@ def test_c8_after_a_lock_timeout_no_part_of_the_letter_is_left_out() -> None:
 
 
 def test_c8_after_a_value_error_of_a_query_guard_no_part_of_the_letter_is_left_out() -> None:
-    """A ValueError of a driver means a wrong value. A ValueError of a router, query guard or hook may mean anything."""
+    """
+    If a database driver raises ValueError, a value is wrong. If a router, query guard or hook raises ValueError, the
+    cause is unknown.
+    """
     refused: list[str] = []
 
     def refuse(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -138,8 +141,8 @@ def test_each_failed_receiver_has_an_entry_without_event_data() -> None:
 
 def test_an_entry_truncates_long_texts_and_the_letter_keeps_them() -> None:
     """
-    MySQL would refuse longer texts. Then a replay could not be stored, and receivers that had succeeded would run
-    again.
+    MySQL would refuse longer texts. The result of a replay could then not be stored, and receivers that had succeeded
+    would run again.
     """
     text = "x" * 70_000
     row = stored(attrs.evolve(letter(record()), failures=(Failure(receiver="a", error=text, place=text),)))
@@ -152,8 +155,8 @@ def test_c8_before_the_migration_a_letter_with_parts_left_out_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    The letter may come from an import. If it were stored without its marks, a replay would take the empty part for the
-    original one.
+    The letter may come from an import. If it were stored without marks, a replay would take its empty part for the
+    original part.
     """
     monkeypatch.setattr(presence, "_found", set())
     reduced = next(lighter(letter(record())))

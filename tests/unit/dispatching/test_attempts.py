@@ -1,4 +1,4 @@
-"""Tests of the function that judges an attempt. Its input and its output are values."""
+"""An attempt is judged correctly from the results of its receivers. The function under test only uses values."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_paused_receiver_is_given_up_at_once_and_stored_when_no_receiver_waits
 
 
 def test_c6_a_record_that_is_unreadable_at_a_retry_fails_only_the_waiting_receivers() -> None:
-    """Each attempt decodes the record again, and this may fail."""
+    """Each attempt decodes the record again, and the decoding may fail."""
     error = ValueError()
     past = Past(attempts=1, failures={A.name: 1}, waiting=[A], given_up=((B, error),))
     judged = judge(Attempt(error=FINAL), past, POLICY)

@@ -1,6 +1,6 @@
 """
-Tests of the context variables during an event. They contain nothing from earlier events, except for the caches of the
-thread (fault C6).
+During an event, the context variables contain nothing from earlier events, except for the caches of the thread (fault
+C6).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Tests of a receiver under once(), as far as its behaviour does not depend on the database."""
+"""
+A receiver under ``once()`` works as documented. These tests cover the behaviour that does not depend on the database.
+"""
 
 from __future__ import annotations
 
@@ -167,7 +169,7 @@ def test_the_decorator_once_refuses_coroutine_functions_and_callables_without_a_
 
 @once
 def returns_a_coroutine(**arguments: Any) -> Any:
-    """Return a coroutine, as a plain decorator around an async function does."""
+    """Return a coroutine, like an async function that is wrapped by a decorator that is not async."""
     return later(**arguments)
 
 

@@ -1,4 +1,4 @@
-"""Tests of the decisions that the retry policy makes after a failed attempt."""
+"""After a failed attempt, the retry policy decides whether and when to try again."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_errors_of_unreachable_servers_count_as_an_outage(error: Exception, expe
 def test_an_unreachable_database_in_an_exception_group_counts_as_an_outage(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """``asyncio.TaskGroup`` raises exception groups."""
+    """For example, ``asyncio.TaskGroup`` raises exception groups."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "no such folder" / "database")}
     with django_db_blocker.unblock(), none_known(), connected(database, "away") as connection:
         with pytest.raises(OperationalError) as away:
@@ -134,7 +134,7 @@ def test_a_database_server_with_too_many_connections_counts_as_an_outage(
 
 
 def test_c13_an_unknown_schema_is_retried_until_attempts_are_exhausted() -> None:
-    """Another node of the registry may know the schema already."""
+    """Another node of the registry may already know the schema."""
     unknown = SchemaRegistryError("404", status=404, retriable=False)
     assert isinstance(POLICY.decide(unknown, attempt=1), Retry)
     assert isinstance(POLICY.decide(unknown, attempt=POLICY.attempts), GiveUp)

@@ -1,4 +1,4 @@
-"""One thread runs all periodic tasks. No task delays or ends the others."""
+"""One thread runs all periodic tasks. No task delays the other tasks or ends their thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.watching import watched
 
 
 class Turns:
-    """A task that counts its runs. It may raise."""
+    """A task that counts its runs. It may raise an exception."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.count = 0
@@ -218,7 +218,7 @@ def test_a_fork_that_python_does_not_notice_starts_without_tasks_of_the_parent(k
 
 
 def test_the_method_finish_runs_a_task_once_more_if_called_during_its_last_run(keeper: Housekeeper) -> None:
-    """The task may make counts during its last run. Without a further run these counts would be lost."""
+    """The task may add counts during its last run. Without a further run these counts would be lost."""
     begun, go_on = Event(), Event()
     lasts: list[None] = []
 

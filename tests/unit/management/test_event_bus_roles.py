@@ -1,6 +1,4 @@
-"""
-Tests of ``event_bus_roles``: the groups of users that it creates, and the existing groups that it does not change.
-"""
+"""``event_bus_roles`` creates groups of users, and does not change existing groups."""
 
 from __future__ import annotations
 

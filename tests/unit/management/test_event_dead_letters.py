@@ -1,4 +1,4 @@
-"""Tests of ``event_dead_letters`` without Kafka: its output, masking, deletion, and refusals."""
+"""``event_dead_letters`` prints, masks, deletes and refuses as documented. The tests need no Kafka."""
 
 from __future__ import annotations
 

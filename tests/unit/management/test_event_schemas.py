@@ -1,4 +1,4 @@
-"""Tests of ``event_schemas`` on the sandbox with new, changed and refused schemas."""
+"""``event_schemas`` handles new, changed and refused schemas. The tests use the sandbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHANGED = FIELDS | {"seats": int}
 
 
 def schemas(sandbox: Sandbox, topic: str, *arguments: str) -> tuple[int, str]:
-    """Run the command for a service that does not register schemas itself; return the exit code and the output."""
+    """Run the command for a service whose producers do not register schemas; return the exit code and the output."""
     output = io.StringIO()
     settings = sandbox.settings | {
         "EVENT_BUS_PRODUCER_CONFIG": {EVENT_TYPE: {topic: {"event_key_field": "grade.user", "enabled": True}}},

@@ -1,4 +1,6 @@
-"""Tests of ``event_topics`` without a real Kafka: the topics that the settings require, and refusals."""
+"""
+``event_topics`` finds the topics that the settings require, and refuses wrong arguments. The tests need no real Kafka.
+"""
 
 from __future__ import annotations
 

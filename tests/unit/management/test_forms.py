@@ -16,10 +16,7 @@ from event_bus_kafka.management.examples import OperatorCommand
 COMMANDS = list(all_commands())
 FORMS = [form for command in COMMANDS for form in forms_of(command)]
 AT_ONCE = {"consume_events", "relay_events", "produce_event", "probe_event_bus", "event_tail"}
-"""
-The commands without a plan. Either they change nothing that an operator needs to see before, or the change is their
-only purpose.
-"""
+"""The commands without a plan. They change nothing, or the change is their only purpose."""
 READING = {
     *("event_dead_letters list", "event_dead_letters show", "event_dead_letters requests", "event_offsets show"),
     *("event_outbox status", "event_outbox parked", "event_bus_status", "event_trace"),
@@ -27,8 +24,8 @@ READING = {
 WITH_SUBCOMMANDS_FOR_IT = {"event_topics", "event_schemas"}
 WITHOUT_JSON = {"consume_events", "relay_events"}
 """
-The commands without JSON output. They run for a long time and print for people; monitoring uses their metrics and exit
-codes.
+The commands without JSON output. They run for a long time, and their output is for people; monitoring uses their
+metrics and exit codes.
 """
 
 

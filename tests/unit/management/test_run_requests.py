@@ -1,4 +1,7 @@
-"""``replay_events --request`` and ``backfill_events --request``: the plan, the request, and what lists it."""
+"""
+``replay_events --request`` and ``backfill_events --request`` print a plan and create a request. Other commands list the
+request.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_c7_a_moment_is_read_as_it_was_written() -> None:
 
 @pytest.mark.usefixtures("zone")
 def test_c7_dead_letters_and_marks_are_purged_by_age() -> None:
-    """In the past naive times made the first dead letter wait for ever, and made once() fail."""
+    """Formerly naive times prevented the first dead letter from being stored, and made ``once()`` fail."""
     TableStore().store(Letter.of(record(b""), group="g", error=ValueError(), attempts=1))
     InboxMark.objects.mark("a.b", uuid4())
     assert retention.purge(0.01) == 0

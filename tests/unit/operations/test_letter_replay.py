@@ -1,4 +1,4 @@
-"""Tests of replays of dead letters in the process of the command."""
+"""A command replays dead letters in the process of the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys and values of events are masked, because they may be personal data."""
+"""Keys and values of events are masked because they may be personal data."""
 
 from __future__ import annotations
 

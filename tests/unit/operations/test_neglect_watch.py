@@ -1,7 +1,4 @@
-"""
-Tests of the reports of a worker or relay about neglects: numbers for its metrics, lines on its page /ready, and
-warnings when it starts.
-"""
+"""A worker or relay reports neglects in its metrics, on its page /ready, and as warnings when it starts."""
 
 from __future__ import annotations
 

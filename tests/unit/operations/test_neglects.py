@@ -1,4 +1,4 @@
-"""A neglect is found as soon as it exists, and is no longer found after somebody has attended to it."""
+"""A neglect is found as soon as it exists. It is no longer found after somebody has corrected the cause."""
 
 from __future__ import annotations
 

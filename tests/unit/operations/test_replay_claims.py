@@ -1,6 +1,6 @@
 """
-If two replays of a letter run at the same time, only one of them runs its receivers and stores their success (fault
-C3).
+If two replays of a letter run at the same time, only one of the replays runs the letter's receivers and stores that
+they succeeded (fault C3).
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def test_the_claim_of_a_killed_replay_expires() -> None:
 
 def test_a_replay_skips_a_letter_whose_failures_changed_since_the_plan() -> None:
     """
-    Another replay has succeeded for one receiver. A server was unreachable for the other receiver, so attempts and
-    times are unchanged.
+    Another replay ran both receivers. One receiver succeeded. The other receiver could not reach a server; its attempts
+    and times are therefore unchanged.
     """
     letter = stored(record_of(7), FIRST, SECOND)
     planned = plan(DeadLetter.objects.get())
@@ -99,7 +99,7 @@ def test_a_letter_written_by_an_older_version_is_replayed() -> None:
 
 
 class Away:
-    """Makes the first `times` SQL statements after begin() fail, as if the database were unreachable."""
+    """After begin(), makes the first `times` SQL statements fail, as if the database were unreachable."""
 
     def __init__(self, times: int) -> None:
         self._times = times

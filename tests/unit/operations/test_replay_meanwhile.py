@@ -67,7 +67,7 @@ def test_c3_a_failure_of_the_replay_does_not_overwrite_a_later_failure_of_a_work
 
 
 def test_c3_a_letter_updated_by_a_worker_after_the_plan_is_not_replayed() -> None:
-    """The worker stores the same number of attempts as the plan has read. Only the time differs."""
+    """The worker stores the number of attempts that the plan has read. Only the time of the failure differs."""
     planned = plan(stored(record_of(7), FIRST))
     worker_stores(FIRST, SECOND)
     assert replayed(planned).is_taken
@@ -75,9 +75,7 @@ def test_c3_a_letter_updated_by_a_worker_after_the_plan_is_not_replayed() -> Non
 
 
 def test_c3_a_letter_updated_by_a_worker_of_an_older_version_after_the_plan_is_not_replayed() -> None:
-    """
-    The worker of the older version stores an equal failure, and no time for it. Only the time of the letter differs.
-    """
+    """The worker of the older version stores an equal failure without a time. Only the time of the letter differs."""
     stored(record_of(7), FIRST)
     DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "ValueError", "place": ""}])
     planned = plan(DeadLetter.objects.get())
@@ -132,7 +130,7 @@ def test_c3_a_letter_updated_by_a_worker_is_not_discarded_by_an_older_selection(
 
 
 def test_c3_a_letter_updated_by_a_worker_is_not_removed_beside_letters_that_failed_later() -> None:
-    """A letter from an import, or from a host with a slow clock, may be older than the other letters."""
+    """A letter may be older than the other letters because it was imported or because the clock of a host is slow."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
     worker_stores(SECOND, failed_at=FAILED_AT + timedelta(minutes=1))
@@ -141,9 +139,7 @@ def test_c3_a_letter_updated_by_a_worker_is_not_removed_beside_letters_that_fail
 
 
 def test_receivers_that_have_not_succeeded_stay_in_a_letter_when_a_worker_stores_it_again() -> None:
-    """
-    A worker may store the letter without mentioning one of its receivers. This does not mean that this receiver ran.
-    """
+    """A worker may store the letter without one of its receivers. This does not mean that the missing receiver ran."""
     stored(record_of(7), FIRST)
     worker_stores(SECOND)
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}

@@ -1,4 +1,4 @@
-"""Tests of the reasons and remedies that operators read if no worker runs a replay request."""
+"""If no worker runs a replay request, operators read the reason and a remedy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def heartbeats() -> Iterator[None]:
 
 
 def _requested(*receivers: str, group: str = "mail", **wish: Any) -> int:
-    """Create a request for one dead letter that failed at ``receivers``, and return its number."""
+    """Create a request for one dead letter for which ``receivers`` failed; return the number of the request."""
     letter = stored(record_of(7), *receivers, group=group)
     wanted = Wish(**wish)
     (request,) = make(plan_request(Selection(ids=(letter.pk,)), wanted), wanted)
@@ -38,7 +38,7 @@ def _requested(*receivers: str, group: str = "mail", **wish: Any) -> int:
 
 
 def _beat(group: str = "mail", **state: Any) -> None:
-    """Store the heartbeat of a running worker that reports ``state``."""
+    """Store the heartbeat of a running worker whose state contains ``state``."""
     about: dict[str, Any] = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": []}
     about["period"] = 10.0
     Heartbeat.objects.beat(uuid4(), age=1.0, group=group, state={"replaying": None} | state, **about)

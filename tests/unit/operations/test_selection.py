@@ -1,4 +1,4 @@
-"""Tests of selections of dead letters. In some of them a database compares values less strictly than Python."""
+"""Selections of dead letters are exact, even if a database compares values less strictly than Python."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""
-Tests of stand-ins for receivers that were renamed (fault C2): which receiver runs in place of which, and what becomes
-of the other receivers.
-"""
+"""A replay runs stand-ins for renamed receivers (fault C2). The other receivers of a letter are not affected."""
 
 from __future__ import annotations
 
@@ -57,7 +54,7 @@ def service(sandbox: Sandbox) -> Iterator[None]:
 
 @pytest.fixture
 def letter() -> DeadLetter:
-    """Return a dead letter of two receivers. Both have been renamed since the letter was stored."""
+    """Return a dead letter of two receivers. Both receivers have been renamed since the letter was stored."""
     return stored(record_of(7), OLD_GRADE, OLD_MAIL)
 
 
@@ -98,8 +95,10 @@ def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_several_are_
 
 def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_letters_miss_different_ones() -> None:
     """
-    Without its name the stand-in for one receiver would also delete the letter of the other receiver, although the work
-    of the other receiver was not done.
+    Two letters have different missing receivers. If the stand-in could be given without the name of the receiver that
+    it replaces, the stand-in would also succeed for the wrong letter.
+
+    That letter would be deleted although the work of its receiver was not done.
     """
     of_grade, of_mail = stored(record_of(7), OLD_GRADE), stored(record_of(7, offset=1), OLD_MAIL)
     with pytest.raises(CommandError, match="2 of 2 dead letters stay"):

@@ -1,6 +1,6 @@
 """
-Tests of the status without real servers. It reports unreachable servers and shows everything else, and no server delays
-it for long.
+The status reports unreachable servers and shows all other results, and no server delays it for long. The tests use no
+real servers.
 """
 
 from __future__ import annotations
@@ -199,16 +199,19 @@ def test_the_end_of_dead_letters_is_told_where_they_are_deleted(settings_of_sand
 
 
 class OwnStore:
-    """A service's own store of dead letters."""
+    """A store of dead letters that the service defines."""
 
     def store(self, letter: object) -> None:
-        """Keep it elsewhere."""
+        """Ignore the letter."""
 
 
 def test_checks_without_a_controller_are_not_passed_over(
     settings_of_sandbox: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As while one takes over from another: brokers of the sandbox that seem to be real ones."""
+    """
+    The cluster has no controller while a new controller takes over. In this test the brokers of the sandbox are treated
+    as real brokers.
+    """
     monkeypatch.setattr(Cluster, "is_sandbox", property(lambda _: False))
     monkeypatch.setattr(look, "_NO_CONTROLLER", "there is none")
     settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {}}

@@ -1,4 +1,4 @@
-"""The rows of events and the schemas to which they refer are committed together, or none of them is committed."""
+"""The row of an event and the schemas to which it refers are committed together or not at all."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def assert_each_row_has_its_schema(rows: int) -> None:
 
 
 def test_a_schema_written_in_a_manual_savepoint_that_was_rolled_back_is_written_again() -> None:
-    """Django keeps the on-commit hooks of such a savepoint, although it was rolled back."""
+    """Django keeps the on-commit hooks of a manual savepoint even if the savepoint is rolled back."""
     with transaction.atomic():
         savepoint = connection.savepoint() or ""
         assert append()

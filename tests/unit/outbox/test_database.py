@@ -1,5 +1,5 @@
 """
-Tests of the choice of the database whose outbox takes an event. An open transaction alone does not decide this (fault
+An event goes into the outbox of the right database. An open transaction alone does not determine this database (fault
 S5).
 """
 

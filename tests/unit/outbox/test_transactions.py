@@ -1,6 +1,5 @@
 """
-The package notices open transactions without asking Django at each event. This also holds in threads and on shared
-connections.
+The package notices open transactions without asking Django at each event, also in threads and on shared connections.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def in_a_thread(run: Callable[[], list[str]]) -> list[str]:
 
 
 def close(connection: BaseDatabaseWrapper) -> None:
-    """Close a connection to a database in memory. Django would leave it open."""
+    """Close a connection to a database in memory. Django would not close such a connection."""
     connection.connection.close()
 
 
@@ -47,7 +46,7 @@ def test_a_thread_that_sent_before_it_opened_a_connection_waits_for_its_commit()
 
 
 def test_a_thread_that_was_given_a_connection_waits_for_its_commit() -> None:
-    """Django's live server gives the connection of a test to its threads."""
+    """For example, Django's live server shares the connection of a test with its threads."""
     given = connections["default"]
     given.ensure_connection()
     given.inc_thread_sharing()
@@ -83,7 +82,7 @@ def test_a_transaction_on_a_discarded_connection_does_not_delay_events() -> None
 def test_a_transaction_is_noticed_after_an_event_loop_opened_a_connection_in_its_thread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Django has separate connections for an event loop, although the loop runs in the same thread."""
+    """Django uses separate connections in an event loop, although the loop runs in the same thread."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
     async def look() -> BaseDatabaseWrapper:

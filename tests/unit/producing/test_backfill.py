@@ -1,4 +1,4 @@
-"""Tests of rows as the source of a backfill, and of its limit of events per second."""
+"""A backfill reads rows as its source, and obeys its limit of events per second."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _register_other_runs() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_item_without_a_delivery_report_does_not_count_as_sent() -> None:
-    """The item leaves a transaction open, and its event waits for this transaction."""
+    """The item leaves a transaction open. Its event waits for the end of this transaction."""
     block = transaction.atomic()
 
     def arguments() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Kafka clients are replaced or end. No confirmed event is spilled, and no event is lost."""
+"""When Kafka clients are replaced or end, no confirmed event is spilled, and no event is lost."""
 
 from __future__ import annotations
 

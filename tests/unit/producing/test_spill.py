@@ -82,7 +82,7 @@ class Apart:
 def test_events_for_a_default_database_that_routers_forbid_are_spilled_where_the_routers_say(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """The default database may contain the tables from the time before the service had routers."""
+    """The default database may still contain the tables from a time when the service had no routers."""
     own = Spill(Outbox(notify=lambda: False))
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"), on_sqlite(tmp_path, "other"):
         with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):

@@ -1,4 +1,4 @@
-"""Tests of the limits for events that wait in memory for the outbox."""
+"""The number and the size of events that wait in memory for the outbox are limited."""
 
 from __future__ import annotations
 

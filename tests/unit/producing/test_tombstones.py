@@ -1,4 +1,7 @@
-"""A tombstone has the same key as the events that it deletes. The receivers of record_deleted get it like any event."""
+"""
+A tombstone has the same key as the events that it deletes. The receivers of ``record_deleted`` get tombstones like any
+event.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,7 @@ def hearing(*receivers: Callable[..., Any]) -> Iterator[None]:
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """Return a list. A receiver of deletions adds the arguments of each call to it."""
+    """Return a list. A receiver of deletions appends the arguments of each call to this list."""
     heard: Heard = []
 
     def hear(**arguments: Any) -> None:

@@ -1,4 +1,7 @@
-"""Tests of the first rows of a key whose partition the client has not reached yet; on the sandbox and SQLite."""
+"""
+The first rows of a key are sent in order, even if the client has not reached the partition of the key. The tests use
+the sandbox and SQLite.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ def test_s8_a_second_row_of_a_key_is_sent_only_after_the_first_request_to_its_pa
     relaying: Relaying,
 ) -> None:
     """
-    Each request has one row. The sandbox accepts requests in any order, like a broker that does not know the producer.
+    Each request has one row. The sandbox accepts requests in any order, like a broker that has not seen the producer
+    yet.
     """
     relaying.options["batch.num.messages"] = 1
     relaying.renew()
@@ -104,8 +108,8 @@ def test_partitions_of_a_topic_created_later_are_counted_after_its_first_batch(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    The relay learns the number of partitions after the first batch of the topic. After it has reached all partitions,
-    the rows of new keys do not wait.
+    The relay gets the number of partitions after the first batch of the topic. After the relay has reached all
+    partitions, the rows of new keys do not wait.
     """
     monkeypatch.setattr(batch, "_FIRSTS_WITHIN", 0.0)
     relaying.sandbox.create_topic("later", 1)

@@ -1,6 +1,6 @@
 """
-After a kill some rows may be sent twice. The documented limit of their number equals that of the code, and is never
-exceeded (fault S20).
+After a kill some rows may be sent twice. The documentation and the code contain the same limit for their number, and it
+is never exceeded (fault S20).
 """
 
 from __future__ import annotations

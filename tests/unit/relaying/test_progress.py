@@ -1,4 +1,4 @@
-"""Tests of how often a relay counts the waiting rows."""
+"""A relay counts the waiting rows at the right intervals."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ NOTHING = Backlog(depth=0, oldest=0.0, parked={})
 
 def counts(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None, purge_takes: float = 0.0) -> list[float]:
     """
-    Return the times at which the backlog is counted during 200 simulated seconds. The relay makes a step every second,
-    and a count takes a second.
+    Return the times at which the relay counts the backlog during 200 simulated seconds. The relay makes a step every
+    second, and each count takes a second.
     """
     now, times = 0.0, []
 

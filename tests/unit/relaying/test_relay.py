@@ -1,4 +1,4 @@
-"""Tests of the rows that a relay sends, holds and parks; on the sandbox and SQLite. All rows have the same key."""
+"""A relay sends, holds and parks the right rows. All rows have the same key. The tests use the sandbox and SQLite."""
 
 from __future__ import annotations
 

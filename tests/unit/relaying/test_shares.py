@@ -1,4 +1,4 @@
-"""Tests of the share of a batch that each topic gets while one of the topics is held."""
+"""Each topic gets a share of a batch while one of the topics is held."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_a_topic_with_a_backlog_gets_the_shares_that_others_do_not_use() -> None
 
 def test_a_topic_keeps_its_share_of_a_batch_when_other_shards_were_read() -> None:
     """
-    A relay reads different shards of a backlog each time. A topic must not lose its share because its shard was not
-    read.
+    A relay may read different shards of a backlog for each batch. A topic must not lose its share because its shard was
+    not read.
     """
     shares, limits = Shares(1_000), {"held": 0}
     shares.learn(shares.divide([(1, "a"), (1, "b")], limits), {0: 500, 1: 3}, limits)

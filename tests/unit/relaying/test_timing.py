@@ -1,4 +1,4 @@
-"""Tests of the time limits that prevent two relays from having the same row in flight."""
+"""Time limits prevent two relays from having the same row in flight."""
 
 from __future__ import annotations
 

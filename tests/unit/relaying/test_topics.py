@@ -1,4 +1,4 @@
-"""Tests of how long a relay sends the rows of a topic one by one."""
+"""A relay sends the rows of a refused topic one by one for a limited time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of which letter of a replay request may start now."""
+"""The run of a replay request submits the letters that may start now, and no others."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class Turns:
 
     def end(self, delivery: Detached, *, took: float = 0.0) -> None:
         """
-        Run a submitted letter, which takes ``took`` seconds on the clock of the test. No dead letter exists for it, so
-        nothing is replayed.
+        Run a submitted letter. On the test's clock this takes ``took`` seconds. No dead letter exists for the submitted
+        letter, so nothing is replayed.
         """
         before, clock = self.now, self.run._clock
         self.run._clock = iter([before, before + took]).__next__
@@ -154,8 +154,8 @@ def test_letters_submitted_before_a_halt_do_not_start() -> None:
 
 def _requested(**wish: Any) -> tuple[Turns, RequestedLetter]:
     """
-    Make a request for all letters, with the options in ``wish``; return a run of the request, and the request's first
-    letter.
+    Create a request for all letters with the options in ``wish``. Return a run of the request, and the first letter of
+    the request.
     """
     wanted = Wish(**wish)
     (request,) = make(plan_request(Selection(), wanted), wanted)
@@ -235,7 +235,7 @@ def test_a_letter_whose_worker_died_is_no_success_if_its_receiver_has_disappeare
 
 
 class _Refused(Originals):
-    """Raises an error of Kafka or of this package when a record is read."""
+    """Stands in for a reader of records. It raises an error of Kafka or of this package when a record is read."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(reader_for)

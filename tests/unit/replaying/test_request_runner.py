@@ -1,6 +1,6 @@
 """
-Tests of which worker holds a replay request while its letters run, and of requests whose workers hang, wait for a
-server or die.
+A replay request belongs to one worker while its letters run. Another worker takes the request over if the worker hangs,
+waits for a server or dies.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Clock:
 
 
 class Server(Originals):
-    """The broker that has the full records of letters. While ``is_away``, it does not answer."""
+    """The broker that contains the complete records of letters. While ``is_away`` is true, it does not answer."""
 
     def __init__(self) -> None:
         super().__init__(reader_for)
@@ -83,7 +83,7 @@ class Runner(RequestRunner):
 
 @pytest.fixture(autouse=True)
 def in_a_file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Use a database in a file: workers do not use a database in memory."""
+    """Use a database in a file, because workers ignore replay requests in a database in memory."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
         yield
 
@@ -226,7 +226,7 @@ def test_a_held_request_keeps_its_note_and_counts_its_holds_until_a_letter_ends(
 
 
 def _die_at_a_letter(replay: LetterReplay) -> None:
-    """Let a worker take the request and die while its letter runs."""
+    """A worker takes the request, and dies while a letter runs."""
     runner = Runner("mail", replay)
     meanwhile["first"] = _raise
     runner.turn()

@@ -1,4 +1,7 @@
-"""Replays of topics, and backfills, in a worker: what runs, what is saved, and where another worker goes on."""
+"""
+A worker runs requested replays of topics and requested backfills, and saves their progress. If it dies, another worker
+continues from the saved progress.
+"""
 
 from __future__ import annotations
 
@@ -57,14 +60,17 @@ def _arguments(user: int) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers leave a database in memory alone; here no two threads write."""
+    """
+    Make workers use the database in memory. Usually they ignore such a database because only one thread may write to
+    it, but in these tests no two threads write.
+    """
     for module in ("request_runner", "requested_runs"):
         monkeypatch.setattr(f"event_bus_kafka.replaying.{module}.alias_of", lambda _model: "default")
 
 
 @pytest.fixture
 def out(sandbox: Sandbox) -> str:
-    """Return a topic of its own."""
+    """Return a topic that no other test uses."""
     name = f"runs-{next(_numbers)}"
     sandbox.create_topic(name, 1)
     return name
@@ -82,7 +88,7 @@ def receiving(sandbox: Sandbox, out: str) -> Iterator[Processor]:
 
 @pytest.fixture
 def producer(receiving: Processor) -> Iterator[KafkaEventProducer]:
-    """Return one that is closed at the end, and that the test has to use."""
+    """Yield a producer, which is closed at the end."""
     with own_producer() as found:
         yield found
 

@@ -1,4 +1,4 @@
-"""Tests of when a worker counts as unable to begin letters."""
+"""A worker counts as unable to start letters only after minutes without a chance to start one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the texts that describe the differences between two schemas, and the readers that would fail."""
+"""The differences between two schemas are described as text, with the readers that would fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Records that are sent or processed at about the same time share a line of the log. The line names each record."""
+"""
+Records that are sent or processed at nearly the same time share a line of the log. This line names each of the records.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ def batched() -> list[bool]:
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture, batched: list[bool]) -> Iterator[Lines]:
     """
-    Return a function that returns the lines of the log. Other observers and clients of earlier tests do not write to
+    Return a function that returns the lines of the log. Other observers, and clients of earlier tests, do not write to
     this log.
     """
     kinds = (

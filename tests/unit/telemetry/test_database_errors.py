@@ -1,4 +1,4 @@
-"""Database errors are logged with their number. The values that they quote are left out (fault S13)."""
+"""Database errors are logged with their error number, and without the values that the error texts quote (fault S13)."""
 
 from __future__ import annotations
 

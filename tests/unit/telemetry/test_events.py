@@ -1,4 +1,7 @@
-"""The kinds of lifecycle events are a closed list. Each kind has its own log line, and none contains event data."""
+"""
+The list of the kinds of lifecycle events is complete. Each kind has a different log line, and no log line contains
+event data.
+"""
 
 from __future__ import annotations
 

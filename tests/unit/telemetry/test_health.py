@@ -1,4 +1,7 @@
-"""Tests of whether a worker is alive and ready, and of the obstacles if it is not."""
+"""
+The health of a worker says whether the worker is alive and ready. If the worker is not ready, the health names the
+obstacles.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the extra fields of log lines, which a JSON formatter can write."""
+"""Log lines have extra fields, which a JSON formatter can write."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_fields_match_the_documented_list_and_overwrite_no_field_of_log_records(
 
 
 class Asked(str):
-    """The name of a topic. It counts how often a log field is computed from it."""
+    """A name of a topic that counts how often a log field is computed from it."""
 
     __slots__ = ()
     times = 0

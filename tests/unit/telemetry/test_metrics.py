@@ -1,4 +1,4 @@
-"""Tests of the catalogue of metrics, and of the conversion of metrics to the Prometheus format."""
+"""The catalogue of metrics is complete, and metrics are converted to the Prometheus format."""
 
 from __future__ import annotations
 

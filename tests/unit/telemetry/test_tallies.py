@@ -1,4 +1,4 @@
-"""Tests of tallies: sums over many threads that use no lock."""
+"""Tallies add up the counts of many threads without a lock."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_forked_child_starts_with_empty_tallies_even_if_a_thread_held_the_lock
 
 
 class Receiver:
-    """A receiver with only those attributes that the tallies use."""
+    """A receiver that has only the attributes that the tallies use."""
 
     def __init__(self, name: str, dispatch_uid: str | None = None) -> None:
         self.name, self.dispatch_uid = name, dispatch_uid

@@ -1,5 +1,5 @@
 """
-Tests of the spans that OpenTelemetry's SDK records: their contents, parents and links. No fault of tracing makes an
+OpenTelemetry's SDK records the expected spans with their contents, parents and links. No failure of tracing makes an
 event fail.
 """
 
@@ -208,7 +208,7 @@ def test_a_trace_context_read_from_headers_is_written_unchanged() -> None:
 
 
 class Broken(SpanProcessor, Sampler):
-    """A sampler and span processor that raises. A service may configure such objects."""
+    """A sampler and span processor that raises exceptions. A service may configure such an object."""
 
     def should_sample(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("learner@example.com")

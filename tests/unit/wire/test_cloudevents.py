@@ -1,4 +1,4 @@
-"""Tests of the conversion of event metadata to CloudEvents headers and back."""
+"""Event metadata is converted to CloudEvents headers and back without changes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_an_id_is_parsed_like_python_parses_a_uuid(text: str) -> None:
 
 
 def test_c17_long_headers_are_not_cached() -> None:
-    """The test uses a thousand sources of a megabyte each."""
+    """The test uses a thousand sources, each a megabyte long."""
     headers = changed(ce_source=b"x" * 1_000_000)
     assert len(to_metadata(headers, None).source) == 1_000_000
     assert all(size_of(kept) <= 1_000 for kept in _templates)

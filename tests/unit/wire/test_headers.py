@@ -1,4 +1,4 @@
-"""Tests of the headers in a row of the outbox. They are packed as bytes, and a relay unpacks them."""
+"""The headers of an event are packed as bytes in a row of the outbox. A relay unpacks the same headers."""
 
 from __future__ import annotations
 

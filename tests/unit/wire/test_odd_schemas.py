@@ -1,4 +1,6 @@
-"""A registry may return any schema. An event with it is decoded unchanged or refused, and the process continues."""
+"""
+A registry may return any schema. An event with this schema is decoded unchanged or refused, and the process continues.
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.support.openedx_avro import ENCODABLE, bytes_of_openedx, text_of_open
 from tests.unit.wire.strategies import NEWER, OLDER, SECRET, WRONG, data_of, events, misfit_events, plain, same
 
 MANY = settings(max_examples=3 * settings().max_examples)
-"""Settings of Hypothesis with three times the usual number of examples, since classes vary as well as values."""
+"""Settings of Hypothesis with three times the usual number of examples, because both classes and values vary."""
 
 
 def bytes_of_fastavro(schema: str, data: dict[str, Any]) -> bytes:

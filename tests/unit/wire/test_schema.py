@@ -1,5 +1,6 @@
 """
-The schemas of this package equal those of the installed openedx-events. If data has no schema, the error explains why.
+The schemas of this package equal the schemas of the installed openedx-events. If there is no schema for event data, the
+error explains the reason.
 """
 
 import json

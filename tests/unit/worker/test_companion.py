@@ -1,4 +1,4 @@
-"""Tests of a worker with a companion. Both run, a failure of one ends both, and the companion stops last."""
+"""A worker runs together with a companion. If one of them fails, both end. The companion stops last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the HTTP port for probes and Prometheus. The tests send requests over sockets."""
+"""An HTTP port answers probes and Prometheus. The tests send requests over sockets."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-A hanging receiver is reported once per delivery, with its stack. The worker is not ready as long as the receiver hangs
+A hanging receiver is reported once per delivery, with its stack. The worker is not ready while the receiver hangs
 (fault C18).
 """
 
@@ -49,7 +49,7 @@ class Worker:
         self.watch = SlowReceivers([self.lane], 300, self.health, clock=lambda: self.now)
 
     def look(self, at: float) -> int:
-        """Look for slow receivers at the time ``at``; return the number of reports so far."""
+        """Search for slow receivers at the time ``at``; return the number of reports so far."""
         self.now = at
         self.watch.look()
         return len(self.told)

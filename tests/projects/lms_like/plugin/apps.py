@@ -25,5 +25,5 @@ class PluginConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        """Connect the receivers of plugins. In the LMS an app of the LMS itself does this."""
+        """Connect the receivers of plugins. In the LMS, an app of the LMS connects them."""
         connect_plugin_receivers("lms.djangoapp")
