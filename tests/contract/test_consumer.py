@@ -41,7 +41,7 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
         assert member.poll_records(1)[0].value == b"old"
 
 
-def test_a_started_partition_returns_only_records_from_its_start_offset_on(bus: Bus, topic: str, group: str) -> None:
+def test_a_started_partition_returns_no_record_before_its_start_offset(bus: Bus, topic: str, group: str) -> None:
     """
     Records that were fetched before the partition was started must not be returned. The first poll may take 1,000
     seconds. If it did not return when the partition is assigned, the test would time out.
@@ -58,7 +58,9 @@ def test_a_started_partition_returns_only_records_from_its_start_offset_on(bus: 
         assert [each.offset for each in member.poll_records(3)] == [1, 2, 3]
 
 
-def test_restarting_one_partition_does_not_move_the_position_of_another(bus: Bus, topic: str, group: str) -> None:
+def test_restarting_one_partition_does_not_move_the_position_of_another_partition(
+    bus: Bus, topic: str, group: str
+) -> None:
     """
     In an eager group, all partitions of a member are assigned together. Records that were fetched before the restart
     must not be returned after it.
@@ -105,7 +107,7 @@ def _name(each: ConsumerRecord) -> Partition:
 
 
 @pytest.mark.parametrize("late", [True, False])
-def test_an_offset_error_reports_lost_records_unless_it_is_older_than_a_restart(
+def test_an_offset_error_reports_lost_records_unless_the_partition_was_restarted_since(
     bus: Bus, topic: str, group: str, late: bool
 ) -> None:
     produced(bus, *[record(topic)] * 4)

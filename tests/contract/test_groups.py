@@ -116,9 +116,7 @@ def test_a_fenced_static_member_gets_a_fatal_error(real_bus: Bus, group: str) ->
 
 
 @pytest.mark.real
-def test_a_commit_may_tell_a_static_member_that_it_is_fenced_before_the_cause_is_known(
-    real_bus: Bus, group: str
-) -> None:
+def test_a_commit_of_a_fenced_member_may_fail_before_the_client_reports_the_fencing(real_bus: Bus, group: str) -> None:
     """This test needs a real Kafka: the sandbox does not fence members."""
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)

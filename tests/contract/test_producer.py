@@ -35,7 +35,7 @@ def test_connect_returns_the_number_of_partitions_of_each_topic(bus: Bus, topic:
     assert (counts[topic], counts[f"{topic}-wide"]) == (1, 3)
 
 
-def test_a_record_is_read_as_it_was_produced(bus: Bus, topic: str, group: str) -> None:
+def test_a_record_is_read_unchanged(bus: Bus, topic: str, group: str) -> None:
     produced(bus, record(topic, b"\x00value", key=b"\xffkey"))
     with Member(bus, group, [topic]) as member:
         (got,) = member.poll_records(1)

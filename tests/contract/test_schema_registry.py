@@ -205,7 +205,7 @@ ODD_SCHEMAS = [b'{"schema": null}', b'{"schema": {}}', b'{"schema": 5}']
 
 @pytest.mark.parametrize("register", [True, False])
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_IDS)
-def test_a_malformed_answer_in_place_of_an_id_causes_a_retriable_error(content: bytes, register: bool) -> None:
+def test_a_malformed_answer_to_a_request_for_an_id_causes_a_retriable_error(content: bytes, register: bool) -> None:
     registered = content.replace(b"{", b'{"subject": "s", "version": 1, "schema": "", ') if not register else content
     with answering(200, registered) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}", register=register).id_of("s", '"string"')
@@ -213,7 +213,7 @@ def test_a_malformed_answer_in_place_of_an_id_causes_a_retriable_error(content: 
 
 
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_SCHEMAS)
-def test_a_malformed_answer_in_place_of_a_schema_causes_a_retriable_error(content: bytes) -> None:
+def test_a_malformed_answer_to_a_request_for_a_schema_causes_a_retriable_error(content: bytes) -> None:
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     with answering(200, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").schema_of(1)
@@ -245,7 +245,7 @@ def test_a_repeated_error_does_not_accumulate_traceback_frames() -> None:
 # What it remembers, and how long it waits
 
 
-def test_the_id_of_a_schema_is_requested_once(server: SchemaRegistryServer) -> None:
+def test_the_id_of_a_schema_is_requested_only_once(server: SchemaRegistryServer) -> None:
     registry = client(server.url)
     first = registry.id_of("s", '"string"')
     server.stop()
@@ -253,7 +253,7 @@ def test_the_id_of_a_schema_is_requested_once(server: SchemaRegistryServer) -> N
     registry.close()
 
 
-def test_the_schema_of_an_id_is_requested_once(server: SchemaRegistryServer) -> None:
+def test_the_schema_of_an_id_is_requested_only_once(server: SchemaRegistryServer) -> None:
     registry = client(server.url)
     schema_id = registry.id_of("s", '"string"')
     assert registry.schema_of(schema_id) == '"string"'
@@ -399,7 +399,7 @@ def refused(registry: SchemaRegistry) -> None:
         registry.id_of("s", "no json")
 
 
-def test_after_the_backoff_one_caller_sends_a_request_and_others_fail_at_once() -> None:
+def test_after_the_backoff_one_caller_sends_a_request_and_other_callers_fail_immediately() -> None:
     now = [100.0]
     with black_hole() as address:
         registry = client(f"http://{address}", timeout=1, backoff=30, clock=lambda: now[0])

@@ -139,7 +139,7 @@ def check_settings(text: str) -> None:
             known[name].kind.read(value)
 
 
-def test_each_guide_starts_with_when_to_use_it_and_when_not() -> None:
+def test_each_guide_starts_with_a_section_on_when_to_use_the_feature() -> None:
     guides = (ROOT / "docs/index.rst").read_text().partition(":caption: Guides\n\n")[2].partition("\n\n")[0].split()
     for name in guides:
         if name not in WITHOUT_CHOICE and not name.startswith("operating/"):

@@ -66,7 +66,7 @@ def verdicts(lines: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.timeout(400)  # starts two dozen processes
-def test_all_rows_of_the_tour_hold_and_the_tour_keeps_running_on_request() -> None:
+def test_all_rows_of_the_tour_succeed_and_the_tour_continues_to_run_if_requested() -> None:
     with demo(KEEP="1") as process:
         printed = read_until("Here you see what the workers receive", process)
         assert verdicts(printed) == dict.fromkeys(ROWS, "holds")
@@ -88,7 +88,7 @@ def test_all_rows_of_the_tour_hold_and_the_tour_keeps_running_on_request() -> No
 @pytest.mark.real
 @pytest.mark.long
 @pytest.mark.timeout(600)  # starts two dozen processes, and may have to download Kafka
-def test_rows_of_the_tour_hold_on_a_real_kafka_and_mariadb() -> None:
+def test_rows_of_the_tour_succeed_on_a_real_kafka_and_mariadb() -> None:
     with demo(KAFKA="real", DATABASE="mariadb", ROWS=" ".join(REAL_ROWS)) as process:
         output, errors = process.communicate()
     assert process.returncode == 0, output + errors

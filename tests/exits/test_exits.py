@@ -63,7 +63,7 @@ def test_s16_all_events_of_servers_that_restart_repeatedly_are_in_kafka(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_case_32_33_events_sent_before_the_end_of_a_process_are_in_kafka_for_every_way_of_forking(
+def test_case_32_33_events_that_a_process_sends_before_its_end_are_in_kafka(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     first, last = [1] * (way in FORKING), [9] * ("uwsgi" in way)

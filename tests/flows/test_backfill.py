@@ -72,7 +72,7 @@ def test_the_plan_shows_the_records_and_sends_nothing(bus: Bus, topic: str) -> N
     assert bus.end_of(topic) == 0
 
 
-def test_a_backfill_sends_all_items_to_each_topic_and_resumes_from_the_token_of_a_slice(bus: Bus, topic: str) -> None:
+def test_a_backfill_sends_all_items_to_each_topic_and_resumes_after_a_token(bus: Bus, topic: str) -> None:
     second = f"{topic}-second"
     bus.create_topic(second)
     entry = {"event_key_field": "certificate.user.id", "enabled": True}
@@ -167,7 +167,7 @@ def test_request_caches_are_cleared_between_batches(bus: Bus, topic: str) -> Non
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_the_resume_token_is_quoted_for_the_shell_when_a_source_that_returns_lists_fails(
+def test_the_printed_resume_token_is_quoted_for_the_shell(
     bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "_registered", {})

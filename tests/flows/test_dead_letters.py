@@ -56,7 +56,9 @@ call_command("event_dead_letters", "replay", "--all", "--apply")
     assert letter["failures"][0]["error"].startswith("TransactionLeftOpen")
 
 
-def test_dead_letters_of_a_topic_are_imported_once(bus: Bus, topic: str, group: str, table: dict[str, Any]) -> None:
+def test_dead_letters_of_a_topic_are_imported_only_once(
+    bus: Bus, topic: str, group: str, table: dict[str, Any]
+) -> None:
     bus.create_topic(f"{group}.dead-letters")
     send(bus, topic, *map(certificate, (1, 2, 3)))
     on_topic = table | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic"}

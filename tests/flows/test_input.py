@@ -87,7 +87,7 @@ def array_first(bus: Bus, good: bytes) -> int:
         return int(registry.register_schema("odd", Schema(json.dumps(schema), "AVRO")))
 
 
-def test_case_19_malformed_records_become_dead_letters_byte_for_byte_and_others_are_processed(
+def test_case_19_only_malformed_records_become_dead_letters_which_contain_their_bytes(
     bus: Bus, topic: str, group: str, kept: Kept
 ) -> None:
     send(bus, topic, certificate(1))

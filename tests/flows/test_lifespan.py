@@ -70,7 +70,7 @@ def test_sent_events_are_in_kafka_before_the_server_ends(sandbox: Sandbox, djang
         assert len(seen) == 2
 
 
-def test_an_application_that_supports_lifespan_handles_lifespan_messages_itself() -> None:
+def test_lifespan_messages_reach_an_application_that_supports_them() -> None:
     order: list[str] = []
 
     async def own(scope: Any, receive: Receive, send: Send) -> None:

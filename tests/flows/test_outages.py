@@ -56,7 +56,7 @@ def test_a_worker_waits_for_an_unreachable_broker(group: str) -> None:
         assert process.stop() == 0
 
 
-def test_case_23_a_worker_waits_for_a_topic_that_does_not_exist_yet(bus: Bus, group: str) -> None:
+def test_case_23_a_worker_waits_for_the_creation_of_a_topic(bus: Bus, group: str) -> None:
     """The topic is created while the worker waits."""
     topic = f"late-{group}"
     with worker(bus, topic, group, "note") as process:

@@ -87,7 +87,7 @@ def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
     ],
     ids=", ".join,
 )
-def test_no_request_waits_beyond_its_limit(sandbox: Sandbox, file: Path, kinds: tuple[str, ...]) -> None:
+def test_no_web_request_waits_longer_than_its_time_limit(sandbox: Sandbox, file: Path, kinds: tuple[str, ...]) -> None:
     with trouble(sandbox, *kinds) as producer, watched(EventSpilled, EventUndelivered) as seen:
         took = requests(lambda: send_by(producer, "t"))
         producer.prepare_for_shutdown()
@@ -128,7 +128,7 @@ def test_no_request_waits_for_a_silent_name_server(
     assert told["ends"] == {"EventSpilled" if is_alone else "EventUndelivered": 40}
 
 
-def test_a_client_whose_creation_takes_long_is_used_after_its_creation(sandbox: Sandbox, file: Path) -> None:
+def test_a_client_that_is_created_slowly_is_used_after_its_creation(sandbox: Sandbox, file: Path) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3}
     with override_settings(**settings), watched(EventSpilled, RecordDelivered) as seen:
         producer = slow_producer()
@@ -166,7 +166,7 @@ without running exit hooks.
 
 
 @pytest.mark.parametrize("end", ["", KILLED_AFTER_FLUSH], ids=["ends normally", "killed after a flush"])
-def test_a_process_that_ends_waits_for_its_client_to_be_created(sandbox: Sandbox, tmp_path: Path, end: str) -> None:
+def test_a_process_that_ends_waits_until_its_client_is_created(sandbox: Sandbox, tmp_path: Path, end: str) -> None:
     topic = f"waited-for-{len(end)}"
     settings = SandboxBus(sandbox).settings(topic) | {
         "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "not migrated")}},

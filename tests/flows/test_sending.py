@@ -100,7 +100,7 @@ def ends(seen: list[LifecycleEvent]) -> list[EventRejected | EventSpilled | Even
 
 @pytest.mark.django_db(transaction=True, databases="__all__")
 class TestTransactions:
-    def test_with_autocommit_an_event_is_sent_at_once(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_with_autocommit_an_event_is_sent_immediately(self, bus: Bus, topic: str, send: Send) -> None:
         sent = send()
         assert bus.event_ids(topic, 1) == [sent]
 
@@ -174,7 +174,7 @@ class TestTransactions:
                 raise KeyError
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_a_tombstone_is_sent_with_its_transaction(self, bus: Bus, topic: str) -> None:
+    def test_a_tombstone_is_sent_if_the_transaction_commits(self, bus: Bus, topic: str) -> None:
         settings = bus.settings(topic)
         settings["EVENT_BUS_PRODUCER_CONFIG"][CREATED][topic]["database"] = "other"
         with override_settings(**settings):
@@ -245,7 +245,7 @@ def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
 
 
 @pytest.mark.django_db
-def test_spilling_an_event_in_a_test_case_does_not_wait_for_the_database_lock_of_the_test(
+def test_in_a_test_case_a_spill_does_not_wait_for_the_lock_of_the_test(
     sandbox: Sandbox, django_capture_on_commit_callbacks: Any
 ) -> None:
     settings = SandboxBus(sandbox).settings("t") | {
@@ -420,7 +420,7 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_case_34_after_a_fatal_error_of_the_client_the_queued_event_is_spilled_and_the_next_is_sent() -> None:
+def test_case_34_after_a_fatal_error_queued_events_are_spilled_and_new_events_sent() -> None:
     """tests/outbox contains the corresponding tests with real databases."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]
@@ -513,7 +513,7 @@ def test_delivery_reports_are_handled_by_another_thread_while_the_queue_is_full(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_client_that_is_given_up_spills_its_events_at_once_and_refuses_new_ones(sandbox: Sandbox) -> None:
+def test_an_abandoned_client_spills_its_events_immediately_and_refuses_new_events(sandbox: Sandbox) -> None:
     """
     A client that is given up must not wait for the delivery report of each event. A report may take long when a name
     server does not answer.
@@ -576,7 +576,7 @@ def failed_for_good(options: dict[str, Any]) -> weakref.ref[Producer]:
     return weakref.ref(producer)
 
 
-def test_an_exception_in_a_delivery_report_does_not_end_its_thread(
+def test_an_exception_in_a_delivery_report_does_not_end_the_client_thread(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     with override_settings(**SandboxBus(sandbox).settings("t")):
@@ -589,7 +589,7 @@ def test_an_exception_in_a_delivery_report_does_not_end_its_thread(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_if_the_row_of_one_event_in_a_batch_is_refused_only_this_event_is_rejected(
+def test_if_one_row_of_a_batch_is_refused_only_the_event_of_this_row_is_rejected(
     sandbox: Sandbox,
 ) -> None:
     events = [({"certificate": certificate()}, EventsMetadata(event_type=CREATED)) for _ in range(3)]

@@ -58,7 +58,7 @@ def set_compatibility(bus: RealBus, subject: str, level: str) -> None:
 
 @pytest.mark.parametrize("level", ["BACKWARD", "FORWARD", "FULL"])
 @pytest.mark.parametrize("number", range(len(CHANGES)), ids=lambda number: CHANGES[number].title)
-def test_a_registry_accepts_the_changes_that_its_level_allows(
+def test_a_registry_accepts_the_changes_that_its_compatibility_level_allows(
     bus: RealBus, registry: SchemaRegistry, number: int, level: str
 ) -> None:
     change, subject = CHANGES[number], f"{level}-{number}"

@@ -82,7 +82,7 @@ def waits(database: Database) -> dict[str, int]:
 
 
 @on_mysql_too
-def test_case_4_35_36_41_no_event_is_lost_while_two_relays_are_killed_at_random_under_eight_writers(
+def test_case_4_35_36_41_no_event_is_lost_while_relays_are_killed_at_random(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     """A kill causes at most one transaction to be sent twice, and never changes the order of events."""
@@ -116,7 +116,7 @@ def test_case_4_35_36_41_no_event_is_lost_while_two_relays_are_killed_at_random_
 
 
 @on_mysql_too
-def test_case_36_37_41_two_relays_together_send_each_committed_event_exactly_once_and_no_other(
+def test_case_36_37_41_two_relays_send_exactly_the_committed_events_and_each_only_once(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     seconds, count = scaled(2, long=60), scaled(2, long=8)

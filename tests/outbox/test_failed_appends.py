@@ -215,7 +215,7 @@ def test_s2_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: S
 
 
 @on_innodb
-def test_a_block_marked_for_rollback_by_the_caller_does_not_raise_after_a_deadlock(service: Service) -> None:
+def test_after_a_deadlock_a_block_that_the_caller_marked_for_rollback_does_not_raise(service: Service) -> None:
     """
     Django REST framework marks the block for rollback when it refuses a request. In this case the caller already knows
     that its rows are rolled back.
@@ -233,7 +233,7 @@ def test_a_block_marked_for_rollback_by_the_caller_does_not_raise_after_a_deadlo
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("inner", [False, True], ids=["the transaction", "a savepoint"])
-def test_s2_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error(
+def test_s2_a_rollback_raises_append_failed_even_if_the_caller_caught_query_errors(
     service: Service, database: Database, inner: bool
 ) -> None:
     """
@@ -307,9 +307,7 @@ def test_s2_a_session_that_ends_during_an_append_makes_the_block_raise(service: 
 
 @on_mysql_too
 @pytest.mark.parametrize("asks", [False, True])
-def test_s2_a_session_that_ends_during_an_append_in_a_rolled_back_savepoint_makes_the_block_raise(
-    service: Service, asks: bool
-) -> None:
+def test_s2_if_a_session_ends_during_an_append_in_a_savepoint_the_block_raises(service: Service, asks: bool) -> None:
     """
     When the session ends, the outbox cannot roll back to the savepoint. Without an exception of the package, Django
     would roll back the whole transaction silently.
@@ -455,7 +453,7 @@ def test_s4_an_event_emitted_in_async_code_is_appended_to_the_outbox_by_a_thread
     assert spilled() == [sent]
 
 
-def test_without_outbox_tables_an_event_emitted_in_async_code_is_sent_to_kafka_and_logged(
+def test_without_outbox_tables_an_event_of_async_code_is_sent_and_logged(
     sqlite_service: Service,
 ) -> None:
     async def emit() -> str:
@@ -485,7 +483,7 @@ def _no_request(*_: Any, model: Any = None, model_name: str = "", **__: Any) -> 
         raise LookupError("no request")
 
 
-def test_s5_an_event_is_kept_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
+def test_s5_an_event_is_not_lost_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
     """
     In one case only the read-only session has an open transaction. In the other case a writable session has an open
     transaction, too.
@@ -506,7 +504,7 @@ def test_s5_an_event_is_kept_when_a_read_only_session_rolls_back(service_anywher
     assert spilled() == [first, second]
 
 
-def test_s5_an_event_is_kept_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
+def test_s5_an_event_is_not_lost_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
         _refuse_writing(replica)
@@ -530,7 +528,7 @@ def _refuse_writing(replica: BaseDatabaseWrapper) -> None:
         cursor.execute(statements[replica.vendor])
 
 
-def test_s6_an_event_in_a_transaction_whose_connection_was_closed_is_neither_stored_nor_counted(
+def test_s6_an_event_in_a_transaction_whose_connection_was_closed_is_not_stored(
     service_anywhere: Service,
 ) -> None:
     service = service_anywhere

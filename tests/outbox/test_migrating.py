@@ -84,7 +84,7 @@ def write(connection: BaseDatabaseWrapper, statement: str, done: threading.Event
 
 
 @on_mysql_too
-def test_a_receiver_has_one_pause_at_each_step_of_an_upgrade_and_its_reverse(database: Database) -> None:
+def test_a_receiver_has_at_most_one_pause_during_an_upgrade_and_during_its_reversal(database: Database) -> None:
     """Commands of the old and of the new version may pause a receiver while the migration runs."""
     with database.connected("upgraded") as connection:
         pauses = PausedReceiver.objects.using("upgraded")

@@ -54,7 +54,7 @@ def is_in_order(sent: list[str], arrived: list[str]) -> bool:
     return list(dict.fromkeys(arrived)) == sent
 
 
-def test_case_20_rows_that_need_a_failing_registry_are_held_and_sent_after_it_recovers(service: Service) -> None:
+def test_case_20_rows_that_need_a_failing_registry_are_sent_after_its_recovery(service: Service) -> None:
     """The registry fails in a different way for each topic. The relay recovers from each failure without help."""
     topics = {fault: f"{service.topic}-{fault.name.lower()}" for fault in Fault}
     with faulty(service.bus.schema_registry_url) as registry:
@@ -73,7 +73,7 @@ def test_case_20_rows_that_need_a_failing_registry_are_held_and_sent_after_it_re
     assert not ParkedRecord.objects.exists()
 
 
-def test_case_23_a_missing_topic_is_held_and_does_not_delay_others(service: Service) -> None:
+def test_case_23_a_missing_topic_is_held_and_does_not_delay_other_topics(service: Service) -> None:
     missing = f"{service.topic}-missing"
     waiting = [service.emit(1, topic=missing) for _ in range(3)]
     with watched() as seen, service.relay() as relay:
@@ -206,7 +206,7 @@ def test_case_28_rows_are_sent_after_a_revoked_login_or_right_is_restored(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_case_24_a_topic_that_brokers_neither_accept_nor_refuse_is_held_and_does_not_delay_others(
+def test_case_24_a_topic_that_brokers_neither_accept_nor_refuse_delays_no_other_topic(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
     """

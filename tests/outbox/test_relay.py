@@ -33,7 +33,7 @@ OUTBOX = OutboxRecord._meta.db_table
 
 
 @on_mysql_too
-def test_case_31_39_a_row_too_large_for_the_client_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
+def test_case_31_39_a_row_too_large_for_the_client_is_parked_and_all_other_rows_arrive(service: Service) -> None:
     """The client of the relay refuses the row."""
     sent = [service.emit(number % 7, name="x" * 2_000_000 * (number == 500)) for number in range(1_000)]
     before = tallies.total(ROWS_SENT)
@@ -47,7 +47,7 @@ def test_case_31_39_a_row_too_large_for_the_client_is_parked_and_a_thousand_othe
     assert (row.code, row.topic, b"xxx" in bytes(row.body or b"")) == ("MSG_SIZE_TOO_LARGE", service.topic, True)
 
 
-def test_case_31_a_row_too_large_for_its_topic_is_parked_unsent_and_others_arrive(service: Service) -> None:
+def test_case_31_a_row_too_large_for_its_topic_is_parked_unsent_and_other_rows_arrive(service: Service) -> None:
     """Kafka refuses a whole request. So the row must not be in a request together with other rows."""
     small = f"{service.topic}-small"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
@@ -113,7 +113,7 @@ def test_case_37_a_row_that_commits_after_rows_with_higher_ids_is_sent_after_the
 
 
 @on_mysql_too
-def test_a_batch_contains_no_row_appended_after_it_began(service: Service) -> None:
+def test_a_batch_contains_no_row_that_was_appended_after_the_batch_began(service: Service) -> None:
     """
     A row that is appended later could otherwise be sent before another row of its key that commits between two chunks.
     """
@@ -150,7 +150,7 @@ def test_on_postgresql_a_notification_wakes_a_waiting_relay(service: Service) ->
 
 
 @on_mysql_too
-def test_case_41_writers_and_relays_do_not_wait_for_each_others_locks(service: Service) -> None:
+def test_case_41_neither_writers_nor_relays_wait_for_locks(service: Service) -> None:
     """
     The relay owns a claim while rows are inserted. It also removes rows while transactions with inserts are open.
 
@@ -178,7 +178,7 @@ def test_case_41_writers_and_relays_do_not_wait_for_each_others_locks(service: S
 
 
 @on_mysql_too
-def test_a_second_relay_claims_only_the_shards_that_the_first_has_not_claimed(service: Service) -> None:
+def test_a_second_relay_claims_only_the_shards_that_the_first_relay_has_not_claimed(service: Service) -> None:
     first, second = (Claims("default", notify=False, parked_holds_key=False) for _ in range(2))
     with first.claim([1, 2, 3]) as mine, second.claim(range(16)) as theirs:
         assert mine == [1, 2, 3]
@@ -198,7 +198,7 @@ def test_deleted_shards_are_created_again(service: Service) -> None:
 
 @on_mysql_too
 @pytest.mark.parametrize("holds", [False, True])
-def test_a_parked_row_holds_later_rows_of_its_key_only_if_configured(service: Service, holds: bool) -> None:
+def test_a_parked_row_holds_later_rows_of_the_same_key_only_if_configured(service: Service, holds: bool) -> None:
     with override_settings(EVENT_BUS_KAFKA_OUTBOX_PARKED_HOLDS_KEY=holds):
         too_large = service.emit(1, name="x" * 2_000_000)
         follower, other = service.emit(1), service.emit(2)

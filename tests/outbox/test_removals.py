@@ -64,7 +64,7 @@ def test_a_failed_removal_loses_no_row_and_the_relay_continues(service: Service)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s13_rows_that_row_security_silently_keeps_are_not_sent_repeatedly(service: Service) -> None:
+def test_s13_rows_whose_removal_row_security_prevents_are_not_sent_repeatedly(service: Service) -> None:
     """
     No row security policy allows the relay's user to delete rows. So PostgreSQL deletes nothing, and raises no error.
     """
@@ -123,7 +123,7 @@ def test_a_connection_that_was_idle_reconnects_before_a_transaction(
     own.close()
 
 
-def test_on_sqlite_rows_are_removed_while_others_are_read(sqlite_service: Service) -> None:
+def test_on_sqlite_rows_are_removed_while_other_rows_are_read(sqlite_service: Service) -> None:
     sent = sqlite_service.emit_many(5_000)
     with watched(RelayInterrupted) as seen:
         sqlite_service.drain()

@@ -112,7 +112,7 @@ def test_the_writer_thread_continues_after_an_unexpected_exception(service: Serv
     assert spilled() == [event.event_id for event in events]
 
 
-def test_an_event_given_up_during_its_insert_is_reported_once(sqlite_service: Service) -> None:
+def test_an_event_that_is_abandoned_during_its_insert_is_reported_only_once(sqlite_service: Service) -> None:
     event = encoded(sqlite_service.topic)
     with watched(EventSpilled, EventUndelivered) as seen:
         with transaction.atomic():
@@ -124,7 +124,7 @@ def test_an_event_given_up_during_its_insert_is_reported_once(sqlite_service: Se
     assert {type(one) for one in seen} == {EventUndelivered}
 
 
-def test_no_event_is_given_up_while_the_database_is_unreachable(
+def test_no_event_is_abandoned_while_the_database_is_unreachable(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", 0)
@@ -157,7 +157,7 @@ def test_a_silent_database_does_not_delay_events_for_another_database(
             assert spill.finish(0.1) == 4
 
 
-def test_no_event_is_given_up_while_the_database_refuses_every_row(
+def test_no_event_is_abandoned_while_the_database_refuses_every_row(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", 0)
@@ -170,7 +170,7 @@ def test_no_event_is_given_up_while_the_database_refuses_every_row(
 
 @on_mysql_too
 @pytest.mark.parametrize("patience", [0, 60])
-def test_only_the_event_that_no_database_accepts_is_given_up(
+def test_only_the_event_that_no_database_accepts_is_lost(
     service: Service, monkeypatch: pytest.MonkeyPatch, patience: int
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", patience)

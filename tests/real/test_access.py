@@ -54,7 +54,7 @@ def test_client_options_are_enough_to_connect_with_each_security_mechanism(
     assert "ERROR" not in process.log
 
 
-def test_a_replay_needs_rights_on_the_topic_only(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
+def test_a_replay_needs_only_rights_on_the_topic(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
     user = f"user-{group}"
     guarded.add_user(user)
     guarded.allow(user, topic=topic, group=group)

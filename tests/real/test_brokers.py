@@ -61,7 +61,7 @@ def distinct(process: ServiceProcess) -> set[tuple[int, int]]:
     return {event(line) for line in process.heard("ends")}
 
 
-def test_case_24_no_event_is_lost_while_one_two_or_all_brokers_are_killed_and_restarted(
+def test_case_24_no_event_is_lost_while_one_or_more_brokers_are_killed_and_restarted(
     three_brokers: KafkaCluster,
     schema_registry: SchemaRegistry,
     group: str,

@@ -40,7 +40,7 @@ def grades_by_user(lines: Iterable[dict[str, Any]]) -> dict[int, list[str]]:
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
-def test_case_18_a_receiver_that_always_fails_is_held_and_probed_until_it_is_repaired(
+def test_case_18_events_of_a_failing_receiver_are_held_until_a_probe_succeeds(
     bus: RealBus, topic: str, group: str, tmp_path: Path, lanes: int
 ) -> None:
     kept, gate = OnTopic(bus, group).create(), tmp_path / "mended"
@@ -99,7 +99,7 @@ def test_case_18_pausing_a_failing_receiver_lets_the_other_receivers_continue(
     assert kept.read(0) == []
 
 
-def test_case_18b_a_flood_of_unreadable_records_is_held_until_its_limit_is_raised(
+def test_case_18b_a_flood_of_unreadable_records_is_held_until_the_limit_is_raised(
     bus: RealBus, topic: str, group: str
 ) -> None:
     kept = OnTopic(bus, group).create()

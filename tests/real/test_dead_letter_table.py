@@ -71,7 +71,7 @@ def test_a_repeated_failure_updates_its_row() -> None:
     assert DeadLetter.objects.count() == 2
 
 
-def test_one_of_many_concurrent_operators_claims_a_row() -> None:
+def test_only_one_of_many_concurrent_operators_claims_a_row() -> None:
     stored(record_of(7), RECEIVER)
     letters = [DeadLetter.objects.get() for _ in range(8)]
     start = threading.Barrier(len(letters))
@@ -246,7 +246,7 @@ def test_c8_a_connection_ended_twice_by_the_server_does_not_cause_parts_to_be_le
     assert not DeadLetter.objects.exists()
 
 
-def test_c3_a_replay_stores_successes_after_the_server_ended_its_connection(sandbox: Sandbox) -> None:
+def test_c3_a_replay_stores_successes_after_the_server_ended_the_connection(sandbox: Sandbox) -> None:
     ran: list[str] = []
 
     def succeed(**_: object) -> None:
@@ -264,7 +264,7 @@ def test_c3_a_replay_stores_successes_after_the_server_ended_its_connection(sand
     assert DeadLetter.objects.get().failed_receivers == [RECEIVER]
 
 
-def test_c2_a_stand_in_settles_one_receiver_and_the_other_stays(sandbox: Sandbox) -> None:
+def test_c2_a_stand_in_settles_only_the_receiver_that_it_replaces(sandbox: Sandbox) -> None:
     ran: list[str] = []
 
     def new_grade(**_: object) -> None:

@@ -71,9 +71,7 @@ def narrow(database: Database) -> Iterator[dict[str, object]]:
 
 
 @on_mysql_too
-def test_a_database_out_of_connections_counts_as_an_outage_with_its_reason(
-    database: Database, narrow: dict[str, object]
-) -> None:
+def test_a_database_without_free_connections_counts_as_an_outage(database: Database, narrow: dict[str, object]) -> None:
     with database.blocker.unblock(), none_known(), connected(narrow, "narrow") as connection:
         connection.ensure_connection()
         with pytest.raises(OperationalError) as refused:

@@ -43,7 +43,9 @@ def users_of(process: ServiceProcess, parity: int) -> list[int]:
     return [user for user in process.users("note") if user % 2 == parity]
 
 
-def test_a_new_service_reads_all_events_sent_before_it_existed(bus: RealBus, month: str, group: str) -> None:
+def test_a_new_service_reads_all_events_that_were_sent_before_its_first_start(
+    bus: RealBus, month: str, group: str
+) -> None:
     with late_service(bus, month, group) as process:
         process.wait_for(lambda: len(process.users("note")) >= 30, "for a month of events")
         send(bus, month, certificate(100))

@@ -23,7 +23,7 @@ def connected(database: Database) -> Iterator[None]:
         yield
 
 
-def test_all_neglects_are_found_and_no_statement_counts_a_table() -> None:
+def test_all_neglects_are_found_and_no_sql_statement_scans_a_table() -> None:
     assert neglected.found() == {}
     neglected.neglect_everything()
     with neglected.clock_ahead(60), CaptureQueriesContext(connections["default"]) as asked:

@@ -50,7 +50,9 @@ def service(
         until_all_have_ended()
 
 
-def test_they_are_said_and_the_others_are_heard(service: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_status_names_silent_servers_and_shows_results_of_other_servers(
+    service: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("event_bus_kafka.operations.whereabouts.tables._DATABASE", 2.0)
     monkeypatch.setattr("event_bus_kafka.assembly.whereabouts._REQUEST_TIMEOUT", 1.0)
     neglected.waiting_row(neglected.ago(minutes=6))

@@ -126,7 +126,7 @@ def test_surplus_partitions_and_foreign_topics_are_reported_but_are_not_drift(cl
     assert partitions(cluster, name) == 3
 
 
-def test_a_topic_that_fails_does_not_prevent_others_from_being_created(cluster: KafkaCluster) -> None:
+def test_a_topic_that_cannot_be_created_does_not_prevent_the_creation_of_other_topics(cluster: KafkaCluster) -> None:
     settings = settings_of(cluster, "last-of-all")
     settings["EVENT_BUS_KAFKA_TOPICS"]["bad name"] = {}
     code, said = topics(settings, "apply")

@@ -94,7 +94,7 @@ def test_groups_missing_from_the_settings_are_found(bus: RealBus, topic: str, gr
         assert f"Group {group} is beyond it: it has committed 1, lag 0.\n" in trace(event_id)
 
 
-def test_unreachable_brokers_are_reported_once(topic: str, bus: RealBus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_brokers_are_reported_only_once(topic: str, bus: RealBus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("event_bus_kafka.assembly.whereabouts._REQUEST_TIMEOUT", 0.5)
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"g": ["a", "b"]}}
     with override_settings(**bus.settings(topic, **away)):

@@ -179,7 +179,7 @@ def test_event_trace_makes_at_most_15_queries() -> None:
 
 
 @on_sqlite
-def test_an_unreachable_database_is_reported_and_others_are_searched(tmp_path: Path) -> None:
+def test_an_unreachable_database_is_reported_and_other_databases_are_searched(tmp_path: Path) -> None:
     event_id = emitted()
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "missing" / "database")}
     with connected(away, "away"):
@@ -193,13 +193,13 @@ def test_an_unreachable_database_is_reported_and_others_are_searched(tmp_path: P
 
 @on_sqlite
 @pytest.mark.parametrize("target", ["zero", "0008", "0005"])
-def test_tables_of_older_versions_are_searched_as_far_as_they_exist(target: str) -> None:
+def test_existing_tables_of_older_versions_are_searched(target: str) -> None:
     call_command("migrate", "event_bus_kafka", target, verbosity=0)
     answer = found(uuid1(), finds=False)
     assert [one for one in answer["unseen"] if one["what"] != "Kafka"] == []
 
 
 @on_sqlite
-def test_within_a_transaction_what_it_has_written_is_found() -> None:
+def test_event_trace_finds_rows_of_the_current_transaction() -> None:
     with transaction.atomic():
         assert len(found(emitted())["outbox"]) == 1

@@ -79,7 +79,7 @@ def links(span: Span) -> list[tuple[str, str]]:
     return [ids(link) for link in span["links"]]
 
 
-def test_one_trace_leads_from_a_view_through_the_outbox_and_kafka_to_receivers_in_other_processes(
+def test_one_trace_leads_from_a_view_through_the_bus_to_receivers(
     service: Traced,
 ) -> None:
     """If Kafka did not confirm the event, the trace also leads through the outbox."""

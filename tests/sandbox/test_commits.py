@@ -41,7 +41,7 @@ def own() -> Iterator[Sandbox]:
         ("ILLEGAL_GENERATION", True),
     ],
 )
-def test_case_10_an_offset_whose_commit_was_refused_is_committed_again_unless_its_partition_is_lost(
+def test_case_10_a_refused_commit_is_repeated_unless_the_partition_is_lost(
     own: Sandbox, group: str, told: list[LifecycleEvent], code: str, lost: bool
 ) -> None:
     with Member(SandboxBus(own), group, ["t"]) as member:

@@ -30,7 +30,7 @@ def _schema_written(project: Project, schema: str) -> None:
     project.write(SCHEMA, schema)
 
 
-def test_the_tests_shown_in_the_documentation_pass(project: Project) -> None:
+def test_the_tests_shown_in_the_documentation_succeed(project: Project) -> None:
     code, output = project.pytest()
     assert code == 0, output
     assert "9 passed" in output
@@ -61,7 +61,7 @@ def test_the_message_names_a_topic_that_is_not_enabled(project: Project) -> None
     assert "It was emitted 1 time; in EVENT_BUS_PRODUCER_CONFIG none of its topics is enabled (grades)." in output
 
 
-def test_a_caught_error_of_an_unsendable_event_fails_the_test_and_not_its_teardown(project: Project) -> None:
+def test_an_error_of_an_unsendable_event_that_the_service_catches_fails_the_test(project: Project) -> None:
     project.write(
         "tests/test_swallowing.py",
         """

@@ -75,7 +75,7 @@ def test_a_row_of_figures_has_medians_and_empty_cells_for_missing_figures() -> N
     ]
 
 
-def test_figures_of_threads_are_in_a_table_of_their_own() -> None:
+def test_figures_of_threads_are_in_a_separate_table() -> None:
     found = results(fast=[{"cpu": 3.0, "wakes": 5.0, "cpu: rdk:main": 1.0, "wakes: rdk:main": 2.0}])
     assert thread_rows(found)[1:] == [(FAST, "rdk:main", "1.00", "2.0")]
     assert thread_rows(results()) == []
@@ -115,7 +115,7 @@ def test_pages_contain_the_plot_its_description_and_the_tables() -> None:
 
 @pytest.mark.parametrize("plan", [QUICK, THOROUGH], ids=["quick", "thorough"])
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES.keys())
-def test_suites_compare_existing_cases_and_fill_every_topic_that_they_read(
+def test_benchmark_suites_compare_existing_cases_and_fill_every_topic_that_is_read(
     suite: Callable[[Plan], Suite], plan: Plan
 ) -> None:
     made = suite(plan)
@@ -127,7 +127,7 @@ def test_suites_compare_existing_cases_and_fill_every_topic_that_they_read(
     assert set(made.plots) <= set(made.columns)
 
 
-def test_each_logging_configuration_has_cases_of_its_own() -> None:
+def test_each_logging_configuration_has_separate_cases() -> None:
     made = SUITES["cost"](attrs.evolve(QUICK, logging=tuple(LOGGING)))
     assert len(made.cases) == 6 * len(LOGGING)
     assert [one.text for one in made.comparisons if one.goal] == [one.text for one in SUITES["cost"](QUICK).comparisons]

@@ -125,7 +125,7 @@ def test_relay_notify_without_postgresql_is_a_warning() -> None:
     assert [number for number, _ in found] == ["W005", "W006"]
 
 
-def test_a_topic_whose_name_starts_with_the_word_of_the_prefix_is_not_a_mistake() -> None:
+def test_a_topic_whose_name_starts_like_the_prefix_is_not_a_mistake() -> None:
     assert messages(EVENT_BUS_TOPIC_PREFIX="certificate") == []
 
 
@@ -150,7 +150,7 @@ def test_zero_values_that_the_existing_package_allows_yield_no_messages() -> Non
     assert messages(**dict.fromkeys(zeros, 0)) == []
 
 
-def test_a_missing_certificate_file_is_a_warning_only(tmp_path: Path) -> None:
+def test_a_missing_certificate_file_causes_only_a_warning(tmp_path: Path) -> None:
     (tmp_path / "key.pem").touch()
     options = {"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem", "oauth_cb": lambda _: 1 / 0}
     found = messages(EVENT_BUS_KAFKA_CLIENT_OPTIONS=options | {"ssl.key.location": str(tmp_path / "key.pem")})

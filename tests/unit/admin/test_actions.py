@@ -68,7 +68,9 @@ def test_parked_rows_are_released_or_discarded_after_a_confirmation(action: str,
 
 
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_a_slice_says_how_many_are_left_and_goes_on(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_action_on_many_parked_rows_reports_the_remaining_rows_and_can_be_continued(
+    action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _park(148)
     monkeypatch.setattr(parked, "_SECONDS", 0.0)
     client = client_with(*Right)
@@ -84,14 +86,14 @@ def test_a_slice_says_how_many_are_left_and_goes_on(action: str, monkeypatch: py
 
 
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_a_slice_is_committed_by_itself_where_requests_are_transactions(action: str) -> None:
+def test_the_action_on_parked_rows_is_exempt_from_atomic_requests(action: str) -> None:
     view: Any = resolve(url(ParkedRecord, action)).func
     assert view._non_atomic_requests == set(connections)
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_what_is_done_before_the_database_fails_is_told(action: str) -> None:
+def test_an_action_reports_the_rows_that_were_changed_before_the_database_failed(action: str) -> None:
     _park(148)
     done: list[str] = []
 
@@ -209,7 +211,7 @@ def test_actions_require_post_and_a_csrf_token(model: Any, action: str) -> None:
     assert strict.post(url(model, action), selected(confirmed="yes")).status_code == 403
 
 
-def test_a_user_who_may_only_view_sees_no_buttons(receiver: str) -> None:
+def test_a_user_with_only_the_right_to_view_sees_no_buttons(receiver: str) -> None:
     for model in (ParkedRecord, Heartbeat):
         shown = client_with(Right.VIEW).get(url(model, "changelist")).content.decode()
         assert "event-bus-button" not in shown

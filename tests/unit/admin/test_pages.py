@@ -39,7 +39,7 @@ def test_the_admin_index_hides_the_event_bus_from_users_without_the_right() -> N
     assert "Event bus" not in index
 
 
-def test_each_admin_page_links_to_all_others() -> None:
+def test_each_admin_page_links_to_all_other_admin_pages() -> None:
     client = client_with(Right.VIEW)
     for page in pages():
         shown = client.get(page.url())

@@ -26,7 +26,7 @@ def nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "_found", set())
 
 
-def test_dead_letters_are_stored_in_the_database_even_if_it_does_not_answer_at_the_start(
+def test_dead_letters_are_stored_in_the_database_even_if_it_is_unreachable_at_the_start(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """Nobody would notice dead letters on a topic, because the service expects them in the database."""

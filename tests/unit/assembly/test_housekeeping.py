@@ -30,7 +30,7 @@ def keepers(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(housekeeping, name, Housekeeper())
 
 
-def test_workers_look_for_neglects_until_they_end(
+def test_workers_search_for_neglects_until_their_end(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(housekeeping, "_FIRST_NEGLECTS", 0.0)

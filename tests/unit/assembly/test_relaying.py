@@ -20,7 +20,7 @@ NOBODY = {
 }
 
 
-def test_a_database_user_without_write_access_to_the_shards_is_told_which_grant_is_missing(
+def test_without_write_access_to_the_shards_the_error_names_the_missing_grant(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """In this test a trigger refuses the writes, because SQLite has no rights."""

@@ -173,7 +173,7 @@ CREATED = "org.openedx.learning.certificate.created.v1"
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=CONFIG, EVENT_BUS_KAFKA_TOPIC_MODES={"other": "immediate"})
-def test_the_producer_mode_of_an_entry_overrides_that_of_its_topic_and_the_global_setting() -> None:
+def test_the_producer_mode_of_an_entry_overrides_the_mode_of_the_topic() -> None:
     assert mode_of(CREATED, "certificates") == ("immediate", None)
     assert mode_of(CREATED, "other") == ("immediate", "replica")
     assert mode_of("unconfigured", "topic") == ("on-commit", None)
@@ -194,7 +194,7 @@ def test_the_function_routes_raises_for_an_invalid_entry_and_names_its_topic(ent
 
 
 @override_settings(EVENT_BUS_TOPIC_PREFIX="stage")
-def test_the_function_full_topic_adds_the_prefix_and_short_topic_removes_it() -> None:
+def test_full_topic_adds_the_prefix_and_short_topic_removes_the_prefix() -> None:
     assert full_topic("certificates") == "stage-certificates"
     assert short_topic("stage-certificates") == "certificates"
 

@@ -44,7 +44,7 @@ def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
     return sorted(number for _, number in client.paused)
 
 
-def test_one_partition_may_use_the_whole_byte_limit_and_several_partitions_share_it() -> None:
+def test_a_single_partition_may_use_the_whole_byte_limit_which_several_partitions_share() -> None:
     assert full(8 * SIZE, partitions_with(7)) == []
     assert full(8 * SIZE, partitions_with(8)) == [0]
     assert full(8 * SIZE, partitions_with(4, 4)) == [0, 1]
@@ -69,7 +69,7 @@ def test_finished_records_do_not_count_towards_the_limit_of_bytes() -> None:
     assert partition.size == 0
 
 
-def test_a_slow_key_delays_other_keys_of_its_partition_only_briefly() -> None:
+def test_a_slow_key_delays_other_keys_of_the_same_partition_only_briefly() -> None:
     """
     The partition must not resume as soon as there is room for one record. Otherwise the worker would read only one
     record per second for all other keys.

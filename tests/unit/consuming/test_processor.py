@@ -179,7 +179,7 @@ def test_an_event_is_held_for_a_receiver_with_an_open_circuit_while_other_receiv
     assert (service.seen["first", 9], service.seen["second", 9]) == (1, 1)
 
 
-def test_one_held_event_is_the_next_probe_and_the_others_stay_held(service: Service) -> None:
+def test_one_held_event_becomes_the_next_probe_and_all_other_held_events_wait(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.now = 4
@@ -234,7 +234,7 @@ def test_attempts_made_before_the_circuit_opened_still_count_after_it_closed(ser
     assert [(letter.record.offset, letter.attempts) for letter in service.letters] == [(0, 3)]
 
 
-def test_another_receiver_that_fails_uses_up_its_own_attempts_while_a_circuit_is_open(service: Service) -> None:
+def test_while_a_circuit_is_open_attempts_of_other_failing_receivers_are_counted(service: Service) -> None:
     processor = service.processor()
     opened(service, processor)
     service.failing["second"] = ValueError
@@ -280,7 +280,7 @@ def need_a_database_that_is_away(_name: str) -> None:
         connection.connect()
 
 
-def test_an_outage_opens_no_circuit(service: Service) -> None:
+def test_an_outage_does_not_open_the_circuit(service: Service) -> None:
     processor = service.processor(error_limit=ErrorLimit(1))
     service.begin = need_a_database_that_is_away
     assert {type(processor.process(delivery(user))) for user in range(20)} == {Hold}
@@ -325,7 +325,7 @@ def test_a_paused_receiver_does_not_run_and_its_events_become_dead_letters(servi
     assert "ReceiverPaused" in service.letters[0].failures[0].error
 
 
-def test_a_success_beside_a_paused_receiver_resets_the_error_limit_and_ends_the_flood(service: Service) -> None:
+def test_a_success_resets_error_limit_and_flood_even_if_a_receiver_is_paused(service: Service) -> None:
     processor, partition = (
         service.processor(error_limit=ErrorLimit(2), flood=DeadLetterLimit(limit=1)),
         PartitionProgress(*PARTITION),
@@ -351,7 +351,7 @@ def test_pausing_a_receiver_closes_its_open_circuit(service: Service) -> None:
     assert service.seen["first", 9] == 1
 
 
-def test_a_flood_holds_records_until_one_succeeds(service: Service) -> None:
+def test_a_flood_holds_records_until_a_record_succeeds(service: Service) -> None:
     processor, partition = service.processor(flood=DeadLetterLimit(limit=3)), PartitionProgress(*PARTITION)
     broken = [delivery(user, partition, value=b"\0\0\0\0\1") for user in range(5)]
     with watched() as seen:
@@ -465,7 +465,7 @@ def test_c6_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(ser
     assert seen == [["a", "b"], ["a"], ["a", "b"], ["a", "b"]]
 
 
-def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_waiting_receivers(
+def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter(
     service: Service,
 ) -> None:
     """
@@ -504,7 +504,7 @@ def traced() -> Iterator[list[Span]]:
         unobserve(monitor)
 
 
-def test_c6_the_span_of_an_event_has_attributes_and_errors_and_child_spans_of_receivers(
+def test_c6_the_span_of_an_event_contains_attributes_errors_and_receiver_spans(
     service: Service, traced: list[Span]
 ) -> None:
     """
@@ -592,7 +592,7 @@ def test_a_worker_is_ready_again_when_the_record_held_by_an_outage_is_skipped(se
 
 
 @pytest.mark.parametrize("away", ["schema registry", "database of the pauses"])
-def test_a_record_held_before_its_first_dispatch_is_logged_only_once_as_received(service: Service, away: str) -> None:
+def test_a_record_that_is_held_before_its_first_attempt_is_logged_once_as_received(service: Service, away: str) -> None:
     """Formerly the audit log said that the record was processed, but not that it was received."""
     processor, one, known = service.processor(), delivery(1), ReceiverGate()
     gate = ReceiverGate(paused=Pauses()) if away == "database of the pauses" else known
@@ -624,7 +624,7 @@ def test_a_record_that_may_have_killed_the_last_worker_is_logged_before_its_rece
     assert caplog.text.count("Message received") == caplog.text.count("processed successfully") == 1
 
 
-def test_a_record_that_is_unreadable_at_a_retry_counts_towards_a_flood_beside_a_paused_receiver(
+def test_a_record_that_is_unreadable_at_a_retry_counts_towards_a_flood_despite_a_pause(
     service: Service,
 ) -> None:
     service.failing, service.paused = {"second": ValueError}, frozenset(service.names("first"))

@@ -27,7 +27,7 @@ def test_records_of_a_key_run_in_order() -> None:
     assert seen == list(range(500))
 
 
-def test_a_key_that_waits_for_its_retry_delays_no_other_key() -> None:
+def test_a_key_that_waits_for_a_retry_delays_no_other_key() -> None:
     attempts: list[tuple[bytes | None, int]] = []
     release = threading.Event()
 
@@ -152,7 +152,7 @@ def test_releasing_partitions_does_not_wait_for_unfinished_records_after_all_lan
     assert partition.position is None
 
 
-def test_releasing_partitions_stops_waiting_when_the_worker_has_to_hurry() -> None:
+def test_releasing_partitions_stops_waiting_when_the_worker_must_end_quickly() -> None:
     started, release = threading.Event(), threading.Event()
     scheduler: list[Scheduler] = []
 
@@ -212,7 +212,7 @@ def test_releasing_a_partition_waits_for_receivers_of_an_earlier_assignment() ->
         assert scheduler.release([again], timeout=5) == 0
 
 
-def test_a_waiting_retry_of_a_revoked_partition_does_not_delay_its_key() -> None:
+def test_a_waiting_retry_of_a_revoked_partition_does_not_delay_records_of_the_same_key() -> None:
     done: list[PartitionProgress] = []
 
     def process(delivery: Delivery) -> Outcome:
@@ -241,7 +241,7 @@ def test_a_base_exception_stops_the_scheduler_and_leaves_the_record_unfinished()
         assert not delivery.done
 
 
-def test_c5_a_finished_delivery_releases_its_record_while_an_earlier_one_is_unfinished() -> None:
+def test_c5_a_finished_delivery_releases_its_record_while_an_earlier_delivery_is_unfinished() -> None:
     with scheduling(lambda delivery: Hold(ValueError(), 60) if delivery.offset == 0 else DONE) as scheduler:
         partition = PartitionProgress("t", 0)
         (held,) = submit(scheduler, partition, record(0, b"held"))
@@ -255,7 +255,7 @@ def test_c5_a_finished_delivery_releases_its_record_while_an_earlier_one_is_unfi
         until(lambda: known() is None)
 
 
-def test_actors_of_idle_keys_are_removed() -> None:
+def test_the_scheduler_forgets_keys_without_records() -> None:
     with scheduling(lambda delivery: DONE, lanes=2) as scheduler:
         scheduler._sweep_above = 100
         partition = PartitionProgress("t", 0)

@@ -107,7 +107,7 @@ def test_options_of_django_are_accepted_after_a_subcommand(command: str) -> None
     assert "CommandError" in process.log, "it has found nothing to ask"
 
 
-def test_offset_metadata_is_read_as_it_was_written() -> None:
+def test_offset_metadata_is_read_unchanged() -> None:
     marks = OffsetMetadata(frozenset({3, 5}), 1_769_846_400_123)
     assert OffsetMetadata.read(marks.at(0)) == marks
     assert OffsetMetadata.read(marks.at(4)) == OffsetMetadata(frozenset({5}), 1_769_846_400_123)
@@ -146,7 +146,7 @@ def test_records_from_before_a_topic_was_recreated_do_not_move_the_position() ->
     assert progress.position == 1
 
 
-def test_a_gap_of_deleted_records_after_unfinished_ones_does_not_move_the_position() -> None:
+def test_a_gap_of_deleted_records_after_unfinished_records_does_not_move_the_position() -> None:
     progress = PartitionProgress("t", 0, OffsetMetadata(frozenset({9}), None), next_offset=5, committed=5)
     (delivery,) = taken(progress, 5)
     progress.go_on_from(8)
@@ -191,7 +191,7 @@ class Group:
     ("committed", "time", "begins"),
     [(None, None, Group.beginning), (None, 5, 7), (3, None, 3), (3, 5, 7), (9, 5, 7)],
 )
-def test_a_partition_starts_at_a_given_time_else_at_its_committed_offset_else_at_the_beginning(
+def test_a_partition_starts_at_a_given_time_or_the_committed_offset_or_the_beginning(
     committed: int | None, time: int | None, begins: int
 ) -> None:
     client: Any = Group(committed)

@@ -45,7 +45,7 @@ def test_c8_an_empty_part_is_not_left_out() -> None:
     assert only.record == tombstone.record, "a tombstone stays one"
 
 
-def test_c8_a_part_left_out_becomes_empty_and_its_size_and_hash_are_stored() -> None:
+def test_c8_a_part_that_is_left_out_becomes_empty_and_size_and_hash_are_stored() -> None:
     reduced = without("value")
     assert reduced.record == changed(record(), value=b"")
     assert reduced.left_out == {"value": LeftOut(size=6, sha256=sha256(b"\0value").hexdigest())}
@@ -55,7 +55,7 @@ def test_c8_a_part_left_out_becomes_empty_and_its_size_and_hash_are_stored() -> 
     assert (nothing.event_id, nothing.event_type) == (letter(record()).event_id, letter(record()).event_type)
 
 
-def test_c8_a_letter_whose_texts_are_left_out_keeps_names_in_ascii() -> None:
+def test_c8_a_letter_without_its_texts_contains_ascii_names() -> None:
     failures = (Failure(receiver="lms.award", error="ValueError: 🎓", place="x.py", attempts=3),)
     told = attrs.evolve(letter(record()), failures=failures, event_type="naïve 🎓")
     reduced = next(one for one in lighter(told) if tuple(one.left_out) == ("texts",))

@@ -120,7 +120,7 @@ def test_a_failure_names_the_line_of_the_receiver_and_quotes_no_event_data() -> 
     assert SECRET not in repr(failure)
 
 
-def test_a_failure_keeps_the_text_of_errors_of_this_package() -> None:
+def test_a_failure_contains_the_error_text_if_this_package_raised_the_error() -> None:
     assert letter(record()).failures == (Failure(receiver="", error="UnreadableValue: too short"),)
     assert letter(record()).failed_at <= datetime.now(UTC)
 
@@ -134,7 +134,7 @@ def test_each_failed_receiver_has_its_own_failure_in_the_letter() -> None:
 # Metadata of committed offsets
 
 
-def test_offset_metadata_keeps_quarantined_offsets_until_the_position_passes_them() -> None:
+def test_offset_metadata_contains_quarantined_offsets_until_the_position_is_after_them() -> None:
     marks = OffsetMetadata(frozenset({5, 9}))
     assert OffsetMetadata.read(marks.at(5)) == marks
     assert OffsetMetadata.read(marks.at(6)) == OffsetMetadata(frozenset({9}))

@@ -82,7 +82,7 @@ def test_c8_texts_that_cannot_be_encoded_are_left_out_and_the_record_is_kept() -
     assert row.failed_receivers == ["lms.award"]
 
 
-def test_c8_a_letter_that_fits_when_it_is_stored_again_is_complete() -> None:
+def test_c8_a_letter_is_complete_if_the_second_attempt_to_store_it_finds_room() -> None:
     large = letter(record(value=b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000):

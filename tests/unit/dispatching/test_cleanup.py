@@ -113,7 +113,7 @@ def test_case_42_transactions_left_open_are_rolled_back_without_a_reconnect(
     assert cleanup.roll_back_leftovers() is None
 
 
-def test_autocommit_left_off_is_restored_and_uncommitted_changes_are_rolled_back(
+def test_if_autocommit_was_left_off_it_is_restored_and_changes_are_rolled_back(
     connection: BaseDatabaseWrapper,
 ) -> None:
     transaction.set_autocommit(False, using=ALIAS)
@@ -165,7 +165,7 @@ def test_the_request_cache_is_cleared_after_an_event() -> None:
     assert not RequestCache("any").get_cached_response("key").is_found
 
 
-def test_a_connection_replaced_for_a_while_is_cleaned_after_it_is_adopted_again(
+def test_a_connection_that_was_temporarily_replaced_is_cleaned_after_its_return(
     connection: BaseDatabaseWrapper, tmp_path: Path
 ) -> None:
     other = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other")}

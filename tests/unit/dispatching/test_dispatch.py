@@ -114,7 +114,7 @@ def test_a_type_error_raised_inside_a_receiver_is_reported_unchanged(call: Any) 
     assert type(error) is TypeError
 
 
-def test_s4_a_receiver_fails_when_an_event_that_it_emits_is_rejected() -> None:
+def test_s4_a_receiver_fails_if_its_emitted_event_is_rejected() -> None:
     """
     The receiver gets no exception when its event is rejected. If the receiver did not fail, the offset of the received
     event would be committed.

@@ -51,7 +51,7 @@ def test_an_unreadable_record_is_given_up_at_the_first_attempt() -> None:
 
 
 @pytest.mark.parametrize("attempt", [1, 3, 1000])
-def test_an_outage_never_uses_up_attempts(attempt: int) -> None:
+def test_an_outage_never_counts_as_an_attempt(attempt: int) -> None:
     assert isinstance(POLICY.decide(FAILED, attempt=attempt, is_outage=True), Hold)
 
 
@@ -61,7 +61,7 @@ def test_a_record_is_held_at_most_ten_seconds_at_a_time_during_an_outage() -> No
     assert [hold.delay for hold in holds if isinstance(hold, Hold)] == [1, 3, 9, 10, 10]
 
 
-def test_the_retry_policy_of_an_event_type_overrides_that_of_its_topic() -> None:
+def test_the_retry_policy_of_an_event_type_overrides_the_policy_of_the_topic() -> None:
     policies = RetryPolicies.of(RETRY_DEFAULTS, {"topic": {"attempts": 2}, "type": {"attempts": 3, "factor": 1}})
     assert policies.policy("type", "topic").attempts == 3
     assert policies.policy("other", "topic").attempts == 2
@@ -140,7 +140,7 @@ def test_c13_an_unknown_schema_is_retried_until_attempts_are_exhausted() -> None
     assert isinstance(POLICY.decide(unknown, attempt=POLICY.attempts), GiveUp)
 
 
-def test_a_schema_that_the_registry_refuses_is_given_up_at_once() -> None:
+def test_a_schema_that_the_registry_refuses_is_abandoned_at_the_first_attempt() -> None:
     assert isinstance(POLICY.decide(SchemaRegistryError("422", status=422, retriable=False), attempt=1), GiveUp)
 
 

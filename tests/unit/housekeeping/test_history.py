@@ -74,7 +74,7 @@ def test_history_rows_older_than_the_setting_are_deleted() -> None:
     assert rows().count() == 0
 
 
-def test_a_few_rows_are_kept_of_what_is_long_ago() -> None:
+def test_old_history_rows_are_combined_into_rows_for_longer_periods() -> None:
     """Old rows are combined into rows for longer periods. Pages that show a day or a week add up these rows."""
     process = Process()
     process.count("done")

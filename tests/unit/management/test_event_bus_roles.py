@@ -26,7 +26,7 @@ def rights_of(group: str) -> set[str]:
     return set(Group.objects.get(name=group).permissions.values_list("codename", flat=True))
 
 
-def test_without_apply_groups_are_only_planned_and_with_apply_they_are_created_once() -> None:
+def test_groups_are_created_only_with_apply_and_only_once() -> None:
     assert "event bus viewer  would be made with: view_event_bus" in run()
     assert not Group.objects.exists()
     assert "Done." in run("--apply")
@@ -34,7 +34,7 @@ def test_without_apply_groups_are_only_planned_and_with_apply_they_are_created_o
     assert "Nothing to do." in run("--apply")
 
 
-def test_an_existing_group_gets_missing_permissions_and_loses_none() -> None:
+def test_an_existing_group_gets_missing_permissions_and_loses_no_permission() -> None:
     run("--apply")
     viewer = Group.objects.get(name="event bus viewer")
     viewer.permissions.set(Permission.objects.filter(codename="add_group"))

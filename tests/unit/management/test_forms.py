@@ -30,7 +30,7 @@ metrics and exit codes.
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.example.split()[0])
-def test_the_help_of_each_command_ends_with_an_example_that_its_parser_accepts(command: OperatorCommand) -> None:
+def test_the_help_of_each_command_ends_with_an_example_that_the_parser_accepts(command: OperatorCommand) -> None:
     name, *arguments = shlex.split(command.example)
     assert command.__module__.endswith(f".{name}")
     parser = parser_of(command)
@@ -44,7 +44,7 @@ def test_the_help_of_each_command_ends_with_an_example_that_its_parser_accepts(c
 
 
 @pytest.mark.parametrize(("name", "text", "parser"), FORMS, ids=[name for name, *_ in FORMS])
-def test_each_command_has_the_option_apply_if_it_changes_data_and_the_option_json_if_it_reports(
+def test_commands_that_change_data_have_the_option_apply_and_commands_that_report_have_json(
     name: str, text: str, parser: object
 ) -> None:
     options = options_of(parser)  # type: ignore[arg-type] # of the parametrization

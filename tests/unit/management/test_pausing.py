@@ -66,7 +66,7 @@ def test_a_reason_for_a_pause_is_stored_and_shown() -> None:
     assert json.loads(run("pause", "--json"))["paused"][0]["reason"] == "Mails go out twice"
 
 
-def test_receivers_can_be_paused_while_their_table_has_no_column_for_reasons() -> None:
+def test_receivers_can_be_paused_while_the_table_of_pauses_lacks_the_column_for_reasons() -> None:
     reason = PausedReceiver._meta.get_field("reason")
     look_again(connection)
     with connection.schema_editor() as editor:
@@ -107,7 +107,7 @@ def test_the_pause_of_a_receiver_that_no_longer_exists_can_be_ended() -> None:
     assert run("resume") == "None is paused.\n"
 
 
-def test_workers_keep_known_pauses_and_warn_once_when_the_table_is_missing(caplog: pytest.LogCaptureFixture) -> None:
+def test_workers_obey_earlier_pauses_and_warn_once_when_the_table_is_missing(caplog: pytest.LogCaptureFixture) -> None:
     pauses = Pauses()
     run("pause", "--receiver", NAME, "--apply")
     pauses.read()
@@ -149,7 +149,7 @@ def away() -> Iterator[type[AwayRouter]]:
         yield AwayRouter
 
 
-def test_c15_asking_for_pauses_raises_until_their_table_was_read_once(away: type[AwayRouter]) -> None:
+def test_c15_reading_pauses_raises_until_a_first_read_succeeds(away: type[AwayRouter]) -> None:
     """Formerly a worker ran paused receivers if it started while the database was unreachable."""
     PausedReceiver.objects.using("default").create(receiver=NAME, paused_at=datetime.now(UTC))
     pauses = Pauses()

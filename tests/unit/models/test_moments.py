@@ -26,7 +26,7 @@ def zone(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("zone")
-def test_c7_a_moment_is_read_as_it_was_written() -> None:
+def test_c7_a_moment_is_read_unchanged() -> None:
     moment = datetime(2026, 7, 1, 12, 30, 15, 123456, tzinfo=UTC)
     PausedReceiver.objects.pause("a.b", at=moment)
     found = PausedReceiver.objects.get().paused_at

@@ -61,7 +61,7 @@ def test_a_schema_written_in_a_manual_savepoint_that_was_rolled_back_is_written_
     assert_each_row_has_its_schema(2)
 
 
-def test_a_schema_is_written_again_after_a_test_ran_its_commit_hook_and_rolled_back() -> None:
+def test_a_schema_is_written_again_after_a_test_case_was_rolled_back() -> None:
     with suppress(KeyError), transaction.atomic():
         with TestCase.captureOnCommitCallbacks(execute=True) as captured:
             assert append()
@@ -71,7 +71,7 @@ def test_a_schema_is_written_again_after_a_test_ran_its_commit_hook_and_rolled_b
     assert_each_row_has_its_schema(1)
 
 
-def test_the_row_of_an_event_is_committed_if_the_mark_for_rollback_of_its_transaction_was_removed() -> None:
+def test_the_row_of_an_event_is_committed_if_the_mark_for_rollback_was_removed() -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic(savepoint=False):
             raise KeyError

@@ -92,7 +92,7 @@ def test_an_item_without_a_delivery_report_does_not_count_as_sent() -> None:
         block.__exit__(None, None, None)
 
 
-def test_a_backfill_keeps_its_rate_in_batches_of_a_second_and_does_not_make_up_for_delays() -> None:
+def test_a_backfill_never_exceeds_its_rate_even_after_a_delay() -> None:
     now, waited = 100.0, []
 
     def wait(seconds: float) -> None:

@@ -79,7 +79,7 @@ class Apart:
         return db == "other"
 
 
-def test_events_for_a_default_database_that_routers_forbid_are_spilled_where_the_routers_say(
+def test_if_routers_forbid_the_default_database_events_are_spilled_into_another_database(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """The default database may still contain the tables from a time when the service had no routers."""
@@ -149,7 +149,7 @@ def test_events_are_kept_while_the_database_refuses_all_rows(default: Path, monk
     assert type(seen[-1]) is EventSpilled
 
 
-def test_only_the_event_that_its_database_refuses_is_lost_after_a_time_limit(
+def test_only_the_event_that_the_database_refuses_is_lost_after_a_time_limit(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table
@@ -177,7 +177,7 @@ def spill_one_more(own: Spill) -> None:
     sleep(0.05)
 
 
-def test_events_refused_one_by_one_are_written_as_soon_as_the_database_accepts_them(
+def test_events_that_the_database_refused_are_written_after_it_accepts_rows_again(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table

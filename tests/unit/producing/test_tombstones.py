@@ -93,7 +93,7 @@ def heard() -> Iterator[Heard]:
         ("certificate.mode", ["honor"]),
     ],
 )
-def test_the_key_of_a_tombstone_equals_that_of_its_event_byte_for_byte(path: str, values: list[Any]) -> None:
+def test_the_key_of_a_tombstone_equals_the_key_of_the_event_byte_for_byte(path: str, values: list[Any]) -> None:
     metadata = EventsMetadata(event_type=CREATED)
     event = Event(signal=CERTIFICATE_CREATED, data={"certificate": certificate(7)}, metadata=metadata)
     sent = serde.encode(event, topic="t", key_field=path)

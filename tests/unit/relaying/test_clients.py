@@ -32,7 +32,7 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return made
 
 
-def test_a_row_with_an_empty_topic_does_not_prevent_a_relay_from_creating_its_client(servers: dict[str, Any]) -> None:
+def test_a_row_without_a_topic_name_does_not_prevent_the_creation_of_the_client(servers: dict[str, Any]) -> None:
     with override_settings(**servers):
         assert relaying._common(relaying.relay_options(), {""}).producer.failure is None
 

@@ -56,7 +56,7 @@ def test_rows_that_wait_for_an_unconfirmed_first_row_do_not_delay_other_topics(
     assert list(OutboxRecord.objects.values_list("topic", flat=True)) == ["a"]
 
 
-def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_an_earlier_chunk(
+def test_no_row_is_sent_before_a_row_of_the_same_key_in_an_earlier_chunk(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -73,7 +73,7 @@ def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_an_earlier_chunk(
     assert [event for event in relaying.arrived("a", 15) if event in of_key] == of_key
 
 
-def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_the_same_chunk(relaying: Relaying) -> None:
+def test_no_row_is_sent_before_a_row_of_the_same_key_in_the_same_chunk(relaying: Relaying) -> None:
     """The client's queue has room for two rows. The client reaches the partition while a row waits for room."""
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()
@@ -87,7 +87,7 @@ def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_the_same_chunk(re
     assert set(others) < set(relaying.arrived("a", 6))
 
 
-def test_a_row_that_waits_for_room_in_a_full_client_keeps_the_order_of_its_key(relaying: Relaying) -> None:
+def test_a_row_that_waits_for_a_full_client_keeps_the_order_of_its_key(relaying: Relaying) -> None:
     """
     The client's queue has room for two rows. A row of a topic that the client has not reached waits until the queue has
     room again.
@@ -104,7 +104,7 @@ def test_a_row_that_waits_for_room_in_a_full_client_keeps_the_order_of_its_key(r
     assert relaying.arrived("a", 5) == sent
 
 
-def test_partitions_of_a_topic_created_later_are_counted_after_its_first_batch(
+def test_partitions_of_a_new_topic_are_counted_after_the_first_batch_of_the_topic(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """

@@ -49,7 +49,7 @@ def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(
     assert relaying.arrived("a", 100) == sent
 
 
-def test_a_topic_that_was_held_is_tried_with_a_client_of_its_own(relaying: Relaying) -> None:
+def test_a_topic_that_was_held_is_tried_with_a_separate_client(relaying: Relaying) -> None:
     """
     The client of the other topics has already reached all partitions of the held topic. The rows of the held topic must
     nevertheless use a different client.
@@ -65,7 +65,7 @@ def test_a_topic_that_was_held_is_tried_with_a_client_of_its_own(relaying: Relay
     assert common.failure is None
 
 
-def test_s8_at_most_one_request_is_sent_after_a_refused_one(relaying: Relaying) -> None:
+def test_s8_at_most_one_request_is_sent_after_a_refused_request(relaying: Relaying) -> None:
     """
     Each request has one row. A broker that has seen the producer would refuse the request after the refused request.
     The sandbox accepts this request.

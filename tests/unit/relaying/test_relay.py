@@ -84,7 +84,7 @@ def test_a_relay_continues_with_a_new_client_after_an_interruption(relaying: Rel
     assert len(relaying.made) == 2
 
 
-def test_a_row_without_its_schema_is_parked_with_type_and_id_from_its_headers(relaying: Relaying) -> None:
+def test_a_row_whose_schema_is_missing_is_parked_with_type_and_id_from_the_headers(relaying: Relaying) -> None:
     (sent,) = relaying.append("a")
     WriterSchema.objects.all().delete()
     with watched(RowParked) as seen:

@@ -39,7 +39,7 @@ def drain(relaying: Relaying) -> None:
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
 
 
-def test_s13_rows_that_cannot_be_removed_are_not_sent_again_and_their_topic_is_held(relaying: Relaying) -> None:
+def test_s13_a_topic_whose_rows_cannot_be_removed_is_held_and_no_row_is_sent_again(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20)
     with refusing("DELETE", OUTBOX), watched(RelayInterrupted, TopicHeld) as seen:
         for _ in range(10):
@@ -68,7 +68,9 @@ def test_s13_a_key_ends_with_its_latest_event_after_two_relays_failed_to_remove_
 
 
 @pytest.mark.parametrize(("change", "table"), [("DELETE", OUTBOX), ("INSERT", PARKED)])
-def test_s13_a_row_that_is_never_removed_delays_only_its_own_topic(relaying: Relaying, change: str, table: str) -> None:
+def test_s13_a_row_that_is_never_removed_delays_only_rows_of_the_same_topic(
+    relaying: Relaying, change: str, table: str
+) -> None:
     first, others = relaying.append(*["a"] * 30), relaying.append(*["b"] * 30)
     row = OutboxRecord.objects.all()[20]
     if table == PARKED:
@@ -91,7 +93,7 @@ def test_s13_a_row_that_is_never_removed_delays_only_its_own_topic(relaying: Rel
 
 
 @pytest.mark.parametrize("how", ["IGNORE", "ABORT, 'rows are audited'"])
-def test_s13_a_row_that_the_database_silently_keeps_is_not_sent_repeatedly(relaying: Relaying, how: str) -> None:
+def test_s13_a_row_whose_removal_silently_fails_is_not_sent_repeatedly(relaying: Relaying, how: str) -> None:
     """In PostgreSQL, a trigger that returns NULL, or row security, prevents a deletion without raising an error."""
     sent = relaying.append(*["a"] * 30)
     row = OutboxRecord.objects.all()[20]
@@ -129,7 +131,7 @@ def test_s13_a_row_that_cannot_be_parked_causes_no_row_to_be_sent_twice(relaying
     assert ParkedRecord.objects.count() == 1
 
 
-def test_s13_a_new_row_with_the_id_of_a_removed_one_is_sent(relaying: Relaying) -> None:
+def test_s13_a_new_row_with_the_id_of_a_removed_row_is_sent(relaying: Relaying) -> None:
     """After the failed removal the database was restored. So a new row gets the id of the removed row."""
     sent = relaying.append("a")
     row = OutboxRecord.objects.get()
@@ -143,7 +145,9 @@ def test_s13_a_new_row_with_the_id_of_a_removed_one_is_sent(relaying: Relaying) 
 
 
 @pytest.mark.parametrize("headers", [b"", b"\x00", b"\x00\xff", b"\x00\x015", b"\x00\x03[1]\x00\x00\x00\x00", b"text"])
-def test_s14_a_row_with_unreadable_headers_is_parked_and_others_are_sent(relaying: Relaying, headers: bytes) -> None:
+def test_s14_a_row_with_unreadable_headers_is_parked_and_other_rows_are_sent(
+    relaying: Relaying, headers: bytes
+) -> None:
     sent = relaying.append("a", "a", "b")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=headers)
     drain(relaying)

@@ -116,7 +116,7 @@ def _runners(replay: LetterReplay) -> tuple[Runner, Runner]:
     return Runner("mail", replay), Runner("mail", replay)
 
 
-def test_no_other_worker_takes_a_request_while_one_of_its_letters_runs(replay: LetterReplay, number: int) -> None:
+def test_no_other_worker_takes_a_request_while_a_letter_of_the_request_runs(replay: LetterReplay, number: int) -> None:
     rows, (one, other) = ReplayRequest.objects, _runners(replay)
     others: list[bool] = []
 
@@ -139,7 +139,7 @@ def test_no_other_worker_takes_a_request_while_one_of_its_letters_runs(replay: L
     assert (RequestedLetter.objects.get().state, DeadLetter.objects.count()) == ("succeeded", 0)
 
 
-def test_a_letter_that_waits_for_a_lane_does_not_begin_after_its_worker_returned_the_request(
+def test_a_letter_that_waits_for_a_lane_does_not_start_after_the_request_was_returned(
     replay: LetterReplay, number: int
 ) -> None:
     one, other = _runners(replay)
@@ -199,9 +199,7 @@ def test_a_worker_that_hangs_keeps_the_request_while_a_letter_runs(replay: Lette
     assert ReplayRequest.objects.get().state == "done"
 
 
-def test_a_held_request_keeps_its_note_and_counts_its_holds_until_a_letter_ends(
-    replay: LetterReplay, server: Server
-) -> None:
+def test_a_held_request_keeps_its_note_until_a_letter_ends(replay: LetterReplay, server: Server) -> None:
     for offset in range(2):
         stored(record_of(7, offset=offset), FIRST)
     _requested()

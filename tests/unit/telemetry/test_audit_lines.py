@@ -114,7 +114,7 @@ def test_a_record_is_logged_as_received_before_it_is_logged_as_processed(lines: 
     assert [line[:20] for line in lines()] == ["Message received fro"] * 2 + ["Message from Kafka p"]
 
 
-def test_a_log_handler_that_raises_loses_one_line_only(lines: Lines) -> None:
+def test_if_a_log_handler_raises_only_one_line_is_lost(lines: Lines) -> None:
     def refuse(record: logging.LogRecord) -> bool:
         if "bad" in record.getMessage():
             raise ValueError("learner@example.com")
@@ -142,7 +142,7 @@ def test_waiting_lines_are_written_after_a_thousand_records(lines: Lines) -> Non
     assert len(lines()) == 10
 
 
-def test_each_record_has_its_own_line_when_the_setting_disables_batches(lines: Lines, batched: list[bool]) -> None:
+def test_each_record_has_a_separate_line_when_the_setting_disables_batches(lines: Lines, batched: list[bool]) -> None:
     received(1)
     batched[0] = False
     received(2)

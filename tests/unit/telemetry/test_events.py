@@ -102,7 +102,7 @@ def raised(error: Exception) -> Exception:
         return caught
 
 
-def test_a_failure_of_a_receiver_is_logged_with_its_place_and_without_its_text(
+def test_the_log_shows_where_a_receiver_failed_but_not_the_text_of_the_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     failed = ReceiversFailed(["lms.award"], [raised(ValueError("learner@example.com"))])
@@ -200,7 +200,7 @@ def test_s17_an_observer_that_raises_does_not_affect_other_observers(
     assert "learner@example.com" not in caplog.text
 
 
-def test_an_observer_added_twice_gets_each_event_once() -> None:
+def test_an_observer_that_is_added_twice_gets_each_event_only_once() -> None:
     seen: list[LifecycleEvent] = []
     collect = seen.append
     observe(collect)
@@ -228,7 +228,7 @@ def test_an_observer_of_some_kinds_gets_only_events_of_these_kinds() -> None:
     assert seen == [received]
 
 
-def test_the_function_is_wanted_returns_false_for_audit_events_while_the_audit_log_is_off() -> None:
+def test_is_wanted_returns_false_for_audit_events_while_the_audit_log_is_off() -> None:
     audit = [False]
     with nobody_else_observing():
         observe(LoggingObserver(audit=lambda: audit[0]))

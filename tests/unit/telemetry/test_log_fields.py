@@ -86,7 +86,7 @@ def test_untrusted_texts_in_fields_are_escaped_and_truncated(line: Line) -> None
     assert found["event_id"] == "\N{REPLACEMENT CHARACTER}id"
 
 
-def test_a_line_of_several_records_has_the_fields_that_they_share(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_line_of_several_records_has_their_common_fields(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True, batched=lambda: True)
     with caplog.at_level(logging.INFO):
         for offset in (1, 2):

@@ -104,7 +104,7 @@ class Service:
     def method(self) -> None: ...
 
 
-def test_each_receiver_has_its_own_sums_and_can_be_garbage_collected() -> None:
+def test_each_receiver_has_separate_sums_and_can_be_garbage_collected() -> None:
     sums, service = RecordTallies("tallies test"), Service()
 
     def function() -> None: ...

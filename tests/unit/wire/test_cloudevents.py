@@ -53,7 +53,7 @@ def test_headers_are_converted_to_the_metadata_from_which_they_were_made() -> No
     assert to_metadata(HEADERS, None) == METADATA
 
 
-def test_metadata_of_two_events_of_one_type_is_not_mixed_up() -> None:
+def test_metadata_of_two_events_of_the_same_type_is_not_mixed_up() -> None:
     other = attrs.evolve(METADATA, id=UUID(int=7), time=datetime(2026, 1, 3, tzinfo=UTC))
     both = to_metadata(HEADERS, None), to_metadata(to_headers(other, str(other.id)), None)
     assert both == (METADATA, other)
@@ -64,7 +64,7 @@ def test_headers_that_differ_only_in_their_source_are_not_mixed_up() -> None:
         assert to_metadata(changed(ce_source=source.encode()), None) == attrs.evolve(METADATA, source=source)
 
 
-def test_headers_may_have_any_order_and_other_headers_between_them() -> None:
+def test_headers_may_have_any_order_and_unknown_headers_may_stand_between_them() -> None:
     for headers in (HEADERS, HEADERS[::-1], (("traceparent", b"1"), *HEADERS), (*HEADERS, ("traceparent", b"2"))):
         for _ in range(2):
             assert to_metadata(headers, None) == METADATA

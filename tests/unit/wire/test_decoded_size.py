@@ -125,7 +125,7 @@ def test_objects_created_from_fields_count_towards_the_memory_limit() -> None:
         codec.decoder(codec.schema, taken)(body)
 
 
-def test_a_null_counts_as_less_memory_than_a_value_of_its_type() -> None:
+def test_a_null_counts_as_less_memory_than_a_value_of_the_same_type() -> None:
     """
     Formerly each null in an optional field with an opaque key counted as 1.3 kB. So an event of 900 kB became a dead
     letter.

@@ -17,7 +17,7 @@ HEADERS = st.lists(st.tuples(NAMES, VALUES), max_size=6).map(tuple)
 
 
 @given(HEADERS)
-def test_unpacked_headers_equal_the_packed_ones(headers: Headers) -> None:
+def test_unpacked_headers_equal_the_packed_headers(headers: Headers) -> None:
     assert unpack(pack(headers)) == headers
 
 

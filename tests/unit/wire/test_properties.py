@@ -32,7 +32,7 @@ def bytes_of_fastavro(schema: str, data: dict[str, Any]) -> bytes:
 
 @MANY
 @given(events(OLDER))
-def test_schema_and_bytes_of_random_data_equal_those_of_openedx_events(
+def test_random_data_has_the_schema_and_the_bytes_of_openedx_events(
     event: tuple[OpenEdxPublicSignal, dict[str, Any]],
 ) -> None:
     signal, data = event
@@ -45,7 +45,7 @@ def test_schema_and_bytes_of_random_data_equal_those_of_openedx_events(
 
 @MANY
 @given(events(NEWER))
-def test_bytes_of_random_data_equal_those_of_fastavro_and_are_decoded_to_equal_data(
+def test_random_data_has_the_bytes_of_fastavro_and_is_decoded_to_equal_data(
     event: tuple[OpenEdxPublicSignal, dict[str, Any]],
 ) -> None:
     signal, data = event

@@ -20,7 +20,7 @@ from tests.support.openedx_avro import SIGNALS, text_of_openedx
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.event_type)
-def test_the_schema_of_each_signal_equals_that_of_openedx_events(signal: OpenEdxPublicSignal) -> None:
+def test_the_schema_of_each_signal_equals_the_schema_of_openedx_events(signal: OpenEdxPublicSignal) -> None:
     expected = text_of_openedx(signal)
     if expected is None:
         with pytest.raises(SerializationError) as caught:

@@ -119,7 +119,7 @@ def test_a_worker_that_stops_with_unfinished_receivers_exits_with_2() -> None:
 
 
 @pytest.mark.parametrize("exit_code", [3, 4])
-def test_a_worker_that_fails_exits_with_the_code_of_its_failure(exit_code: int) -> None:
+def test_a_worker_that_fails_exits_with_the_exit_code_of_the_failure(exit_code: int) -> None:
     steps = Steps(fail(exit_code))
     assert run(steps) == exit_code
     assert steps.stopped_with == 5
@@ -165,7 +165,7 @@ def test_a_worker_runs_outside_the_main_thread() -> None:
     assert codes == [4]
 
 
-def test_a_signal_to_a_forked_child_of_a_receiver_does_not_stop_the_worker() -> None:
+def test_a_unix_signal_to_a_forked_child_of_a_receiver_does_not_stop_the_worker() -> None:
     def have_a_child_terminated() -> None:
         pid = os.fork()
         if pid == 0:
