@@ -58,8 +58,8 @@ _numbers = itertools.count(1)
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
-    Run the files that take minutes first. If a long file started last, one process of a parallel run would still be
-    busy after the others have ended.
+    Run the files that take minutes first. If a slow file started last, one process of a parallel run would still be
+    busy after the other processes have ended.
     """
     items.sort(key=lambda item: not item.path.as_posix().endswith(_LONG_FILES))
 

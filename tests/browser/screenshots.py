@@ -1,8 +1,8 @@
 """
 Takes pictures of the pages of the admin for services that have failures: ``make screenshots``.
 
-``python -m tests.browser.screenshots FOLDER`` takes the pictures for the documentation. With ``--all`` it also takes
-pictures of each page in both widths, light and dark, for people to look at.
+``python -m tests.browser.screenshots FOLDER`` takes only the pictures that the documentation shows. With ``--all`` it
+takes pictures of each page in both widths, in light and in dark colours, for people to check.
 """
 
 from __future__ import annotations

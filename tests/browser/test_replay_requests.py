@@ -1,6 +1,6 @@
 """
-After a receiver is repaired, one click in the admin requests a replay. Real workers replay its dead letters while they
-process live events.
+After a receiver is repaired, one click in the admin requests a replay of the receiver's dead letters. Real workers run
+this replay while they process live events.
 """
 
 from __future__ import annotations

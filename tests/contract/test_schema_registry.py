@@ -1,6 +1,6 @@
 """
-Behaviour of the registry's client: it requests each id and each schema once, distinguishes kinds of errors, and ends
-each call within its time limit.
+The registry's client requests each id and each schema only once, distinguishes kinds of errors, and ends each call
+within its time limit.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
 def test_c13_a_refusal_that_lacks_the_error_code_of_a_registry_is_retriable(status: int, content: bytes) -> None:
-    """Redirects, proxies and login pages give these answers. They must not cause dead letters."""
+    """Redirects, proxies and login pages give these answers. These answers must not cause dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (status, True, False)
@@ -263,7 +263,9 @@ def test_the_schema_of_an_id_is_requested_only_once(server: SchemaRegistryServer
 
 
 def test_threads_that_need_one_schema_share_a_request(server: SchemaRegistryServer) -> None:
-    """If each thread sent a separate request, one of the requests might time out although the others are answered."""
+    """
+    If each thread sent a separate request, one of the requests might time out although the other requests are answered.
+    """
     server.store.register("s", '"string"')
     with faulty(server.url) as slow, ThreadPoolExecutor(16) as threads:
         slow.fault = Fault.SLOW

@@ -52,7 +52,7 @@ def test_every_block_is_in_a_language_that_a_test_checks() -> None:
 
 
 def commands_of(block: Block) -> list[str]:
-    """Return the commands of a block, without the prompts before them and without their output."""
+    """Return the commands of a block, without the prompts and without the output of the commands."""
     text = block.text.replace("\\\n", " ")
     if block.language == "console":
         return re.findall(r"^\$ (.+)$", text, re.MULTILINE)

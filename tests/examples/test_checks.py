@@ -1,6 +1,6 @@
 """
-Valid configurations cause no errors or warnings of Django's checks. The configurations are those of the examples and
-one of a service like the LMS.
+Django's checks report no errors or warnings for valid configurations: for the configurations of the examples, and for
+the configuration of a service like the LMS.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ PATIENT = {
 """Time limits that are long enough for a slow machine."""
 LINGERS = PATIENT | {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}}
 """
-Settings with which each record waits in the client for a second. A process that does not wait for its records loses
-them.
+Settings with which each record waits in the client for a second. A process that does not wait for the delivery of its
+records loses these records.
 """
 SERVERS = [way for way in WAYS if way.startswith(("gunicorn", "uwsgi", "uvicorn", "hypercorn", "daphne", "celery"))]
 SERVERS.remove("celery --max-tasks-per-child")  # one process per event is tested in test_recycling.py
@@ -95,7 +95,7 @@ def test_case_32_33_events_that_a_process_sends_before_its_end_are_in_kafka(
 def test_case_32_33_events_sent_without_a_broker_are_in_the_outbox_and_relayed(
     way: str, bus: RealBus, topic: str, database: Database, tmp_path: Path
 ) -> None:
-    """Processes that fork do this before they emit their first event."""
+    """Processes that fork fork before they emit their first event."""
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as outbox:
         away = PATIENT | {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
         settings = outbox.process_settings(EVENT_BUS_PRODUCER_MODE="on-commit", **away)

@@ -1,4 +1,6 @@
-"""Real workers store dead letters and delete old ones. The commands of operators replay and import dead letters."""
+"""
+Real workers store dead letters, and delete old dead letters. The commands of operators replay and import dead letters.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers run on each host of the table in docs/hosts.rst: they consume, send, store dead letters, and stop cleanly."""
+"""On each host of the table in docs/hosts.rst, workers consume, send, store dead letters, and stop cleanly."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-With several lanes, a worker processes the events of each key in order, and each event once. This holds across stops and
-rebalances.
+A worker with several lanes processes each event once, and the events of each key in order. Stops and rebalances do not
+change this.
 """
 
 from __future__ import annotations

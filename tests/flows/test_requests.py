@@ -1,6 +1,6 @@
 """
-No web request waits longer than its time limit, even if a server does not answer or the creation of a Kafka client
-takes long (fault S15).
+No web request waits longer than its time limit, even if a server does not answer or a Kafka client is created slowly
+(fault S15).
 """
 
 from __future__ import annotations

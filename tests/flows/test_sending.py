@@ -342,7 +342,7 @@ class TestTrouble:
 
 @pytest.mark.django_db(transaction=True)
 class TestForks:
-    """A forked child creates its own clients. These tests cover case 32."""
+    """A forked child creates separate Kafka clients. These tests cover case 32."""
 
     def in_a_child(self, send: Callable[[], object]) -> None:
         pid = os.fork()
@@ -515,8 +515,8 @@ def test_delivery_reports_are_handled_by_another_thread_while_the_queue_is_full(
 @pytest.mark.django_db(transaction=True)
 def test_an_abandoned_client_spills_its_events_immediately_and_refuses_new_events(sandbox: Sandbox) -> None:
     """
-    A client that is given up must not wait for the delivery report of each event. A report may take long when a name
-    server does not answer.
+    An abandoned client must not wait for the delivery report of each event. A report may arrive late when a name server
+    does not answer.
     """
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 30}
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | away), watched() as seen:

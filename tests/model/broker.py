@@ -184,8 +184,8 @@ class ModelClient:
 
     def _change_logs(self) -> None:
         """
-        Change a partition in one of two ways. Either report an error for an offset that the reader has passed already,
-        or delete the oldest records.
+        Change a partition in one of two ways. Either delete the oldest records, or report an error for an offset that
+        the reader has already read.
         """
         name, log = self._random.choice([*self._logs.items()])
         if log.assigned and self._random.random() < 0.5:

@@ -1,8 +1,8 @@
 """
-A caller that runs a programme on real databases. It computes which rows must exist afterwards, according to Django's
-own rules.
+A caller that runs a programme on real databases. It computes which rows must exist afterwards, according to the rules
+of Django.
 
-Django's rules ignore that the append of an event may fail and break a transaction. So the rows must exist unless the
+These rules ignore that the append of an event may fail and break a transaction. So the rows must exist unless the
 caller got an exception.
 """
 
@@ -99,7 +99,7 @@ class Caller:
         """Alias and name of each row that must not exist at the end. ``kept`` contains the rows that must exist."""
         self.sent: list[Sent] = []
         self.heard: list[Exception] = []
-        """The exceptions that were raised although no step of the programme raises them."""
+        """The exceptions that the caller got although no step of the programme raises them."""
         self._send = send
         self._open: dict[str, list[_Open]] = {alias: [] for alias in ALIASES}
 

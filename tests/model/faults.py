@@ -21,8 +21,8 @@ _LOST, _AGAIN, _ORDER, _STUCK = (
 @attrs.frozen(kw_only=True)
 class ModelFault(Fault):
     """
-    A fault in the code that the model runs. ``seed`` is the first seed to try. If the fault shows only with few seeds,
-    ``seed`` is one of those seeds, because a search for such a seed takes a minute.
+    A fault in the code that the model runs. ``seed`` is the first seed to try. If only few seeds reveal the fault,
+    ``seed`` is one of these, because a search would take a minute.
     """
 
     seed: int = 0

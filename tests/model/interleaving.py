@@ -23,7 +23,7 @@ class Stuck(Exception):
 
 
 class Interleaving:
-    """Runs tasks until they end. The threads of the tasks may alternate at each line of ``files``."""
+    """Runs tasks until all tasks have ended. Their threads may alternate at each line of ``files``."""
 
     def __init__(self, random: Random, files: Collection[str], *, switch: float = 0.3) -> None:
         self._random = random
@@ -55,7 +55,7 @@ class Interleaving:
             self._await_turn(me)
 
     def idle(self) -> None:
-        """Let only other tasks continue until one of them calls :meth:`rouse`."""
+        """Do not continue until another task calls :meth:`rouse`. Other tasks continue meanwhile."""
         self._idle.add(threading.current_thread())
         self.give_way()
 

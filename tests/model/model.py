@@ -1,4 +1,7 @@
-"""Runs the real consumer, scheduler and progress with the model of a group, and checks that they keep each promise."""
+"""
+Runs the real consumer, scheduler and progress with the model of a group, and checks that each promise of the package is
+fulfilled.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,9 @@ _LANES = 3
 _STEPS = 40
 _BEYOND = 5
 """
-The maximal number of records that a worker may read beyond its window. A worker must continue to poll, because
-otherwise it would lose its membership. Each poll returns one record until the partition with the full window is paused.
+The maximal number of records that a worker may read beyond its window. A worker must continue to poll, because it would
+otherwise lose its membership. When a window has no more room, each poll returns one more record until the partition is
+paused.
 """
 _Code = dict[str, ModuleType]
 

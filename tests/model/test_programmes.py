@@ -57,8 +57,8 @@ PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 30, "EVENT_BUS_KAFKA_
 @attrs.frozen
 class Service:
     """
-    A service with three databases and two producers. The producer ``here`` reaches Kafka, the producer ``away`` does
-    not.
+    A service with three databases and two producers. The producer ``here`` reaches Kafka, but the producer ``away``
+    does not reach Kafka.
     """
 
     here: EventBusProducer

@@ -1,4 +1,4 @@
-"""Prometheus accepts the alert rules. Each alert fires for the series of its own test case, and for no others."""
+"""Prometheus accepts the alert rules. Each alert fires for the series of its own test case, and for no other series."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ def _is_chosen(fault: Fault, words: Sequence[str], *, fast: bool) -> bool:
 
 def _failure_without_fault(faults: Sequence[Fault]) -> str:
     """
-    Return the output of tests that fail even without a fault, because they would seem to detect every fault. The text
-    is empty if all tests pass.
+    Return the output of tests that fail even without a fault, because these tests would seem to detect every fault. The
+    text is empty if all tests succeed.
     """
     with _copy() as folder:
         for options, tests in ((_FAST, [fault.tests for fault in faults]), (_REAL, [fault.real for fault in faults])):

@@ -69,7 +69,7 @@ def test_waiting_rows_are_counted_up_to_a_hundred_thousand(service: Service, dat
 
 
 def _looked(database: Database) -> tuple[BriefBacklog, int]:
-    """Return the counts, and the number of table and index entries that the server read for them."""
+    """Return the counts, and the number of table and index entries that the server read to compute the counts."""
     asked: list[str] = []
 
     def note(execute: Any, sql: str, *arguments: Any) -> Any:

@@ -87,8 +87,8 @@ def test_s10_ten_topics_keep_being_sent_beside_a_topic_that_kafka_refuses(
 @attrs.frozen
 class Neighbours:
     """
-    Rows of healthy topics and of a refused topic. A separate table stores the rows; for each measurement they are
-    copied into the outbox.
+    Rows of healthy topics and of a refused topic. The rows are stored in a separate table, and are copied into the
+    outbox for each measurement.
     """
 
     service: Service

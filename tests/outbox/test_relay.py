@@ -284,8 +284,8 @@ def _emit_elsewhere(service: Service, entry: object, written: list[str]) -> None
 
 def test_a_relay_rests_at_most_two_seconds_after_a_slow_query(service: Service, database: Database) -> None:
     """
-    A query may take long because the relay was frozen or the server was busy. The relay must not rest in proportion to
-    this time.
+    A query may take long because the relay was frozen or the server was busy. Without the limit, the relay would then
+    rest for a long time.
     """
     lock, unlock = (
         (f"LOCK TABLE {OUTBOX} IN ACCESS EXCLUSIVE MODE", "SELECT 1")

@@ -61,7 +61,10 @@ def own_service(
 def test_prometheus_heartbeats_and_history_agree_after_an_outage_and_a_restart(
     own_service: Service, own_cluster: KafkaCluster, group: str
 ) -> None:
-    """The receiver fails for users with odd numbers. The event of one such user causes 3 retries and 1 dead letter."""
+    """
+    The receiver fails for each user with an odd number. One event is for such a user. This event causes 3 retries and 1
+    dead letter.
+    """
     service = own_service
     web_port, worker_port, *relay_ports = (free_port() for _ in range(4))
     consume = ("consume_events", "-t", service.topic, "-g", group, "--health-port", str(worker_port))
@@ -108,7 +111,7 @@ def test_prometheus_heartbeats_and_history_agree_after_an_outage_and_a_restart(
 
 
 def _positions(pid: int) -> list[list[int]]:
-    """Return the committed offset, the end and the lag of each partition, as the worker's heartbeat contains them."""
+    """Return the committed offset, the end offset and the lag of each partition from the worker's heartbeat."""
     (told,) = [run for run in workers() if run.pid == pid]
     return [[partition[name] for name in ("committed", "end", "lag")] for partition in told.state["partitions"]]
 

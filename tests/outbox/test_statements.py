@@ -27,8 +27,8 @@ SIZES = "event_bus_kafka_outbox_sizes"
 @on_mysql_too
 def test_rows_are_found_by_the_primary_key_without_a_table_scan(service: Service, database: Database) -> None:
     """
-    Without the primary key, each chunk or shard would need a scan of the whole table. This would become slower with
-    each waiting row.
+    Without the primary key, each chunk or shard would need a scan of the whole table. The more rows wait, the longer
+    the scan would take.
     """
     primary = f"{OUTBOX}_pkey" if database.vendor == "postgresql" else "PRIMARY"
     service.emit_many(20_000)

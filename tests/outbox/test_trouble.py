@@ -1,4 +1,7 @@
-"""Kafka fails and recovers while services send directly. Every event arrives, some of them through a relay."""
+"""
+Kafka fails and recovers while services send events directly. Every event arrives. A relay sends the events that were
+spilled.
+"""
 
 from __future__ import annotations
 

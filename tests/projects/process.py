@@ -73,7 +73,7 @@ class ServiceProcess:
     @property
     def lines(self) -> list[str]:
         """
-        The lines that the process has written to standard error so far, and the lines on standard output that are not
+        The lines that the process has written to standard error so far, and its lines on standard output that are not
         JSON.
         """
         return self._lines
@@ -127,7 +127,7 @@ class ServiceProcess:
         self._process.stdin.flush()
 
     def tell(self) -> None:
-        """Close the process's standard input. Some processes wait for this before they continue."""
+        """Close the process's standard input, which is the sign for some processes to continue."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 

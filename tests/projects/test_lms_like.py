@@ -20,8 +20,8 @@ def outcome(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Outcome]:
     """
-    Return the results of all emissions. Each test runs once with the databases on PostgreSQL and once with the
-    databases on MySQL.
+    Return the results of all emissions. Each test runs twice: with databases on PostgreSQL, and with databases on
+    MySQL.
     """
     project = Project(
         databases=LmsDatabases(request.getfixturevalue(request.param), django_db_blocker),

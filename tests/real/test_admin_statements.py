@@ -35,8 +35,8 @@ TYPE = "org.openedx.learning.certificate.created.v1"
 
 def urls() -> list[str]:
     """
-    Return the URL of each page that answers GET requests. Pages of single rows are omitted if the test does not create
-    such a row.
+    Return the URL of each page that answers GET requests, except for pages of single rows that the test does not
+    create.
     """
     found = [page.url() for page in _pages()]
     overview, _, requests, _, workers, events = _pages()

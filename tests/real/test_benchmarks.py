@@ -26,8 +26,8 @@ CASES = {
     "idle": ["worker, sandbox", "relay, PostgreSQL", "sender"],
 }
 """
-The tested cases of each suite. Each function and each variant is run only once, because each process takes a second or
-two.
+The tested cases of each suite. The cases run each function and each variant only once, because each process takes a
+second or two.
 """
 
 

@@ -108,8 +108,8 @@ def test_all_commands_for_dead_letters_work_on_each_database() -> None:
 
 def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
     """
-    Run the functions at the same time, each in a thread with separate connections; return the exceptions that they
-    raised.
+    Run the functions at the same time, each in a thread with separate connections; return the exceptions of the
+    functions.
     """
     entry, errors = connections["default"], []
 

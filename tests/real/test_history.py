@@ -33,7 +33,7 @@ def connected(database: Database) -> Iterator[None]:
 
 
 def in_threads(*functions: Callable[[], object]) -> list[BaseException]:
-    """Run the functions concurrently, each on its own connection; return the exceptions."""
+    """Run the functions concurrently, each on a separate connection; return the exceptions of the functions."""
     raised: list[BaseException] = []
     begin = threading.Barrier(len(functions))
 

@@ -1,4 +1,4 @@
-"""The numbers of rows, bytes and SQL statements of the history agree with those in docs/operating/history.rst."""
+"""The numbers of rows, bytes and SQL statements of the history agree with the numbers in docs/operating/history.rst."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ WINDOW, PARTITIONS = 50, 4
 
 def until(condition: Callable[..., object]) -> None:
     """
-    Wait until a condition holds. Check the condition only at long intervals, because a check after each line of output
-    would take longer than the output.
+    Wait until a condition holds. Check the condition only at long intervals, because a check takes longer than the
+    output of a line.
     """
     deadline = monotonic() + scaled(90, long=3_600)
     while not condition():

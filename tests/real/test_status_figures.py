@@ -107,8 +107,8 @@ def send(cluster: KafkaCluster, topics: list[str]) -> None:
 
 def measured(settings: dict[str, Any], *arguments: str) -> Shown:
     """
-    Run the command. Check the time that its own work takes. The time for which the command waits for a broker is not
-    checked, because this time depends on the machine.
+    Run the command, and check how long its own work takes. The time for which the command waits for a broker does not
+    count, because this time depends on the machine.
     """
     began, worked = perf_counter(), process_time()
     shown = told(settings, *arguments)

@@ -1,6 +1,6 @@
 """
-On real brokers, ``event_topics`` creates and alters the right topics and leaves other topics unchanged. It reports
-topics that it has no right to change.
+On real brokers, ``event_topics`` creates and alters the right topics, and does not change other topics. If it has no
+right to change a topic, it reports this topic.
 """
 
 from __future__ import annotations

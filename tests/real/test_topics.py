@@ -1,4 +1,4 @@
-"""A worker reads several topics. Some of them are created, deleted or extended by partitions while the worker runs."""
+"""A worker reads several topics. While the worker runs, topics are created, deleted, or get more partitions."""
 
 from __future__ import annotations
 

@@ -40,7 +40,10 @@ _VARYING = (
     (r"\n…(?=\n|$)", r"(?:\n(?:.|\n)*?)?"),
     ("…", r"(?:.|\n)*?"),
 )
-"""Patterns of texts on the page that vary from run to run, with patterns of texts that may replace them."""
+"""
+Pairs of patterns. The first pattern matches text on the page that varies from run to run. The second pattern matches
+the text that may replace it.
+"""
 
 
 class Terminal:

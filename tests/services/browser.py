@@ -51,8 +51,8 @@ class Browser:
     """
     A browser that may send requests only to the server of a test.
 
-    While the browser is open, an event loop runs in the thread that opened the browser. In such a thread Django refuses
-    database queries, so Django's check for async code is switched off.
+    While the browser is open, an event loop runs in the thread that opened the browser. Django refuses database queries
+    in threads with an event loop. So the browser switches this check of Django off.
     """
 
     def __enter__(self) -> Browser:
@@ -130,8 +130,8 @@ def grave_faults(page: Page) -> list[str]:
 
 def keyboard_faults(page: Page) -> list[str]:
     """
-    Return the elements of a page of this package that the Tab key does not reach, and the elements that do not show
-    that they have the focus.
+    Return the elements of a page of this package that the Tab key does not reach. Also return the elements that do not
+    show when they have the focus.
     """
     page.add_style_tag(content=_NO_TRANSITIONS)
     for _ in range(page.evaluate(_WATCH_FOCUS)):

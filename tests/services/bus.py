@@ -43,8 +43,8 @@ class Bus(ABC):
 
     def records(self, topic: str, count: int, *, seconds: float = 60) -> list[Message]:
         """
-        Read records from the beginning of a topic's first partition. Return them when ``count`` records are read or
-        ``seconds`` have passed.
+        Read records from the beginning of a topic's first partition. Return the records when ``count`` records are read
+        or ``seconds`` have passed.
         """
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": "tests", "log_level": 0})
         try:
@@ -73,8 +73,8 @@ class Bus(ABC):
 
     def records_and_more(self, topic: str, count: int) -> list[Message]:
         """
-        Wait for ``count`` records. Return them together with any further records. Tests that use this function expect
-        no further records.
+        Wait for ``count`` records; return all records. Tests use this function to check that there are no more records
+        than ``count``.
         """
         self.records(topic, count)
         sleep(0.3)  # further records would follow within this time

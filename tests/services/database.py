@@ -1,4 +1,7 @@
-"""Runs a database server with its own data. Subclasses in other modules implement the differences between servers."""
+"""
+Runs a database server with a separate data folder. Subclasses in other modules implement the differences between
+servers.
+"""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class KafkaCluster:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self, *numbers: int) -> None:
-        """Start the brokers with these numbers, which must be stopped, and wait until they answer."""
+        """Start the stopped brokers with these numbers, and wait until the brokers answer."""
         for number in numbers:
             self._launch(number)
         for number in numbers:

@@ -1,4 +1,4 @@
-"""Runs MySQL, the database of Open edX, from the Debian release sid. The client programs are those of MariaDB."""
+"""Runs MySQL, the database of Open edX, from the Debian release sid. The client programs come from MariaDB."""
 
 from __future__ import annotations
 

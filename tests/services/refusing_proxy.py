@@ -74,7 +74,7 @@ class RefusingProxy:
 
     def _answers(self, near: socket.socket, far: socket.socket, answers: threading.Lock) -> None:
         """
-        Forward the broker's answers. Replace the broker's address in them by the proxy's address, so that clients
+        Forward the broker's answers. In the answers, the proxy's address replaces the broker's address, so that clients
         connect to the proxy.
         """
         own, ours = (b"127.0.0.1" + struct.pack(">i", port) for port in (self._target, self._port))

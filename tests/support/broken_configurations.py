@@ -1,5 +1,5 @@
 """
-Wrong configurations, each with a single mistake, and the messages of Django's checks about them.
+Wrong configurations, each with a single mistake, and the messages of Django's checks about each mistake.
 
 Tests verify each configuration. The page "System checks" is generated from these configurations.
 """

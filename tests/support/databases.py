@@ -21,7 +21,9 @@ from tests.support.scale import LONG
 
 _ALL = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
 DATABASES = _ALL if LONG else _ALL[:2]
-"""The servers of the fixtures `database` and `service`. Each test with one of these fixtures runs once per server."""
+"""
+The servers of the fixtures `database` and `service`. Each test that uses one of these fixtures runs once per server.
+"""
 on_mysql_too = pytest.mark.parametrize("database", _ALL, indirect=True)
 """
 Marks tests that also run on MySQL in `make test`, because MySQL may differ from MariaDB there. All other tests run on
@@ -115,8 +117,8 @@ def database_on(server: DatabaseServer, name: str, blocker: DjangoDbBlocker) -> 
 @cache
 def _migrated(server: DatabaseServer, blocker: DjangoDbBlocker) -> str:
     """
-    Return the name of a migrated database on ``server``. The database is created once per server. Tests get copies of
-    it, because a copy takes much less time than a migration.
+    Return the name of a migrated database on ``server``. The database is created once per server. Each test gets a
+    copy, because a copy takes much less time than a migration.
     """
     name = "migrated"
     with blocker.unblock(), connected(server.settings(name), "migrated"):

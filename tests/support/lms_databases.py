@@ -1,4 +1,4 @@
-"""Creates the databases of the test project that resembles the LMS. All of them are on one server."""
+"""Creates the databases of the test project that resembles the LMS. All databases are on one server."""
 
 from __future__ import annotations
 

@@ -52,7 +52,9 @@ _AWAY = {
     "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5,
     "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 6,
 }
-"""Settings with an unreachable Kafka. With them an event can arrive later only if it is in an outbox."""
+"""
+Settings with an unreachable Kafka. With these settings an event can arrive later only if the event is in an outbox.
+"""
 _BIN = Path(sys.executable).parent
 
 
@@ -73,7 +75,7 @@ class Outcome:
     rows: Counter[tuple[str, str]]
     """The number of rows in the outboxes, by emission and database."""
     arrived: Counter[str]
-    """The number of events that are in Kafka after a relay has run once, by emission."""
+    """The number of events of each emission that are in Kafka after a relay has run."""
     log: str
 
     def of(self, name: str) -> tuple[object, dict[str, int]]:

@@ -77,7 +77,7 @@ class Member:
         positions.start(offsets, reading)
 
     def poll_until(self, condition: Callable[[], object], *others: Member) -> None:
-        """Poll this member and others until ``condition`` holds."""
+        """Poll this member and ``others`` until ``condition`` holds."""
         deadline = monotonic() + SECONDS
         while not condition():
             assert monotonic() < deadline, "it did not happen"
@@ -85,12 +85,12 @@ class Member:
                 member.records += member.poll(0.1)
 
     def poll_records(self, count: int) -> list[ConsumerRecord]:
-        """Poll until ``count`` records are read; return all records read so far."""
+        """Poll until ``count`` records are read; return all records that were read."""
         self.poll_until(lambda: len(self.records) >= count)
         return self.records
 
     def poll_assignment(self, *others: Member) -> None:
-        """Poll this member and others until partitions are assigned to it."""
+        """Poll this member and ``others`` until partitions are assigned to this member."""
         self.poll_until(lambda: self.assigned, *others)
 
     def _revoke(self, partitions: list[Partition]) -> None:

@@ -1,4 +1,4 @@
-"""Creates certificates that are numbered per user, and asserts the order in which receivers got them."""
+"""Creates certificates that are numbered per user, and asserts the order in which receivers got these certificates."""
 
 from __future__ import annotations
 

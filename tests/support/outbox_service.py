@@ -1,4 +1,4 @@
-"""A service with an outbox for tests. It can emit events, relay them, and read them from Kafka."""
+"""A service for tests that has an outbox. It can emit events, relay events, and read events from Kafka."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Creates records from given bytes, and decodes them."""
+"""Creates records from given bytes, and decodes these records."""
 
 from __future__ import annotations
 

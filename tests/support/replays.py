@@ -1,4 +1,4 @@
-"""Receivers in this process, and a function that runs ``replay_events`` for them."""
+"""Receivers in this process, and a function that runs ``replay_events`` for these receivers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-Helpers for tests of replay requests: they store dead letters, run workers that replay them, and read the output of
-these workers.
+Helpers for tests of replay requests. They store dead letters, run workers that replay dead letters, and read the output
+of these workers.
 """
 
 from __future__ import annotations

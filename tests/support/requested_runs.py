@@ -51,7 +51,7 @@ class Runner(RequestRunner):
         self.submitted.append(delivery)
 
     def begin(self, most: int = 1_000_000) -> int:
-        """Run the turns that may start now, at most ``most`` of them; return the number of turns that ran."""
+        """Run at most ``most`` of the turns that may start now; return the number of turns that ran."""
         done = 0
         while done < most:
             self.submit(is_busy=False)

@@ -1,4 +1,4 @@
-"""Creates SQLite databases in files. Several threads can use them."""
+"""Creates SQLite databases in files. Several threads can use these databases."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def told(settings: dict[str, Any], *arguments: str) -> Shown:
 
 
 def checked(settings: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """Run the command with ``--check``; return its findings. Assert that the exit code agrees with them."""
+    """Run the command with ``--check``; return its findings. Assert that the exit code agrees with the findings."""
     shown = told(settings, "--check")
     assert bool(shown.refusal) == bool(shown.findings)
     assert all(one["remedy"] for one in shown.json["findings"])

@@ -1,6 +1,6 @@
 """
-A service has tests that follow docs/testing.rst. The service's tests succeed. After a change of the service's events
-they fail with clear messages.
+The tests of a service follow docs/testing.rst. These tests succeed. After a change of the service's events, these tests
+fail with clear messages.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def is_harmless(text: str, lines: int | None = 1) -> bool:
 
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
-    """Yield a list of the logged lines in the form in which a handler of the service formats them."""
+    """Yield a list of the logged lines, as a log handler of the service formats them."""
     found: list[str] = []
 
     class Handler(logging.Handler):

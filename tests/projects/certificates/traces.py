@@ -18,7 +18,10 @@ from tests.support.examples_of import certificate
 
 
 def export_traces(exporter: SpanExporter) -> None:
-    """Export the spans of this process to ``exporter``. Call it once, for example in ``ready()`` of an app."""
+    """
+    Export the spans of this process to ``exporter``. An app calls this function once per process, for example in
+    ``ready()``.
+    """
     provider = TracerProvider(resource=Resource.create({"service.name": "certificates"}))
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)

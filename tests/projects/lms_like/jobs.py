@@ -12,7 +12,10 @@ from tests.projects.lms_like.history.models import Change
 
 
 def run(name: str) -> None:
-    """Run the job that the last part of the name gives. Print the name, and the exception if the job raised one."""
+    """
+    Run a job and print ``name``. The last part of ``name`` is the name of the job. If the job raises an exception, also
+    print the exception.
+    """
     error = None
     try:
         JOBS[name.split("/")[-1]](name)

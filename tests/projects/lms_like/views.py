@@ -22,8 +22,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 class QueriesDisabled(Exception):
     """
-    An exception that a guard against queries raises. Some services use such a guard while they render pages. The guard
-    is not part of Django.
+    The exception of a guard against queries. Some services install a guard while they render pages, so that no page
+    runs queries. Django has no such guard.
     """
 
 

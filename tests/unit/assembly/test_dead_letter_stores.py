@@ -29,7 +29,9 @@ def nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_dead_letters_are_stored_in_the_database_even_if_it_is_unreachable_at_the_start(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """Nobody would notice dead letters on a topic, because the service expects them in the database."""
+    """
+    If the dead letters were stored on a topic, nobody would notice them, because operators expect them in the database.
+    """
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "missing" / "database")}
     with django_db_blocker.unblock(), connected(away, "default"):
         assert isinstance(store_for("g"), TableStore)
@@ -48,7 +50,10 @@ def test_without_a_database_table_dead_letters_are_stored_on_a_topic(
 
 
 def test_c8_the_producer_of_dead_letters_has_room_for_a_letter_of_any_size_by_default() -> None:
-    """A letter larger than the maximal size of the producer's queue would wait for ever, even if the queue is empty."""
+    """
+    If a letter were larger than the maximal size of the producer's queue, the letter would wait for ever, even for an
+    empty queue.
+    """
     with override_settings(EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="kafka:9092"):
         options = dead_letter_stores._producer_options()
         assert (options["queue.buffering.max.kbytes"], options["linger.ms"]) == (1_048_576, 0)

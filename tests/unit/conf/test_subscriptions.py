@@ -1,6 +1,6 @@
 """
-A worker takes its topics and its group from the command line. If the command line does not contain them, the settings
-do.
+A worker gets its topics and its group from the command line. If the command line does not contain a value, the worker
+gets this value from the settings.
 """
 
 from __future__ import annotations

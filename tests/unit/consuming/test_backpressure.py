@@ -32,7 +32,7 @@ def partitions_with(*counts: int) -> list[PartitionProgress]:
 
 
 def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
-    """Return the numbers of the partitions that are paused because they have reached their limit for six seconds."""
+    """Return the numbers of the paused partitions. Partitions are paused when they have had no room for six seconds."""
     now, client = [0.0], Client()
     backpressure = Backpressure("g", 1_000, bytes_of_all, lambda: now[0], Health())
     for now[0] in (0.0, 6.0):

@@ -508,8 +508,8 @@ def test_c6_the_span_of_an_event_contains_attributes_errors_and_receiver_spans(
     service: Service, traced: list[Span]
 ) -> None:
     """
-    The event's span must be opened inside the event's context, because otherwise it would not become the parent of the
-    receivers' spans.
+    The event's span must be opened inside the event's context. Otherwise the event's span would not become the parent
+    of the receivers' spans.
     """
 
     def query(_name: str) -> None:

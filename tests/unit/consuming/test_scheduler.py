@@ -90,8 +90,8 @@ def test_releasing_partitions_waits_for_running_receivers_and_drops_waiting_reco
 
 def test_lanes_run_unfinished_records_of_revoked_partitions_before_other_records() -> None:
     """
-    An unfinished record whose successors are finished may be queued behind hundreds of records of other partitions.
-    These records would use up the time limit of the revocation.
+    Later records of the partition may be finished while an unfinished record is queued behind hundreds of records of
+    other partitions. The time limit of the revocation would pass before these other records are processed.
     """
     seen: list[bytes | None] = []
     goes_on = threading.Event()
@@ -129,8 +129,8 @@ def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -
 
 def test_releasing_partitions_does_not_wait_for_unfinished_records_after_all_lanes_have_ended() -> None:
     """
-    After a receiver has raised SystemExit in a worker with one lane, no lane can finish the other records. Waiting for
-    these records would take until the time limit.
+    After a receiver has raised SystemExit in a worker with one lane, no lane can finish the other records. A wait for
+    these records would last until its time limit.
     """
 
     def process(delivery: Delivery) -> Outcome:

@@ -1,6 +1,6 @@
 """
-If a store refuses parts of a dead letter, the letter is stored without them, and is marked. The parts can be restored
-from Kafka (fault C8).
+If a store refuses parts of a dead letter, the letter is stored without these parts, and a mark says so. The parts can
+be restored from Kafka (fault C8).
 """
 
 from __future__ import annotations

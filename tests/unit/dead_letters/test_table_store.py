@@ -155,8 +155,8 @@ def test_c8_before_the_migration_a_letter_with_parts_left_out_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    The letter may come from an import. If it were stored without marks, a replay would take its empty part for the
-    original part.
+    The letter may come from an import. If the letter were stored without marks, a replay would use the empty part in
+    place of the original part.
     """
     monkeypatch.setattr(presence, "_found", set())
     reduced = next(lighter(letter(record())))

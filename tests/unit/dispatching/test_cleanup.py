@@ -1,4 +1,4 @@
-"""Between two events, the thread of a lane keeps some state and clears all other state."""
+"""Between two events, some state of a lane's thread is preserved, and all other state is cleared."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_a_pooled_connection_is_kept_while_a_surrounding_transaction_is_open(
 def test_any_exception_raised_while_connecting_means_that_the_database_is_unreachable(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """Some database backends fetch a password before they connect. The fetch may raise any exception."""
+    """Some database backends fetch a password before connecting. This fetch may raise any exception."""
 
     class Fetching(type(connection)):  # type: ignore[misc]
         def get_new_connection(self, _: Any) -> Any:
@@ -231,8 +231,8 @@ def test_any_exception_raised_while_connecting_means_that_the_database_is_unreac
 @pytest.fixture
 def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
     """
-    Yield the connection, changed so that it behaves like a connection from a pool. The pool hands it out again, even if
-    its server has become unusable.
+    Yield the connection, changed so that it behaves like a connection from a pool. The pool hands out this connection
+    again, even if its server has become unusable.
     """
     raw = connection.connection
 

@@ -1,6 +1,6 @@
 """
-All commands have the same form: their help ends with an example, they show a plan before a change, they can print JSON,
-and they exit with 1 for failures.
+All commands have the same form. Their help ends with an example. They show a plan before a change. They can print JSON.
+They exit with 1 for failures.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
-If two replays of a letter run at the same time, only one of the replays runs the letter's receivers and stores that
-they succeeded (fault C3).
+If two replays of a letter run at the same time, only one replay runs the letter's receivers and stores the successes of
+these receivers (fault C3).
 """
 
 from __future__ import annotations

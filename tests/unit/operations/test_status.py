@@ -213,8 +213,8 @@ def test_a_check_that_fails_because_no_controller_exists_is_reported(
     settings_of_sandbox: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    The cluster has no controller while a new controller takes over. In this test the brokers of the sandbox are treated
-    as real brokers.
+    A cluster has no controller while a new controller replaces the old controller. In this test the brokers of the
+    sandbox are treated as real brokers.
     """
     monkeypatch.setattr(Cluster, "is_sandbox", property(lambda _: False))
     monkeypatch.setattr(look, "_NO_CONTROLLER", "there is none")

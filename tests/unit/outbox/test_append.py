@@ -51,7 +51,7 @@ def assert_each_row_has_its_schema(rows: int) -> None:
 
 
 def test_a_schema_written_in_a_manual_savepoint_that_was_rolled_back_is_written_again() -> None:
-    """Django keeps the on-commit hooks of a manual savepoint even if the savepoint is rolled back."""
+    """Django does not discard the on-commit hooks of a manual savepoint when the savepoint is rolled back."""
     with transaction.atomic():
         savepoint = connection.savepoint() or ""
         assert append()

@@ -28,7 +28,7 @@ def in_a_thread(run: Callable[[], list[str]]) -> list[str]:
 
 
 def close(connection: BaseDatabaseWrapper) -> None:
-    """Close a connection to a database in memory. Django would not close such a connection."""
+    """Close a connection to a database in memory. Django's method ``close`` would not close it."""
     connection.connection.close()
 
 

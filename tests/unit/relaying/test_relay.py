@@ -1,4 +1,6 @@
-"""A relay sends, holds and parks the right rows. All rows have the same key. The tests use the sandbox and SQLite."""
+"""
+A relay sends, holds and parks rows as documented. All rows have the same key. The tests use the sandbox and SQLite.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run of a replay request submits the letters that may start now, and no others."""
+"""A replay request submits only the letters that may start now."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Turns:
 
     def end(self, delivery: Detached, *, took: float = 0.0) -> None:
         """
-        Run a submitted letter. On the test's clock this takes ``took`` seconds. No dead letter exists for the submitted
+        Run a submitted letter for ``took`` seconds on the test's clock. There is no dead letter for the submitted
         letter, so nothing is replayed.
         """
         before, clock = self.now, self.run._clock

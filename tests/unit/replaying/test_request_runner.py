@@ -1,6 +1,6 @@
 """
-A replay request belongs to one worker while its letters run. Another worker takes the request over if the worker hangs,
-waits for a server or dies.
+A replay request belongs to one worker while its letters run. If this worker hangs, waits for a server or dies, another
+worker gets the request.
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ def _arguments(user: int) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Make workers use the database in memory. Usually they ignore such a database because only one thread may write to
-    it, but in these tests no two threads write.
+    Make workers use the database in memory. Usually workers ignore a database in memory, because only one thread may
+    write to it. In these tests no two threads write.
     """
     for module in ("request_runner", "requested_runs"):
         monkeypatch.setattr(f"event_bus_kafka.replaying.{module}.alias_of", lambda _model: "default")

@@ -206,7 +206,9 @@ def test_a_trace_context_read_from_headers_is_written_unchanged() -> None:
 
 
 class Broken(SpanProcessor, Sampler):
-    """A sampler and span processor that raises exceptions. A service may configure such an object."""
+    """
+    A sampler and span processor that raises exceptions. A service may configure a faulty sampler or span processor.
+    """
 
     def should_sample(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("learner@example.com")

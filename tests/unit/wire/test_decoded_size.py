@@ -1,5 +1,5 @@
 """
-A decoded record takes no more memory than the setting allows, whatever its schema and its bytes contain (fault C4).
+A decoded record needs no more memory than the setting allows, whatever its schema and its bytes contain (fault C4).
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def test_the_counted_memory_of_ordinary_records_is_at_most_a_quarter_too_high(na
 
 
 def test_an_event_of_900_kb_is_read_unless_its_rows_exceed_the_memory_limit() -> None:
-    """The first event takes 52 MB of memory. The second event takes 150 MB."""
+    """The first event needs 52 MB of memory. The second event needs 150 MB, which exceeds the limit."""
     codec, body = rows("two numbers", 127_000)
     assert 880_000 < len(body) < 900_000
     assert len(codec.decoder(codec.schema)(body)["rows"]) == 127_000

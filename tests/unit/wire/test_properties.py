@@ -1,5 +1,6 @@
 """
-For random classes and values, the bytes of this package equal those of openedx-events, and are decoded to equal values.
+For random classes and values, this package writes the same bytes as openedx-events. These bytes are decoded to equal
+values.
 """
 
 from __future__ import annotations

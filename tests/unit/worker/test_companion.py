@@ -1,4 +1,4 @@
-"""A worker runs together with a companion. If one of them fails, both end. The companion stops last."""
+"""A worker runs together with a companion. If the worker or the companion fails, both end. The companion stops last."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def begun() -> Delivery:
 
 @attrs.define
 class Worker:
-    """A lane that hangs in a receiver, and the object that watches it. `told` contains the lifecycle events."""
+    """A lane that hangs in a receiver, and the object that watches the lane. `told` contains the lifecycle events."""
 
     lane: Lane
     release: threading.Event
