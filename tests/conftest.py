@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the version of MySQL on which the tests ran, since this version is not pinned."""
+    """Print the version of MySQL on which the tests ran, because this version is not pinned."""
     reports = itertools.chain.from_iterable(terminalreporter.stats.values())
     if any(isinstance(one, pytest.TestReport) and "[mysql" in one.nodeid for one in reports):
         terminalreporter.write_line(f"MySQL: {mysql_version()}".strip())

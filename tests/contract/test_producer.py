@@ -76,8 +76,8 @@ def test_records_of_a_key_keep_their_order(bus: Bus, topic: str, group: str) -> 
 
 def test_the_partition_of_a_key_is_its_crc32_modulo_the_number_of_partitions(bus: Bus, topic: str) -> None:
     """
-    The existing package uses this partitioner. If this package used a different one, records with the same key could
-    get out of order.
+    The existing package uses this partitioner. If this package used a different partitioner, records with the same key
+    could get out of order.
     """
     bus.create_topic(f"{topic}-wide", 5)
     for number in range(12):

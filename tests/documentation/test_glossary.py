@@ -1,7 +1,4 @@
-"""
-Each term of the glossary is defined in one sentence, and the documentation uses it. The documentation uses no synonym
-of a term.
-"""
+"""The glossary defines each term in one sentence. The documentation uses each term, and uses no synonyms."""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ FORKING = (
     "os.fork",
 )
 """
-The ways in which a server loads the application before it forks. The application can then send an event before the
-fork.
+The ways in which a server loads the application before it forks. In these ways the application can send an event before
+the fork.
 """
 
 

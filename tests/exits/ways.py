@@ -113,7 +113,7 @@ class Children(Running):
             )
 
     def stop(self) -> None:
-        """Do nothing, since the process has ended by itself."""
+        """Do nothing, because the process ends without a signal."""
 
 
 Way = Callable[[Path, Mapping[str, str]], Running]

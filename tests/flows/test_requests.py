@@ -160,7 +160,7 @@ shutdown.flush(math.inf)
 os._exit(0)
 """
 """
-Code that ends a process like uvicorn with ``event_bus_kafka.asgi.lifespan``: the code flushes, then ends the process
+Code that ends a process like uvicorn with ``event_bus_kafka.asgi.lifespan``. The code flushes, and ends the process
 without running exit hooks.
 """
 

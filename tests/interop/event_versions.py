@@ -13,7 +13,10 @@ import openedx_events
 from openedx_events.tooling import OpenEdxPublicSignal
 
 Arguments = dict[str, Any]
-"""The type of the arguments of a signal: their names and types. They make up one version of an event."""
+"""
+The type of the arguments of a signal: the names and types of the arguments. The arguments make up one version of an
+event.
+"""
 Values = dict[str, Any]
 """The type of event data in which each object is a dict."""
 

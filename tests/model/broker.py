@@ -1,4 +1,7 @@
-"""A model of a consumer group in Kafka with one real consumer. Its offsets have gaps, and its assignment changes."""
+"""
+A model of a consumer group in Kafka with one real consumer. The offsets of its partitions have gaps, and the assignment
+of partitions changes.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Interleaving:
         self._over = threading.Event()
 
     def run(self, *tasks: Callable[[], None]) -> None:
-        """Run all tasks. If tasks raise exceptions, raise the first one."""
+        """Run all tasks. If tasks raise exceptions, raise the first of these exceptions."""
         threads = [threading.Thread(target=self._task, args=(task,), daemon=True) for task in tasks]
         self._turns = {thread: threading.Semaphore(0) for thread in threads}
         for thread in threads:
@@ -47,7 +47,7 @@ class Interleaving:
             raise self._errors[0]
 
     def give_way(self) -> None:
-        """Let another task continue if one can."""
+        """Let another task continue if another task is able to continue."""
         me = threading.current_thread()
         others = [thread for thread in self._turns if thread is not me and thread not in self._idle]
         if others:

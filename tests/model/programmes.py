@@ -102,7 +102,7 @@ Step = Write | Emit | Fail | Hook | Undo | Close | Attempt | Block
 
 def _one_of(*weighted: tuple[int, st.SearchStrategy[Step]]) -> st.SearchStrategy[Step]:
     """
-    Return a strategy that selects one of the weighted strategies. It draws an index, since Hypothesis merges equal
+    Return a strategy that selects one of the weighted strategies. It draws an index, because Hypothesis merges equal
     strategies and would ignore their weights.
     """
     numbers = [number for number, (weight, _) in enumerate(weighted) for _ in range(weight)]

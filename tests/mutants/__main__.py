@@ -1,5 +1,6 @@
 """
-Inserts each fault into a copy of the project, one at a time, and prints the tests that detect it: ``make mutants``.
+Inserts each fault into a copy of the project, one fault at a time, and prints the tests that detect the fault: ``make
+mutants``.
 
 Exits with 1 if no test detects a fault, or if the code that a fault replaces is not found.
 """

@@ -49,8 +49,8 @@ def end_of(writers: list[ServiceProcess]) -> None:
 
 def frozen(victim: ServiceProcess, service: Service) -> int:
     """
-    Freeze a relay; return the number of waiting rows. The relay's transaction cannot contain more rows, since its rows
-    are still in the table.
+    Freeze a relay; return the number of rows in the outbox. The open transaction of the relay has at most this number
+    of rows.
     """
     victim.send(signal.SIGSTOP)
     until(lambda: psutil.Process(victim.pid).status() == psutil.STATUS_STOPPED)

@@ -353,7 +353,7 @@ def test_s4_a_database_error_wrapped_by_a_query_guard_makes_the_block_raise(
 @on_mysql_too
 def test_s2_a_manual_transaction_commits_after_a_row_could_not_be_written(service: Service, database: Database) -> None:
     """
-    The package cannot raise an exception at the caller's commit, since no hook runs at a commit in a manual
+    The package cannot raise an exception at the caller's commit, because no hook runs at the commit of a manual
     transaction.
     """
     service.emit()
@@ -544,7 +544,7 @@ def test_s6_an_event_in_a_transaction_whose_connection_was_closed_is_not_stored(
 
 
 def test_s7_a_batch_whose_second_insert_fails_is_sent_completely_and_not_stored(service_anywhere: Service) -> None:
-    """The batch needs two INSERT statements, and the second one fails."""
+    """The batch needs two INSERT statements, and the second statement fails."""
     service = service_anywhere
     service.emit()
     refuse_from(3)

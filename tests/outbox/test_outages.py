@@ -112,7 +112,7 @@ def test_case_23_rows_are_sent_in_order_after_their_topic_is_deleted_recreated_a
 def test_case_24_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
-    """All brokers are never down together; test_chaos.py covers that case."""
+    """At least one broker is always running. test_chaos.py covers the loss of all brokers."""
     service = spread_service
 
     def restart(number: int) -> None:

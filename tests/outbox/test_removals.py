@@ -132,7 +132,7 @@ def test_on_sqlite_rows_are_removed_while_other_rows_are_read(sqlite_service: Se
 
 
 def sessions() -> int:
-    """Return the number of connections to the database, including this one."""
+    """Return the number of connections to the database, including the connection that counts them."""
     with connections["default"].cursor() as cursor:
         cursor.execute(
             "SELECT COUNT(*) FROM pg_stat_activity "

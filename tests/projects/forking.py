@@ -49,7 +49,7 @@ class ForkedProcess:
     """Offers the methods of ``subprocess.Popen`` that tests use. Its streams are pipes for text."""
 
     def __init__(self, *command: str, environment: Mapping[str, str]) -> None:
-        """Start a process. ``command`` contains the arguments of ``python``; the first one is ``-m`` or ``-c``."""
+        """Start a process. ``command`` contains the arguments of ``python``. The first argument is ``-m`` or ``-c``."""
         (read, stdin), (stdout, write), (stderr, write_errors) = (os.pipe() for _ in range(3))
         self.stdin: IO[str] = os.fdopen(stdin, "w")
         self.stdout: IO[str] = os.fdopen(stdout)

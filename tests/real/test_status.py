@@ -34,7 +34,7 @@ _HOUR = 3_600_000
 
 @pytest.fixture(scope="module", autouse=True)
 def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
-    """Use an empty database in a file, since the command reads the database in several threads."""
+    """Use an empty database in a file, because several threads of the command read the database."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path_factory.mktemp("status"), "default") as file:
         yield file
 

@@ -87,8 +87,8 @@ class GuardedKafka:
 
     def remove_user(self, user: str) -> None:
         """
-        Delete a user. From then on the server refuses each login of the user. Connected clients must log in again every
-        three seconds.
+        Delete a user. The server refuses all later logins of this user. Connected clients must log in again every three
+        seconds.
         """
         self._alter(UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_256))
 

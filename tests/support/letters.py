@@ -99,7 +99,7 @@ def letter_of(
 
 
 def multiply(letter: DeadLetter, changes: Iterable[dict[str, Any]]) -> None:
-    """Store copies of a letter and of its entries: one copy for each of ``changes``, with these changes."""
+    """Store one copy of a letter and of its entries for each of ``changes``. The copy has these changes."""
     letter = DeadLetter.objects.with_marks().get(pk=letter.pk)
     entries = list(letter.entries.all())
     rest = iter(changes)
@@ -121,7 +121,7 @@ def _copy(row: Any, **changes: Any) -> Any:
 
 
 def discard(letter: DeadLetter) -> int:
-    """Discard a dead letter unless it has changed since it was read; return the number of discarded letters."""
+    """Discard a dead letter unless the letter has changed after it was read; return the number of discarded letters."""
     return remove({letter.pk: letter.last_failed_at}, EntryState.DISCARDED)
 
 

@@ -71,7 +71,10 @@ class Relaying:
         self.relay._clients.drop()
 
     def forget_schemas(self) -> None:
-        """Clear the cache of stored schemas. If a schema was deleted from the table, it is then stored again."""
+        """
+        Clear the cache of stored schemas. If a schema was deleted from the table, the next append of an event stores
+        the schema again.
+        """
         writer_schemas._known.clear()
 
     def arrived(self, topic: str, count: int, *, seconds: float = 60) -> list[bytes | None]:

@@ -469,7 +469,7 @@ def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter(
     service: Service,
 ) -> None:
     """
-    Each attempt decodes the record again. The registry may have started to refuse the schema since the last attempt.
+    Each attempt decodes the record again. After the last attempt, the registry may have started to refuse the schema.
     """
     service.failing = {"second": ValueError}
     processor, one = service.processor(), delivery(1)

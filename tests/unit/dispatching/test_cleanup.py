@@ -292,6 +292,9 @@ def test_an_error_on_closing_the_checked_connection_does_not_mean_unreachable(co
 def test_reading_pauses_at_the_start_of_a_worker_returns_its_connection_to_the_pool(
     pooled: BaseDatabaseWrapper,
 ) -> None:
-    """Otherwise a pool of two connections would have only one connection for other users while the worker runs."""
+    """
+    If the worker did not return the connection, a pool of two connections would have only one free connection as long
+    as the worker runs.
+    """
     assert read_now()() == frozenset()
     assert pooled.connection is None

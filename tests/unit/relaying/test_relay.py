@@ -54,7 +54,7 @@ def test_records_in_flight_are_discarded_when_a_step_raises(relaying: Relaying) 
 def test_s9_nothing_is_sent_after_the_claim_was_lost_during_a_database_stall(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each request has five rows, and a request is sent only after the answer to the previous one."""
+    """Each request has five rows. A request is sent only after the answer to the previous request."""
     read = Claims.rows
 
     def read_slowly(self: Claims, ids: Sequence[int]) -> list[Row]:

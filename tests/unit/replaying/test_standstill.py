@@ -1,4 +1,7 @@
-"""A worker counts as unable to start letters only after minutes without a chance to start one."""
+"""
+A worker counts as unable to replay if live events occupy all its lanes for minutes, or if its polling thread hangs for
+30 seconds.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from event_bus_kafka.worker.worker import Worker
 
 
 class Steps:
-    """Stands in for the work of a worker. The worker runs the given steps one after the other."""
+    """Stands in for the work of a worker. The worker runs the given steps, one step after another."""
 
     def __init__(self, *steps: Callable[[], None], stop: Callable[[], None] = lambda: None, left: int = 0) -> None:
         self.steps = iter(steps)
