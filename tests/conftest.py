@@ -96,7 +96,10 @@ def three_brokers() -> Iterator[KafkaCluster]:
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[GuardedKafka]:
-    """Return a broker with authentication, which all tests of a file share. A proxy can stand in front of it."""
+    """
+    Return a broker with authentication, which all tests of a file share. Tests can connect to this broker through a
+    proxy.
+    """
     with GuardedKafka() as guarded:
         yield guarded
 
@@ -131,7 +134,10 @@ def mysql() -> Iterator[MySQL]:
 
 @pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """Return a migrated database. Each test runs once on PostgreSQL and once on MariaDB; `on_mysql_too` adds MySQL."""
+    """
+    Return a migrated database. Each test runs once on PostgreSQL and once on MariaDB. With the mark `on_mysql_too` the
+    test also runs on MySQL.
+    """
     server = request.getfixturevalue(request.param)
     with database_on(server, f"test_{next(_numbers)}", django_db_blocker) as database:
         yield database

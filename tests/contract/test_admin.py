@@ -1,4 +1,4 @@
-"""Behaviour of :class:`Admin` on which the package relies."""
+""":class:`Admin` lists and creates topics, and raises the expected errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Behaviour of :class:`Consumer` on which the package relies. The consumer is the only member of its group."""
+"""
+:class:`Consumer` reads, starts, pauses and commits partitions as the package assumes. The consumer is the only member
+of its group.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Behaviour of consumer groups on which the package relies: groups with several members, and groups with a slow member.
+Partitions and commits of a group change as the package assumes when members join, leave, poll too slowly or are fenced.
 """
 
 from __future__ import annotations

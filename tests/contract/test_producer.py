@@ -1,4 +1,4 @@
-"""Behaviour of :class:`Producer` on which the package relies."""
+""":class:`Producer` writes records unchanged and in order, and reports each delivery and each error."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-Behaviour of a registry with compatibility levels on which the package relies; tested on the sandbox and on a real
-registry.
+A registry returns the versions of a subject, and applies compatibility levels. The tests run on the sandbox and on a
+real registry.
 """
 
 from __future__ import annotations

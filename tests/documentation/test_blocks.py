@@ -69,7 +69,7 @@ def test_each_command_exists_and_accepts_its_arguments(block: Block) -> None:
 
 def check(words: list[str]) -> None:
     """
-    Check that a command can be run as the page shows it. Raises :class:`AssertionError` or the error of the command's
+    Check that a command is valid as the page shows it. Raises :class:`AssertionError` or the error of the command's
     parser.
     """
     match [word.removeprefix(".venv/bin/") for word in words]:

@@ -42,8 +42,8 @@ class Rows:
 
 def run(page: str, part: str, **names: Any) -> dict[str, Any]:
     """
-    Run the only block of a page that contains the text `part`, with `names` defined; return all names that are defined
-    afterwards.
+    Run the only block of a page that contains the text `part`. Before the block runs, `names` are defined. Return all
+    names that are defined afterwards.
     """
     (block,) = (one for one in blocks(page) if part in one.text)
     known: dict[str, Any] = {"__name__": "guide", **names}

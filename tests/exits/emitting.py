@@ -1,6 +1,6 @@
 """
-Emits events in each way of running a service. Each event contains a unique number and the id of the process that
-emitted it.
+Emits events in each of the ways to run a service. Each event contains a unique number and the id of the process that
+emitted the event.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""All events that a process sends before it ends or forks are in Kafka or in the outbox afterwards."""
+"""All events that a process sends before it ends or forks are delivered to Kafka or stored in the outbox."""
 
 from __future__ import annotations
 

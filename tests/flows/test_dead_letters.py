@@ -115,7 +115,7 @@ FORGED = {
         "key": "",
     }.items()
 }
-"""Headers of a record that looks like a dead letter. No table can store this letter."""
+"""Headers of a record that has the form of a dead letter. The offset is too large for any table."""
 
 
 def test_quarantining_a_record_of_the_sandbox_asks_for_a_real_kafka(

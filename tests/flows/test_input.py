@@ -79,7 +79,8 @@ def value(message: Message) -> bytes:
 
 def array_first(bus: Bus, good: bytes) -> int:
     """
-    Register the schema of a valid record with an array added before its other fields; return the id of the new schema.
+    Register a schema that equals the schema of a valid record, except that an array precedes the other fields. Return
+    the id of the new schema.
     """
     with SchemaRegistryClient({"url": bus.schema_registry_url}) as registry:
         schema = json.loads(registry.get_schema(int.from_bytes(good[1:5], "big")).schema_str or "")
@@ -126,7 +127,7 @@ def test_case_19_an_unknown_event_type_becomes_a_dead_letter_if_configured(
 
 
 def test_case_19_large_texts_and_arrays_arrive(bus: Bus, topic: str, group: str) -> None:
-    """The text has 1 MB. The array has 100,000 numbers, in a field that the event's class does not have."""
+    """The text has 1 MB. The array has 100,000 numbers. The event's class does not have the field of the array."""
     with override_settings(**MORE):
         send(bus, topic, certificate(1, name="x" * 1_000_000), certificate(2))
     small = value(bus.records(topic, 2)[1])

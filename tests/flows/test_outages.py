@@ -1,6 +1,5 @@
 """
-Events wait while servers are unreachable. No event is lost or becomes a dead letter, and no process has to be
-restarted.
+While servers are unreachable, events wait. No event is lost or becomes a dead letter, and no process must be restarted.
 """
 
 from __future__ import annotations

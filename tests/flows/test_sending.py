@@ -1,5 +1,6 @@
 """
-Events are sent after their transaction commits, and not after a rollback. The tests of transactions cover case 29.
+Events are sent after their transaction commits, and are not sent after a rollback. The tests of transactions cover case
+29.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ PATIENT = {
 
 @pytest.fixture
 def send(bus: Bus, topic: str) -> Iterator[Send]:
-    """Return a function that emits an event as a service does, and returns its id."""
+    """Return a function that emits an event as a service does, and that returns the event's id."""
     with override_settings(**bus.settings(topic, EVENT_BUS_KAFKA_SEND_TIMEOUT=60)):
         producer = create_producer()
 
@@ -205,7 +206,8 @@ class TestTransactions:
         self, bus: Bus, topic: str, send: Send
     ) -> None:
         """
-        Django would run the on-commit hooks of the block when autocommit is switched on again, even after a rollback.
+        Django would run the on-commit hooks of the block when autocommit is switched on again. It would run them even
+        if the manual transaction was rolled back.
         """
         with watched() as seen, without_outbox(), manual_transaction():
             with transaction.atomic():
@@ -623,8 +625,8 @@ def until(condition: Callable[[], bool]) -> None:
 @contextmanager
 def sends_around_a_fatal_error() -> Iterator[tuple[EventBusProducer, list[type[LifecycleEvent] | None]]]:
     """
-    Cause a fatal error of a producer's client, which is then replaced. Yield the producer, and the outcomes of the
-    events that it sent before and after the error.
+    Cause a fatal error of a producer's client. The producer replaces the client. Yield the producer, and the outcomes
+    of the events that were sent before and after the error.
     """
     with Sandbox() as sandbox, override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)  # as without the right to write

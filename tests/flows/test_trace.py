@@ -26,7 +26,7 @@ from tests.support.trace_command import sent
 
 pytestmark = pytest.mark.django_db
 on_sandbox = pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-"""Marks tests whose result does not depend on the brokers. They run on the sandbox only."""
+"""Marks tests that run only on the sandbox, because their result does not depend on the brokers."""
 
 
 def trace(bus: Bus, topic: str, *arguments: Any, finds: bool = True, **settings: Any) -> str:

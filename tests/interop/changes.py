@@ -41,7 +41,8 @@ def _of(**values: Any) -> Values:
 
 def _same(written: Values, read: Values | None = None) -> Reading:
     """
-    Return the expectation that both packages deliver ``read``. Without ``read``, both deliver ``written`` unchanged.
+    Return the expectation that both packages deliver ``read``. If ``read`` is omitted, both packages deliver
+    ``written`` unchanged.
     """
     delivered = Delivered(written if read is None else read)
     return Reading(written, delivered, delivered)

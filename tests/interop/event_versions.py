@@ -39,7 +39,7 @@ class Unreadable:
 @attrs.frozen
 class Lost:
     """
-    The outcome that the existing package loses the event: it raises this error, logs it, commits the offset, and
+    The outcome that the existing package loses the event. It raises this error, logs the error, commits the offset, and
     continues.
     """
 
@@ -120,8 +120,8 @@ class Change:
 
 def _order(*, forth: bool, back: bool) -> str:
     """
-    Return the services to upgrade first. ``forth``: new services can read all events of old services. ``back``: old
-    services can read all events of new services.
+    Return the services to upgrade first. If ``forth`` is true, new services can read all events of old services. If
+    ``back`` is true, old services can read all events of new services.
     """
     if forth and back:
         return "any order"
@@ -149,7 +149,7 @@ def version(event_type: str, arguments: Arguments) -> OpenEdxPublicSignal:
 
 
 def filled(arguments: Arguments, values: Values) -> dict[str, Any]:
-    """Return event data in which the dicts of ``values`` are replaced by objects of the version's classes."""
+    """Return event data in which objects of the version's classes replace the dicts of ``values``."""
     return {name: _object(kind, values[name]) for name, kind in arguments.items()}
 
 

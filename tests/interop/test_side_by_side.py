@@ -1,6 +1,6 @@
 """
-Both packages are installed in one project. Workers of each package read events of the other, and apps, commands and
-settings do not conflict.
+Both packages work in one project. Workers of each package read events of the other package. Apps, commands and settings
+of both packages do not conflict.
 """
 
 from __future__ import annotations

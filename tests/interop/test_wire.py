@@ -1,6 +1,6 @@
 """
-Both packages send every signal. Bytes, partitions, subjects and schema ids are equal, and each package reads the
-other's events.
+Both packages send every signal with equal bytes, partitions, subjects and schema ids. Each package reads the events of
+the other package.
 """
 
 from __future__ import annotations
@@ -99,7 +99,10 @@ def events() -> list[Sent]:
 
 @attrs.frozen(kw_only=True)
 class Exchange:
-    """The records of both packages, and the subjects in the registry after each package has sent all events."""
+    """
+    The records of both packages. Also the subjects that the registry contained after each package had sent all its
+    events.
+    """
 
     sent: list[Sent]
     theirs: dict[str, Message]

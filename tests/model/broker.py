@@ -102,8 +102,8 @@ class ModelClient:
 
     def poll(self, seconds: float, most: int) -> list[ConsumerRecord]:
         """
-        Return records; a call may change the assignment. Records of partitions that are revoked during the call are
-        still returned.
+        Return records. A call may change the assignment. If a call revokes a partition, it may still return records of
+        this partition.
         """
         if self._random.random() < 0.5:
             self._change_assignment()
@@ -218,8 +218,8 @@ class ModelClient:
 
     def _commit_of_another(self, name: Partition, log: Log) -> None:
         """
-        Simulate that another member has processed part of the partition, or that an operator has moved the group's
-        offset back.
+        Simulate one of two events: another member has processed part of the partition, or an operator has moved the
+        group's offset back.
         """
         assert log.committed is not None
         before, log.committed = log.committed, self._random.choice(log.records).offset

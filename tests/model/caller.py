@@ -50,7 +50,7 @@ class Failed(Exception):
 
 
 class HookFailed(Exception):
-    """The exception that a failing hook raises after the commit. The committed rows stay."""
+    """The exception that a failing hook raises after the commit. The rows remain committed."""
 
 
 class Guarded(Exception):
@@ -60,8 +60,8 @@ class Guarded(Exception):
 @attrs.frozen
 class Sent:
     """
-    A sent event. For each alias, in the order of DATABASES, ``rows`` contains the first row of the block in which the
-    event was emitted.
+    A sent event. For each alias, ``rows`` contains the first row of the block in which the event was emitted. The
+    aliases have the order of DATABASES.
     """
 
     event_id: str
@@ -91,12 +91,14 @@ class _Open:
 
 
 class Caller:
-    """Runs programmes. The function ``send`` sends an event in a given mode and returns its id."""
+    """Runs programmes. The function ``send`` sends an event in a given mode, and returns the id of the event."""
 
     def __init__(self, send: Callable[[str], str]) -> None:
         self.kept: set[tuple[str, str]] = set()
         self.dropped: set[tuple[str, str]] = set()
-        """Alias and name of each row that must not exist at the end. ``kept`` contains the rows that must exist."""
+        """
+        Alias and name of each row that must not exist after the programme. ``kept`` contains the rows that must exist.
+        """
         self.sent: list[Sent] = []
         self.heard: list[Exception] = []
         """The exceptions that the caller got although no step of the programme raises them."""

@@ -1,4 +1,7 @@
-"""Faults in the code that the model runs. The model must detect each fault; this proves that its checks can fail."""
+"""
+Faults in the code that the model runs. The model must detect each fault. This proves that the checks of the model can
+fail.
+"""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ class Broken(AssertionError):
 
 class Model:
     """
-    A consumer with three lanes. First it runs for some steps while its assignment changes. Then it runs until all
-    records are processed.
+    A consumer with three lanes. At first the consumer runs for some steps while its assignment changes. Afterwards it
+    runs until all records are processed.
     """
 
     def __init__(self, code: _Code, seed: int) -> None:

@@ -25,7 +25,7 @@ class Case:
 
     alert: str
     series: dict[str, str]
-    """The series. The alert must fire for the job `lms`, and must not fire for other jobs."""
+    """The series. The alert must fire only for the job `lms`."""
     silent: int
     """The minute at which the test checks that the alert does not fire yet."""
     fires: int
@@ -97,8 +97,8 @@ def of_absence(alert: str, gauge: str, **labels: str) -> Case:
 
 def of_growth(alert: str, gauge: str, labels: dict[str, str], parts: dict[str, str]) -> Case:
     """
-    Return the test of an alert about a growing backlog. The backlog is the sum of two parts, which two processes
-    report.
+    Return the test of an alert about a growing backlog. The backlog is the sum of two parts. Two processes report one
+    part each.
     """
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     (name, (one, two)) = next((name, both.split()) for name, both in parts.items())

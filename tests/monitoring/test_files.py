@@ -41,7 +41,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 def nodes(expression: str) -> list[Any]:
-    """Return all nodes of an expression's syntax tree. Raises ValueError if the expression cannot be parsed."""
+    """Return all nodes of an expression's syntax tree. Raises ValueError if the expression is not valid."""
     found: list[Any] = []
     promql.walk(promql.parse(expression), found.append)
     return found

@@ -21,11 +21,11 @@ class Stale(Exception):
 @attrs.frozen(kw_only=True)
 class Fault:
     """
-    Replaces the code ``old`` by ``new`` inside ``scope``, a class or function in ``file``. An empty ``scope`` means
-    anywhere in the file.
+    Replaces the code ``old`` by ``new`` inside ``scope``, a class or function in ``file``. If ``scope`` is empty,
+    ``old`` may be anywhere in the file.
 
-    ``old`` and ``new`` are Python statements or expressions. They are compared as syntax trees, so comments and layout
-    do not matter.
+    ``old`` and ``new`` are Python statements or expressions. They are compared with the file as syntax trees, so
+    comments and layout do not matter.
     """
 
     name: str

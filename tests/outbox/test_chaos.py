@@ -59,7 +59,8 @@ def frozen(victim: ServiceProcess, service: Service) -> int:
 
 def waits(database: Database) -> dict[str, int]:
     """
-    Return the number of deadlocks, and the number of waits for row locks. PostgreSQL counts only the current waits.
+    Return the number of deadlocks, and the number of waits for row locks. On PostgreSQL, only waits that have not ended
+    are counted.
     """
     if database.vendor == "postgresql":
         name = database.entry["NAME"]
@@ -211,7 +212,9 @@ _POINTS = ("probed", "read", "sent", "confirmed", "removed")
 
 
 def ending_at(point: str, number: str, service: Service) -> ServiceProcess:
-    """Return a relay process that sends the signal ``number`` to itself once, at the given point of its step."""
+    """
+    Return a relay process that sends itself the signal ``number`` when it first reaches the given point of a step.
+    """
     return ServiceProcess(code=_END_AT.format(point=point, signal=number), settings=service.process_settings())
 
 

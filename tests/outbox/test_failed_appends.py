@@ -132,9 +132,7 @@ on_innodb = pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=T
 
 @on_innodb
 def test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Service) -> None:
-    """
-    No row of the transaction is committed, whichever exceptions the caller catches. The connection remains usable.
-    """
+    """No row of the transaction is committed, even if the caller catches exceptions. The connection remains usable."""
     service.emit()
     refused: list[Exception] = []
     with holding_the_end_of_the_outbox() as want, watched(AppendToOutboxFailed) as seen:
@@ -272,7 +270,7 @@ def test_s2_a_failed_append_on_a_pooled_connection_makes_the_block_raise(service
 
 
 class Pooled:
-    """A connection as a connection pool wraps it. The wrapper hides the attributes of the driver's connection."""
+    """A connection as a connection pool wraps it. The wrapper hides the attributes of the wrapped connection."""
 
     def __init__(self, pooled: Any) -> None:
         self.pooled = pooled

@@ -85,7 +85,7 @@ def write(connection: BaseDatabaseWrapper, statement: str, done: threading.Event
 
 @on_mysql_too
 def test_a_receiver_has_at_most_one_pause_during_an_upgrade_and_during_its_reversal(database: Database) -> None:
-    """Commands of the old and of the new version may pause a receiver while the migration runs."""
+    """While the migration runs, both the old version and the new version of a command may pause a receiver."""
     with database.connected("upgraded") as connection:
         pauses = PausedReceiver.objects.using("upgraded")
         pauses.create(receiver="mail", paused_at=datetime.now(UTC))

@@ -55,7 +55,7 @@ def is_in_order(sent: list[str], arrived: list[str]) -> bool:
 
 
 def test_case_20_rows_that_need_a_failing_registry_are_sent_after_its_recovery(service: Service) -> None:
-    """The registry fails in a different way for each topic. The relay recovers from each failure without help."""
+    """For each topic the registry fails in a different way. After each failure the relay recovers without help."""
     topics = {fault: f"{service.topic}-{fault.name.lower()}" for fault in Fault}
     with faulty(service.bus.schema_registry_url) as registry:
         changes = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}

@@ -1,4 +1,7 @@
-"""A proxy in front of a real broker refuses requests. Rows keep their order, and no row is lost (faults S8 to S14)."""
+"""
+A proxy in front of a real broker refuses requests. The order of rows does not change, and no row is lost (faults S8 to
+S14).
+"""
 
 from __future__ import annotations
 
@@ -158,7 +161,8 @@ CODES = (
 
 class AtRandom:
     """
-    Refuses requests for some topics at random, each with a random error code, until it has refused ``count`` requests.
+    Refuses requests for some topics at random, each request with a random error code. After ``count`` refusals it
+    refuses no further requests.
     """
 
     def __init__(self, count: int, topics: list[str]) -> None:

@@ -115,7 +115,8 @@ def test_case_37_a_row_that_commits_after_rows_with_higher_ids_is_sent_after_the
 @on_mysql_too
 def test_a_batch_contains_no_row_that_was_appended_after_the_batch_began(service: Service) -> None:
     """
-    A row that is appended later could otherwise be sent before another row of its key that commits between two chunks.
+    Another row with the same key may be committed between two chunks of the batch. A row that was appended even later
+    must not be sent before this other row.
     """
     service.emit(1)
     claims = Claims("default", notify=False, parked_holds_key=False)

@@ -1,5 +1,6 @@
 """
-A relay removes confirmed rows during a batch, on a separate connection. The rows stay removed, however the batch ends.
+A relay removes confirmed rows during a batch, on a separate connection. However the batch ends, the removed rows do not
+come back.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def test_case_35_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
 
 @on_mysql_too
 def test_a_failed_removal_loses_no_row_and_the_relay_continues(service: Service) -> None:
-    """Another transaction locks a row, and the removal of this row waits until its timeout."""
+    """Another transaction locks a row. The removal of this row fails when its lock timeout is over."""
     sent = service.emit_many(5_000)
     with service.relay() as relay:
         with transaction.atomic(), watched(RelayInterrupted) as seen:

@@ -155,5 +155,5 @@ def _found_by(prometheus: Prometheus, wanted: Mapping[str, float]) -> dict[str, 
 
 
 def _told_by(prometheus: Prometheus) -> dict[str, float | None]:
-    """Return the sum of each counter over all processes, including processes that have ended."""
+    """Return the sum of each counter over all processes. Processes that have ended are included."""
     return {name: prometheus.value(f"sum(max_over_time(event_bus_kafka_{name}[1h]))") for name in _DONE}

@@ -1,4 +1,4 @@
-"""The relay's queries use indexes, even if the statistics of the database are wrong."""
+"""The relay's queries use indexes, even if the statistics in the database are wrong."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def looked(database: Database, limits: dict[str, int]) -> tuple[int, int]:
 
 
 def rows_examined(claims: Claims, database: Database, look: Callable[[], int]) -> tuple[int, int]:
-    """Return the number of entries that the server reads during a call, and the result of the call."""
+    """Return the number of entries that the server reads during a call of ``look``, and the result of this call."""
     ask = claims._connection.query
     if database.vendor != "postgresql":
         before = handled(ask("SHOW SESSION STATUS LIKE 'Handler_read%%'"))

@@ -1,9 +1,9 @@
 """
-Starts Python processes in a third of the usual time, as forks of a process that has already imported Django and other
-libraries.
+Starts Python processes in a third of the usual time. The processes are forks of a process that has already imported
+Django and other libraries.
 
-The parent process has a single thread, no settings, and no modules of this package. Its forks behave like ``python -m``
-or ``python -c``: their code is ``__main__``, and their interpreter ends normally.
+The parent process has a single thread, no settings, and no modules of this package. A fork behaves like ``python -m``
+or ``python -c``: its code is ``__main__``, and its interpreter ends normally.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ class _Server:
 
     def ask(self, request: Any, *streams: int) -> int:
         """
-        Send a request. Return the id of the new process, or the exit code of the ended process that the request names.
+        Send a request. Return the id of the new process. If the request names a process that has ended, return the exit
+        code of this process.
         """
         with self._lock:
             socket.send_fds(self._connection, [json.dumps(request).encode()], streams)

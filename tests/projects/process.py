@@ -87,15 +87,15 @@ class ServiceProcess:
         return self._process.poll() is not None
 
     def heard(self, what: str) -> list[dict[str, Any]]:
-        """Return the lines of JSON with the name ``what`` that the process has printed so far."""
+        """Return all lines of JSON with the name ``what`` that the process has printed until now."""
         return [line for line in self.said if line["what"] == what]
 
     def users(self, what: str) -> list[int]:
-        """Return the user of each line of JSON with the name ``what`` that the process has printed so far."""
+        """Return the user in each line of JSON with the name ``what`` that the process has printed until now."""
         return [line["user"] for line in self.heard(what)]
 
     def wait_for(self, condition: Callable[[], Any], why: str = "", *, seconds: float = PATIENCE) -> None:
-        """Wait until ``condition`` returns a true value. Check the condition after each line of output."""
+        """Wait until ``condition`` returns a true value. The condition is checked after each line of output."""
         deadline = monotonic() + seconds
         while not condition():
             left = deadline - monotonic()

@@ -1,4 +1,4 @@
-"""Brokers and networks fail and recover. A worker needs no restart, and no event is lost."""
+"""A worker survives failures of brokers and networks without a restart, and no event is lost."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """
-A service fills its cache from a compacted topic, and rebuilds it from the topic (use case 8b of the tour in examples/).
+A service fills its cache from a compacted topic, and can rebuild the cache from this topic (use case 8b of the tour in
+examples/).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A receiver may leave any state behind. The next event nevertheless starts with a clean state."""
+"""Whatever state a receiver leaves in its thread and its connections, the next event starts with a clean state."""
 
 from __future__ import annotations
 

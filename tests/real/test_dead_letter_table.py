@@ -177,7 +177,7 @@ def test_entries_are_purged_and_names_that_differ_only_in_case_are_separate() ->
 
 @contextmanager
 def refusing(database: Database) -> Iterator[None]:
-    """Configure the server so that it refuses a value of two megabytes while the block runs."""
+    """While the block runs, configure the server so that it refuses a value of two megabytes."""
     if database.vendor == "postgresql":
         database.server.execute(
             f"\\connect {database.entry['NAME']}\n"

@@ -60,7 +60,7 @@ def test_c15_a_paused_receiver_does_not_run_when_the_database_is_unreachable_at_
 
 @pytest.fixture
 def narrow(database: Database) -> Iterator[dict[str, object]]:
-    """Return the connection settings of a user who may open only one connection at a time."""
+    """Yield the connection settings of a user who may have only one connection at a time."""
     if database.vendor == "postgresql":
         database.server.execute("CREATE ROLE narrow LOGIN CONNECTION LIMIT 1")
     else:

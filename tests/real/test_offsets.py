@@ -105,7 +105,7 @@ def test_a_group_is_moved_once_to_each_offset_time(bus: RealBus, topic: str, gro
 
 
 def test_an_offset_time_after_all_records_means_the_end(bus: RealBus, topic: str, group: str) -> None:
-    """The worker commits the offset immediately, although there is no record to read."""
+    """The worker commits the offset immediately, even though it has read no record."""
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, offset_time="2100-01-01T00:00:00+01:00") as process:
         process.wait_for_log(

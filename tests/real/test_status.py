@@ -40,10 +40,7 @@ def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Django
 
 
 def produce(bus: RealBus, topic: str, *ages: int) -> None:
-    """
-    Produce one record per age. An age is the number of milliseconds by which the record's timestamp precedes the
-    present.
-    """
+    """Produce one record per age. The timestamp of a record is ``age`` milliseconds before now."""
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})
     for age in ages:
         producer.produce(topic, b"value", timestamp=round(time() * 1000) - age, partition=0)

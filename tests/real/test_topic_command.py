@@ -29,7 +29,9 @@ SERVICES = sorted(one.parent.name for one in Path(ROOT, "examples").glob("*/sett
 
 
 def settings_of(cluster: KafkaCluster, name: str, **of_topic: Any) -> dict[str, Any]:
-    """Return settings of a service that requires one topic with the given configuration."""
+    """
+    Return settings of a service that requires one topic. ``of_topic`` is the required configuration of this topic.
+    """
     return {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
         "EVENT_BUS_KAFKA_TOPICS": {name: of_topic, "event-bus-probe": {"replication": 1}},

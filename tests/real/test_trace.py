@@ -124,7 +124,7 @@ def test_a_record_is_found_among_thousands(bus: RealBus, group: str) -> None:
 
 def fill(bus: RealBus, topic: str, count: int) -> UUID:
     """
-    Produce `count` records to the partitions in turn; return the id of the last record's event. This id does not
+    Produce `count` records to all partitions in turn; return the id of the event in the last record. This id does not
     contain a time.
     """
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "linger.ms": 50, "log_level": 0})

@@ -1,5 +1,6 @@
 """
-``event_trace`` searches the tables of a service on each database: the outbox, parked rows, dead letters, and the inbox.
+On each database, ``event_trace`` searches the tables of a service: the outbox, parked rows, dead letters, and the
+inbox.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from tests.support.trace_command import found, trace
 _numbers = count(1)
 SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
 on_sqlite = pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
-"""Marks tests whose result is the same on all databases. They run on SQLite only."""
+"""Marks tests that run only on SQLite, because their result is the same on all databases."""
 ENTRY = {"event_key_field": "certificate.user.id", "enabled": True}
 
 
@@ -56,7 +57,7 @@ def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Dj
 
 @pytest.fixture(autouse=True)
 def service(vendor: str) -> Iterator[None]:
-    """Set up a service that has no brokers. So ``event_trace`` searches only tables."""
+    """Set up a service without brokers, so that ``event_trace`` searches only tables."""
     with override_settings(
         EVENT_BUS_PRODUCER_MODE="outbox",
         EVENT_BUS_PRODUCER_CONFIG={CREATED: {"certificates": ENTRY}},

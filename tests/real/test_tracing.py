@@ -1,4 +1,4 @@
-"""A single trace leads from a view to receivers in other processes. Each process uses OpenTelemetry's SDK."""
+"""A single trace leads from a view to receivers in other processes. All processes use OpenTelemetry's SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Follows the runbook: types a section's commands in its situation, and compares the output."""
+"""
+Follows the runbook. A terminal runs a section's commands in the situation of the section, and compares the output with
+the page.
+"""
 
 from __future__ import annotations
 

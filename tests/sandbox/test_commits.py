@@ -25,7 +25,7 @@ def told() -> Iterator[list[LifecycleEvent]]:
 
 @pytest.fixture
 def own() -> Iterator[Sandbox]:
-    """Return a sandbox that no other test uses. So its injected faults affect no other test."""
+    """Return a sandbox that no other test uses, because the test injects faults into it."""
     with Sandbox() as own:
         own.create_topic("t", 1)
         yield own

@@ -1,4 +1,6 @@
-"""The interface through which tests use Kafka and registry. It is the same for the sandbox and for real servers."""
+"""
+The interface through which tests use Kafka and registry. The sandbox and the real servers have the same interface.
+"""
 
 from __future__ import annotations
 

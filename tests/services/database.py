@@ -94,7 +94,7 @@ class DatabaseServer(ABC):
                     raise
 
     def stop(self) -> None:
-        """Stop the server cleanly and quickly if it runs. Its clients lose their connections."""
+        """If the server runs, stop it cleanly and quickly. Its clients lose their connections."""
         if self._process is not None:
             self._process.stop(self._stop_signal)
             self._process = None
@@ -127,10 +127,12 @@ class DatabaseServer(ABC):
 
     @abstractmethod
     def drop(self, name: str) -> None:
-        """Drop a database, even if clients are connected to it. Do nothing if it does not exist."""
+        """
+        Drop a database, even if clients are connected to the database. If the database does not exist, do nothing.
+        """
 
     def execute(self, sql: str) -> str:
-        """Run statements as the server's administrator; return the rows, one per line."""
+        """Run statements as the server's administrator; return the resulting rows, one row per line."""
         done = self._ask(sql)
         if done.returncode:
             raise RuntimeError(f"{self.vendor} refused: {done.stderr}")
@@ -150,7 +152,8 @@ class DatabaseServer(ABC):
     @abstractmethod
     def _client(self) -> list[str]:
         """
-        Return the command of a client that runs the statements on its standard input, and stops at the first error.
+        Return the command of a client that runs the statements on its standard input. The client stops at the first
+        error.
         """
 
     def _initialize(self) -> None:

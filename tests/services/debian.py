@@ -20,7 +20,7 @@ _KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def install(*packages: str) -> None:
-    """Install those packages that are not installed yet. If a package contains a server, the server is not started."""
+    """Install the packages that are not installed yet. If a package contains a server, the server is not started."""
     missing = [package for package in packages if not _is_installed(package)]
     if not missing:
         return
@@ -33,10 +33,10 @@ def install(*packages: str) -> None:
 
 def unpack(package: str, *, suite: str, folder: Path) -> None:
     """
-    Unpack a package of another release into a folder, together with all libraries that it needs, including libc.
-    Install nothing.
+    Unpack a package of another release into a folder, together with all libraries that the package needs, including
+    libc. Nothing is installed.
 
-    apt runs as the current user in a separate folder, and uses the mirror that the machine's sources name.
+    apt runs as the current user in a separate folder, and uses the mirror in the package sources of the machine.
     """
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)

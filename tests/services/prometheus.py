@@ -89,7 +89,7 @@ class Prometheus:
 
     def alerts(self) -> list[dict[str, Any]]:
         """
-        Return the pending and firing alerts. Each has the keys `labels`, `annotations`, `state`, `activeAt` and
+        Return the pending and firing alerts. Each alert has the keys `labels`, `annotations`, `state`, `activeAt` and
         `value`.
         """
         alerts: list[dict[str, Any]] = self.ask("alerts")["alerts"]

@@ -80,7 +80,7 @@ def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDataba
 
 
 def end_session(connection: BaseDatabaseWrapper) -> None:
-    """Make the server end the session of a connection. The client notices this only at its next SQL statement."""
+    """Make the server end the session of a connection. The client notices the end only at its next SQL statement."""
     raw: Any = connection.connection
     other = connection.copy()
     with other.cursor() as cursor:
@@ -104,7 +104,7 @@ def none_known() -> Iterator[None]:
 
 @contextmanager
 def database_on(server: DatabaseServer, name: str, blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """Create a migrated database, and drop it at the end, even if the test has stopped the server."""
+    """Create a migrated database. At the end drop the database, even if the test has stopped the server."""
     server.start()
     server.copy(_migrated(server, blocker), name)
     try:

@@ -1,4 +1,4 @@
-"""Creates dead letters for tests. Their records are certificates for which a receiver failed."""
+"""Creates dead letters for tests. The record of each dead letter is a certificate for which a receiver failed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """
-Runs the test project that resembles the LMS: its web servers, its celery worker and its commands. Collects the results.
+Runs the test project that resembles the LMS, and collects the results. The project has web servers, a celery worker and
+commands.
 """
 
 from __future__ import annotations

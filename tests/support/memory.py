@@ -15,7 +15,7 @@ def peak_of(call: Callable[[], object]) -> int:
 
 
 def kept_of(call: Callable[[], object]) -> int:
-    """Return the memory in bytes that the result of a call occupies. It is the minimum of three runs."""
+    """Return the memory in bytes that the result of a call occupies. The result is the minimum of three runs."""
     return min(_once(call)[0] for _ in range(3))
 
 

@@ -76,7 +76,7 @@ def relay(beat: datetime, **state: Any) -> Heartbeat:
 
 
 def consumer(beat: datetime, *, version: str = "0.1.0", group: str = "mail", stopped: bool = False) -> Heartbeat:
-    """Store the heartbeat of a worker. ``beat`` is the time of its last beat, and its last lag is 2."""
+    """Store the heartbeat of a worker. The last beat was at the time ``beat``, and showed a lag of 2."""
     return _run("consumer", group, beat, attrs.asdict(consumer_state(group=group)), version=version, stopped=stopped)
 
 

@@ -20,7 +20,7 @@ each_protocol = pytest.mark.parametrize("options", PROTOCOLS.values(), ids=PROTO
 
 
 def numbered(users: list[int], each: int, *, begin: int = 0) -> list[Any]:
-    """Return ``each`` certificates per user. The users alternate, and the grade of a certificate is its number."""
+    """Return ``each`` certificates per user. The users alternate. The grade of a certificate is its number."""
     return [certificate(user, grade=str(number)) for number in range(begin, begin + each) for user in users]
 
 

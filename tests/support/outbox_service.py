@@ -73,8 +73,8 @@ class Service:
 
     def emit_many(self, count: int, *, topic: str = "", name: Callable[[int], str] = lambda _: "") -> list[str]:
         """
-        Emit ``count`` events of one key in one transaction; return their ids. ``name`` is a function that returns the
-        user's name for the number of an event.
+        Emit ``count`` events with the same key in one transaction; return their ids. ``name`` is a function that
+        returns the user's name for the number of an event.
         """
         events = [
             ({"certificate": certificate(7, name=name(number))}, EventsMetadata(event_type=CREATED))

@@ -33,7 +33,7 @@ from tests.support.workers import worker
 
 PLACE = "tests.projects.certificates.replaying"
 LETTERS_BEGIN = 1_000_000
-"""The offset of the first dead letter. It is much higher than the offsets of live events."""
+"""The offset of the first dead letter. This offset is much higher than the offsets of live events."""
 
 
 def named(*receivers: str) -> list[str]:

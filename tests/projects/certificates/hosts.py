@@ -1,4 +1,7 @@
-"""Simulates restricted hosts: when this module is imported, it restricts the process as the variable HOST says."""
+"""
+Simulates restricted hosts. When this module is imported, it restricts the process in the way that the variable HOST
+names.
+"""
 
 import os
 import resource

@@ -54,7 +54,7 @@ def leave(certificate: CertificateData, **_: Any) -> None:
 
 
 def alone(certificate: CertificateData, **_: Any) -> None:
-    """Print a line if another receiver runs at the same time. With one lane this must not happen."""
+    """Print a line if another receiver runs at the same time. In a worker with one lane no line must be printed."""
     if not _at_once.acquire(blocking=False):
         say("at once")
         return

@@ -1,4 +1,4 @@
-"""A service that exports its traces. When this module is imported in a process, the export starts in this process."""
+"""A service that exports its traces. A process starts the export when it imports this module."""
 
 import json
 from typing import Any

@@ -145,7 +145,7 @@ def attempts_at(one: Delivery) -> int:
 
 
 def opened(service: Service, processor: Processor) -> list[Delivery]:
-    """Process events that fail until the circuit of the first receiver opens; return the held events."""
+    """Process failing events until the circuit of the first receiver opens; return the events that are held."""
     service.failing = {"first": ValueError}
     deliveries = [delivery(user) for user in range(4)]
     outcomes = [processor.process(one) for one in deliveries]

@@ -1,4 +1,4 @@
-"""A worker does not commit the offset of a record if its receivers emitted an event that was lost."""
+"""If the receivers of a record emitted an event that was lost, the worker does not commit the offset of this record."""
 
 from __future__ import annotations
 

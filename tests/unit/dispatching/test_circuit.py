@@ -142,7 +142,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert len(self.probes) <= 1
 
     def teardown(self) -> None:
-        """Check that the circuit permits a probe at the right time after all attempts have ended."""
+        """After all attempts have ended, check that the circuit permits a probe at the right time."""
         for permit, key in self.running:
             self.circuit.failed(permit, key, self.now)
         assert self.circuit.permit(self.now + POLICY.probe_every) is not None

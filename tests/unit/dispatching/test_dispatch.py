@@ -292,7 +292,7 @@ def test_ctrl_c_during_a_coroutine_raises_keyboard_interrupt() -> None:
 
 
 def test_an_exception_whose_truth_value_is_false_is_a_failure() -> None:
-    """The exception is an empty collection of errors, so ``bool()`` returns False for it."""
+    """The exception is an empty collection of errors, so ``bool()`` of the exception returns False."""
 
     class Errors(Exception):
         def __len__(self) -> int:

@@ -35,7 +35,10 @@ def seeds() -> list[str]:
 
 
 def kept_bodies() -> list[bytes]:
-    """Return the values of the corpus without their first five bytes, which contain the schema id."""
+    """
+    Return the values of the records in the corpus, without the first five bytes of each value. These bytes contain the
+    schema id.
+    """
     kept = [json.loads(path.read_text())["value"] for path in sorted(CORPUS.glob("*.json"))]
     return [b64decode(text)[5:] for text in kept if text]
 

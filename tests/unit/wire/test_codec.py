@@ -1,4 +1,4 @@
-"""Event data is encoded exactly as openedx-events encodes it, and decoded to equal data."""
+"""Event data is encoded exactly as openedx-events encodes it. Decoding returns equal data."""
 
 import json
 from datetime import UTC, datetime
@@ -172,7 +172,7 @@ READER = codec_for(OpenEdxPublicSignal(event_type="test.reader.v1", data={"d": R
 
 
 def read(fields: list[dict[str, Any]], values: dict[str, Any]) -> Any:
-    """Write values with a schema that has these fields, and return what the reader decodes."""
+    """Encode values with a schema that has these fields. Return what the reader decodes."""
     record = {"type": "record", "name": "Renamed", "fields": fields}
     schema = {"type": "record", "name": "CloudEvent", "namespace": "test", "fields": [{"name": "d", "type": record}]}
     out = BytesIO()

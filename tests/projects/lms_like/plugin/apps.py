@@ -1,4 +1,4 @@
-"""A plugin of Open edX. Its entry point installs it as an app with receivers and URLs."""
+"""A plugin of Open edX. Because of its entry point, the project installs it as an app with receivers and URLs."""
 
 from typing import Any, ClassVar
 
