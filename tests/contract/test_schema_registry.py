@@ -221,7 +221,7 @@ def test_a_malformed_answer_to_a_request_for_a_schema_causes_a_retriable_error(c
     assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 1
 
 
-def test_a_conflict_of_one_schema_does_not_block_requests_for_others() -> None:
+def test_a_conflict_of_one_schema_does_not_block_requests_for_other_schemas() -> None:
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     with answering(409, b'{"error_code": 409, "message": ""}') as address:
         registry = client(f"http://{address}", backoff=30)

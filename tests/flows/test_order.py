@@ -80,7 +80,7 @@ def test_case_7_a_receiver_slower_than_max_poll_interval_runs_once(bus: Bus, top
 
 
 @each_protocol
-def test_case_8_events_keep_their_order_when_partitions_move_to_a_second_worker(
+def test_case_8_events_stay_in_order_when_partitions_move_to_a_second_worker(
     bus: Bus, group: str, options: dict[str, Any]
 ) -> None:
     """No event is lost, and no event is processed twice."""

@@ -102,7 +102,7 @@ def test_case_13_a_base_exception_stops_the_worker_and_its_event_is_redelivered(
 
 
 @pytest.mark.parametrize("error", ["MemoryError", "RecursionError"])
-def test_case_13_memory_and_recursion_errors_of_a_receiver_are_retried_and_become_dead_letters(
+def test_case_13_memory_and_recursion_errors_of_a_receiver_are_retried_before_a_dead_letter(
     bus: Bus, topic: str, group: str, error: str
 ) -> None:
     kept = OnTopic(bus, group).create()

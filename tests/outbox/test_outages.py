@@ -89,7 +89,7 @@ def test_case_23_a_missing_topic_is_held_and_does_not_delay_other_topics(service
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_case_23_rows_are_sent_in_order_after_their_topic_is_deleted_recreated_and_grown(service: Service) -> None:
+def test_case_23_rows_are_sent_in_order_after_a_topic_is_deleted_recreated_or_extended(service: Service) -> None:
     cluster = service.bus._cluster
     with watched(TopicHeld) as seen, service.relay() as relay:
         service.emit()

@@ -70,7 +70,7 @@ def test_case_20_events_spilled_while_the_registry_is_unreachable_are_relayed_un
     assert (direct.key(), direct.value(), direct.headers()) == (relayed.key(), relayed.value(), relayed.headers())
 
 
-def test_case_30_a_full_client_queue_delays_one_event_and_all_unsent_events_are_spilled(service: Service) -> None:
+def test_case_30_a_full_client_queue_delays_only_one_event_and_unsent_events_are_spilled(service: Service) -> None:
     """If each event waited for room in the queue, the test would take minutes."""
     with black_hole() as address:
         changes = {

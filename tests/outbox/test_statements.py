@@ -42,7 +42,7 @@ def test_rows_are_found_by_the_primary_key_without_a_table_scan(service: Service
 
 
 @on_mysql_too
-def test_s10_rows_of_a_held_topic_are_not_examined(service: Service, database: Database) -> None:
+def test_s10_rows_of_a_held_topic_are_not_read(service: Service, database: Database) -> None:
     """
     To plan a batch, the relay reads only the rows of the batch and a few index entries. This does not depend on the
     number of other waiting rows, or on the statistics of the database.

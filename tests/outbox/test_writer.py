@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real
 
 
 @on_mysql_too
-def test_events_kept_in_memory_are_spilled_after_the_database_returns(
+def test_events_waiting_in_memory_are_spilled_after_the_database_returns(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)

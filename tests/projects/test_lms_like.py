@@ -52,7 +52,7 @@ def test_each_committed_emission_has_one_row_in_the_outbox_and_raises_nothing(ou
     assert outcome.of(name) == (end, rows), outcome.log
 
 
-def test_a_relay_sends_each_row_of_the_default_database_once(outcome: Outcome) -> None:
+def test_a_relay_sends_each_row_of_the_default_database_only_once(outcome: Outcome) -> None:
     rows = {name: count for (name, database), count in outcome.rows.items() if database == OUTBOX}
     assert len(rows) > 20
     assert outcome.arrived == Counter(rows)

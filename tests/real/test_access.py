@@ -75,7 +75,7 @@ def test_a_replay_needs_only_rights_on_the_topic(guarded: GuardedKafka, bus: Rea
 
 
 @pytest.mark.django_db
-def test_event_trace_names_topics_that_it_may_not_see(
+def test_event_trace_names_topics_that_it_has_no_right_to_read(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str
 ) -> None:
     user = f"user-{group}"

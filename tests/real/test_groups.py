@@ -96,7 +96,7 @@ def test_case_10_a_member_that_a_commit_reveals_as_fenced_starts_no_further_even
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @each_protocol
-def test_case_8_members_that_join_and_leave_under_load_lose_and_repeat_no_event(
+def test_case_8_no_event_is_lost_or_repeated_while_members_join_or_leave_under_load(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     topic, users, each = f"busy-{group}", list(range(16)), scaled(40, long=800)

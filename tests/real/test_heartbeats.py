@@ -87,7 +87,7 @@ def test_heartbeats_are_written_only_after_the_migration(running: Running) -> No
         assert Heartbeat.objects.count() == 1
 
 
-def test_a_heartbeat_is_committed_at_once_when_autocommit_is_off(running: Running, database: Database) -> None:
+def test_a_heartbeat_is_committed_immediately_when_autocommit_is_off(running: Running, database: Database) -> None:
     entry = database.entry | {"AUTOCOMMIT": False}
     manual = attrs.evolve(database, entry=entry)
     with manual.connected("default"), running.consumer(consumer_state):

@@ -80,7 +80,7 @@ def test_a_topic_is_replayed_from_the_last_token_though_a_worker_is_killed(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_backfill_is_paused_and_resumed_and_sends_each_item_once(
+def test_a_paused_backfill_is_resumed_and_sends_each_item_once(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     out = f"{topic}-out"

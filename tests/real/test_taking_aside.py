@@ -62,7 +62,7 @@ def test_workers_skip_quarantined_records(
         ]
 
 
-def test_quarantining_the_next_record_commits_the_offset_after_it(
+def test_quarantining_the_next_record_commits_the_following_offset(
     bus: RealBus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     table["EVENT_BUS_KAFKA_CONSUMER_OPTIONS"] = {"group.instance.id": "one"}

@@ -196,7 +196,7 @@ def test_in_a_test_case_an_event_counts_as_sent_after_the_atomic_block_of_the_se
 
 
 @pytest.mark.django_db
-def test_in_a_test_case_an_event_outside_atomic_blocks_counts_as_sent_at_once(events: CapturedEvents) -> None:
+def test_in_a_test_case_an_event_outside_atomic_blocks_counts_as_sent_immediately(events: CapturedEvents) -> None:
     CERTIFICATE_CREATED.send_event(certificate=certificate(1))
     events.assert_sent(CERTIFICATE_CREATED)
 

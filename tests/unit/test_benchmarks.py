@@ -63,7 +63,7 @@ def test_a_figure_can_be_judged_without_a_comparison() -> None:
         ({}, ""),
     ],
 )
-def test_each_goal_is_printed_with_whether_it_is_met(goal: dict[str, float], verdict: str) -> None:
+def test_the_output_says_for_each_goal_whether_the_goal_is_met(goal: dict[str, float], verdict: str) -> None:
     assert comparison_rows(results(compared(**goal))) == [("another ÷ ours", "6.00", verdict)]
 
 

@@ -26,7 +26,7 @@ THREADS, SENDS = 4, 10
 
 
 def requests(send: Callable[[], object]) -> list[float]:
-    """Four threads send 40 times. Return how many seconds each send takes, in ascending order."""
+    """Send 40 times in total, from four threads. Return how many seconds each send takes, in ascending order."""
     took: list[float] = []
 
     def request() -> None:

@@ -192,7 +192,7 @@ ACTIONS = [
 
 
 @pytest.mark.parametrize(("model", "action", "right"), ACTIONS)
-def test_each_action_requires_its_own_right_and_the_right_to_view(
+def test_each_action_requires_a_specific_right_and_the_right_to_view(
     model: Any, action: str, right: Right, receiver: str
 ) -> None:
     before = ParkedRecord.objects.count()

@@ -167,7 +167,7 @@ def test_by_default_ten_failing_events_open_the_circuit_without_a_dead_letter(se
     assert service.letters == []
 
 
-def test_an_event_is_held_for_a_receiver_with_an_open_circuit_while_other_receivers_run_once(service: Service) -> None:
+def test_an_open_circuit_of_one_receiver_holds_the_event_and_other_receivers_run_once(service: Service) -> None:
     processor = service.processor()
     opened(service, processor)
     late = delivery(9)
@@ -222,7 +222,7 @@ def test_an_open_circuit_prevents_dead_letters_for_exhausted_attempts_and_final_
     assert (service.letters, attempts_at(held[0])) == ([], 1)
 
 
-def test_attempts_made_before_the_circuit_opened_still_count_after_it_closed(service: Service) -> None:
+def test_attempts_before_the_circuit_opened_count_after_the_circuit_closed(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.failing = {}
@@ -387,7 +387,7 @@ def test_dead_letters_that_could_not_be_stored_do_not_count_towards_a_flood(serv
     assert (partition.flooded, service.health.is_ready) == (False, True)
 
 
-def test_an_unreachable_server_makes_a_worker_unready_until_it_returns(service: Service) -> None:
+def test_a_worker_is_not_ready_until_an_unreachable_server_returns(service: Service) -> None:
     processor, one = service.processor(), delivery(1)
     service.registry_fails = True
     with watched() as seen:

@@ -125,7 +125,7 @@ def test_a_failure_contains_the_error_text_if_this_package_raised_the_error() ->
     assert letter(record()).failed_at <= datetime.now(UTC)
 
 
-def test_each_failed_receiver_has_its_own_failure_in_the_letter() -> None:
+def test_each_failed_receiver_has_a_separate_failure_in_the_letter() -> None:
     error = ReceiversFailed(["a", "b"], [ValueError(), KeyError()])
     failures = Letter.of(record(), group="g", error=error, attempts=1).failures
     assert [(failure.receiver, failure.error) for failure in failures] == [("a", "ValueError"), ("b", "KeyError")]
@@ -134,7 +134,7 @@ def test_each_failed_receiver_has_its_own_failure_in_the_letter() -> None:
 # Metadata of committed offsets
 
 
-def test_offset_metadata_contains_quarantined_offsets_until_the_position_is_after_them() -> None:
+def test_offset_metadata_contains_only_quarantined_offsets_after_the_position() -> None:
     marks = OffsetMetadata(frozenset({5, 9}))
     assert OffsetMetadata.read(marks.at(5)) == marks
     assert OffsetMetadata.read(marks.at(6)) == OffsetMetadata(frozenset({9}))

@@ -36,7 +36,7 @@ def test_entries_of_deleted_letters_are_purged_after_the_retention() -> None:
     assert purge_entries(0) == 1
 
 
-def test_an_entry_rewritten_during_a_purge_is_kept() -> None:
+def test_an_entry_that_is_rewritten_during_a_purge_is_not_deleted() -> None:
     again: list[DeadLetter] = []
 
     def write_again(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -86,7 +86,7 @@ def test_an_error_while_a_letter_is_discarded_leaves_letter_and_entries_unchange
     assert (DeadLetter.objects.count(), states()) == (1, {"": "failed"})
 
 
-def test_a_purge_deletes_smaller_batches_after_slow_ones() -> None:
+def test_a_purge_deletes_smaller_batches_after_slow_batches() -> None:
     """
     Large slow batches would delay other work: until a batch ends, no heartbeats are written and no pauses are read.
     """

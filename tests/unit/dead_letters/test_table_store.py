@@ -66,7 +66,7 @@ def test_c8_a_value_too_large_for_the_table_is_left_out_and_reported() -> None:
     assert [one.left_out for one in told] == [(("value", 20_000),)]
 
 
-def test_c8_headers_too_large_for_the_table_are_left_out_and_the_value_is_kept() -> None:
+def test_c8_only_the_headers_are_left_out_if_they_are_too_large_for_the_table() -> None:
     headers = (*record().headers, ("large", b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000):
@@ -75,14 +75,14 @@ def test_c8_headers_too_large_for_the_table_are_left_out_and_the_value_is_kept()
     assert (row.event_type, row.event_id) == (letter(record()).event_type, letter(record()).event_id)
 
 
-def test_c8_texts_that_cannot_be_encoded_are_left_out_and_the_record_is_kept() -> None:
+def test_c8_only_the_texts_are_left_out_if_they_cannot_be_encoded() -> None:
     failures = (Failure(receiver="lms.award", error="half a character: \ud800"),)
     row = stored(attrs.evolve(letter(record()), failures=failures))
     assert (row.record, list(row.marks)) == (record(), ["texts"])
     assert row.failed_receivers == ["lms.award"]
 
 
-def test_c8_a_letter_is_complete_if_the_second_attempt_to_store_it_finds_room() -> None:
+def test_c8_a_letter_is_complete_if_the_second_attempt_to_store_it_succeeds() -> None:
     large = letter(record(value=b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000):
@@ -139,7 +139,7 @@ def test_each_failed_receiver_has_an_entry_without_event_data() -> None:
     assert (entry.topic, entry.partition, entry.offset) == ("t", 3, 2**40)
 
 
-def test_an_entry_truncates_long_texts_and_the_letter_keeps_them() -> None:
+def test_long_texts_are_truncated_in_the_entry_but_not_in_the_letter() -> None:
     """
     MySQL would refuse longer texts. The result of a replay could then not be stored, and receivers that had succeeded
     would run again.

@@ -30,7 +30,7 @@ def test_without_a_failure_the_record_is_done_and_the_outage_is_over() -> None:
     assert (judged.outcome, judged.past.away) == (DONE, "")
 
 
-def test_each_failed_receiver_is_judged_by_its_own_attempts() -> None:
+def test_each_failed_receiver_is_judged_by_its_attempts() -> None:
     past = Past(attempts=2, failures={A.name: 2}, holds=4, away="database")
     error = ValueError()
     judged = judge(attempt(failed=[(B, error), (A, error)]), past, POLICY)

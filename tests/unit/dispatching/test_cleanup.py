@@ -113,7 +113,7 @@ def test_case_42_transactions_left_open_are_rolled_back_without_a_reconnect(
     assert cleanup.roll_back_leftovers() is None
 
 
-def test_if_autocommit_was_left_off_it_is_restored_and_changes_are_rolled_back(
+def test_after_a_receiver_switched_autocommit_off_it_is_restored_and_changes_are_rolled_back(
     connection: BaseDatabaseWrapper,
 ) -> None:
     transaction.set_autocommit(False, using=ALIAS)
@@ -204,7 +204,7 @@ def test_c14_pooled_connections_are_returned_after_each_event(connection: BaseDa
     assert connection.connection is None
 
 
-def test_a_pooled_connection_is_kept_while_a_surrounding_transaction_is_open(
+def test_a_pooled_connection_is_not_returned_while_a_surrounding_transaction_is_open(
     connection: BaseDatabaseWrapper,
 ) -> None:
     """A TestCase may call ``deliver()``. The transaction of the TestCase must then stay open."""

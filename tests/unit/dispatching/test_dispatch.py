@@ -209,7 +209,7 @@ def test_c10_a_returned_future_of_another_event_loop_is_a_failure() -> None:
     assert type(error) is RuntimeError
 
 
-def test_c10_a_receiver_that_is_a_generator_function_fails_because_it_did_not_run() -> None:
+def test_c10_a_receiver_that_is_a_generator_function_counts_as_failed() -> None:
     """If a function contains ``yield``, a call of the function does not run its code."""
 
     def generator(**_: Any) -> Iterator[None]:

@@ -45,7 +45,7 @@ def test_jitter_varies_a_delay_in_both_directions() -> None:
     assert (policy.delay(1, lambda: 0.0), policy.delay(1, lambda: 1.0)) == (8, 12)
 
 
-def test_an_unreadable_record_is_given_up_at_the_first_attempt() -> None:
+def test_an_unreadable_record_is_abandoned_at_the_first_attempt() -> None:
     error = UnreadableValue("x")
     assert POLICY.decide(error, attempt=1) == GiveUp(error)
 

@@ -108,7 +108,7 @@ def test_an_unmigrated_table_is_a_finding_and_the_rest_is_shown(settings_of_sand
     assert "Last hour" not in status(settings_of_sandbox).text
 
 
-def test_unreachable_kafka_and_registry_are_reported_and_the_tables_are_shown() -> None:
+def test_the_tables_are_shown_while_kafka_and_registry_are_unreachable() -> None:
     neglected.pause(neglected.ago(days=2))
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": _NOWHERE,
@@ -187,7 +187,7 @@ def test_without_heartbeats_the_status_shows_workers_and_relays_as_not_known(
     assert told_of.refusal == "", "a setting is no server that is silent"
 
 
-def test_the_coming_deletion_of_dead_letters_is_reported_only_if_they_are_deleted(
+def test_the_coming_deletion_of_dead_letters_is_reported_only_for_stores_that_delete(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     neglected.dead_letter(neglected.ago(days=89), 1)

@@ -143,7 +143,7 @@ def test_a_non_default_database_is_checked_only_once_for_the_outbox_table() -> N
         assert sum("WHERE 1 = 0" in sql for sql in asked) == (alias == "other")
 
 
-def test_an_event_whose_row_failed_is_sent_after_the_commit_of_its_own_database() -> None:
+def test_an_event_whose_row_failed_is_sent_after_the_commit_of_its_database() -> None:
     order: list[str] = []
 
     def guard(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:

@@ -42,7 +42,7 @@ def test_rows_are_yielded_in_order_of_primary_keys_page_by_page(
 
 
 @pytest.mark.django_db
-def test_rows_deleted_before_their_page_is_read_are_not_yielded(shards: list[int]) -> None:
+def test_rows_that_are_deleted_before_they_are_read_are_not_yielded(shards: list[int]) -> None:
     coming = iter(RowsByPk(OutboxShard.objects.all())(None))
     begun = [next(coming).pk for _ in range(100)]
     OutboxShard.objects.filter(pk__lt=1200).delete()

@@ -135,7 +135,7 @@ def test_a_confirmed_record_reports_that_kafka_is_reachable_again(sandbox: Sandb
     assert [type(event) for event in seen] == [ConnectionChanged, RecordDelivered]
 
 
-def test_events_are_kept_while_the_database_refuses_all_rows(default: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_event_is_lost_while_the_database_refuses_all_rows(default: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", 0.0)
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table
     with closing(sqlite3.connect(default, isolation_level=None)) as database:
@@ -177,7 +177,7 @@ def spill_one_more(own: Spill) -> None:
     sleep(0.05)
 
 
-def test_events_that_the_database_refused_are_written_after_it_accepts_rows_again(
+def test_events_that_the_database_refused_are_written_after_its_repair(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table

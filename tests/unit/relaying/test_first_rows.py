@@ -89,8 +89,8 @@ def test_no_row_is_sent_before_a_row_of_the_same_key_in_the_same_chunk(relaying:
 
 def test_a_row_that_waits_for_a_full_client_keeps_the_order_of_its_key(relaying: Relaying) -> None:
     """
-    The client's queue has room for two rows. A row waits for room in the queue. The client has not reached the topic of
-    this row.
+    The client's queue has room for two rows. The client has not reached the topic of one row. This row waits until the
+    queue has room.
     """
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()

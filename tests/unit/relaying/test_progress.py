@@ -53,7 +53,7 @@ def counts(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None, purge_ta
 
 
 @pytest.mark.parametrize("error", [None, OperationalError()])
-def test_counting_waiting_rows_takes_at_most_a_fiftieth_of_the_time_even_if_it_fails(
+def test_counting_waiting_rows_takes_at_most_a_fiftieth_of_the_time(
     monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
     assert counts(monkeypatch, error=error) == [10, 60, 110, 160]

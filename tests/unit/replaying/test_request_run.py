@@ -91,7 +91,7 @@ def _letter(number: int) -> RequestedLetter:
     )
 
 
-def test_an_idle_worker_runs_as_many_letters_as_it_has_lanes() -> None:
+def test_an_idle_worker_runs_one_letter_per_lane() -> None:
     turns = Turns(lanes=2)
     turns.fill(10)
     assert (turns.submit(), turns.submit()) == (2, 2)

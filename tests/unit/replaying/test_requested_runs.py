@@ -234,7 +234,7 @@ def backfill_request(**values: Any) -> int:
     return int(request_run(RunWish(arguments=arguments, progress=progress, **values)).pk)
 
 
-def test_a_backfill_is_paused_and_resumed_and_sends_each_item_once(
+def test_a_paused_backfill_is_resumed_and_sends_each_item_once(
     sandbox: Sandbox,
     out: str,
     receiving: Processor,

@@ -122,7 +122,7 @@ def test_exporting_a_schema_keeps_earlier_schemas_in_numbered_files(tmp_path: Pa
     assert [name for name, _ in directory.history("type.v1")] == ["type.v1@1.avsc", "type.v1@2.avsc", "type.v1.avsc"]
 
 
-def test_exporting_an_incompatible_schema_does_not_make_it_compatible(tmp_path: Path) -> None:
+def test_an_incompatible_schema_remains_incompatible_after_its_export(tmp_path: Path) -> None:
     directory = SchemaDirectory(tmp_path)
     directory.export("type", OLD, replace=False)
     assert in_directory(directory, "type", NEW, "BACKWARD").standing is SchemaStanding.INCOMPATIBLE

@@ -52,7 +52,7 @@ def received(*offsets: int, **changes: Any) -> None:
         )
 
 
-def test_consecutive_records_share_a_line_and_a_single_record_has_a_line_of_its_own(lines: Lines) -> None:
+def test_consecutive_records_share_a_line_and_a_single_record_has_a_separate_line(lines: Lines) -> None:
     for offset in (7, 5, 6):
         emit(example(events.RecordDelivered, offset=offset, event_id=f"id-{offset}"))
     assert lines() == []

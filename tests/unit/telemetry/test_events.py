@@ -213,7 +213,7 @@ def test_an_observer_that_is_added_twice_gets_each_event_only_once() -> None:
     assert collect not in bus._observers
 
 
-def test_an_observer_of_some_kinds_gets_only_events_of_these_kinds() -> None:
+def test_an_observer_gets_only_events_of_the_selected_kinds() -> None:
     seen: list[LifecycleEvent] = []
     collect = seen.append
     received, done = example(events.RecordReceived), example(events.RecordDone)

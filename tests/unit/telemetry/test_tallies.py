@@ -74,7 +74,7 @@ def test_labels_beyond_the_limit_are_counted_under_the_label_other() -> None:
     assert tallies.total(RECORDS_SKIPPED, event_type=OTHER) == 500
 
 
-def test_a_forked_child_starts_with_empty_tallies_even_if_a_thread_held_the_lock() -> None:
+def test_a_forked_child_starts_with_empty_tallies_even_if_the_lock_was_locked() -> None:
     tallies = Tallies()
     tallies.add(RECORDS_SKIPPED, ("a", "no receiver"))
     before = tallies.kept(lambda name: tallies.of(RECORDS_SKIPPED, (name, "no receiver")), "a")

@@ -59,12 +59,12 @@ def test_metadata_of_two_events_of_the_same_type_is_not_mixed_up() -> None:
     assert both == (METADATA, other)
 
 
-def test_headers_that_differ_only_in_their_source_are_not_mixed_up() -> None:
+def test_headers_that_differ_only_in_the_source_are_not_mixed_up() -> None:
     for source in ("openedx/lms/web", "openedx/cms/web", "openedx/lms/web"):
         assert to_metadata(changed(ce_source=source.encode()), None) == attrs.evolve(METADATA, source=source)
 
 
-def test_headers_may_have_any_order_and_unknown_headers_may_stand_between_them() -> None:
+def test_headers_may_have_any_order_and_may_include_unknown_headers() -> None:
     for headers in (HEADERS, HEADERS[::-1], (("traceparent", b"1"), *HEADERS), (*HEADERS, ("traceparent", b"2"))):
         for _ in range(2):
             assert to_metadata(headers, None) == METADATA

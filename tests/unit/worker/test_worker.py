@@ -254,7 +254,7 @@ def test_objects_that_exist_before_a_worker_starts_are_frozen_for_the_garbage_co
 
 
 @pytest.mark.parametrize("change", ["gc.disable()", "gc.freeze()", "gc.set_threshold(0)", "gc.set_threshold(50_000)"])
-def test_garbage_collector_settings_changed_by_the_service_are_kept(change: str) -> None:
+def test_garbage_collector_settings_of_the_service_are_not_overwritten(change: str) -> None:
     before, meanwhile, after = seen_by_a_worker(change)
     assert before == after
     assert meanwhile[1] == before[1]
