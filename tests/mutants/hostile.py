@@ -1,4 +1,4 @@
-"""Faults in the protection against hostile input, unusual hosts, and wrong answers of servers."""
+"""Faults in the protection against hostile input, unusual hosts, and invalid answers of servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults in reports about the state of the bus: neglects, and the command ``event_bus_status``."""
+"""Faults in what operators see of the bus: in neglects, and in the command ``event_bus_status``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of authentication and authorisation: the client options for each mechanism, and a worker without access."""
+"""The client options for each mechanism of authentication work. A worker without access reports the reason."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_client_options_are_enough_to_connect_with_each_security_mechanism(
     assert "ERROR" not in process.log
 
 
-def test_a_replay_needs_rights_on_the_topic_only(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
+def test_a_replay_needs_only_rights_on_the_topic(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
     user = f"user-{group}"
     guarded.add_user(user)
     guarded.allow(user, topic=topic, group=group)
@@ -77,7 +77,7 @@ def test_a_replay_needs_rights_on_the_topic_only(guarded: GuardedKafka, bus: Rea
 
 
 @pytest.mark.django_db
-def test_event_trace_names_topics_that_it_may_not_see(
+def test_event_trace_names_topics_that_it_has_no_right_to_read(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str
 ) -> None:
     user = f"user-{group}"

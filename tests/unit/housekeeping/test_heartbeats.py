@@ -1,6 +1,4 @@
-"""
-Tests of the heartbeat rows of workers and relays: their contents, and how long the process of a row counts as alive.
-"""
+"""Workers and relays write heartbeat rows. A process counts as alive for a limited time after its last heartbeat."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ def running() -> Running:
 
 
 def later(milliseconds: int) -> None:
-    """Move the times of all rows into the past."""
+    """Move the times of all rows ``milliseconds`` into the past."""
     Heartbeat.objects.update(beat_at=F("beat_at") - milliseconds, started_at=F("started_at") - milliseconds)
 
 

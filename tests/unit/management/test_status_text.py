@@ -1,4 +1,4 @@
-"""The text of the status command fits the width of a terminal."""
+"""The text output of ``event_bus_status`` fits the width of a terminal."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-Tests of the status without real servers. It reports unreachable servers and shows everything else, and no server delays
-it for long.
+The status reports unreachable servers and shows all other results, and no server delays it for long. The tests use no
+real servers.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def test_an_unmigrated_table_is_a_finding_and_the_rest_is_shown(settings_of_sand
     assert "Last hour" not in status(settings_of_sandbox).text
 
 
-def test_unreachable_kafka_and_registry_are_reported_and_the_tables_are_shown() -> None:
+def test_the_tables_are_shown_while_kafka_and_registry_are_unreachable() -> None:
     neglected.pause(neglected.ago(days=2))
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": _NOWHERE,
@@ -125,7 +125,7 @@ def test_unreachable_kafka_and_registry_are_reported_and_the_tables_are_shown() 
     assert "! receiver-paused: app.receivers.grade" in shown.text
 
 
-def test_a_missing_server_setting_is_reported_as_no_answer() -> None:
+def test_if_the_setting_of_a_server_is_missing_the_status_reports_no_answer() -> None:
     shown = status({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None})
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in shown.text
 
@@ -138,7 +138,7 @@ def test_an_unreachable_database_is_reported_and_kafka_is_shown(settings_of_sand
     assert "Groups (1)" in shown.text
 
 
-def test_nothing_is_said_of_a_database_that_is_away_but_that_it_is_not_known(
+def test_everything_in_an_unreachable_database_is_shown_as_not_known(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
@@ -158,7 +158,7 @@ def test_nothing_is_said_of_a_database_that_is_away_but_that_it_is_not_known(
     assert "manage.py check --database" in finding["remedy"]
 
 
-def test_one_of_several_databases_that_is_away_hides_nothing_of_the_others(
+def test_the_status_shows_other_databases_while_one_database_is_unreachable(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     route = {"event_key_field": "certificate.user.id", "enabled": True, "mode": "outbox", "database": "away"}
@@ -177,7 +177,9 @@ def test_one_of_several_databases_that_is_away_hides_nothing_of_the_others(
     assert told_of.json["neglects_not_known"] == ["outbox-waits", "parked-rows-end"]
 
 
-def test_without_heartbeats_what_runs_is_not_known(settings_of_sandbox: dict[str, Any]) -> None:
+def test_without_heartbeats_the_status_shows_workers_and_relays_as_not_known(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     neglected.consumer(neglected.ago(minutes=5))
     settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_HEARTBEAT": 0}
@@ -190,7 +192,9 @@ def test_without_heartbeats_what_runs_is_not_known(settings_of_sandbox: dict[str
     assert told_of.refusal == "", "a setting is no server that is silent"
 
 
-def test_the_end_of_dead_letters_is_told_where_they_are_deleted(settings_of_sandbox: dict[str, Any]) -> None:
+def test_the_coming_deletion_of_dead_letters_is_reported_only_for_stores_that_delete(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
     neglected.dead_letter(neglected.ago(days=89), 1)
     for choice, is_told in (
         ("auto", True),
@@ -204,16 +208,19 @@ def test_the_end_of_dead_letters_is_told_where_they_are_deleted(settings_of_sand
 
 
 class OwnStore:
-    """A service's own store of dead letters."""
+    """A store of dead letters that the service defines."""
 
     def store(self, letter: object) -> None:
-        """Keep it elsewhere."""
+        """Ignore the letter."""
 
 
-def test_checks_without_a_controller_are_not_passed_over(
+def test_a_check_that_fails_because_no_controller_exists_is_reported(
     settings_of_sandbox: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As while one takes over from another: brokers of the sandbox that seem to be real ones."""
+    """
+    A cluster has no controller while a new controller replaces the old controller. In this test the brokers of the
+    sandbox are treated as real brokers.
+    """
     monkeypatch.setattr(Cluster, "is_sandbox", property(lambda _: False))
     monkeypatch.setattr(look, "_NO_CONTROLLER", "there is none")
     settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {}}
@@ -222,7 +229,7 @@ def test_checks_without_a_controller_are_not_passed_over(
     assert shown.findings["unanswered", "the check of topics"] == "there is none"
 
 
-def test_a_silent_server_is_reported_after_its_time_limit() -> None:
+def test_a_server_that_does_not_answer_is_reported_after_its_time_limit() -> None:
     def silent() -> Any:
         for_ever.wait(600)
 

@@ -1,4 +1,7 @@
-"""The kinds of lifecycle events are a closed list. Each kind has its own log line, and none contains event data."""
+"""
+The list of the kinds of lifecycle events is complete. Each kind has a different log line, and no log line contains
+event data.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +102,7 @@ def raised(error: Exception) -> Exception:
         return caught
 
 
-def test_a_failure_of_a_receiver_is_logged_with_its_place_and_without_its_text(
+def test_the_log_shows_where_a_receiver_failed_but_not_the_text_of_the_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     failed = ReceiversFailed(["lms.award"], [raised(ValueError("learner@example.com"))])
@@ -215,7 +218,7 @@ def test_s17_an_observer_that_raises_does_not_affect_other_observers(
     assert "learner@example.com" not in caplog.text
 
 
-def test_an_observer_added_twice_gets_each_event_once() -> None:
+def test_an_observer_that_is_added_twice_gets_each_event_only_once() -> None:
     seen: list[LifecycleEvent] = []
     collect = seen.append
     observe(collect)
@@ -228,7 +231,7 @@ def test_an_observer_added_twice_gets_each_event_once() -> None:
     assert collect not in bus._observers
 
 
-def test_an_observer_of_some_kinds_gets_only_events_of_these_kinds() -> None:
+def test_an_observer_gets_only_events_of_the_selected_kinds() -> None:
     seen: list[LifecycleEvent] = []
     collect = seen.append
     received, done = example(events.RecordReceived), example(events.RecordDone)
@@ -243,7 +246,7 @@ def test_an_observer_of_some_kinds_gets_only_events_of_these_kinds() -> None:
     assert seen == [received]
 
 
-def test_the_function_is_wanted_returns_false_for_audit_events_while_the_audit_log_is_off() -> None:
+def test_is_wanted_returns_false_for_audit_events_while_the_audit_log_is_off() -> None:
     audit = [False]
     with nobody_else_observing():
         observe(LoggingObserver(audit=lambda: audit[0]))
