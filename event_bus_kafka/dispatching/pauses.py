@@ -63,7 +63,9 @@ class Pauses:
                 raise
             problem = database_error_text(error)
             if problem != self._problem:
-                logger.warning("Paused receivers cannot be read; next attempt in a few seconds: %s", problem)
+                logger.warning(
+                    "The list of paused receivers cannot be read: %s. Next attempt in a few seconds.", problem
+                )
             self._problem = problem
             return
         self._problem = ""

@@ -30,8 +30,8 @@ _LAST_TURNS = 1.0
 """Maximum seconds for the last run of the periodic work."""
 _PRIORITY = 100
 """
-Priority of the finalizer of multiprocessing and billiard. It is set because children skip a finalizer without a
-priority.
+Priority of our finalizer, which is registered with multiprocessing and billiard. Their child processes skip finalizers
+without a priority.
 """
 
 

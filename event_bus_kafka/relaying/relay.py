@@ -155,7 +155,7 @@ class Relay:
         return self._settled(batch, looked)
 
     def _settled(self, batch: Batch, looked: float) -> StepResult:
-        """Begin anew after an error in the batch. If all rows have to wait, rest. Return the result of the step."""
+        """Start the backoff if the batch had an error. Pause the relay if all rows have to wait. Return the result."""
         stepped = StepResult(sent=batch.ledger.taken, parked=len(batch.ledger.parked))
         self._clients.drop_failed()
         if stepped.sent or stepped.parked:

@@ -13,7 +13,7 @@ class HaltKind(Enum):
     LOST = auto()
     """This worker stops, because another worker has the request, or an operator has paused or cancelled the request."""
     HANDED_BACK = auto()
-    """Another worker may take the request, because this worker ends or can begin no letter."""
+    """Another worker may take the request, because this worker ends or cannot start the replay of a letter."""
     HELD = auto()
     """This worker continues the request later."""
     STOPPED = auto()

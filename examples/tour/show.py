@@ -48,7 +48,7 @@ def _chosen() -> Sequence[Row]:
 
 
 def _played(scene: Scene) -> list[str]:
-    """Play a row; return the expectations that failed."""
+    """Play a scene; return its expectations that failed."""
     try:
         scene.play()
     except Wrong as wrong:

@@ -89,7 +89,7 @@ def test_c13_the_error_for_an_unknown_schema_id_is_neither_retriable_nor_final(r
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (404, False, False)
 
 
-def test_the_error_for_an_unregistered_schema_is_neither_retriable_nor_final(bus: Bus, topic: str) -> None:
+def test_the_error_for_an_unregistered_schema_has_both_retriable_and_final_false(bus: Bus, topic: str) -> None:
     registry = client(bus.schema_registry_url, register=False)
     with pytest.raises(SchemaRegistryError) as caught:
         registry.id_of(topic, schema_of(topic))

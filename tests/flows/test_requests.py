@@ -240,7 +240,7 @@ def test_without_an_outbox_events_wait_for_the_replacement_of_a_failed_client(
     assert [type(event) for event in seen] == [RecordDelivered, RecordDelivered]
 
 
-def test_the_time_limit_of_an_event_that_waits_for_a_client_starts_at_the_send(
+def test_the_time_limit_of_an_event_is_counted_from_the_send_while_the_event_waits_for_a_client(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """

@@ -212,7 +212,9 @@ def test_this_package_registers_no_further_subjects(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize("writer", ["theirs", "ours"])
-def test_this_package_reads_events_of_both_packages_unchanged(exchange: Exchange, writer: str) -> None:
+def test_this_package_reads_its_own_events_and_those_of_the_published_package_unchanged(
+    exchange: Exchange, writer: str
+) -> None:
     with override_settings(**exchange.settings):
         registry = SchemaRegistry(
             {"url": exchange.settings["EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"]}, timeout=10, register=False

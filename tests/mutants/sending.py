@@ -642,7 +642,9 @@ if error is None:
         old="partial(self._deliver_late, sent_at)",
         new="lambda one: self._deliver_late(monotonic(), one)",
         harm="events arrive long after EVENT_BUS_KAFKA_DELIVERY_TIMEOUT, behind newer ones of their keys",
-        tests=("flows/test_requests.py::test_the_time_limit_of_an_event_that_waits_for_a_client_starts_at_the_send",),
+        tests=(
+            "flows/test_requests.py::test_the_time_limit_of_an_event_is_counted_from_the_send_while_the_event_waits_for_a_client",
+        ),
     ),
     Fault(
         name="an end does not wait for a client that is on its way",

@@ -48,7 +48,7 @@ def test_c15_a_paused_receiver_does_not_run_when_the_database_is_unreachable_at_
     send(bus, topic, certificate(1))
     database.server.stop()
     with worker(bus, topic, group, "fail,note", **kept.settings) as process:
-        process.wait_for_log("Paused receivers cannot be read")
+        process.wait_for_log("The list of paused receivers cannot be read")
         process.wait_for_log("PausesUnknown")
         database.server.start()
         process.wait_for_users("note", [1])

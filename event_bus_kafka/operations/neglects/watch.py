@@ -73,7 +73,9 @@ class NeglectWatch:
             return
         for one in found.unanswered:
             if before is None or one.server not in _servers(before):
-                logger.warning("What is neglected in %s is not known: event_bus_status says why.", one.server)
+                logger.warning(
+                    "Cannot tell what is neglected in %s. Run manage.py event_bus_status to see why.", one.server
+                )
         if not self._has_told:
             self._tell(found.neglects)
         if not found.unanswered:

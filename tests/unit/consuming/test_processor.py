@@ -234,7 +234,7 @@ def test_attempts_before_the_circuit_opened_count_after_the_circuit_closed(servi
     assert [(letter.record.offset, letter.attempts) for letter in service.letters] == [(0, 3)]
 
 
-def test_while_a_circuit_is_open_attempts_of_other_failing_receivers_are_counted(service: Service) -> None:
+def test_attempts_of_other_failing_receivers_are_counted_while_a_circuit_is_open(service: Service) -> None:
     processor = service.processor()
     opened(service, processor)
     service.failing["second"] = ValueError

@@ -142,7 +142,7 @@ def test_offset_metadata_contains_only_quarantined_offsets_after_the_position() 
 
 
 @pytest.mark.parametrize("metadata", [None, "", "{}", '{"taken": [5]}', "leader-epoch 5", "event-bus-kafka [5]"])
-def test_offset_metadata_of_other_clients_marks_no_quarantined_offset(metadata: str | None) -> None:
+def test_offset_metadata_of_other_clients_is_not_read_as_a_quarantine_mark(metadata: str | None) -> None:
     """
     If a worker took the metadata of other clients for metadata of this package, it would skip records that nobody
     quarantined.

@@ -106,7 +106,7 @@ def test_c8_after_a_lock_timeout_no_part_of_the_letter_is_left_out() -> None:
     assert list(told) == []
 
 
-def test_c8_after_a_value_error_of_a_query_guard_no_part_of_the_letter_is_left_out() -> None:
+def test_c8_a_letter_is_stored_whole_although_a_query_guard_raised_a_value_error() -> None:
     """
     If a database driver raises ValueError, a value is wrong. If a router, query guard or hook raises ValueError, the
     cause is unknown.

@@ -277,7 +277,9 @@ def test_c12_a_connection_with_an_error_is_closed_before_it_returns_to_the_pool(
         raw.execute("SELECT 1")
 
 
-def test_an_error_on_closing_the_checked_connection_does_not_mean_unreachable(connection: BaseDatabaseWrapper) -> None:
+def test_a_database_counts_as_reachable_even_if_closing_the_checked_connection_fails(
+    connection: BaseDatabaseWrapper,
+) -> None:
     class Stubborn(type(connection)):  # type: ignore[misc]
         def _close(self) -> None:
             super()._close()

@@ -99,7 +99,7 @@ def test_neglects_of_other_databases_are_reported_while_one_database_is_unreacha
         }, "whether rows are parked is not known"
         assert running.remarks() == ("neglects in database away are not known",)
     assert [one.getMessage() for one in caplog.records if "not known" in one.getMessage()] == [
-        "What is neglected in database away is not known: event_bus_status says why."
+        "Cannot tell what is neglected in database away. Run manage.py event_bus_status to see why."
     ]
 
 

@@ -90,7 +90,7 @@ def test_no_coming_deletion_is_reported_for_dead_letters_that_never_expire() -> 
     assert found(letters_expire=False).keys() == {"dead-letters-grow"}
 
 
-def test_without_heartbeats_neglects_of_workers_and_relays_are_unknown() -> None:
+def test_whether_workers_and_relays_are_neglected_is_unknown_without_heartbeats() -> None:
     neglected.waiting_row(ago(minutes=6))
     neglected.consumer(ago(minutes=5))
     told = neglected.neglected(heartbeats=False)

@@ -50,7 +50,7 @@ def settings_of_sandbox(sandbox: Sandbox) -> dict[str, Any]:
     return SandboxBus(sandbox).settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["nowhere"]})
 
 
-def test_the_status_of_the_sandbox_shows_lag_and_takes_workers_from_heartbeats(
+def test_the_status_of_the_sandbox_shows_the_lag_and_the_workers_that_sent_heartbeats(
     settings_of_sandbox: dict[str, Any], sandbox: Sandbox
 ) -> None:
     bus = SandboxBus(sandbox)
