@@ -1,4 +1,6 @@
-"""The page of outboxes: waiting rows, held topics, and parked rows, which a user may release or discard."""
+"""
+The page of outboxes. It shows waiting rows, held topics and parked rows. A user may release or discard parked rows.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +30,14 @@ from event_bus_kafka.outbox.backlog import STALLED_AFTER
 from event_bus_kafka.shown import shown
 
 _SHOWN = 100
-"""Parked rows that are listed one by one."""
+"""Maximum number of parked rows that the page lists individually."""
 
 
 class OutboxPage(Page):
-    """For each outbox: the number of rows, the age of the oldest row, held topics, parked rows."""
+    """
+    The page of outboxes. For each outbox, it shows the number of rows, the age of the oldest row, held topics and
+    parked rows.
+    """
 
     tables = (OutboxRecord, ParkedRecord, Heartbeat)
 
@@ -51,11 +56,11 @@ class OutboxPage(Page):
         return self.draw(request, "outbox", self.title, context)
 
     def release(self, request: HttpRequest) -> HttpResponse:
-        """Put the selected rows back where they stood."""
+        """Move the selected parked rows back into the outbox."""
         return confirm_and_change(self, request, release())
 
     def discard(self, request: HttpRequest) -> HttpResponse:
-        """Delete the selected rows for good."""
+        """Delete the selected parked rows permanently."""
         return confirm_and_change(self, request, discard())
 
     def _drawn(self, outbox: OutboxView, may_release: bool, may_discard: bool) -> dict[str, Any]:
@@ -104,7 +109,7 @@ class OutboxPage(Page):
 
 
 def _rows(alias: str) -> Iterator[dict[str, Any]]:
-    """Yield the oldest parked rows, without keys and bodies."""
+    """Yield the oldest parked rows of a database, without their keys and bodies."""
     wanted = ParkedRecord.objects.using(alias).order_by("pk").only("topic", "code", "reason", "parked_at", "size")
     for row in wanted[:_SHOWN]:
         yield {

@@ -112,7 +112,7 @@ class RowsByPk:
 
 
 def sources() -> dict[str, Source]:
-    """Return all sources by name. Raises :class:`ConfigurationError` if two have the same name."""
+    """Return all sources by name. Raises :class:`ConfigurationError` if two sources have the same name."""
     autodiscover_modules("backfill")
     found: dict[str, Source] = {}
     for source in _registered.values():
@@ -153,9 +153,10 @@ class Backfill:
 
     def send(self, items: Iterable[Item]) -> list[Failed]:
         """
-        Send items; return the items that cannot be sent. All other items are confirmed by Kafka or in the outbox.
+        Send items; return the items that cannot be sent. All other items are confirmed by Kafka, or stored in the
+        outbox.
 
-        Raises :class:`WorkerFailed` if this is not certain: then the items have to be sent again.
+        Raises :class:`WorkerFailed` if the fate of an item is uncertain. In this case, all items have to be sent again.
         """
         _refuse_open_transactions()
         built: list[_Built] = []
@@ -205,8 +206,8 @@ class _Ends:
 
     def failure_of(self, event_id: str) -> Exception | None:
         """
-        Return the error of an event that cannot be sent; None: it was sent. Raises :class:`WorkerFailed` if the error
-        concerns other events, too.
+        Return the error of an event that cannot be sent; None: the event was sent. Raises :class:`WorkerFailed` if the
+        error concerns other events, too.
         """
         if event_id in self.safe:
             return None
@@ -227,7 +228,8 @@ def _is_its_own(error: Exception) -> bool:
 
 def _refuse_open_transactions() -> None:
     """
-    Raise :class:`WorkerFailed` inside a transaction: events would be sent at its end, after their token was printed.
+    Raise :class:`WorkerFailed` inside a transaction, because its events would be sent only at its end, after their
+    token was printed.
     """
     aliases = [connection.alias for connection in connections.all(initialized_only=True) if is_open(connection)]
     if aliases:

@@ -40,8 +40,8 @@ class KafkaEventProducer(EventBusProducer):
     Sends events to Kafka.
 
     ``send`` never raises, and never blocks longer than its documented limit. Each process makes its clients at its
-    first send: after a fork the child's copies of its parent's clients are unusable. After a fatal error the next send
-    makes new clients.
+    first send, because a child process cannot use the clients of its parent. After a fatal error, the next send makes
+    new clients.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class KafkaEventProducer(EventBusProducer):
                 raise
 
     def prepare_for_shutdown(self) -> None:
-        """Do as :meth:`confirm_all`, and do the periodic work of this process for the last time."""
+        """Do the same as :meth:`confirm_all`. Also do the periodic work of this process for the last time."""
         self.confirm_all()
         self._shutdown.finish_periodic_work()
 
@@ -217,7 +217,7 @@ class KafkaEventProducer(EventBusProducer):
     def _deliver_late(self, sent_at: float, encoded: EncodedEvent) -> None:
         """
         Send an event that could not be sent before, because there were neither clients nor an outbox. Raises if the
-        caller has to try again.
+        event must be tried again.
         """
         try:
             self._hand_over(encoded, None, monotonic() + self._limits.send_timeout)
@@ -249,7 +249,7 @@ def _reject_all(signal: OpenEdxPublicSignal, topic: str, event_ids: Iterable[str
 def _reject(signal: OpenEdxPublicSignal, topic: str, event_id: str, error: Exception) -> None:
     """
     Emit EventRejected for an event that cannot be sent. But if ``error`` is an exception with which a signal handler
-    stops the sender, raise it again.
+    ends the process, raise it again.
     """
     let_through(error)
     emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=event_id, error=error))

@@ -31,14 +31,14 @@ class Spill:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._by_pid: dict[int, dict[str, SpillWriter]] = {}
-        """Process id → alias of a database → writer. A child does not write the events of its parent."""
+        """Process id → alias of a database → writer. A child process must not use its parent's writers."""
 
     def waits_for_clients(self) -> bool:
         """Return whether an event waits for clients, because no database has an outbox."""
         return any(writer.buffer.waits_for_clients() for writer in tuple(self._writers().values()))
 
     def waiting(self) -> tuple[int, int]:
-        """Return the number of events that wait in memory, and their bytes. Any thread may call it."""
+        """Return the number of events that wait in memory, and their size in bytes. Any thread may call this method."""
         buffers = [writer.buffer for writer in tuple(self._writers().values())]
         return sum(map(len, buffers)), sum(buffer.bytes for buffer in buffers)
 

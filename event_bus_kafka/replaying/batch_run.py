@@ -1,4 +1,4 @@
-"""One batch of a backfill has its turn, on a lane: receivers that need not be thread-safe run at no other time."""
+"""Sends one batch of a backfill. The batch runs on a lane, because receivers need not be thread-safe."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from event_bus_kafka.replaying.halts import Halt, HaltKind
 from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 
 MOST = 100
-"""Items of one batch: live events wait for it in a worker with one lane."""
+"""Maximum number of items in a batch. In a worker with one lane, live events wait for the end of the batch."""
 
 
 @attrs.frozen(kw_only=True)
 class ItemBatch:
-    """The next items of a source: its topic and offset are names for logs, and no record's."""
+    """
+    The next batch of a source's items. Its topic and offset are only names for logs, because a batch is not a record.
+    """
 
     number: int
     topic: str
@@ -44,25 +46,28 @@ class ItemBatch:
 @attrs.define(kw_only=True, eq=False)
 class BatchRun:
     """
-    Sends the items of a source, a batch in each turn, from the token of the progress on. The source is begun anew for
-    every batch: between two of them other code runs on the lane, and its connections may be closed.
+    Sends the items of a source, one batch in each turn, beginning after the token in ``progress``. The source is called
+    anew for each batch, because other code runs on the lane between two batches and may close the source's connections.
     """
 
     source: Source
     backfill: Backfill
     progress: RunProgress
     lock: threading.Lock
-    """Held while the progress changes."""
+    """Lock that is held while the progress changes."""
     most: int
-    """Items of one batch."""
+    """Maximum number of items in a batch."""
     limit: int | None
     stop_after: int
     more: Callable[[ItemBatch | None], None] = lambda _: None
-    """Called with the next batch, or None after the last."""
+    """Function that is called with the next batch, or with None after the last batch."""
     _failures_in_row: int = 0
 
     def run(self, requested: ItemBatch, _: Callable[[Work], None]) -> LetterState | Halt:
-        """Send a batch, and count what came of its items. Return a halt if it has to be sent again, or is the last."""
+        """
+        Send a batch, and count the results of its items. Return a halt if the batch must be sent again, or if no
+        further batch may be sent.
+        """
         context = event_context()
         try:
             batch, failed = context.run(self._send)

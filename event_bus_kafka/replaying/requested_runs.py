@@ -1,4 +1,4 @@
-"""Requested runs in a worker: which it can do, how they begin, and how their progress is saved."""
+"""Runs replays of topics, and backfills, in a worker."""
 
 from __future__ import annotations
 
@@ -34,18 +34,21 @@ from event_bus_kafka.telemetry.error_text import error_text
 logger = logger_named(__name__)
 
 _DEATHS = 3
-"""Workers in a row that may die at a place: a record or an item there may be the cause."""
+"""
+Maximum number of consecutive workers that may die without progress. The run then ends, because a record or an item may
+be the cause of the deaths.
+"""
 
 
 @attrs.define(eq=False, kw_only=True)
 class _Begun:
-    """The run that this worker has."""
+    """The run on which this worker is working."""
 
     request: int
     alias: str
     progress: RunProgress
     lock: threading.Lock = attrs.field(factory=threading.Lock)
-    """Held while the progress changes."""
+    """Lock that is held while the progress changes."""
     saved: dict[str, Any] = attrs.field(factory=dict)
 
     @property
@@ -55,9 +58,10 @@ class _Begun:
 
 class RequestedRuns:
     """
-    Replays of topics, and backfills, for the runner of a worker's requests; its housekeeping thread alone calls it.
+    Begins replays of topics, and backfills, for a worker's :class:`RequestRunner`, and saves their progress. Only the
+    housekeeping thread calls this object.
 
-    ``processor``: without guards, as for dead letters; ``reader``: makes a client that is in no group.
+    ``processor``: has no guards, as for replays of dead letters. ``reader``: makes a client that is in no group.
     """
 
     def __init__(
@@ -74,7 +78,7 @@ class RequestedRuns:
         self._begun: _Begun | None = None
 
     def in_turn(self, rows: ReplayRequestQuerySet) -> list[ReplayRequest]:
-        """Return requests with a run that this worker may take now and can do, the oldest first."""
+        """Return the requests whose run this worker may take now and can do, oldest first."""
         if alias_of(RequestedRun) is None:
             return []
         return [one for one in rows.runs_in_turn(self._processor.group) if _can_do(one.run)]
@@ -126,7 +130,7 @@ class RequestedRuns:
         return True
 
     def release(self) -> None:
-        """Save the progress for the last time: nothing of the run runs here any more."""
+        """Save the progress for the last time, and release the run, because it no longer runs here."""
         self.save()
         if self._begun is not None:
             self._begun.rows.release(self._begun.request, by=self.by)

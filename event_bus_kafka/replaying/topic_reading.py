@@ -1,4 +1,4 @@
-"""Reads a topic ahead for a requested replay, on a thread of its own, by a client that is a member of no group."""
+"""Reads the records of a topic for a requested replay, in a thread of its own, with a client that is in no group."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ from event_bus_kafka.wire.serde import SchemaIds
 logger = logger_named(__name__)
 
 _LOOK_AGAIN = 0.02
-"""Seconds between two looks for room."""
+"""Seconds between two checks whether more records may be read."""
 _SLICE, _LONGEST_SLICE, _REST = 0.01, 0.05, 5.0
 """
-Seconds of reading after which live events have the interpreter for themselves, the most that count, and the length of
-that rest, as a multiple: records that no filter fits have no turn that would rest.
+Numbers for pauses while live events wait. The thread pauses after ``_SLICE`` seconds of reading. The pause is ``_REST``
+times the time that was read, of which at most ``_LONGEST_SLICE`` seconds count. The thread itself must pause, because
+records that do not match the filters never reach a lane.
 """
 
 
 @attrs.define(kw_only=True, eq=False)
 class TopicReading:
     """
-    Fills a run with the wanted records that are left, partition by partition, until the run halts or has all. While
-    live events wait it reads for a sixth of the time at most.
+    Reads the remaining records, partition by partition, and adds the wanted records to a run. Stops when the run halts
+    or all records are read. While live events wait, reading takes at most a sixth of the time.
     """
 
     reader: Callable[[], AbstractContextManager[Reader]]
@@ -97,7 +98,7 @@ class TopicReading:
             self._rested_at = monotonic()
 
     def _has_room(self) -> bool:
-        """Wait for room; return whether the run goes on."""
+        """Wait until another record may be read. Return False if the run has halted."""
         while self.records.is_full and self.run.halt is None:
             sleep(_LOOK_AGAIN)
         return self.run.halt is None

@@ -1,4 +1,4 @@
-"""Long names of event types, receivers and errors."""
+"""A filter for long names of event types, receivers and errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 
 _LONG = 32
-"""Characters up to which a name stays whole."""
+"""Characters. If no word of a text is longer, the text stays unchanged."""
 _BREAKS = re.compile(r"(?<=[._])(?=[^\W_])")
 
 register = template.Library()
@@ -17,7 +17,10 @@ register = template.Library()
 
 @register.filter
 def breakable(text: object) -> str:
-    """Let a browser break a text's long names at dots and underscores; it would break them in the midst of words."""
+    """
+    Mark the dots and underscores of long names as places for line breaks. Without marks, browsers would break the names
+    within words.
+    """
     if all(len(word) <= _LONG for word in str(text).split()):
         return str(text)
     return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(str(text))))

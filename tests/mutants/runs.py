@@ -1,4 +1,7 @@
-"""Faults of requested replays of topics, and of requested backfills: records twice or never, progress that is wrong."""
+"""
+Faults in requested replays of topics and in requested backfills: records are sent twice or never, or the progress is
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ FAULTS = (
         old="_NO_GROUP",
         new="wish.group",
         harm="a worker that knows of letters alone takes a replay of a topic, finds no letter, and ends it as done",
-        tests=(f"{_RUNS}::test_a_worker_of_the_version_before_sees_no_request_of_a_run",),
+        tests=(f"{_RUNS}::test_a_worker_of_the_previous_version_sees_no_requests_for_topics_or_backfills",),
     ),
     Fault(
         name="two workers save the progress of one run",
@@ -27,8 +30,8 @@ FAULTS = (
         new="self.filter(request=request)",
         harm="a worker that stood still puts the token back, and all since comes again",
         tests=(
-            f"{_RUNS}::test_only_who_holds_a_run_saves_its_progress",
-            f"{_RUNS}::test_another_worker_goes_on_where_a_dead_one_was_and_the_dead_one_saves_nothing_more",
+            f"{_RUNS}::test_only_the_worker_that_owns_a_run_saves_its_progress",
+            f"{_RUNS}::test_another_worker_continues_the_run_of_a_dead_worker_whose_later_saves_are_ignored",
         ),
     ),
     Fault(
@@ -38,7 +41,7 @@ FAULTS = (
         old="not self._save()",
         new="False",
         harm="when a worker dies, a replay of hours begins anew",
-        tests=(f"{_RUNS}::test_another_worker_goes_on_where_a_dead_one_was_and_the_dead_one_saves_nothing_more",),
+        tests=(f"{_RUNS}::test_another_worker_continues_the_run_of_a_dead_worker_whose_later_saves_are_ignored",),
     ),
     Fault(
         name="a stop hands back a run without its newest token",
@@ -56,7 +59,7 @@ FAULTS = (
         old="window and window[0].is_over",
         new="window",
         harm="a record that ran in a killed worker is never given to its receivers",
-        tests=(f"{_RUNS}::test_results_count_in_the_order_of_the_records",),
+        tests=(f"{_RUNS}::test_a_result_counts_only_after_the_results_of_all_earlier_records",),
     ),
     Fault(
         name="a record at which workers die is tried for ever",
@@ -65,7 +68,7 @@ FAULTS = (
         old="begun.progress.deaths >= _DEATHS",
         new="False",
         harm="one record ends all workers of a group, one after the other",
-        tests=(f"{_RUNS}::test_one_at_which_workers_die_is_stopped",),
+        tests=(f"{_RUNS}::test_a_requested_replay_at_which_three_workers_die_is_stopped",),
     ),
     Fault(
         name="a run that was handed back is taken for one whose worker died",
@@ -74,7 +77,7 @@ FAULTS = (
         old="self._begun.rows.release(self._begun.request, by=self.by)",
         new="pass",
         harm="three deploys stop a replay",
-        tests=(f"{_RUNS}::test_a_stop_hands_it_back_with_the_newest_position",),
+        tests=(f"{_RUNS}::test_a_worker_that_stops_returns_a_requested_replay_with_the_newest_position",),
     ),
     Fault(
         name="receivers cannot tell that a worker replays a topic",
@@ -92,7 +95,7 @@ FAULTS = (
         old="self.source.items(self.progress.token)",
         new="self.source.items(None)",
         harm="each batch sends the same items again",
-        tests=(f"{_RUNS}::test_a_backfill_begins_after_its_token_and_ends_at_its_limit",),
+        tests=(f"{_RUNS}::test_a_backfill_starts_after_the_given_token_and_ends_at_the_given_limit",),
     ),
     Fault(
         name="a run is requested of offsets that no page has shown",

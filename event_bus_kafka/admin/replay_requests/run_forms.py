@@ -1,4 +1,4 @@
-"""The forms in which a replay of a topic, or a backfill, is asked for."""
+"""The forms with which a user requests a replay of a topic, or a backfill."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _named(datalist: str) -> forms.TextInput:
 
 
 class RunForm(forms.Form):
-    """What both have."""
+    """A base class with the fields of both forms."""
 
     rate = forms.FloatField(
         label=_("A second at most (empty: as many as live events leave time for)"), min_value=0.01, required=False
@@ -30,7 +30,7 @@ class RunForm(forms.Form):
 
 
 class TopicForm(RunForm):
-    """Records of a topic, and the receivers that get them again."""
+    """The form for a replay of a topic. It selects records and receivers."""
 
     topic = forms.CharField(label=_("Topic, or topic:partition"), max_length=300)
     start = forms.CharField(label=_("From: earliest, an offset, or a time such as 2026-01-31T08:00Z"), max_length=100)
@@ -51,7 +51,7 @@ class TopicForm(RunForm):
 
 
 class BackfillForm(RunForm):
-    """Items of a source of this service."""
+    """The form for a backfill. It selects items of a source of this service."""
 
     source = forms.CharField(label=_("Source"), widget=_named("sources"), max_length=255)
     resume = forms.CharField(label=_("After the item with this token (empty: from the first)"), required=False)
@@ -68,7 +68,7 @@ class BackfillForm(RunForm):
 
 @attrs.frozen(kw_only=True)
 class RunAsking:
-    """How one kind of run is asked for."""
+    """The form for one kind of run, with its title and the name of its planning function."""
 
     form: type[RunForm]
     title: str | Promise
@@ -91,9 +91,9 @@ ASKING: dict[str, RunAsking] = {
         rights=(Right.REPLAY, Right.OPERATE),  # it sends events, and to receivers of other services
     ),
 }
-"""By name, which is part of the URL."""
+"""Name of a kind of run, as in the URL → the form for this kind."""
 
 
 def shared_values(form: RunForm) -> dict[str, Any]:
-    """Return the values of a ``RunWish`` that each form has."""
+    """Return the values for a ``RunWish`` that both forms contain."""
     return {name: form.cleaned_data[name] for name in ("rate", "stop_after", "reason", "group")}

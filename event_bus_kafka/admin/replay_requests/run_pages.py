@@ -1,4 +1,4 @@
-"""The pages on which a replay of a topic, or a backfill, is asked for, planned and requested."""
+"""The pages on which a user plans and requests a replay of a topic, or a backfill."""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ from event_bus_kafka.shown import shown
 
 
 class RunPages(Page):
-    """A page below which runs are requested. No receiver and no source runs in the process that draws it."""
+    """
+    A base class for a page below which users request runs. The web process only makes requests; workers call receivers
+    and send items.
+    """
 
     def run_paths(self) -> Iterator[URLPattern]:
-        """Give the paths of the forms and their plans."""
+        """Yield the URL patterns of the forms and of the plans."""
         for name, asking in ASKING.items():
             yield self.page_at(f"{name}/", self._form_of(name, asking), name, Right.REPLAY)
             plan = self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.REPLAY)

@@ -1,4 +1,7 @@
-"""Plans of replays of topics, and of backfills, for a page. Come with Kafka's client: imported where one is asked."""
+"""
+Plans replays of topics, and backfills, for the admin. Imports Kafka's client, so import this module only to make a
+plan.
+"""
 
 from __future__ import annotations
 
@@ -31,28 +34,28 @@ from event_bus_kafka.shown import shown
 Read = TypeVar("Read")
 
 PLACES = "places"
-"""Name of the form field that repeats the offsets of a plan: later records are none of it."""
+"""Name of the form field with the offsets of a plan. The run reads only these offsets, not later records."""
 _READER = "replay_events"
 """Kafka's client asks for a name; nothing is ever committed under it."""
 _LARGEST = 2**63 - 1
 """Kafka's largest offset."""
 _SHOWN = 100
-"""Partitions on the page."""
+"""Maximum number of partitions that the page lists."""
 
 
 @attrs.frozen(kw_only=True)
 class PlannedRun:
-    """The page before a run is requested."""
+    """The plan of a run, which a page shows before the user requests the run."""
 
     wish: RunWish
     words: str
-    """What it does, for message and history; nothing of an event."""
+    """Description of the run for the message to the user and for Django's history, without event data."""
     sentences: Sequence[str]
     tables: Sequence[Table] = ()
     fields: dict[str, str] = attrs.field(factory=dict)
-    """Added to the fields of the form."""
+    """Form fields that the plan adds to the fields of the form."""
     is_settled: bool = True
-    """Whether what it does was shown before."""
+    """Whether an earlier page has shown the offsets of this plan. True if the run has no offsets."""
 
     @property
     def is_empty(self) -> bool:
@@ -60,7 +63,7 @@ class PlannedRun:
 
 
 def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
-    """Plan a replay; None where the form is not valid, and says why."""
+    """Plan a replay of a topic. If the form is invalid, add the errors to the form and return None."""
     assert isinstance(form, TopicForm)
     values = form.cleaned_data
     named = _read(form, "topic", Named.parse, _("Write it as topic, or topic:partition."))
@@ -100,7 +103,7 @@ def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
 
 
 def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
-    """Plan a backfill; None where the form is not valid, and says why."""
+    """Plan a backfill. If the form is invalid, add the errors to the form and return None."""
     assert isinstance(form, BackfillForm)
     values = form.cleaned_data
     try:
@@ -127,7 +130,10 @@ def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
 
 
 def names() -> dict[str, list[str]]:
-    """Return what the forms offer: groups, receivers, event types and sources, as far as this service knows."""
+    """
+    Return the names that the forms suggest: groups, receivers, event types and sources. Only names that this service
+    knows are included.
+    """
     types = event_types()
     return {
         "groups": sorted({one.group for one in workers() if one.group}),
@@ -208,7 +214,10 @@ def _found(named: Named, start: Target, end: Target) -> dict[Partition, Range]:
 
 
 def _posted(posted: QueryDict, named: Named) -> dict[Partition, Range]:
-    """Return the offsets that a page has shown; none if there was no such page, or it was of another topic."""
+    """
+    Return the posted offsets, which an earlier page has shown. Return an empty mapping if no offsets were posted, or if
+    the offsets belong to another topic.
+    """
     try:
         found = {(str(topic), _number(one)): _range(start, end) for topic, one, start, end in _as_rows(posted)}
     except (ValueError, TypeError, RecursionError):

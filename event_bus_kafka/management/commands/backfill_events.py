@@ -50,16 +50,16 @@ class _Run:
     done: int = 0
     failed: int = 0
     problem: str = ""
-    """The reason why the run ended early; empty if it did not."""
+    """The reason why the run ended early; empty if the run did not end early."""
     exit_code: int = 1
 
     def before(self, batch: Batch) -> dict[str, str | None]:
-        """Return token → preceding token, for each item of the next batch."""
+        """For each item of the next batch, return its token → the token of the preceding item."""
         tokens = [token for token, _ in batch]
         return dict(zip(tokens, [self.token, *tokens], strict=False))
 
     def note(self, batch: Batch, failed: Collection[Failed]) -> None:
-        """Note that each item of a batch was sent or has failed. ``failed`` contains the failed items."""
+        """Note that all items of a batch were sent or have failed. ``failed``: the items that have failed."""
         self.token = batch[-1][0]
         self.done += len(batch)
         self.failed += len({one.token for one in failed})

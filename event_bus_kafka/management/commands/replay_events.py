@@ -160,7 +160,7 @@ class Command(OperatorCommand):
             raise CommandError(f"{run.failed + run.undecodable} of {run.replayed} records failed.")
 
     def _run(self, reader: Reader, registry: SchemaRegistry, run: ReplayProgress, options: dict[str, Any]) -> str:
-        """Replay the records. Return the reason why the run ended early; empty if it did not."""
+        """Replay the records. Return the reason why the run ended early; empty if the run did not end early."""
         bar, total = ProgressBar(self.stdout, run.offsets_left), run.offsets_left
         replay = RecordReplay(lambda store: processor("", store, registry), options["receiver"], run)
         with ExitStack() as at_end, Interruption() as interruption:
@@ -222,7 +222,10 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def _refuse_unknown(receiver: str | None, event_type: str | None) -> None:
-    """Raise CommandError if a name is unknown: with a misspelt name, the command would replay nothing and succeed."""
+    """
+    Raise CommandError if a name is unknown. Without this check, a misspelt name would replay nothing, and the command
+    would succeed.
+    """
     if receiver and not exists(receiver):
         raise CommandError(f"No receiver {receiver} is connected to a signal in this service.")
     if event_type and signal_named(event_type) is None:

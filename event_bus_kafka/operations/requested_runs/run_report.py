@@ -1,4 +1,4 @@
-"""What operators are told of a requested run."""
+"""Texts and JSON values about a requested run, for operators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from event_bus_kafka.shown import shown_time
 
 
 def units(run: RequestedRun | None) -> str:
-    """Return what the progress of a request counts."""
+    """Return the unit in which the progress of a request is counted: letters, offsets or items."""
     if run is None:
         return "letters"
     return "offsets" if run.kind == RunKind.TOPIC else "items"
@@ -43,7 +43,7 @@ def filters(run: RequestedRun) -> list[str]:
 
 
 def run_json(run: RequestedRun) -> dict[str, Any]:
-    """Return what is known of a run; of a key only that there is one."""
+    """Return the facts about a run as JSON values. The key is omitted; ``has_key`` tells whether there is a key."""
     progress = RunProgress.of(run.progress)
     arguments = {name: value for name, value in run.arguments.items() if name != "key"}
     return {

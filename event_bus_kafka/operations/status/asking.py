@@ -1,4 +1,7 @@
-"""Asks servers beside each other, each for a bounded time: a database's driver may wait for minutes, or for ever."""
+"""
+Asks several servers at the same time, each with a time limit. Without a limit, a database driver might wait for
+minutes, or for ever.
+"""
 
 from __future__ import annotations
 
@@ -26,24 +29,26 @@ logger = logger_named(__name__)
 T = TypeVar("T")
 
 OF_DATABASE = 10.0
-"""Seconds that a database may take for all its answers."""
+"""Time limit for all answers of one database, in seconds."""
 Questions = Mapping[str, tuple[str, Callable[[], Any]]]
-"""Name of a question → the server that it is for, and the look that answers it."""
+"""Name of a question → the name of the server to ask, and the function that returns the answer."""
 
 
 @attrs.frozen(kw_only=True)
 class Unanswered:
-    """A server that gave no answer."""
+    """A server that gave no answer, with the reason."""
 
     server: str
-    """``Kafka``, ``the schema registry``, or ``database`` and an alias."""
+    """Name of the server, for example ``Kafka``, ``the schema registry``, or ``database`` and an alias."""
     reason: str
     is_fault: bool = False
-    """The look itself failed, by an exception that is unexpected, and is in the log."""
+    """Whether asking failed with an unexpected exception, which is in the log."""
 
 
 class Awaited(Generic[T]):
-    """The answer of a server, which may still be on its way. The ``seconds`` that it may take count from now."""
+    """
+    The answer of a server, which may not have come yet. The time limit ``seconds`` begins when this object is created.
+    """
 
     def __init__(self, server: str, seconds: float) -> None:
         self.outcome: Future[T] = Future()
@@ -53,8 +58,8 @@ class Awaited(Generic[T]):
 
     def wait(self, told: Callable[[str, Exception], Unanswered] | None = None) -> T | Unanswered:
         """
-        Wait for it, for as long as is left of its time, and return it. ``told``: puts an exception of the look into
-        words; by default :func:`unanswered` does.
+        Wait for the answer until the time limit is over, and return the answer. ``told``: converts an exception to
+        :class:`Unanswered`; by default, :func:`unanswered` does.
         """
         try:
             return self.outcome.result(max(self._until - monotonic(), 0))
@@ -66,13 +71,16 @@ class Awaited(Generic[T]):
 
 
 class Ask(Protocol):
-    """Begins to ask a server: looks, and returns the answer of the look."""
+    """A function that begins to ask a server. It calls ``look``, and returns an object for the answer of ``look``."""
 
     def __call__(self, server: str, look: Callable[[], T], /) -> Awaited[T]: ...
 
 
 def within(seconds: float) -> Ask:
-    """Let each look have a thread of its own, which is left alone if it has not ended after ``seconds``."""
+    """
+    Return a function that calls each ``look`` in a thread of its own. A thread that has not ended after ``seconds`` is
+    abandoned.
+    """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
         coming: Awaited[T] = Awaited(server, seconds)
@@ -83,7 +91,10 @@ def within(seconds: float) -> Ask:
 
 
 def within_if_free(seconds: float) -> Ask:
-    """Ask as :func:`within`, but no server whose look of before still hangs: each would leave a thread behind."""
+    """
+    Return the same function as :func:`within`, except that a server is not asked while its previous ``look`` hangs.
+    Otherwise, each call would leave another thread behind.
+    """
     last: dict[str, Awaited[Any]] = {}
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
@@ -95,7 +106,10 @@ def within_if_free(seconds: float) -> Ask:
 
 
 def here(server: str, look: Callable[[], T], /) -> Awaited[T]:
-    """Look at once, in this thread, which sees what its own transaction has written. Waits as long as the look does."""
+    """
+    Call ``look`` in this thread, and wait until it ends. So ``look`` sees uncommitted changes of this thread's
+    transaction.
+    """
     there: Awaited[T] = Awaited(server, 0)
     try:
         there.outcome.set_result(look())
@@ -107,8 +121,8 @@ def here(server: str, look: Callable[[], T], /) -> Awaited[T]:
 
 def of_database(alias: str, seconds: float) -> Ask:
     """
-    Ask a database as :func:`within`; in this thread where it has a transaction open, whose rows no other thread sees,
-    or where it is in memory.
+    Return a function that asks a database. Usually, it is the function that :func:`within` returns. It is :func:`here`
+    if the database is in memory or this thread has an open transaction, because other threads cannot see the data.
     """
     try:
         connection: Any = connections[alias]
@@ -120,8 +134,8 @@ def of_database(alias: str, seconds: float) -> Ask:
 
 def ask_all(questions: Questions, ask: Ask) -> dict[str, Any]:
     """
-    Return the answer of each question, or an :class:`Unanswered`. Servers are asked beside each other, the questions
-    for one of them in turn; a question that fails touches no other.
+    Return name of the question → its answer, or :class:`Unanswered`. Several servers are asked at the same time. The
+    questions to one server are asked one after the other. A question that fails does not affect the others.
     """
     by_server: defaultdict[str, list[str]] = defaultdict(list)
     for name, (server, _) in questions.items():
@@ -140,12 +154,15 @@ def ask_all(questions: Questions, ask: Ask) -> dict[str, Any]:
 
 
 def each_once(several: Iterable[Unanswered]) -> tuple[Unanswered, ...]:
-    """Return one for each server, the first."""
+    """Return the first object for each server."""
     return tuple({one.server: one for one in reversed(list(several))}.values())[::-1]
 
 
 def unanswered(server: str, error: Exception) -> Unanswered:
-    """Put an exception into words; one that is none of servers or settings is a fault, and logged without its text."""
+    """
+    Convert an exception to :class:`Unanswered`. An exception that comes neither from a server nor from settings is a
+    fault, and is logged without its text.
+    """
     if isinstance(error, EventBusError | ImproperlyConfigured):
         return Unanswered(server=server, reason=str(error))
     if isinstance(error, Error):
@@ -155,7 +172,7 @@ def unanswered(server: str, error: Exception) -> Unanswered:
 
 
 def _looked(look: Callable[[], T]) -> T:
-    """Look, and close the connections of this thread before anybody hears of the answer."""
+    """Call ``look``, and close the connections of this thread before the answer is available to other threads."""
     try:
         return look()
     finally:

@@ -26,6 +26,7 @@ from event_bus_kafka.operations.neglects.in_kafka import neglects as neglects_in
 from event_bus_kafka.operations.neglects.in_tables import in_order
 from event_bus_kafka.operations.neglects.wording import number
 from event_bus_kafka.operations.schemas.own_schemas import OwnSchema
+from event_bus_kafka.operations.status import check_of_workers as workers_of
 from event_bus_kafka.operations.status import checks, kafka_status, table_status
 from event_bus_kafka.operations.status import findings as findings_of
 from event_bus_kafka.operations.status.asking import OF_DATABASE, Awaited, Unanswered, here, within
@@ -39,7 +40,7 @@ T = TypeVar("T")
 
 TABLES, KAFKA, REGISTRY = "a database", "Kafka", "the schema registry"
 LONGEST = {TABLES: OF_DATABASE, KAFKA: 30.0, REGISTRY: 30.0}
-"""Server → seconds that it may take for all its answers."""
+"""Server → time limit for all its answers, in seconds."""
 WANTED, TOPICS = "the look for wanted topics", "the check of topics"
 _NO_CONTROLLER = "no broker is the controller at present, as while one takes over from another"
 _LISTED = 5
@@ -58,7 +59,10 @@ class StatusServers:
 
 
 def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping[str, float] = LONGEST) -> Status:
-    """Look, and ``check`` beyond. Raises nothing of servers; waits for none beyond ``longest``."""
+    """
+    Return the status of the bus. ``check``: whether the status contains findings. ``longest``: server → time limit in
+    seconds. Errors of servers are noted in the status, never raised.
+    """
     wanted = within(longest[TABLES])(WANTED, servers.wanted)
     registry = within(longest[REGISTRY])(REGISTRY, lambda: _registry(servers, check=check))
     tables = table_status.look(own, within(longest[TABLES]), check=check)
@@ -80,6 +84,8 @@ def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping
         *in_registry.findings,
         *tables.findings,
         *checks.of_versions(runs or (), own.version),
+        *workers_of.stuck(runs or ()),
+        *workers_of.missing(own, in_cluster.status, runs),
         *map(of_neglect, neglected),
     ]
     return Status(
@@ -90,13 +96,13 @@ def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping
         neglects=neglected,
         neglects_not_known=tuple(one.id for one in CATALOGUE if one in unknown),
         unanswered=tuple(silent),
-        findings=tuple(findings) if check else None,
+        findings=findings_of.by_severity(findings) if check else None,
     )
 
 
 @attrs.frozen(kw_only=True)
 class _Part(Generic[T]):
-    """The part of one server."""
+    """The part of the status that comes from one server."""
 
     status: T | None
     unanswered: tuple[Unanswered, ...] = ()
@@ -109,7 +115,10 @@ def _part(coming: Awaited[_Part[T]]) -> _Part[T]:
 
 
 def _checked(found: T, silent: Iterable[Unanswered], looks: Mapping[str, Callable[[], Iterator[Finding]]]) -> _Part[T]:
-    """Return a part with the findings of its checks; a check that fails hides no other, nor the part."""
+    """
+    Return the part ``found`` with the findings of its checks. A check that fails affects neither the part nor other
+    checks.
+    """
     told = [here(what, partial(_all, look)).wait() for what, look in looks.items()]
     return _Part(
         status=found,
@@ -138,7 +147,7 @@ def _kafka(
         return _Part(status=found, unanswered=tuple(silent))
     looks = {"the check of rights": lambda: checks.of_rights(overview, own, described)}
     if found.has_controller:
-        looks[TOPICS] = lambda: checks.of_topics(overview, wanted)
+        looks[TOPICS] = lambda: checks.of_topics(overview, wanted, own.user)
     else:
         silent.append(Unanswered(server=TOPICS, reason=_NO_CONTROLLER))
     return _checked(found, silent, looks)
@@ -160,8 +169,8 @@ def _registry(servers: StatusServers, *, check: bool) -> _Part[RegistryStatus]:
 
 def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Neglect, ...], set[NeglectKind]]:
     """
-    Return the neglects, and the kinds that are not known. Kafka knows better than the tables which groups are behind,
-    where it was asked for them.
+    Return the neglects, and the kinds of which there may be more neglects. If Kafka returned the offsets of a group,
+    the neglects in Kafka replace the neglects in tables for this group.
     """
     found, unknown = list(tables.neglected.neglects), set(tables.neglected.unknown)
     if kafka is None:

@@ -48,8 +48,7 @@ def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> 
 
 def _in_time(question: Question, look: Callable[[], BrokerFindings]) -> BrokerFindings:
     """
-    Search Kafka. Each request has its time; where the whole answer has a limit, the sum of them must not pass it.
-    Raises what ``look`` does.
+    Search Kafka within the time limit of the whole answer, if there is a limit. Raises the same exceptions as ``look``.
     """
     if question.limit is None:
         return look()
@@ -64,4 +63,4 @@ def _in_time(question: Question, look: Callable[[], BrokerFindings]) -> BrokerFi
 
 
 _LAST = 0.95
-"""Share of the time of the whole answer after which Kafka is not waited for any more."""
+"""Part of the time limit of the whole answer. After this part, the search does not wait for Kafka any more."""

@@ -1,4 +1,4 @@
-"""Pages on which a replay of a topic, or a backfill, is asked for, planned, requested and watched."""
+"""On pages of the admin, a replay of a topic or a backfill is planned, requested and watched."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def filled(topic: str, /, **changes: Any) -> dict[str, Any]:
 
 
 def confirmed(client: Client, url: str, posted: dict[str, Any], **changes: Any) -> Any:
-    """Ask, then post what the page that asks has in its form."""
+    """Post a form to see the plan, then post the form of the plan's page with ``changes``; return the final answer."""
     page = client.post(f"{url}plan/", posted).content.decode()
     return client.post(f"{url}plan/", _fields(page) | changes)
 
@@ -69,7 +69,7 @@ def _fields(page: str) -> dict[str, str]:
     return {name[1]: value[1].replace("&quot;", '"') for name, value in found if name and value}
 
 
-def test_a_replay_is_requested_of_the_offsets_that_the_plan_has_shown(sandbox: Sandbox, topic: str) -> None:
+def test_a_replay_is_requested_for_the_offsets_that_the_plan_has_shown(sandbox: Sandbox, topic: str) -> None:
     user = staff_with(Right.VIEW, Right.REPLAY, name="anna")
     client = Client()
     client.force_login(user)
@@ -114,7 +114,9 @@ def test_a_replay_is_requested_of_the_offsets_that_the_plan_has_shown(sandbox: S
         ({"rate": "0"}, "greater than or equal to 0.01"),
     ],
 )
-def test_what_is_not_valid_is_said_and_nothing_is_requested(topic: str, changes: dict[str, str], problem: str) -> None:
+def test_the_page_names_invalid_values_and_requests_no_replay(
+    topic: str, changes: dict[str, str], problem: str
+) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     for more in ({}, {"confirmed": "yes", "places": json.dumps([[topic, 0, 0, 3]])}):
         page = client.post(f"{TOPIC}plan/", filled(topic, **changes, **more)).content.decode()
@@ -147,7 +149,7 @@ def test_nothing_is_requested_without_a_page_that_has_shown_the_offsets(topic: s
     assert not ReplayRequest.objects.exists()
 
 
-def test_where_there_is_no_record_there_is_nothing_to_request(topic: str) -> None:
+def test_a_replay_of_no_records_cannot_be_requested(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     page = client.post(f"{TOPIC}plan/", filled(topic, start="latest")).content.decode()
     assert ("There is no record" in page, "Request it" in page) == (True, False)
@@ -178,7 +180,7 @@ def test_a_backfill_is_requested_and_its_token_shown(topic: str) -> None:
     assert "This service has no such source." in page
 
 
-def test_a_worker_that_knows_of_runs_and_has_the_receiver_is_no_obstacle(topic: str) -> None:
+def test_no_obstacle_is_shown_if_a_worker_supports_runs_and_has_the_receiver(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     receiver = "mail.receivers.note"
     confirmed(client, TOPIC, filled(topic, receiver=receiver))
@@ -215,7 +217,7 @@ def test_each_page_needs_the_right_to_replay(topic: str, url: str) -> None:
     assert strict.post(f"{url}plan/", filled(topic)).status_code == 403
 
 
-def test_it_is_paused_resumed_and_cancelled_like_others(topic: str) -> None:
+def test_a_request_for_a_topic_can_be_paused_resumed_and_cancelled(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     confirmed(client, TOPIC, filled(topic))
     here = f"{LIST}{ReplayRequest.objects.get().pk}/"

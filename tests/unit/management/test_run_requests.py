@@ -1,4 +1,7 @@
-"""``replay_events --request`` and ``backfill_events --request``: the plan, the request, and what lists it."""
+"""
+``replay_events --request`` and ``backfill_events --request`` print a plan and create a request. Other commands list the
+request.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def said(command: str, *arguments: str) -> str:
     return output.getvalue()
 
 
-def test_a_replay_is_planned_as_ever_and_requested_once_it_is_applied(topic: str) -> None:
+def test_a_replay_is_planned_without_apply_and_requested_with_apply(topic: str) -> None:
     arguments = ("-t", topic, "--from", "1", "--key", "2", "--request", "-g", "mail", "--rate", "7", "--reason", "why")
     plan = said("replay_events", *arguments)
     assert f"{topic}:0  offsets 1 to 3: 1 records" in plan
@@ -103,7 +106,7 @@ def test_lists_and_reports_show_it_without_the_key(topic: str) -> None:
     assert ReplayRequest.objects.get().state == "paused"
 
 
-def test_a_backfill_is_requested_from_a_token_on(topic: str) -> None:
+def test_a_backfill_that_starts_after_a_token_is_requested(topic: str) -> None:
     arguments = (SOURCE, "--resume", "2", "--limit", "5", "--request")
     assert "Nothing was done" in said("backfill_events", *arguments)
     made = json.loads(said("backfill_events", *arguments, "--apply", "--json").splitlines()[-1])
@@ -139,12 +142,12 @@ def test_a_request_that_is_made_is_told_of_whatever_follows(topic: str, monkeypa
         (("backfill_events", SOURCE, "--reason", "why"), "belong to --request"),
     ],
 )
-def test_arguments_that_do_not_go_together_are_refused(command: tuple[str, ...], problem: str) -> None:
+def test_arguments_that_exclude_each_other_are_refused(command: tuple[str, ...], problem: str) -> None:
     with pytest.raises(CommandError, match=problem):
         call_command(*command)
 
 
-def test_before_the_migration_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_the_migration_a_request_is_refused_with_advice_to_migrate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("event_bus_kafka.management.run_requests.are_possible", lambda: False)
     with pytest.raises(CommandError, match="run manage"):
         call_command("backfill_events", SOURCE, "--request")

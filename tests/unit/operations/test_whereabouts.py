@@ -1,4 +1,4 @@
-"""Tests of the advice that follows a search for an event. The commands that it names use the right database."""
+"""The advice after a search for an event names commands that use the right database."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_advice_to_continue_a_search_starts_at_the_earliest_unread_time(
 
 
 @pytest.mark.django_db
-def test_a_client_that_hangs_is_not_waited_for_beyond_the_limit() -> None:
+def test_the_wait_for_a_hanging_client_ends_at_the_time_limit() -> None:
     def hang(*_: Any) -> Any:
         for_ever.wait(600)
 
@@ -84,7 +84,7 @@ def test_a_client_that_hangs_is_not_waited_for_beyond_the_limit() -> None:
     assert unseen.why.startswith("it did not answer within 0.")
 
 
-def test_each_part_of_a_question_has_its_share_of_the_time() -> None:
+def test_each_part_of_a_search_gets_a_share_of_the_time_limit() -> None:
     question = Question(key="7", limit=100.0)
     assert 20 < question.left(60, 0.3) <= 30
     assert question.left(10, 0.3) == 10

@@ -1,4 +1,4 @@
-"""Tests of rows as the source of a backfill, and of its limit of events per second."""
+"""A backfill reads rows as its source, and obeys its limit of events per second."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_rows_are_yielded_in_order_of_primary_keys_page_by_page(
 
 
 @pytest.mark.django_db
-def test_rows_deleted_before_their_page_is_read_are_not_yielded(shards: list[int]) -> None:
+def test_rows_that_are_deleted_before_they_are_read_are_not_yielded(shards: list[int]) -> None:
     coming = iter(RowsByPk(OutboxShard.objects.all())(None))
     begun = [next(coming).pk for _ in range(100)]
     OutboxShard.objects.filter(pk__lt=1200).delete()
@@ -72,7 +72,7 @@ def _register_other_runs() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_item_without_a_delivery_report_does_not_count_as_sent() -> None:
-    """The item leaves a transaction open, and its event waits for this transaction."""
+    """The item leaves a transaction open. Its event waits for the end of this transaction."""
     block = transaction.atomic()
 
     def arguments() -> dict[str, Any]:
@@ -92,7 +92,7 @@ def test_an_item_without_a_delivery_report_does_not_count_as_sent() -> None:
         block.__exit__(None, None, None)
 
 
-def test_a_backfill_keeps_its_rate_in_batches_of_a_second_and_does_not_make_up_for_delays() -> None:
+def test_a_backfill_never_exceeds_its_rate_even_after_a_delay() -> None:
     now, waited = 100.0, []
 
     def wait(seconds: float) -> None:
