@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import monotonic
 from typing import Any, TypeVar
 
 import attrs
@@ -46,6 +48,8 @@ _PAGE = 100
 """
 Number of rows per query. It is small, because a row that changes between query and sending is sent with its old values.
 """
+_LOOK_EVERY = 0.1
+"""Seconds between two looks whether all unconfirmed events wait for the outbox."""
 _registered: dict[tuple[str, str], Source] = {}
 
 
@@ -174,7 +178,7 @@ class Backfill:
         return _Built(token, data, self.signal.generate_signal_metadata(time=arguments.get("time")))
 
     def _send(self, route: Route, built: Sequence[_Built]) -> list[Failed]:
-        ends = _Ends()
+        ends = _Ends(left={one.event_id for one in built})
         observe(ends, *_Ends.KINDS)
         try:
             self.producer.send_many(
@@ -183,10 +187,21 @@ class Backfill:
                 event_key_field=route.key_field,
                 events=((one.data, one.metadata) for one in built),
             )
-            self.producer.confirm_all()
+            self._confirm(ends)
         finally:
             unobserve(ends)
         return [Failed(one.token, error) for one in built if (error := ends.failure_of(one.event_id))]
+
+    def _confirm(self, ends: _Ends) -> None:
+        """
+        Wait for Kafka, then for the outbox, then give up what waits for the outbox. Events of other threads are neither
+        waited for nor given up.
+        """
+        until = monotonic() + self.producer.limits.delivery_timeout
+        while (left := ends.wait(_LOOK_EVERY)) and monotonic() < until and not self.producer.spill.holds(left):
+            pass
+        if left and (left := ends.wait(self.producer.limits.shutdown_spill)):
+            self.producer.spill.give_up(left)
 
 
 @attrs.frozen(eq=False)
@@ -194,14 +209,27 @@ class _Ends:
     """The result of each sent event, by event id. Several threads use this object."""
 
     KINDS = (RecordDelivered, EventAppended, EventSpilled, EventRejected, EventUndelivered)
+    left: set[str]
+    """Ids of the events without a result."""
     safe: set[str] = attrs.field(factory=set)
     errors: dict[str, Exception] = attrs.field(factory=dict)
+    _changed: threading.Condition = attrs.field(factory=threading.Condition)
 
     def __call__(self, event: Any) -> None:
-        if isinstance(event, (EventRejected, EventUndelivered)):
-            self.errors[event.event_id] = event.error
-        else:
-            self.safe.add(event.event_id)
+        with self._changed:
+            if isinstance(event, (EventRejected, EventUndelivered)):
+                self.errors[event.event_id] = event.error
+            else:
+                self.safe.add(event.event_id)
+            self.left.discard(event.event_id)
+            if not self.left:
+                self._changed.notify_all()
+
+    def wait(self, seconds: float) -> frozenset[str]:
+        """Wait at most ``seconds`` until each event has a result; return the ids of those that have none."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self.left, seconds)
+            return frozenset(self.left)
 
     def failure_of(self, event_id: str) -> Exception | None:
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.fault import Fault
 
 _RUNS = "unit/replaying/test_requested_runs.py"
+_BATCHES = "unit/producing/test_backfill.py"
 _PAGES = ("unit/admin/test_requested_runs.py",)
 _COMMANDS = ("unit/management/test_run_requests.py",)
 
@@ -92,6 +93,15 @@ FAULTS = (
         new="self.source.items(None)",
         harm="each batch sends the same items again",
         tests=(f"{_RUNS}::test_a_backfill_begins_after_its_token_and_ends_at_its_limit",),
+    ),
+    Fault(
+        name="a batch gives up what other threads send at the same time",
+        file="producing/backfill.py",
+        scope="Backfill._send",
+        old="self._confirm(ends)",
+        new="self.producer.prepare_for_shutdown()",
+        harm="a backfill in a worker sends events of its receivers twice, and each batch waits for them",
+        tests=(_BATCHES,),
     ),
     Fault(
         name="a run is requested of offsets that no page has shown",
