@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 import attrs
 from django.apps import apps
-from django.db import connections
+from django.db import Error, connections
 from django.db.models import Model, QuerySet
 from django.utils.module_loading import autodiscover_modules
 from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka.dispatching import cleanup
+from event_bus_kafka.dispatching.outages import outage_of
 from event_bus_kafka.errors import (
     BrokerError,
     ConfigurationError,
@@ -159,15 +161,18 @@ class Backfill:
         """
         Send items; return the items that cannot be sent. All other items are confirmed by Kafka or in the outbox.
 
-        Raises :class:`WorkerFailed` if this is not certain: then the items have to be sent again.
+        Raises :class:`WorkerFailed` if this is not certain, or if a server is away that an item needs: then the items
+        have to be sent again.
         """
         _refuse_open_transactions()
         built: list[_Built] = []
         failed: list[Failed] = []
         for token, arguments in items:
             try:
-                built.append(self._built(str(token), arguments() if callable(arguments) else arguments))
-            except Exception as error:  # noqa: BLE001 a failing item must not stop the others
+                built.append(self._built(str(token), _arguments_of(arguments)))
+            except Exception as error:  # a failing item must not stop the others
+                if away := outage_of(error):
+                    raise WorkerFailed(f"the {away} is away: {error_text(error)}", exit_code=1) from error
                 failed.append(Failed(str(token), error))
         for route in self.routes:
             failed += self._send(route, built)
@@ -244,6 +249,22 @@ class _Ends:
         if not _is_its_own(error):
             raise WorkerFailed(error_text(error), exit_code=1) from error
         return error
+
+
+def _arguments_of(arguments: Arguments | Callable[[], Arguments]) -> Arguments:
+    """
+    Return the arguments of an item. After a database error they are asked for once more, with fresh connections: a
+    server that was restarted has ended the old ones, on which all further items would fail, too.
+    """
+    if not callable(arguments):
+        return arguments
+    try:
+        return arguments()
+    except Exception as error:
+        cleanup.close_after_errors()
+        if not isinstance(error, Error):
+            raise
+        return arguments()
 
 
 def _is_its_own(error: Exception) -> bool:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import re
+from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from django.core.management.base import OutputWrapper
 from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
 
 from event_bus_kafka import RowsByPk, backfill_source, create_producer
 from event_bus_kafka.errors import ConfigurationError, WorkerFailed
@@ -24,6 +28,7 @@ from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered
 from tests.services.bus import CREATED, SandboxBus
+from tests.support.databases import connected
 from tests.support.examples_of import certificate
 from tests.support.sending import own_producer
 from tests.support.watching import watched
@@ -104,6 +109,32 @@ def test_a_batch_neither_waits_for_events_of_others_nor_gives_them_up(sandbox: S
                 assert clients is not None
                 assert (given_up, len(clients.unreported)) == ([], 1)
                 clients.give_up()
+
+
+def test_items_that_meet_a_database_that_is_away_do_not_count_as_failed(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "no such folder" / "database")}
+    with django_db_blocker.unblock(), connected(entry, "away") as connection:
+        with pytest.raises(WorkerFailed, match="the database is away: OperationalError"):
+            sending(create_producer()).send([("1", partial(asked, connection))])
+
+
+def test_after_a_restart_of_the_database_items_are_asked_for_on_a_fresh_connection(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    nowhere = attrs.evolve(sending(create_producer()), routes=[])
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
+    with django_db_blocker.unblock(), connected(entry, "restarted") as connection:
+        connection.ensure_connection()
+        connection.connection.close()
+        assert nowhere.send([("1", partial(asked, connection)), ("2", partial(asked, connection))]) == []
+
+
+def asked(connection: BaseDatabaseWrapper) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return {"certificate": certificate()}
 
 
 @pytest.mark.django_db(transaction=True)
