@@ -59,7 +59,6 @@ class BatchRun:
     stop_after: int
     more: Callable[[ItemBatch | None], None] = lambda _: None
     """Called with the next batch, or None after the last."""
-    _failures_in_row: int = 0
 
     def run(self, requested: ItemBatch, _: Callable[[Work], None]) -> LetterState | Halt:
         """Send a batch, and count what came of its items. Return a halt if it has to be sent again, or is the last."""
@@ -78,9 +77,8 @@ class BatchRun:
             keep_caches(context)
             cleanup.roll_back_leftovers()
             cleanup.clean()
-        self._count(batch, failed)
-        if self._failures_in_row >= self.stop_after:
-            return Halt(HaltKind.STOPPED, f"{self._failures_in_row} items in a row failed")
+        if (in_row := self._count(batch, failed)) >= self.stop_after:
+            return Halt(HaltKind.STOPPED, f"{in_row} items in a row failed")
         is_last = len(batch) < self.most or self.progress.items == self.limit
         self.more(None if is_last else ItemBatch(number=requested.number + 1, topic=requested.topic))
         return LetterState.SUCCEEDED
@@ -91,12 +89,16 @@ class BatchRun:
         batch: list[Item] = [(str(token), arguments) for token, arguments in items]
         return batch, self.backfill.send(batch)
 
-    def _count(self, batch: list[Item], failed: list[Failed]) -> None:
+    def _count(self, batch: list[Item], failed: list[Failed]) -> int:
+        """Count the results; return the longest row of failures, which may have begun in earlier batches."""
         errors = {one.token: one.error for one in failed}
+        longest = 0
         with self.lock:
             for token, _ in batch:
                 error = errors.get(token)
-                self._failures_in_row = 0 if error is None else self._failures_in_row + 1
+                self.progress.failures_in_row = 0 if error is None else self.progress.failures_in_row + 1
+                longest = max(longest, self.progress.failures_in_row)
                 state = LetterState.SUCCEEDED if error is None else LetterState.FAILED
                 self.progress.count(state, token, "" if error is None else reason_of(error))
                 self.progress.items, self.progress.token = self.progress.items + 1, token
+        return longest

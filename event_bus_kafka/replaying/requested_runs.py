@@ -143,7 +143,7 @@ class RequestedRuns:
         source = _sources().get(arguments.source)
         if source is None or not (to := enabled_routes(source)):
             return Halt(HaltKind.STOPPED, "its worker has no such source any more, or no topic for its events")
-        most = max(1, int(min(MOST, request.rate or MOST)))
+        most = max(1, int(min(MOST, request.rate or MOST, request.stop_after)))
         backfill = Backfill(signal=source.signal, routes=to, producer=self._producer())
         batches = BatchRun(
             source=source,

@@ -107,8 +107,8 @@ FAULTS = (
         name="items that meet a database that is away count as failed",
         file="producing/backfill.py",
         scope="Backfill.send",
-        old="away := outage_of(error)",
-        new='away := ""',
+        old="outage_of(error)",
+        new='""',
         harm="a restart of the database loses the rest of a batch: the token passes it",
         tests=(_BATCHES,),
     ),
@@ -120,6 +120,27 @@ FAULTS = (
         new="pass",
         harm="a restart of the database loses the rest of a batch: the token passes it",
         tests=(_BATCHES,),
+    ),
+    Fault(
+        name="only failures at the end of a batch stop a backfill",
+        file="replaying/batch_run.py",
+        scope="BatchRun._count",
+        old="max(longest, self.progress.failures_in_row)",
+        new="self.progress.failures_in_row",
+        harm="a backfill goes on although more items in a row failed than its operator allows",
+        tests=(_RUNS,),
+    ),
+    Fault(
+        name="a pause forgets the failures in a row of a backfill",
+        file="replaying/batch_run.py",
+        scope="BatchRun._send",
+        old="items = islice(self.source.items(self.progress.token), most)",
+        new="""
+self.progress.failures_in_row = 0
+items = islice(self.source.items(self.progress.token), most)
+""",
+        harm="a backfill goes on although more items in a row failed than its operator allows",
+        tests=(_RUNS,),
     ),
     Fault(
         name="a run is requested of offsets that no page has shown",

@@ -60,6 +60,8 @@ class RunProgress:
     """Coordinates or token, and error, of the first that failed."""
     deaths: int = 0
     """Workers in a row that have died and made no progress."""
+    failures_in_row: int = 0
+    """Items of a backfill that have failed since one was sent."""
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> RunProgress:

@@ -261,7 +261,20 @@ def test_a_backfill_whose_items_all_fail_is_stopped(receiving: Processor) -> Non
     failing.update(OF_SOURCE)
     runner, number = Runner(receiving), backfill_request(stop_after=4)
     runner.go_on_until(lambda: state_of(number) == "stopped")
-    assert ReplayRequest.objects.get().note == "7 items in a row failed"
+    assert (ReplayRequest.objects.get().note, progress_of(number).items) == ("4 items in a row failed", 4)
+
+
+def test_failures_in_a_row_count_over_batches_and_pauses_of_a_backfill(
+    receiving: Processor, producer: KafkaEventProducer
+) -> None:
+    failing.update((2, 3, 4))
+    runner, number = Runner(receiving, lambda: producer), backfill_request(stop_after=3)
+    runner.had(1)
+    ReplayRequest.objects.pause(number, note="")
+    runner.turn()
+    ReplayRequest.objects.resume(number)
+    Runner(receiving, lambda: producer).go_on_until(lambda: state_of(number) == "stopped")
+    assert (ReplayRequest.objects.get().note, progress_of(number).token) == ("3 items in a row failed", "6")
 
 
 def test_a_service_without_the_source_or_without_its_topic_leaves_a_backfill_alone(receiving: Processor) -> None:
