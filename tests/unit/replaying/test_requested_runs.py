@@ -23,7 +23,7 @@ from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.replaying.read_records import ReadRecords
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.wire.records import ConsumerRecord
-from tests.services.bus import CREATED, SandboxBus
+from tests.services.bus import CREATED, REVOKED, SandboxBus
 from tests.support.examples_of import certificate
 from tests.support.requested_runs import Runner, processing, progress_of, state_of, topic_request
 from tests.support.sending import own_producer, send
@@ -285,6 +285,9 @@ def test_a_service_without_the_source_or_without_its_topic_leaves_a_backfill_alo
     RequestedRun.objects.update(arguments={"source": "other.source", "event_type": CREATED})
     runner.turn()
     assert state_of(number) == "requested"
+    RequestedRun.objects.update(arguments={"source": SOURCE, "event_type": REVOKED})
+    runner.turn()
+    assert state_of(number) == "stopped", "it was requested for events of another type"
 
 
 def test_old_ones_are_deleted_with_their_runs() -> None:
