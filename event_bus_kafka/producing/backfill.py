@@ -22,6 +22,7 @@ from event_bus_kafka.errors import (
     ConfigurationError,
     DeliveryFailed,
     SchemaRegistryError,
+    TransactionLeftOpen,
     WorkerFailed,
 )
 from event_bus_kafka.kafka.error_codes import RowOutcome, row_outcome
@@ -282,4 +283,4 @@ def _refuse_open_transactions() -> None:
     if aliases:
         raise WorkerFailed(
             f"a transaction is open on {', '.join(aliases)}: a source must not yield inside a transaction", exit_code=1
-        )
+        ) from TransactionLeftOpen(aliases)

@@ -12,13 +12,13 @@ from django.db import Error
 from event_bus_kafka.consuming.progress import Work
 from event_bus_kafka.dispatching import cleanup
 from event_bus_kafka.dispatching.event_context import event_context, keep_caches
-from event_bus_kafka.errors import EventBusError, WorkerFailed
+from event_bus_kafka.dispatching.outages import outage_of
+from event_bus_kafka.errors import ConfigurationError, TransactionLeftOpen, WorkerFailed
 from event_bus_kafka.models import LetterState
 from event_bus_kafka.operations.requested_runs.backfill_sources import reason_of
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.producing.backfill import Backfill, Failed, Item, Source
 from event_bus_kafka.replaying.halts import Halt, HaltKind
-from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 
 MOST = 100
 """Items of one batch: live events wait for it in a worker with one lane."""
@@ -65,14 +65,13 @@ class BatchRun:
         context = event_context()
         try:
             batch, failed = context.run(self._send)
-        except Error as error:
-            return Halt(HaltKind.HELD, f"the database cannot be used: {database_error_text(error)}")
         except WorkerFailed as failure:
-            return Halt(HaltKind.HELD, failure.reason)
-        except EventBusError as error:
-            return Halt(HaltKind.HELD, error_text(error))
+            is_lasting = isinstance(failure.__cause__, (ConfigurationError, TransactionLeftOpen))
+            return Halt(HaltKind.STOPPED if is_lasting else HaltKind.HELD, failure.reason)
         except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 the service's code; the lane has events to live for
-            return Halt(HaltKind.STOPPED, f"{self.source.name} raised {reason_of(error)}")
+            away = outage_of(error) if isinstance(error, Exception) else ""
+            kind = HaltKind.HELD if away else HaltKind.STOPPED
+            return Halt(kind, f"{self.source.name} raised {reason_of(error)}")
         finally:
             keep_caches(context)
             cleanup.roll_back_leftovers()
@@ -85,9 +84,16 @@ class BatchRun:
 
     def _send(self) -> tuple[list[Item], list[Failed]]:
         most = self.most if self.limit is None else min(self.most, self.limit - self.progress.items)
-        items = islice(self.source.items(self.progress.token), most)
-        batch: list[Item] = [(str(token), arguments) for token, arguments in items]
+        try:
+            batch = self._next(most)
+        except Error:  # a server that was restarted has ended the connection
+            cleanup.close_after_errors()
+            batch = self._next(most)
         return batch, self.backfill.send(batch)
+
+    def _next(self, most: int) -> list[Item]:
+        items = islice(self.source.items(self.progress.token), most)
+        return [(str(token), arguments) for token, arguments in items]
 
     def _count(self, batch: list[Item], failed: list[Failed]) -> int:
         """Count the results; return the longest row of failures, which may have begun in earlier batches."""

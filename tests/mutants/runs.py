@@ -88,7 +88,7 @@ FAULTS = (
     Fault(
         name="a requested backfill begins at the first item",
         file="replaying/batch_run.py",
-        scope="BatchRun._send",
+        scope="BatchRun._next",
         old="self.source.items(self.progress.token)",
         new="self.source.items(None)",
         harm="each batch sends the same items again",
@@ -133,7 +133,7 @@ FAULTS = (
     Fault(
         name="a pause forgets the failures in a row of a backfill",
         file="replaying/batch_run.py",
-        scope="BatchRun._send",
+        scope="BatchRun._next",
         old="items = islice(self.source.items(self.progress.token), most)",
         new="""
 self.progress.failures_in_row = 0
