@@ -11,7 +11,6 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.consuming import reporting
 from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
 from event_bus_kafka.consuming.error_limit import ErrorLimit
-from event_bus_kafka.consuming.outages import STORE, outage_of
 from event_bus_kafka.consuming.process_span import process_span
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress, Work
 from event_bus_kafka.dead_letters.letter import Letter, Store
@@ -19,6 +18,7 @@ from event_bus_kafka.dispatching import cleanup, dispatch
 from event_bus_kafka.dispatching.attempts import ALL_SUCCEEDED, NOTHING_YET, Attempt, Judgement, Past, judge
 from event_bus_kafka.dispatching.dispatch import Failures, Receiver, failure_of, names_of
 from event_bus_kafka.dispatching.event_context import event_context, keep_caches
+from event_bus_kafka.dispatching.outages import STORE, outage_of
 from event_bus_kafka.dispatching.outcomes import DONE, GiveUp, Hold, Outcome, Retry
 from event_bus_kafka.dispatching.receiver_gate import Admission, ReceiverGate
 from event_bus_kafka.dispatching.receiver_spans import dispatch_in_spans

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from time import monotonic
 
 import attrs
@@ -152,6 +152,24 @@ class SpillBuffer:
     def take_all(self) -> list[BufferedEvent]:
         with self.changed:
             return self.take([*self._waiting, *self._refused])
+
+    def event_ids(self) -> list[str]:
+        """Return the ids of the events that wait for the database alone."""
+        with self.changed:
+            return [one.event.event_id for one in (*self._waiting, *self._refused) if one.otherwise is None]
+
+    def take_out(self, event_ids: Set[str]) -> list[BufferedEvent]:
+        """Remove the events with these ids, wherever they stand in their queues."""
+        taken: list[BufferedEvent] = []
+        with self.changed:
+            for queue in (self._waiting, self._refused):
+                found = [one for one in queue if one.event.event_id in event_ids]
+                taken += found
+                for one in found:
+                    queue.remove(one)
+                    self._bytes -= one.size
+            self.changed.notify_all()
+        return taken
 
     def put_aside(self, one: BufferedEvent) -> None:
         """Move ``one``, an event that the database refused, to the end of the queue of refused events."""

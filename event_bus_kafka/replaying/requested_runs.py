@@ -167,7 +167,9 @@ class RequestedRuns:
         source = all_sources().get(arguments.source)
         if source is None or not (to := enabled_routes(source)):
             return Halt(HaltKind.STOPPED, "its worker has no such source any more, or no topic for its events")
-        most = max(1, int(min(MOST, request.rate or MOST)))
+        if (now := source.signal.event_type) != arguments.event_type:
+            return Halt(HaltKind.STOPPED, f"its source sends {now} now: it was requested for {arguments.event_type}")
+        most = max(1, int(min(MOST, request.rate or MOST, request.stop_after)))
         backfill = Backfill(signal=source.signal, routes=to, producer=self._producer())
         batches = BatchRun(
             source=source,

@@ -497,7 +497,7 @@ return self.events.setdefault(record.offset, serde.deserialize(record, signal, s
     ),
     Fault(
         name="a server that takes no more connections is told like one that is away",
-        file="consuming/outages.py",
+        file="dispatching/outages.py",
         scope="outage_of",
         old="FULL if _is_full(away) else DATABASE",
         new="DATABASE",
@@ -515,7 +515,7 @@ return self.events.setdefault(record.offset, serde.deserialize(record, signal, s
     ),
     Fault(
         name="every trouble with Kafka and the registry is an outage",
-        file="consuming/outages.py",
+        file="dispatching/outages.py",
         scope="outage_of",
         old='server if error.retriable else ""',
         new="server",

@@ -9,6 +9,7 @@ from tests.mutants.fault import Fault
 
 _RUNS = "unit/replaying/test_requested_runs.py"
 _TROUBLED = "unit/replaying/test_troubled_runs.py"
+_BATCHES = "unit/producing/test_backfill.py"
 _PAGES = ("unit/admin/test_requested_runs.py",)
 _COMMANDS = ("unit/management/test_run_requests.py",)
 
@@ -91,11 +92,59 @@ FAULTS = (
     Fault(
         name="a requested backfill begins at the first item",
         file="replaying/batch_run.py",
-        scope="BatchRun._send",
+        scope="BatchRun._next",
         old="self.source.items(self.progress.token)",
         new="self.source.items(None)",
         harm="each batch sends the same items again",
         tests=(f"{_RUNS}::test_a_backfill_starts_after_the_given_token_and_ends_at_the_given_limit",),
+    ),
+    Fault(
+        name="a batch gives up what other threads send at the same time",
+        file="producing/backfill.py",
+        scope="Backfill._send",
+        old="self._confirm(ends)",
+        new="self.producer.prepare_for_shutdown()",
+        harm="a backfill in a worker sends events of its receivers twice, and each batch waits for them",
+        tests=(_BATCHES,),
+    ),
+    Fault(
+        name="items that meet a database that is away count as failed",
+        file="producing/backfill.py",
+        scope="Backfill.send",
+        old="outage_of(error)",
+        new='""',
+        harm="a restart of the database loses the rest of a batch: the token passes it",
+        tests=(_BATCHES,),
+    ),
+    Fault(
+        name="after a restart of the database a batch keeps its dead connection",
+        file="producing/backfill.py",
+        scope="_arguments_of",
+        old="cleanup.close_after_errors()",
+        new="pass",
+        harm="a restart of the database loses the rest of a batch: the token passes it",
+        tests=(_BATCHES,),
+    ),
+    Fault(
+        name="only failures at the end of a batch stop a backfill",
+        file="replaying/batch_run.py",
+        scope="BatchRun._count",
+        old="max(longest, self.progress.failures_in_row)",
+        new="self.progress.failures_in_row",
+        harm="a backfill goes on although more items in a row failed than its operator allows",
+        tests=(_RUNS,),
+    ),
+    Fault(
+        name="a pause forgets the failures in a row of a backfill",
+        file="replaying/batch_run.py",
+        scope="BatchRun._next",
+        old="items = islice(self.source.items(self.progress.token), most)",
+        new="""
+self.progress.failures_in_row = 0
+items = islice(self.source.items(self.progress.token), most)
+""",
+        harm="a backfill goes on although more items in a row failed than its operator allows",
+        tests=(_RUNS,),
     ),
     Fault(
         name="a run is requested of offsets that no page has shown",

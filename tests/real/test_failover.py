@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import OperationalError
 
-from event_bus_kafka.consuming.outages import FULL, outage_of
+from event_bus_kafka.dispatching.outages import FULL, outage_of
 from event_bus_kafka.models import PausedReceiver
 from tests.services.bus import RealBus
 from tests.support.databases import Database, connected, none_known, on_mysql_too

@@ -7,7 +7,7 @@ from time import sleep
 import pytest
 from django.db import DatabaseError, OperationalError
 
-from event_bus_kafka.consuming.outages import outage_of
+from event_bus_kafka.dispatching.outages import outage_of
 from tests.projects.process import ServiceProcess
 from tests.services.bus import RealBus
 from tests.services.faulty_registry import Fault, faulty

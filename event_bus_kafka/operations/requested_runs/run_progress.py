@@ -63,6 +63,8 @@ class RunProgress:
     """The first failures. Each is a list: the coordinates of the record or the token of the item, then the error."""
     deaths: int = 0
     """Number of consecutive workers that died while the run made no progress."""
+    failures_in_row: int = 0
+    """Number of items of a backfill that have failed since an item was sent."""
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> RunProgress:

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.conf.policies import RETRY_DEFAULTS
-from event_bus_kafka.consuming.outages import outage_of
+from event_bus_kafka.dispatching.outages import outage_of
 from event_bus_kafka.dispatching.outcomes import GiveUp, Hold, Retry
 from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import (

@@ -15,7 +15,7 @@ from django.db import OperationalError, ProgrammingError, connection
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka.consuming.outages import DATABASE, outage_of
+from event_bus_kafka.dispatching.outages import DATABASE, outage_of
 from event_bus_kafka.dispatching.pauses import READ_EVERY, Pauses, read_now
 from event_bus_kafka.errors import PausesUnknown
 from event_bus_kafka.models import PausedReceiver

@@ -26,7 +26,7 @@ from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.replaying.read_records import ReadRecords
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.wire.records import ConsumerRecord
-from tests.services.bus import CREATED, SandboxBus
+from tests.services.bus import CREATED, REVOKED, SandboxBus
 from tests.support.examples_of import certificate
 from tests.support.requested_runs import Runner, processing, progress_of, state_of, topic_request
 from tests.support.sending import own_producer, send
@@ -276,7 +276,20 @@ def test_a_backfill_whose_items_all_fail_is_stopped(receiving: Processor) -> Non
     failing.update(OF_SOURCE)
     runner, number = Runner(receiving), backfill_request(stop_after=4)
     runner.go_on_until(lambda: state_of(number) == "stopped")
-    assert ReplayRequest.objects.get().note == "7 items in a row failed"
+    assert (ReplayRequest.objects.get().note, progress_of(number).items) == ("4 items in a row failed", 4)
+
+
+def test_failures_in_a_row_count_over_batches_and_pauses_of_a_backfill(
+    receiving: Processor, producer: KafkaEventProducer
+) -> None:
+    failing.update((2, 3, 4))
+    runner, number = Runner(receiving, lambda: producer), backfill_request(stop_after=3)
+    runner.had(1)
+    ReplayRequest.objects.pause(number, note="")
+    runner.turn()
+    ReplayRequest.objects.resume(number)
+    Runner(receiving, lambda: producer).go_on_until(lambda: state_of(number) == "stopped")
+    assert (ReplayRequest.objects.get().note, progress_of(number).token) == ("3 items in a row failed", "6")
 
 
 def test_a_service_that_lacks_the_source_or_the_topic_does_not_start_a_backfill(receiving: Processor) -> None:
@@ -287,6 +300,9 @@ def test_a_service_that_lacks_the_source_or_the_topic_does_not_start_a_backfill(
     RequestedRun.objects.update(arguments={"source": "other.source", "event_type": CREATED})
     runner.turn()
     assert state_of(number) == "requested"
+    RequestedRun.objects.update(arguments={"source": SOURCE, "event_type": REVOKED})
+    runner.turn()
+    assert state_of(number) == "stopped", "it was requested for events of another type"
 
 
 def test_old_replay_requests_are_deleted_with_their_runs() -> None:
