@@ -142,7 +142,7 @@ def test_the_page_names_invalid_values_and_requests_no_replay(
         "[" * 100_000,
     ],
 )
-def test_nothing_is_requested_without_a_page_that_has_shown_the_offsets(topic: str, places: str) -> None:
+def test_no_replay_is_requested_before_a_page_has_shown_the_offsets(topic: str, places: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     answer = client.post(f"{TOPIC}plan/", filled(topic, confirmed="yes", places=places))
     assert (answer.status_code, "Request it" in answer.content.decode()) == (200, True)
@@ -155,7 +155,7 @@ def test_a_replay_of_no_records_cannot_be_requested(topic: str) -> None:
     assert ("There is no record" in page, "Request it" in page) == (True, False)
 
 
-def test_a_backfill_is_requested_and_its_token_shown(topic: str) -> None:
+def test_a_backfill_is_requested_and_the_page_shows_the_resume_token(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY, Right.OPERATE)
     assert SOURCE in client.get(BACKFILL).content.decode()
     posted = {"source": SOURCE, "resume": "2", "limit": "5", "stop_after": "20", "reason": "new service"}
@@ -258,7 +258,7 @@ def test_broken_sources_and_runs_of_a_later_version_leave_the_pages_usable(
         assert "later, of a later version" in text_of(client.get(url).content.decode())
 
 
-def test_before_the_migration_others_are_shown_and_runs_are_not_offered(
+def test_before_the_migration_existing_requests_are_shown_and_new_runs_are_not_offered(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("event_bus_kafka.admin.replay_requests.run_pages.are_possible", lambda: False)

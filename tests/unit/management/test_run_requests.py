@@ -82,7 +82,7 @@ def test_a_receiver_of_another_service_is_requested_and_an_empty_range_is_not(to
     assert ReplayRequest.objects.get().receiver == "other.receivers.note"
 
 
-def test_lists_and_reports_show_it_without_the_key(topic: str) -> None:
+def test_lists_and_reports_show_a_request_without_the_searched_key(topic: str) -> None:
     chosen = ("-t", topic, "--from", "earliest", "--key", "4711")
     said("replay_events", *chosen, "--request", "-g", "mail", "--stop-on-error", "--apply")
     request = ReplayRequest.objects.get()
