@@ -51,7 +51,7 @@ FAULTS = (
         old="self.save()",
         new="pass",
         harm="at each deploy records come again",
-        tests=(_RUNS,),
+        tests=(_TROUBLED,),
     ),
     Fault(
         name="a position passes a record that has not ended",
@@ -132,7 +132,7 @@ FAULTS = (
         old="max(longest, self.progress.failures_in_row)",
         new="self.progress.failures_in_row",
         harm="a backfill goes on although more items in a row failed than its operator allows",
-        tests=(_RUNS,),
+        tests=(_TROUBLED,),
     ),
     Fault(
         name="a pause forgets the failures in a row of a backfill",
@@ -144,7 +144,7 @@ self.progress.failures_in_row = 0
 items = islice(self.source.items(self.progress.token), most)
 """,
         harm="a backfill goes on although more items in a row failed than its operator allows",
-        tests=(_RUNS,),
+        tests=(_TROUBLED,),
     ),
     Fault(
         name="a run is requested of offsets that no page has shown",

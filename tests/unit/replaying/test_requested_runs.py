@@ -279,19 +279,6 @@ def test_a_backfill_whose_items_all_fail_is_stopped(receiving: Processor) -> Non
     assert (ReplayRequest.objects.get().note, progress_of(number).items) == ("4 items in a row failed", 4)
 
 
-def test_failures_in_a_row_count_over_batches_and_pauses_of_a_backfill(
-    receiving: Processor, producer: KafkaEventProducer
-) -> None:
-    failing.update((2, 3, 4))
-    runner, number = Runner(receiving, lambda: producer), backfill_request(stop_after=3)
-    runner.had(1)
-    ReplayRequest.objects.pause(number, note="")
-    runner.turn()
-    ReplayRequest.objects.resume(number)
-    Runner(receiving, lambda: producer).go_on_until(lambda: state_of(number) == "stopped")
-    assert (ReplayRequest.objects.get().note, progress_of(number).token) == ("3 items in a row failed", "6")
-
-
 def test_a_service_that_lacks_the_source_or_the_topic_does_not_start_a_backfill(receiving: Processor) -> None:
     runner, number = Runner(receiving), backfill_request()
     with override_settings(EVENT_BUS_PRODUCER_CONFIG={}):

@@ -12,6 +12,7 @@ from event_bus_kafka.errors import BrokerError, ConfigurationError, EventBusErro
 from event_bus_kafka.kafka.offsets import Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.models import ReplayRequest, RequestedRun
+from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry import tallies
 from event_bus_kafka.telemetry.error_text import error_text
@@ -19,9 +20,10 @@ from event_bus_kafka.telemetry.metrics import LATENCY
 from event_bus_kafka.trouble import Trouble
 from tests.services.bus import CREATED
 from tests.support.requested_runs import Runner, progress_of, state_of, topic_request
-from tests.unit.replaying.test_requested_runs import backfill_request, heard, sent
+from tests.unit.replaying.test_requested_runs import backfill_request, failing, heard, sent
 from tests.unit.replaying.test_requested_runs import in_memory as in_memory
 from tests.unit.replaying.test_requested_runs import out as out
+from tests.unit.replaying.test_requested_runs import producer as producer
 from tests.unit.replaying.test_requested_runs import receiving as receiving
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,3 +121,16 @@ def test_the_age_of_replayed_records_is_no_latency_of_the_worker(
     runner.go_on_until(lambda: state_of(number) == "done")
     assert len(heard) == 2
     assert tallies.read()[LATENCY, (CREATED,)].count == before
+
+
+def test_failures_in_a_row_count_over_batches_and_pauses_of_a_backfill(
+    receiving: Processor, producer: KafkaEventProducer
+) -> None:
+    failing.update((2, 3, 4))
+    runner, number = Runner(receiving, lambda: producer), backfill_request(stop_after=3)
+    runner.had(1)
+    ReplayRequest.objects.pause(number, note="")
+    runner.turn()
+    ReplayRequest.objects.resume(number)
+    Runner(receiving, lambda: producer).go_on_until(lambda: state_of(number) == "stopped")
+    assert (ReplayRequest.objects.get().note, progress_of(number).token) == ("3 items in a row failed", "6")
