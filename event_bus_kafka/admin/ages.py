@@ -36,5 +36,5 @@ def moment(time: datetime) -> str:
 
 
 def moment_of(milliseconds: int) -> str:
-    """Return a time in milliseconds since the epoch as text."""
+    """Return the time ``milliseconds`` after the epoch as text."""
     return moment(datetime.fromtimestamp(milliseconds / 1000, UTC))

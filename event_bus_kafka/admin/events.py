@@ -27,14 +27,14 @@ from event_bus_kafka.shown import shown
 
 _WEEK = timedelta(days=7)
 _SENT, _RECEIVED = ("delivered", "relayed"), ("received",)
-"""The outcomes of sent events, and the outcomes of received events. The page shows one sum for each of the two."""
+"""Outcomes of sent events, and outcomes of received events. The page shows one sum for each of the two tuples."""
 
 Volumes = Mapping[str, Mapping[str, int]]
 """Numbers of events, by event type and by outcome."""
 
 
 class EventsPage(Page):
-    """The event types of this service, a page for each, and the search for an event."""
+    """The pages of this service's event types: a list, a page for each type, and the search for an event."""
 
     tables = (HistoryRow,)
 
@@ -98,7 +98,7 @@ class EventsPage(Page):
 
 
 def _volumes(**restricted: Any) -> Volumes:
-    """Return the counts of a week, restricted as those of :func:`summed` are."""
+    """Return the numbers of events in the last week. ``restricted``: arguments for :func:`summed`."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     since, whole = datetime.now(UTC) - _WEEK, round(2 * _WEEK.total_seconds())
     for (_, event_type, outcome), sums in summed(since, whole, ("event_type", "outcome"), **restricted).items():

@@ -1,4 +1,6 @@
-"""The page of outboxes: waiting rows, held topics, and parked rows, which a user may release or discard."""
+"""
+The page of outboxes. It shows waiting rows, held topics and parked rows. A user may release or discard parked rows.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ from event_bus_kafka.outbox.backlog import STALLED_AFTER
 from event_bus_kafka.shown import shown
 
 _SHOWN = 100
-"""Parked rows that are listed one by one."""
+"""Maximum number of parked rows that the page lists individually."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +48,10 @@ class _Read:
 
 
 class OutboxPage(Page):
-    """For each outbox: the number of rows, the age of the oldest row, held topics, parked rows."""
+    """
+    The page of outboxes. For each outbox, it shows the number of rows, the age of the oldest row, held topics and
+    parked rows.
+    """
 
     tables = (OutboxRecord, ParkedRecord, Heartbeat)
 
@@ -68,11 +73,11 @@ class OutboxPage(Page):
         return self.draw(request, "outbox", self.title, context)
 
     def release(self, request: HttpRequest) -> HttpResponse:
-        """Put the selected rows back where they stood."""
+        """Move the selected parked rows back into the outbox."""
         return confirm_and_change(self, request, release())
 
     def discard(self, request: HttpRequest) -> HttpResponse:
-        """Delete the selected rows for good."""
+        """Delete the selected parked rows permanently."""
         return confirm_and_change(self, request, discard())
 
     def _drawn(self, read: _Read, may_release: bool, may_discard: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The overview: problems with their remedies, and the numbers of events that were sent and received."""
+"""The overview page. It shows problems with their remedies, and the numbers of sent and received events."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ _PAGES = {
     catalogue.RECEIVER_PAUSED: Heartbeat,
     catalogue.GROUP_WITHOUT_WORKER: Heartbeat,
 }
-"""Kind of neglect → the model whose page helps to remedy it."""
+"""Kind of neglect → the model whose page helps to end the neglect."""
 
 
 class OverviewPage(Page):
@@ -210,7 +210,7 @@ def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
 
 
 def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
-    """Return how many workers and relays are ready, and the age of the latest heartbeat."""
+    """Return facts about the living workers and relays: how many are ready, and the age of the latest heartbeat."""
     alive = _alive(runs)
     items: list[tuple[str, Cell]] = []
     for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):

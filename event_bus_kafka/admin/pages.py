@@ -43,16 +43,14 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     """
 
     tables: ClassVar[tuple[type[models.Model], ...]] = ()
-    """
-    Models whose tables the page needs. If one of the tables is missing, the page only asks to migrate the service.
-    """
+    """Models whose tables the page needs. If a table is missing, the page only asks to migrate the service."""
 
     def show(self, request: HttpRequest) -> HttpResponse:
         """Draw the page."""
         raise NotImplementedError
 
     def below(self) -> Iterator[URLPattern]:
-        """Yield the URL patterns below the page's URL, made by :meth:`page_at` and :meth:`action_at`."""
+        """Yield the URL patterns below the page's URL. :meth:`page_at` and :meth:`action_at` make these patterns."""
         yield from ()
 
     def page_at(self, route: str, view: View, name: str, right: Right = Right.VIEW) -> URLPattern:
@@ -60,11 +58,13 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
         return outside_transactions(path(route, self._guarded(require_safe(view), right), name=self._url_name(name)))
 
     def action_at(self, route: str, view: View, name: str, right: Right) -> URLPattern:
-        """Return the URL pattern of a view that changes something or searches for an event: POST only."""
+        """
+        Return the URL pattern of a view that changes something or searches for an event. The view accepts only POST.
+        """
         return path(route, self._guarded(require_POST(view), right), name=self._url_name(name))
 
     def url(self, name: str = "changelist", *args: Any) -> str:
-        """Return the URL of this page, or of the page or action ``name`` below it."""
+        """Return the URL of the view ``name``: this page, or a page or action below this page."""
         return reverse(f"admin:{self._url_name(name)}", args=args, current_app=self.admin_site.name)
 
     def draw(self, request: HttpRequest, template: str, title: str, context: Mapping[str, Any]) -> TemplateResponse:
@@ -111,9 +111,9 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _guarded(self, view: View, right: Right) -> View:
         """
-        Wrap a view so that it demands a login, the CSRF token and ``right``. If one of the page's tables is missing, or
-        the view raises a configuration error, a page that names the problem is drawn instead. Error reports omit the
-        POST's fields.
+        Wrap a view so that it requires a login, the CSRF token and ``right``. If one of the page's tables is missing,
+        or if the view raises a configuration error, the wrapper returns a page that names the problem. Error reports
+        omit the POST's fields.
         """
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -30,6 +30,7 @@ def own_bus() -> OwnBus:
         outboxes=outbox_databases(),
         tables=own_tables(),
         version=import_module("event_bus_kafka").__version__,
+        user=str((settings.client_options | settings.producer_options).get("sasl.username") or ""),
     )
 
 

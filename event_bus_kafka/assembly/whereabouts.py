@@ -21,18 +21,21 @@ from event_bus_kafka.operations.whereabouts.tables import alias_of_letters
 _GROUP = "event_trace"
 """A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
 _REQUEST_TIMEOUT = 10.0
-"""Seconds for one request to Kafka."""
+"""Time limit of one request to Kafka, in seconds."""
 _SHARE_OF_LETTERS = 0.15
-"""Share of the time of the whole answer at which it has to be known where dead letters go."""
+"""
+Part of the time limit of the whole answer. Within this part, a database must tell whether dead letters go to a topic.
+"""
 
 
 def where_is(question: Question) -> Whereabouts:
     """
-    Search for an event. Databases, brokers and the registry that are away are noted in ``unseen``, never raised. Reads
-    records for at most ``question.seconds``; waiting for servers comes on top, up to ``question.limit`` in all.
+    Search for an event. Unreachable databases, brokers and registries are noted in ``unseen``. Records are read for at
+    most ``question.seconds``. The whole search, including waiting for servers, takes at most ``question.limit``
+    seconds.
 
-    Raises :class:`NotThere` if a topic that ``question`` names does not exist, :class:`ConfigurationError` if a route
-    is wrong.
+    Raises :class:`NotThere` if a topic that ``question`` names does not exist, and :class:`ConfigurationError` if a
+    route is wrong.
     """
     return search(question, _neighbourhood(question), _SERVERS)
 

@@ -1,4 +1,4 @@
-"""Long names of event types, receivers and errors."""
+"""A filter for long names of event types, receivers and errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 
 _LONG = 32
-"""Characters up to which a name stays whole."""
+"""Characters. If no word of a text is longer, the text stays unchanged."""
 _BREAKS = re.compile(r"(?<=[._])(?=[^\W_])")
 
 register = template.Library()

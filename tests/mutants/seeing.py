@@ -1,4 +1,4 @@
-"""Faults in reports about the state of the bus: neglects, and the command ``event_bus_status``."""
+"""Faults in what operators see of the bus: in neglects, and in the command ``event_bus_status``."""
 
 from __future__ import annotations
 
@@ -236,5 +236,50 @@ FAULTS = (
         new="return [one for one in found if one.lag]",
         harm="events are lost and nobody is told",
         real=("real/test_status.py::test_records_deleted_before_they_were_read_are_a_finding",),
+    ),
+    Fault(
+        name="the remedy of a missing right names nobody",
+        file="operations/status/checks.py",
+        scope="_grant",
+        old="user or 'NAME'",
+        new="'NAME'",
+        harm="the administrator of Kafka has to guess which user lacks the right",
+        real=("real/test_status.py::test_missing_rights_are_a_finding",),
+    ),
+    Fault(
+        name="obstacles are counted and not shown",
+        file="management/status_text.py",
+        scope="_tables",
+        old="yield from _obstacles(running)",
+        new="pass",
+        harm="the one record that keeps a group is not named",
+        tests=("unit/management/test_status_text.py",),
+    ),
+    Fault(
+        name="findings are not in the order of their severity",
+        file="operations/status/findings.py",
+        scope="by_severity",
+        old="BY_SEVERITY.index(one.id)",
+        new="0",
+        harm="twenty schemas that nobody misses stand before the right that stops everything",
+        tests=_STATUS,
+    ),
+    Fault(
+        name="a record that keeps a partition is no finding",
+        file="operations/status/check_of_workers.py",
+        scope="_why_stuck",
+        old="not record",
+        new="True",
+        harm="the check finds nothing while a group stands still",
+        tests=_STATUS,
+    ),
+    Fault(
+        name="an old record that is tried for the first time counts as stuck",
+        file="operations/status/check_of_workers.py",
+        scope="_why_stuck",
+        old="attempts >= _STUCK_ATTEMPTS and age > _STUCK_AFTER",
+        new="age > _STUCK_AFTER",
+        harm="a false alarm whenever a group reads old records",
+        tests=_STATUS,
     ),
 )

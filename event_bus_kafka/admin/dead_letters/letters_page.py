@@ -24,7 +24,10 @@ from event_bus_kafka.operations.dead_letters import discarding
 from event_bus_kafka.operations.dead_letters.discarding import Discarded
 
 _SECONDS = 10.0
-"""Maximum number of seconds for which a request deletes letters. After that, the page says how many are left."""
+"""
+Maximum number of seconds for which one HTTP request deletes letters. If letters remain, the next page shows their
+number.
+"""
 _NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken", UNTIL}
 
 
@@ -74,8 +77,8 @@ class DeadLettersPage(Page):
         self, request: HttpRequest, meant: Meant, until: datetime | None = None, before: Discarded | None = None
     ) -> HttpResponse:
         """
-        Show the letters that would be deleted. ``before`` is the result of the previous request, if the discard takes
-        several.
+        Ask for confirmation of a discard, and list the letters that would be deleted. ``before``: the result of the
+        previous request, if one request did not delete all letters.
         """
         plan = discarding.plan(meant.until(until))
         if plan.until is None:

@@ -1,4 +1,7 @@
-"""Asks servers beside each other, each for a bounded time: a database's driver may wait for minutes, or for ever."""
+"""
+Asks several servers at the same time, each with a time limit. Without a limit, a database driver might wait for
+minutes, or for ever.
+"""
 
 from __future__ import annotations
 
@@ -27,20 +30,20 @@ logger = logger_named(__name__)
 T = TypeVar("T")
 
 OF_DATABASE = 10.0
-"""Seconds that a database may take for all its answers."""
+"""Time limit for all answers of one database, in seconds."""
 Questions = Mapping[str, tuple[str, Callable[[], Any]]]
-"""Name of a question → the server that it is for, and the look that answers it."""
+"""Name of a question → the name of the server to ask, and the function that returns the answer."""
 
 
 @attrs.frozen(kw_only=True)
 class Unanswered:
-    """A server that gave no answer."""
+    """A server that gave no answer, with the reason."""
 
     server: str
-    """``Kafka``, ``the schema registry``, or ``database`` and an alias."""
+    """Name of the server, for example ``Kafka``, ``the schema registry``, or ``database`` and an alias."""
     reason: str
     is_fault: bool = False
-    """The look itself failed, by an exception that is unexpected, and is in the log."""
+    """Whether asking failed with an unexpected exception, which is in the log."""
 
 
 class Awaited(Generic[T]):
@@ -62,8 +65,8 @@ class Awaited(Generic[T]):
 
     def wait(self, told: Callable[[str, Exception], Unanswered] | None = None) -> T | Unanswered:
         """
-        Wait for it, for as long as is left of its time, and return it. ``told``: puts an exception of the look into
-        words; by default :func:`unanswered` does.
+        Wait for the answer until the time limit is over, and return the answer. ``told``: converts an exception to
+        :class:`Unanswered`; by default, :func:`unanswered` does.
         """
         wait([self.outcome], max(self._until - monotonic(), 0))
         if not self.outcome.done():
@@ -76,13 +79,16 @@ class Awaited(Generic[T]):
 
 
 class Ask(Protocol):
-    """Begins to ask a server: looks, and returns the answer of the look."""
+    """A function that begins to ask a server. It calls ``look``, and returns an object for the answer of ``look``."""
 
     def __call__(self, server: str, look: Callable[[], T], /) -> Awaited[T]: ...
 
 
 def within(seconds: float) -> Ask:
-    """Let each look have a thread of its own, which is left alone if it has not ended after ``seconds``."""
+    """
+    Return a function that calls each ``look`` in a thread of its own. A thread that has not ended after ``seconds`` is
+    abandoned.
+    """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
         coming: Awaited[T] = Awaited(server, seconds)
@@ -112,7 +118,10 @@ def within_if_free(seconds: float, last: Looks) -> Ask:
 
 
 def here(server: str, look: Callable[[], T], /) -> Awaited[T]:
-    """Look at once, in this thread, which sees what its own transaction has written. Waits as long as the look does."""
+    """
+    Call ``look`` in this thread, and wait until it ends. So ``look`` sees uncommitted changes of this thread's
+    transaction.
+    """
     there: Awaited[T] = Awaited(server, 0)
     try:
         there.outcome.set_result(look())
@@ -162,12 +171,15 @@ def ask_all(questions: Questions, ask: Ask) -> dict[str, Any]:
 
 
 def each_once(several: Iterable[Unanswered]) -> tuple[Unanswered, ...]:
-    """Return one for each server, the first."""
+    """Return the first object for each server."""
     return tuple({one.server: one for one in reversed(list(several))}.values())[::-1]
 
 
 def unanswered(server: str, error: Exception) -> Unanswered:
-    """Put an exception into words; one that is none of servers or settings is a fault, and logged without its text."""
+    """
+    Convert an exception to :class:`Unanswered`. An exception that comes neither from a server nor from settings is a
+    fault, and is logged without its text.
+    """
     if isinstance(error, EventBusError | ImproperlyConfigured):
         return Unanswered(server=server, reason=str(error))
     if isinstance(error, Error):

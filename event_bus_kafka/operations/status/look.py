@@ -26,6 +26,7 @@ from event_bus_kafka.operations.neglects.in_kafka import neglects as neglects_in
 from event_bus_kafka.operations.neglects.in_tables import in_order
 from event_bus_kafka.operations.neglects.wording import number
 from event_bus_kafka.operations.schemas.own_schemas import OwnSchema
+from event_bus_kafka.operations.status import check_of_workers as workers_of
 from event_bus_kafka.operations.status import checks, kafka_status, table_status
 from event_bus_kafka.operations.status import findings as findings_of
 from event_bus_kafka.operations.status.asking import OF_DATABASE, Awaited, Looks, Unanswered, here, within_if_free
@@ -39,7 +40,7 @@ T = TypeVar("T")
 
 TABLES, KAFKA, REGISTRY = "a database", "Kafka", "the schema registry"
 LONGEST = {TABLES: OF_DATABASE, KAFKA: 30.0, REGISTRY: 30.0}
-"""Server → seconds that it may take for all its answers."""
+"""Server → time limit for all its answers, in seconds."""
 WANTED, TOPICS = "the look for wanted topics", "the check of topics"
 _NO_CONTROLLER = "no broker is the controller at present, as while one takes over from another"
 _LISTED = 5
@@ -85,6 +86,8 @@ def status(
         *in_registry.findings,
         *tables.findings,
         *checks.of_versions(runs or (), own.version),
+        *workers_of.stuck(runs or ()),
+        *workers_of.missing(own, in_cluster.status, runs),
         *map(of_neglect, neglected),
     ]
     return Status(
@@ -95,13 +98,13 @@ def status(
         neglects=neglected,
         neglects_not_known=tuple(one.id for one in CATALOGUE if one in unknown),
         unanswered=tuple(silent),
-        findings=tuple(findings) if check else None,
+        findings=findings_of.by_severity(findings) if check else None,
     )
 
 
 @attrs.frozen(kw_only=True)
 class _Part(Generic[T]):
-    """The part of one server."""
+    """The part of the status that comes from one server."""
 
     status: T | None
     unanswered: tuple[Unanswered, ...] = ()
@@ -114,7 +117,10 @@ def _part(coming: Awaited[_Part[T]]) -> _Part[T]:
 
 
 def _checked(found: T, silent: Iterable[Unanswered], looks: Mapping[str, Callable[[], Iterator[Finding]]]) -> _Part[T]:
-    """Return a part with the findings of its checks; a check that fails hides no other, nor the part."""
+    """
+    Return the part ``found`` with the findings of its checks. A check that fails affects neither the part nor other
+    checks.
+    """
     told = [here(what, partial(_all, look)).wait() for what, look in looks.items()]
     return _Part(
         status=found,
@@ -143,7 +149,7 @@ def _kafka(
         return _Part(status=found, unanswered=tuple(silent))
     looks = {"the check of rights": lambda: checks.of_rights(overview, own, described)}
     if found.has_controller:
-        looks[TOPICS] = lambda: checks.of_topics(overview, wanted)
+        looks[TOPICS] = lambda: checks.of_topics(overview, wanted, own.user)
     else:
         silent.append(Unanswered(server=TOPICS, reason=_NO_CONTROLLER))
     return _checked(found, silent, looks)

@@ -1,4 +1,4 @@
-"""Notes why Kafka may have deleted an event that a search did not find."""
+"""Finds reasons why Kafka may have deleted an event that a search did not find."""
 
 from __future__ import annotations
 

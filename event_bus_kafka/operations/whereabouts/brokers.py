@@ -24,9 +24,12 @@ from event_bus_kafka.operations.whereabouts.starting import ranges_to_scan
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _READ, _ANSWERED = 0.7, 0.85
-"""Shares of the time of the whole answer at which records have to be read, and the last request to be answered."""
+"""
+Parts of the time limit of the whole answer. Records are read within the first part. All requests are answered within
+the second part.
+"""
 _SHORTEST = 0.1
-"""Seconds for a request to the registry at the end of the time."""
+"""Minimum time limit of a request to the registry, in seconds."""
 
 
 class BrokerSearch:
@@ -93,7 +96,7 @@ class BrokerSearch:
             self.found.not_seen("the schema registry", check.failure, "; keys were compared by their bytes alone")
 
     def _superfluous(self, record: ConsumerRecord, topics: set[str]) -> set[str]:
-        """Return which of the searched ``topics`` need no further search once ``record`` is found."""
+        """Return the topics among ``topics`` that need no further search after ``record`` was found."""
         event_type = identity(record)[0]
         if self._question.topics or record.topic in self._around.dead_letters or not event_type:
             return {record.topic}

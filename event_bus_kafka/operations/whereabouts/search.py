@@ -66,4 +66,4 @@ def _in_time(question: Question, kafka: BrokerSearch, topics: Collection[str]) -
 
 
 _LAST = 0.95
-"""Share of the time of the whole answer after which Kafka is not waited for any more."""
+"""Part of the time limit of the whole answer. After this part, the search does not wait for Kafka any more."""

@@ -1,4 +1,4 @@
-"""Long names are shown so that a browser breaks them where people would."""
+"""Long names are written so that a browser breaks lines at dots and underscores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from django.test import override_settings
         (1234567, "1234567"),
     ],
 )
-def test_long_names_break_at_dots_and_underscores_and_are_escaped(text: object, shown: str) -> None:
+def test_long_names_are_escaped_and_break_at_dots_or_underscores(text: object, shown: str) -> None:
     template = Template("{% load event_bus_names %}{{ text|breakable }}")
     assert template.render(Context({"text": text})) == shown
 

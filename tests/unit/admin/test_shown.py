@@ -1,4 +1,4 @@
-"""Tests of what the admin pages show about heartbeats, history, settings and code."""
+"""The admin pages show the contents of heartbeats and history, the settings, and the code of receivers."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def test_the_overview_shows_neglects_with_remedies_and_links() -> None:
 
 
 @override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0)
-def test_without_heartbeats_the_overview_says_that_it_does_not_know() -> None:
+def test_without_heartbeats_the_overview_shows_workers_and_relays_as_not_known() -> None:
     shown = page(EventBus)
     assert "Whether workers and relays run is not known: EVENT_BUS_KAFKA_HEARTBEAT is 0." in shown
     assert "2 of 3 ready" not in shown
 
 
-def test_one_of_several_databases_that_is_away_does_not_hide_the_overview() -> None:
+def test_the_overview_is_shown_while_one_of_several_databases_is_unreachable() -> None:
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
     PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(days=2))
     sent = {TYPE: {"certificates": SENT[TYPE]["certificates"] | {"database": "away"}}}

@@ -1,4 +1,4 @@
-"""Tests of the status of Kafka when some partitions do not answer."""
+"""The status of Kafka is reported even if some partitions do not answer."""
 
 from __future__ import annotations
 

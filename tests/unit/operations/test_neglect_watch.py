@@ -1,7 +1,4 @@
-"""
-Tests of the reports of a worker or relay about neglects: numbers for its metrics, lines on its page /ready, and
-warnings when it starts.
-"""
+"""A worker or relay reports neglects in its metrics, on its page /ready, and as warnings when it starts."""
 
 from __future__ import annotations
 
@@ -51,7 +48,7 @@ def watch(running: Running) -> Iterator[NeglectWatch]:
         yield watch
 
 
-def test_each_kind_of_neglect_has_a_metric_that_returns_to_0(running: Running, watch: NeglectWatch) -> None:
+def test_the_metric_of_each_kind_of_neglect_returns_to_0(running: Running, watch: NeglectWatch) -> None:
     def series() -> dict[str, float]:
         found = [one for one in gauged(running, set) if one.metric is metrics.NEGLECTS]
         return {one.labels[0]: one.value for one in found if isinstance(one.value, int)}
@@ -67,7 +64,7 @@ def test_each_kind_of_neglect_has_a_metric_that_returns_to_0(running: Running, w
     assert "retention-ends" not in series(), "no table tells"
 
 
-def test_what_was_found_is_not_known_any_more_while_its_table_fails(running: Running, watch: NeglectWatch) -> None:
+def test_a_neglect_is_not_reported_while_its_table_cannot_be_read(running: Running, watch: NeglectWatch) -> None:
     neglected.pause(neglected.ago(days=2))
     watch.look()
     assert running.neglects()["receiver-paused"] == 1
@@ -78,7 +75,7 @@ def test_what_was_found_is_not_known_any_more_while_its_table_fails(running: Run
     assert running.neglects()["dead-letters-grow"] == 0
 
 
-def test_what_was_found_is_forgotten_if_the_look_fails(running: Running) -> None:
+def test_neglects_are_no_longer_reported_if_the_next_search_fails(running: Running) -> None:
     outboxes: Any = iter([["default"]])
     with NeglectWatch(running, lambda: next(outboxes), OwnTables(retention=90)) as watch:
         watch.look()
@@ -88,7 +85,7 @@ def test_what_was_found_is_forgotten_if_the_look_fails(running: Running) -> None
         assert running.neglects() == {}
 
 
-def test_a_database_that_is_away_hides_nothing_that_others_tell(
+def test_neglects_of_other_databases_are_reported_while_one_database_is_unreachable(
     running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
@@ -103,11 +100,11 @@ def test_a_database_that_is_away_hides_nothing_that_others_tell(
         }, "whether rows are parked is not known"
         assert running.remarks() == ("neglects in database away are not known",)
     assert [one.getMessage() for one in caplog.records if "not known" in one.getMessage()] == [
-        "What is neglected in database away is not known: event_bus_status says why."
+        "Cannot tell what is neglected in database away. Run manage.py event_bus_status to see why."
     ]
 
 
-def test_a_database_that_hangs_is_not_asked_again_and_hides_nothing(
+def test_a_hanging_database_is_not_queried_again_and_neglects_of_other_databases_are_reported(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, for_ever = threading.Semaphore(0), threading.Event()

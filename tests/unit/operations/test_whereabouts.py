@@ -1,4 +1,4 @@
-"""Tests of the advice that follows a search for an event. The commands that it names use the right database."""
+"""The advice after a search for an event names commands that use the right database."""
 
 from __future__ import annotations
 
