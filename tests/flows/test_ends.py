@@ -145,7 +145,7 @@ def produce(settings: dict[str, Any], topic: str, **options: str) -> ServiceProc
     return ServiceProcess("produce_event", *arguments, settings=settings)
 
 
-def test_produce_event_sends_an_event_and_prints_topic_partition_and_offset(bus: Bus, topic: str) -> None:
+def test_produce_event_sends_an_event_and_prints_the_topic_the_partition_and_the_offset(bus: Bus, topic: str) -> None:
     with produce(bus.settings(), topic) as process:
         assert process.end() == 0
     (event_id,) = bus.event_ids(topic, 1)

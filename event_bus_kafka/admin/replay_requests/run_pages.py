@@ -15,7 +15,7 @@ from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
 from event_bus_kafka.admin.actions import CONFIRMED, ActionPlan, ask, write_history
-from event_bus_kafka.admin.pages import Page, View, in_slices
+from event_bus_kafka.admin.pages import Page, View, outside_transactions
 from event_bus_kafka.admin.replay_requests.run_forms import ASKING, RunAsking, RunForm
 from event_bus_kafka.admin.shapes import Linked
 from event_bus_kafka.models import ReplayRequest, Right
@@ -34,7 +34,9 @@ class RunPages(Page):
         for name, asking in ASKING.items():
             yield self.page_at(f"{name}/", self._form_of(name, asking), name, Right.REPLAY)
             plan = self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.REPLAY)
-            yield in_slices(plan)  # a source that fails in the database must not break a transaction of the page
+            yield outside_transactions(
+                plan
+            )  # a source that fails in the database must not break a transaction of the page
 
     def run_links(self, request: HttpRequest) -> list[Linked]:
         """Return the links to the forms, for those who may use them."""

@@ -96,7 +96,7 @@ def test_each_of_two_receivers_under_once_runs_a_single_time_for_an_event_delive
     assert had == [7, -7]
 
 
-def test_a_receiver_under_once_runs_again_after_the_mark_of_the_event_is_deleted() -> None:
+def test_a_receiver_with_the_decorator_once_runs_again_after_the_mark_of_the_event_is_deleted() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
@@ -123,7 +123,7 @@ def test_a_failed_receiver_leaves_no_mark_in_the_database_that_is_given_to_once(
     assert had == [7, 7]
 
 
-def test_a_receiver_under_once_raises_for_a_signal_without_metadata() -> None:
+def test_a_receiver_with_the_decorator_once_raises_for_a_signal_without_metadata() -> None:
     with pytest.raises(ConfigurationError, match=r"award is under once\(\), which needs the event's metadata"):
         PLAIN.send(sender=None, certificate=certificate(7))
     PLAIN.send(sender=None, certificate=certificate(7), metadata=EventsMetadata(event_type=CREATED))

@@ -24,7 +24,7 @@ from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.history import MINUTE, Line, Sums
 from event_bus_kafka.operations.neglects.catalogue import CATALOGUE as NEGLECTS
 from event_bus_kafka.operations.neglects.catalogue import OwnTables
-from event_bus_kafka.operations.status import look
+from event_bus_kafka.operations.status import check_of_workers, findings, look
 from event_bus_kafka.operations.status.asking import Looks
 from event_bus_kafka.operations.status.look import StatusServers
 from event_bus_kafka.operations.status.values import Finding, OwnBus

@@ -86,7 +86,7 @@ def hanging() -> Iterator[ServerAccess]:
 
 
 @pytest.mark.django_db
-def test_a_client_that_hangs_is_not_waited_for_beyond_the_limit(hanging: ServerAccess) -> None:
+def test_the_wait_for_a_hanging_client_ends_at_the_time_limit(hanging: ServerAccess) -> None:
     answer = search(Question(event_id=uuid4(), limit=0.5), _NOBODY, hanging)
     (unseen,) = [one for one in answer.unseen if one.what == "Kafka"]
     assert unseen.why.startswith("it did not answer within 0.")
@@ -102,7 +102,7 @@ def test_what_was_found_before_a_client_hung_is_told(hanging: ServerAccess) -> N
     assert [one.what for one in found.unseen] == ["the schema registry", "Kafka"]
 
 
-def test_each_part_of_a_question_has_its_share_of_the_time() -> None:
+def test_each_part_of_a_search_gets_a_share_of_the_time_limit() -> None:
     question = Question(key="7", limit=100.0)
     assert 20 < question.left(60, 0.3) <= 30
     assert question.left(10, 0.3) == 10
