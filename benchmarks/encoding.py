@@ -57,7 +57,7 @@ class BareEncoder:
         self._value_schema = fastavro.parse_schema(self._serializer.schema)
 
     def ready(self, sample: Sample) -> tuple[Any, Any]:
-        """Prepare an event: return the arguments for :meth:`encode`."""
+        """Return the arguments of :meth:`encode` for ``sample``."""
         data, _ = sample
         return self._key.get(data), self._serializer.to_dict(data)
 

@@ -41,7 +41,7 @@ class Meter:
         self.cpu = time.process_time() - cpu
 
     def begin(self) -> None:
-        """Begin to measure the elapsed time. A second call begins again."""
+        """Begin to measure the elapsed time. A second call begins the measurement again."""
         self._began, self.wall = time.perf_counter(), 0.0
 
     def end(self) -> None:
@@ -59,7 +59,7 @@ class Filled:
 
     events: int
     learners: int = 1_000
-    """Number of learners in the events, and so of different keys."""
+    """Number of learners in the events, which is also the number of different keys."""
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +76,7 @@ class Case:
     reads: Sequence[str] = ()
     """Topics that a worker reads from their beginning. Their names and a new group are passed as arguments."""
     topic: str = ""
-    """A topic that is created in each round; its name is passed as argument."""
+    """Beginning of the name of a topic that is created in each round and passed as an argument; empty: none."""
     database: str = ""
     """Vendor of the database; empty: SQLite in memory, without this package's app."""
     sandbox: bool = False

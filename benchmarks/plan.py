@@ -26,9 +26,9 @@ class Plan:
     Seconds for which an idle process is measured. In other cases: seconds for which events are sent at a given rate.
     """
     settle: float
-    """Seconds after its start that a process gets to become idle."""
+    """Seconds that a process gets after its start to become idle."""
     hold: float
-    """Seconds for which a receiver blocks, so that its window fills."""
+    """Seconds for which a receiver blocks, so that the worker's window becomes full."""
     rounds: int | None = None
     """Number of runs of each case; None: the number that the suite sets."""
     logging: tuple[str, ...] = ("audit",)

@@ -112,7 +112,7 @@ def _group(head: str, bars: Sequence[Bar], top: int) -> str:
 
 
 def _bar(bar: Bar, kind: str, top: int, scale: float) -> str:
-    """Return a bar as SVG. It shows the median, and a line from the minimum to the maximum."""
+    """Return the SVG of a bar for the median, with a line from the minimum to the maximum."""
     least, most = (_LABELS + max(value, 0) * scale for value in (min(bar.runs), max(bar.runs)))
     end, middle = _LABELS + max(bar.value, 0) * scale, top + _LINE // 2 - 2
     return (

@@ -54,7 +54,7 @@ def figure_rows(results: Results) -> list[tuple[str, ...]]:
 
 
 def comparison_rows(results: Results) -> list[tuple[str, ...]]:
-    """Return a row per comparison: its value, its goal, and whether the goal is met."""
+    """Return a row for each comparison, with its value, its goal, and whether the goal is met."""
     rows: list[tuple[str, ...]] = []
     for one in results.suite.comparisons:
         value = results.value(one)

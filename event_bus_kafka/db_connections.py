@@ -40,7 +40,7 @@ class OpenConnections(threading.local):
                 self.remember(connection)
 
     def remember(self, connection: BaseDatabaseWrapper) -> None:
-        """Note that ``connection`` was opened now."""
+        """Note that ``connection`` has been opened at this moment."""
         former = self.by_alias.get(connection.alias)
         if former is not None and former is not connection:
             open_still = (one for one in (former, *self._replaced()) if one.connection is not None)
@@ -48,7 +48,7 @@ class OpenConnections(threading.local):
         self.by_alias[connection.alias], self.since[connection.alias] = connection, monotonic()
 
     def any_is(self, condition: Callable[[BaseDatabaseWrapper], bool]) -> bool:
-        """Return whether ``condition`` is true of any connection of this thread that may be open."""
+        """Return whether ``condition`` is true of at least one connection of this thread that may be open."""
         for connection in self.by_alias.values():
             if condition(connection):
                 return True

@@ -30,7 +30,7 @@ CONFIGURATION_EXIT_CODE = 1
 
 
 def create_producer() -> KafkaEventProducer:
-    """Return a producer. Never raises; connects at the first send."""
+    """Return a producer, which connects at the first send. This function never raises."""
     observe_events()
     return producer()
 

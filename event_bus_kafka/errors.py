@@ -62,7 +62,7 @@ class EventBusError(Exception):
 
 
 class ConfigurationError(EventBusError, ImproperlyConfigured):
-    """A setting is missing or wrong. The message names the setting and tells how to correct it."""
+    """A setting is missing or wrong. The message names the setting and says how to correct the mistake."""
 
 
 class ManualTransaction(ConfigurationError):
@@ -84,7 +84,7 @@ class SerializationError(EventBusError):
 
 
 class DeserializationError(EventBusError):
-    """A record cannot be decoded, and would fail again at each retry."""
+    """A record cannot be decoded. Each further attempt would fail, too."""
 
     def __init__(self, reason: str, *, field: str = "") -> None:
         super().__init__(f"field {field}: {reason}" if field else reason)
@@ -130,7 +130,7 @@ class ReceiversFailed(EventBusError, ExceptionGroup[Exception]):
 
 
 class ReceiverMismatch(EventBusError, TypeError):
-    """A receiver's signature does not accept the arguments that an event is sent with."""
+    """A receiver's signature does not accept the arguments with which an event is sent."""
 
     def __init__(self, reason: str, data: Sequence[str]) -> None:
         super().__init__(
@@ -140,7 +140,7 @@ class ReceiverMismatch(EventBusError, TypeError):
 
 
 class ReceiverNotRun(EventBusError):
-    """A receiver returned a generator, or under ``once()`` a coroutine, so its body did not run."""
+    """A receiver returned a generator or, under ``once()``, a coroutine. So the code of the receiver did not run."""
 
     def __init__(self, result: str) -> None:
         super().__init__(f"it returned a {result}, which nobody runs: remove the yield or async from its function")
@@ -158,14 +158,14 @@ class ReceiverInterrupted(EventBusError):
 
 
 class EmittedEventRejected(EventBusError):
-    """An event that a receiver emitted could not be sent. ``__cause__`` has the reason."""
+    """An event that a receiver emitted could not be sent. ``__cause__`` is the reason."""
 
     def __init__(self, event_type: str, reason: str) -> None:
         super().__init__(f"it emitted an event of type {event_type} that was rejected: {reason}")
 
 
 class TransactionLeftOpen(EventBusError):
-    """A receiver returned without ending transactions that it had begun. They were rolled back."""
+    """A receiver returned without ending transactions that it had begun. These transactions were rolled back."""
 
     def __init__(self, aliases: Sequence[str]) -> None:
         super().__init__(f"transaction left open on {', '.join(aliases)}: it was rolled back; use transaction.atomic()")
@@ -173,7 +173,7 @@ class TransactionLeftOpen(EventBusError):
 
 
 class CircuitOpen(EventBusError):
-    """The circuits of ``receivers`` are open, so they were not called and their events are held."""
+    """The circuits of ``receivers`` are open. So these receivers were not called, and their events are held."""
 
     def __init__(self, receivers: Sequence[str]) -> None:
         super().__init__(f"circuit open: {', '.join(receivers)}")
@@ -181,7 +181,7 @@ class CircuitOpen(EventBusError):
 
 
 class ReceiverPaused(EventBusError):
-    """An operator has paused the receiver, so it was not called."""
+    """An operator has paused the receiver. So the receiver was not called."""
 
     def __init__(self) -> None:
         super().__init__("paused by event_bus_pause, not run")
@@ -195,7 +195,7 @@ class PausesUnknown(EventBusError):
 
 
 class DeadLetterStoreFailed(EventBusError):
-    """A dead letter could not be stored. Its record is held."""
+    """A dead letter could not be stored. So the letter's record is held."""
 
 
 class CannotRestore(EventBusError):
@@ -207,11 +207,11 @@ class CannotTake(EventBusError):
 
 
 class CannotReset(EventBusError):
-    """A group's offsets cannot be reset: the group has members, or the offsets do not exist."""
+    """A group's offsets cannot be reset, because the group has members or the offsets do not exist."""
 
 
 class NotThere(EventBusError):
-    """The brokers have no such topic, partition or group."""
+    """The brokers do not have the requested topic, partition or group."""
 
 
 class AppendFailed(EventBusError):
@@ -285,7 +285,7 @@ class SchemaRegistryError(EventBusError):
 
 
 class WorkerFailed(EventBusError):
-    """A worker must stop. ``exit_code`` is the exit code for its process."""
+    """A worker must stop. ``exit_code``: the exit code for the worker's process."""
 
     def __init__(self, reason: str, *, exit_code: int) -> None:
         super().__init__(reason)

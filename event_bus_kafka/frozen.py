@@ -1,4 +1,4 @@
-"""Immutable value classes that are cheap to create, since each event needs several such values."""
+"""Immutable value classes whose objects are cheap to create. Each event needs several of these objects."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class KeptSchemas(dict[Any, Value]):
         self._characters = 0
 
     def keep(self, key: Any, value: Value, schema: str) -> Value:
-        """Cache ``value`` unless its schema is too long; return ``value``."""
+        """Cache ``value`` under ``key`` unless ``schema`` is too long; return ``value``."""
         characters = len(schema) + _OF_EACH
         if len(schema) <= LONGEST_SCHEMA:
             if self._characters + characters > _SCHEMAS:

@@ -23,5 +23,5 @@ class Trouble(StrEnum):
     The broker refused a request, and the client has stopped so that later records do not overtake the refused one.
     """
     MOVING = "moving"
-    """The group, its coordinator or a partition's leader is moving: the same request succeeds later."""
+    """The group, its coordinator or a partition's leader is moving. The same request will succeed later."""
     OTHER = "other"

@@ -1,8 +1,8 @@
 """
 The folders of tests:
 
-unit/      tests one room of event_bus_kafka after another, without servers
-sandbox/   tests the sandbox; testing/ tests the kit for tests of other services; examples/ tests what examples/ shows
+unit/      tests each room of event_bus_kafka separately, without servers
+sandbox/   tests the sandbox; testing/ tests the kit for tests of services; examples/ tests what examples/ shows
 contract/  tests the behaviour of Kafka and registry on which the package relies, on the sandbox and on real servers
 flows/     tests services that send and consume, on the sandbox and on real servers
 real/      tests what only real servers can show; outbox/ tests relays on real databases; exits/ tests how processes end

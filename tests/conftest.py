@@ -58,14 +58,14 @@ _numbers = itertools.count(1)
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
-    Put the files that take minutes first. Otherwise one process of a parallel run would still run a long file after the
-    others have ended.
+    Run the files that take minutes first. If a slow file started last, one process of a parallel run would still be
+    busy after the other processes have ended.
     """
     items.sort(key=lambda item: not item.path.as_posix().endswith(_LONG_FILES))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the version of MySQL on which the tests ran, since this version is not pinned."""
+    """Print the version of MySQL on which the tests ran, because this version is not pinned."""
     reports = itertools.chain.from_iterable(terminalreporter.stats.values())
     if any(isinstance(one, pytest.TestReport) and "[mysql" in one.nodeid for one in reports):
         terminalreporter.write_line(f"MySQL: {mysql_version()}".strip())
@@ -87,14 +87,19 @@ def cluster() -> Iterator[KafkaCluster]:
 
 @pytest.fixture(scope="module")  # an idle broker uses a thirtieth of a core: it does not run for the whole run
 def three_brokers() -> Iterator[KafkaCluster]:
-    """Return a cluster of three brokers that all tests of a file share. Each test leaves all brokers running."""
+    """
+    Return a cluster of three brokers that all tests of a file share. A test that stops a broker must start it again.
+    """
     with KafkaCluster(3) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[GuardedKafka]:
-    """Return a broker with authentication, which all tests of a file share. A proxy can stand in front of it."""
+    """
+    Return a broker with authentication, which all tests of a file share. Tests can connect to this broker through a
+    proxy.
+    """
     with GuardedKafka() as guarded:
         yield guarded
 
@@ -129,7 +134,10 @@ def mysql() -> Iterator[MySQL]:
 
 @pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """Return a migrated database. Each test runs once on PostgreSQL and once on MariaDB; `on_mysql_too` adds MySQL."""
+    """
+    Return a migrated database. Each test runs once on PostgreSQL and once on MariaDB. With the mark `on_mysql_too` the
+    test also runs on MySQL.
+    """
     server = request.getfixturevalue(request.param)
     with database_on(server, f"test_{next(_numbers)}", django_db_blocker) as database:
         yield database

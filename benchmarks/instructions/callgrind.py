@@ -24,13 +24,13 @@ Counts = Mapping[tuple[str, str], float]
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
 _PATIENCE = 600.0
-"""Maximum number of seconds that the process may take. On a quiet machine it takes half a minute."""
+"""Maximum number of seconds that the process may take. On a quiet machine the process takes half a minute."""
 _NAME = re.compile(r"^desc: Trigger: Client Request: (\w+) (\w+) (\d+)$", re.MULTILINE)
 _TOTAL = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
 
 def count() -> Counts:
-    """Return the instructions of all works. Needs valgrind and gcc."""
+    """Return the number of instructions per event for each work. Needs valgrind and gcc."""
     registry = SchemaRegistryServer()
     registry.start()
     try:

@@ -67,7 +67,7 @@ def _encode_bare() -> Work:
 
 
 def _process_ours(receiver: Receiver) -> Work:
-    """Return a work that processes each record once, with a processor like a worker's."""
+    """Return a work that processes each record once, with a processor like the one in a worker."""
     observe_events()
     SIGNAL.connect(receiver, weak=False)
     receiving = processor(_GROUP, store_for(_GROUP), registry())

@@ -17,7 +17,7 @@ _FILLED, _WARM_UP, _SENT = "cost-filled", "cost-warm-up", "cost-sent"
 
 
 def cost(plan: Plan) -> Suite:
-    """Return the suite. It has a case for each variant with each level of logging."""
+    """Return the suite, which has a case for each variant with each level of logging."""
     kinds = [(operation, logging) for logging in plan.logging for operation in _OPERATIONS]
     return Suite(
         name="cost",
@@ -46,7 +46,7 @@ def _case(plan: Plan, operation: str, logging: str, variant: str) -> Case:
 
 
 def _comparisons(operation: str, logging: str) -> Sequence[Comparison]:
-    """Return the comparisons. They have goals only for the default logging."""
+    """Return the comparisons, which have goals only if ``logging`` is the default."""
     ours, published, bare = (_name(operation, logging, variant) for variant in (OURS, PUBLISHED, BARE))
     has_goal = logging == AUDIT
     return [

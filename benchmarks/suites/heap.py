@@ -10,7 +10,7 @@ _WARM_UP, _FILLED = "heap-warm-up", "heap-filled"
 
 
 def heap(plan: Plan) -> Suite:
-    """Return the suite. It has two cases for each package: with many objects and without."""
+    """Return the suite, which has two cases for each package: with many objects and without."""
     variants = (OURS, PUBLISHED)
     return Suite(
         name="heap",

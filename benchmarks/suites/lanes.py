@@ -8,7 +8,7 @@ from benchmarks.plan import Plan
 LANES = (1, 4, 16, 64)
 _RECEIVERS = {"nothing": "do nothing", "sleep": "sleep 10 ms", "row": "write a row (PostgreSQL)"}
 _IDEAL_GOALS = {16: 93.0, 64: 88.0}
-"""Number of lanes → the throughput, in percent of the ideal throughput, that is the goal."""
+"""Number of lanes → the goal for the throughput, in percent of the ideal throughput."""
 _COMPUTING_GOAL = 1.15
 _ROWS = 4
 """
@@ -18,7 +18,7 @@ _WARM_UP = "lanes-warm-up"
 
 
 def lanes(plan: Plan) -> Suite:
-    """Return the suite. It has a case for each number of lanes with each kind of receiver."""
+    """Return the suite, which has a case for each number of lanes with each kind of receiver."""
     events = {(number, receiver): _events(plan, number, receiver) for receiver in _RECEIVERS for number in LANES}
     return Suite(
         name="lanes",

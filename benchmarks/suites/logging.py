@@ -19,5 +19,5 @@ lines, and WARNING, at which nothing is logged here.
 
 
 def named(name: str, logging: str) -> str:
-    """Return the name of a case. It contains the level of logging unless this is the default level."""
+    """Return the name of a case, which contains the level of logging unless it is the default level."""
     return name if logging == AUDIT else f"{name} ({logging})"

@@ -77,7 +77,7 @@ def ours(topic: str | Sequence[str], group: str, count: int, meter: Meter, work:
 
 
 def published(topic: str, group: str, count: int, meter: Meter, work: Work | None) -> int:
-    """Run the worker of edx-event-bus-kafka; return the number of events that its receiver got."""
+    """Run the worker of edx-event-bus-kafka; return the number of events that the worker's receiver got."""
     worker = edx_event_bus_kafka.KafkaEventConsumer(topic, group)
     return _received(SIGNAL, worker, Receiver(count, meter, worker._shut_down, work))
 

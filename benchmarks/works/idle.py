@@ -1,4 +1,4 @@
-"""Idle processes. Their CPU time is measured, and for a worker the time until its first event."""
+"""Measures the CPU time of idle processes, and the time until a worker's first event."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def consume(*, reads: Sequence[str], group: str, events: int, flows: bool, hold:
 
 
 def send(*, topic: str, events: int) -> Figures:
-    """Return the megabytes of a process that sends ``events`` events."""
+    """Return the megabytes of memory of a process that sends ``events`` events."""
     producer, seen = event_bus_kafka.create_producer(), []
     few = samples(1_000)
     for number in range(1, events + 1):

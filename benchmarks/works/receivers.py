@@ -48,7 +48,7 @@ class Receiver:
 
 
 def stop() -> None:
-    """Stop the worker of this process by the signal that a host would send."""
+    """Stop the worker of this process with the same signal that a host would send."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -64,7 +64,7 @@ def write_row(number: int) -> None:
 
 
 def ready(receiver: str) -> Work | None:
-    """Prepare the work that has the name ``receiver``, and return it; None if there is no work."""
+    """Prepare the work with the name ``receiver`` and return this work; None if the receiver does nothing."""
     if receiver == "row":
         call_command("migrate", verbosity=0)
         with connection.cursor() as cursor:

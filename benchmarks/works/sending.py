@@ -1,4 +1,4 @@
-"""Sending with each variant: from prepared event data to Kafka's confirmation of the last event."""
+"""Measures sending with each variant, from prepared event data to Kafka's confirmation of the last event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cost of importing this package in a service that does not use it yet."""
+"""The cost of importing this package in a service that does not use the package yet."""
 
 from __future__ import annotations
 

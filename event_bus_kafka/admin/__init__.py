@@ -30,7 +30,7 @@ PAGES = {
 
 
 def register(site: admin.AdminSite) -> None:
-    """Add the pages to an admin site. Django's default site has them already."""
+    """Add the pages of the event bus to ``site``. Django's default site already has these pages."""
     for model, page in PAGES.items():
         site.register(model, page)
 

@@ -1,6 +1,6 @@
 """
-Actions of pages. A page shows the plan of an action and asks for confirmation. After the confirmation the action runs;
-its result is shown and written to Django's history.
+Runs the actions that users start on admin pages. First, a page shows the plan of the action and asks for confirmation.
+After the confirmation, the action runs. Its result is shown and written to Django's history.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ class ActionPlan:
     """The button's text, a verb."""
     tables: Sequence[Table] = ()
     reason_label: str = ""
-    """Label of a text field that the page shows and posts as ``reason``; empty: no such field."""
+    """Label of the text field ``reason`` on the page; empty: the page has no text field."""
     is_final: bool = False
     """Whether the action cannot be undone."""
     is_empty: bool = False
-    """Whether the action would change nothing. The page then has no button, and a confirmation is ignored."""
+    """Whether the action would change nothing. If True, the page has no button and ignores a confirmation."""
     object_id: str = ""
     """
-    The id of the row that the action changes, for Django's history; empty if the action changes no row or several.
+    Id for Django's history: the id of the row that the action changes. Empty if the action does not change exactly one
+    row.
     """
     back: str = ""
     """The URL to which the user is redirected after the action; empty: the URL of ``page``."""
@@ -52,8 +53,8 @@ class ActionPlan:
 
 def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply: Callable[[], str]) -> HttpResponse:
     """
-    Show the plan and ask for confirmation. If the POST is a confirmation: call ``apply``, show its result, write it to
-    Django's history, and redirect.
+    Handle a POST that starts an action. A POST without confirmation gets a page with the plan, which asks for
+    confirmation. A confirmed POST calls ``apply``, shows the result and writes the result to Django's history.
 
     ``apply`` returns a sentence with the action and the number of rows, without event data. The confirmation repeats
     all fields of the first POST.
@@ -67,7 +68,7 @@ def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply:
 
 
 def ask(page: Page, request: HttpRequest, plan: ActionPlan) -> HttpResponse:
-    """Draw the confirmation page of a POST, which repeats all its fields."""
+    """Return the page that asks for confirmation of a POST. The page's form repeats all fields of the POST."""
     repeated = request.POST.keys() - _NOT_REPEATED - plan.fields.keys()
     fields = [(name, text) for name in sorted(repeated) for text in request.POST.getlist(name)]
     fields += plan.fields.items()
@@ -76,8 +77,8 @@ def ask(page: Page, request: HttpRequest, plan: ActionPlan) -> HttpResponse:
 
 def write_history(request: HttpRequest, page: Page, done: str, object_id: str = "") -> None:
     """
-    Write to Django's history that a user acted, or looked at unmasked data. ``done`` contains the action and the number
-    of rows, never event data. ``object_id``: the row's id, if the action changed a single row.
+    Write a user's action to Django's history. A look at unmasked data is an action, too. ``done``: sentence with the
+    action and the number of rows, without event data. ``object_id``: the row's id, if the action changed a single row.
     """
     LogEntry.objects.create(
         user_id=str(request.user.pk),

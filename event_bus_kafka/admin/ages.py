@@ -41,7 +41,7 @@ def moment_with_seconds(milliseconds: int) -> str:
 
 
 def moment_of(milliseconds: int) -> str:
-    """Return a time in milliseconds since the epoch as text."""
+    """Return the time ``milliseconds`` after the epoch as text."""
     return moment(datetime.fromtimestamp(milliseconds / 1000, UTC))
 
 

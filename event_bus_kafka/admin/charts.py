@@ -22,7 +22,7 @@ _WHOLE = 10
 
 @attrs.frozen(kw_only=True)
 class Series:
-    """A line of a chart: one number for each slot of time, or None for a slot without data."""
+    """A line of a chart. ``values``: one number for each slot of time, or None for a slot without data."""
 
     label: str
     values: Sequence[float | None]
@@ -51,7 +51,7 @@ class Chart:
 
     @property
     def lines(self) -> list[tuple[int, Series, str]]:
-        """Each series with its number, counted from 1, and with its points for SVG's ``polyline``."""
+        """For each series: its number, counted from 1, the series, and its points for SVG's ``polyline``."""
         return [(number, one, self._points(one)) for number, one in enumerate(self.series, 1)]
 
     @property
@@ -73,7 +73,7 @@ class Chart:
 
     @property
     def alternative(self) -> str:
-        """The alternative text: the largest and the latest number of each series."""
+        """The chart's text for screen readers, with the largest and the latest number of each series."""
         told = "; ".join(
             gettext("%(label)s: at most %(most)s, last %(last)s")
             % {
@@ -92,7 +92,7 @@ class Chart:
 
     @property
     def table(self) -> Table:
-        """The same numbers as a table without empty slots, the latest slot first."""
+        """The numbers of all series as a table, latest slot first. Slots with only zeros or no data are left out."""
         rows: list[list[Cell]] = [
             [_time(begin), *map(self._said, values)]
             for begin, *values in zip(self.begins, *(one.values for one in self.series), strict=True)
@@ -128,7 +128,7 @@ class Chart:
 
 
 def count(value: float) -> str:
-    """Return a count, or a rate of events, as text."""
+    """Return ``value``, a number or a rate of events, as text."""
     rounded = round(value, 1)
     whole = value >= _WHOLE or rounded == int(rounded)
     return number_format(round(value) if whole else rounded, use_l10n=True, force_grouping=True)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from event_bus_kafka.admin import charts
-from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.pages import Page, outside_transactions
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.conf.settings import settings
@@ -36,20 +36,20 @@ _OUTCOMES = {
     "done": _("finished by all receivers"),
 }
 """Outcome of an event in the history → the words of the pages, where its name alone says too little."""
-"""The outcomes of sent events, and the outcomes of received events. The page shows one sum for each of the two."""
+"""Outcomes of sent events, and outcomes of received events. The page shows one sum for each of the two tuples."""
 
 Volumes = Mapping[str, Mapping[str, int]]
 """Numbers of events, by event type and by outcome."""
 
 
 class EventsPage(Page):
-    """The event types of this service, a page for each, and the search for an event."""
+    """The pages of this service's event types: a list, a page for each type, and the search for an event."""
 
     tables = (HistoryRow,)
 
     def below(self) -> Iterator[URLPattern]:
         yield self.page_at("types/<str:event_type>/", self.event_type, "type")
-        yield self.action_at("where/", self.where, "where", Right.VIEW)
+        yield outside_transactions(self.action_at("where/", self.where, "where", Right.VIEW))
 
     def show(self, request: HttpRequest) -> HttpResponse:
         volumes = _volumes(outcomes=[*_SENT, *_RECEIVED])
@@ -107,7 +107,7 @@ class EventsPage(Page):
 
 
 def _volumes(**restricted: Any) -> Volumes:
-    """Return the counts of a week, restricted as those of :func:`summed` are."""
+    """Return the numbers of events in the last week. ``restricted``: arguments for :func:`summed`."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     since, whole = datetime.now(UTC) - _WEEK, round(2 * _WEEK.total_seconds())
     for (_begins, event_type, outcome), sums in summed(since, whole, ("event_type", "outcome"), **restricted).items():

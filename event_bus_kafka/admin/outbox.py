@@ -1,11 +1,15 @@
-"""The page of outboxes: waiting rows, held topics, and parked rows, which a user may release or discard."""
+"""
+The page of outboxes. It shows waiting rows, held topics and parked rows. A user may release or discard parked rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
+import attrs
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext
@@ -13,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import age, ago, moment, moment_of
-from event_bus_kafka.admin.pages import Page, in_slices
+from event_bus_kafka.admin.pages import Page, beside, outside_transactions
 from event_bus_kafka.admin.parked import confirm_and_change, discard, release
 from event_bus_kafka.admin.shapes import Cell, Facts, Marked, Posting, Table
 from event_bus_kafka.models import Heartbeat, HistoryRow, OutboxRecord, ParkedRecord, Right
@@ -21,17 +25,20 @@ from event_bus_kafka.operations.outboxes import (
     MOST_PARKED,
     OutboxView,
     ParkedGroup,
-    outboxes,
+    has_outbox,
+    named_outboxes,
     parked_groups,
     view,
 )
-from event_bus_kafka.operations.workers import workers
+from event_bus_kafka.operations.status.asking import Unanswered
+from event_bus_kafka.operations.workers import WorkerRun, workers
 from event_bus_kafka.outbox.backlog import STALLED_AFTER
 from event_bus_kafka.shown import shown
 from event_bus_kafka.wire.headers import text_of
 
 _SHOWN = 100
-"""Parked rows that are listed one by one."""
+"""Maximum number of parked rows that the page lists individually."""
+_NAMES = ("topic", "code", "reason", "parked_at", "size", "headers")
 _REMEDIES = {
     "UNKNOWN_TOPIC": _(
         "The topic does not exist: create it (manage.py event_topics apply), or correct its name in "
@@ -42,20 +49,36 @@ _REMEDIES = {
 """Part of a reason for which a topic is held → what to do."""
 
 
+@attrs.frozen(kw_only=True)
+class _Read:
+    """All that the page needs of one database: threads read it, and know neither language nor time zone."""
+
+    outbox: OutboxView
+    groups: Sequence[ParkedGroup]
+    parked: Sequence[ParkedRecord]
+    """The oldest parked rows, without keys and bodies."""
+
+
 class OutboxPage(Page):
-    """For each outbox: the number of rows, the age of the oldest row, held topics, parked rows."""
+    """
+    The page of outboxes. For each outbox, it shows the number of rows, the age of the oldest row, held topics and
+    parked rows.
+    """
 
     tables = (OutboxRecord, ParkedRecord, Heartbeat)
 
     def below(self) -> Iterator[URLPattern]:
-        yield in_slices(self.action_at("release/", self.release, "release", Right.OPERATE))
-        yield in_slices(self.action_at("discard/", self.discard, "discard", Right.DISCARD))
+        yield outside_transactions(self.action_at("release/", self.release, "release", Right.OPERATE))
+        yield outside_transactions(self.action_at("discard/", self.discard, "discard", Right.DISCARD))
 
     def show(self, request: HttpRequest) -> HttpResponse:
         runs = workers()
+        asked = {one: beside(one)(f"database {one}", partial(_read, one, runs)) for one in named_outboxes(runs)}
+        told = [one.wait() for one in asked.values()]
         may_release, may_discard = Right.OPERATE.is_given_to(request.user), Right.DISCARD.is_given_to(request.user)
         context = {
-            "outboxes": [self._drawn(view(alias, runs), may_release, may_discard) for alias in outboxes(runs)],
+            "outboxes": [self._drawn(one, may_release, may_discard) for one in told if isinstance(one, _Read)],
+            "silent": [one.server for one in told if isinstance(one, Unanswered)],
             "where_url": self.page_of(HistoryRow).url("where"),
             "events_url": self.page_of(HistoryRow).url(),
             "release_url": self.url("release") if may_release else "",
@@ -64,15 +87,15 @@ class OutboxPage(Page):
         return self.draw(request, "outbox", self.title, context)
 
     def release(self, request: HttpRequest) -> HttpResponse:
-        """Put the selected rows back where they stood."""
+        """Move the selected parked rows back into the outbox."""
         return confirm_and_change(self, request, release())
 
     def discard(self, request: HttpRequest) -> HttpResponse:
-        """Delete the selected rows for good."""
+        """Delete the selected parked rows permanently."""
         return confirm_and_change(self, request, discard())
 
-    def _drawn(self, outbox: OutboxView, may_release: bool, may_discard: bool) -> dict[str, Any]:
-        groups, names = parked_groups(outbox.database), {"database": outbox.database}
+    def _drawn(self, read: _Read, may_release: bool, may_discard: bool) -> dict[str, Any]:
+        outbox, groups, names = read.outbox, read.groups, {"database": read.outbox.database}
         actions = [(gettext("Release"), "release")] * may_release + [(gettext("Discard"), "discard")] * may_discard
         rows: list[list[Cell]] = [
             [
@@ -104,7 +127,7 @@ class OutboxPage(Page):
             "depth": _depth(outbox),
             "held": _held(outbox),
             "parked": parked,
-            "rows": list(_rows(outbox.database)),
+            "rows": list(_rows(read.parked)),
         }
 
     def _posting(self, label: str, action: str, group: ParkedGroup, names: dict[str, str]) -> Posting:
@@ -116,10 +139,16 @@ class OutboxPage(Page):
         )
 
 
-def _rows(alias: str) -> Iterator[dict[str, Any]]:
-    """Yield the oldest parked rows, without keys and bodies."""
-    names = ("topic", "code", "reason", "parked_at", "size", "headers")
-    for row in ParkedRecord.objects.using(alias).order_by("pk").only(*names)[:_SHOWN]:
+def _read(alias: str, runs: Sequence[WorkerRun]) -> _Read | None:
+    """Return None if the database has no outbox. Raises a database error."""
+    if not has_outbox(alias):
+        return None
+    parked = ParkedRecord.objects.using(alias).order_by("pk").only(*_NAMES)
+    return _Read(outbox=view(alias, runs), groups=parked_groups(alias), parked=list(parked[:_SHOWN]))
+
+
+def _rows(parked: Iterable[ParkedRecord]) -> Iterator[dict[str, Any]]:
+    for row in parked:
         packed = bytes(row.headers)
         yield {
             "id": row.pk,

@@ -1,9 +1,10 @@
-"""The overview: problems with their remedies, and the numbers of events that were sent and received."""
+"""The overview page. It shows problems with their remedies, and the numbers of sent and received events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import attrs
 from django.contrib.admin.models import LogEntry
@@ -16,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import ago, moment
 from event_bus_kafka.admin.charts import Chart, Series
-from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.pages import Page, beside
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
 from event_bus_kafka.admin.start_commands import START_WORKER, start_relay
 from event_bus_kafka.admin.waiting_list import items_of
@@ -39,9 +40,11 @@ from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.neglects.in_tables import neglects
 from event_bus_kafka.operations.neglects.waiting import waiting
 from event_bus_kafka.operations.outboxes import named_outboxes
-from event_bus_kafka.operations.status.asking import each_once
+from event_bus_kafka.operations.status.asking import Awaited, each_once
 from event_bus_kafka.operations.workers import WorkerRun, workers
 from event_bus_kafka.shown import shown
+
+T = TypeVar("T")
 
 _SHOWN = 15
 """Maximum number of entries of Django's history that the page shows."""
@@ -77,7 +80,7 @@ _PAGES = {
     catalogue.RECEIVER_PAUSED: Heartbeat,
     catalogue.GROUP_WITHOUT_WORKER: Heartbeat,
 }
-"""Kind of neglect → the model whose page helps to remedy it."""
+"""Kind of neglect → the model whose page helps to end the neglect."""
 
 
 class OverviewPage(Page):
@@ -90,8 +93,8 @@ class OverviewPage(Page):
         chosen = name if name in TIMES else "hour"
         runs = workers()
         outboxes, groups = named_outboxes(runs), settings.subscriptions if settings.heartbeat else {}
-        found = neglects(outboxes=outboxes, own=own_tables(), runs=runs)
-        waits = waiting(outboxes=outboxes, groups=groups, runs=runs)
+        found = neglects(outboxes=outboxes, own=own_tables(), runs=runs, ask=_beside)
+        waits = waiting(outboxes=outboxes, groups=groups, runs=runs, ask=_beside)
         context = {
             "neglects": [self._shown(one) for one in found.neglects],
             "waiting": [(one, self._link(one.model)) for one in items_of(waits)],
@@ -199,6 +202,10 @@ def _of(sums: Mapping[tuple[object, ...], Sums], slot: int, outcome: str) -> Sum
 _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 
+def _beside(server: str, look: Callable[[], T], /) -> Awaited[T]:
+    return beside(server.removeprefix("database "))(server, look)
+
+
 def _obstacles(runs: list[WorkerRun]) -> list[str]:
     """Return the obstacles that running workers and relays report, without duplicates."""
     return sorted({shown(one) for run in _alive(runs) for one in run.state.get("obstacles", ())})
@@ -209,7 +216,7 @@ def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
 
 
 def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
-    """Return how many workers and relays are ready, and the age of the latest heartbeat."""
+    """Return facts about the living workers and relays: how many are ready, and the age of the latest heartbeat."""
     alive = _alive(runs)
     items: list[tuple[str, Cell]] = []
     for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):

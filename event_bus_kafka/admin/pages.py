@@ -17,10 +17,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from event_bus_kafka.errors import ConfigurationError
-from event_bus_kafka.models import Right
+from event_bus_kafka.models import Heartbeat, Right
 from event_bus_kafka.models.presence import were_found
+from event_bus_kafka.operations.status.asking import Ask, here, of_database
 
 View = Callable[..., HttpResponse]
+
+_LONGEST = 2.0
+"""Seconds that a page waits for a database without the heartbeats."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,28 +43,28 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     """
 
     tables: ClassVar[tuple[type[models.Model], ...]] = ()
-    """
-    Models whose tables the page needs. If one of the tables is missing, the page only asks to migrate the service.
-    """
+    """Models whose tables the page needs. If a table is missing, the page only asks to migrate the service."""
 
     def show(self, request: HttpRequest) -> HttpResponse:
         """Draw the page."""
         raise NotImplementedError
 
     def below(self) -> Iterator[URLPattern]:
-        """Yield the URL patterns below the page's URL, made by :meth:`page_at` and :meth:`action_at`."""
+        """Yield the URL patterns below the page's URL. :meth:`page_at` and :meth:`action_at` make these patterns."""
         yield from ()
 
     def page_at(self, route: str, view: View, name: str, right: Right = Right.VIEW) -> URLPattern:
         """Return the URL pattern of a view that changes nothing: GET and HEAD only."""
-        return path(route, self._guarded(require_safe(view), right), name=self._url_name(name))
+        return outside_transactions(path(route, self._guarded(require_safe(view), right), name=self._url_name(name)))
 
     def action_at(self, route: str, view: View, name: str, right: Right) -> URLPattern:
-        """Return the URL pattern of a view that changes something or searches for an event: POST only."""
+        """
+        Return the URL pattern of a view that changes something or searches for an event. The view accepts only POST.
+        """
         return path(route, self._guarded(require_POST(view), right), name=self._url_name(name))
 
     def url(self, name: str = "changelist", *args: Any) -> str:
-        """Return the URL of this page, or of the page or action ``name`` below it."""
+        """Return the URL of the view ``name``: this page, or a page or action below this page."""
         return reverse(f"admin:{self._url_name(name)}", args=args, current_app=self.admin_site.name)
 
     def draw(self, request: HttpRequest, template: str, title: str, context: Mapping[str, Any]) -> TemplateResponse:
@@ -107,9 +111,9 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _guarded(self, view: View, right: Right) -> View:
         """
-        Wrap a view so that it demands a login, the CSRF token and ``right``. If one of the page's tables is missing, or
-        the view raises a configuration error, a page that names the problem is drawn instead. Error reports omit the
-        POST's fields.
+        Wrap a view so that it requires a login, the CSRF token and ``right``. If one of the page's tables is missing,
+        or if the view raises a configuration error, the wrapper returns a page that names the problem. Error reports
+        omit the POST's fields.
         """
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -134,8 +138,16 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
                 yield Link(label=page.title, url=page.url(), is_here=page is self)
 
 
-def in_slices(pattern: URLPattern) -> URLPattern:
-    """Have an action commit each slice by itself, even if requests are transactions, in whichever database."""
+def beside(alias: str) -> Ask:
+    """Ask a database beside the others, for a bounded time; the one with the heartbeats, which pages need, at once."""
+    return here if alias == router.db_for_write(Heartbeat) else of_database(alias, _LONGEST)
+
+
+def outside_transactions(pattern: URLPattern) -> URLPattern:
+    """
+    Exempt a view from transactions of whole requests, in whichever database: an action commits each slice by itself,
+    and a statement that fails does not make all later ones fail.
+    """
     for alias in connections:
         transaction.non_atomic_requests(using=alias)(pattern.callback)
     return pattern

@@ -1,4 +1,7 @@
-"""Release and discard of parked rows: the plan first, then in slices of a few seconds."""
+"""
+Releases or discards parked rows. A page first shows the plan. After the confirmation, each request changes rows for a
+few seconds.
+"""
 
 from __future__ import annotations
 
@@ -15,37 +18,40 @@ from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Table
 from event_bus_kafka.models import ParkedRecord
 from event_bus_kafka.models.outbox import ParkedRecordQuerySet
-from event_bus_kafka.operations.outboxes import MOST_PARKED, outboxes, slice_of
+from event_bus_kafka.operations.outboxes import MOST_PARKED, has_outbox, named_outboxes, slice_of
 from event_bus_kafka.operations.workers import workers
 from event_bus_kafka.shown import shown
 
 _SECONDS = 10.0
-"""Time that a request changes rows for; a page then says how many are left."""
+"""
+Maximum number of seconds for which one HTTP request changes rows. If rows remain, the next page asks whether to
+continue.
+"""
 _SHOWN = 100
-"""Kinds of parked rows that are listed."""
+"""Maximum number of different combinations of topic, code and reason that the page lists."""
 _LAST = "last"
-"""The field with the time until which rows are meant."""
+"""Name of the form field with the value of :attr:`Selected.last`."""
 _LONGEST_NUMBER = 19
-"""Digits that fit into a column."""
+"""A posted number must have fewer digits than this, so that it fits into a database column."""
 
 
 @attrs.frozen(kw_only=True)
 class ParkedChange:
-    """A release or a discard."""
+    """An action on parked rows: the release or the discard."""
 
     title: str
     sentences: Sequence[str]
-    """Said besides the number of rows."""
+    """Sentences of the page that asks for confirmation, in addition to the sentence with the number of rows."""
     button: Callable[[int], str]
     done: Callable[[int], str]
-    """Returns a sentence with the number of rows changed."""
+    """Returns a sentence about the result. The argument is the number of changed rows."""
     batches: Callable[[ParkedRecordQuerySet], Iterator[int]]
-    """Does it; yields the number of each batch."""
+    """Changes the rows in batches. Yields the number of changed rows after each batch."""
     is_final: bool = False
 
 
 def release() -> ParkedChange:
-    """Return the action that puts rows back where they stood."""
+    """Return the action that moves parked rows back into the outbox."""
     return ParkedChange(
         title=gettext("Release parked events"),
         sentences=[
@@ -59,7 +65,7 @@ def release() -> ParkedChange:
 
 
 def discard() -> ParkedChange:
-    """Return the action that deletes rows for good."""
+    """Return the action that deletes parked rows permanently."""
     return ParkedChange(
         title=gettext("Discard parked events"),
         sentences=[gettext("They are deleted for good, and never sent.")],
@@ -72,8 +78,8 @@ def discard() -> ParkedChange:
 
 def confirm_and_change(page: Page, request: HttpRequest, change: ParkedChange) -> HttpResponse:
     """
-    Ask for confirmation of a change to the posted rows; once it is given, change them for :data:`_SECONDS`, and ask
-    whether to go on if some are left. Each slice is in the history.
+    Ask the user to confirm a change to the posted rows. After the confirmation, change rows for about :data:`_SECONDS`.
+    If rows remain, ask whether to continue. Each confirmed request writes its result to Django's history.
     """
     selected = Selected.of(request)
     if CONFIRMED not in request.POST or not selected.count:
@@ -90,7 +96,10 @@ def confirm_and_change(page: Page, request: HttpRequest, change: ParkedChange) -
 
 
 def _plan(change: ParkedChange, selected: Selected, before: str = "") -> ActionPlan:
-    """Return the page that asks; ``before``: says what the slice before has done."""
+    """
+    Return the page that asks for confirmation. ``before``: sentence about the result of the previous request; empty for
+    the first request.
+    """
     sentences = [selected.sentence, *change.sentences]
     if before:
         sentences.insert(0, before + gettext(" There was not enough time for all in one go."))
@@ -113,17 +122,23 @@ class Selected:
     count: int
     last: int
     """
-    The time at which the last of them was parked, in milliseconds since the epoch; rows parked later are not selected.
+    The latest time at which one of the rows was parked, in milliseconds since the epoch. Rows that are parked after
+    this time are not selected.
     """
 
     @classmethod
     def of(cls, request: HttpRequest) -> Selected:
-        """Return the rows that were posted: by ``row`` (ids), or by ``topic`` and ``code``. Raises Http404."""
+        """
+        Return the rows that a POST selects. The field ``row`` selects by id; the fields ``topic`` and ``code`` select
+        by topic and error code. Raises Http404 if the fields are invalid.
+        """
         alias, ids = request.POST.get("database", ""), request.POST.getlist("row")
         topic, code, last = (request.POST.get(name, "") for name in ("topic", "code", _LAST))
         if not all(one.isdecimal() and len(one) < _LONGEST_NUMBER for one in [*ids, last or "0"]):
             raise Http404
-        if alias not in outboxes(workers()) or not (ids or (topic and code)):
+        if alias not in named_outboxes(workers()) or not (ids or (topic and code)):
+            raise Http404
+        if not has_outbox(alias):
             raise Http404
         topics = [topic] if topic else []
         parked = ParkedRecord.objects.using(alias)
@@ -135,12 +150,12 @@ class Selected:
 
     @property
     def sentence(self) -> str:
-        """A sentence with their number."""
+        """A sentence with the number of selected rows."""
         return ngettext("This is about %d parked event.", "This is about %d parked events.", self.count) % self.count
 
     @property
     def table(self) -> Table:
-        """Their topics, codes and reasons."""
+        """A table with the topics, codes and reasons of the selected rows."""
         some = self.rows.order_by("pk").values_list("topic", "code", "reason")[:MOST_PARKED]
         return Table(
             caption=gettext("Which"),

@@ -61,7 +61,7 @@ class Table:
 
     @property
     def labelled(self) -> list[list[tuple[str, Cell]]]:
-        """The rows; each cell comes with the name of its column, which stands beside it on a narrow page."""
+        """The rows. Each cell is paired with the name of its column. Narrow pages show this name beside the cell."""
         return [list(zip(self.columns, row, strict=True)) for row in self.rows]
 
 

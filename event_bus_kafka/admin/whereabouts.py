@@ -14,7 +14,10 @@ from event_bus_kafka.operations.whereabouts.answer import Question
 from event_bus_kafka.operations.whereabouts.sentences import sentences
 
 _SECONDS, _LIMIT = 5.0, 10.0
-"""Limits for reading records, and for the whole answer, whatever server is silent: the user waits."""
+"""
+Limits in seconds, because a user waits. The first number limits the reading of records. The second number limits the
+whole answer, even if servers are silent.
+"""
 
 
 def answer(posted: QueryDict) -> dict[str, Any]:

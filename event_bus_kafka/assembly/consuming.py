@@ -1,8 +1,8 @@
-"""Creates workers that consume, from the settings."""
+"""Creates workers that consume events, according to the settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing
 from importlib import import_module
 from typing import Any
@@ -33,14 +33,16 @@ from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
 from event_bus_kafka.dispatching.rejections import note_rejection
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.kafka.cluster.overview import ClusterOverview
 from event_bus_kafka.kafka.consumer import ConsumerClient
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
-from event_bus_kafka.telemetry import observe
-from event_bus_kafka.telemetry.events import ConnectionChanged, EventRejected
+from event_bus_kafka.telemetry import observe, unobserve
+from event_bus_kafka.telemetry.events import ClientErrorReported, ConnectionChanged, EventRejected
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.logs.fields import name_group
 from event_bus_kafka.telemetry.state import running
 from event_bus_kafka.worker.companion import WithCompanion
+from event_bus_kafka.worker.refused_topics import RefusedTopics, Rights
 from event_bus_kafka.worker.slow_receivers import SlowReceivers
 from event_bus_kafka.worker.states import ConsumerStates
 from event_bus_kafka.worker.worker import Steps, Worker
@@ -51,6 +53,8 @@ _SILENCE = 30.0
 Seconds that are added to the duration of the longest regular step. If a step takes longer than the sum, the worker
 counts as dead.
 """
+_RIGHTS_WITHIN = 5.0
+"""Seconds that Kafka may take to tell the rights on refused topics."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,14 +62,14 @@ class ConsumerArguments:
     """The arguments of a worker, which are not checked yet."""
 
     topic: str | Sequence[str]
-    """One topic or several, without prefix."""
+    """Name of a topic, or names of several topics, without the prefix."""
     group: str
     offset_time: Any = None
     """
     Time in ISO 8601 from which each partition is read. A restart with the same value does not move the offsets again.
     """
     concurrency: Any = None
-    """Number of receivers that run at the same time; None: the number in the settings."""
+    """Maximum number of receivers that run at the same time; None: the number in the settings."""
     with_relay: bool = False
     health_port: Any = None
     """Number of the health port; None: the port in the settings; 0: no port."""
@@ -77,14 +81,14 @@ class ConsumerArguments:
         return [full_topic(topic) for topic in ([self.topic] if isinstance(self.topic, str) else self.topic)]
 
     def milliseconds(self) -> int | None:
-        """Return ``offset_time`` in milliseconds since the epoch. Raises :class:`ConfigurationError`."""
+        """Return ``offset_time`` in milliseconds since the epoch. Raises :class:`ConfigurationError` if it is wrong."""
         try:
             return milliseconds(self.offset_time) if self.offset_time else None
         except ValueError as error:
             raise ConfigurationError(f"offset_time: {error}.") from None
 
     def lanes(self) -> int:
-        """Return the number of lanes: threads that run receivers. Raises :class:`ConfigurationError`."""
+        """Return the number of threads that run receivers. Raises :class:`ConfigurationError` if it is wrong."""
         if self.concurrency is None:
             return settings.consumer_concurrency
         try:
@@ -174,6 +178,7 @@ def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack
     slow = SlowReceivers(scheduler.lanes, settings.slow_receiver, health)
     slow.start()
     at_end.callback(slow.stop)
+    refused = _refused_topics(options, health, at_end)
     states = ConsumerStates(
         group=arguments.group,
         topics=tuple(topics),
@@ -183,10 +188,23 @@ def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack
         gate=receiving.gate,
         health=health,
         slow=lambda: slow.slow,
+        refused=lambda: refused.topics,
         replaying=lambda: replays.replaying if replays else None,
     )
     at_end.enter_context(running.consumer(states))
     return consumer
+
+
+def _refused_topics(options: dict[str, Any], health: Health, at_end: ExitStack) -> RefusedTopics:
+    def rights(topics: Collection[str]) -> Rights:
+        return ClusterOverview(options).topic_rights(topics, timeout=_RIGHTS_WITHIN)
+
+    refused = RefusedTopics(rights, health)
+    observe(refused, ClientErrorReported)
+    at_end.callback(unobserve, refused)
+    refused.start()
+    at_end.callback(refused.stop)
+    return refused
 
 
 def _relay(at_end: ExitStack) -> Steps:

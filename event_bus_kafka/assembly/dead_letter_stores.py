@@ -25,14 +25,14 @@ logger = logger_named(__name__)
 
 _APP = "event_bus_kafka"
 _DELIVERY_TIMEOUT = 10.0
-"""Seconds after which a dead letter that Kafka has not confirmed is sent again."""
+"""Seconds within which Kafka must confirm a dead letter. Otherwise the letter is sent again."""
 _PRODUCER = {
     "message.max.bytes": 1_000_000_000,  # the topic's own limit decides
     "batch.num.messages": 1,  # Kafka refuses whole requests: one large letter must not affect others
     "queue.buffering.max.kbytes": 1_048_576,  # room for the largest letter; each lane sends one at a time
     "linger.ms": 0,
 }
-"""Default options of the producer. The settings may override them."""
+"""Default options of the producer for dead letters. The settings may override these options."""
 
 
 def dead_letter_topic(group: str) -> str:

@@ -34,13 +34,15 @@ def port_of(given: Any) -> int | None:
 
 
 def open_health_port(port: int | None, at_end: ExitStack) -> None:
-    """Answer requests on ``port`` until ``at_end`` closes. Does nothing if ``port`` is None or 0."""
+    """Answer requests on ``port`` until ``at_end`` is closed. Does nothing if ``port`` is None or 0."""
     if port:
-        at_end.enter_context(health_port(settings.health_host, port, Pages(running, MetricsPage(samples))))
+        pages = Pages(running, MetricsPage(samples))
+        is_open = at_end.enter_context(health_port(settings.health_host, port, pages))
+        running.health_port = port if is_open else None
 
 
 def samples() -> Iterator[Sample]:
-    """Yield all metrics of this process."""
+    """Yield a sample for each metric of this process."""
     version = str(import_module("event_bus_kafka").__version__)  # late: the package's entry points import this module
     yield Sample(BUILD_INFO, (version, platform.python_version(), *CLIENT_VERSIONS), 1)
     yield from counted(tallies.read())

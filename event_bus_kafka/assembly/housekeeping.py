@@ -41,8 +41,8 @@ heartbeat in another database.
 """
 claim_keeper = Housekeeper(close_after_errors)
 """
-The housekeeper that renews claims on replay requests. It has its own thread, so that no other housekeeping delays a
-renewal and makes a worker lose its request.
+The housekeeper that renews claims on replay requests. It has its own thread, because a worker whose renewal is delayed
+by other housekeeping would lose its request.
 """
 
 
@@ -67,8 +67,8 @@ def periodically(
 
 def keep_house_of_workers(at_end: ExitStack) -> None:
     """
-    Start the periodic tasks of a worker or relay: writing heartbeats, searching for neglects, deleting old heartbeats
-    and history. The tasks end when ``at_end`` closes.
+    Start the periodic tasks of a worker or relay: write heartbeats, search for neglects, delete old heartbeats and old
+    history. The tasks end when ``at_end`` closes.
     """
     if not apps.is_installed(_APP):
         return

@@ -1,4 +1,7 @@
-"""Creates readers of topics. Web processes import this module only if they need one: its imports slow down a start."""
+"""
+Creates readers of topics. Web processes import this module only if they need a reader, because the imports of this
+module slow down a start.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ _REQUEST_TIMEOUT = 10.0
 
 
 _SMALL = {"queued.max.messages.kbytes": 8192}
-"""By default librdkafka fetches 64 MB ahead."""
+"""Options for a small buffer. By default, librdkafka fetches up to 64 MB ahead."""
 
 
 def reader_for(group: str) -> Reader:
@@ -19,5 +22,5 @@ def reader_for(group: str) -> Reader:
 
 
 def small_reader_for(group: str) -> Reader:
-    """Return one for a process that has other things to keep in memory. Raises :class:`ConfigurationError`."""
+    """Return the same reader as :func:`reader_for`, except with a small buffer. Raises :class:`ConfigurationError`."""
     return Reader(_SMALL | consumer_options(group), timeout=_REQUEST_TIMEOUT)

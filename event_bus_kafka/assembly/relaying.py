@@ -34,7 +34,7 @@ _REGISTRY_BACKOFF = 1.0
 _NO_SHARD = -1
 _ADMIN_TIMEOUT = 5.0
 _LARGEST = 1_000_000
-"""Maximum size of a request in bytes that librdkafka allows by default."""
+"""Maximum bytes of a request, according to librdkafka's default options."""
 _LEAST_BYTES, _MOST_BYTES = 1_000, 1_000_000_000
 """
 The smallest and the largest value of ``message.max.bytes`` that librdkafka accepts. The limit of a topic may be larger,
@@ -152,7 +152,7 @@ def alone_options(options: Options) -> Options:
 
 
 def _compresses(options: Options) -> bool:
-    """Return whether records are compressed, so that a request may be smaller than its records."""
+    """Return whether the options compress records. If so, a request may be smaller than its records."""
     return any(options.get(name, "none") != "none" for name in ("compression.type", "compression.codec"))
 
 

@@ -1,4 +1,7 @@
-"""Creates the part of a worker that runs replay requests. Imports models: import it only if the app is installed."""
+"""
+Creates the part of a worker that runs replay requests. Imports models, so import this module only if the app is
+installed.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ from event_bus_kafka.replaying.request_runner import RequestRunner
 from event_bus_kafka.replaying.requested_runs import RequestedRuns
 
 _GROUP = "replay_events"
-"""Kafka's client asks for a name; nothing is ever committed under it."""
+"""A group id, which Kafka's client requires. Nothing is ever committed for this group."""
 
 
 def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack) -> RequestRunner:
     """
     Return a runner that runs replay requests on a worker's lanes until ``at_end`` closes. ``receiving`` must have no
-    guards: failures in replays must neither open a circuit nor count for the limit of dead letters.
+    guards, because failures in replays must neither open a circuit nor count for the limit of dead letters.
     """
     originals = at_end.enter_context(closing(Originals(reader_for)))
     replay = LetterReplay(lambda store: receiving, originals)

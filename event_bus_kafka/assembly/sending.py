@@ -33,7 +33,7 @@ _routing = Routing(full_topic=full_topic, mode_of=mode_of, route_of=route_of)
 
 
 def producer() -> KafkaEventProducer:
-    """Return a producer. It reads the settings at each send. Never raises."""
+    """Return a producer, which reads the settings at each send. This function never raises."""
     return KafkaEventProducer(
         routing=_routing, limits=settings, connect=process_clients, outbox=outbox, spill=spill, shutdown=shutdown
     )

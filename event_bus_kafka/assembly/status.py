@@ -15,6 +15,7 @@ from event_bus_kafka.kafka.cluster.overview import ClusterOverview
 from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 from event_bus_kafka.operations.schemas import own_schemas
 from event_bus_kafka.operations.status import look
+from event_bus_kafka.operations.status.asking import Looks
 from event_bus_kafka.operations.status.kafka_status import TIMEOUT
 from event_bus_kafka.operations.status.look import StatusServers
 from event_bus_kafka.operations.status.values import OwnBus, Status
@@ -29,6 +30,7 @@ def own_bus() -> OwnBus:
         outboxes=outbox_databases(),
         tables=own_tables(),
         version=import_module("event_bus_kafka").__version__,
+        user=str((settings.client_options | settings.producer_options).get("sasl.username") or ""),
     )
 
 
@@ -43,7 +45,10 @@ def bus_status(*, check: bool) -> Status:
         wanted=_wanted,
         schemas=own_schemas.by_subject,
     )
-    return look.status(own_bus(), servers, check=check)
+    return look.status(own_bus(), servers, _last, check=check)
+
+
+_last: Looks = {}
 
 
 def _wanted() -> list[WantedTopic]:

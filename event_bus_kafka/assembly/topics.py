@@ -33,8 +33,8 @@ def admin() -> Admin:
 
 def wanted_topics() -> list[WantedTopic]:
     """
-    Return the topics that this service sends to, reads or names in ``EVENT_BUS_KAFKA_TOPICS``, and the topics of the
-    service's dead letters and of the probe. Raises :class:`ConfigurationError`.
+    Return all topics that this service needs. These are the topics that it sends to, reads, or names in
+    ``EVENT_BUS_KAFKA_TOPICS``, and the topics of its dead letters and of the probe. Raises :class:`ConfigurationError`.
     """
     uses: defaultdict[str, list[str]] = defaultdict(list)
     for topic, use in _uses():
@@ -77,7 +77,10 @@ def _wanted(topic: str, uses: tuple[str, ...], *, is_of_letters: bool) -> Wanted
 
 
 def _own_defaults(topic: str, *, is_of_letters: bool) -> SettingsOfTopic:
-    """Return this package's defaults for its own topics, unless the settings name them."""
+    """
+    Return this package's default settings of a topic. Only the probe's topic and topics of dead letters have default
+    settings.
+    """
     if topic == PROBE_TOPIC:
         return _OF_PROBE
     if is_of_letters:

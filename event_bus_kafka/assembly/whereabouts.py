@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from contextlib import closing
 
-from django.db import router
-
 from event_bus_kafka.assembly.dead_letter_stores import dead_letter_topic, goes_to_topic
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import consumer_options, producer_options
@@ -14,27 +12,30 @@ from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.kafka.cluster.groups import Groups
 from event_bus_kafka.kafka.scanner import Scanner
-from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.operations.status.asking import OF_DATABASE, of_database
 from event_bus_kafka.operations.whereabouts.answer import Question, Whereabouts
 from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, ServerAccess
 from event_bus_kafka.operations.whereabouts.search import search
+from event_bus_kafka.operations.whereabouts.tables import alias_of_letters
 
 _GROUP = "event_trace"
 """A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
 _REQUEST_TIMEOUT = 10.0
-"""Seconds for one request to Kafka."""
+"""Time limit of one request to Kafka, in seconds."""
 _SHARE_OF_LETTERS = 0.15
-"""Share of the time of the whole answer at which it has to be known where dead letters go."""
+"""
+Part of the time limit of the whole answer. Within this part, a database must tell whether dead letters go to a topic.
+"""
 
 
 def where_is(question: Question) -> Whereabouts:
     """
-    Search for an event. Databases, brokers and the registry that are away are noted in ``unseen``, never raised. Reads
-    records for at most ``question.seconds``; waiting for servers comes on top, up to ``question.limit`` in all.
+    Search for an event. Unreachable databases, brokers and registries are noted in ``unseen``. Records are read for at
+    most ``question.seconds``. The whole search, including waiting for servers, takes at most ``question.limit``
+    seconds.
 
-    Raises :class:`NotThere` if a topic that ``question`` names does not exist, :class:`ConfigurationError` if a route
-    is wrong.
+    Raises :class:`NotThere` if a topic that ``question`` names does not exist, and :class:`ConfigurationError` if a
+    route is wrong.
     """
     return search(question, _neighbourhood(question), _SERVERS)
 
@@ -60,5 +61,7 @@ def _neighbourhood(question: Question) -> Neighbourhood:
 
 def _go_to_topic(question: Question) -> bool:
     """Return whether dead letters go to a topic. A database that does not say so in time is presumed to take them."""
-    ask = of_database(router.db_for_write(DeadLetter), question.left(OF_DATABASE, _SHARE_OF_LETTERS))
+    if settings.dead_letters != "auto":
+        return goes_to_topic()
+    ask = of_database(alias_of_letters(), question.left(OF_DATABASE, _SHARE_OF_LETTERS))
     return ask("dead letters", goes_to_topic).wait() is True

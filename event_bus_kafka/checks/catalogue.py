@@ -41,16 +41,16 @@ CATALOGUE = {
     "W015": "An address of a broker does not have the form host:port.",
     "W016": "``EVENT_BUS_KAFKA_RETRY_BY`` names an event type that no signal has.",
 }
-"""The number of each check, with a sentence about the mistake."""
+"""Number of a check → a sentence about the mistake that the check finds."""
 
 
 def error_message(number: str, message: str, hint: str | None) -> CheckMessage:
-    """Return an error with the id for ``number`` of the catalogue."""
+    """Return an error whose id ends with ``number``, a key of :data:`CATALOGUE`."""
     return Error(message, hint=hint, id=_id(number))
 
 
 def warning_message(number: str, message: str, hint: str) -> CheckMessage:
-    """Return a warning with the id for ``number`` of the catalogue."""
+    """Return a warning whose id ends with ``number``, a key of :data:`CATALOGUE`."""
     return Warning(message, hint=hint, id=_id(number))
 
 

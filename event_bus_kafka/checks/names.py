@@ -1,4 +1,4 @@
-"""Checks of names: event types, topics, brokers."""
+"""Checks the names of event types, topics and brokers in the settings."""
 
 from __future__ import annotations
 

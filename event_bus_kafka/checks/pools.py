@@ -38,7 +38,7 @@ def check_pools(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _most(pool: Any) -> int | None:
-    """Return the maximal number of connections of a pool; None if the database has no pool."""
+    """Return the maximum number of a pool's connections; None: no pool. ``pool``: the option of the database."""
     if not pool:
         return None
     options = pool if isinstance(pool, dict) else {}

@@ -1,4 +1,4 @@
-"""Checks for settings of times that contradict each other."""
+"""Checks whether settings of times contradict each other."""
 
 from __future__ import annotations
 

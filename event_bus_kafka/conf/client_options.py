@@ -83,12 +83,12 @@ def schema_registry_options() -> Options:
 
 
 def service_name() -> str | None:
-    """Return the name of this service as openedx-events determines it."""
+    """Return the name of this service from the settings that openedx-events reads."""
     return settings.service_name or settings.service_variant
 
 
 def _without_credentials_in_url(options: Options) -> Options:
-    """Move user and password from the URL to a separate option, since logs and errors quote the URL."""
+    """Move user and password from the URL to a separate option, because logs and errors quote the URL."""
     parts = [_parsed(one.strip()) for one in str(options["url"]).split(",")]
     users = {part.netloc.rpartition("@")[0] for part in parts} - {""}
     if not users:

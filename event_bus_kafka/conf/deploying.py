@@ -1,4 +1,4 @@
-"""Settings for deploys: the topics and their properties."""
+"""Settings for deploys, with the properties of the topics that a deploy creates or changes."""
 
 from __future__ import annotations
 

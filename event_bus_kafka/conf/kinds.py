@@ -137,7 +137,7 @@ def _read_mapping(value: Any) -> dict[str, Any]:
 
 
 def number(*, least: float, most: float) -> Kind[float]:
-    """Accept a number from ``least`` to ``most``, both included."""
+    """Return the kind that accepts numbers from ``least`` to ``most``, both included."""
 
     def read(value: Any) -> float:
         _require(_is_number(value) and least <= value <= most)
@@ -147,7 +147,7 @@ def number(*, least: float, most: float) -> Kind[float]:
 
 
 def count(*, least: int, most: int) -> Kind[int]:
-    """Accept a whole number from ``least`` to ``most``, both included."""
+    """Return the kind that accepts whole numbers from ``least`` to ``most``, both included."""
 
     def read(value: Any) -> int:
         _require(_is_number(value) and least <= value <= most and value == int(value))  # int() refuses infinity
@@ -157,7 +157,7 @@ def count(*, least: int, most: int) -> Kind[int]:
 
 
 def one_of(*choices: str) -> Kind[str]:
-    """Accept one of ``choices``."""
+    """Return the kind that accepts only the texts in ``choices``."""
 
     def read(value: Any) -> str:
         _require(value in choices)
@@ -167,7 +167,7 @@ def one_of(*choices: str) -> Kind[str]:
 
 
 def optional(kind: Kind[T]) -> Kind[T | None]:
-    """Accept None and the values that ``kind`` accepts."""
+    """Return the kind that accepts None and all values that ``kind`` accepts."""
     return Kind(f"{kind.expects} or None", lambda value: None if value is None else kind.read(value))
 
 

@@ -11,13 +11,13 @@ from event_bus_kafka.producing.routing import Route
 
 
 def full_topic(topic: str) -> str:
-    """Return a topic's name with the prefix."""
+    """Return the full name of ``topic``, which begins with the prefix in the settings."""
     prefix = settings.topic_prefix
     return f"{prefix}-{topic}" if prefix else topic
 
 
 def short_topic(topic: str) -> str:
-    """Return a topic's name without the prefix."""
+    """Return the name of ``topic`` without the prefix in the settings."""
     return topic.removeprefix(full_topic(""))
 
 
@@ -38,7 +38,7 @@ def mode_of(event_type: str, topic: str) -> tuple[str, str | None]:
 
 
 def routes() -> list[Route]:
-    """Return all routes. Raises :class:`ConfigurationError` on an unknown mode."""
+    """Return all routes. Raises :class:`ConfigurationError` if a mode is unknown."""
     return [
         _route(event_type, topic, entry)
         for event_type, topics in settings.producer_config.items()

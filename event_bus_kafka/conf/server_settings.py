@@ -1,4 +1,4 @@
-"""Settings for the addresses of the servers and the options of their clients."""
+"""Settings with the addresses of Kafka and the registry, and with the options of their clients."""
 
 from __future__ import annotations
 

@@ -270,6 +270,6 @@ settings = SettingsTable()
 
 
 def all_settings() -> list[Setting[Any]]:
-    """Return the settings in the order of the table. Settings of base classes come first."""
+    """Return all settings in the order of their definition, the settings of base classes first."""
     tables = reversed(SettingsTable.__mro__)
     return [value for table in tables for value in vars(table).values() if isinstance(value, Setting)]

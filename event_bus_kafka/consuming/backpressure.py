@@ -1,4 +1,4 @@
-"""Back-pressure: limits the records and bytes that a worker has read and not yet committed."""
+"""Limits the number and the bytes of the records that a worker has read and not yet committed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Backpressure:
         return any(not partition.paused for partition in self._full(partitions))
 
     def room(self, partitions: Partitions) -> int:
-        """Return how many records one poll may return, in total over all partitions; at least 1."""
+        """Return the maximum number of records that one poll may return, in total over all partitions; at least 1."""
         most = max((partition.held for partition in partitions if not partition.paused), default=0)
         return max(1, self.records - most)
 
@@ -102,7 +102,7 @@ class Backpressure:
         self.health.replace(Obstacle.WINDOW, reasons)
 
     def _full(self, partitions: Partitions, part: float = 1.0) -> list[PartitionProgress]:
-        """Return the partitions that are full if all limits are multiplied by ``part``."""
+        """Return the partitions whose window would be full if all limits were multiplied by ``part``."""
         records, common = self.records * part, self.size * part / 2
         share = common / max(1, len(partitions))
         is_common_used_up = sum(max(0, one.size - share) for one in partitions) >= common

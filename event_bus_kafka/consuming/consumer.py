@@ -145,7 +145,7 @@ class Consumer:
 
     @property
     def partitions(self) -> tuple[PartitionProgress, ...]:
-        """The partitions that the worker reads. Any thread may ask."""
+        """The partitions that the worker reads. Any thread may read this property."""
         return tuple(self._partitions.values())
 
     def hurry(self, timeout: float) -> None:
@@ -212,7 +212,7 @@ class Consumer:
         self._health.replace(Obstacle.FLOOD, (f"{one.topic}[{one.number}]" for one in partitions if one.flooded))
 
     def _look_at_ends(self) -> None:
-        """Note the end offsets of the partitions, as far as the client knows them, for the worker's lag."""
+        """Store the partitions' end offsets that the client knows, because the worker's lag is computed from them."""
         if self._clock() - self._last_look < _LOOK_AT_ENDS_EVERY:
             return
         self._last_look = self._clock()
@@ -230,7 +230,7 @@ class Consumer:
         return self._backpressure.need_commit(taken)  # refused partitions wait for the interval
 
     def _commit(self) -> BrokerError | None:
-        """Commit all due positions. Return the error that is fatal for the client, if there is one."""
+        """Commit all due positions. Return an error that is fatal for the client; None: there was no such error."""
         self._last_commit = self._clock()
         refused = self._commits.commit(self._client, self._partitions.values())
         return next((self._client.cause_of(error) for error in refused.values() if error.fatal), None)
@@ -258,7 +258,7 @@ class Consumer:
         return leaving, unfinished
 
     def _replace_client(self, error: BrokerError) -> None:
-        """Replace the client after its fatal error. The new client reads uncommitted records again."""
+        """Replace the client because of its fatal ``error``. The new client reads uncommitted records again."""
         self._end_if_incurable(error)
         if self._partitions:
             self._lost(list(self._partitions))

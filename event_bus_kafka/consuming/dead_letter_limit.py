@@ -42,12 +42,12 @@ class DeadLetterLimit:
         return False
 
     def take_back(self, partition: PartitionProgress) -> None:
-        """Subtract a dead letter from the count because it could not be stored."""
+        """Subtract from the partition's count a dead letter that could not be stored."""
         with self._lock:
             self._in_a_row[partition.name] = max(0, self._in_a_row.get(partition.name, 0) - 1)
 
     def passed(self, partition: PartitionProgress) -> None:
-        """Note that a record of the partition has succeeded: the count starts again at 0."""
+        """Note that a record of the partition has succeeded, so that the partition's count begins again at 0."""
         if partition.flooded or (self._in_a_row and partition.name in self._in_a_row):
             with self._lock:
                 self._in_a_row.pop(partition.name, None)

@@ -17,7 +17,7 @@ Seconds between two measurements of the process's share of a processor: long eno
 adapt quickly.
 """
 _STACK_FRAMES = 12
-"""Number of stack frames of a hung receiver that are shown, counted from the innermost one."""
+"""Maximum number of stack frames that are shown of a hung receiver. Only the innermost frames are shown."""
 
 
 class Lane(threading.Thread):
@@ -39,12 +39,12 @@ class Lane(threading.Thread):
                 self.awake.wait()
 
     def stack(self) -> str:
-        """Return the stack of the thread: file names, lines and functions, without values."""
+        """Return the lane's call stack with file names, lines and functions, but without values."""
         frame = sys._current_frames().get(self.ident or 0)
         return "".join(traceback.format_stack(frame)[-_STACK_FRAMES:]).rstrip() if frame else ""
 
     def places(self) -> str:
-        """Return the stack of the thread in one line, the innermost frame first."""
+        """Return the lane's call stack in one line, the innermost frame first."""
         frame = sys._current_frames().get(self.ident or 0)
         places = traceback.StackSummary.extract(traceback.walk_stack(frame), limit=_STACK_FRAMES, lookup_lines=False)
         return " < ".join(f"{one.filename}:{one.lineno} in {one.name}" for one in places) if frame else ""
@@ -79,7 +79,7 @@ class LanePace:
 
 
 class Lanes:
-    """All lanes of a worker. Only the polling thread calls these methods."""
+    """All lanes of a worker. Only the polling thread calls the methods of this object."""
 
     def __init__(
         self, number: int, turn: Callable[[Lane], bool], *, clock: Callable[[], float], cpu: Callable[[], float]
@@ -125,7 +125,7 @@ class Lanes:
         self._last_look, self._running_then = (now, cpu), running
 
     def wake_all(self) -> None:
-        """Wake all lanes, so that each of them notices that it has to end."""
+        """Wake all lanes, so that each lane can notice that it has to end."""
         self._wake(len(self._lanes))
 
     def _wake(self, number: int) -> None:

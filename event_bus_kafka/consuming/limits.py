@@ -1,4 +1,4 @@
-"""Limits of a worker: memory and times."""
+"""The limits of a worker: for memory and for times."""
 
 from __future__ import annotations
 

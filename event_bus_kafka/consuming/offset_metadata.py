@@ -22,7 +22,7 @@ _OURS = "event-bus-kafka "
 
 @attrs.frozen
 class OffsetMetadata:
-    """The marks of one group on one partition. Metadata that another client wrote contains no marks."""
+    """The marks of one group for one partition. Metadata that another client wrote contains no marks."""
 
     taken: frozenset[int] = frozenset()
     """Offsets of quarantined records; workers skip these records."""

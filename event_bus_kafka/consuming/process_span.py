@@ -1,4 +1,4 @@
-"""The span of one attempt at a record, with a link to the span that sent the record."""
+"""The span of one attempt at a record, with a link to the producer's span for sending the record."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.consuming import reporting
 from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
 from event_bus_kafka.consuming.error_limit import ErrorLimit
-from event_bus_kafka.consuming.outages import STORE, outage_of
 from event_bus_kafka.consuming.process_span import process_span
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress, Work
 from event_bus_kafka.dead_letters.letter import Letter, Store
@@ -19,6 +18,7 @@ from event_bus_kafka.dispatching import cleanup, dispatch
 from event_bus_kafka.dispatching.attempts import ALL_SUCCEEDED, NOTHING_YET, Attempt, Judgement, Past, judge
 from event_bus_kafka.dispatching.dispatch import Failures, Receiver, failure_of, names_of
 from event_bus_kafka.dispatching.event_context import event_context, keep_caches
+from event_bus_kafka.dispatching.outages import STORE, outage_of
 from event_bus_kafka.dispatching.outcomes import DONE, GiveUp, Hold, Outcome, Retry
 from event_bus_kafka.dispatching.receiver_gate import Admission, ReceiverGate
 from event_bus_kafka.dispatching.receiver_spans import dispatch_in_spans
@@ -34,16 +34,16 @@ from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 _STANDSTILL = 5.0
 """
-Seconds until the next attempt while a flood holds the partition's dead letter, or after the error limit is reached and
-the worker is about to end.
+Seconds until the next attempt in two cases: a flood prevents storing the partition's dead letter, or the worker is
+about to end because the error limit is reached.
 """
 
 
 @attrs.frozen(kw_only=True)
 class Processor:
     """
-    Makes an attempt at a delivery and returns its outcome: Done, Retry or Hold. A record that is given up is held until
-    its dead letter is stored; then the outcome is Done. Thread-safe; state is only in ``gate``, ``flood`` and
+    Makes an attempt at a delivery and returns its outcome: Done, Retry or Hold. If a record is given up, the outcome is
+    Hold until its dead letter is stored, and Done afterwards. Thread-safe. State is only in ``gate``, ``flood`` and
     ``error_limit``.
     """
 
@@ -70,7 +70,7 @@ class Processor:
     stored: Callable[[Letter, Exception], None] = reporting.stored
     """Reports that a dead letter is stored."""
     passed_over: Callable[[ConsumerRecord, str], None] = reporting.skipped
-    """Reports that a record is skipped, and why."""
+    """Reports that a record is skipped, and the reason."""
     gate: ReceiverGate = attrs.field(factory=ReceiverGate)
     flood: DeadLetterLimit = attrs.field(factory=DeadLetterLimit)
     error_limit: ErrorLimit = attrs.field(factory=ErrorLimit)
@@ -78,8 +78,8 @@ class Processor:
 
     def process(self, delivery: Delivery) -> Outcome:
         """
-        Make one attempt. Does not catch SystemExit, KeyboardInterrupt and GeneratorExit; after one of them the record
-        stays unfinished.
+        Make one attempt. Does not catch SystemExit, KeyboardInterrupt and GeneratorExit. After one of these exceptions,
+        the record remains unfinished.
         """
         if self.error_limit.failure:
             return Hold(self.error_limit.failure, _STANDSTILL)
@@ -102,8 +102,8 @@ class Processor:
 
     def _is_received(self, record: ConsumerRecord) -> bool:
         """
-        Return whether the attempt gets a span: a receiver will get the record, or the record cannot be read. Other
-        records, of which there may be thousands, get no span.
+        Return whether the attempt gets a span. It gets a span if a receiver will get the record, or if the record
+        cannot be read. Other records get no span, because there may be thousands of them.
         """
         try:
             signal = self._signal(record)
@@ -153,7 +153,8 @@ class Processor:
 
     def _event(self, record: ConsumerRecord, signal: OpenEdxPublicSignal) -> Event:
         """
-        Decode the event anew for each attempt: receivers may have changed the data of the previous attempt's event.
+        Decode the event anew for each attempt, because receivers may have changed the data of the previous attempt's
+        event.
         """
         if signal is record_deleted:
             topic = self.short_topic(record.topic)
@@ -225,8 +226,8 @@ class Processor:
 
     def _note(self, past: Past, work: Work) -> None:
         """
-        Keep the results of the attempts. If the record now waits for a server, report the server as an obstacle to
-        health; if the record no longer waits for a server, withdraw the report.
+        Store the results of the attempts in ``work``. If the record now waits for a server, report the server as an
+        obstacle to health. If the record no longer waits for a server, withdraw this obstacle.
         """
         before, work.past = work.past.away, past
         if past.away:
@@ -236,7 +237,8 @@ class Processor:
 
     def _bury(self, verdict: GiveUp, work: Work, partition: PartitionProgress) -> Outcome:
         """
-        Store a dead letter and return Done. If storing fails, return a Hold; no receiver runs again for this record.
+        Store a dead letter and return Done. If storing fails, return a Hold. In both cases, no receiver runs again for
+        this record.
         """
         counts = not (work.past.given_up and work.past.is_paused_only)
         if self.error_limit.failure or (counts and not self.flood.admits(partition)):
@@ -279,5 +281,8 @@ def _reason_to_skip(record: ConsumerRecord, signal: OpenEdxPublicSignal, receive
 
 
 def _identity(record: ConsumerRecord) -> tuple[str, Hashable]:
-    """Return the identity of a record among failures: its topic and key; without a key, its topic and offset."""
+    """
+    Return the identity of a record among failures. The identity is topic and key or, if the record has no key, topic
+    and offset.
+    """
     return record.topic, record.offset if record.key is None else record.key

@@ -28,11 +28,11 @@ class Work:
     record: ConsumerRecord
     past: Past = NOTHING_YET
     event_type: str = ""
-    """The event type; empty before the first attempt, and if this service has no signal for the type."""
+    """The event type. Empty before the first attempt, or if no signal of this service has the type."""
     event_id: str = ""
     """The event's id; empty until the event is dispatched."""
     is_early: bool = False
-    """The value of :attr:`Delivery.is_early`."""
+    """Whether a previous worker may have crashed at this record."""
     running: Receiver | None = None
     """The receiver that was called last."""
     turns: list[float] = attrs.field(factory=list)
@@ -56,7 +56,7 @@ class Delivery:
     """One record within one assignment, until it is settled. Lanes change its attributes, and set ``done`` last."""
 
     record: ConsumerRecord | None
-    """The record; None once the delivery is done."""
+    """The record; None after the delivery is done."""
     partition: PartitionProgress
     offset: int
     size: int
@@ -68,13 +68,13 @@ class Delivery:
     """
     done: bool = False
     dropped: bool = False
-    """Whether the record was left unfinished, so that the partition's next owner processes it."""
+    """Whether the record was left unfinished for the next worker of its partition."""
     work: Work | None = None
     """The attempts at the record; None before the first attempt and after the delivery is done."""
 
     @classmethod
     def of(cls, record: ConsumerRecord, partition: PartitionProgress) -> Delivery:
-        """Return the delivery of a record at which no attempt was made yet."""
+        """Return the delivery of a record that has not been attempted yet."""
         return cls(record, partition, record.offset, record.size)
 
     @property
@@ -121,11 +121,11 @@ class Replays(Protocol):
         """
 
     def end(self) -> Collection[Partition]:
-        """Submit nothing more; return the partitions of the records that are running."""
+        """Submit no more records. Return the partitions of the submitted records whose receivers are still running."""
 
 
 class NoReplays:
-    """Replays for workers that run none: submits nothing."""
+    """Replays for workers that replay nothing."""
 
     def submit(self, *, is_busy: bool) -> float:
         return inf
@@ -180,11 +180,11 @@ class PartitionProgress:
     """
     phase: PartitionPhase = PartitionPhase.OPEN
     drains_to: int = -1
-    """The highest offset that a lane may begin while DRAINING."""
+    """Highest offset of the records that a lane may begin in the phase DRAINING."""
     size: int = 0
     """Bytes of the records that are not done."""
     freed: deque[int] = attrs.field(factory=deque)
-    """Bytes of records that lanes have finished; :meth:`advance` subtracts them from ``size``."""
+    """Sizes in bytes of records that lanes have finished. :meth:`advance` subtracts these sizes from ``size``."""
     early: int = 0
     """
     The number of next records to read that a previous worker may have begun. It is never more than a window can
@@ -201,7 +201,7 @@ class PartitionProgress:
     lock of the DeadLetterLimit.
     """
     full_since: float | None = None
-    """Time at which the window became full; None once the window is less than half full again."""
+    """Time at which the window became full. None: it was never full, or has been less than half full since."""
     paused: bool = False
     """Whether the client has paused the partition because its window was full for a long time."""
     stood_at: tuple[int | None, float] = (None, 0.0)
@@ -214,7 +214,7 @@ class PartitionProgress:
     first unfinished record, or "its commit" if all are finished. Otherwise empty.
     """
     end: int | None = None
-    """The partition's end offset in Kafka, one above its last record, as far as the client knows it."""
+    """The partition's end offset in Kafka, one above the last record's offset; None: the client does not know it."""
     _window: deque[Delivery] = attrs.field(factory=deque)
 
     @property
@@ -223,22 +223,22 @@ class PartitionProgress:
 
     @property
     def unsettled(self) -> int:
-        """Number of records that are unfinished, or finished above an unfinished one."""
+        """Number of records that are unfinished, or finished but with a higher offset than an unfinished record."""
         return len(self._window)
 
     @property
     def held(self) -> int:
-        """Number of records read and not yet committed."""
+        """Number of records that were read and are not committed yet."""
         return len(self._window) + self.passed
 
     @property
     def highest_done(self) -> int:
-        """The highest finished offset in the window; -1: none is finished."""
+        """The highest offset of a finished record in the window; -1: no record in the window is finished."""
         return max((delivery.offset for delivery in self._window if delivery.done), default=-1)
 
     @property
     def oldest(self) -> Delivery | None:
-        """The first unfinished record. Any thread may ask."""
+        """The first unfinished record; None: all are finished. Any thread may read this property."""
         return next((delivery for delivery in tuple(self._window) if not delivery.done), None)
 
     def may_begin(self, offset: int) -> bool | None:
@@ -254,7 +254,7 @@ class PartitionProgress:
         return phase is PartitionPhase.DRAINING and offset <= self.drains_to
 
     def take(self, record: ConsumerRecord) -> Delivery:
-        """Add the next record to the window."""
+        """Add ``record`` to the window; return the record's delivery."""
         delivery = Delivery.of(record, self)
         if self.early:
             self.early -= 1
@@ -265,7 +265,7 @@ class PartitionProgress:
         return delivery
 
     def go_on_from(self, offset: int) -> None:
-        """Continue at ``offset``, because Kafka no longer has the records before it."""
+        """Continue at ``offset``, because Kafka does not have the offset that was to be read next."""
         if offset < self.next_offset:  # the topic was created anew: offsets of the old window mean nothing
             self._window, self.passed = deque(), 0
             self.metadata = attrs.evolve(self.metadata, taken=frozenset())
@@ -289,7 +289,7 @@ class PartitionProgress:
 
     @property
     def uncommitted(self) -> int | None:
-        """The position, if it differs from the committed offset; otherwise None."""
+        """The position if the position differs from the committed offset; otherwise None."""
         return self.position if self.position != self.committed else None
 
     def confirm(self, offset: int) -> None:

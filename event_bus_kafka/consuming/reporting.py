@@ -9,6 +9,7 @@ from event_bus_kafka.consuming.progress import Work
 from event_bus_kafka.dead_letters.letter import Letter
 from event_bus_kafka.dispatching.dispatch import Failures, Receiver
 from event_bus_kafka.dispatching.outcomes import Hold, Retry
+from event_bus_kafka.dispatching.replay_context import is_replay
 from event_bus_kafka.telemetry import emit, tallies
 from event_bus_kafka.telemetry.events import (
     AttemptFailed,
@@ -57,7 +58,7 @@ def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
 
 
 def ran(work: Work, receivers: list[Receiver], failed: Failures) -> None:
-    """Count the receivers' calls of an attempt, after all of them have ended, and add up their times."""
+    """Count an attempt's calls of receivers, and add up their durations. Call it after all the receivers have ended."""
     assert work.tallies is not None
     end = perf_counter()
     for receiver in reversed(receivers):
@@ -68,9 +69,9 @@ def ran(work: Work, receivers: list[Receiver], failed: Failures) -> None:
 
 
 def done(work: Work) -> None:
-    """Report that every receiver has succeeded."""
+    """Emit RecordDone, because every receiver has succeeded, and count the event's latency."""
     record = work.record
-    if work.tallies is not None and work.sent_at is not None:
+    if work.tallies is not None and work.sent_at is not None and not is_replay():  # replays are of old records
         work.tallies.latency.take(max(time() - work.sent_at.timestamp(), 0.0))  # the clocks of two hosts may differ
     emit(
         RecordDone(
@@ -84,7 +85,7 @@ def done(work: Work) -> None:
 
 
 def skipped(record: ConsumerRecord, reason: str) -> None:
-    """Report that a record is skipped."""
+    """Emit RecordSkipped for ``record``."""
     event_type = serde.event_type(record) if reason in _OF_TYPES else ""
     emit(
         RecordSkipped(
@@ -98,7 +99,7 @@ def skipped(record: ConsumerRecord, reason: str) -> None:
 
 
 def failed(work: Work, outcome: Retry | Hold) -> None:
-    """Report that an attempt failed, and the delay until the next attempt."""
+    """Emit AttemptFailed, with the delay until the next attempt."""
     record = work.record
     emit(
         AttemptFailed(
@@ -116,13 +117,13 @@ def failed(work: Work, outcome: Retry | Hold) -> None:
 
 
 def stored(letter: Letter, error: Exception) -> None:
-    """Report that a dead letter is stored."""
+    """Emit DeadLetterStored for ``letter``. ``error``: the reason why the record became a dead letter."""
     names = _names(letter.record, letter.event_type, letter.event_id)
     emit(DeadLetterStored(**names, error=error, attempts=letter.attempts))
 
 
 def replay_failed(letter: Letter, error: Exception) -> None:
-    """Report that the replay of a record has failed."""
+    """Emit ReplayFailed for the record of ``letter``."""
     emit(ReplayFailed(**_names(letter.record, letter.event_type, letter.event_id), error=error))
 
 

@@ -26,7 +26,7 @@ from event_bus_kafka.telemetry.events import ReceiverUnfinished
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _DRAIN = 64
-"""Number of records of one actor that a lane processes before it takes another actor."""
+"""Maximum number of records of one actor that a lane processes before it turns to another actor."""
 _PLENTY = 500
 """
 If this number of keys wait for a lane, the worker reads no record. Otherwise records would wait for a long time and
@@ -38,7 +38,7 @@ Number of actors above which idle actors are removed. Many keys may occur only o
 pile up.
 """
 _LOOK_AGAIN = 0.005
-"""Seconds between two checks of running receivers."""
+"""Seconds between two checks whether receivers are still running."""
 
 Key = tuple[str, int, bytes | None]
 
@@ -53,7 +53,7 @@ class _Actor:
         self.busy = threading.Lock()
         self.waiting = False
         self.held = False
-        """Whether the actor waits because of a Hold."""
+        """Whether the actor waits because its last attempt returned Hold."""
 
 
 class Scheduler:
@@ -83,7 +83,7 @@ class Scheduler:
         self._sweep_above = _SWEEP_ABOVE
         self._hurry_until = inf
         self.failure: BaseException | None = None
-        """The exception that ended a lane, such as a receiver's SystemExit; the worker has to end."""
+        """The exception that ended a lane, such as SystemExit; the worker has to end. None: no lane has failed."""
         self.failed_at = ""
         """Coordinates of the record at which ``failure`` ended a lane; empty: no lane has failed."""
         self.lanes = Lanes(lanes, self._turn, clock=clock, cpu=cpu)
@@ -165,13 +165,13 @@ class Scheduler:
         self._hurry_until = self._clock() + timeout
 
     def stop(self) -> None:
-        """End the lanes after they have processed the actors that are queued now."""
+        """Let the lanes end as soon as they have processed the actors that are queued now."""
         for _ in self.lanes:
             self._ready.put(None)
         self.lanes.wake_all()
 
     def seconds_to_next(self, most: float) -> float:
-        """Return the seconds until the next delay is over, but at most ``most``."""
+        """Return the seconds until the first waiting actor's delay ends, but at most ``most``."""
         if not self._waiting:
             return most
         return max(0.0, min(most, self._waiting[0][0] - self._clock()))
@@ -194,7 +194,7 @@ class Scheduler:
             self._ready.put(actor)
 
     def _turn(self, lane: Lane) -> bool:
-        """Process records of one queued actor; return False to end the lane."""
+        """Process records of one queued actor. Return False if the lane has to end."""
         actor = self._ready.get()
         if actor is None:
             return False

@@ -25,7 +25,7 @@ from event_bus_kafka.telemetry.events import OffsetsLost, OffsetsMoved
 _TIMEOUT = 5.0
 """Maximum seconds for one request to Kafka."""
 _AGAIN_AFTER = 0.5
-"""Seconds until another attempt to start a partition that could not be started."""
+"""Seconds to wait before a partition that could not be started is tried again."""
 Partitions = dict[Partition, PartitionProgress]
 
 
@@ -59,7 +59,7 @@ class StartingOffsets:
     window: int = 0
     """Maximum number of records that a worker may have begun and not committed."""
     failed: Collection[Partition] = ()
-    """Partitions that could not be started yet, because Kafka cannot be reached or refuses them."""
+    """Partitions that could not be started yet, because Kafka cannot be reached or refuses the requests."""
     _again_at: float = 0.0
 
     def start(self, client: ConsumerClient, partitions: Partitions) -> None:

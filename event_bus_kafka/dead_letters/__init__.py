@@ -1,1 +1,1 @@
-"""Dead letters: records that were given up, and their stores."""
+"""Dead letters: records whose processing was given up, and the stores of these records."""

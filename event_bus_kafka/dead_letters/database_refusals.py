@@ -31,7 +31,7 @@ _EXECUTE = CursorWrapper._execute.__code__  # type: ignore[attr-defined]
 
 
 def is_refusal(error: Exception) -> bool:
-    """Return whether the error means that the database will never store this letter unchanged."""
+    """Return whether ``error`` means that the database would refuse the unchanged letter at each further attempt."""
     if isinstance(error, DataError):
         return True
     if isinstance(error, (ValueError, OverflowError)):

@@ -43,7 +43,7 @@ def lighter(letter: Letter) -> Iterator[Letter]:
 
 
 def tell(letter: Letter, reason: str) -> None:
-    """Emit DeadLetterReduced, which names the parts that were left out of a stored letter."""
+    """Emit DeadLetterReduced, which names the parts that a stored letter lacks, because the store refused them."""
     emit(
         DeadLetterReduced(
             topic=letter.record.topic,
@@ -58,12 +58,12 @@ def tell(letter: Letter, reason: str) -> None:
 
 
 def to_json(letter: Letter) -> dict[str, Any] | None:
-    """Return the marks of left-out parts for a store; None: nothing was left out."""
+    """Return the marks of the letter's left-out parts as JSON values; None: no part was left out."""
     return {part: attrs.asdict(one) for part, one in letter.left_out.items()} or None
 
 
 def from_json(marks: dict[str, Any] | None) -> dict[str, LeftOut]:
-    """Read the marks that :func:`to_json` wrote."""
+    """Return the marks from the result of :func:`to_json`."""
     return {part: LeftOut(size=int(one["size"]), sha256=str(one["sha256"])) for part, one in (marks or {}).items()}
 
 

@@ -1,4 +1,4 @@
-"""Dead letters, and the protocol of their stores."""
+"""Dead letters, and the protocol that stores of dead letters implement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from event_bus_kafka.wire.records import ConsumerRecord, size_of
 
 LONGEST_TYPE = 255
 _LONGEST_IN_JSON = 12
-"""Maximum bytes of one character in JSON: a character may be escaped as a pair of surrogates."""
+"""Maximum bytes of one character in JSON, because a character may be escaped as a pair of surrogates."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,17 +33,17 @@ class Failure:
     place: str = ""
     """File, line and function that raised the error."""
     attempts: int | None = None
-    """Number of failed calls of this receiver; None: the number of the letter's attempts."""
+    """Number of failed calls of this receiver; None: the same as the letter's number of attempts."""
     failed_at: str = ""
     """Time of the receiver's last failure (ISO 8601, UTC); empty: the time of the letter's last failure."""
     instead_of: str = ""
-    """The receiver that this one replaces as its stand-in; empty: it is not a stand-in."""
+    """Name of the receiver that ``receiver`` replaces as a stand-in; empty: ``receiver`` is not a stand-in."""
     claimed_until: str = attrs.field(default="", eq=False)
     """Time (ISO 8601, UTC) until which a replay has claimed the letter; empty: no replay has claimed it."""
 
     @classmethod
     def of(cls, error: Exception, receiver: str = "", *, attempts: int | None = None) -> Failure:
-        """Describe an error, without event data."""
+        """Return the failure that ``error`` describes, without event data."""
         frames = list(walk_tb(error.__traceback__))
         code, line = (frames[-1][0].f_code, frames[-1][1]) if frames and receiver else (None, 0)
         place = f"{code.co_filename}:{line} in {code.co_qualname}" if code else ""
@@ -53,7 +53,7 @@ class Failure:
 
 @attrs.frozen(kw_only=True)
 class LeftOut:
-    """A part of a record that the store refused."""
+    """The size and the digest of a record's part that was left out of a letter, because the store refused the part."""
 
     size: int
     """Size of the part in bytes."""
@@ -114,7 +114,7 @@ class Letter:
 
 
 class Store(Protocol):
-    """Keeps dead letters. Lanes call it from several threads at once."""
+    """A store of dead letters. Several lanes call its method at the same time."""
 
     def store(self, letter: Letter) -> None:
         """
@@ -127,7 +127,7 @@ class Store(Protocol):
 
 
 def failures_of(error: Exception, attempts_of: Mapping[str, int]) -> tuple[Failure, ...]:
-    """Return one failure per receiver's name, or one failure for the record as a whole."""
+    """Return a failure for each receiver in ``error``. If no receiver failed, return one failure for the record."""
     if isinstance(error, ReceiversFailed):
         causes = dict(reversed(list(zip(error.receivers, error.exceptions, strict=True))))
         names = dict.fromkeys(error.receivers)

@@ -23,7 +23,7 @@ class Change:
     """The receivers that are still pending; if empty, the letter is deleted."""
     succeeded: Pending = attrs.field(factory=dict)
     replaced: Mapping[str, Pending] = attrs.field(factory=dict)
-    """Name of the stand-in that has succeeded → the receivers that it replaced."""
+    """Name of a stand-in that has succeeded → the receivers that the stand-in replaced."""
     failed_at: datetime | None = None
     """
     The new time of the last failure. If it is None, the column stays unchanged. ``attempts`` works in the same way.
@@ -68,7 +68,7 @@ def merged(before: Pending, now: Pending) -> Pending:
 
 
 def is_claimed(pending: Pending, *, own: str = "") -> bool:
-    """Return whether a replay claims the letter now. A claim that ends at ``own`` does not count."""
+    """Return whether a replay claims the letter now. The claim until ``own`` is the caller's and does not count."""
     now = time_text(datetime.now(UTC))
     return any(failure.claimed_until > now and failure.claimed_until != own for failure in pending.values())
 
@@ -79,7 +79,7 @@ def claimed(pending: Pending, until: str) -> Pending:
 
 
 def time_text(time: datetime) -> str:
-    """Return a time in the format of :class:`Failure`: ISO 8601, UTC, microseconds."""
+    """Return a time in the format of :class:`Failure`, which is ISO 8601 in UTC with microseconds."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 

@@ -1,6 +1,7 @@
 """
-Deletes old dead letters, entries and marks once a day, in workers. Dead letters may contain personal data; entries and
-inbox marks would pile up. Imported only if the app is installed.
+Deletes old dead letters, entries and marks once a day, in workers. Old dead letters must go because they may contain
+personal data. Entries and inbox marks must go because they would fill the database. Imported only if the app is
+installed.
 """
 
 from __future__ import annotations
@@ -57,15 +58,16 @@ def complete_entries() -> int:
 
 def purge_marks(days: float) -> int:
     """
-    Delete inbox marks that this service's receivers set more than ``days`` ago, in all databases; return their number.
+    Delete inbox marks that this service's receivers set more than ``days`` ago, in all databases; return the number of
+    marks.
     """
     return sum(_purge_marks(days))
 
 
 def purge_requests(days: float) -> int:
     """
-    Delete replay requests that ended more than ``days`` ago, or that are older than ``days`` and never ran. Delete
-    their lists of letters and their runs, too. Return the number of rows.
+    Delete replay requests that ended more than ``days`` ago. Delete requests that never ran and are older than
+    ``days``. Also delete the letters and runs of these requests. Return the number of deleted rows.
     """
     return sum(_purge_requests(days))
 

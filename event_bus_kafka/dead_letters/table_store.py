@@ -1,4 +1,4 @@
-"""Stores dead letters in the database. Imported only if the app is installed."""
+"""Stores dead letters in the database. Import this module only if the app is installed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class TableStore:
-    """Stores each dead letter in this service's table, in its own transaction."""
+    """Stores each dead letter in this service's table, in a separate transaction."""
 
     def store(self, letter: Letter) -> None:
         try:
@@ -105,7 +105,7 @@ def remove(seen: Mapping[int, datetime], state: EntryState) -> int:
 
 
 def enter(letter: DeadLetter) -> None:
-    """Write the entries of a letter that has none."""
+    """Write the entries of ``letter``. Its row exists, but its entries do not."""
     rows = DeadLetter.objects.for_writing()
     with transaction.atomic(using=rows.db):
         if row := rows.locked(letter):
@@ -113,7 +113,7 @@ def enter(letter: DeadLetter) -> None:
 
 
 def is_migrated() -> bool:
-    """Return whether the table exists. Raises a database error if the database does not answer."""
+    """Return whether the table of dead letters exists. Raises a database error if the database does not answer."""
     return has_tables(connections[router.db_for_write(DeadLetter)], DeadLetter)
 
 
@@ -131,7 +131,7 @@ def _attempt(connection: BaseDatabaseWrapper, letter: Letter) -> DeadLetter | Ex
 
 
 def _on_live(connection: BaseDatabaseWrapper, write: Callable[[], Result]) -> Result:
-    """Call ``write``; if the connection had ended, connect again and repeat the call once."""
+    """Return the result of ``write``. If the connection had ended, connect again and repeat the call once."""
     connection.ensure_connection()
     raw = connection.connection
     try:

@@ -20,9 +20,9 @@ from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 
 _HEADER = "dead_letter_"
 _LAST_HEADER = f"{_HEADER}key"
-"""The last header of this package; the record's original headers follow it, whatever their names."""
+"""Name of the last header that this package adds. All headers after it are original headers of the record."""
 _CONFIRMED_WITHIN = 15.0
-"""Seconds to wait for Kafka's confirmation; longer than the producer's own time-out for a record."""
+"""Seconds to wait for Kafka's confirmation; more than the time limit of the producer for a record."""
 
 
 class TopicStore:

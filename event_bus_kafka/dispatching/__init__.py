@@ -1,1 +1,1 @@
-"""Calls the receivers of an event, and decides whether to call them again after a failure."""
+"""Calls the receivers of an event. After a failure, decides whether to call the failed receivers again."""

@@ -35,11 +35,11 @@ class Attempt:
     opened: Collection[str] = frozenset()
     """Names of receivers that failed and whose circuit is open now."""
     probe_in: float = 0.0
-    """Seconds until one event may be tried with a receiver whose circuit is open."""
+    """Seconds until a receiver whose circuit is open may be tried with one event."""
     away: str = ""
-    """The name of the server that cannot be reached; empty: none."""
+    """Name of the server that cannot be reached; empty: there is no such server."""
     error: Exception | None = None
-    """The error that prevented reading the record; no receiver was called."""
+    """The error because of which the record could not be read and no receiver was called; None: there is none."""
     skipped: str = ""
     """The reason why no receiver gets the event; empty: the event was not skipped."""
 
@@ -50,18 +50,18 @@ ALL_SUCCEEDED = Attempt(ran=True)
 
 @attrs.frozen(kw_only=True)
 class Past:
-    """The sum of all attempts at a record so far. A hold does not count as an attempt."""
+    """The combined results of all attempts at a record so far. A hold does not count as an attempt."""
 
     attempts: int = 0
     """Number of failed attempts."""
     failures: Mapping[str, int] = attrs.field(factory=dict)
-    """Name of a receiver → number of its failed attempts."""
+    """Name of a receiver → number of attempts at which the receiver failed."""
     holds: int = 0
     """Number of holds in a row since the last failed attempt."""
     away: str = ""
-    """The server that could not be reached at the last attempt; empty: none."""
+    """Name of the server that could not be reached at the last attempt; empty: there was no such server."""
     waiting: list[Receiver] | None = None
-    """Receivers that have not succeeded yet; None: none was called yet."""
+    """Receivers that have not succeeded yet; None: no receiver was called yet."""
     given_up: tuple[tuple[Receiver, Exception], ...] = ()
     """Receivers that are not called again for this event, each with the reason."""
     verdict: GiveUp | None = None
@@ -79,7 +79,7 @@ class Past:
         return not self.given_up or all(isinstance(error, ReceiverPaused) for _, error in self.given_up)
 
     def held_by(self, server: str) -> Past:
-        """Return the past after one more hold, because ``server`` could not be reached."""
+        """Return these results with one more hold, because ``server`` could not be reached."""
         return attrs.evolve(self, holds=self.holds + 1, away=server)
 
 
@@ -92,7 +92,7 @@ class Judgement:
 
     outcome: Outcome
     past: Past
-    """The sum of all attempts so far, as the input for the next judgement."""
+    """The combined results of all attempts so far, as the input for the next judgement."""
 
 
 _DONE = Judgement(outcome=DONE, past=NOTHING_YET)

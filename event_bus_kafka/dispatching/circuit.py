@@ -12,10 +12,10 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class CircuitPolicy:
-    """The conditions under which a circuit opens, and the time between its probes."""
+    """The conditions under which a circuit opens, and the time between the probes of an open circuit."""
 
     failures: int
-    """Number of failures in a row that opens the circuit."""
+    """Minimum number of failures in a row after which the circuit opens."""
     keys: int
     """
     Minimum number of different keys among the failed events, so that the events of one bad key do not open the circuit.
@@ -46,7 +46,7 @@ class Circuit:
     failures: int = 0
     """Number of failures in a row while the circuit is closed."""
     probe_at: float | None = None
-    """Time from which the next probe is admitted; None: the circuit is closed."""
+    """Time at which the next probe may begin; None: the circuit is closed."""
     _keys: set[Hashable] = attrs.field(factory=set)
     _probe: Permit | None = None
 
@@ -69,14 +69,14 @@ class Circuit:
         return permit
 
     def succeeded(self) -> bool:
-        """Note a success; return whether it closed the circuit."""
+        """Note a success; return whether the success closed the circuit."""
         closed = self.is_open
         self.failures, self.probe_at, self._probe = 0, None, None
         self._keys.clear()
         return closed
 
     def failed(self, permit: Permit, key: Hashable, now: float) -> bool:
-        """Note a failure for an event with this key; return whether the failure opened the circuit."""
+        """Note a failure for an event with ``key``; return whether the failure opened the circuit."""
         if self.is_open:
             self.came_to_nothing(permit, now)
             return False
@@ -97,6 +97,6 @@ class Circuit:
             self._probe, self.probe_at = None, now + self.policy.probe_every
 
     def seconds_to_probe(self, now: float) -> float:
-        """Return the seconds until the next probe is admitted. Call it only while the circuit is open."""
+        """Return the seconds until the next probe is admitted. Call this method only while the circuit is open."""
         left = (self.probe_at or now) - now
         return left if left > 0 else self.policy.probe_every

@@ -55,7 +55,7 @@ def give_back() -> None:
 
 
 def is_pooled(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether Django shares a pool of connections to this database among all threads."""
+    """Return whether all threads share a pool of Django's connections to the same database."""
     return bool(connection.settings_dict["OPTIONS"].get("pool"))
 
 
@@ -140,5 +140,5 @@ def _end(connection: BaseDatabaseWrapper) -> None:
 
 
 def _is_closed(raw: Any) -> bool:
-    """Return whether the driver reports its connection as closed; psycopg and mysqlclient do."""
+    """Return whether the driver says that its connection is closed. psycopg and mysqlclient can say so."""
     return bool(getattr(raw, "closed", False)) or not getattr(raw, "open", True)

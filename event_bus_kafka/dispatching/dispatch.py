@@ -41,7 +41,8 @@ class Receiver:
     @property
     def name(self) -> str:
         """
-        The receiver's name in dead letters and logs: ``module.qualname``, followed by ``#dispatch_uid`` if it has one.
+        The receiver's name in dead letters and logs: ``module.qualname``. If the receiver has a ``dispatch_uid``,
+        ``#dispatch_uid`` follows.
         """
         call = self.call
         named = call if hasattr(call, "__qualname__") else getattr(call, "func", type(call))
@@ -79,9 +80,11 @@ def registered_signal(event_type: str) -> OpenEdxPublicSignal | None:
 
 def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
     """
-    Return the receivers of a signal, in the order in which they were connected; async receivers last, as in Django.
+    Return the receivers of a signal, in the order in which they were connected. Async receivers come last, as in
+    Django.
 
-    The handler with which openedx-events sends events to the bus is left out: it ignores events that came from the bus.
+    The handler with which openedx-events sends events to the bus is left out, because it ignores events that came from
+    the bus.
     """
     with signal.lock:
         entries = list(signal.receivers)
@@ -107,10 +110,10 @@ def dispatch(
     after_each: Callable[[], Exception | None] = lambda: None,
 ) -> Failures:
     """
-    Call the receivers with the arguments that openedx-events would pass; return the receivers that failed, with their
+    Call the receivers with the arguments that openedx-events would pass. Return the receivers that failed, with their
     exceptions.
 
-    The arguments are not checked: the codec has bound them to the signal's parameters. A receiver also fails if
+    The arguments are not checked, because the codec has bound them to the signal's parameters. A receiver also fails if
     ``after_each`` returns an exception, or if an event that the receiver emits is rejected. Never raises, except
     SystemExit, KeyboardInterrupt and GeneratorExit.
     """
@@ -152,14 +155,17 @@ def _call(receiver: Receiver, event: Event) -> Exception | None:
 
 
 def is_unfinished(result: object) -> bool:
-    """Return whether a receiver returned an object that has to be run, such as a coroutine: Django does not run it."""
+    """
+    Return whether a receiver returned an object that still has to be run, such as a coroutine. Django does not run such
+    objects.
+    """
     return isawaitable(result) or isgenerator(result) or isasyncgen(result)
 
 
 def _finish(result: object) -> None:
     """
-    Await a coroutine that a receiver returned: an ``async def`` function under a plain decorator looks like an ordinary
-    function.
+    Await a coroutine that a receiver returned. This happens if a plain decorator hides that the receiver is an ``async
+    def`` function.
     """
     if isawaitable(result):
         try:

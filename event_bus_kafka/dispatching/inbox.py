@@ -1,4 +1,4 @@
-"""The inbox: a receiver's effect happens once per event, even if the event arrives several times."""
+"""The inbox, which makes a receiver's effect happen once per event, even if the event arrives several times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _aliases: set[str] = set()
 
 
 class _Duplicate(Exception):
-    """Raised to roll back the transaction if the receiver has had the event before."""
+    """Raised to roll back the transaction if the receiver has already processed the event."""
 
 
 @overload
@@ -70,7 +70,7 @@ def aliases() -> frozenset[str]:
 
 
 def is_migrated(alias: str) -> bool:
-    """Return whether a database has the inbox's table. Raises a database error."""
+    """Return whether a database has the inbox's table. Raises a database error if the database does not answer."""
     return bool(_presence().has_tables(connections[alias], _model()))
 
 

@@ -7,7 +7,7 @@ import attrs
 
 @attrs.frozen
 class Done:
-    """Every receiver has succeeded, or no receiver gets the event: the record is settled."""
+    """Every receiver has succeeded, or no receiver gets the event. In both cases the record is settled."""
 
 
 @attrs.frozen
@@ -31,7 +31,7 @@ class Hold:
 
 @attrs.frozen
 class GiveUp:
-    """No further attempt would help, or none is left: the record becomes a dead letter."""
+    """No further attempt would help, or no attempt is left. So the record becomes a dead letter."""
 
     error: Exception
 

@@ -16,7 +16,7 @@ from event_bus_kafka.telemetry.events import PausesChanged
 logger = logger_named(__name__)
 
 READ_EVERY = 5.0
-"""Seconds between two reads."""
+"""Seconds between two reads of the paused receivers."""
 _LOOK_FOR_TABLE_EVERY = 60.0
 """
 Seconds between two checks whether the table exists. The check is repeated because services may be migrated while their
@@ -26,7 +26,7 @@ _NONE: frozenset[str] = frozenset()
 
 
 def is_migrated() -> bool:
-    """Return whether the table exists. Raises a database error."""
+    """Return whether the table of paused receivers exists. Raises a database error if the database does not answer."""
     return has_tables(connections[router.db_for_write(PausedReceiver)], PausedReceiver)
 
 
@@ -63,7 +63,9 @@ class Pauses:
                 raise
             problem = database_error_text(error)
             if problem != self._problem:
-                logger.warning("Paused receivers cannot be read; next attempt in a few seconds: %s", problem)
+                logger.warning(
+                    "The list of paused receivers cannot be read: %s. Next attempt in a few seconds.", problem
+                )
             self._problem = problem
             return
         self._problem = ""

@@ -32,7 +32,7 @@ class Admission:
     """Receivers whose circuit is open."""
     paused: Sequence[Receiver] = ()
     permits: Mapping[str, Permit] = _NO_PERMITS
-    """Name of a receiver that failed lately → its permit."""
+    """Name of an admitted receiver that failed lately → the receiver's permit for the event."""
 
 
 class ReceiverGate:
@@ -106,7 +106,7 @@ class ReceiverGate:
             return frozenset(name for name in failed if name in self._circuits and self._circuits[name].is_open)
 
     def delay(self, receivers: Collection[Receiver]) -> float:
-        """Return the seconds after which to try again an event that waits for these receivers."""
+        """Return the seconds after which an event that waits for ``receivers`` is to be tried again."""
         with self._lock:
             circuits = [self._circuits.get(receiver.name) for receiver in receivers]
             now = self._clock()
@@ -121,7 +121,7 @@ class ReceiverGate:
         return tuple(sorted(name for name, circuit in list(self._circuits.items()) if circuit.is_open))
 
     def paused_receivers(self) -> tuple[str, ...]:
-        """Return the names of paused receivers. Raises :class:`PausesUnknown`."""
+        """Return the names of paused receivers. Raises :class:`PausesUnknown` if the pauses were never read."""
         return tuple(sorted(self._paused()))
 
     def _failed(self, name: str, permit: Permit, key: Hashable) -> None:
@@ -138,6 +138,6 @@ class ReceiverGate:
             self._health.end(Obstacle.CIRCUIT, name)
 
     def _forget(self, paused: Collection[str]) -> None:
-        """Drop the circuits of paused receivers: a pause ends an open circuit."""
+        """Drop the circuits of paused receivers, because a pause ends an open circuit."""
         for name in self._circuits.keys() & set(paused):
             self._succeeded(name)

@@ -14,7 +14,7 @@ After = Callable[[], Exception | None]
 
 
 def dispatch_in_spans(event: Event, receivers: list[Receiver], *, before_each: Before, after_each: After) -> Failures:
-    """Dispatch an event; if the span of the attempt is recorded, open a span for each receiver."""
+    """Dispatch an event; return the failures. If the attempt's span is recorded, open a span for each receiver."""
     if not is_recording():
         return dispatch(event, receivers, before_each=before_each, after_each=after_each)
     with _ReceiverSpans(before_each, after_each) as spans:

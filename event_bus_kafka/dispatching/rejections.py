@@ -29,7 +29,7 @@ class Rejections:
 
 
 def note_rejection(event: LifecycleEvent) -> None:
-    """Collect the error of an :class:`EventRejected`. Subscribed as an observer."""
+    """Collect the error of ``event`` if it is an :class:`EventRejected`. This function is an observer."""
     found = _rejected.get()
     if found is not None and isinstance(event, EventRejected):
         error = EmittedEventRejected(event.event_type, error_text(event.error))

@@ -11,9 +11,10 @@ _replaying = ContextVar("event_bus_kafka_replaying", default=False)
 
 def is_replay() -> bool:
     """
-    Return whether ``manage.py replay_events``, or a worker on its request, is calling the current receiver.
+    Return whether the current receiver is called by ``manage.py replay_events``, or by a worker that replays a topic on
+    request.
 
-    False during the replay of a dead letter: its receiver has never succeeded for this event, so the receiver must skip
+    False during the replay of a dead letter. Its receiver has never succeeded for this event, so the receiver must skip
     nothing.
     """
     return _replaying.get()

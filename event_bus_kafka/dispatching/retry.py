@@ -16,7 +16,7 @@ from event_bus_kafka.dispatching.outcomes import Failed, GiveUp, Hold, Retry
 from event_bus_kafka.errors import ConfigurationError, DeserializationError, SchemaRegistryError
 
 _LONGEST_HOLD = 10.0
-"""Longest hold in seconds: after an outage each event is tried within this time."""
+"""Maximum seconds of a hold. Each held event is tried again within this time after an outage has ended."""
 
 
 @attrs.frozen(kw_only=True)
@@ -93,7 +93,7 @@ class RetryPolicies:
 
     default: RetryPolicy
     by_name: Mapping[str, RetryPolicy] = attrs.field(factory=dict)
-    """Event type, or full name of a topic → policy."""
+    """Event type or full name of a topic → the policy for its events."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any], differing: Mapping[str, Mapping[str, Any]]) -> RetryPolicies:

@@ -1,4 +1,4 @@
-"""Converts the metrics of this process into lines of history. Imports models."""
+"""Converts the metrics of this process into lines of history. Imported only if the app is installed."""
 
 from __future__ import annotations
 

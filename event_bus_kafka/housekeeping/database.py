@@ -15,8 +15,8 @@ def alias_of(model: type[models.Model]) -> str | None:
     Return the alias of the database to which the routers write a model, and switch its connection to autocommit. Return
     None if the database has no table for the model.
 
-    Return None for an in-memory database, too, as in tests: nobody reads it later, and writing from two threads at the
-    same time fails. Raises a database error, and any exception of a router.
+    Also return None for an in-memory database, which tests use. Nobody reads this database later, and simultaneous
+    writes from two threads would fail. Raises a database error, and any exception of a router.
     """
     if has_no_database(model):
         return None
@@ -26,7 +26,10 @@ def alias_of(model: type[models.Model]) -> str | None:
 
 
 def has_no_database(model: type[models.Model]) -> bool:
-    """Return whether a model can be in none, or is in one in memory, by its settings: no database is asked."""
+    """
+    Return whether, according to the settings, a model has no usable database or is in an in-memory database. Sends no
+    query.
+    """
     connection: Any = connections[router.db_for_write(model)]
     if connection.vendor not in VENDORS:  # such as where DATABASES is empty
         return True

@@ -23,7 +23,7 @@ Seconds until the next attempt. The first number applies while the table is miss
 worker or relay has started yet.
 """
 _KEPT = 86_400_000
-"""Milliseconds for which the row of an ended or dead run is kept."""
+"""Milliseconds after which the row of a worker or relay that has ended or died is deleted."""
 _LONGEST = 255
 _RATES = {"consumer": ("received", "retried", "done", "dead-lettered", "skipped"), "relay": ("relayed", "parked")}
 """
@@ -108,6 +108,7 @@ class Heartbeats:
         rows, rates = Heartbeat.objects.using(alias), self._rates.since_last()
         for source, run in left.items():
             age, is_last = monotonic() - run.began, source in ending
+            run.about["state"]["health_port"] = self._running.health_port
             run.about["state"]["rates"] = {name: rates.get(name, 0.0) for name in _RATES[run.about["kind"]]}
             rows.beat(run.row, age=age, is_last=is_last, **self._common, **run.about)
             run.is_over = is_last
@@ -128,7 +129,7 @@ class Rates:
         self._before, self._at = totals(), monotonic()
 
     def since_last(self) -> Mapping[str, float]:
-        """Return outcome → occurrences per second since the previous call."""
+        """Return a dict: outcome → number of occurrences per second since the previous call."""
         totals, now = self._totals(), monotonic()
         before, seconds = self._before, max(now - self._at, 0.001)
         self._before, self._at = totals, now

@@ -15,7 +15,10 @@ _DAY = 86_400_000
 """A day in milliseconds."""
 _MINUTE = MINUTE * 1000
 _MINUTES_KEPT, _QUARTERS_KEPT = 2 * HOUR * 1000, _DAY
-"""Milliseconds after which rows are folded: pages of a day or a week would else add up a row for each minute."""
+"""
+Ages in milliseconds. Rows for minutes are merged at the first age, rows for quarters of an hour at the second age.
+Otherwise, pages about a day or a week would add up a row for each minute.
+"""
 
 
 class HistoryWriter:
@@ -23,14 +26,14 @@ class HistoryWriter:
     Writes the counts since the last write, with one SQL statement for each changed line.
 
     If a line cannot be written, its counts are part of the next write. Counts are dropped while the table is missing.
-    They are also dropped if the database's name differs from the name in ``names``: at the end of a test run, the
-    connection has changed from the test database to the service's database.
+    Counts are also dropped if the database's name differs from the name in ``names``. This happens at the end of a test
+    run, when the connection changes from the test database to the service's database.
     """
 
     def __init__(self, read: Callable[[], Mapping[Line, Sums]], names: Mapping[str, str]) -> None:
         """
-        ``read``: returns the sums since this process started; only ``longest`` is about the time since the previous
-        call. ``names``: alias → the database's name at the time when this process began to count.
+        ``read``: returns the sums since this process started; only ``longest`` covers only the time since the previous
+        call. ``names``: alias → name of the database at the time when this process began to count.
         """
         self._read = read
         self._names = names
@@ -67,8 +70,8 @@ _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 def tidy(days: float) -> Iterator[object]:
     """
-    Fold minutes older than two hours into quarters of an hour and those older than a day into hours, and delete sums
-    older than ``days``; in slices.
+    Merge rows for minutes that are older than two hours into quarters of an hour. Merge quarters that are older than a
+    day into hours. Delete sums that are older than ``days``. Yield after each slice.
     """
     alias = alias_of(HistoryRow)
     if alias is None:

@@ -39,7 +39,7 @@ class Task:
     due: float
     """Time of the next turn (monotonic)."""
     slices: Iterator[object] | None = None
-    """The remaining slices of a turn that has begun."""
+    """The remaining slices of a turn that has begun; None: no turn has begun."""
     ends: int = 0
     """
     Number of requests for a last turn. Each request needs a turn that begins after it, since a turn that already runs
@@ -48,7 +48,7 @@ class Task:
     ended: int = 0
     """Number of requests for a last turn that have been fulfilled."""
     problem: str = ""
-    """The last reported failure; empty after a successful turn."""
+    """The failure that was logged last; empty after a successful turn."""
 
     @property
     def is_ending(self) -> bool:

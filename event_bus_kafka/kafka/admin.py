@@ -52,8 +52,8 @@ class Admin:
 
     def has_controller(self, *, timeout: float) -> bool:
         """
-        Return whether the cluster has a controller, which creates and alters topics; the sandbox has none. Raises
-        :class:`BrokerError`.
+        Return whether the cluster has a controller, without which topics cannot be created or altered. The sandbox has
+        no controller. Raises :class:`BrokerError`.
         """
         with as_broker_errors(self._client):
             cluster = self._client.list_topics(timeout=timeout)
@@ -73,7 +73,7 @@ class Admin:
         return {name for name, failure in failures.items() if failure and failure.kind is Trouble.FORBIDDEN}
 
     def topic_options(self, topics: Iterable[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:
-        """Return the options of each topic, defaults included, or why they cannot be read."""
+        """Return topic → options, including defaults; or topic → error, if the options cannot be read."""
         return options_in(self._describe_configs(topics, timeout), timeout)
 
     def is_unwritten(self, topic: str, *, partitions: int, timeout: float) -> bool:
@@ -104,8 +104,8 @@ class Admin:
         timeout: float,
     ) -> None:
         """
-        Create a topic, unless it exists. ``partitions`` or ``replication`` None: the brokers' default. Raises
-        :class:`BrokerError`.
+        Create a topic, unless it exists. If ``partitions`` or ``replication`` is None, the brokers use their default.
+        Raises :class:`BrokerError`.
         """
         topic = NewTopic(
             name,
@@ -146,7 +146,7 @@ class Admin:
 def options_in(
     answers: Mapping[ConfigResource, Future[Any]], timeout: float
 ) -> dict[str, dict[str, str] | BrokerError]:
-    """Return the options in answers by topic, or why they cannot be read."""
+    """Convert the brokers' answers. Return topic → options; or topic → error, if the options cannot be read."""
     found: dict[str, dict[str, str] | BrokerError] = {}
     for resource, answer in answers.items():
         try:

@@ -18,7 +18,7 @@ _TROUBLE_BY_TEXT = {
     for row in error_codes.TABLE
     if row.trouble is not Trouble.OTHER and not row.code.startswith("_") and hasattr(KafkaError, row.code)
 }
-"""Kafka's text of an error → its trouble: a fatal error names its cause only in its text."""
+"""Kafka's text for an error → the kind of trouble. Needed because a fatal error names its cause only in its text."""
 
 
 def to_broker_error(error: KafkaError | KafkaException, kind: type[BrokerError] = BrokerError) -> BrokerError:

@@ -25,7 +25,7 @@ from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _BATCH = 500
-"""Maximum number of records that one poll returns; a higher number is not measurably faster."""
+"""Maximum number of records that one poll returns. A higher maximum is not measurably faster."""
 _CAUSE_WITHIN = 2.0
 """Seconds to wait for the cause of a fatal error."""
 _LOOK_EVERY = 0.1
@@ -42,7 +42,7 @@ class AssignmentListener:
 
 
 class ConsumerClient(GroupOffsets, LogOffsets):
-    """A member of a consumer group. Not thread-safe: one thread uses it."""
+    """A member of a consumer group. Only one thread may use it, because it is not thread-safe."""
 
     def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
         connection = Connection("consumer")
@@ -80,7 +80,7 @@ class ConsumerClient(GroupOffsets, LogOffsets):
         messages = (first, *rest)
         for message in messages:
             if message.error() is not None and not self.positions.mark_gone(message):
-                failure = report_error("consumer", message.error())
+                failure = report_error("consumer", message.error(), message.topic() or "")
                 if failure.fatal:
                     raise failure
         return [to_record(message) for message in messages if message.error() is None]

@@ -85,7 +85,7 @@ class Meaning:
     other rows of the topic, too.
     """
     ours: bool = attrs.field(default=False, kw_only=True)
-    """Whether this package defines the code, not Kafka or librdkafka."""
+    """Whether the code comes from this package, and not from Kafka or librdkafka."""
     disagrees: str = attrs.field(default="", kw_only=True)
     """A note on two places in the code that treat this error code differently; empty: there is no such difference."""
 
@@ -184,10 +184,10 @@ _BY_CODE = {row.code: row for row in TABLE}
 
 
 def meaning_of(code: str) -> Meaning:
-    """Return the row of a code, or the defaults if it has none."""
+    """Return the row of ``code`` in ``TABLE``. If the code has no row, return the default values."""
     return _BY_CODE.get(code) or Meaning(code)
 
 
 def row_outcome(error: BrokerError) -> RowOutcome:
-    """Return the relay's reaction to this error of ``produce``, or of a delivery report, for a row."""
+    """Return the relay's reaction to a row for which ``produce`` or a delivery report returned ``error``."""
     return meaning_of(error.code).row_outcome

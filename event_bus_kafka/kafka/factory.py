@@ -1,4 +1,4 @@
-"""Makes clients of confluent-kafka, checks their options, and reports their errors."""
+"""Makes clients of confluent-kafka, checks the clients' options, and emits the clients' errors."""
 
 from __future__ import annotations
 
@@ -120,12 +120,19 @@ def _make(client: Callable[..., Any], options: Options, name: str) -> Any:
         ) from error
 
 
-def report_error(client: str, error: KafkaError) -> BrokerError:
-    """Emit an error that ``client`` reported, and return it as :class:`BrokerError`."""
+def report_error(client: str, error: KafkaError, topic: str = "") -> BrokerError:
+    """
+    Emit an error that ``client`` reported, and return it as :class:`BrokerError`. ``topic``: the topic that the error
+    is about.
+    """
     failure = to_broker_error(error)
-    emit_error(client, failure)
+    emit_error(client, failure, topic)
     return failure
 
 
-def emit_error(client: str, failure: BrokerError) -> None:
-    emit(ClientErrorReported(client=client, error=failure, code=failure.code, kind=failure.kind, fatal=failure.fatal))
+def emit_error(client: str, failure: BrokerError, topic: str = "") -> None:
+    emit(
+        ClientErrorReported(
+            client=client, error=failure, code=failure.code, kind=failure.kind, fatal=failure.fatal, topic=topic
+        )
+    )

@@ -1,4 +1,4 @@
-"""Converts confluent-kafka's messages and statistics to this package's values."""
+"""Converts confluent-kafka's messages and statistics to classes of this package."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def headers_for_client(headers: Headers | HeadersByName) -> HeadersByName | list
 
 
 def emit_statistics(text: str) -> None:
-    """Emit ProducerStatistics (queue and brokers) from librdkafka's JSON text."""
+    """Emit ProducerStatistics with the numbers in ``text``, the JSON of librdkafka's statistics."""
     found = json.loads(text)
     states = [broker["state"] for broker in found["brokers"].values() if broker["nodeid"] >= 0]
     emit(

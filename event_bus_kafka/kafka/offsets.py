@@ -20,7 +20,7 @@ MOCK = "mockCluster"
 
 @attrs.frozen
 class Range:
-    """A range of offsets: ``start`` is the first offset, ``end`` is one above the last."""
+    """A range of offsets: ``start`` is the first offset, ``end`` is the last offset plus 1."""
 
     start: int
     end: int
@@ -29,7 +29,8 @@ class Range:
 @attrs.frozen
 class Committed:
     """
-    The committed offset of a partition, that is the offset of the next record to read, and the metadata of that commit.
+    The committed offset of a partition, which is the offset of the next record to read, and the metadata stored with
+    it.
     """
 
     offset: int
@@ -42,7 +43,10 @@ class GroupOffsets:
     _client: Any
 
     def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
-        """Return the committed offsets of the partitions that have one. Raises :class:`BrokerError`."""
+        """
+        Return partition → committed offset. Partitions without a committed offset are left out. Raises
+        :class:`BrokerError`.
+        """
         found, refused = self.committed_each(partitions, timeout=timeout)
         for error in refused.values():
             raise error
@@ -52,8 +56,8 @@ class GroupOffsets:
         self, partitions: Iterable[Partition], *, timeout: float
     ) -> tuple[dict[Partition, Committed], dict[Partition, BrokerError]]:
         """
-        Return the committed offsets, and the error of each refused partition. Raises :class:`BrokerError` if the
-        request fails.
+        Return two mappings: partition → committed offset, and partition → error if Kafka refuses the partition. Raises
+        :class:`BrokerError` if the request fails.
         """
         with as_broker_errors():
             found = self._client.committed([TopicPartition(*partition) for partition in partitions], timeout=timeout)
@@ -67,9 +71,9 @@ class GroupOffsets:
 
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         """
-        Commit the offsets of the next records to read, and wait for the answer. An empty mapping does nothing.
+        Commit the offsets of the next records to read, and wait for the answer. Do nothing if ``offsets`` is empty.
 
-        Raises :class:`AssignmentLost` or another :class:`BrokerError` if Kafka refuses any of them.
+        Raises :class:`AssignmentLost` or another :class:`BrokerError` if Kafka refuses any of the offsets.
         """
         for error in self.commit_each(offsets).values():
             raise error
@@ -108,8 +112,8 @@ class LogOffsets:
 
     def offsets_at(self, partitions: Iterable[Partition], time: int, *, timeout: float) -> dict[Partition, int]:
         """
-        Return the offset of each partition's first record at or after ``time`` (milliseconds since the epoch), or the
-        end of the partition if there is none. Raises :class:`BrokerError`.
+        Return partition → offset of the first record at or after ``time`` (milliseconds since the epoch). If a
+        partition has no record at or after ``time``, return its end offset. Raises :class:`BrokerError`.
         """
         asked = [TopicPartition(*partition, time) for partition in partitions]
         if not asked:

@@ -1,4 +1,4 @@
-"""The partitions that are assigned to a client, and the offsets from which it reads them."""
+"""The partitions that are assigned to a client, and for each partition the offset from which the client reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wraps confluent-kafka's producer; returns this package's values and raises its errors."""
+"""Wraps confluent-kafka's producer. Returns objects and raises exceptions of this package's classes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Delivered:
 
 
 class QueueFull(BrokerError):
-    """The producer's local queue is full: poll, and try again."""
+    """The producer's local queue is full. The caller has to poll and try again."""
 
 
 class Producer:
@@ -114,7 +114,7 @@ class Producer:
             raise DeliveryFailed(error_codes.INVALID_ARG, f"the client raised {type(error).__name__}") from error
 
     def poll(self, seconds: float) -> None:
-        """Call the delivery callbacks; wait at most ``seconds`` for the first delivery report."""
+        """Wait at most ``seconds`` for a delivery report, and call the callbacks of all reports that have come."""
         self._serve(self._client.poll, seconds)
 
     def poll_without_linger(self, seconds: float) -> None:
@@ -173,7 +173,7 @@ class Producer:
 
 
 def unheard() -> DeliveryFailed:
-    """Return the error for records about which Kafka has said nothing."""
+    """Return the error for records that got no delivery report in time."""
     return DeliveryFailed(error_codes.TIMED_OUT, "Kafka did not confirm all records in time", retriable=True)
 
 

@@ -21,7 +21,7 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _BATCH = 500
 _SHORTEST = 0.1
-"""Seconds for a request at the end of the time: Kafka's client takes 0 for no limit, or refuses it."""
+"""Minimum time limit of a request, in seconds. Kafka's client refuses 0, or takes 0 for no limit."""
 _OWN: Options = {"enable.partition.eof": True, "auto.offset.reset": "error"}
 
 
@@ -32,7 +32,7 @@ class Reader(GroupOffsets, LogOffsets):
     """
 
     def __init__(self, options: Options, *, timeout: float, until: float = inf) -> None:
-        """``until``: when the last request has to be answered (monotonic)."""
+        """``until``: monotonic time at which the last request must have been answered."""
         self._options = options
         self._client = make_client(confluent_kafka.Consumer, options | _OWN, "consumer")
         self._timeout = timeout
@@ -49,11 +49,11 @@ class Reader(GroupOffsets, LogOffsets):
 
     @property
     def timeout(self) -> float:
-        """Seconds for a request that is made now."""
+        """Time limit of a request that is made now, in seconds."""
         return max(min(self._timeout, self._until - monotonic()), _SHORTEST)
 
     def partitions(self, topic: str) -> list[Partition]:
-        """Return the partitions of a topic; none if the topic does not exist. Raises :class:`BrokerError`."""
+        """Return the partitions of a topic; an empty list if the topic does not exist. Raises :class:`BrokerError`."""
         with as_broker_errors():
             found = self._client.list_topics(topic, timeout=self.timeout).topics[topic]
         return [(topic, number) for number in sorted(found.partitions)]
@@ -101,8 +101,8 @@ class Reader(GroupOffsets, LogOffsets):
 
     def follow(self, starts: Mapping[Partition, int], ends: Mapping[Partition, int] | None) -> Iterator[ConsumerRecord]:
         """
-        Yield records of partitions as they arrive: endlessly if ``ends`` is None, otherwise only records below
-        ``ends``.
+        Yield records of partitions as they arrive. If ``ends`` is given, yield only records below ``ends``. If ``ends``
+        is None, never stop.
 
         Raises :class:`BrokerError` if a partition cannot be read any more.
         """

@@ -40,8 +40,8 @@ Returns a message's headers without a direct call of ``headers``, which may hide
 @attrs.frozen(kw_only=True)
 class Sought:
     """
-    A condition on records: they have one of these headers, or one of these keys. A schema id before the key does not
-    matter.
+    A condition on records. A record matches if it has one of the headers or one of the keys. A schema id before the key
+    is ignored.
     """
 
     headers: frozenset[tuple[str, bytes]] = frozenset()
@@ -77,7 +77,7 @@ class Scanner(Reader):
     def __init__(self, options: Options, *, timeout: float, until: float = inf) -> None:
         super().__init__(options | _OWN, timeout=timeout, until=until)
         self.states: dict[Partition, ScanState] = {}
-        """Partition → its progress, including partitions that the scan has given up."""
+        """Partition → its progress. Partitions whose scan ended with an error are included."""
         self.read_count = 0
         self._left: set[Partition] = set()
 

@@ -52,7 +52,7 @@ error may be temporary, because it may come from proxies, login pages, quotas, o
 _ALL = ""
 """Key of failures that concern all requests."""
 _LONGEST_REASON = 300
-"""Maximum characters of a reason: some registries quote both schemas in it."""
+"""Maximum number of characters of a failure's reason, because some registries quote both schemas in the reason."""
 
 
 _THREAD = "event-bus-registry"
@@ -125,7 +125,7 @@ class SchemaRegistry:
         return self._ask(what, (subject, schema), learn, seconds)
 
     def schema_of(self, schema_id: int) -> str:
-        """Return the schema (JSON text) that has an id. Raises :class:`SchemaRegistryError`."""
+        """Return the schema with the id ``schema_id`` as JSON text. Raises :class:`SchemaRegistryError`."""
         known = self._schemas.get(schema_id)
         if known is not None:
             return known

@@ -56,7 +56,7 @@ class SchemaSubjects:
             raise
 
     def level(self, subject: str) -> str:
-        """Return the compatibility level of a subject; if it has none, the registry's default level."""
+        """Return the compatibility level of a subject; the registry's default level if the subject has none."""
         what = f"compatibility level of {subject}"
         try:
             return self._ask(what, lambda: self._client.get_compatibility(subject))

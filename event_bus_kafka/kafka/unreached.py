@@ -48,7 +48,7 @@ class UnreachedPartitions:
         return self._lacks_counts or self._clock() > self._until
 
     def may_have(self, topic: str, key: bytes) -> bool:
-        """Return whether a key may belong to an unreached partition."""
+        """Return whether the partition of ``key`` may be unreached."""
         return topic not in self.complete and (topic, key) not in self._keys
 
     def reach(self, topic: str, key: bytes, partition: int) -> None:

@@ -15,7 +15,7 @@ class OperatorCommand(BaseCommand):
     """
 
     example: str
-    """The example: command and arguments, without ``manage.py``."""
+    """An example of the command's use: its name and its arguments, without ``manage.py``."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(prog_name, subcommand, epilog=f"Example: manage.py {self.example}", **kwargs)

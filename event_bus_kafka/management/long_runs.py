@@ -16,7 +16,7 @@ _BAR = 30
 _REWRITE_AFTER, _REPEAT_AFTER = 0.2, 10.0
 """Seconds between two reports of progress. The first number is for a terminal, the second for other output."""
 _MADE_UP_FOR = 1.0
-"""Maximum number of seconds of delay that late work catches up on by exceeding the rate."""
+"""Maximum delay in seconds that late work makes up for. While it does so, it may exceed the rate."""
 
 
 class Interruption:
@@ -44,7 +44,7 @@ class Interruption:
 
 
 class Pace:
-    """Limits work to ``rate`` items per second; None: no limit."""
+    """Limits work to ``rate`` items per second. If ``rate`` is None, there is no limit."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class ProgressBar:
 
     @property
     def is_due(self) -> bool:
-        """Whether enough time has passed since the last report."""
+        """Whether enough time has passed since the progress was last printed."""
         return monotonic() - self._told > (_REWRITE_AFTER if self._output.isatty() else _REPEAT_AFTER)
 
     def tell(self, done: int, note: str) -> None:

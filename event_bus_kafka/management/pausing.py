@@ -47,7 +47,7 @@ class PausingCommand(OperatorCommand):
 
     @abstractmethod
     def plan(self, receiver: str) -> PausePlan | None:
-        """Return the plan; None if no receiver has this name."""
+        """Return the plan to pause or to resume ``receiver``; None if no receiver has this name."""
 
     def _handle(self, receiver: str | None, reason: str, *, apply: bool, as_json: bool) -> None:
         found = self._planned(receiver) if receiver else None
@@ -79,7 +79,7 @@ class PausingCommand(OperatorCommand):
 
 
 def _unknown(receiver: str, known: Collection[str]) -> CommandError:
-    """Return the error for an unknown name, which lists the known names."""
+    """Return the error for the unknown name ``receiver``. The error lists the names in ``known``."""
     nearest = get_close_matches(receiver, known, n=1)
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
     listed = "".join(f"\n  {name}" for name in sorted(known)) or " none"

@@ -139,9 +139,9 @@ def require_tables() -> None:
 
 def with_request(options: dict[str, Any]) -> dict[str, Any]:
     """
-    Return the options of ``replay``. If ``--of-request`` is given, its request determines two of them: the ids, which
-    are those of the request's letters without a known result, and the receivers, unless the options name a receiver.
-    Raises CommandError.
+    Return the options of ``replay``. If ``--of-request`` is given, the request replaces two options. The ids become the
+    ids of the request's letters without a known result. The receivers become the request's receivers, unless the
+    options name a receiver. Raises CommandError.
     """
     number = options["of_request"]
     if number is None:

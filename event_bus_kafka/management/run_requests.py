@@ -1,4 +1,4 @@
-"""The arguments and output of commands that may request their work of the workers, instead of doing it themselves."""
+"""Arguments and output of commands that can do their work themselves, or request it from workers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _OF_REQUESTS = ("group", "stop_after", "reason")
 
 
 def add_request(parser: CommandParser, does: str, group: str) -> None:
-    """Add ``--request`` and what belongs to it; ``does``: what workers do then; ``group``: help for ``--group``."""
+    """
+    Add ``--request`` and the options that depend on it. ``does``: help text about the work of the workers. ``group``:
+    help text for ``--group``.
+    """
     parser.add_argument("--request", action="store_true", help=f"make a request instead: {does}")
     parser.add_argument("-g", "--group", help=f"with --request: {group}")
     parser.add_argument(
@@ -34,7 +37,7 @@ def add_request(parser: CommandParser, does: str, group: str) -> None:
 
 
 def check_request(options: dict[str, Any]) -> None:
-    """Raise CommandError where arguments do not go together, or the tables of requests are missing."""
+    """Raise CommandError if options conflict, or if the tables of replay requests are missing."""
     if not options["request"]:
         if any(options[name] for name in _OF_REQUESTS):
             raise CommandError("--group, --stop-after and --reason belong to --request.")
@@ -48,7 +51,7 @@ def check_request(options: dict[str, Any]) -> None:
 
 
 def wish_values(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of a ``RunWish`` that all such commands have."""
+    """Return the values for a ``RunWish`` that all commands with ``--request`` set."""
     return {
         "group": options["group"] or "",
         "rate": options["rate"],
@@ -60,14 +63,15 @@ def wish_values(options: dict[str, Any]) -> dict[str, Any]:
 
 def make_or_plan(command: OperatorCommand, wish: RunWish, options: dict[str, Any]) -> None:
     """
-    Make a request if that is asked for; print its number, and what keeps it waiting or would. Raises CommandError.
+    Make a request if ``--apply`` is given. Print the number of the request, and the reason why no worker takes it, if
+    any. Raises CommandError.
     """
     try:
         request = request_run(wish) if options["apply"] else None
-        obstacle = obstacle_before_run(wish)
     except Error as error:
         raise CommandError(f"The database cannot be used: {database_error_text(error)}.") from error
     made = request.pk if request else None
+    obstacle = _obstacle(wish)
     if options["json"]:
         command.stdout.write(json.dumps({"request": made, "obstacle": obstacle}))
         return
@@ -78,3 +82,11 @@ def make_or_plan(command: OperatorCommand, wish: RunWish, options: dict[str, Any
         command.stdout.write(shown(obstacle))
     if not made:
         command.stdout.write(NOT_DONE)
+
+
+def _obstacle(wish: RunWish) -> str:
+    """Return what would keep a request waiting. An error is a part of that: the request may be made already."""
+    try:
+        return obstacle_before_run(wish)
+    except Error as error:
+        return f"Whether a worker takes it is not known: {database_error_text(error)}."

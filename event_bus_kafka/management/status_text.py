@@ -27,7 +27,7 @@ _BARS = " ▁▂▃▄▅▆▇█"
 _UNKNOWN = "?"
 _TOPIC_TITLES = ("topic", "partitions", "records", "retention", "oldest record")
 _GROUP_TITLES = ("group", "state", "members", "topics", "lag", "most of it on")
-_RUN_TITLES = ("kind", "host:pid", "group or database", "version", "state", "heard of", "obstacles")
+_RUN_TITLES = ("kind", "host:pid", "group or database", "version", "state", "heard of", "port", "obstacles")
 
 
 def lines(status: Status) -> Iterator[str]:
@@ -98,6 +98,7 @@ def _tables(tables: TableStatus) -> Iterator[str]:
         running = [one for one in tables.workers if one.liveness != "stopped"]
         yield from ("", f"Workers and relays ({len(running)}; {len(tables.workers) - len(running)} have stopped)")
         yield from _table(_RUN_TITLES, [_run_row(one) for one in running])
+        yield from _obstacles(running)
     yield from _not_known("Workers and relays", unknown.get("workers"))
     for outbox in tables.outboxes:
         if outbox.rows is None:
@@ -130,7 +131,6 @@ def _not_known(what: str, why: str | None) -> Iterator[str]:
 
 def _run_row(one: WorkerRun) -> Sequence[str]:
     what = one.group if one.kind == "consumer" else str(one.state.get("database", ""))
-    obstacles = one.state.get("obstacles") or ()
     return (
         one.kind,
         f"{one.host}:{one.pid}",
@@ -138,8 +138,18 @@ def _run_row(one: WorkerRun) -> Sequence[str]:
         one.version,
         one.liveness,
         f"{span(one.silence)} ago",
-        "; ".join(obstacles),
+        str(one.state.get("health_port") or ""),
+        str(len(one.state.get("obstacles") or ()) or ""),
     )
+
+
+def _obstacles(running: Iterable[WorkerRun]) -> Iterator[str]:
+    """Yield each obstacle in full, since the columns of the table are too narrow."""
+    told = [(run, text) for run in running for text in run.state.get("obstacles") or ()]
+    for run, text in told[:_ROWS]:
+        yield from _wrapped(f"! {run.kind} {run.host}:{run.pid}: {text}", "  ", "    ")
+    if len(told) > _ROWS:
+        yield f"  … and {len(told) - _ROWS} more: --json has all"
 
 
 def _last_hour(hour: LastHour) -> Iterator[str]:
@@ -161,7 +171,12 @@ def _finding(one: Finding) -> Iterator[str]:
 def _block(title: str, texts: Iterable[str]) -> Iterator[str]:
     yield _cut(title)
     for text in texts:
-        yield from wrap(shown(text), WIDTH, initial_indent="    ", subsequent_indent="    ")
+        yield from _wrapped(text, "    ", "    ")
+
+
+def _wrapped(text: str, first: str, others: str) -> list[str]:
+    """Return the lines of a text, which begin with ``first`` and ``others``. Names with hyphens stay whole."""
+    return wrap(shown(text), WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

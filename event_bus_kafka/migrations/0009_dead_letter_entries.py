@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Adds the column before the table, because code that finds the table may use both."""
+    """Adds the column before the table, because code that finds the table may also use the column."""
 
     dependencies = [
         ("event_bus_kafka", "0008_outbox_topics"),

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Adds the table of replays of topics, and backfills, that workers are to do; nothing else changes."""
+    """Adds the table of requested runs: replays of topics, and backfills, that workers do."""
 
     dependencies = [
         ("event_bus_kafka", "0012_replay_requests"),

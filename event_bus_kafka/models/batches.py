@@ -1,4 +1,7 @@
-"""Tables with many rows: they are deleted in batches, and distinct values of a column found without reading all."""
+"""
+Functions for tables with many rows: delete rows in batches, and find the distinct values of a column without reading
+all rows.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from django.db import models
 _LEAST, _MOST = 10, 1_000
 """Smallest and largest number of rows in a batch."""
 FEW = 4
-"""Distinct values that are looked for one by one."""
+"""Maximum number of distinct values that :func:`few_distinct` returns."""
 _LONG, _SHORT = 0.4, 0.1
 """
-Seconds. After a batch that took more than the first number, the next batch is smaller. After a batch that took less
-than the second number, the next batch is larger.
+Durations of a batch, in seconds. If a batch takes longer than the first duration, the next batch is smaller. If a batch
+takes less than the second duration, the next batch is larger.
 """
 
 
@@ -43,9 +46,10 @@ def delete_in_batches(rows: models.QuerySet[Any], delete: Callable[[list[Any]], 
 
 def few_distinct(rows: models.QuerySet[Any], name: str) -> list[Any] | None:
     """
-    Return the distinct values of a column, by a statement each and one more; None if they are more than :data:`FEW`.
+    Return the distinct values of a column; None if there are more than :data:`FEW`.
 
-    An index that begins with the column answers each statement at once, while PostgreSQL reads all of it for DISTINCT.
+    Sends one SQL statement for each value, and one more. With an index that begins with the column, each statement is
+    fast. For DISTINCT, PostgreSQL would read the whole index.
     """
     found: list[Any] = []
     while len(found) <= FEW:

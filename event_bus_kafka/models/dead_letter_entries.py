@@ -56,7 +56,7 @@ class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
         )
 
     def close(self, letters: Sequence[int], state: EntryState) -> None:
-        """Write ``state`` to the entries of the letters' pending receivers."""
+        """Set ``state`` in the entries of pending receivers. ``letters``: ids of the receivers' letters."""
         failed = self.filter(letter__in=letters, state=EntryState.FAILED)
         failed.update(state=state, changed_at=_now())
 
@@ -65,7 +65,7 @@ class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
         return self.exclude(state=EntryState.FAILED).order_by("-changed_at", "pk")
 
     def beyond(self, changed_at: int, pk: UUID) -> DeadLetterEntryQuerySet:
-        """Return the entries that come after the given time and id in the order of :meth:`settled`."""
+        """Return the entries that follow the entry with ``changed_at`` and ``pk`` in the order of :meth:`settled`."""
         same = models.Q(changed_at=changed_at, pk__gt=pk)
         return self.filter(models.Q(changed_at__lt=changed_at) | same, changed_at__lte=changed_at)
 
@@ -101,7 +101,7 @@ class DeadLetterEntry(models.Model):
     on MySQL it would ignore case.
     """
     letter = models.ForeignKey(DeadLetter, on_delete=models.DO_NOTHING, related_name="entries", db_constraint=False)
-    """The dead letter, which may be deleted."""
+    """The dead letter. Its row may no longer exist."""
     group = models.CharField(max_length=255)
     topic = models.CharField(max_length=249)
     partition = models.IntegerField()
@@ -117,7 +117,7 @@ class DeadLetterEntry(models.Model):
     attempts = models.IntegerField()
     """Number of calls of the receiver, without calls that an outage ended."""
     stand_in = models.CharField(max_length=500)
-    """The receiver that has succeeded in place of ``receiver``; empty: none."""
+    """Name of the receiver that has succeeded in place of ``receiver``; empty: no receiver has."""
     changed_at = models.BigIntegerField(db_index=True)
     """Time of the last change, in milliseconds since the epoch."""
 

@@ -18,7 +18,7 @@ from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.wire.records import ConsumerRecord, Headers
 
 _BATCH = 500
-"""Rows deleted at a time."""
+"""Maximum number of letters that one transaction deletes."""
 
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
@@ -67,7 +67,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return before
 
     def for_writing(self) -> DeadLetterQuerySet:
-        """Return a query on the database for writing: a replica may lack current rows, which decisions need."""
+        """Return a query on the database for writing, because decisions need current rows, which a replica may lack."""
         return self.using(self._db or router.db_for_write(self.model))  # type: ignore[attr-defined]
 
     def keeps_entries(self) -> bool:
@@ -107,7 +107,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.filter(**{name: moment for name, moment in moments.items() if moment})
 
     def with_key(self, bodies: Collection[bytes], *, behind: int) -> DeadLetterQuerySet:
-        """Return letters whose key, without ``behind`` bytes at its begin, is one of ``bodies``; scans all rows."""
+        """Return the letters whose key, without its first ``behind`` bytes, is one of ``bodies``. Scans all rows."""
         body = functions.Substr("key", behind + 1, output_field=models.BinaryField())
         return self.annotate(key_body=body).filter(key_body__in=bodies)
 
@@ -129,7 +129,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.order_by("topic", "partition", "offset", "pk")
 
     def latest_first(self, *, sorts: bool = False) -> DeadLetterQuerySet:
-        """Letters in the order of their last failures, the latest first; ``sorts``: found by no index of that order."""
+        """Sort the letters by last failure, latest first. ``sorts``: prevent the use of an index in this order."""
         moment = functions.Coalesce("last_failed_at", "last_failed_at") if sorts else models.F("last_failed_at")
         return self.order_by(moment.desc(), "-pk")
 
@@ -186,7 +186,7 @@ _Manager = models.Manager.from_queryset(DeadLetterQuerySet)
 
 
 class DeadLetterManager(_Manager["DeadLetter"]):
-    """Defers the newest column by default, because the table may not have this column yet."""
+    """The manager, which defers the newest column by default because the table may not have this column yet."""
 
     def get_queryset(self) -> DeadLetterQuerySet:
         rows: DeadLetterQuerySet = super().get_queryset()  # type: ignore[assignment]
@@ -218,7 +218,7 @@ class DeadLetter(models.Model):
     left_out = models.JSONField(null=True)
     """
     Name of a part that the table cannot hold (value, headers, key, texts) → size and sha256 of the part. The column of
-    such a part is empty, but never null. None: the table has all parts.
+    a missing part is empty, not null. None: the table has all parts.
     """
 
     objects = DeadLetterManager()
@@ -295,5 +295,5 @@ def _from_json(value: Any) -> bytes | None:
 
 
 def _bytes(value: Any) -> bytes | None:
-    """Convert a BinaryField's value to bytes: some database drivers return a memoryview."""
+    """Convert a BinaryField's value to bytes, because some database drivers return a memoryview."""
     return None if value is None else bytes(value)

@@ -1,4 +1,4 @@
-"""The table of heartbeats. It shows which workers and relays run, and their state."""
+"""The table of heartbeats, which shows all running workers and relays and the state of each."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         upsert(self.model, self.db, insert=insert, change=change)
 
     def expired(self, before: int) -> HeartbeatQuerySet:
-        """Return the rows whose last heartbeat was before a time (milliseconds since the epoch)."""
+        """Return the rows whose last heartbeat was before ``before`` (milliseconds since the epoch)."""
         return self.filter(beat_at__lt=before).order_by("beat_at", "pk")
 
     def remove(self, ids: list[UUID]) -> int:
-        """Delete rows. Return the number of deleted rows."""
+        """Delete the rows with these ids. Return the number of deleted rows."""
         return sum(self.filter(pk=one).delete()[0] for one in ids)
 
 
@@ -68,7 +68,7 @@ class Heartbeat(models.Model):
     """Time of the start. All times are in milliseconds since the epoch."""
     beat_at = models.BigIntegerField(db_index=True)
     stopped_at = models.BigIntegerField(null=True)
-    """Time at which the worker or relay ended regularly; None: it still runs, or it has died."""
+    """Time at which the worker or relay ended regularly. None: the worker or relay still runs, or has died."""
     state: Any = models.JSONField()
 
     objects = HeartbeatQuerySet.as_manager()

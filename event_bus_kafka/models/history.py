@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from event_bus_kafka.models.upserts import Sql, upsert
 
 MINUTE, QUARTER, HOUR = SPANS = 60, 900, 3_600
-"""Seconds that a row is about."""
+"""Lengths of the periods that a row may cover, in seconds."""
 _NAMESPACE = UUID("0c8f5d0a-3a0e-4f0c-9b43-6f7c1b1f7f2e")
 
 
@@ -66,8 +66,9 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
     def fold(self, before: int, *, span: int, into: int) -> Iterator[int]:
         """
-        Merge the rows of ``span`` seconds before ``before`` (milliseconds since the epoch) into rows of ``into``
-        seconds. After each of those, yield the number of rows merged into it. Stop if another process is merging.
+        Merge the rows that cover ``span`` seconds and begin before ``before`` (milliseconds since the epoch) into rows
+        that cover ``into`` seconds. After each new row, yield the number of rows merged into it. Stop if another
+        process is merging.
         """
         length = into * 1000
         short = self.filter(span=span, begins__lt=before - before % length).order_by("begins")
@@ -90,7 +91,7 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
         return True
 
     def _take(self, row: HistoryRow) -> bool:
-        """Delete a row unless its count has changed since it was read; return whether it was deleted."""
+        """Delete a row unless its count has changed since it was read. Return whether the row was deleted."""
         return self.filter(pk=row.pk, count=row.count).delete()[0] == 1
 
     def expired(self, before: int, span: int) -> HistoryQuerySet:
@@ -107,8 +108,9 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
 class HistoryRow(models.Model):
     """
-    Sums of all processes of a service for a minute, later for a quarter of an hour, then for an hour, by the database's
-    clock. Each process adds its counts within a minute, unless the database is away.
+    The sums of all processes of a service for one period, by the database's clock. The period is first a minute, later
+    a quarter of an hour, finally an hour. Each process adds its counts within a minute, unless the database is
+    unavailable.
     """
 
     id = models.UUIDField(primary_key=True)

@@ -1,4 +1,4 @@
-"""The table of the inbox, with marks for events that receivers have processed."""
+"""The table of the inbox. It contains a mark for each event that a receiver has processed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class InboxMarkQuerySet(models.QuerySet["InboxMark"]):
         return self.filter(pk__in=[uuid5(event_id, name) for name in receivers]).order_by("marked_at", "pk")
 
     def expired(self, before: datetime) -> InboxMarkQuerySet:
-        """Return the marks set before a time, oldest first."""
+        """Return the marks that were set before ``before``, oldest first."""
         return self.filter(marked_at__lt=before).order_by("marked_at", "pk")
 
     def remove(self, ids: Sequence[UUID]) -> int:

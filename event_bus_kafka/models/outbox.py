@@ -28,7 +28,7 @@ _BATCH = 100
 class WriterSchema(models.Model):
     """
     Topic, subjects and schemas with which events of one type were encoded. Waiting rows of the outbox refer to a row of
-    this table, so that a later deploy does not affect them.
+    this table, so that a later deploy does not change how these events are sent.
 
     Each process looks for its row in the first transaction that needs the row, and inserts the row if it is missing.
     Rows are deliberately not unique: a unique index would make concurrent first writers wait for each other's
@@ -120,11 +120,14 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
         return dict(sorted(rows))
 
     def release(self) -> int:
-        """Put rows back where they were, under the ids they had, some at a time; return how many."""
+        """
+        Move the parked rows back into the outbox, in batches, with the ids that they had there. Return the number of
+        moved rows.
+        """
         return sum(self.release_in_batches())
 
     def release_in_batches(self) -> Iterator[int]:
-        """As :meth:`release`; yield the number of each batch once that is committed."""
+        """Do the same as :meth:`release`. Yield the number of moved rows after the commit of each batch."""
         ids = list(self.values_list("pk", flat=True))
         for start in range(0, len(ids), _BATCH):
             yield self._put_back(ids[start : start + _BATCH])
@@ -152,7 +155,7 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
         return self.delete()[0]
 
     def discard_in_batches(self) -> Iterator[int]:
-        """Delete rows for good, some at a time; yield the number of each batch once that is committed."""
+        """Delete the rows permanently, in batches. Yield the number of deleted rows after the commit of each batch."""
         rows = ParkedRecord.objects.using(self.db)
         return delete_in_batches(self, lambda ids: rows.matching(ids=ids).discard())
 

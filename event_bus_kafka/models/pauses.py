@@ -48,7 +48,7 @@ _Manager = models.Manager.from_queryset(PausedReceiverQuerySet)
 
 
 class PausedReceiverManager(_Manager["PausedReceiver"]):
-    """Defers the newest column by default, because the table may not have this column yet."""
+    """Defers the column ``reason`` by default, because the table may not have this column yet."""
 
     def get_queryset(self) -> PausedReceiverQuerySet:
         rows: PausedReceiverQuerySet = super().get_queryset()  # type: ignore[assignment]
@@ -56,7 +56,7 @@ class PausedReceiverManager(_Manager["PausedReceiver"]):
 
 
 class PausedReceiver(models.Model):
-    """A paused receiver of this service. Its events become dead letters until an operator resumes it."""
+    """A paused receiver of this service. The receiver's events become dead letters until an operator ends the pause."""
 
     receiver = models.CharField(max_length=500)
     """The receiver's name, as in dead letters."""
@@ -78,11 +78,11 @@ class PausedReceiver(models.Model):
 
     @property
     def said_reason(self) -> str:
-        """The reason. It is also empty if the column is missing or deferred."""
+        """The reason; empty if no reason was given, or if the column is missing or deferred."""
         return "" if "reason" in self.get_deferred_fields() else self.reason or ""
 
     def _do_insert(self, manager: Any, using: str, fields: Any, *others: Any, **named: Any) -> Any:
-        """Insert without ``reason`` if the column is not migrated yet. Django would insert all columns."""
+        """Insert without ``reason`` if the table lacks this column, because Django would insert all columns."""
         if not PausedReceiver.objects.using(using).keeps_reasons():
             fields = [field for field in fields if field.name != "reason"]
         return super()._do_insert(manager, using, fields, *others, **named)  # type: ignore[misc]

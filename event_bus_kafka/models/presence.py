@@ -23,7 +23,7 @@ def has_tables(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> 
 
 
 def has_column(connection: BaseDatabaseWrapper, model: type[models.Model], name: str) -> bool:
-    """Return whether an existing table has a column. Remembers a positive answer in this process."""
+    """Return whether an existing table has a column. A positive answer is cached in this process."""
     found = *identity(connection), model, name
     if found not in _columns:
         with connection.cursor() as cursor:
@@ -38,7 +38,7 @@ _columns: set[tuple[str, str, type[models.Model], str]] = set()
 
 
 def were_found(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> bool:
-    """Return the result of :func:`has_tables`. Remembers a positive answer in this process."""
+    """Return the result of :func:`has_tables`. A positive answer is cached in this process."""
     name = *identity(connection), wanted
     if name not in _found and has_tables(connection, *wanted):
         _found.add(name)
@@ -46,6 +46,6 @@ def were_found(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> 
 
 
 def look_again(connection: BaseDatabaseWrapper) -> None:
-    """Forget the remembered answers about a database, because a table may have been dropped."""
+    """Drop the cached answers about a database, because a table may have been dropped."""
     _found.difference_update([name for name in _found if name[:2] == identity(connection)])
     _columns.difference_update([name for name in _columns if name[:2] == identity(connection)])

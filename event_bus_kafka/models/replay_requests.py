@@ -44,7 +44,7 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
         return list(self._free().filter(group=group).order_by("pk"))
 
     def runs_in_turn(self, group: str) -> list[ReplayRequest]:
-        """Return the requests with a run that a worker of a group may take now, the oldest first."""
+        """Return the requests with a run that a worker of ``group`` may claim now, oldest first."""
         return list(self._free().filter(run__group__in=("", group)).select_related("run").order_by("pk"))
 
     def take(self, request: int, *, by: UUID, worker: str) -> bool:
@@ -65,15 +65,15 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
     def keep(self, request: int, *, by: UUID) -> None:
         """
-        Renew the claim of worker ``by``, if there is one. A paused or ended request is included, because its letters
-        may still be running.
+        Renew the claim of worker ``by``, if this worker has a claim. A paused or ended request is included, because its
+        letters may still be running.
         """
         self.filter(pk=request, claimed_by=by)._write(beat_at=self._now())
 
     def let_go(self, request: int, *, by: UUID, note: str = "") -> None:
         """
-        End the claim of worker ``by``, if there is one. Other workers can then claim the request unless it has ended.
-        ``note``: why the worker releases the request; it is stored with a request that was running.
+        End the claim of worker ``by``, if this worker has a claim. If the request has not ended, other workers can now
+        claim it. ``note``: why the worker releases the request; stored only if the request was running.
         """
         self.filter(pk=request, claimed_by=by)._write(claimed_by=None, beat_at=None)
         handed_back = self.filter(pk=request, claimed_by=None, state=RequestState.RUNNING)
@@ -90,7 +90,7 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
     def pause(self, request: int, *, note: str) -> bool:
         """
         Pause a waiting or running request. Its worker begins no further letter after its next heartbeat. Return False
-        if the request neither waits nor runs.
+        if the request is in another state.
         """
         return bool(self.filter(pk=request, state__in=_TO_RUN)._write(state=RequestState.PAUSED, note=note))
 
@@ -135,12 +135,14 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
 class ReplayRequest(models.Model):
     """
-    An order to the workers of one group to replay dead letters of the group, or one with a run: the replay of a topic,
-    or a backfill. Times are by the database's clock.
+    An order to workers. A request with letters tells the workers of one group to replay these dead letters. A request
+    with a run tells workers to replay a topic, or to backfill. Times are by the database's clock.
     """
 
     group = models.CharField(max_length=255)
-    """Empty: it has a run, which has a group of its own."""
+    """
+    The group of the letters. Empty: the request has a run instead of letters, and the run's row contains the group.
+    """
     receiver = models.CharField(max_length=500)
     """The only receiver that runs; empty: all pending receivers run."""
     instead_of = models.CharField(max_length=500)
@@ -157,7 +159,7 @@ class ReplayRequest(models.Model):
     """Time of the order. All times are in milliseconds since the epoch."""
     state = models.CharField(max_length=16, choices=RequestState.choices)
     note = models.TextField()
-    """Why the request ended early or waits, or who paused it; empty: no note."""
+    """Why the request ended early or waits, or who paused the request; empty: no note."""
     claimed_by = models.UUIDField(null=True)
     """The worker that has claimed the request. The claim ends after a minute without a heartbeat of the worker."""
     worker = models.CharField(max_length=255)

@@ -1,4 +1,4 @@
-"""Processes a record once, outside any worker. A failure is returned: it is neither retried nor stored."""
+"""Processes a record once, outside any worker. A failure is returned, neither retried nor stored."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OUTAGE_EXIT_CODE, _FAILED_EXIT_CODE = 1, 3
 
 @attrs.frozen
 class Skipped:
-    """No receiver was called."""
+    """The result if no receiver was called."""
 
     reason: str
 

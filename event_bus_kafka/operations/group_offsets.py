@@ -63,8 +63,8 @@ class Target:
     @classmethod
     def both(cls, targets: Iterable[Target]) -> Target:
         """
-        Merge several targets, for example an offset and a time, into one. If several targets have an offset, the last
-        one is used; likewise for times.
+        Merge several targets, for example an offset and a time, into a single target. If several targets have an
+        offset, the last offset is used. If several targets have a time, the last time is used.
         """
         found = cls()
         for one in targets:

@@ -20,7 +20,10 @@ BY = ("service", "event_type", "receiver", "outcome")
 
 @attrs.frozen(kw_only=True, order=True)
 class Period:
-    """A minute, a quarter of an hour once that is two hours ago or, once it is a day ago, an hour."""
+    """
+    A period of the history: a minute, a quarter of an hour, or an hour. Minutes that are two hours old are merged into
+    quarters. Quarters that are a day old are merged into hours.
+    """
 
     begins: datetime
     seconds: int
@@ -52,12 +55,12 @@ def summed(
     outcomes: Sequence[str] = (),
 ) -> Mapping[tuple[Any, ...], Sums]:
     """
-    Return sums since a time, added up by the database: one for each slot of ``step`` seconds, named by its begin in
-    milliseconds since the epoch, and each value of the fields ``by``, a part of :data:`BY`. What was folded is in the
-    slot in which its period began. Raises a database error, also if the table is missing.
+    Return sums since a time, added up by the database. Each key is a tuple: the begin of a slot in milliseconds since
+    the epoch, then the values of the fields ``by``. A slot has ``step`` seconds. A longer period counts in the slot in
+    which it begins. ``by``: any fields in :data:`BY`. Raises a database error, also if the table is missing.
 
-    ``of_receivers``: sum receivers' calls instead of whole events; ``event_type``, ``outcomes``: of these alone,
-    unless empty.
+    ``of_receivers``: sum receivers' calls instead of whole events. ``event_type``, ``outcomes``: include only this type
+    and these outcomes; empty: include all.
     """
     length = step * 1000
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(

@@ -73,23 +73,20 @@ class Slice:
 
     number: int
     is_last: bool
-    """False: there was not enough time for all rows."""
+    """False: the time was over before all rows were changed."""
     problem: str = ""
-    """The reason for which it ended early; rows changed before stay changed."""
+    """Why the slice ended early; empty: no error occurred. Rows that were changed before an error stay changed."""
 
 
-def outboxes(runs: Sequence[WorkerRun]) -> list[str]:
-    """
-    Return the aliases of the databases that have an outbox and are named in the settings or by a relay in ``runs``.
-    Raises a database error, and :class:`ConfigurationError` if a route is wrong.
-    """
-    return [alias for alias in named_outboxes(runs) if were_found(connections[alias], *TABLES)]
+def has_outbox(alias: str) -> bool:
+    """Return whether a database has the tables of an outbox. Raises a database error."""
+    return were_found(connections[alias], *TABLES)
 
 
 def named_outboxes(runs: Sequence[WorkerRun]) -> list[str]:
     """
-    Return the aliases of databases that may have an outbox of this service; none is asked. Raises
-    :class:`ConfigurationError` for wrong routes.
+    Return the aliases of databases that may have an outbox of this service. Sends no query. Raises
+    :class:`ConfigurationError` if a route is wrong.
     """
     told = [str(run.state["database"]) for run in runs if run.kind == "relay"]
     return [alias for alias in dict.fromkeys([*outbox_databases(), *told]) if alias in connections]
@@ -133,8 +130,8 @@ def parked_groups(alias: str) -> list[ParkedGroup]:
 
 def slice_of(batches: Iterator[int], *, seconds: float) -> Slice:
     """
-    Do the batches of a release or discard for about ``seconds``. Raises a database error if no row was changed before
-    it.
+    Run the batches of a release or discard for about ``seconds``. Raises a database error if the error occurs before
+    any row is changed.
     """
     end, number = monotonic() + seconds, 0
     try:

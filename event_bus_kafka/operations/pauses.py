@@ -1,4 +1,4 @@
-"""Pauses and resumes receivers: first makes a plan, then applies it."""
+"""Makes a plan to pause or resume a receiver, and applies the plan."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PausePlan:
 
     receiver: str
     pauses: bool
-    """True: the plan pauses the receiver; False: it resumes the receiver."""
+    """True: the plan pauses the receiver; False: the plan resumes the receiver."""
     sentence: str
     """The effect of the plan, in words; empty: the plan changes nothing."""
 
@@ -44,7 +44,7 @@ def plan_pause(receiver: str) -> PausePlan | None:
     if receiver not in known:
         return None
     sentence = (
-        f"{receiver} runs no more. Each of its events becomes a dead letter, once the other receivers have "
+        f"{receiver} would run no more. Each of its events would become a dead letter, once the other receivers have "
         f"had it: {', '.join(sorted(set(known[receiver])))}."
     )
     is_paused = receiver in _rows().names()
@@ -59,7 +59,7 @@ def plan_resume(receiver: str) -> PausePlan | None:
     paused = _rows().names()
     if receiver not in {*paused, *event_types_by_receiver()}:
         return None
-    sentence = f"{receiver} gets its events again, from the next one on." if receiver in paused else ""
+    sentence = f"{receiver} would get its events again, from the next one on." if receiver in paused else ""
     return PausePlan(receiver=receiver, pauses=False, sentence=sentence)
 
 
@@ -69,7 +69,7 @@ def paused_receivers() -> list[PausedReceiver]:
 
 
 def event_types_by_receiver() -> dict[str, list[str]]:
-    """Return receiver of this service → event types to which the receiver listens."""
+    """Return a dict: name of a receiver of this service → event types to which the receiver listens."""
     load_all_signals()
     found: dict[str, list[str]] = {}
     for signal in dispatch.signals():

@@ -111,7 +111,8 @@ class RecordReplay:
 
 def replaying(processor: Processor) -> Processor:
     """
-    Return a processor for records that are replayed: receivers can tell, and a failure is reported as one of a replay.
+    Return a processor for records that are replayed. Receivers can detect the replay, and a failure is reported as a
+    failed replay.
     """
     return attrs.evolve(processor, skip_unknown_types=True, context=replay_context, stored=reporting.replay_failed)
 

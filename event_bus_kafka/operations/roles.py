@@ -21,7 +21,7 @@ ROLES: Mapping[str, tuple[Right, ...]] = {
 
 @attrs.frozen(kw_only=True)
 class RolePlan:
-    """A group of users and the permissions that it lacks."""
+    """A group of users, and the permissions that the group lacks."""
 
     group: str
     exists: bool

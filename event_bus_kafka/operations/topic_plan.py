@@ -41,7 +41,7 @@ class Plan:
 
     topics: tuple[TopicPlan, ...]
     others: tuple[str, ...]
-    """Names of topics in the cluster that this service does not want."""
+    """Names of the cluster's topics that this service's settings do not require."""
 
     @property
     def drifting(self) -> list[TopicPlan]:
@@ -152,7 +152,7 @@ def _items(text: str) -> list[str]:
 
 
 def _why_not(step: Step, admin: Admin, *, allow_key_moves: bool) -> str:
-    """Perform a step. Return why it was not performed; empty: it was performed."""
+    """Perform ``step`` if possible. Return the reason why it was not performed; empty: it was performed."""
     if step.moves_keys and not allow_key_moves:
         return "not without --allow-key-moves: let the workers finish what is there, or accept it"
     try:

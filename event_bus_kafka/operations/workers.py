@@ -21,7 +21,10 @@ class WorkerRun:
     kind: str
     """``consumer`` or ``relay``."""
     liveness: str
-    """``alive``, ``stopped`` or ``dead``. Dead means: no heartbeat for six periods and at least a minute."""
+    """
+    ``alive``, ``stopped`` or ``dead``. A dead worker or relay has written no heartbeat for six periods, and for at
+    least a minute.
+    """
     silence: float
     """Seconds since the last heartbeat, by the database's clock."""
     host: str
@@ -33,8 +36,8 @@ class WorkerRun:
     started: datetime
     state: dict[str, Any]
     """
-    The fields of ``ConsumerState`` or ``RelayState``, and ``rates`` per second. Some fields of a relay are missing
-    until it has looked at its outbox once.
+    The fields of ``ConsumerState`` or ``RelayState``, ``rates`` per second, and ``health_port``, None if no port is
+    open. Some fields of a relay are missing until it has looked at its outbox once.
     """
 
     @property
@@ -55,8 +58,8 @@ def workers() -> list[WorkerRun]:
 
 def replaying_groups(runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str] | None]:
     """
-    Return group → receivers of its workers, for each group with a running worker that can replay. None: unknown, as
-    one of the workers does not report its receivers. Workers of earlier versions cannot replay or do not report them.
+    Return group → receivers of its workers, for each group with a running worker that can replay. None: unknown,
+    because one of the workers does not report its receivers.
     """
     found: dict[str, frozenset[str] | None] = {}
     for run in runs:

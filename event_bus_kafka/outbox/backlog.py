@@ -48,7 +48,7 @@ class Backlog:
     oldest: float
     """Age of the oldest row in seconds; 0: there is no row."""
     parked: dict[str, int]
-    """Code of the reason → number of parked rows."""
+    """Code of an error → number of rows that were parked because of the error."""
 
     @property
     def is_stalled(self) -> bool:
@@ -69,7 +69,7 @@ class BriefBacklog:
     """A summary of an outbox that is read in milliseconds, even if many rows wait."""
 
     depth: dict[str, int]
-    """Topic → number of rows, among the first 100,000 that the database finds."""
+    """Topic → number of its rows among the first 100,000 rows that the database finds."""
     oldest_age: float | None
     """Age in seconds of the row with the lowest id; None: there is no row."""
     parked: int
@@ -96,12 +96,12 @@ def oldest_age(alias: str) -> float:
 
 
 def is_due(alias: str) -> bool:
-    """Return whether this process's last check of the outbox was more than a minute ago."""
+    """Return whether this process has not checked the outbox for a minute."""
     return monotonic() >= _last_look.get(alias, 0.0)
 
 
 def watch(alias: str) -> None:
-    """Emit OutboxStalled if the outbox is stalled: the check works without a relay. Never raises."""
+    """Check the outbox, even if no relay runs; emit OutboxStalled if the outbox is stalled. Never raises."""
     _last_look[alias] = monotonic() + _LOOK_EVERY
     try:
         warn_if_stalled(alias, oldest_age(alias))
@@ -117,7 +117,7 @@ def warn_if_stalled(alias: str, oldest: float) -> None:
 
 
 def is_migrated(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the tables exist. Raises a database error."""
+    """Return whether the outbox's tables exist. Raises a database error if the database does not answer."""
     return has_tables(connection, *TABLES)
 
 
@@ -140,5 +140,5 @@ def _before(days: float) -> int:
 
 
 def close(alias: str) -> None:
-    """Close this thread's connection."""
+    """Close this thread's connection to the database."""
     connections[alias].close()

@@ -28,7 +28,7 @@ logger = logger_named(__name__)
 
 _APP, _MODEL = "event_bus_kafka", "OutboxRecord"
 _NO_FOR = 60.0
-"""Seconds after which a database that accepted no rows is asked again whether it accepts rows."""
+"""Seconds after which a database that did not accept rows is checked again."""
 
 Test = Callable[[BaseDatabaseWrapper], bool]
 

@@ -58,7 +58,7 @@ def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) 
 
 
 def is_doomed(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the open transaction can no longer commit, as :func:`doom` has found."""
+    """Return whether :func:`doom` has found that the open transaction can no longer commit."""
     return any(isinstance(entry[1], _Doomed) and entry[1].holds for entry in connection.run_on_commit)
 
 
@@ -132,7 +132,7 @@ class _Doomed:
     _savepoints: set[str | None] = attrs.field(factory=set, init=False)
     """Savepoints after whose rollback a commit is possible again."""
     _asked: set[str | None] = attrs.field(factory=set, init=False)
-    """Savepoints that the caller has asked to roll back by hand; None means the whole transaction."""
+    """Savepoints whose rollback the caller has requested by hand; None in the set means the whole transaction."""
 
     def begin(self) -> None:
         connection: Any = self._connection

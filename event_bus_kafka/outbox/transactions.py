@@ -57,7 +57,7 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
 
 @attrs.frozen(eq=False)
 class _Hook:
-    """A commit hook of this package; its class distinguishes it from the hooks of other apps."""
+    """A commit hook of this package. The class distinguishes the hook from the hooks of other apps."""
 
     action: Callable[[], None]
 
@@ -80,12 +80,12 @@ def on_commit(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> No
 
 
 def is_awaited(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> bool:
-    """Return whether ``action`` is still waiting for the commit."""
+    """Return whether ``action`` still waits for the commit of the connection's transaction."""
     return any(isinstance(one[1], _Hook) and one[1].action is action for one in connection.run_on_commit)
 
 
 def after_all(deciding: list[BaseDatabaseWrapper], action: Action) -> None:
-    """Run ``action`` after the open transactions of all these connections have committed."""
+    """Run ``action`` after the open transactions of all connections in ``deciding`` have committed."""
     pending = {connection.alias for connection in deciding}
     decided = DEFAULT_DB_ALIAS if DEFAULT_DB_ALIAS in pending else deciding[0].alias
 
@@ -115,7 +115,7 @@ def _is_ours(entry: tuple[Any, Any, bool]) -> bool:
 
 
 def is_in_test_case(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the transaction belongs to Django's TestCase, and so never commits."""
+    """Return whether the open transaction belongs to Django's TestCase. If so, the transaction never commits."""
     blocks = connection.atomic_blocks
     return bool(blocks) and getattr(blocks[0], "_from_testcase", False)
 

@@ -54,7 +54,7 @@ savepoint ends.
 
 @attrs.define(eq=False)
 class _Commit:
-    """The commit hook of a row. Only Django's list of hooks refers to it."""
+    """The commit hook of a row. Only Django's list of hooks has a strong reference to this object."""
 
     name: _Name
     pk: int

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import monotonic
 from typing import Any, TypeVar
 
 import attrs
 from django.apps import apps
-from django.db import connections
+from django.db import Error, connections
 from django.db.models import Model, QuerySet
 from django.utils.module_loading import autodiscover_modules
 from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka.dispatching import cleanup
+from event_bus_kafka.dispatching.outages import outage_of
 from event_bus_kafka.errors import (
     BrokerError,
     ConfigurationError,
     DeliveryFailed,
     SchemaRegistryError,
+    TransactionLeftOpen,
     WorkerFailed,
 )
 from event_bus_kafka.kafka.error_codes import RowOutcome, row_outcome
@@ -46,6 +51,8 @@ _PAGE = 100
 """
 Number of rows per query. It is small, because a row that changes between query and sending is sent with its old values.
 """
+_LOOK_EVERY = 0.1
+"""Seconds between two looks whether all unconfirmed events wait for the outbox."""
 _registered: dict[tuple[str, str], Source] = {}
 
 
@@ -112,7 +119,7 @@ class RowsByPk:
 
 
 def sources() -> dict[str, Source]:
-    """Return all sources by name. Raises :class:`ConfigurationError` if two have the same name."""
+    """Return all sources by name. Raises :class:`ConfigurationError` if two sources have the same name."""
     autodiscover_modules("backfill")
     found: dict[str, Source] = {}
     for source in _registered.values():
@@ -153,17 +160,21 @@ class Backfill:
 
     def send(self, items: Iterable[Item]) -> list[Failed]:
         """
-        Send items; return the items that cannot be sent. All other items are confirmed by Kafka or in the outbox.
+        Send items; return the items that cannot be sent. All other items are confirmed by Kafka, or stored in the
+        outbox.
 
-        Raises :class:`WorkerFailed` if this is not certain: then the items have to be sent again.
+        Raises :class:`WorkerFailed` if the fate of an item is uncertain, or if a server that an item needs is away. In
+        both cases, all items have to be sent again.
         """
         _refuse_open_transactions()
         built: list[_Built] = []
         failed: list[Failed] = []
         for token, arguments in items:
             try:
-                built.append(self._built(str(token), arguments() if callable(arguments) else arguments))
-            except Exception as error:  # noqa: BLE001 a failing item must not stop the others
+                built.append(self._built(str(token), _arguments_of(arguments)))
+            except Exception as error:  # a failing item must not stop the others
+                if away := outage_of(error):
+                    raise WorkerFailed(f"the {away} is away: {error_text(error)}", exit_code=1) from error
                 failed.append(Failed(str(token), error))
         for route in self.routes:
             failed += self._send(route, built)
@@ -174,7 +185,7 @@ class Backfill:
         return _Built(token, data, self.signal.generate_signal_metadata(time=arguments.get("time")))
 
     def _send(self, route: Route, built: Sequence[_Built]) -> list[Failed]:
-        ends = _Ends()
+        ends = _Ends(left={one.event_id for one in built})
         observe(ends, *_Ends.KINDS)
         try:
             self.producer.send_many(
@@ -183,10 +194,21 @@ class Backfill:
                 event_key_field=route.key_field,
                 events=((one.data, one.metadata) for one in built),
             )
-            self.producer.confirm_all()
+            self._confirm(ends)
         finally:
             unobserve(ends)
         return [Failed(one.token, error) for one in built if (error := ends.failure_of(one.event_id))]
+
+    def _confirm(self, ends: _Ends) -> None:
+        """
+        Wait for Kafka, then for the outbox, then give up what waits for the outbox. Events of other threads are neither
+        waited for nor given up.
+        """
+        until = monotonic() + self.producer.limits.delivery_timeout
+        while (left := ends.wait(_LOOK_EVERY)) and monotonic() < until and not self.producer.spill.holds(left):
+            pass
+        if left and (left := ends.wait(self.producer.limits.shutdown_spill)):
+            self.producer.spill.give_up(left)
 
 
 @attrs.frozen(eq=False)
@@ -194,19 +216,32 @@ class _Ends:
     """The result of each sent event, by event id. Several threads use this object."""
 
     KINDS = (RecordDelivered, EventAppended, EventSpilled, EventRejected, EventUndelivered)
+    left: set[str]
+    """Ids of the events without a result."""
     safe: set[str] = attrs.field(factory=set)
     errors: dict[str, Exception] = attrs.field(factory=dict)
+    _changed: threading.Condition = attrs.field(factory=threading.Condition)
 
     def __call__(self, event: Any) -> None:
-        if isinstance(event, (EventRejected, EventUndelivered)):
-            self.errors[event.event_id] = event.error
-        else:
-            self.safe.add(event.event_id)
+        with self._changed:
+            if isinstance(event, (EventRejected, EventUndelivered)):
+                self.errors[event.event_id] = event.error
+            else:
+                self.safe.add(event.event_id)
+            self.left.discard(event.event_id)
+            if not self.left:
+                self._changed.notify_all()
+
+    def wait(self, seconds: float) -> frozenset[str]:
+        """Wait at most ``seconds`` until each event has a result; return the ids of those that have none."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self.left, seconds)
+            return frozenset(self.left)
 
     def failure_of(self, event_id: str) -> Exception | None:
         """
-        Return the error of an event that cannot be sent; None: it was sent. Raises :class:`WorkerFailed` if the error
-        concerns other events, too.
+        Return the error of an event that cannot be sent; None: the event was sent. Raises :class:`WorkerFailed` if the
+        error concerns other events, too.
         """
         if event_id in self.safe:
             return None
@@ -218,6 +253,22 @@ class _Ends:
         return error
 
 
+def _arguments_of(arguments: Arguments | Callable[[], Arguments]) -> Arguments:
+    """
+    Return the arguments of an item. After a database error they are asked for once more, with fresh connections: a
+    server that was restarted has ended the old ones, on which all further items would fail, too.
+    """
+    if not callable(arguments):
+        return arguments
+    try:
+        return arguments()
+    except Exception as error:
+        cleanup.close_after_errors()
+        if not isinstance(error, Error):
+            raise
+        return arguments()
+
+
 def _is_its_own(error: Exception) -> bool:
     """Return whether an error concerns a single event, not settings or servers."""
     if isinstance(error, DeliveryFailed):
@@ -227,10 +278,11 @@ def _is_its_own(error: Exception) -> bool:
 
 def _refuse_open_transactions() -> None:
     """
-    Raise :class:`WorkerFailed` inside a transaction: events would be sent at its end, after their token was printed.
+    Raise :class:`WorkerFailed` inside a transaction, because its events would be sent only at its end, after their
+    token was printed.
     """
     aliases = [connection.alias for connection in connections.all(initialized_only=True) if is_open(connection)]
     if aliases:
         raise WorkerFailed(
             f"a transaction is open on {', '.join(aliases)}: a source must not yield inside a transaction", exit_code=1
-        )
+        ) from TransactionLeftOpen(aliases)

@@ -74,7 +74,7 @@ class ProcessClients:
         default=attrs.Factory(lambda self: serde.Framer(self.registry), takes_self=True)
     )
     _wanted: threading.Event = attrs.field(factory=threading.Event)
-    """Set by callers who wait for room in the client's queue: polling for reports makes room."""
+    """Set by callers who wait for room in the client's queue. The thread makes room by polling for reports."""
 
     def started(self) -> ProcessClients:
         """Start the thread that polls for delivery reports; return this object."""
@@ -151,7 +151,7 @@ class ProcessClients:
         )
 
     def retire(self) -> None:
-        """Let the thread end after all events are reported."""
+        """Let the polling thread end after all events have a delivery report."""
         self._advance(Phase.RETIRING)
 
     def give_up(self) -> None:
@@ -194,7 +194,7 @@ class ProcessClients:
                 self.producer.poll(0)
 
     def _advance(self, phase: Phase) -> bool:
-        """Move to ``phase``; return False if this or a later phase was reached before."""
+        """Move to ``phase``; return False if ``phase`` or a later phase was reached before."""
         with self._lock:
             before, self.phase = self.phase, max(self.phase, phase)
         self._wanted.set()

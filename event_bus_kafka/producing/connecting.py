@@ -24,7 +24,7 @@ from event_bus_kafka.telemetry.guards import answer
 from event_bus_kafka.trouble import Trouble
 
 _REST = 5.0
-"""Seconds between a failure and the next attempt."""
+"""Seconds between a failed attempt to make clients and the next attempt."""
 _NEW_CLIENT_EVERY = 30.0
 """
 Minimum seconds between two replacements of the clients. Without this pause, a repeated fatal error would replace the
@@ -38,12 +38,12 @@ the frames of all of them.
 
 
 class Connecting:
-    """Makes and keeps the clients of this process, at the first send and after a fatal error."""
+    """Makes this process's clients at the first send, and new clients after a fatal error."""
 
     _clients: ProcessClients | None
     """The clients that were made last."""
     _attempt: Future[ProcessClients | _Failure] | None
-    """The attempt that is running or has failed."""
+    """The attempt to make clients that is running now, or that has failed; None: there is none."""
     _waits_until: float
     """
     Monotonic time until which callers wait for the running attempt: the time limit of the caller whose call started the
@@ -53,7 +53,7 @@ class Connecting:
     """Monotonic time from which the next attempt may begin."""
 
     def __init__(self, make: Callable[[ProcessClients | None], ProcessClients]) -> None:
-        """``make`` returns new clients; its argument is the clients that they replace, or None."""
+        """``make`` returns new clients. Its argument: the clients that the new clients replace, or None."""
         self._make = make
         self._forget_parent()
         os.register_at_fork(after_in_child=self._forget_parent)

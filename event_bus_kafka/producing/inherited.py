@@ -33,14 +33,14 @@ def own_clients() -> list[ProcessClients]:
 
 
 def keep_parents_clients() -> None:
-    """Keep this child process from destroying its parent's clients."""
+    """Prevent this child process from destroying the clients of its parent process."""
     for clients in _alive():
         if clients.pid != os.getpid():
             keep_for_ever(clients)
 
 
 def keep_for_ever(clients: ProcessClients) -> None:
-    """Keep an object alive as long as the process, even while the interpreter ends."""
+    """Keep ``clients`` from being destroyed before the process has ended, even at the interpreter's end."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(clients))
 
 

@@ -40,8 +40,8 @@ class KafkaEventProducer(EventBusProducer):
     Sends events to Kafka.
 
     ``send`` never raises, and never blocks longer than its documented limit. Each process makes its clients at its
-    first send: after a fork the child's copies of its parent's clients are unusable. After a fatal error the next send
-    makes new clients.
+    first send, because a child process cannot use the clients of its parent. After a fatal error, the next send makes
+    new clients.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class KafkaEventProducer(EventBusProducer):
         shutdown: Shutdown,
     ) -> None:
         self._routing = routing
-        self._limits = limits
+        self.limits = limits
         self._connecting = Connecting(connect)
         self._outbox = outbox
-        self._spill = spill
+        self.spill = spill
         self._shutdown = shutdown
 
     def send(
@@ -171,7 +171,7 @@ class KafkaEventProducer(EventBusProducer):
             return self._outbox.append_if_available(encoded, database, self._deliver)
         except SynchronousOnlyOperation:  # in an event loop: a thread appends
             self._shutdown.watch()
-            self._spill.spill(encoded, None, database=database, otherwise=lambda one: self._deliver(one, database))
+            self.spill.spill(encoded, None, database=database, otherwise=lambda one: self._deliver(one, database))
             self._shutdown.flush_late()
             return True
 
@@ -186,30 +186,27 @@ class KafkaEventProducer(EventBusProducer):
                 raise
 
     def prepare_for_shutdown(self) -> None:
-        """Do as :meth:`confirm_all`, and do the periodic work of this process for the last time."""
-        self.confirm_all()
-        self._shutdown.finish_periodic_work()
-
-    def confirm_all(self) -> None:
         """
-        Wait at most ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT`` until Kafka has confirmed all sent events.
+        Wait at most ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT`` until Kafka has confirmed all sent events, and do the periodic
+        work of this process for the last time.
 
         Unconfirmed events are spilled into the outbox within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
-        self._shutdown.confirm(monotonic() + self._limits.delivery_timeout)
-        self._spill.finish(self._limits.shutdown_spill)
+        self._shutdown.confirm(monotonic() + self.limits.delivery_timeout)
+        self.spill.finish(self.limits.shutdown_spill)
+        self._shutdown.finish_periodic_work()
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
         deadline = sent_at = monotonic()
         try:
-            deadline += self._limits.send_timeout
+            deadline += self.limits.send_timeout
             self._hand_over(encoded, database, deadline)
         except BaseException as error:  # noqa: BLE001 no error of sending may reach the request
             stop = interruption_in(error) if isinstance(error, Exception) else error
             stopped = DeliveryFailed(error_codes.FAIL, f"the sending code was stopped by {type(error).__name__}")
             reason = cast("Exception", error) if stop is None else stopped
             otherwise = None if self._connecting.has_clients else partial(self._deliver_late, sent_at)
-            self._spill.spill([encoded], reason, database=database, until=deadline, otherwise=otherwise)
+            self.spill.spill([encoded], reason, database=database, until=deadline, otherwise=otherwise)
             if stop is not None:
                 raise stop from None
         self._shutdown.flush_late()
@@ -217,12 +214,12 @@ class KafkaEventProducer(EventBusProducer):
     def _deliver_late(self, sent_at: float, encoded: EncodedEvent) -> None:
         """
         Send an event that could not be sent before, because there were neither clients nor an outbox. Raises if the
-        caller has to try again.
+        event must be tried again.
         """
         try:
-            self._hand_over(encoded, None, monotonic() + self._limits.send_timeout)
+            self._hand_over(encoded, None, monotonic() + self.limits.send_timeout)
         except Exception as error:
-            if monotonic() - sent_at < self._limits.delivery_timeout:
+            if monotonic() - sent_at < self.limits.delivery_timeout:
                 raise
             obstacle = AppendFailed("no client within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT, and no outbox")
             emit(EventUndelivered(**encoded.names, error=error, obstacle=obstacle))
@@ -249,7 +246,7 @@ def _reject_all(signal: OpenEdxPublicSignal, topic: str, event_ids: Iterable[str
 def _reject(signal: OpenEdxPublicSignal, topic: str, event_id: str, error: Exception) -> None:
     """
     Emit EventRejected for an event that cannot be sent. But if ``error`` is an exception with which a signal handler
-    stops the sender, raise it again.
+    ends the process, raise it again.
     """
     let_through(error)
     emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=event_id, error=error))

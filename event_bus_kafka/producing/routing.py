@@ -41,7 +41,7 @@ class Routing:
 
 
 class SendingLimits(Protocol):
-    """Time limits for sending, in seconds. Read at each use: settings may change in tests."""
+    """Time limits for sending, in seconds. They are read at each use, because tests may change the settings."""
 
     @property
     def send_timeout(self) -> float: ...

@@ -30,8 +30,8 @@ _LAST_TURNS = 1.0
 """Maximum seconds for the last run of the periodic work."""
 _PRIORITY = 100
 """
-Priority of the finalizer of multiprocessing and billiard. It is set because children skip a finalizer without a
-priority.
+Priority of our finalizer, which is registered with multiprocessing and billiard. Their child processes skip finalizers
+without a priority.
 """
 
 
@@ -62,7 +62,7 @@ class Shutdown:
         self._pid: int | None = None
         """Id of the process for whose end the hooks are registered."""
         self._began: float | None = None
-        """Monotonic time at which the end of that process began; None: it has not begun."""
+        """Monotonic time at which the end of the process ``_pid`` began; None: the end has not begun."""
 
     def begin(self) -> None:
         """
@@ -127,7 +127,7 @@ class Shutdown:
             self._end()
 
     def confirm(self, until: float) -> None:
-        """Wait until ``until`` (monotonic) for Kafka to confirm sent events; spill the unconfirmed ones."""
+        """Wait until ``until`` (monotonic) for Kafka to confirm sent events. Spill the events without confirmation."""
         if self._spill.waits_for_clients():
             self._spill.settle(until - monotonic())  # meanwhile the clients' threads continue
         for clients in own_clients():

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from contextlib import suppress
 from time import monotonic
 
@@ -31,14 +31,14 @@ class Spill:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._by_pid: dict[int, dict[str, SpillWriter]] = {}
-        """Process id → alias of a database → writer. A child does not write the events of its parent."""
+        """Process id → alias of a database → writer. A child process must not use its parent's writers."""
 
     def waits_for_clients(self) -> bool:
         """Return whether an event waits for clients, because no database has an outbox."""
         return any(writer.buffer.waits_for_clients() for writer in tuple(self._writers().values()))
 
     def waiting(self) -> tuple[int, int]:
-        """Return the number of events that wait in memory, and their bytes. Any thread may call it."""
+        """Return the number of events that wait in memory, and their size in bytes. Any thread may call this method."""
         buffers = [writer.buffer for writer in tuple(self._writers().values())]
         return sum(map(len, buffers)), sum(buffer.bytes for buffer in buffers)
 
@@ -84,6 +84,16 @@ class Spill:
         number of given-up events, which are lost.
         """
         return sum(writer.give_up() for writer in self.settle(seconds))
+
+    def holds(self, event_ids: Set[str]) -> bool:
+        """Return whether all these events wait for a database, and none for clients."""
+        return event_ids <= {one for writer in tuple(self._writers().values()) for one in writer.buffer.event_ids()}
+
+    def give_up(self, event_ids: Set[str]) -> None:
+        """Give up those of the events that still wait: their sender sends them again."""
+        for writer in tuple(self._writers().values()):
+            for one in writer.buffer.take_out(event_ids):
+                one.lost(AppendFailed("the database did not accept the event in time"))
 
     def settle(self, seconds: float) -> list[SpillWriter]:
         """Wait at most ``seconds`` until no event waits any more. Return the writers for which this call has waited."""

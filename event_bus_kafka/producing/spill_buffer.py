@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from time import monotonic
 
 import attrs
@@ -25,7 +25,7 @@ Factor on ``MOST_BYTES`` for events that come from delivery reports, because the
 factor applies while the database accepts events.
 """
 _STILL_TAKES = 5.0
-"""Seconds for which a database is expected to accept further events after it has accepted one."""
+"""Seconds after an accepted event for which the database is expected to accept further events."""
 _OVERHEAD = 2_000
 """Approximate bytes of memory that an event needs in addition to its key and value."""
 _BATCH = 500
@@ -45,16 +45,16 @@ class BufferedEvent:
     error: Exception | None
     """The reason why Kafka did not get the event; None: the event was meant for the outbox."""
     otherwise: Callable[[EncodedEvent], None] | None = None
-    """Sends the event if there is no outbox; raises if that fails. None: the event is lost."""
+    """Sends the event if there is no outbox; raises if this fails. None: without an outbox the event is lost."""
     since: float = attrs.field(factory=monotonic)
     """
     Monotonic time at which the event began to wait. If the database refused the event, it is the time of the first
     refusal.
     """
     was_refused: bool = False
-    """Whether the database has refused this event when it was inserted alone."""
+    """Whether the database has refused this event in an INSERT that contained no other event."""
     due: float = 0.0
-    """Monotonic time from which the event may be tried again."""
+    """Monotonic time from which the next attempt to insert the event may begin."""
 
     @property
     def size(self) -> int:
@@ -153,8 +153,26 @@ class SpillBuffer:
         with self.changed:
             return self.take([*self._waiting, *self._refused])
 
+    def event_ids(self) -> list[str]:
+        """Return the ids of the events that wait for the database alone."""
+        with self.changed:
+            return [one.event.event_id for one in (*self._waiting, *self._refused) if one.otherwise is None]
+
+    def take_out(self, event_ids: Set[str]) -> list[BufferedEvent]:
+        """Remove the events with these ids, wherever they stand in their queues."""
+        taken: list[BufferedEvent] = []
+        with self.changed:
+            for queue in (self._waiting, self._refused):
+                found = [one for one in queue if one.event.event_id in event_ids]
+                taken += found
+                for one in found:
+                    queue.remove(one)
+                    self._bytes -= one.size
+            self.changed.notify_all()
+        return taken
+
     def put_aside(self, one: BufferedEvent) -> None:
-        """Move a refused event to the end of the queue of refused events."""
+        """Move ``one``, an event that the database refused, to the end of the queue of refused events."""
         with self.changed:
             if not self.take([one]):
                 return
@@ -174,7 +192,7 @@ class SpillBuffer:
         one.due = now + min(max(now - one.since, _FIRST_PAUSE), longest)
 
     def hurry(self, until: float) -> None:
-        """Let all events be tried now, and then at short intervals, until ``until`` (monotonic)."""
+        """Try all events now, and again at short intervals until ``until`` (monotonic)."""
         with self.changed:
             self._hurried_until = max(self._hurried_until, until)
             for one in (*self._waiting, *self._refused):

@@ -19,7 +19,7 @@ from event_bus_kafka.telemetry.guards import kept_alive
 _ENOUGH = 10
 """Number of events refused in a row after which the database counts as refusing all events."""
 _PATIENCE = 60.0
-"""Seconds after which an event is given up if the database refuses it but accepts other events."""
+"""Seconds after which an event that the database refuses is given up, if the database accepts other events."""
 _REST = 0.1
 """Seconds to wait after an unexpected exception."""
 
@@ -32,7 +32,7 @@ class SpillWriter(Thread):
     """
 
     def __init__(self, databases: Sequence[str], outbox: Outbox) -> None:
-        """``databases``: aliases; events go into the first one that has an outbox."""
+        """``databases``: aliases. Events go into the outbox of the first database that has an outbox."""
         super().__init__(name=f"event-bus-spill-{databases[0]}", daemon=True)
         self.buffer = SpillBuffer()
         self._databases = databases
@@ -54,7 +54,7 @@ class SpillWriter(Thread):
                 self.buffer.changed.wait_for(lambda: self._is_idle and not self.buffer, until - monotonic())
 
     def give_up(self) -> int:
-        """Give up all waiting events, which are lost; return their number."""
+        """Give up all waiting events; return the number of events that are lost thereby."""
         left = self.buffer.take_all()
         self._is_idle = self._is_idle or bool(left)  # settle() must not wait for the INSERT of given-up events
         for one in left:

@@ -45,7 +45,7 @@ class PendingCalls:
         self._begun.append(begun)
 
     def take(self) -> Any:
-        """Wait for the oldest call; return its result or raise its exception."""
+        """Wait until the oldest call has ended; return its result or raise its exception."""
         self._await(self._begun[0])
         return self._begun.popleft().result()
 

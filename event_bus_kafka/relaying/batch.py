@@ -22,7 +22,7 @@ from event_bus_kafka.wire.records import ProducerRecord
 _ALONE_AT_LAST = 0.5
 """Seconds for which rows are still sent one by one after all other rows of the batch were handed over."""
 _FIRSTS_WITHIN = 1.0
-"""Longest time in seconds that rows of a batch wait for the first row of their key."""
+"""Maximum seconds for which rows wait until the first row of their key is confirmed."""
 _AWAITED, _AWAITED_BY_TURNS = 0.1, 0.005
 """Maximum seconds of one wait for a delivery report: with one client, and with two clients that are polled in turn."""
 
@@ -51,11 +51,11 @@ class Batch:
         self._is_claimed = is_claimed
         self._watched = 0.0
         self._unreported: Counter[Producer] = Counter()
-        """Client → number of its rows in flight that have no delivery report yet."""
+        """Client → number of rows that were handed to the client and have no delivery report yet."""
         self._broken: DeliveryFailed | None = None
-        """The error because of which a client takes no more rows."""
+        """The error after which the common client gets no more rows; None: there is none."""
         self._is_refused = False
-        """Whether the client takes no more rows because a topic refused a request."""
+        """Whether the common client gets no more rows because Kafka refused a request with rows of a topic."""
         self._is_given_up = False
         self.deadline = monotonic() + BATCH_TIME
         self._alone_until = float("inf")
@@ -65,12 +65,12 @@ class Batch:
         self.ledger = Ledger()
         self._deliveries = Deliveries(frames)
         self._firsts: set[tuple[str, bytes]] = set()
-        """Keys of which one row, and only one, is in flight to a partition that may not know the client."""
+        """Topics and keys with exactly one row in flight, because their partition may not know the client yet."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
         """Keys whose later rows are not sent, because a row was parked, or the first row is in flight for too long."""
         self.put_back: list[int] = []
-        """Ids of parked rows that are moved back into the outbox."""
+        """Ids of parked rows that are to be moved back into the outbox."""
         self.unconfirmed = 0
         """Number of rows that were given up without a delivery report."""
         self.trouble: Exception | None = None
@@ -88,7 +88,7 @@ class Batch:
         return self.ledger.unsettled + self._topics.lined_up + count <= MOST_TWICE
 
     def take_confirmed(self) -> list[Row]:
-        """Return the confirmed rows, each once, so that the caller removes them."""
+        """Return the confirmed rows that no earlier call returned. The caller removes these rows from the outbox."""
         rows = self.ledger.begin_removal()
         self._deliveries.take(rows)
         return rows
@@ -116,7 +116,7 @@ class Batch:
             self._topics.hold_silent()
 
     def finish(self) -> None:
-        """Poll for delivery reports until the deadline; then give up the rows that have no report."""
+        """Poll for delivery reports until the deadline. Afterwards give up the rows that have no report."""
         self.collect(0)
         if not self._is_refused:
             self.stop(self._broken or self._clients.common.failure)
@@ -142,7 +142,7 @@ class Batch:
                 client.purge()
 
     def watch_claim(self) -> None:
-        """Give up at once if the claim has ended: another relay may be sending the same rows."""
+        """Give up at once if the claim has ended, because another relay may be sending the same rows."""
         now = monotonic()
         if now >= self._watched + WATCHED:
             self._watched = now
@@ -182,7 +182,7 @@ class Batch:
         return left
 
     def _await_firsts(self) -> None:
-        """Wait at most ``_FIRSTS_WITHIN`` seconds for reports of keys' first rows: a topic may be silent."""
+        """Wait at most ``_FIRSTS_WITHIN`` seconds for reports of keys' first rows, because a topic may be silent."""
         self._firsts_until = min(self._firsts_until, monotonic() + _FIRSTS_WITHIN)
         while self.goes_on and self._unreported.get(self._clients.common) and monotonic() < self._firsts_until:
             self._poll(self._firsts_until - monotonic(), lingers=False)
@@ -205,7 +205,7 @@ class Batch:
                 self._produce(self._clients.common, row, record, topic)
 
     def _send_next(self, topic: Topic) -> None:
-        """Send rows one by one, until one of them is in flight."""
+        """Send the topic's waiting rows alone, one after the other, until one of them is in flight."""
         while self.trouble is None and not self._is_given_up and (alone := topic.next_alone()):
             row, record = alone
             if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_until):
@@ -235,7 +235,7 @@ class Batch:
                 return
 
     def _reported(self, row: Row, topic: Topic, client: Producer, error: Any, message: Any) -> None:
-        """Handle a delivery report: ``error`` is None if Kafka confirmed the record."""
+        """Handle the delivery report of ``row``. ``error`` is None if Kafka confirmed the record."""
         topic.reported()
         self._unreported[client] -= 1
         alone = client is not self._clients.common
@@ -270,7 +270,7 @@ class Batch:
                 self._broken = self._broken or error
 
     def _refused(self, row: Row, topic: Topic, client: Producer, error: DeliveryFailed) -> None:
-        """Handle the refusal of this row alone."""
+        """Handle a refusal that concerns only ``row``."""
         match row_outcome(error):
             case RowOutcome.PARK if meaning_of(error.code).of_the_row:
                 self._reject(row, error)

@@ -48,7 +48,7 @@ class BatchPlan(NamedTuple):
     """The rows that a batch will send."""
 
     chunks: list[list[int]]
-    """The ids of the rows, in order, by chunk. The rows themselves are read chunk by chunk."""
+    """Ids of the rows in the order of sending, divided into chunks. The rows themselves are read chunk by chunk."""
     is_full: bool
     """Whether there may be more waiting rows than the plan contains."""
 
@@ -101,7 +101,7 @@ class Claims:
 
     @property
     def holds(self) -> bool:
-        """Whether the claim still holds, as far as the socket shows; sends no query."""
+        """Whether the relay still has the claim, according to the state of the socket. No query is sent."""
         return not (self._dialect.locks and self._connection.is_cut)
 
     def plan(self, shards: Sequence[int], limits: Mapping[str, int]) -> BatchPlan:
@@ -273,7 +273,7 @@ def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:
 
 
 def _within(limit: int, rows: Iterable[_Planned]) -> Iterator[_Planned]:
-    """Yield rows until their bytes reach ``limit``; the row that reaches it is the last one."""
+    """Yield rows until their total bytes reach ``limit``. The row with which the limit is reached is the last."""
     total = 0
     for row in rows:
         if total >= limit:

@@ -142,7 +142,7 @@ class Clients:
             self._alone = None
 
     def drop(self) -> None:
-        """Drop both clients: they may still contain records that other relays are sending meanwhile."""
+        """Drop both clients, because they may still contain records that other relays are sending meanwhile."""
         self._common = self._alone = None
 
     def poll(self) -> None:

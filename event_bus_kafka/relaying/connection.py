@@ -1,4 +1,4 @@
-"""A relay's own connection to a database, in addition to Django's."""
+"""A connection to a database that only a relay uses, in addition to Django's connection."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class OwnConnection:
 
 
 def _socket_of(raw: Any) -> int | None:
-    """Return the socket of a driver's connection; None if the driver has none, or does not show it."""
+    """Return the socket of a driver's connection; None if there is no socket or the driver does not show it."""
     own = raw if hasattr(raw, "fileno") else getattr(raw, "_sock", None)  # PyMySQL
     return int(own.fileno()) if own is not None else None
 

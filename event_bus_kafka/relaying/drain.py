@@ -10,7 +10,7 @@ from event_bus_kafka.relaying.progress import ProgressReports
 from event_bus_kafka.relaying.relay import Relay
 
 _FRUITLESS = 30.0
-"""Seconds without a sent row after which ``--once`` gives up."""
+"""Seconds without a sent row after which ``relay_events --once`` ends."""
 
 
 class Drain:

@@ -29,7 +29,7 @@ class _Frame(NamedTuple):
 
 
 class Frames:
-    """The shared parts of the rows' records, by schema, kept as long as the relay runs."""
+    """Caches the shared parts of rows' records, by schema, as long as the relay runs."""
 
     def __init__(self, claims: Claims, registry: serde.SchemaIds) -> None:
         self._claims = claims
@@ -57,7 +57,7 @@ class Frames:
         return self._known[schema].event_type if schema in self._known else ""
 
     def event_id(self, row: Row) -> str:
-        """Return the event id of a row whose record was made; empty if its headers contain none."""
+        """Return the event id in the row's headers; empty if there is none. Call :meth:`record` for the row before."""
         headers = self._known[row.schema].unpack(row.headers)
         named = headers if isinstance(headers, dict) else dict(headers)
         return (named.get("ce_id") or b"").decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Reports the work of a relay. Imported only if the app is installed."""
+"""Collects and emits the progress of a relay. Imported only if the app is installed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class RelayStates:
 
     @property
     def obstacles(self) -> tuple[str, ...]:
-        """The reason why the last step was interrupted; empty if it was not."""
+        """The reason why the last step was interrupted, as the only item; empty: the last step was not interrupted."""
         return (self._trouble,) if self._trouble else ()
 
     @property

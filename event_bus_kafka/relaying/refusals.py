@@ -26,7 +26,7 @@ class Refusals:
         self._before = 0
         self._keys: set[bytes] = set()
         self._parked: list[int] = []
-        """The ids of rows that were parked since the last success."""
+        """The ids of rows that were parked since Kafka last accepted a row of the topic."""
 
     def __bool__(self) -> bool:
         return bool(self._before or self.undecided)
@@ -55,11 +55,11 @@ class Refusals:
         return rows
 
     def renumber(self, row: Row, number: int) -> None:
-        """Note that a row was parked under an id other than its own."""
+        """Note that ``row`` was parked under the id ``number`` instead of the id that it had in the outbox."""
         self._parked = [number if parked == row.id else parked for parked in self._parked]
 
     def decide(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
-        """Return the rows to park, and the ids of parked rows to put back. Call it at the end of a batch."""
+        """Return the rows to park, and the ids of parked rows to put back. Call this method at the end of a batch."""
         rows, self.undecided = self.undecided, []
         self._before += len(rows)
         if not self.are_of_the_topic:

@@ -1,4 +1,4 @@
-"""The relay: sends the rows of the outbox. Several relays share the work."""
+"""The relay, which sends the rows of an outbox. Several relays may share the rows of an outbox."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class StepResult:
     left: bool = True
     """Whether there may be further rows that can be sent now."""
     trouble: str = ""
-    """The reason why the relay was interrupted, without event data; empty if it was not."""
+    """The reason why the relay was interrupted, without event data; empty: the relay was not interrupted."""
 
 
 class Relay:
@@ -155,7 +155,7 @@ class Relay:
         return self._settled(batch, looked)
 
     def _settled(self, batch: Batch, looked: float) -> StepResult:
-        """Act on the result of a batch."""
+        """Start the backoff if the batch had an error. Pause the relay if all rows have to wait. Return the result."""
         stepped = StepResult(sent=batch.ledger.taken, parked=len(batch.ledger.parked))
         self._clients.drop_failed()
         if stepped.sent or stepped.parked:

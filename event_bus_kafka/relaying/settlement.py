@@ -59,16 +59,16 @@ class Ledger:
 
     @property
     def taken(self) -> int:
-        """Number of rows that Kafka has."""
+        """Number of rows that Kafka has confirmed, including rows that are already removed."""
         return len(self.confirmed) + sum(map(len, self.removing)) + self.gone
 
     @property
     def unremoved(self) -> list[Row]:
-        """Rows that Kafka has and that, as far as is known, are still in the outbox."""
+        """Rows that Kafka has confirmed and that, as far as is known, are still in the outbox."""
         return [row for rows in (*self.removing, self.confirmed) for row in rows]
 
     def begin(self, count: int = 1) -> None:
-        """Note that rows were handed to a client."""
+        """Note that ``count`` rows were handed to a client."""
         self.in_flight += count
 
     def confirm(self, row: Row) -> None:
@@ -77,11 +77,11 @@ class Ledger:
         self.confirmed.append(row)
 
     def take_back(self) -> None:
-        """Note that Kafka has not accepted a row that was in flight: the row waits in the outbox."""
+        """Note that a row is no longer in flight, because Kafka has not accepted it. The row is still in the outbox."""
         self.in_flight -= 1
 
     def refuse(self, refused: Iterable[tuple[Row, BrokerError]]) -> None:
-        """Note that rows are to be parked."""
+        """Note that the rows in ``refused`` are to be parked."""
         self.refused += refused
 
     def begin_removal(self) -> list[Row]:
@@ -95,7 +95,7 @@ class Ledger:
         return rows
 
     def end_removal(self) -> None:
-        """Note that the rows of the oldest removal are removed from the outbox."""
+        """Note that the rows whose removal was begun first are now removed from the outbox."""
         self.gone += len(self.removing.popleft())
 
 
@@ -145,7 +145,7 @@ class Settlement:
                     self._topics[name].hold(failure)
 
     def first_of(self, plan: BatchPlan) -> BatchPlan:
-        """Return the part of a plan that may be sent now."""
+        """Return the part of ``plan`` that one batch may send; after a failed batch, only the plan's first rows."""
         if self._most >= CHUNK_ROWS or not plan.chunks:
             return plan
         return BatchPlan([plan.chunks[0][: self._most]], is_full=True)
@@ -166,7 +166,7 @@ class Settlement:
         self._claims.put_back(put_back)
 
     def _settle_as_far_as_it_goes(self, rows: list[Row], ledger: Ledger) -> None:
-        """Settle row by row. If a row stays in the outbox, the later rows of its topic stay there, too."""
+        """Settle the rows one by one. If a row stays in the outbox, the later rows of its topic stay there, too."""
         if rows and self._failure_of(partial(self._remove, rows)) is not None:
             for _, of_topic in groupby(sorted(rows, key=attrgetter("topic", "id")), attrgetter("topic")):
                 self._remove_first(list(of_topic))

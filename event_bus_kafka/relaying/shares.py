@@ -16,7 +16,7 @@ _OF_SHALLOW = 100
 
 
 class Part(NamedTuple):
-    """The maximum number of rows that a batch may take of a topic in a shard."""
+    """The maximum number of rows of one topic in one shard that a batch may take."""
 
     shard: int
     topic: str
@@ -32,7 +32,7 @@ class Shares:
     def __init__(self, rows: int) -> None:
         self._rows = rows
         self._shallow: set[tuple[int, str]] = set()
-        """Pairs of shard and topic for which the last query found fewer rows than it asked for."""
+        """Pairs of shard and topic for which the last query found fewer rows than the query's limit."""
 
     def divide(self, found: Collection[tuple[int, str]], limits: Mapping[str, int]) -> list[Part]:
         """Return the parts of a batch. ``limits``: topic → maximum number of its rows; other topics have no limit."""

@@ -29,7 +29,7 @@ _COPIED = tuple(name for name in _MOVED if name != "id")
 
 @attrs.frozen(kw_only=True)
 class Dialect:
-    """The statements for one vendor."""
+    """The SQL statements for the databases of one vendor."""
 
     rows_by_id: str
     """FROM clause that selects the outbox's rows by their ids, under the alias ``r``."""
@@ -41,21 +41,21 @@ class Dialect:
     of_topic: str = "r.topic = %s{0} ORDER BY r.id"
     """Condition for the rows of a topic, followed by the order that the index of topics already has."""
     rows_in: str = ""
-    """FROM clause for reads, which lock nothing. The ids follow in brackets. If it is empty, ``rows_by_id`` is used."""
+    """FROM clause of reads without locks. The bracketed ids are appended. If it is empty, ``rows_by_id`` is used."""
     delete: str = "DELETE FROM"
     forces_index: bool = False
     """Whether a statement can name the index to use."""
     locks: bool = True
     """Whether rows can be locked."""
     session: str = ""
-    """The first statement on a relay's own connection."""
+    """The first statement on each connection of a relay; empty: there is none."""
     begin: str = ""
     """
     The statement that begins a transaction. It must not change the session, since a pooler may share the session among
     clients.
     """
     options: dict[str, Any] = attrs.field(factory=dict)
-    """Options of the relay's own connection, unless the settings contain them."""
+    """Options of each connection of a relay, except options that the settings contain."""
 
     @property
     def probe(self) -> str:
@@ -116,7 +116,7 @@ class Dialect:
         )
 
     def names(self, topics: Sequence[str]) -> list[str]:
-        """Return the parameters of :meth:`plan_by_topic`."""
+        """Return the parameters of the statement from :meth:`plan_by_topic`."""
         return [topic for topic in topics for _ in range(self.of_topic.count("%s"))]
 
     def fetch(self, ids: Sequence[int]) -> tuple[str, list[Any]]:
@@ -156,13 +156,13 @@ class Dialect:
 
     @property
     def put_back(self) -> str:
-        """The statement that copies a parked row into the outbox. Its only parameter is the row's id."""
+        """The statement that copies a parked row into the outbox. The only parameter is the row's id."""
         moved = self._columns(_MOVED)
         return f"INSERT INTO {_OUTBOX} ({moved}) SELECT {moved} FROM {_PARKED} WHERE id = %s"
 
     @property
     def forget_parked(self) -> str:
-        """The statement that deletes a parked row. Its only parameter is the row's id."""
+        """The statement that deletes a parked row. The only parameter is the row's id."""
         return f"DELETE FROM {_PARKED} WHERE id = %s"
 
     @property

@@ -23,4 +23,4 @@ DELIVERY_TIMEOUT = 10.0
 IDLE_TRANSACTION_TIMEOUT = 60
 """Seconds after which the database ends a transaction that executes no statements."""
 WATCHED = 0.05
-"""Seconds between two checks whether the claim still holds."""
+"""Seconds between two checks whether a relay still has its claim."""

@@ -40,7 +40,7 @@ ALONE_ROWS = 300
 
 
 class TopicState(Enum):
-    """The states of a topic, as a relay sees it."""
+    """The states of a topic, as a relay sees the topic."""
 
     OPEN = "accepts records"
     TRIED = "is tried: its rows are sent one by one"
@@ -92,14 +92,14 @@ class Topic:
         self.takes_rows = self.state is not TopicState.BACKING_OFF
         """Whether this batch may send more rows of the topic."""
         self.waiting: deque[tuple[Row, ProducerRecord]] = deque()
-        """Rows that are sent one by one."""
+        """Rows that wait to be sent one by one."""
         self.unreported = 0
         """Number of records in flight without a delivery report."""
         self.is_silent = False
         self.heard = self._quiet_since = 0.0
-        """Time of the last report, and time since which records are in flight without any report."""
+        """``heard``: time of the last report. ``_quiet_since``: records are in flight without a report since then."""
         self.tries = ALONE_ROWS if self._alone_until else TRIED_ROWS
-        """Number of rows that this batch may send one by one."""
+        """Number of further rows that this batch may send one by one."""
         self.refusals.undecided.clear()
         self._keys: set[bytes] = set()
         """The keys of the rows that this batch sends one by one."""
@@ -113,7 +113,7 @@ class Topic:
 
     @property
     def is_held(self) -> bool:
-        """Whether the topic was held and Kafka has accepted no row of the topic since."""
+        """Whether the topic was held and Kafka has accepted none of its rows since the hold."""
         return self._delay > 0
 
     @property
@@ -143,7 +143,7 @@ class Topic:
             self.takes_rows = self.tries > 0
 
     def next_alone(self) -> tuple[Row, ProducerRecord] | None:
-        """Return the next row to send alone, if no row is in flight."""
+        """Return the next row to send alone. None: no row waits, or a row of the topic is in flight."""
         return self.waiting.popleft() if self.waiting and not self.unreported else None
 
     def leave(self, row: Row) -> None:
@@ -274,7 +274,7 @@ class Topics(dict[str, Topic]):
 
     @property
     def held(self) -> tuple[str, ...]:
-        """The names of held topics, including those whose backoff is over."""
+        """The names of held topics, including topics whose backoff is over."""
         return tuple(sorted(topic.name for topic in self.values() if topic.is_held))
 
     @property

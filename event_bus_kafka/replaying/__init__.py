@@ -1,1 +1,1 @@
-"""Runs replay requests in workers, between the records of their assignment."""
+"""Runs replay requests in workers. Replayed records take turns with records of the assigned partitions."""

@@ -1,4 +1,4 @@
-"""One batch of a backfill has its turn, on a lane: receivers that need not be thread-safe run at no other time."""
+"""Sends one batch of a backfill. The batch runs on a lane, because receivers need not be thread-safe."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from django.db import Error
 from event_bus_kafka.consuming.progress import Work
 from event_bus_kafka.dispatching import cleanup
 from event_bus_kafka.dispatching.event_context import event_context, keep_caches
-from event_bus_kafka.errors import EventBusError, WorkerFailed
+from event_bus_kafka.dispatching.outages import outage_of
+from event_bus_kafka.errors import ConfigurationError, TransactionLeftOpen, WorkerFailed
 from event_bus_kafka.models import LetterState
 from event_bus_kafka.operations.requested_runs.backfill_sources import reason_of
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.producing.backfill import Backfill, Failed, Item, Source
 from event_bus_kafka.replaying.halts import Halt, HaltKind
-from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 
 MOST = 100
-"""Items of one batch: live events wait for it in a worker with one lane."""
+"""Maximum number of items in a batch. In a worker with one lane, live events wait for the end of the batch."""
 
 
 @attrs.frozen(kw_only=True)
 class ItemBatch:
-    """The next items of a source: its topic and offset are names for logs, and no record's."""
+    """
+    The next batch of a source's items. Its topic and offset are only names for logs, because a batch is not a record.
+    """
 
     number: int
     topic: str
@@ -44,59 +46,70 @@ class ItemBatch:
 @attrs.define(kw_only=True, eq=False)
 class BatchRun:
     """
-    Sends the items of a source, a batch in each turn, from the token of the progress on. The source is begun anew for
-    every batch: between two of them other code runs on the lane, and its connections may be closed.
+    Sends the items of a source, one batch in each turn, beginning after the token in ``progress``. The source is called
+    anew for each batch, because other code runs on the lane between two batches and may close the source's connections.
     """
 
     source: Source
     backfill: Backfill
     progress: RunProgress
     lock: threading.Lock
-    """Held while the progress changes."""
+    """Lock that is held while the progress changes."""
     most: int
-    """Items of one batch."""
+    """Maximum number of items in a batch."""
     limit: int | None
     stop_after: int
     more: Callable[[ItemBatch | None], None] = lambda _: None
-    """Called with the next batch, or None after the last."""
-    _failures_in_row: int = 0
+    """Function that is called with the next batch, or with None after the last batch."""
 
     def run(self, requested: ItemBatch, _: Callable[[Work], None]) -> LetterState | Halt:
-        """Send a batch, and count what came of its items. Return a halt if it has to be sent again, or is the last."""
+        """
+        Send a batch, and count the results of its items. Return a halt if the batch must be sent again, or if no
+        further batch may be sent.
+        """
         context = event_context()
         try:
             batch, failed = context.run(self._send)
-        except Error as error:
-            return Halt(HaltKind.HELD, f"the database cannot be used: {database_error_text(error)}")
         except WorkerFailed as failure:
-            return Halt(HaltKind.HELD, failure.reason)
-        except EventBusError as error:
-            return Halt(HaltKind.HELD, error_text(error))
+            is_lasting = isinstance(failure.__cause__, (ConfigurationError, TransactionLeftOpen))
+            return Halt(HaltKind.STOPPED if is_lasting else HaltKind.HELD, failure.reason)
         except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 the service's code; the lane has events to live for
-            return Halt(HaltKind.STOPPED, f"{self.source.name} raised {reason_of(error)}")
+            away = outage_of(error) if isinstance(error, Exception) else ""
+            kind = HaltKind.HELD if away else HaltKind.STOPPED
+            return Halt(kind, f"{self.source.name} raised {reason_of(error)}")
         finally:
             keep_caches(context)
             cleanup.roll_back_leftovers()
             cleanup.clean()
-        self._count(batch, failed)
-        if self._failures_in_row >= self.stop_after:
-            return Halt(HaltKind.STOPPED, f"{self._failures_in_row} items in a row failed")
+        if (in_row := self._count(batch, failed)) >= self.stop_after:
+            return Halt(HaltKind.STOPPED, f"{in_row} items in a row failed")
         is_last = len(batch) < self.most or self.progress.items == self.limit
         self.more(None if is_last else ItemBatch(number=requested.number + 1, topic=requested.topic))
         return LetterState.SUCCEEDED
 
     def _send(self) -> tuple[list[Item], list[Failed]]:
         most = self.most if self.limit is None else min(self.most, self.limit - self.progress.items)
-        items = islice(self.source.items(self.progress.token), most)
-        batch: list[Item] = [(str(token), arguments) for token, arguments in items]
+        try:
+            batch = self._next(most)
+        except Error:  # a server that was restarted has ended the connection
+            cleanup.close_after_errors()
+            batch = self._next(most)
         return batch, self.backfill.send(batch)
 
-    def _count(self, batch: list[Item], failed: list[Failed]) -> None:
+    def _next(self, most: int) -> list[Item]:
+        items = islice(self.source.items(self.progress.token), most)
+        return [(str(token), arguments) for token, arguments in items]
+
+    def _count(self, batch: list[Item], failed: list[Failed]) -> int:
+        """Count the results; return the longest row of failures, which may have begun in earlier batches."""
         errors = {one.token: one.error for one in failed}
+        longest = 0
         with self.lock:
             for token, _ in batch:
                 error = errors.get(token)
-                self._failures_in_row = 0 if error is None else self._failures_in_row + 1
+                self.progress.failures_in_row = 0 if error is None else self.progress.failures_in_row + 1
+                longest = max(longest, self.progress.failures_in_row)
                 state = LetterState.SUCCEEDED if error is None else LetterState.FAILED
                 self.progress.count(state, token, "" if error is None else reason_of(error))
                 self.progress.items, self.progress.token = self.progress.items + 1, token
+        return longest

@@ -8,12 +8,12 @@ import attrs
 
 
 class HaltKind(Enum):
-    """The kinds of halt: they determine the next step for the request."""
+    """The kinds of halt, which determine the next step for the request."""
 
     LOST = auto()
-    """This worker does nothing more: another worker has the request, or an operator has paused or cancelled it."""
+    """This worker stops, because another worker has the request, or an operator has paused or cancelled the request."""
     HANDED_BACK = auto()
-    """Another worker may take the request: this worker ends, or can begin no letter."""
+    """Another worker may take the request, because this worker ends or cannot start the replay of a letter."""
     HELD = auto()
     """This worker continues the request later."""
     STOPPED = auto()

@@ -1,4 +1,4 @@
-"""The records of a requested replay that were read, and whose results are not counted yet."""
+"""Keeps the records of a requested replay that were read and whose results are not counted yet."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from event_bus_kafka.operations.requested_runs.run_progress import Place, RunPro
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _MOST, _MOST_BYTES = 1_000, 4_000_000
-"""Records, and bytes of those that have not ended, beyond which none is read."""
+"""
+Limits for the kept records: their number, and the number of bytes of unfinished records. At a limit, no further record
+is read.
+"""
 _GONE = "no longer in Kafka"
 
 
 @attrs.define(eq=False, kw_only=True)
 class ReadRecord:
-    """A record, or the end of a partition, on its way through a replay."""
+    """A record of a requested replay, or the end of a partition."""
 
     number: int
     place: Place
     offset: int
     record: ConsumerRecord | None = None
-    """None once it has ended, for its bytes, and for records that no filter fits."""
+    """The record. None if it is finished, to free memory, or if it does not match the filters."""
     state: LetterState | None = None
-    """How it ended; None also where no filter fits."""
+    """The record's result. None if the record is not finished, or if it does not match the filters."""
     error: str = ""
     is_over: bool = False
 
@@ -46,12 +49,12 @@ class ReadRecord:
 
 class ReadRecords:
     """
-    Counts results in the order of the records: lanes end them in any order, and whoever goes on from the position of a
-    partition must find nothing missing before it. Any thread may call it.
+    Counts results in the order of the records, although lanes finish records in any order. A position only moves past
+    finished records, so that another worker can continue there. Any thread may use this object.
     """
 
     def __init__(self, progress: RunProgress, lock: threading.Lock) -> None:
-        """``lock``: held while the progress changes."""
+        """``lock``: lock that is held while the progress changes."""
         self._progress = progress
         self._lock = lock
         self._windows: dict[Partition, deque[ReadRecord]] = {one.name: deque() for one in progress.places}
@@ -60,11 +63,11 @@ class ReadRecords:
 
     @property
     def is_full(self) -> bool:
-        """Whether no further record is to be read now."""
+        """Whether no further record may be read now."""
         return self._bytes >= _MOST_BYTES or sum(map(len, self._windows.values())) >= _MOST
 
     def add(self, place: Place, record: ConsumerRecord) -> ReadRecord:
-        """Take the next record of a place, for receivers."""
+        """Add the next record of a place, which receivers will get."""
         read = self._added(place, record.offset)
         read.record = record
         with self._lock:
@@ -72,16 +75,19 @@ class ReadRecords:
         return read
 
     def pass_over(self, place: Place, offset: int) -> None:
-        """Take the next record of a place, for which no filter fits; or the last offset of the place."""
+        """
+        Add a finished offset of a place, for which no receiver is called. Its record does not match the filters, or the
+        offset is the last of the place.
+        """
         self.end(self._added(place, offset), None)
 
     def leave_out(self, place: Place, to: int) -> None:
-        """Begin a place further on: its records up to there are gone."""
+        """Move the position of a place to offset ``to``, because Kafka has deleted the records before this offset."""
         with self._lock:
             self._progress.leave_out(place, to, _GONE)
 
     def end(self, read: ReadRecord, state: LetterState | None, error: str = "") -> None:
-        """Note how a record ended, and count all before the first that has not."""
+        """Note the result of a record. Then count all results before the first unfinished record of the partition."""
         with self._lock:
             if read.record is not None:
                 self._bytes -= read.record.size

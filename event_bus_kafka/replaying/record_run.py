@@ -1,4 +1,4 @@
-"""One record of a topic has its turn again, on a lane."""
+"""Replays one record of a topic, on a lane."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from event_bus_kafka.replaying.read_records import ReadRecord, ReadRecords
 
 
 class RecordRun:
-    """Gives records to all receivers, or to the named one, once: there are no retries and no dead letters."""
+    """Calls all receivers, or the named receiver, once for each record. There are no retries and no dead letters."""
 
     def __init__(self, processor: Processor, receiver: str, records: ReadRecords) -> None:
         self._attempt = OneAttempt(lambda _: replaying(processor))
@@ -27,8 +27,8 @@ class RecordRun:
 
     def run(self, requested: ReadRecord, began: Callable[[Work], None]) -> LetterState | Halt:
         """
-        Run a record, and count its result. Return a halt if a server is away, or a receiver asks to exit: then it is
-        not counted, and comes again with what follows.
+        Replay a record, and count its result. Return a halt if a server is unavailable or a receiver asks to exit. In
+        these cases the result is not counted, and the record is replayed again if the request continues.
         """
         record = requested.record
         assert record is not None

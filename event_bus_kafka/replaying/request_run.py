@@ -37,7 +37,10 @@ _STUCK_AFTER = 5.0
 _MOST = 100
 """Maximum number of letters that may wait for records of their keys."""
 _SOON, _LATER = 0.005, 0.05
-"""Seconds until the next call of ``submit``: while letters are waiting, and while none are."""
+"""
+Seconds until the next call of ``submit``. The first number applies if letters are waiting, the second if no letter is
+waiting.
+"""
 _MADE_UP_FOR = 1.0
 """
 Maximum seconds of lost time for which a run catches up by beginning several letters at once. So even a long pause does
@@ -54,7 +57,10 @@ class LetterLanes:
     connection_max_age: float
     """Age in seconds at which a database connection is closed before the next letter."""
     records: Callable[[], Sequence[Delivery | None]] = tuple
-    """Returns the record of each lane (None: the lane is free); empty: unknown. Any thread may call it."""
+    """
+    Returns the record of each lane, or None for a free lane. Returns an empty sequence if the records are unknown. Any
+    thread may call this function.
+    """
 
 
 Requested = TypeVar("Requested", bound=RequestTurn)
@@ -62,12 +68,11 @@ Requested = TypeVar("Requested", bound=RequestTurn)
 
 class RequestRun(Generic[Requested]):
     """
-    Begins the letters of a request in their order, each through the actor of its key, as fast as the rate and live
-    events allow.
-    Replays of topics have records in place of letters, backfills have batches of items.
+    Begins the letters of a request in their order, each through the actor of its key. The rate and live events limit
+    the speed. In a replay of a topic, a letter is a record. In a backfill, a letter is a batch of items.
 
-    The housekeeping thread calls ``fill`` and ``keep_on``, the polling thread ``submit``; letters run on the lanes.
-    After a halt the run begins no further letter: a new run continues the request.
+    The housekeeping thread calls ``fill`` and ``keep_on``. The polling thread calls ``submit``. Letters run on the
+    lanes. After a halt, the run begins no further letter, and a new run continues the request.
     """
 
     def __init__(
@@ -79,7 +84,7 @@ class RequestRun(Generic[Requested]):
         *,
         each: int = 1,
     ) -> None:
-        """``each``: how many items one turn has; the rate is theirs."""
+        """``each``: number of items in one letter. The request's rate counts items."""
         self.halt: Halt | None = None
         self.filled_to = -1
         """The number of the last letter that was read."""
@@ -88,7 +93,7 @@ class RequestRun(Generic[Requested]):
         self.ended = 0
         """Number of letters that have ended."""
         self.is_busy = False
-        """Whether records of the assignment wait, or did when the polling thread looked last."""
+        """Whether records of the assignment were waiting when the polling thread last called ``submit``."""
         self.failures_in_row: int = request.failures_in_row
         self._stop_after: int = request.stop_after
         self._what = "letters" if request.group else "records"
@@ -100,7 +105,10 @@ class RequestRun(Generic[Requested]):
         self._fresh_until = -inf
         self._todo: deque[tuple[Requested, bytes | None]] = deque()
         self._submitted: Mapping[Detached, float] = {}
-        """Letter that has not ended → the time of its submission. Replaced, never changed: other threads read it."""
+        """
+        Unfinished letter → the time of its submission. The mapping is replaced, never changed, because other threads
+        read it.
+        """
         self._due = clock()
         self._rests_until = -inf
         self._partitions: dict[Partition, PartitionProgress] = {}
@@ -114,8 +122,8 @@ class RequestRun(Generic[Requested]):
 
     def keep_on(self, beat_at: float) -> None:
         """
-        Let letters begin until ``BEAT_WITHIN`` seconds after ``beat_at``. This is the time, by the clock of this run,
-        just before the last heartbeat.
+        Let letters begin until ``BEAT_WITHIN`` seconds after ``beat_at``. ``beat_at``: the time just before the last
+        heartbeat, by the clock of this run.
         """
         self._fresh_until = beat_at + BEAT_WITHIN
 
@@ -136,7 +144,10 @@ class RequestRun(Generic[Requested]):
 
     @property
     def is_over(self) -> bool:
-        """Whether no letter is left. Read this before ``halt``: the last letter may halt the run instead of ending."""
+        """
+        Whether no letter is left. Read this before ``halt``, because the last letter may halt the run instead of
+        ending.
+        """
         return self.is_all and not self._todo and all(one.done for one in self._submitted)
 
     def submit(self, *, is_busy: bool) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from math import inf
 from time import monotonic
 from typing import Any
@@ -35,11 +35,11 @@ from event_bus_kafka.telemetry.state import Replaying
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_REQUESTS_EVERY, _BEAT_EVERY = 60.0, 5.0, 1.0
 """
-Seconds between two checks whether the table exists, between two searches for requests, and between two heartbeats. The
-table may appear later, as services may be migrated while their workers run.
+Periods in seconds of three tasks: check whether the table exists, search for requests, and write a heartbeat. The table
+may appear later, because services may be migrated while their workers run.
 """
 _READ_AHEAD = 500
-"""Number of letters per read: enough for many seconds, as each letter takes several statements."""
+"""Number of letters read at once. It suffices for many seconds, because each letter takes several statements."""
 _SETTLE_EVERY = 60.0
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
 """
@@ -57,7 +57,9 @@ _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.F
 
 @attrs.frozen
 class _Held:
-    """The time until which this worker's request is held, and the number of holds since a letter ended last."""
+    """
+    A hold of this worker's request: the time at which the hold ends, and the number of holds since a letter last ended.
+    """
 
     until: float = -inf
     times: int = 0
@@ -69,8 +71,8 @@ class _Held:
 
 class RequestRunner:
     """
-    The replay requests of a group in one worker. The housekeeping thread calls ``turn`` and ``hand_back``, the polling
-    thread ``submit`` and ``end``; neither thread waits for the other.
+    The replay requests of a group in one worker. The housekeeping thread calls ``turn`` and ``hand_back``. The polling
+    thread calls ``submit`` and ``end``. Neither thread waits for the other.
     """
 
     def __init__(
@@ -119,7 +121,7 @@ class RequestRunner:
 
     @property
     def replaying(self) -> Replaying | None:
-        """The request that this worker runs; None: it runs none. Any thread may ask."""
+        """The request that this worker runs; None: this worker runs no request. Any thread may read this attribute."""
         request, run, held = self._request, self._run, self._held
         if request is None:
             return None
@@ -128,8 +130,8 @@ class RequestRunner:
 
     def turn(self) -> None:
         """
-        If this worker has no request, take one. Otherwise renew its claim and read its next letters. Every minute
-        settle letters that dead workers have left behind.
+        If this worker has no request, take a request. If it has a request, renew the claim and read the request's next
+        letters. Every minute, settle the letters of dead workers.
         """
         alias = alias_of(RequestedLetter)  # this table is created last
         self._has_table = alias is not None
@@ -146,8 +148,8 @@ class RequestRunner:
 
     def hand_back(self) -> None:
         """
-        Release the request for other workers, unless one of its letters is still running here: another worker would run
-        that letter, too.
+        Release the request for other workers. Do nothing if one of its letters is still running here, because another
+        worker would run this letter, too.
         """
         self.end()
         request, run = self._request, self._run
@@ -157,13 +159,17 @@ class RequestRunner:
             self._give_back(ReplayRequest.objects.using(alias), request)
 
     def _taken(self, rows: ReplayRequestQuerySet) -> ReplayRequest | None:
-        runs: list[ReplayRequest] = self._runs.in_turn(rows) if self._runs else []
-        for request in (*rows.in_turn(self._group), *runs):
+        for request in self._in_turn(rows):
             if _has_any(request.receivers) and rows.take(request.pk, by=self._id, worker=self._name):
                 self._held = _Held()
                 self._tell(request, RequestState.RUNNING)
                 return request
         return None
+
+    def _in_turn(self, rows: ReplayRequestQuerySet) -> Iterator[ReplayRequest]:
+        yield from rows.in_turn(self._group)
+        if self._runs is not None:
+            yield from self._runs.in_turn(rows)
 
     def _go_on(self, rows: ReplayRequestQuerySet, request: ReplayRequest, standstill: str) -> None:
         at, is_ours = self._clock(), self._beat(rows, request)
@@ -202,6 +208,9 @@ class RequestRunner:
             run: RequestRun[Any] | Halt = RequestRun(request, letters, self._lanes, self._clock)
         else:
             run = self._runs.begin(request, rows.db, self._lanes, self._clock)
+        if isinstance(run, Halt) and run.kind is HaltKind.LOST:
+            self._leave(rows, request)
+            return
         if isinstance(run, Halt):
             self._finish(rows, request, _ENDS[run.kind], run.note)
             return
@@ -211,7 +220,8 @@ class RequestRunner:
 
     def _fill(self, run: RequestRun[Any], request: ReplayRequest, alias: str) -> None:
         if not request.group:  # it fills itself
-            self._save()
+            if not self._save():
+                run.end(Halt(HaltKind.LOST))
             return
         if run.is_all or run.halt is not None or run.waiting > _READ_AHEAD // 2:
             return
@@ -221,7 +231,10 @@ class RequestRunner:
         run.fill([(one, keys.get(one.letter)) for one in letters], is_all=len(letters) < _READ_AHEAD)
 
     def _conclude(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun[Any]) -> None:
-        """End, hold or release the request, once its run is over, or has halted and no letter is running."""
+        """
+        Finish this worker's work on the request: end, hold or release it. Do nothing while the run goes on, or while a
+        letter runs.
+        """
         is_over = run.is_over  # read before halt: the last letter may halt the run instead of ending
         halt = run.halt
         if halt is None:
@@ -254,7 +267,9 @@ class RequestRunner:
         self._request = self._run = None
 
     def _give_back(self, rows: ReplayRequestQuerySet, request: ReplayRequest, why: str = "") -> None:
-        """Release the request, of which no letter is running here. ``why``: reason for its note; empty: no note."""
+        """
+        Release the request. No letter of the request may be running here. ``why``: reason for its note; empty: no note.
+        """
         note = f"worker {self._name} has handed it back: {why}" if why else ""
         self._release()
         rows.let_go(request.pk, by=self._id, note=note)
@@ -268,13 +283,15 @@ class RequestRunner:
         self._tell(request, "held", note)
         self._run = None
 
-    def _save(self) -> None:
-        """Save the progress of a replay of a topic, or of a backfill, if this worker has one."""
-        if self._runs is not None:
-            self._runs.save()
+    def _save(self) -> bool:
+        """
+        Save the progress of a replay of a topic, or of a backfill, if this worker has one. Return False if another
+        worker has it.
+        """
+        return self._runs is None or self._runs.save()
 
     def _release(self) -> None:
-        """Save it for the last time."""
+        """Save the progress of a run for the last time, and release the run."""
         if self._runs is not None:
             self._runs.release()
 
@@ -284,5 +301,8 @@ class RequestRunner:
 
 
 def _has_any(receivers: Collection[str]) -> bool:
-    """Return whether this service has one of ``receivers``. If none is named, all receivers run: return True."""
+    """
+    Return whether this service has one of ``receivers``. Return True if ``receivers`` is empty, which means all
+    receivers.
+    """
     return not receivers or not dispatch.receiver_names().isdisjoint(receivers)

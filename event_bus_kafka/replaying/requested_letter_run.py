@@ -22,10 +22,14 @@ from event_bus_kafka.trouble import Trouble
 
 _TRIES = 3
 """
-Maximum number of times that a letter may begin without a known result: perhaps the letter makes its workers crash.
+Maximum number of times that a letter may begin without a known result. The limit exists because a letter may crash
+workers.
 """
 _OUTAGE = 1
-"""Exit code of a replay that cannot continue because a server is away; any other code: a receiver asked to exit."""
+"""
+Exit code of a replay that cannot continue because a server is unavailable. Any other exit code means that a receiver
+asked to exit.
+"""
 _TAKEN = "another process has changed the letter since, or is replaying it"
 _GONE = "it was deleted: it has succeeded since the request was made, or was discarded"
 _FAILED_SINCE = "it has failed again since the request was made: make another request"
@@ -51,8 +55,8 @@ class RequestedLetterRun:
         """
         Run a letter and store its result. ``began`` is called with the work of an attempt when the attempt begins.
 
-        Return a halt if there is no result, or if no other letter may begin; then the letter runs again later, unless a
-        receiver asked to exit. Errors of servers become halts; other exceptions are raised.
+        Return a halt if there is no result, or if no other letter may begin. After a halt, the letter runs again later,
+        unless a receiver asked to exit. Errors of servers become halts; other exceptions are raised.
         """
         try:
             return self._run(requested, began)
@@ -98,8 +102,8 @@ class RequestedLetterRun:
 
     def _put_back(self, requested: RequestedLetter, mark: str) -> None:
         """
-        Put the letter back into its request. Read the letter's time again first: this run may have changed the letter
-        before the server went away, and the new time would look like another worker's change.
+        Put the letter back into its request. First read the letter's time again, because this run may have changed the
+        letter before the server went away. Without this, the change would look like another worker's change.
         """
         with suppress(Error):  # then the letter stays begun, without a known result
             there = DeadLetter.objects.for_writing().filter(pk=requested.letter)
@@ -123,7 +127,7 @@ def end_by_letter(requested: RequestedLetter, letter: DeadLetter | None) -> Lett
 
 
 def _without_a_run(requested: RequestedLetter, planned: ReplayPlan | None) -> LetterEnd | None:
-    """Return the result of a letter if no receiver is to run; otherwise None."""
+    """Return the result of a letter for which no receiver is to run; None if a receiver is to run."""
     had_begun = requested.state == LetterState.RUNNING
     if had_begun and (end := end_by_letter(requested, planned.letter if planned else None)):
         return end
@@ -144,7 +148,10 @@ def _without_a_run(requested: RequestedLetter, planned: ReplayPlan | None) -> Le
 
 
 def _has_claim(requested: RequestedLetter, letter: DeadLetter) -> bool:
-    """Return whether the dead letter still has the claim of the last run, whose result was then not written."""
+    """
+    Return whether the dead letter still has the claim of the letter's last run. If it has, the result of the last run
+    was not written.
+    """
     return any(failure.claimed_until == requested.claim for failure in of_row(letter).values() if requested.claim)
 
 

@@ -1,4 +1,4 @@
-"""Requested runs in a worker: which it can do, how they begin, and how their progress is saved."""
+"""Runs replays of topics, and backfills, in a worker."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 from uuid import uuid4
 
 import attrs
+from django.db import Error
 
 from event_bus_kafka.consuming.processor import Processor
-from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.housekeeping.database import alias_of
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.models import ReplayRequest, ReplayRequestQuerySet, RequestedRun
 from event_bus_kafka.operations.records import Wanted
-from event_bus_kafka.operations.requested_runs.backfill_sources import enabled_routes
+from event_bus_kafka.operations.requested_runs.backfill_sources import all_sources, enabled_routes
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, TopicArguments, arguments_of
-from event_bus_kafka.producing.backfill import Backfill, Source, sources
+from event_bus_kafka.producing.backfill import Backfill
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.replaying.batch_run import MOST, BatchRun, ItemBatch
 from event_bus_kafka.replaying.halts import Halt, HaltKind
@@ -27,20 +28,27 @@ from event_bus_kafka.replaying.read_records import ReadRecord, ReadRecords
 from event_bus_kafka.replaying.record_run import RecordRun
 from event_bus_kafka.replaying.request_run import LetterLanes, RequestRun
 from event_bus_kafka.replaying.topic_reading import TopicReading
+from event_bus_kafka.shown import logger_named
+from event_bus_kafka.telemetry.error_text import error_text
+
+logger = logger_named(__name__)
 
 _DEATHS = 3
-"""Workers in a row that may die at a place: a record or an item there may be the cause."""
+"""
+Maximum number of consecutive workers that may die without progress. The run then ends, because a record or an item may
+be the cause of the deaths.
+"""
 
 
 @attrs.define(eq=False, kw_only=True)
 class _Begun:
-    """The run that this worker has."""
+    """The run on which this worker is working."""
 
     request: int
     alias: str
     progress: RunProgress
     lock: threading.Lock = attrs.field(factory=threading.Lock)
-    """Held while the progress changes."""
+    """Lock that is held while the progress changes."""
     saved: dict[str, Any] = attrs.field(factory=dict)
 
     @property
@@ -50,9 +58,10 @@ class _Begun:
 
 class RequestedRuns:
     """
-    Replays of topics, and backfills, for the runner of a worker's requests; its housekeeping thread alone calls it.
+    Begins replays of topics, and backfills, for a worker's :class:`RequestRunner`, and saves their progress. Only the
+    housekeeping thread calls this object.
 
-    ``processor``: without guards, as for dead letters; ``reader``: makes a client that is in no group.
+    ``processor``: has no guards, as for replays of dead letters. ``reader``: makes a client that is in no group.
     """
 
     def __init__(
@@ -69,7 +78,7 @@ class RequestedRuns:
         self._begun: _Begun | None = None
 
     def in_turn(self, rows: ReplayRequestQuerySet) -> list[ReplayRequest]:
-        """Return requests with a run that this worker may take now and can do, the oldest first."""
+        """Return the requests whose run this worker may take now and can do, oldest first."""
         if alias_of(RequestedRun) is None:
             return []
         return [one for one in rows.runs_in_turn(self._processor.group) if _can_do(one.run)]
@@ -78,35 +87,50 @@ class RequestedRuns:
         self, request: ReplayRequest, alias: str, lanes: LetterLanes, clock: Callable[[], float]
     ) -> RequestRun[Any] | Halt:
         """Begin a run where its progress says, or go on there; return a halt if it cannot go on."""
+        try:
+            return self._begin(request, alias, lanes, clock)
+        except Error:
+            raise
+        except Exception as error:  # it would be raised at each turn, and keep the claim for ever
+            logger.exception("A replay request cannot begin")
+            return Halt(HaltKind.FAILED, f"{error_text(error)} was raised as it began")
+
+    def _begin(
+        self, request: ReplayRequest, alias: str, lanes: LetterLanes, clock: Callable[[], float]
+    ) -> RequestRun[Any] | Halt:
         run = RequestedRun.objects.using(alias).hold(request.pk, by=self.by)
         if run is None:
-            return Halt(HaltKind.STOPPED, "its row is gone")
+            return Halt(HaltKind.LOST)
         self._begun = begun = _Begun(request=request.pk, alias=alias, progress=RunProgress.of(run.progress))
         if run.holder not in (None, self.by):
             begun.progress.deaths += 1
         if begun.progress.deaths >= _DEATHS:
             return Halt(HaltKind.STOPPED, f"{_DEATHS} workers in a row died of it and made no progress")
-        self.save()  # before anything runs: the next worker must know of the deaths
+        if not self.save():  # before anything runs: the next worker must know of the deaths
+            return Halt(HaltKind.LOST)
         arguments = arguments_of(run)
         if isinstance(arguments, TopicArguments):
             return self._replay(request, arguments, begun, lanes, clock)
         return self._backfill(request, arguments, begun, lanes, clock)
 
-    def save(self) -> None:
-        """Save the progress of the run that this worker has, if it has changed."""
+    def save(self) -> bool:
+        """Save the progress of the run that this worker has, if it has changed. Return False if another one has it."""
         begun = self._begun
         if begun is None:
-            return
+            return True
         with begun.lock:
             if begun.saved and begun.progress.done > RunProgress.of(begun.saved).done:
                 begun.progress.deaths = 0
             progress = begun.progress.as_json()
-        if progress != begun.saved:
-            begun.rows.save_progress(begun.request, progress, by=self.by)
-            begun.saved = progress
+        if progress == begun.saved:
+            return True
+        if not begun.rows.save_progress(begun.request, progress, by=self.by):
+            return False
+        begun.saved = progress
+        return True
 
     def release(self) -> None:
-        """Save the progress for the last time: nothing of the run runs here any more."""
+        """Save the progress for the last time, and release the run, because it no longer runs here."""
         self.save()
         if self._begun is not None:
             self._begun.rows.release(self._begun.request, by=self.by)
@@ -140,10 +164,12 @@ class RequestedRuns:
         lanes: LetterLanes,
         clock: Callable[[], float],
     ) -> RequestRun[ItemBatch] | Halt:
-        source = _sources().get(arguments.source)
+        source = all_sources().get(arguments.source)
         if source is None or not (to := enabled_routes(source)):
             return Halt(HaltKind.STOPPED, "its worker has no such source any more, or no topic for its events")
-        most = max(1, int(min(MOST, request.rate or MOST)))
+        if (now := source.signal.event_type) != arguments.event_type:
+            return Halt(HaltKind.STOPPED, f"its source sends {now} now: it was requested for {arguments.event_type}")
+        most = max(1, int(min(MOST, request.rate or MOST, request.stop_after)))
         backfill = Backfill(signal=source.signal, routes=to, producer=self._producer())
         batches = BatchRun(
             source=source,
@@ -162,19 +188,15 @@ class RequestedRuns:
 
 def _can_do(run: RequestedRun) -> bool:
     """Whether this service has what a run needs; receivers of a replay are looked for elsewhere."""
-    arguments = arguments_of(run)
-    if isinstance(arguments, TopicArguments):
-        return True
-    source = _sources().get(arguments.source)
-    return source is not None and bool(enabled_routes(source))
+    try:
+        arguments = arguments_of(run)
+        if isinstance(arguments, TopicArguments):
+            return True
+        source = all_sources().get(arguments.source)
+        return source is not None and bool(enabled_routes(source))
+    except (EventBusError, TypeError, ValueError):  # broken sources, of which the command tells; or a later version's
+        return False
 
 
 def _wanted(arguments: TopicArguments) -> Wanted:
     return Wanted(event_type=arguments.event_type, key=arguments.key, since=arguments.since, before=arguments.before)
-
-
-def _sources() -> dict[str, Source]:
-    try:
-        return sources()
-    except ConfigurationError:  # the command says what is wrong with them
-        return {}

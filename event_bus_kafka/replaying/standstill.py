@@ -11,22 +11,25 @@ _TURNS_WITHIN = 30.0
 """Maximum number of seconds between two turns of a polling thread that is alive."""
 _MOVES_WITHIN = 300.0
 """
-Number of seconds after which receivers count as hanging if no lane has begun another record. Letters that wait behind
-slow receivers lose their place when the request is handed back: with a shorter time they might never run.
+Number of seconds after which receivers count as hanging if no lane has begun another record. Handing a request back
+makes waiting letters lose their place. With a shorter time, letters behind slow receivers might never run.
 """
 
 
 class Standstill:
     """
-    Tells whether letters can begin. The polling thread calls ``turned``, the housekeeping thread ``reason``.
+    Tells whether letters can begin. The polling thread calls ``turned``. The housekeeping thread calls ``reason``.
 
-    A running letter is not a standstill, however long it takes: its request stays with this worker.
+    A running letter is not a standstill, even if the letter takes long. Its request stays with this worker.
     """
 
     def __init__(
         self, records: Callable[[], Sequence[Delivery | None]], clock: Callable[[], float] = monotonic
     ) -> None:
-        """``records``: returns the record of each lane (None: the lane is free); empty: unknown."""
+        """
+        ``records``: returns the record of each lane, or None for a free lane. Returns an empty sequence if the records
+        are unknown.
+        """
         self._records = records
         self._clock = clock
         self._turned_at = clock()

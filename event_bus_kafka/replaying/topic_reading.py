@@ -1,4 +1,4 @@
-"""Reads a topic ahead for a requested replay, on a thread of its own, by a client that is a member of no group."""
+"""Reads the records of a topic for a requested replay, in a thread of its own, with a client that is in no group."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time import monotonic, sleep
 
 import attrs
 
-from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.errors import BrokerError, ConfigurationError, EventBusError, NotThere
 from event_bus_kafka.kafka.offsets import Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.operations.records import Wanted
@@ -19,25 +19,27 @@ from event_bus_kafka.replaying.read_records import ReadRecord, ReadRecords
 from event_bus_kafka.replaying.request_run import RequestRun
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 from event_bus_kafka.wire.serde import SchemaIds
 
 logger = logger_named(__name__)
 
 _LOOK_AGAIN = 0.02
-"""Seconds between two looks for room."""
+"""Seconds between two checks whether more records may be read."""
 _SLICE, _LONGEST_SLICE, _REST = 0.01, 0.05, 5.0
 """
-Seconds of reading after which live events have the interpreter for themselves, the most that count, and the length of
-that rest, as a multiple: records that no filter fits have no turn that would rest.
+Numbers for pauses while live events wait. The thread pauses after ``_SLICE`` seconds of reading. The pause is ``_REST``
+times the time that was read, of which at most ``_LONGEST_SLICE`` seconds count. The thread itself must pause, because
+records that do not match the filters never reach a lane.
 """
 
 
 @attrs.define(kw_only=True, eq=False)
 class TopicReading:
     """
-    Fills a run with the wanted records that are left, partition by partition, until the run halts or has all. While
-    live events wait it reads for a sixth of the time at most.
+    Reads the remaining records, partition by partition, and adds the wanted records to a run. Stops when the run halts
+    or all records are read. While live events wait, reading takes at most a sixth of the time.
     """
 
     reader: Callable[[], AbstractContextManager[Reader]]
@@ -58,7 +60,7 @@ class TopicReading:
                     self._read_place(reader, place)
             self.run.fill((), is_all=True)
         except EventBusError as error:
-            self.run.end(Halt(HaltKind.HELD, error_text(error)))
+            self.run.end(Halt(HaltKind.STOPPED if _is_final(error) else HaltKind.HELD, error_text(error)))
         except Exception as error:  # a thread would die unseen, and the request wait for ever
             logger.exception("The records of a replay request cannot be read")
             self.run.end(Halt(HaltKind.FAILED, f"this package raised {type(error).__name__} while it read"))
@@ -67,10 +69,15 @@ class TopicReading:
         if place.position >= place.end:
             return
         there = reader.range_of(place.name, timeout=reader.timeout)
+        if there.end < place.end:
+            raise NotThere(
+                f"{place.topic}:{place.partition} ends at offset {there.end} now, before {place.end}: it was made "
+                "anew, or has lost records. Request a replay of what is there"
+            )
         if there.start > place.position:
             self.records.leave_out(place, min(there.start, place.end))
-        if place.position < min(place.end, there.end):
-            for record in reader.read(place.name, Range(place.position, min(place.end, there.end))):
+        if place.position < place.end:
+            for record in reader.read(place.name, Range(place.position, place.end)):
                 if not self._has_room():
                     return
                 self._take(place, record)
@@ -91,7 +98,14 @@ class TopicReading:
             self._rested_at = monotonic()
 
     def _has_room(self) -> bool:
-        """Wait for room; return whether the run goes on."""
+        """Wait until another record may be read. Return False if the run has halted."""
         while self.records.is_full and self.run.halt is None:
             sleep(_LOOK_AGAIN)
         return self.run.halt is None
+
+
+def _is_final(error: EventBusError) -> bool:
+    """Whether an error stays until somebody acts: a request that waits for that would keep others from their turn."""
+    if isinstance(error, BrokerError):
+        return error.kind in (Trouble.FORBIDDEN, Trouble.MISSING) or not (error.retriable or error.fatal)
+    return isinstance(error, (ConfigurationError, NotThere))

@@ -1,4 +1,4 @@
-"""Turns: the pieces of a request, each of which runs on a lane at one go."""
+"""Turns: the parts of a replay request, each of which runs on a lane without interruption."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from event_bus_kafka.replaying.halts import Halt
 
 
 class RequestTurn(Protocol):
-    """A dead letter, a record, or a batch of items. It joins the actor of its record's key."""
+    """
+    A turn of a request: a dead letter, a record, or a batch of items. It runs through the actor of its record's key.
+    """
 
     @property
     def number(self) -> int:
-        """Its place within the request."""
+        """Position of the turn within the request."""
 
     @property
     def topic(self) -> str: ...

@@ -93,7 +93,7 @@ class Sandbox:
 
     @contextmanager
     def registry_down(self) -> Iterator[None]:
-        """Stop the registry while the ``with`` block runs; it keeps its schemas."""
+        """Stop the registry while the ``with`` block runs. The registry does not lose its schemas."""
         self.registry.stop()
         try:
             yield

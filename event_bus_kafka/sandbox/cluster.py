@@ -28,7 +28,7 @@ _APIS = {
     "InitProducerId": 22,
     "ConsumerGroupHeartbeat": 68,
 }
-"""Name of a request that the mock cluster answers → its number (API key) in Kafka's protocol."""
+"""Name of a request that the mock cluster answers → number (API key) of the request in Kafka's protocol."""
 _EVERY = -1
 """librdkafka's constant that means all brokers."""
 
@@ -73,7 +73,7 @@ class MockCluster:
             raise OSError(f"librdkafka did not create topic {name!r}: error {error}")
 
     def set_down(self, broker: int | None = None) -> None:
-        """Close the connections of a broker (numbered from 1) and refuse new ones; None: of all brokers."""
+        """Close the connections of a broker (numbered from 1) and refuse new connections. None: all brokers."""
         self._done(library().rd_kafka_mock_broker_set_down(self._running, _EVERY if broker is None else broker))
 
     def set_up(self, broker: int | None = None) -> None:

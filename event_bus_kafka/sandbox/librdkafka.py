@@ -47,7 +47,7 @@ def library() -> CDLL:
 
 
 def declare(lib: CDLL, name: str, result: type | None, *arguments: Any) -> None:
-    """Declare a function's argument and result types: otherwise ctypes would cut pointers to 32 bits."""
+    """Declare a function's argument and result types, because ctypes would otherwise cut pointers to 32 bits."""
     function = getattr(lib, name)
     function.restype = result
     function.argtypes = arguments

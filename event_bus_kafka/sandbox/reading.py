@@ -11,7 +11,7 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 
 def read(bootstrap_servers: str, topic: str, count: int, seconds: float) -> list[ConsumerRecord]:
-    """Return at most ``count`` records of all partitions; wait at most ``seconds`` for them."""
+    """Return at most ``count`` records of all partitions; wait at most ``seconds`` for these records."""
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "sandbox", "log_level": 0})
     deadline = monotonic() + seconds
     found: list[ConsumerRecord] = []

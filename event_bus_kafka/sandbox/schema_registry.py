@@ -51,7 +51,7 @@ class SchemaRegistryServer:
         ).start()
 
     def stop(self) -> None:
-        """Stop serving. The schemas are kept, and a later :meth:`start` serves them on the same port."""
+        """Stop serving. The schemas stay in memory, so that a later :meth:`start` serves them on the same port."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -81,7 +81,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def break_connections(self) -> None:
-        """Close the clients' open connections: otherwise they would still be served."""
+        """Close the clients' open connections, because the stopped server would otherwise still answer on them."""
         for connection in list(self._connections):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -91,7 +91,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Routes:
-    """Method and path → handler; the variable parts of a path are its arguments."""
+    """Calls the handler for a method and path; the variable parts of the path are the handler's arguments."""
 
     def __init__(self, store: SchemaStore) -> None:
         self._store = store

@@ -1,1 +1,1 @@
-"""Compares Avro schemas: differences, incompatible pairs of reader and writer, and the reasons."""
+"""Compares Avro schemas. Finds differences, incompatible pairs of reader and writer, and the reasons."""

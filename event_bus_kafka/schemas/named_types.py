@@ -29,7 +29,7 @@ def names_in(schema: JsonSchema) -> dict[str, JsonSchema]:
 
 
 def resolved(schema: JsonSchema, names: dict[str, JsonSchema]) -> JsonSchema:
-    """Return the definition for a name; any other type without superfluous ``{"type": …}`` around it."""
+    """Return the definition of a name. Return any other type without superfluous ``{"type": …}`` around it."""
     while isinstance(schema, dict) and isinstance(schema["type"], (dict, list)):
         schema = schema["type"]
     if isinstance(schema, str):

@@ -25,7 +25,7 @@ _observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {count: COUNTED}
 _observers_of: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
 """Cache: kind of event → its observers. A new empty dict replaces the cache when observers are added or removed."""
 _flushes: tuple[Callable[[], None], ...] = ()
-"""The ``flush`` methods of observers that have one."""
+"""The ``flush`` methods of observers. Not every observer has this method."""
 
 
 def observe(observer: Observer, *kinds: type[LifecycleEvent]) -> None:

@@ -1,4 +1,4 @@
-"""Texts of errors for logs and tables. They never quote event data."""
+"""Texts of errors for logs and tables. The texts never quote event data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def error_text(error: BaseException) -> str:
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
 _RAISED_BY_HAND = {"P0001", "1644"}
-"""Error numbers of exceptions that triggers and procedures raise. Their texts may quote any data."""
+"""Codes of exceptions that triggers and procedures raise. The texts of these exceptions may quote any data."""
 _LONGEST = 200
 
 

@@ -20,6 +20,7 @@ class Obstacle(Enum):
     NO_ASSIGNMENT = "no assignment yet"
     START = "not started"
     KAFKA = "Kafka"
+    REFUSED = "reading is refused"
     OUTAGE = "outage"
     CIRCUIT = "circuit open"
     FLOOD = "flood of dead letters"
@@ -74,12 +75,12 @@ class Health:
             self._change(self._obstacles | {(obstacle, source)})
 
     def end(self, obstacle: Obstacle, source: str = "") -> None:
-        """Remove an obstacle. Does nothing if there is no such obstacle."""
+        """Remove an obstacle. Does nothing if the obstacle was not added."""
         with self._lock:
             self._change(self._obstacles - {(obstacle, source)})
 
     def replace(self, obstacle: Obstacle, sources: Iterable[str]) -> None:
-        """Make ``sources`` the only sources of this kind of obstacle."""
+        """Replace all obstacles of the kind ``obstacle`` by one obstacle for each of ``sources``."""
         with self._lock:
             others = {(kind, source) for kind, source in self._obstacles if kind is not obstacle}
             self._change(others | {(obstacle, source) for source in sources})

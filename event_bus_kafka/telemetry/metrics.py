@@ -39,8 +39,7 @@ class Metric:
     """
     seconds_of: Metric | None = None
     """
-    Another counter with the same labels. The value of this counter is the sum of the seconds recorded for the other
-    one.
+    Another counter with the same labels. The value of this counter is the sum of the seconds recorded for that counter.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""The current numbers of this process for all metrics of the catalogue."""
+"""The current values of all metrics of the catalogue in this process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Sample:
 
 
 def counted(sums: Mapping[Key, Tally]) -> Iterator[Sample]:
-    """Yield the counters and histograms of ``sums``."""
+    """Yield a sample for each counter and each histogram in ``sums``."""
     of_metrics: dict[Metric, list[tuple[Labels, Tally]]] = {}
     for (metric, labels), tally in sums.items():
         of_metrics.setdefault(metric, []).append((labels, tally))

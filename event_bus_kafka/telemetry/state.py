@@ -1,7 +1,7 @@
 """
 The state of the workers and relays of this process, as values. Scrapes, heartbeats and other code read the state in
-other threads. Reading it never waits for a server or for the polling thread. The values may be inconsistent with each
-other if the state changes meanwhile.
+other threads. Reading the state never waits for a server or for the polling thread. The values may be inconsistent with
+each other if the state changes during the reading.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ class PartitionState:
     position: int | None
     """The offset of the first record that is not done; None if no record was read or committed yet."""
     end: int | None
-    """The offset after the last record, as librdkafka knew it a second ago; None if unknown."""
+    """
+    The offset after the last record, as librdkafka knew it a second ago; None if unknown. It is unknown while Kafka
+    does not let this worker read the topic.
+    """
     lag: int | None
     """``end`` minus ``position``; None if one of them is None."""
     lag_age: float | None
@@ -36,6 +39,10 @@ class PartitionState:
     """Number of records that are read and not committed, divided by the window's size: 0 to 1."""
     full_because: str
     """Coordinates of the record that has kept the window full for several seconds; empty if no record does."""
+    attempts: int = 0
+    """Number of failed attempts at the first record that is read and not done; 0 if there is no such record."""
+    receivers: tuple[str, ...] = ()
+    """Names of the receivers that have failed for this record and not succeeded yet; empty if none has failed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +55,10 @@ class SlowReceiver:
     partition: int
     offset: int
     stack: str
-    """The receiver's call stack in one line, the innermost frame first: places in the code, without values."""
+    """
+    The receiver's call stack in one line, with the innermost frame first. It contains places in the code, without
+    values.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +71,7 @@ class Replaying:
     running: int
     """Number of dead letters, records or batches that this worker is processing now."""
     holds: int = 0
-    """Number of holds in a row, because a server was unavailable, since an item was last processed."""
+    """Number of consecutive holds since an item was last processed. A hold happens if a server is unavailable."""
 
 
 @attrs.frozen(kw_only=True)
@@ -86,11 +96,11 @@ class ConsumerState:
     open_circuits: tuple[str, ...]
     """Names of receivers whose circuit is open."""
     paused_receivers: tuple[str, ...]
-    """Names of paused receivers; also empty if they could never be read."""
+    """Names of paused receivers; also empty if the names could never be read."""
     flooded: tuple[tuple[str, int], ...]
     """
-    Topic and partition of each flood: the partition has had too many dead letters in a row, so records that fail for
-    good are held.
+    Topic and partition of each flood. The partition has had too many dead letters in a row. Further records that fail
+    for good are held.
     """
     slow_receivers: tuple[SlowReceiver, ...]
     obstacles: tuple[str, ...]
@@ -170,7 +180,10 @@ ConsumerSource = Callable[[], ConsumerState]
 
 
 class Running:
-    """The workers and relays that run in this process. Other modules report on them. May be used from any thread."""
+    """
+    The workers and relays that run in this process. Other modules read their states from this object. Any thread may
+    use this object.
+    """
 
     def __init__(self) -> None:
         self.consumers: tuple[ConsumerSource, ...] = ()
@@ -182,6 +195,8 @@ class Running:
         """Returns the number of neglects of each kind at the last search; empty before the first search."""
         self.remarks: Callable[[], tuple[str, ...]] = tuple
         """Returns additional lines for ``/ready`` that do not make the process unready."""
+        self.health_port: int | None = None
+        """The port on which this process answers probes and scrapes; None: no port is open."""
 
     @contextmanager
     def consumer(self, source: ConsumerSource) -> Iterator[None]:

@@ -44,7 +44,7 @@ class Tally:
         """
 
     def take(self, seconds: float) -> None:
-        """Add an observation that took ``seconds``."""
+        """Add an observation whose duration was ``seconds``."""
         self.count += 1
         self.seconds += seconds
         if seconds > self.longest:
@@ -106,11 +106,11 @@ class Tallies:
         self.of(metric, labels).count += count
 
     def took(self, metric: Metric, labels: Labels, seconds: float) -> None:
-        """Add an observation that took ``seconds`` to a histogram."""
+        """Add an observation whose duration was ``seconds`` to a histogram."""
         self.of(metric, labels).take(seconds)
 
     def of(self, metric: Metric, labels: Labels) -> Tally:
-        """Return the calling thread's tally. No other thread may change it."""
+        """Return the calling thread's tally for ``metric`` and ``labels``. No other thread may change this tally."""
         sums = self._local.sums
         tally = sums.get((metric, labels))
         if tally is None:

@@ -1,4 +1,4 @@
-"""Long names of event types, receivers and errors."""
+"""A filter for long names of event types, receivers and errors."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 
 _LONG = 32
-"""Characters up to which a name stays whole."""
+"""Characters. If no word of a text is longer, the text stays unchanged."""
 _BREAKS = re.compile(r"(?<=[._])(?=[^\W_])")
 
 register = template.Library()
 
 
 @register.filter
-def breakable(text: object) -> str:
+def breakable(text: object) -> object:
     """Let a browser break a text's long names at dots and underscores; it would break them in the midst of words."""
-    if all(len(word) <= _LONG for word in str(text).split()):
-        return str(text)
-    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(str(text))))
+    if not isinstance(text, str) or all(len(word) <= _LONG for word in text.split()):
+        return text
+    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(text)))

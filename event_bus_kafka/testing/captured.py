@@ -69,7 +69,7 @@ class CapturedEvents(Sequence[CapturedEvent]):
 
     @property
     def unsent(self) -> list[CapturedEvent]:
-        """Events whose transaction is open or was rolled back; their ``state`` tells which."""
+        """Events whose transaction is open or was rolled back. The ``state`` of each event tells which is the case."""
         return [event for event in self._events if event.state is not State.SENT]
 
     def assert_sent(
@@ -117,7 +117,7 @@ class CapturedEvents(Sequence[CapturedEvent]):
             raise AssertionError("\n".join(["Sent against expectation:", *(f"  {one}" for one in found)]))
 
     def raise_unsendable(self) -> None:
-        """Raise the first :class:`UnsendableEvent`, in case that other code has swallowed it."""
+        """Raise the first :class:`UnsendableEvent` again, if there is one, because other code may have swallowed it."""
         if self._unsendable:
             raise self._unsendable[0]
 

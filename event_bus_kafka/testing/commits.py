@@ -39,7 +39,7 @@ class Commit:
 
     @classmethod
     def awaited(cls, connection: BaseDatabaseWrapper) -> Commit:
-        """Register a callback for the commit of the current transaction."""
+        """Return an object that learns whether the connection's current transaction commits."""
         commit = cls(connection, _blocks_of_service(connection))
         connection.on_commit(commit, robust=True)
         return commit

@@ -1,4 +1,4 @@
-"""Delivers an event to this service's receivers, like a worker."""
+"""Delivers an event to this service's receivers in the same way as a worker."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _encoded(signal: OpenEdxPublicSignal, data: dict[str, Any]) -> bytes:
 
 
 def _encoded_with(schema: str, signal: OpenEdxPublicSignal, data: dict[str, Any]) -> bytes:
-    """Encode ``data`` like a service whose classes have this schema."""
+    """Encode ``data`` like a service whose event classes have the schema ``schema``."""
     if any(attrs.has(type(value)) for value in data.values()):
         own, body = codec_for(signal).schema, _encoded(signal, data)
         plain: Any = fastavro.schemaless_reader(BytesIO(body), fastavro.parse_schema(json.loads(own)), None)

@@ -1,4 +1,4 @@
-"""A registry of schemas in memory. Its ids are valid in this process only."""
+"""A registry that stores schemas in memory. The schemas' ids are valid in this process only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import fastavro
 from event_bus_kafka.sandbox.schema_store import SchemaStore
 
 _FRAME = 5
-"""Number of bytes of magic byte and schema id."""
+"""Bytes of a frame, which consists of the magic byte and the schema id."""
 
 
 class MemoryRegistry:
@@ -33,6 +33,6 @@ REGISTRY = MemoryRegistry()
 
 
 def payload_of(framed: bytes) -> tuple[Any, bytes]:
-    """Return the parsed schema of a framed key or value, and its Avro bytes without the frame."""
+    """Return the parsed schema of a framed key or value, and the Avro bytes after the frame."""
     schema = REGISTRY.schema_of(int.from_bytes(framed[1:_FRAME], "big"))
     return fastavro.parse_schema(json.loads(schema)), framed[_FRAME:]

@@ -1,4 +1,4 @@
-"""The pytest plugin. It imports neither Django nor Kafka before a fixture is used."""
+"""The pytest plugin, which imports neither Django nor Kafka before a fixture is used."""
 
 from __future__ import annotations
 

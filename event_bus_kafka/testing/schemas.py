@@ -1,4 +1,4 @@
-"""Compares the schema of an event's class with a schema file that is kept next to the tests."""
+"""Compares the schema of an event's class with a schema file that is stored next to the tests."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Comparison:
 
     @property
     def obstacles(self) -> list[str]:
-        """A sentence for each service that cannot read the other's events, with the reason."""
+        """Sentences that say why this service or a service with the file's schema cannot read the other's events."""
         found, names = [], dict[str, Any]()
         new = fastavro.parse_schema(json.loads(self.codec.schema), named_schemas=names)
         try:

@@ -72,7 +72,7 @@ class Attribute:
         return self.header, self.write(value).encode()
 
     def value_of(self, header: bytes | None) -> Any:
-        """Return the value of a header. Raises :class:`InvalidHeaders`."""
+        """Return the value in a header. Raises :class:`InvalidHeaders` if the header is malformed."""
         try:
             return self.read(_text(self.header, header))
         except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""The codec of a signal: compiled once per process, from the signal's classes."""
+"""The codec of a signal, which is compiled from the signal's classes once per process."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ schemas. Therefore it also limits the lines of all decoders.
 
 @attrs.frozen(kw_only=True)
 class KeyCodec:
-    """Encodes the record's key from one field of an event."""
+    """Encodes one field of an event as the record's key."""
 
     path: str
     avro_name: str

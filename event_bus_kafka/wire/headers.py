@@ -28,7 +28,7 @@ def pack(headers: Headers) -> bytes:
 
 
 def unpack(packed: bytes) -> Headers:
-    """Return exactly the headers that :func:`pack` got."""
+    """Return the headers from which :func:`pack` made ``packed``."""
     layout = _layout(packed)
     return tuple(zip(layout.names, layout.values(packed), strict=True))
 
@@ -64,7 +64,7 @@ class Unpacker:
 
 
 class _Layout(NamedTuple):
-    """The common part of headers with the same names and lengths."""
+    """The common part of headers with the same names and the same lengths of values."""
 
     head: bytes
     """The bytes before the values."""

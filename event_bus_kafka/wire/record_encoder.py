@@ -16,7 +16,7 @@ from event_bus_kafka.wire.binary import Encode
 from event_bus_kafka.wire.types import AvroType, Field, Misfit, Optional, Record
 
 EVENT_DATA = "event data"
-"""The name that error messages give to the record for a whole event, which is a dict."""
+"""The name that error messages use for the record that contains the whole event data."""
 
 
 def encoder(fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> Encode:

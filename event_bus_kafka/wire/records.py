@@ -13,11 +13,11 @@ from event_bus_kafka.frozen import cheap_frozen
 
 Headers = tuple[tuple[str, bytes | None], ...]
 HeadersByName = dict[str, bytes | None]
-"""Headers as a dict, in their order; only possible if no name occurs twice."""
+"""Headers as a dict, in the order of the record. Only possible if no name occurs twice."""
 
 
 def size_of(headers: Headers) -> int:
-    """Return the bytes of all names and values."""
+    """Return the total number of bytes of all names and values."""
     return sum([len(name) + len(value or b"") for name, value in headers])
 
 
@@ -44,7 +44,7 @@ class Event:
 
 @attrs.frozen
 class SubjectSchema:
-    """A schema and the subject under which it is registered; only the registry knows its id."""
+    """A schema and the subject under which it is registered. The id is missing, because only the registry knows it."""
 
     subject: str
     schema: str
@@ -71,7 +71,7 @@ class Destination:
 
 @cheap_frozen
 class EncodedEvent:
-    """An event encoded as far as possible without the network: only the schema ids are missing."""
+    """An encoded event that lacks only the schema ids, because these need the network."""
 
     destination: Destination
     key: bytes

@@ -30,7 +30,7 @@ _READABLE_AS = {
 
 
 class _Absent(Exception):
-    """Null was written for a field that cannot be None here: the field counts as missing."""
+    """Raised for null in a field that cannot be None in this service, so that the field counts as missing."""
 
 
 def binder(reader: AvroType, writer: Schema, names: dict[str, Schema], path: tuple[str, ...] = ()) -> Bind | None:

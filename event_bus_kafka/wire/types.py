@@ -60,7 +60,7 @@ class Optional(Container):
 class Field:
     name: str
     argument: str
-    """The name of the field in the constructor."""
+    """The name of the constructor's argument for the field."""
     type: AvroType
     required: bool
     """Whether the constructor has no default for the field."""

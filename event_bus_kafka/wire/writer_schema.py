@@ -21,7 +21,7 @@ Schema = Any
 """A parsed Avro schema: a name, a list (union) or a dict."""
 
 DEEPEST = 64
-"""Maximum levels of nested types. Events have five."""
+"""Maximum levels of nested types. Schemas of events have five levels."""
 _DEEPEST_JSON = 4 * DEEPEST
 _MOST_TYPES = 10_000
 """Maximum number of types in one schema; a named type counts at each use. Schemas of events have about a hundred."""
@@ -57,7 +57,7 @@ def parse(text: str) -> tuple[Schema, dict[str, Schema]]:
 
 
 def definition(schema: Schema, names: dict[str, Schema]) -> Schema:
-    """Return the definition of a named type; any other type unchanged."""
+    """Return the definition of a named type. Return any other type unchanged."""
     return names.get(schema, schema) if isinstance(schema, str) else schema
 
 
@@ -68,7 +68,7 @@ def kind(schema: Schema) -> str:
 
 
 def _plain(pairs: dict[str, Any]) -> dict[str, Any]:
-    """Remove logical types, and keys with ``__``, which fastavro would trust as its own marks."""
+    """Return ``pairs`` without logical types and without keys that fastavro would take for its own (``__…``)."""
     return {key: value for key, value in pairs.items() if key != "logicalType" and not key.startswith("__")}
 
 

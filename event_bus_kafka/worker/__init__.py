@@ -1,1 +1,1 @@
-"""Runs the steps of a worker: signal handlers, the stop, and the exit code."""
+"""Runs the steps of a worker, handles signals, stops the worker, and returns the exit code."""

@@ -54,7 +54,7 @@ _FAILED = Answer.of(HTTPStatus.INTERNAL_SERVER_ERROR, "This page could not be ma
 
 @attrs.frozen
 class Pages:
-    """Answers requests, by path."""
+    """Returns the answer to a request, according to the request's path."""
 
     running: Running
     metrics: MetricsPage
@@ -88,10 +88,10 @@ class Pages:
 
 
 @contextmanager
-def health_port(host: str, port: int, pages: Callable[[str], Answer]) -> Iterator[None]:
+def health_port(host: str, port: int, pages: Callable[[str], Answer]) -> Iterator[bool]:
     """
     Serve on a port while the ``with`` block runs. If the port cannot be opened, log an error and run the block without
-    the port.
+    the port. Yield whether the port is open.
     """
     try:
         server = _Server(_listen(host, port), pages)
@@ -103,13 +103,13 @@ def health_port(host: str, port: int, pages: Callable[[str], Answer]) -> Iterato
             host or "all addresses",
             getattr(error, "strerror", None) or type(error).__name__,
         )
-        yield
+        yield False
         return
     thread = threading.Thread(target=server.serve_forever, name="event-bus-health", daemon=True)
     thread.start()
     logger.info("Health port: %s", port)
     try:
-        yield
+        yield True
     finally:
         server.shutdown()
         server.server_close()
@@ -117,7 +117,7 @@ def health_port(host: str, port: int, pages: Callable[[str], Answer]) -> Iterato
 
 
 class _Server(ThreadingMixIn, TCPServer):
-    """Serves each client in a thread, a few at a time."""
+    """Serves each client in a separate thread. The number of clients at a time is limited."""
 
     daemon_threads = True
     block_on_close = False
@@ -151,7 +151,7 @@ class _Server(ThreadingMixIn, TCPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One request of one client."""
+    """Handles one request of one client."""
 
     timeout = _SILENT_CLIENT
     server_version, sys_version = "event_bus_kafka", ""
@@ -167,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
-        """Log nothing: probes come every second, and anybody may choose the path."""
+        """Log nothing, because probes come every second and any client may choose the path."""
 
     def _answer(self, answer: Answer) -> None:
         with suppress(OSError):  # the client has disconnected, or was disconnected

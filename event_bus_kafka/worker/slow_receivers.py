@@ -27,7 +27,7 @@ _LONGEST_PAUSE = 5.0
 
 @attrs.frozen(kw_only=True)
 class _Turn:
-    """A receiver that is running for a record; ``past`` distinguishes an attempt from its retry."""
+    """A receiver that is running for a record; ``past`` differs between two attempts at the same record."""
 
     delivery: Delivery
     receiver: str

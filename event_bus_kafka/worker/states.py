@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from time import time
 
 import attrs
@@ -11,13 +11,14 @@ from event_bus_kafka.consuming.consumer import Consumer
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching import dispatch
+from event_bus_kafka.dispatching.attempts import NOTHING_YET
 from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
 from event_bus_kafka.errors import PausesUnknown
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.telemetry.state import ConsumerState, PartitionState, Replaying, SlowReceiver
 
 _MOST_NAMES = 200
-"""Maximum number of receivers in a heartbeat. If there are more, the heartbeat lists none."""
+"""Maximum number of receivers in a heartbeat. If there are more receivers, the heartbeat lists none of them."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -32,6 +33,8 @@ class ConsumerStates:
     gate: ReceiverGate
     health: Health
     slow: Callable[[], tuple[SlowReceiver, ...]]
+    refused: Callable[[], Collection[str]]
+    """Returns the topics that Kafka does not let this worker read."""
     replaying: Callable[[], Replaying | None]
     clock: Callable[[], float] = time
     """Returns seconds since the epoch, to compare with the records' timestamps."""
@@ -60,11 +63,14 @@ class ConsumerStates:
         )
 
     def _partition(self, one: PartitionProgress) -> PartitionState:
-        position, end, oldest = one.position, one.end, one.oldest
+        position, oldest = one.position, one.oldest
+        end = None if one.topic in self.refused() else one.end  # the client hears of no new end
         if position is None:  # nothing was committed yet
             position = oldest.offset if oldest else one.next_offset if one.next_offset >= 0 else None
         record = oldest.record if oldest else None  # a lane may set it to None meanwhile
         timestamp = record.timestamp if record else None
+        work = oldest.work if oldest else None
+        past = work.past if work else NOTHING_YET
         return PartitionState(
             topic=one.topic,
             partition=one.number,
@@ -75,6 +81,8 @@ class ConsumerStates:
             lag_age=None if timestamp is None else max(self.clock() - timestamp / 1000, 0.0),
             window_fill=min(one.held / self.window_records, 1.0),
             full_because=one.waits_for,
+            attempts=past.attempts,
+            receivers=tuple(receiver.name for receiver in past.waiting or ()),
         )
 
     def _paused(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ _wakeup_descriptors: list[int] = []
 
 
 class Forced(BaseException):
-    """Raised by a second signal: the worker must stop waiting."""
+    """Raised after a second signal, because the worker must stop waiting."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Runs the steps of a worker: signal handlers, the stop, and the exit code."""
+"""Runs the steps of a worker, handles signals, stops the worker, and returns the exit code."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ logger = logger_named(__name__)
 CLEAN, MISCONFIGURED, FORCED, FAILED = 0, 1, 2, 3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _YOUNG = 10_000
-"""Number of new objects after which the garbage collector checks them."""
+"""Number of new objects after which the garbage collector examines these objects."""
 _MARGIN = 3.0
 """Seconds after the stop's time limit in which a worker may still commit and leave its group."""
 
 
 class Steps(Protocol):
-    """The work of a worker: repeated steps, and a stop."""
+    """The work of a worker, which consists of repeated steps and a stop."""
 
     def step(self) -> None: ...
 
     def stop(self, *, timeout: float) -> int:
-        """Stop within ``timeout`` seconds; return how much work is left unfinished."""
+        """Stop within ``timeout`` seconds. Return 0 if no work is left unfinished, otherwise a positive number."""
 
 
 class Worker:

@@ -14,7 +14,7 @@ _START = datetime(2026, 9, 1, tzinfo=UTC)
 
 
 class EditingFailed(Exception):
-    """Simulates an error in the middle of a transaction."""
+    """Raised to simulate an error in the middle of a transaction."""
 
 
 def create_course_run(course_key: str, name: str) -> None:

@@ -50,7 +50,7 @@ class CourseRun(models.Model):
 
 
 class CatalogEntry(models.Model):
-    """The catalog's data about a course run, kept so that the CMS sends no requests to Discovery."""
+    """The catalog's data about a course run, stored here so that the CMS need not ask Discovery."""
 
     course_key = models.CharField(max_length=255, unique=True)
     title = models.CharField(max_length=255)

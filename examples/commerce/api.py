@@ -1,4 +1,4 @@
-"""The actions of customers and of their support in the shop."""
+"""The actions of the shop's customers and of its support staff."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Order(models.Model):
 
 
 class Offer(models.Model):
-    """A discount on a program, for a learner who shows interest in it."""
+    """A discount on a program, for a learner who shows interest in the program."""
 
     user_id = models.BigIntegerField()
     program_uuid = models.UUIDField()

@@ -1,1 +1,1 @@
-"""Credentials: keeps certificates, grades and programs that the LMS and Discovery send."""
+"""Credentials: stores the certificates, grades and programs about which the LMS and Discovery send events."""

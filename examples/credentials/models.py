@@ -1,4 +1,4 @@
-"""The data that Credentials keeps from events. It never sends requests to the LMS or Discovery."""
+"""The data that Credentials stores from events. Credentials never sends requests to the LMS or Discovery."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Program(models.Model):
 
 
 class UserCredential(models.Model):
-    """Whether a learner currently holds a credential for a course run."""
+    """A row that says whether a learner currently holds a credential for a course run."""
 
     username = models.CharField(max_length=150)
     course_key = models.CharField(max_length=255)
@@ -44,7 +44,7 @@ class UserCredential(models.Model):
 
 
 class CredentialChange(models.Model):
-    """The history: a row for each event that changed a credential, in the order of their arrival."""
+    """The history: a row for each event that changed a credential, in the order in which the events arrived."""
 
     username = models.CharField(max_length=150)
     course_key = models.CharField(max_length=255)
@@ -72,7 +72,7 @@ class UserGrade(models.Model):
 
 
 class ProgramInterest(models.Model):
-    """A learner who wants a program, and should be told which courses are missing for its credential."""
+    """A learner who wants a program, and is to be told what courses are missing for the program's credential."""
 
     user_id = models.BigIntegerField()
     program_uuid = models.UUIDField()

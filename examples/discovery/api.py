@@ -11,7 +11,7 @@ from examples.platform_events.signals import PROGRAM_UPDATED
 
 @transaction.atomic
 def publish_course_run(course_key: str, status: str = "published") -> None:
-    """Set a course run's status. The row is locked, since Studio's changes may come at the same time."""
+    """Set a course run's status. The row is locked, because Studio may change the same row at the same time."""
     run = CourseRun.objects.select_for_update().get(course_key=course_key)
     run.status = status
     run.publish()

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Subscription(models.Model):
-    """Whether a customer's plan gives access to its catalog."""
+    """A row that says whether a customer's plan gives access to the customer's catalog."""
 
     plan_uuid = models.UUIDField(unique=True)
     customer_uuid = models.UUIDField()

@@ -15,7 +15,7 @@ from examples.platform_events.signals import PROGRAM_INTENT_DETECTED
 
 
 class AwardingFailed(Exception):
-    """Simulates an error in the middle of a transaction."""
+    """Raised to simulate an error in the middle of a transaction."""
 
 
 def enroll(user_id: int, course_key: str, mode: str = "audit") -> None:

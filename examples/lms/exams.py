@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class CertificatesOutOfOrder(Exception):
-    """Simulates that certificates cannot be changed now."""
+    """Raised to simulate that certificates cannot be changed now."""
 
 
 class CreditBroken(Exception):
@@ -84,7 +84,7 @@ def change_credit(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMe
 
 
 def _note(what: str, change: str, attempt: ExamAttemptData, metadata: EventsMetadata) -> bool:
-    """Store a change once for each event; return whether the change is new."""
+    """Store a change unless it was stored for the same event before; return whether it was stored now."""
     values = {"user_id": attempt.student_user.id, "course_key": str(attempt.course_key), "change": change}
     _, created = ExamConsequence.objects.get_or_create(event_id=metadata.id, what=what, defaults=values)
     return created

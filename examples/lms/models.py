@@ -218,7 +218,7 @@ class ExamConsequence(models.Model):
 
 
 class CatalogEntry(models.Model):
-    """The catalog's data about a course run, kept so that the LMS sends no requests to Discovery."""
+    """The catalog's data about a course run, stored here so that the LMS need not ask Discovery."""
 
     course_key = models.CharField(max_length=255, unique=True)
     title = models.CharField(max_length=255)

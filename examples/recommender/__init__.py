@@ -1,1 +1,1 @@
-"""The recommender: in the tour, it stands for a service that is added a month after the others."""
+"""The recommender. In the tour, it is a service that is added a month after the other services."""

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Page(models.Model):
-    """The page of a course run or a program, identified by the key of its events."""
+    """The page of a course run or program. Its key is the key of the events about the course run or program."""
 
     key = models.CharField(max_length=255, unique=True)
     title = models.CharField(max_length=255)

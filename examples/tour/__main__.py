@@ -33,7 +33,7 @@ from tests.services.postgresql import PostgreSQL
 
 
 def main() -> int:
-    """Run the tour; return the exit code, which is 0 if all rows hold."""
+    """Run the tour; return the exit code, which is 0 if all rows succeed."""
     is_desk = "--admin" in sys.argv[1:]
     # Relays hold a topic that does not exist: only on a real Kafka, since the sandbox creates topics.
     real = _choice("KAFKA", *(("real", "sandbox") if is_desk else ("sandbox", "real"))) == "real"

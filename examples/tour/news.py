@@ -1,4 +1,4 @@
-"""The events that workers have received. The tour reads them from the workers' logs."""
+"""Finds the events that workers have received in the workers' logs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RECEIVED = re.compile(r"Message received from Kafka: topic=(\S+), .* message_id
 
 
 class News:
-    """Lists the events that workers received since the last look."""
+    """Prints the events that workers have received since the last call of :meth:`print`."""
 
     def __init__(self, workers: Mapping[str, Process]) -> None:
         self._workers = workers

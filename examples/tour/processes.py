@@ -57,7 +57,7 @@ class Process:
         return self._log.read_text(errors="replace")
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return the process's output so far, a JSON object per line."""
+        """Return the process's output up to now, which has one JSON object per line."""
         return [json.loads(line) for line in self.output.splitlines(keepends=True) if line.endswith("\n")]
 
     def tell(self, line: str) -> None:
@@ -72,14 +72,14 @@ class Process:
         return f"The log of {self.name} ends:\n{self.log[-2000:]}"
 
     def stop(self) -> None:
-        """Ask the process to end. :meth:`wait` waits for its end."""
+        """Ask the process to end, without waiting. Call :meth:`wait` afterwards."""
         if self._process.stdin:
             self._process.stdin.close()
         else:
             self._process.terminate()
 
     def wait(self) -> None:
-        """Wait until the process has ended. Kill the process if this takes too long."""
+        """Wait until the process has ended. Kill the process if it does not end in time."""
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""A database router that gives each service its own database."""
+"""A database router that gives each service a separate database."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Sight:
 
 
 class Scene:
-    """A row that is played on a stage. Times are measured from the latest action."""
+    """A row that is played on a stage. Times are measured from the start of the latest action."""
 
     def __init__(self, row: Row, stage: Stage, patience: float = 60) -> None:
         self.row = row

@@ -20,7 +20,7 @@ _SETTLING_SECONDS = 60
 
 
 def show(stage: Stage) -> int:
-    """Play the rows; return the exit code, which is 0 if all rows hold."""
+    """Play the rows; return the exit code, which is 0 if all rows succeed."""
     rows = _chosen()
     services = list(dict.fromkeys(service for row in rows for service in row.services))
     print(fill(f"Starting services: {', '.join(services)} …", 100), flush=True)
@@ -48,7 +48,7 @@ def _chosen() -> Sequence[Row]:
 
 
 def _played(scene: Scene) -> list[str]:
-    """Play a row; return the expectations that failed."""
+    """Play a scene; return its expectations that failed."""
     try:
         scene.play()
     except Wrong as wrong:

@@ -6,7 +6,10 @@ from playwright.sync_api import Page
 
 
 def log_in(page: Page, url: str, username: str, password: str = "password") -> None:
-    """Log in as a member of the staff, and wait for the index page of the admin. ``url`` is the URL of this page."""
+    """
+    Log in as a member of the staff at ``url``, which is the URL of the index page of the admin. Wait until the index
+    page is shown.
+    """
     page.goto(url)
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(password)

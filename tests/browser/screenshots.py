@@ -1,8 +1,8 @@
 """
 Takes pictures of the pages of the admin for services that have failures: ``make screenshots``.
 
-``python -m tests.browser.screenshots FOLDER`` takes the pictures for the documentation. With ``--all`` it also takes
-pictures of each page in both widths, light and dark, for people to look at.
+``python -m tests.browser.screenshots FOLDER`` takes only the pictures that the documentation shows. With ``--all`` it
+takes pictures of each page in both widths, in light and in dark colours, for people to check.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.services.browser import WIDTHS, Browser, picture
 
 _TYPE = "org.openedx.learning.certificate.created.v1"
 _COUNTED_FOR = 70_000
-"""Number of milliseconds after which the history has data to draw."""
+"""Number of milliseconds after which the history has enough data for a chart."""
 
 
 def main(folder: Path, *, is_all: bool) -> None:
@@ -40,7 +40,10 @@ def main(folder: Path, *, is_all: bool) -> None:
 
 
 Shots = Iterator[tuple[str, bool]]
-"""Names of pictures, each of the page as it is when it is given, and whether the documentation shows it."""
+"""
+Pairs of the name of a picture and whether the documentation shows the picture. When a generator yields a pair, the
+browser shows the page of which the picture is taken.
+"""
 
 
 def _of_the_outbox(page: Page) -> Shots:

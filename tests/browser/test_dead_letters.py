@@ -1,4 +1,4 @@
-"""Tests of the pages of dead letters in Django's admin, with a browser."""
+"""Tests in a browser: an operator searches, opens and handles dead letters in Django's admin."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_operator_finds_unmasks_and_discards_a_letter_by_clicking(visit: Visi
     ]
 
 
-def test_a_thousand_matching_letters_are_discarded_and_others_stay(visit: Visit) -> None:
+def test_a_thousand_matching_letters_are_discarded_and_other_letters_stay(visit: Visit) -> None:
     groups = {offset: "mail" if offset < 1000 else "other" for offset in range(1, 1100)}
     multiply(stored(record_of(7), MAIL), [{"offset": offset, "group": group} for offset, group in groups.items()])
     with visit(Right.VIEW, Right.DISCARD) as page:
@@ -75,7 +75,7 @@ def test_a_thousand_matching_letters_are_discarded_and_others_stay(visit: Visit)
     assert "Discarded 1,000 dead letters (all that match: group mail)" in LogEntry.objects.get().get_change_message()
 
 
-def test_a_user_who_may_only_view_sees_neither_data_nor_actions(visit: Visit) -> None:
+def test_a_user_with_only_the_right_to_view_sees_neither_data_nor_actions(visit: Visit) -> None:
     letter = stored(record_of(7), MAIL)
     with visit(Right.VIEW) as page:
         open_list(page)

@@ -1,7 +1,4 @@
-"""
-Tests of the services of ``make demo-admin``, some of which fail. An operator uses their admin in a browser; all
-processes are real.
-"""
+"""An operator finds the failures of the services of ``make demo-admin`` in a browser. All processes are real."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ BELOW: list[tuple[str, Literal["link", "button"], str]] = [
     ("Workers and relays", "link", "credentials"),
     ("Workers and relays", "button", "Pause"),
 ]
-"""Pages of the service `credentials` below others: what is clicked there."""
+"""Pages of the service `credentials` that other pages link to. Each entry lists what to click to reach the page."""
 PAUSED = "examples.tour.desk.troubles.draw_transcript"
 
 

@@ -1,6 +1,6 @@
 """
-After a receiver is repaired, one click in the admin requests a replay. Real workers replay its dead letters while they
-process live events.
+After a receiver is repaired, one click in the admin requests a replay of the receiver's dead letters. Real workers run
+this replay while they process live events.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ USERS, EACH = range(1, 6), 4
 LIVE, LIVE_EACH = range(101, 106), 10
 MANY = range(1, 11)
 RECEIVERS = (replaying.mended, replaying.refuse, replaying.first, replaying.second, replaying.third)
-"""The receivers in the process of the site. The pages say which receivers exist there."""
+"""The receivers in the process of the admin. The pages show which receivers exist in this process."""
 SETTINGS = {
     "EVENT_BUS_KAFKA_HEARTBEAT": 0.5,
     "EVENT_BUS_KAFKA_RETRY": {"attempts": 1},
@@ -170,7 +170,7 @@ def _request(page: Page, count: int) -> int:
 
 
 def _watch(page: Page, count: int, *, succeeded: int) -> None:
-    """Reload the page until the request has ended; then check the report."""
+    """Reload the page until the request has ended; then check the results that the page shows."""
     while page.get_by_text("Look again").count():
         page.wait_for_timeout(300)
         page.get_by_text("Look again").click()

@@ -1,3 +1,1 @@
-"""
-Tests of the behaviour of Kafka and registry on which the package relies. They run on the sandbox and on real services.
-"""
+"""Tests that Kafka and the registry behave as the package assumes. They run on the sandbox and on real services."""

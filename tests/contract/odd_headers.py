@@ -1,4 +1,7 @@
-"""Produces a record with a header name that confluent-kafka refuses to send, but clients in other languages send."""
+"""
+Produces a record with a header name that confluent-kafka refuses to send. Clients in other languages can send such a
+name.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ _COPY = 2
 
 
 def produce_with_header_name(bootstrap_servers: str, topic: str, name: bytes) -> None:
-    """Produce a record with the value ``odd`` and with a header of this name to a topic's first partition."""
+    """
+    Produce a record to the first partition of a topic. The record has the value ``odd`` and a header with this name.
+    """
     lib = library()
     declare(lib, "rd_kafka_headers_new", c_void_p, c_size_t)
     declare(lib, "rd_kafka_header_add", c_int, c_void_p, c_char_p, c_ssize_t, c_char_p, c_ssize_t)

@@ -1,4 +1,4 @@
-"""Behaviour of :class:`Admin` on which the package relies."""
+""":class:`Admin` lists and creates topics, and raises the expected errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def admin(servers: str) -> Admin:
     return Admin({"bootstrap.servers": servers})
 
 
-def test_topics_and_their_partitions_are_listed(bus: Bus, topic: str) -> None:
+def test_topics_are_listed_with_their_partitions(bus: Bus, topic: str) -> None:
     bus.create_topic(f"{topic}-wide", 3)
     asked = admin(bus.bootstrap_servers)
     until(lambda: f"{topic}-wide" in asked.topics(timeout=10))  # the broker learns of the topic after the controller

@@ -1,4 +1,7 @@
-"""Behaviour of :class:`Consumer` on which the package relies. The consumer is the only member of its group."""
+"""
+:class:`Consumer` reads, starts, pauses and commits partitions as the package assumes. The consumer is the only member
+of its group.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +44,10 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
         assert member.poll_records(1)[0].value == b"old"
 
 
-def test_a_started_partition_returns_only_records_from_its_start_offset_on(bus: Bus, topic: str, group: str) -> None:
+def test_a_started_partition_returns_no_record_before_its_start_offset(bus: Bus, topic: str, group: str) -> None:
     """
-    Records that were fetched before the start must not be returned after it. The first poll may take 1,000 seconds, and
-    must return when the partition is assigned; otherwise the test would time out.
+    Records that were fetched before the partition was started must not be returned. The first poll may take 1,000
+    seconds. If it did not return when the partition is assigned, the test would time out.
     """
     produced(bus, *[record(topic)] * 4)
     bus.commit(group, topic, 2)
@@ -58,10 +61,12 @@ def test_a_started_partition_returns_only_records_from_its_start_offset_on(bus: 
         assert [each.offset for each in member.poll_records(3)] == [1, 2, 3]
 
 
-def test_restarting_one_partition_does_not_move_the_position_of_another(bus: Bus, topic: str, group: str) -> None:
+def test_restarting_one_partition_does_not_move_the_position_of_another_partition(
+    bus: Bus, topic: str, group: str
+) -> None:
     """
-    In an eager group a member is assigned all its partitions at once. Records that were fetched before the restart must
-    not be returned after it.
+    In an eager group, all partitions of a member are assigned together. Records that were fetched before the restart
+    must not be returned after it.
     """
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
@@ -87,8 +92,8 @@ def test_a_record_of_an_empty_partition_is_read_while_another_partition_is_resta
     bus: Bus, topic: str, group: str
 ) -> None:
     """
-    The group starts at the end of the topic. If the restart looked up the end of the other partition again, the group
-    would skip the record.
+    The group starts at the end of the topic. The restart must not look up the end of the other partition again, because
+    the group would then skip the record.
     """
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
@@ -105,7 +110,7 @@ def _name(each: ConsumerRecord) -> Partition:
 
 
 @pytest.mark.parametrize("late", [True, False])
-def test_an_offset_error_reports_lost_records_unless_it_is_older_than_a_restart(
+def test_an_offset_error_reports_lost_records_unless_the_partition_was_restarted_since(
     bus: Bus, topic: str, group: str, late: bool
 ) -> None:
     produced(bus, *[record(topic)] * 4)
@@ -227,8 +232,8 @@ def test_an_unreachable_broker_is_reported(bus: Bus, group: str) -> None:
 
 def test_a_record_whose_header_name_is_not_utf8_is_returned_without_headers(bus: Bus, topic: str, group: str) -> None:
     """
-    confluent-kafka cannot decode the headers of such a record. So the record is returned without headers, and later
-    becomes a dead letter.
+    confluent-kafka cannot decode these headers. The record is therefore returned without headers; workers later store
+    it as a dead letter.
     """
     produced(bus, record(topic, b"before"))
     produce_with_header_name(bus.bootstrap_servers, topic, b"\xff")

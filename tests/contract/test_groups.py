@@ -1,5 +1,5 @@
 """
-Behaviour of consumer groups on which the package relies: groups with several members, and groups with a slow member.
+Partitions and commits of a group change as the package assumes when members join, leave, poll too slowly or are fenced.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def test_the_next_owner_of_a_partition_starts_at_the_offset_committed_during_its
     """
     This test needs a real Kafka: the sandbox refuses commits with REBALANCE_IN_PROGRESS while members join.
 
-    The topic has one partition. Whichever member owns the partition next starts after the committed offset.
+    The topic has one partition. The test does not know which member owns the partition next.
     """
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
@@ -99,8 +99,8 @@ def test_a_member_that_exceeds_max_poll_interval_loses_its_partitions_and_cannot
 @pytest.mark.real
 def test_a_fenced_static_member_gets_a_fatal_error(real_bus: Bus, group: str) -> None:
     """
-    This test needs a real Kafka: the sandbox does not fence members. Two members have the same group.instance.id; Kafka
-    fences the older one.
+    This test needs a real Kafka because the sandbox does not fence members. Two members have the same
+    group.instance.id. Kafka fences the member that joined first.
     """
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
@@ -116,9 +116,7 @@ def test_a_fenced_static_member_gets_a_fatal_error(real_bus: Bus, group: str) ->
 
 
 @pytest.mark.real
-def test_a_commit_may_tell_a_static_member_that_it_is_fenced_before_the_cause_is_known(
-    real_bus: Bus, group: str
-) -> None:
+def test_a_commit_of_a_fenced_member_may_fail_before_the_client_reports_the_fencing(real_bus: Bus, group: str) -> None:
     """This test needs a real Kafka: the sandbox does not fence members."""
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)

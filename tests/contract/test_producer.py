@@ -1,4 +1,4 @@
-"""Behaviour of :class:`Producer` on which the package relies."""
+""":class:`Producer` writes records unchanged and in order, and reports each delivery and each error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_connect_returns_the_number_of_partitions_of_each_topic(bus: Bus, topic:
     assert (counts[topic], counts[f"{topic}-wide"]) == (1, 3)
 
 
-def test_a_record_is_read_as_it_was_produced(bus: Bus, topic: str, group: str) -> None:
+def test_a_record_is_read_unchanged(bus: Bus, topic: str, group: str) -> None:
     produced(bus, record(topic, b"\x00value", key=b"\xffkey"))
     with Member(bus, group, [topic]) as member:
         (got,) = member.poll_records(1)
@@ -76,8 +76,8 @@ def test_records_of_a_key_keep_their_order(bus: Bus, topic: str, group: str) -> 
 
 def test_the_partition_of_a_key_is_its_crc32_modulo_the_number_of_partitions(bus: Bus, topic: str) -> None:
     """
-    The existing package uses this partitioner. With a different partitioner the records of a key would not stay in
-    order.
+    The existing package uses this partitioner. If this package used a different partitioner, records with the same key
+    could get out of order.
     """
     bus.create_topic(f"{topic}-wide", 5)
     for number in range(12):
@@ -153,7 +153,7 @@ def test_an_unreachable_broker_is_reported() -> None:
 )
 def test_a_failed_attempt_to_connect_reports_the_address(ask: Callable[[dict[str, Any]], object]) -> None:
     """
-    The text of the raised error is always "Failed to get metadata". So it does not say whether the address or the login
+    The exception always says "Failed to get metadata". So the exception does not show whether the address or the login
     is wrong.
     """
     with client_errors() as errors, pytest.raises(BrokerError):

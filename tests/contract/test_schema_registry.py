@@ -1,6 +1,6 @@
 """
-Behaviour of the registry's client: it requests each id and each schema once, distinguishes kinds of errors, and ends
-each call within its time limit.
+The registry's client requests each id and each schema only once, distinguishes kinds of errors, and ends each call
+within its time limit.
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ def test_concurrent_processes_that_register_a_schema_get_one_id(bus: Bus, topic:
 
 
 def test_c13_the_error_for_an_unknown_schema_id_is_neither_retriable_nor_final(registry: SchemaRegistry) -> None:
-    """The error is not final, since another node of the registry may know the id already."""
+    """The error is not final because another node of the registry may already know the id."""
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(2_000_000_000)
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (404, False, False)
 
 
-def test_the_error_for_an_unregistered_schema_is_neither_retriable_nor_final(bus: Bus, topic: str) -> None:
+def test_the_error_for_an_unregistered_schema_has_both_retriable_and_final_false(bus: Bus, topic: str) -> None:
     registry = client(bus.schema_registry_url, register=False)
     with pytest.raises(SchemaRegistryError) as caught:
         registry.id_of(topic, schema_of(topic))
@@ -105,8 +105,8 @@ def test_a_schema_that_the_registry_refuses_causes_a_final_error(registry: Schem
 
 def test_c4_a_json_schema_is_refused_for_reading_events(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
     """
-    A registry validates JSON schemas by other rules than Avro schemas. Before JSON schemas were refused, a record of
-    116 bytes was decoded to 1.6 GB.
+    A registry validates JSON schemas by different rules than Avro schemas. Formerly JSON schemas were accepted, and a
+    record of 116 bytes was decoded to 1.6 GB.
     """
     asked = urllib.request.Request(
         f"{bus.schema_registry_url}/subjects/{topic}/versions",
@@ -151,7 +151,7 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
 def test_c13_a_refusal_that_lacks_the_error_code_of_a_registry_is_retriable(status: int, content: bytes) -> None:
-    """Redirects, proxies and login pages give such answers. These answers must not cause dead letters."""
+    """Redirects, proxies and login pages give these answers. These answers must not cause dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (status, True, False)
@@ -178,7 +178,10 @@ def test_c4_a_schema_that_is_not_avro_causes_a_final_error(kind: Any) -> None:
 
 
 def test_c17_long_schemas_are_not_cached(server: SchemaRegistryServer) -> None:
-    """Whoever writes records may use any number of schema ids, and schemas of any length."""
+    """
+    Anybody who may write records can use any number of schema ids, with schemas of any length. A cache of long schemas
+    could therefore exhaust the memory.
+    """
     registry = client(server.url)
     long = registry.id_of("s", json.dumps({"type": "string", "doc": "x" * 60_000}))
     registry.schema_of(long)
@@ -202,7 +205,7 @@ ODD_SCHEMAS = [b'{"schema": null}', b'{"schema": {}}', b'{"schema": 5}']
 
 @pytest.mark.parametrize("register", [True, False])
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_IDS)
-def test_a_malformed_answer_in_place_of_an_id_causes_a_retriable_error(content: bytes, register: bool) -> None:
+def test_a_malformed_answer_to_a_request_for_an_id_causes_a_retriable_error(content: bytes, register: bool) -> None:
     registered = content.replace(b"{", b'{"subject": "s", "version": 1, "schema": "", ') if not register else content
     with answering(200, registered) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}", register=register).id_of("s", '"string"')
@@ -210,7 +213,7 @@ def test_a_malformed_answer_in_place_of_an_id_causes_a_retriable_error(content: 
 
 
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_SCHEMAS)
-def test_a_malformed_answer_in_place_of_a_schema_causes_a_retriable_error(content: bytes) -> None:
+def test_a_malformed_answer_to_a_request_for_a_schema_causes_a_retriable_error(content: bytes) -> None:
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     with answering(200, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").schema_of(1)
@@ -218,7 +221,7 @@ def test_a_malformed_answer_in_place_of_a_schema_causes_a_retriable_error(conten
     assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 1
 
 
-def test_a_conflict_of_one_schema_does_not_block_requests_for_others() -> None:
+def test_a_conflict_of_one_schema_does_not_block_requests_for_other_schemas() -> None:
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     with answering(409, b'{"error_code": 409, "message": ""}') as address:
         registry = client(f"http://{address}", backoff=30)
@@ -242,7 +245,7 @@ def test_a_repeated_error_does_not_accumulate_traceback_frames() -> None:
 # What it remembers, and how long it waits
 
 
-def test_the_id_of_a_schema_is_requested_once(server: SchemaRegistryServer) -> None:
+def test_the_id_of_a_schema_is_requested_only_once(server: SchemaRegistryServer) -> None:
     registry = client(server.url)
     first = registry.id_of("s", '"string"')
     server.stop()
@@ -250,7 +253,7 @@ def test_the_id_of_a_schema_is_requested_once(server: SchemaRegistryServer) -> N
     registry.close()
 
 
-def test_the_schema_of_an_id_is_requested_once(server: SchemaRegistryServer) -> None:
+def test_the_schema_of_an_id_is_requested_only_once(server: SchemaRegistryServer) -> None:
     registry = client(server.url)
     schema_id = registry.id_of("s", '"string"')
     assert registry.schema_of(schema_id) == '"string"'
@@ -261,8 +264,7 @@ def test_the_schema_of_an_id_is_requested_once(server: SchemaRegistryServer) -> 
 
 def test_threads_that_need_one_schema_share_a_request(server: SchemaRegistryServer) -> None:
     """
-    If each thread sent its own request, one request might time out while the others are answered. The key of that
-    thread's record would then be held.
+    If each thread sent a separate request, one of the requests might time out although the other requests are answered.
     """
     server.store.register("s", '"string"')
     with faulty(server.url) as slow, ThreadPoolExecutor(16) as threads:
@@ -290,7 +292,7 @@ def test_a_hanging_request_is_not_shared_after_its_timeout(server: SchemaRegistr
 
 
 def test_an_id_that_arrives_after_the_timeout_is_cached(server: SchemaRegistryServer) -> None:
-    """A sender waits about a second for an id. The first answer of a registry may take longer."""
+    """A sender waits only about a second for an id, but the first answer of a registry may take longer."""
     with faulty(server.url) as slow:
         slow.fault = Fault.SLOW
         options = {"url": slow.url, "timeout": 60, "max.retries": 0}
@@ -399,7 +401,7 @@ def refused(registry: SchemaRegistry) -> None:
         registry.id_of("s", "no json")
 
 
-def test_after_the_backoff_one_caller_sends_a_request_and_others_fail_at_once() -> None:
+def test_after_the_backoff_one_caller_sends_a_request_and_other_callers_fail_immediately() -> None:
     now = [100.0]
     with black_hole() as address:
         registry = client(f"http://{address}", timeout=1, backoff=30, clock=lambda: now[0])

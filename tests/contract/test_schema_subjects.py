@@ -1,6 +1,6 @@
 """
-Behaviour of a registry with compatibility levels on which the package relies; tested on the sandbox and on a real
-registry.
+A registry returns the versions of a subject, and applies compatibility levels. The tests run on the sandbox and on a
+real registry.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from tests.services.silence import answering
 
 OLD, NEW = CHANGES["a required field is added"]
 """
-Two versions of a schema. The level FORWARD accepts the new version after the old one; the level BACKWARD refuses it.
+Two versions of a schema. After the old version, the level FORWARD accepts the new version, and the level BACKWARD
+refuses the new version.
 """
 
 

@@ -33,8 +33,8 @@ def build_wheel(folder: Path) -> Path:
 
 def offline(wheels: Path) -> dict[str, str]:
     """
-    Return environment variables that let pip work without a network. pip finds the built wheel in ``wheels``, and all
-    dependencies in the cache of the test services.
+    Return environment variables with which pip works without a network. pip finds the built wheel in ``wheels``, and
+    finds all dependencies in the cache of the test services.
     """
     return {
         "PIP_NO_INDEX": "1",

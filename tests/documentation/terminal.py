@@ -17,7 +17,7 @@ PATIENCE = 300.0
 
 
 class Terminal:
-    """A shell on a pseudo-terminal. When the terminal is closed, the running programs get SIGHUP."""
+    """A shell on a pseudo-terminal. When the terminal is closed, the programs that run in it get SIGHUP."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -51,7 +51,7 @@ class Terminal:
         return self._output
 
     def start(self, command: str) -> None:
-        """Type a command, and do not wait for its end. The command runs until Ctrl-C."""
+        """Type a command without waiting for its end. The command runs until Ctrl-C is pressed."""
         self._type(f"{command}\n")
 
     def run(self, command: str) -> None:
@@ -63,8 +63,8 @@ class Terminal:
 
     def expect(self, text: str) -> None:
         """
-        Wait until all lines of ``text`` are printed; other lines may stand between them. ``…`` stands for any text. The
-        lines may have any order, since lanes run in parallel.
+        Wait until all lines of ``text`` are printed; other lines may be printed between them. ``…`` matches any text.
+        The order of the lines does not matter because lanes run in parallel.
         """
         start = self._expected_up_to
         for line in text.strip().splitlines():

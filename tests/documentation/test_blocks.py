@@ -1,10 +1,10 @@
 """
-Each code block of README and documentation is valid, as far as a test can check this without running the service around
-it.
+Each code block of README and documentation is valid, as far as a test can check this without running a service.
 
-This package reads the blocks of settings, the parsers of commands read the commands, and Python runs the imports. Other
-tests run whole pages: the tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the guides
-(`test_receivers`), the demo (`tests/examples/test_readme`) and the testing kit (`tests/testing/test_documentation`).
+The package validates the settings that blocks show. The parsers of the commands parse the commands, and Python runs the
+imports. Other tests run whole pages: the tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the
+guides (`test_receivers`), the demo (`tests/examples/test_readme`) and the testing kit
+(`tests/testing/test_documentation`).
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ PROGRAMS = {".", "cd", "curl", "export", "mkdir", "python3", "opentelemetry-inst
 """Names of commands that do not belong to this package."""
 WITHOUT_CHOICE = {"examples", "journey", "metrics", "operating", "tutorial"}
 """
-Names of pages that need no section on when to use them: pages for all readers, and pages for everyone who runs a
-worker.
+Names of pages that need no section on when to use a feature, because these pages are for all readers or for everyone
+who runs a worker.
 """
 
 
@@ -52,7 +52,7 @@ def test_every_block_is_in_a_language_that_a_test_checks() -> None:
 
 
 def commands_of(block: Block) -> list[str]:
-    """Return the commands of a block, without the prompts before them and without their output."""
+    """Return the commands of a block, without the prompts and without the output of the commands."""
     text = block.text.replace("\\\n", " ")
     if block.language == "console":
         return re.findall(r"^\$ (.+)$", text, re.MULTILINE)
@@ -69,7 +69,7 @@ def test_each_command_exists_and_accepts_its_arguments(block: Block) -> None:
 
 def check(words: list[str]) -> None:
     """
-    Check that a command can be run as the page shows it. Raises :class:`AssertionError` or the error of the command's
+    Check that a command is valid as the page shows it. Raises :class:`AssertionError` or the error of the command's
     parser.
     """
     match [word.removeprefix(".venv/bin/") for word in words]:
@@ -139,7 +139,7 @@ def check_settings(text: str) -> None:
             known[name].kind.read(value)
 
 
-def test_each_guide_starts_with_when_to_use_it_and_when_not() -> None:
+def test_each_guide_starts_with_a_section_on_when_to_use_the_feature() -> None:
     guides = (ROOT / "docs/index.rst").read_text().partition(":caption: Guides\n\n")[2].partition("\n\n")[0].split()
     for name in guides:
         if name not in WITHOUT_CHOICE and not name.startswith("operating/"):

@@ -1,6 +1,5 @@
 """
-Tests of diagrams drawn from text: each diagram is well-formed, fits the width of a phone, and contains every word of
-its text.
+Each diagram is well-formed, fits the width of a phone, and contains every word of the text from which it was drawn.
 """
 
 from __future__ import annotations

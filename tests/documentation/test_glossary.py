@@ -1,7 +1,4 @@
-"""
-Each term of the glossary is defined in one sentence, and the documentation uses it. The documentation uses no synonym
-of a term.
-"""
+"""The glossary defines each term in one sentence. The documentation uses each term, and uses no synonyms."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ SYNONYMS = r"poison|DLQ|dead[- ]letter queues?|jobs?|subscribers?|publishers?|ev
 
 
 @pytest.mark.parametrize("term", TERMS)
-def test_each_term_is_defined_in_one_sentence_and_used(term: str) -> None:
+def test_each_term_is_defined_in_one_sentence_and_occurs_in_the_documentation(term: str) -> None:
     definition = " ".join(TERMS[term].split())
     assert definition.endswith(".")
     assert ". " not in definition.replace("e.g. ", "")

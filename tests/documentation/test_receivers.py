@@ -21,7 +21,7 @@ TOPIC = "catalog-program-lifecycle"
 
 
 class Rows:
-    """Emulates a table in memory, with the methods that the guides use."""
+    """Emulates a database table in memory, with the methods that the guides call."""
 
     def __init__(self) -> None:
         self.objects = self
@@ -42,8 +42,8 @@ class Rows:
 
 def run(page: str, part: str, **names: Any) -> dict[str, Any]:
     """
-    Run the only block of a page that contains the text `part`, with `names` defined; return all names that are defined
-    afterwards.
+    Run the only block of a page that contains the text `part`. Before the block runs, `names` are defined. Return all
+    names that are defined afterwards.
     """
     (block,) = (one for one in blocks(page) if part in one.text)
     known: dict[str, Any] = {"__name__": "guide", **names}
@@ -64,7 +64,7 @@ def connected() -> Iterator[Connected]:
 
 
 @pytest.mark.django_db
-def test_a_receiver_with_the_decorator_once_runs_a_single_time_for_an_event_delivered_twice(
+def test_a_receiver_under_once_runs_a_single_time_for_an_event_delivered_twice(
     captured_events: CapturedEvents, connected: Connected, settings: Any
 ) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CERTIFICATE_CREATED.event_type: {"certificates": ENTRY}}

@@ -66,8 +66,8 @@ class Reader:
 
     def _addresses(self, text: str) -> str:
         """
-        Return the text of a file of addresses, changed so that it contains the addresses of the running Kafka instead
-        of the default ones.
+        Return the text of a file that contains addresses. The addresses of the running Kafka replace the default
+        addresses.
         """
         assert json.loads(text).keys() == {"bootstrap_servers", "schema_registry_url"}
         return json.dumps(

@@ -1,6 +1,6 @@
 """
-Valid configurations cause no errors or warnings of Django's checks. The configurations are those of the examples and
-one of a service like the LMS.
+Django's checks report no errors or warnings for valid configurations: for the configurations of the examples, and for
+the configuration of a service like the LMS.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ print(json.dumps(found))
 
 def test_valid_configurations_pass_the_checks(tmp_path: Path) -> None:
     """
-    The examples use SQLite. The only message is the note that one relay is enough, which examples in mode ``outbox``
-    get.
+    The examples use SQLite. The only message is the note that one relay is enough. Examples in mode ``outbox`` get this
+    note.
     """
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "lms")}
     addresses = {"BOOTSTRAP_SERVERS": "kafka:9092", "SCHEMA_REGISTRY_URL": "http://registry"}

@@ -1,4 +1,4 @@
-"""Tests of the tour of the examples: its output, its failures, and its end, after which no process is left running."""
+"""The tour of the examples prints the expected output, reports failures, and leaves no process running."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.support.scale import LONG
 ROWS = ["1", "2", "3a", "3b", "4", "5", "6", "7", "8a", "8b", "8c", "8d", "8e"]
 REAL_ROWS = ROWS if LONG else ["4", "8b", "8d"]
 """
-Rows of the tour that also run on real servers. They need what the sandbox and SQLite lack: a database that relays
-share, compacted topics, and offsets by time.
+Rows of the tour that also run on real servers. Row 4 needs a database that several relays share, row 8b needs compacted
+topics, and row 8d needs offsets by time. The sandbox and SQLite lack these features.
 """
 
 
 @contextmanager
 def demo(**environment: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the tour. Terminate it at the end of the block."""
+    """Run the tour. If it still runs when the ``with`` block ends, terminate it."""
     with subprocess.Popen(
         [sys.executable, "-m", "examples.tour"],
         cwd=ROOT,
@@ -66,7 +66,7 @@ def verdicts(lines: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.timeout(400)  # starts two dozen processes
-def test_all_rows_of_the_tour_hold_and_the_tour_keeps_running_on_request() -> None:
+def test_all_rows_of_the_tour_succeed_and_the_tour_continues_to_run_if_requested() -> None:
     with demo(KEEP="1") as process:
         printed = read_until("Here you see what the workers receive", process)
         assert verdicts(printed) == dict.fromkeys(ROWS, "holds")
@@ -88,7 +88,7 @@ def test_all_rows_of_the_tour_hold_and_the_tour_keeps_running_on_request() -> No
 @pytest.mark.real
 @pytest.mark.long
 @pytest.mark.timeout(600)  # starts two dozen processes, and may have to download Kafka
-def test_rows_of_the_tour_hold_on_a_real_kafka_and_mariadb() -> None:
+def test_rows_of_the_tour_succeed_on_a_real_kafka_and_mariadb() -> None:
     with demo(KAFKA="real", DATABASE="mariadb", ROWS=" ".join(REAL_ROWS)) as process:
         output, errors = process.communicate()
     assert process.returncode == 0, output + errors

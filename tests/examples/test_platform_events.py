@@ -1,4 +1,6 @@
-"""The events that an app of a service defines are known in time, whatever position the app has in INSTALLED_APPS."""
+"""
+The events that an app of a service defines are registered in time, whatever position the app has in INSTALLED_APPS.
+"""
 
 from __future__ import annotations
 

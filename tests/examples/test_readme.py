@@ -19,7 +19,10 @@ TEXT = (ROOT / "examples" / "README.rst").read_text().partition("Without the tou
 
 
 def command(part: str) -> list[str]:
-    """Return the only command of the README that contains ``part``, changed so that the Python of the tests runs it."""
+    """
+    Return the only command of the README that contains ``part``. The Python of the tests replaces the Python of the
+    command.
+    """
     (found,) = (line for line in re.findall(r"^   \$ \.venv/bin/python (.*)$", TEXT, re.MULTILINE) if part in line)
     return [sys.executable, *shlex.split(found)]
 

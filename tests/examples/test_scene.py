@@ -18,12 +18,12 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(row, Stage(tmp_path, {}, Event(), real=False), patience=0)
 
 
-def test_a_value_that_differs_from_the_expected_one_raises(scene: Scene) -> None:
+def test_a_value_that_differs_from_the_expected_value_raises(scene: Scene) -> None:
     with pytest.raises(Wrong, match=r"^b: the grade: 0\.5, not 0\.75$"):
         scene.see("b", "the grade", lambda: 0.5, 0.75)
 
 
-def test_a_value_that_changes_after_it_was_seen_is_reported(scene: Scene) -> None:
+def test_a_value_that_changes_after_its_first_check_is_reported(scene: Scene) -> None:
     known = ["awarded"]
     scene.see("b", "the certificate", lambda: list(known), ["awarded"])
     assert scene.check_again() == []
@@ -38,7 +38,7 @@ def test_a_value_marked_as_temporary_may_change(scene: Scene) -> None:
     assert scene.check_again() == []
 
 
-def test_the_method_see_waits_until_the_value_equals_the_expected_one(scene: Scene) -> None:
+def test_the_method_see_waits_until_the_value_equals_the_expected_value(scene: Scene) -> None:
     scene.patience = 60
     coming = iter([0, 0, 1])
     scene.see("b", "the count", lambda: next(coming, 1), 1)

@@ -1,6 +1,6 @@
 """
-The test service as an ASGI application. It contains the lines that docs/operating/senders.rst recommends, unless BARE
-is set.
+The test service as an ASGI application. Unless BARE is set, it contains the lines that docs/operating/senders.rst
+recommends.
 """
 
 import os

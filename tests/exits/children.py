@@ -1,7 +1,7 @@
 """
-Emits an event for each number on the command line. The first word of the command line names the kind of child process
-that emits. With ``none`` this process itself emits and ends at once, like a management command. With ``atexit`` this
-process itself emits while it ends.
+Emits an event for each number on the command line. The first word of the command line selects the process that emits.
+With ``none`` this process emits and ends immediately, like a management command. With ``atexit`` this process emits
+while it ends. Any other word names a kind of child process that emits.
 """
 
 import atexit
@@ -39,7 +39,7 @@ from tests.exits.emitting import emit, emit_first  # noqa: E402 models need a co
 
 def emit_in_a_fork(number: int) -> None:
     """
-    Emit in a forked child, as a daemon does. The child ends normally, and has inherited all objects of its parent.
+    Emit in a forked child, as a daemon does. The child has inherited all objects of its parent, and ends normally.
     """
     child = os.fork()
     if child == 0:
@@ -50,7 +50,10 @@ def emit_in_a_fork(number: int) -> None:
 
 
 def retire() -> None:
-    """Leave only one Kafka client in this process. The producer has already given this client up."""
+    """
+    Make the producer retire its Kafka client, and wait until the client's thread has ended. Afterwards only the retired
+    client remains in this process.
+    """
     clients: Any = get_producer()._connecting.clients
     clients.producer.flush(60)
     clients.retire()

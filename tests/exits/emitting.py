@@ -1,6 +1,6 @@
 """
-Emits events in each way of running a service. Each event contains a unique number and the id of the process that
-emitted it.
+Emits events in each of the ways to run a service. Each event contains a unique number and the id of the process that
+emitted the event.
 """
 
 import os
@@ -17,8 +17,8 @@ def emit(number: int) -> None:
 
 def emit_first() -> None:
     """
-    Emit the numbers in EMIT_FIRST. The application calls this function when it is loaded. A server that forks
-    afterwards has then emitted before its fork.
+    Emit the numbers in EMIT_FIRST. The application calls this function when it is loaded. If a server loads the
+    application before it forks, these events are emitted before the fork.
     """
     _emit_all("EMIT_FIRST")
 

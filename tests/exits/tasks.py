@@ -1,6 +1,5 @@
 """
-A celery application whose tasks emit events. A folder is its message broker; the variable CELERY_FOLDER contains the
-path.
+A celery application whose tasks emit events. Its message broker is the folder that the variable CELERY_FOLDER names.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""All events that a process sends before it ends or forks are in Kafka or in the outbox afterwards."""
+"""All events that a process sends before it ends or forks are delivered to Kafka or stored in the outbox."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PATIENT = {
 """Time limits that are long enough for a slow machine."""
 LINGERS = PATIENT | {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}}
 """
-Settings with which each record stays in the client for a second. A process that does not wait for its records loses
-them.
+Settings with which each record waits in the client for a second. A process that does not wait for the delivery of its
+records loses these records.
 """
 SERVERS = [way for way in WAYS if way.startswith(("gunicorn", "uwsgi", "uvicorn", "hypercorn", "daphne", "celery"))]
 SERVERS.remove("celery --max-tasks-per-child")  # one process per event is tested in test_recycling.py
@@ -40,8 +40,8 @@ FORKING = (
     "os.fork",
 )
 """
-The ways in which a server loads the application before it forks. The application can then send an event before the
-fork.
+The ways in which a server loads the application before it forks. In these ways the application can send an event before
+the fork.
 """
 
 
@@ -51,7 +51,9 @@ fork.
 def test_s16_all_events_of_servers_that_restart_repeatedly_are_in_kafka(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
-    """The test proves the table of process ends in docs/operating/senders.rst. Only `make test-long` runs it."""
+    """
+    The test verifies the table of process ends in docs/operating/senders.rst. Only `make test-long` runs this test.
+    """
     processes, count = 5, 200
     numbers = iter(range(processes * count))
     for number in range(processes):
@@ -61,7 +63,7 @@ def test_s16_all_events_of_servers_that_restart_repeatedly_are_in_kafka(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_case_32_33_events_sent_before_the_end_of_a_process_are_in_kafka_for_every_way_of_forking(
+def test_case_32_33_events_that_a_process_sends_before_its_end_are_in_kafka(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     first, last = [1] * (way in FORKING), [9] * ("uwsgi" in way)
@@ -93,7 +95,7 @@ def test_case_32_33_events_sent_before_the_end_of_a_process_are_in_kafka_for_eve
 def test_case_32_33_events_sent_without_a_broker_are_in_the_outbox_and_relayed(
     way: str, bus: RealBus, topic: str, database: Database, tmp_path: Path
 ) -> None:
-    """Processes that fork do so before they send their first event."""
+    """Processes that fork fork before they emit their first event."""
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as outbox:
         away = PATIENT | {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
         settings = outbox.process_settings(EVENT_BUS_PRODUCER_MODE="on-commit", **away)
@@ -108,7 +110,7 @@ def test_case_32_33_events_sent_without_a_broker_are_in_the_outbox_and_relayed(
 def test_case_33_a_process_ends_in_time_while_broker_and_database_are_silent(
     bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
-    """Neither Kafka nor the outbox takes the events."""
+    """Neither Kafka nor the outbox accepts the events."""
     with black_hole() as address:
         host, port = address.split(":")
         entry = {"ENGINE": "django.db.backends.postgresql", "NAME": "silent", "HOST": host, "PORT": port, "USER": "any"}

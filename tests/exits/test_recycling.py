@@ -1,7 +1,7 @@
 """
-Web servers and celery replace their processes regularly while a broker restarts: no event is lost.
+Web servers and celery regularly replace their processes while a broker restarts. No event is lost.
 
-`make test` sends few events. `make test-long` sends many and prints figures.
+`make test` sends few events. `make test-long` sends many events and prints figures.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
-A view that emits an event. The number of the event comes from the request's path, and the answer is the id of the
-view's process.
+A view that emits an event. The request's path contains the number of the event. The view answers with the id of its
+process.
 """
 
 import os

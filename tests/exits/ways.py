@@ -1,4 +1,4 @@
-"""The ways to run a service that emits events: behind web servers, in celery workers, and in processes of its own."""
+"""The ways to run a service that emits events: behind web servers, in celery workers, and in separate processes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Running(ABC):
         return self._log.read_text(errors="replace")
 
     def emit(self, numbers: Sequence[int]) -> None:
-        """Let the service emit an event for each number, and wait until it has emitted all of them."""
+        """Let the service emit an event for each number, and wait until the service has emitted all events."""
         self._ask_for(numbers)
         self.wait_for(lambda: all(f"emitted {number};" in self.log for number in numbers))
 
@@ -56,7 +56,7 @@ class Running(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop the service in the same way as the host of such a service, and wait for its end."""
+        """Stop the service as its usual host would, and wait for its end."""
 
 
 class Web(Running):
@@ -113,7 +113,7 @@ class Children(Running):
             )
 
     def stop(self) -> None:
-        """Do nothing, since the process has ended by itself."""
+        """Do nothing, because the process ends without a signal."""
 
 
 Way = Callable[[Path, Mapping[str, str]], Running]

@@ -1,6 +1,6 @@
 """
-A WSGI application that emits an event at each request. The number of the event comes from the request's path, and the
-answer is the id of the application's process.
+A WSGI application that emits an event at each request. The request's path contains the number of the event. The
+application answers with the id of its process.
 """
 
 import os

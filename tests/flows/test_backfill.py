@@ -1,4 +1,6 @@
-"""Tests of ``backfill_events``: its plan, its output, and how it resumes. Tests in outbox/ cover interruptions."""
+"""
+``backfill_events`` prints its plan, sends the events, and resumes after a token. Tests in outbox/ cover interruptions.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ def seven() -> None:
 
 
 def backfill(bus: Bus, topic: str, *arguments: str, **changes: Any) -> str:
-    """Run the command; return its output and the text of the error with which it ended."""
+    """Run the command; return its output. If the command failed, the returned text also contains the error."""
     output = io.StringIO()
     patience = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_SEND_TIMEOUT": 60}
     with override_settings(**bus.settings(topic, **patience | changes)):
@@ -70,7 +72,7 @@ def test_the_plan_shows_the_records_and_sends_nothing(bus: Bus, topic: str) -> N
     assert bus.end_of(topic) == 0
 
 
-def test_a_backfill_sends_all_items_to_each_topic_and_resumes_from_the_token_of_a_slice(bus: Bus, topic: str) -> None:
+def test_a_backfill_sends_all_items_to_each_topic_and_resumes_from_a_given_token(bus: Bus, topic: str) -> None:
     second = f"{topic}-second"
     bus.create_topic(second)
     entry = {"event_key_field": "certificate.user.id", "enabled": True}
@@ -165,7 +167,7 @@ def test_request_caches_are_cleared_between_batches(bus: Bus, topic: str) -> Non
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_the_resume_token_is_quoted_for_the_shell_when_a_source_that_returns_lists_fails(
+def test_the_printed_resume_token_is_quoted_for_the_shell(
     bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "_registered", {})
@@ -209,7 +211,7 @@ def test_an_unreachable_server_stops_the_run_and_no_event_counts_as_sent(
 
 @pytest.mark.django_db
 def test_a_source_that_yields_inside_a_transaction_is_refused(bus: Bus, topic: str) -> None:
-    """The event would be sent when the transaction ends. The token of the event would be printed long before that."""
+    """An event would be sent only when the transaction ends, but its token would be printed long before."""
     refused = "Stopped: a transaction is open on default: a source must not yield inside a transaction. Begin anew."
     assert backfill(bus, topic, SOURCE, "--apply").endswith(f"ended with 1: {refused}")
     assert bus.end_of(topic) == 0

@@ -1,4 +1,4 @@
-"""Tests of a worker in a separate process: how it handles events, and its exit codes."""
+"""A worker in a separate process handles events, and ends with the documented exit codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_INSTALLED = {"INSTALLED_APPS": ["tests.projects.certificates", "openedx_even
 @pytest.mark.parametrize(
     "apps", [OURS_FIRST, OURS_LAST, NOT_INSTALLED], ids=["app first", "app last", "app not installed"]
 )
-def test_events_reach_a_receiver_and_the_worker_stops_with_exit_code_0(
+def test_a_receiver_gets_events_and_the_worker_stops_with_exit_code_0(
     bus: Bus, topic: str, group: str, apps: dict[str, Any]
 ) -> None:
     send(bus, topic, *map(certificate, (1, 2, 3)))
@@ -35,7 +35,7 @@ def test_events_reach_a_receiver_and_the_worker_stops_with_exit_code_0(
     assert "ResourceWarning" not in process.log
 
 
-def test_the_log_names_each_event_in_few_lines(bus: Bus, topic: str, group: str) -> None:
+def test_the_log_names_all_events_in_few_lines(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, range(400)))
     with worker(bus, topic, group, "note", EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS=100) as process:
         process.wait_for(lambda: len(process.users("note")) == 400)

@@ -1,4 +1,6 @@
-"""Tests of dead letters that real workers store, and of the operator's commands for dead letters."""
+"""
+Real workers store dead letters, and delete old dead letters. The commands of operators replay and import dead letters.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ call_command("event_dead_letters", "replay", "--all", "--apply")
     assert letter["failures"][0]["error"].startswith("TransactionLeftOpen")
 
 
-def test_dead_letters_of_a_topic_are_imported_once(bus: Bus, topic: str, group: str, table: dict[str, Any]) -> None:
+def test_dead_letters_of_a_topic_are_imported_only_once(
+    bus: Bus, topic: str, group: str, table: dict[str, Any]
+) -> None:
     bus.create_topic(f"{group}.dead-letters")
     send(bus, topic, *map(certificate, (1, 2, 3)))
     on_topic = table | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic"}
@@ -111,7 +115,7 @@ FORGED = {
         "key": "",
     }.items()
 }
-"""Headers of a record that looks like a dead letter. No table can store this letter."""
+"""Headers of a record that has the form of a dead letter. The offset is too large for any table."""
 
 
 def test_quarantining_a_record_of_the_sandbox_asks_for_a_real_kafka(

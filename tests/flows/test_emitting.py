@@ -16,7 +16,7 @@ from tests.support.sending import send
 
 AWAY = {"bootstrap.servers": "127.0.0.1:9"}
 LINGERS = {"linger.ms": 1_000}
-"""Options with which each emitted record stays in the client for a second."""
+"""Options with which each emitted record waits in the client for a second."""
 
 CONSUME = """
 from django.core.management import call_command

@@ -1,4 +1,4 @@
-"""Tests of events that are sent before a process ends, and of sends while servers are unreachable."""
+"""Events that a process sends before it ends are not lost, also while servers are unreachable."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ logging.getLogger("event_bus_kafka").addHandler(Long())
 PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 60, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60}
 
 
-def test_case_33_a_process_that_ends_at_once_has_sent_its_events(bus: Bus, topic: str) -> None:
+def test_case_33_a_process_that_ends_immediately_has_sent_its_events(bus: Bus, topic: str) -> None:
     with sender(bus.settings(topic, **PATIENT), [1, 2, 3]) as process:
         assert process.end() == 0
     delivered = "".join(line for line in process.lines if "Message delivered to Kafka event bus" in line)
@@ -145,7 +145,7 @@ def produce(settings: dict[str, Any], topic: str, **options: str) -> ServiceProc
     return ServiceProcess("produce_event", *arguments, settings=settings)
 
 
-def test_produce_event_sends_an_event_and_prints_the_topic_the_partition_and_the_offset(bus: Bus, topic: str) -> None:
+def test_produce_event_sends_an_event_and_prints_topic_partition_and_offset(bus: Bus, topic: str) -> None:
     with produce(bus.settings(), topic) as process:
         assert process.end() == 0
     (event_id,) = bus.event_ids(topic, 1)

@@ -1,7 +1,4 @@
-"""
-Tests of the table in docs/hosts.rst: on each of its hosts a worker consumes, sends, stores dead letters, and stops
-cleanly.
-"""
+"""On each host of the table in docs/hosts.rst, workers consume, send, store dead letters, and stop cleanly."""
 
 from __future__ import annotations
 
@@ -30,8 +27,8 @@ HOSTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     ),
 }
 """
-Environment and settings of each host. Several rows of the table are tested in one process, since a process takes
-seconds to start.
+Environment and settings of each host. One entry may cover several rows of the table because a process takes seconds to
+start.
 """
 
 

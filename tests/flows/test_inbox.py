@@ -1,4 +1,7 @@
-"""A receiver under once() runs once per event, across restarts and replays. All tests here cover case 43."""
+"""
+A receiver under ``once()`` runs only once per event, also after restarts and replays. All tests of this file cover case
+43.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-No record stops a worker. An unreadable record becomes a dead letter that contains it byte for byte, and all other
-records are processed.
+No record stops a worker. If a record is unreadable, a dead letter contains its exact bytes. All other records are
+processed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NOBODY_LISTENS = b"org.openedx.learning.student.registration.completed.v1"
 @attrs.frozen
 class Odd:
     """
-    A malformed record on the topic. ``error`` is the text in its dead letter; if ``error`` is empty, workers skip the
+    A malformed record on the topic. ``error`` is the text in its dead letter. If ``error`` is empty, workers skip the
     record.
     """
 
@@ -39,7 +39,7 @@ class Odd:
 
 
 def odd_records(good: bytes, array_schema: int) -> list[Odd]:
-    """Return malformed records. Each is made from a valid record, and has one fault."""
+    """Return malformed records. Each record is a valid record that was changed so that it has one fault."""
     claims_an_array = b"\x00" + array_schema.to_bytes(4, "big") + b"\xfe\xff\xff\xff\xff\xff\xff\x7f\x02"
     claims_a_text = good.replace(b"\x0ahonor", b"\xfe\xff\xff\xff\x0fhonor")
     return [
@@ -79,7 +79,8 @@ def value(message: Message) -> bytes:
 
 def array_first(bus: Bus, good: bytes) -> int:
     """
-    Register the schema of a valid record with an array added before its other fields; return the id of the new schema.
+    Register a schema that equals the schema of a valid record, except that an array precedes the other fields. Return
+    the id of the new schema.
     """
     with SchemaRegistryClient({"url": bus.schema_registry_url}) as registry:
         schema = json.loads(registry.get_schema(int.from_bytes(good[1:5], "big")).schema_str or "")
@@ -87,7 +88,7 @@ def array_first(bus: Bus, good: bytes) -> int:
         return int(registry.register_schema("odd", Schema(json.dumps(schema), "AVRO")))
 
 
-def test_case_19_malformed_records_become_dead_letters_byte_for_byte_and_others_are_processed(
+def test_case_19_only_malformed_records_become_dead_letters_which_contain_their_bytes(
     bus: Bus, topic: str, group: str, kept: Kept
 ) -> None:
     send(bus, topic, certificate(1))
@@ -126,7 +127,7 @@ def test_case_19_an_unknown_event_type_becomes_a_dead_letter_if_configured(
 
 
 def test_case_19_large_texts_and_arrays_arrive(bus: Bus, topic: str, group: str) -> None:
-    """The text has 1 MB. The array has 100,000 numbers, in a field that the event's class does not have."""
+    """The text has 1 MB. The array has 100,000 numbers. The event's class does not have the field of the array."""
     with override_settings(**MORE):
         send(bus, topic, certificate(1, name="x" * 1_000_000), certificate(2))
     small = value(bus.records(topic, 2)[1])

@@ -1,6 +1,6 @@
 """
-Tests of the wrapper for ASGI lifespan: it sends messages to the server, and all events are in Kafka before the server
-ends (fault S16).
+The wrapper for ASGI lifespan sends its messages to the server, and all events are in Kafka before the server ends
+(fault S16).
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ ENDING = ("lifespan.startup", "lifespan.shutdown")
 
 
 def told(application: Application, *messages: str, kind: str = "lifespan") -> list[str]:
-    """Run an application under a server that sends it ``messages``; return the messages that the server gets back."""
+    """
+    Run an application under a server that sends ``messages`` to it; return the messages that the application sends to
+    the server.
+    """
     coming, heard = iter(messages), list[str]()
 
     async def receive() -> dict[str, Any]:
@@ -50,7 +53,7 @@ def test_the_lifespan_wrapper_completes_for_an_application_that_raises_for_lifes
 
 def test_the_lifespan_wrapper_completes_for_an_application_that_ignores_lifespan_messages() -> None:
     async def own(scope: Any, receive: Receive, send: Send) -> None:
-        """Do nothing, as an application that handles only requests does for lifespan messages."""
+        """An application that ignores lifespan messages, as applications that handle only requests do."""
 
     assert told(own, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
@@ -67,7 +70,7 @@ def test_sent_events_are_in_kafka_before_the_server_ends(sandbox: Sandbox, djang
         assert len(seen) == 2
 
 
-def test_an_application_that_supports_lifespan_handles_lifespan_messages_itself() -> None:
+def test_lifespan_messages_reach_an_application_that_supports_them() -> None:
     order: list[str] = []
 
     async def own(scope: Any, receive: Receive, send: Send) -> None:

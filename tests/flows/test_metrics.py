@@ -17,7 +17,7 @@ _RECEIVERS = "tests.projects.certificates.receivers"
 
 
 def test_a_worker_counts_the_outcomes_of_its_records(bus: Bus, topic: str, group: str) -> None:
-    """Settings set the port, since the command of openedx-events has no option for it."""
+    """The settings contain the port, because the command of openedx-events has no option for the port."""
     bus.create_topic(f"{group}.dead-letters")
     bus.produce(topic, value=b"", headers={"ce_type": b"invented", "ce_id": b"1"})
     send(bus, topic, *map(certificate, (1, 2, 4, 6, 8)))

@@ -1,6 +1,6 @@
 """
-With several lanes, a worker processes the events of each key in order, and each event once. This holds across stops and
-rebalances.
+A worker with several lanes processes each event once, and the events of each key in order. Stops and rebalances do not
+change this.
 """
 
 from __future__ import annotations
@@ -80,10 +80,10 @@ def test_case_7_a_receiver_slower_than_max_poll_interval_runs_once(bus: Bus, top
 
 
 @each_protocol
-def test_case_8_events_keep_their_order_when_partitions_move_to_a_second_worker(
+def test_case_8_events_stay_in_order_when_partitions_move_to_a_second_worker(
     bus: Bus, group: str, options: dict[str, Any]
 ) -> None:
-    """No event is lost, and none is processed twice."""
+    """No event is lost, and no event is processed twice."""
     topic = f"moving-{group}"
     bus.create_topic(topic, 4)
     if isinstance(bus, SandboxBus) and "session.timeout.ms" in options:

@@ -1,4 +1,6 @@
-"""A probe sends an event through the whole bus and receives it, and names the leg that is broken or slow."""
+"""
+A probe sends an event through the whole bus and receives it. If a leg is broken or slow, the probe names this leg.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ def own_sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def test_a_probe_reports_the_time_of_each_leg_and_no_receiver_gets_its_event(sandbox: Sandbox) -> None:
+def test_a_probe_reports_the_time_of_each_leg_and_receivers_do_not_get_the_event(sandbox: Sandbox) -> None:
     assert probe_signal.event_type not in {signal.event_type for signal in OpenEdxPublicSignal.all_events()}
     ended: list[Any] = []
     observe(ended.append, ProbeEnded)
@@ -54,7 +56,7 @@ def test_a_probe_reports_the_time_of_each_leg_and_no_receiver_gets_its_event(san
     assert (event.failed, found["clock_ahead"]) == ("", None), "the sandbox keeps the sender's times"
 
 
-def test_a_probe_is_repeated_as_often_as_asked(sandbox: Sandbox) -> None:
+def test_a_probe_is_repeated_the_given_number_of_times(sandbox: Sandbox) -> None:
     output = io.StringIO()
     with override_settings(**sandbox.settings):
         call_command("probe_event_bus", "--every", "0.01", "--count", "3", "--json", "--slow", "60", stdout=output)
@@ -93,7 +95,7 @@ def test_a_probe_fails_at_the_leg_registry_when_the_registry_is_unreachable(own_
     assert (found["failed"], list(found["legs"])) == ("registry", ["topic", "registry"])
 
 
-def test_a_probe_fails_at_the_leg_send_when_its_topic_refuses_records(own_sandbox: Sandbox) -> None:
+def test_a_probe_fails_at_the_leg_send_when_the_topic_refuses_records(own_sandbox: Sandbox) -> None:
     own_sandbox.create_topic(PROBE_TOPIC, 1)
     own_sandbox.fail_next("Produce", "POLICY_VIOLATION", times=50)
     found = probed(own_sandbox.settings, "--timeout", "10")
@@ -125,7 +127,7 @@ def test_a_probe_ignores_the_event_of_another_probe(own_sandbox: Sandbox) -> Non
 @pytest.mark.real
 @pytest.mark.django_db(transaction=True)
 def test_on_a_real_kafka_a_probe_compares_clocks_and_leaves_no_group(real_bus: RealBus, cluster: KafkaCluster) -> None:
-    """The broker runs on the same machine as the probe, so both use the same clock."""
+    """The broker and the probe run on the same machine, so their clocks agree."""
     settings = real_bus.settings()
     prefix = {"EVENT_BUS_TOPIC_PREFIX": "probed"}
     found = probed(settings | prefix)

@@ -1,4 +1,4 @@
-"""Tests of ``replay_events``: the records and receivers that it chooses, and its reports."""
+"""``replay_events`` chooses the right records and receivers, and prints what it did."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def test_the_plan_shows_receivers_and_runs_none(bus: Bus, topic: str) -> None:
     assert heard == []
 
 
-def test_is_replay_returns_true_in_a_replay_and_no_committed_offset_moves(bus: Bus, topic: str, group: str) -> None:
+def test_is_replay_returns_true_in_a_replay_and_committed_offsets_do_not_change(
+    bus: Bus, topic: str, group: str
+) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     with worker(bus, topic, group, "replayed") as process:
         process.wait_for(lambda: len(process.heard("replayed")) == 2)
@@ -163,7 +165,7 @@ def test_records_are_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus, t
     )
 
 
-def test_a_period_contains_its_records_even_if_they_are_out_of_order(bus: Bus, topic: str) -> None:
+def test_a_period_contains_all_its_records_even_if_records_are_out_of_order(bus: Bus, topic: str) -> None:
     now = round(time.time()) * 1000
     for user, seconds in enumerate((0, 30, 10, 20, 5)):
         put(bus, topic, user, at=now - 3_600_000 + seconds * 1000)
@@ -196,7 +198,7 @@ def test_resuming_a_replay_of_a_period_stays_within_the_period(bus: Bus, topic: 
     )
 
 
-def test_a_replay_ends_at_the_offset_where_the_topic_ended_at_its_start(bus: Bus, topic: str) -> None:
+def test_a_replay_ends_at_the_offset_that_was_the_end_when_the_replay_started(bus: Bus, topic: str) -> None:
     def echo(certificate: Any, **_: Any) -> None:
         send(bus, topic, certificate)
 
@@ -255,7 +257,7 @@ def test_a_receiver_that_raises_system_exit_ends_the_replay(bus: Bus, topic: str
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_on_a_terminal_the_summary_of_a_replay_is_on_its_own_line(
+def test_on_a_terminal_the_summary_of_a_replay_is_on_a_separate_line(
     bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Terminal(io.StringIO):

@@ -1,6 +1,6 @@
 """
-No web request waits beyond its time limit while a server does not answer or a Kafka client is being created, however
-long this takes (fault S15).
+No web request waits longer than its time limit, even if a server does not answer or a Kafka client is created slowly
+(fault S15).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
 
 @contextmanager
 def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
-    """Yield a producer. The servers named by ``kinds`` accept connections and never answer."""
+    """Yield a producer. The servers that ``kinds`` names accept connections and never answer."""
     settings = SandboxBus(sandbox).settings("t") | LIMITS
     with black_hole() as address:
         host, port = address.split(":")
@@ -87,7 +87,7 @@ def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
     ],
     ids=", ".join,
 )
-def test_no_request_waits_beyond_its_limit(sandbox: Sandbox, file: Path, kinds: tuple[str, ...]) -> None:
+def test_no_web_request_waits_longer_than_its_time_limit(sandbox: Sandbox, file: Path, kinds: tuple[str, ...]) -> None:
     with trouble(sandbox, *kinds) as producer, watched(EventSpilled, EventUndelivered) as seen:
         took = requests(lambda: send_by(producer, "t"))
         producer.prepare_for_shutdown()
@@ -128,7 +128,7 @@ def test_no_request_waits_for_a_silent_name_server(
     assert told["ends"] == {"EventSpilled" if is_alone else "EventUndelivered": 40}
 
 
-def test_a_client_whose_creation_takes_long_is_used_after_its_creation(sandbox: Sandbox, file: Path) -> None:
+def test_a_client_that_is_created_slowly_is_used_after_its_creation(sandbox: Sandbox, file: Path) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3}
     with override_settings(**settings), watched(EventSpilled, RecordDelivered) as seen:
         producer = slow_producer()
@@ -160,13 +160,13 @@ shutdown.flush(math.inf)
 os._exit(0)
 """
 """
-Code that ends a process in the same way as uvicorn with ``event_bus_kafka.asgi.lifespan``: it flushes, then exits
-without exit hooks.
+Code that ends a process like uvicorn with ``event_bus_kafka.asgi.lifespan``. The code flushes, and ends the process
+without running exit hooks.
 """
 
 
 @pytest.mark.parametrize("end", ["", KILLED_AFTER_FLUSH], ids=["ends normally", "killed after a flush"])
-def test_a_process_that_ends_waits_for_its_client_to_be_created(sandbox: Sandbox, tmp_path: Path, end: str) -> None:
+def test_a_process_that_ends_waits_until_its_client_is_created(sandbox: Sandbox, tmp_path: Path, end: str) -> None:
     topic = f"waited-for-{len(end)}"
     settings = SandboxBus(sandbox).settings(topic) | {
         "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "not migrated")}},
@@ -213,8 +213,8 @@ def test_without_an_outbox_events_wait_for_the_replacement_of_a_failed_client(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    The token endpoint may be unreachable when a client is created. This holds for the first client and for the client
-    that replaces it after a fatal error.
+    The token endpoint may be unreachable when a client is created. The test covers the first client, and the client
+    that replaces the first client after a fatal error.
     """
     monkeypatch.setattr("event_bus_kafka.producing.connecting._REST", 0.1)
     away: list[bool] = []
@@ -240,10 +240,13 @@ def test_without_an_outbox_events_wait_for_the_replacement_of_a_failed_client(
     assert [type(event) for event in seen] == [RecordDelivered, RecordDelivered]
 
 
-def test_the_time_limit_of_an_event_that_waits_for_a_client_starts_at_the_send(
+def test_the_time_limit_of_an_event_is_counted_from_the_send_while_the_event_waits_for_a_client(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the database is locked, it is unknown whether it has an outbox. This time counts towards the limit, too."""
+    """
+    While the database is locked, the producer cannot find out whether the database has an outbox. The time of this wait
+    also counts towards the limit.
+    """
     passed = [0.0]
     monkeypatch.setattr("event_bus_kafka.producing.producer.monotonic", lambda: monotonic() + passed[0])
     monkeypatch.setattr("event_bus_kafka.producing.spill_buffer._LONGEST_PAUSE", 0.1)

@@ -1,5 +1,6 @@
 """
-Events are sent after their transaction commits, and not after a rollback. The tests of transactions cover case 29.
+Events are sent after their transaction commits, and are not sent after a rollback. The tests of transactions cover case
+29.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ PATIENT = {
 
 @pytest.fixture
 def send(bus: Bus, topic: str) -> Iterator[Send]:
-    """Return a function that emits an event as a service does, and returns its id."""
+    """Return a function that emits an event as a service does, and that returns the event's id."""
     with override_settings(**bus.settings(topic, EVENT_BUS_KAFKA_SEND_TIMEOUT=60)):
         producer = create_producer()
 
@@ -85,7 +86,10 @@ def send(bus: Bus, topic: str) -> Iterator[Send]:
 
 
 def fates(seen: list[LifecycleEvent], sent: list[str]) -> list[type[LifecycleEvent] | None]:
-    """Return the outcome of each event in ``sent``. A flush also reports events of other tests; these are left out."""
+    """
+    Return the outcome of each event in ``sent``. A flush also reports events of other tests; this function ignores
+    these.
+    """
     kinds = {event.event_id: type(event) for event in ends(seen)}
     return [kinds.get(one) for one in sent]
 
@@ -97,7 +101,7 @@ def ends(seen: list[LifecycleEvent]) -> list[EventRejected | EventSpilled | Even
 
 @pytest.mark.django_db(transaction=True, databases="__all__")
 class TestTransactions:
-    def test_with_autocommit_an_event_is_sent_at_once(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_with_autocommit_an_event_is_sent_immediately(self, bus: Bus, topic: str, send: Send) -> None:
         sent = send()
         assert bus.event_ids(topic, 1) == [sent]
 
@@ -171,7 +175,7 @@ class TestTransactions:
                 raise KeyError
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_a_tombstone_is_sent_with_its_transaction(self, bus: Bus, topic: str) -> None:
+    def test_a_tombstone_is_sent_if_the_transaction_commits(self, bus: Bus, topic: str) -> None:
         settings = bus.settings(topic)
         settings["EVENT_BUS_PRODUCER_CONFIG"][CREATED][topic]["database"] = "other"
         with override_settings(**settings):
@@ -189,7 +193,9 @@ class TestTransactions:
     def test_an_event_in_a_manual_transaction_without_outbox_is_rejected_with_advice(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
-        """The app of this package is not installed. tests/outbox tests the same with an outbox."""
+        """
+        The app of this package is not in INSTALLED_APPS. tests/outbox contains the corresponding tests with an outbox.
+        """
         with watched() as seen, without_outbox(), manual_transaction():
             send()
         (rejected,) = ends(seen)
@@ -200,7 +206,8 @@ class TestTransactions:
         self, bus: Bus, topic: str, send: Send
     ) -> None:
         """
-        Django would run the on-commit hooks of the block when autocommit is switched on again, even after a rollback.
+        Django would run the on-commit hooks of the block when autocommit is switched on again. It would run them even
+        if the manual transaction was rolled back.
         """
         with watched() as seen, without_outbox(), manual_transaction():
             with transaction.atomic():
@@ -240,7 +247,7 @@ def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
 
 
 @pytest.mark.django_db
-def test_spilling_an_event_in_a_test_case_does_not_wait_for_the_database_lock_of_the_test(
+def test_in_a_test_case_a_spill_does_not_wait_for_the_lock_of_the_test(
     sandbox: Sandbox, django_capture_on_commit_callbacks: Any
 ) -> None:
     settings = SandboxBus(sandbox).settings("t") | {
@@ -337,7 +344,7 @@ class TestTrouble:
 
 @pytest.mark.django_db(transaction=True)
 class TestForks:
-    """A forked child creates its own clients. These tests cover case 32."""
+    """A forked child creates separate Kafka clients. These tests cover case 32."""
 
     def in_a_child(self, send: Callable[[], object]) -> None:
         pid = os.fork()
@@ -415,8 +422,8 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_case_34_after_a_fatal_error_of_the_client_the_queued_event_is_spilled_and_the_next_is_sent() -> None:
-    """The tests in tests/outbox cover the same with real databases."""
+def test_case_34_after_a_fatal_error_queued_events_are_spilled_and_new_events_sent() -> None:
+    """tests/outbox contains the corresponding tests with real databases."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]
 
@@ -508,8 +515,11 @@ def test_delivery_reports_are_handled_by_another_thread_while_the_queue_is_full(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_client_that_is_given_up_spills_its_events_at_once_and_refuses_new_ones(sandbox: Sandbox) -> None:
-    """The delivery report of an event may take long when a name server does not answer."""
+def test_an_abandoned_client_spills_its_events_immediately_and_refuses_new_events(sandbox: Sandbox) -> None:
+    """
+    An abandoned client must not wait for the delivery report of each event. A report may arrive late when a name server
+    does not answer.
+    """
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 30}
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | away), watched() as seen:
         clients, event = process_clients(), encoded("t")
@@ -525,7 +535,7 @@ def test_a_client_that_is_given_up_spills_its_events_at_once_and_refuses_new_one
 
 
 def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -> None:
-    """It may take long to destroy the client when a name server does not answer."""
+    """The destruction of a client may take long when a name server does not answer."""
     with override_settings(**SandboxBus(sandbox).settings("t")):
         client = process_clients()
         client.registry.close()
@@ -538,7 +548,10 @@ def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -
 
 
 def test_a_client_with_a_fatal_error_is_destroyed_when_its_last_reference_is_dropped() -> None:
-    """Forked children would inherit a client that is only garbage, and would crash when they collect it."""
+    """
+    The client must not wait for the garbage collector. If a process forked meanwhile, its child would inherit the
+    client and crash when it collects garbage.
+    """
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         servers = SandboxBus(sandbox).settings("t")["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"]
@@ -565,7 +578,7 @@ def failed_for_good(options: dict[str, Any]) -> weakref.ref[Producer]:
     return weakref.ref(producer)
 
 
-def test_an_exception_in_a_delivery_report_does_not_end_its_thread(
+def test_an_exception_in_a_delivery_report_does_not_end_the_client_thread(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     with override_settings(**SandboxBus(sandbox).settings("t")):
@@ -578,7 +591,7 @@ def test_an_exception_in_a_delivery_report_does_not_end_its_thread(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_if_the_row_of_one_event_in_a_batch_is_refused_only_this_event_is_rejected(
+def test_if_one_row_of_a_batch_is_refused_only_the_event_of_this_row_is_rejected(
     sandbox: Sandbox,
 ) -> None:
     events = [({"certificate": certificate()}, EventsMetadata(event_type=CREATED)) for _ in range(3)]
@@ -612,8 +625,8 @@ def until(condition: Callable[[], bool]) -> None:
 @contextmanager
 def sends_around_a_fatal_error() -> Iterator[tuple[EventBusProducer, list[type[LifecycleEvent] | None]]]:
     """
-    Cause a fatal error of a producer's client, which is then replaced. Yield the producer, and the outcomes of the
-    events that it sent before and after the error.
+    Cause a fatal error of a producer's client. The producer replaces the client. Yield the producer, and the outcomes
+    of the events that were sent before and after the error.
     """
     with Sandbox() as sandbox, override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)  # as without the right to write

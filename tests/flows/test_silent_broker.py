@@ -1,4 +1,4 @@
-"""Tests of a broker that keeps its connections open and does not answer."""
+"""A worker can be stopped while its broker keeps the connections open and does not answer."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ CERTIFICATE_CREATED.send_event(certificate=certificate(1))
 @contextmanager
 def frozen_when_told() -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
     """
-    Run a sandbox in a separate process. Yield settings for it, and a function that freezes its process; the connections
-    then stay open.
+    Run a sandbox in a separate process. Yield settings for the sandbox, and a function that freezes the process. The
+    connections of a frozen process stay open.
     """
     command = [sys.executable, "-m", "event_bus_kafka.sandbox", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

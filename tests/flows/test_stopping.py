@@ -1,4 +1,4 @@
-"""Tests of how a worker ends, and of the events that are delivered again afterwards."""
+"""A worker ends in time, and only the expected events are delivered again afterwards."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_case_6_a_second_signal_forces_the_end_with_exit_code_2(bus: Bus, topic:
         assert process.end() == 2
 
 
-def test_case_17_a_hanging_receiver_delays_only_its_key(bus: Bus, topic: str, group: str) -> None:
+def test_case_17_a_hanging_receiver_delays_only_events_of_the_same_key(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 3, 1)))
     limit = {"EVENT_BUS_KAFKA_STOP_TIMEOUT": 1}
     with worker(bus, topic, group, "note,trouble.hang_for_some", {"FAILING": "1"}, lanes=2, **limit) as process:
@@ -102,7 +102,7 @@ def test_case_13_a_base_exception_stops_the_worker_and_its_event_is_redelivered(
 
 
 @pytest.mark.parametrize("error", ["MemoryError", "RecursionError"])
-def test_case_13_memory_and_recursion_errors_of_a_receiver_are_retried_and_become_dead_letters(
+def test_case_13_memory_and_recursion_errors_of_a_receiver_are_retried_before_a_dead_letter(
     bus: Bus, topic: str, group: str, error: str
 ) -> None:
     kept = OnTopic(bus, group).create()
@@ -117,9 +117,7 @@ def test_case_13_memory_and_recursion_errors_of_a_receiver_are_retried_and_becom
     assert bus.committed(group, topic) == 3
 
 
-def test_case_3_a_worker_killed_between_effect_and_commit_gets_the_event_again(
-    bus: Bus, topic: str, group: str
-) -> None:
+def test_case_3_a_worker_killed_before_its_commit_gets_the_event_again(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "slow", EVENT_BUS_KAFKA_COMMIT_INTERVAL=3600) as process:
         process.wait_for(lambda: process.heard("slow ends"))
@@ -130,7 +128,7 @@ def test_case_3_a_worker_killed_between_effect_and_commit_gets_the_event_again(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_case_11_a_new_group_whose_first_event_failed_starts_with_it_after_a_restart(
+def test_case_11_a_new_group_restarts_at_its_first_event_if_this_event_failed(
     bus: Bus, topic: str, group: str, number: signal.Signals
 ) -> None:
     send(bus, topic, certificate(1), certificate(2))

@@ -1,4 +1,4 @@
-"""Tests of ``event_tail``: the records that it prints, and the data that it masks."""
+"""``event_tail`` prints the selected records, and masks personal data."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """
-No exception ends a thread of the package, whether a function of the service raises it or it is unexpected (fault S17).
+No exception ends a thread of the package. Functions of the service may raise the exception, or it may be unexpected
+(fault S17).
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ ELSEWHERE = {
     "event-bus-watchdog": "unit/worker/test_worker.py",
 }
 """
-The threads that other files test, by name. Each of them ends with the task that it serves, and reports its exceptions
-to that task.
+The threads that other files test, by name. Each of these threads ends when its task ends, and reports its exceptions to
+the task.
 """
 
 

@@ -1,4 +1,7 @@
-"""``event_trace`` finds an event in Kafka, and says which groups have passed it. It prints no event data."""
+"""
+``event_trace`` finds an event in Kafka, and says which groups have committed an offset after it. It prints no event
+data.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from tests.support.trace_command import sent
 
 pytestmark = pytest.mark.django_db
 on_sandbox = pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-"""Marks tests whose result does not depend on the brokers. They run on the sandbox only."""
+"""Marks tests that run only on the sandbox, because their result does not depend on the brokers."""
 
 
 def trace(bus: Bus, topic: str, *arguments: Any, finds: bool = True, **settings: Any) -> str:
@@ -37,9 +40,7 @@ def found(bus: Bus, topic: str, *arguments: Any, finds: bool = True, **settings:
         return trace_command.found(*arguments, finds=finds)
 
 
-def test_an_event_in_kafka_is_found_with_the_groups_that_have_passed_it_and_those_that_have_not(
-    bus: Bus, topic: str, group: str
-) -> None:
+def test_an_event_is_found_in_kafka_with_the_progress_of_each_group(bus: Bus, topic: str, group: str) -> None:
     event_id = sent(bus, topic, 1, 2, 3)[1]
     beyond, behind, new = (f"{group}-{name}" for name in ("beyond", "behind", "new"))
     bus.commit(beyond, topic, 2)
@@ -56,7 +57,7 @@ def test_an_event_in_kafka_is_found_with_the_groups_that_have_passed_it_and_thos
 
 
 @on_sandbox
-def test_a_group_whose_next_record_is_the_event_has_not_passed_it(bus: Bus, topic: str, group: str) -> None:
+def test_a_group_whose_next_record_is_the_event_has_not_read_the_event(bus: Bus, topic: str, group: str) -> None:
     (event_id,) = sent(bus, topic, 1)
     bus.commit(group, topic, 0)
     (record,) = found(bus, topic, event_id, EVENT_BUS_KAFKA_SUBSCRIPTIONS={group: [topic]})["records"]
@@ -127,7 +128,7 @@ def test_a_group_that_will_skip_a_quarantined_record_is_reported(bus: Bus, topic
 
 
 @on_sandbox
-def test_the_search_of_a_topic_ends_when_the_event_is_found_in_it(bus: Bus, topic: str) -> None:
+def test_the_search_of_a_topic_ends_when_the_event_is_found(bus: Bus, topic: str) -> None:
     other = f"{topic}-other"
     bus.create_topic(other)
     sent(bus, other, 1)
@@ -138,7 +139,7 @@ def test_the_search_of_a_topic_ends_when_the_event_is_found_in_it(bus: Bus, topi
 
 
 @on_sandbox
-def test_a_dead_letter_on_a_topic_is_found_beside_its_record(bus: Bus, topic: str, group: str) -> None:
+def test_event_trace_finds_a_dead_letter_on_a_topic_and_its_record(bus: Bus, topic: str, group: str) -> None:
     (event_id,) = sent(bus, topic, 1)
     letters = f"{group}.dead-letters"
     bus.create_topic(letters)
@@ -151,9 +152,7 @@ def test_a_dead_letter_on_a_topic_is_found_beside_its_record(bus: Bus, topic: st
 
 
 @on_sandbox
-def test_a_missing_topic_is_an_error_if_an_argument_names_it_and_is_reported_if_settings_name_it(
-    bus: Bus, topic: str
-) -> None:
+def test_a_missing_topic_is_an_error_only_if_an_argument_names_the_topic(bus: Bus, topic: str) -> None:
     (event_id,) = sent(bus, topic, 1)
     with override_settings(**bus.settings(topic)), pytest.raises(CommandError, match=r"^There is no topic missing"):
         call_command("event_trace", str(event_id), "--topic", "missing")
@@ -168,14 +167,14 @@ def test_without_broker_settings_event_trace_answers_from_other_sources(topic: s
 
 
 @on_sandbox
-def test_an_event_sent_long_after_its_id_was_created_is_found(bus: Bus, topic: str) -> None:
+def test_an_event_that_is_sent_long_after_the_creation_of_its_id_is_found(bus: Bus, topic: str) -> None:
     made = uuid1()
     early = UUID(fields=(made.time_low, made.time_mid, made.time_hi_version - 1, *made.fields[3:]))
     send(bus, topic, certificate(1), id=early, through={"EVENT_BUS_PRODUCER_MODE": "immediate"})
     assert ", long after its id was made: it waited in an outbox," in trace(bus, topic, early)
 
 
-def test_the_time_of_an_event_is_read_from_its_uuid1() -> None:
+def test_the_time_of_an_event_is_read_from_a_uuid1() -> None:
     before, event_id, after = time() * 1000, uuid1(), time() * 1000
     assert before - 1 <= (Question(event_id=event_id).emitted or 0) <= after + 1
     assert Question(event_id=uuid4()).emitted is None

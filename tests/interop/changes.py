@@ -1,7 +1,8 @@
 """
-Lists the changes of an event's classes that matter, and what becomes of events that old and new versions exchange.
+Lists the changes of an event's classes that matter. Each entry says what happens to events that old and new versions
+exchange.
 
-Tests prove each entry on a real Kafka and a real registry. The guide "Changing an event" is generated from these
+Tests verify each entry with a real Kafka and a real registry. The guide "Changing an event" is generated from these
 entries.
 """
 
@@ -40,7 +41,8 @@ def _of(**values: Any) -> Values:
 
 def _same(written: Values, read: Values | None = None) -> Reading:
     """
-    Return the expectation that both packages deliver ``read``. Without ``read``, both deliver ``written`` unchanged.
+    Return the expectation that both packages deliver ``read``. If ``read`` is omitted, both packages deliver
+    ``written`` unchanged.
     """
     delivered = Delivered(written if read is None else read)
     return Reading(written, delivered, delivered)

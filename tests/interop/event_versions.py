@@ -1,5 +1,6 @@
 """
-Classes that describe two versions of an event, and what becomes of an event that one version sends and the other reads.
+Classes that describe two versions of an event, and what happens when one version sends an event and the other version
+reads it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import openedx_events
 from openedx_events.tooling import OpenEdxPublicSignal
 
 Arguments = dict[str, Any]
-"""The type of the arguments of a signal: their names and types. They make up one version of an event."""
+"""
+The type of the arguments of a signal: the names and types of the arguments. The arguments make up one version of an
+event.
+"""
 Values = dict[str, Any]
 """The type of event data in which each object is a dict."""
 
@@ -26,7 +30,7 @@ class Delivered:
 
 @attrs.frozen
 class Unreadable:
-    """The outcome that this package cannot read the record. Its error names the field."""
+    """The outcome that this package cannot read the record. The error names the field."""
 
     field: str
     error: str = "IncompatibleSchema"
@@ -35,7 +39,7 @@ class Unreadable:
 @attrs.frozen
 class Lost:
     """
-    The outcome that the existing package loses the event: it raises this error, logs it, commits the offset, and
+    The outcome that the existing package loses the event. It raises this error, logs the error, commits the offset, and
     continues.
     """
 
@@ -48,8 +52,8 @@ Outcome = Delivered | Unreadable | Lost
 @attrs.frozen
 class Reading:
     """
-    The outcomes of one event: one outcome for each of the packages as reader. The package that wrote the event makes no
-    difference.
+    The outcomes of reading one event: one outcome for each package as the reader. It makes no difference which package
+    wrote the event.
     """
 
     written: Values
@@ -59,7 +63,10 @@ class Reading:
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """One change of an event, and examples of events that are sent from the old version to the new one and back."""
+    """
+    One change of an event. It contains examples of events that the old version sends to the new version, and of events
+    that the new version sends to the old version.
+    """
 
     title: str
     old: Arguments
@@ -78,7 +85,7 @@ class Change:
 
     @property
     def existing_can(self) -> bool:
-        """Whether the existing package can send and read such events with the installed version of openedx-events."""
+        """Whether the existing package can send and read these events with the installed version of openedx-events."""
         return int(openedx_events.__version__.split(".")[0]) >= self.existing_from
 
     @property
@@ -99,7 +106,7 @@ class Change:
         return f"{order}, from openedx-events {self.existing_from} on" if self.existing_from else order
 
     def undone(self, title: str) -> Change:
-        """Return the opposite change, in which the new version becomes the old one."""
+        """Return the opposite change: its old version is the new version of this change."""
         return Change(
             title=title,
             old=self.new,
@@ -113,8 +120,8 @@ class Change:
 
 def _order(*, forth: bool, back: bool) -> str:
     """
-    Return the services to upgrade first. ``forth``: new services can read all events of old services. ``back``: old
-    services can read all events of new services.
+    Return the services to upgrade first. If ``forth`` is true, new services can read all events of old services. If
+    ``back`` is true, old services can read all events of new services.
     """
     if forth and back:
         return "any order"
@@ -134,15 +141,15 @@ def version(event_type: str, arguments: Arguments) -> OpenEdxPublicSignal:
     """
     Return a signal that openedx-events does not register.
 
-    openedx-events registers one signal per event type, since a service has one version of an event. Here both versions
-    are in one process.
+    A service has one version of an event, so openedx-events registers one signal per event type. Tests need both
+    versions in one process.
     """
     with patch.multiple(OpenEdxPublicSignal, instances=[], _mapping={}):
         return OpenEdxPublicSignal(event_type=event_type, data=arguments)
 
 
 def filled(arguments: Arguments, values: Values) -> dict[str, Any]:
-    """Return event data in which the dicts of ``values`` are replaced by objects of the version's classes."""
+    """Return event data in which objects of the version's classes replace the dicts of ``values``."""
     return {name: _object(kind, values[name]) for name, kind in arguments.items()}
 
 

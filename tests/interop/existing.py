@@ -1,4 +1,7 @@
-"""The parts of the published edx-event-bus-kafka that the tests need. Its clients are closed after use."""
+"""
+The parts of the published edx-event-bus-kafka that the tests need. The Kafka clients of these parts are closed after
+use.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def existing_producer() -> Iterator[EventBusProducer]:
 
 
 class ExistingReader:
-    """Runs the steps that a worker of the existing package runs for a record before it calls receivers."""
+    """Runs the steps that a worker of the existing package runs before it calls receivers."""
 
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer

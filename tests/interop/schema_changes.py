@@ -1,6 +1,6 @@
 """
-Changes of schemas in plain Avro, including changes that classes cannot express. Tests compare the registry's judgement
-of each change with this package's.
+Changes of schemas in plain Avro, including changes that classes cannot express. Tests compare how the registry and this
+package judge each change.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ def optional(name: str, kind: Any) -> Field:
 
 ID = field("id", "long")
 NEUTRAL = text(ID)
-"""The schema of a version between the old and the new version. It differs from each of them in at most one field."""
+"""
+The schema of a version between the old and the new version. It differs from the old version in at most one field, and
+from the new version in at most one field.
+"""
 
 _owner = record("Owner", field("name", "string"))
 _fixed = {"type": "fixed", "name": "Sum", "size": 16}

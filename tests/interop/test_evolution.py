@@ -56,7 +56,8 @@ AT_ONCE: dict[str, Any] = {
 @attrs.frozen(kw_only=True, eq=False)
 class Crossing:
     """
-    One event. A service with one version of the event's class sends it, and a service with the other version reads it.
+    One event that a service with one version of the event's class sends, and that a service with the other version
+    reads.
     """
 
     change: Change
@@ -97,7 +98,7 @@ def send(producer: EventBusProducer, signal: OpenEdxPublicSignal, values: dict[s
 ALL = list(crossings())
 SHARED = [one for one in ALL if one.change.existing_can]
 MIXED = [version("test.mixed.v1", arguments) for arguments in (OPTIONAL_ADDED.old, OPTIONAL_ADDED.new)]
-"""Two versions of an event. Producers of both versions write to the topic for a while, and use the same keys."""
+"""Two versions of an event. For a while, producers of both versions write to the topic with the same keys."""
 KEYS = range(1, 7)
 ROUNDS = range(4)
 
@@ -125,7 +126,7 @@ def source_of(message: Message) -> str:
 
 @pytest.fixture(scope="module")
 def bus(request: pytest.FixtureRequest) -> RealBus:
-    """Return real services, since the sandbox does not check compatibility."""
+    """Return real services, because the sandbox does not check compatibility."""
     return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
 
 

@@ -1,5 +1,6 @@
 """
-Tests of registries with a compatibility level: the schemas that they accept, and a producer whose schema they refuse.
+Registries with a compatibility level accept the expected schemas. If a registry refuses a schema, the producer reports
+this.
 """
 
 from __future__ import annotations
@@ -29,13 +30,16 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def bus(request: pytest.FixtureRequest) -> RealBus:
-    """Return real services, since the sandbox does not check compatibility."""
+    """Return real services, because the sandbox does not check compatibility."""
     return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
 
 
 @pytest.fixture(scope="module")
 def registry(bus: RealBus) -> Iterator[SchemaRegistry]:
-    """Return a client of the registry. After a failure the client waits long before its next request."""
+    """
+    Return a client of the registry. After a failed request, the client waits a long time before it sends another
+    request.
+    """
     registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=True, backoff=3600)
     yield registry
     registry.close()
@@ -54,7 +58,7 @@ def set_compatibility(bus: RealBus, subject: str, level: str) -> None:
 
 @pytest.mark.parametrize("level", ["BACKWARD", "FORWARD", "FULL"])
 @pytest.mark.parametrize("number", range(len(CHANGES)), ids=lambda number: CHANGES[number].title)
-def test_a_registry_accepts_the_changes_that_its_level_allows(
+def test_a_registry_accepts_the_changes_that_its_compatibility_level_allows(
     bus: RealBus, registry: SchemaRegistry, number: int, level: str
 ) -> None:
     change, subject = CHANGES[number], f"{level}-{number}"

@@ -1,5 +1,5 @@
 """
-``event_schemas check`` reaches the same judgement as a real registry, whether the command asks the registry or compares
+``event_schemas check`` judges changes of schemas like a real registry. The command either asks the registry or compares
 files.
 """
 
@@ -38,12 +38,12 @@ def subjects(schema_registry: SchemaRegistry) -> Iterator[SchemaSubjects]:
 
 
 @pytest.mark.parametrize("title", CHANGES)
-def test_each_change_is_judged_like_the_registry_at_every_level(
+def test_each_schema_change_is_judged_like_the_registry_does_at_every_level(
     client: SchemaRegistryClient, subjects: SchemaSubjects, tmp_path: Path, title: str
 ) -> None:
     """
-    At transitive levels the registry also has a third version, between the old and the new one. It differs from each of
-    them at most in the field that changes.
+    At transitive levels the subject also has a third version, between the old and the new version. The third version
+    differs from each of the two versions at most in the changed field.
     """
     old, new = CHANGES[title]
     for level in LEVELS:

@@ -1,6 +1,6 @@
 """
-Both packages are installed in one project. Workers of each package read events of the other, and apps, commands and
-settings do not conflict.
+Both packages work in one project. Workers of each package read events of the other package. Apps, commands and settings
+of both packages do not conflict.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def test_commands_work_in_either_order_of_the_apps(apps: list[str], command: str
         assert process.end() == 0, process.log
 
 
-def test_the_existing_worker_commits_a_record_that_it_cannot_read(bus: Bus, topic: str, group: str) -> None:
+def test_the_worker_of_the_existing_package_commits_unreadable_records(bus: Bus, topic: str, group: str) -> None:
     fields = {one.name: (one.type, one.default) for one in attrs.fields(CertificateData) if one.name != "grade"}
     older = version(CREATED, {"certificate": record("CertificateData", **fields)})
     first = older.init_data["certificate"](**{name: getattr(certificate(1), name) for name in fields})

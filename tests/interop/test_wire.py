@@ -1,6 +1,6 @@
 """
-Both packages send every signal. Bytes, partitions, subjects and schema ids are equal, and each package reads the
-other's events.
+Both packages send every signal with equal bytes, partitions, subjects and schema ids. Each package reads the events of
+the other package.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ TOPIC = "interop"
 PARTITIONS = 8
 REFUSED_BY_REGISTRIES = "org.openedx.enterprise.subsidy.redemption-reversed.v1"
 """
-An event type that no real registry accepts: its Avro namespace contains a hyphen, which Avro forbids. Registries answer
-422 to both packages.
+An event type whose schema every real registry refuses with status 422, whichever package registers it. The reason is a
+hyphen in the Avro namespace, which Avro forbids.
 """
 
 
@@ -99,7 +99,10 @@ def events() -> list[Sent]:
 
 @attrs.frozen(kw_only=True)
 class Exchange:
-    """The records of both packages, and the subjects in the registry after each package has sent all events."""
+    """
+    The records of both packages. Also the subjects that the registry contained after each package had sent all its
+    events.
+    """
 
     sent: list[Sent]
     theirs: dict[str, Message]
@@ -209,7 +212,9 @@ def test_this_package_registers_no_further_subjects(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize("writer", ["theirs", "ours"])
-def test_this_package_reads_events_of_both_packages_unchanged(exchange: Exchange, writer: str) -> None:
+def test_this_package_reads_its_own_events_and_those_of_the_published_package_unchanged(
+    exchange: Exchange, writer: str
+) -> None:
     with override_settings(**exchange.settings):
         registry = SchemaRegistry(
             {"url": exchange.settings["EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"]}, timeout=10, register=False
@@ -223,10 +228,10 @@ def test_this_package_reads_events_of_both_packages_unchanged(exchange: Exchange
 
 
 @pytest.mark.parametrize("writer", ["theirs", "ours"])
-def test_the_existing_package_reads_events_of_this_package_like_its_own(exchange: Exchange, writer: str) -> None:
+def test_the_existing_package_reads_events_of_both_packages_alike(exchange: Exchange, writer: str) -> None:
     """
-    The existing package replaces falsy values by defaults, whichever package sent them. So it reads the records of both
-    packages alike.
+    The existing package replaces falsy values by defaults when it reads an event. It does this for the records of both
+    packages.
     """
     with override_settings(**exchange.settings), existing_reader() as reader:
         for one in exchange.sent:

@@ -1,4 +1,7 @@
-"""A model of a consumer group in Kafka with one real consumer. Its offsets have gaps, and its assignment changes."""
+"""
+A model of a consumer group in Kafka with one real consumer. The offsets of its partitions have gaps, and the assignment
+of partitions changes.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ _BEGINNING = -2
 
 @attrs.define
 class Log:
-    """A partition. It knows the group's committed offset, and the position of the reader as the broker sees it."""
+    """
+    A partition. It contains the group's committed offset, and the position of the reader as the broker sees this
+    position.
+    """
 
     records: list[ConsumerRecord]
     committed: int | None
@@ -34,7 +40,7 @@ class Log:
     position: int = 0
     assigned: bool = False
     is_begun: bool = False
-    """Whether a member of the group has committed an offset of the partition."""
+    """Whether any member of the group has committed an offset of the partition."""
 
     @property
     def end(self) -> int:
@@ -47,8 +53,8 @@ class Log:
 
 class ModelPositions:
     """
-    Starts partitions at given offsets; some calls fail. In an eager group a start also sets the positions of all other
-    assigned partitions to the offsets in ``reading``.
+    Starts partitions at given offsets. Some calls fail. In an eager group, a start also moves the positions of all
+    other assigned partitions to the offsets in ``reading``.
     """
 
     begins_at_end = False
@@ -74,7 +80,7 @@ class ModelPositions:
 
 
 class ModelClient:
-    """Replaces the consumer's Kafka client. It reports each commit and each revocation to the model."""
+    """Replaces the Kafka client of the consumer. It reports each commit and each revocation to the model."""
 
     def __init__(
         self,
@@ -92,12 +98,12 @@ class ModelClient:
         self.listener: AssignmentListener | None = None
         self.positions = ModelPositions(logs, self._fail_at_times, is_eager=random.random() < 0.5)
         self.calm = False
-        """Whether the assignment and the logs stay unchanged and nothing fails."""
+        """Whether the assignment and the logs stay unchanged and no call fails."""
 
     def poll(self, seconds: float, most: int) -> list[ConsumerRecord]:
         """
-        Return records; a call may change the assignment. Records of partitions that are revoked during the call are
-        still returned.
+        Return records. A call may change the assignment. If a call revokes a partition, it may still return records of
+        this partition.
         """
         if self._random.random() < 0.5:
             self._change_assignment()
@@ -181,8 +187,8 @@ class ModelClient:
 
     def _change_logs(self) -> None:
         """
-        Change a partition in one of two ways. Either report an error for an offset that the reader has passed already,
-        or delete the oldest records.
+        Change a partition in one of two ways. Either delete the oldest records, or report an error for an offset that
+        the reader has already read.
         """
         name, log = self._random.choice([*self._logs.items()])
         if log.assigned and self._random.random() < 0.5:
@@ -212,8 +218,8 @@ class ModelClient:
 
     def _commit_of_another(self, name: Partition, log: Log) -> None:
         """
-        Simulate that another member has processed part of the partition, or that an operator has moved the group's
-        offset back.
+        Simulate one of two events: another member has processed part of the partition, or an operator has moved the
+        group's offset back.
         """
         assert log.committed is not None
         before, log.committed = log.committed, self._random.choice(log.records).offset

@@ -1,8 +1,9 @@
 """
-A caller that runs a programme on real databases. It records which rows must exist afterwards according to Django's own
-rules.
+A caller that runs a programme on real databases. It computes which rows must exist afterwards, according to the rules
+of Django.
 
-The caller does not know that an event can break a transaction. So its rows must exist unless it got an exception.
+These rules ignore that the append of an event may fail and break a transaction. So the rows must exist unless the
+caller got an exception.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Failed(Exception):
 
 
 class HookFailed(Exception):
-    """The exception that a failing hook raises after the commit. The committed rows stay."""
+    """The exception that a failing hook raises after the commit. The rows remain committed."""
 
 
 class Guarded(Exception):
@@ -59,8 +60,8 @@ class Guarded(Exception):
 @attrs.frozen
 class Sent:
     """
-    A sent event. For each alias, in the order of DATABASES, ``rows`` contains the first row of the block in which the
-    event was emitted.
+    A sent event. For each alias, ``rows`` contains the first row of the block in which the event was emitted. The
+    aliases have the order of DATABASES.
     """
 
     event_id: str
@@ -69,7 +70,10 @@ class Sent:
 
     @property
     def deciding(self) -> dict[str, str]:
-        """The rows that decide about the event: it must be sent if and only if they are committed."""
+        """
+        The rows that decide about the event. It must be sent if these rows are committed, and must not be sent
+        otherwise.
+        """
         if self.mode == "outbox":
             return dict(list(self.rows.items())[:1])
         return self.rows if self.mode == "on-commit" else {}
@@ -77,7 +81,7 @@ class Sent:
 
 @attrs.define(eq=False)
 class _Open:
-    """A block of a transaction that has not ended yet."""
+    """A block of a transaction that the caller has entered and not left."""
 
     row: str
     has_savepoint: bool
@@ -87,15 +91,17 @@ class _Open:
 
 
 class Caller:
-    """Runs programmes. The function ``send`` sends an event in a given mode and returns its id."""
+    """Runs programmes. The function ``send`` sends an event in a given mode, and returns the id of the event."""
 
     def __init__(self, send: Callable[[str], str]) -> None:
         self.kept: set[tuple[str, str]] = set()
         self.dropped: set[tuple[str, str]] = set()
-        """Alias and name of each row that must not exist at the end. ``kept`` contains the rows that must exist."""
+        """
+        Alias and name of each row that must not exist after the programme. ``kept`` contains the rows that must exist.
+        """
         self.sent: list[Sent] = []
         self.heard: list[Exception] = []
-        """The exceptions that were raised although no step of the programme raises them."""
+        """The exceptions that the caller got although no step of the programme raises them."""
         self._send = send
         self._open: dict[str, list[_Open]] = {alias: [] for alias in ALIASES}
 
@@ -210,7 +216,7 @@ class Caller:
 
 @contextmanager
 def failing(failure: Failure | None, model: Any) -> Iterator[None]:
-    """Make all writes to a model's table fail, in all databases, while the block runs."""
+    """While the block runs, make all writes to a model's table fail in all databases."""
     with ExitStack() as wrapped:
         for alias in ALIASES:
             if failure is None:

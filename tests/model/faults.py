@@ -1,4 +1,7 @@
-"""Faults in the code that the model runs. The model must detect each fault; this proves that its checks can fail."""
+"""
+Faults in the code that the model runs. The model must detect each fault. This proves that the checks of the model can
+fail.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ _LOST, _AGAIN, _ORDER, _STUCK = (
 @attrs.frozen(kw_only=True)
 class ModelFault(Fault):
     """
-    A fault in the code that the model runs. ``seed`` is the first seed to try. If only few seeds show the fault,
-    ``seed`` is one of them, since a search for one takes a minute.
+    A fault in the code that the model runs. ``seed`` is the first seed to try. If only few seeds reveal the fault,
+    ``seed`` is one of these, because a search would take a minute.
     """
 
     seed: int = 0

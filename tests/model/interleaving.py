@@ -15,15 +15,15 @@ from types import FrameType
 from typing import Any
 
 _STUCK = 30.0
-"""Number of seconds after which a thread that waits for its turn gives up."""
+"""Number of seconds after which a thread stops waiting for its turn and raises an exception."""
 
 
 class Stuck(Exception):
-    """The exception that is raised if no thread has executed a line for too long."""
+    """The exception that is raised if no thread has executed a line for ``_STUCK`` seconds."""
 
 
 class Interleaving:
-    """Runs tasks until they end. The threads of the tasks may alternate at each line of ``files``."""
+    """Runs tasks until all tasks have ended. Their threads may alternate at each line of ``files``."""
 
     def __init__(self, random: Random, files: Collection[str], *, switch: float = 0.3) -> None:
         self._random = random
@@ -35,7 +35,7 @@ class Interleaving:
         self._over = threading.Event()
 
     def run(self, *tasks: Callable[[], None]) -> None:
-        """Run all tasks. If tasks raise exceptions, raise the first one."""
+        """Run all tasks. If tasks raise exceptions, raise the first of these exceptions."""
         threads = [threading.Thread(target=self._task, args=(task,), daemon=True) for task in tasks]
         self._turns = {thread: threading.Semaphore(0) for thread in threads}
         for thread in threads:
@@ -47,7 +47,7 @@ class Interleaving:
             raise self._errors[0]
 
     def give_way(self) -> None:
-        """Let another task continue if one can."""
+        """Let another task continue if another task is able to continue."""
         me = threading.current_thread()
         others = [thread for thread in self._turns if thread is not me and thread not in self._idle]
         if others:
@@ -55,7 +55,7 @@ class Interleaving:
             self._await_turn(me)
 
     def idle(self) -> None:
-        """Let only other tasks continue until one of them calls :meth:`rouse`."""
+        """Do not continue until another task calls :meth:`rouse`. Other tasks continue meanwhile."""
         self._idle.add(threading.current_thread())
         self.give_way()
 

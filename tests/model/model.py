@@ -1,4 +1,7 @@
-"""Runs the real consumer, scheduler and progress with the model of a group, and checks each promise."""
+"""
+Runs the real consumer, scheduler and progress with the model of a group, and checks that each promise of the package is
+fulfilled.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,9 @@ _LANES = 3
 _STEPS = 40
 _BEYOND = 5
 """
-The maximal number of records that a worker may read beyond its window. A worker must poll to stay a member. Each second
-a poll returns a record, until the full partition is paused.
+The maximal number of records that a worker may read beyond its window. A worker must continue to poll, because it would
+otherwise lose its membership. When a window has no more room, each poll returns one more record until the partition is
+paused.
 """
 _Code = dict[str, ModuleType]
 
@@ -32,8 +36,8 @@ class Broken(AssertionError):
 
 class Model:
     """
-    A consumer with three lanes. First it runs for some steps while its assignment changes. Then it runs until all
-    records are processed.
+    A consumer with three lanes. At first the consumer runs for some steps while its assignment changes. Afterwards it
+    runs until all records are processed.
     """
 
     def __init__(self, code: _Code, seed: int) -> None:
@@ -48,7 +52,7 @@ class Model:
         self._logs = logs_of(random)
         self._client = ModelClient(random, self._logs, self._check_commit, self._check_revoke, self._note_move)
         self._completed = {name: log.offsets(0, self._begin_of(log)) for name, log in self._logs.items()}
-        """Offsets of the records that are processed or need not be processed."""
+        """Offsets of the records that are processed, and of the records that need not be processed."""
         self._done_in: dict[Any, list[int]] = defaultdict(list)
         self._handed_over: list[tuple[Any, int]] = []
         self._revoke_timeout = random.choice((0.02, 1000.0))
@@ -75,7 +79,7 @@ class Model:
 
     def _note_move(self, name: Partition, before: int, to: int) -> None:
         """
-        Note that the group's offset changed without this consumer. Either another member processed the records before
+        Record that the group's offset changed without this consumer. Either another member processed the records before
         ``to``, or the records from ``to`` on must be processed again.
         """
         log, done = self._logs[name], self._completed[name]

@@ -1,8 +1,9 @@
 """
-Programmes: the actions of a caller inside and outside of transactions, as values. The actions are nested blocks,
-events, hooks, exceptions and failures.
+Programmes are values that describe the actions of a caller inside and outside of transactions: nested blocks, events,
+hooks, exceptions and failures.
 
-A programme is a list of steps. The caller runs each step like a web request: an exception ends only that step.
+A programme is a list of steps. The caller runs each step like a web request: an exception ends only the step that
+raised it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ class Write:
 
     alias: str
     by_model: bool = True
-    """Whether a Django model or a cursor writes the row. If a write by a model fails, Django rolls the block back."""
+    """
+    Whether a Django model writes the row. Otherwise a cursor writes it. If a write by a model fails, Django marks the
+    block for rollback.
+    """
 
 
 @attrs.frozen
@@ -41,8 +45,8 @@ class Emit:
     failure: Failure | None = None
     of_schema: bool = False
     """
-    Whether the failure affects the row of the writer's schema or the row of the event. If the schema exists already, no
-    row of it is written.
+    Whether the failure affects the row of the writer's schema. Otherwise the failure affects the row of the event. If
+    the schema is already stored, no row is written for it.
     """
 
 
@@ -76,7 +80,7 @@ class Close:
 
 @attrs.frozen
 class Attempt:
-    """A step that runs other steps and catches their exception."""
+    """A step that runs other steps and catches the exception that they raise."""
 
     steps: list[Step]
 
@@ -98,7 +102,7 @@ Step = Write | Emit | Fail | Hook | Undo | Close | Attempt | Block
 
 def _one_of(*weighted: tuple[int, st.SearchStrategy[Step]]) -> st.SearchStrategy[Step]:
     """
-    Return a strategy that selects one of the weighted strategies. It draws an index, since Hypothesis merges equal
+    Return a strategy that selects one of the weighted strategies. It draws an index, because Hypothesis merges equal
     strategies and would ignore their weights.
     """
     numbers = [number for number, (weight, _) in enumerate(weighted) for _ in range(weight)]

@@ -1,9 +1,9 @@
 """
-In every interleaving of threads no event is lost, the events of a key stay in order, and no offset of an unfinished
+In every interleaving of threads no event is lost, the events of each key stay in order, and no offset of an unfinished
 record is committed.
 
 The real classes run with a model of Kafka and a simulated clock. The model must detect each of the listed faults in the
-code; this proves that the model can fail.
+code; this proves that its checks can fail.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _MODULES = ("progress", "lanes", "scheduler", "starting_offsets", "commits", "co
 @contextmanager
 def code(fault: Fault | None = None) -> Iterator[dict[str, ModuleType]]:
     """
-    Load the modules again, one of them with a fault. Raises :class:`Stale` if the code that the fault replaces does not
-    exist.
+    Load the modules again. If ``fault`` is given, one module contains the fault. Raises :class:`Stale` if the code that
+    the fault replaces does not exist.
     """
     kept = {full: sys.modules.pop(full) for module in _MODULES if (full := f"{_PACKAGE}.{module}") in sys.modules}
     try:

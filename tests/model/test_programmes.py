@@ -1,9 +1,9 @@
 """
-In random programmes of transactions, events are sent if and only if they are committed, and no row is lost without an
-exception.
+In random programmes of transactions, an event is sent if and only if its transaction is committed. No row is lost
+without an exception.
 
-Hypothesis generates the programmes. They run on real databases, with a reachable or an unreachable Kafka.
-HYPOTHESIS_PROFILE=long makes Hypothesis generate many.
+Hypothesis generates the programmes. They run on real databases, with a reachable or an unreachable Kafka. With
+HYPOTHESIS_PROFILE=long Hypothesis generates many programmes.
 """
 
 from __future__ import annotations
@@ -47,15 +47,18 @@ WITH_OUTBOX = (DEFAULT, OTHER)
 _EXAMPLES = 20
 _IS_LONG = settings().max_examples > _EXAMPLES
 _PHASES = [phase for phase in Phase if phase is not Phase.shrink or _IS_LONG]
-"""The phases of Hypothesis. Short runs omit the phase that simplifies a failing programme, since it takes minutes."""
+"""
+The phases of Hypothesis. Short runs omit the phase that simplifies a failing programme, because this phase takes
+minutes.
+"""
 PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 30, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 30}
 
 
 @attrs.frozen
 class Service:
     """
-    A service with three databases and two producers. The producer ``here`` reaches Kafka, the producer ``away`` does
-    not.
+    A service with three databases and two producers. The producer ``here`` reaches Kafka, but the producer ``away``
+    does not reach Kafka.
     """
 
     here: EventBusProducer
@@ -64,8 +67,8 @@ class Service:
 
     def run(self, programme: list[Step], *, is_away: bool, is_new: bool) -> Outcome:
         """
-        Run a programme until all its events are in Kafka or in an outbox. ``is_away``: Kafka is unreachable.
-        ``is_new``: the caches are empty, as in a new process.
+        Run a programme until all its events are in Kafka or in an outbox. If ``is_away`` is true, Kafka is unreachable.
+        If ``is_new`` is true, the caches are empty as in a new process.
         """
         producer = self.away if is_away else self.here
         for alias in WITH_OUTBOX:
@@ -131,8 +134,8 @@ class Outcome:
 
     def _check_order(self) -> None:
         """
-        Check the order of the events, except of spilled events and of events that were written concurrently after a
-        commit.
+        Check the order of the events. Spilled events may be out of order; so may events that were written concurrently
+        after a commit.
         """
         groups: dict[Any, list[str]] = defaultdict(list)
         for sent in self._caller.sent:
@@ -174,8 +177,8 @@ def _service(
 
 def _connect(stack: ExitStack, request: pytest.FixtureRequest, folder: Path, blocker: DjangoDbBlocker) -> None:
     """
-    Connect the aliases to separate databases. Two of them have an outbox and are on the server, or in files if SQLite
-    is tested. The third one has no outbox.
+    Connect the aliases to separate databases. Two of the databases have an outbox. They are on the server or, if SQLite
+    is tested, in files. The third database has no outbox.
     """
     for alias in WITH_OUTBOX:
         if request.param == "sqlite":

@@ -1,1 +1,1 @@
-"""Tests of the dashboard and the alert rules."""
+"""Tests of the dashboard and the alert rules for Prometheus."""

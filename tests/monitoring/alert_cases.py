@@ -1,4 +1,6 @@
-"""Test cases for each alert: series for which the alert must fire, and similar series for which it must not."""
+"""
+Test cases for each alert: series for which the alert must fire, and similar series for which the alert must not fire.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,19 @@ ONE_MORE_EACH_SECOND = "0+60x60"
 BEGINS_AFTER_20 = "_x20 1+0x30"
 """The values of a counter that appears in minute 20 with its first event."""
 LONG_AGO = "5+0x60"
-"""The values of a counter that no longer grows."""
+"""The values of a counter that stopped growing before the test begins."""
 
 
 @attrs.frozen(kw_only=True)
 class Case:
     """
-    A test of an alert. Series have one value per minute in the notation of promtool. Names of metrics lack their
-    prefix.
+    A test of an alert. Series have one value per minute in the notation of promtool. The names of metrics are written
+    without their prefix.
     """
 
     alert: str
     series: dict[str, str]
-    """The series. The alert must fire for the job `lms`, and must not fire for other jobs."""
+    """The series. The alert must fire only for the job `lms`."""
     silent: int
     """The minute at which the test checks that the alert does not fire yet."""
     fires: int
@@ -35,7 +37,7 @@ class Case:
 
 
 def of_counter(alert: str, counter: str, **labels: str) -> Case:
-    """Return the test of an alert that fires if a counter grows at all."""
+    """Return the test of an alert that fires as soon as a counter grows."""
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
         f'{counter}{{job="lms",instance="a"{text}}}': BEGINS_AFTER_20,
@@ -81,8 +83,8 @@ def of_readiness(alert: str, gauge: str, other: str, **labels: str) -> Case:
 
 def of_absence(alert: str, gauge: str, **labels: str) -> Case:
     """
-    Return the test of an alert about a process that has disappeared without a replacement. In the job `calm` another
-    process replaces it, so the alert must not fire.
+    Return the test of an alert about a process that has disappeared and was not replaced. In the job `calm` another
+    process replaces the disappeared process, so the alert must not fire for this job.
     """
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
@@ -95,8 +97,8 @@ def of_absence(alert: str, gauge: str, **labels: str) -> Case:
 
 def of_growth(alert: str, gauge: str, labels: dict[str, str], parts: dict[str, str]) -> Case:
     """
-    Return the test of an alert about a growing backlog. The backlog is the sum of two parts, which two processes
-    report.
+    Return the test of an alert about a growing backlog. The backlog is the sum of two parts. Two processes report one
+    part each.
     """
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     (name, (one, two)) = next((name, both.split()) for name, both in parts.items())

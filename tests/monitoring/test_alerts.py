@@ -1,4 +1,4 @@
-"""Prometheus accepts the alert rules, and each alert fires only in its own scenario."""
+"""Prometheus accepts the alert rules. Each alert fires for the series of its own test case, and for no other series."""
 
 from __future__ import annotations
 
@@ -74,6 +74,9 @@ def test_each_alert_fires_in_its_scenario_and_is_silent_otherwise(tmp_path: Path
 
 
 def test_an_alert_that_does_not_fire_is_detected(tmp_path: Path) -> None:
-    """The case expects the alert at a time at which the alert is silent. So the test above can fail."""
+    """
+    The case expects the alert at a time at which the alert does not fire. promtool must report a failure. This proves
+    that the other tests of this file can fail.
+    """
     case = next(one for one in CASES if one.alert == "EventBusOutboxOld")
     assert "EventBusOutboxOld" in failures(tmp_path, attrs.evolve(case, fires=case.silent))

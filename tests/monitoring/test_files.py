@@ -1,4 +1,4 @@
-"""The files of `docs/operating/` equal the output of `make dashboards`, and contain only existing names."""
+"""The files of `docs/operating/` equal the output of `make dashboards`, and all names in them exist."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from event_bus_kafka.telemetry.metrics import CATALOGUE
 from tests.projects.process import ROOT
 
 OF_PROMETHEUS = {"job", "instance", "le"}
-"""Labels that Prometheus adds to each scraped series or histogram."""
+"""Labels that Prometheus adds to scraped series, and the label of the buckets of a histogram."""
 
 
 def panels() -> Iterator[dict[str, Any]]:
@@ -41,7 +41,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 def nodes(expression: str) -> list[Any]:
-    """Return all nodes of an expression's syntax tree. Raises ValueError if the expression cannot be parsed."""
+    """Return all nodes of an expression's syntax tree. Raises ValueError if the expression is not valid."""
     found: list[Any] = []
     promql.walk(promql.parse(expression), found.append)
     return found

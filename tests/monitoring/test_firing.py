@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a real worker: alerts fire, and the queries of the dashboard return data."""
+"""Alerts fire, and the queries of the dashboard return data, when a real Prometheus scrapes a real worker."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """
-Inserts each fault into a copy of the project, one at a time, and prints the tests that detect it: ``make mutants``.
+Inserts each fault into a copy of the project, one fault at a time, and prints the tests that detect the fault: ``make
+mutants``.
 
 Exits with 1 if no test detects a fault, or if the code that a fault replaces is not found.
 """
@@ -53,8 +54,8 @@ def _is_chosen(fault: Fault, words: Sequence[str], *, fast: bool) -> bool:
 
 def _failure_without_fault(faults: Sequence[Fault]) -> str:
     """
-    Return the output of tests that fail without any fault, which would seem to detect every fault. Empty if all tests
-    pass.
+    Return the output of tests that fail even without a fault, because these tests would seem to detect every fault. The
+    text is empty if all tests succeed.
     """
     with _copy() as folder:
         for options, tests in ((_FAST, [fault.tests for fault in faults]), (_REAL, [fault.real for fault in faults])):
@@ -67,7 +68,7 @@ def _failure_without_fault(faults: Sequence[Fault]) -> str:
 
 
 def _try(fault: Fault) -> bool:
-    """Print the fault's line of the table. Return whether a test detects the fault."""
+    """Insert the fault, run its tests, and print a line of the table. Return whether a test detected the fault."""
     began = monotonic()
     try:
         caught = _catch(fault)

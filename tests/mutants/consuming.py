@@ -299,7 +299,7 @@ self._partitions |= {name: PartitionProgress(*name) for name in names}
         new="committed = moved | committed",
         harm="a topic is read from its beginning, in vain or twice",
         tests=(
-            "unit/consuming/test_starting_offsets.py::test_a_partition_starts_at_a_given_time_else_at_its_committed_offset_else_at_the_beginning",
+            "unit/consuming/test_starting_offsets.py::test_a_partition_starts_at_a_given_time_or_the_committed_offset_or_the_beginning",
         ),
     ),
     Fault(
@@ -497,7 +497,7 @@ return self.events.setdefault(record.offset, serde.deserialize(record, signal, s
     ),
     Fault(
         name="a server that takes no more connections is told like one that is away",
-        file="consuming/outages.py",
+        file="dispatching/outages.py",
         scope="outage_of",
         old="FULL if _is_full(away) else DATABASE",
         new="DATABASE",
@@ -515,7 +515,7 @@ return self.events.setdefault(record.offset, serde.deserialize(record, signal, s
     ),
     Fault(
         name="every trouble with Kafka and the registry is an outage",
-        file="consuming/outages.py",
+        file="dispatching/outages.py",
         scope="outage_of",
         old='server if error.retriable else ""',
         new="server",

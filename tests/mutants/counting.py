@@ -1,4 +1,6 @@
-"""Faults in metrics: in tallies, in the numbers for Prometheus, and in the port that serves them."""
+"""
+Faults in metrics: in tallies, in the numbers for Prometheus, and in the port where Prometheus reads these numbers.
+"""
 
 from __future__ import annotations
 

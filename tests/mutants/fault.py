@@ -1,4 +1,4 @@
-"""A fault that a good programmer might make: its place in the code, the wrong code, and its consequence for users."""
+"""A fault that a good programmer might make: its place in the code, the faulty code, and the consequence for users."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Stale(Exception):
 @attrs.frozen(kw_only=True)
 class Fault:
     """
-    Replaces the code ``old`` by ``new`` inside ``scope``, a class or function in ``file``. An empty ``scope`` means
-    anywhere in the file.
+    Replaces the code ``old`` by ``new`` inside ``scope``, a class or function in ``file``. If ``scope`` is empty,
+    ``old`` may be anywhere in the file.
 
-    ``old`` and ``new`` are Python statements or expressions. They are compared as syntax trees, so comments and layout
-    do not matter.
+    ``old`` and ``new`` are Python statements or expressions. They are compared with the file as syntax trees, so
+    comments and layout do not matter.
     """
 
     name: str
@@ -37,9 +37,9 @@ class Fault:
     harm: str
     """The consequence for users."""
     tests: tuple[str, ...] = ()
-    """The tests that must catch the fault. Their paths are relative to ``tests/``."""
+    """The tests that must detect the fault. Their paths are relative to ``tests/``."""
     real: tuple[str, ...] = ()
-    """Tests on real services that must catch the fault. They are used if no test without servers catches it."""
+    """Tests on real services that must detect the fault. They run if no test without servers can detect it."""
 
     @property
     def room(self) -> str:

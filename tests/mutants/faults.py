@@ -1,6 +1,6 @@
 """
-Lists all faults that ``make mutants`` tries. Whoever corrects a fault adds an entry here, and a test that catches the
-fault.
+Lists all faults that ``make mutants`` tries. Whoever corrects a fault adds the fault to this list, and adds a test that
+detects it.
 """
 
 from __future__ import annotations

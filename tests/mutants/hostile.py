@@ -1,4 +1,4 @@
-"""Faults in the protection against hostile input, unusual hosts, and wrong answers of servers."""
+"""Faults in the protection against hostile input, unusual hosts, and invalid answers of servers."""
 
 from __future__ import annotations
 
@@ -277,5 +277,41 @@ FAULTS = (
         new="settings.consumer_concurrency",
         harm="pauses and the outbox wait for a connection that lanes have",
         tests=("unit/test_pool_checks.py",),
+    ),
+    Fault(
+        name="a topic that may not be read is no obstacle",
+        file="worker/refused_topics.py",
+        scope="RefusedTopics._show",
+        old="self._health.replace(Obstacle.REFUSED, map(_text, self._refusals.values()))",
+        new="pass",
+        harm="a worker that has lost its right is ready, and no alert fires",
+        tests=("unit/worker/test_refused_topics.py",),
+    ),
+    Fault(
+        name="a topic that may be described counts as one that may be read",
+        file="worker/refused_topics.py",
+        scope="RefusedTopics._readable",
+        old='"READ" in told',
+        new="told",
+        harm="the worker is ready again after five seconds, and reads nothing",
+        tests=("unit/worker/test_refused_topics.py",),
+    ),
+    Fault(
+        name="a refusal that lasts is told once",
+        file="worker/refused_topics.py",
+        scope="RefusedTopics.look",
+        old="now - one.reported >= _REMIND_AFTER",
+        new="False",
+        harm="whoever reads the log of the last hour sees nothing wrong",
+        tests=("unit/worker/test_refused_topics.py",),
+    ),
+    Fault(
+        name="a topic that may not be read has the lag that it had before",
+        file="worker/states.py",
+        scope="ConsumerStates._partition",
+        old="None if one.topic in self.refused() else one.end",
+        new="one.end",
+        harm="a lag of 0 while records wait",
+        real=("real/test_access.py::test_a_worker_that_may_not_read_its_topic_says_so_until_the_right_is_back",),
     ),
 )

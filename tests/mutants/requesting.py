@@ -1,6 +1,6 @@
 """
-Faults in replay requests: dead letters that are replayed twice or never, delays of live events, and workers that never
-return a request.
+Faults in replay requests: dead letters that are replayed twice or never, delays of live events, and requests that
+remain assigned to a worker for ever.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FAULTS = (
         old="one.has_begun or now - since < _STUCK_AFTER",
         new="True",
         harm="one key that is held stops a whole replay",
-        tests=(f"{_RUN}::test_letters_that_wait_for_their_keys_do_not_prevent_others_from_starting",),
+        tests=(f"{_RUN}::test_letters_that_wait_for_their_keys_do_not_prevent_other_letters_from_starting",),
     ),
     Fault(
         name="a worker without beats begins letters of a replay request",
@@ -88,7 +88,7 @@ FAULTS = (
         old="requested.tries >= _TRIES",
         new="False",
         harm="one letter ends all workers of a group, one after the other",
-        tests=(f"{_RUN}::test_a_letter_is_retried_after_its_worker_died_and_counts_as_failed_after_three_deaths",),
+        tests=(f"{_RUN}::test_a_letter_counts_as_failed_after_three_workers_died_while_replaying_the_letter",),
     ),
     Fault(
         name="the claim of a dead worker is taken for somebody else's",
@@ -97,7 +97,7 @@ FAULTS = (
         old="failure.claimed_until > now and failure.claimed_until != own",
         new="failure.claimed_until > now",
         harm="the letter at which a worker was killed is skipped",
-        tests=(f"{_RUN}::test_a_letter_is_retried_after_its_worker_died_and_counts_as_failed_after_three_deaths",),
+        tests=(f"{_RUN}::test_a_letter_counts_as_failed_after_three_workers_died_while_replaying_the_letter",),
     ),
     Fault(
         name="a letter that a killed worker has brought through is reported as skipped",
@@ -106,9 +106,7 @@ FAULTS = (
         old="LetterEnd(LetterState.SUCCEEDED)",
         new="LetterEnd(LetterState.SKIPPED, _GONE)",
         harm="the report is wrong",
-        tests=(
-            f"{_RUN}::test_a_deleted_letter_counts_as_succeeded_if_its_replay_had_started_and_otherwise_as_skipped",
-        ),
+        tests=(f"{_RUN}::test_a_letter_that_is_deleted_counts_as_succeeded_only_if_its_replay_had_started",),
     ),
     Fault(
         name="a replay request is taken from a worker that lives",
@@ -117,7 +115,7 @@ FAULTS = (
         old="models.Q(claimed_by=None) | silent",
         new="models.Q(state__in=_TO_RUN)",
         harm="two workers do one request",
-        real=("real/test_request_claims.py::test_one_of_many_concurrent_workers_takes_a_request[postgresql]",),
+        real=("real/test_request_claims.py::test_only_one_of_many_concurrent_workers_takes_a_request[postgresql]",),
     ),
     Fault(
         name="a worker goes on with a replay request that is not its own any more",
@@ -127,7 +125,7 @@ FAULTS = (
         new="self.filter(pk=request)",
         harm="two workers do one request, and a pause is not heard",
         real=(
-            "real/test_request_claims.py::test_another_worker_takes_a_request_a_minute_after_its_last_heartbeat[postgresql]",
+            "real/test_request_claims.py::test_another_worker_takes_a_request_that_has_had_no_heartbeat_for_a_minute[postgresql]",
         ),
     ),
     Fault(
@@ -221,7 +219,7 @@ FAULTS = (
         new="pass",
         harm="paused and resumed, a request has its letter run by two workers at once",
         tests=(
-            "unit/replaying/test_request_runner.py::test_no_other_worker_takes_a_request_while_one_of_its_letters_runs",
+            "unit/replaying/test_request_runner.py::test_no_other_worker_takes_a_request_while_a_letter_of_the_request_runs",
         ),
     ),
     Fault(
@@ -386,7 +384,7 @@ FAULTS = (
         new="None",
         harm="a request for a receiver that is gone waits without a word",
         real=(
-            "real/test_replay_requests.py::test_a_request_is_paused_resumed_and_cancelled_and_heartbeats_show_it[postgresql]",
+            "real/test_replay_requests.py::test_heartbeats_show_that_a_request_is_paused_resumed_or_cancelled[postgresql]",
         ),
     ),
 )

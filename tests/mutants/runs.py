@@ -1,10 +1,15 @@
-"""Faults of requested replays of topics, and of requested backfills: records twice or never, progress that is wrong."""
+"""
+Faults in requested replays of topics and in requested backfills: records are sent twice or never, or the progress is
+wrong.
+"""
 
 from __future__ import annotations
 
 from tests.mutants.fault import Fault
 
 _RUNS = "unit/replaying/test_requested_runs.py"
+_TROUBLED = "unit/replaying/test_troubled_runs.py"
+_BATCHES = "unit/producing/test_backfill.py"
 _PAGES = ("unit/admin/test_requested_runs.py",)
 _COMMANDS = ("unit/management/test_run_requests.py",)
 
@@ -16,7 +21,7 @@ FAULTS = (
         old="_NO_GROUP",
         new="wish.group",
         harm="a worker that knows of letters alone takes a replay of a topic, finds no letter, and ends it as done",
-        tests=(f"{_RUNS}::test_a_worker_of_the_version_before_sees_no_request_of_a_run",),
+        tests=(f"{_RUNS}::test_a_worker_of_the_previous_version_sees_no_requests_for_topics_or_backfills",),
     ),
     Fault(
         name="two workers save the progress of one run",
@@ -26,18 +31,18 @@ FAULTS = (
         new="self.filter(request=request)",
         harm="a worker that stood still puts the token back, and all since comes again",
         tests=(
-            f"{_RUNS}::test_only_who_holds_a_run_saves_its_progress",
-            f"{_RUNS}::test_another_worker_goes_on_where_a_dead_one_was_and_the_dead_one_saves_nothing_more",
+            f"{_RUNS}::test_only_the_worker_that_owns_a_run_saves_its_progress",
+            f"{_RUNS}::test_another_worker_continues_the_run_of_a_dead_worker_whose_later_saves_are_ignored",
         ),
     ),
     Fault(
         name="the token is not written while a run lasts",
         file="replaying/request_runner.py",
         scope="RequestRunner._fill",
-        old="self._save()",
-        new="pass",
+        old="not self._save()",
+        new="False",
         harm="when a worker dies, a replay of hours begins anew",
-        tests=(f"{_RUNS}::test_another_worker_goes_on_where_a_dead_one_was_and_the_dead_one_saves_nothing_more",),
+        tests=(f"{_RUNS}::test_another_worker_continues_the_run_of_a_dead_worker_whose_later_saves_are_ignored",),
     ),
     Fault(
         name="a stop hands back a run without its newest token",
@@ -46,7 +51,7 @@ FAULTS = (
         old="self.save()",
         new="pass",
         harm="at each deploy records come again",
-        tests=(_RUNS,),
+        tests=(_TROUBLED,),
     ),
     Fault(
         name="a position passes a record that has not ended",
@@ -55,16 +60,16 @@ FAULTS = (
         old="window and window[0].is_over",
         new="window",
         harm="a record that ran in a killed worker is never given to its receivers",
-        tests=(f"{_RUNS}::test_results_count_in_the_order_of_the_records",),
+        tests=(f"{_RUNS}::test_a_result_counts_only_after_the_results_of_all_earlier_records",),
     ),
     Fault(
         name="a record at which workers die is tried for ever",
         file="replaying/requested_runs.py",
-        scope="RequestedRuns.begin",
+        scope="RequestedRuns._begin",
         old="begun.progress.deaths >= _DEATHS",
         new="False",
         harm="one record ends all workers of a group, one after the other",
-        tests=(f"{_RUNS}::test_one_at_which_workers_die_is_stopped",),
+        tests=(f"{_RUNS}::test_a_requested_replay_at_which_three_workers_die_is_stopped",),
     ),
     Fault(
         name="a run that was handed back is taken for one whose worker died",
@@ -73,7 +78,7 @@ FAULTS = (
         old="self._begun.rows.release(self._begun.request, by=self.by)",
         new="pass",
         harm="three deploys stop a replay",
-        tests=(f"{_RUNS}::test_a_stop_hands_it_back_with_the_newest_position",),
+        tests=(f"{_RUNS}::test_a_worker_that_stops_returns_a_requested_replay_with_the_newest_position",),
     ),
     Fault(
         name="receivers cannot tell that a worker replays a topic",
@@ -87,11 +92,59 @@ FAULTS = (
     Fault(
         name="a requested backfill begins at the first item",
         file="replaying/batch_run.py",
-        scope="BatchRun._send",
+        scope="BatchRun._next",
         old="self.source.items(self.progress.token)",
         new="self.source.items(None)",
         harm="each batch sends the same items again",
-        tests=(f"{_RUNS}::test_a_backfill_begins_after_its_token_and_ends_at_its_limit",),
+        tests=(f"{_RUNS}::test_a_backfill_starts_after_the_given_token_and_ends_at_the_given_limit",),
+    ),
+    Fault(
+        name="a batch gives up what other threads send at the same time",
+        file="producing/backfill.py",
+        scope="Backfill._send",
+        old="self._confirm(ends)",
+        new="self.producer.prepare_for_shutdown()",
+        harm="a backfill in a worker sends events of its receivers twice, and each batch waits for them",
+        tests=(_BATCHES,),
+    ),
+    Fault(
+        name="items that meet a database that is away count as failed",
+        file="producing/backfill.py",
+        scope="Backfill.send",
+        old="outage_of(error)",
+        new='""',
+        harm="a restart of the database loses the rest of a batch: the token passes it",
+        tests=(_BATCHES,),
+    ),
+    Fault(
+        name="after a restart of the database a batch keeps its dead connection",
+        file="producing/backfill.py",
+        scope="_arguments_of",
+        old="cleanup.close_after_errors()",
+        new="pass",
+        harm="a restart of the database loses the rest of a batch: the token passes it",
+        tests=(_BATCHES,),
+    ),
+    Fault(
+        name="only failures at the end of a batch stop a backfill",
+        file="replaying/batch_run.py",
+        scope="BatchRun._count",
+        old="max(longest, self.progress.failures_in_row)",
+        new="self.progress.failures_in_row",
+        harm="a backfill goes on although more items in a row failed than its operator allows",
+        tests=(_TROUBLED,),
+    ),
+    Fault(
+        name="a pause forgets the failures in a row of a backfill",
+        file="replaying/batch_run.py",
+        scope="BatchRun._next",
+        old="items = islice(self.source.items(self.progress.token), most)",
+        new="""
+self.progress.failures_in_row = 0
+items = islice(self.source.items(self.progress.token), most)
+""",
+        harm="a backfill goes on although more items in a row failed than its operator allows",
+        tests=(_TROUBLED,),
     ),
     Fault(
         name="a run is requested of offsets that no page has shown",
@@ -127,6 +180,69 @@ FAULTS = (
         old='worker.is_alive and state.get("is_alive", True) and state.get("takes_runs")',
         new="worker.is_alive",
         harm="during a deploy a request waits for workers that will never take it",
+        tests=_PAGES,
+    ),
+    Fault(
+        name="a source that cannot be imported stops all replays",
+        file="replaying/requested_runs.py",
+        scope="_can_do",
+        old="(EventBusError, TypeError, ValueError)",
+        new="ZeroDivisionError",
+        harm="the broken module of one app keeps dead letters and replays of all others waiting",
+        tests=(f"{_TROUBLED}::test_a_run_that_no_worker_here_can_do_keeps_none_that_follows_waiting",),
+    ),
+    Fault(
+        name="what keeps a run from beginning is raised at each turn",
+        file="replaying/requested_runs.py",
+        scope="RequestedRuns.begin",
+        old="return Halt(HaltKind.FAILED, f'{error_text(error)} was raised as it began')",
+        new="raise",
+        harm="a worker keeps one request for ever, and takes no other",
+        tests=(f"{_TROUBLED}::test_a_run_that_cannot_begin_fails_and_is_not_tried_for_ever",),
+    ),
+    Fault(
+        name="a worker that stood still takes a run back from the one that has it",
+        file="models/requested/runs.py",
+        scope="RequestedRunQuerySet.hold",
+        old="self.filter(request=request, request__in=claimed.values('pk'))",
+        new="self.filter(request=request)",
+        harm="the progress of the worker that has it is saved nowhere, and all since comes again",
+        tests=(f"{_TROUBLED}::test_a_worker_that_stood_still_before_it_began_leaves_the_run_to_its_new_holder",),
+    ),
+    Fault(
+        name="a worker whose progress is refused goes on",
+        file="replaying/request_runner.py",
+        scope="RequestRunner._fill",
+        old="run.end(Halt(HaltKind.LOST))",
+        new="pass",
+        harm="receivers get the records of hours from two workers",
+        tests=(f"{_TROUBLED}::test_a_worker_that_saves_nothing_any_more_leaves_the_run",),
+    ),
+    Fault(
+        name="a topic that was made anew is taken for one that was replayed",
+        file="replaying/topic_reading.py",
+        scope="TopicReading._read_place",
+        old="there.end < place.end",
+        new="False",
+        harm="a replay is done of which no receiver got a record",
+        tests=(f"{_TROUBLED}::test_a_topic_that_was_made_anew_is_not_reported_as_done",),
+    ),
+    Fault(
+        name="a request waits for ever for what no waiting brings",
+        file="replaying/topic_reading.py",
+        scope="TopicReading._read",
+        old="HaltKind.STOPPED if _is_final(error) else HaltKind.HELD",
+        new="HaltKind.HELD",
+        harm="the replay of a topic that was deleted keeps all requests that follow waiting",
+        tests=(f"{_TROUBLED}::test_what_stays_until_somebody_acts_stops_a_replay_and_an_outage_holds_it",),
+    ),
+    Fault(
+        name="whoever may replay has events sent",
+        file="admin/replay_requests/run_forms.py",
+        scope="RunAsking.is_for",
+        old="all(one.is_given_to(user) for one in self.rights)",
+        new="self.rights[0].is_given_to(user)",
+        harm="those who may only give events to receivers again send a million to all services",
         tests=_PAGES,
     ),
 )

@@ -100,7 +100,7 @@ if error is None:
         old="self.failure is not None",
         new="False",
         harm="events of which nobody hears any more",
-        tests=("flows/test_sending.py::test_a_client_that_is_given_up_spills_its_events_at_once_and_refuses_new_ones",),
+        tests=("flows/test_sending.py::test_an_abandoned_client_spills_its_events_immediately_and_refuses_new_events",),
     ),
     Fault(
         name="a child uses the clients of its parent",
@@ -125,8 +125,8 @@ if error is None:
     Fault(
         name="what waits for a database is not waited for",
         file="producing/producer.py",
-        scope="KafkaEventProducer.confirm_all",
-        old="self._spill.finish(self._limits.shutdown_spill)",
+        scope="KafkaEventProducer.prepare_for_shutdown",
+        old="self.spill.finish(self.limits.shutdown_spill)",
         new="pass",
         harm="what Kafka has not confirmed is lost when a command ends",
         tests=("unit/producing", "flows/test_backfill.py"),
@@ -198,7 +198,7 @@ if error is None:
         harm="the caller's rows, where he swallows the error of his next query",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_s2_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error",
+            "::test_s2_a_rollback_raises_append_failed_even_if_the_caller_caught_query_errors",
         ),
     ),
     Fault(
@@ -210,7 +210,7 @@ if error is None:
         harm="the rows of an inner block, where its caller swallows the error of his next query",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_s2_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error",
+            "::test_s2_a_rollback_raises_append_failed_even_if_the_caller_caught_query_errors",
         ),
     ),
     Fault(
@@ -630,7 +630,7 @@ if error is None:
         name="what waits for a client is lost at once",
         file="producing/producer.py",
         scope="KafkaEventProducer._deliver_late",
-        old="monotonic() - sent_at < self._limits.delivery_timeout",
+        old="monotonic() - sent_at < self.limits.delivery_timeout",
         new="False",
         harm="a service without an outbox loses what it sends before its token comes",
         tests=("flows/test_requests.py",),
@@ -642,7 +642,9 @@ if error is None:
         old="partial(self._deliver_late, sent_at)",
         new="lambda one: self._deliver_late(monotonic(), one)",
         harm="events arrive long after EVENT_BUS_KAFKA_DELIVERY_TIMEOUT, behind newer ones of their keys",
-        tests=("flows/test_requests.py::test_the_time_limit_of_an_event_that_waits_for_a_client_starts_at_the_send",),
+        tests=(
+            "flows/test_requests.py::test_the_time_limit_of_an_event_is_counted_from_the_send_while_the_event_waits_for_a_client",
+        ),
     ),
     Fault(
         name="an end does not wait for a client that is on its way",
@@ -661,7 +663,7 @@ if error is None:
         new="pass",
         harm="the last events of each child of a prefork pool are lost",
         real=(
-            "exits/test_exits.py::test_case_32_33_events_sent_before_the_end_of_a_process_are_in_kafka_for_every_way_of_forking"
+            "exits/test_exits.py::test_case_32_33_events_that_a_process_sends_before_its_end_are_in_kafka"
             "[celery --max-tasks-per-child]",
         ),
     ),
@@ -921,8 +923,8 @@ if event is not None and error is not None:
         name="an event whose sender is stopped is dropped",
         file="producing/producer.py",
         scope="KafkaEventProducer._deliver",
-        old="self._spill.spill([encoded], reason, database=database, until=deadline, otherwise=otherwise)",
-        new="stop or self._spill.spill([encoded], reason, database=database, until=deadline, otherwise=otherwise)",
+        old="self.spill.spill([encoded], reason, database=database, until=deadline, otherwise=otherwise)",
+        new="stop or self.spill.spill([encoded], reason, database=database, until=deadline, otherwise=otherwise)",
         harm="the event of a committed transaction",
         tests=("unit/test_interruptions.py",),
     ),

@@ -1,4 +1,4 @@
-"""Faults in housekeeping: in heartbeats, in the history, and in the thread that writes both."""
+"""Faults in heartbeats, in the history, and in the thread that writes both."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """
-The code that each fault replaces exists, so ``make mutants`` can insert the fault. Each room of the package has faults.
+The code that each fault replaces exists, so ``make mutants`` can insert the fault. There are faults for each room of
+the package.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ TESTS = Path(__file__).parent.parent
 @pytest.mark.parametrize("fault", [pytest.param(one, id=one.name) for one in (*FAULTS, *FAULTS_OF_THE_MODEL)])
 def test_the_code_that_a_fault_replaces_exists(fault: Fault) -> None:
     """
-    This test fails after the code has changed. Then change the fault's ``old`` and ``new``. If the changed code can no
-    longer have the fault, delete the fault.
+    If this test fails, the code has changed. Then adapt the fault's ``old`` and ``new``. If the changed code can no
+    longer contain the fault, delete the fault.
     """
     compile(fault.source(), fault.file, "exec")
 
 
-def test_the_code_of_a_fault_is_found_in_any_layout_and_only_once() -> None:
+def test_the_code_of_a_fault_must_occur_exactly_once_in_any_layout() -> None:
     fault = Fault(name="f", file="f.py", scope="C.f", old="a = 1\nreturn a", new="return 2", harm="")
     source = "def f(): a = 1; return a\nclass C:\n  def f(self):\n    a = (\n      1)  # one\n    return a\n"
     assert (

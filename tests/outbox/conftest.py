@@ -46,7 +46,8 @@ def service_anywhere(
     request: pytest.FixtureRequest, bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Service]:
     """
-    Return a service whose default database is on SQLite or on one of the servers. Each test runs once on each of them.
+    Return a service whose default database is on SQLite or on one of the servers. Each test runs once for each of these
+    databases.
     """
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite_service")

@@ -1,4 +1,4 @@
-"""A relay reports the number of waiting rows on its port. Counting the rows costs a limited amount of work."""
+"""A relay shows the number of waiting rows on its metrics port. Counting the rows costs a limited amount of work."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ def test_a_relay_serves_health_and_metrics_on_its_port(service: Service, databas
 
 @on_mysql_too
 def test_waiting_rows_are_counted_up_to_a_hundred_thousand(service: Service, database: Database) -> None:
-    """Each count of a million rows would occupy the server for a second, and a relay counts every ten seconds."""
+    """
+    Relays count every ten seconds. Without the limit, each count of a million rows would occupy the server for a
+    second.
+    """
     topics = [service.topic, f"{service.topic}-other"]
     for topic in topics:
         service.emit(topic=topic)
@@ -66,7 +69,7 @@ def test_waiting_rows_are_counted_up_to_a_hundred_thousand(service: Service, dat
 
 
 def _looked(database: Database) -> tuple[BriefBacklog, int]:
-    """Return the counts, and the number of entries of tables and indexes that the server read for them."""
+    """Return the counts, and the number of table and index entries that the server read to compute the counts."""
     asked: list[str] = []
 
     def note(execute: Any, sql: str, *arguments: Any) -> Any:

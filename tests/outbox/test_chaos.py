@@ -1,8 +1,8 @@
 """
-Relays are killed, frozen and disconnected under load. No event is lost or invented, and first deliveries keep their
-order.
+Relays are killed, frozen and disconnected under load. No event is lost, only emitted events arrive, and the first
+deliveries of all events are in order.
 
-`make test` sends few events. `make test-long` sends many and prints figures.
+`make test` sends few events. `make test-long` sends many events and prints figures.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def end_of(writers: list[ServiceProcess]) -> None:
 
 def frozen(victim: ServiceProcess, service: Service) -> int:
     """
-    Freeze a relay; return the number of waiting rows. The relay's transaction cannot contain more rows, since its rows
-    are still in the table.
+    Freeze a relay; return the number of rows in the outbox. The open transaction of the relay has at most this number
+    of rows.
     """
     victim.send(signal.SIGSTOP)
     until(lambda: psutil.Process(victim.pid).status() == psutil.STATUS_STOPPED)
@@ -59,7 +59,8 @@ def frozen(victim: ServiceProcess, service: Service) -> int:
 
 def waits(database: Database) -> dict[str, int]:
     """
-    Return the number of deadlocks, and the number of waits for row locks. PostgreSQL counts only the current waits.
+    Return the number of deadlocks, and the number of waits for row locks. On PostgreSQL, only waits that have not ended
+    are counted.
     """
     if database.vendor == "postgresql":
         name = database.entry["NAME"]
@@ -82,10 +83,10 @@ def waits(database: Database) -> dict[str, int]:
 
 
 @on_mysql_too
-def test_case_4_35_36_41_no_event_is_lost_while_two_relays_are_killed_at_random_under_eight_writers(
+def test_case_4_35_36_41_no_event_is_lost_while_relays_are_killed_at_random(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
-    """A kill causes at most one transaction to be sent twice, and never changes the order."""
+    """A kill causes at most one transaction to be sent twice, and never changes the order of events."""
     seconds, count = scaled(4, long=60), scaled(2, long=8)
     before = waits(database)
     writers = [processes.enter_context(writer(service, number, seconds=seconds)) for number in range(1, count + 1)]
@@ -116,7 +117,7 @@ def test_case_4_35_36_41_no_event_is_lost_while_two_relays_are_killed_at_random_
 
 
 @on_mysql_too
-def test_case_36_37_41_two_relays_together_send_each_committed_event_exactly_once_and_no_other(
+def test_case_36_37_41_two_relays_send_exactly_the_committed_events_and_each_only_once(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     seconds, count = scaled(2, long=60), scaled(2, long=8)
@@ -211,7 +212,9 @@ _POINTS = ("probed", "read", "sent", "confirmed", "removed")
 
 
 def ending_at(point: str, number: str, service: Service) -> ServiceProcess:
-    """Return a relay process that sends the signal ``number`` to itself once, at the given point of its step."""
+    """
+    Return a relay process that sends itself the signal ``number`` when it first reaches the given point of a step.
+    """
     return ServiceProcess(code=_END_AT.format(point=point, signal=number), settings=service.process_settings())
 
 

@@ -1,4 +1,7 @@
-"""Tests of a relay whose claim is ended by the database while its rows are in flight (fault S9)."""
+"""
+The database ends a relay's claim while the relay's rows are in flight (fault S9). The relay sends no further request
+with these rows.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def in_sandbox(sandbox: Sandbox, database: Database) -> Iterator[Service]:
 
 
 def end_claims(database: Database) -> None:
-    """End the sessions that hold a claim, as a failover or an administrator would."""
+    """End the database sessions that own a claim, as a failover or an administrator would."""
     name = database.entry["NAME"]
     if database.vendor == "postgresql":
         database.server.execute(
@@ -73,7 +76,10 @@ def test_s9_a_slow_query_does_not_count_as_a_lost_claim(database: Database) -> N
 
 @on_mysql_too
 def test_s9_no_request_is_sent_after_the_database_ended_the_claim(database: Database) -> None:
-    """Kafka is slow. So one request is in flight when the claim ends, and the other rows are still in the client."""
+    """
+    Kafka is slow. So one request is in flight when the claim ends, and the other rows are still in the queue of the
+    client.
+    """
     requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 5}}
     with Sandbox() as sandbox, in_sandbox(sandbox, database) as service, override_settings(**requests):
         reached = service.emit(1)

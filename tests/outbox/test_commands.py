@@ -1,5 +1,6 @@
 """
-Tests of ``relay_events`` as a process, of the option ``--with-relay``, and of the operator's command ``event_outbox``.
+The process of ``relay_events``, the option ``--with-relay``, and the operators' command ``event_outbox`` work on each
+database.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def test_a_relay_sends_new_rows_and_stops_with_exit_code_0(service: Service, not
     assert "learner@example.com" not in relay.log
 
 
-def test_relay_events_once_exits_with_0_if_the_outbox_is_empty_and_with_3_if_rows_remain(service: Service) -> None:
+def test_relay_events_once_exits_with_0_or_with_3_if_rows_remain(service: Service) -> None:
     sent = [service.emit(number) for number in range(3)]
     with service.relay_process("--once") as relay:
         assert relay.end() == 0, relay.log
@@ -111,7 +112,7 @@ def test_a_relay_without_tables_or_with_invalid_settings_exits_with_1(service: S
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_consumer_with_the_option_with_relay_sends_the_rows_of_the_outbox(
+def test_the_option_with_relay_makes_a_consumer_send_the_rows_of_the_outbox(
     service: Service, database: Database, group: str
 ) -> None:
     arguments = ("consume_events", "-t", service.topic, "-g", group, "--extra", '{"with_relay": true}')
@@ -163,7 +164,7 @@ def test_many_parked_rows_are_released_in_order(service: Service) -> None:
     assert service.ids(250) == sent
 
 
-def test_with_a_stalled_outbox_the_status_command_fails_and_appending_an_event_reports_the_stall(
+def test_a_stalled_outbox_is_reported_by_the_status_command_and_by_an_append(
     service: Service,
 ) -> None:
     service.emit()

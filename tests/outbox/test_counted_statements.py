@@ -1,4 +1,4 @@
-"""Tests of the number of SQL statements per emitted event, on each database."""
+"""Emitting an event costs the expected number of SQL statements on each database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture
 def service(service_anywhere: Service) -> Service:
-    """Return a service whose process has emitted before. So its caches already contain tables and schemas."""
+    """
+    Return a service whose process has emitted events before the test. Its caches already contain tables and schemas.
+    """
     service_anywhere.emit()
     return service_anywhere
 
@@ -46,7 +48,7 @@ def test_an_event_adds_one_sql_statement_to_a_request(service: Service) -> None:
     assert counts[1] == counts[0] + 1
 
 
-def test_many_events_cost_one_insert_per_five_hundred_events(service: Service) -> None:
+def test_a_bulk_of_events_costs_one_insert_per_five_hundred_events(service: Service) -> None:
     with asked() as statements, transaction.atomic():
         service.emit_many(1_001)
     assert statements == ["INSERT"] * 3
@@ -70,7 +72,7 @@ def test_the_first_event_of_a_process_costs_queries_for_tables_and_schema(
     assert statements == ["INSERT"]
 
 
-def test_a_database_besides_the_default_is_probed_once_for_write_access(service: Service, tmp_path: Path) -> None:
+def test_a_non_default_database_is_checked_only_once_for_write_access(service: Service, tmp_path: Path) -> None:
     with on_sqlite(tmp_path, "second"):
         service.emit()  # cached facts of tables are dropped when a database is migrated
         with transaction.atomic(using="second"):

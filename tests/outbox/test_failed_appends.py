@@ -1,6 +1,6 @@
 """
-An append to the outbox fails inside a transaction of the caller. Neither the caller's rows nor the event may be lost
-without an exception.
+An append to the outbox fails inside a transaction of the caller. The caller's rows and the event are never lost without
+an exception.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ def write(name: str) -> None:
 
 @contextmanager
 def locked(database: Database, table: str) -> Iterator[None]:
-    """Lock a table against writes while the block runs. Reads remain possible. A write waits for at most one second."""
+    """
+    While the block runs, lock a table against writes. Reads remain possible. A write fails after waiting for one
+    second.
+    """
     postgresql = database.vendor == "postgresql"
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = 500" if postgresql else "SET lock_wait_timeout = 1")
@@ -107,7 +110,7 @@ def test_s2_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_r
 def test_s2_a_failed_append_in_a_savepoint_rolls_back_at_most_the_savepoint(
     service: Service, database: Database
 ) -> None:
-    """The inner block may raise. Then the caller decides how to continue."""
+    """The inner block may raise an exception. The caller can then decide how to continue."""
     service.emit()
     heard: list[Exception] = []
     with locked(database, OutboxRecord._meta.db_table), transaction.atomic():
@@ -129,9 +132,7 @@ on_innodb = pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=T
 
 @on_innodb
 def test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Service) -> None:
-    """
-    No row of the transaction is committed, whichever exceptions the caller catches. The connection remains usable.
-    """
+    """No row of the transaction is committed, even if the caller catches exceptions. The connection remains usable."""
     service.emit()
     refused: list[Exception] = []
     with holding_the_end_of_the_outbox() as want, watched(AppendToOutboxFailed) as seen:
@@ -193,8 +194,8 @@ def test_s2_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_roll
 @on_innodb
 def test_s2_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: Service) -> None:
     """
-    After the deadlock a cursor of the driver writes another row. This row must not be committed without the earlier
-    rows.
+    After the deadlock, a cursor of the database driver writes another row. This row must not be committed, because the
+    earlier rows of the transaction are lost.
     """
     service.emit()
     with holding_the_end_of_the_outbox() as want:
@@ -212,10 +213,10 @@ def test_s2_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: S
 
 
 @on_innodb
-def test_a_block_marked_for_rollback_by_the_caller_does_not_raise_after_a_deadlock(service: Service) -> None:
+def test_after_a_deadlock_a_block_that_the_caller_marked_for_rollback_does_not_raise(service: Service) -> None:
     """
-    A block may be marked for rollback like this: Django REST framework does so when it answers that a request is
-    refused.
+    Django REST framework marks the block for rollback when it refuses a request. In this case the caller already knows
+    that its rows are rolled back.
     """
     service.emit()
     with holding_the_end_of_the_outbox() as want, transaction.atomic():
@@ -230,10 +231,13 @@ def test_a_block_marked_for_rollback_by_the_caller_does_not_raise_after_a_deadlo
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("inner", [False, True], ids=["the transaction", "a savepoint"])
-def test_s2_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error(
+def test_s2_a_rollback_raises_append_failed_even_if_the_caller_caught_query_errors(
     service: Service, database: Database, inner: bool
 ) -> None:
-    """Django marks the block for rollback. Without AppendFailed it would roll back without raising an exception."""
+    """
+    Django marks the block for rollback. If the package did not raise AppendFailed, the block would roll back without an
+    exception.
+    """
     service.emit()
     mails: list[str] = []
     with locked(database, OutboxRecord._meta.db_table), transaction.atomic() if inner else nullcontext():
@@ -266,7 +270,7 @@ def test_s2_a_failed_append_on_a_pooled_connection_makes_the_block_raise(service
 
 
 class Pooled:
-    """A connection as a connection pool wraps it. The wrapper hides the attributes of the driver's connection."""
+    """A connection as a connection pool wraps it. The wrapper hides the attributes of the wrapped connection."""
 
     def __init__(self, pooled: Any) -> None:
         self.pooled = pooled
@@ -280,8 +284,8 @@ class Pooled:
 @pytest.mark.parametrize("table", [WriterSchema, OutboxRecord])
 def test_s2_a_session_that_ends_during_an_append_makes_the_block_raise(service: Service, table: Any) -> None:
     """
-    When the session ends, the outbox cannot return to its savepoint. Django alone would roll back without raising an
-    exception.
+    When the session ends, the outbox cannot roll back to its savepoint. Without an exception of the package, Django
+    would roll back the transaction silently.
     """
 
     def end_the_session(execute: Any, sql: str, *arguments: Any) -> Any:
@@ -301,12 +305,10 @@ def test_s2_a_session_that_ends_during_an_append_makes_the_block_raise(service: 
 
 @on_mysql_too
 @pytest.mark.parametrize("asks", [False, True])
-def test_s2_a_session_that_ends_during_an_append_in_a_rolled_back_savepoint_makes_the_block_raise(
-    service: Service, asks: bool
-) -> None:
+def test_s2_if_a_session_ends_during_an_append_in_a_savepoint_the_block_raises(service: Service, asks: bool) -> None:
     """
-    When the session ends, the outbox cannot return to the savepoint. Django alone would roll back the whole transaction
-    without raising an exception.
+    When the session ends, the outbox cannot roll back to the savepoint. Without an exception of the package, Django
+    would roll back the whole transaction silently.
     """
     service.emit()
 
@@ -349,7 +351,7 @@ def test_s4_a_database_error_wrapped_by_a_query_guard_makes_the_block_raise(
 @on_mysql_too
 def test_s2_a_manual_transaction_commits_after_a_row_could_not_be_written(service: Service, database: Database) -> None:
     """
-    The package cannot raise an exception at the caller's commit, since no hook runs at a commit in a manual
+    The package cannot raise an exception at the caller's commit, because no hook runs at the commit of a manual
     transaction.
     """
     service.emit()
@@ -417,7 +419,10 @@ def test_s1_an_event_that_waits_for_two_databases_is_sent_although_an_on_commit_
 
 
 def test_s4_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(service_anywhere: Service) -> None:
-    """The row's queries up to the exception are rolled back to a savepoint."""
+    """
+    The guard raises an exception at one of the queries that write the row. The earlier queries for the row are rolled
+    back to a savepoint.
+    """
     service = service_anywhere
 
     def guard(execute: Any, sql: str, *arguments: Any) -> Any:
@@ -446,7 +451,7 @@ def test_s4_an_event_emitted_in_async_code_is_appended_to_the_outbox_by_a_thread
     assert spilled() == [sent]
 
 
-def test_without_outbox_tables_an_event_emitted_in_async_code_is_sent_to_kafka_and_logged(
+def test_without_outbox_tables_an_event_of_async_code_is_sent_and_logged(
     sqlite_service: Service,
 ) -> None:
     async def emit() -> str:
@@ -476,10 +481,10 @@ def _no_request(*_: Any, model: Any = None, model_name: str = "", **__: Any) -> 
         raise LookupError("no request")
 
 
-def test_s5_an_event_is_kept_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
+def test_s5_an_event_is_not_lost_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
     """
-    The test covers a read-only session that is the only one with an open transaction, and a read-only session beside a
-    writable one.
+    In one case only the read-only session has an open transaction. In the other case a writable session has an open
+    transaction, too.
     """
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
@@ -497,7 +502,7 @@ def test_s5_an_event_is_kept_when_a_read_only_session_rolls_back(service_anywher
     assert spilled() == [first, second]
 
 
-def test_s5_an_event_is_kept_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
+def test_s5_an_event_is_not_lost_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
         _refuse_writing(replica)
@@ -521,7 +526,7 @@ def _refuse_writing(replica: BaseDatabaseWrapper) -> None:
         cursor.execute(statements[replica.vendor])
 
 
-def test_s6_an_event_in_a_transaction_whose_connection_was_closed_is_neither_stored_nor_counted(
+def test_s6_an_event_in_a_transaction_whose_connection_was_closed_is_not_stored(
     service_anywhere: Service,
 ) -> None:
     service = service_anywhere
@@ -537,7 +542,7 @@ def test_s6_an_event_in_a_transaction_whose_connection_was_closed_is_neither_sto
 
 
 def test_s7_a_batch_whose_second_insert_fails_is_sent_completely_and_not_stored(service_anywhere: Service) -> None:
-    """The batch needs two INSERT statements, and the second one fails."""
+    """The batch needs two INSERT statements, and the second statement fails."""
     service = service_anywhere
     service.emit()
     refuse_from(3)
@@ -551,7 +556,7 @@ def test_s7_a_batch_whose_second_insert_fails_is_sent_completely_and_not_stored(
 
 def refuse_from(count: int, way: str = "ABORT") -> None:
     """
-    Create a trigger that refuses further rows once the outbox has ``count`` rows. On SQLite, ``way`` says whether the
+    Create a trigger that refuses further rows when the outbox has ``count`` rows. On SQLite, ``way`` says whether the
     trigger also rolls back the transaction.
     """
     table = OutboxRecord._meta.db_table
@@ -574,8 +579,8 @@ def refuse_from(count: int, way: str = "ABORT") -> None:
 @contextmanager
 def holding_the_end_of_the_outbox() -> Iterator[Callable[[], None]]:
     """
-    Lock the end of the outbox in a large transaction of another session. Yield a function that makes this other session
-    wait for a lock of the caller.
+    Lock the end of the outbox table in a large transaction of a second session. Yield a function that makes the second
+    session wait for a lock of the caller.
     """
     holder = connections["default"].copy()
     holder.inc_thread_sharing()

@@ -1,6 +1,4 @@
-"""
-Compares the costs of the outbox with the costs of its alternatives. The tests assert counts, and only print times.
-"""
+"""Compares the costs of the outbox with the costs of alternatives. The tests assert counts, and only print times."""
 
 from __future__ import annotations
 
@@ -44,8 +42,8 @@ def events(count: int) -> Iterator[tuple[dict[str, Any], EventsMetadata]]:
 
 def raw_rate(service: Service, count: int) -> float:
     """
-    Return how many records per second a plain producer sends. It sends the same records and waits for their
-    confirmation.
+    Return how many records per second a producer without an outbox sends. It sends the same records as the outbox, and
+    waits until Kafka has confirmed them.
     """
     found = service.arrived(min(count, 20_000))
     records: list[Any] = [(record.value(), record.key(), record.headers()) for record in found]

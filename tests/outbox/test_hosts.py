@@ -1,4 +1,4 @@
-"""Tests of unusual hosts whose behaviour depends on the database."""
+"""Moments are stored and read correctly on each database server."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from event_bus_kafka.models import PausedReceiver
 from tests.support.databases import Database
 
 
-def test_c7_a_moment_is_read_from_a_server_as_it_was_written(database: Database) -> None:
-    """PostgreSQL stores a moment with its time zone. MariaDB and MySQL store it without one."""
+def test_c7_a_moment_is_read_from_a_server_unchanged(database: Database) -> None:
+    """PostgreSQL stores a moment with its time zone. MariaDB and MySQL store no time zone."""
     moment = datetime(2026, 7, 1, 12, 30, 15, 123456, tzinfo=UTC)
     with override_settings(USE_TZ=False, TIME_ZONE="America/New_York"), database.connected("real"):
         PausedReceiver.objects.using("real").create(receiver="a.b", paused_at=moment)

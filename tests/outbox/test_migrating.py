@@ -1,6 +1,4 @@
-"""
-Waiting rows and pauses survive the migrations of their tables, and Django's checks find nothing wrong with the tables.
-"""
+"""Waiting rows and pauses survive the migrations of their tables. Django's checks find no fault in the tables."""
 
 from __future__ import annotations
 
@@ -71,10 +69,7 @@ def test_s10_writers_continue_while_a_large_outbox_is_indexed(database: Database
 
 
 def write(connection: BaseDatabaseWrapper, statement: str, done: threading.Event) -> list[float]:
-    """
-    Write rows until the migration is done, each in its own transaction; return the number of seconds that each row
-    took.
-    """
+    """Write rows until the migration is done, each in a separate transaction. Return how many seconds each row took."""
     own, took = connection.copy(), []
     try:
         while not done.is_set():
@@ -89,8 +84,8 @@ def write(connection: BaseDatabaseWrapper, statement: str, done: threading.Event
 
 
 @on_mysql_too
-def test_a_receiver_has_one_pause_at_each_step_of_an_upgrade_and_its_reverse(database: Database) -> None:
-    """Commands of the old and of the new version may pause a receiver while the migration runs."""
+def test_a_receiver_has_at_most_one_pause_during_an_upgrade_and_during_its_reversal(database: Database) -> None:
+    """While the migration runs, both the old version and the new version of a command may pause a receiver."""
     with database.connected("upgraded") as connection:
         pauses = PausedReceiver.objects.using("upgraded")
         pauses.create(receiver="mail", paused_at=datetime.now(UTC))
@@ -108,8 +103,8 @@ def test_a_receiver_has_one_pause_at_each_step_of_an_upgrade_and_its_reverse(dat
 
 class Watch:
     """
-    Counts the constraints that keep the names of paused receivers unique, after each statement that changes their
-    table.
+    Counts the constraints that forbid two pauses of the same receiver, after each statement that changes the table of
+    pauses.
     """
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:

@@ -1,6 +1,6 @@
 """
-Measures the rate at which the rows of ten healthy topics are sent while Kafka refuses the rows of another topic. The
-tests assert counts, and only print times.
+Kafka refuses the rows of one topic. The rate at which a relay sends the rows of ten healthy topics is measured
+meanwhile. The tests assert counts, and only print times.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def test_s10_ten_topics_keep_being_sent_beside_a_topic_that_kafka_refuses(
 @attrs.frozen
 class Neighbours:
     """
-    Rows of healthy topics and of a refused topic. They are kept in a table beside the outbox, and copied into the
+    Rows of healthy topics and of a refused topic. The rows are stored in a separate table, and are copied into the
     outbox for each measurement.
     """
 
@@ -117,8 +117,8 @@ class Neighbours:
 
     def rate(self, *, beside: bool) -> float:
         """
-        Return how many events of healthy topics a relay sends per second. ``beside``: the outbox also contains rows of
-        the refused topic.
+        Return how many events of healthy topics a relay sends per second. If ``beside`` is true, the outbox also
+        contains rows of the refused topic.
         """
         with connection.cursor() as cursor:
             cursor.execute(f"TRUNCATE TABLE {OUTBOX}")

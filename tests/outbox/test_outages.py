@@ -1,6 +1,6 @@
 """
-Tests of relays during outages of Kafka and the registry: rows that cannot be sent wait, other rows are sent, and relays
-recover without help.
+Kafka or the registry is unreachable. Rows that cannot be sent wait, other rows are sent, and relays recover without
+help.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def guarded_service(
 
 
 def is_in_order(sent: list[str], arrived: list[str]) -> bool:
-    """Return whether all events arrived in order. An event may arrive a second time later."""
+    """Return whether all events arrived in order. Repeated deliveries of an event may arrive later."""
     return list(dict.fromkeys(arrived)) == sent
 
 
-def test_case_20_rows_that_need_a_failing_registry_are_held_and_sent_after_it_recovers(service: Service) -> None:
-    """The registry fails in a different way for each topic. The relay recovers from each failure without help."""
+def test_case_20_rows_that_need_a_failing_registry_are_sent_after_its_recovery(service: Service) -> None:
+    """For each topic the registry fails in a different way. After each failure the relay recovers without help."""
     topics = {fault: f"{service.topic}-{fault.name.lower()}" for fault in Fault}
     with faulty(service.bus.schema_registry_url) as registry:
         changes = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}
@@ -73,7 +73,7 @@ def test_case_20_rows_that_need_a_failing_registry_are_held_and_sent_after_it_re
     assert not ParkedRecord.objects.exists()
 
 
-def test_case_23_a_missing_topic_is_held_and_does_not_delay_others(service: Service) -> None:
+def test_case_23_a_missing_topic_is_held_and_does_not_delay_other_topics(service: Service) -> None:
     missing = f"{service.topic}-missing"
     waiting = [service.emit(1, topic=missing) for _ in range(3)]
     with watched() as seen, service.relay() as relay:
@@ -89,7 +89,7 @@ def test_case_23_a_missing_topic_is_held_and_does_not_delay_others(service: Serv
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_case_23_rows_are_sent_in_order_after_their_topic_is_deleted_recreated_and_grown(service: Service) -> None:
+def test_case_23_rows_are_sent_in_order_after_a_topic_is_deleted_recreated_or_extended(service: Service) -> None:
     cluster = service.bus._cluster
     with watched(TopicHeld) as seen, service.relay() as relay:
         service.emit()
@@ -112,7 +112,7 @@ def test_case_23_rows_are_sent_in_order_after_their_topic_is_deleted_recreated_a
 def test_case_24_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
-    """test_chaos.py tests the loss of all brokers."""
+    """At least one broker is always running. test_chaos.py covers the loss of all brokers."""
     service = spread_service
 
     def restart(number: int) -> None:
@@ -161,7 +161,7 @@ def test_case_25_rows_are_sent_in_order_after_the_network_was_silent_or_cut(
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_slow_network_does_not_interrupt_a_relay(guarded_service: Service, guarded: GuardedKafka) -> None:
-    """A batch ends within its time limit, even if many rows wait."""
+    """Each batch ends within its time limit, even if many rows wait in the outbox."""
     service, way = guarded_service, guarded.through_proxy
     sent = service.emit_many(6_000)
     with Proxy(way.port, way.advertised) as proxy, override_settings(EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=way.address):
@@ -206,12 +206,12 @@ def test_case_28_rows_are_sent_after_a_revoked_login_or_right_is_restored(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_case_24_a_topic_that_brokers_neither_accept_nor_refuse_is_held_and_does_not_delay_others(
+def test_case_24_a_topic_that_brokers_neither_accept_nor_refuse_delays_no_other_topic(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
     """
-    If fewer replicas than min.insync.replicas are up, brokers neither accept nor refuse a record. The client reports a
-    timeout.
+    If fewer replicas than min.insync.replicas are available, brokers neither accept nor refuse a record. The client
+    reports a timeout.
     """
     service, silent = spread_service, f"{spread_service.topic}-silent"
     three_brokers.create_topic(silent, config={"min.insync.replicas": "3"})

@@ -1,5 +1,6 @@
 """
-A probe sends its event through the outbox. It succeeds if a relay runs, and otherwise says that the relay is missing.
+A probe sends its event through the outbox. If a relay runs, the probe succeeds. If no relay runs, the probe says that
+the relay is missing.
 """
 
 from __future__ import annotations

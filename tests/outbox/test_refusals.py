@@ -1,4 +1,7 @@
-"""A proxy in front of a real broker refuses requests. Rows keep their order, and no row is lost (faults S8 to S14)."""
+"""
+A proxy in front of a real broker refuses requests. The order of rows does not change, and no row is lost (faults S8 to
+S14).
+"""
 
 from __future__ import annotations
 
@@ -42,8 +45,8 @@ def through_proxy(service: Service, *topics: str) -> Iterator[RefusingProxy]:
 
 def once(code: str, *, after: int, delay: float = 0) -> Callable[[str], str | None]:
     """
-    Return a function that refuses one request. It first lets ``after`` requests pass, and waits for ``delay`` seconds
-    before the refusal.
+    Return a function that refuses exactly one request. The first ``after`` requests are not refused. The refusal is
+    delayed by ``delay`` seconds.
     """
     requests = count()
 
@@ -70,8 +73,8 @@ def test_s8_rows_keep_their_order_when_a_request_is_refused(service: Service, co
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(service: Service) -> None:
     """
-    The client has its next request ready. A broker that does not know the client would accept that request after it
-    refused the first one.
+    When the broker refuses the first request, the client has already prepared the next request. A broker that has not
+    yet seen the producer would accept this next request.
     """
     sent = service.emit_many(20)
     requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 1}}
@@ -82,7 +85,7 @@ def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s11_a_topic_refused_with_an_unlisted_code_does_not_delay_others(service: Service) -> None:
+def test_s11_a_topic_refused_with_an_unlisted_code_does_not_delay_other_topics(service: Service) -> None:
     odd = f"{service.topic}-odd"
     with through_proxy(service, odd) as proxy, watched(RelayInterrupted, TopicHeld) as seen, service.relay() as relay:
         proxy.refuse = lambda topic: _UNLISTED if topic == odd else None
@@ -96,7 +99,7 @@ def test_s11_a_topic_refused_with_an_unlisted_code_does_not_delay_others(service
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_missing_topic_is_reported_as_missing_while_others_are_sent(service: Service) -> None:
+def test_a_missing_topic_is_reported_while_rows_of_other_topics_are_sent(service: Service) -> None:
     missing = f"{service.topic}-missing"
     topics = override_settings(**service.settings_for(service.topic, missing))
     with topics, watched(RelayInterrupted, TopicHeld) as seen, service.relay() as relay:
@@ -110,7 +113,10 @@ def test_a_missing_topic_is_reported_as_missing_while_others_are_sent(service: S
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s12_a_topic_that_refuses_every_timestamp_is_held_and_no_row_is_parked(service: Service) -> None:
-    """The topic refuses records that are more than a millisecond old. So every record comes too late for it."""
+    """
+    The topic refuses records that are more than a millisecond old. Every record is older than this when it reaches the
+    broker.
+    """
     late = f"{service.topic}-late"
     service.bus._cluster.create_topic(late, config={"message.timestamp.before.max.ms": "0"})
     with override_settings(**service.settings_for(late)), watched(TopicHeld) as seen, service.relay() as relay:
@@ -130,7 +136,7 @@ def test_s12_a_topic_that_refuses_every_timestamp_is_held_and_no_row_is_parked(s
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s14_a_topic_limit_above_the_maximum_of_the_client_is_accepted(service: Service) -> None:
-    """A topic's ``max.message.bytes`` may be higher than the highest limit that a client accepts."""
+    """A topic's ``max.message.bytes`` may be higher than the highest size that a client can be configured with."""
     vast = f"{service.topic}-vast"
     service.bus._cluster.create_topic(vast, config={"max.message.bytes": str(2**31 - 1)})
     with override_settings(**service.settings_for(vast)):
@@ -155,7 +161,8 @@ CODES = (
 
 class AtRandom:
     """
-    Refuses requests for some topics at random, each with a random error code, until it has refused ``count`` requests.
+    Refuses requests for some topics at random, each request with a random error code. After ``count`` refusals it
+    refuses no further requests.
     """
 
     def __init__(self, count: int, topics: list[str]) -> None:
@@ -175,8 +182,8 @@ class AtRandom:
 @pytest.mark.long
 def test_s8_random_refusals_lose_no_row_and_keep_the_order_of_each_key(service: Service) -> None:
     """
-    Two relays run. A row may be parked if Kafka refuses it twice, the second time alone in its request; a parked row is
-    not lost.
+    Two relays run. Kafka may refuse a row twice, the second time alone in its request. The row is then parked, but not
+    lost.
     """
     topics = [f"{service.topic}-{number}" for number in range(scaled(4, long=24))]
     sent: dict[str, list[str]] = defaultdict(list)

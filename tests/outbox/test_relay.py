@@ -1,6 +1,6 @@
 """
-Tests of a relay with rows that Kafka accepts, with rows that Kafka refuses for good, and with rows that Kafka cannot
-accept for a while.
+A relay sends the rows that Kafka accepts, parks the rows that Kafka refuses permanently, and holds the rows that Kafka
+temporarily cannot accept.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ OUTBOX = OutboxRecord._meta.db_table
 
 
 @on_mysql_too
-def test_case_31_39_a_row_too_large_for_the_client_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
+def test_case_31_39_a_row_too_large_for_the_client_is_parked_and_all_other_rows_arrive(service: Service) -> None:
     """The client of the relay refuses the row."""
     sent = [service.emit(number % 7, name="x" * 2_000_000 * (number == 500)) for number in range(1_000)]
     before = tallies.total(ROWS_SENT)
@@ -47,8 +47,8 @@ def test_case_31_39_a_row_too_large_for_the_client_is_parked_and_a_thousand_othe
     assert (row.code, row.topic, b"xxx" in bytes(row.body or b"")) == ("MSG_SIZE_TOO_LARGE", service.topic, True)
 
 
-def test_case_31_a_row_too_large_for_its_topic_is_parked_unsent_and_others_arrive(service: Service) -> None:
-    """Kafka refuses a request as a whole. So the row must not be in a request with other rows."""
+def test_case_31_a_row_too_large_for_its_topic_is_parked_unsent_and_other_rows_arrive(service: Service) -> None:
+    """Kafka refuses a whole request. So the row must not be in a request together with other rows."""
     small = f"{service.topic}-small"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     with override_settings(**service.settings_for(small)):
@@ -62,8 +62,8 @@ def test_case_31_a_row_too_large_for_its_topic_is_parked_unsent_and_others_arriv
 
 def test_rows_of_a_topic_with_unknown_size_limit_are_sent(service: Service) -> None:
     """
-    The relay does not know the limit of a topic that is created after the relay asked for limits, or that the relay may
-    not describe.
+    The relay does not know the limit of a topic that was created after the relay requested the limits. It also does not
+    know the limit of a topic that it has no right to describe.
     """
     small, late = f"{service.topic}-small", f"{service.topic}-late"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
@@ -93,10 +93,12 @@ def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service:
 
 
 @on_mysql_too
-def test_case_37_a_row_that_commits_after_rows_with_higher_ids_is_sent_after_them(
+def test_case_37_a_row_is_sent_even_if_rows_with_higher_ids_committed_earlier(
     service: Service, database: Database
 ) -> None:
-    """A row whose id the relay has passed already is not lost."""
+    """
+    The relay has already sent rows with higher ids when the row is committed. The row must nevertheless not be lost.
+    """
     with database.connected("other"), service.relay() as relay:
         service.emit()
         with transaction.atomic():
@@ -111,9 +113,10 @@ def test_case_37_a_row_that_commits_after_rows_with_higher_ids_is_sent_after_the
 
 
 @on_mysql_too
-def test_a_batch_contains_no_row_appended_after_it_began(service: Service) -> None:
+def test_a_batch_contains_no_row_that_was_appended_after_the_batch_began(service: Service) -> None:
     """
-    A row that is appended later could otherwise be sent before another row of its key that commits between two chunks.
+    Another row with the same key may be committed between two chunks of the batch. A row that was appended even later
+    must not be sent before this other row.
     """
     service.emit(1)
     claims = Claims("default", notify=False, parked_holds_key=False)
@@ -148,11 +151,11 @@ def test_on_postgresql_a_notification_wakes_a_waiting_relay(service: Service) ->
 
 
 @on_mysql_too
-def test_case_41_writers_and_relays_do_not_wait_for_each_others_locks(service: Service) -> None:
+def test_case_41_neither_writers_nor_relays_wait_for_locks(service: Service) -> None:
     """
-    The relay holds a claim while rows are inserted, and removes rows while transactions with inserts are open.
+    The relay owns a claim while rows are inserted. It also removes rows while transactions with inserts are open.
 
-    If one of them waited for the other, the wait would end with the error of a lock timeout.
+    If a writer or the relay waited for a lock, the wait would end with a lock timeout.
     """
     for user in range(50):
         service.emit(user)
@@ -176,7 +179,7 @@ def test_case_41_writers_and_relays_do_not_wait_for_each_others_locks(service: S
 
 
 @on_mysql_too
-def test_a_second_relay_claims_only_the_shards_that_the_first_has_not_claimed(service: Service) -> None:
+def test_a_second_relay_claims_only_the_shards_that_the_first_relay_has_not_claimed(service: Service) -> None:
     first, second = (Claims("default", notify=False, parked_holds_key=False) for _ in range(2))
     with first.claim([1, 2, 3]) as mine, second.claim(range(16)) as theirs:
         assert mine == [1, 2, 3]
@@ -196,7 +199,7 @@ def test_deleted_shards_are_created_again(service: Service) -> None:
 
 @on_mysql_too
 @pytest.mark.parametrize("holds", [False, True])
-def test_a_parked_row_holds_later_rows_of_its_key_only_if_configured(service: Service, holds: bool) -> None:
+def test_a_parked_row_holds_later_rows_of_the_same_key_only_if_configured(service: Service, holds: bool) -> None:
     with override_settings(EVENT_BUS_KAFKA_OUTBOX_PARKED_HOLDS_KEY=holds):
         too_large = service.emit(1, name="x" * 2_000_000)
         follower, other = service.emit(1), service.emit(2)
@@ -222,8 +225,8 @@ def test_a_row_whose_schema_is_missing_is_parked(service: Service) -> None:
 @on_mysql_too
 def test_after_a_database_restore_no_row_is_sent_with_the_schema_of_another_event_type(service: Service) -> None:
     """
-    The relay and the writer started before the restore. They have cached the ids of schemas that the restored database
-    does not contain. Another process uses these ids for other schemas.
+    The relay and the writer started before the restore. They have cached ids of schemas that the restored database does
+    not contain. After the restore another process stores other schemas under these ids.
     """
     with service.relay() as relay:
         service.emit()
@@ -281,7 +284,10 @@ def _emit_elsewhere(service: Service, entry: object, written: list[str]) -> None
 
 
 def test_a_relay_rests_at_most_two_seconds_after_a_slow_query(service: Service, database: Database) -> None:
-    """A query may seem slow because the relay was frozen or the server was busy."""
+    """
+    A query may take long because the relay was frozen or the server was busy. Without the limit, the relay would then
+    rest for a long time.
+    """
     lock, unlock = (
         (f"LOCK TABLE {OUTBOX} IN ACCESS EXCLUSIVE MODE", "SELECT 1")
         if database.vendor == "postgresql"

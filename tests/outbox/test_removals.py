@@ -1,5 +1,6 @@
 """
-A relay removes confirmed rows during a batch, on a separate connection. The rows stay removed, however the batch ends.
+A relay removes confirmed rows during a batch, on a separate connection. However the batch ends, the removed rows do not
+come back.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Death(BaseException):
 def test_case_35_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Kafka has confirmed all rows. The transaction of the claim is never committed."""
+    """Kafka has confirmed all rows. The transaction that claims the rows is never committed."""
     sent = service.emit_many(5_000)
     finish = Batch.finish
 
@@ -50,7 +51,7 @@ def test_case_35_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
 
 @on_mysql_too
 def test_a_failed_removal_loses_no_row_and_the_relay_continues(service: Service) -> None:
-    """Another transaction locks a row, and the removal of this row waits until its timeout."""
+    """Another transaction locks a row. The removal of this row fails when its lock timeout is over."""
     sent = service.emit_many(5_000)
     with service.relay() as relay:
         with transaction.atomic(), watched(RelayInterrupted) as seen:
@@ -64,9 +65,9 @@ def test_a_failed_removal_loses_no_row_and_the_relay_continues(service: Service)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s13_rows_that_row_security_silently_keeps_are_not_sent_repeatedly(service: Service) -> None:
+def test_s13_rows_whose_removal_row_security_prevents_are_not_sent_repeatedly(service: Service) -> None:
     """
-    No row security policy allows the relay's user to delete rows. PostgreSQL then deletes nothing and raises no error.
+    No row security policy allows the relay's user to delete rows. So PostgreSQL deletes nothing, and raises no error.
     """
     sent = service.emit_many(600)
     table = OutboxRecord._meta.db_table
@@ -123,7 +124,7 @@ def test_a_connection_that_was_idle_reconnects_before_a_transaction(
     own.close()
 
 
-def test_on_sqlite_rows_are_removed_while_others_are_read(sqlite_service: Service) -> None:
+def test_on_sqlite_rows_are_removed_while_other_rows_are_read(sqlite_service: Service) -> None:
     sent = sqlite_service.emit_many(5_000)
     with watched(RelayInterrupted) as seen:
         sqlite_service.drain()
@@ -132,7 +133,7 @@ def test_on_sqlite_rows_are_removed_while_others_are_read(sqlite_service: Servic
 
 
 def sessions() -> int:
-    """Return the number of connections to the database, including this one."""
+    """Return the number of connections to the database, including the connection that counts them."""
     with connections["default"].cursor() as cursor:
         cursor.execute(
             "SELECT COUNT(*) FROM pg_stat_activity "

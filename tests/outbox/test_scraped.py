@@ -1,6 +1,4 @@
-"""
-Prometheus, heartbeats and history report the same numbers, and these numbers agree with the work of the processes.
-"""
+"""Prometheus, heartbeats and history show the same numbers. These numbers agree with what the processes did."""
 
 from __future__ import annotations
 
@@ -53,7 +51,7 @@ def own_cluster() -> Iterator[KafkaCluster]:
 def own_service(
     own_cluster: KafkaCluster, schema_registry: SchemaRegistry, topic: str, database: Database
 ) -> Iterator[Service]:
-    """Return a service whose broker is the one that the test may stop."""
+    """Return a service that uses ``own_cluster``, so that the test may stop the broker."""
     own_cluster.create_topic(topic)
     bus = RealBus(own_cluster, schema_registry)
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as service:
@@ -64,7 +62,8 @@ def test_prometheus_heartbeats_and_history_agree_after_an_outage_and_a_restart(
     own_service: Service, own_cluster: KafkaCluster, group: str
 ) -> None:
     """
-    The receiver always refuses the event of the user with an odd number. This event causes 3 retries and 1 dead letter.
+    The receiver fails for each user with an odd number. One event is for such a user. This event causes 3 retries and 1
+    dead letter.
     """
     service = own_service
     web_port, worker_port, *relay_ports = (free_port() for _ in range(4))
@@ -112,7 +111,7 @@ def test_prometheus_heartbeats_and_history_agree_after_an_outage_and_a_restart(
 
 
 def _positions(pid: int) -> list[list[int]]:
-    """Return the committed offset, the end and the lag of each partition, as the worker's heartbeat contains them."""
+    """Return the committed offset, the end offset and the lag of each partition from the worker's heartbeat."""
     (told,) = [run for run in workers() if run.pid == pid]
     return [[partition[name] for name in ("committed", "end", "lag")] for partition in told.state["partitions"]]
 
@@ -144,7 +143,8 @@ _DONE = {
 
 def _found_by(prometheus: Prometheus, wanted: Mapping[str, float]) -> dict[str, float | None]:
     """
-    Query Prometheus until its numbers equal ``wanted``, and return them. After a time limit, return the last numbers.
+    Query Prometheus until the results equal ``wanted``; return the results. If a time limit passes first, return the
+    last results.
     """
     deadline = monotonic() + PATIENCE
     while True:
@@ -155,5 +155,5 @@ def _found_by(prometheus: Prometheus, wanted: Mapping[str, float]) -> dict[str, 
 
 
 def _told_by(prometheus: Prometheus) -> dict[str, float | None]:
-    """Return the sum of each counter over all processes, including processes that have ended."""
+    """Return the sum of each counter over all processes. Processes that have ended are included."""
     return {name: prometheus.value(f"sum(max_over_time(event_bus_kafka_{name}[1h]))") for name in _DONE}

@@ -1,4 +1,7 @@
-"""In mode outbox an event is stored together with its transaction, on each database. The tests cover case 29."""
+"""
+In mode ``outbox``, an event is stored in the same transaction as the caller's rows, on each database. The tests cover
+case 29.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,7 @@ def test_an_event_goes_into_the_database_of_the_open_transaction(service: Servic
     assert service.waiting == 2
 
 
-def test_s5_with_several_open_transactions_the_first_or_the_one_named_for_the_topic_takes_the_event(
+def test_s5_with_several_open_transactions_the_first_or_the_configured_database_takes_the_event(
     service: Service, database: Database
 ) -> None:
     with database.connected("other"), database.connected("third"), watched(OutboxAmbiguous) as seen:
@@ -106,9 +109,7 @@ def test_s5_with_several_open_transactions_the_first_or_the_one_named_for_the_to
 
 @on_mysql_too
 @pytest.mark.parametrize("mode", ["on-commit", "outbox"])
-def test_the_row_of_an_event_is_committed_or_rolled_back_with_its_manual_transaction(
-    service: Service, mode: str
-) -> None:
+def test_the_row_of_an_event_is_part_of_the_manual_transaction(service: Service, mode: str) -> None:
     with override_settings(EVENT_BUS_PRODUCER_MODE=mode):
         connection.set_autocommit(False)
         service.emit()
@@ -153,7 +154,7 @@ def test_bulk_events_are_inserted_by_hundreds_and_only_the_invalid_event_is_reje
 
 @on_mysql_too
 def test_bulk_events_are_inserted_in_statements_smaller_than_the_server_limit(service: Service) -> None:
-    """MariaDB accepts statements of 16 MB by default. These events have 40 MB together."""
+    """MariaDB accepts statements of at most 16 MB by default. The events of this test have a total size of 40 MB."""
     large = [
         ({"certificate": certificate(1, name="\0" * 500_000)}, EventsMetadata(event_type=CREATED)) for _ in range(80)
     ]
@@ -165,7 +166,7 @@ def test_bulk_events_are_inserted_in_statements_smaller_than_the_server_limit(se
     assert service.waiting == 80
 
 
-def test_waiting_rows_are_sent_with_the_schema_with_which_they_were_written(service: Service) -> None:
+def test_waiting_rows_are_sent_with_their_original_schema(service: Service) -> None:
     service.emit()
     (schema,) = WriterSchema.objects.all()
     older = schema.value_schema.replace('"doc": "Avro Event Format', '"doc": "Older Avro Event Format')
@@ -178,7 +179,7 @@ def test_waiting_rows_are_sent_with_the_schema_with_which_they_were_written(serv
 
 
 @on_mysql_too
-def test_a_tombstone_is_sent_with_its_transaction_in_the_order_of_its_key(service: Service) -> None:
+def test_after_the_commit_a_tombstone_is_sent_in_the_order_of_its_key(service: Service) -> None:
     with suppress(ZeroDivisionError), transaction.atomic():
         send_tombstone(CERTIFICATE_CREATED, service.topic, 7)
         assert service.waiting == 1

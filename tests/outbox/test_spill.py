@@ -1,4 +1,6 @@
-"""In the direct modes, events that Kafka does not confirm are spilled into the outbox. A relay sends them later."""
+"""
+In the direct modes, events that Kafka does not confirm are spilled into the outbox. A relay later sends these events.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +44,8 @@ pytestmark = pytest.mark.real
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
 
 
-def test_case_20_events_are_spilled_while_the_registry_is_unreachable_and_relayed_unchanged(service: Service) -> None:
-    """A relayed event equals a directly sent event byte for byte."""
+def test_case_20_events_spilled_while_the_registry_is_unreachable_are_relayed_unchanged(service: Service) -> None:
+    """The record of a relayed event equals the record of a directly sent event byte for byte."""
     same = EventsMetadata(event_type=CREATED)
     ids: list[str] = []
     with faulty(service.bus.schema_registry_url) as registry:
@@ -68,7 +70,7 @@ def test_case_20_events_are_spilled_while_the_registry_is_unreachable_and_relaye
     assert (direct.key(), direct.value(), direct.headers()) == (relayed.key(), relayed.value(), relayed.headers())
 
 
-def test_case_30_a_full_client_queue_delays_one_event_and_all_unsent_events_are_spilled(service: Service) -> None:
+def test_case_30_a_full_client_queue_delays_only_one_event_and_unsent_events_are_spilled(service: Service) -> None:
     """If each event waited for room in the queue, the test would take minutes."""
     with black_hole() as address:
         changes = {
@@ -83,7 +85,7 @@ def test_case_30_a_full_client_queue_delays_one_event_and_all_unsent_events_are_
     assert sorted(service.ids(200)) == sorted(ids)
 
 
-def test_a_full_client_queue_may_delay_an_event_again_after_a_confirmed_event(service: Service) -> None:
+def test_a_full_client_queue_delays_another_event_only_after_a_confirmation(service: Service) -> None:
     with Sandbox() as sandbox:
         changes = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
@@ -116,7 +118,7 @@ def test_thousands_of_failed_events_are_spilled_in_order_with_few_statements(ser
 
 
 @pytest.mark.parametrize("limit", ["client", "topic", "broker"])
-def test_case_31_an_event_that_is_too_large_is_parked_and_others_are_sent(
+def test_case_31_an_event_that_is_too_large_is_parked_and_other_events_are_sent(
     service: Service, cluster: KafkaCluster, limit: str
 ) -> None:
     topic, size, options = f"{service.topic}-{limit}", 3_000, {"linger.ms": 100}
@@ -143,7 +145,7 @@ def test_case_31_an_event_that_is_too_large_is_parked_and_others_are_sent(
     assert large not in service.ids(3, topic)
 
 
-def test_case_34_events_of_a_client_with_a_fatal_error_are_spilled_and_the_next_client_sends(service: Service) -> None:
+def test_case_34_events_of_a_failed_client_are_spilled_and_a_new_client_sends_later_events(service: Service) -> None:
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
@@ -159,7 +161,7 @@ def test_case_34_events_of_a_client_with_a_fatal_error_are_spilled_and_the_next_
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_case_23_events_of_a_missing_topic_are_sent_after_it_is_created(
+def test_case_23_events_of_a_missing_topic_are_sent_after_the_topic_is_created(
     service: Service, cluster: KafkaCluster
 ) -> None:
     topic = f"{service.topic}-later"
@@ -189,7 +191,7 @@ def test_case_23_events_of_a_missing_topic_are_sent_after_it_is_created(
 
 
 @on_mysql_too
-def test_events_spilled_inside_a_transaction_do_not_roll_back_with_it(service: Service) -> None:
+def test_events_spilled_inside_a_transaction_survive_its_rollback(service: Service) -> None:
     with sender(service, **NO_REGISTRY | {"EVENT_BUS_PRODUCER_MODE": "immediate"}) as service_sender:
         with suppress(KeyError), transaction.atomic():
             ContentType.objects.create(app_label="is", model="rolled back")
@@ -211,7 +213,7 @@ def test_an_event_is_spilled_although_the_request_holds_the_database_lock(sqlite
     assert {type(event) for event in seen} == {SpillDelayed}
 
 
-def test_events_are_spilled_into_the_database_of_the_topic_or_of_the_transaction_or_into_the_default_one(
+def test_events_are_spilled_into_the_database_that_the_topic_or_the_transaction_selects(
     service: Service, database: Database
 ) -> None:
     with database.connected("other"), sender(service, **NO_REGISTRY) as service_sender:
@@ -232,7 +234,7 @@ def test_events_are_spilled_into_the_database_of_the_topic_or_of_the_transaction
     assert [outboxes[event_id] for event_id in ids] == ["other", "default", "default", "other"]
 
 
-def test_events_for_a_database_without_tables_are_spilled_into_the_default_one(
+def test_events_for_a_database_without_tables_are_spilled_into_the_default_database(
     service: Service, tmp_path: Path
 ) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}

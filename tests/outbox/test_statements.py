@@ -1,4 +1,4 @@
-"""The relay's queries use indexes, even if the statistics of the database are wrong."""
+"""The relay's queries use indexes, even if the statistics in the database are wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ SIZES = "event_bus_kafka_outbox_sizes"
 
 @on_mysql_too
 def test_rows_are_found_by_the_primary_key_without_a_table_scan(service: Service, database: Database) -> None:
-    """A scan of the table for each chunk or shard would take the longer, the more rows wait."""
+    """
+    Without the primary key, each chunk or shard would need a scan of the whole table. The more rows wait, the longer
+    the scan would take.
+    """
     primary = f"{OUTBOX}_pkey" if database.vendor == "postgresql" else "PRIMARY"
     service.emit_many(20_000)
     assert_look_ups(database, primary)
@@ -39,10 +42,10 @@ def test_rows_are_found_by_the_primary_key_without_a_table_scan(service: Service
 
 
 @on_mysql_too
-def test_s10_rows_of_a_held_topic_are_not_examined(service: Service, database: Database) -> None:
+def test_s10_rows_of_a_held_topic_are_not_read(service: Service, database: Database) -> None:
     """
-    Planning a batch reads the rows of the batch and a few index entries. The number of other waiting rows and the
-    statistics make no difference.
+    To plan a batch, the relay reads only the rows of the batch and a few index entries. This does not depend on the
+    number of other waiting rows, or on the statistics of the database.
     """
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):
@@ -59,7 +62,7 @@ def test_s10_rows_of_a_held_topic_are_not_examined(service: Service, database: D
 
 @on_mysql_too
 def test_s10_a_relay_works_without_the_index_of_topics(service: Service, database: Database) -> None:
-    """The table lacks the index before its migration."""
+    """The index does not exist until its migration has run."""
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):
         service.emit_many(30, topic=held)
@@ -77,8 +80,8 @@ def test_s10_a_relay_works_without_the_index_of_topics(service: Service, databas
 @on_mysql_too
 def test_s10_rows_to_be_sent_alone_come_first_in_a_batch(service: Service, database: Database) -> None:
     """
-    A row that is sent alone needs its own round trip. At the start of a batch other rows are sent during this round
-    trip; at the end the batch would have to wait.
+    A row that is sent alone needs a separate round trip. If it is sent at the start of a batch, other rows can be sent
+    during this round trip. At the end of a batch, the relay would have to wait.
     """
     tried = f"{service.topic}-tried"
     with override_settings(**service.settings_for(service.topic, tried)):
@@ -93,8 +96,8 @@ def test_s10_rows_to_be_sent_alone_come_first_in_a_batch(service: Service, datab
 
 def looked(database: Database, limits: dict[str, int]) -> tuple[int, int]:
     """
-    Plan a batch of all shards. Return the number of entries read from tables and indexes, and the number of planned
-    rows.
+    Plan a batch of all shards. Return the number of table and index entries that the server read, and the number of
+    planned rows.
     """
     claims = Claims("default", notify=False, parked_holds_key=False)
     with claims.claim(range(SHARDS)) as shards:
@@ -104,7 +107,7 @@ def looked(database: Database, limits: dict[str, int]) -> tuple[int, int]:
 
 
 def rows_examined(claims: Claims, database: Database, look: Callable[[], int]) -> tuple[int, int]:
-    """Return the number of entries that the server reads during a call, and the result of the call."""
+    """Return the number of entries that the server reads during a call of ``look``, and the result of this call."""
     ask = claims._connection.query
     if database.vendor != "postgresql":
         before = handled(ask("SHOW SESSION STATUS LIKE 'Handler_read%%'"))

@@ -1,4 +1,4 @@
-"""The heartbeats and the history of a service agree exactly with the work of its processes."""
+"""The heartbeats and the history of a service agree exactly with what its processes did."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ QUICK = {"EVENT_BUS_KAFKA_HEARTBEAT": 0.1, "EVENT_BUS_KAFKA_RETRY": {"attempts":
 
 
 def emit(service: Service, users: Sequence[int]) -> ServiceProcess:
-    """Emit an event for each user, in a process that ends afterwards like a command; return the ended process."""
+    """Emit an event for each user in a separate process, which then ends like a command. Return the ended process."""
     code = WEB.format(users=users)
     with ServiceProcess(code=code, settings=service.process_settings()) as process:
         assert process.end() == 0, process.log
@@ -116,10 +116,10 @@ def test_a_killed_process_is_not_reported_as_stopped(service: Service) -> None:
     assert run.liveness == "alive", "until it is silent for a minute"
 
 
-def test_heartbeats_start_after_the_migration_of_their_tables_and_survive_its_reverse(service: Service) -> None:
+def test_heartbeats_start_after_a_migration_and_survive_its_reversal(service: Service) -> None:
     """
-    The relay continues when the migration is reverted while it runs. An operator reverts the migration to return to the
-    older version.
+    The relay continues when an operator reverts the migration while the relay runs. Operators do this to return to the
+    older version of the package.
     """
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     emit(service, EVEN[:2])

@@ -1,4 +1,7 @@
-"""Kafka fails and recovers while services send directly. Every event arrives, some of them through a relay."""
+"""
+Kafka fails and recovers while services send events directly. Every event arrives. A relay sends the events that were
+spilled.
+"""
 
 from __future__ import annotations
 
@@ -60,8 +63,8 @@ def more(process: ServiceProcess, text: str) -> None:
 
 def endure(process: ServiceProcess, faults: list[Callable[[], Any]]) -> None:
     """
-    Cause each fault in turn. During each fault wait until events are spilled; after it wait until events are sent
-    again.
+    Cause each fault in turn. Wait until events are spilled during the fault; after the fault wait until events are sent
+    directly again.
     """
     more(process, "Message delivered")
     for fault in faults:
@@ -132,7 +135,7 @@ def test_case_24_25_28_every_event_arrives_although_brokers_networks_and_logins_
 def test_case_24_every_event_arrives_although_replicas_were_below_the_minimum(
     three_brokers: KafkaCluster, schema_registry: SchemaRegistry, database: Database
 ) -> None:
-    """Fewer replicas than min.insync.replicas are up for a while."""
+    """For a while, fewer replicas than min.insync.replicas are available."""
     bus = RealBus(three_brokers, schema_registry)
     bus.create_topic(topic := f"direct-{database.vendor}")
 

@@ -1,6 +1,6 @@
 """
-Events that cannot be spilled at once wait in memory. A thread of the process writes them when the database accepts
-them.
+Events that cannot be spilled immediately wait in memory. A thread of the process writes these events as soon as the
+database accepts rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real
 
 
 @on_mysql_too
-def test_events_kept_in_memory_are_spilled_after_the_database_returns(
+def test_events_waiting_in_memory_are_spilled_after_the_database_returns(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
@@ -71,9 +71,7 @@ def test_a_delivery_report_does_not_wait_for_room_in_the_buffer(
 def test_at_interpreter_exit_events_are_spilled_by_the_thread_that_already_runs(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    A transaction is open on the connection of the calling thread. The rows must not be written on that connection.
-    """
+    """The calling thread has an open transaction. The rows must not be written on the connection of this thread."""
 
     def start(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread at interpreter shutdown")
@@ -114,7 +112,7 @@ def test_the_writer_thread_continues_after_an_unexpected_exception(service: Serv
     assert spilled() == [event.event_id for event in events]
 
 
-def test_an_event_given_up_during_its_insert_is_reported_once(sqlite_service: Service) -> None:
+def test_an_event_that_is_abandoned_during_its_insert_is_reported_only_once(sqlite_service: Service) -> None:
     event = encoded(sqlite_service.topic)
     with watched(EventSpilled, EventUndelivered) as seen:
         with transaction.atomic():
@@ -126,7 +124,7 @@ def test_an_event_given_up_during_its_insert_is_reported_once(sqlite_service: Se
     assert {type(one) for one in seen} == {EventUndelivered}
 
 
-def test_no_event_is_given_up_while_the_database_is_unreachable(
+def test_no_event_is_abandoned_while_the_database_is_unreachable(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", 0)
@@ -145,7 +143,7 @@ def test_no_event_is_given_up_while_the_database_is_unreachable(
 def test_a_silent_database_does_not_delay_events_for_another_database(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The waiting events for the silent database may already fill the buffer."""
+    """The events that wait for the silent database may already fill the buffer."""
     monkeypatch.setattr(spill, "_by_pid", {})
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
     with black_hole() as address:
@@ -159,7 +157,7 @@ def test_a_silent_database_does_not_delay_events_for_another_database(
             assert spill.finish(0.1) == 4
 
 
-def test_no_event_is_given_up_while_the_database_refuses_every_row(
+def test_no_event_is_abandoned_while_the_database_refuses_every_row(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", 0)
@@ -172,7 +170,7 @@ def test_no_event_is_given_up_while_the_database_refuses_every_row(
 
 @on_mysql_too
 @pytest.mark.parametrize("patience", [0, 60])
-def test_only_the_event_that_no_database_accepts_is_given_up(
+def test_only_the_event_that_no_database_accepts_is_lost(
     service: Service, monkeypatch: pytest.MonkeyPatch, patience: int
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", patience)

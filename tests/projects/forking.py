@@ -1,9 +1,9 @@
 """
-Starts Python processes in a third of the usual time, as forks of a process that has already imported Django and other
-libraries.
+Starts Python processes in a third of the usual time. The processes are forks of a process that has already imported
+Django and other libraries.
 
-The parent process has a single thread, no settings, and no modules of this package. Its forks behave like ``python -m``
-or ``python -c``: their code is ``__main__``, and their interpreter ends normally.
+The parent process has a single thread, no settings, and no modules of this package. A fork behaves like ``python -m``
+or ``python -c``: its code is ``__main__``, and its interpreter ends normally.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ForkedProcess:
     """Offers the methods of ``subprocess.Popen`` that tests use. Its streams are pipes for text."""
 
     def __init__(self, *command: str, environment: Mapping[str, str]) -> None:
-        """Start a process. ``command`` contains the arguments of ``python``; the first one is ``-m`` or ``-c``."""
+        """Start a process. ``command`` contains the arguments of ``python``. The first argument is ``-m`` or ``-c``."""
         (read, stdin), (stdout, write), (stderr, write_errors) = (os.pipe() for _ in range(3))
         self.stdin: IO[str] = os.fdopen(stdin, "w")
         self.stdout: IO[str] = os.fdopen(stdout)
@@ -107,7 +107,8 @@ class _Server:
 
     def ask(self, request: Any, *streams: int) -> int:
         """
-        Send a request. Return the id of the new process, or the exit code of the ended process that the request names.
+        Send a request. Return the id of the new process. If the request names a process that has ended, return the exit
+        code of this process.
         """
         with self._lock:
             socket.send_fds(self._connection, [json.dumps(request).encode()], streams)
@@ -127,8 +128,8 @@ def _server() -> _Server:
 
 def _serve(connection: socket.socket) -> Sequence[str]:
     """
-    Fork at each request, and answer the request. In the parent this function never returns; it exits when the process
-    that sends requests has ended. In each fork it returns the command to run.
+    Fork at each request, and answer the request. In the parent this function never returns; the parent exits when the
+    process that sends requests has ended. In each fork this function returns the command to run.
     """
     while True:
         message, streams, *_ = socket.recv_fds(connection, _SIZE, 3)

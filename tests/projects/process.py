@@ -18,7 +18,7 @@ from tests.projects.forking import OPTIONS, ForkedProcess
 from tests.projects.forking import ROOT as ROOT
 
 PATIENCE = 60.0
-"""Number of seconds after which a wait fails. The number is large, since only a failing test waits so long."""
+"""Number of seconds after which a wait fails. The number is large because only failing tests wait until this limit."""
 
 
 class ServiceProcess:
@@ -33,7 +33,7 @@ class ServiceProcess:
         environment: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
     ) -> None:
-        """Prepare a process. ``before`` contains words that stand in front of the process's command."""
+        """Prepare a process. The words in ``before`` precede the command of the process."""
         command = ["-c", f"import django; django.setup()\n{code}"] if code else ["-m", "django", *arguments]
         variables = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.projects.certificates.settings",
@@ -73,7 +73,7 @@ class ServiceProcess:
     @property
     def lines(self) -> list[str]:
         """
-        The lines that the process has written to standard error so far, and the lines on standard output that are not
+        The lines that the process has written to standard error so far, and its lines on standard output that are not
         JSON.
         """
         return self._lines
@@ -87,15 +87,15 @@ class ServiceProcess:
         return self._process.poll() is not None
 
     def heard(self, what: str) -> list[dict[str, Any]]:
-        """Return the lines of JSON with the name ``what`` that the process has printed so far."""
+        """Return all lines of JSON with the name ``what`` that the process has printed until now."""
         return [line for line in self.said if line["what"] == what]
 
     def users(self, what: str) -> list[int]:
-        """Return the user of each line of JSON with the name ``what`` that the process has printed so far."""
+        """Return the user in each line of JSON with the name ``what`` that the process has printed until now."""
         return [line["user"] for line in self.heard(what)]
 
     def wait_for(self, condition: Callable[[], Any], why: str = "", *, seconds: float = PATIENCE) -> None:
-        """Wait until ``condition`` returns a true value. Check the condition after each line of output."""
+        """Wait until ``condition`` returns a true value. The condition is checked after each line of output."""
         deadline = monotonic() + seconds
         while not condition():
             left = deadline - monotonic()
@@ -127,7 +127,7 @@ class ServiceProcess:
         self._process.stdin.flush()
 
     def tell(self) -> None:
-        """Close the process's standard input. Some processes continue only then."""
+        """Close the process's standard input, which is the sign for some processes to continue."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 

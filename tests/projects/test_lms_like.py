@@ -1,4 +1,4 @@
-"""Tests of a service with several databases, like the LMS: an event is sent if and only if its data is committed."""
+"""In a service with several databases, like the LMS, an event is sent if and only if its data is committed."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def outcome(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Outcome]:
     """
-    Return the results of all emissions. Each test runs once with the databases on PostgreSQL and once with the
-    databases on MySQL.
+    Return the results of all emissions. Each test runs twice: with databases on PostgreSQL, and with databases on
+    MySQL.
     """
     project = Project(
         databases=LmsDatabases(request.getfixturevalue(request.param), django_db_blocker),
@@ -32,12 +32,12 @@ def outcome(
         yield project.run()
 
 
-def test_every_emission_ran_and_its_data_is_committed_unless_rolled_back(
+def test_every_emission_ran_and_committed_its_data_unless_it_was_rolled_back(
     outcome: Outcome,
 ) -> None:
     """
-    This test finds emissions that did not run or did not save their data. In the other tests only the event of an
-    emission can be the cause of a failure.
+    This test finds emissions that did not run or did not save their data. So a failure of another test of this file can
+    only be caused by the event of an emission.
     """
     assert outcome.ends.keys() == set(NAMES), outcome.log
     assert outcome.saved == {name for name in NAMES if "rolled_back" not in name}, outcome.log
@@ -45,14 +45,14 @@ def test_every_emission_ran_and_its_data_is_committed_unless_rolled_back(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_committed_emission_has_one_row_in_the_outbox_and_raises_nothing(outcome: Outcome, name: str) -> None:
-    """Kafka is unreachable. So an event that is not in the outbox when its process has ended is lost."""
+    """Kafka is unreachable. If an event is not in the outbox when its process ends, the event is lost."""
     end = 200 if name.startswith(("wsgi/", "asgi/")) else None
     database = OUTBOX_APART if name.startswith("apart/") else OUTBOX
     rows = {} if "rolled_back" in name else {database: 1}
     assert outcome.of(name) == (end, rows), outcome.log
 
 
-def test_a_relay_sends_each_row_of_the_default_database_once(outcome: Outcome) -> None:
+def test_a_relay_sends_each_row_of_the_default_database_only_once(outcome: Outcome) -> None:
     rows = {name: count for (name, database), count in outcome.rows.items() if database == OUTBOX}
     assert len(rows) > 20
     assert outcome.arrived == Counter(rows)

@@ -1,4 +1,4 @@
-"""Tests of authentication and authorisation: the client options for each mechanism, and a worker without access."""
+"""The client options for each mechanism of authentication work. A worker without access reports the reason."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 from tests.projects.process import ServiceProcess
 from tests.services.bus import RealBus
 from tests.services.guarded import CLIENT_NAME, GuardedKafka
+from tests.services.process import free_port
 from tests.services.schema_registry import SchemaRegistry
 from tests.support.examples_of import certificate
 from tests.support.probe_command import probed
+from tests.support.scraping import page
 from tests.support.sending import send
 from tests.support.trace_command import found, sent
 from tests.support.workers import worker
@@ -54,7 +56,7 @@ def test_client_options_are_enough_to_connect_with_each_security_mechanism(
     assert "ERROR" not in process.log
 
 
-def test_a_replay_needs_rights_on_the_topic_only(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
+def test_a_replay_needs_only_rights_on_the_topic(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
     user = f"user-{group}"
     guarded.add_user(user)
     guarded.allow(user, topic=topic, group=group)
@@ -75,7 +77,7 @@ def test_a_replay_needs_rights_on_the_topic_only(guarded: GuardedKafka, bus: Rea
 
 
 @pytest.mark.django_db
-def test_event_trace_names_topics_that_it_may_not_see(
+def test_event_trace_names_topics_that_it_has_no_right_to_read(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str
 ) -> None:
     user = f"user-{group}"
@@ -144,3 +146,34 @@ def test_case_28_a_worker_recovers_after_the_loss_of_its_login_and_its_rights(
         assert process.stop() == 0
     assert process.log.count("Kafka consumer: unauthenticated") in (1, 2), "seen twice on a busy machine"
     assert "stored as a dead letter" not in process.log
+
+
+@pytest.mark.parametrize("describes", [True, False], ids=["DESCRIBE stays", "no right stays"])
+def test_a_worker_that_may_not_read_its_topic_says_so_until_the_right_is_back(
+    guarded: GuardedKafka, bus: RealBus, topic: str, group: str, describes: bool
+) -> None:
+    user, port = f"user-{group}", free_port()
+    guarded.add_user(user)
+    guarded.allow_group(user, group)
+    for operation in ("READ", "DESCRIBE")[: 1 + describes]:
+        guarded.allow_topic(user, topic, AclOperation[operation])
+    settings = connection(guarded.options("SCRAM", user), EVENT_BUS_KAFKA_HEALTH_PORT=port)
+    with worker(bus, topic, group, "note", **settings) as process:
+        send(bus, topic, certificate(1))
+        process.wait_for_users("note", [1])
+        process.wait_for(lambda: f'event_bus_kafka_lag{{group="{group}"' in page(port, "/metrics")[1])
+
+        guarded.forbid_topic(user, topic, AclOperation.READ)
+        process.wait_for(
+            lambda: f"reading is refused: topic {topic} (TOPIC_AUTHORIZATION_FAILED)" in page(port, "/ready")[1]
+        )
+        send(bus, topic, certificate(2))
+        metrics = page(port, "/metrics")[1]
+        assert f'event_bus_kafka_worker_ready{{group="{group}"}} 0' in metrics
+        assert "event_bus_kafka_lag{" not in metrics, "a lag of 0 would hide the records that wait"
+        assert process.users("note") == [1]
+
+        guarded.allow_topic(user, topic, AclOperation.READ)
+        process.wait_for_users("note", [1, 2])
+        process.wait_for(lambda: page(port, "/ready")[0] == 200)
+        assert process.stop() == 0

@@ -1,4 +1,4 @@
-"""Counts the SQL statements of each admin page, with many rows in the tables."""
+"""Each admin page needs a limited number of SQL statements, also with many rows in the tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.scale import LONG, scaled
 pytestmark = pytest.mark.real
 
 MOST = 15
-"""The maximal number of SQL statements of a page."""
+"""The maximal number of SQL statements that a page may run."""
 AMOUNTS = (
     Amounts(
         workers=50, relays=2, event_types=10, every=1, letters=100_000, outbox=1_000_000, parked=10_000, requests=100
@@ -35,7 +35,7 @@ TYPE = "org.openedx.learning.certificate.created.v1"
 
 def urls() -> list[str]:
     """
-    Return the URL of each page that GET requests can show, except for pages of single rows that the test does not
+    Return the URL of each page that answers GET requests, except for pages of single rows that the test does not
     create.
     """
     found = [page.url() for page in _pages()]
@@ -76,8 +76,8 @@ def test_each_admin_page_makes_few_sql_statements(database: Database) -> None:
 
 def _measured(connection: BaseDatabaseWrapper, client: Client, url: str) -> tuple[int, float]:
     """
-    Return the number of SQL statements of a page, and the shortest time that they took. A first request caches which
-    tables exist; it is not counted.
+    Return the number of SQL statements of a page, and the shortest total time of these statements. The first request is
+    not counted, because it also finds out which tables exist.
     """
     assert client.get(url).status_code == 200, url
     counts, seconds = [], []

@@ -1,6 +1,6 @@
 """
-Each workload of the benchmark runs on real servers. The tests do not judge its figures: people judge them on a quiet
-machine.
+Each workload of the benchmark runs on real servers. The tests do not judge the figures, because people judge them on a
+quiet machine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ CASES = {
     "idle": ["worker, sandbox", "relay, PostgreSQL", "sender"],
 }
 """
-The tested cases of each suite. They run each function and each variant once, since each process takes a second or two.
+The tested cases of each suite. The cases run each function and each variant only once, because each process takes a
+second or two.
 """
 
 

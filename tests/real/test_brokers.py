@@ -1,4 +1,4 @@
-"""Brokers and networks fail and recover. A worker needs no restart, and no event is lost."""
+"""A worker survives failures of brokers and networks without a restart, and no event is lost."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def distinct(process: ServiceProcess) -> set[tuple[int, int]]:
     return {event(line) for line in process.heard("ends")}
 
 
-def test_case_24_no_event_is_lost_while_one_two_or_all_brokers_are_killed_and_restarted(
+def test_case_24_no_event_is_lost_while_one_or_more_brokers_are_killed_and_restarted(
     three_brokers: KafkaCluster,
     schema_registry: SchemaRegistry,
     group: str,
@@ -69,8 +69,8 @@ def test_case_24_no_event_is_lost_while_one_two_or_all_brokers_are_killed_and_re
     django_db_blocker: DjangoDbBlocker,
 ) -> None:
     """
-    A service emits continuously through its outbox. A restarted broker may have forgotten a producer's sequence. Then
-    the producer fails fatally and loses its queue.
+    A service emits continuously through its outbox. A restarted broker may have forgotten the sequence number of a
+    producer. In this case the producer fails fatally and loses its queue.
     """
     bus, topic = RealBus(three_brokers, schema_registry), f"topic-{group}"
     bus.create_topic(topic, 2)
@@ -113,7 +113,7 @@ def arrived(process: ServiceProcess, each: int) -> None:
 def test_case_25_no_event_is_lost_while_the_network_is_silent_cut_or_slow(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, group: str
 ) -> None:
-    """Running receivers finish. Events arrive in order, each once or several times."""
+    """Receivers that run during the fault finish. Events arrive in order, each of them once or several times."""
     bus, topic = RealBus(guarded.cluster, schema_registry), f"topic-{group}"
     bus.create_topic(topic, 2)
     way = guarded.through_proxy

@@ -1,5 +1,6 @@
 """
-A service fills its cache from a compacted topic, and rebuilds it from the topic (use case 8b of the tour in examples/).
+A service fills its cache from a compacted topic, and can rebuild the cache from this topic (use case 8b of the tour in
+examples/).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.support.workers import worker
 pytestmark = pytest.mark.real
 
 LAST = 99
-"""The user of additional events. They are sent only because Kafka does not compact the newest records."""
+"""The user of additional events. They are sent because Kafka does not compact the newest records."""
 
 
 def change(topic: str, source: dict[int, str], *, times: int, chance: Random) -> None:
@@ -52,8 +53,8 @@ def cache_of(process: ServiceProcess) -> dict[int, str]:
 
 def once_compacted(bus: RealBus, topic: str, sent: int) -> None:
     """
-    Send events until Kafka has removed all replaced records. Further events are necessary, since Kafka does not compact
-    the segment that it writes to.
+    Send events until Kafka has removed all replaced records. The events are necessary because Kafka does not compact
+    the segment to which it currently writes.
     """
     deadline = monotonic() + 60
     while True:

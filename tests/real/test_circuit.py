@@ -1,6 +1,6 @@
 """
-Tests of failures that affect every event. An open circuit or the flood limit stops them, they are reported, and
-processing continues after the repair.
+If every event fails, an open circuit or the flood limit stops the processing. The failure is reported, and processing
+continues after the repair.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ USERS = range(12)
 OPEN = f"Not ready: circuit open: {BROKEN}"
 FAILURES, PROBE_EVERY = 10, 0.3
 PROBING: dict[str, Any] = {"EVENT_BUS_KAFKA_RETRY": {}, "EVENT_BUS_KAFKA_CIRCUIT": {"probe_every": PROBE_EVERY}}
-"""Settings with the default policies, except that probes are more frequent."""
+"""The default settings of policies, except that the worker probes more often."""
 
 
 def grades_by_user(lines: Iterable[dict[str, Any]]) -> dict[int, list[str]]:
@@ -40,7 +40,7 @@ def grades_by_user(lines: Iterable[dict[str, Any]]) -> dict[int, list[str]]:
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
-def test_case_18_a_receiver_that_always_fails_is_held_and_probed_until_it_is_repaired(
+def test_case_18_events_of_a_failing_receiver_are_held_until_a_probe_succeeds(
     bus: RealBus, topic: str, group: str, tmp_path: Path, lanes: int
 ) -> None:
     kept, gate = OnTopic(bus, group).create(), tmp_path / "mended"
@@ -99,7 +99,7 @@ def test_case_18_pausing_a_failing_receiver_lets_the_other_receivers_continue(
     assert kept.read(0) == []
 
 
-def test_case_18b_a_flood_of_unreadable_records_is_held_until_its_limit_is_raised(
+def test_case_18b_a_flood_of_unreadable_records_is_held_until_the_limit_is_raised(
     bus: RealBus, topic: str, group: str
 ) -> None:
     kept = OnTopic(bus, group).create()

@@ -1,4 +1,4 @@
-"""A receiver may leave any state behind. The next event nevertheless starts with a clean state."""
+"""Whatever state a receiver leaves in its thread and its connections, the next event starts with a clean state."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def is_clean(look: dict[str, Any]) -> bool:
 
 
 def assert_as_many_letters_and_rows(kept: OnTopic, database: Database, leaves: str) -> None:
-    """Check that each transaction left open was rolled back and counted as one failure."""
+    """Check that each transaction that was left open was rolled back and counted as one failure."""
     fails = leaves in ("transaction", "autocommit off")
     odd = [user for user in USERS if user % 2]
     letters = kept.read(len(odd) if fails else 0)

@@ -1,6 +1,5 @@
 """
-Tests of the database servers that the tests use. They serve Django, can be stopped and restarted, and leave no files or
-processes behind.
+The database servers of the tests serve Django, can be stopped and restarted, and leave no files or processes behind.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def test_a_test_can_connect_to_a_migrated_database(database: Database) -> None:
     assert "real" not in connections
 
 
-def test_a_test_database_can_replace_the_default_one_for_a_while(database: Database) -> None:
+def test_a_test_database_can_temporarily_replace_the_default_database(database: Database) -> None:
     before = connections["default"]
     with database.connected("default") as connection:
         ContentType.objects.create(app_label="stands", model="in")
@@ -86,7 +85,7 @@ connection.close()
 
 @on_mysql_too
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_rows_survive_a_stop_and_a_kill_of_the_server_and_connections_do_not(database: Database, how: str) -> None:
+def test_after_a_stop_or_kill_of_the_server_rows_exist_and_connections_are_closed(database: Database, how: str) -> None:
     rows = ContentType.objects.using("real")
     with database.connected() as connection:
         rows.create(app_label="outlives", model=how)
@@ -121,7 +120,7 @@ def test_postgresql_restarts_after_the_backends_of_a_killed_server_have_ended(da
 
 
 @pytest.mark.parametrize("kind", [PostgreSQL, MariaDB, MySQL])
-def test_starting_a_server_runs_no_package_manager_when_it_is_installed(
+def test_starting_an_installed_server_runs_no_package_manager(
     kind: type[DatabaseServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("apt-get", "sudo"):
@@ -136,7 +135,8 @@ def test_starting_a_server_runs_no_package_manager_when_it_is_installed(
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """
-    Return a folder that the users of the servers can access. It holds the files that a killed command leaves behind.
+    Return a folder that the users of the servers can access. If a command is killed, its remaining files are in this
+    folder.
     """
     with tempfile.TemporaryDirectory(prefix="event-bus-tests-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)

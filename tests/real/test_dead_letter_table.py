@@ -1,4 +1,4 @@
-"""Tests of the table of dead letters on each database server."""
+"""The table of dead letters works on each database server."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_repeated_failure_updates_its_row() -> None:
     assert DeadLetter.objects.count() == 2
 
 
-def test_one_of_many_concurrent_operators_claims_a_row() -> None:
+def test_only_one_of_many_concurrent_operators_claims_a_row() -> None:
     stored(record_of(7), RECEIVER)
     letters = [DeadLetter.objects.get() for _ in range(8)]
     start = threading.Barrier(len(letters))
@@ -107,7 +107,10 @@ def test_all_commands_for_dead_letters_work_on_each_database() -> None:
 
 
 def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
-    """Run the functions at the same time, each in a thread with its own connections; return their exceptions."""
+    """
+    Run the functions at the same time, each in a thread with separate connections; return the exceptions of the
+    functions.
+    """
     entry, errors = connections["default"], []
 
     def run_one(task: Callable[[], object]) -> None:
@@ -152,7 +155,7 @@ def test_c3_a_letter_stored_by_a_worker_while_a_replay_writes_keeps_its_failures
 
 
 def test_concurrent_lanes_store_letters_without_errors() -> None:
-    """Each lane stores letters of its own records. In addition all lanes store a letter of the same record."""
+    """Each lane stores letters of different records. In addition, all lanes store a letter of the same record."""
 
     def lane(first: int) -> None:
         for offset in (*range(first, first + 10), 0):
@@ -174,7 +177,7 @@ def test_entries_are_purged_and_names_that_differ_only_in_case_are_separate() ->
 
 @contextmanager
 def refusing(database: Database) -> Iterator[None]:
-    """Configure the server so that it refuses a value of two megabytes while the block runs."""
+    """While the block runs, configure the server so that it refuses a value of two megabytes."""
     if database.vendor == "postgresql":
         database.server.execute(
             f"\\connect {database.entry['NAME']}\n"
@@ -227,8 +230,8 @@ def test_c8_an_unreachable_server_does_not_cause_parts_to_be_left_out(monkeypatc
 
 def test_c8_a_connection_ended_twice_by_the_server_does_not_cause_parts_to_be_left_out() -> None:
     """
-    A restarting connection pooler or a failover may end a connection twice. MySQL reports this with the same words as a
-    statement that is too large.
+    A connection pooler that restarts, or a failover, may end a connection twice. MySQL reports this with the same error
+    message as a statement that is too large.
     """
     ends = ["first", "second"]
 
@@ -243,7 +246,7 @@ def test_c8_a_connection_ended_twice_by_the_server_does_not_cause_parts_to_be_le
     assert not DeadLetter.objects.exists()
 
 
-def test_c3_a_replay_stores_successes_after_the_server_ended_its_connection(sandbox: Sandbox) -> None:
+def test_c3_a_replay_stores_successes_after_the_server_ended_the_connection(sandbox: Sandbox) -> None:
     ran: list[str] = []
 
     def succeed(**_: object) -> None:
@@ -261,7 +264,7 @@ def test_c3_a_replay_stores_successes_after_the_server_ended_its_connection(sand
     assert DeadLetter.objects.get().failed_receivers == [RECEIVER]
 
 
-def test_c2_a_stand_in_settles_one_receiver_and_the_other_stays(sandbox: Sandbox) -> None:
+def test_c2_a_stand_in_settles_only_the_receiver_that_it_replaces(sandbox: Sandbox) -> None:
     ran: list[str] = []
 
     def new_grade(**_: object) -> None:

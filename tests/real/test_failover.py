@@ -1,6 +1,6 @@
 """
-Tests of a database that is unreachable at the start (fault C15), that is read-only after a failover (fault C12), or
-that accepts no further connections.
+A worker survives a database that is unreachable at the start (fault C15), that is read-only after a failover (fault
+C12), or that accepts no further connections.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import OperationalError
 
-from event_bus_kafka.consuming.outages import FULL, outage_of
+from event_bus_kafka.dispatching.outages import FULL, outage_of
 from event_bus_kafka.models import PausedReceiver
 from tests.services.bus import RealBus
 from tests.support.databases import Database, connected, none_known, on_mysql_too
@@ -48,7 +48,7 @@ def test_c15_a_paused_receiver_does_not_run_when_the_database_is_unreachable_at_
     send(bus, topic, certificate(1))
     database.server.stop()
     with worker(bus, topic, group, "fail,note", **kept.settings) as process:
-        process.wait_for_log("Paused receivers cannot be read")
+        process.wait_for_log("The list of paused receivers cannot be read")
         process.wait_for_log("PausesUnknown")
         database.server.start()
         process.wait_for_users("note", [1])
@@ -60,7 +60,7 @@ def test_c15_a_paused_receiver_does_not_run_when_the_database_is_unreachable_at_
 
 @pytest.fixture
 def narrow(database: Database) -> Iterator[dict[str, object]]:
-    """Return the connection settings of a user who may open only one connection at a time."""
+    """Yield the connection settings of a user who may have only one connection at a time."""
     if database.vendor == "postgresql":
         database.server.execute("CREATE ROLE narrow LOGIN CONNECTION LIMIT 1")
     else:
@@ -71,9 +71,7 @@ def narrow(database: Database) -> Iterator[dict[str, object]]:
 
 
 @on_mysql_too
-def test_a_database_out_of_connections_counts_as_an_outage_with_its_reason(
-    database: Database, narrow: dict[str, object]
-) -> None:
+def test_a_database_without_free_connections_counts_as_an_outage(database: Database, narrow: dict[str, object]) -> None:
     with database.blocker.unblock(), none_known(), connected(narrow, "narrow") as connection:
         connection.ensure_connection()
         with pytest.raises(OperationalError) as refused:

@@ -1,4 +1,6 @@
-"""Tests of topics whose offsets have gaps, because the topics are compacted, truncated, or written in transactions."""
+"""
+Workers read topics whose offsets have gaps, because the topics are compacted, truncated, or written in transactions.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,7 @@ def once_compacted(bus: RealBus, topic: str, count: int) -> None:
         assert monotonic() < deadline, "Kafka did not compact the topic"
 
 
-def test_case_26_aborted_records_are_skipped_and_committed_ones_are_processed_once_in_order(
+def test_case_26_only_committed_records_are_processed_and_each_of_them_once(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str
 ) -> None:
     users = list(range(1, 7))

@@ -1,4 +1,4 @@
-"""Tests of members that join and leave a group, with each of Kafka's protocols for assignments."""
+"""Members join and leave a group, with each of Kafka's assignment protocols. No event is lost."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.real
 
 
 @each_protocol
-def test_case_9_waiting_retries_are_dropped_with_a_revoked_partition_and_start_again_after_its_return(
+def test_case_9_waiting_retries_of_a_revoked_partition_start_again_after_its_return(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
-    """Each event fails, and would be retried only after an hour."""
+    """Each event fails. The next retry would be an hour later."""
     topic, users = f"waiting-{group}", list(range(1, 17))
     bus.create_topic(topic, 4)
     send(bus, topic, *map(certificate, users))
@@ -51,10 +51,12 @@ def test_case_9_waiting_retries_are_dropped_with_a_revoked_partition_and_start_a
 
 
 @each_protocol
-def test_case_10_one_of_two_members_with_an_equal_group_instance_id_ends_with_the_reason(
+def test_case_10_of_two_members_with_equal_instance_ids_one_ends_with_the_reason(
     bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
-    """The classic protocol fences the older member. The newer protocol refuses the later member."""
+    """
+    The classic protocol fences the member that joined first. The newer protocol refuses the member that joined second.
+    """
     changes: dict[str, Any] = {"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options | {"group.instance.id": "one"}}
     with worker(bus, topic, group, "note", **changes) as older:
         older.wait_for_log(f"assigned: {topic}")
@@ -69,10 +71,12 @@ def test_case_10_one_of_two_members_with_an_equal_group_instance_id_ends_with_th
 
 
 @pytest.mark.parametrize("told", [False, True], ids=["without a signal", "after a signal"])
-def test_case_10_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_the_reason(
+def test_case_10_a_member_that_a_commit_reveals_as_fenced_starts_no_further_events(
     bus: RealBus, topic: str, group: str, told: bool
 ) -> None:
-    """Heartbeats are rare in this test. So the older member learns of its fencing from a commit."""
+    """
+    Heartbeats are rare in this test. So the member that joined first learns from a commit that Kafka has fenced it.
+    """
     send(bus, topic, *map(certificate, range(1_000)))
     rare = {"heartbeat.interval.ms": 20_000, "session.timeout.ms": 45_000, "group.instance.id": "one"}
     changes: dict[str, Any] = {
@@ -92,7 +96,7 @@ def test_case_10_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_t
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @each_protocol
-def test_case_8_members_that_join_and_leave_under_load_lose_and_repeat_no_event(
+def test_case_8_no_event_is_lost_or_repeated_while_members_join_or_leave_under_load(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     topic, users, each = f"busy-{group}", list(range(16)), scaled(40, long=800)
@@ -146,12 +150,12 @@ def test_a_static_member_that_restarts_gets_its_partition_without_a_rebalance(bu
         assert staying.stop() == 0
 
 
-def test_case_5_a_worker_stops_if_it_has_partitions_if_it_has_none_and_before_its_first_assignment(
+def test_case_5_a_worker_stops_with_and_without_partitions_and_before_the_first_assignment(
     bus: RealBus, topic: str, group: str
 ) -> None:
     """
-    One worker stops while it has no partitions. Another stops before its first assignment, which a hanging receiver
-    delays. The last one has a partition and gets two signals.
+    One worker stops while it has no partitions. Another worker stops before its first assignment, which is delayed
+    because a receiver hangs. The last worker has a partition and gets two signals.
     """
     with worker(bus, topic, group, "hang") as one, worker(bus, topic, group, "hang") as other:
         one.wait_for(lambda: "assigned: none" in one.log + other.log)

@@ -1,4 +1,4 @@
-"""Tests of heartbeats: each beat of workers and relays costs one SQL statement."""
+"""Workers and relays write heartbeats. Each heartbeat costs one SQL statement."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def running() -> Running:
     return Running()
 
 
-def test_a_beat_makes_one_statement_per_worker_and_relay(running: Running) -> None:
+def test_each_heartbeat_of_a_worker_or_relay_costs_one_sql_statement(running: Running) -> None:
     beats = beats_of(running)
     beats.beat()
     with running.consumer(consumer_state), running.relay(RelayOf()):
@@ -55,7 +55,7 @@ def _as_json(value: Any) -> Any:
     return {name: _as_json(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
-def test_times_of_heartbeats_are_those_of_the_database_clock(running: Running) -> None:
+def test_times_of_heartbeats_come_from_the_database_clock(running: Running) -> None:
     with running.consumer(consumer_state):
         began = monotonic()
         beats_of(running).beat()
@@ -72,7 +72,7 @@ def test_times_of_heartbeats_are_those_of_the_database_clock(running: Running) -
         assert 0 <= float(cursor.fetchone()[0]) - row.beat_at < (monotonic() - began) * 1000 + 10
 
 
-def test_no_heartbeat_is_written_before_the_migration_and_one_is_written_after_it(running: Running) -> None:
+def test_heartbeats_are_written_only_after_the_migration(running: Running) -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     beats = beats_of(running)
     with running.consumer(consumer_state):
@@ -87,7 +87,7 @@ def test_no_heartbeat_is_written_before_the_migration_and_one_is_written_after_i
         assert Heartbeat.objects.count() == 1
 
 
-def test_a_heartbeat_is_committed_at_once_when_autocommit_is_off(running: Running, database: Database) -> None:
+def test_a_heartbeat_is_committed_immediately_when_autocommit_is_off(running: Running, database: Database) -> None:
     entry = database.entry | {"AUTOCOMMIT": False}
     manual = attrs.evolve(database, entry=entry)
     with manual.connected("default"), running.consumer(consumer_state):

@@ -1,4 +1,7 @@
-"""What processes count is added up in the database, minute by minute, and folded into quarters of an hour and hours."""
+"""
+The database adds up the counts of all processes for each minute. Later the minutes are combined into quarters of an
+hour, and these into hours.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def connected(database: Database) -> Iterator[None]:
 
 
 def in_threads(*functions: Callable[[], object]) -> list[BaseException]:
-    """Run the functions concurrently, each on its own connection; return the exceptions."""
+    """Run the functions concurrently, each on a separate connection; return the exceptions of the functions."""
     raised: list[BaseException] = []
     begin = threading.Barrier(len(functions))
 
@@ -72,10 +75,10 @@ def test_counts_of_several_processes_are_summed() -> None:
     assert all(0 <= now - row.begins < 180_000 and row.begins % 60_000 == 0 for row in rows())
 
 
-def test_concurrent_writing_and_folding_causes_no_deadlock_and_loses_no_count() -> None:
+def test_concurrent_writing_and_combining_of_history_loses_no_count() -> None:
     """
-    Each thread counts the lines in a different order. So its writes lock rows in a different order, unless the history
-    sorts them.
+    Each thread counts the lines in a different order. If the history did not sort the lines, threads would lock rows in
+    different orders.
     """
     writers, turns, lines = 8, scaled(15, long=200), 6
     begins = database_now("default") // _HOUR * _HOUR - 2 * _DAY
@@ -106,7 +109,7 @@ def test_concurrent_writing_and_folding_causes_no_deadlock_and_loses_no_count() 
     assert rows().filter(span=HOUR).count() == lines
 
 
-def test_minutes_become_quarters_after_two_hours_and_hours_after_a_day_and_keep_their_sums() -> None:
+def test_minutes_are_combined_into_quarters_and_later_into_hours_with_equal_sums() -> None:
     now = database_now("default")
     yesterday = (now - _DAY) // _HOUR * _HOUR  # the hour that contains the time a day ago
     line = Line(service="lms", event_type=TYPE, receiver="", outcome="done")
@@ -132,7 +135,7 @@ def test_minutes_become_quarters_after_two_hours_and_hours_after_a_day_and_keep_
     assert set(statements) == {"SELECT"}
 
 
-def test_a_row_that_changes_while_it_is_folded_is_left_for_the_next_time() -> None:
+def test_a_history_row_that_changes_while_rows_are_combined_is_combined_the_next_time() -> None:
     begins = (database_now("default") - 2 * _DAY) // _HOUR * _HOUR
     line = Line(service="lms", event_type=TYPE, receiver="", outcome="done")
     one = Sums(count=1, seconds=1.0, longest=1.0)
@@ -161,7 +164,7 @@ def test_long_names_that_differ_at_the_end_or_in_case_have_separate_rows() -> No
     assert [row.count for row in rows()] == [1] * 4
 
 
-def test_counts_made_before_the_migration_are_not_written_after_it() -> None:
+def test_counts_from_before_the_migration_are_never_written() -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     process = Process()
     process.count("done", count=1_000)

@@ -1,4 +1,4 @@
-"""The numbers of rows, bytes and SQL statements of the history agree with those in docs/operating/history.rst."""
+"""The numbers of rows, bytes and SQL statements of the history agree with the numbers in docs/operating/history.rst."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _WEB, _WORKERS = scaled(5, long=200), scaled(2, long=20)
 _MINUTES = scaled(120, long=1_440)
 _BYTES = 600
 """
-The maximal size in bytes of a row together with its two indexes, on any of the servers, as docs/operating/history.rst
-gives it.
+The maximal size in bytes of a row together with its two indexes, on any of the servers. docs/operating/history.rst
+contains this number.
 """
 
 
@@ -36,7 +36,7 @@ def connected(database: Database) -> Iterator[None]:
 
 
 def lines(*outcomes: str, receiver: str = "") -> list[Line]:
-    """Return the lines of history for two event types, one per type and outcome."""
+    """Return lines of history for two event types: one line for each type and outcome."""
     types = (TYPE, TYPE.replace("created", "revoked"))
     return [
         Line(service="lms", event_type=event_type, receiver=receiver, outcome=outcome)
@@ -50,7 +50,7 @@ WORKER_LINES = lines("received", "done") + lines("done", receiver="lms.djangoapp
 
 
 def write(processes: list[list[Line]], begins: int) -> None:
-    """Write the counts of processes during a day, each of which counts all its lines in each minute."""
+    """Write the counts of several processes for one day. Each process counts all its lines in each minute."""
     one = Sums(count=3, seconds=0.25, longest=0.125)
     for minute in range(_MINUTES):
         for written in processes:

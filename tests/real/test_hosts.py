@@ -1,4 +1,4 @@
-"""Tests of those rows of the table in docs/hosts.rst that need their own packages or servers."""
+"""Workers run on those hosts of the table in docs/hosts.rst that need special packages or servers."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ MONITORED: dict[str, tuple[str, str, dict[str, str], str]] = {
     ),
 }
 """
-Four values for each monitoring package: code that starts a command with the package, the package's backend of
-edx-django-utils, environment variables, and a text that the package logs when it is active.
+For each monitoring package: code that starts a command with the package, the backend of edx-django-utils for the
+package, environment variables, and a text that the active package logs.
 """
 
 

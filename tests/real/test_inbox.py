@@ -1,4 +1,4 @@
-"""A receiver under once() runs once per event, on each database. The tests cover case 43."""
+"""A receiver under ``once()`` runs only once per event, on each database. The tests cover case 43."""
 
 from __future__ import annotations
 
@@ -33,10 +33,7 @@ SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql",
 
 @pytest.fixture(params=[*SERVERS, "sqlite"], autouse=True)
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """
-    Make the default database an SQLite database or a database on one of the servers. Each test runs once on each of
-    them.
-    """
+    """Use SQLite or one of the servers for the default database. Each test runs once for each of these databases."""
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
         entry["OPTIONS"] = {"timeout": PATIENCE}
@@ -89,7 +86,7 @@ def ended(threads: list[threading.Thread]) -> bool:
     return not any(thread.is_alive() for thread in threads)
 
 
-def test_an_event_delivered_twice_has_its_effect_once() -> None:
+def test_an_event_that_is_delivered_twice_has_a_single_effect() -> None:
     service, one = Service(), event()
     with watched(DuplicateSkipped) as seen:
         service.award(metadata=one)
@@ -100,7 +97,7 @@ def test_an_event_delivered_twice_has_its_effect_once() -> None:
     assert [(skipped.event_type, skipped.event_id) for skipped in seen] == [(CREATED, str(one.id))]
 
 
-def test_the_effect_and_its_mark_are_committed_together() -> None:
+def test_the_effect_of_an_event_and_its_mark_are_committed_together() -> None:
     service, one = Service(), event()
 
     def fail() -> None:
@@ -129,8 +126,8 @@ def test_a_duplicate_does_not_roll_back_the_surrounding_transaction() -> None:
 @pytest.mark.parametrize("failures", [0, 1])
 def test_only_one_of_several_concurrent_duplicates_has_an_effect(failures: int) -> None:
     """
-    The first duplicate waits until all have started. If it fails, the others may cause a deadlock; then they are
-    delivered again.
+    The first duplicate waits until all duplicates have started. If the first duplicate fails, the other duplicates may
+    cause a deadlock. In this case these duplicates are delivered again.
     """
     started, ran = count(1), count(1)
     all_started = threading.Event()
@@ -162,7 +159,7 @@ def test_only_one_of_several_concurrent_duplicates_has_an_effect(failures: int) 
     assert (service.effects, InboxMark.objects.count()) == (1, 1)
 
 
-def test_a_duplicate_older_than_the_retention_has_its_effect_again() -> None:
+def test_a_duplicate_that_arrives_after_the_retention_has_its_effect_again() -> None:
     service, old, new = Service(), event(), event()
     service.award(metadata=old)
     InboxMark.objects.update(marked_at=datetime.now(UTC) - timedelta(days=91))

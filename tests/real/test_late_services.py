@@ -1,4 +1,4 @@
-"""Tests of a service that starts to read a topic after the events were sent (use case 8d of the tour in examples/)."""
+"""A service starts to read a topic long after the events were sent (use case 8d of the tour in examples/)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ DAY = 24 * 3600
 @pytest.fixture
 def month(bus: RealBus, cluster: KafkaCluster, group: str) -> str:
     """
-    Return a topic with a long retention and two partitions. It has one event per day for thirty days; the event of user
-    N is N days old.
+    Return a topic with a long retention and two partitions. Each of the last thirty days has one event; the event of
+    user N is N days old.
     """
     topic, now = f"kept-{group}", time.time()
     cluster.create_topic(topic, 2, {"retention.ms": "-1"})
@@ -43,7 +43,9 @@ def users_of(process: ServiceProcess, parity: int) -> list[int]:
     return [user for user in process.users("note") if user % 2 == parity]
 
 
-def test_a_new_service_reads_all_events_sent_before_it_existed(bus: RealBus, month: str, group: str) -> None:
+def test_a_new_service_reads_all_events_that_were_sent_before_its_first_start(
+    bus: RealBus, month: str, group: str
+) -> None:
     with late_service(bus, month, group) as process:
         process.wait_for(lambda: len(process.users("note")) >= 30, "for a month of events")
         send(bus, month, certificate(100))

@@ -1,7 +1,4 @@
-"""
-Measures the costs of the pages of dead letters. Any search needs few SQL statements, and little time with 100,000
-letters.
-"""
+"""Any search for dead letters needs few SQL statements, and is fast with 100,000 letters."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ pytestmark = [pytest.mark.real, pytest.mark.long, on_mysql_too]
 
 LETTERS = scaled(300, long=100_000)
 MOST = 15
-"""The maximal number of SQL statements of a page."""
+"""The maximal number of SQL statements that a page may run."""
 LIST = "/admin/event_bus_kafka/deadletter/"
 AWARD, MAIL = "credentials.receivers.award", "mail.receivers.send"
 
@@ -38,10 +35,7 @@ def registry(sandbox: Sandbox) -> Iterator[None]:
 
 
 def store_many() -> DeadLetter:
-    """
-    Store letters of two receivers, and return a letter of the rare receiver. One letter in a hundred belongs to this
-    receiver.
-    """
+    """Store letters of two receivers. One letter in a hundred belongs to the rare receiver; return one of these."""
     rare, common = stored(record_of(7, offset=0), AWARD), stored(record_of(8, offset=1), MAIL, group="other")
     for letter, numbers in ((rare, range(2, LETTERS, 100)), (common, range(3, LETTERS))):
         changes = (
@@ -85,7 +79,7 @@ def test_each_page_of_dead_letters_makes_few_sql_statements(database: Database) 
 
 
 def _analyze(connection: BaseDatabaseWrapper) -> None:
-    """Update the server's statistics. The server does this by itself only after a while."""
+    """Update the server's statistics, because the server updates them automatically only after some time."""
     tables = ("event_bus_kafka_deadletter", "event_bus_kafka_deadletterentry")
     with connection.cursor() as cursor:
         for table in tables:

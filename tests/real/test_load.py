@@ -1,5 +1,5 @@
 """
-Tests of the promises of workers under load. `make test` runs them with small counts. `make test-long` runs them with
+Workers keep their promises under load. `make test` runs the tests with small counts. `make test-long` runs them with
 large counts and prints figures.
 
 The tests assert counts, and only print times.
@@ -34,7 +34,8 @@ WINDOW, PARTITIONS = 50, 4
 
 def until(condition: Callable[..., object]) -> None:
     """
-    Wait until a condition holds. Check it at long intervals: a check after each line would take longer than the lines.
+    Wait until a condition holds. Check the condition only at long intervals, because a check takes longer than the
+    output of a line.
     """
     deadline = monotonic() + scaled(90, long=3_600)
     while not condition():
@@ -53,7 +54,10 @@ def members() -> Iterator[ExitStack]:
 def test_no_event_is_lost_while_two_workers_are_ended_at_random(
     bus: RealBus, group: str, number: signal.Signals, members: ExitStack
 ) -> None:
-    """After SIGTERM no event is delivered again. After SIGKILL at most one window per partition is delivered again."""
+    """
+    After SIGTERM no event is delivered again. After SIGKILL, the events of at most one window per partition are
+    delivered again.
+    """
     topic, users, each, ends = f"load-{group}", 40, scaled(25, long=500), scaled(2, long=20)
     bus.create_topic(topic, PARTITIONS)
     send(bus, topic, *numbered(list(range(users)), each))

@@ -1,4 +1,7 @@
-"""Tests of a topic that does not exist and that Kafka does not create. The sandbox creates topics on first use."""
+"""
+A topic does not exist, and Kafka does not create it. These tests need a real Kafka because the sandbox creates topics
+on first use.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of neglects on each database: all neglects are found, and no SQL statement scans a whole table."""
+"""All neglects are found on each database, and no SQL statement scans a whole table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def connected(database: Database) -> Iterator[None]:
         yield
 
 
-def test_all_neglects_are_found_and_no_statement_counts_a_table() -> None:
+def test_all_neglects_are_found_and_no_sql_statement_scans_a_table() -> None:
     assert neglected.found() == {}
     neglected.neglect_everything()
     with neglected.clock_ahead(60), CaptureQueriesContext(connections["default"]) as asked:

@@ -1,6 +1,6 @@
 """
-Tests of ``event_offsets`` with groups of real workers. The sandbox does not list members, so the command refuses to
-reset a group there.
+``event_offsets`` shows and resets the offsets of groups of real workers. These tests need a real Kafka: the sandbox
+cannot list the members of a group, so the command would refuse to reset a group.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.real
 
 
 def offsets(bus: RealBus, *arguments: str, **settings: str) -> str:
-    """Run the command; return its output, or the reason for which it refuses."""
+    """Run the command; return its output. If the command refuses, return the reason."""
     output = io.StringIO()
     with override_settings(**bus.settings(**settings)):
         try:
@@ -42,9 +42,7 @@ def commit(bus: RealBus, group: str, topic: str, offset: int, marks: str) -> Non
         consumer.close()
 
 
-def test_the_subcommand_show_prints_the_offsets_the_lag_and_the_quarantined_records_of_a_group(
-    bus: RealBus, group: str
-) -> None:
+def test_the_subcommand_show_prints_offsets_lag_and_quarantined_records_of_a_group(bus: RealBus, group: str) -> None:
     topic = f"prod-shown-{group}"
     bus.create_topic(topic, 2)
     send(bus, topic, *map(certificate, (1, 1, 1)))

@@ -1,4 +1,4 @@
-"""Tests of offsets that no longer exist, and of workers that start at a given time."""
+"""Workers continue if their offset no longer exists, and can start at a given time."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_case_27_records_deleted_before_they_were_read_are_logged_as_lost(
 def test_case_23_27_a_topic_recreated_while_a_worker_runs_is_read_from_its_beginning(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str, protocol: str
 ) -> None:
-    """Before the topic is recreated both partitions have records. Afterwards one of them is empty."""
+    """Before the topic is recreated, both partitions have records. Afterwards one of the partitions is empty."""
     topic = f"anew-{group}"
     bus.create_topic(topic, 2)
     send(bus, topic, *map(certificate, range(40)))
@@ -73,7 +73,7 @@ def test_case_23_27_a_topic_recreated_while_a_worker_runs_is_read_from_its_begin
 def test_case_27_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(
     bus: RealBus, topic: str, group: str
 ) -> None:
-    """The worker commits the corrected offset, so the next worker reports nothing."""
+    """The worker commits the corrected offset. So the next worker logs nothing about it."""
     bus.commit(group, topic, 9)
     with worker(bus, topic, group) as process:
         process.wait_for_log(f"lost records of {topic}[0]: offset 9 does not exist: the topic was recreated")
@@ -81,7 +81,7 @@ def test_case_27_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(
     assert bus.committed(group, topic) == 0
 
 
-def test_a_group_is_moved_once_to_each_offset_time(bus: RealBus, topic: str, group: str) -> None:
+def test_each_offset_time_moves_a_group_only_once(bus: RealBus, topic: str, group: str) -> None:
     for user in (1, 2, 3):
         send(bus, topic, certificate(user))
     times = [record.timestamp()[1] for record in bus.records(topic, 3)]
@@ -105,7 +105,7 @@ def test_a_group_is_moved_once_to_each_offset_time(bus: RealBus, topic: str, gro
 
 
 def test_an_offset_time_after_all_records_means_the_end(bus: RealBus, topic: str, group: str) -> None:
-    """The worker commits the offset immediately, although there is no record to read."""
+    """The worker commits the offset immediately, even though it has read no record."""
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, offset_time="2100-01-01T00:00:00+01:00") as process:
         process.wait_for_log(

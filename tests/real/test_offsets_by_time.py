@@ -1,4 +1,4 @@
-"""Tests of the search for offsets by time while records are written."""
+"""The search for offsets by time is correct while records are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""If the database or the topic of dead letters is unreachable, only the records that need it wait."""
+"""The database or the topic for dead letters is unreachable. Only the records that need it wait."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from time import sleep
 import pytest
 from django.db import DatabaseError, OperationalError
 
-from event_bus_kafka.consuming.outages import outage_of
+from event_bus_kafka.dispatching.outages import outage_of
 from tests.projects.process import ServiceProcess
 from tests.services.bus import RealBus
 from tests.services.faulty_registry import Fault, faulty
@@ -59,9 +59,7 @@ def test_an_error_raised_before_the_database_restarted_still_counts_as_an_outage
 
 
 @pytest.mark.long
-def test_case_20_a_worker_waits_for_a_registry_that_is_unreachable_for_long(
-    bus: RealBus, topic: str, group: str
-) -> None:
+def test_case_20_a_worker_waits_for_an_unreachable_registry(bus: RealBus, topic: str, group: str) -> None:
     kept = OnTopic(bus, group).create()
     with faulty(bus.schema_registry_url) as registry:
         registry.fault = Fault.DOWN

@@ -1,6 +1,4 @@
-"""
-Members join, stop and are killed at random while records are unread, with each of Kafka's protocols for assignments.
-"""
+"""Members join, stop and are killed at random while unread records exist, with each of Kafka's assignment protocols."""
 
 from __future__ import annotations
 
@@ -23,8 +21,8 @@ _USERS = list(range(64))
 _MOST_MEMBERS = 3
 _AHEAD = (100, 1_000_000)
 """
-Two limits for the number of records that librdkafka reads ahead. With the low one, polls and rebalances often coincide;
-with the high one, all records are read ahead.
+Two limits for the number of records that librdkafka reads ahead. With the low limit, polls and rebalances often
+coincide. With the high limit, all records are read ahead.
 """
 
 
@@ -97,7 +95,7 @@ class Crew:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @each_protocol
-def test_c1_case_8_every_event_is_processed_in_order_while_members_join_and_leave_at_random(
+def test_c1_case_8_every_event_is_processed_in_order_during_random_rebalances(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     topic, each = f"rebalanced-{group}", scaled(10, long=1_050)

@@ -1,6 +1,6 @@
 """
-Tests of a topic of dead letters. If it refuses a part of a letter, a replay reads this part from Kafka (fault C8). If
-its client fails fatally, a new client stores the letters (fault C9).
+Dead letters are stored on a topic. If the topic refuses a part of a letter, a replay reads this part from the topic of
+the event (fault C8). If the Kafka client fails fatally, a new client stores the letters (fault C9).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def test_c8_a_letter_refused_by_its_topic_is_stored_without_its_value_and_replay
 def test_c9_letters_are_stored_after_a_fatal_error_of_the_producer(
     bus: RealBus, cluster: KafkaCluster, group: str
 ) -> None:
-    """A proxy refuses one request, in the same way as a broker that has lost the producer's state."""
+    """A proxy refuses one request like a broker that has lost the producer's state."""
     topic = f"{group}.dead-letters"
     cluster.create_topic(topic)
     refusals: list[str] = []

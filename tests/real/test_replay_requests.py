@@ -1,4 +1,4 @@
-"""Tests of replay requests, which workers run between live events."""
+"""Operators request replays, and workers run these replays between live events."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def default(database: Database) -> Iterator[None]:
 
 @on_mysql_too
 @pytest.mark.timeout(scaled(300, long=1_500))
-def test_letters_are_replayed_once_and_in_order_although_a_worker_is_killed(
+def test_letters_are_replayed_once_in_order_although_a_worker_is_killed(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     lanes = 4 if database.vendor == "mariadb" else 1
@@ -126,7 +126,7 @@ def test_a_stopped_worker_finishes_running_letters_and_returns_the_request(
 
 
 @on_postgresql
-def test_a_request_is_paused_resumed_and_cancelled_and_heartbeats_show_it(
+def test_heartbeats_show_that_a_request_is_paused_resumed_or_cancelled(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "first", EVENT_BUS_KAFKA_HEARTBEAT=0.2)
@@ -163,7 +163,7 @@ def test_a_request_is_paused_resumed_and_cancelled_and_heartbeats_show_it(
 
 
 @on_postgresql
-def test_two_requests_for_the_same_letters_run_each_letter_once(
+def test_two_requests_for_the_same_letters_run_each_letter_only_once(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "first")
@@ -202,7 +202,7 @@ def test_consecutive_failures_up_to_the_limit_stop_a_request_and_not_the_worker(
 
 
 @on_postgresql
-def test_a_receiver_runs_in_place_of_one_that_no_longer_exists(
+def test_a_stand_in_runs_for_a_receiver_that_no_longer_exists(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "first")

@@ -1,7 +1,4 @@
-"""
-Tests of the rows of replay requests on a database server: only one worker claims a request, and no SQL statement leaves
-rows locked.
-"""
+"""On a database server, only one worker claims a replay request, and no SQL statement leaves rows locked."""
 
 from __future__ import annotations
 
@@ -56,7 +53,7 @@ def _take(number: int, by: UUID) -> bool:
     return ReplayRequest.objects.take(number, by=by, worker="host:1")
 
 
-def test_one_of_many_concurrent_workers_takes_a_request(request_made: ReplayRequest) -> None:
+def test_only_one_of_many_concurrent_workers_takes_a_request(request_made: ReplayRequest) -> None:
     start = threading.Barrier(6)
     taken: list[bool] = []
 
@@ -73,7 +70,7 @@ def test_one_of_many_concurrent_workers_takes_a_request(request_made: ReplayRequ
     assert sorted(taken) == [False] * 5 + [True]
 
 
-def test_another_worker_takes_a_request_a_minute_after_its_last_heartbeat(request_made: ReplayRequest) -> None:
+def test_another_worker_takes_a_request_that_has_had_no_heartbeat_for_a_minute(request_made: ReplayRequest) -> None:
     one, other, number = uuid4(), uuid4(), request_made.pk
     rows = ReplayRequest.objects
     assert _take(number, one)
@@ -92,7 +89,7 @@ def test_another_worker_takes_a_request_a_minute_after_its_last_heartbeat(reques
     assert (rows.get().state, rows.get().claimed_by, rows.in_turn("mail")) == ("done", None, [])
 
 
-def test_a_request_returned_by_its_worker_can_be_taken_at_once_and_a_paused_one_cannot(
+def test_another_worker_can_take_a_returned_request_immediately_unless_the_request_is_paused(
     request_made: ReplayRequest,
 ) -> None:
     one, other, number, rows = uuid4(), uuid4(), request_made.pk, ReplayRequest.objects
@@ -113,7 +110,7 @@ def test_a_request_returned_by_its_worker_can_be_taken_at_once_and_a_paused_one_
         run("pause", 12345)
 
 
-def test_a_letter_of_a_request_can_be_started_once(request_made: ReplayRequest) -> None:
+def test_a_letter_of_a_request_can_be_started_only_once(request_made: ReplayRequest) -> None:
     rows = RequestedLetter.objects
     letter, seen_by_another = rows.order_by("number")[0], rows.order_by("number")[0]
     assert rows.begin(letter, "one")

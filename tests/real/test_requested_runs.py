@@ -1,4 +1,4 @@
-"""Replays of topics, and backfills, that workers do between live events."""
+"""Workers run requested replays of topics and requested backfills between live events."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_topic_is_replayed_from_the_last_token_though_a_worker_is_killed(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_backfill_is_paused_and_resumed_and_sends_each_item_once(
+def test_a_paused_backfill_is_resumed_and_sends_each_item_once(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     out = f"{topic}-out"
@@ -114,9 +114,7 @@ def test_a_backfill_is_paused_and_resumed_and_sends_each_item_once(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_before_the_migration_requests_for_letters_are_as_they_were(
-    bus: RealBus, topic: str, database: Database
-) -> None:
+def test_before_the_migration_requests_for_letters_work_unchanged(bus: RealBus, topic: str, database: Database) -> None:
     call_command("migrate", "event_bus_kafka", "0012", verbosity=0)
     with override_settings(**bus.settings()):
         letter = stored(record_of(7), "mail.receivers.note")

@@ -1,4 +1,7 @@
-"""Servers that accept connections and never answer: a status, a trace and the admin's search end nevertheless."""
+"""
+Servers accept connections and never answer. ``event_bus_status``, ``event_trace`` and the search in the admin
+nevertheless end.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ pytestmark = [
 def service(
     database: Database, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, Any]]:
-    """Return the settings of a service whose second database, brokers and registry answer nobody."""
+    """Return the settings of a service whose second database, brokers and registry never answer."""
     for server in look.LONGEST:
         monkeypatch.setitem(look.LONGEST, server, 2.0)
     route = {"event_key_field": "certificate.user.id", "enabled": True, "mode": "outbox", "database": "second"}
@@ -47,7 +50,9 @@ def service(
         until_all_have_ended()
 
 
-def test_they_are_said_and_the_others_are_heard(service: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_status_names_silent_servers_and_shows_results_of_other_servers(
+    service: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("event_bus_kafka.operations.whereabouts.tables._DATABASE", 2.0)
     monkeypatch.setattr("event_bus_kafka.assembly.whereabouts._REQUEST_TIMEOUT", 1.0)
     neglected.waiting_row(neglected.ago(minutes=6))

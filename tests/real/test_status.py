@@ -1,4 +1,4 @@
-"""Tests of ``event_bus_status`` on a real Kafka and registry: its output, and each of its findings."""
+"""``event_bus_status`` prints the state of a real Kafka and a real registry, and each of its findings."""
 
 from __future__ import annotations
 
@@ -34,16 +34,13 @@ _HOUR = 3_600_000
 
 @pytest.fixture(scope="module", autouse=True)
 def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
-    """Use an empty database in a file, since the command reads the database in several threads."""
+    """Use an empty database in a file, because several threads of the command read the database."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path_factory.mktemp("status"), "default") as file:
         yield file
 
 
 def produce(bus: RealBus, topic: str, *ages: int) -> None:
-    """
-    Produce one record per age. An age is the number of milliseconds by which the record's timestamp precedes the
-    present.
-    """
+    """Produce one record per age. The timestamp of a record is ``age`` milliseconds before now."""
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})
     for age in ages:
         producer.produce(topic, b"value", timestamp=round(time() * 1000) - age, partition=0)
@@ -193,7 +190,13 @@ def test_missing_rights_are_a_finding(guarded: GuardedKafka, real_bus: RealBus) 
 
     found = lacking()
     assert found.keys() == {"topic status-sent", "topic status-read", "group status-reader", "status-hidden"}
-    assert "WRITE" in found["topic status-sent"]
+    assert found["topic status-sent"] == "This service's user status lacks WRITE on it."
+    assert "this service's user status lacks the right DESCRIBE" in found["status-hidden"]
+    remedies = {one["subject"]: one["remedy"] for one in told(settings, "--check").json["findings"]}
+    allow = "kafka-acls --bootstrap-server SERVER --add --allow-principal User:status --operation"
+    assert f"{allow} WRITE --topic status-sent, or" in remedies["topic status-sent"]
+    assert f"{allow} READ --group status-reader, or" in remedies["group status-reader"]
+    assert f"{allow} DESCRIBE --topic status-hidden, or" in remedies["status-hidden"]
     assert "READ" in found["topic status-read"]
     assert "READ" in found["group status-reader"]
     assert "DESCRIBE" in found["status-hidden"]

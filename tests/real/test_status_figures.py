@@ -1,4 +1,4 @@
-"""Measures the time and the number of requests of a status with many topics and groups."""
+"""``event_bus_status`` needs limited time and few requests, also with many topics and groups."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _TOPICS, _GROUPS, _EACH = scaled(20, long=2_000), scaled(4, long=200), 10
 _AT_ONCE = 100
 _MOST = 5.0
 """
-The maximal number of seconds that the command's own work may take. The whole command takes twice as long if the broker
-uses the rest of the machine.
+The maximal number of seconds of work that the command may need. The whole command takes twice as long if the broker
+occupies the other processors of the machine.
 """
 
 
 @pytest.fixture
 def wide_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
     """
-    Return a separate broker for thousands of topics. On the shared broker these topics would slow down other tests.
-    Small runs use the shared broker.
+    Return a broker. Long runs use a separate broker, because thousands of topics on the shared broker would slow down
+    other tests. Short runs use the shared broker.
     """
     if not LONG:
         yield request.getfixturevalue("cluster")
@@ -54,8 +54,8 @@ def database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Non
 
 def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
     """
-    Create the topics of all groups. Produce two records to each topic, and commit for each group that it has read one
-    of them.
+    Create the topics of all groups. Produce two records to each topic, and commit the offset after the first record for
+    each group.
     """
     admin = cluster.admin()
     topics = sorted({topic for several in groups.values() for topic in several})
@@ -82,7 +82,7 @@ def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
 
 
 def send(cluster: KafkaCluster, topics: list[str]) -> None:
-    """Produce a record to each topic. If brokers do not know a topic yet, repeat this with a new client."""
+    """Produce a record to each topic. If brokers do not know a topic yet, repeat the attempt with a new client."""
     left = topics
 
     def is_done() -> bool:
@@ -107,8 +107,8 @@ def send(cluster: KafkaCluster, topics: list[str]) -> None:
 
 def measured(settings: dict[str, Any], *arguments: str) -> Shown:
     """
-    Run the command, and check the time of its own work. The time for which it waits for a broker is not checked, since
-    it depends on the machine.
+    Run the command, and check how long its own work takes. The time for which the command waits for a broker does not
+    count, because this time depends on the machine.
     """
     began, worked = perf_counter(), process_time()
     shown = told(settings, *arguments)

@@ -1,4 +1,4 @@
-"""Tests of ``event_dead_letters take`` on a real Kafka. The command quarantines a record that makes workers crash."""
+"""On a real Kafka, ``event_dead_letters take`` quarantines a record that makes workers crash."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_workers_skip_quarantined_records(
         ]
 
 
-def test_quarantining_the_next_record_commits_the_offset_after_it(
+def test_quarantining_the_next_record_commits_the_following_offset(
     bus: RealBus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     table["EVENT_BUS_KAFKA_CONSUMER_OPTIONS"] = {"group.instance.id": "one"}
@@ -72,7 +72,7 @@ def test_quarantining_the_next_record_commits_the_offset_after_it(
     assert (bus.committed(group, topic), metadata(bus, group, topic)) == (1, 'event-bus-kafka {"taken":[2]}')
 
 
-def test_a_plan_quarantines_nothing(bus: RealBus, topic: str, group: str, table: dict[str, Any]) -> None:
+def test_without_apply_no_record_is_quarantined(bus: RealBus, topic: str, group: str, table: dict[str, Any]) -> None:
     send(bus, topic, certificate(1))
     assert "repeat it with --apply" in dead_letters(bus, table, "take", f"{topic}:0:0", "-g", group).log
     assert listed(bus, table) == []

@@ -1,6 +1,6 @@
 """
-Tests of ``event_topics`` on real brokers: the topics that it creates, alters and leaves alone, and the topics that it
-has no right to change.
+On real brokers, ``event_topics`` creates and alters the right topics, and does not change other topics. If it has no
+right to change a topic, it reports this topic.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ SERVICES = sorted(one.parent.name for one in Path(ROOT, "examples").glob("*/sett
 
 
 def settings_of(cluster: KafkaCluster, name: str, **of_topic: Any) -> dict[str, Any]:
-    """Return settings of a service that requires one topic with the given configuration."""
+    """
+    Return settings of a service that requires one topic. ``of_topic`` is the required configuration of this topic.
+    """
     return {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
         "EVENT_BUS_KAFKA_TOPICS": {name: of_topic, "event-bus-probe": {"replication": 1}},
@@ -126,7 +128,7 @@ def test_surplus_partitions_and_foreign_topics_are_reported_but_are_not_drift(cl
     assert partitions(cluster, name) == 3
 
 
-def test_a_topic_that_fails_does_not_prevent_others_from_being_created(cluster: KafkaCluster) -> None:
+def test_a_topic_that_cannot_be_created_does_not_prevent_the_creation_of_other_topics(cluster: KafkaCluster) -> None:
     settings = settings_of(cluster, "last-of-all")
     settings["EVENT_BUS_KAFKA_TOPICS"]["bad name"] = {}
     code, said = topics(settings, "apply")

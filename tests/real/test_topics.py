@@ -1,4 +1,4 @@
-"""Tests of a worker with several topics, some of which are created, deleted or grown while it runs."""
+"""A worker reads several topics. While the worker runs, topics are created, deleted, or get more partitions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real
 
 
 @pytest.mark.parametrize("options", [{}, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
-def test_case_23_other_topics_are_read_while_topics_are_deleted_recreated_and_grown(
+def test_case_23_other_topics_are_read_while_topics_are_deleted_recreated_or_extended(
     bus: RealBus, cluster: KafkaCluster, group: str, options: dict[str, Any]
 ) -> None:
     old, late = f"old-{group}", f"late-{group}"

@@ -1,4 +1,4 @@
-"""Tests of ``event_trace`` on a real Kafka, with deleted records and with many records."""
+"""``event_trace`` works on a real Kafka that has deleted records, and with many records."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_groups_missing_from_the_settings_are_found(bus: RealBus, topic: str, gr
         assert f"Group {group} is beyond it: it has committed 1, lag 0.\n" in trace(event_id)
 
 
-def test_unreachable_brokers_are_reported_once(topic: str, bus: RealBus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_brokers_are_reported_only_once(topic: str, bus: RealBus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("event_bus_kafka.assembly.whereabouts._REQUEST_TIMEOUT", 0.5)
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"g": ["a", "b"]}}
     with override_settings(**bus.settings(topic, **away)):
@@ -107,8 +107,7 @@ def test_unreachable_brokers_are_reported_once(topic: str, bus: RealBus, monkeyp
 @pytest.mark.long
 def test_a_record_is_found_among_thousands(bus: RealBus, group: str) -> None:
     """
-    `make test-long` searches among a million records on four partitions. The search must end within its limit of ten
-    seconds.
+    `make test-long` searches a million records on four partitions. The search must end within its limit of ten seconds.
     """
     topic, count = f"many-{group}", scaled(5_000, long=1_000_000)
     bus.create_topic(topic, partitions=4)
@@ -125,7 +124,7 @@ def test_a_record_is_found_among_thousands(bus: RealBus, group: str) -> None:
 
 def fill(bus: RealBus, topic: str, count: int) -> UUID:
     """
-    Produce `count` records to the partitions in turn; return the id of the last record's event. This id does not
+    Produce `count` records to all partitions in turn; return the id of the event in the last record. This id does not
     contain a time.
     """
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "linger.ms": 50, "log_level": 0})

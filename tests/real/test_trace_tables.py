@@ -1,5 +1,6 @@
 """
-``event_trace`` searches the tables of a service on each database: the outbox, parked rows, dead letters, and the inbox.
+On each database, ``event_trace`` searches the tables of a service: the outbox, parked rows, dead letters, and the
+inbox.
 """
 
 from __future__ import annotations
@@ -35,16 +36,13 @@ from tests.support.trace_command import found, trace
 _numbers = count(1)
 SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
 on_sqlite = pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
-"""Marks tests whose result is the same on all databases. They run on SQLite only."""
+"""Marks tests that run only on SQLite, because their result is the same on all databases."""
 ENTRY = {"event_key_field": "certificate.user.id", "enabled": True}
 
 
 @pytest.fixture(params=[*SERVERS, "sqlite"])
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """
-    Make the default database an SQLite database or a database on one of the servers. Each test runs once on each of
-    them.
-    """
+    """Use SQLite or one of the servers for the default database. Each test runs once for each of these databases."""
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
         with django_db_blocker.unblock(), connected(entry, "default"):
@@ -59,7 +57,7 @@ def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Dj
 
 @pytest.fixture(autouse=True)
 def service(vendor: str) -> Iterator[None]:
-    """Set up a service that has no brokers. So ``event_trace`` searches only tables."""
+    """Set up a service without brokers, so that ``event_trace`` searches only tables."""
     with override_settings(
         EVENT_BUS_PRODUCER_MODE="outbox",
         EVENT_BUS_PRODUCER_CONFIG={CREATED: {"certificates": ENTRY}},
@@ -182,7 +180,7 @@ def test_event_trace_makes_at_most_15_queries() -> None:
 
 
 @on_sqlite
-def test_an_unreachable_database_is_reported_and_others_are_searched(tmp_path: Path) -> None:
+def test_an_unreachable_database_is_reported_and_other_databases_are_searched(tmp_path: Path) -> None:
     event_id = emitted()
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "missing" / "database")}
     with connected(away, "away"):
@@ -196,13 +194,13 @@ def test_an_unreachable_database_is_reported_and_others_are_searched(tmp_path: P
 
 @on_sqlite
 @pytest.mark.parametrize("target", ["zero", "0008", "0005"])
-def test_tables_of_older_versions_are_searched_as_far_as_they_exist(target: str) -> None:
+def test_existing_tables_of_older_versions_are_searched(target: str) -> None:
     call_command("migrate", "event_bus_kafka", target, verbosity=0)
     answer = found(uuid1(), finds=False)
     assert [one for one in answer["unseen"] if one["what"] != "Kafka"] == []
 
 
 @on_sqlite
-def test_within_a_transaction_what_it_has_written_is_found() -> None:
+def test_event_trace_finds_rows_of_the_current_transaction() -> None:
     with transaction.atomic():
         assert len(found(emitted())["outbox"]) == 1

@@ -1,4 +1,4 @@
-"""Tests of the transactions and spans that monitoring packages record for events (fault C6)."""
+"""Monitoring packages record the expected transactions and spans for events (fault C6)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def spans_of(package: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("package", ["opentelemetry", "ddtrace", "newrelic", *PROVIDED[1:]])
-def test_c6_each_event_is_a_trace_with_attributes_with_errors_and_with_spans_of_its_receivers(package: str) -> None:
+def test_c6_each_event_is_a_trace_that_contains_attributes_errors_and_receiver_spans(package: str) -> None:
     spans = spans_of(package)
     by_id = {span["id"]: span for span in spans}
 

@@ -1,4 +1,4 @@
-"""A single trace leads from a view to receivers in other processes. Each process uses OpenTelemetry's SDK."""
+"""A single trace leads from a view to receivers in other processes. All processes use OpenTelemetry's SDK."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ def links(span: Span) -> list[tuple[str, str]]:
     return [ids(link) for link in span["links"]]
 
 
-def test_one_trace_leads_from_a_view_through_the_outbox_and_kafka_to_receivers_in_other_processes(
+def test_one_trace_leads_from_a_view_through_the_bus_to_receivers(
     service: Traced,
 ) -> None:
-    """The trace also leads through the outbox if Kafka did not confirm the event."""
+    """If Kafka did not confirm the event, the trace also leads through the outbox."""
     with ExitStack() as stack:
         web = stack.enter_context(service.process(ways=("direct", "outbox")))
         away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.1}

@@ -1,5 +1,5 @@
 """
-The published package event-tracking sends events through this package, and a worker passes received events to
+The published package event-tracking sends events through this package. A worker gives received events back to
 event-tracking (use case 8e of the tour in examples/).
 """
 

@@ -1,4 +1,4 @@
-"""Tests of dead letters, marks and pauses while tables are migrated and workers of two versions run."""
+"""Dead letters, marks and pauses survive an upgrade, in which tables are migrated and workers of two versions run."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_a_letter_that_the_old_tables_refuse_is_not_stored_with_parts_left_out()
     assert DeadLetter.objects.count() == 0
 
 
-def test_letters_of_the_older_version_are_read_and_the_older_version_can_still_write() -> None:
+def test_the_new_version_reads_letters_of_the_older_version_which_can_still_write() -> None:
     migrate("0008")
     before = VersionBefore()
     InboxMark.objects.mark(HERE, uuid4())

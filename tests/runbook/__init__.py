@@ -1,4 +1,4 @@
 """
-Tests of the runbook. Each of its commands runs in the situation that the command's section describes, and must print
-the documented output.
+Tests of the runbook. Each command of the runbook runs in the situation that its section describes, and must print the
+documented output.
 """

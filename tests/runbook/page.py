@@ -16,7 +16,7 @@ _BLOCK = re.compile(r"^( *)\.\. code-block:: console\n\n((?:\1   .*\n|\n)+)", re
 
 @attrs.frozen
 class Typed:
-    """A command and its documented output."""
+    """A command and the output that the page documents for it."""
 
     command: str
     output: str

@@ -46,6 +46,7 @@ def the_lag_grows(at: Terminal) -> None:
         at.until_ready_says("window full")
         at.follow()
         at.follow()
+        at.follow()
         at.gate.touch()
 
 
@@ -129,6 +130,10 @@ def rights_are_lost(at: Terminal) -> None:
     at.settings["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"] = options.pop("bootstrap.servers")
     at.settings["EVENT_BUS_KAFKA_CLIENT_OPTIONS"] = options
     at.follow()
+    with at.worker():
+        at.until_ready_says("ready")
+        guarded.forbid_topic(user, at.topic, AclOperation.READ)
+        at.follow()
 
 
 def kafka_is_away(at: Terminal) -> None:
@@ -147,6 +152,12 @@ def it_is_too_slow(at: Terminal) -> None:
     at.send(7)
     with at.worker("hang", EVENT_BUS_KAFKA_SLOW_RECEIVER=0.5, EVENT_BUS_KAFKA_STOP_TIMEOUT=1):
         at.until_ready_says("slow receiver")
+        at.follow()
+    at.gate.touch()
+    at.send(7, 7, 8)
+    with at.worker() as worker:
+        worker.wait_for(lambda: len(worker.heard("gate")) == 4)
+        at.follow()
         at.follow()
 
 

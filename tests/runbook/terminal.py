@@ -1,10 +1,14 @@
-"""Follows the runbook: types a section's commands in its situation, and compares the output."""
+"""
+Follows the runbook. A terminal runs a section's commands in the situation of the section, and compares the output with
+the page.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -40,14 +44,20 @@ _VARYING = (
     (r"\n…(?=\n|$)", r"(?:\n(?:.|\n)*?)?"),
     ("…", r"(?:.|\n)*?"),
 )
-"""Patterns of texts on the page that vary from run to run, with patterns of texts that may replace them."""
+"""
+Pairs of patterns. The first pattern matches text on the page that varies from run to run. The second pattern matches
+the text that may replace it.
+"""
 
 
 class Terminal:
-    """The service `prod` with the group `mail` under other names, and a terminal that translates between the names."""
+    """
+    The service `prod` and its group `mail` run under other names in the test. A terminal translates between these names
+    and the names on the page.
+    """
 
     def __init__(self, bus: Bus, section: str, group: str, database: Path, guarded: Callable[[], GuardedKafka]) -> None:
-        """``guarded``: returns a broker that knows rights."""
+        """``guarded`` is a function that returns a broker with access control."""
         self.bus = bus
         self.guarded = guarded
         self.group = group
@@ -113,13 +123,13 @@ class Terminal:
         self.event_id = process.heard("emitted")[-1]["id"]
 
     def age(self, minutes: int) -> None:
-        """Change the outbox's rows as if they had waited for ``minutes``."""
+        """Change the rows of the outbox as if they had already waited for ``minutes`` minutes."""
         with closing(sqlite3.connect(self.settings["DATABASES"]["default"]["NAME"])) as database:
             database.execute("UPDATE event_bus_kafka_outboxrecord SET created = created - ?", [minutes * 60_000])
             database.commit()
 
     def commit(self, offset: int, partitions: int = 1) -> None:
-        """Commit ``offset`` for the group, as if it had read so far."""
+        """Commit ``offset`` for the group, as if the group had read all records before this offset."""
         consumer = Consumer({"bootstrap.servers": self.bus.bootstrap_servers, "group.id": self.group})
         places = [TopicPartition(self.topic, partition, offset) for partition in range(partitions)]
         try:
@@ -151,27 +161,28 @@ class Terminal:
             return ""
 
     def _run(self, typed: Typed) -> None:
-        program, _, rest = typed.command.partition(" ")
+        command, _, filters = typed.command.partition(" | ")
+        program, _, rest = command.partition(" ")
         pattern = re.compile(_pattern(typed.output))
         if program == "curl":  # for example a locked SQLite file is an obstacle for a moment
             path = rest.rpartition("localhost:8080")[2]
-            until(lambda: pattern.fullmatch(self._shown(self._page(path))))
+            until(lambda: pattern.fullmatch(self._shown(_through(filters, self._page(path)))))
             return
         assert program == "manage.py", typed.command
         if rest.startswith("event_bus_status"):  # workers and relays write heartbeats at intervals
             until(lambda: pattern.fullmatch(self._shown(self.manage(self._meant(rest))[0])))
             return
-        found = self._shown(self.manage(self._meant(rest))[0])
+        found = self._shown(_through(filters, self.manage(self._meant(rest))[0]))
         assert pattern.fullmatch(found), f"{typed.command}\nprints\n{found}"
 
     def _meant(self, command: str) -> str:
-        """Return a command of the page with this terminal's names."""
+        """Return a command of the page, with the names of this test in place of the page's names."""
         command = re.sub(_EVENT_ID, self.event_id, command)
         command = command.replace(_OF_THE_PAGE["receiver"], RECEIVER).replace("prod-", f"{self.prefix}-")
         return re.sub(r"(-g |--group )mail\b", rf"\1{self.group}", command)
 
     def _shown(self, output: str) -> str:
-        """Return an output with the page's names, and with single spaces."""
+        """Return an output, with the page's names in place of the names of this test, and with single spaces."""
         output = re.sub(r"\S+/receivers\.py:\d+ in wait_for_file", "/srv/mail/receivers.py:39 in congratulate", output)
         output = output.replace(f"{_RECEIVERS}.hang", RECEIVER)
         for ours, theirs in ((RECEIVER, "receiver"), (self.prefix, "prefix"), (self.group, "group")):
@@ -180,6 +191,13 @@ class Terminal:
 
 
 _OURS_FIRST = ["tests.projects.certificates", "event_bus_kafka", "openedx_events"]
+
+
+def _through(filters: str, text: str) -> str:
+    """Return what the shell's ``filters`` make of ``text``; without filters, ``text``."""
+    if not filters:
+        return text
+    return subprocess.run(["sh", "-c", filters], input=text, check=False, capture_output=True, text=True).stdout
 
 
 def _spaced(text: str) -> str:

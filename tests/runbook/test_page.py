@@ -1,4 +1,4 @@
-"""Tests of the commands and names of alerts that occur in the text of the runbook."""
+"""The commands and names of alerts in the text of the runbook exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tests follow each section of the runbook in the situation that the section describes."""
+"""Each section of the runbook works in the situation that the section describes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCENARIOS: dict[str, Callable[[Terminal], None]] = scenarios.ALL
 
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a migrated database. Tests copy it, since a migration takes a second."""
+    """Return a migrated database. Tests copy the database, because a migration takes a second."""
     database = tmp_path_factory.mktemp("runbook") / "database"
     settings = {"DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(database)}}}
     with ServiceProcess("migrate", "--verbosity=0", "--skip-checks", settings=settings) as process:

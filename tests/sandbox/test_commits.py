@@ -1,4 +1,4 @@
-"""Kafka refuses commits. Refused commits are repeated or given up, and never count as committed."""
+"""Kafka refuses commits. Refused commits are repeated or abandoned, and never count as committed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def told() -> Iterator[list[LifecycleEvent]]:
 
 @pytest.fixture
 def own() -> Iterator[Sandbox]:
-    """Return a sandbox that no other test uses. So its injected faults affect no other test."""
+    """Return a sandbox that no other test uses, because the test injects faults into it."""
     with Sandbox() as own:
         own.create_topic("t", 1)
         yield own
@@ -41,7 +41,7 @@ def own() -> Iterator[Sandbox]:
         ("ILLEGAL_GENERATION", True),
     ],
 )
-def test_case_10_an_offset_whose_commit_was_refused_is_committed_again_unless_its_partition_is_lost(
+def test_case_10_a_refused_commit_is_repeated_unless_the_partition_is_lost(
     own: Sandbox, group: str, told: list[LifecycleEvent], code: str, lost: bool
 ) -> None:
     with Member(SandboxBus(own), group, ["t"]) as member:

@@ -1,4 +1,4 @@
-"""Tests of faults that are injected into the sandbox. Real clients experience them."""
+"""The sandbox can inject faults, and real Kafka clients notice each of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the sandbox itself: its brokers, its registry and its command."""
+"""The brokers, the registry and the command of the sandbox work."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ sys.exit(main())
 """
 
 
-def test_a_signal_that_arrives_while_a_lock_is_held_does_not_block_the_command() -> None:
+def test_a_unix_signal_during_a_lock_does_not_block_the_command() -> None:
     command = [sys.executable, "-c", SIGNALLED_WHILE_A_LOCK_IS_HELD]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

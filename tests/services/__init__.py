@@ -1,4 +1,4 @@
 """
-Real servers that tests start and stop: Kafka, schema registry and databases. From a shell: ``python -m
-tests.services``.
+Real servers that tests start and stop: Kafka, schema registry and databases. ``python -m tests.services`` starts the
+servers from a shell.
 """

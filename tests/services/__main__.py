@@ -1,6 +1,6 @@
 """
-``python -m tests.services``: runs a real broker, a real registry and, if the command line asks for them, databases,
-until Ctrl-C.
+``python -m tests.services`` runs a real broker and a real registry until Ctrl-C. It also runs the databases that the
+command line names.
 """
 
 from __future__ import annotations

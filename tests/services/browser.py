@@ -1,4 +1,4 @@
-"""Runs a real browser: Debian's Chromium, which playwright controls. axe checks its pages for accessibility."""
+"""Runs a real browser: Debian's Chromium, controlled by playwright. axe checks its pages for accessibility."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.services.debian import install
 WIDTHS = (1280, 390)
 """Widths in pixels of the windows of a desktop and of a phone."""
 _PATIENCE = 60_000
-"""Time limit of a wait in milliseconds. It is long, since only a failing test reaches it."""
+"""Time limit of a wait in milliseconds. The limit is long because only a failing test reaches it."""
 _GRAVE = {"serious", "critical"}
 _AXE = {"resultTypes": ["violations"]}
 _NO_TRANSITIONS = "* { transition: none !important; }"
-"""Else colours change slowly."""
+"""Style that switches off transitions. With transitions, colours would change slowly."""
 _CUT_TABLES = """() => [...document.querySelectorAll(".event-bus-scrolled")]
     .filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"""
 _WATCH_FOCUS = """() => {
@@ -51,8 +51,8 @@ class Browser:
     """
     A browser that may send requests only to the server of a test.
 
-    While the browser is open, an event loop runs in the thread that opened it. Django would refuse database queries in
-    this thread, so its check for async code is switched off.
+    While the browser is open, an event loop runs in the thread that opened the browser. Django refuses database queries
+    in threads with an event loop. So the browser switches this check of Django off.
     """
 
     def __enter__(self) -> Browser:
@@ -84,7 +84,7 @@ class Browser:
     @contextmanager
     def page(self, *, scripts: bool = True) -> Iterator[Page]:
         """
-        Yield a page with its own cookies. The test fails if the page writes to its console or sends requests to other
+        Yield a page with separate cookies. The test fails if the page writes to the console or sends requests to other
         servers.
         """
         context = self._browser.new_context(viewport={"width": WIDTHS[0], "height": 900}, java_script_enabled=scripts)
@@ -108,7 +108,7 @@ class Browser:
 
 @contextmanager
 def shown(page: Page, *, width: int, dark: bool) -> Iterator[None]:
-    """Show a page with the given width and in light or dark colours while the block runs."""
+    """While the block runs, show a page with the given width, in light or dark colours."""
     before = page.viewport_size or {"width": WIDTHS[0], "height": 900}
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme="dark" if dark else "light")
@@ -120,13 +120,19 @@ def shown(page: Page, *, width: int, dark: bool) -> Iterator[None]:
 
 
 def grave_faults(page: Page) -> list[str]:
-    """Return what axe finds serious or critical on a page, in each width, light and dark; and what is cut off."""
+    """
+    Return the serious and critical faults that axe finds on a page, and the elements that are cut off. The page is
+    checked in each width, in light and in dark colours.
+    """
     shows = product(WIDTHS, (False, True))
     return [fault for width, dark in shows for fault in _faults(page, width=width, dark=dark)]
 
 
 def keyboard_faults(page: Page) -> list[str]:
-    """Return what the Tab key does not reach on a page of ours, and what does not show that it has the focus."""
+    """
+    Return the elements of a page of this package that the Tab key does not reach. Also return the elements that do not
+    show when they have the focus.
+    """
     page.add_style_tag(content=_NO_TRANSITIONS)
     for _ in range(page.evaluate(_WATCH_FOCUS)):
         page.keyboard.press("Tab")

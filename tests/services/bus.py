@@ -1,4 +1,6 @@
-"""The interface through which tests use Kafka and registry. It is the same for the sandbox and for real servers."""
+"""
+The interface through which tests use Kafka and registry. The sandbox and the real servers have the same interface.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ class Bus(ABC):
 
     def settings(self, topic: str | None = None, **changes: Any) -> dict[str, Any]:
         """
-        Return Django settings. If a topic is given, they send certificates to the topic, with the user's id as key.
+        Return Django settings. If a topic is given, a service with these settings sends certificates to the topic, with
+        the user's id as key.
         """
         entry = {"event_key_field": "certificate.user.id", "enabled": True}
         config = {event_type: {topic: entry} for event_type in (CREATED, REVOKED)} if topic else {}
@@ -42,8 +45,8 @@ class Bus(ABC):
 
     def records(self, topic: str, count: int, *, seconds: float = 60) -> list[Message]:
         """
-        Read records from the beginning of a topic's first partition. Return them when ``count`` records are read or
-        ``seconds`` have passed.
+        Read records from the beginning of a topic's first partition. Return the records when ``count`` records are read
+        or ``seconds`` have passed.
         """
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": "tests", "log_level": 0})
         try:
@@ -59,7 +62,7 @@ class Bus(ABC):
             consumer.close()
 
     def end_of(self, topic: str) -> int:
-        """Return the offset after the last record of a topic's first partition."""
+        """Return the end offset of a topic's first partition, which is the offset of the next record."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": "tests", "log_level": 0})
         try:
             return int(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60)[1])
@@ -71,22 +74,25 @@ class Bus(ABC):
         return self.records(topic, self.end_of(topic))[offset:]
 
     def records_and_more(self, topic: str, count: int) -> list[Message]:
-        """Wait for ``count`` records. Return them together with any later records; there should be none."""
+        """
+        Wait for ``count`` records; return all records. Tests use this function to check that there are no more records
+        than ``count``.
+        """
         self.records(topic, count)
         sleep(0.3)  # further records would follow within this time
         return self.records_from(topic, 0)
 
     def event_ids(self, topic: str, count: int) -> list[str]:
         """
-        Return the ids of the events on a topic in their order. Wait for ``count`` events; the result also contains any
-        later events.
+        Return the ids of the events on a topic in order. Wait until there are ``count`` events. The result also
+        contains any further events.
         """
         return [header(record, "ce_id") for record in self.records_and_more(topic, count)]
 
     def committed(self, group: str, topic: str) -> int:
         """
-        Return the offset that a group has committed for a topic's first partition. A negative number means that it has
-        committed none.
+        Return the offset that a group has committed for a topic's first partition. A negative number means that the
+        group has committed no offset.
         """
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": group, "log_level": 0})
         try:

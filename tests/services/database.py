@@ -1,4 +1,7 @@
-"""Runs a database server with its own data. Subclasses in other modules implement the differences between servers."""
+"""
+Runs a database server with a separate data folder. Subclasses in other modules implement the differences between
+servers.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,10 @@ _SECONDS = 60
 
 class DatabaseServer(ABC):
     """
-    A database server on 127.0.0.1. Its data is deleted at the end.
+    A database server on 127.0.0.1. Its data is deleted when the server is closed.
 
-    The server runs as the current user. Such servers refuse to run as root. So if the current user is root, the server
-    runs as the user that its Debian package created.
+    The server runs as the current user, except if the current user is root. Database servers refuse to run as root. In
+    this case the server runs as the user that its Debian package created.
     """
 
     vendor: ClassVar[str]
@@ -69,8 +72,8 @@ class DatabaseServer(ABC):
 
     def start(self) -> None:
         """
-        Start the server with the same port and the same data as before, and wait until it answers. Do nothing if it
-        runs already.
+        Start the server with the same port and the same data as before, and wait until it answers. If the server is
+        already running, do nothing.
 
         The server is killed when the thread that started it ends.
         """
@@ -91,14 +94,16 @@ class DatabaseServer(ABC):
                     raise
 
     def stop(self) -> None:
-        """Stop the server cleanly and quickly if it runs. Its clients lose their connections."""
+        """If the server runs, stop it cleanly and quickly. Its clients lose their connections."""
         if self._process is not None:
             self._process.stop(self._stop_signal)
             self._process = None
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Let it accept connections and answer nobody within the block, as on a host that hangs."""
+        """
+        While the block runs, the server accepts connections and does not answer, like a server on a host that hangs.
+        """
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGSTOP)
         try:
@@ -114,7 +119,7 @@ class DatabaseServer(ABC):
 
     @abstractmethod
     def settings(self, name: str = "test") -> dict[str, Any]:
-        """Return Django's settings for the database ``name``. The database is created if it does not exist."""
+        """Return Django's settings for the database ``name``. If the database does not exist, create it."""
 
     @abstractmethod
     def copy(self, name: str, copy: str) -> None:
@@ -122,10 +127,12 @@ class DatabaseServer(ABC):
 
     @abstractmethod
     def drop(self, name: str) -> None:
-        """Drop a database, even if clients are connected to it. Do nothing if it does not exist."""
+        """
+        Drop a database, even if clients are connected to the database. If the database does not exist, do nothing.
+        """
 
     def execute(self, sql: str) -> str:
-        """Run statements as the server's administrator; return the rows, one per line."""
+        """Run statements as the server's administrator; return the resulting rows, one row per line."""
         done = self._ask(sql)
         if done.returncode:
             raise RuntimeError(f"{self.vendor} refused: {done.stderr}")
@@ -145,7 +152,8 @@ class DatabaseServer(ABC):
     @abstractmethod
     def _client(self) -> list[str]:
         """
-        Return the command of a client that runs the statements on its standard input, and stops at the first error.
+        Return the command of a client that runs the statements on its standard input. The client stops at the first
+        error.
         """
 
     def _initialize(self) -> None:
@@ -165,7 +173,7 @@ class DatabaseServer(ABC):
 
     def _own(self, command: list[str]) -> list[str]:
         """
-        Return the command, changed so that it runs as the server's user and ends together with its parent process.
+        Return a command that runs ``command`` as the server's user, and that ends together with its parent process.
         """
         user = self._system_user
         change = [f"--reuid={user}", f"--regid={user}", "--clear-groups"] if os.geteuid() == 0 else []
@@ -173,7 +181,7 @@ class DatabaseServer(ABC):
 
 
 def _reachable_folder() -> Path:
-    """Return the folder for temporary files. If other users cannot access that folder, return /tmp."""
+    """Return the default folder for temporary files. If other users cannot access this folder, return /tmp."""
     folder = Path(tempfile.gettempdir()).absolute()
     reachable = all(one.stat().st_mode & 0o001 for one in (folder, *folder.parents))
     return folder if reachable else Path("/tmp")

@@ -1,8 +1,8 @@
 """
 Installs missing Debian packages by name: ``python -m tests.services.debian PACKAGE …``.
 
-If this Debian release lacks a package, the package of another release is unpacked. This does not change the machine's
-own packages.
+If this Debian release lacks a package, the package of another release is unpacked into a folder. The installed packages
+of the machine do not change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def install(*packages: str) -> None:
-    """Install those packages that are not installed yet. If a package contains a server, the server is not started."""
+    """Install the packages that are not installed yet. If a package contains a server, the server is not started."""
     missing = [package for package in packages if not _is_installed(package)]
     if not missing:
         return
@@ -33,10 +33,10 @@ def install(*packages: str) -> None:
 
 def unpack(package: str, *, suite: str, folder: Path) -> None:
     """
-    Unpack a package of another release into a folder, together with all libraries that it needs, including libc.
-    Install nothing.
+    Unpack a package of another release into a folder, together with all libraries that the package needs, including
+    libc. Nothing is installed.
 
-    apt runs as the current user in a separate folder, and uses the mirror that the machine's sources name.
+    apt runs as the current user in a separate folder, and uses the mirror in the package sources of the machine.
     """
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -53,7 +53,7 @@ def unpack(package: str, *, suite: str, folder: Path) -> None:
 
 
 def _mirror() -> str:
-    """Return the Debian mirror that this machine uses. apt reports it."""
+    """Return the Debian mirror that apt uses on this machine."""
     ask = ("apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", "Label: Debian")
     if not (answer := _output(*ask)):
         _run("update", "-qq")
@@ -65,10 +65,10 @@ def _mirror() -> str:
 
 def _without_services(folder: Path) -> Path:
     """
-    Create a folder of programs that prevent packages from starting their servers. dpkg finds them if the folder is in
-    its PATH.
+    Create a folder of programs that prevent packages from starting their servers. dpkg uses these programs if the
+    folder is in its PATH.
 
-    A policy-rc.d file would have the same effect, but would stay behind if this process is killed.
+    A policy-rc.d file would have the same effect, but would remain on the machine if this process is killed.
     """
     folder.chmod(0o755)
     for name in _STARTS_SERVICES:

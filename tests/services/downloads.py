@@ -1,8 +1,8 @@
 """
-Downloads the files of the test services with Maven and apt, into a folder that git ignores. Later runs need no network.
+Downloads the files of the test services with Maven and apt into a folder that git ignores. Later runs need no network.
 
-A folder counts as complete only if its manifest exists. The manifest contains the SHA-256 of each file; each process
-verifies it once.
+A folder is complete only if it contains its manifest. The manifest contains the SHA-256 of each file. Each process
+verifies the files once.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 def cache_folder() -> Path:
     """
-    Return the folder for downloads. The variable EVENT_BUS_KAFKA_SERVICES_CACHE can name another folder, which several
-    clones can share.
+    Return the folder for downloads. The variable EVENT_BUS_KAFKA_SERVICES_CACHE can name another folder, so that
+    several clones can share it.
     """
     default = Path(__file__).parent.parent.parent / ".services"
     return Path(os.environ.get("EVENT_BUS_KAFKA_SERVICES_CACHE") or default).absolute()
@@ -57,7 +57,7 @@ def apicurio() -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock a folder while the block runs. So only one process at a time downloads or installs."""
+    """While the block runs, lock a folder, so that only one process at a time downloads or installs."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -120,7 +120,9 @@ def _manifest(folder: Path) -> Path:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file. Bytecode is left out, since Python writes it when it imports from the folder."""
+    """
+    Return the SHA-256 of each file except bytecode, because Python writes bytecode when it imports from the folder.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
     return {str(path.relative_to(folder)): _digest(path) for path in files}
 

@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def faulty(behind: str) -> Iterator[FaultyRegistry]:
-    """Yield a faulty registry in front of the registry ``behind``."""
+    """Yield a faulty registry that forwards requests to the registry ``behind``."""
     with FaultyRegistry(behind) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()

@@ -1,5 +1,5 @@
 """
-A broker with access control: TLS, mutual TLS, SCRAM, OAUTHBEARER and access lists. A further listener is reached
+A broker with access control: TLS, mutual TLS, SCRAM, OAUTHBEARER and access lists. A further listener is reachable only
 through a proxy.
 """
 
@@ -30,9 +30,9 @@ _LOGIN = "org.apache.kafka.common.security"
 
 class GuardedKafka:
     """
-    A broker with several listeners. On ``cluster.bootstrap_servers`` every client may do everything. On the other
-    listeners a user needs permissions. The listener ``through_proxy`` requires no permissions, but is reachable only
-    while a proxy forwards to it.
+    A broker with several listeners. On ``cluster.bootstrap_servers`` every client has all rights. On the other
+    listeners a user needs rights, except on ``through_proxy``. The listener ``through_proxy`` is reachable only while a
+    proxy forwards to it.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class GuardedKafka:
     def options(self, lock: str, user: str) -> dict[str, Any]:
         """
         Return the options of a client for the listener ``lock``. On the listener ``TLS`` clients have no user name and
-        may do everything.
+        have all rights.
         """
         authority = {"ssl.ca.location": str(self._folder / "ca.pem")}
         key = {name: str(self._folder / f"client.{end}") for name, end in _CLIENT_FILES.items()}
@@ -87,7 +87,7 @@ class GuardedKafka:
 
     def remove_user(self, user: str) -> None:
         """
-        Delete a user. The server refuses this user from the next login on; clients must log in again every three
+        Delete a user. The server refuses all later logins of this user. Connected clients must log in again every three
         seconds.
         """
         self._alter(UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_256))
@@ -114,6 +114,20 @@ class GuardedKafka:
             None,  # type: ignore[arg-type] # any principal
             None,  # type: ignore[arg-type] # any host
             AclOperation.ANY,
+            AclPermissionType.ANY,
+        )
+        admin = self.cluster.admin()
+        admin.delete_acls([one])[one].result(_SECONDS)
+
+    def forbid_topic(self, user: str, topic: str, operation: AclOperation) -> None:
+        """Take from a user one operation on a topic."""
+        one = AclBindingFilter(
+            ResourceType.TOPIC,
+            topic,
+            ResourcePatternType.LITERAL,
+            f"User:{user}",
+            None,  # type: ignore[arg-type] # any host
+            operation,
             AclPermissionType.ANY,
         )
         admin = self.cluster.admin()

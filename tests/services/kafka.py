@@ -33,7 +33,7 @@ _SECONDS_OF_ARCHIVING = 120
 class Listener:
     """
     An additional address of a broker, with one of Kafka's security protocols. ``advertised`` is the port that the
-    broker tells its clients.
+    broker announces to its clients.
     """
 
     name: str
@@ -48,9 +48,9 @@ class Listener:
 
 class KafkaCluster:
     """
-    Brokers on 127.0.0.1, numbered from 1. Each broker is also a controller. Their data is deleted at the end. A single
-    broker may have additional listeners. By default an option of Java lets brokers start faster; ``java`` replaces this
-    option.
+    Brokers on 127.0.0.1, numbered from 1. Each broker is also a controller. Their data is deleted when the cluster is
+    closed. A single broker may have additional listeners. ``java`` contains options of Java; by default, one option
+    makes brokers start faster.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class KafkaCluster:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self, *numbers: int) -> None:
-        """Start the brokers with these numbers, which must be stopped, and wait until they answer."""
+        """Start the stopped brokers with these numbers, and wait until the brokers answer."""
         for number in numbers:
             self._launch(number)
         for number in numbers:
@@ -149,8 +149,8 @@ class KafkaCluster:
 
     def _knows(self, number: int, topic: str, partitions: int) -> bool:
         """
-        Return whether a broker knows all partitions of a new topic. The controller confirms a topic before all brokers
-        know it.
+        Return whether a broker knows all partitions of a new topic. The controller confirms the creation of a topic
+        before all brokers know the topic.
         """
         admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self._ports[number]}", "log_level": 0})
         known = admin.list_topics(timeout=_SECONDS).topics.get(topic)
@@ -205,7 +205,8 @@ class KafkaCluster:
 @functools.cache
 def _archived_classes() -> str:
     """
-    Return an option that lets Java read its loaded classes from an archive. With it brokers start in half of the time.
+    Return an option with which Java reads its loaded classes from an archive. With this option brokers start in half of
+    the time.
     """
     archive = cache_folder() / f"kafka-{KAFKA_VERSION}-classes" / "classes.jsa"
     with locked(archive.parent):

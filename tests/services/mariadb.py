@@ -1,4 +1,4 @@
-"""Runs Debian's MariaDB with the character set that MySQL has in Open edX."""
+"""Runs Debian's MariaDB with the character set that Open edX uses for MySQL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MariaDB(DatabaseServer):
     """
     A server that does not sync its data to disk. The data survives SIGKILL, but not a crash of the machine.
 
-    ``options``: additional command-line options.
+    ``options`` contains additional command-line options.
     """
 
     vendor = "mariadb"

@@ -1,6 +1,4 @@
-"""
-Installs the packages of monitoring services in a separate folder. Installed as usual, they would affect every test.
-"""
+"""Installs monitoring packages in a separate folder. In the usual folder, these packages would affect every test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs MySQL, the database of Open edX, from the Debian release sid. The client programs are those of MariaDB."""
+"""Runs MySQL, the database of Open edX, from the Debian release sid. The client programs come from MariaDB."""
 
 from __future__ import annotations
 
@@ -14,20 +14,16 @@ from tests.services.mariadb import MariaDB
 @cache
 def mysql() -> Path:
     """
-    Return the folder of MySQL. It contains the packages of sid and the libraries that they need, since Debian 12 has no
-    MySQL.
+    Return the folder of MySQL. It contains packages of the Debian release sid and their libraries, because Debian 12
+    has no MySQL.
 
-    The folder also contains an initialized data folder, ``data``. Servers copy it, since an initialization takes
-    seconds.
+    The subfolder ``data`` is an initialized data folder. Servers copy it, because an initialization takes seconds.
     """
     return fetched("mysql", _fetch)
 
 
 def version() -> str:
-    """
-    Return the version of the downloaded server. The downloads do not request a certain version, since the versions in
-    sid change.
-    """
+    """Return the version of the downloaded server. The version is not pinned, because the versions in sid change."""
     folder = cache_folder() / "mysql"
     if not (folder / "data").exists():
         return "not fetched"
@@ -38,8 +34,8 @@ class MySQL(MariaDB):
     """
     A server that does not sync its data to disk. The data survives SIGKILL, but not a crash of the machine.
 
-    The server uses the downloaded libraries. If the tests run as root, the server runs as root, too: another user might
-    have no access to the folder.
+    The server uses the downloaded libraries. If the tests run as root, the server also runs as root, because another
+    user might have no access to the folder.
     """
 
     vendor = "mysql"

@@ -1,4 +1,4 @@
-"""Simulates a name server that never answers. Only one command uses it."""
+"""Simulates a name server that never answers, for a single command."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _COMMAND = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
 @contextmanager
 def silent_name_server(folder: Path) -> Iterator[list[str] | None]:
     """
-    Yield words to put in front of a command. Only the command behind these words then uses a name server that never
-    answers.
+    Yield words to put in front of a command. A command with these words uses a name server that never answers; other
+    commands are not affected.
 
-    Yields None if this is impossible. It requires root and the permission to mount.
+    Yield None if the tests do not run as root or have no permission to mount.
     """
     address = f"127.{randrange(1, 255)}.{randrange(1, 255)}.53"  # random, since tests may run in parallel
     file = folder / "resolv.conf"

@@ -1,4 +1,4 @@
-"""Runs a server process. The process is stopped by its process id, and killed if its parent process ends."""
+"""Runs a server process. The process is stopped by its process id. If its parent process ends, it is killed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from time import monotonic, sleep
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 _PORTS = (10_000, 32_768)
-"""
-The range from which ports are taken; the end is excluded. Linux uses the ports from 32768 on for outgoing connections.
-"""
+"""The range of ports for servers, without its end. Linux uses the ports from 32768 on for outgoing connections."""
 _dice = SystemRandom()  # `random` is seeded equally in all processes of a test run
 
 
 class ServerFailed(Exception):
-    """The exception that is raised if a server did not start. Its message contains the end of the server's log."""
+    """
+    The exception that is raised if a server did not start. Its message contains the last lines of the server's log.
+    """
 
 
 class ServerProcess:
@@ -53,7 +53,10 @@ class ServerProcess:
         return self._process.pid
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float = 60) -> None:
-        """Wait until ``ready`` returns True. Raises :class:`ServerFailed` if the process ends or the time is over."""
+        """
+        Wait until ``ready`` returns True. Raises :class:`ServerFailed` if the process ends first or ``seconds`` have
+        passed.
+        """
         deadline = monotonic() + seconds
         while not ready():
             if self._process.poll() is not None or monotonic() > deadline:
@@ -80,11 +83,13 @@ class ServerProcess:
 
 def free_port() -> int:
     """
-    Return a port of 127.0.0.1 that is free, and reserved for this process as long as it runs.
+    Return a free port of 127.0.0.1, and reserve the port for this process as long as this process runs.
 
-    The port stays bound. So no other process gets it before a server listens on it, or while the server is stopped. The
-    servers can nevertheless bind the port, since all of them set SO_REUSEADDR. No outgoing connection gets the port.
-    Otherwise a client of a stopped server could connect to itself and block the port.
+    The reserved port stays bound. So no other process gets the port before a server listens on it, or while the server
+    is stopped. The servers can nevertheless bind the port, because all of them set SO_REUSEADDR.
+
+    No outgoing connection gets the port. Otherwise a client of a stopped server could connect to itself and block the
+    port.
     """
     while True:
         holder = socket.socket()

@@ -1,4 +1,4 @@
-"""Runs Debian's Prometheus, which scrapes given targets and answers queries, and its tool promtool."""
+"""Runs Debian's Prometheus, which scrapes given targets and answers queries. Also runs the tool promtool."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Sample:
 
 class Prometheus:
     """
-    A server on 127.0.0.1. Its data is deleted at the end.
+    A server on 127.0.0.1. Its data is deleted when the server is closed.
 
-    `targets` maps each name of a job to the ports of 127.0.0.1 to scrape. No process needs to listen there yet. `rules`
-    contains files of rules. Prometheus scrapes and evaluates rules every `interval`; `500ms` is in Prometheus's
-    notation.
+    `targets` maps the name of each job to the ports of 127.0.0.1 to scrape. The scraped processes may start later.
+    `rules` contains files of rules. Prometheus scrapes targets and evaluates rules every `interval`; `500ms` is in
+    Prometheus's notation.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Prometheus:
 
     def alerts(self) -> list[dict[str, Any]]:
         """
-        Return the pending and firing alerts. Each has the keys `labels`, `annotations`, `state`, `activeAt` and
+        Return the pending and firing alerts. Each alert has the keys `labels`, `annotations`, `state`, `activeAt` and
         `value`.
         """
         alerts: list[dict[str, Any]] = self.ask("alerts")["alerts"]
@@ -122,17 +122,24 @@ class Prometheus:
 
 
 def lint_of_metrics(page: str) -> str:
-    """Return the faults that `promtool check metrics` finds in the text of a metrics page. Empty if it finds none."""
+    """
+    Return the faults that `promtool check metrics` finds in the text of a metrics page. The text is empty if there are
+    no faults.
+    """
     return _promtool("check", "metrics", page=page)
 
 
 def lint_of_rules(*files: Path) -> str:
-    """Return the faults that `promtool check rules` finds in files of rules. Empty if it finds none."""
+    """
+    Return the faults that `promtool check rules` finds in files of rules. The text is empty if there are no faults.
+    """
     return _promtool("check", "rules", *map(str, files))
 
 
 def failures_of_rules(file: Path) -> str:
-    """Return the failures that `promtool test rules` reports for a file of tests. Empty if all tests pass."""
+    """
+    Return the failures that `promtool test rules` reports for a file of tests. The text is empty if all tests succeed.
+    """
     return _promtool("test", "rules", str(file))
 
 

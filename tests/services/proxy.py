@@ -11,7 +11,7 @@ from time import sleep
 from types import TracebackType
 
 _NO_LINGER = struct.pack("ii", 1, 0)
-"""A socket option. With it, closing the socket resets the connection."""
+"""A socket option that makes closing the socket reset the connection."""
 
 
 class Proxy:
@@ -44,7 +44,7 @@ class Proxy:
             pair.reset()
 
     def forget(self) -> None:
-        """Leave all current connections half open: drop their data for ever. New connections work."""
+        """Leave all current connections half open, and drop their data for ever. New connections work."""
         for pair in self._pairs:
             pair.forgotten = True
 

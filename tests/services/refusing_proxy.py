@@ -1,4 +1,4 @@
-"""A proxy in front of a broker. It can refuse Produce requests in place of the broker, and counts requests."""
+"""A proxy in front of a broker. It counts requests, and can refuse Produce requests in place of the broker."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class RefusingProxy:
 
     def _answers(self, near: socket.socket, far: socket.socket, answers: threading.Lock) -> None:
         """
-        Forward the broker's answers. In them, replace the broker's address by the proxy's, so that clients connect to
-        the proxy.
+        Forward the broker's answers. In the answers, the proxy's address replaces the broker's address, so that clients
+        connect to the proxy.
         """
         own, ours = (b"127.0.0.1" + struct.pack(">i", port) for port in (self._target, self._port))
         try:
@@ -88,7 +88,7 @@ class RefusingProxy:
 
 
 class _Produce:
-    """A Produce request for one partition, in the form in which librdkafka writes it."""
+    """A Produce request for one partition, in the format of librdkafka."""
 
     def __init__(self, frame: bytes) -> None:
         _, self._version, self._correlation, length = struct.unpack_from(">hhih", frame)
@@ -118,7 +118,7 @@ class _Produce:
         return self._topic.decode()
 
     def refusal(self, code: int) -> bytes:
-        """Return an answer to the request that contains this error code."""
+        """Return an answer with this error code to the request."""
         offsets = struct.pack(">ihqqq", self._partition, code, -1, -1, -1)
         if self._is_flexible:
             named = b"\x02" + bytes([len(self._topic) + 1]) + self._topic + b"\x02"

@@ -14,7 +14,7 @@ from tests.services.process import ServerProcess, free_port
 
 
 class SchemaRegistry:
-    """A registry on 127.0.0.1. Its schemas are deleted at the end."""
+    """A registry on 127.0.0.1. Its schemas are deleted when the registry is closed."""
 
     def __init__(self, port: int = 0) -> None:
         self._port = port or free_port()
@@ -43,8 +43,8 @@ class SchemaRegistry:
 
     def _answers(self) -> bool:
         """
-        Return whether the registry registers a schema. On a busy machine the first registration takes longer than the
-        timeout of a client, so this call makes it.
+        Return whether the registry can register a schema. The start of the registry calls this, so that no client makes
+        the first registration. On a busy machine the first registration takes longer than the timeout of a client.
         """
         request = urllib.request.Request(
             f"{self.url}/subjects/warm-up/versions",

@@ -1,1 +1,1 @@
-"""Helpers that tests in several folders use. A helper for a single folder is in that folder."""
+"""Helpers that tests in several folders use. A helper that only one folder uses is in that folder."""

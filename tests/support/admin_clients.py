@@ -13,7 +13,7 @@ _numbers = count(1)
 
 
 def staff_with(*rights: Right, name: str = "") -> User:
-    """Return a new member of the staff who has these rights to the event bus. The password is `password`."""
+    """Return a new member of the staff who has these rights for the event bus. The password is `password`."""
     user = User.objects.create_user(name or f"user-{next(_numbers)}", password="password", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=rights))
     return user

@@ -1,4 +1,4 @@
-"""Fills the tables with the given amounts of data for all pages of Django's admin."""
+"""Fills the tables of all pages of Django's admin with the given amounts of data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.states import RelayOf, consumer_state
 
 _OUTCOMES = ("delivered", "relayed", "received", "done", "retried", "dead-lettered", "parked")
 _BY_DJANGO = 1_000
-"""The number of outbox rows that Django creates at most. The database creates further rows by copying these."""
+"""The maximal number of outbox rows that Django creates. The database creates further rows by copying these."""
 _ROW = {"shard": 1, "key": b"k", "body": b"v", "headers": b"", "schema_id": 1, "size": 2}
 
 
@@ -43,7 +43,7 @@ class Amounts:
     event_types: int = 2
     days: int = 7
     every: int = 7
-    """The distance in minutes between two minutes for which the history has counts."""
+    """The number of minutes between two minutes for which the history has counts."""
     letters: int = 20
     outbox: int = 50
     parked: int = 12
@@ -116,7 +116,7 @@ def _heartbeats(now: int, amounts: Amounts) -> Iterator[Heartbeat]:
 
 
 def _history(now: int, amounts: Amounts) -> Iterator[HistoryRow]:
-    """Give what is there just before it is tidied up."""
+    """Yield rows of the history with all ages that exist just before the history is combined and shortened."""
     minute, quarter, hour = MINUTE * 1000, QUARTER * 1000, HOUR * 1000
     this_hour = now - now % hour
     minutes, quarters = now - now % quarter - 3 * hour, this_hour - 25 * hour
@@ -170,7 +170,8 @@ def _letters(amounts: Amounts) -> Iterator[DeadLetter]:
 
 def _request(alias: str, now: int, amounts: Amounts) -> None:
     """
-    Write replay requests for a group without workers. Each request has as many dead letters as a worker has partitions.
+    Write replay requests for a group that has no workers. Each request has as many dead letters as a worker has
+    partitions.
     """
     wish: dict[str, Any] = {"receiver": "", "instead_of": "", "stop_after": 20, "requested_by": "anna", "reason": "why"}
     state: dict[str, Any] = {"state": RequestState.REQUESTED, "note": "", "worker": "", "requested_at": now}

@@ -1,4 +1,4 @@
-"""Looks that were begun in threads and not waited for."""
+"""Waits for queries to servers that run in threads."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from tests.support.outbox_service import until
 
 
 def until_all_have_ended() -> None:
-    """Wait for the threads in which servers are asked: their connections are to be closed before a test ends."""
+    """Wait until the threads that query servers have ended, so that their connections are closed before a test ends."""
     until(lambda: not [one for one in threading.enumerate() if one.name == "event-bus-asking"])

@@ -1,7 +1,7 @@
 """
-Wrong configurations, each with a single mistake, and the messages of Django's checks about them.
+Wrong configurations, each with a single mistake, and the messages of Django's checks about each mistake.
 
-Tests verify each of them. The page "System checks" is generated from them.
+Tests verify each configuration. The page "System checks" is generated from these configurations.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ RIGHT: dict[str, Any] = {
 
 def sent(event_type: str = CREATED, topic: str = "certificates", **entry: Any) -> dict[str, Any]:
     """
-    Return settings that send events of a type to a topic. ``entry`` changes the topic's configuration; the value None
-    removes a key.
+    Return settings with which events of a type are sent to a topic. ``entry`` changes the topic's configuration; the
+    value None removes a key.
     """
     values = {"event_key_field": "certificate.course.course_key", "enabled": True} | entry
     kept = {name: value for name, value in values.items() if value is not None}
@@ -50,7 +50,8 @@ def reads(*topics: str) -> dict[str, Any]:
 
 def findings(changes: dict[str, Any]) -> list[CheckMessage]:
     """
-    Return the messages of the checks about a valid configuration with ``changes``. The value None removes a setting.
+    Return the messages of the checks about a valid configuration that ``changes`` modifies. The value None removes a
+    setting.
     """
     with override_settings(**(RIGHT | changes)):
         return run_checks(tags=["event_bus_kafka"])
@@ -61,9 +62,9 @@ class Broken:
     """
     A wrong configuration.
 
-    ``says`` is a part of the expected message. ``times`` is the number of messages, since the checks of producer and
-    consumer may both report a mistake. ``around`` is a context manager that makes a mistake outside of the settings.
-    ``shown`` is the source of such a mistake for the documentation.
+    ``says`` is a part of the expected message. ``times`` is the number of messages, because the checks of both producer
+    and consumer may report the same mistake. ``around`` is a context manager that makes a mistake outside of the
+    settings. ``shown`` is the source code of this mistake for the documentation.
     """
 
     title: str

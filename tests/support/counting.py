@@ -1,4 +1,4 @@
-"""Simulates processes that count events, and reads the history that they write."""
+"""Simulates processes that count events, and reads the history that these processes write."""
 
 from __future__ import annotations
 

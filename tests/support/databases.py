@@ -21,11 +21,13 @@ from tests.support.scale import LONG
 
 _ALL = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
 DATABASES = _ALL if LONG else _ALL[:2]
-"""The servers of the fixtures `database` and `service`. Each test with one of these fixtures runs once per server."""
+"""
+The servers of the fixtures `database` and `service`. Each test that uses one of these fixtures runs once per server.
+"""
 on_mysql_too = pytest.mark.parametrize("database", _ALL, indirect=True)
 """
-Marks tests that run on MySQL in `make test`, too, since MySQL may differ from MariaDB. All other tests run on MySQL
-only in `make test-long`.
+Marks tests that also run on MySQL in `make test`, because MySQL may differ from MariaDB there. All other tests run on
+MySQL only in `make test-long`.
 """
 
 
@@ -42,14 +44,14 @@ class Database:
         return self.server.vendor
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Return the settings of a service process whose default database is this one."""
+        """Return the settings of a service process whose default database is this database."""
         return {"DATABASES": {"default": self.entry}} | changes
 
     @contextmanager
     def connected(self, alias: str = "real") -> Iterator[BaseDatabaseWrapper]:
         """
-        Add the database to Django's connections under an alias while the block runs. The test may have the mark
-        django_db, but does not need it.
+        While the block runs, add the database to Django's connections under an alias. The test does not need the mark
+        django_db.
         """
         with self.blocker.unblock(), connected(self.entry, alias) as connection:
             yield connection
@@ -58,9 +60,10 @@ class Database:
 @contextmanager
 def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDatabaseWrapper]:
     """
-    Add an alias to Django's connections while the block runs. If the alias exists, let it refer to another database.
+    While the block runs, add an alias to Django's connections. If the alias already exists, it refers to the other
+    database meanwhile.
 
-    At the end the connection of the calling thread is closed. Other threads must close their own connections.
+    At the end the connection of the calling thread is closed. Other threads must close their connections themselves.
     """
     kept = (connections.settings[alias], connections[alias]) if alias in connections else None
     connections.settings[alias] = ConnectionHandler({"default": dict(entry)}).settings["default"]
@@ -77,7 +80,7 @@ def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDataba
 
 
 def end_session(connection: BaseDatabaseWrapper) -> None:
-    """Make the server end the session of a connection. The client notices this only at its next SQL statement."""
+    """Make the server end the session of a connection. The client notices the end only at its next SQL statement."""
     raw: Any = connection.connection
     other = connection.copy()
     with other.cursor() as cursor:
@@ -90,7 +93,7 @@ def end_session(connection: BaseDatabaseWrapper) -> None:
 
 @contextmanager
 def none_known() -> Iterator[None]:
-    """Hide the connections that other tests have opened in this thread while the block runs."""
+    """While the block runs, hide the connections that other tests have opened in this thread."""
     open_connections.by_alias.clear()
     try:
         yield
@@ -101,7 +104,7 @@ def none_known() -> Iterator[None]:
 
 @contextmanager
 def database_on(server: DatabaseServer, name: str, blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """Create a migrated database, and drop it at the end, even if the test has stopped the server."""
+    """Create a migrated database. At the end drop the database, even if the test has stopped the server."""
     server.start()
     server.copy(_migrated(server, blocker), name)
     try:
@@ -114,8 +117,8 @@ def database_on(server: DatabaseServer, name: str, blocker: DjangoDbBlocker) -> 
 @cache
 def _migrated(server: DatabaseServer, blocker: DjangoDbBlocker) -> str:
     """
-    Return the name of a migrated database on ``server``. It is created once per server, since a copy of it takes much
-    less time than a migration.
+    Return the name of a migrated database on ``server``. The database is created once per server. Each test gets a
+    copy, because a copy takes much less time than a migration.
     """
     name = "migrated"
     with blocker.unblock(), connected(server.settings(name), "migrated"):

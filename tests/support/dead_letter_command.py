@@ -1,4 +1,4 @@
-"""Runs ``event_dead_letters`` in a separate process, with the table of dead letters in an SQLite file."""
+"""Runs ``event_dead_letters`` in a separate process. The table of dead letters is in an SQLite file."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ class Kept(ABC):
 @attrs.frozen
 class OnTopic(Kept):
     """
-    A topic for dead letters. A real Kafka has no such topic before :meth:`create`. The sandbox creates it on first use.
+    A topic for dead letters. On a real Kafka, the topic does not exist before :meth:`create`. The sandbox creates the
+    topic on first use.
     """
 
     bus: Bus

@@ -1,4 +1,7 @@
-"""A service that sends events directly to Kafka. Events that Kafka does not confirm go into its outbox."""
+"""
+A service that sends events directly to Kafka. If Kafka does not confirm an event, the event goes into the service's
+outbox.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ def spilled(alias: str = "default") -> list[str]:
 
 
 def encoded(topic: str, user: int = 7) -> EncodedEvent:
-    """Return an encoded event, the form in which the spill takes events."""
+    """Return an encoded event, in the form in which the spill accepts events."""
     event = Event(
         signal=CERTIFICATE_CREATED,
         data={"certificate": certificate(user)},

@@ -1,4 +1,4 @@
-"""Contains an example value for every annotation. So tests can create event data for any signal."""
+"""Contains an example value for every annotation, so that tests can create event data for any signal."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""
-Checks the behaviour of a worker that every host should allow: it consumes, sends the events that its receivers emit,
-and stops cleanly.
-"""
+"""Checks that a worker works on a host: it consumes, sends the events that its receivers emit, and stops cleanly."""
 
 from __future__ import annotations
 
@@ -28,8 +25,8 @@ def run_worker(
     is_well: bool = True,
 ) -> ServiceProcess:
     """
-    Run a worker with four lanes until it ends, check its results, and return it. ``before`` contains words that stand
-    in front of its command. If ``is_well`` is True, no receiver may fail.
+    Run a worker with four lanes until it ends, check its results, and return the process. The words in ``before``
+    precede the command of the worker. If ``is_well`` is True, no receiver may fail.
     """
     topic = f"of-{group}"
     bus.create_topic(topic)

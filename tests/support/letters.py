@@ -1,4 +1,4 @@
-"""Creates dead letters for tests. Their records are certificates for which a receiver failed."""
+"""Creates dead letters for tests. The record of each dead letter is a certificate for which a receiver failed."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ FAILED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 @contextmanager
 def service_with(sandbox: Sandbox, *receivers: Callable[..., None]) -> Iterator[None]:
     """
-    Connect these receivers to the signal of certificates while the block runs. The service uses the sandbox's registry,
-    and has no broker.
+    While the block runs, connect these receivers to the signal of certificates. The service uses the sandbox's
+    registry, and has no broker.
     """
     for receiver in receivers:
         CERTIFICATE_CREATED.connect(receiver)
@@ -53,7 +53,7 @@ def service_with(sandbox: Sandbox, *receivers: Callable[..., None]) -> Iterator[
 
 
 def record_of(user: int, *, offset: int = 0, topic: str = TOPIC, **changes: Any) -> ConsumerRecord:
-    """Return the record of a user's certificate. The registry that the settings name contains its schemas."""
+    """Return the record of a user's certificate. The registry in the settings contains the schemas of the record."""
     framed = _framed(user, settings.schema_registry_url)
     values: dict[str, Any] = {"key": framed.key, "value": framed.value, "headers": framed.headers} | changes
     return ConsumerRecord(topic=topic, partition=0, offset=offset, timestamp=1_767_323_045_678, **values)
@@ -72,8 +72,8 @@ def _framed(user: int, _registry_url: str) -> ProducerRecord:
 
 def stored(record: ConsumerRecord, *receivers: str, **changes: Any) -> DeadLetter:
     """
-    Store a dead letter for which these receivers failed. If no receivers are given, no receiver was called for the
-    letter.
+    Store a dead letter for which these receivers failed. If no receivers are given, the letter is for a record for
+    which no receiver was called.
     """
     return store(letter_of(record, *receivers, **changes))
 
@@ -99,7 +99,7 @@ def letter_of(
 
 
 def multiply(letter: DeadLetter, changes: Iterable[dict[str, Any]]) -> None:
-    """Store a changed copy of a letter and of its entries for each of ``changes``."""
+    """Store one copy of a letter and of its entries for each of ``changes``. The copy has these changes."""
     letter = DeadLetter.objects.with_marks().get(pk=letter.pk)
     entries = list(letter.entries.all())
     rest = iter(changes)
@@ -121,14 +121,14 @@ def _copy(row: Any, **changes: Any) -> Any:
 
 
 def discard(letter: DeadLetter) -> int:
-    """Discard a dead letter unless it has changed since it was read; return the number of discarded letters."""
+    """Discard a dead letter unless the letter has changed after it was read; return the number of discarded letters."""
     return remove({letter.pk: letter.last_failed_at}, EntryState.DISCARDED)
 
 
 def states() -> dict[str, str]:
     """
-    Return the state of each entry by the last part of its receiver's name. If a stand-in ran for the receiver, the name
-    of the stand-in follows the state.
+    Return the state of each entry by the last part of its receiver's name. If another receiver ran as a stand-in, the
+    name of the stand-in follows the state.
     """
     return {
         entry.receiver.rpartition(".")[2]: entry.state

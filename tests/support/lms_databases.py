@@ -1,4 +1,4 @@
-"""Creates the databases of the test project that resembles the LMS. All of them are on one server."""
+"""Creates the databases of the test project that resembles the LMS. All databases are on one server."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support.databases import connected
 
 OUTBOX, OUTBOX_APART = "lms", "lms_events"
 """
-Names of the databases of the outbox. The first one is also the service's database; the second one contains only the
-outbox.
+Names of the databases that contain the outbox. The first database is also the service's database. The second database
+contains only the outbox.
 """
 MIGRATE = """
 from django.conf import settings

@@ -1,5 +1,6 @@
 """
-Runs the test project that resembles the LMS: its web servers, its celery worker and its commands. Collects the results.
+Runs the test project that resembles the LMS, and collects the results. The project has web servers, a celery worker and
+commands.
 """
 
 from __future__ import annotations
@@ -52,32 +53,34 @@ _AWAY = {
     "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5,
     "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 6,
 }
-"""Settings with an unreachable Kafka. With them an event can arrive later only if it is in an outbox."""
+"""
+Settings with an unreachable Kafka. With these settings an event can arrive later only if the event is in an outbox.
+"""
 _BIN = Path(sys.executable).parent
 
 
 @attrs.frozen(kw_only=True)
 class Outcome:
     """
-    The results of all emissions after all processes have ended. The names of emissions look like
+    The results of all emissions after all processes have ended. The name of an emission looks like
     ``wsgi/outbox/atomic``.
     """
 
     ends: Mapping[str, object]
     """
-    The end of each emission by name. For a view it is the status code of its answer. For a job it is the exception that
-    the job caught, or None.
+    The result of each emission by name. For a view this is the status code of the answer. For a job this is the
+    exception that the job caught, or None.
     """
     saved: frozenset[str]
     """The names of the emissions whose data the service has committed in any database."""
     rows: Counter[tuple[str, str]]
     """The number of rows in the outboxes, by emission and database."""
     arrived: Counter[str]
-    """The number of events that are in Kafka after a relay has run once, by emission."""
+    """The number of events of each emission that are in Kafka after a relay has run."""
     log: str
 
     def of(self, name: str) -> tuple[object, dict[str, int]]:
-        """Return the end of an emission, and the number of its outbox rows per database."""
+        """Return the result of an emission, and the number of its outbox rows per database."""
         return self.ends.get(name), {database: rows for (one, database), rows in self.rows.items() if one == name}
 
 
@@ -122,8 +125,8 @@ class Project:
 
     def _serve(self, settings: Mapping[str, Any]) -> dict[str, object]:
         """
-        Run a web server and a celery worker until all views have answered and all tasks have run; return how the
-        emissions ended.
+        Run a web server and a celery worker until all views have answered and all tasks have run; return the result of
+        each emission.
         """
         log = self.folder / "log"
         for name in ("tasks", "control"):

@@ -52,8 +52,8 @@ class Member:
 
     def poll(self, seconds: float) -> list[ConsumerRecord]:
         """
-        Poll once. Start newly assigned partitions at the committed offsets or, without a committed offset, where a new
-        group starts.
+        Poll once. Start newly assigned partitions at their committed offsets. If a partition has no committed offset,
+        start it where a new group starts.
         """
         records = self.client.poll(seconds)
         self._next |= {(each.topic, each.partition): each.offset + 1 for each in records}
@@ -77,7 +77,7 @@ class Member:
         positions.start(offsets, reading)
 
     def poll_until(self, condition: Callable[[], object], *others: Member) -> None:
-        """Poll this member and others until ``condition`` holds."""
+        """Poll this member and ``others`` until ``condition`` holds."""
         deadline = monotonic() + SECONDS
         while not condition():
             assert monotonic() < deadline, "it did not happen"
@@ -85,12 +85,12 @@ class Member:
                 member.records += member.poll(0.1)
 
     def poll_records(self, count: int) -> list[ConsumerRecord]:
-        """Poll until ``count`` records are read; return all records read so far."""
+        """Poll until ``count`` records are read; return all records that were read."""
         self.poll_until(lambda: len(self.records) >= count)
         return self.records
 
     def poll_assignment(self, *others: Member) -> None:
-        """Poll this member and others until partitions are assigned to it."""
+        """Poll this member and ``others`` until partitions are assigned to this member."""
         self.poll_until(lambda: self.assigned, *others)
 
     def _revoke(self, partitions: list[Partition]) -> None:

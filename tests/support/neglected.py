@@ -14,7 +14,7 @@ import attrs
 from event_bus_kafka.models import DeadLetter, Heartbeat, OutboxRecord, ParkedRecord, PausedReceiver
 from event_bus_kafka.operations.neglects import in_tables
 from event_bus_kafka.operations.neglects.catalogue import Neglect, Neglected, OwnTables
-from event_bus_kafka.telemetry.state import HeldTopic, RelayState
+from event_bus_kafka.telemetry.state import ConsumerState, HeldTopic, RelayState
 from tests.support.states import consumer_state
 
 RETENTION = 90.0
@@ -75,9 +75,17 @@ def relay(beat: datetime, **state: Any) -> Heartbeat:
     return _run("relay", "", beat, attrs.asdict(attrs.evolve(kept, **state)))
 
 
-def consumer(beat: datetime, *, version: str = "0.1.0", group: str = "mail", stopped: bool = False) -> Heartbeat:
-    """Store the heartbeat of a worker. ``beat`` is the time of its last beat, and its last lag is 2."""
-    return _run("consumer", group, beat, attrs.asdict(consumer_state(group=group)), version=version, stopped=stopped)
+def consumer(
+    beat: datetime,
+    *,
+    version: str = "0.1.0",
+    group: str = "mail",
+    stopped: bool = False,
+    state: ConsumerState | None = None,
+) -> Heartbeat:
+    """Store the heartbeat of a worker. ``beat`` is the time of its last beat. By default its last lag is 2."""
+    kept = attrs.asdict(state or consumer_state(group=group))
+    return _run("consumer", group, beat, kept, version=version, stopped=stopped)
 
 
 def _run(kind: str, group: str, beat: datetime, state: dict[str, Any], **about: Any) -> Heartbeat:

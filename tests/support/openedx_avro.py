@@ -1,4 +1,4 @@
-"""Returns schemas and bytes of all signals as openedx-events writes them."""
+"""Returns the schemas of all signals, and bytes of event data, as openedx-events writes them."""
 
 from io import BytesIO
 from typing import Any

@@ -1,4 +1,4 @@
-"""Creates certificates that are numbered per user, and asserts the order in which receivers got them."""
+"""Creates certificates that are numbered per user, and asserts the order in which receivers got these certificates."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ each_protocol = pytest.mark.parametrize("options", PROTOCOLS.values(), ids=PROTO
 
 
 def numbered(users: list[int], each: int, *, begin: int = 0) -> list[Any]:
-    """Return ``each`` certificates per user. The users alternate, and the grade of a certificate is its number."""
+    """Return ``each`` certificates per user. The users alternate. The grade of a certificate is its number."""
     return [certificate(user, grade=str(number)) for number in range(begin, begin + each) for user in users]
 
 
 def assert_in_order(lines: list[dict[str, Any]], each: int) -> None:
     """
-    Assert three things: each event arrived once, each user's events arrived in order, and receivers of one user did not
-    run at the same time.
+    Assert that each event arrived once, that each user's events arrived in order, and that no two receivers ran for the
+    same user at the same time.
     """
     seen = defaultdict(list)
     for line in sorted(lines, key=lambda line: line["at"]):
@@ -41,7 +41,7 @@ def event(line: dict[str, Any]) -> tuple[int, int]:
 
 
 def assert_first_in_order(lines: list[dict[str, Any]], users: list[int], each: int) -> None:
-    """Assert that each user's events arrived in order. Only the first delivery of each event counts."""
+    """Assert that each user's events arrived in order. Repeated deliveries of an event are ignored."""
     first: dict[int, list[int]] = {user: [] for user in users}
     for line in sorted(lines, key=lambda line: line["at"]):
         user, number = event(line)

@@ -1,4 +1,4 @@
-"""A service with an outbox for tests. It can emit events, relay them, and read them from Kafka."""
+"""A service for tests that has an outbox. It can emit events, relay events, and read events from Kafka."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class Service:
 
     def emit_many(self, count: int, *, topic: str = "", name: Callable[[int], str] = lambda _: "") -> list[str]:
         """
-        Emit ``count`` events of one key in one transaction; return their ids. ``name`` is a function that returns the
-        user's name for the number of an event.
+        Emit ``count`` events with the same key in one transaction; return their ids. ``name`` is a function that
+        returns the user's name for the number of an event.
         """
         events = [
             ({"certificate": certificate(7, name=name(number))}, EventsMetadata(event_type=CREATED))
@@ -115,5 +115,5 @@ class Service:
         return [header(record, "ce_id") for record in self.arrived(count, topic)]
 
     def all_ids(self, topic: str = "") -> list[str]:
-        """Return the ids of all events on the topic now, in order and including duplicates."""
+        """Return the ids of all events that are on the topic at present, in order and including duplicates."""
         return [header(record, "ce_id") for record in self.bus.records_from(topic or self.topic, 0)]

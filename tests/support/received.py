@@ -1,4 +1,4 @@
-"""Creates records from given bytes, and decodes them."""
+"""Creates records from given bytes, and decodes these records."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def record(value: bytes | None, headers: Headers = HEADERS, timestamp: int | Non
 
 
 def event_in(value: bytes | None, schema: str = CODEC.schema, signal: OpenEdxPublicSignal = CERTIFICATE_CREATED) -> Any:
-    """Return the event data that a record with this value is decoded to. Return None if the record is refused."""
+    """Decode a record with this value; return the event data. Return None if the record is refused."""
     try:
         return serde.deserialize(record(value), signal, Registry(schema)).data
     except DeserializationError:

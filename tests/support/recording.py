@@ -13,16 +13,14 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.util._once import Once
 
 Ended = Callable[[], dict[str, ReadableSpan]]
-"""
-The type of a function that returns the ended spans by name. If two spans have the same name, the test has a mistake.
-"""
+"""The type of a function that returns the ended spans by name. The names of the spans must be different."""
 
 
 @contextmanager
 def recorded(**options: Any) -> Iterator[Ended]:
     """
-    Set a provider that records spans while the block runs. A service can set its provider only once; tests set it
-    repeatedly.
+    While the block runs, use a provider that records spans. A service can set its provider only once, but tests set a
+    provider repeatedly.
     """
     exporter, provider = InMemorySpanExporter(), TracerProvider(**options)
     provider.add_span_processor(SimpleSpanProcessor(exporter))

@@ -25,8 +25,8 @@ from tests.support.direct import encoded
 @attrs.define
 class Relaying:
     """
-    A relay with its own outbox and brokers. An object of this class is also the relay's registry: it returns an id for
-    each schema, or raises the exception that ``error`` returns.
+    A relay with a separate outbox and separate brokers. An object of this class is also the relay's registry: it
+    returns an id for each schema, or raises the exception that ``error`` returns.
     """
 
     sandbox: Sandbox
@@ -71,7 +71,10 @@ class Relaying:
         self.relay._clients.drop()
 
     def forget_schemas(self) -> None:
-        """Clear the cache of written schemas. Schemas that were deleted from the table are then written again."""
+        """
+        Clear the cache of stored schemas. If a schema was deleted from the table, the next append of an event stores
+        the schema again.
+        """
         writer_schemas._known.clear()
 
     def arrived(self, topic: str, count: int, *, seconds: float = 60) -> list[bytes | None]:

@@ -1,4 +1,4 @@
-"""Receivers in this process, and a function that runs ``replay_events`` for them."""
+"""Receivers in this process, and a function that runs ``replay_events`` for these receivers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def replay(bus: Bus, topic: str, *arguments: str) -> str:
 
 
 def put(bus: Bus, topic: str, user: int, *, at: int, partition: int = 0) -> None:
-    """Write a certificate to a topic. ``at`` is its timestamp in milliseconds since the epoch."""
+    """Write a certificate to a topic. ``at`` is the timestamp of the record in milliseconds since the epoch."""
     with override_settings(**bus.settings(EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30)):
         record = record_of(user)
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})

@@ -1,6 +1,6 @@
 """
-Helpers for tests of replay requests: they store dead letters, run workers that replay them, and read the output of
-these workers.
+Helpers for tests of replay requests. They store dead letters, run workers that replay dead letters, and read the output
+of these workers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.support.workers import worker
 
 PLACE = "tests.projects.certificates.replaying"
 LETTERS_BEGIN = 1_000_000
-"""The offset of the first dead letter. It is much higher than the offsets of live events."""
+"""The offset of the first dead letter. This offset is much higher than the offsets of live events."""
 
 
 def named(*receivers: str) -> list[str]:
@@ -101,7 +101,7 @@ class Requesting:
 
 
 def report(number: int) -> dict[str, Any]:
-    """Return the report that the command prints about a request."""
+    """Return what the command prints about a request, as JSON data."""
     found: dict[str, Any] = json.loads(run("requests", number, "--json"))
     return found
 
@@ -131,18 +131,18 @@ def is_in_state(number: int, state: str, *processes: ServiceProcess, seconds: fl
 
 
 def silence(number: int) -> None:
-    """Change a request as if its worker had written no heartbeat for a long time."""
+    """Change a request as if its worker had not written a heartbeat for a long time."""
     ReplayRequest.objects.filter(pk=number).update(beat_at=1)
 
 
 def heard(what: str, receiver: str, *processes: ServiceProcess) -> list[tuple[int, int]]:
-    """Return user and number of each matching line that the processes have printed, in the order of time."""
+    """Return user and number of each line ``what`` of ``receiver`` that the processes have printed, sorted by time."""
     lines = [line for process in processes for line in process.heard(what) if line["receiver"] == receiver]
     return [(line["user"], int(line["grade"])) for line in sorted(lines, key=lambda line: line["at"])]
 
 
 def first_to_begin(users: Iterable[int], workers: Iterable[ServiceProcess]) -> ServiceProcess:
-    """Wait until one of the workers has started a letter of one of these users; return this worker."""
+    """Wait until one of the workers has started to replay a letter of one of these users; return this worker."""
     wanted, workers = set(users), list(workers)
 
     def begun() -> list[ServiceProcess]:

@@ -1,4 +1,4 @@
-"""Requests of replays of topics and of backfills, and a worker whose lanes begin what a test has them begin."""
+"""Creates requests for replays of topics, and a worker that processes records only when the test says so."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ from tests.projects.process import PATIENCE
 
 
 class NoStore:
-    """What is replayed never becomes a dead letter."""
+    """
+    A store of dead letters that must not be used, because a failed record of a replay never becomes a dead letter.
+    """
 
     def store(self, letter: Letter) -> None:
         raise AssertionError(letter.record.coordinates)
 
 
 class Runner(RequestRunner):
-    """A worker's, on lanes that begin what the test has them begin."""
+    """The runner of a worker. Each submitted turn of a replay or backfill runs only when the test says so."""
 
     def __init__(self, receiving: Processor, producer: Callable[[], KafkaEventProducer] = create_producer) -> None:
         self.submitted: list[Detached] = []
@@ -49,7 +51,7 @@ class Runner(RequestRunner):
         self.submitted.append(delivery)
 
     def begin(self, most: int = 1_000_000) -> int:
-        """Have the turns that may begin now, ``most`` at most; return how many there were."""
+        """Run at most ``most`` of the turns that may start now; return the number of turns that ran."""
         done = 0
         while done < most:
             self.submit(is_busy=False)
@@ -62,7 +64,7 @@ class Runner(RequestRunner):
         return done
 
     def go_on_until(self, condition: Callable[[], Any], *, each: int = 1_000_000) -> None:
-        """Be a worker until a condition holds."""
+        """Work like a worker until a condition holds."""
         deadline = monotonic() + PATIENCE
         while not condition():
             assert monotonic() < deadline, list(ReplayRequest.objects.values("state", "note"))
@@ -71,7 +73,7 @@ class Runner(RequestRunner):
             sleep(0.01)
 
     def had(self, count: int) -> None:
-        """Have as many turns, then save the progress."""
+        """Run ``count`` turns, then save the progress."""
         deadline, done = monotonic() + PATIENCE, 0
         while done < count:
             assert monotonic() < deadline
@@ -83,13 +85,16 @@ class Runner(RequestRunner):
 
 @contextmanager
 def processing(group: str) -> Iterator[Processor]:
-    """Return the processor of a worker, by the settings."""
+    """Yield the processor that a worker of the group has with the current settings."""
     with closing(registry_of_settings()) as registry:
         yield processor(group, NoStore(), registry)
 
 
 def topic_request(topic: str, start: int, end: int, group: str = "mail", **values: Any) -> int:
-    """Request a replay of a topic's first partition; return the number of the request."""
+    """
+    Request a replay of the offsets from ``start`` to ``end`` of a topic's first partition; return the number of the
+    request.
+    """
     arguments = TopicArguments(topic=topic, **values.pop("arguments", {}))
     progress = RunProgress.of_ranges({(topic, 0): Range(start, end)})
     return int(request_run(RunWish(arguments=arguments, progress=progress, group=group, **values)).pk)
@@ -100,5 +105,5 @@ def state_of(number: int) -> str:
 
 
 def progress_of(number: int) -> RunProgress:
-    """Return the progress that was saved."""
+    """Return the saved progress of a request."""
     return RunProgress.of(RequestedRun.objects.get(request=number).progress)

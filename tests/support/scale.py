@@ -1,4 +1,4 @@
-"""Selects between small numbers for `make test` and large ones for `make test-long`, which sets LONG."""
+"""Selects small numbers for `make test`, and large numbers for `make test-long`, which sets LONG."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def page(port: int, path: str) -> tuple[int, str]:
 def numbers(port: int) -> Numbers:
     """
     Return all numbers on the metrics page except those of buckets. The key of a number consists of the metric's name
-    without prefix, and of the values of its labels in the order of the labels.
+    without prefix and the values of its labels, in the order of the page.
     """
     status, text = page(port, "/metrics")
     assert status == 200, text
@@ -39,7 +39,7 @@ def numbers(port: int) -> Numbers:
 
 
 def scraped_until(port: int, wanted: Numbers) -> Numbers:
-    """Request the metrics page until it has the numbers in ``wanted``; return all its numbers."""
+    """Request the metrics page until it contains the numbers in ``wanted``; return all numbers of the page."""
     deadline = monotonic() + PATIENCE
     while True:
         try:

@@ -24,7 +24,7 @@ def own_producer() -> Iterator[KafkaEventProducer]:
     """
     Yield a producer. At the end, wait for its confirmations and close its clients.
 
-    Without this the clients would live until the end of the process, and log that the brokers of earlier tests are
+    Otherwise the clients would exist until the end of the process, and would log that the brokers of earlier tests are
     unreachable.
     """
     others = threading.enumerate()

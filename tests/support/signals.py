@@ -1,4 +1,4 @@
-"""Signals of a test service. Tests can change the classes of their data."""
+"""Creates signals of a test service. The tests choose the fields of their data."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ EVENT_TYPE = "org.example.grades.course.graded.v1"
 @contextmanager
 def graded(**fields: Any) -> Iterator[OpenEdxPublicSignal]:
     """
-    Yield a signal whose class has these fields. Each field is given as a type, or as a pair of type and default. At the
-    end the signal is unregistered.
+    Yield a signal. Its data is a class with these fields. Each field is given as a type, or as a pair of type and
+    default. At the end the signal is unregistered.
     """
     attributes = {
         name: attrs.field(type=kind[0], default=kind[1]) if isinstance(kind, tuple) else attrs.field(type=kind)
@@ -32,5 +32,5 @@ def graded(**fields: Any) -> Iterator[OpenEdxPublicSignal]:
 
 
 def grade(signal: OpenEdxPublicSignal, **values: Any) -> Any:
-    """Return an object of the signal's class."""
+    """Return an object of the class of the signal's data."""
     return signal.init_data["grade"](**values)

@@ -1,4 +1,4 @@
-"""Creates SQLite databases in files. Several threads can use them."""
+"""Creates SQLite databases in files. Several threads can use these databases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.databases import connected
 
 @contextmanager
 def on_sqlite(folder: Path, alias: str, *, migrated: bool = True) -> Iterator[Path]:
-    """Make an alias refer to a new database while the block runs; yield the file of the database."""
+    """While the block runs, an alias refers to a new database. Yield the file of the database."""
     file = folder / alias
     entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file)}
     with connected(entry, alias):

@@ -68,7 +68,7 @@ def consumer_state(**changes: Any) -> ConsumerState:
 
 
 class RelayOf:
-    """A relay that has a fixed last state."""
+    """A relay whose last state never changes."""
 
     database = "default"
     obstacles: tuple[str, ...] = ()
@@ -80,6 +80,6 @@ class RelayOf:
 
 
 def beats_of(running: Running, totals: dict[str, int] | None = None, period: float = 10.0) -> Heartbeats:
-    """Return the writer of heartbeats. ``totals`` contains the current counts; the test may change them."""
+    """Return the writer of heartbeats. ``totals`` contains the current counts, and the test may change these counts."""
     counted = {} if totals is None else totals
     return Heartbeats(running, lambda: dict(counted), period=period, service="credentials", version="0.1.0")

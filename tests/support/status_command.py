@@ -13,7 +13,7 @@ from django.test import override_settings
 
 @attrs.frozen
 class Shown:
-    """The output of the command. If the exit code is not 0, also the text of its error."""
+    """The output of the command. If the exit code is not 0, it also contains the text of the error."""
 
     text: str
     refusal: str
@@ -46,7 +46,7 @@ def told(settings: dict[str, Any], *arguments: str) -> Shown:
 
 
 def checked(settings: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """Run the command with ``--check``; return its findings. Assert that the exit code agrees with them."""
+    """Run the command with ``--check``; return its findings. Assert that the exit code agrees with the findings."""
     shown = told(settings, "--check")
     assert bool(shown.refusal) == bool(shown.findings)
     assert all(one["remedy"] for one in shown.json["findings"])

@@ -11,7 +11,9 @@ from django.test import override_settings
 
 
 def topics(settings: dict[str, Any], *arguments: str) -> tuple[int, str]:
-    """Run the command; return its exit code, and its output or the text of its error."""
+    """
+    Run the command. Return the exit code together with the output or, if the command failed, the text of the error.
+    """
     output = io.StringIO()
     with override_settings(**settings):
         try:
@@ -22,7 +24,7 @@ def topics(settings: dict[str, Any], *arguments: str) -> tuple[int, str]:
 
 
 def drift(settings: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the findings of ``check`` by topic. Assert that the exit code agrees with them."""
+    """Return the findings of ``check`` by topic. Assert that the exit code agrees with the findings."""
     code, printed = topics(settings, "check", "--json")
     found = json.JSONDecoder().raw_decode(printed)[0]["topics"]
     drifting = {one["topic"]: one["steps"] + one["obstacles"] for one in found if one["drift"]}

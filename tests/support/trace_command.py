@@ -18,8 +18,8 @@ from tests.support.sending import send
 
 def trace(*arguments: Any, finds: bool = True) -> str:
     """
-    Run the command; return its output. Assert that it finds something. With ``finds=False`` assert instead that it
-    exits with 1.
+    Run the command; return its output. Assert that the command finds something or, with ``finds=False``, that it exits
+    with 1.
     """
     output = StringIO()
     with nullcontext() if finds else pytest.raises(CommandError, match=r"^It was found nowhere\.$") as ended:

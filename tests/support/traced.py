@@ -27,8 +27,8 @@ class _NoStore:
 
 def attempts(span: Callable[[str], AbstractContextManager[Any]]) -> None:
     """
-    Process both records once. The receiver succeeds for user 1 and fails for user 2. ``span`` is the function with
-    which it opens a span.
+    Process both records once. The receiver succeeds for user 1 and fails for user 2. The receiver opens a span with the
+    function ``span``.
     """
 
     def receive(certificate: Any, **_: Any) -> None:

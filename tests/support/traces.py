@@ -1,7 +1,7 @@
 """
-``python -m tests.support.traces PACKAGE``: prints as JSON the spans that a monitoring package records for two events.
+``python -m tests.support.traces PACKAGE`` prints as JSON the spans that a monitoring package records for two events.
 
-Each package needs its own process.
+Each package needs a separate process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import test_settings
 
 Spans = list[dict[str, Any]]
 """
-A list of spans. Each has the keys ``id``, ``parent``, ``name`` and ``attributes``, and the number of its ``errors``.
+A list of spans. Each span has the keys ``id``, ``parent``, ``name`` and ``attributes``. The key ``errors`` contains the
+number of its errors.
 """
 Package = tuple[str, Callable[[str], AbstractContextManager[Any]], Callable[[], Spans]]
 """
@@ -115,8 +116,8 @@ def _span(number: Any, parent: Any, name: str, attributes: Any, errors: int) -> 
 
 def main(package: str) -> None:
     """
-    Process two records in a thread, as a lane does, and print the spans. A receiver succeeds for the first record and
-    fails for the second.
+    Process two records in a thread, as a lane does, and print the spans. The receiver succeeds for the first record and
+    fails for the second record.
     """
     packages = {
         "opentelemetry": opentelemetry,

@@ -1,4 +1,7 @@
-"""A monitoring backend that stores its spans. Like OpenTelemetry, it stores the current span in a context variable."""
+"""
+A monitoring backend that stores all its spans. Like OpenTelemetry, this backend stores the current span in a context
+variable.
+"""
 
 from __future__ import annotations
 

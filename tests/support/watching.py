@@ -12,7 +12,7 @@ from event_bus_kafka.telemetry.events import LifecycleEvent
 
 @contextmanager
 def watched(*kinds: type[LifecycleEvent]) -> Iterator[list[Any]]:
-    """Collect the lifecycle events of the given kinds. If none is given, collect all kinds."""
+    """Collect the lifecycle events of the given kinds. If no kind is given, collect all lifecycle events."""
     seen: list[Any] = []
     collect = seen.append
     observe(collect, *kinds)
@@ -25,8 +25,8 @@ def watched(*kinds: type[LifecycleEvent]) -> Iterator[list[Any]]:
 @contextmanager
 def nobody_else_observing() -> Iterator[None]:
     """
-    Remove all observers while the block runs. An earlier test may have left one, such as the observer that writes the
-    log.
+    While the block runs, remove all observers. Earlier tests may have left observers, for example the observer that
+    writes the log.
     """
     before = bus._observers
     bus._replace({})

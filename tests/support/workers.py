@@ -1,4 +1,4 @@
-"""Workers of the test service that receive certificates. Each worker has its own process."""
+"""Runs workers of the test service that receive certificates. Each worker has a separate process."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def worker(
     **changes: Any,
 ) -> ServiceProcess:
     """
-    Return a worker. Use it as a context manager: it starts when the block is entered. ``before`` contains words that
-    stand in front of its command.
+    Return a worker. It is a context manager: the worker starts when the ``with`` block is entered. The words in
+    ``before`` precede the command of the worker.
     """
     defaults: dict[str, Any] = {
         "EVENT_BUS_KAFKA_RETRY": {"first_delay": 0.1, "factor": 1},

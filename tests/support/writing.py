@@ -1,4 +1,4 @@
-"""Processes that write events, and a function that compares the written events with those that arrive."""
+"""Runs processes that write events, and compares the written events with the events that arrive."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ while time.monotonic() < end:
 
 def writer(service: Service, number: int, *, seconds: float, pause: float = 0.005, **changes: Any) -> ServiceProcess:
     """
-    Return a process that writes events with keys that no other process uses. Some of its transactions are slow, and
-    some roll back.
+    Return a process that writes events. No other process uses its keys. Some of its transactions are slow, and some are
+    rolled back.
     """
     code = _WRITE.format(writer=number, seconds=seconds, pause=pause)
     return ServiceProcess(code=code, settings=service.process_settings(**changes))
@@ -60,15 +60,15 @@ def writer(service: Service, number: int, *, seconds: float, pause: float = 0.00
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """The numbers of events that did not arrive exactly once and in order."""
+    """Counts the events that did not arrive exactly once and in order."""
 
     lost: int
     invented: int
     duplicates: int
     disordered: int
-    """Number of events whose first delivery came after a later event of their key."""
+    """Number of events that first arrived after a later event of their key."""
     late: int
-    """Number of keys for which the last delivery was not the last event."""
+    """Number of keys whose last delivery was not a delivery of their last event."""
 
     @property
     def is_exact(self) -> bool:

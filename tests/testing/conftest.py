@@ -1,4 +1,7 @@
-"""Fixtures for tests of the testing kit: the settings of a service that sends certificates, and its captured events."""
+"""
+Fixtures for tests of the testing kit: the settings of a service that sends certificates, and the events that the kit
+captures.
+"""
 
 from __future__ import annotations
 

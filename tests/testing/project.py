@@ -1,4 +1,4 @@
-"""A service that consists of the code in docs/testing.rst, and runs of its tests."""
+"""A service that consists of the code in docs/testing.rst. Tests run the service's tests."""
 
 from __future__ import annotations
 
@@ -26,17 +26,20 @@ OTHER_FILES = {
 }
 _PATIENT = "EVENT_BUS_KAFKA_SEND_TIMEOUT = 30\n"
 """
-A line of settings. On a busy machine a Kafka client starts slowly, and without this limit the first event would go into
-the outbox.
+A line of settings with a long time limit. On a busy machine a Kafka client starts slowly. With the default limit, the
+first event would go into the outbox.
 """
 _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-"""Options that disable two pytest plugins. The plugin of Hypothesis would import all of Hypothesis at each start."""
+"""
+Options that disable two pytest plugins, because one would write a cache and the other would import all of Hypothesis at
+each start.
+"""
 
 
 class Project:
     """
-    The service that the page describes, in a separate folder. The folder ``installed`` makes pytest find the plugin, as
-    if the package were installed.
+    The service that docs/testing.rst describes, in a separate folder. Because of the folder ``installed``, pytest finds
+    the plugin as if the package were installed.
     """
 
     def __init__(self, folder: Path) -> None:

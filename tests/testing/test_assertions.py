@@ -1,4 +1,4 @@
-"""Tests of the assertions about captured events, and of the messages of failed assertions."""
+"""Assertions about captured events succeed and fail as expected. The message of a failed assertion shows the reason."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_an_expectation_that_no_event_can_meet_is_refused(
         events.assert_not_sent(*arguments, **expected)
 
 
-def test_the_repr_of_captured_events_lists_them(two: CapturedEvents) -> None:
+def test_the_repr_of_captured_events_lists_the_events(two: CapturedEvents) -> None:
     assert repr(two) == (
         f"<CapturedEvents: {CREATED} to 'certificates' with key 1; {CREATED} to 'certificates' with key 2>"
     )

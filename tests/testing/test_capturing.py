@@ -1,6 +1,6 @@
 """
-The testing kit captures events of a service in the form in which Kafka would get them. An event that would be lost
-raises an exception where it is emitted.
+The testing kit captures a service's events in the form in which Kafka would get them. If an event would be lost, the
+emitting code gets an exception.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.support.examples_of import COURSE, certificate
 from tests.testing.conftest import ENTRY
 
 
-def test_an_event_is_captured_as_kafka_would_get_it(events: CapturedEvents, settings: Any) -> None:
+def test_a_captured_event_equals_the_event_that_kafka_would_get(events: CapturedEvents, settings: Any) -> None:
     settings.EVENT_BUS_TOPIC_PREFIX = "prod"
     CERTIFICATE_CREATED.send_event(certificate=certificate(7, grade=""))
     (event,) = events
@@ -38,7 +38,7 @@ def test_an_event_is_captured_as_kafka_would_get_it(events: CapturedEvents, sett
     assert dict(event.record.headers)["ce_id"] == str(event.metadata.id).encode()
 
 
-def test_the_key_of_a_captured_event_is_the_value_of_its_key_field(events: CapturedEvents, settings: Any) -> None:
+def test_the_key_of_a_captured_event_is_the_value_of_the_key_field(events: CapturedEvents, settings: Any) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {
         CREATED: {"certificates": ENTRY | {"event_key_field": "certificate.course.course_key"}}
     }
@@ -57,7 +57,7 @@ def test_a_tombstone_is_captured_as_a_deletion(events: CapturedEvents) -> None:
         events.assert_sent(record_deleted, key=8)
 
 
-def test_a_tombstone_counts_as_sent_only_if_its_transaction_commits(events: CapturedEvents, db: None) -> None:
+def test_a_tombstone_counts_as_sent_only_if_the_transaction_commits(events: CapturedEvents, db: None) -> None:
     with pytest.raises(ValueError, match="undone"), transaction.atomic():
         send_tombstone(CERTIFICATE_CREATED, "certificates", 7)
         raise ValueError("undone")
@@ -74,7 +74,7 @@ def test_a_tombstone_that_cannot_be_sent_raises() -> None:
         events.assert_sent(record_deleted)
 
 
-def test_an_event_is_captured_once_for_each_enabled_topic(events: CapturedEvents, settings: Any) -> None:
+def test_an_event_is_captured_separately_for_each_enabled_topic(events: CapturedEvents, settings: Any) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {
         CREATED: {"a": ENTRY, "b": ENTRY | {"enabled": False}, "c": ENTRY | {"event_key_field": "certificate.mode"}}
     }
@@ -130,7 +130,7 @@ def test_an_event_received_from_the_bus_is_not_captured(events: CapturedEvents) 
         ({"course": None}, "field certificate.course"),
     ],
 )
-def test_a_value_that_does_not_match_its_type_raises_at_the_line_that_emits_it(
+def test_a_value_of_the_wrong_type_raises_at_the_line_that_emits_the_event(
     changes: dict[str, Any], reason: str
 ) -> None:
     reached = []
@@ -149,12 +149,12 @@ def test_a_key_field_that_does_not_exist_raises(settings: Any) -> None:
 
 @attrs.frozen
 class SignedCertificate(CertificateData):  # type: ignore[misc]  # openedx-events is untyped
-    """A class of a service. It adds a field that is not in the schema."""
+    """A class of the service that has one field more than the schema."""
 
     signature: str = attrs.field(kw_only=True)
 
 
-def test_a_value_that_would_be_lost_on_the_way_raises() -> None:
+def test_emitting_a_value_that_receivers_would_not_get_raises() -> None:
     signed = SignedCertificate(**attrs.asdict(certificate(), recurse=False), signature="S")
     lost = r"certificate\.signature was 'S' and arrives as nothing"
     with pytest.raises(UnsendableEvent, match=lost), captured_events():
@@ -196,7 +196,7 @@ def test_in_a_test_case_an_event_counts_as_sent_after_the_atomic_block_of_the_se
 
 
 @pytest.mark.django_db
-def test_in_a_test_case_an_event_outside_atomic_blocks_counts_as_sent_at_once(events: CapturedEvents) -> None:
+def test_in_a_test_case_an_event_outside_atomic_blocks_counts_as_sent_immediately(events: CapturedEvents) -> None:
     CERTIFICATE_CREATED.send_event(certificate=certificate(1))
     events.assert_sent(CERTIFICATE_CREATED)
 
@@ -213,7 +213,7 @@ def test_an_event_of_a_rolled_back_block_does_not_count_as_sent(events: Captured
 
 
 @pytest.mark.django_db
-def test_an_event_of_an_inner_block_does_not_count_as_sent_if_the_outer_block_rolls_back(
+def test_an_event_does_not_count_as_sent_if_an_outer_block_rolls_back(
     events: CapturedEvents,
 ) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
@@ -241,7 +241,7 @@ def test_an_event_does_not_count_as_sent_if_a_block_of_another_database_rolls_ba
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_the_transaction_of_the_database_named_for_the_topic_decides_whether_an_event_counts(
+def test_the_transaction_of_the_configured_database_decides_whether_an_event_counts(
     events: CapturedEvents, settings: Any
 ) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CREATED: {"certificates": ENTRY | {"database": "default"}}}
@@ -262,7 +262,7 @@ def test_in_mode_immediate_events_of_rolled_back_blocks_count_as_sent(events: Ca
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_in_mode_outbox_the_transaction_of_the_outbox_database_decides_whether_an_event_counts(
+def test_in_mode_outbox_the_transaction_of_the_outbox_decides_whether_an_event_counts(
     events: CapturedEvents, settings: Any
 ) -> None:
     settings.EVENT_BUS_PRODUCER_MODE = "outbox"

@@ -1,4 +1,4 @@
-"""deliver() calls receivers with an event in the same way as a worker."""
+"""``deliver()`` calls receivers with an event in the same way as a worker."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def receiving(signal: OpenEdxPublicSignal, receiver: Callable[..., Any]) -> Iter
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """Return a list. A connected receiver of certificates adds the arguments of each call to it."""
+    """Return a list. A connected receiver of certificates appends the arguments of each call to this list."""
     heard: Heard = []
 
     def hear(**arguments: Any) -> None:
@@ -81,7 +81,7 @@ def test_the_argument_replay_of_deliver_makes_is_replay_return_true() -> None:
     assert told == [False, True]
 
 
-def test_a_captured_event_is_delivered_as_it_was_sent(heard: Heard, settings: Any) -> None:
+def test_deliver_passes_a_captured_event_to_receivers_unchanged(heard: Heard, settings: Any) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {
         CREATED: {"certificates": {"event_key_field": "certificate.user.id", "enabled": True}}
     }
@@ -123,7 +123,7 @@ def test_request_caches_are_empty_before_and_after_a_delivery() -> None:
     assert not RequestCache("tests").get_cached_response("of the receiver").is_found
 
 
-def test_deliver_fails_without_a_connected_receiver() -> None:
+def test_deliver_raises_without_a_connected_receiver() -> None:
     with captured_events(), pytest.raises(AssertionError, match="No receiver is connected"):
         deliver(CERTIFICATE_REVOKED, certificate=certificate())
 

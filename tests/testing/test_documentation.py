@@ -1,6 +1,6 @@
 """
-Tests of a service whose own tests follow docs/testing.rst. The service's tests pass. After the service's events change,
-they fail with clear messages.
+The tests of a service follow docs/testing.rst. These tests succeed. After a change of the service's events, these tests
+fail with clear messages.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ WRITE = ("tests/test_schemas.py", "-k", "what_the_other", "--update-event-schema
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory) -> str:
     """
-    Return the schema that the service's own tests write. It is written once, since each run of these tests takes
-    seconds.
+    Return the schema file that the tests of the service write. The fixture runs these tests only once, because each run
+    takes seconds.
     """
     project = Project(tmp_path_factory.mktemp("schema"))
     code, output = project.pytest(*WRITE)
@@ -30,7 +30,7 @@ def _schema_written(project: Project, schema: str) -> None:
     project.write(SCHEMA, schema)
 
 
-def test_the_tests_shown_in_the_documentation_pass(project: Project) -> None:
+def test_the_tests_shown_in_the_documentation_succeed(project: Project) -> None:
     code, output = project.pytest()
     assert code == 0, output
     assert "9 passed" in output
@@ -61,7 +61,7 @@ def test_the_message_names_a_topic_that_is_not_enabled(project: Project) -> None
     assert "It was emitted 1 time; in EVENT_BUS_PRODUCER_CONFIG none of its topics is enabled (grades)." in output
 
 
-def test_a_caught_error_of_an_unsendable_event_fails_the_test_and_not_its_teardown(project: Project) -> None:
+def test_an_error_of_an_unsendable_event_that_the_service_catches_fails_the_test(project: Project) -> None:
     project.write(
         "tests/test_swallowing.py",
         """

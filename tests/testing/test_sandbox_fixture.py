@@ -1,5 +1,5 @@
 """
-Tests of the fixture ``event_bus_sandbox``: each test has its own settings, and all tests share the brokers and the
+With the fixture ``event_bus_sandbox``, each test has separate settings, and all tests share the brokers and the
 registry.
 """
 

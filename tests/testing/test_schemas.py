@@ -1,6 +1,6 @@
 """
-A service stores the schemas on which it relies in files beside its tests. The tests fail when one of the schemas
-changes.
+A service stores the schemas on which it relies in files beside its tests. If one of the schemas changes, the tests
+fail.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BASE: dict[str, Any] = {"user": int, "score": float, "comment": (str, None), "ta
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the schema file. It is written before the class changes."""
+    """Return the schema file that was written before the class changed."""
     path = tmp_path / "schemas" / "graded.avsc"
     with graded(**BASE) as signal, monkeypatch.context() as environment:
         environment.setenv("EVENT_BUS_KAFKA_UPDATE_SCHEMAS", "1")

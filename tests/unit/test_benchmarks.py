@@ -1,4 +1,4 @@
-"""Tests of how the benchmark compares, judges, prints and plots its measurements."""
+"""The benchmark compares, judges, prints and plots its measurements correctly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAST, SLOW = "this package", "another <package>"
 
 
 def results(*comparisons: Comparison, fast: list[Figures] | None = None) -> Results:
-    """Return the results of three rounds of two cases. The machine becomes slower from round to round."""
+    """Return the results of three rounds of two cases. In each round the machine is slower than in the round before."""
     runs: dict[str, list[Figures]] = {
         FAST: fast or [{"cpu": 10.0}, {"cpu": 20.0}, {"cpu": 40.0}],
         SLOW: [{"cpu": 50.0, "rate": 9.0}, {"cpu": 120.0, "rate": 7.0}, {"cpu": 280.0, "rate": 8.0}],
@@ -63,7 +63,7 @@ def test_a_figure_can_be_judged_without_a_comparison() -> None:
         ({}, ""),
     ],
 )
-def test_each_goal_is_printed_with_whether_it_is_met(goal: dict[str, float], verdict: str) -> None:
+def test_the_output_says_for_each_goal_whether_the_goal_is_met(goal: dict[str, float], verdict: str) -> None:
     assert comparison_rows(results(compared(**goal))) == [("another ÷ ours", "6.00", verdict)]
 
 
@@ -75,7 +75,7 @@ def test_a_row_of_figures_has_medians_and_empty_cells_for_missing_figures() -> N
     ]
 
 
-def test_figures_of_threads_are_in_a_table_of_their_own() -> None:
+def test_figures_of_threads_are_in_a_separate_table() -> None:
     found = results(fast=[{"cpu": 3.0, "wakes": 5.0, "cpu: rdk:main": 1.0, "wakes: rdk:main": 2.0}])
     assert thread_rows(found)[1:] == [(FAST, "rdk:main", "1.00", "2.0")]
     assert thread_rows(results()) == []
@@ -115,7 +115,7 @@ def test_pages_contain_the_plot_its_description_and_the_tables() -> None:
 
 @pytest.mark.parametrize("plan", [QUICK, THOROUGH], ids=["quick", "thorough"])
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES.keys())
-def test_suites_compare_existing_cases_and_fill_every_topic_that_they_read(
+def test_benchmark_suites_compare_existing_cases_and_fill_every_topic_that_is_read(
     suite: Callable[[Plan], Suite], plan: Plan
 ) -> None:
     made = suite(plan)
@@ -127,7 +127,7 @@ def test_suites_compare_existing_cases_and_fill_every_topic_that_they_read(
     assert set(made.plots) <= set(made.columns)
 
 
-def test_each_logging_configuration_has_cases_of_its_own() -> None:
+def test_each_logging_configuration_has_separate_cases() -> None:
     made = SUITES["cost"](attrs.evolve(QUICK, logging=tuple(LOGGING)))
     assert len(made.cases) == 6 * len(LOGGING)
     assert [one.text for one in made.comparisons if one.goal] == [one.text for one in SUITES["cost"](QUICK).comparisons]

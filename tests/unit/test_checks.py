@@ -39,8 +39,8 @@ def test_each_mistake_yields_its_message_with_an_explanation(broken: Broken) -> 
 def test_each_check_of_the_catalogue_has_a_mistake_that_triggers_it() -> None:
     databases = {"E010", "W004", "W006"}
     """
-    The numbers of checks that other tests below trigger. They need a database that is unreachable, empty, or of another
-    vendor.
+    The numbers of checks that other tests of this file cover. These checks need a database that is unreachable, empty,
+    or of another vendor.
     """
     assert {one.number for one in BROKEN} | databases == set(CATALOGUE)
 
@@ -101,7 +101,7 @@ def test_migrate_does_not_warn_of_missing_tables(
 
 
 class Undecided:
-    """A router that forbids all migrations, but selects a database for rows."""
+    """A router that forbids all migrations, but nevertheless selects a database for rows."""
 
     def db_for_write(self, model: Any, **_: Any) -> str:
         return "empty"
@@ -125,7 +125,7 @@ def test_relay_notify_without_postgresql_is_a_warning() -> None:
     assert [number for number, _ in found] == ["W005", "W006"]
 
 
-def test_a_topic_whose_name_starts_with_the_word_of_the_prefix_is_not_a_mistake() -> None:
+def test_a_topic_whose_name_starts_like_the_prefix_is_not_a_mistake() -> None:
     assert messages(EVENT_BUS_TOPIC_PREFIX="certificate") == []
 
 
@@ -150,7 +150,7 @@ def test_zero_values_that_the_existing_package_allows_yield_no_messages() -> Non
     assert messages(**dict.fromkeys(zeros, 0)) == []
 
 
-def test_a_missing_certificate_file_is_a_warning_only(tmp_path: Path) -> None:
+def test_a_missing_certificate_file_causes_only_a_warning(tmp_path: Path) -> None:
     (tmp_path / "key.pem").touch()
     options = {"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem", "oauth_cb": lambda _: 1 / 0}
     found = messages(EVENT_BUS_KAFKA_CLIENT_OPTIONS=options | {"ssl.key.location": str(tmp_path / "key.pem")})

@@ -28,7 +28,7 @@ def docstrings(files: Iterable[Path]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("pattern", ["*.py", *(f"{room}/**/*.py" for room in ROOMS)])
-def test_few_docstrings_of_the_package_begin_with_a_fragment(pattern: str) -> None:
+def test_few_docstrings_of_the_package_begin_with_an_incomplete_sentence(pattern: str) -> None:
     texts = list(docstrings(PACKAGE.glob(pattern)))
     riddles = [text for text in texts if RIDDLE.search(text)]
     assert len(riddles) < MOST * len(texts) or not riddles, riddles

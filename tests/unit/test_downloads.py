@@ -1,4 +1,4 @@
-"""A folder in the cache of test services is downloaded only once, even if programs run from it."""
+"""A folder in the cache of the test services is downloaded only once, even if programs are run from the folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from tests.services.downloads import fetched
 def test_a_folder_is_fetched_again_only_if_a_file_is_missing_or_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python writes bytecode into the folder when a program imports from it. This does not count as a change."""
+    """
+    When a program imports from the folder, Python writes bytecode into the folder. Bytecode does not count as a change.
+    """
     monkeypatch.setenv("EVENT_BUS_KAFKA_SERVICES_CACHE", str(tmp_path))
     times: list[Path] = []
 

@@ -1,4 +1,7 @@
-"""If a worker cannot start, it exits with code 1 and logs the reason. This holds for both commands (fault C16)."""
+"""
+If a worker cannot start, its command exits with code 1 and logs the reason. The tests cover both commands that run
+workers (fault C16).
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("command", [OurCommand, TheirCommand])
 @pytest.mark.parametrize("name", WRONG)
 @pytest.mark.django_db(transaction=True)
-def test_c16_a_worker_with_an_error_before_its_loop_exits_with_1_and_logs_the_reason(
+def test_c16_if_a_worker_fails_before_its_loop_it_exits_with_1_and_logs_the_reason(
     command: type[OurCommand], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     changes, reason = WRONG[name]
@@ -74,7 +77,9 @@ def test_c16_a_worker_exits_with_1_if_the_import_of_the_package_fails(
 def test_c16_a_worker_without_a_free_file_descriptor_exits_with_1(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The command of openedx-events would turn the error into exit code 0."""
+    """
+    The worker must end the process, because the command of openedx-events would turn an exception into exit code 0.
+    """
 
     def no_descriptor() -> None:
         raise OSError(24, "Too many open files")

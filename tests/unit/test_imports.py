@@ -1,4 +1,4 @@
-"""Tests of the rules for imports in benchmarks and examples, and of settings that import the app."""
+"""The imports in benchmarks and examples obey rules, and settings may import the app."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_benchmarks_and_examples_import_only_the_services_of_the_tests(folder: s
 
 
 def test_databases_defined_after_settings_import_the_app_are_used() -> None:
-    """The settings of the LMS ask plugins for their apps before they define DATABASES."""
+    """The settings of the LMS ask plugins for their apps before the settings define DATABASES."""
     code = (
         "import django.conf, django.db; django.conf.settings.configure(); import event_bus_kafka.apps; "
         "import event_bus_kafka.db_connections; assert 'settings' not in vars(django.db.connections)"

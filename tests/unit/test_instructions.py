@@ -1,6 +1,4 @@
-"""
-Tests of ``make instructions``: the shares that it computes from callgrind's files, and the cases in which it fails.
-"""
+"""``make instructions`` computes shares from callgrind's files, and fails when it should."""
 
 from __future__ import annotations
 
@@ -34,13 +32,13 @@ def test_instructions_common_to_both_runs_are_subtracted() -> None:
     assert per_event(files) == {("encode", "ours"): 100, ("encode", "published"): 10_000}
 
 
-def test_the_function_shares_divides_our_instructions_by_those_of_the_published_package() -> None:
+def test_the_function_shares_divides_instructions_of_this_package_by_instructions_of_the_published_package() -> None:
     counts = {("encode", OURS): 90.0, ("encode", PUBLISHED): 900.0, ("process", OURS): 3.0, ("process", PUBLISHED): 8.0}
     assert shares(counts) == {"encode": 0.1, "process": 0.375}
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.1049])
-def test_the_comparison_passes_with_up_to_five_percent_more_instructions(share: float) -> None:
+def test_the_comparison_succeeds_with_at_most_five_percent_more_instructions(share: float) -> None:
     assert complaints(record(encode=share), record(encode=0.1)) == []
 
 
@@ -56,7 +54,7 @@ def test_a_failure_lists_versions_that_changed() -> None:
     assert others == ["python was 3.12.1, is 3.12.4", "Django was 5.2.1, is 5.2.19"]
 
 
-def test_without_a_recorded_value_for_this_python_the_comparison_fails_and_says_how_to_record_one() -> None:
+def test_without_a_recorded_value_the_comparison_fails_with_advice() -> None:
     (complaint,) = complaints(record(), None)
     assert "make instructions ARGS=--record" in complaint
 

@@ -1,6 +1,6 @@
 """
-If a signal handler raises an exception, this interrupts the code that sends an event. It is not a failure of the event
-bus.
+A signal handler raises an exception and interrupts the code that sends an event. This does not count as a failure of
+the event bus.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def interrupt(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
-def test_the_function_interruption_in_finds_the_exception_of_a_signal_handler_inside_another_exception(
+def test_interruption_in_finds_the_exception_of_a_signal_handler_inside_another_exception(
     handler: Callable[..., object],
 ) -> None:
     with handled_by(handler):
@@ -102,9 +102,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
         yield file
 
 
-def test_celerys_soft_time_limit_stops_a_task_that_waits_for_the_registry_and_spills_its_event(
-    sandbox: Sandbox, file: Path
-) -> None:
+def test_celerys_soft_time_limit_stops_a_task_that_waits_for_the_registry(sandbox: Sandbox, file: Path) -> None:
     patient = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 120, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 120}
     with black_hole() as address, handled_by(soft_timeout_sighandler):
         silent = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{address}"}
@@ -119,7 +117,7 @@ def test_celerys_soft_time_limit_stops_a_task_that_waits_for_the_registry_and_sp
     assert OutboxRecord.objects.count() == 1
 
 
-def test_celerys_soft_time_limit_stops_a_task_while_its_event_is_appended(sandbox: Sandbox, file: Path) -> None:
+def test_celerys_soft_time_limit_stops_a_task_that_appends_an_event(sandbox: Sandbox, file: Path) -> None:
     def interrupted(execute: Any, sql: str, *arguments: Any) -> Any:
         if sql.startswith("INSERT"):
             interrupt()

@@ -1,5 +1,5 @@
 """
-Tests of caches for values that are computed from untrusted texts. The length of the texts and their number are limited.
+Values that are computed from untrusted texts are cached. The number of the cached texts and their length are limited.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import pytest
 from event_bus_kafka.kept import Kept, KeptSchemas
 
 
-def test_a_value_is_computed_once_per_key() -> None:
+def test_a_cached_value_is_computed_only_once_per_key() -> None:
     made: list[str] = []
 
     def make(key: str) -> int:
@@ -22,7 +22,7 @@ def test_a_value_is_computed_once_per_key() -> None:
 
 
 def test_c17_long_keys_are_not_cached_and_the_number_of_keys_is_limited() -> None:
-    """The test uses ten thousand event types of a megabyte each."""
+    """The test uses ten thousand names of event types, each a megabyte long."""
     kept: Kept[int] = Kept(len, 10)
     for number in range(100):
         kept[b"%d" % number]
@@ -38,7 +38,7 @@ def test_a_value_whose_computation_fails_is_not_cached() -> None:
     assert not kept
 
 
-def test_long_schemas_are_not_cached_and_the_cache_is_cleared_at_its_size_limit() -> None:
+def test_long_schemas_are_not_cached_and_a_full_cache_is_cleared() -> None:
     kept: KeptSchemas[int] = KeptSchemas()
     assert kept.keep("long", 1, "x" * 50_001) == 1
     assert not kept

@@ -1,4 +1,6 @@
-"""Tests of the limits of the layout: files per folder, lines per file, lines per function, and unique names."""
+"""
+The code obeys the limits of the layout: files per folder, lines per file and lines per function. Names are unique.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the names that other packages may import, and of the modules that each import loads."""
+"""Other packages may import exactly the documented names, and each import loads only the expected modules."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """
 Untrusted text is cleaned and truncated in all output (fault C17).
 
-The same hostile texts go through every field of every lifecycle event, through every error, and through every table
-that a command prints.
+The same hostile texts are used for every field of every lifecycle event, for every error, and for every table that a
+command prints.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def is_harmless(text: str, lines: int | None = 1) -> bool:
 
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
-    """Yield a list of the logged lines in the form in which a handler of the service formats them."""
+    """Yield a list of the logged lines, as a log handler of the service formats them."""
     found: list[str] = []
 
     class Handler(logging.Handler):
@@ -131,8 +131,8 @@ def test_c17_hostile_text_cannot_break_the_message_of_an_error(error: type[Event
 
 def test_an_exception_whose_str_raises_can_be_logged(lines: list[str]) -> None:
     """
-    The command of openedx-events ignores exceptions. If the worker could not log the reason for its failure, it would
-    exit with 0 and without a reason.
+    The command of openedx-events ignores exceptions. If the worker failed to log the reason, the command would exit
+    with 0 and print no reason.
     """
 
     class Mute(Exception):

@@ -14,8 +14,8 @@ ALERTS = (
         lasting="5m",
         severity=Severity.WARNING,
         summary="The worker {{ $labels.instance }} of group {{ $labels.group }} is not ready",
-        description="Something keeps it from its work: /ready of the worker says what, and so does its log. A restart "
-        "does not help.",
+        description="Something keeps it from its work, such as a right in Kafka that it has lost: /ready of the worker "
+        "says what, and so do its log and manage.py event_bus_status. A restart does not help.",
         section="A relay or worker does not start, or is not ready",
     ),
     Alert(

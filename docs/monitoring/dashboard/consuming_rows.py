@@ -83,8 +83,8 @@ CONSUMING = (
     ),
     Panel(
         "Lanes",
-        "Threads that run receivers, and those awake. All awake and a lag: raise EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY, "
-        "or run more workers.",
+        "Threads that run receivers, and those awake, which need not be busy: see Busy lanes. All busy, and a lag: "
+        "raise EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY, or run more workers.",
         (_of_groups("lanes", "all"), _of_groups("lanes_awake", "awake")),
     ),
     Panel(

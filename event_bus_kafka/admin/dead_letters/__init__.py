@@ -1,1 +1,1 @@
-"""Dead letters in Django's admin: list, search, detail, discard."""
+"""The pages of Django's admin that list, search, show and discard dead letters."""

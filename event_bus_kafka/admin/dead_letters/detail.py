@@ -99,7 +99,7 @@ def _receiver(failure: Failure) -> list[Cell]:
 
 
 def _history(letter: DeadLetter) -> Table:
-    """Return the table of users who saw the letter unmasked or acted on it, from Django's history."""
+    """Return the latest entries about the letter in Django's history: who saw, replayed or discarded the letter."""
     about = ContentType.objects.get_for_model(DeadLetter)
     entries = LogEntry.objects.filter(content_type=about, object_id=str(letter.pk)).select_related("user")
     rows = [
@@ -118,7 +118,7 @@ def _json(content: Any) -> str:
 
 
 def shown_lines(text: str) -> str:
-    """Return a text of several lines, each made safe by :func:`shown`."""
+    """Return ``text``, each of its lines made safe by :func:`shown`."""
     return "\n".join(shown(line) for line in text.split("\n"))
 
 

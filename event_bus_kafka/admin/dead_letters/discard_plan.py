@@ -1,4 +1,4 @@
-"""Texts of the pages before and after dead letters are discarded."""
+"""Texts of the pages that are shown before and after dead letters are discarded."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def done_words(done: Discarded, meant: Meant) -> str:
 
 
 def number_of(count: Count) -> str:
-    """Return a count followed by its noun."""
+    """Return the number of dead letters with its noun, such as ``3 dead letters``."""
     return ngettext("%(count)s dead letter", "%(count)s dead letters", count.number) % {"count": str(count)}
 
 

@@ -35,7 +35,7 @@ _STATES = [
 
 
 def _offering(name: str) -> forms.TextInput:
-    """Return a text field that suggests names from the latest letters and accepts any other name."""
+    """Return a text field that suggests values of the letters' field ``name``, but accepts any value."""
     return forms.TextInput(attrs={"list": f"event-bus-{name}"})
 
 
@@ -83,15 +83,15 @@ class Filters:
     search: SearchForm
     is_valid: bool
     selection: Selection
-    """Has no meaning if ``is_valid`` is False."""
+    """Criteria of the selected letters; without meaning if ``is_valid`` is False."""
     state: str
     """State of the settled entries that the page lists; empty: the page lists existing letters instead."""
     fields: Mapping[str, str]
-    """The filled-in fields, which links and forms of the page send again."""
+    """Name of each filled-in field → its text. Links and forms of the page send these fields again."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Filters:
-        """Read the filters from the query string or the POST. Read the searches only from the POST."""
+        """Read the filters from the query string or from a POST. Searches in a query string are ignored."""
         data = request.POST if request.method == "POST" else request.GET
         form, search = FilterForm(data), SearchForm(request.POST)
         is_valid = form.is_valid() & search.is_valid()
@@ -107,7 +107,7 @@ class Filters:
 
     @property
     def query(self) -> str:
-        """The fields as a query string."""
+        """``fields`` as a query string."""
         return urlencode(self.fields)
 
     @property

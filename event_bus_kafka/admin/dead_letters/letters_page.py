@@ -17,14 +17,17 @@ from event_bus_kafka.admin.dead_letters.discard_plan import action_plan, done_wo
 from event_bus_kafka.admin.dead_letters.filters import ALL_SETTLED, Filters
 from event_bus_kafka.admin.dead_letters.listing import listing
 from event_bus_kafka.admin.dead_letters.meant import TICKED, UNTIL, Meant, moment_of
-from event_bus_kafka.admin.pages import Page, in_slices
+from event_bus_kafka.admin.pages import Page, outside_transactions
 from event_bus_kafka.admin.shapes import Posting
 from event_bus_kafka.models import DeadLetter, HistoryRow, ReplayRequest, Right
 from event_bus_kafka.operations.dead_letters import discarding
 from event_bus_kafka.operations.dead_letters.discarding import Discarded
 
 _SECONDS = 10.0
-"""Maximum number of seconds for which a request deletes letters. After that, the page says how many are left."""
+"""
+Maximum number of seconds for which one HTTP request deletes letters. If letters remain, the next page shows their
+number.
+"""
 _NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken", UNTIL}
 
 
@@ -38,7 +41,7 @@ class DeadLettersPage(Page):
 
     def below(self) -> Iterator[URLPattern]:
         yield self.action_at("search/", self._list, "search", Right.VIEW)
-        yield in_slices(self.action_at("discard/", self._discard, "discard", Right.DISCARD))
+        yield outside_transactions(self.action_at("discard/", self._discard, "discard", Right.DISCARD))
         yield self.page_at("<int:number>/", self._letter, "letter")
         yield self.action_at("<int:number>/unmasked/", self._unmasked, "unmasked", Right.UNMASK)
 
@@ -80,8 +83,8 @@ class DeadLettersPage(Page):
         self, request: HttpRequest, meant: Meant, until: datetime | None = None, before: Discarded | None = None
     ) -> HttpResponse:
         """
-        Show the letters that would be deleted. ``before`` is the result of the previous request, if the discard takes
-        several.
+        Ask for confirmation of a discard, and list the letters that would be deleted. ``before``: the result of the
+        previous request, if one request did not delete all letters.
         """
         plan = discarding.plan(meant.until(until))
         if plan.until is None:

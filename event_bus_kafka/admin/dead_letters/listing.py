@@ -36,7 +36,8 @@ def listing(request: HttpRequest, filters: Filters, url: Url) -> dict[str, Any]:
 
 def settled_table(entries: list[DeadLetterEntry], caption: str) -> Table:
     """
-    Return a table with a row for each receiver that is settled: it succeeded, was replaced, or its letter was deleted.
+    Return a table with one row for each settled receiver. A receiver is settled if it succeeded, if another receiver
+    replaced it, or if its letter was deleted.
     """
     columns = [_("Record"), _("Event type"), _("Group"), _("Receiver"), _("State"), _("Error before"), _("Changed")]
     return Table(caption=caption, columns=columns, rows=[_settled_row(entry) for entry in entries])
@@ -80,8 +81,8 @@ def _settled(request: HttpRequest, filters: Filters, _url: Url) -> dict[str, Any
 
 def _after(request: HttpRequest, parse: Callable[[str], _Place]) -> _Place | None:
     """
-    Return the posted place after which the page begins. Return None, for the first page, if the place is missing or
-    invalid.
+    Return the posted place after which the page begins. If the place is missing or invalid, return None, which means
+    the first page.
     """
     text = (request.POST if request.method == "POST" else request.GET).get("after", "")
     try:
@@ -92,8 +93,8 @@ def _after(request: HttpRequest, parse: Callable[[str], _Place]) -> _Place | Non
 
 def _following(filters: Filters, following: object) -> Mapping[str, Any] | None:
     """
-    Return the fields that lead to the next page; None if there is no next page. ``url`` is empty for searches, because
-    searches are posted.
+    Return the fields and the URL that lead to the next page; None if there is no next page. For a search, ``url`` is
+    empty, because the fields are posted.
     """
     if following is None:
         return None

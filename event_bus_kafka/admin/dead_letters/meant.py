@@ -13,12 +13,12 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 
 TICKED = "ticked"
 UNTIL = "until"
-"""Name of the form field with the time of the latest failure that the plan contains."""
+"""Name of the form field that contains the time of the latest failure among the planned letters."""
 
 
 @attrs.frozen(kw_only=True)
 class Meant:
-    """The posted selection: ticked letters, or all letters that match the filters."""
+    """The selection in a POST: the ticked letters, or all letters that match the filters."""
 
     selection: Selection
     words: str
@@ -26,7 +26,7 @@ class Meant:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Meant | None:
-        """Return the posted selection; None if no letter is ticked, or the POST is invalid."""
+        """Return the posted selection; None if it is empty, invalid, or about settled entries."""
         if request.POST.get("scope") == TICKED:
             ids = tuple(int(text) for text in request.POST.getlist("id") if text.isdecimal() and len(text) < 19)
             return cls(selection=Selection(ids=ids), words=_("ticked")) if ids else None
@@ -43,7 +43,7 @@ class Meant:
 
 
 def moment_of(text: str) -> datetime | None:
-    """Parse the time that a plan wrote into its form; None if ``text`` is not a time."""
+    """Parse ``text``, which the form of a plan contains as a time; None if ``text`` is not a time."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -1,6 +1,6 @@
 """
-The page on which a replay is planned. It lists letters that would run, letters that cannot run with the reasons, and
-remarks.
+The page on which a user plans a replay. It lists the letters that would run. It also lists the letters that cannot run,
+the reasons, and remarks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from event_bus_kafka.operations.event_catalogue import event_types
 from event_bus_kafka.shown import shown
 
 _SHOWN = 20
-"""Maximum number of reasons, and of letters that cannot run, that the page lists."""
+"""Maximum length of each of two lists: the reasons, and the letters that cannot run."""
 _NAMES_SHOWN = 5
 _PREFIX = "run"
 _NAME_LENGTH = 500
@@ -56,7 +56,7 @@ class ReceiverForm(forms.Form):
 
 
 class WishForm(forms.Form):
-    """The form for the rate, the limit of failures and the reason of a replay."""
+    """The form for three values of a replay: the rate, the limit of failures, and the reason."""
 
     reason = forms.CharField(
         label=gettext_lazy("Reason (shown to other operators; no personal data)"), max_length=500, required=False
@@ -79,13 +79,13 @@ class Asked:
     wishes: WishForm
     is_valid: bool
     wish: Wish
-    """Contains only the valid fields."""
+    """The user's choices. Values from invalid forms are left out."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Asked:
         """
-        Read the form from a POST. On the first POST, if letters were filtered by a receiver, only this receiver is
-        preselected.
+        Read the form from a POST. If the list of letters was filtered by a receiver, only this receiver is selected at
+        first.
         """
         filtered = {f"{_PREFIX}-receiver": request.POST.get("receiver", "")}
         is_first = request.POST.keys().isdisjoint(_receiver_names())

@@ -1,4 +1,4 @@
-"""Texts on replay requests: their progress, and the results of their letters."""
+"""Texts about replay requests: the progress of each request, and the results of its letters."""
 
 from __future__ import annotations
 

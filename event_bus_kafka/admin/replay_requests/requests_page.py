@@ -1,4 +1,4 @@
-"""Replay requests: the list, the page of a single request, the page that makes a request, and actions on a request."""
+"""The pages of replay requests: the list, a single request, a form for new requests, and actions on a request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN = 50
 
 
 class ReplayRequestsPage(RunPages):
-    """Replay requests, the latest first. The web process never runs receivers."""
+    """The pages of replay requests. The list begins with the latest request. The web process never runs receivers."""
 
     tables = (ReplayRequest, RequestedLetter, DeadLetter, Heartbeat)
 

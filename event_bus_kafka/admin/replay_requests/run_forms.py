@@ -1,4 +1,4 @@
-"""The forms in which a replay of a topic, or a backfill, is asked for."""
+"""The forms with which a user requests a replay of a topic, or a backfill."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django import forms
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from event_bus_kafka.models import Right
 from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER
 
 
@@ -17,7 +18,7 @@ def _named(datalist: str) -> forms.TextInput:
 
 
 class RunForm(forms.Form):
-    """What both have."""
+    """A base class with the fields of both forms."""
 
     rate = forms.FloatField(
         label=_("A second at most (empty: as many as live events leave time for)"), min_value=0.01, required=False
@@ -31,7 +32,7 @@ class RunForm(forms.Form):
 
 
 class TopicForm(RunForm):
-    """Records of a topic, and the receivers that get them again."""
+    """The form for a replay of a topic. It selects records and receivers."""
 
     topic = forms.CharField(label=_("Topic, or topic:partition"), max_length=300)
     start = forms.CharField(label=_("From: earliest, an offset, or a time such as 2026-01-31T08:00Z"), max_length=100)
@@ -52,7 +53,7 @@ class TopicForm(RunForm):
 
 
 class BackfillForm(RunForm):
-    """Items of a source of this service."""
+    """The form for a backfill. It selects items of a source of this service."""
 
     source = forms.CharField(label=_("Source"), widget=_named("sources"), max_length=255)
     resume = forms.CharField(label=_("After the item with this token (empty: from the first)"), required=False)
@@ -69,21 +70,32 @@ class BackfillForm(RunForm):
 
 @attrs.frozen(kw_only=True)
 class RunAsking:
-    """How one kind of run is asked for."""
+    """The form for one kind of run, with its title and the name of its planning function."""
 
     form: type[RunForm]
     title: str | Promise
     plan: str
     """The name of the function of ``run_planning`` that plans it."""
+    rights: tuple[Right, ...] = (Right.REPLAY,)
+    """All of them are needed."""
+
+    def is_for(self, user: Any) -> bool:
+        """Whether a user may ask for it."""
+        return all(one.is_given_to(user) for one in self.rights)
 
 
 ASKING: dict[str, RunAsking] = {
     "topic": RunAsking(form=TopicForm, title=_("Replay a topic"), plan="plan_topic"),
-    "backfill": RunAsking(form=BackfillForm, title=_("Backfill: send existing data as events"), plan="plan_backfill"),
+    "backfill": RunAsking(
+        form=BackfillForm,
+        title=_("Backfill: send existing data as events"),
+        plan="plan_backfill",
+        rights=(Right.REPLAY, Right.OPERATE),  # it sends events, and to receivers of other services
+    ),
 }
-"""By name, which is part of the URL."""
+"""Name of a kind of run, as in the URL → the form for this kind."""
 
 
 def shared_values(form: RunForm) -> dict[str, Any]:
-    """Return the values of a ``RunWish`` that each form has."""
+    """Return the values for a ``RunWish`` that both forms contain."""
     return {name: form.cleaned_data[name] for name in ("rate", "stop_after", "reason", "group")}

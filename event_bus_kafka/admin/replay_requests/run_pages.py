@@ -1,4 +1,4 @@
-"""The pages on which a replay of a topic, or a backfill, is asked for, planned and requested."""
+"""The pages on which a user plans and requests a replay of a topic, or a backfill."""
 
 from __future__ import annotations
 
@@ -8,42 +8,53 @@ from typing import Any
 
 import attrs
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import router, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
 from event_bus_kafka.admin.actions import CONFIRMED, ActionPlan, ask, write_history
-from event_bus_kafka.admin.pages import Page, View
+from event_bus_kafka.admin.pages import Page, View, outside_transactions
 from event_bus_kafka.admin.replay_requests.run_forms import ASKING, RunAsking, RunForm
 from event_bus_kafka.admin.shapes import Linked
-from event_bus_kafka.models import Right
+from event_bus_kafka.models import ReplayRequest, Right
 from event_bus_kafka.operations.requested_runs.run_requests import are_possible, request_run
 from event_bus_kafka.shown import shown
 
 
 class RunPages(Page):
-    """A page below which runs are requested. No receiver and no source runs in the process that draws it."""
+    """
+    A base class for a page below which users request runs. The web process only makes requests; workers call receivers
+    and send items.
+    """
 
     def run_paths(self) -> Iterator[URLPattern]:
-        """Give the paths of the forms and their plans."""
+        """Yield the URL patterns of the forms and of the plans."""
         for name, asking in ASKING.items():
             yield self.page_at(f"{name}/", self._form_of(name, asking), name, Right.REPLAY)
-            yield self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.REPLAY)
+            plan = self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.REPLAY)
+            yield outside_transactions(
+                plan
+            )  # a source that fails in the database must not break a transaction of the page
 
     def run_links(self, request: HttpRequest) -> list[Linked]:
         """Return the links to the forms, for those who may use them."""
-        if not (Right.REPLAY.is_given_to(request.user) and are_possible()):
+        allowed = {name: one for name, one in ASKING.items() if one.is_for(request.user)}
+        if not (allowed and are_possible()):
             return []
-        return [Linked(text=str(one.title), url=self.url(name)) for name, one in ASKING.items()]
+        return [Linked(text=str(one.title), url=self.url(name)) for name, one in allowed.items()]
 
     def _form_of(self, name: str, asking: RunAsking) -> View:
         def show(request: HttpRequest) -> HttpResponse:
+            _refuse_others(request, asking)
             return self._ask(request, name, asking, asking.form())
 
         return show
 
     def _plan_of(self, name: str, asking: RunAsking) -> View:
         def plan(request: HttpRequest) -> HttpResponse:
+            _refuse_others(request, asking)
             form = asking.form(request.POST)
             planned = getattr(_planning(), asking.plan)(form, request.POST) if form.is_valid() else None
             if planned is None or not are_possible():
@@ -76,12 +87,18 @@ class RunPages(Page):
 
     def _request_run(self, request: HttpRequest, planned: Any) -> HttpResponse:
         wish = attrs.evolve(planned.wish, requested_by=request.user.get_username()[:255])
-        made = request_run(wish)
-        words = _("Requested replay %(number)s: %(what)s.") % {"number": made.pk, "what": planned.words}
-        words += _(" Reason: %(reason)s.") % {"reason": shown(made.reason)} if made.reason else ""
-        write_history(request, self, words, str(made.pk))
+        with transaction.atomic(using=router.db_for_write(ReplayRequest)):
+            made = request_run(wish)
+            words = _("Requested replay %(number)s: %(what)s.") % {"number": made.pk, "what": planned.words}
+            words += _(" Reason: %(reason)s.") % {"reason": shown(made.reason)} if made.reason else ""
+            write_history(request, self, words, str(made.pk))
         messages.success(request, words)
         return HttpResponseRedirect(self.url("one", made.pk))
+
+
+def _refuse_others(request: HttpRequest, asking: RunAsking) -> None:
+    if not asking.is_for(request.user):
+        raise PermissionDenied
 
 
 def _planning() -> Any:

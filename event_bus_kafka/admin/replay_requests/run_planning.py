@@ -1,4 +1,7 @@
-"""Plans of replays of topics, and of backfills, for a page. Come with Kafka's client: imported where one is asked."""
+"""
+Plans replays of topics, and backfills, for the admin. Imports Kafka's client, so import this module only to make a
+plan.
+"""
 
 from __future__ import annotations
 
@@ -15,43 +18,45 @@ from event_bus_kafka.admin.shapes import Table
 from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.conf.settings import settings
-from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.errors import ConfigurationError, EventBusError
 from event_bus_kafka.kafka.offsets import Partition, Range
 from event_bus_kafka.operations.event_catalogue import event_types
 from event_bus_kafka.operations.group_offsets import Named, Target, partitions_of
 from event_bus_kafka.operations.record_replay import listening
 from event_bus_kafka.operations.records import ranges
-from event_bus_kafka.operations.requested_runs.backfill_sources import count_items, enabled_routes
+from event_bus_kafka.operations.requested_runs.backfill_sources import all_sources, count_items, enabled_routes
 from event_bus_kafka.operations.requested_runs.run_obstacles import obstacle_before_run
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish, TopicArguments
 from event_bus_kafka.operations.workers import workers
-from event_bus_kafka.producing.backfill import Source, sources
+from event_bus_kafka.producing.backfill import Source
 from event_bus_kafka.shown import shown
 
 Read = TypeVar("Read")
 
 PLACES = "places"
-"""Name of the form field that repeats the offsets of a plan: later records are none of it."""
+"""Name of the form field with the offsets of a plan. The run reads only these offsets, not later records."""
 _READER = "replay_events"
 """Kafka's client asks for a name; nothing is ever committed under it."""
+_LARGEST = 2**63 - 1
+"""Kafka's largest offset."""
 _SHOWN = 100
-"""Partitions on the page."""
+"""Maximum number of partitions that the page lists."""
 
 
 @attrs.frozen(kw_only=True)
 class PlannedRun:
-    """The page before a run is requested."""
+    """The plan of a run, which a page shows before the user requests the run."""
 
     wish: RunWish
     words: str
-    """What it does, for message and history; nothing of an event."""
+    """Description of the run for the message to the user and for Django's history, without event data."""
     sentences: Sequence[str]
     tables: Sequence[Table] = ()
     fields: dict[str, str] = attrs.field(factory=dict)
-    """Added to the fields of the form."""
+    """Form fields that the plan adds to the fields of the form."""
     is_settled: bool = True
-    """Whether what it does was shown before."""
+    """Whether an earlier page has shown the offsets of this plan. True if the run has no offsets."""
 
     @property
     def is_empty(self) -> bool:
@@ -59,7 +64,7 @@ class PlannedRun:
 
 
 def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
-    """Plan a replay; None where the form is not valid, and says why."""
+    """Plan a replay of a topic. If the form is invalid, add the errors to the form and return None."""
     assert isinstance(form, TopicForm)
     values = form.cleaned_data
     named = _read(form, "topic", Named.parse, _("Write it as topic, or topic:partition."))
@@ -99,11 +104,11 @@ def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
 
 
 def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
-    """Plan a backfill; None where the form is not valid, and says why."""
+    """Plan a backfill. If the form is invalid, add the errors to the form and return None."""
     assert isinstance(form, BackfillForm)
     values = form.cleaned_data
     try:
-        source = sources().get(values["source"])
+        source = all_sources().get(values["source"])
         if source is None:
             form.add_error("source", _("This service has no such source."))
             return None
@@ -126,14 +131,24 @@ def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
 
 
 def names() -> dict[str, list[str]]:
-    """Return what the forms offer: groups, receivers, event types and sources, as far as this service knows."""
+    """
+    Return the names that the forms suggest: groups, receivers, event types and sources. Only names that this service
+    knows are included.
+    """
     types = event_types()
     return {
         "groups": sorted({*settings.subscriptions, *(one.group for one in workers() if one.group)}),
         "receivers": sorted({name for one in types for name in one.receivers}),
         "types": [one.event_type for one in types if one.receivers],
-        "sources": list(sources()),
+        "sources": _source_names(),
     }
+
+
+def _source_names() -> list[str]:
+    try:
+        return list(all_sources())
+    except ConfigurationError:  # the plan of a backfill says what is wrong with them
+        return []
 
 
 def _topic_sentences(wish: RunWish, arguments: TopicArguments) -> list[str]:
@@ -200,13 +215,28 @@ def _found(named: Named, start: Target, end: Target) -> dict[Partition, Range]:
 
 
 def _posted(posted: QueryDict, named: Named) -> dict[Partition, Range]:
-    """Return the offsets that a page has shown; none if there was no such page, or it was of another topic."""
+    """
+    Return the posted offsets, which an earlier page has shown. Return an empty mapping if no offsets were posted, or if
+    the offsets belong to another topic.
+    """
     try:
-        found = {(str(topic), int(one)): Range(int(start), int(end)) for topic, one, start, end in _as_rows(posted)}
-    except (ValueError, TypeError):
+        found = {(str(topic), _number(one)): _range(start, end) for topic, one, start, end in _as_rows(posted)}
+    except (ValueError, TypeError, RecursionError):
         return {}
     topics = {topic for topic, _ in found}
     return found if topics in ({named.topic}, {full_topic(named.topic)}) else {}
+
+
+def _range(start: Any, end: Any) -> Range:
+    if _number(start) > _number(end):
+        raise ValueError(start)
+    return Range(start, end)
+
+
+def _number(found: Any) -> int:
+    if type(found) is not int or not 0 <= found <= _LARGEST:
+        raise ValueError(found)
+    return found
 
 
 def _as_rows(posted: QueryDict) -> list[list[Any]]:

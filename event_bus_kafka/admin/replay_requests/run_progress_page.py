@@ -1,4 +1,4 @@
-"""Texts on a replay of a topic, or a backfill, that was requested: what it does, how far it is, and what failed."""
+"""Texts about a requested replay of a topic, or a requested backfill: the work, the progress, and the failures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PLACES_SHOWN = 100
 
 
 def run_facts(found: RequestReport) -> list[tuple[str, Cell]]:
-    """Return the facts that a run has in place of those about letters."""
+    """Return the facts about a run. The page of a request shows these facts instead of facts about letters."""
     assert found.run is not None
     run, request, progress = found.run, found.request, found.progress
     is_topic = run.kind == RunKind.TOPIC
@@ -34,7 +34,7 @@ def run_facts(found: RequestReport) -> list[tuple[str, Cell]]:
 
 
 def run_places(found: RequestReport) -> Table:
-    """Return a row for each partition of a replay of a topic."""
+    """Return a table with one row for each partition of a replay of a topic."""
     rows = [
         (f"{shown(one.topic)}:{one.partition}", one.start, one.end, one.position)
         for one in found.progress.places[:_PLACES_SHOWN]
@@ -44,6 +44,6 @@ def run_places(found: RequestReport) -> Table:
 
 
 def run_problems(found: RequestReport) -> Table:
-    """Return the first records, or items, that failed."""
+    """Return a table of the first records or items that failed."""
     rows = [(shown(where), shown(error)) for where, error in found.progress.problems]
     return Table(caption=_("The first that failed"), columns=[_("Record, or token of the item"), _("Error")], rows=rows)

@@ -13,7 +13,7 @@ from event_bus_kafka.operations.dead_letters.requests import CANCEL, PAUSE, RESU
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """A change of a request, with its button's label and its sentence in the history."""
+    """A change of a replay request, with the label of the change's button and its sentence for the history."""
 
     change: RequestChange
     label: str | Promise
@@ -35,4 +35,4 @@ STEPS: Mapping[str, Step] = {
     "resume": Step(change=RESUME, label=_("Resume"), done=_("Resumed replay request %(number)s.")),
     "cancel": Step(change=CANCEL, label=_("Cancel"), done=_("Cancelled replay request %(number)s."), is_final=True),
 }
-"""The steps by name; the name is part of the URL."""
+"""Name of a step, which is also part of the step's URL → the step."""

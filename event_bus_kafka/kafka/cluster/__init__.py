@@ -1,1 +1,1 @@
-"""A cluster as a whole: its topics, and the consumer groups that read them."""
+"""A Kafka cluster: its topics, and the consumer groups that read these topics."""

@@ -1,4 +1,4 @@
-"""Asks about many consumer groups at once. For commands."""
+"""Asks the brokers about many consumer groups at once, for commands."""
 
 from __future__ import annotations
 
@@ -16,25 +16,31 @@ from event_bus_kafka.kafka.admin import Admin, result_of
 from event_bus_kafka.kafka.broker_errors import as_broker_errors, to_broker_error
 from event_bus_kafka.kafka.error_codes import meaning_of
 from event_bus_kafka.kafka.offsets import Committed, Partition
+from event_bus_kafka.trouble import Trouble
 
 T = TypeVar("T")
 
 _BETWEEN = 0.1
 """Seconds until groups are asked again whose coordinator is moving."""
+_SHORTEST = 0.1
+"""Seconds for a request at the end of the time: Kafka's client refuses 0."""
 _GROUPS_AT_ONCE = 100
-"""Kafka's client asks for the offsets of one group by a request; each has its time from when it is made."""
+"""
+Maximum number of groups whose offsets are requested at the same time. Kafka's client sends one request for each group.
+The time limit of each request begins when the request is made.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class GroupDescription:
-    """A group as its coordinator knows it."""
+    """The description of a consumer group by its coordinator."""
 
     state: str
-    """In lower case, such as ``stable`` or ``empty``."""
+    """State of the group in lower case, for example ``stable`` or ``empty``."""
     members: tuple[str, ...]
-    """Each as client id and host."""
+    """Members of the group, each as client id and host."""
     operations: frozenset[str]
-    """The operations on it that this user is allowed, in Kafka's names, such as ``READ``."""
+    """Operations on the group that this Kafka user may perform, in Kafka's names, for example ``READ``."""
 
 
 Described = Mapping[str, GroupDescription | BrokerError]
@@ -42,14 +48,17 @@ Offsets = Mapping[Partition, Committed]
 
 
 class Groups(Admin):
-    """The consumer groups of a cluster; a refusal for one is in its answer, and does not touch the others."""
+    """
+    Asks about the consumer groups of a cluster. If Kafka refuses to answer for one group, only the result for this
+    group is an error.
+    """
 
     def states(self, *, timeout: float) -> dict[str, str]:
         """
-        Return the state, in lower case, of each group that this user may see. This includes groups of the newer
-        protocol (``group.protocol = consumer``), which :meth:`described` does not find.
+        Return group → state in lower case, for each group that this Kafka user may see. Groups of the newer protocol
+        (``group.protocol = consumer``), which :meth:`described` does not find, are included.
 
-        Raises :class:`BrokerError`; the sandbox does not list them.
+        Raises :class:`BrokerError`, for example in the sandbox, which cannot list groups.
         """
         with as_broker_errors(self._client):
             answer = self._client.list_consumer_groups(request_timeout=timeout)
@@ -59,15 +68,16 @@ class Groups(Admin):
         return {one.group_id: one.state.name.lower() for one in found.valid}
 
     def described(self, names: Collection[str], *, timeout: float) -> dict[str, GroupDescription | BrokerError]:
-        """Describe groups, as their coordinators know them. Raises :class:`BrokerError`."""
+        """Return group → its description or, if the coordinator gives none, the error. Raises :class:`BrokerError`."""
         found: dict[str, GroupDescription | BrokerError] = {}
         left, deadline = sorted(names), monotonic() + timeout
         while left:
+            seconds = _until(deadline)
             with as_broker_errors(self._client):
                 answers = self._client.describe_consumer_groups(
-                    left, include_authorized_operations=True, request_timeout=timeout
+                    left, include_authorized_operations=True, request_timeout=seconds
                 )
-            told = {name: result_or_error(answer, timeout) for name, answer in answers.items()}
+            told = {name: result_or_error(answer, seconds) for name, answer in answers.items()}
             found |= {name: one if isinstance(one, BrokerError) else _group(one) for name, one in told.items()}
             left = [name for name in left if _is_moving(found[name]) and monotonic() < deadline]
             sleep(_BETWEEN if left else 0)
@@ -77,18 +87,21 @@ class Groups(Admin):
         self, asked: Mapping[str, Collection[Partition] | None], described: Described, *, timeout: float
     ) -> dict[str, Offsets | BrokerError]:
         """
-        Return the committed offsets of each group, on these partitions or, None, wherever it has some.
+        Return group → committed offsets; or group → error, if the offsets cannot be read. ``asked``: group →
+        partitions; None: all partitions with a committed offset.
 
-        ``described``: what :meth:`described` has just returned. A group whose coordinator moves, or gave no answer, is
+        ``described``: what :meth:`described` has just returned. A group whose coordinator moves, or was not reached, is
         not asked, and its error returned: an answer that the coordinator has moved, or is not ready, makes librdkafka
         look for the group of a consumer, which an admin client has not, and end the process by a segmentation fault
         (librdkafka #5040).
         """
         unsafe = {name: error for name, error in _refusals(described).items() if name in asked and _is_unsafe(error)}
         found: dict[str, Offsets | BrokerError] = {**unsafe}
+        deadline = monotonic() + timeout
         for part in parts(sorted(asked.keys() - found.keys()), _GROUPS_AT_ONCE):
-            answers = {name: self._ask_committed(name, asked[name], timeout) for name in part}
-            found |= {name: _offsets_or_error(answer, timeout) for name, answer in answers.items()}
+            seconds = _until(deadline)
+            answers = {name: self._ask_committed(name, asked[name], seconds) for name in part}
+            found |= {name: _offsets_or_error(answer, seconds) for name, answer in answers.items()}
         return found
 
     def _ask_committed(self, group: str, partitions: Collection[Partition] | None, timeout: float) -> Future[Any]:
@@ -100,12 +113,12 @@ class Groups(Admin):
 
 
 def parts(names: list[str], size: int) -> Iterator[list[str]]:
-    """Return names in lists of at most ``size``."""
+    """Split ``names`` into lists of at most ``size`` names."""
     return (names[start : start + size] for start in range(0, len(names), size))
 
 
 def result_or_error(answer: Future[T], timeout: float) -> T | BrokerError:
-    """Return the result of an answer, or the error for which there is none."""
+    """Return the result of ``answer``, or the error that occurred instead."""
     try:
         return result_of(answer, timeout)
     except BrokerError as error:
@@ -113,8 +126,12 @@ def result_or_error(answer: Future[T], timeout: float) -> T | BrokerError:
 
 
 def operations_of(told: Any) -> frozenset[str]:
-    """Return the names of the operations that a description has."""
+    """Return the names of the operations in a description from Kafka's client."""
     return frozenset(one.name for one in told.authorized_operations or ())
+
+
+def _until(deadline: float) -> float:
+    return max(deadline - monotonic(), _SHORTEST)
 
 
 def _offsets_or_error(answer: Future[Any], timeout: float) -> Offsets | BrokerError:
@@ -140,7 +157,7 @@ def _is_moving(told: object) -> bool:
 
 
 def _is_unsafe(error: BrokerError) -> bool:
-    return _is_moving(error) or error.code == error_codes.TIMED_OUT
+    return _is_moving(error) or error.kind is Trouble.UNREACHABLE or error.code == error_codes.TIMED_OUT
 
 
 def _group(told: Any) -> GroupDescription:

@@ -1,4 +1,4 @@
-"""Asks about many topics and groups at once, with few requests. For commands."""
+"""Asks the brokers about many topics and groups at once, with few requests, for commands."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from event_bus_kafka.kafka.offsets import MOCK, Partition
 _EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _TOPICS_AT_ONCE = 100
-"""Options take kilobytes each: the client reads those of one request while the broker looks up those of the next."""
+"""
+Maximum number of topics in one request. The options of a topic take kilobytes. Several small requests are faster than a
+large one, because the client reads one answer while the broker prepares the next.
+"""
 _AT_ONCE = 4
-"""Times the time-out that each of several requests has which are sent at once, and wait for each other."""
+"""Factor for the time-out of requests that are sent at the same time, because these requests wait for each other."""
 
 
 @attrs.frozen(kw_only=True)
@@ -32,8 +35,8 @@ class Cluster:
     """The brokers, each as ``host:port``."""
     has_controller: bool
     """
-    Whether there is a controller, which describes topics' options; the sandbox has none, and during a failover there is
-    none.
+    Whether the cluster has a controller, which describes the options of topics. The sandbox never has a controller.
+    Other clusters have no controller during a failover.
     """
     partitions: Mapping[str, tuple[int, ...]]
     """Name of each topic that this user may describe → its partitions."""
@@ -47,8 +50,8 @@ class Cluster:
 @attrs.frozen(kw_only=True)
 class FoundOffset:
     """
-    An offset that a partition returned; ``offset`` is -1 if no record matched, ``timestamp`` -1 if the broker sent
-    none.
+    An offset that a partition returned. ``offset`` is -1 if no record matched. ``timestamp`` is -1 if the broker sent
+    no timestamp.
     """
 
     offset: int
@@ -57,8 +60,8 @@ class FoundOffset:
 
 class ClusterOverview(Groups):
     """
-    Answers questions about many topics and groups. An error for one topic or group is in its own answer, and does not
-    affect the others.
+    Answers questions about many topics and groups. An error for one topic or group does not affect the answers for the
+    others.
     """
 
     def cluster(self, *, timeout: float) -> Cluster:
@@ -77,23 +80,27 @@ class ClusterOverview(Groups):
         return self._offsets(dict.fromkeys(partitions, _EARLIEST), timeout)
 
     def end_offsets(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, FoundOffset]:
-        """Return the end offset of each partition, one above its last record."""
+        """Return the end offset of each partition: the offset of the last record, plus 1."""
         return self._offsets(dict.fromkeys(partitions, _LATEST), timeout)
 
     def offsets_since(self, times: Mapping[Partition, int], *, timeout: float) -> dict[Partition, FoundOffset]:
         """
-        Return the first offset of each partition at or after its time in ``times`` (milliseconds since the epoch).
+        Return partition → the first offset at or after the partition's time in ``times`` (milliseconds since the
+        epoch).
         """
         return self._offsets({one: OffsetSpec.for_timestamp(time) for one, time in times.items()}, timeout)
 
     def many_topic_options(self, topics: Collection[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:
-        """Return the options of each topic, as :meth:`topic_options` does."""
+        """Return topic → options, as :meth:`topic_options` does, for many topics."""
         timeout *= _AT_ONCE
         answers = [self._describe_configs(part, timeout) for part in parts(sorted(topics), _TOPICS_AT_ONCE)]
         return {name: one for answer in answers for name, one in options_in(answer, timeout).items()}
 
     def topic_rights(self, topics: Collection[str], *, timeout: float) -> dict[str, frozenset[str] | BrokerError]:
-        """Return the operations on each topic that this user is allowed, in Kafka's names, such as ``WRITE``."""
+        """
+        Return topic → operations on the topic that this Kafka user may perform, in Kafka's names, for example
+        ``WRITE``.
+        """
         timeout *= _AT_ONCE
         with as_broker_errors(self._client):
             answers = [

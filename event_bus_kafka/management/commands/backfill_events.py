@@ -21,10 +21,15 @@ from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, 
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.management.run_requests import add_request, check_request, make_or_plan, wish_values
-from event_bus_kafka.operations.requested_runs.backfill_sources import count_items, enabled_routes, reason_of
+from event_bus_kafka.operations.requested_runs.backfill_sources import (
+    all_sources,
+    count_items,
+    enabled_routes,
+    reason_of,
+)
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish
-from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
+from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source
 from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.shown import shown
 from event_bus_kafka.telemetry.error_text import error_text
@@ -45,16 +50,16 @@ class _Run:
     done: int = 0
     failed: int = 0
     problem: str = ""
-    """The reason why the run ended early; empty if it did not."""
+    """The reason why the run ended early; empty if the run did not end early."""
     exit_code: int = 1
 
     def before(self, batch: Batch) -> dict[str, str | None]:
-        """Return token → preceding token, for each item of the next batch."""
+        """For each item of the next batch, return its token → the token of the preceding item."""
         tokens = [token for token, _ in batch]
         return dict(zip(tokens, [self.token, *tokens], strict=False))
 
     def note(self, batch: Batch, failed: Collection[Failed]) -> None:
-        """Note that each item of a batch was sent or has failed. ``failed`` contains the failed items."""
+        """Note that all items of a batch were sent or have failed. ``failed``: the items that have failed."""
         self.token = batch[-1][0]
         self.done += len(batch)
         self.failed += len({one.token for one in failed})
@@ -90,7 +95,7 @@ class Command(OperatorCommand):
         observe_events()
         check_request(options)
         try:
-            found = sources()
+            found = all_sources()
             if options["source"] is None:
                 self._list(found, as_json=options["json"])
             elif options["source"] in found:

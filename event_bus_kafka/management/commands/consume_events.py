@@ -27,11 +27,11 @@ _OWN = {
     "with_relay": "--with-relay",
     "health_port": "--health-port",
 }
-"""Option of the consumer → argument of the command."""
+"""Name of a consumer's argument → the option of this command that sets the argument."""
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """Argument type: a JSON object."""
+    """Return the JSON object in ``text``. Raises ArgumentTypeError if ``text`` is not a JSON object."""
     try:
         value = json.loads(text)
     except ValueError as error:

@@ -42,8 +42,8 @@ class Command(OperatorCommand):
     example = "event_tail -t certificates --from -10 --until-end"
     help = (
         "Print the decoded records of a topic as they arrive, until Ctrl-C. No consumer group is joined or moved. Data "
-        "is masked: only names of fields and types of values are shown, and equal keys look equal; --unmasked shows "
-        "all data."
+        "is masked: only names of fields and types of values are shown. Equal keys look equal within one run; masks "
+        "differ from run to run. --unmasked shows all data."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -86,7 +86,7 @@ def _question(options: dict[str, Any]) -> Question:
 
 
 def _event_id(text: str) -> UUID:
-    """Argument type: the id of an event."""
+    """Return the event id in ``text``. Raises ArgumentTypeError if ``text`` is not a UUID."""
     try:
         return UUID(text)
     except ValueError:
@@ -94,6 +94,6 @@ def _event_id(text: str) -> UUID:
 
 
 def _topic(text: str) -> str:
-    """Argument type: ``topic`` or ``topic:partition``, as text."""
+    """Return ``text`` unchanged if it has the form ``topic`` or ``topic:partition``. Raises an error otherwise."""
     named(text)
     return text

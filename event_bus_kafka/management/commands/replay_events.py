@@ -74,7 +74,8 @@ class Command(OperatorCommand):
         load_all_signals()
         observe_events()
         _check(options)
-        _refuse_unknown(options["receiver"], options["event_type"])
+        if not options["request"]:  # workers of another service may have them
+            _refuse_unknown(options["receiver"], options["event_type"])
         start, end = Target.both(options["start"]), Target.both(options["end"])
         _refuse_reversed(start, end)
         options["wanted"] = Wanted(
@@ -120,17 +121,24 @@ class Command(OperatorCommand):
             self.stdout.write(f"{where}: {counts[name]} records")
         for event_type, one in listeners.items():
             what = f"would run {', '.join(one.receivers)}" if one.receivers else f"skipped: {one.reason}"
-            self.stdout.write(f"{shown(event_type) or 'unknown type'}: {types[event_type]} records; {what}")
+            where = "in this service " if options["request"] else ""
+            self.stdout.write(f"{shown(event_type) or 'unknown type'}: {types[event_type]} records; {where}{what}")
         if not options["request"]:
             self.stdout.write(NOT_DONE)
 
     def _request(self, found: dict[Partition, Range], options: dict[str, Any]) -> None:
+        if not any(offsets.start < offsets.end for offsets in found.values()):
+            raise CommandError("There are no records between --from and --to: there is nothing to request.")
         wish = RunWish(
             arguments=TopicArguments(topic=next(iter(found))[0], **attrs.asdict(options["wanted"])),
             progress=RunProgress.of_ranges(found),
             receiver=options["receiver"] or "",
             **wish_values(options),
         )
+        if not options["json"]:
+            rate = f"at most {wish.rate:g} records a second" if wish.rate else "as fast as live events allow"
+            end = f"until {wish.stop_after} records in a row fail"
+            self.stdout.write(f"By workers of group {shown(wish.group)}, {rate}, {end}")
         make_or_plan(self, wish, options)
 
     def _replay(
@@ -152,7 +160,7 @@ class Command(OperatorCommand):
             raise CommandError(f"{run.failed + run.undecodable} of {run.replayed} records failed.")
 
     def _run(self, reader: Reader, registry: SchemaRegistry, run: ReplayProgress, options: dict[str, Any]) -> str:
-        """Replay the records. Return the reason why the run ended early; empty if it did not."""
+        """Replay the records. Return the reason why the run ended early; empty if the run did not end early."""
         bar, total = ProgressBar(self.stdout, run.offsets_left), run.offsets_left
         replay = RecordReplay(lambda store: processor("", store, registry), options["receiver"], run)
         with ExitStack() as at_end, Interruption() as interruption:
@@ -208,11 +216,16 @@ def _check(options: dict[str, Any]) -> None:
     if options["request"] and not options["group"]:
         raise CommandError("--request needs the group whose workers are to do it (--group).")
     if options["request"] and options["stop_on_error"]:
+        if options["stop_after"]:
+            raise CommandError("Give either --stop-on-error or --stop-after: the first is the same as --stop-after 1.")
         options["stop_after"] = 1
 
 
 def _refuse_unknown(receiver: str | None, event_type: str | None) -> None:
-    """Raise CommandError if a name is unknown: with a misspelt name, the command would replay nothing and succeed."""
+    """
+    Raise CommandError if a name is unknown. Without this check, a misspelt name would replay nothing, and the command
+    would succeed.
+    """
     if receiver and not exists(receiver):
         raise CommandError(f"No receiver {receiver} is connected to a signal in this service.")
     if event_type and signal_named(event_type) is None:

@@ -29,9 +29,9 @@ class LetterState(models.TextChoices):
     SKIPPED = "skipped"
     """No receiver was called."""
     PARTLY = "partly"
-    """All receivers that ran have succeeded, and the dead letter stays for others."""
+    """All receivers that ran have succeeded, but the dead letter remains for other receivers."""
     UNKNOWN = "unknown"
-    """Its worker died while the letter ran, and the dead letter does not show whether the letter succeeded."""
+    """The worker died while the letter ran, and the dead letter does not show whether the letter succeeded."""
 
 
 _LEFT = (LetterState.WAITING, LetterState.RUNNING)
@@ -59,8 +59,8 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def orphaned(self, group: str) -> list[RequestedLetter]:
         """
-        Return the running letters of ``group`` whose request has ended and whose worker has died, or lost the database
-        before it could write their results.
+        Return the running letters of ``group`` whose request has ended and whose results the worker did not write.
+        Either the worker has died, or it has lost the database before it could write.
         """
         running = self.filter(state=LetterState.RUNNING, request__group=group, request__ended_at__isnull=False)
         silent = models.Q(request__beat_at__lt=database_now(self.db) - round(TAKEN_OVER_AFTER * 1000))
@@ -148,7 +148,7 @@ class RequestedLetter(models.Model):
     """The receiver that the request's receiver replaces as a stand-in; empty: none."""
     state = models.CharField(max_length=16, choices=LetterState.choices)
     error = models.TextField()
-    """Why the letter failed or was skipped, or for which receivers the dead letter stays."""
+    """Why the letter failed or was skipped, or for which receivers the dead letter remains."""
     claim = models.CharField(max_length=40)
     """
     The claim that the letter's latest run has made on the dead letter. Empty if the letter has had no run yet, or if

@@ -1,4 +1,7 @@
-"""Replays of topics, and backfills, that workers are to do: each belongs to a replay request."""
+"""
+The table of requested runs. A run is a replay of a topic, or a backfill, that workers do. Each run belongs to a replay
+request.
+"""
 
 from __future__ import annotations
 
@@ -22,57 +25,68 @@ class RunKind(models.TextChoices):
 
 
 class RequestedRunQuerySet(models.QuerySet["RequestedRun"]):
-    """Queries and changes of requested runs."""
+    """Reads and changes requested runs."""
 
     def hold(self, request: int, *, by: UUID) -> RequestedRun | None:
         """
         Make a worker, which has claimed the request, the only one that may save progress; return the run as it was
-        before, with the progress that was saved last.
+        before, with the progress that was saved last. Return None if the worker has lost its claim: it may have stood
+        still, and another one may hold the run.
         """
         before = self.filter(request=request).values_list("holder", flat=True).first()
+        claimed = ReplayRequest.objects.using(self.db).filter(pk=request, claimed_by=by)
         with one_statement(self.db):
-            self.filter(request=request).update(holder=by)
+            is_held = self.filter(request=request, request__in=claimed.values("pk")).update(holder=by)
+        if not is_held:
+            return None
         found = self.filter(request=request).first()  # read after the change: the worker before saves nothing any more
         if found is not None:
             found.holder = before
         return found
 
-    def save_progress(self, request: int, progress: dict[str, Any], *, by: UUID) -> None:
-        """Save the progress, unless another worker holds the run by now."""
+    def save_progress(self, request: int, progress: dict[str, Any], *, by: UUID) -> bool:
+        """Save the progress. Return False if another worker holds the run by now."""
         with one_statement(self.db):
-            self.filter(request=request, holder=by).update(progress=progress)
+            return bool(self.filter(request=request, holder=by).update(progress=progress))
 
     def expired(self, requests: ReplayRequestQuerySet) -> RequestedRunQuerySet:
-        """The runs of these requests."""
+        """Return the runs of expired ``requests``."""
         return self.filter(request__in=requests.order_by()).order_by("pk")
 
     def remove(self, ids: Sequence[int]) -> int:
-        """Delete rows; return how many there were."""
+        """Delete rows. Return the number of deleted rows."""
         return self.filter(pk__in=ids).delete()[0]
 
     def release(self, request: int, *, by: UUID) -> None:
-        """Note that nothing of the run runs in this worker any more: it did not die of it."""
+        """
+        Remove worker ``by`` as holder, because the run no longer runs there. Otherwise, the next worker would conclude
+        that this worker had died of the run.
+        """
         with one_statement(self.db):
             self.filter(request=request, holder=by).update(holder=None)
 
 
 class RequestedRun(models.Model):
     """
-    The run of a replay request that has no letters. The request's ``group`` is empty: workers of the version before,
-    which know of letters alone, look for requests of their own group and never take one without a group.
+    The run of a replay request without letters. The request's ``group`` is empty, so that workers of the previous
+    version never take the request. These workers know only letters, and take only requests of their own group.
     """
 
     request = models.OneToOneField(ReplayRequest, on_delete=models.DO_NOTHING, related_name="run")
-    """Not CASCADE: where this table is missing, deleting a request would look for it."""
+    """
+    DO_NOTHING instead of CASCADE, which would query this table for each deleted request, even if the table is missing.
+    """
     kind = models.CharField(max_length=16, choices=RunKind.choices)
     group = models.CharField(max_length=255)
-    """The group whose workers do it; empty: any worker that can."""
+    """The group whose workers may take the run; empty: workers of any group may take it."""
     arguments = models.JSONField()
-    """The arguments of the command, resolved when the request was made."""
+    """The fields of ``TopicArguments`` or ``BackfillArguments``, resolved when the request was made."""
     progress = models.JSONField()
-    """The fields of ``RunProgress``; the worker that holds the run saves it with each beat."""
+    """The fields of ``RunProgress``. The worker that holds the run saves them with each heartbeat."""
     holder = models.UUIDField(null=True)
-    """The worker that may save progress. It stays when a worker dies, so that the next one knows."""
+    """
+    The worker that may save progress. The value remains if the worker dies, so that the next worker detects the death.
+    """
 
     objects = RequestedRunQuerySet.as_manager()
 
@@ -81,3 +95,8 @@ class RequestedRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.request}"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this version knows of such runs; a later one may have added kinds."""
+        return self.kind in RunKind.values

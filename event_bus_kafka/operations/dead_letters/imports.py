@@ -24,7 +24,7 @@ _UNFIT = (DataError, IntegrityError, OverflowError, ValueError)
 
 @attrs.define
 class Imported:
-    """The result of an import. Without ``apply``, the result that an import would have."""
+    """The result of an import or, without ``apply``, of a dry run."""
 
     stored: int = 0
     known: int = 0

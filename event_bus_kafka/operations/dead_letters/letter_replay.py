@@ -47,7 +47,8 @@ class LetterClaim:
     until: datetime = attrs.field(factory=claim_end)
     own: str = ""
     """
-    End time of a claim whose worker has died. This claim replaces that claim. Empty: this claim replaces no claim.
+    End time of an older claim, which this claim replaces because the worker of the older claim has died. Empty: there
+    is no older claim.
     """
     began: Callable[[Work], None] = lambda _: None
     """Function that is called with the attempt's :class:`Work` just before the attempt begins."""
@@ -129,8 +130,8 @@ class LetterReplay:
 
 def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
     """
-    Store the result of a replay. If storing fails after a receiver has succeeded, raises :class:`WorkerFailed`. If it
-    fails and no receiver has succeeded, raises the database error.
+    Store the result of a replay. If storing fails after a receiver has succeeded, raises :class:`WorkerFailed`. If
+    storing fails and no receiver has succeeded, raises the database error.
     """
     deadline = monotonic() + _NOTED_WITHIN
     while True:

@@ -14,7 +14,7 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 COUNTED = 10_000
 """Maximum number of letters that are counted, because counting all rows of a long table takes too long."""
 _RECENT = 500
-"""Number of letters, latest first, whose groups, topics, event types and receivers are offered as filters."""
+"""Number of latest letters whose groups, topics, event types and receivers are offered as filters."""
 
 
 @attrs.frozen(kw_only=True)
@@ -63,7 +63,10 @@ def page_of(selection: Selection, *, after: Position | None, limit: int) -> Lett
 
 
 def counted_page_of(selection: Selection, *, after: Position | None, limit: int) -> tuple[LetterPage, Count]:
-    """Return the same as :func:`page_of` and :func:`count`; a search by key looks at all rows once for both."""
+    """
+    Return the results of :func:`page_of` and :func:`count`. A search by key scans all rows, but only once for both
+    results.
+    """
     looks_at_all = bool(selection.key) and after is None
     positions = _positions(selection, after, COUNTED + 1 if looks_at_all else limit + 1)
     page = _page(selection, positions, limit)

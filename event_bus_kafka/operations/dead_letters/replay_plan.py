@@ -30,11 +30,11 @@ class ReplayPlan:
     share a name, all of them run.
     """
     stands_in: Mapping[str, str] = attrs.field(factory=dict)
-    """Stand-in → the receiver that it replaces."""
+    """Name of a stand-in → the name of the receiver that the stand-in replaces."""
     missing: tuple[str, ...] = ()
     """Pending receivers that this service no longer has."""
     problem: str = ""
-    """Why no receiver would run; empty: at least one receiver would run."""
+    """The reason why no receiver would run; empty: at least one receiver would run."""
     is_ambiguous: bool = False
     """
     Whether the problem is that several receivers are missing. If so, the operator must name the receiver that is
@@ -79,7 +79,7 @@ def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> Replay
 
 
 def planned_receivers(planned: ReplayPlan, signal: OpenEdxPublicSignal) -> list[Receiver]:
-    """Return the signal's receivers that the plan runs."""
+    """Return the receivers of ``signal`` that a replay by this plan calls."""
     return [receiver for receiver in dispatch.receivers_of(signal) if receiver.name in planned.run]
 
 

@@ -119,7 +119,7 @@ def text(description: dict[str, Any]) -> str:
 
 
 def coordinates(letter: DeadLetter) -> str:
-    """Return the id of a dead letter and the coordinates of its record, as text."""
+    """Return the id of ``letter`` and the coordinates of the letter's record, as text."""
     return f"{letter.pk}  {shown(letter.topic)}:{letter.partition}:{letter.offset}"
 
 

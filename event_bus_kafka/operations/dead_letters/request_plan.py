@@ -71,8 +71,8 @@ class RequestPlan:
     @property
     def missing(self) -> Mapping[str, int]:
         """
-        Return receiver → number of requested letters that are pending for it. Contains only receivers that this service
-        lacks and that no other receiver replaces. The largest number comes first.
+        Return receiver → number of requested letters that wait for this receiver. Contains only receivers that this
+        service lacks and that no other receiver replaces. The largest number comes first.
         """
         names = (name for one in self.requested for name in one.missing if name not in one.stands_in.values())
         return dict(Counter(names).most_common())
@@ -151,7 +151,7 @@ def _wanted(plans: Sequence[ReplayPlan], wish: Wish) -> list[str]:
 
 
 def _instead_of(planned: ReplayPlan, wish: Wish) -> str:
-    """Return the receiver that ``wish.receiver`` would replace in the replay of the letter; empty: none."""
+    """Return the receiver that ``wish.receiver`` would replace in the replay of the letter; empty: no receiver."""
     return planned.stands_in[wish.receiver] if is_guessed(planned, wish.receiver) else wish.instead_of
 
 

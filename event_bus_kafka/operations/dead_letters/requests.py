@@ -28,7 +28,10 @@ from event_bus_kafka.operations.workers import WorkerRun, replaying_groups, work
 
 _PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED, LetterState.PARTLY, LetterState.UNKNOWN)
 _TOLD_HOLDS = 5
-"""Number of holds in a row, about half a minute in total, from which on the report of a request names the hold."""
+"""
+Number of consecutive holds after which the text about a request mentions the hold. These holds take about half a
+minute.
+"""
 _NAMED = 5
 """Maximum number of receivers that a sentence names."""
 _NOW_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
@@ -51,7 +54,7 @@ class RequestReport:
 
     @property
     def progress(self) -> RunProgress:
-        """The progress of ``run``; zero without a run."""
+        """The progress of ``run``. Without a run, all its numbers are 0."""
         return RunProgress.of(self.run.progress if self.run else {})
 
     @property
@@ -81,12 +84,12 @@ def reports(limit: int, *, only_open: bool = False) -> list[RequestReport]:
 
 
 def report_of(number: int) -> RequestReport | None:
-    """Return the report of request ``number``; None: there is no such request. Raises a database error."""
+    """Return the report of request ``number``; None if this request does not exist. Raises a database error."""
     return next(iter(_reported(list(_rows().filter(pk=number)))), None)
 
 
 def open_states() -> Mapping[str, int]:
-    """Return state → number of requests that have not ended. Raises a database error."""
+    """Return state → number of requests, without the requests that have ended. Raises a database error."""
     found = _rows().still_open().order_by().values_list("state").annotate(count=Count("pk"))
     counts = dict(found)
     return {state: counts[state] for state in OPEN if state in counts}
@@ -94,8 +97,8 @@ def open_states() -> Mapping[str, int]:
 
 def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
     """
-    Return the letters of request ``number`` that failed, were skipped, stay for other receivers, or whose result is
-    unknown, in the order of the request. ``limit``: maximum number of letters.
+    Return the letters of request ``number`` that failed, were skipped, remain for other receivers, or have an unknown
+    result. Sorted in the order of the request. ``limit``: maximum number of letters.
     """
     rows = RequestedLetter.objects.using(_rows().db).of(number, *_PROBLEMS)
     return list(rows if limit is None else rows[:limit])
@@ -103,7 +106,7 @@ def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
 
 def reasons(number: int) -> Mapping[str, Mapping[str, int]]:
     """
-    Return state (one of those in :func:`problems`) → reason → number of letters of request ``number``. The most
+    Return state → reason → number of letters of request ``number``, for the states in :func:`problems`. The most
     frequent reason comes first.
     """
     rows = RequestedLetter.objects.using(_rows().db)
@@ -213,7 +216,10 @@ def _silent(begun: Sequence[ReplayRequest]) -> list[ReplayRequest]:
 
 
 def _known(counts: Mapping[str, int]) -> Mapping[str, int]:
-    """Return the counts with running letters as unknown: their worker has died, and no other has settled them yet."""
+    """
+    Return ``counts`` with the running letters added to the unknown letters. The worker of these letters has died, and
+    no other worker has settled them yet.
+    """
     running = counts.get(LetterState.RUNNING, 0)
     known = {state: count for state, count in counts.items() if state != LetterState.RUNNING}
     return known | {LetterState.UNKNOWN: known.get(LetterState.UNKNOWN, 0) + running} if running else counts
@@ -221,8 +227,8 @@ def _known(counts: Mapping[str, int]) -> Mapping[str, int]:
 
 def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) -> Mapping[int, str]:
     """
-    Return number of the request → why its letters have no turn. Requests without an obstacle are left out.
-    ``waiting``: requests without a worker. ``held``: requests whose worker waits for a server.
+    Return number of the request → why its letters cannot begin. Requests without an obstacle are left out. ``waiting``:
+    requests without a worker. ``held``: requests whose worker waits for a server.
     """
     if not settings.heartbeat:
         return {one.pk: _NOW_UNKNOWN for one in waiting}
@@ -239,7 +245,7 @@ def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) 
 
 
 def _lacks(known: frozenset[str] | None, receivers: Sequence[str]) -> bool:
-    """Return whether ``known``, the receivers that workers have (None: unknown), contains none of ``receivers``."""
+    """Return whether ``known``, the workers' receivers, contains none of ``receivers``. False if ``known`` is None."""
     return known is not None and bool(receivers) and known.isdisjoint(receivers)
 
 

@@ -1,4 +1,4 @@
-"""Restores the parts of large records that dead letters lack: reads the records from Kafka again."""
+"""Restores parts of large records that dead letters lack. To do so, it reads the records from Kafka again."""
 
 from __future__ import annotations
 

@@ -54,24 +54,24 @@ class Neglect:
 
 @attrs.frozen(kw_only=True)
 class OwnTables:
-    """How this service keeps its tables."""
+    """The way in which this service maintains its tables."""
 
     retention: float
-    """Days for which parked rows are kept, and dead letters if they expire."""
+    """Days for which parked rows are kept. If ``letters_expire``, dead letters are kept for the same time."""
     letters_expire: bool = True
-    """Whether its workers delete old dead letters: those that the table itself keeps, no other store's."""
+    """Whether workers delete old dead letters from the table."""
     heartbeats: bool = True
-    """Whether its workers and relays write them: without, nobody knows whether one runs."""
+    """Whether workers and relays write heartbeats. Without heartbeats, nobody knows whether a worker runs."""
 
 
 @attrs.frozen(kw_only=True)
 class Neglected:
-    """What was found in tables."""
+    """The neglects that were found in tables."""
 
     neglects: tuple[Neglect, ...]
-    """In the order of the catalogue."""
+    """The neglects, in the order of the catalogue."""
     unknown: frozenset[NeglectKind] = frozenset()
-    """Kinds of which there may be more: a database gave no answer, or there are no heartbeats."""
+    """Kinds of which there may be more neglects, because a database did not answer or there are no heartbeats."""
     unanswered: tuple[Unanswered, ...] = ()
 
 

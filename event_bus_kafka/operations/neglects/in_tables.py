@@ -38,7 +38,7 @@ _OF_RUNS = (catalogue.OUTBOX_WAITS, catalogue.TOPIC_HELD, catalogue.GROUP_WITHOU
 
 @attrs.frozen(kw_only=True)
 class Beats:
-    """The heartbeats of workers and relays, as of ``now`` by their database's clock."""
+    """The heartbeats of workers and relays. ``now``: the time by the database's clock."""
 
     runs: Sequence[WorkerRun]
     now: datetime
@@ -47,12 +47,12 @@ class Beats:
 
 @attrs.frozen(kw_only=True)
 class _Outbox:
-    """A database's outbox, as of ``now`` by its clock."""
+    """The state of a database's outbox. ``now``: the time by the database's clock."""
 
     alias: str
     now: datetime
     oldest: datetime
-    """The time of the oldest row; ``now`` if there is none."""
+    """The time at which the oldest row was written; ``now`` if the outbox is empty."""
     parked: tuple[Neglect, ...]
 
 
@@ -60,17 +60,17 @@ def neglects(
     *, outboxes: Collection[str], own: OwnTables, runs: Sequence[WorkerRun] | None = None, ask: Ask = here
 ) -> Neglected:
     """
-    Return what is neglected, as far as databases answer.
+    Return the neglects in all databases that answer.
 
-    No statement counts a whole table; ages are by the clock of each database; a missing table yields nothing.
-    ``outboxes``: aliases of the databases whose outbox is looked at; ``runs``: workers and relays by their heartbeats,
-    None: they are read; ``ask``: by default databases are asked in turn, in this thread.
+    No statement counts a whole table. Ages are by the clock of each database. A missing table yields no neglect.
+    ``outboxes``: aliases of the databases whose outbox is checked. ``runs``: workers and relays; None: read them from
+    the heartbeats. ``ask``: asks a database; by default, one database after the other, in this thread.
     """
     return neglected(ask_all(questions(outboxes, own, runs), ask), own)
 
 
 def questions(outboxes: Iterable[str], own: OwnTables, runs: Sequence[WorkerRun] | None = None) -> Questions:
-    """Return the questions whose answers :func:`neglected` judges."""
+    """Return the questions whose answers :func:`neglected` needs."""
     clock_of = cache(_clock_of)  # each database is asked once
     return {
         HEARTBEATS: (database_of(Heartbeat), lambda: _heartbeats(runs, clock_of)),
@@ -84,7 +84,10 @@ def questions(outboxes: Iterable[str], own: OwnTables, runs: Sequence[WorkerRun]
 
 
 def neglected(answers: Mapping[str, Any], own: OwnTables) -> Neglected:
-    """Judge the answers; others among them are left alone. A table that is missing tells nothing of its kinds."""
+    """
+    Find neglects in the answers. Answers to other questions are ignored. If a table is missing, its kinds of neglect
+    are unknown.
+    """
     outboxes = {name: one for name, one in answers.items() if name.startswith(_OUTBOX)}
     mine = {name: answers[name] for name in (*_KINDS, *outboxes)}
     silent = [one for one in mine.values() if isinstance(one, Unanswered)]
@@ -102,7 +105,7 @@ def neglected(answers: Mapping[str, Any], own: OwnTables) -> Neglected:
 
 
 def in_order(found: Iterable[Neglect]) -> tuple[Neglect, ...]:
-    """Return neglects in the order of the catalogue."""
+    """Sort neglects in the order of the catalogue."""
     return tuple(sorted(found, key=lambda one: catalogue.CATALOGUE.index(one.kind)))
 
 
@@ -115,7 +118,7 @@ _OUTBOX = "outbox of "
 
 
 def database_of(model: type[models.Model]) -> str:
-    """Return the name of the database that a model is written to, as :class:`Unanswered` has it."""
+    """Return the name of the database to which a model is written, for :attr:`Unanswered.server`."""
     try:
         return f"database {router.db_for_write(model)}"
     except Exception as error:  # noqa: BLE001 routers may raise anything: the look asks them again, and reports it
@@ -132,12 +135,14 @@ def _kinds(question: str) -> tuple[NeglectKind, ...]:
 
 
 def _runs(beats: Beats | Unanswered | None) -> Sequence[WorkerRun] | None:
-    """Return what runs, None if that is not known. Before the table of heartbeats, no relay was known to run."""
+    """
+    Return the workers and relays. Empty if the table of heartbeats is missing; None if the database did not answer.
+    """
     return beats.runs if isinstance(beats, Beats) else () if beats is None else None
 
 
 def _heartbeats(known: Sequence[WorkerRun] | None, clock_of: _Clock) -> Beats | None:
-    """Read heartbeats, unless they are known, and the clock. Raises a database error."""
+    """Read the database's clock. Also read the heartbeats, unless ``known`` contains them. Raises a database error."""
     alias = _alias_with(Heartbeat)
     if alias is None:
         return None
@@ -146,7 +151,7 @@ def _heartbeats(known: Sequence[WorkerRun] | None, clock_of: _Clock) -> Beats | 
 
 
 def _outbox(alias: str, retention: float, clock_of: _Clock) -> _Outbox | None:
-    """Look at one database's outbox and parked rows. Raises a database error."""
+    """Read the state of one database's outbox; None if the database has no outbox. Raises a database error."""
     connection = connections[alias]
     if connection.vendor not in VENDORS or not were_found(connection, OutboxRecord, ParkedRecord):
         return None
@@ -161,7 +166,7 @@ def _outbox(alias: str, retention: float, clock_of: _Clock) -> _Outbox | None:
 
 
 def _clock_of(alias: str) -> tuple[datetime, float]:
-    """Return a database's present time, and the seconds by which it is ahead of this host's."""
+    """Return a database's present time, and the seconds by which its clock is ahead of this host's clock."""
     before, milliseconds = time(), database_now(alias)
     there = milliseconds / 1000
     return _moment(milliseconds), there - min(max(there, before), time())  # it has looked between these two
@@ -267,7 +272,7 @@ def _clock(alias: str, ahead: float) -> Iterator[Neglect]:
 def _alias_with(model: type[models.Model]) -> str | None:
     """
     Return the alias of the database to which rows of a model are written. Return None if this database lacks the table,
-    or if its clock cannot be read. Raises a database error.
+    or if this kind of database is not supported. Raises a database error.
     """
     connection = connections[router.db_for_write(model)]
     return str(connection.alias) if connection.vendor in VENDORS and were_found(connection, model) else None

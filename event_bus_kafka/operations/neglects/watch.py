@@ -27,9 +27,10 @@ _OF_WORKERS = (catalogue.DEAD_LETTERS_GROW, catalogue.DEAD_LETTERS_END, catalogu
 
 class NeglectWatch:
     """
-    Reports neglects within the block: by numbers, and by a line on ``/ready`` for each that concerns this process.
+    Shows neglects while the ``with`` block runs: their numbers as metrics, and a line on ``/ready`` for each neglect
+    that concerns this process.
 
-    A database that hangs, or is away, hides nothing that the others tell: its own part is not known then.
+    If a database hangs or is unavailable, only its own neglects are unknown.
     """
 
     def __init__(
@@ -40,13 +41,13 @@ class NeglectWatch:
         *,
         seconds: float = OF_DATABASE,
     ) -> None:
-        """``seconds``: time that a database may take."""
+        """``seconds``: time limit for the answers of one database."""
         self._running = running
         self._outboxes = outboxes
         self._own = own
-        self._ask = within_if_free(seconds)
+        self._ask = within_if_free(seconds, {})
         self._found: Neglected | None = None
-        """None: not known."""
+        """The result of the last search; None: unknown."""
         self._told: set[tuple[str, str]] = set()
         self._has_told = False
 
@@ -59,8 +60,8 @@ class NeglectWatch:
 
     def look(self) -> None:
         """
-        Look for neglects, if the tables exist; until all databases have answered once, emit NeglectFound for each.
-        Until the look is over, the earlier findings stay.
+        Search for neglects, if the tables exist. Emit NeglectFound once for each neglect, until all databases have
+        answered one search. During a search, the earlier findings remain.
         """
         try:
             found = self._look()
@@ -72,7 +73,9 @@ class NeglectWatch:
             return
         for one in found.unanswered:
             if before is None or one.server not in _servers(before):
-                logger.warning("What is neglected in %s is not known: event_bus_status says why.", one.server)
+                logger.warning(
+                    "Cannot tell what is neglected in %s. Run manage.py event_bus_status to see why.", one.server
+                )
         if not self._has_told:
             self._tell(found.neglects)
         if not found.unanswered:
@@ -90,7 +93,7 @@ class NeglectWatch:
                 self._told.add((one.id, one.subject))
 
     def counts(self) -> Mapping[str, int]:
-        """Return how many of each kind there are, as far as it is known; of a kind that is not known, nothing."""
+        """Return id of the kind → number of neglects. Kinds whose number is unknown are left out."""
         found = self._found
         if found is None:
             return {}
@@ -98,7 +101,10 @@ class NeglectWatch:
         return known | Counter(one.id for one in found.neglects)
 
     def remarks(self) -> tuple[str, ...]:
-        """Return a line for each neglect that concerns this process's workers and relays, and for what is not known."""
+        """
+        Return a line for each neglect that concerns this process's workers and relays. Also return a line for each
+        server whose neglects are unknown.
+        """
         found = self._found
         if found is None:
             return ()

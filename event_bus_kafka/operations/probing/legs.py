@@ -12,7 +12,7 @@ from event_bus_kafka.errors import EventBusError
 
 
 class LegFailed(Exception):
-    """Raised if a leg of a probe fails. The probe ends, and its result contains the failed leg."""
+    """Raised if a leg of a probe fails. The probe ends, and the probe's result contains the failed leg."""
 
 
 @attrs.frozen(kw_only=True)

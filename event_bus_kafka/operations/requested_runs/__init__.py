@@ -1,1 +1,1 @@
-"""Replays of topics, and backfills, that are requested: workers do them."""
+"""Requested runs: replays of topics, and backfills, that workers do."""

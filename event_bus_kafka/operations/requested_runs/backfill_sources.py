@@ -1,24 +1,37 @@
-"""The sources of this service, with the topics to which their events go."""
+"""The sources of this service, and the topics of their events."""
 
 from __future__ import annotations
 
 from event_bus_kafka.conf.routes import routes
 from event_bus_kafka.dead_letters.letter import Failure
-from event_bus_kafka.errors import EventBusError, WorkerFailed
-from event_bus_kafka.producing.backfill import Source
+from event_bus_kafka.errors import ConfigurationError, EventBusError, WorkerFailed
+from event_bus_kafka.producing.backfill import Source, sources
 from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.telemetry.error_text import error_text
 
 
+def all_sources() -> dict[str, Source]:
+    """
+    Return all sources by name. Raises :class:`ConfigurationError` if two have the same name, or an app's module of
+    sources cannot be imported.
+    """
+    try:
+        return sources()
+    except EventBusError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(f"A module 'backfill' of an app cannot be imported: {reason_of(error)}") from error
+
+
 def enabled_routes(source: Source) -> list[Route]:
-    """Return the enabled topics of a source's events."""
+    """Return the enabled routes for the events of a source."""
     return [route for route in routes() if route.event_type == source.signal.event_type and route.enabled]
 
 
 def count_items(source: Source, after: str | None, limit: int | None) -> int:
     """
-    Return how many items a backfill sends. Raises :class:`WorkerFailed` where the source cannot count, mostly since it
-    does not know the token ``after``.
+    Return the number of items after the token ``after``, at most ``limit``. Raises :class:`WorkerFailed` if the source
+    raises, for example because it does not know the token.
     """
     try:
         total = source.count(after)
@@ -29,7 +42,10 @@ def count_items(source: Source, after: str | None, limit: int | None) -> int:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the text of an error of a source or an item; for the service's own errors also the place."""
+    """
+    Return the text of an error that a source or an item raised. If the error is not from this package, the text also
+    names the place in the code.
+    """
     if isinstance(error, EventBusError):
         return error_text(error)
     failure = Failure.of(error, "a source") if isinstance(error, Exception) else None

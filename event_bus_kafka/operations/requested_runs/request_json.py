@@ -1,4 +1,4 @@
-"""Replay requests as JSON."""
+"""Converts replay requests to JSON values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from event_bus_kafka.operations.requested_runs.run_report import run_json, units
 
 
 def as_json(found: RequestReport) -> dict[str, Any]:
-    """Return all that is known of a request but its letters."""
+    """Return all facts about a request, except its letters."""
     request = found.request
     names = ("group", "receiver", "instead_of", "receivers", "rate", "stop_after", "requested_by", "reason", "state")
     times = ("requested_at", "began_at", "beat_at", "ended_at")

@@ -1,4 +1,4 @@
-"""Workers that could do a requested run, and what to do where there are none."""
+"""Tells whether a worker can take a requested run and, if no worker can, the remedy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 
 
 
 def runs_of(requests: Iterable[ReplayRequest]) -> Mapping[int, RequestedRun]:
-    """Return the runs of those requests that have one, by number of the request. Raises a database error."""
+    """Return number of the request → its run. Requests without a run are left out. Raises a database error."""
     numbers = [one.pk for one in requests if not one.group]
     alias = router.db_for_write(ReplayRequest)
     if not numbers or not were_found(connections[alias], RequestedRun):
@@ -38,8 +38,8 @@ def runs_of(requests: Iterable[ReplayRequest]) -> Mapping[int, RequestedRun]:
 
 def obstacles_to_runs(waiting: Iterable[ReplayRequest], runs: Mapping[int, RequestedRun]) -> Mapping[int, str]:
     """
-    Return why no worker takes those of the requests that have a run, and the remedy, by number; where one does, nothing
-    or an empty text. Raises a database error.
+    Return number of the request → why no worker takes its run, and the remedy. The text is empty if a worker can take
+    the run. Requests without a run are left out. Raises a database error.
     """
     left = [one for one in waiting if one.pk in runs]
     there = _known_workers() if left else []
@@ -47,7 +47,10 @@ def obstacles_to_runs(waiting: Iterable[ReplayRequest], runs: Mapping[int, Reque
 
 
 def obstacle_before_run(wish: RunWish) -> str:
-    """Return why no worker would take a run, and the remedy; empty: one would. Raises a database error."""
+    """
+    Return why no worker would take a run, and the remedy; empty if a worker would take the run. Raises a database
+    error.
+    """
     return _problem(wish.group, wish.arguments, wish.receiver, _known_workers())
 
 
@@ -56,6 +59,8 @@ def _known_workers() -> Sequence[WorkerRun]:
 
 
 def _obstacle_to(request: ReplayRequest, run: RequestedRun, there: Sequence[WorkerRun]) -> str:
+    if not run.is_known:
+        return "This version does not know of such requests: workers of a later one do it."
     arguments = arguments_of(run)
     problem = _problem(run.group, arguments, request.receiver, there)
     if not problem or not settings.heartbeat:
@@ -79,7 +84,10 @@ def _problem(
 
 
 def _could_do(worker: WorkerRun, group: str, receiver: str) -> bool:
-    """Whether a worker lives that knows of runs, as the version before does not, and has the receiver."""
+    """
+    Whether a worker can take a run of ``group``, or of this service if ``group`` is empty. The worker must be alive and
+    have ``receiver``. Workers of earlier versions take no runs.
+    """
     state = worker.state
     if not (worker.is_alive and state.get("is_alive", True) and state.get("takes_runs")):
         return False
@@ -92,9 +100,11 @@ def _could_do(worker: WorkerRun, group: str, receiver: str) -> bool:
 def _commands(
     request: ReplayRequest, arguments: TopicArguments | BackfillArguments, progress: RunProgress
 ) -> Iterator[str]:
+    rate = "" if request.rate is None else f" --rate {request.rate:g}"
     if isinstance(arguments, BackfillArguments):
+        limit = "" if arguments.limit is None else f" --limit {arguments.limit - progress.items}"
         resume = "" if progress.token is None else f" --resume {quote(shown(progress.token))}"
-        yield f"manage.py backfill_events {arguments.source}{resume} --apply"
+        yield f"manage.py backfill_events {arguments.source}{resume}{limit}{rate} --apply"
         return
     since = "" if arguments.since is None else f" --from {shown_time(arguments.since)}"
     before = "" if arguments.before is None else f" --to {shown_time(arguments.before)}"
@@ -106,6 +116,6 @@ def _commands(
     left = [one for one in progress.places if one.position < one.end]
     for one in islice(left, _PLACES_SHOWN):
         where = f"-t {one.topic}:{one.partition} --from {one.position}{since} --to {one.end}{before}"
-        yield f"manage.py replay_events {where}{only}{' --key …' if arguments.key is not None else ''} --apply"
+        yield f"manage.py replay_events {where}{only}{' --key …' if arguments.key is not None else ''}{rate} --apply"
     if len(left) > _PLACES_SHOWN:
         yield f"… and for {len(left) - _PLACES_SHOWN} more partitions"

@@ -1,4 +1,4 @@
-"""The progress of a requested run, as its row has it."""
+"""The progress of a requested run, as stored in the database."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ if TYPE_CHECKING:  # comes with Kafka's client, which web processes load when th
     from event_bus_kafka.kafka.offsets import Partition, Range
 
 _REASONS, _PROBLEMS = 50, 50
-"""Reasons that are counted one by one, and problems that are listed, in each run."""
+"""
+Limits for each run: the number of reasons that are counted separately, and the number of problems that are listed.
+"""
 _LONGEST_REASON, _LONGEST_TOKEN = 500, 200
-"""Characters."""
+"""Maximum lengths of stored texts, in characters."""
 _OTHER = "other reasons"
 
 
 @attrs.define(kw_only=True)
 class Place:
-    """The offsets of one partition that a replay reads."""
+    """The offsets of one partition that a replay reads, with the progress there."""
 
     topic: str
     partition: int
     start: int
     end: int
     position: int
-    """The first offset whose record may have to be given to receivers still."""
+    """The first offset whose record is not finished."""
 
     @property
     def name(self) -> Partition:
@@ -39,37 +41,40 @@ class Place:
 @attrs.define(kw_only=True)
 class RunProgress:
     """
-    Progress from which another worker can go on. Everything that is counted lies before the positions, or before the
-    token; so nothing is counted twice, whatever comes twice.
+    The progress of a run. If a worker dies, another worker continues from the saved progress. Only records before the
+    positions, or items up to the token, are counted. So nothing is counted twice, even if records or items are
+    processed twice.
     """
 
     total: int = 0
-    """Offsets, or items of a source, at the time of the request."""
+    """Number of offsets, or of the source's items, when the request was made."""
     places: list[Place] = attrs.field(factory=list)
-    """Empty for a backfill."""
+    """The partitions that a replay reads; empty for a backfill."""
     token: str | None = None
-    """The token of the last item that was sent, or cannot be sent; None: the backfill is at its beginning."""
+    """The backfill continues after the item with this token; None: it begins with the first item."""
     items: int = 0
-    """Items that were sent, or cannot be sent."""
+    """Number of items that were sent or have failed."""
     succeeded: int = 0
     failed: int = 0
     skipped: int = 0
     reasons: dict[str, dict[str, int]] = attrs.field(factory=dict)
-    """For each of the states ``failed`` and ``skipped`` the reasons, with the number of records or items."""
+    """State (``failed`` or ``skipped``) → reason → number of records or items."""
     problems: list[list[str]] = attrs.field(factory=list)
-    """Coordinates or token, and error, of the first that failed."""
+    """The first failures. Each is a list: the coordinates of the record or the token of the item, then the error."""
     deaths: int = 0
-    """Workers in a row that have died and made no progress."""
+    """Number of consecutive workers that died while the run made no progress."""
+    failures_in_row: int = 0
+    """Number of items of a backfill that have failed since an item was sent."""
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> RunProgress:
         """Read the value of :meth:`as_json`; later versions may have added fields."""
-        known = {name: found[name] for name in attrs.fields_dict(cls) if name in found}
-        return cls(**known | {"places": [Place(**one) for one in found.get("places", ())]})
+        places = [Place(**_known(Place, one)) for one in found.get("places", ())]
+        return cls(**_known(cls, found) | {"places": places})
 
     @classmethod
     def of_ranges(cls, ranges: Mapping[Partition, Range]) -> RunProgress:
-        """Return the progress of a replay that is to begin."""
+        """Return the progress of a replay that has not begun. ``ranges``: the offsets to read."""
         places = [
             Place(topic=topic, partition=number, start=one.start, end=one.end, position=one.start)
             for (topic, number), one in sorted(ranges.items())
@@ -81,12 +86,12 @@ class RunProgress:
 
     @property
     def done(self) -> int:
-        """Offsets or items that need no further look."""
+        """Number of offsets or items that are finished."""
         return sum(one.position - one.start for one in self.places) if self.places else self.items
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Return how many records or items ended in which state."""
+        """State → number of records or items. States with the number 0 are left out."""
         found = {
             LetterState.SUCCEEDED: self.succeeded,
             LetterState.FAILED: self.failed,
@@ -95,7 +100,7 @@ class RunProgress:
         return {state.value: count for state, count in found.items() if count}
 
     def count(self, state: LetterState, where: str, reason: str = "") -> None:
-        """Count the result of one record or item; ``where``: its coordinates, or token."""
+        """Count the result of one record or item. ``where``: the record's coordinates or the item's token."""
         if state == LetterState.SUCCEEDED:
             self.succeeded += 1
             return
@@ -108,7 +113,10 @@ class RunProgress:
         self._give_reason(state, reason[:_LONGEST_REASON], 1)
 
     def leave_out(self, place: Place, to: int, reason: str) -> None:
-        """Move a position past offsets whose records are gone."""
+        """
+        Move a position to offset ``to``. Count the offsets in between as skipped, because Kafka has deleted their
+        records.
+        """
         self.skipped += to - place.position
         self._give_reason(LetterState.SKIPPED, reason, to - place.position)
         place.position = to
@@ -117,3 +125,7 @@ class RunProgress:
         counts = Counter(self.reasons.get(state, {}))
         counts[reason if reason in counts or len(counts) < _REASONS else _OTHER] += count
         self.reasons[state.value] = dict(counts)
+
+
+def _known(kind: type[attrs.AttrsInstance], found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: found[name] for name in attrs.fields_dict(kind) if name in found}

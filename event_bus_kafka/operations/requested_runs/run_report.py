@@ -1,4 +1,4 @@
-"""What operators are told of a requested run."""
+"""Texts and JSON values about a requested run, for operators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from event_bus_kafka.shown import shown_time
 
 
 def units(run: RequestedRun | None) -> str:
-    """Return what the progress of a request counts."""
+    """Return the unit in which the progress of a request is counted: letters, offsets or items."""
     if run is None:
         return "letters"
     return "offsets" if run.kind == RunKind.TOPIC else "items"
@@ -21,6 +21,8 @@ def units(run: RequestedRun | None) -> str:
 
 def subject(run: RequestedRun) -> str:
     """Return the topic or source of a run, in a few words."""
+    if not run.is_known:
+        return f"{run.kind}, of a later version"
     arguments = arguments_of(run)
     if isinstance(arguments, TopicArguments):
         return f"topic {arguments.topic}"
@@ -29,6 +31,8 @@ def subject(run: RequestedRun) -> str:
 
 def filters(run: RequestedRun) -> list[str]:
     """Return what a run is limited to; of a key only that there is one: it may identify a person."""
+    if not run.is_known:
+        return []
     arguments = arguments_of(run)
     if not isinstance(arguments, TopicArguments):
         return [] if arguments.limit is None else [f"at most {arguments.limit} items"]
@@ -39,7 +43,7 @@ def filters(run: RequestedRun) -> list[str]:
 
 
 def run_json(run: RequestedRun) -> dict[str, Any]:
-    """Return what is known of a run; of a key only that there is one."""
+    """Return the facts about a run as JSON values. The key is omitted; ``has_key`` tells whether there is a key."""
     progress = RunProgress.of(run.progress)
     arguments = {name: value for name, value in run.arguments.items() if name != "key"}
     return {

@@ -1,4 +1,4 @@
-"""Requests replays of topics, and backfills."""
+"""Makes requests for runs: replays of topics, and backfills."""
 
 from __future__ import annotations
 
@@ -14,32 +14,39 @@ from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 
 _NO_GROUP = ""
-"""Group of a request with a run: workers of the version before look for requests of their group alone."""
+"""
+Group of a request with a run. It is empty because workers of the previous version take only requests of their own
+group.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class TopicArguments:
-    """The arguments of a replay of a topic; the offsets are in its progress."""
+    """The arguments of a replay of a topic. The offsets are part of the run's progress."""
 
     topic: str
-    """The full name."""
+    """Full name of the topic."""
     event_type: str | None = None
     key: str | None = None
-    """In plain text. It may identify a person: no page, log line or history shows it."""
+    """
+    The key in plain text; None: any key. No page, log line or history shows the key, because it may identify a person.
+    """
     since: int | None = None
-    """Milliseconds since the epoch, as is ``before``, which is not included."""
+    """
+    Earliest time of the records, in milliseconds since the epoch. Records at or after the time ``before`` are left out.
+    """
     before: int | None = None
 
 
 @attrs.frozen(kw_only=True)
 class BackfillArguments:
-    """The arguments of a backfill; the token is in its progress."""
+    """The arguments of a backfill. The token is part of the run's progress."""
 
     source: str
-    """``app_label.function``."""
+    """Name of the source: ``app_label.function``."""
     event_type: str
     limit: int | None = None
-    """Items that are sent at most."""
+    """Maximum number of items to send; None: no limit."""
 
 
 @attrs.frozen(kw_only=True)
@@ -49,13 +56,13 @@ class RunWish:
     arguments: TopicArguments | BackfillArguments
     progress: RunProgress
     group: str = ""
-    """The group whose workers do it; empty, for backfills alone: any worker that has the source."""
+    """The group whose workers may take the run. Empty, for backfills only: any worker that has the source."""
     receiver: str = ""
-    """The only receiver that runs; empty: all that listen."""
+    """The only receiver that runs; empty: all receivers run."""
     rate: float | None = None
-    """Records or items a second at most."""
+    """Maximum number of records or items per second; None: no limit."""
     stop_after: int = STOP_AFTER
-    """Failures in a row that end it."""
+    """The run ends after this number of consecutive failures."""
     requested_by: str = ""
     reason: str = ""
 
@@ -65,12 +72,12 @@ class RunWish:
 
 
 def are_possible() -> bool:
-    """Whether the tables are there. Raises a database error where that cannot be found out."""
+    """Whether the tables of requested runs exist. Raises a database error if the database does not answer."""
     return were_found(connections[router.db_for_write(ReplayRequest)], ReplayRequest, RequestedRun)
 
 
 def request_run(wish: RunWish) -> ReplayRequest:
-    """Make a request with its run. Raises a database error."""
+    """Create a replay request with a run. Raises a database error."""
     alias = router.db_for_write(ReplayRequest)
     with transaction.atomic(using=alias):
         request = ReplayRequest.objects.using(alias).create(
@@ -95,8 +102,10 @@ def request_run(wish: RunWish) -> ReplayRequest:
 
 
 def arguments_of(run: RequestedRun) -> TopicArguments | BackfillArguments:
-    """Return the arguments of a run; later versions may have added fields."""
-    kind: type[Any] = TopicArguments if run.kind == RunKind.TOPIC else BackfillArguments
+    """
+    Return the arguments of a run; later versions may have added fields. Raises ValueError if they have added its kind.
+    """
+    kind: type[Any] = TopicArguments if RunKind(run.kind) is RunKind.TOPIC else BackfillArguments
     known = {name: run.arguments[name] for name in attrs.fields_dict(kind) if name in run.arguments}
     found: TopicArguments | BackfillArguments = kind(**known)
     return found

@@ -20,7 +20,7 @@ class SchemaStanding(StrEnum):
     """The result of comparing a schema with the earlier schemas."""
 
     UNKNOWN = "unknown"
-    """There is no earlier schema."""
+    """The registry or directory contains no earlier schema."""
     KNOWN = "known"
     """The registry or directory already contains the schema."""
     COMPATIBLE = "compatible"
@@ -31,7 +31,7 @@ class SchemaStanding(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class SchemaFinding:
-    """The result of the comparison of one schema."""
+    """The details of comparing one schema with the earlier schemas."""
 
     event_type: str
     name: str

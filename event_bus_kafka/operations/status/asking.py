@@ -1,11 +1,15 @@
-"""Asks servers beside each other, each for a bounded time: a database's driver may wait for minutes, or for ever."""
+"""
+Asks several servers at the same time, each with a time limit. Without a limit, a database driver might wait for
+minutes, or for ever.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from functools import partial
+from threading import Thread, current_thread
 from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -26,76 +30,98 @@ logger = logger_named(__name__)
 T = TypeVar("T")
 
 OF_DATABASE = 10.0
-"""Seconds that a database may take for all its answers."""
+"""Time limit for all answers of one database, in seconds."""
 Questions = Mapping[str, tuple[str, Callable[[], Any]]]
-"""Name of a question → the server that it is for, and the look that answers it."""
+"""Name of a question → the name of the server to ask, and the function that returns the answer."""
 
 
 @attrs.frozen(kw_only=True)
 class Unanswered:
-    """A server that gave no answer."""
+    """A server that gave no answer, with the reason."""
 
     server: str
-    """``Kafka``, ``the schema registry``, or ``database`` and an alias."""
+    """Name of the server, for example ``Kafka``, ``the schema registry``, or ``database`` and an alias."""
     reason: str
     is_fault: bool = False
-    """The look itself failed, by an exception that is unexpected, and is in the log."""
+    """Whether asking failed with an unexpected exception, which is in the log."""
 
 
 class Awaited(Generic[T]):
-    """The answer of a server, which may still be on its way. The ``seconds`` that it may take count from now."""
+    """
+    The answer of a server, which may still be on its way. The ``seconds`` that it may take count from now, or, if
+    ``is_over``, are over.
+    """
 
-    def __init__(self, server: str, seconds: float) -> None:
+    def __init__(self, server: str, seconds: float, *, is_over: bool = False) -> None:
         self.outcome: Future[T] = Future()
         self._server = server
         self._seconds = seconds
-        self._until = monotonic() + seconds
+        self._until = monotonic() + (0 if is_over else seconds)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether its time is over, and it has not come."""
+        return monotonic() >= self._until and not self.outcome.done()
 
     def wait(self, told: Callable[[str, Exception], Unanswered] | None = None) -> T | Unanswered:
         """
-        Wait for it, for as long as is left of its time, and return it. ``told``: puts an exception of the look into
-        words; by default :func:`unanswered` does.
+        Wait for the answer until the time limit is over, and return the answer. ``told``: converts an exception to
+        :class:`Unanswered`; by default, :func:`unanswered` does.
         """
+        wait([self.outcome], max(self._until - monotonic(), 0))
+        if not self.outcome.done():
+            return Unanswered(server=self._server, reason=f"it did not answer within {self._seconds:.2g} s")
         try:
-            return self.outcome.result(max(self._until - monotonic(), 0))
+            return self.outcome.result()
         except Exception as error:  # noqa: BLE001 of routers and drivers: the other servers' answers are to be shown
             let_through(error)
-            if not self.outcome.done():
-                return Unanswered(server=self._server, reason=f"it did not answer within {self._seconds:.2g} s")
             return (told or unanswered)(self._server, error)
 
 
 class Ask(Protocol):
-    """Begins to ask a server: looks, and returns the answer of the look."""
+    """A function that begins to ask a server. It calls ``look``, and returns an object for the answer of ``look``."""
 
     def __call__(self, server: str, look: Callable[[], T], /) -> Awaited[T]: ...
 
 
 def within(seconds: float) -> Ask:
-    """Let each look have a thread of its own, which is left alone if it has not ended after ``seconds``."""
+    """
+    Return a function that calls each ``look`` in a thread of its own. A thread that has not ended after ``seconds`` is
+    abandoned.
+    """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
         coming: Awaited[T] = Awaited(server, seconds)
-        answer(coming.outcome, partial(_looked, look), "event-bus-asking")
+        answer(coming.outcome, partial(_looked, look, current_thread()), "event-bus-asking")
         return coming
 
     return begin
 
 
-def within_if_free(seconds: float) -> Ask:
-    """Ask as :func:`within`, but no server whose look of before still hangs: each would leave a thread behind."""
-    last: dict[str, Awaited[Any]] = {}
+Looks = dict[str, Awaited[Any]]
+"""Server → the last look at it."""
+
+
+def within_if_free(seconds: float, last: Looks) -> Ask:
+    """
+    Ask as :func:`within`, but no server whose look of before still hangs: each would leave a thread behind. ``last``:
+    remembers looks from one question to the next.
+    """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
-        if server not in last or last[server].outcome.done():
-            last[server] = within(seconds)(server, look)
+        if server in last and last[server].hangs:
+            return Awaited(server, seconds, is_over=True)  # what still comes answers an earlier question
+        last[server] = within(seconds)(server, look)
         return last[server]
 
     return begin
 
 
 def here(server: str, look: Callable[[], T], /) -> Awaited[T]:
-    """Look at once, in this thread, which sees what its own transaction has written. Waits as long as the look does."""
+    """
+    Call ``look`` in this thread, and wait until it ends. So ``look`` sees uncommitted changes of this thread's
+    transaction.
+    """
     there: Awaited[T] = Awaited(server, 0)
     try:
         there.outcome.set_result(look())
@@ -107,45 +133,53 @@ def here(server: str, look: Callable[[], T], /) -> Awaited[T]:
 
 def of_database(alias: str, seconds: float) -> Ask:
     """
-    Ask a database as :func:`within`; in this thread where it has a transaction open, whose rows no other thread sees,
-    or where it is in memory.
+    Ask a database as :func:`within_if_free`, remembering for the whole process; in this thread where it has a
+    transaction open, whose rows no other thread sees, or where it is in memory.
     """
     try:
         connection: Any = connections[alias]
     except (ImproperlyConfigured, ConnectionDoesNotExist):  # the look meets it, too
         return here
     is_in_memory = connection.vendor == "sqlite" and connection.is_in_memory_db()
-    return here if connection.in_atomic_block or is_in_memory else within(seconds)
+    return here if connection.in_atomic_block or is_in_memory else within_if_free(seconds, _at_databases)
+
+
+_at_databases: Looks = {}
 
 
 def ask_all(questions: Questions, ask: Ask) -> dict[str, Any]:
     """
     Return the answer of each question, or an :class:`Unanswered`. Servers are asked beside each other, the questions
-    for one of them in turn; a question that fails touches no other.
+    for one of them in turn; a question that fails, or hangs, touches no answer before it.
     """
     by_server: defaultdict[str, list[str]] = defaultdict(list)
     for name, (server, _) in questions.items():
         by_server[server].append(name)
 
-    def look(server: str) -> list[Any]:
-        return [here(server, questions[name][1]).wait() for name in by_server[server]]
+    told: dict[str, Any] = {}
+
+    def look(server: str) -> None:
+        for name in by_server[server]:
+            told[name] = here(server, questions[name][1]).wait()
 
     coming = {server: ask(server, partial(look, server)) for server in by_server}
     found: dict[str, Any] = {}
     for server, one in coming.items():
-        told = one.wait()
-        several = [told] * len(by_server[server]) if isinstance(told, Unanswered) else told
-        found |= dict(zip(by_server[server], several, strict=True))
+        silent = one.wait()
+        found |= {name: told.get(name, silent) for name in by_server[server]}
     return found
 
 
 def each_once(several: Iterable[Unanswered]) -> tuple[Unanswered, ...]:
-    """Return one for each server, the first."""
+    """Return the first object for each server."""
     return tuple({one.server: one for one in reversed(list(several))}.values())[::-1]
 
 
 def unanswered(server: str, error: Exception) -> Unanswered:
-    """Put an exception into words; one that is none of servers or settings is a fault, and logged without its text."""
+    """
+    Convert an exception to :class:`Unanswered`. An exception that comes neither from a server nor from settings is a
+    fault, and is logged without its text.
+    """
     if isinstance(error, EventBusError | ImproperlyConfigured):
         return Unanswered(server=server, reason=str(error))
     if isinstance(error, Error):
@@ -154,10 +188,13 @@ def unanswered(server: str, error: Exception) -> Unanswered:
     return Unanswered(server=server, reason=f"{type(error).__name__}: see the log", is_fault=True)
 
 
-def _looked(look: Callable[[], T]) -> T:
-    """Look, and close the connections of this thread before anybody hears of the answer."""
+def _looked(look: Callable[[], T], asking: Thread) -> T:
+    """
+    Look, and close the connections of this thread before anybody hears of the answer; not those of the ``asking``
+    thread, in which it runs if no other could start.
+    """
     try:
         return look()
     finally:
-        for connection in connections.all(initialized_only=True):
+        for connection in connections.all(initialized_only=True) if current_thread() is not asking else ():
             close(connection)

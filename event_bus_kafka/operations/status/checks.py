@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pkgutil import iter_modules
 
@@ -27,6 +29,7 @@ from event_bus_kafka.operations.workers import WorkerRun
 from event_bus_kafka.trouble import Trouble
 
 _APP = "event_bus_kafka"
+_RIGHT = re.compile(r"lacks the right (\w+)")
 
 
 def of_databases(aliases: Iterable[str]) -> Iterator[Finding]:
@@ -51,27 +54,34 @@ def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
             yield findings.VERSIONS_APART.of(f"{run.kind} {run.host}:{run.pid}", message)
 
 
-def of_topics(overview: ClusterOverview, wanted: Iterable[WantedTopic]) -> Iterator[Finding]:
-    """Yield a finding for each difference between Kafka's topics and the wanted topics. Raises :class:`BrokerError`."""
+def of_topics(overview: ClusterOverview, wanted: Iterable[WantedTopic], user: str) -> Iterator[Finding]:
+    """
+    Yield a finding for each difference between Kafka's topics and the wanted topics. ``user``: the name with which this
+    service logs in, or empty. Raises :class:`BrokerError`.
+    """
     for one in topic_plan.plan(overview, wanted).topics:
-        yield from _of_topic(one)
+        yield from _of_topic(one, user)
 
 
-def _of_topic(planned: TopicPlan) -> Iterator[Finding]:
+def _of_topic(planned: TopicPlan, user: str) -> Iterator[Finding]:
     name = planned.wanted.name
     for step in planned.steps:
         kind = {Create: findings.TOPIC_MISSING, Grow: findings.TOPIC_SMALL}.get(type(step), findings.TOPIC_DIFFERS)
         why = "; ".join(planned.wanted.uses)
         yield kind.of(name, f"To do: {step.text}. Why it is wanted: {why}.")
     for obstacle in planned.obstacles:
-        kind = findings.RIGHT_MISSING if "lacks the right" in obstacle else findings.TOPIC_DIFFERS
-        yield kind.of(name, f"The topic {obstacle}.")
+        right = _RIGHT.search(obstacle)
+        if right is None:
+            yield findings.TOPIC_DIFFERS.of(name, f"The topic {obstacle}.")
+        else:
+            message = f"The topic {obstacle}.".replace("this user", f"this {_named(user)}")
+            yield findings.RIGHT_MISSING.of(name, message, _grant(user, f"topic {name}", [right[1]]))
 
 
 def of_rights(overview: ClusterOverview, own: OwnBus, described: Described) -> Iterator[Finding]:
     """
-    Compare this user's permissions with what it needs. ``described``: the groups, with permissions. Raises
-    :class:`BrokerError`.
+    Yield a finding for each permission that this Kafka user needs but does not have. ``described``: descriptions of the
+    groups, which contain permissions. Raises :class:`BrokerError`.
     """
     wanted: dict[str, set[str]] = {topic: {"WRITE"} for topic in own.sent}
     for topics in own.groups.values():
@@ -79,22 +89,36 @@ def of_rights(overview: ClusterOverview, own: OwnBus, described: Described) -> I
             wanted.setdefault(topic, set()).add("READ")
     for topic, told in sorted(overview.topic_rights(wanted, timeout=TIMEOUT).items()):
         if not isinstance(told, BrokerError):
-            yield from _lacking(f"topic {topic}", wanted[topic] - told)
+            yield from _lacking(own.user, f"topic {topic}", wanted[topic] - told)
         elif told.kind not in (Trouble.FORBIDDEN, Trouble.MISSING):  # these are a finding already
             yield findings.UNANSWERED.of(f"rights on topic {topic}", f"{told}.")
     for group in sorted(own.groups):
         one = described.get(group)
         if isinstance(one, GroupDescription):
-            yield from _lacking(f"group {group}", {"READ"} - one.operations)
+            yield from _lacking(own.user, f"group {group}", {"READ"} - one.operations)
         elif one is not None and one.kind is Trouble.FORBIDDEN:
-            yield from _lacking(f"group {group}", {"READ"})
+            yield from _lacking(own.user, f"group {group}", {"READ"})
         elif one is not None and one.code != error_codes.GROUP_ID_NOT_FOUND:
             yield findings.UNANSWERED.of(f"rights on group {group}", f"{one}.")
 
 
-def _lacking(subject: str, rights: Collection[str]) -> Iterator[Finding]:
+def _lacking(user: str, subject: str, rights: Collection[str]) -> Iterator[Finding]:
     if rights:
-        yield findings.RIGHT_MISSING.of(subject, f"This user lacks {' and '.join(sorted(rights))} on it.")
+        message = f"This {_named(user)} lacks {' and '.join(sorted(rights))} on it."
+        yield findings.RIGHT_MISSING.of(subject, message, _grant(user, subject, sorted(rights)))
+
+
+def _named(user: str) -> str:
+    return f"service's user {user}" if user else "user"
+
+
+def _grant(user: str, subject: str, rights: Iterable[str]) -> str:
+    """Return the command that gives ``rights`` on ``subject``, such as ``topic certificates``, to the user."""
+    kind, _, name = subject.partition(" ")
+    operations = [word for right in rights for word in ("--operation", right)]
+    words = ("--add", "--allow-principal", f"User:{user or 'NAME'}", *operations, f"--{kind}", name)
+    command = f"kafka-acls --bootstrap-server SERVER {shlex.join(words)}"
+    return f"Give it the right: {command}, or as your Kafka is administered"
 
 
 def of_schemas(subjects: SchemaSubjects, schemas: Iterable[OwnSchema]) -> Iterator[Finding]:

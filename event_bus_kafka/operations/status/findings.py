@@ -5,8 +5,11 @@ module.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
+from event_bus_kafka.operations.neglects import catalogue as neglects
 from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.status.values import Finding
 
@@ -19,9 +22,9 @@ class FindingKind:
     sentence: str
     remedy: str
 
-    def of(self, subject: str, message: str) -> Finding:
-        """Return a finding of this kind."""
-        return Finding(id=self.id, subject=subject, message=message, remedy=self.remedy)
+    def of(self, subject: str, message: str, remedy: str = "") -> Finding:
+        """Return a finding of this kind. ``remedy`` replaces the kind's remedy."""
+        return Finding(id=self.id, subject=subject, message=message, remedy=remedy or self.remedy)
 
 
 TOPIC_MISSING = FindingKind(
@@ -43,7 +46,21 @@ RIGHT_MISSING = FindingKind(
     id="right-missing",
     sentence="This service's user lacks a right in Kafka: WRITE on a topic that it sends to, READ on one that it reads "
     "and on its group, DESCRIBE on any of them.",
-    remedy="Give it the right: kafka-acls --add, or as your Kafka is administered",
+    remedy="Give it the right: kafka-acls --bootstrap-server SERVER --add --allow-principal User:NAME "
+    "--operation RIGHT --topic TOPIC (or --group GROUP), or as your Kafka is administered",
+)
+PARTITION_STUCK = FindingKind(
+    id="partition-stuck",
+    sentence="A worker does not get on with a partition: one record has kept the window full for several seconds, or "
+    "is older than 5 minutes and its receivers have failed 3 times or more.",
+    remedy="Mend the receiver: the worker's log has the place in the code. Or let the others go on without it: "
+    "manage.py event_bus_pause --receiver RECEIVER. See 'The lag grows' in the runbook",
+)
+WORKER_MISSING = FindingKind(
+    id="worker-missing",
+    sentence="A group of EVENT_BUS_KAFKA_SUBSCRIPTIONS has no worker, though it has no records to read yet.",
+    remedy="Run a worker: manage.py consume_events -g GROUP with its topics; or remove the group from "
+    "EVENT_BUS_KAFKA_SUBSCRIPTIONS",
 )
 SCHEMA_MISSING = FindingKind(
     id="schema-missing",
@@ -75,6 +92,35 @@ UNANSWERED = FindingKind(
 
 CATALOGUE: tuple[FindingKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, FindingKind))
 """All kinds of finding, in the order of the reference page."""
+
+BY_SEVERITY = (
+    UNANSWERED.id,
+    RIGHT_MISSING.id,
+    TOPIC_MISSING.id,
+    TABLES_UNMIGRATED.id,
+    neglects.OUTBOX_WAITS.id,
+    neglects.TOPIC_HELD.id,
+    neglects.GROUP_WITHOUT_WORKER.id,
+    PARTITION_STUCK.id,
+    neglects.RETENTION_ENDS.id,
+    neglects.DEAD_LETTERS_END.id,
+    neglects.PARKED_ROWS_END.id,
+    neglects.DEAD_LETTERS_GROW.id,
+    SCHEMA_INCOMPATIBLE.id,
+    neglects.RECEIVER_PAUSED.id,
+    WORKER_MISSING.id,
+    TOPIC_SMALL.id,
+    TOPIC_DIFFERS.id,
+    neglects.CLOCK_OFF.id,
+    VERSIONS_APART.id,
+    SCHEMA_MISSING.id,
+)
+"""The ids of all findings and neglects, the most severe first: what stops events, then what may stop or lose them."""
+
+
+def by_severity(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings, the most severe first."""
+    return tuple(sorted(found, key=lambda one: BY_SEVERITY.index(one.id)))
 
 
 def of_neglect(neglect: Neglect) -> Finding:

@@ -23,11 +23,11 @@ TIMEOUT = 5.0
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 _BESIDE_EACH_OTHER = 4
-"""Requests; each waits for the brokers most of its time."""
+"""Number of requests that are sent at the same time. Each request spends most of its time waiting for the brokers."""
 
 Positions = dict[Partition, int]
 Options = Mapping[str, dict[str, str] | BrokerError]
-"""Options by topic."""
+"""Topic → its options, or the error if they cannot be read."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,7 +40,7 @@ class _Log:
 
     @property
     def silent(self) -> list[Partition]:
-        """The partitions that did not answer."""
+        """The partitions whose broker did not answer."""
         return [one for one in self.partitions if not self.knows([one])]
 
     def knows(self, partitions: Iterable[Partition]) -> bool:
@@ -67,11 +67,11 @@ def look(
     overview: ClusterOverview, *, topics: Iterable[str], groups: Mapping[str, frozenset[str]]
 ) -> tuple[KafkaStatus, Described]:
     """
-    Return the status, and the groups as their coordinators know them. Groups, offsets and options are asked for beside
-    each other.
+    Return the status, and the coordinators' descriptions of the groups. Groups, offsets and options are requested at
+    the same time.
 
-    ``topics``: full names; ``groups``: consumer group → full names of the topics that it subscribes to, as far as
-    known. Raises :class:`BrokerError`.
+    ``topics``: full names. ``groups``: consumer group → full names of the topics to which it is known to subscribe.
+    Raises :class:`BrokerError`.
     """
     cluster = overview.cluster(timeout=TIMEOUT)
     names = {*topics}.union(*groups.values())
@@ -106,7 +106,7 @@ def look(
 
 @attrs.frozen(kw_only=True)
 class _Groups:
-    """What coordinators tell. ``states``: None if they are not listed."""
+    """The coordinators' answers about groups. ``states``: None if the brokers cannot list groups."""
 
     described: Described
     committed: Mapping[str, Positions | BrokerError]
@@ -115,8 +115,8 @@ class _Groups:
 
 def _ask_groups(overview: ClusterOverview, cluster: Cluster, groups: Mapping[str, frozenset[str]]) -> _Groups:
     """
-    Ask for states and committed offsets. The sandbox's brokers cannot list these: they are asked for the group's own
-    topics.
+    Ask for descriptions, states and committed offsets of groups. The sandbox's brokers return only offsets, and only
+    for given partitions: the partitions of a group's own topics.
     """
     described: Described = {}
     asked: dict[str, list[Partition] | None] = dict.fromkeys(groups)
@@ -143,7 +143,10 @@ def _states(overview: ClusterOverview) -> Mapping[str, str] | None:
 def _ask_topics(
     pool: Executor, overview: ClusterOverview, cluster: Cluster, names: Iterable[str]
 ) -> Callable[[], tuple[_Log, Options]]:
-    """Begin to ask for offsets and options of the topics that exist; return what waits for the answers."""
+    """
+    Begin to ask for offsets and options of the topics that exist. Return a function that waits for the answers and
+    returns them.
+    """
     there = sorted(cluster.partitions.keys() & names)
     partitions = _partitions(cluster, there)
     first = pool.submit(overview.first_offsets, partitions, timeout=TIMEOUT)
@@ -179,8 +182,7 @@ def _oldest(
     topics: Iterable[TopicStatus], overview: ClusterOverview, cluster: Cluster
 ) -> Mapping[str, datetime | None]:
     """
-    Return the time of each topic's oldest record. Kafka returns a record's time only when it looks the record up by
-    time.
+    Return topic → time of its oldest record. The record is searched by time, because Kafka returns its time only then.
     """
     asked = [one.topic for one in topics if one.records]
     found = overview.offsets_since(dict.fromkeys(_partitions(cluster, asked), 0), timeout=TIMEOUT)
@@ -193,8 +195,9 @@ def _oldest(
 
 def _positions(told: Positions, cluster: Cluster, log: _Log, subscribed: frozenset[str]) -> Positions:
     """
-    Return existing partition → position of a group. The position is the committed offset in ``told``. On partitions of
-    ``subscribed`` topics without committed offset, it is the first offset.
+    Return partition → position of a group, for each partition that exists. The position is the committed offset in
+    ``told``. If a ``subscribed`` topic has no committed offset on a partition, the position is the partition's first
+    offset.
     """
     fresh = _partitions(cluster, subscribed & cluster.partitions.keys())
     starts = {one: log.first[one].offset for one in fresh if one in log.first}
@@ -208,8 +211,8 @@ def _ending(
     positions: Iterable[Positions | BrokerError],
 ) -> dict[Partition, int]:
     """
-    Return partition with unread records → offset. Records before this offset are older than :data:`RETENTION_SHARE` of
-    the topic's retention. Kafka finds the offset by its timestamp; no record is read.
+    Return partition → offset, for each partition with unread records. The age of a record before this offset is more
+    than :data:`RETENTION_SHARE` of the topic's retention time. Kafka finds the offset by time, so no record is read.
     """
     now = datetime.now(UTC)
     times: dict[Partition, int] = {}
@@ -238,7 +241,10 @@ def _group(name: str, told: Positions | BrokerError, log: _Log, ending: Mapping[
 def _members(
     described: GroupDescription | BrokerError | None, group: str, states: Mapping[str, str] | None
 ) -> dict[str, Any]:
-    """Return a group's ``state`` and ``members``, if known. ``states``: the listed ones, None if there is no list."""
+    """
+    Return the values of ``state`` and ``members`` for a group; empty if they are unknown. ``states``: group → state, as
+    the brokers list them; None: the brokers cannot list groups.
+    """
     if _is_unknown(described):
         if states is None:
             return {}

@@ -26,9 +26,10 @@ from event_bus_kafka.operations.neglects.in_kafka import neglects as neglects_in
 from event_bus_kafka.operations.neglects.in_tables import in_order
 from event_bus_kafka.operations.neglects.wording import number
 from event_bus_kafka.operations.schemas.own_schemas import OwnSchema
+from event_bus_kafka.operations.status import check_of_workers as workers_of
 from event_bus_kafka.operations.status import checks, kafka_status, table_status
 from event_bus_kafka.operations.status import findings as findings_of
-from event_bus_kafka.operations.status.asking import OF_DATABASE, Awaited, Unanswered, here, within
+from event_bus_kafka.operations.status.asking import OF_DATABASE, Awaited, Looks, Unanswered, here, within_if_free
 from event_bus_kafka.operations.status.findings import of_neglect
 from event_bus_kafka.operations.status.table_status import TablesLook
 from event_bus_kafka.operations.status.values import Finding, KafkaStatus, OwnBus, RegistryStatus, Status
@@ -39,7 +40,7 @@ T = TypeVar("T")
 
 TABLES, KAFKA, REGISTRY = "a database", "Kafka", "the schema registry"
 LONGEST = {TABLES: OF_DATABASE, KAFKA: 30.0, REGISTRY: 30.0}
-"""Server → seconds that it may take for all its answers."""
+"""Server → time limit for all its answers, in seconds."""
 WANTED, TOPICS = "the look for wanted topics", "the check of topics"
 _NO_CONTROLLER = "no broker is the controller at present, as while one takes over from another"
 _LISTED = 5
@@ -57,13 +58,18 @@ class StatusServers:
     """Returns the schemas with which this service encodes keys and events."""
 
 
-def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping[str, float] = LONGEST) -> Status:
-    """Look, and ``check`` beyond. Raises nothing of servers; waits for none beyond ``longest``."""
-    wanted = within(longest[TABLES])(WANTED, servers.wanted)
-    registry = within(longest[REGISTRY])(REGISTRY, lambda: _registry(servers, check=check))
-    tables = table_status.look(own, within(longest[TABLES]), check=check)
+def status(
+    own: OwnBus, servers: StatusServers, last: Looks, *, check: bool, longest: Mapping[str, float] = LONGEST
+) -> Status:
+    """
+    Look, and ``check`` beyond. Raises nothing of servers; waits for none beyond ``longest``. ``last``: the looks of
+    before, so that none is made where one still hangs.
+    """
+    wanted = within_if_free(longest[TABLES], last)(WANTED, servers.wanted)
+    registry = within_if_free(longest[REGISTRY], last)(REGISTRY, lambda: _registry(servers, check=check))
+    tables = table_status.look(own, within_if_free(longest[TABLES], last), check=check)
     runs, topics = tables.status.workers, wanted.wait()
-    kafka = within(longest[KAFKA])(
+    kafka = within_if_free(longest[KAFKA], last)(
         KAFKA, lambda: _kafka(own, () if isinstance(topics, Unanswered) else topics, runs, servers, check=check)
     )
     in_cluster, in_registry = _part(kafka), _part(registry)
@@ -80,6 +86,8 @@ def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping
         *in_registry.findings,
         *tables.findings,
         *checks.of_versions(runs or (), own.version),
+        *workers_of.stuck(runs or ()),
+        *workers_of.missing(own, in_cluster.status, runs),
         *map(of_neglect, neglected),
     ]
     return Status(
@@ -90,13 +98,13 @@ def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping
         neglects=neglected,
         neglects_not_known=tuple(one.id for one in CATALOGUE if one in unknown),
         unanswered=tuple(silent),
-        findings=tuple(findings) if check else None,
+        findings=findings_of.by_severity(findings) if check else None,
     )
 
 
 @attrs.frozen(kw_only=True)
 class _Part(Generic[T]):
-    """The part of one server."""
+    """The part of the status that comes from one server."""
 
     status: T | None
     unanswered: tuple[Unanswered, ...] = ()
@@ -109,7 +117,10 @@ def _part(coming: Awaited[_Part[T]]) -> _Part[T]:
 
 
 def _checked(found: T, silent: Iterable[Unanswered], looks: Mapping[str, Callable[[], Iterator[Finding]]]) -> _Part[T]:
-    """Return a part with the findings of its checks; a check that fails hides no other, nor the part."""
+    """
+    Return the part ``found`` with the findings of its checks. A check that fails affects neither the part nor other
+    checks.
+    """
     told = [here(what, partial(_all, look)).wait() for what, look in looks.items()]
     return _Part(
         status=found,
@@ -138,7 +149,7 @@ def _kafka(
         return _Part(status=found, unanswered=tuple(silent))
     looks = {"the check of rights": lambda: checks.of_rights(overview, own, described)}
     if found.has_controller:
-        looks[TOPICS] = lambda: checks.of_topics(overview, wanted)
+        looks[TOPICS] = lambda: checks.of_topics(overview, wanted, own.user)
     else:
         silent.append(Unanswered(server=TOPICS, reason=_NO_CONTROLLER))
     return _checked(found, silent, looks)
@@ -161,19 +172,22 @@ def _registry(servers: StatusServers, *, check: bool) -> _Part[RegistryStatus]:
 def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Neglect, ...], set[NeglectKind]]:
     """
     Return the neglects, and the kinds that are not known. Kafka knows better than the tables which groups are behind,
-    where it was asked for them.
+    where it was asked for them and all partitions answered.
     """
     found, unknown = list(tables.neglected.neglects), set(tables.neglected.unknown)
     if kafka is None:
         return in_order(found), unknown | {one for one in CATALOGUE if one.needs_kafka}
     known = {one.group for one in kafka.groups if not one.refusal}
     runs = tables.status.workers
-    found = [one for one in found if one.kind is not GROUP_WITHOUT_WORKER or one.subject not in known]
     alive = None if runs is None else {run.group for run in runs if run.is_alive}
+    in_kafka = list(neglects_in_kafka(kafka.groups, alive=alive))
+    told = {one.subject for one in in_kafka if one.kind is GROUP_WITHOUT_WORKER}
+    judged = told if kafka.silent else known  # lag on partitions that are silent is not counted
+    found = [one for one in found if one.kind is not GROUP_WITHOUT_WORKER or one.subject not in judged]
     if all(one.has_members is not None for one in kafka.groups):
         unknown.discard(GROUP_WITHOUT_WORKER)
     if kafka.silent or len(known) < len(kafka.groups):
         unknown |= {GROUP_WITHOUT_WORKER, RETENTION_ENDS}
     if not kafka.is_sandbox and any(one.partitions and not one.policy for one in kafka.topics):
         unknown.add(RETENTION_ENDS)  # this user may not read their options
-    return in_order([*found, *neglects_in_kafka(kafka.groups, alive=alive)]), unknown
+    return in_order([*found, *in_kafka]), unknown

@@ -36,12 +36,12 @@ from event_bus_kafka.outbox.backlog import BriefBacklog
 _MINUTES = 60
 _PARTS = ("dead_letters", "paused", "last_hour")
 NO_HEARTBEATS = "EVENT_BUS_KAFKA_HEARTBEAT = 0"
-"""Why it is not known what runs."""
+"""The reason why nobody knows whether workers and relays run."""
 
 
 @attrs.frozen(kw_only=True)
 class TablesLook:
-    """All that tables tell."""
+    """The status, the neglects and the findings from the service's tables."""
 
     status: TableStatus
     neglected: Neglected
@@ -50,7 +50,7 @@ class TablesLook:
 
 
 def look(own: OwnBus, ask: Ask, *, check: bool) -> TablesLook:
-    """Look into all databases, as ``ask`` asks them. ``check``: look whether migrations lack, too."""
+    """Read the tables in all databases. ``ask``: asks a database. ``check``: also search for missing migrations."""
     answers = ask_all(_questions(own, check=check), ask)
     beats = answers[in_tables.HEARTBEATS]
     parts = {name: answers[name] for name in (*_PARTS, *map(_rows_of, own.outboxes))}

@@ -25,6 +25,8 @@ class OwnBus:
     tables: OwnTables
     version: str
     """The version of this package."""
+    user: str = ""
+    """The name with which this service logs in to Kafka; empty if the client's options do not contain it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -32,13 +34,16 @@ class OutboxStatus:
     """The status of one outbox."""
 
     database: str
-    """The alias."""
+    """Alias of the database."""
     rows: Mapping[str, int] | None
-    """Rows by topic, of the first 100,000 that the database finds; None: not known, as all of the outbox."""
+    """
+    Topic → number of rows, among the first 100,000 rows that the database finds. None: the state of the outbox is
+    unknown.
+    """
     oldest_seconds: float | None = None
-    """Age of the oldest; None: none waits."""
+    """Age of the oldest row; None: no row waits, or the age is unknown."""
     parked: int | None = None
-    """100,000 at most."""
+    """Number of parked rows, at most 100,000; None: unknown."""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +66,7 @@ class PausedStatus:
 
 @attrs.frozen(kw_only=True)
 class LastHour:
-    """Numbers of events in the last hour. They include all services that share the table of history."""
+    """Numbers of events in the last hour. Events of all services that share the table of history are included."""
 
     outcomes: Mapping[str, tuple[int, ...]]
     """
@@ -72,7 +77,9 @@ class LastHour:
 
 @attrs.frozen(kw_only=True)
 class TableStatus:
-    """The part of the status from the service's tables; None where it is not known, or a table is missing."""
+    """
+    The part of the status from the service's tables. An attribute is None if it is unknown, or if its table is missing.
+    """
 
     workers: tuple[WorkerRun, ...] | None
     outboxes: tuple[OutboxStatus, ...]
@@ -80,7 +87,7 @@ class TableStatus:
     paused: tuple[PausedStatus, ...] | None
     last_hour: LastHour | None
     not_known: Mapping[str, str]
-    """Name of an attribute that is not known, or ``rows of`` and the alias of an outbox → why."""
+    """Name of an unknown attribute → the reason. ``rows of`` and an alias is the name for the rows of one outbox."""
 
 
 @attrs.frozen(kw_only=True)
@@ -92,8 +99,8 @@ class TopicStatus:
     """Number of partitions; 0: the topic does not exist, or this Kafka user has no permission to see the topic."""
     records: int | None = None
     """
-    Offsets between the beginning and the end of its partitions; compaction may have removed some of the records. None:
-    not known.
+    Number of offsets between the begin and the end of the topic's partitions. Compaction may have removed some of their
+    records. None: unknown.
     """
     oldest: datetime | None = None
     """Timestamp of the oldest record; None: the topic is empty, or the brokers do not report the timestamp."""
@@ -153,11 +160,14 @@ class KafkaStatus:
     brokers: tuple[str, ...]
     has_controller: bool
     is_sandbox: bool = False
-    """Nobody can ask its brokers for topics' options, rights, or members of groups."""
+    """
+    Whether the brokers are the sandbox's. Sandbox brokers do not tell options of topics, permissions, or members of
+    groups.
+    """
     topics: tuple[TopicStatus, ...]
     groups: tuple[GroupStatus, ...]
     silent: tuple[str, ...] = ()
-    """Partitions whose broker gave no answer: nothing of them is counted. As ``topic:number``."""
+    """Partitions whose broker gave no answer, as ``topic:number``. Their records are not counted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -181,8 +191,8 @@ class Finding:
 @attrs.frozen(kw_only=True)
 class Status:
     """
-    The whole status. A part is None if its server did not answer, which ``unanswered`` then explains; of tables, see
-    :class:`TableStatus`.
+    The whole status. ``kafka`` or ``registry`` is None if the server did not answer; ``unanswered`` contains the
+    reason. For missing parts of ``tables``, see :class:`TableStatus`.
     """
 
     taken: datetime
@@ -191,7 +201,10 @@ class Status:
     registry: RegistryStatus | None
     neglects: tuple[Neglect, ...]
     neglects_not_known: tuple[str, ...]
-    """Ids of kinds of which there may be more: a server gave no answer, a table is missing, there are no heartbeats."""
+    """
+    Ids of kinds of which there may be more neglects, because a server did not answer, a table is missing, or there are
+    no heartbeats.
+    """
     unanswered: tuple[Unanswered, ...]
     findings: tuple[Finding, ...] | None
     """Findings of the check; None: no check was requested."""

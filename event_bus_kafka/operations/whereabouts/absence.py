@@ -1,4 +1,4 @@
-"""Notes why Kafka may have deleted an event that a search did not find."""
+"""Finds reasons why Kafka may have deleted an event that a search did not find."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def note_losses(
     compacted topics, and offsets of ``places`` without a record. ``places``: the event's offsets according to dead
     letters. Raises :class:`BrokerError`.
     """
-    compacted = _compacted(admin, {one.topic for one in findings.scanned}, scanner.timeout, findings)
+    compacted = _compacted(scanner, admin, {one.topic for one in findings.scanned}, findings)
     for one in findings.scanned:
         name = one.topic, one.partition
         if name in places and one.is_complete:
@@ -47,14 +47,14 @@ def _note_later_start(scanner: Scanner, scanned: Scanned, question: Question, fi
         findings.gone.append(gone)
 
 
-def _compacted(admin: Admin, topics: set[str], timeout: float, findings: BrokerFindings) -> set[str]:
+def _compacted(scanner: Scanner, admin: Admin, topics: set[str], findings: BrokerFindings) -> set[str]:
     found: set[str] = set()
     try:
-        admin.require_controller(timeout=timeout)  # the sandbox has none; it compacts nothing
+        admin.require_controller(timeout=scanner.timeout)  # the sandbox has none; it compacts nothing
     except BrokerError as error:
         findings.not_seen("whether topics are compacted", error)
         return found
-    for topic, options in admin.topic_options(sorted(topics), timeout=timeout).items():
+    for topic, options in admin.topic_options(sorted(topics), timeout=scanner.timeout).items():
         if isinstance(options, BrokerError):
             findings.not_seen(f"whether topic {topic} is compacted", options)
         elif "compact" in options.get("cleanup.policy", ""):

@@ -10,7 +10,7 @@ from uuid import UUID
 import attrs
 
 MOST = 50
-"""Maximum number of rows or records that one search for a key returns. The latest ones are returned."""
+"""Maximum number of rows or records that a search for a key returns. The latest rows or records are returned."""
 _UUID_EPOCH = 0x01B21DD213814000
 """Timestamp of a UUID1 made at the beginning of 1970, in units of 100 ns."""
 
@@ -32,11 +32,14 @@ class Question:
     if the id has no time, at the first record.
     """
     seconds: float = 10.0
-    """Time for reading records, at most."""
+    """Time limit for reading records, in seconds."""
     limit: float | None = None
-    """Seconds for the whole answer, from when the question is made, whoever is silent; None: each part has its own."""
+    """
+    Time limit for the whole answer in seconds, counted from ``asked``. None: only the parts of the search have time
+    limits.
+    """
     asked: float = attrs.field(factory=monotonic, eq=False)
-    """When the question was made (monotonic)."""
+    """Monotonic time at which the question was made."""
 
     @property
     def emitted(self) -> int | None:
@@ -46,17 +49,17 @@ class Question:
         return (self.event_id.time - _UUID_EPOCH) // 10_000
 
     def due(self, share: float) -> float:
-        """Return when ``share`` of the time for the whole answer is over (monotonic); infinite without a limit."""
+        """Return the monotonic time at which the part ``share`` of ``limit`` is over; infinite without a limit."""
         return inf if self.limit is None else self.asked + self.limit * share
 
     def left(self, most: float, share: float) -> float:
-        """Return the seconds until :meth:`due`, at most ``most``, and never less than 0."""
+        """Return the seconds until :meth:`due`, limited to the range from 0 to ``most``."""
         return max(min(most, self.due(share) - monotonic()), 0.0)
 
 
 @attrs.frozen(kw_only=True)
 class OutboxPlace:
-    """A row of the outbox that holds the event. The row waits for a relay, or is parked."""
+    """A row of the outbox that contains the event. The row waits for a relay, or is parked."""
 
     database: str
     row: int
@@ -98,18 +101,24 @@ class GroupPlace:
     before: int
     """Number of offsets from ``committed`` to the record; 0 if ``committed`` is the record's offset or later."""
     lag: int
-    """Number of offsets from ``committed`` (or 0 if it is None) to the end of the partition."""
+    """
+    Number of offsets from ``committed`` to the end of the partition. If ``committed`` is None, offsets from 0 on are
+    counted.
+    """
 
 
 @attrs.frozen(kw_only=True)
 class KafkaPlace:
-    """A record in Kafka that holds the event."""
+    """A record in Kafka that contains the event."""
 
     topic: str
     partition: int
     offset: int
     time: int | None
-    """The record's timestamp. If the event waited in the outbox, it is much later than the time in the event id."""
+    """
+    The record's timestamp. If the event waited in the outbox, this timestamp is much later than the time in the event
+    id.
+    """
     event_type: str
     event_id: str
     masked_key: str | None
@@ -163,7 +172,7 @@ class LetterPlace:
 
 @attrs.frozen(kw_only=True)
 class MarkPlace:
-    """A mark in an inbox: a receiver of this service has processed the event."""
+    """A mark in an inbox, which shows that a receiver of this service has processed the event."""
 
     database: str
     receiver: str
@@ -238,7 +247,7 @@ class Whereabouts:
     outbox: tuple[OutboxPlace, ...]
     records: tuple[KafkaPlace, ...]
     more_records: int
-    """Number of records with the key that are older than the listed ones."""
+    """Number of further records with the key that are older than all records in ``records``."""
     letters: tuple[LetterPlace, ...]
     marks: tuple[MarkPlace, ...]
     scanned: tuple[Scanned, ...]
@@ -249,5 +258,5 @@ class Whereabouts:
 
     @property
     def is_found(self) -> bool:
-        """Whether any searched place holds the event or a trace of it."""
+        """Whether any searched place contains the event or a trace of it."""
         return bool(self.outbox or self.records or self.letters or self.marks)

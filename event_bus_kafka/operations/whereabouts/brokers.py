@@ -24,9 +24,12 @@ from event_bus_kafka.operations.whereabouts.starting import ranges_to_scan
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _READ, _ANSWERED = 0.7, 0.85
-"""Shares of the time of the whole answer at which records have to be read, and the last request to be answered."""
+"""
+Parts of the time limit of the whole answer. Records are read within the first part. All requests are answered within
+the second part.
+"""
 _SHORTEST = 0.1
-"""Seconds for a request to the registry at the end of the time."""
+"""Minimum time limit of a request to the registry, in seconds."""
 
 
 class BrokerSearch:
@@ -44,7 +47,8 @@ class BrokerSearch:
         self._places = places
         self._left: set[str] = set()
         """Topics that need no further search."""
-        self._found = BrokerFindings()
+        self.found = BrokerFindings()
+        """What is found so far."""
 
     def look(self, topics: Collection[str]) -> BrokerFindings:
         """
@@ -53,23 +57,24 @@ class BrokerSearch:
         """
         try:
             with self._servers.scanner(self._question.due(_ANSWERED)) as scanner:
-                to_scan = ranges_to_scan(scanner, self._question, topics, self._places, self._found)
+                to_scan = ranges_to_scan(scanner, self._question, topics, self._places, self.found)
                 self._scan(scanner, to_scan)
-                if not self._found.records:
-                    note_losses(scanner, self._servers.groups(), self._question, self._places, self._found)
-                add_groups(scanner, self._servers.groups(), self._around.subscriptions, self._found)
+                groups = self._servers.groups()
+                if not self.found.records:
+                    note_losses(scanner, groups, self._question, self._places, self.found)
+                add_groups(scanner, groups, self._around.subscriptions, self.found)
         except NotThere:
             raise
         except EventBusError as error:
-            self._found.not_seen("Kafka", error)
-        return self._found
+            self.found.not_seen("Kafka", error)
+        return self.found
 
     def _scan(self, scanner: Scanner, to_scan: Mapping[Partition, Range]) -> None:
         latest: deque[KafkaPlace] = deque(maxlen=MOST)
         for record in self._records(scanner, to_scan):
-            self._found.more_records += len(latest) == MOST
+            self.found.more_records += len(latest) == MOST
             latest.append(self._place(record))
-        self._found.records = list(latest)
+            self.found.records = list(latest)
         self._note_scanned(scanner)
 
     def _records(self, scanner: Scanner, to_scan: Mapping[Partition, Range]) -> Iterator[ConsumerRecord]:
@@ -88,10 +93,10 @@ class BrokerSearch:
             check = KeyCheck(self._question.key or "", registry)
             yield from filter(check.passes, records)
         if check.failure:
-            self._found.not_seen("the schema registry", check.failure, "; keys were compared by their bytes alone")
+            self.found.not_seen("the schema registry", check.failure, "; keys were compared by their bytes alone")
 
     def _superfluous(self, record: ConsumerRecord, topics: set[str]) -> set[str]:
-        """Return which of the searched ``topics`` need no further search once ``record`` is found."""
+        """Return the topics among ``topics`` that need no further search after ``record`` was found."""
         event_type = identity(record)[0]
         if self._question.topics or record.topic in self._around.dead_letters or not event_type:
             return {record.topic}
@@ -112,10 +117,10 @@ class BrokerSearch:
         )
 
     def _note_scanned(self, scanner: Scanner) -> None:
-        self._found.read = scanner.read_count
+        self.found.read = scanner.read_count
         for (topic, partition), state in scanner.states.items():
             if state.error is not None:
-                self._found.not_seen(f"topic {topic}", state.error)
+                self.found.not_seen(f"topic {topic}", state.error)
             elif topic not in self._left:
                 scanned = Scanned(
                     topic=topic,
@@ -125,4 +130,4 @@ class BrokerSearch:
                     end=state.offsets.end,
                     last_time=state.last_time,
                 )
-                self._found.scanned.append(scanned)
+                self.found.scanned.append(scanned)

@@ -17,10 +17,10 @@ class ServerAccess:
     """Access to Kafka and the registry. Each callable raises :class:`EventBusError` if settings are missing."""
 
     scanner: Callable[[float], AbstractContextManager[Scanner]]
-    """Takes when the last of its requests has to be answered (monotonic)."""
+    """Returns a scanner. The argument is the monotonic time at which its last request must have been answered."""
     groups: Callable[[], Groups]
     registry: Callable[[float], AbstractContextManager[SchemaIds]]
-    """Takes the seconds for one request."""
+    """Returns the registry's client. The argument is the time limit of one request, in seconds."""
 
 
 @attrs.frozen(kw_only=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
+from concurrent.futures import wait
 from functools import partial
 from math import inf
+
+import attrs
 
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.operations.group_offsets import Named
@@ -29,7 +32,7 @@ def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> 
     by_id = tables.letters if question.event_id else ()
     places = {(one.topic, one.partition): one.offset for one in by_id}
     topics = around.left_to_search(event_type) if places and event_type else around.topics(event_type)
-    kafka = _in_time(question, partial(BrokerSearch(question, around, servers, places).look, topics))
+    kafka = _in_time(question, BrokerSearch(question, around, servers, places), topics)
     waiting = {one.topic for one in tables.outbox}  # of these no record was deleted: there has been none
     return Whereabouts(
         question=question,
@@ -46,22 +49,21 @@ def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> 
     )
 
 
-def _in_time(question: Question, look: Callable[[], BrokerFindings]) -> BrokerFindings:
+def _in_time(question: Question, kafka: BrokerSearch, topics: Collection[str]) -> BrokerFindings:
     """
-    Search Kafka. Each request has its time; where the whole answer has a limit, the sum of them must not pass it.
-    Raises what ``look`` does.
+    Search Kafka. Each request has its time; where the whole answer has a limit, the sum of them must not pass it: then
+    only what was found until then is returned. Raises as :meth:`BrokerSearch.look`.
     """
     if question.limit is None:
-        return look()
+        return kafka.look(topics)
     seconds = question.left(inf, _LAST)
-    coming = within(seconds)("Kafka", look).outcome
-    try:
-        return coming.result(seconds)
-    except TimeoutError:
-        if coming.done():
-            raise
-        return BrokerFindings(unseen=[Unseen(what="Kafka", why=f"it did not answer within {seconds:.2g} s")])
+    coming = within(seconds)("Kafka", partial(kafka.look, topics)).outcome
+    wait([coming], seconds)
+    if coming.done():
+        return coming.result()
+    silent = Unseen(what="Kafka", why=f"it did not answer within {seconds:.2g} s")
+    return attrs.evolve(kafka.found, unseen=[*kafka.found.unseen, silent])
 
 
 _LAST = 0.95
-"""Share of the time of the whole answer after which Kafka is not waited for any more."""
+"""Part of the time limit of the whole answer. After this part, the search does not wait for Kafka any more."""

@@ -37,14 +37,14 @@ the record late.
 """
 _TIMES = frozenset({"since", "time", "changed", "last_time", "start_time"})
 _KEPT_BACK = ("key", "limit", "asked")
-"""Attributes that JSON has not: personal data, and what says nothing of the event."""
+"""Attributes that are missing in the JSON. ``key`` is personal data. The others say nothing about the event."""
 _INDENT = "    "
 
 
 def sentences(answer: Whereabouts) -> list[str]:
     """
-    Return the findings, a line each: the event's places, then the extent of the search, then places that could not be
-    searched.
+    Return the findings, one line for each: first the event's places, then the extent of the search, then places that
+    could not be searched.
     """
     lines = [
         _title(answer),

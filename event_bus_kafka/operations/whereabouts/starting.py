@@ -1,4 +1,4 @@
-"""Chooses the offset at which the search begins in each partition."""
+"""Chooses the offset at which a search begins in each partition."""
 
 from __future__ import annotations
 

@@ -32,16 +32,19 @@ from event_bus_kafka.outbox.database import may_have_outbox
 from event_bus_kafka.telemetry.error_text import database_error_text
 
 _DATABASE = 3 * SECONDS
-"""Seconds for one database, at most: two of its tables may be looked through without an index."""
+"""Time limit for one database, in seconds. Two of its tables may be searched without an index."""
 _SHARE_OF_TABLE = 0.4
-"""Share of the time of a database that one table may take."""
+"""Part of a database's time limit that the search in one table may take."""
 _FIRST, _SECOND = 0.3, 0.4
-"""Shares of the time of the whole answer at which outboxes and dead letters, then inboxes, have to have answered."""
+"""
+Parts of the time limit of the whole answer. Outboxes and dead letters must answer within the first part, inboxes within
+the second part.
+"""
 
 
 @attrs.frozen
 class _Look:
-    """A look into a database; ``seconds`` that it is given are those for its answer."""
+    """A search in one database. The argument of ``do`` is the time limit in seconds."""
 
     what: str
     alias: str
@@ -60,16 +63,16 @@ class Tables:
         self._topics = topics
         self._found = TableFindings()
         self._silent: dict[str, str] = {}
-        """Aliases of databases that have not answered in time, and what is said of them."""
+        """Alias of a database that has not answered in time → the reason for ``unseen``."""
 
     def look(self) -> TableFindings:
         """
-        Return the findings. Databases are asked beside each other, each for a bounded time; one that is away is noted
-        in ``unseen``, never raised.
+        Search the tables, and return the findings. Databases are asked at the same time, each with a time limit.
+        Unavailable databases are noted in ``unseen``.
         """
         event_id = self._question.event_id
         outboxes = [_Look(f"the outbox of database {one!r}", one, partial(self._outbox, one)) for one in connections]
-        self._ask([*outboxes, _Look("dead letters", _alias_of_letters(), self._letters)], _FIRST)
+        self._ask([*outboxes, _Look("dead letters", alias_of_letters(), self._letters)], _FIRST)
         if event_id is not None:
             marks = [
                 _Look(f"the inbox of database {one!r}", one, partial(self._inbox, one, event_id))
@@ -81,7 +84,7 @@ class Tables:
     def _ask(self, looks: Sequence[_Look], share: float) -> None:
         seconds = self._question.left(_DATABASE, share)
         asked = [one for one in looks if one.alias not in self._silent]
-        coming = [of_database(one.alias, seconds)(one.alias, partial(one.do, seconds)) for one in asked]
+        coming = [of_database(one.alias, seconds)(one.what, partial(one.do, seconds)) for one in asked]
         for one, answer in zip(asked, coming, strict=True):
             told = answer.wait(_briefly)
             if isinstance(told, Unanswered):
@@ -159,7 +162,8 @@ class Tables:
             yield from (part.receiver.partition("#")[0] for part in letter.receivers)
 
 
-def _alias_of_letters() -> str:
+def alias_of_letters() -> str:
+    """Return the alias of the database that takes dead letters; the default's if the router fails."""
     try:
         return str(router.db_for_write(DeadLetter))
     except Exception as error:  # noqa: BLE001 routers may raise anything: the look asks them again, and it is noted
@@ -167,9 +171,9 @@ def _alias_of_letters() -> str:
         return DEFAULT_DB_ALIAS
 
 
-def _briefly(alias: str, error: Exception) -> Unanswered:
+def _briefly(what: str, error: Exception) -> Unanswered:
     """Put an error of a database, or of whoever stands before it, into words without anything that it quotes."""
-    return Unanswered(server=alias, reason=database_error_text(error))
+    return Unanswered(server=what, reason=database_error_text(error))
 
 
 def _out_of_time(what: str) -> Unseen:

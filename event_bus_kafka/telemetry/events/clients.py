@@ -16,8 +16,10 @@ class ClientErrorReported(LifecycleEvent):
     error: Exception
     code: str
     kind: str
-    """A value of ``Trouble``."""
+    """The kind of trouble: a value of ``Trouble``."""
     fatal: bool
+    topic: str = ""
+    """Full name of the topic that the error is about; empty if the client names none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +53,7 @@ class ConnectionChanged(LifecycleEvent):
     state: str
     """``connected``, ``unreachable`` or ``unauthenticated``."""
     reason: str
-    """The error text of Kafka or of its client; empty if connected."""
+    """The error text of Kafka or of its client; empty if the state is ``connected``."""
 
 
 @attrs.frozen(kw_only=True)

@@ -48,7 +48,7 @@ class RecordDone(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RecordSkipped(LifecycleEvent):
-    """A record was skipped, since no receiver of this service should receive it."""
+    """A record was skipped, because no receiver of this service should receive it."""
 
     topic: str
     partition: int
@@ -77,7 +77,7 @@ class AttemptFailed(LifecycleEvent):
     """The event's id; empty if unknown, for example because the record cannot be read."""
     error: Exception
     attempt: int
-    """Number of attempts, including this one. An attempt that ends in ``hold`` does not count."""
+    """Number of failed attempts, including this attempt. Attempts whose outcome was ``hold`` do not count."""
     outcome: str
     """``retry`` or ``hold``."""
     delay: float
@@ -99,7 +99,7 @@ class PartitionsRevoked(LifecycleEvent):
     group: str
     partitions: tuple[tuple[str, int], ...]
     lost: bool
-    """Whether the worker lost the partitions before it could commit their offsets."""
+    """Whether the partitions were lost before the worker could commit their offsets."""
     unfinished: int
 
 

@@ -1,4 +1,4 @@
-"""Lifecycle events about dead letters: that they were stored, limited, replayed or deleted."""
+"""Lifecycle events for storing, limiting, replaying and deleting dead letters."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class DeadLetterReduced(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class FloodHeld(LifecycleEvent):
     """
-    A partition has reached the limit of dead letters in a row. No more dead letters are stored for it; records that
-    fail for good are held.
+    A partition has reached the limit of dead letters in a row. No more dead letters are stored for the partition.
+    Records that fail for good are held instead.
     """
 
     topic: str

@@ -38,7 +38,7 @@ class OutboxAmbiguous(LifecycleEvent):
     """
 
     databases: tuple[str, ...]
-    """Aliases of these databases, in the order of DATABASES."""
+    """Aliases of the databases whose outbox could store the event, in the order of DATABASES."""
 
 
 @attrs.frozen(kw_only=True)
@@ -97,7 +97,7 @@ class RelayInterrupted(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RelayProgress(LifecycleEvent):
-    """The rows that a relay has sent since its last report, and the rows that wait in its outbox."""
+    """The number of rows that a relay has sent since its last RelayProgress, and the state of its outbox."""
 
     database: str
     sent: int

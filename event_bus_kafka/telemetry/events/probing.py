@@ -9,7 +9,7 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class ProbeEnded(LifecycleEvent):
-    """A probe has ended: its synthetic event was received, or one leg of the event's way failed."""
+    """A probe has ended, because its synthetic event was received or a leg of the event's way failed."""
 
     topic: str
     legs: tuple[tuple[str, float], ...]

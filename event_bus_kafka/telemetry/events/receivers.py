@@ -1,4 +1,4 @@
-"""Lifecycle events about receivers: their circuits, pauses and marks in the inbox."""
+"""Lifecycle events about receivers, and about the receivers' circuits, pauses and marks in the inbox."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class CircuitOpened(LifecycleEvent):
     failures: int
     """Number of failures in a row."""
     probe_every: float
-    """Seconds between two attempts with held events of this receiver."""
+    """Seconds between two probes, which call the receiver with one of the held events."""
 
 
 @attrs.frozen(kw_only=True)
 class CircuitClosed(LifecycleEvent):
-    """A receiver whose circuit was open has succeeded, or was paused. Its events are no longer held."""
+    """A receiver whose circuit was open has succeeded, or was paused. The receiver's events are no longer held."""
 
     receiver: str
 
@@ -46,7 +46,7 @@ class ReceiverUnfinished(LifecycleEvent):
     """
 
     record: str
-    """``topic:partition:offset``"""
+    """Coordinates of the record: ``topic:partition:offset``."""
     receiver: str
     stack: str
     """The receiver's call stack: places in the code, without values."""
@@ -61,7 +61,7 @@ class ReceiverSlow(LifecycleEvent):
     """
 
     record: str
-    """``topic:partition:offset``"""
+    """Coordinates of the record: ``topic:partition:offset``."""
     receiver: str
     stack: str
     """The receiver's call stack in one line, the innermost frame first: places in the code, without values."""

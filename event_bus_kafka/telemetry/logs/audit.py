@@ -17,7 +17,7 @@ logger = logger_named("event_bus_kafka")
 
 Audited = RecordDelivered | RecordReceived | RecordDone
 AUDITED = (RecordDelivered, RecordReceived, RecordDone)
-"""The lifecycle events that are logged for each event, in the order of their log lines."""
+"""The kinds of lifecycle events that are logged for every record, in the order of their log lines."""
 _MOST_IDS = 100
 """Maximum number of ids in a log line."""
 _LONGEST_IDS = 50 * _MOST_IDS
@@ -33,7 +33,7 @@ _BEGINNINGS = {
     RecordReceived: "Message received from Kafka: ",
     RecordDone: "Message from Kafka processed successfully: ",
 }
-"""The beginnings of the shared lines. The lines for single records begin with the same texts."""
+"""The beginnings of lines that several records share. The lines for single records begin with the same texts."""
 
 
 class AuditLines:
@@ -67,7 +67,7 @@ class AuditLines:
                 self._waiting.extendleft(reversed(line))
 
     def forget(self) -> None:
-        """Drop the collected records in a child process after a fork, since the parent process logs them."""
+        """Drop the collected records in a child process after a fork, because the parent process logs them."""
         self._waiting.clear()
 
     def _taken(self) -> list[Audited]:

@@ -22,7 +22,8 @@ _TOPIC_AWAITED = re.compile(r"Subscribed topic not available: ([\w.-]+)")
 @lines.of(events.ClientErrorReported)
 def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
     by_topic = event.kind in (Trouble.MISSING, Trouble.FORBIDDEN)
-    if not log_filter.is_news(event.client, error_text(event.error) if by_topic else f"{event.code} {event.kind}"):
+    what = f"{event.topic} {error_text(event.error)}" if by_topic else f"{event.code} {event.kind}"
+    if not log_filter.is_news(event.client, what):
         return
     if event.kind == Trouble.REFUSED:
         logger.info(
@@ -37,7 +38,8 @@ def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
         logger.warning(text, event.client, topic[1], extra=fields(event))
     else:
         advice = "a new client is needed" if event.fatal else "the client goes on trying"
-        logger.error("Kafka %s: %s; %s", event.client, error_text(event.error), advice, extra=fields(event))
+        about = f"topic {event.topic}: " * bool(by_topic and event.topic)
+        logger.error("Kafka %s: %s%s; %s", event.client, about, error_text(event.error), advice, extra=fields(event))
 
 
 @lines.of(events.ProducerStatistics)

@@ -1,4 +1,4 @@
-"""The table of an area's log lines: a function for each kind of lifecycle event."""
+"""The table of an area's log lines. It has a function for each kind of lifecycle event."""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ def _(event: events.AppendToOutboxFailed, _: LogFilter) -> None:
 def _(event: events.OutboxAmbiguous, log_filter: LogFilter) -> None:
     if log_filter.is_news("ambiguous", ", ".join(event.databases)):
         logger.warning(
-            "Transactions are open on the databases %s. The outbox of each could store an event; the outbox of the "
-            "first database stored it. Name the right database with the key 'database' of the topic in "
+            "An event was sent while transactions were open on several databases: %s. It goes into the outbox of the "
+            "first one. If that is the wrong one, name the right database with the key 'database' of the topic in "
             "EVENT_BUS_PRODUCER_CONFIG, or by a router's db_for_write.",
             ", ".join(event.databases),
             extra=fields(event),

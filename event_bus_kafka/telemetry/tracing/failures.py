@@ -12,7 +12,7 @@ from event_bus_kafka.telemetry.events import (
 from event_bus_kafka.telemetry.tracing.spans import innermost
 
 FAILURES = (AppendToOutboxFailed, AttemptFailed, DeadLetterStored, ReplayFailed)
-"""The kinds of lifecycle events that :func:`note_failure` takes."""
+"""The kinds of lifecycle events that :func:`note_failure` handles."""
 
 
 def note_failure(event: LifecycleEvent) -> None:

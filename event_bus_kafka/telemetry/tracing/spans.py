@@ -43,7 +43,7 @@ class NoSpan:
         pass
 
     def fail(self, error: BaseException) -> None:
-        """Record a failure with its type and a text without event data."""
+        """Record ``error`` with its type and a text without event data."""
 
     def leave(self) -> None:
         """Make the previous span the current one again and note the end time. Failures may still be recorded."""

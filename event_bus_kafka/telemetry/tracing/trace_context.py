@@ -23,7 +23,7 @@ _MEMBER = re.compile(
 
 
 def headers_of(context: trace.SpanContext) -> Headers:
-    """Return the headers that carry a span's context; none if the context is invalid."""
+    """Return the headers that carry a span's context; empty if ``context`` is invalid."""
     if not context.is_valid:
         return ()
     parent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags & 0xFF:02x}".encode()

@@ -32,7 +32,7 @@ def current_tracer() -> trace.Tracer | None:
 
 
 def is_recording() -> bool:
-    """Return whether the current span is recorded. If it is not, spans inside of it are useless."""
+    """Return whether the current span is recorded. Spans inside of an unrecorded span are useless."""
     return is_tracing() and trace.get_current_span().is_recording()
 
 

@@ -1,4 +1,7 @@
-"""Three services with failures. Each has an admin site, in which an operator sees the failures: ``make demo-admin``."""
+"""
+Three services with failures, which ``make demo-admin`` starts. An operator sees the failures in the services' admin
+sites.
+"""
 
 SERVICES = ("lms", "credentials", "exams")
 WITHOUT_WORKER = "exams"

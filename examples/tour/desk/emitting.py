@@ -1,4 +1,4 @@
-"""Events of the LMS that fail. The web process of the LMS calls these functions."""
+"""Emits events that receivers cannot process or Kafka refuses. The web process of the LMS calls these functions."""
 
 from __future__ import annotations
 

@@ -31,13 +31,13 @@ class TroublesConfig(AppConfig):
 
 
 def print_on_paper(certificate: CertificateData, **_: Any) -> None:
-    """Fail for every fourth learner: the printer has no paper."""
+    """Fail for every fourth learner, as if the printer had no paper."""
     if certificate.user.id % 4 == 1:
         raise RuntimeError("no paper")
 
 
 def tell_employer(certificate: CertificateData, **_: Any) -> None:
-    """Fail for every seventh learner, who has no employer."""
+    """Fail for every seventh learner, as if the learner had no employer."""
     if certificate.user.id % 7 == 0:
         raise LookupError(certificate.user.id)
 

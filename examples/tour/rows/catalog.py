@@ -58,7 +58,7 @@ def _history(course_key: str) -> list[tuple[str, bool]]:
 
 
 def _is_indexed(course_key: str) -> bool:
-    """Return whether Discovery has indexed the course run after its last change."""
+    """Return whether Discovery has updated the search index after the last change of the course run."""
     return CourseRun.objects.filter(course_key=course_key, indexed_at__gt=F("edited_at")).exists()
 
 

@@ -23,8 +23,8 @@ class ServiceConfig(AppConfig):
 
 def say(what: str, **values: Any) -> None:
     """
-    Print a line of JSON for the test. The line is written with a single write, since several lanes may print at the
-    same time.
+    Print a line of JSON for the test. A single call writes the whole line, because several lanes may print at the same
+    time.
     """
     sys.stdout.write(json.dumps({"what": what, **values}, default=str) + "\n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""A source for backfills: it yields the certificates of the users 1 to COUNT."""
+"""A source for backfills. It yields the certificates of the users 1 to COUNT."""
 
 import os
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """
-Receivers of a service that caches a compacted topic. The variable RECEIVERS connects ``keep``; importing this module
-connects ``drop``.
+Receivers of a service that caches a compacted topic. The receiver ``keep`` is connected if the variable RECEIVERS names
+it. The receiver ``drop`` is connected when this module is imported.
 """
 
 from typing import Any

@@ -18,7 +18,7 @@ def query(certificate: CertificateData, **_: object) -> None:
 
 def deadlock(certificate: CertificateData, **_: object) -> None:
     """
-    Make the receivers of two users lock the same two rows in opposite orders, so that the server aborts one of the
+    Make the receivers of two users lock two rows in opposite orders. The database server then aborts one of the two
     transactions.
     """
     first, second = sorted((1, 2), reverse=certificate.user.id % 2 == 0)

@@ -1,4 +1,7 @@
-"""Simulates restricted hosts: when this module is imported, it restricts the process as the variable HOST says."""
+"""
+Simulates restricted hosts. When this module is imported, it restricts the process in the way that the variable HOST
+names.
+"""
 
 import os
 import resource
@@ -18,8 +21,8 @@ _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.
 
 def _refuse_writes(event: str, arguments: tuple[Any, ...]) -> None:
     """
-    Raise the error of a read-only file system for all writes except writes to devices. File permissions would not help,
-    since root may write anyway.
+    Raise the error of a read-only file system for all writes except writes to devices. File permissions would not
+    prevent the writes, because root may write to every file.
     """
     if event in _CHANGES:
         raise OSError(30, "Read-only file system", str(arguments[0]))
@@ -36,7 +39,7 @@ elif os.environ.get("HOST") == "descriptors":
 
 
 def arrive(certificate: CertificateData, from_event_bus: bool = False, **_: Any) -> None:
-    """Print the event if it came from the bus. Run a query if there is a database."""
+    """Print the event if it came from the bus. If the service has a database, also run a query."""
     if not from_event_bus:
         return
     queries = 0

@@ -1,5 +1,5 @@
 """
-Receivers that leave state behind in all configured databases, and a receiver that prints the state that it finds there.
+A receiver that changes the state of its thread and of all configured databases, and a receiver that prints this state.
 """
 
 import os
@@ -18,8 +18,8 @@ _BACKEND = {"postgresql": "select pg_backend_pid()", "mysql": "select connection
 
 def leave_behind(certificate: CertificateData, **_: object) -> None:
     """
-    For a user with an odd number, change settings of the thread, and leave each database in the state that the variable
-    LEAVES names.
+    For a user with an odd number, change settings of the thread, and bring each database into the state that the
+    variable LEAVES names.
     """
     leaves = os.environ["LEAVES"]
     say("left", user=certificate.user.id)
@@ -41,7 +41,7 @@ def leave_behind(certificate: CertificateData, **_: object) -> None:
 
 
 def look(certificate: CertificateData, **_: object) -> None:
-    """Print the state of this thread. For each event this receiver runs before ``leave_behind``."""
+    """Print the state of this thread. This receiver runs before ``leave_behind`` for each event."""
     found = {}
     for alias in connections:
         connection = connections[alias]

@@ -1,4 +1,4 @@
-"""A receiver under once()."""
+"""A receiver that runs under ``once()``."""
 
 from functools import partial
 from typing import Any

@@ -1,5 +1,6 @@
 """
-Receivers for replays that run beside live events. Each receiver prints a line when it starts and a line when it ends.
+Receivers for replays that run while live events are processed. Each receiver prints a line when it starts and a line
+when it ends.
 """
 
 import os
@@ -53,7 +54,7 @@ def leave(certificate: CertificateData, **_: Any) -> None:
 
 
 def alone(certificate: CertificateData, **_: Any) -> None:
-    """Print a line if another receiver runs at the same time. With one lane this must not happen."""
+    """Print a line if another receiver runs at the same time. In a worker with one lane no line must be printed."""
     if not _at_once.acquire(blocking=False):
         say("at once")
         return

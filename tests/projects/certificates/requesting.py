@@ -26,7 +26,7 @@ THREADS, SENDS = 4, 10
 
 
 def requests(send: Callable[[], object]) -> list[float]:
-    """Return how many seconds each of 40 sends takes, in ascending order. Four threads send."""
+    """Send 40 times in total, from four threads. Return how many seconds each send takes, in ascending order."""
     took: list[float] = []
 
     def request() -> None:
@@ -55,7 +55,7 @@ def producer_of(connect: Callable[[ProcessClients | None], ProcessClients]) -> K
 
 
 def slow_producer() -> KafkaEventProducer:
-    """Return a producer for which each new client takes a second to create."""
+    """Return a producer that takes a second to create each Kafka client."""
 
     def connect(former: ProcessClients | None) -> ProcessClients:
         sleep(1)
@@ -70,7 +70,7 @@ def no_token(_: str) -> None:
 
 def run(*, has_token: bool) -> None:
     """
-    Print how long requests take, and what becomes of their events. Without ``has_token``, the token endpoint is
+    Print how long requests take, and what happens to their events. If ``has_token`` is false, the token endpoint is
     unreachable.
     """
     encoded("t")  # the first event creates the codec and imports the registry's client

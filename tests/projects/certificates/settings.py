@@ -1,4 +1,4 @@
-"""Settings of the service. They are read as JSON from the environment variable SERVICE_SETTINGS."""
+"""Settings of the service. The environment variable SERVICE_SETTINGS contains the settings as JSON."""
 
 import json
 import os

@@ -1,5 +1,6 @@
 """
-Raises unexpected exceptions in each thread of the package, several times, and prints how often each thread survived.
+Raises unexpected exceptions several times in each thread of the package, and prints how many exceptions each thread
+survived.
 """
 
 from __future__ import annotations

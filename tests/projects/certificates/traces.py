@@ -1,4 +1,4 @@
-"""A service that exports its traces. When this module is imported in a process, the export starts in this process."""
+"""A service that exports its traces. A process starts the export when it imports this module."""
 
 import json
 from typing import Any
@@ -18,7 +18,10 @@ from tests.support.examples_of import certificate
 
 
 def export_traces(exporter: SpanExporter) -> None:
-    """Export the spans of this process to ``exporter``. Call it once, for example in ``ready()`` of an app."""
+    """
+    Export the spans of this process to ``exporter``. An app calls this function once per process, for example in
+    ``ready()``.
+    """
     provider = TracerProvider(resource=Resource.create({"service.name": "certificates"}))
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)

@@ -17,7 +17,7 @@ _total = itertools.count(1)
 
 
 def fail_for_some(certificate: CertificateData, **_: object) -> None:
-    """Raise the exception RAISES for the users that FAILING lists. For other users run for SECONDS."""
+    """Raise the exception RAISES for the users that FAILING lists. For other users, return after SECONDS seconds."""
     say("some", user=certificate.user.id, grade=certificate.grade)
     if certificate.user.id in _FAILING:
         raise _RAISES(certificate.user.pii.email)
@@ -25,7 +25,7 @@ def fail_for_some(certificate: CertificateData, **_: object) -> None:
 
 
 def endure(certificate: CertificateData, **_: object) -> None:
-    """Run for SECONDS. Print the times of the start and of the end, by a clock that all processes share."""
+    """Return after SECONDS seconds. Print the start time and the end time, by a clock that all processes share."""
     say("begins", user=certificate.user.id, grade=certificate.grade, at=time.monotonic())
     time.sleep(_SECONDS)
     say("ends", user=certificate.user.id, grade=certificate.grade, at=time.monotonic())
@@ -45,7 +45,7 @@ def describe(certificate: CertificateData, **_: object) -> None:
 
 def count(**_: object) -> None:
     """
-    Count the events and print their number now and then, since a print costs more time than the processing of an event.
+    Count the events. Print the number only occasionally, because a print takes longer than the processing of an event.
     """
     if (total := next(_total)) % 100 == 0:
         say("count", total=total)

@@ -1,4 +1,4 @@
-"""The module with which a celery worker starts. It sets up Django and imports the tasks."""
+"""A celery worker starts with this module. The module sets up Django and imports the tasks."""
 
 import django
 

@@ -10,8 +10,8 @@ REPLICA, HISTORY = "read_replica", "student_module_history"
 
 class Router:
     """
-    Routes histories to a separate database, which no other app uses. Routes reads of courses to the replica, which is
-    never migrated. The variable OUTBOX_DATABASE names the database of the outbox.
+    Routes histories to a separate database that no other app uses. Routes reads of courses to the replica, on which no
+    migrations run. The variable OUTBOX_DATABASE names the database of the outbox.
     """
 
     def db_for_read(self, model: type[Model], **_: Any) -> str | None:

@@ -10,7 +10,7 @@ _SIGNALS = {"outbox": CERTIFICATE_CREATED, "on-commit": CERTIFICATE_REVOKED}
 
 
 def emit(name: str) -> None:
-    """Emit an event with this name, in the mode that the middle part of the name gives."""
+    """Emit an event with this name. The middle part of the name is the mode."""
     before = _request_state()
     _SIGNALS[name.split("/")[1]].send_event(certificate=certificate(7, name=f"<{name}>"))
     assert _request_state() == before, "an emission leaves a request's language and cache alone"

@@ -1,4 +1,4 @@
-"""The jobs that celery tasks and commands run. Each job saves an object and emits an event about it."""
+"""The jobs that celery tasks and commands run. Each job saves an object, and emits an event about this object."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,10 @@ from tests.projects.lms_like.history.models import Change
 
 
 def run(name: str) -> None:
-    """Run the job that the last part of the name gives. Print the name, and the exception if the job raised one."""
+    """
+    Run a job and print ``name``. The last part of ``name`` is the name of the job. If the job raises an exception, also
+    print the exception.
+    """
     error = None
     try:
         JOBS[name.split("/")[-1]](name)
@@ -38,7 +41,7 @@ def rolled_back(name: str) -> None:
 
 
 def beside_the_replica(name: str) -> None:
-    """Save an object and emit its event in autocommit, while a transaction reads a snapshot of the replica."""
+    """Save an object and emit its event in autocommit mode, while a transaction is open on the replica."""
     with transaction.atomic(using=REPLICA):
         Course.objects.first()
         autocommit(name)

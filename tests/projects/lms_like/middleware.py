@@ -1,6 +1,6 @@
 """
-Two middlewares like those of the LMS. One reads a course at each request; the other leaves state in the thread of the
-request.
+Two middlewares like those of the LMS. One middleware reads a course at each request. The other middleware changes the
+state of the thread that handles the request.
 """
 
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +12,9 @@ from tests.projects.lms_like.courseware.models import Course
 
 
 class LeftoversMiddleware(MiddlewareMixin):
-    """Leaves a language and a cache in the thread. The next request in this thread finds both."""
+    """
+    Sets a language and a cache in the thread, and does not reset them. The next request in this thread finds both.
+    """
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         translation.activate("eo")

@@ -1,4 +1,4 @@
-"""The celery application. A folder is its message broker; the variable CELERY_FOLDER contains the path."""
+"""The celery application. Its message broker is the folder that the variable CELERY_FOLDER names."""
 
 import os
 from pathlib import Path

@@ -1,5 +1,5 @@
 """
-The URLs of the project. Each ends with the name of its view: ``/wsgi/outbox/atomic``. Plugins add URLs of their own.
+The URLs of the project. Each URL ends with the name of its view: ``/wsgi/outbox/atomic``. Plugins add further URLs.
 """
 
 from django.urls import path

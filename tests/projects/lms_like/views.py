@@ -1,7 +1,7 @@
 """
-Views that save an object and emit an event about it. The first four run in transactions on all databases. The others
-are excluded from ATOMIC_REQUESTS on some databases, often only on the default one. Async views must be excluded on all
-databases.
+Views that save an object and emit an event about this object. The first four views run in transactions on all
+databases. The other views are excluded from ATOMIC_REQUESTS on some databases, often only on the default database.
+Async views must be excluded on all databases.
 """
 
 from collections.abc import Callable
@@ -22,8 +22,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 class QueriesDisabled(Exception):
     """
-    An exception that a guard against queries raises. Some services use such a guard while they render pages. Django
-    does not define it.
+    The exception of a guard against queries. Some services install a guard while they render pages, so that no page
+    runs queries. Django has no such guard.
     """
 
 
@@ -60,8 +60,8 @@ def rolled_back(request: HttpRequest, **_: str) -> HttpResponse:
 
 def in_a_hook(request: HttpRequest, **_: str) -> HttpResponse:
     """
-    Emit in an on-commit hook of the default database. This database commits first, so the transactions of the other
-    databases are still open.
+    Emit in an on-commit hook of the default database. The transaction of the default database is committed first. So
+    the transactions of the other databases are still open.
     """
     name = name_of(request)
     Certificate.objects.create(name=name)

@@ -26,7 +26,7 @@ def receiver() -> Iterator[str]:
 
 @pytest.fixture
 def filled() -> Iterator[None]:
-    """Have something of everything in the tables."""
+    """Fill the tables with rows of every kind."""
     with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=10):
         fill("default", Amounts(days=1, every=60))
         yield

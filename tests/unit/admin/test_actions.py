@@ -30,7 +30,8 @@ def url(model: Any, name: str) -> str:
 
 def confirmed(client: Client, target: str, **posted: str) -> tuple[str, Any]:
     """
-    Post an action, then post the form of the confirmation page; return the text of that page and the final answer.
+    Post an action, then post the form of its confirmation page. Return the text of the confirmation page and the final
+    answer.
     """
     asked = client.post(target, posted)
     assert asked.status_code == 200
@@ -43,7 +44,7 @@ def selected(**changes: str) -> dict[str, str]:
 
 
 def _park(count: int, **changes: int) -> list[int]:
-    """Park more rows like those selected; return their ids."""
+    """Park ``count`` more rows that the same filter selects; return the ids of these rows."""
     row = ParkedRecord.objects.filter(topic=TOPIC, code=CODE).latest("pk")
     values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields} | changes
     rows = [ParkedRecord(**values | {"id": row.pk + 1_000 + number}) for number in range(count)]
@@ -67,7 +68,9 @@ def test_parked_rows_are_released_or_discarded_after_a_confirmation(action: str,
 
 
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_a_slice_says_how_many_are_left_and_goes_on(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_action_on_many_parked_rows_reports_the_remaining_rows_and_can_be_continued(
+    action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _park(148)
     monkeypatch.setattr(parked, "_SECONDS", 0.0)
     client = client_with(*Right)
@@ -83,14 +86,14 @@ def test_a_slice_says_how_many_are_left_and_goes_on(action: str, monkeypatch: py
 
 
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_a_slice_is_committed_by_itself_where_requests_are_transactions(action: str) -> None:
+def test_the_action_on_parked_rows_is_exempt_from_atomic_requests(action: str) -> None:
     view: Any = resolve(url(ParkedRecord, action)).func
     assert view._non_atomic_requests == set(connections)
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_what_is_done_before_the_database_fails_is_told(action: str) -> None:
+def test_an_action_reports_the_rows_that_were_changed_before_the_database_failed(action: str) -> None:
     _park(148)
     done: list[str] = []
 
@@ -154,7 +157,7 @@ def test_posting_a_form_without_a_valid_selection_returns_404_and_changes_nothin
 def test_a_receiver_is_paused_with_a_reason_and_resumed(receiver: str) -> None:
     client = client_with(Right.VIEW, Right.OPERATE)
     asked, _ = confirmed(client, url(Heartbeat, "pause"), receiver=receiver, reason="Mails go out twice")
-    assert "Each of its events becomes a dead letter" in asked
+    assert "Each of its events would become a dead letter" in asked
     (paused,) = PausedReceiver.objects.with_reasons()
     assert (paused.receiver, paused.reason) == (receiver, "Mails go out twice")
     page = client.get(url(Heartbeat, "changelist")).content.decode()
@@ -189,7 +192,7 @@ ACTIONS = [
 
 
 @pytest.mark.parametrize(("model", "action", "right"), ACTIONS)
-def test_each_action_requires_its_own_right_and_the_right_to_view(
+def test_each_action_requires_a_specific_right_and_the_right_to_view(
     model: Any, action: str, right: Right, receiver: str
 ) -> None:
     before = ParkedRecord.objects.count()
@@ -208,7 +211,7 @@ def test_actions_require_post_and_a_csrf_token(model: Any, action: str) -> None:
     assert strict.post(url(model, action), selected(confirmed="yes")).status_code == 403
 
 
-def test_a_user_who_may_only_view_sees_no_buttons(receiver: str) -> None:
+def test_a_user_with_only_the_right_to_view_sees_no_buttons(receiver: str) -> None:
     for model in (ParkedRecord, Heartbeat):
         shown = client_with(Right.VIEW).get(url(model, "changelist")).content.decode()
         assert "event-bus-button" not in shown

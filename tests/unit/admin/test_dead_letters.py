@@ -1,4 +1,4 @@
-"""Tests of the pages of dead letters in the admin: lists, searches, masked data, and discarding."""
+"""The pages of dead letters in the admin list, search, mask and discard dead letters."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def offsets(response: Any) -> list[int]:
 
 def confirmed(client: Client, **posted: Any) -> tuple[str, Any]:
     """
-    Post an action, then post the form of the confirmation page with the fields of that form; return the text of that
-    page and the final answer.
+    Post an action, then post the form of its confirmation page with the values that the page fills in. Return the text
+    of the confirmation page and the final answer.
     """
     asked = client.post(DISCARD, posted).content.decode()
     form = asked[asked.index('<form method="post" class="event-bus-form"') :]
@@ -95,7 +95,7 @@ def test_an_invalid_position_in_the_url_shows_the_first_page(after: str) -> None
     assert offsets(client_with(Right.VIEW).get(LIST, {"after": after})) == [0]
 
 
-def test_letters_are_searched_by_key_by_id_or_by_place_and_only_with_post() -> None:
+def test_letters_are_searched_by_key_id_or_offset_and_only_with_post() -> None:
     first, _ = stored(record_of(7, offset=1), MAIL), stored(record_of(8, offset=2), MAIL)
     client = client_with(Right.VIEW)
 
@@ -205,7 +205,7 @@ def test_discarding_all_matching_letters_keeps_letters_that_failed_later() -> No
     assert f"all that match: receiver {MAIL}" in LogEntry.objects.get().get_change_message()
 
 
-def test_the_admin_history_contains_neither_key_nor_id_of_a_search_for_letters_to_discard() -> None:
+def test_the_admin_history_hides_the_searched_key_and_id_when_letters_are_discarded() -> None:
     letter = stored(record_of(77), MAIL)
     client = client_with(Right.VIEW, Right.DISCARD)
     _, done = confirmed(client, scope="all", key="77", event_id=letter.event_id)

@@ -1,4 +1,4 @@
-"""Tests of the admin pages while the setting USE_TZ is False."""
+"""The admin pages work while the setting USE_TZ is False."""
 
 from __future__ import annotations
 

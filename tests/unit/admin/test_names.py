@@ -1,9 +1,10 @@
-"""Long names are shown so that a browser breaks them where people would."""
+"""Long names are written so that a browser breaks lines at dots and underscores."""
 
 from __future__ import annotations
 
 import pytest
 from django.template import Context, Template
+from django.test import override_settings
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,12 @@ from django.template import Context, Template
         (1234567, "1234567"),
     ],
 )
-def test_long_names_break_at_dots_and_underscores_and_are_escaped(text: object, shown: str) -> None:
+def test_long_names_are_escaped_and_break_at_dots_or_underscores(text: object, shown: str) -> None:
     template = Template("{% load event_bus_names %}{{ text|breakable }}")
     assert template.render(Context({"text": text})) == shown
+
+
+@override_settings(USE_THOUSAND_SEPARATOR=True)
+def test_numbers_are_written_as_the_service_writes_them() -> None:
+    template = Template("{% load event_bus_names %}{{ number|breakable }}")
+    assert template.render(Context({"number": 1234567})) == "1,234,567"

@@ -1,4 +1,4 @@
-"""Tests of the event bus's pages in Django's admin, and of the right that each page requires."""
+"""The pages of the event bus in Django's admin show their contents, and each page requires a right."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from django.contrib import admin
 from django.db import connection
 from django.test import Client, override_settings
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern, resolve, reverse
 
 from event_bus_kafka.admin import PAGES
 from event_bus_kafka.admin.pages import Page
@@ -39,7 +39,7 @@ def test_the_admin_index_hides_the_event_bus_from_users_without_the_right() -> N
     assert "Event bus" not in index
 
 
-def test_each_admin_page_links_to_all_others() -> None:
+def test_each_admin_page_links_to_all_other_admin_pages() -> None:
     client = client_with(Right.VIEW)
     for page in pages():
         shown = client.get(page.url())
@@ -53,7 +53,7 @@ _EXAMPLES = {"int": 1, "path": "mail", "str": "org.openedx.learning.certificate.
 
 
 def urls() -> Iterator[str]:
-    """Yield the URL of each page, and the URLs of the pages below it."""
+    """Yield the URL of each page, and the URLs of the pages that belong to it."""
     for page in pages():
         for pattern in page.get_urls():
             yield reverse(f"admin:{pattern.name}", kwargs=dict(_arguments(pattern)))
@@ -72,6 +72,12 @@ def test_each_admin_url_answers_403_without_the_right_to_view() -> None:
         for answer in (client.get(url), client.post(url, {"confirmed": "yes"})):
             assert answer.status_code == 403, url
         assert Client().get(url).headers["Location"].startswith(reverse("admin:login"))
+
+
+def test_a_statement_that_fails_spoils_no_page_where_requests_are_transactions() -> None:
+    reading = [page.url() for page in pages()] + [admin.site.get_model_admin(HistoryRow).url("where")]  # type: ignore[attr-defined]
+    for url in reading:
+        assert "default" in resolve(url).func._non_atomic_requests, url  # type: ignore[attr-defined]
 
 
 def test_no_admin_page_has_an_add_or_change_form() -> None:
@@ -111,8 +117,8 @@ def test_detail_pages_and_actions_name_an_invalid_setting() -> None:
 
 def _in_a_process(code: str, *apps: str) -> str:
     """
-    Run Python code in a process of a service; return its output. The service has these apps in addition to the required
-    ones.
+    Run Python code in a separate process of a service; return its output. The service has ``apps`` in addition to the
+    required apps.
     """
     lines = [
         "import sys, django, test_settings as settings",

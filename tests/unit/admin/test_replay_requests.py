@@ -1,6 +1,6 @@
 """
-Tests of replay requests in the admin: the plan that is shown before a request, the rights to create and to change a
-request, and the report.
+The admin shows a plan before a replay is requested, requires rights to create and to change a request, and shows the
+results.
 """
 
 from __future__ import annotations
@@ -73,8 +73,7 @@ def asked(client: Client, **posted: Any) -> str:
 
 def confirmed(client: Client, posted: dict[str, Any], **filled: str) -> Any:
     """
-    Post an action, then post the form of the confirmation page with the fields in ``filled`` changed; return the final
-    answer.
+    Post an action, then post the form of the confirmation page with the values in ``filled``; return the final answer.
     """
     return client.post(REQUEST, form_of(asked(client, **posted), "Request") | filled)
 
@@ -149,7 +148,7 @@ def test_the_plan_says_why_a_receiver_that_did_not_fail_would_not_run(receiver: 
     assert "mail.receivers.typo does not listen here 1 " in page
 
 
-def test_another_receiver_can_be_requested_in_place_of_one_that_no_longer_exists(receiver: str) -> None:
+def test_a_stand_in_can_be_requested_for_a_receiver_that_no_longer_exists(receiver: str) -> None:
     stored(record_of(7), GONE, "mail.receivers.gone_too")
     client = client_with(Right.VIEW, Right.REPLAY)
     page = client.post(REQUEST, ALL | {"run-receiver": receiver}).content.decode()
@@ -162,7 +161,7 @@ def test_another_receiver_can_be_requested_in_place_of_one_that_no_longer_exists
     assert (request.receiver, request.instead_of, request.receivers) == (receiver, GONE, [receiver])
 
 
-def test_the_plan_names_receivers_that_the_service_lacks_and_warns_if_no_worker_has_them(receiver: str) -> None:
+def test_the_plan_names_missing_receivers_and_warns_if_no_worker_has_them(receiver: str) -> None:
     stored(record_of(7), receiver, GONE)
     stored(record_of(7, offset=1), GONE)
     client = client_with(Right.VIEW, Right.REPLAY)
@@ -220,7 +219,7 @@ def test_a_request_for_more_letters_than_the_limit_has_to_be_narrowed(
     assert "2 dead letters would be given" in asked(client, scope="ticked", id=ticked)
 
 
-def test_the_admin_history_contains_neither_key_nor_id_of_a_search_for_letters_to_replay(receiver: str) -> None:
+def test_the_admin_history_hides_the_searched_key_and_id_when_letters_are_replayed(receiver: str) -> None:
     letter = stored(record_of(4711), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     done = confirmed(client, ALL | {"key": "4711", "event_id": letter.event_id})
@@ -284,7 +283,7 @@ def test_actions_on_requests_require_the_right_to_replay_and_a_post_with_csrf_to
     assert not ReplayRequest.objects.exists()
 
 
-def test_a_user_who_may_only_view_sees_requests_without_buttons(receiver: str) -> None:
+def test_a_user_with_only_the_right_to_view_sees_requests_without_buttons(receiver: str) -> None:
     request = made(receiver)
     client = client_with(Right.VIEW)
     assert f"{LIST}{request.pk}/" in client.get(LIST).content.decode()

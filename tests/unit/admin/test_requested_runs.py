@@ -1,4 +1,4 @@
-"""Pages on which a replay of a topic, or a backfill, is asked for, planned, requested and watched."""
+"""On pages of the admin, a replay of a topic or a backfill is planned, requested and watched."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection, connections
 from django.test import Client, override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
@@ -56,7 +57,7 @@ def filled(topic: str, /, **changes: Any) -> dict[str, Any]:
 
 
 def confirmed(client: Client, url: str, posted: dict[str, Any], **changes: Any) -> Any:
-    """Ask, then post what the page that asks has in its form."""
+    """Post a form to see the plan, then post the form of the plan's page with ``changes``; return the final answer."""
     page = client.post(f"{url}plan/", posted).content.decode()
     return client.post(f"{url}plan/", _fields(page) | changes)
 
@@ -68,7 +69,7 @@ def _fields(page: str) -> dict[str, str]:
     return {name[1]: value[1].replace("&quot;", '"') for name, value in found if name and value}
 
 
-def test_a_replay_is_requested_of_the_offsets_that_the_plan_has_shown(sandbox: Sandbox, topic: str) -> None:
+def test_a_replay_is_requested_for_the_offsets_that_the_plan_has_shown(sandbox: Sandbox, topic: str) -> None:
     user = staff_with(Right.VIEW, Right.REPLAY, name="anna")
     client = Client()
     client.force_login(user)
@@ -98,6 +99,7 @@ def test_a_replay_is_requested_of_the_offsets_that_the_plan_has_shown(sandbox: S
         assert text in page
     assert f"consume_events -t {topic} -g mail" in page
     assert f"replay_events -t {topic}:0 --from 0 --to 3" in page
+    assert "--key … --rate 5 --apply" in page
     assert "4711" not in page
     assert f"topic {topic} mail 0 of 3 offsets" in text_of(client.get(LIST).content.decode())
 
@@ -112,7 +114,9 @@ def test_a_replay_is_requested_of_the_offsets_that_the_plan_has_shown(sandbox: S
         ({"rate": "0"}, "greater than or equal to 0.01"),
     ],
 )
-def test_what_is_not_valid_is_said_and_nothing_is_requested(topic: str, changes: dict[str, str], problem: str) -> None:
+def test_the_page_names_invalid_values_and_requests_no_replay(
+    topic: str, changes: dict[str, str], problem: str
+) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     for more in ({}, {"confirmed": "yes", "places": json.dumps([[topic, 0, 0, 3]])}):
         page = client.post(f"{TOPIC}plan/", filled(topic, **changes, **more)).content.decode()
@@ -120,22 +124,39 @@ def test_what_is_not_valid_is_said_and_nothing_is_requested(topic: str, changes:
     assert not ReplayRequest.objects.exists()
 
 
-@pytest.mark.parametrize("places", ["", "[]", "nonsense", '[["other", 0, 0, 3]]', '[["x"]]', "{}", "7"])
-def test_nothing_is_requested_without_a_page_that_has_shown_the_offsets(topic: str, places: str) -> None:
+@pytest.mark.parametrize(
+    "places",
+    [
+        "",
+        "[]",
+        "nonsense",
+        '[["other", 0, 0, 3]]',
+        '[["x"]]',
+        "{}",
+        "7",
+        '[["pages-of-runs", 0, Infinity, 5]]',
+        '[["pages-of-runs", 0, -2, 5]]',
+        '[["pages-of-runs", -1, 0, 5]]',
+        '[["pages-of-runs", 0, 3, 1]]',
+        '[["pages-of-runs", 0, 0, 99999999999999999999]]',
+        "[" * 100_000,
+    ],
+)
+def test_no_replay_is_requested_before_a_page_has_shown_the_offsets(topic: str, places: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     answer = client.post(f"{TOPIC}plan/", filled(topic, confirmed="yes", places=places))
     assert (answer.status_code, "Request it" in answer.content.decode()) == (200, True)
     assert not ReplayRequest.objects.exists()
 
 
-def test_where_there_is_no_record_there_is_nothing_to_request(topic: str) -> None:
+def test_a_replay_of_no_records_cannot_be_requested(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     page = client.post(f"{TOPIC}plan/", filled(topic, start="latest")).content.decode()
     assert ("There is no record" in page, "Request it" in page) == (True, False)
 
 
-def test_a_backfill_is_requested_and_its_token_shown(topic: str) -> None:
-    client = client_with(Right.VIEW, Right.REPLAY)
+def test_a_backfill_is_requested_and_the_page_shows_the_resume_token(topic: str) -> None:
+    client = client_with(Right.VIEW, Right.REPLAY, Right.OPERATE)
     assert SOURCE in client.get(BACKFILL).content.decode()
     posted = {"source": SOURCE, "resume": "2", "limit": "5", "stop_after": "20", "reason": "new service"}
     page = client.post(f"{BACKFILL}plan/", posted).content.decode()
@@ -147,13 +168,19 @@ def test_a_backfill_is_requested_and_its_token_shown(topic: str) -> None:
     progress = RunProgress(total=5, token="4", items=2, succeeded=1, failed=1, problems=[["3", "ValueError in x.py"]])
     RequestedRun.objects.update(progress=progress.as_json())
     page = client.get(f"{LIST}{request.pk}/").content.decode()
-    for text in ("Items done", "2 of 5", "ValueError in x.py", "at most 5 items", f"{SOURCE} --resume 4 --apply"):
+    for text in (
+        "Items done",
+        "2 of 5",
+        "ValueError in x.py",
+        "at most 5 items",
+        "--resume 4 --limit 3 --apply",
+    ):
         assert text in page
     page = client.post(f"{BACKFILL}plan/", posted | {"source": "gone.source"}).content.decode()
     assert "This service has no such source." in page
 
 
-def test_a_worker_that_knows_of_runs_and_has_the_receiver_is_no_obstacle(topic: str) -> None:
+def test_no_obstacle_is_shown_if_a_worker_supports_runs_and_has_the_receiver(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     receiver = "mail.receivers.note"
     confirmed(client, TOPIC, filled(topic, receiver=receiver))
@@ -176,6 +203,12 @@ def test_each_page_needs_the_right_to_replay(topic: str, url: str) -> None:
     for rights in ({*Right} - {Right.REPLAY}, {*Right} - {Right.VIEW}):
         client = client_with(*rights)
         assert client.get(url).status_code == client.post(f"{url}plan/", {"confirmed": "yes"}).status_code == 403
+    replayer = client_with(Right.VIEW, Right.REPLAY)
+    is_enough = url == TOPIC  # a backfill sends events
+    assert (replayer.get(url).status_code, replayer.post(f"{url}plan/").status_code) == (
+        (200, 200) if is_enough else (403, 403)
+    )
+    assert (f'href="{url}"' in replayer.get(LIST).content.decode()) is is_enough
     viewer = client_with(Right.VIEW)
     assert f'href="{url}"' not in viewer.get(LIST).content.decode()
     assert client_with(*Right).get(f"{url}plan/").status_code == 405
@@ -197,7 +230,7 @@ def test_the_form_marks_required_fields_and_offers_subscribed_groups(topic: str)
     ]
 
 
-def test_it_is_paused_resumed_and_cancelled_like_others(topic: str) -> None:
+def test_a_request_for_a_topic_can_be_paused_resumed_and_cancelled(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     confirmed(client, TOPIC, filled(topic))
     here = f"{LIST}{ReplayRequest.objects.get().pk}/"
@@ -206,7 +239,39 @@ def test_it_is_paused_resumed_and_cancelled_like_others(topic: str) -> None:
         assert ReplayRequest.objects.get().state == state
 
 
-def test_before_the_migration_others_are_shown_and_runs_are_not_offered(
+def test_a_source_is_counted_outside_transactions_where_requests_are_transactions(
+    topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted_in_transaction: list[bool] = []
+
+    def count(*_: Any) -> int:
+        counted_in_transaction.append(connection.in_atomic_block)
+        return 1
+
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    monkeypatch.setattr("event_bus_kafka.admin.replay_requests.run_planning.count_items", count)
+    client_with(*Right).post(f"{BACKFILL}plan/", {"source": SOURCE, "stop_after": "20"})
+    assert counted_in_transaction == [False], "an error of the source would break the transaction of the page"
+
+
+def test_broken_sources_and_runs_of_a_later_version_leave_the_pages_usable(
+    topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_name: str) -> None:
+        raise ImportError("learner@example.com")
+
+    monkeypatch.setattr("event_bus_kafka.producing.backfill.autodiscover_modules", broken)
+    client = client_with(*Right)
+    confirmed(client, TOPIC, filled(topic))
+    page = client.post(f"{BACKFILL}plan/", {"source": SOURCE, "stop_after": "20"}).content.decode()
+    assert "of an app cannot be imported: ImportError" in text_of(page)
+    assert "learner" not in page
+    RequestedRun.objects.update(kind="later", arguments={})
+    for url in (LIST, f"{LIST}{ReplayRequest.objects.get().pk}/"):
+        assert "later, of a later version" in text_of(client.get(url).content.decode())
+
+
+def test_before_the_migration_existing_requests_are_shown_and_new_runs_are_not_offered(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("event_bus_kafka.admin.replay_requests.run_pages.are_possible", lambda: False)

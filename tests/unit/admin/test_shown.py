@@ -1,25 +1,32 @@
-"""Tests of what the admin pages show about heartbeats, history, settings and code."""
+"""The admin pages show the contents of heartbeats and history, the settings, and the code of receivers."""
 
 from __future__ import annotations
 
 import re
+import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.test import override_settings
 from django.utils import timezone, translation
+from pytest_django import DjangoDbBlocker
 
-from event_bus_kafka.admin import charts
+from event_bus_kafka.admin import charts, pages
 from event_bus_kafka.admin.ages import age, ago, moment_of, moment_with_seconds
 from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.overview import TIMES, charts_of
 from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, ParkedRecord, PausedReceiver, Right
+from event_bus_kafka.models.presence import were_found
+from event_bus_kafka.operations import outboxes
 from event_bus_kafka.operations.history import summed
+from event_bus_kafka.operations.neglects import in_tables
 from event_bus_kafka.relaying import topics
 from event_bus_kafka.wire.headers import pack
 from tests.support.admin_clients import client_with
+from tests.support.asking import until_all_have_ended
 from tests.support.databases import connected
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
@@ -39,6 +46,37 @@ def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
 def test_the_overview_says_all_is_well_only_if_nothing_waits_and_all_that_run_are_ready() -> None:
     DeadLetter.objects.all().delete()
     ParkedRecord.objects.all().delete()
+
+
+def test_an_outbox_whose_database_is_away_hides_no_other(django_db_blocker: DjangoDbBlocker) -> None:
+    away, route = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}, SENT[TYPE]["certificates"]
+    routes = {TYPE: {"certificates": route, "grades": route | {"database": "away"}}}
+    with django_db_blocker.unblock(), connected(away, "away"), override_settings(EVENT_BUS_PRODUCER_CONFIG=routes):
+        shown = page(ParkedRecord)
+    assert "Not known, since these gave no answer: database away" in shown
+    assert "Events that wait" in shown
+
+
+def test_a_database_that_hangs_delays_no_page_for_long(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(connection: Any, *tables: Any) -> bool:
+        return were_found(connection, *tables) if connection.alias != "frozen" else not for_ever.wait(20)
+
+    for_ever = threading.Event()
+    frozen, route = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "f")}, SENT[TYPE]["certificates"]
+    routes = {TYPE: {"certificates": route, "grades": route | {"database": "frozen"}}}
+    for module in (in_tables, outboxes):
+        monkeypatch.setattr(module, "were_found", hang)
+    monkeypatch.setattr(pages, "_LONGEST", 0.2)
+    with django_db_blocker.unblock(), connected(frozen, "frozen"), override_settings(EVENT_BUS_PRODUCER_CONFIG=routes):
+        shown = [page(EventBus), page(ParkedRecord)]
+        for_ever.set()
+        until_all_have_ended()
+    assert all("Not known, since these gave no answer: database frozen" in one for one in shown)
+
+
+def test_the_overview_says_all_is_well_only_if_all_workers_and_relays_are_ready() -> None:
     shown = page(EventBus)
     assert "All is well" not in shown
     assert "A worker or relay is not ready." in shown
@@ -79,13 +117,13 @@ def test_the_overview_shows_neglects_with_remedies_and_links() -> None:
 
 
 @override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0)
-def test_without_heartbeats_the_overview_says_that_it_does_not_know() -> None:
+def test_without_heartbeats_the_overview_shows_workers_and_relays_as_not_known() -> None:
     shown = page(EventBus)
     assert "Whether workers and relays run is not known: EVENT_BUS_KAFKA_HEARTBEAT is 0." in shown
     assert "2 of 3 ready" not in shown
 
 
-def test_one_of_several_databases_that_is_away_does_not_hide_the_overview() -> None:
+def test_the_overview_is_shown_while_one_of_several_databases_is_unreachable() -> None:
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
     PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(days=2))
     sent = {TYPE: {"certificates": SENT[TYPE]["certificates"] | {"database": "away"}}}

@@ -1,4 +1,7 @@
-"""Tests of the default store of dead letters: the database or, if it has no table for them, a topic."""
+"""
+By default, dead letters are stored in the database. If the database has no table for dead letters, they are stored on a
+topic.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,12 @@ def nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "_found", set())
 
 
-def test_dead_letters_are_stored_in_the_database_even_if_it_does_not_answer_at_the_start(
+def test_dead_letters_are_stored_in_the_database_even_if_it_is_unreachable_at_the_start(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """On a topic nobody would notice the dead letters."""
+    """
+    If the dead letters were stored on a topic, nobody would notice them, because operators expect them in the database.
+    """
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "missing" / "database")}
     with django_db_blocker.unblock(), connected(away, "default"):
         assert isinstance(store_for("g"), TableStore)
@@ -45,7 +50,10 @@ def test_without_a_database_table_dead_letters_are_stored_on_a_topic(
 
 
 def test_c8_the_producer_of_dead_letters_has_room_for_a_letter_of_any_size_by_default() -> None:
-    """A letter that is larger than the producer's queue would wait for ever, even for an empty queue."""
+    """
+    If a letter were larger than the maximal size of the producer's queue, the letter would wait for ever, even for an
+    empty queue.
+    """
     with override_settings(EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="kafka:9092"):
         options = dead_letter_stores._producer_options()
         assert (options["queue.buffering.max.kbytes"], options["linger.ms"]) == (1_048_576, 0)

@@ -1,4 +1,4 @@
-"""Tests of the housekeeping of workers and relays. Its threads run until the process ends."""
+"""Workers and relays start the housekeeping. Its threads run until the process ends."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from tests.support.states import RelayOf
 @pytest.fixture(autouse=True)
 def keepers(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Replace the housekeepers by new ones. The threads of the old ones have connections to the databases of other tests.
+    Replace the housekeepers by new housekeepers. The threads of the old housekeepers have connections to the databases
+    of other tests.
     """
     for name in ("housekeeper", "watchman"):
         monkeypatch.setattr(housekeeping, name, Housekeeper())
 
 
-def test_workers_look_for_neglects_until_they_end(
+def test_workers_search_for_neglects_until_their_end(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(housekeeping, "_FIRST_NEGLECTS", 0.0)
@@ -44,7 +45,7 @@ def test_workers_look_for_neglects_until_they_end(
 def test_a_hanging_search_for_neglects_delays_no_heartbeat(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The search queries several databases. One of them may not answer."""
+    """The search queries several databases, and one of them may not answer."""
     looking, answer = threading.Event(), threading.Event()
 
     def hang() -> list[str]:

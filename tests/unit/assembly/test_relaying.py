@@ -1,4 +1,4 @@
-"""A relay that cannot work does not start, and its command prints the reason."""
+"""If a relay cannot work, it does not start, and its command prints the reason."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ NOBODY = {
 }
 
 
-def test_a_database_user_without_write_access_to_the_shards_is_told_which_grant_is_missing(
+def test_without_write_access_to_the_shards_the_error_names_the_missing_grant(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """SQLite has no rights. So a trigger refuses the writes in this test."""
+    """In this test a trigger refuses the writes, because SQLite has no rights."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
         OutboxShard.objects.all().delete()
         with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Tests of the runner of replay requests, assembled with a worker's scheduler and housekeeping threads."""
+"""The runner of replay requests works together with a worker's scheduler and housekeeping threads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ from tests.support.sqlite import on_sqlite
 
 @pytest.fixture(autouse=True)
 def keepers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use new housekeepers: the thread of an old one keeps its connections to the databases of other tests."""
+    """
+    Use new housekeepers, because the threads of the old housekeepers have connections to the databases of other tests.
+    """
     for name in ("housekeeper", "claim_keeper"):
         monkeypatch.setattr(housekeeping, name, Housekeeper())
 
@@ -62,7 +64,7 @@ def _beat_at() -> int:
 
 
 def test_a_worker_renews_its_claim_on_a_replay_request_while_other_housekeeping_hangs() -> None:
-    """Other housekeeping hangs, for example, while it deletes old rows from a locked table."""
+    """For example, other housekeeping hangs while it deletes old rows from a locked table."""
     hangs, answer = threading.Event(), threading.Event()
 
     def purge() -> None:

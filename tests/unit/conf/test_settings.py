@@ -1,4 +1,4 @@
-"""Tests of the table of settings, and of the client options that are built from the settings."""
+"""Settings have valid defaults, and invalid values are refused. The client options are built from the settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_names_of_settings_are_unique() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_an_overridden_setting_applies_at_once() -> None:
+def test_an_overridden_setting_applies_immediately() -> None:
     with override_settings(EVENT_BUS_KAFKA_SEND_TIMEOUT=7):
         assert settings.send_timeout == 7
     assert settings.send_timeout == 2
@@ -69,7 +69,7 @@ def test_an_invalid_value_raises_an_error_with_the_setting_and_the_expected_valu
     assert expected in str(caught.value)
 
 
-def test_a_retry_setting_keeps_the_defaults_of_keys_that_it_omits() -> None:
+def test_a_retry_setting_uses_the_defaults_of_omitted_keys() -> None:
     with override_settings(EVENT_BUS_KAFKA_RETRY={"attempts": 9}):
         assert settings.retry["attempts"] == 9
         assert settings.retry["max_delay"] == 60
@@ -107,7 +107,7 @@ def test_api_key_and_secret_select_sasl_plain_over_tls() -> None:
     EVENT_BUS_KAFKA_CLIENT_OPTIONS={"sasl.mechanism": "SCRAM-SHA-512", "linger.ms": 1},
     EVENT_BUS_KAFKA_PRODUCER_OPTIONS={"linger.ms": 2},
 )
-def test_configured_client_options_override_all_others() -> None:
+def test_configured_client_options_override_all_other_options() -> None:
     assert producer_options()["sasl.mechanism"] == "SCRAM-SHA-512"
     assert producer_options()["linger.ms"] == 2
 
@@ -173,7 +173,7 @@ CREATED = "org.openedx.learning.certificate.created.v1"
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=CONFIG, EVENT_BUS_KAFKA_TOPIC_MODES={"other": "immediate"})
-def test_the_producer_mode_of_an_entry_overrides_that_of_its_topic_and_the_global_setting() -> None:
+def test_the_producer_mode_of_an_entry_overrides_the_mode_of_the_topic() -> None:
     assert mode_of(CREATED, "certificates") == ("immediate", None)
     assert mode_of(CREATED, "other") == ("immediate", "replica")
     assert mode_of("unconfigured", "topic") == ("on-commit", None)
@@ -194,12 +194,12 @@ def test_the_function_routes_raises_for_an_invalid_entry_and_names_its_topic(ent
 
 
 @override_settings(EVENT_BUS_TOPIC_PREFIX="stage")
-def test_the_function_full_topic_adds_the_prefix_and_short_topic_removes_it() -> None:
+def test_full_topic_adds_the_prefix_and_short_topic_removes_the_prefix() -> None:
     assert full_topic("certificates") == "stage-certificates"
     assert short_topic("stage-certificates") == "certificates"
 
 
-def test_without_a_prefix_topics_keep_their_names() -> None:
+def test_without_a_prefix_the_names_of_topics_do_not_change() -> None:
     assert full_topic("certificates") == short_topic("certificates") == "certificates"
 
 
@@ -215,7 +215,7 @@ def test_max_poll_interval_exceeds_the_stop_and_revoke_timeouts(name: str) -> No
 
 
 class TestCredentialsInTheURL:
-    """Tests of a registry URL that contains credentials (fault S18)."""
+    """A registry URL may contain credentials (fault S18)."""
 
     URL = "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"
 

@@ -1,4 +1,7 @@
-"""A worker takes its topics and its group from the command line or, if they are not given there, from the settings."""
+"""
+A worker gets its topics and its group from the command line. If the command line does not contain a value, the worker
+gets this value from the settings.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stand-ins for Kafka's client. Tests control them, and the consumer uses them like the real client."""
+"""Stand-ins for Kafka's client. Tests control these stand-ins, and the consumer uses them like the real client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LIMITS = Limits(
 
 
 class Positions:
-    """The assigned partitions of a client. Each of them begins at offset 0."""
+    """The assigned partitions of a client. Each partition begins at offset 0."""
 
     begins_at_end = False
 

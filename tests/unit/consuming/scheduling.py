@@ -1,4 +1,4 @@
-"""Helpers for tests of the scheduler: records, and a wait."""
+"""Helpers for tests of the scheduler: functions that create records, and a function that waits."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-A new assignment of a partition starts without records, even if the client still returns records of the assignment
-before it.
+A partition that is assigned again starts without records. Records of its earlier assignment are ignored, even if the
+client still returns them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ NAME = ("t", 0)
 
 class TenRecords(Client):
     """
-    A client of a partition with ten records. Each record has its own key. The client returns one record per poll, up to
-    ``end``.
+    A client of a partition with ten records. Each record has a different key. The client returns one record per poll,
+    up to the offset ``end``.
     """
 
     position, end = 0, 5
@@ -49,9 +49,10 @@ class TenRecords(Client):
         self.assign(NAME)
 
 
-def test_c1_a_record_polled_before_its_partition_was_reassigned_is_ignored() -> None:
+def test_c1_a_record_that_was_polled_before_a_reassignment_is_ignored() -> None:
     """
-    If this record counted as read, so would all records before it. They would be dropped, and their offsets committed.
+    If the record counted as read, all records before it would also count as read. Their offsets would be committed
+    although the records were not processed.
     """
     client, seen, is_failing = TenRecords(), list[int](), True
     client.kept[NAME] = Committed(0)
@@ -93,7 +94,7 @@ class OneRefused(Client):
         return found, {name: BrokerError("TOPIC_AUTHORIZATION_FAILED", "no") for name in names}
 
 
-def test_a_partition_that_fails_to_start_does_not_prevent_others_from_starting() -> None:
+def test_a_partition_that_fails_to_start_does_not_prevent_other_partitions_from_starting() -> None:
     client, health, now = OneRefused(), Health(), [0.0]
     consumer = running(client, lambda _: DONE, health=health, clock=lambda: now[0])
     client.assign(("r", 0), NAME)

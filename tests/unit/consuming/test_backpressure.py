@@ -1,6 +1,6 @@
 """
-Tests of the limits of unfinished records: the number of records per partition, and the bytes of all partitions, of
-which each partition has a share.
+Unfinished records are limited: the number of records per partition, and the bytes of all partitions together. Each
+partition has a share of the bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SIZE = record(0, key=b"k" * 60).size
 
 
 def partitions_with(*counts: int) -> list[PartitionProgress]:
-    """Return partitions, each with the given number of unfinished records. Each record has SIZE bytes."""
+    """Return partitions with the given numbers of unfinished records. Each record has SIZE bytes."""
     partitions = [PartitionProgress("t", number) for number in range(len(counts))]
     for partition, count in zip(partitions, counts, strict=True):
         for offset in range(count):
@@ -32,7 +32,7 @@ def partitions_with(*counts: int) -> list[PartitionProgress]:
 
 
 def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
-    """Return the numbers of the partitions that are paused because they have been full for six seconds."""
+    """Return the numbers of the paused partitions. Partitions are paused when they have had no room for six seconds."""
     now, client = [0.0], Client()
     backpressure = Backpressure("g", 1_000, bytes_of_all, lambda: now[0], Health())
     for now[0] in (0.0, 6.0):
@@ -44,7 +44,7 @@ def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
     return sorted(number for _, number in client.paused)
 
 
-def test_one_partition_may_use_the_whole_byte_limit_and_several_partitions_share_it() -> None:
+def test_a_single_partition_may_use_the_whole_byte_limit_which_several_partitions_share() -> None:
     assert full(8 * SIZE, partitions_with(7)) == []
     assert full(8 * SIZE, partitions_with(8)) == [0]
     assert full(8 * SIZE, partitions_with(4, 4)) == [0, 1]
@@ -69,10 +69,10 @@ def test_finished_records_do_not_count_towards_the_limit_of_bytes() -> None:
     assert partition.size == 0
 
 
-def test_a_slow_key_delays_other_keys_of_its_partition_only_briefly() -> None:
+def test_a_slow_key_delays_other_keys_of_the_same_partition_only_briefly() -> None:
     """
-    The partition must not resume as soon as there is room for one record. Otherwise it would read only one record per
-    second for all other keys.
+    The partition must not resume as soon as there is room for one record. Otherwise the worker would read only one
+    record per second for all other keys.
     """
     now, client, health = [0.0], Client(), Health()
     backpressure = Backpressure("g", 100, 10**9, lambda: now[0], health)
@@ -103,7 +103,7 @@ def test_a_slow_key_delays_other_keys_of_its_partition_only_briefly() -> None:
 
 class TwoTopics(Client):
     """
-    A client of two topics. The topic ``a`` has nine hundred records, the first of which is held. The topic ``b`` gets
+    A client of two topics. The topic ``a`` has nine hundred records, and its first record is held. The topic ``b`` gets
     one record per minute.
     """
 

@@ -20,9 +20,7 @@ from tests.unit.consuming.scheduling import record, until
 
 
 class RefusingClient:
-    """
-    A client whose first ``refusals`` commits are refused. ``codes`` contains the error code for each partition number.
-    """
+    """A client whose first ``refusals`` commits are refused. ``codes`` maps partition numbers to error codes."""
 
     def __init__(self, refusals: int, **codes: str) -> None:
         self.refusals = refusals
@@ -59,7 +57,7 @@ def test_an_offset_whose_commit_was_refused_is_committed_again() -> None:
     assert client.kept == {("t", 0): Committed(8)}
 
 
-def test_a_refused_commit_of_one_partition_does_not_affect_the_commit_of_others() -> None:
+def test_a_refused_commit_of_one_partition_does_not_affect_commits_of_other_partitions() -> None:
     client: Any = RefusingClient(1, **{"1": "UNKNOWN_MEMBER_ID", "2": "TOPIC_AUTHORIZATION_FAILED"})
     partitions = [done_up_to(7, number) for number in range(3)]
     with watched(CommitFailed, OffsetsCommitted) as told:
@@ -73,7 +71,7 @@ def test_a_refused_commit_of_one_partition_does_not_affect_the_commit_of_others(
     assert committed.offsets == (("t", 0, 8),)
 
 
-def test_the_last_commit_is_repeated_while_its_refusal_is_transient() -> None:
+def test_the_last_commit_is_repeated_after_transient_refusals() -> None:
     client: Any = RefusingClient(3, **{"0": "COORDINATOR_LOAD_IN_PROGRESS", "1": "UNKNOWN_MEMBER_ID"})
     partitions = [done_up_to(7, number) for number in range(3)]
     commits = Commits("g", lambda: 0.0, lambda _: None)
@@ -85,8 +83,8 @@ def test_the_last_commit_is_repeated_while_its_refusal_is_transient() -> None:
 
 class OneRefused(Client):
     """
-    A client of two topics. The topic ``a`` has endless records. The topic ``b`` has one record, and its commit is
-    always refused.
+    A client of two topics. The topic ``a`` has endless records. The topic ``b`` has one record; commits of its offset
+    are always refused.
     """
 
     def __init__(self) -> None:
@@ -113,7 +111,7 @@ class OneRefused(Client):
         return {name: BrokerError("TOPIC_AUTHORIZATION_FAILED", "no") for name in offsets if name[0] == "b"}
 
 
-def test_a_partition_whose_commits_are_always_refused_does_not_slow_others() -> None:
+def test_a_partition_whose_commits_are_always_refused_does_not_slow_other_partitions() -> None:
     """
     If the refused commit slowed the worker, the other partitions would read only one window of records per commit
     interval.

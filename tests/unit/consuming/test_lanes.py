@@ -1,4 +1,4 @@
-"""Tests of the number of lanes that are awake."""
+"""The number of awake lanes adapts to the load."""
 
 from __future__ import annotations
 

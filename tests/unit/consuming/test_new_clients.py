@@ -1,4 +1,4 @@
-"""A fatal error ends a Kafka client. It ends the worker only if new clients fail with it, too."""
+"""A fatal error ends a Kafka client. The worker ends only if new clients also fail with this error."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Failing:
 
 
 class Recovering(Client):
-    """A Kafka client that reads one record before a poll raises a fatal error."""
+    """A Kafka client that reads one record and raises a fatal error at a later poll."""
 
     made = 0
 

@@ -1,5 +1,5 @@
 """
-Tests of the outcome of an event whose receivers fail, have an open circuit, or are paused. The tests use no lanes.
+An event has the expected outcome if its receivers fail, have an open circuit, or are paused. The tests use no lanes.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ CIRCUIT = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
 @attrs.define
 class Service:
-    """Receivers that fail as configured, and the user ids that each of them has seen."""
+    """Receivers that fail as configured, and the user ids that each receiver has seen."""
 
     failing: dict[str, type[BaseException]] = attrs.field(factory=dict)
     broken: frozenset[int] = frozenset()
@@ -145,7 +145,7 @@ def attempts_at(one: Delivery) -> int:
 
 
 def opened(service: Service, processor: Processor) -> list[Delivery]:
-    """Process events that fail until the circuit of the first receiver opens; return the held events."""
+    """Process failing events until the circuit of the first receiver opens; return the events that are held."""
     service.failing = {"first": ValueError}
     deliveries = [delivery(user) for user in range(4)]
     outcomes = [processor.process(one) for one in deliveries]
@@ -167,7 +167,7 @@ def test_by_default_ten_failing_events_open_the_circuit_without_a_dead_letter(se
     assert service.letters == []
 
 
-def test_an_event_is_held_for_a_receiver_with_an_open_circuit_while_other_receivers_run_once(service: Service) -> None:
+def test_an_open_circuit_of_one_receiver_holds_the_event_and_other_receivers_run_once(service: Service) -> None:
     processor = service.processor()
     opened(service, processor)
     late = delivery(9)
@@ -179,7 +179,7 @@ def test_an_event_is_held_for_a_receiver_with_an_open_circuit_while_other_receiv
     assert (service.seen["first", 9], service.seen["second", 9]) == (1, 1)
 
 
-def test_one_held_event_is_the_next_probe_and_the_others_stay_held(service: Service) -> None:
+def test_one_held_event_becomes_the_next_probe_and_all_other_held_events_wait(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.now = 4
@@ -222,7 +222,7 @@ def test_an_open_circuit_prevents_dead_letters_for_exhausted_attempts_and_final_
     assert (service.letters, attempts_at(held[0])) == ([], 1)
 
 
-def test_attempts_made_before_the_circuit_opened_still_count_after_it_closed(service: Service) -> None:
+def test_attempts_before_the_circuit_opened_count_after_the_circuit_closed(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.failing = {}
@@ -234,7 +234,7 @@ def test_attempts_made_before_the_circuit_opened_still_count_after_it_closed(ser
     assert [(letter.record.offset, letter.attempts) for letter in service.letters] == [(0, 3)]
 
 
-def test_another_receiver_that_fails_uses_up_its_own_attempts_while_a_circuit_is_open(service: Service) -> None:
+def test_attempts_of_other_failing_receivers_are_counted_while_a_circuit_is_open(service: Service) -> None:
     processor = service.processor()
     opened(service, processor)
     service.failing["second"] = ValueError
@@ -280,7 +280,7 @@ def need_a_database_that_is_away(_name: str) -> None:
         connection.connect()
 
 
-def test_an_outage_opens_no_circuit(service: Service) -> None:
+def test_an_outage_does_not_open_the_circuit(service: Service) -> None:
     processor = service.processor(error_limit=ErrorLimit(1))
     service.begin = need_a_database_that_is_away
     assert {type(processor.process(delivery(user))) for user in range(20)} == {Hold}
@@ -325,7 +325,7 @@ def test_a_paused_receiver_does_not_run_and_its_events_become_dead_letters(servi
     assert "ReceiverPaused" in service.letters[0].failures[0].error
 
 
-def test_a_success_beside_a_paused_receiver_resets_the_error_limit_and_ends_the_flood(service: Service) -> None:
+def test_a_success_resets_error_limit_and_flood_even_if_a_receiver_is_paused(service: Service) -> None:
     processor, partition = (
         service.processor(error_limit=ErrorLimit(2), flood=DeadLetterLimit(limit=1)),
         PartitionProgress(*PARTITION),
@@ -351,7 +351,7 @@ def test_pausing_a_receiver_closes_its_open_circuit(service: Service) -> None:
     assert service.seen["first", 9] == 1
 
 
-def test_a_flood_holds_records_until_one_succeeds(service: Service) -> None:
+def test_a_flood_holds_records_until_a_record_succeeds(service: Service) -> None:
     processor, partition = service.processor(flood=DeadLetterLimit(limit=3)), PartitionProgress(*PARTITION)
     broken = [delivery(user, partition, value=b"\0\0\0\0\1") for user in range(5)]
     with watched() as seen:
@@ -387,7 +387,7 @@ def test_dead_letters_that_could_not_be_stored_do_not_count_towards_a_flood(serv
     assert (partition.flooded, service.health.is_ready) == (False, True)
 
 
-def test_an_unreachable_server_makes_a_worker_unready_until_it_returns(service: Service) -> None:
+def test_a_worker_is_not_ready_until_an_unreachable_server_returns(service: Service) -> None:
     processor, one = service.processor(), delivery(1)
     service.registry_fails = True
     with watched() as seen:
@@ -425,7 +425,7 @@ def test_c12_the_attempt_after_a_database_error_uses_a_new_connection(
     service: Service, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """
-    The open connection is read-only, as after a failover. In the past all five attempts failed on such a connection.
+    The open connection is read-only, as after a failover. Formerly all five attempts used this connection and failed.
     """
 
     def write(**_: Any) -> None:
@@ -441,7 +441,7 @@ def test_c12_the_attempt_after_a_database_error_uses_a_new_connection(
 
 
 def test_c6_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(service: Service) -> None:
-    """The receivers of one attempt share one object, as in Django."""
+    """Within one attempt, all receivers share one object, as in Django."""
     seen: list[list[str]] = []
 
     def change(grade: Any, **_: Any) -> None:
@@ -465,10 +465,12 @@ def test_c6_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(ser
     assert seen == [["a", "b"], ["a"], ["a", "b"], ["a", "b"]]
 
 
-def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_waiting_receivers(
+def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter(
     service: Service,
 ) -> None:
-    """Each attempt decodes the record again. Meanwhile the registry may have started to refuse its schema."""
+    """
+    Each attempt decodes the record again. After the last attempt, the registry may have started to refuse the schema.
+    """
     service.failing = {"second": ValueError}
     processor, one = service.processor(), delivery(1)
     assert isinstance(processor.process(one), Retry)
@@ -479,7 +481,7 @@ def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_
 
 
 def test_c5_the_scheduler_keeps_no_reference_to_a_finished_record(service: Service) -> None:
-    """The exceptions of attempts contain the stack frames of receivers, and so event data."""
+    """The exceptions of attempts refer to the stack frames of receivers, and these frames contain event data."""
     service.failing = {"first": ValueError}
     processor, one = service.processor(), delivery(1)
     scheduler = Scheduler(processor.process, lanes=1)
@@ -502,12 +504,12 @@ def traced() -> Iterator[list[Span]]:
         unobserve(monitor)
 
 
-def test_c6_the_span_of_an_event_has_attributes_and_errors_and_child_spans_of_receivers(
+def test_c6_the_span_of_an_event_contains_attributes_errors_and_receiver_spans(
     service: Service, traced: list[Span]
 ) -> None:
     """
-    The event's span must be opened inside the event's context. Otherwise it would not be the parent of the receivers'
-    spans.
+    The event's span must be opened inside the event's context. Otherwise the event's span would not become the parent
+    of the receivers' spans.
     """
 
     def query(_name: str) -> None:
@@ -568,8 +570,8 @@ def test_c11_a_receiver_that_raises_a_base_exception_is_retried_and_its_event_be
     service: Service, kind: type[BaseException]
 ) -> None:
     """
-    If the exception were not caught, it would end the lane and the worker, and the record would be delivered again for
-    ever.
+    If the package did not catch the exception, the worker would end, and would get the same record again after each
+    restart.
     """
     service.failing = {"first": kind}
     processor, one = service.processor(), delivery(1)
@@ -590,8 +592,8 @@ def test_a_worker_is_ready_again_when_the_record_held_by_an_outage_is_skipped(se
 
 
 @pytest.mark.parametrize("away", ["schema registry", "database of the pauses"])
-def test_a_record_held_before_its_first_dispatch_is_logged_only_once_as_received(service: Service, away: str) -> None:
-    """In the past the audit log said that the record was processed, but not that it was received."""
+def test_a_record_that_is_held_before_its_first_attempt_is_logged_once_as_received(service: Service, away: str) -> None:
+    """Formerly the audit log said that the record was processed, but not that it was received."""
     processor, one, known = service.processor(), delivery(1), ReceiverGate()
     gate = ReceiverGate(paused=Pauses()) if away == "database of the pauses" else known
     service.registry_fails = away == "schema registry"
@@ -622,7 +624,7 @@ def test_a_record_that_may_have_killed_the_last_worker_is_logged_before_its_rece
     assert caplog.text.count("Message received") == caplog.text.count("processed successfully") == 1
 
 
-def test_a_record_that_is_unreadable_at_a_retry_counts_towards_a_flood_beside_a_paused_receiver(
+def test_a_record_that_is_unreadable_at_a_retry_counts_towards_a_flood_despite_a_pause(
     service: Service,
 ) -> None:
     service.failing, service.paused = {"second": ValueError}, frozenset(service.names("first"))
@@ -638,8 +640,8 @@ def test_a_record_that_is_unreadable_at_a_retry_counts_towards_a_flood_beside_a_
 
 def test_an_attempt_in_which_no_receiver_ran_does_not_count_as_a_retry(service: Service) -> None:
     """
-    Each event that waits for an open circuit is looked at every ten seconds. If each look counted as a retry, the
-    counts would suggest many failures.
+    An event that waits for an open circuit is attempted every ten seconds. If these attempts counted as retries, the
+    metrics would suggest many failures.
     """
 
     def retried() -> int:

@@ -1,4 +1,4 @@
-"""A worker reads ahead only as many records as its lanes need, and reads again when the lanes have fewer."""
+"""A worker reads ahead only as many records as its lanes need. When the lanes have fewer records, it reads again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BATCH = 100
 
 
 class EndlessTopic(Client):
-    """A client of a topic with endless records. Each record has its own key."""
+    """A client of a topic with endless records. Each record has a different key."""
 
     read = 0
 

@@ -1,4 +1,4 @@
-"""The records of a key run in order, one at a time. Records of other keys run at the same time."""
+"""The records of a key are processed in order, one at a time. Records of other keys are processed at the same time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_records_of_a_key_run_in_order() -> None:
     assert seen == list(range(500))
 
 
-def test_a_key_that_waits_for_its_retry_delays_no_other_key() -> None:
+def test_a_key_that_waits_for_a_retry_delays_no_other_key() -> None:
     attempts: list[tuple[bytes | None, int]] = []
     release = threading.Event()
 
@@ -62,8 +62,8 @@ def test_the_position_of_a_partition_stops_at_the_first_unfinished_record() -> N
 
 def held() -> tuple[Callable[[Delivery], Outcome], threading.Event, threading.Event]:
     """
-    Return a function that blocks until it is released, an event that it sets when it starts, and an event that releases
-    it.
+    Return a function and two events. The function sets the first event when it starts, and blocks until the second
+    event is set.
     """
     started, release = threading.Event(), threading.Event()
 
@@ -90,8 +90,8 @@ def test_releasing_partitions_waits_for_running_receivers_and_drops_waiting_reco
 
 def test_lanes_run_unfinished_records_of_revoked_partitions_before_other_records() -> None:
     """
-    An unfinished record below finished ones may be queued behind hundreds of records of other partitions. These would
-    use up the time limit of the revocation.
+    Later records of the partition may be finished while an unfinished record is queued behind hundreds of records of
+    other partitions. The time limit of the revocation would pass before these other records are processed.
     """
     seen: list[bytes | None] = []
     goes_on = threading.Event()
@@ -119,7 +119,7 @@ def test_lanes_run_unfinished_records_of_revoked_partitions_before_other_records
 
 
 def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -> None:
-    """A lane whose receiver ends late must not start a new record while the worker leaves its group."""
+    """A lane whose receiver ends late must not start another record while the worker leaves its group."""
     first, second = PartitionProgress("t", 0), PartitionProgress("t", 1)
     scheduler = Scheduler(lambda _: DONE, lanes=1)
     scheduler.release([first, second], timeout=0)
@@ -129,8 +129,8 @@ def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -
 
 def test_releasing_partitions_does_not_wait_for_unfinished_records_after_all_lanes_have_ended() -> None:
     """
-    After a receiver raised SystemExit in a worker with one lane, nothing can finish the other records. A wait for them
-    would last until its time limit.
+    After a receiver has raised SystemExit in a worker with one lane, no lane can finish the other records. A wait for
+    these records would last until its time limit.
     """
 
     def process(delivery: Delivery) -> Outcome:
@@ -152,7 +152,7 @@ def test_releasing_partitions_does_not_wait_for_unfinished_records_after_all_lan
     assert partition.position is None
 
 
-def test_releasing_partitions_stops_waiting_when_the_worker_has_to_hurry() -> None:
+def test_releasing_partitions_stops_waiting_when_the_worker_must_end_quickly() -> None:
     started, release = threading.Event(), threading.Event()
     scheduler: list[Scheduler] = []
 
@@ -195,7 +195,7 @@ def test_releasing_partitions_reports_receivers_that_still_run_after_the_timeout
 def test_releasing_a_partition_waits_for_receivers_of_an_earlier_assignment() -> None:
     """
     The partition was lost, assigned again, and revoked before any of its records was read again. A receiver of the
-    first assignment still runs.
+    first assignment is still running.
     """
     process, started, release = held()
     with scheduling(process) as scheduler:
@@ -212,7 +212,7 @@ def test_releasing_a_partition_waits_for_receivers_of_an_earlier_assignment() ->
         assert scheduler.release([again], timeout=5) == 0
 
 
-def test_a_waiting_retry_of_a_revoked_partition_does_not_delay_its_key() -> None:
+def test_a_waiting_retry_of_a_revoked_partition_does_not_delay_records_of_the_same_key() -> None:
     done: list[PartitionProgress] = []
 
     def process(delivery: Delivery) -> Outcome:
@@ -241,7 +241,7 @@ def test_a_base_exception_stops_the_scheduler_and_leaves_the_record_unfinished()
         assert not delivery.done
 
 
-def test_c5_a_finished_delivery_releases_its_record_while_an_earlier_one_is_unfinished() -> None:
+def test_c5_a_finished_delivery_releases_its_record_while_an_earlier_delivery_is_unfinished() -> None:
     with scheduling(lambda delivery: Hold(ValueError(), 60) if delivery.offset == 0 else DONE) as scheduler:
         partition = PartitionProgress("t", 0)
         (held,) = submit(scheduler, partition, record(0, b"held"))
@@ -255,7 +255,7 @@ def test_c5_a_finished_delivery_releases_its_record_while_an_earlier_one_is_unfi
         until(lambda: known() is None)
 
 
-def test_actors_of_idle_keys_are_removed() -> None:
+def test_the_scheduler_forgets_keys_without_records() -> None:
     with scheduling(lambda delivery: DONE, lanes=2) as scheduler:
         scheduler._sweep_above = 100
         partition = PartitionProgress("t", 0)

@@ -1,4 +1,4 @@
-"""Tests of workers that start at a given time, and of the metadata of committed offsets, which stores this time."""
+"""Workers start at a given time. The metadata of committed offsets stores this time."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_options_of_django_are_accepted_after_a_subcommand(command: str) -> None
     assert "CommandError" in process.log, "it has found nothing to ask"
 
 
-def test_offset_metadata_is_read_as_it_was_written() -> None:
+def test_offset_metadata_is_read_unchanged() -> None:
     marks = OffsetMetadata(frozenset({3, 5}), 1_769_846_400_123)
     assert OffsetMetadata.read(marks.at(0)) == marks
     assert OffsetMetadata.read(marks.at(4)) == OffsetMetadata(frozenset({5}), 1_769_846_400_123)
@@ -121,7 +121,7 @@ def test_malformed_offset_metadata_is_ignored(text: str) -> None:
 
 @pytest.mark.parametrize("metadata", [None, '{"taken":[5],"offset_time":7}', ' event-bus-kafka {"taken":[5]}'])
 def test_offset_metadata_of_other_clients_is_ignored(metadata: str | None) -> None:
-    """If a worker took such metadata for its own, it would skip records."""
+    """If a worker took the metadata of other clients for metadata of this package, it would skip records."""
     assert OffsetMetadata.read(metadata) == OffsetMetadata()
     assert OffsetMetadata.read('event-bus-kafka {"taken":[5]}').taken == {5}
 
@@ -146,7 +146,7 @@ def test_records_from_before_a_topic_was_recreated_do_not_move_the_position() ->
     assert progress.position == 1
 
 
-def test_a_gap_of_deleted_records_after_unfinished_ones_does_not_move_the_position() -> None:
+def test_a_gap_of_deleted_records_after_unfinished_records_does_not_move_the_position() -> None:
     progress = PartitionProgress("t", 0, OffsetMetadata(frozenset({9}), None), next_offset=5, committed=5)
     (delivery,) = taken(progress, 5)
     progress.go_on_from(8)
@@ -159,7 +159,7 @@ def test_a_gap_of_deleted_records_after_unfinished_ones_does_not_move_the_positi
 
 
 class Group:
-    """A client of one partition that has not started yet. The first record at the given time has offset 7."""
+    """A client of one partition that has not started yet. The first record at or after the given time has offset 7."""
 
     beginning = -2
 
@@ -191,7 +191,7 @@ class Group:
     ("committed", "time", "begins"),
     [(None, None, Group.beginning), (None, 5, 7), (3, None, 3), (3, 5, 7), (9, 5, 7)],
 )
-def test_a_partition_starts_at_a_given_time_else_at_its_committed_offset_else_at_the_beginning(
+def test_a_partition_starts_at_a_given_time_or_the_committed_offset_or_the_beginning(
     committed: int | None, time: int | None, begins: int
 ) -> None:
     client: Any = Group(committed)

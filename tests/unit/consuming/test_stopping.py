@@ -1,4 +1,4 @@
-"""A worker does not commit the offset of a record if its receivers emitted an event that was lost."""
+"""If the receivers of a record emitted an event that was lost, the worker does not commit the offset of this record."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ class OneRecord(Client):
 
 
 def consumer_of(client: OneRecord, process: Callable[[Any], Outcome], **options: Any) -> Consumer:
-    """
-    Return a consumer to which the client's partition is assigned. Its next step reads the partition's only record.
-    """
+    """Return a consumer. The client's partition is assigned to it, and its next step reads the only record."""
     consumer = running(client, process, LIMITS, pause=lambda _: None, **options)
     client.assign(("t", 0))
     consumer.step()

@@ -1,6 +1,6 @@
 """
-If a store refuses parts of a dead letter, these parts are left out and marked, and can be restored from Kafka (fault
-C8).
+If a store refuses parts of a dead letter, the letter is stored without these parts, and a mark says so. The parts can
+be restored from Kafka (fault C8).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def test_c8_an_empty_part_is_not_left_out() -> None:
     assert only.record == tombstone.record, "a tombstone stays one"
 
 
-def test_c8_a_part_left_out_becomes_empty_and_its_size_and_hash_are_stored() -> None:
+def test_c8_a_part_that_is_left_out_becomes_empty_and_size_and_hash_are_stored() -> None:
     reduced = without("value")
     assert reduced.record == changed(record(), value=b"")
     assert reduced.left_out == {"value": LeftOut(size=6, sha256=sha256(b"\0value").hexdigest())}
@@ -55,7 +55,7 @@ def test_c8_a_part_left_out_becomes_empty_and_its_size_and_hash_are_stored() -> 
     assert (nothing.event_id, nothing.event_type) == (letter(record()).event_id, letter(record()).event_type)
 
 
-def test_c8_a_letter_whose_texts_are_left_out_keeps_names_in_ascii() -> None:
+def test_c8_a_letter_without_its_texts_contains_ascii_names() -> None:
     failures = (Failure(receiver="lms.award", error="ValueError: 🎓", place="x.py", attempts=3),)
     told = attrs.evolve(letter(record()), failures=failures, event_type="naïve 🎓")
     reduced = next(one for one in lighter(told) if tuple(one.left_out) == ("texts",))
@@ -89,7 +89,9 @@ def test_c8_restoring_from_a_deleted_record_is_refused_with_a_reason() -> None:
 
 
 def test_a_part_that_an_older_version_has_stored_again_does_not_count_as_missing() -> None:
-    """The part is marked as left out. An older version, which ignores marks, has stored it later."""
+    """
+    The part is marked as left out. Later an older version of the package, which ignores marks, has stored the part.
+    """
     assert missing(record(), dict(without("value").left_out)) == {}
 
 

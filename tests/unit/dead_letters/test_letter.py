@@ -1,4 +1,4 @@
-"""A dead letter contains its record byte for byte. Its errors contain no event data."""
+"""A dead letter contains the exact bytes of its record. Its errors contain no event data."""
 
 from __future__ import annotations
 
@@ -120,12 +120,12 @@ def test_a_failure_names_the_line_of_the_receiver_and_quotes_no_event_data() -> 
     assert SECRET not in repr(failure)
 
 
-def test_a_failure_keeps_the_text_of_errors_of_this_package() -> None:
+def test_a_failure_contains_the_error_text_if_this_package_raised_the_error() -> None:
     assert letter(record()).failures == (Failure(receiver="", error="UnreadableValue: too short"),)
     assert letter(record()).failed_at <= datetime.now(UTC)
 
 
-def test_each_failed_receiver_has_its_own_failure_in_the_letter() -> None:
+def test_each_failed_receiver_has_a_separate_failure_in_the_letter() -> None:
     error = ReceiversFailed(["a", "b"], [ValueError(), KeyError()])
     failures = Letter.of(record(), group="g", error=error, attempts=1).failures
     assert [(failure.receiver, failure.error) for failure in failures] == [("a", "ValueError"), ("b", "KeyError")]
@@ -134,7 +134,7 @@ def test_each_failed_receiver_has_its_own_failure_in_the_letter() -> None:
 # Metadata of committed offsets
 
 
-def test_offset_metadata_keeps_quarantined_offsets_until_the_position_passes_them() -> None:
+def test_offset_metadata_contains_only_quarantined_offsets_after_the_position() -> None:
     marks = OffsetMetadata(frozenset({5, 9}))
     assert OffsetMetadata.read(marks.at(5)) == marks
     assert OffsetMetadata.read(marks.at(6)) == OffsetMetadata(frozenset({9}))
@@ -142,6 +142,9 @@ def test_offset_metadata_keeps_quarantined_offsets_until_the_position_passes_the
 
 
 @pytest.mark.parametrize("metadata", [None, "", "{}", '{"taken": [5]}', "leader-epoch 5", "event-bus-kafka [5]"])
-def test_offset_metadata_of_other_clients_marks_no_quarantined_offset(metadata: str | None) -> None:
-    """If a worker took such metadata for its own, it would skip records that nobody quarantined."""
+def test_offset_metadata_of_other_clients_is_not_read_as_a_quarantine_mark(metadata: str | None) -> None:
+    """
+    If a worker took the metadata of other clients for metadata of this package, it would skip records that nobody
+    quarantined.
+    """
     assert OffsetMetadata.read(metadata) == OffsetMetadata()

@@ -1,4 +1,4 @@
-"""Tests of the retention of entries. An entry says what became of a dead letter."""
+"""Old entries are purged. An entry says what happened to a dead letter at a receiver."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_entries_of_deleted_letters_are_purged_after_the_retention() -> None:
     assert purge_entries(0) == 1
 
 
-def test_an_entry_rewritten_during_a_purge_is_kept() -> None:
+def test_an_entry_that_is_rewritten_during_a_purge_is_not_deleted() -> None:
     again: list[DeadLetter] = []
 
     def write_again(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -69,7 +69,7 @@ def test_the_function_complete_entries_adds_entries_for_letters_of_older_version
 
 
 def test_a_purge_ends_when_the_database_deletes_no_rows() -> None:
-    """A trigger may prevent deletions without an error. The purge must not repeat them for ever."""
+    """A trigger may prevent deletions without an error. The purge must not repeat these deletions for ever."""
     store(letter(record()))
     assert list(delete_in_batches(DeadLetter.objects.order_by("pk"), lambda ids: 0)) == [0]
 
@@ -86,8 +86,10 @@ def test_an_error_while_a_letter_is_discarded_leaves_letter_and_entries_unchange
     assert (DeadLetter.objects.count(), states()) == (1, {"": "failed"})
 
 
-def test_a_purge_deletes_smaller_batches_after_slow_ones() -> None:
-    """Heartbeats are not written and pauses are not read before a batch has ended."""
+def test_a_purge_deletes_smaller_batches_after_slow_batches() -> None:
+    """
+    Large slow batches would delay other work: until a batch ends, no heartbeats are written and no pauses are read.
+    """
     sizes: list[int] = []
 
     def remove(ids: list[Any]) -> int:

@@ -1,5 +1,5 @@
 """
-Tests of dead letters in the table. A repeated failure updates the row of a letter. Parts that the table refuses are
+Dead letters are stored in the table. A repeated failure updates the row of its letter. Parts that the table refuses are
 left out.
 """
 
@@ -47,7 +47,7 @@ def stored(of: Any) -> DeadLetter:
 
 @contextmanager
 def limited(size: int) -> Iterator[None]:
-    """Make SQLite refuse values and rows of more than `size` bytes while the block runs."""
+    """While the block runs, SQLite refuses values and rows of more than `size` bytes."""
     raw: sqlite3.Connection = connection.connection
     before = raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, size)
     try:
@@ -66,7 +66,7 @@ def test_c8_a_value_too_large_for_the_table_is_left_out_and_reported() -> None:
     assert [one.left_out for one in told] == [(("value", 20_000),)]
 
 
-def test_c8_headers_too_large_for_the_table_are_left_out_and_the_value_is_kept() -> None:
+def test_c8_only_the_headers_are_left_out_if_they_are_too_large_for_the_table() -> None:
     headers = (*record().headers, ("large", b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000):
@@ -75,14 +75,14 @@ def test_c8_headers_too_large_for_the_table_are_left_out_and_the_value_is_kept()
     assert (row.event_type, row.event_id) == (letter(record()).event_type, letter(record()).event_id)
 
 
-def test_c8_texts_that_cannot_be_encoded_are_left_out_and_the_record_is_kept() -> None:
+def test_c8_only_the_texts_are_left_out_if_they_cannot_be_encoded() -> None:
     failures = (Failure(receiver="lms.award", error="half a character: \ud800"),)
     row = stored(attrs.evolve(letter(record()), failures=failures))
     assert (row.record, list(row.marks)) == (record(), ["texts"])
     assert row.failed_receivers == ["lms.award"]
 
 
-def test_c8_a_letter_that_fits_when_it_is_stored_again_is_complete() -> None:
+def test_c8_a_letter_is_complete_if_the_second_attempt_to_store_it_succeeds() -> None:
     large = letter(record(value=b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000):
@@ -106,8 +106,11 @@ def test_c8_after_a_lock_timeout_no_part_of_the_letter_is_left_out() -> None:
     assert list(told) == []
 
 
-def test_c8_after_a_value_error_of_a_query_guard_no_part_of_the_letter_is_left_out() -> None:
-    """A ValueError of a driver means a wrong value. A ValueError of a router, query guard or hook may mean anything."""
+def test_c8_a_letter_is_stored_whole_although_a_query_guard_raised_a_value_error() -> None:
+    """
+    If a database driver raises ValueError, a value is wrong. If a router, query guard or hook raises ValueError, the
+    cause is unknown.
+    """
     refused: list[str] = []
 
     def refuse(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -136,10 +139,10 @@ def test_each_failed_receiver_has_an_entry_without_event_data() -> None:
     assert (entry.topic, entry.partition, entry.offset) == ("t", 3, 2**40)
 
 
-def test_an_entry_truncates_long_texts_and_the_letter_keeps_them() -> None:
+def test_long_texts_are_truncated_in_the_entry_but_not_in_the_letter() -> None:
     """
-    MySQL would refuse longer texts. Then a replay could not be stored, and receivers that had succeeded would run
-    again.
+    MySQL would refuse longer texts. The result of a replay could then not be stored, and receivers that had succeeded
+    would run again.
     """
     text = "x" * 70_000
     row = stored(attrs.evolve(letter(record()), failures=(Failure(receiver="a", error=text, place=text),)))
@@ -152,8 +155,8 @@ def test_c8_before_the_migration_a_letter_with_parts_left_out_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    The letter may come from an import. If it were stored without its marks, a replay would take the empty part for the
-    original one.
+    The letter may come from an import. If the letter were stored without marks, a replay would use the empty part in
+    place of the original part.
     """
     monkeypatch.setattr(presence, "_found", set())
     reduced = next(lighter(letter(record())))

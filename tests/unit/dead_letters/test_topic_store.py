@@ -20,14 +20,14 @@ from tests.support.watching import watched
 from tests.unit.dead_letters.test_letter import letter, record
 
 
-def test_a_letter_that_kafka_does_not_confirm_raises_a_store_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_storing_a_letter_that_kafka_does_not_confirm_raises_a_store_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topic_store, "_CONFIRMED_WITHIN", 0.2)
     store = TopicStore("g.dead-letters", lambda: Producer({"bootstrap.servers": AWAY}))
     with pytest.raises(DeadLetterStoreFailed, match="Kafka did not confirm it"):
         store.store(letter(record()))
 
 
-def test_a_letter_that_kafka_refuses_raises_and_the_next_one_is_stored(sandbox: Sandbox) -> None:
+def test_storing_a_letter_that_kafka_refuses_raises_and_the_next_letter_is_stored(sandbox: Sandbox) -> None:
     store = on(sandbox, "g.dead-letters")
     sandbox.fail_next("Produce", "INVALID_RECORD")
     with pytest.raises(DeadLetterStoreFailed, match="INVALID_RECORD"):
@@ -80,7 +80,7 @@ def test_c9_letters_are_stored_after_a_fatal_error_of_the_producer(code: str) ->
         assert {from_record(one).record.offset for one in sandbox.records("g.dead-letters", 2)} == {1, 2}
 
 
-def test_c9_all_lanes_share_one_producer_and_replace_it_once_after_a_fatal_error(sandbox: Sandbox) -> None:
+def test_c9_all_lanes_share_one_producer_which_is_replaced_once_after_a_fatal_error(sandbox: Sandbox) -> None:
     made: list[Producer] = []
 
     def connect() -> Producer:

@@ -1,4 +1,4 @@
-"""Tests of the function that judges an attempt. Its input and its output are values."""
+"""An attempt is judged correctly from the results of its receivers. The function under test only uses values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_without_a_failure_the_record_is_done_and_the_outage_is_over() -> None:
     assert (judged.outcome, judged.past.away) == (DONE, "")
 
 
-def test_each_failed_receiver_is_judged_by_its_own_attempts() -> None:
+def test_each_failed_receiver_is_judged_by_its_attempts() -> None:
     past = Past(attempts=2, failures={A.name: 2}, holds=4, away="database")
     error = ValueError()
     judged = judge(attempt(failed=[(B, error), (A, error)]), past, POLICY)
@@ -39,7 +39,7 @@ def test_each_failed_receiver_is_judged_by_its_own_attempts() -> None:
     assert judged.past == Past(attempts=3, failures={A.name: 3, B.name: 1}, waiting=[B], given_up=((A, error),))
 
 
-def test_the_longest_retry_delay_of_failed_receivers_applies_and_receivers_keep_their_order() -> None:
+def test_the_longest_retry_delay_of_all_failed_receivers_applies() -> None:
     past = Past(failures={C.name: 1})
     judged = judge(attempt(failed=[(B, ValueError()), (C, ValueError())], held=[A], ran=True), past, POLICY)
     assert isinstance(judged.outcome, Retry)
@@ -66,7 +66,7 @@ def test_an_open_circuit_holds_the_record_until_the_next_probe() -> None:
     assert (judged.outcome.delay, judged.past.attempts, judged.past.waiting) == (7, 0, [A])
 
 
-def test_a_paused_receiver_is_given_up_at_once_and_stored_when_no_receiver_waits() -> None:
+def test_a_paused_receiver_is_stored_in_a_dead_letter_when_no_other_receiver_waits() -> None:
     judged = judge(attempt(paused=[A], failed=[(B, ValueError())], ran=True), NOTHING_YET, POLICY)
     assert isinstance(judged.outcome, Retry)
     assert judged.past.is_paused_only
@@ -78,7 +78,7 @@ def test_a_paused_receiver_is_given_up_at_once_and_stored_when_no_receiver_waits
 
 
 def test_c6_a_record_that_is_unreadable_at_a_retry_fails_only_the_waiting_receivers() -> None:
-    """Each attempt decodes the record again, and this may fail."""
+    """Each attempt decodes the record again, and the decoding may fail."""
     error = ValueError()
     past = Past(attempts=1, failures={A.name: 1}, waiting=[A], given_up=((B, error),))
     judged = judge(Attempt(error=FINAL), past, POLICY)
@@ -88,7 +88,7 @@ def test_c6_a_record_that_is_unreadable_at_a_retry_fails_only_the_waiting_receiv
     assert judged.outcome.error.exceptions == (error, FINAL)
 
 
-def test_a_record_that_is_unreadable_at_the_first_attempt_is_given_up_as_a_whole() -> None:
+def test_a_record_that_is_unreadable_at_the_first_attempt_is_abandoned_for_all_receivers() -> None:
     judged = judge(Attempt(error=FINAL), NOTHING_YET, POLICY)
     assert judged.outcome == GiveUp(FINAL)
     assert judged.past.attempts == 1
@@ -102,7 +102,7 @@ def test_a_record_is_held_while_a_server_is_unreachable(error: Exception) -> Non
 
 
 @given(st.data())
-def test_each_receiver_either_succeeds_waits_or_is_given_up(data: st.DataObject) -> None:
+def test_each_receiver_either_succeeds_or_waits_or_is_abandoned(data: st.DataObject) -> None:
     past, waiting, succeeded = NOTHING_YET, RECEIVERS, set[str]()
     ends = st.sampled_from(("succeeds", "succeeds", "fails", "is final", "opens", "held", "paused"))
     for _ in range(20):

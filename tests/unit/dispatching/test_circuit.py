@@ -1,7 +1,4 @@
-"""
-The circuit opens for a receiver that fails for many keys. It stays closed for a receiver that fails only for a few
-keys.
-"""
+"""The circuit opens if a receiver fails for many keys. It stays closed if a receiver fails only for a few keys."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ POLICY = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
 
 def fail(circuit: Circuit, *keys: str, now: float = 0) -> list[bool]:
-    """Report a failure for each key; return for each failure whether it opened the circuit."""
+    """Report a failure for each key. Return for each of these failures whether it opened the circuit."""
     opened = []
     for key in keys:
         permit = circuit.permit(now)
@@ -97,7 +94,8 @@ def test_held_keys_are_retried_when_the_next_probe_is_permitted() -> None:
 
 class AnyOrder(RuleBasedStateMachine):
     """
-    Lanes start and end attempts in any order. The machine records the state that the circuit should have, and compares.
+    Lanes start and end attempts in any order. The machine records the expected state of the circuit, and compares it
+    with the actual state.
     """
 
     def __init__(self) -> None:
@@ -144,7 +142,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert len(self.probes) <= 1
 
     def teardown(self) -> None:
-        """Check that the circuit permits a probe at the right time after all attempts have ended."""
+        """After all attempts have ended, check that the circuit permits a probe at the right time."""
         for permit, key in self.running:
             self.circuit.failed(permit, key, self.now)
         assert self.circuit.permit(self.now + POLICY.probe_every) is not None

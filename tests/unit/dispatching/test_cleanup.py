@@ -1,4 +1,4 @@
-"""Tests of the state that the thread of a lane keeps between events, and of the state that it clears."""
+"""Between two events, some state of a lane's thread is preserved, and all other state is cleared."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_case_42_transactions_left_open_are_rolled_back_without_a_reconnect(
     assert cleanup.roll_back_leftovers() is None
 
 
-def test_autocommit_left_off_is_restored_and_uncommitted_changes_are_rolled_back(
+def test_after_a_receiver_switched_autocommit_off_it_is_restored_and_changes_are_rolled_back(
     connection: BaseDatabaseWrapper,
 ) -> None:
     transaction.set_autocommit(False, using=ALIAS)
@@ -165,7 +165,7 @@ def test_the_request_cache_is_cleared_after_an_event() -> None:
     assert not RequestCache("any").get_cached_response("key").is_found
 
 
-def test_a_connection_replaced_for_a_while_is_cleaned_after_it_is_adopted_again(
+def test_a_connection_that_was_temporarily_replaced_is_cleaned_after_its_return(
     connection: BaseDatabaseWrapper, tmp_path: Path
 ) -> None:
     other = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other")}
@@ -180,7 +180,7 @@ def test_a_connection_replaced_for_a_while_is_cleaned_after_it_is_adopted_again(
 def test_c12_connections_with_an_error_are_closed_after_a_failed_attempt_even_if_usable(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """After a failover the connection may still be open, but lead to a server that has become read-only."""
+    """After a failover a connection may still be open, but its server may have become read-only."""
     connection.close_at = None  # as with CONN_MAX_AGE = None
     connection.connection.execute("PRAGMA query_only = 1")
     with pytest.raises(OperationalError):
@@ -196,7 +196,7 @@ def test_c12_connections_with_an_error_are_closed_after_a_failed_attempt_even_if
 
 
 def test_c14_pooled_connections_are_returned_after_each_event(connection: BaseDatabaseWrapper) -> None:
-    """In the past four lanes kept all four connections of a pool for ever."""
+    """Formerly four lanes used all four connections of a pool for ever."""
     cleanup.clean()
     assert connection.connection is not None
     connection.settings_dict["OPTIONS"]["pool"] = True
@@ -204,10 +204,10 @@ def test_c14_pooled_connections_are_returned_after_each_event(connection: BaseDa
     assert connection.connection is None
 
 
-def test_a_pooled_connection_is_kept_while_a_surrounding_transaction_is_open(
+def test_a_pooled_connection_is_not_returned_while_a_surrounding_transaction_is_open(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """If a test calls ``deliver()`` in a TestCase, the transaction of the test must stay open."""
+    """A TestCase may call ``deliver()``. The transaction of the TestCase must then stay open."""
     connection.settings_dict["OPTIONS"]["pool"] = True
     with transaction.atomic(using=ALIAS):
         cleanup.clean()
@@ -218,7 +218,7 @@ def test_a_pooled_connection_is_kept_while_a_surrounding_transaction_is_open(
 def test_any_exception_raised_while_connecting_means_that_the_database_is_unreachable(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """Some database backends fetch a password before they connect. This may raise any exception."""
+    """Some database backends fetch a password before connecting. This fetch may raise any exception."""
 
     class Fetching(type(connection)):  # type: ignore[misc]
         def get_new_connection(self, _: Any) -> Any:
@@ -231,8 +231,8 @@ def test_any_exception_raised_while_connecting_means_that_the_database_is_unreac
 @pytest.fixture
 def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
     """
-    Yield the connection, changed so that it behaves like one from a pool. The pool hands it out again, whatever the
-    state of its database is.
+    Yield the connection, changed so that it behaves like a connection from a pool. The pool hands out this connection
+    again, even if its server has become unusable.
     """
     raw = connection.connection
 
@@ -255,7 +255,10 @@ def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
 
 
 def test_the_check_of_a_database_bypasses_its_connection_pool(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
-    """A pool hands out connections that were opened earlier. It may also have none left."""
+    """
+    A pool hands out connections that were opened earlier, or has no free connection. So a connection from the pool does
+    not show whether the database is reachable.
+    """
     assert cleanup.failure_to_connect() is None
     pooled.settings_dict["NAME"] = str(tmp_path / "no such folder" / "database")
     assert cleanup.failure_to_connect() is not None
@@ -265,7 +268,7 @@ def test_the_check_of_a_database_bypasses_its_connection_pool(pooled: BaseDataba
 def test_c12_a_connection_with_an_error_is_closed_before_it_returns_to_the_pool(
     pooled: BaseDatabaseWrapper,
 ) -> None:
-    """If the connection were not closed, the pool would hand out the read-only connection again."""
+    """If the connection were not closed, the pool would hand out the same read-only connection again."""
     raw = pooled.connection
     pooled.errors_occurred = True
     cleanup.close_after_errors()
@@ -274,7 +277,9 @@ def test_c12_a_connection_with_an_error_is_closed_before_it_returns_to_the_pool(
         raw.execute("SELECT 1")
 
 
-def test_an_error_on_closing_the_checked_connection_does_not_mean_unreachable(connection: BaseDatabaseWrapper) -> None:
+def test_a_database_counts_as_reachable_even_if_closing_the_checked_connection_fails(
+    connection: BaseDatabaseWrapper,
+) -> None:
     class Stubborn(type(connection)):  # type: ignore[misc]
         def _close(self) -> None:
             super()._close()
@@ -289,6 +294,9 @@ def test_an_error_on_closing_the_checked_connection_does_not_mean_unreachable(co
 def test_reading_pauses_at_the_start_of_a_worker_returns_its_connection_to_the_pool(
     pooled: BaseDatabaseWrapper,
 ) -> None:
-    """If the connection were kept, a pool of two would have only one connection left as long as the worker runs."""
+    """
+    If the worker did not return the connection, a pool of two connections would have only one free connection as long
+    as the worker runs.
+    """
     assert read_now()() == frozenset()
     assert pooled.connection is None

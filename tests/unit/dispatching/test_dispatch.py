@@ -1,4 +1,4 @@
-"""Tests of the function that calls the receivers of an event and collects their failures."""
+"""All receivers of an event are called, and their failures are collected."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def event() -> Event:
 
 def test_a_callable_marked_as_coroutine_function_is_awaited() -> None:
     """
-    Wrappers and callable objects may be marked as coroutine functions. The module inspect of Python 3.11 ignores the
-    mark.
+    Wrappers and callable objects may be marked as coroutine functions. In Python 3.11, the module ``inspect`` ignores
+    this mark.
     """
     ran: list[int] = []
 
@@ -114,10 +114,10 @@ def test_a_type_error_raised_inside_a_receiver_is_reported_unchanged(call: Any) 
     assert type(error) is TypeError
 
 
-def test_s4_a_receiver_fails_when_an_event_that_it_emits_is_rejected() -> None:
+def test_s4_a_receiver_fails_if_its_emitted_event_is_rejected() -> None:
     """
-    The receiver that emits the event gets no exception. Without a failure the offset of the received event would be
-    committed.
+    The receiver gets no exception when its event is rejected. If the receiver did not fail, the offset of the received
+    event would be committed.
     """
 
     def reject(**_: Any) -> None:
@@ -138,7 +138,7 @@ def test_s4_a_receiver_fails_when_an_event_that_it_emits_is_rejected() -> None:
 
 
 class Log:
-    """Records the receivers that ran. Each method shows one way to write an asynchronous receiver."""
+    """Records the receivers that ran. Each method is an asynchronous receiver that is written in a different way."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []
@@ -178,7 +178,9 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_c10_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any]) -> None:
-    """If the awaitable were not awaited, the offset would be committed, although the receiver did not run."""
+    """
+    If the awaitable were not awaited, the offset would be committed although the code of the receiver did not run.
+    """
     log = Log()
     assert dispatch(event(), [Receiver(way(log))]) == []
     assert log.ran == ["method"]
@@ -186,7 +188,7 @@ def test_c10_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log],
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_c10_a_returned_awaitable_is_a_failure_inside_a_running_event_loop(way: Callable[[Log], Any]) -> None:
-    """A thread with a running event loop cannot start a second loop to await the result."""
+    """The awaitable cannot be awaited, because a thread with a running event loop cannot start a second event loop."""
     log, receiver = Log(), Receiver(lambda **_: None)
 
     async def dispatched() -> Any:
@@ -207,8 +209,8 @@ def test_c10_a_returned_future_of_another_event_loop_is_a_failure() -> None:
     assert type(error) is RuntimeError
 
 
-def test_c10_a_receiver_that_is_a_generator_function_fails_because_it_did_not_run() -> None:
-    """A function that contains ``yield`` does not run when it is called."""
+def test_c10_a_receiver_that_is_a_generator_function_counts_as_failed() -> None:
+    """If a function contains ``yield``, a call of the function does not run its code."""
 
     def generator(**_: Any) -> Iterator[None]:
         yield
@@ -245,7 +247,10 @@ def odd(**_: Any) -> None:
 def test_c11_a_base_exception_is_a_failure_of_its_receiver_and_the_next_receiver_runs(
     call: Callable[..., Any], name: str, place: str
 ) -> None:
-    """If the exception were not caught, it would end the worker, and the record would be delivered again for ever."""
+    """
+    If the package did not catch the exception, the worker would end, and would get the same record again after each
+    restart.
+    """
     ran: list[int] = []
     ((receiver, error),) = dispatch(event(), [Receiver(call), Receiver(lambda **_: ran.append(1))])
     assert (receiver.call, ran) == (call, [1])
@@ -270,7 +275,7 @@ def test_c11_system_exit_keyboard_interrupt_and_generator_exit_of_a_receiver_are
 
 
 def test_ctrl_c_during_a_coroutine_raises_keyboard_interrupt() -> None:
-    """If KeyboardInterrupt counted as a failure of the receiver, a replay would continue with the next event."""
+    """If KeyboardInterrupt counted as a failure of the receiver, Ctrl-C would not stop a replay."""
     over = threading.Event()
 
     async def receive(**_: Any) -> None:
@@ -287,7 +292,7 @@ def test_ctrl_c_during_a_coroutine_raises_keyboard_interrupt() -> None:
 
 
 def test_an_exception_whose_truth_value_is_false_is_a_failure() -> None:
-    """The exception is an empty collection of errors, so ``bool()`` returns False for it."""
+    """The exception is an empty collection of errors, so ``bool()`` of the exception returns False."""
 
     class Errors(Exception):
         def __len__(self) -> int:

@@ -1,6 +1,6 @@
 """
-Tests of the context variables during an event. They contain nothing from earlier events, except for the caches of the
-thread (fault C6).
+During an event, the context variables contain nothing from earlier events, except for the caches of the thread (fault
+C6).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def run(*aliases: str) -> None:
     keep_caches(context)
 
 
-def test_a_cache_is_created_once_per_thread_and_closed_after_each_event_that_may_use_it() -> None:
+def test_a_cache_is_created_once_per_thread_and_closed_after_each_event() -> None:
     for _ in range(3):
         run()
     assert made == []
@@ -66,7 +66,7 @@ def test_a_cache_is_created_once_per_thread_and_closed_after_each_event_that_may
     assert (default.closed, other.closed) == (5, 2)
 
 
-def test_each_thread_has_caches_of_its_own() -> None:
+def test_each_thread_has_separate_caches() -> None:
     threads = [Thread(target=run, args=("default",)) for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -1,4 +1,6 @@
-"""Tests of a receiver under once(), as far as its behaviour does not depend on the database."""
+"""
+A receiver under ``once()`` works as documented. These tests cover the behaviour that does not depend on the database.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,7 @@ def connected() -> Iterator[None]:
     record_deleted.disconnect(drop)
 
 
-def test_a_receiver_with_the_decorator_once_keeps_its_name_its_signature_and_its_return_value() -> None:
+def test_the_decorator_once_preserves_the_name_signature_and_return_value_of_a_receiver() -> None:
     assert Receiver(award).name == f"{__name__}.award"
     assert list(inspect.signature(award).parameters) == ["certificate", "_"]
     metadata = EventsMetadata(event_type=CREATED)
@@ -75,7 +77,7 @@ def test_a_receiver_with_the_decorator_once_keeps_its_name_its_signature_and_its
     assert not any("sqlite_master" in query["sql"] for query in queries)
 
 
-def test_a_receiver_with_the_decorator_once_runs_a_single_time_for_an_event_delivered_twice() -> None:
+def test_a_receiver_under_once_runs_a_single_time_for_an_event_delivered_twice() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
@@ -83,7 +85,7 @@ def test_a_receiver_with_the_decorator_once_runs_a_single_time_for_an_event_deli
     assert had == [7, 8]
 
 
-def test_each_of_two_receivers_with_the_decorator_once_runs_a_single_time_for_an_event_delivered_twice() -> None:
+def test_each_of_two_receivers_under_once_runs_a_single_time_for_an_event_delivered_twice() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     CERTIFICATE_CREATED.connect(note)
     try:
@@ -94,7 +96,7 @@ def test_each_of_two_receivers_with_the_decorator_once_runs_a_single_time_for_an
     assert had == [7, -7]
 
 
-def test_a_receiver_with_the_decorator_once_runs_again_after_the_mark_of_the_event_is_deleted() -> None:
+def test_a_receiver_under_once_runs_again_after_the_mark_of_the_event_is_deleted() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
@@ -102,7 +104,7 @@ def test_a_receiver_with_the_decorator_once_runs_again_after_the_mark_of_the_eve
     assert had == [7, 7]
 
 
-def test_marks_are_stored_in_the_database_that_the_decorator_once_names() -> None:
+def test_marks_are_stored_in_the_database_that_is_given_to_once() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(record_deleted, metadata=metadata, topic="t", key=7)
@@ -111,7 +113,7 @@ def test_marks_are_stored_in_the_database_that_the_decorator_once_names() -> Non
     assert inbox.aliases() >= {"default", "other"}
 
 
-def test_a_receiver_that_fails_leaves_no_mark_in_the_database_that_the_decorator_once_names() -> None:
+def test_a_failed_receiver_leaves_no_mark_in_the_database_that_is_given_to_once() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     failing.append(KeyError())
     with pytest.raises(ReceiversFailed):
@@ -121,7 +123,7 @@ def test_a_receiver_that_fails_leaves_no_mark_in_the_database_that_the_decorator
     assert had == [7, 7]
 
 
-def test_a_receiver_with_the_decorator_once_raises_for_a_signal_without_metadata() -> None:
+def test_a_receiver_under_once_raises_for_a_signal_without_metadata() -> None:
     with pytest.raises(ConfigurationError, match=r"award is under once\(\), which needs the event's metadata"):
         PLAIN.send(sender=None, certificate=certificate(7))
     PLAIN.send(sender=None, certificate=certificate(7), metadata=EventsMetadata(event_type=CREATED))
@@ -167,7 +169,7 @@ def test_the_decorator_once_refuses_coroutine_functions_and_callables_without_a_
 
 @once
 def returns_a_coroutine(**arguments: Any) -> Any:
-    """Return a coroutine, as a plain decorator around an async function does."""
+    """Return a coroutine, like an async function that is wrapped by a decorator that is not async."""
     return later(**arguments)
 
 

@@ -1,4 +1,4 @@
-"""Tests of the decisions that the retry policy makes after a failed attempt."""
+"""After a failed attempt, the retry policy decides whether and when to try again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import OperationalError
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.conf.policies import RETRY_DEFAULTS
-from event_bus_kafka.consuming.outages import outage_of
+from event_bus_kafka.dispatching.outages import outage_of
 from event_bus_kafka.dispatching.outcomes import GiveUp, Hold, Retry
 from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import (
@@ -45,13 +45,13 @@ def test_jitter_varies_a_delay_in_both_directions() -> None:
     assert (policy.delay(1, lambda: 0.0), policy.delay(1, lambda: 1.0)) == (8, 12)
 
 
-def test_an_unreadable_record_is_given_up_at_the_first_attempt() -> None:
+def test_an_unreadable_record_is_abandoned_at_the_first_attempt() -> None:
     error = UnreadableValue("x")
     assert POLICY.decide(error, attempt=1) == GiveUp(error)
 
 
 @pytest.mark.parametrize("attempt", [1, 3, 1000])
-def test_an_outage_never_uses_up_attempts(attempt: int) -> None:
+def test_an_outage_never_counts_as_an_attempt(attempt: int) -> None:
     assert isinstance(POLICY.decide(FAILED, attempt=attempt, is_outage=True), Hold)
 
 
@@ -61,7 +61,7 @@ def test_a_record_is_held_at_most_ten_seconds_at_a_time_during_an_outage() -> No
     assert [hold.delay for hold in holds if isinstance(hold, Hold)] == [1, 3, 9, 10, 10]
 
 
-def test_the_retry_policy_of_an_event_type_overrides_that_of_its_topic() -> None:
+def test_the_retry_policy_of_an_event_type_overrides_the_policy_of_the_topic() -> None:
     policies = RetryPolicies.of(RETRY_DEFAULTS, {"topic": {"attempts": 2}, "type": {"attempts": 3, "factor": 1}})
     assert policies.policy("type", "topic").attempts == 3
     assert policies.policy("other", "topic").attempts == 2
@@ -89,7 +89,7 @@ def test_errors_of_unreachable_servers_count_as_an_outage(error: Exception, expe
 def test_an_unreachable_database_in_an_exception_group_counts_as_an_outage(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """``asyncio.TaskGroup`` raises exception groups."""
+    """For example, ``asyncio.TaskGroup`` raises exception groups."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "no such folder" / "database")}
     with django_db_blocker.unblock(), none_known(), connected(database, "away") as connection:
         with pytest.raises(OperationalError) as away:
@@ -134,13 +134,13 @@ def test_a_database_server_with_too_many_connections_counts_as_an_outage(
 
 
 def test_c13_an_unknown_schema_is_retried_until_attempts_are_exhausted() -> None:
-    """Another node of the registry may know the schema already."""
+    """Another node of the registry may already know the schema."""
     unknown = SchemaRegistryError("404", status=404, retriable=False)
     assert isinstance(POLICY.decide(unknown, attempt=1), Retry)
     assert isinstance(POLICY.decide(unknown, attempt=POLICY.attempts), GiveUp)
 
 
-def test_a_schema_that_the_registry_refuses_is_given_up_at_once() -> None:
+def test_a_schema_that_the_registry_refuses_is_abandoned_at_the_first_attempt() -> None:
     assert isinstance(POLICY.decide(SchemaRegistryError("422", status=422, retriable=False), attempt=1), GiveUp)
 
 

@@ -1,6 +1,4 @@
-"""
-Tests of the heartbeat rows of workers and relays: their contents, and how long the process of a row counts as alive.
-"""
+"""Workers and relays write heartbeat rows. A process counts as alive for a limited time after its last heartbeat."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ def running() -> Running:
 
 
 def later(milliseconds: int) -> None:
-    """Move the times of all rows into the past."""
+    """Move the times of all rows ``milliseconds`` into the past."""
     Heartbeat.objects.update(beat_at=F("beat_at") - milliseconds, started_at=F("started_at") - milliseconds)
 
 
@@ -47,6 +45,7 @@ def test_a_heartbeat_row_contains_the_host_the_process_the_state_and_the_rates(r
     totals = {"received": 100}
     beats = beats_of(running, totals)
     relay = RelayOf()
+    running.health_port = 8080
     with running.consumer(consumer_state), running.relay(relay):
         beats.beat()
         totals |= {"received": 190, "relayed": 1}
@@ -56,6 +55,7 @@ def test_a_heartbeat_row_contains_the_host_the_process_the_state_and_the_rates(r
     assert (worker.group, list(worker.topics), worker.service) == ("mail", ["prod-certificates"], "credentials")
     assert (worker.liveness, worker.version) == ("alive", "0.1.0")
     rates = worker.state.pop("rates")
+    assert worker.state.pop("health_port") == found["relay"].state["health_port"] == 8080
     assert rates.keys() == {"received", "retried", "done", "dead-lettered", "skipped"}
     assert rates["received"] > 0
     assert rates["done"] == 0
@@ -114,4 +114,5 @@ def test_a_relay_that_has_not_read_its_outbox_yet_writes_a_heartbeat(running: Ru
     (run,) = workers()
     rates = {"relayed": 0.0, "parked": 0.0}
     assert (run.kind, run.group) == ("relay", "")
-    assert run.state == {"database": "default", "obstacles": [], "is_alive": True, "rates": rates}
+    known = {"database": "default", "obstacles": [], "is_alive": True}
+    assert run.state == known | {"rates": rates, "health_port": None}

@@ -1,6 +1,4 @@
-"""
-Tests of the history in the database: each count is written exactly once despite failures, and counts are read by time.
-"""
+"""The history in the database contains each count exactly once, even after failures. Counts are read by time."""
 
 from __future__ import annotations
 
@@ -76,8 +74,8 @@ def test_history_rows_older_than_the_setting_are_deleted() -> None:
     assert rows().count() == 0
 
 
-def test_a_few_rows_are_kept_of_what_is_long_ago() -> None:
-    """Pages of a day and a week add them up."""
+def test_old_history_rows_are_combined_into_rows_for_longer_periods() -> None:
+    """Old rows are combined into rows for longer periods. Pages that show a day or a week add up these rows."""
     process = Process()
     process.count("done")
     process.writer.write()
@@ -131,8 +129,8 @@ def test_history_is_not_written_into_a_database_in_memory() -> None:
 
 def test_counts_made_before_the_history_starts_are_written() -> None:
     """
-    Several threads send their first event at the same time. One of them starts the history while the others already
-    count.
+    Several threads send their first event at the same time. One thread starts the history while the other threads
+    already count.
     """
     process = Process()
     process.count("done")
@@ -142,8 +140,8 @@ def test_counts_made_before_the_history_starts_are_written() -> None:
 
 def test_counts_of_a_test_run_are_not_written_into_the_database_of_the_service(tmp_path: Path) -> None:
     """
-    Counts are still written after Django has replaced the name of the test database by the name of the service's
-    database.
+    At the end of a test run, Django restores the database name of the service. Threads may still write counts after
+    this moment.
     """
     process = Process()
     process.count("done")

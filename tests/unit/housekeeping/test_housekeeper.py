@@ -1,4 +1,4 @@
-"""One thread runs all periodic tasks. No task delays or ends the others."""
+"""One thread runs all periodic tasks. No task delays the other tasks or ends their thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.watching import watched
 
 
 class Turns:
-    """A task that counts its runs. It may raise."""
+    """A task that counts its runs. It may raise an exception."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.count = 0
@@ -51,7 +51,7 @@ def test_the_housekeeping_thread_starts_with_the_first_task_and_serves_all_tasks
     assert keeper._thread is first
 
 
-def test_each_task_has_its_own_period_which_may_change(keeper: Housekeeper) -> None:
+def test_each_task_has_a_separate_period_which_may_change(keeper: Housekeeper) -> None:
     periods = [0.001, 3_600.0]
     often, seldom = Turns(), Turns()
     keeper.every(lambda: periods[often.count >= 3], "Often", often)
@@ -62,7 +62,7 @@ def test_each_task_has_its_own_period_which_may_change(keeper: Housekeeper) -> N
     assert later.count == 0
 
 
-def test_a_task_that_raises_is_repeated_and_does_not_delay_others(keeper: Housekeeper) -> None:
+def test_a_task_that_raises_is_repeated_and_does_not_delay_other_tasks(keeper: Housekeeper) -> None:
     class Odd(BaseException): ...
 
     failing = [Turns(OperationalError("away")), Turns(LookupError()), Turns(SystemExit()), Turns(Odd())]
@@ -74,7 +74,7 @@ def test_a_task_that_raises_is_repeated_and_does_not_delay_others(keeper: Housek
     assert {type(event.error) for event in seen} == {LookupError, SystemExit, Odd}
 
 
-def test_a_database_error_of_a_task_is_logged_once_until_it_changes(
+def test_a_repeated_database_error_of_a_task_is_logged_only_once(
     keeper: Housekeeper, caplog: pytest.LogCaptureFixture
 ) -> None:
     turns = Turns(OperationalError(2006, "Server has gone away"))
@@ -112,7 +112,7 @@ def test_other_tasks_run_between_two_slices_of_a_task(keeper: Housekeeper) -> No
     assert "slice slice" not in " ".join(done[first : done.index("last")])
 
 
-def test_the_last_run_of_a_task_precedes_remaining_slices_of_others(keeper: Housekeeper) -> None:
+def test_the_last_run_of_a_task_precedes_remaining_slices_of_other_tasks(keeper: Housekeeper) -> None:
     done: list[str] = []
 
     def slices() -> Iterator[None]:
@@ -144,7 +144,7 @@ def test_the_method_finish_waits_for_the_last_run_for_at_most_the_given_seconds(
     until(lambda: done.count == 1)
 
 
-def test_a_task_that_is_ended_runs_one_last_time_and_others_continue(keeper: Housekeeper) -> None:
+def test_a_task_that_is_ended_runs_a_last_time_and_other_tasks_continue(keeper: Housekeeper) -> None:
     beats, last, others = Turns(), Turns(), Turns()
     task = keeper.every(0.001, "Beats", beats, last=last)
     keeper.every(0.001, "Others", others)
@@ -175,7 +175,7 @@ def test_connections_are_closed_while_no_task_is_due(
         keeper.end(list(keeper._tasks), 0)
 
 
-def test_a_forked_child_has_no_tasks_of_its_parent_and_may_start_its_own(keeper: Housekeeper) -> None:
+def test_a_forked_child_has_no_tasks_of_its_parent_and_may_start_new_tasks(keeper: Housekeeper) -> None:
     parents = Turns()
     keeper.every(0.001, "Parent's", parents, last=parents)
     assert _in_child(lambda: _child(keeper, parents)) == 0
@@ -217,8 +217,8 @@ def test_a_fork_that_python_does_not_notice_starts_without_tasks_of_the_parent(k
     assert threading.active_count() > 1
 
 
-def test_the_method_finish_runs_a_task_once_more_if_called_during_its_last_run(keeper: Housekeeper) -> None:
-    """The task may make counts during its last run. Without a further run these counts would be lost."""
+def test_finish_runs_a_task_again_if_called_during_its_last_run(keeper: Housekeeper) -> None:
+    """The task may add counts during its last run. Without a further run these counts would be lost."""
     begun, go_on = Event(), Event()
     lasts: list[None] = []
 
@@ -247,7 +247,7 @@ def test_connections_with_errors_are_closed_after_each_run_of_a_task() -> None:
     keeper.end(list(keeper._tasks), 0)
 
 
-def test_an_error_on_closing_one_connection_does_not_keep_others_open(
+def test_after_an_error_on_closing_a_connection_other_connections_are_closed(
     keeper: Housekeeper, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     opened: list[object] = []

@@ -1,4 +1,7 @@
-"""Kafka's clients call the callbacks that a service configures. An exception of a callback is caught (fault S17)."""
+"""
+Kafka's clients call the callbacks that a service configures. If a callback raises an exception, the package catches the
+exception (fault S17).
+"""
 
 from __future__ import annotations
 

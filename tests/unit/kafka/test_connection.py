@@ -1,4 +1,4 @@
-"""A client's connection is reported when its state changes, and not at each retry."""
+"""The state of a client's connection is reported when it changes, and not at each retry."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.support.watching import watched
 
 def report(connection: Connection, *what: int | bool) -> None:
     """
-    Report to a connection what a client would report. An int is an error code. A bool is a statistic: whether the
-    group's coordinator answers.
+    Report to a connection what a Kafka client would report. An int is an error code. A bool is from the statistics: it
+    says whether the group's coordinator answers.
     """
     for one in what:
         if isinstance(one, bool):

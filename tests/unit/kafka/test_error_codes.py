@@ -1,4 +1,4 @@
-"""Tests of the table of Kafka's error codes. No other place in the code defines the meaning of a code."""
+"""A single table defines the meaning of each of Kafka's error codes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from event_bus_kafka.trouble import Trouble
 
 PACKAGE = Path(event_bus_kafka.__file__).parent
 NUMBERS = {KafkaError(number).name(): number for number in vars(KafkaError).values() if isinstance(number, int)}
-"""The error codes of the installed client by name."""
+"""The numbers of the error codes of the installed client, by name."""
 OURS = {"_NO_SCHEMA", "_UNREADABLE_ROW"}
 
 # Repeated here, so that a slip in the table is noticed.
@@ -98,8 +98,8 @@ def test_each_flag_is_set_for_exactly_its_expected_error_codes(flag: str) -> Non
 
 def test_s11_each_error_code_has_its_expected_outcome_for_a_row_of_the_relay() -> None:
     """
-    If the table lacks a code, the outcome depends on its origin. A code from a broker holds the topic, and a code of
-    librdkafka makes the relay begin anew.
+    If the table lacks a code, the outcome depends on the origin of the code. If the code comes from a broker, the topic
+    is held. If the code comes from librdkafka, the relay starts again.
     """
     for code in {*NUMBERS, *OURS, "ERR_4711?"}:
         unlisted = RowOutcome.BEGIN_ANEW if code.startswith("_") else RowOutcome.HOLD_TOPIC

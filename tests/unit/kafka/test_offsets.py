@@ -1,4 +1,4 @@
-"""Kafka may return an error for a single partition. Such an error is raised or returned, and never ignored."""
+"""Kafka may return an error for a single partition. The package raises or returns this error, and never ignores it."""
 
 from __future__ import annotations
 

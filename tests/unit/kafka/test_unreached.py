@@ -1,6 +1,6 @@
 """
-A producer may have several records of a key in flight only if it has reached the key's partition. Tests of the keys for
-which this holds.
+The package knows which partitions a producer has reached. A producer may have several records of a key in flight only
+if it has reached the partition of this key.
 """
 
 from __future__ import annotations

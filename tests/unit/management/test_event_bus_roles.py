@@ -1,6 +1,4 @@
-"""
-Tests of ``event_bus_roles``: the groups of users that it creates, and the existing groups that it does not change.
-"""
+"""``event_bus_roles`` creates groups of users, and does not change existing groups."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ def rights_of(group: str) -> set[str]:
     return set(Group.objects.get(name=group).permissions.values_list("codename", flat=True))
 
 
-def test_without_apply_groups_are_only_planned_and_with_apply_they_are_created_once() -> None:
+def test_groups_are_created_only_with_apply_and_only_once() -> None:
     assert "event bus viewer  would be made with: view_event_bus" in run()
     assert not Group.objects.exists()
     assert "Done." in run("--apply")
@@ -36,7 +34,7 @@ def test_without_apply_groups_are_only_planned_and_with_apply_they_are_created_o
     assert "Nothing to do." in run("--apply")
 
 
-def test_an_existing_group_gets_missing_permissions_and_loses_none() -> None:
+def test_an_existing_group_gets_missing_permissions_and_loses_no_permission() -> None:
     run("--apply")
     viewer = Group.objects.get(name="event bus viewer")
     viewer.permissions.set(Permission.objects.filter(codename="add_group"))

@@ -1,4 +1,4 @@
-"""Tests of ``event_dead_letters`` without Kafka: its output, masking, deletion, and refusals."""
+"""``event_dead_letters`` prints, masks, deletes and refuses as documented. The tests need no Kafka."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_the_option_unmasked_prints_the_decoded_event_data() -> None:
     assert "learner@example.com" in run("show", letter.pk, "--unmasked")
 
 
-def test_the_option_unmasked_prints_the_bytes_of_an_undecodable_record_and_the_reason() -> None:
+def test_for_an_undecodable_record_the_option_unmasked_prints_the_bytes_and_the_reason() -> None:
     letter = stored(record_of(7, value=b"\0\0\0\0\1" + b"\xff" * 100, key=b"\1key"))
     description = json.loads(run("show", letter.pk, "--unmasked", "--json"))
     assert description["data"]["undecodable"].startswith("UnreadableValue")
@@ -173,7 +173,7 @@ def test_malformed_arguments_are_refused(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("action", ["list", "show", "take", "replay", "discard", "import", "purge"])
-def test_each_subcommand_has_a_help_text_of_its_own(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_subcommand_has_a_separate_help_text(action: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run(action, "--help")
     printed = capsys.readouterr().out

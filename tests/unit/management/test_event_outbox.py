@@ -1,4 +1,4 @@
-"""Tests of ``event_outbox``: its output for monitoring, and its plans, which change nothing."""
+"""``event_outbox`` prints output for monitoring. Its plans change nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of ``event_schemas`` on the sandbox with new, changed and refused schemas."""
+"""``event_schemas`` handles new, changed and refused schemas. The tests use the sandbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHANGED = FIELDS | {"seats": int}
 
 
 def schemas(sandbox: Sandbox, topic: str, *arguments: str) -> tuple[int, str]:
-    """Run the command for a service that does not register schemas itself; return the exit code and the output."""
+    """Run the command for a service whose producers do not register schemas; return the exit code and the output."""
     output = io.StringIO()
     settings = sandbox.settings | {
         "EVENT_BUS_PRODUCER_CONFIG": {EVENT_TYPE: {topic: {"event_key_field": "grade.user", "enabled": True}}},
@@ -33,7 +33,7 @@ def schemas(sandbox: Sandbox, topic: str, *arguments: str) -> tuple[int, str]:
     return 0, output.getvalue()
 
 
-def test_the_subcommand_register_registers_each_schema_once(sandbox: Sandbox) -> None:
+def test_the_subcommand_register_registers_each_schema_only_once(sandbox: Sandbox) -> None:
     with graded(**FIELDS):
         code, said = schemas(sandbox, "deployed", "check", "--exact")
         assert (code, said.count("  new (level NONE)")) == (1, 2)
@@ -71,9 +71,7 @@ def test_a_refused_schema_is_reported_with_its_field_and_the_other_schemas_are_r
     assert found[1]["failures"][1] == why
 
 
-def test_the_subcommand_check_fails_for_missing_and_incompatible_schemas_in_a_directory(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_check_fails_if_schemas_in_a_directory_are_missing_or_incompatible(sandbox: Sandbox, tmp_path: Path) -> None:
     directory = str(tmp_path / "schemas")
     check = ("check", "--against", directory)
     with graded(**FIELDS):
@@ -93,7 +91,7 @@ def test_the_subcommand_check_fails_for_missing_and_incompatible_schemas_in_a_di
         assert schemas(sandbox, "any", *check, "--level", "FORWARD")[0] == 0
 
 
-def test_the_subcommand_show_prints_schemas_and_reports_unknown_types_and_topics(sandbox: Sandbox) -> None:
+def test_the_subcommand_show_prints_schemas_and_reports_unknown_arguments(sandbox: Sandbox) -> None:
     with graded(**FIELDS):
         found = json.loads(schemas(sandbox, "shown", "show", "--json")[1])["schemas"]
         assert [one["subject"] for one in found] == ["shown-long", f"shown-{EVENT_TYPE}.CloudEvent"]

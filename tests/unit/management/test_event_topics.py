@@ -1,4 +1,6 @@
-"""Tests of ``event_topics`` without a real Kafka: the topics that the settings require, and refusals."""
+"""
+``event_topics`` finds the topics that the settings require, and refuses wrong arguments. The tests need no real Kafka.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ def wanted(**settings: Any) -> dict[str, WantedTopic]:
         return {one.name: one for one in wanted_topics()}
 
 
-def test_required_topics_are_listed_with_the_senders_the_groups_and_the_settings_that_use_them() -> None:
+def test_required_topics_are_listed_with_senders_groups_and_settings() -> None:
     found = wanted(
         EVENT_BUS_TOPIC_PREFIX="prod",
         EVENT_BUS_PRODUCER_CONFIG=PRODUCER_CONFIG,

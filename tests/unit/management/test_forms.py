@@ -1,6 +1,6 @@
 """
-All commands have the same form: their help ends with an example, they show a plan before a change, they can print JSON,
-and they exit with 1 for failures.
+All commands have the same form. Their help ends with an example. They show a plan before a change. They can print JSON.
+They exit with 1 for failures.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from event_bus_kafka.management.examples import OperatorCommand
 COMMANDS = list(all_commands())
 FORMS = [form for command in COMMANDS for form in forms_of(command)]
 AT_ONCE = {"consume_events", "relay_events", "produce_event", "probe_event_bus", "event_tail"}
-"""
-The commands without a plan. Either they change nothing that an operator needs to see before, or the change is their
-only purpose.
-"""
+"""The commands without a plan. They change nothing, or the change is their only purpose."""
 READING = {
     *("event_dead_letters list", "event_dead_letters show", "event_dead_letters requests", "event_offsets show"),
     *("event_outbox status", "event_outbox parked", "event_bus_status", "event_trace"),
@@ -27,13 +24,13 @@ READING = {
 WITH_SUBCOMMANDS_FOR_IT = {"event_topics", "event_schemas"}
 WITHOUT_JSON = {"consume_events", "relay_events"}
 """
-The commands without JSON output. They run for a long time and print for people; monitoring uses their metrics and exit
-codes.
+The commands without JSON output. They run for a long time, and their output is for people; monitoring uses their
+metrics and exit codes.
 """
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.example.split()[0])
-def test_the_help_of_each_command_ends_with_an_example_that_its_parser_accepts(command: OperatorCommand) -> None:
+def test_the_help_of_each_command_ends_with_an_example_that_the_parser_accepts(command: OperatorCommand) -> None:
     name, *arguments = shlex.split(command.example)
     assert command.__module__.endswith(f".{name}")
     parser = parser_of(command)
@@ -47,7 +44,7 @@ def test_the_help_of_each_command_ends_with_an_example_that_its_parser_accepts(c
 
 
 @pytest.mark.parametrize(("name", "text", "parser"), FORMS, ids=[name for name, *_ in FORMS])
-def test_each_command_has_the_option_apply_if_it_changes_data_and_the_option_json_if_it_reports(
+def test_commands_that_change_data_have_the_option_apply_and_commands_that_report_have_json(
     name: str, text: str, parser: object
 ) -> None:
     options = options_of(parser)  # type: ignore[arg-type] # of the parametrization

@@ -1,4 +1,4 @@
-"""Tests of ``event_bus_pause`` and ``event_bus_resume``, and of the pauses that workers read afterwards."""
+"""``event_bus_pause`` and ``event_bus_resume`` pause and resume receivers. Workers obey the pauses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db import OperationalError, ProgrammingError, connection
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka.consuming.outages import DATABASE, outage_of
+from event_bus_kafka.dispatching.outages import DATABASE, outage_of
 from event_bus_kafka.dispatching.pauses import READ_EVERY, Pauses, read_now
 from event_bus_kafka.errors import PausesUnknown
 from event_bus_kafka.models import PausedReceiver
@@ -45,14 +45,18 @@ def run(command: str, *arguments: str) -> str:
 
 def test_a_pause_is_planned_applied_listed_and_ended() -> None:
     pauses = Pauses()
-    assert "org.openedx.learning.certificate.created.v1" in run("pause", "--receiver", NAME)
+    planned = run("pause", "--receiver", NAME)
+    assert planned.startswith(f"{NAME} would run no more. Each of its events would become a dead letter")
+    assert "org.openedx.learning.certificate.created.v1" in planned
     assert run("pause") == "None is paused.\n"
     assert "Paused." in run("pause", "--receiver", NAME, "--apply")
     assert run("pause").startswith(f"{NAME}  since 20")
     assert run("pause", "--receiver", NAME, "--apply") == f"{NAME} is paused already: nothing to do.\n"
     pauses.read()
     assert pauses() == {NAME}
-    assert "repeat it with --apply" in run("resume", "--receiver", NAME)
+    planned = run("resume", "--receiver", NAME)
+    assert planned.startswith(f"{NAME} would get its events again")
+    assert "repeat it with --apply" in planned
     assert run("resume") == run("pause")
     assert "Resumed." in run("resume", "--receiver", NAME, "--apply")
     assert run("resume", "--receiver", NAME) == f"{NAME} is not paused: nothing to do.\n"
@@ -66,7 +70,7 @@ def test_a_reason_for_a_pause_is_stored_and_shown() -> None:
     assert json.loads(run("pause", "--json"))["paused"][0]["reason"] == "Mails go out twice"
 
 
-def test_receivers_can_be_paused_while_their_table_has_no_column_for_reasons() -> None:
+def test_receivers_can_be_paused_while_the_table_of_pauses_lacks_the_column_for_reasons() -> None:
     reason = PausedReceiver._meta.get_field("reason")
     look_again(connection)
     with connection.schema_editor() as editor:
@@ -107,7 +111,7 @@ def test_the_pause_of_a_receiver_that_no_longer_exists_can_be_ended() -> None:
     assert run("resume") == "None is paused.\n"
 
 
-def test_workers_keep_known_pauses_and_warn_once_when_the_table_is_missing(caplog: pytest.LogCaptureFixture) -> None:
+def test_workers_obey_earlier_pauses_and_warn_once_when_the_table_is_missing(caplog: pytest.LogCaptureFixture) -> None:
     pauses = Pauses()
     run("pause", "--receiver", NAME, "--apply")
     pauses.read()
@@ -130,8 +134,8 @@ def test_workers_keep_known_pauses_and_warn_once_when_the_table_is_missing(caplo
 
 class AwayRouter:
     """
-    A router that raises `error` for the table of pauses, as if its database did not answer. When `error` is None, the
-    database answers.
+    A router that raises `error` for the table of pauses, as if the database of this table did not answer. If `error` is
+    None, the database answers.
     """
 
     error: Exception | None = OperationalError("away")
@@ -149,8 +153,8 @@ def away() -> Iterator[type[AwayRouter]]:
         yield AwayRouter
 
 
-def test_c15_asking_for_pauses_raises_until_their_table_was_read_once(away: type[AwayRouter]) -> None:
-    """In the past a worker that started while the database was unreachable ran paused receivers."""
+def test_c15_reading_pauses_raises_until_a_first_read_succeeds(away: type[AwayRouter]) -> None:
+    """Formerly a worker ran paused receivers if it started while the database was unreachable."""
     PausedReceiver.objects.using("default").create(receiver=NAME, paused_at=datetime.now(UTC))
     pauses = Pauses()
     pauses.read()
@@ -167,7 +171,10 @@ def test_c15_asking_for_pauses_raises_until_their_table_was_read_once(away: type
 
 
 def test_c15_the_error_for_unknown_pauses_contains_the_error_of_the_database(caplog: pytest.LogCaptureFixture) -> None:
-    """All events wait because a right is missing. The name of the exception's class alone does not say this."""
+    """
+    In this test all events wait because the database user lacks a right. The class name of the exception would not show
+    this.
+    """
 
     def refuse(*_: Any) -> None:
         raise ProgrammingError(

@@ -1,4 +1,7 @@
-"""``replay_events --request`` and ``backfill_events --request``: the plan, the request, and what lists it."""
+"""
+``replay_events --request`` and ``backfill_events --request`` print a plan and create a request. Other commands list the
+request.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
@@ -51,10 +55,12 @@ def said(command: str, *arguments: str) -> str:
     return output.getvalue()
 
 
-def test_a_replay_is_planned_as_ever_and_requested_once_it_is_applied(topic: str) -> None:
+def test_a_replay_is_planned_without_apply_and_requested_with_apply(topic: str) -> None:
     arguments = ("-t", topic, "--from", "1", "--key", "2", "--request", "-g", "mail", "--rate", "7", "--reason", "why")
     plan = said("replay_events", *arguments)
     assert f"{topic}:0  offsets 1 to 3: 1 records" in plan
+    assert f"{CREATED}: 1 records; in this service skipped: nobody here listens" in plan
+    assert "By workers of group mail, at most 7 records a second, until 20 records in a row fail" in plan
     assert "Nothing was done" in plan
     assert not ReplayRequest.objects.exists()
     done = said("replay_events", *arguments, "--apply")
@@ -67,7 +73,16 @@ def test_a_replay_is_planned_as_ever_and_requested_once_it_is_applied(topic: str
     assert [(one.start, one.end, one.position) for one in progress_of(request.pk).places] == [(1, 3, 1)]
 
 
-def test_lists_and_reports_show_it_without_the_key(topic: str) -> None:
+def test_a_receiver_of_another_service_is_requested_and_an_empty_range_is_not(topic: str) -> None:
+    arguments = ("-t", topic, "--request", "-g", "mail", "--receiver", "other.receivers.note", "--apply")
+    with pytest.raises(CommandError, match="nothing to request"):
+        said("replay_events", *arguments, "--from", "latest")
+    assert not ReplayRequest.objects.exists()
+    said("replay_events", *arguments, "--from", "0")
+    assert ReplayRequest.objects.get().receiver == "other.receivers.note"
+
+
+def test_lists_and_reports_show_a_request_without_the_searched_key(topic: str) -> None:
     chosen = ("-t", topic, "--from", "earliest", "--key", "4711")
     said("replay_events", *chosen, "--request", "-g", "mail", "--stop-on-error", "--apply")
     request = ReplayRequest.objects.get()
@@ -91,7 +106,7 @@ def test_lists_and_reports_show_it_without_the_key(topic: str) -> None:
     assert ReplayRequest.objects.get().state == "paused"
 
 
-def test_a_backfill_is_requested_from_a_token_on(topic: str) -> None:
+def test_a_backfill_that_starts_after_a_token_is_requested(topic: str) -> None:
     arguments = (SOURCE, "--resume", "2", "--limit", "5", "--request")
     assert "Nothing was done" in said("backfill_events", *arguments)
     made = json.loads(said("backfill_events", *arguments, "--apply", "--json").splitlines()[-1])
@@ -105,20 +120,34 @@ def test_a_backfill_is_requested_from_a_token_on(topic: str) -> None:
     assert "at most 5 items" in report
 
 
+def test_a_request_that_is_made_is_told_of_whatever_follows(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_wish: object) -> str:
+        raise OperationalError("learner@example.com")
+
+    monkeypatch.setattr("event_bus_kafka.management.run_requests.obstacle_before_run", away)
+    done = said("replay_events", "-t", topic, "--from", "1", "--request", "-g", "mail", "--apply")
+    assert f"Replay request {ReplayRequest.objects.get().pk} is made" in done, "an error would have it made twice"
+    assert "Whether a worker takes it is not known: OperationalError." in done
+
+
 @pytest.mark.parametrize(
     ("command", "problem"),
     [
         (("replay_events", "-t", "t", "--from", "0", "--request"), "--request needs the group"),
         (("replay_events", "-t", "t", "--from", "0", "-g", "mail"), "belong to --request"),
+        (
+            ("replay_events", "-t", "t", "--from", "0", "-g", "g", "--request", "--stop-on-error", "--stop-after", "2"),
+            "Give either --stop-on-error or --stop-after",
+        ),
         (("backfill_events", SOURCE, "--reason", "why"), "belong to --request"),
     ],
 )
-def test_arguments_that_do_not_go_together_are_refused(command: tuple[str, ...], problem: str) -> None:
+def test_arguments_that_exclude_each_other_are_refused(command: tuple[str, ...], problem: str) -> None:
     with pytest.raises(CommandError, match=problem):
         call_command(*command)
 
 
-def test_before_the_migration_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_the_migration_a_request_is_refused_with_advice_to_migrate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("event_bus_kafka.management.run_requests.are_possible", lambda: False)
     with pytest.raises(CommandError, match="run manage"):
         call_command("backfill_events", SOURCE, "--request")

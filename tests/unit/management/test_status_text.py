@@ -1,4 +1,4 @@
-"""The text of the status command fits the width of a terminal."""
+"""The text output of ``event_bus_status`` fits the width of a terminal."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from event_bus_kafka.operations.status.values import (
     TopicStatus,
     Unread,
 )
+from event_bus_kafka.operations.workers import WorkerRun
 
 NO_TABLES = TableStatus(workers=None, outboxes=(), dead_letters=None, paused=None, last_hour=None, not_known={})
 
@@ -40,6 +41,42 @@ def test_long_names_and_long_tables_fit_the_width_of_a_terminal() -> None:
     text = list(lines(whole))
     assert max(map(len, text)) <= WIDTH
     assert "  … and 30 more: --json has all" in text
+
+
+def test_each_obstacle_of_a_worker_is_shown_in_full_below_the_table_with_its_health_port() -> None:
+    obstacles = [f"window full: {'long-name-' * 6}[{number}] waits for a:{number}:7" for number in range(25)]
+    run = WorkerRun(
+        kind="consumer",
+        liveness="alive",
+        silence=2.0,
+        host="worker-1",
+        pid=7,
+        service="mail",
+        version="0.1.0",
+        group="mail",
+        topics=(),
+        started=datetime.now(UTC),
+        state={"obstacles": obstacles, "health_port": 8080},
+    )
+    tables = attrs.evolve(NO_TABLES, workers=(run, attrs.evolve(run, pid=8, state={})))
+    whole = Status(
+        taken=datetime.now(UTC),
+        tables=tables,
+        kafka=None,
+        registry=None,
+        neglects=(),
+        neglects_not_known=(),
+        unanswered=(),
+        findings=(),
+    )
+    text = list(lines(whole))
+    begin = next(number for number, line in enumerate(text) if "worker-1:7" in line)
+    assert text[begin].split()[-2:] == ["8080", "25"]
+    assert text[begin + 1].split()[-1] == "ago"
+    below = " ".join(" ".join(text[begin + 2 :]).split())
+    assert all(f"! consumer worker-1:7: {one}" in below for one in obstacles[:20])
+    assert "… and 5 more: --json has all" in below
+    assert max(map(len, text)) <= WIDTH
 
 
 @pytest.mark.parametrize(

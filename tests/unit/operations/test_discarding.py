@@ -1,4 +1,4 @@
-"""If a discard is interrupted, it reports which letters it has deleted."""
+"""If a discard is interrupted, it reports which letters were deleted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def letters(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def failing_at(number: int) -> Any:
-    """Make the database fail at the deletion of letters with this number, counted from 1."""
+    """Make the database fail at the ``number``-th deletion of letters."""
     deletions: list[str] = []
 
     def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Tests of the lag of a group, and of the metadata that a reset of the group's offsets keeps."""
+"""The lag of a group is computed correctly. A reset of the group's offsets preserves metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the status of Kafka when some partitions do not answer."""
+"""The status of Kafka is reported even if some partitions do not answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import pytest
 
 from event_bus_kafka.kafka.cluster.overview import Cluster, ClusterOverview, FoundOffset
 from event_bus_kafka.kafka.offsets import Committed, Partition
-from event_bus_kafka.operations.status import kafka_status
+from event_bus_kafka.operations.neglects.catalogue import GROUP_WITHOUT_WORKER, Neglect, Neglected
+from event_bus_kafka.operations.status import kafka_status, look
+from event_bus_kafka.operations.status.table_status import TablesLook
+from event_bus_kafka.operations.status.values import GroupStatus, KafkaStatus, TableStatus
 from event_bus_kafka.sandbox import Sandbox
 from tests.services.bus import SandboxBus
 
@@ -56,3 +59,18 @@ def test_the_status_of_a_group_omits_only_partitions_that_gave_no_answer(
     assert [one.lag for one in found.groups] == [1]
     assert found.silent == (f"{topic}:1",) * silent
     assert [one.records for one in found.topics] == [records]
+
+
+@pytest.mark.parametrize("silent", [(), ("grades:1",)])
+def test_the_alarm_of_the_tables_for_a_group_ends_only_if_all_of_kafka_answered(silent: tuple[str, ...]) -> None:
+    alarm = Neglect(kind=GROUP_WITHOUT_WORKER, subject="mail", message="Its last worker died.")
+    tables = TablesLook(
+        status=TableStatus(workers=(), outboxes=(), dead_letters=None, paused=None, last_hour=None, not_known={}),
+        neglected=Neglected(neglects=(alarm,), unknown=frozenset(), unanswered=()),
+        unanswered=(),
+        findings=(),
+    )
+    group = GroupStatus(group="mail", state="empty", members=0, topics=1, unread=())
+    kafka = KafkaStatus(cluster="c", brokers=(), has_controller=True, topics=(), groups=(group,), silent=silent)
+    found, _ = look._neglects(tables, kafka)
+    assert found == ((alarm,) if silent else ())

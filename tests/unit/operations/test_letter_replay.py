@@ -1,4 +1,4 @@
-"""Tests of replays of dead letters in the process of the command."""
+"""A command replays dead letters in the process of the command."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_without_apply_no_receiver_runs() -> None:
     assert letter.attempts == 5
 
 
-def test_case_16_a_letter_whose_replay_fails_again_stays_with_its_remaining_receivers() -> None:
+def test_case_16_after_a_failed_replay_a_letter_contains_the_receivers_that_failed() -> None:
     trouble["second"] = fail
     letter = stored(record_of(7), FIRST, SECOND)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
@@ -141,7 +141,7 @@ def test_a_receiver_given_as_argument_runs_for_a_receiver_that_no_longer_exists(
     assert not DeadLetter.objects.exists()
 
 
-def test_a_stand_in_that_fails_and_the_receiver_it_replaces_both_stay_in_the_letter() -> None:
+def test_a_failed_stand_in_and_the_replaced_receiver_both_stay_in_the_letter() -> None:
     trouble["second"] = fail
     letter = stored(record_of(7), GONE)
     with pytest.raises(CommandError):
@@ -149,7 +149,7 @@ def test_a_stand_in_that_fails_and_the_receiver_it_replaces_both_stay_in_the_let
     assert receivers_left(letter) == [GONE, SECOND]
 
 
-def test_replaying_one_receiver_of_an_unreadable_letter_leaves_the_others_in_it() -> None:
+def test_replaying_one_receiver_of_an_unreadable_letter_leaves_other_receivers_in_the_letter() -> None:
     letter = stored(record_of(7))
     with pytest.raises(CommandError):
         run("replay", letter.pk, "--receiver", SECOND, "--apply")
@@ -172,7 +172,7 @@ def test_records_are_replayed_in_the_order_of_their_offsets() -> None:
     assert [user for _, user in seen] == [2, 9, 10]
 
 
-def test_a_failing_letter_does_not_prevent_the_replay_of_others() -> None:
+def test_a_failing_letter_does_not_prevent_the_replay_of_other_letters() -> None:
     trouble["first"] = lambda: fail() if seen[-1][1] == 2 else None
     letters = [stored(record_of(offset, offset=offset), FIRST) for offset in (1, 2, 3)]
     with pytest.raises(CommandError, match="1 of 3"):
@@ -180,7 +180,7 @@ def test_a_failing_letter_does_not_prevent_the_replay_of_others() -> None:
     assert list(DeadLetter.objects.values_list("pk", flat=True)) == [letters[1].pk]
 
 
-def test_two_concurrent_replays_run_a_letter_once() -> None:
+def test_two_concurrent_replays_run_a_letter_only_once() -> None:
     letter = stored(record_of(7), FIRST)
     mine, theirs = plan(DeadLetter.objects.get()), plan(DeadLetter.objects.get())
     trouble["first"] = fail
@@ -191,7 +191,7 @@ def test_two_concurrent_replays_run_a_letter_once() -> None:
     assert replayed(theirs).is_taken
 
 
-def test_an_unreachable_registry_stops_the_replay_and_uses_up_no_attempt() -> None:
+def test_an_unreachable_registry_stops_the_replay_and_counts_no_attempt() -> None:
     letters = [stored(record_of(7, offset=offset), FIRST) for offset in (0, 1)]
     with override_settings(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="http://127.0.0.1:9"):
         with pytest.raises(CommandError, match=r"^Stopped: a server is away: SchemaRegistryError") as stopped:

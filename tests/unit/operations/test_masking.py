@@ -1,4 +1,4 @@
-"""Keys and values of events are masked, because they may be personal data."""
+"""Keys and values of events may be personal data, so commands and pages mask them."""
 
 from __future__ import annotations
 

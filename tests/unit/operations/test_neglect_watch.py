@@ -1,7 +1,4 @@
-"""
-Tests of the reports of a worker or relay about neglects: numbers for its metrics, lines on its page /ready, and
-warnings when it starts.
-"""
+"""A worker or relay reports neglects in its metrics, on its page /ready, and as warnings when it starts."""
 
 from __future__ import annotations
 
@@ -22,6 +19,7 @@ from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.operations.neglects import in_tables
 from event_bus_kafka.operations.neglects.catalogue import OwnTables
 from event_bus_kafka.operations.neglects.watch import NeglectWatch
+from event_bus_kafka.operations.status.asking import Unanswered, ask_all, within, within_if_free
 from event_bus_kafka.telemetry import metrics, observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent, NeglectFound
 from event_bus_kafka.telemetry.samples import gauged
@@ -50,7 +48,7 @@ def watch(running: Running) -> Iterator[NeglectWatch]:
         yield watch
 
 
-def test_each_kind_of_neglect_has_a_metric_that_returns_to_0(running: Running, watch: NeglectWatch) -> None:
+def test_the_metric_of_each_kind_of_neglect_returns_to_0(running: Running, watch: NeglectWatch) -> None:
     def series() -> dict[str, float]:
         found = [one for one in gauged(running, set) if one.metric is metrics.NEGLECTS]
         return {one.labels[0]: one.value for one in found if isinstance(one.value, int)}
@@ -66,7 +64,7 @@ def test_each_kind_of_neglect_has_a_metric_that_returns_to_0(running: Running, w
     assert "retention-ends" not in series(), "no table tells"
 
 
-def test_what_was_found_is_not_known_any_more_while_its_table_fails(running: Running, watch: NeglectWatch) -> None:
+def test_a_neglect_is_not_reported_while_its_table_cannot_be_read(running: Running, watch: NeglectWatch) -> None:
     neglected.pause(neglected.ago(days=2))
     watch.look()
     assert running.neglects()["receiver-paused"] == 1
@@ -77,7 +75,7 @@ def test_what_was_found_is_not_known_any_more_while_its_table_fails(running: Run
     assert running.neglects()["dead-letters-grow"] == 0
 
 
-def test_what_was_found_is_forgotten_if_the_look_fails(running: Running) -> None:
+def test_neglects_are_no_longer_reported_if_the_next_search_fails(running: Running) -> None:
     outboxes: Any = iter([["default"]])
     with NeglectWatch(running, lambda: next(outboxes), OwnTables(retention=90)) as watch:
         watch.look()
@@ -87,7 +85,7 @@ def test_what_was_found_is_forgotten_if_the_look_fails(running: Running) -> None
         assert running.neglects() == {}
 
 
-def test_a_database_that_is_away_hides_nothing_that_others_tell(
+def test_neglects_of_other_databases_are_reported_while_one_database_is_unreachable(
     running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
@@ -102,11 +100,11 @@ def test_a_database_that_is_away_hides_nothing_that_others_tell(
         }, "whether rows are parked is not known"
         assert running.remarks() == ("neglects in database away are not known",)
     assert [one.getMessage() for one in caplog.records if "not known" in one.getMessage()] == [
-        "What is neglected in database away is not known: event_bus_status says why."
+        "Cannot tell what is neglected in database away. Run manage.py event_bus_status to see why."
     ]
 
 
-def test_a_database_that_hangs_is_not_asked_again_and_hides_nothing(
+def test_a_hanging_database_is_not_queried_again_and_neglects_of_other_databases_are_reported(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, for_ever = threading.Semaphore(0), threading.Event()
@@ -131,6 +129,39 @@ def test_a_database_that_hangs_is_not_asked_again_and_hides_nothing(
         until_all_have_ended()
     assert begun.acquire(timeout=60)
     assert not begun.acquire(blocking=False)
+
+
+def test_an_answer_that_comes_late_answers_no_later_question() -> None:
+    ask, late = within_if_free(0.01, {}), threading.Event()
+    first = ask("Kafka", lambda: late.wait(600) and "earlier")
+    assert isinstance(first.wait(), Unanswered)
+    second = ask("Kafka", lambda: "later")
+    late.set()
+    until_all_have_ended()
+    assert isinstance(second.wait(), Unanswered)
+    third = ask("Kafka", lambda: "later")
+    until_all_have_ended()
+    assert third.wait() == "later"
+
+
+def test_a_question_that_hangs_hides_no_answer_before_it() -> None:
+    for_ever = threading.Event()
+    found = ask_all({"one": ("a", lambda: 1), "two": ("a", lambda: for_ever.wait(600))}, within(2))
+    for_ever.set()
+    until_all_have_ended()
+    assert found["one"] == 1
+    assert isinstance(found["two"], Unanswered)
+
+
+def test_where_no_thread_can_start_the_connections_of_the_caller_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    connections["default"].ensure_connection()
+    before = connections["default"].connection
+    assert within(2)("database default", lambda: 1).wait() == 1
+    assert connections["default"].connection is before
 
 
 def test_neglects_found_earlier_are_reported_while_the_next_search_runs(running: Running) -> None:

@@ -1,4 +1,4 @@
-"""A neglect is found as soon as it exists, and is no longer found after somebody has attended to it."""
+"""A neglect is found as soon as it exists. It is no longer found after somebody has corrected the cause."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_dead_relay_or_a_relay_of_another_database_does_not_count_as_running()
     assert "no relay is known to run" in found()["outbox-waits"].message
 
 
-def test_dead_letters_are_reported_as_growing_if_some_are_old_and_others_new() -> None:
+def test_dead_letters_are_reported_as_growing_if_old_and_new_dead_letters_exist() -> None:
     neglected.dead_letter(ago(hours=20), 1)
     neglected.dead_letter(ago(hours=1), 2)
     assert found() == {}, "somebody has a day to look"
@@ -69,7 +69,7 @@ def test_dead_letters_are_reported_as_growing_if_some_are_old_and_others_new() -
 
 
 @pytest.mark.parametrize(("retention", "early", "late"), [(90, 82, 84), (4, 2.9, 3.1)])
-def test_rows_are_reported_seven_days_before_deletion_or_in_the_last_quarter_of_a_short_retention(
+def test_rows_are_reported_a_week_before_deletion_or_later_if_the_retention_is_short(
     retention: float, early: float, late: float
 ) -> None:
     neglected.dead_letter(ago(days=early), 1)
@@ -83,14 +83,14 @@ def test_rows_are_reported_seven_days_before_deletion_or_in_the_last_quarter_of_
     assert near["parked-rows-end"].message.startswith("1 parked row will be deleted, from 20")
 
 
-def test_the_end_of_dead_letters_that_nobody_deletes_is_not_told() -> None:
+def test_no_coming_deletion_is_reported_for_dead_letters_that_never_expire() -> None:
     for days, offset in ((89, 1), (0, 2)):
         neglected.dead_letter(ago(days=days), offset)
     assert found().keys() == {"dead-letters-grow", "dead-letters-end"}
     assert found(letters_expire=False).keys() == {"dead-letters-grow"}
 
 
-def test_without_heartbeats_nobody_knows_what_runs() -> None:
+def test_whether_workers_and_relays_are_neglected_is_unknown_without_heartbeats() -> None:
     neglected.waiting_row(ago(minutes=6))
     neglected.consumer(ago(minutes=5))
     told = neglected.neglected(heartbeats=False)

@@ -1,6 +1,6 @@
 """
-If two replays of a letter run at the same time, only one of them runs its receivers and stores their success (fault
-C3).
+If two replays of a letter run at the same time, only one replay runs the letter's receivers and stores the successes of
+these receivers (fault C3).
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ def in_an_hour() -> datetime:
     return datetime.now(UTC) + timedelta(hours=1)
 
 
-def test_c3_a_replay_that_starts_during_another_one_skips_the_letter() -> None:
+def test_c3_a_replay_skips_a_letter_that_another_replay_is_running() -> None:
     letter, others = stored(record_of(7), FIRST), []
     meanwhile["first"] = lambda: others.append(another_replay())
     assert "1 of 1 dead letters have succeeded" in run("replay", letter.pk, "--apply")
     assert ([one.is_taken for one in others], seen) == ([True], ["first"])
 
 
-def test_c3_a_replay_skips_a_letter_in_replay_even_after_a_worker_updated_it() -> None:
+def test_c3_a_replay_skips_an_updated_letter_that_another_replay_is_running() -> None:
     others = []
 
     def store_and_replay() -> None:
@@ -79,10 +79,10 @@ def test_the_claim_of_a_killed_replay_expires() -> None:
     assert seen == []
 
 
-def test_a_replay_skips_a_letter_whose_failures_changed_since_the_plan() -> None:
+def test_a_replay_skips_a_letter_whose_failures_have_changed_after_the_plan() -> None:
     """
-    Another replay has succeeded for one receiver. A server was unreachable for the other receiver, so attempts and
-    times are unchanged.
+    Another replay ran both receivers. One receiver succeeded. The other receiver could not reach a server; its attempts
+    and times are therefore unchanged.
     """
     letter = stored(record_of(7), FIRST, SECOND)
     planned = plan(DeadLetter.objects.get())
@@ -99,7 +99,7 @@ def test_a_letter_written_by_an_older_version_is_replayed() -> None:
 
 
 class Away:
-    """Makes the first `times` SQL statements after begin() fail, as if the database were unreachable."""
+    """After begin(), makes the first `times` SQL statements fail, as if the database were unreachable."""
 
     def __init__(self, times: int) -> None:
         self._times = times
@@ -131,7 +131,9 @@ def test_successes_are_stored_after_the_database_returns() -> None:
 
 
 @pytest.mark.usefixtures("no_rest")
-def test_a_success_that_cannot_be_stored_is_reported_with_the_receiver(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_the_success_of_a_receiver_cannot_be_stored_the_receiver_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(letter_replay, "_NOTED_WITHIN", 0.05)
     letter, away = stored(record_of(7), FIRST), Away(1_000_000)
     meanwhile["first"] = away.begin

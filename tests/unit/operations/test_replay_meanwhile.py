@@ -67,17 +67,15 @@ def test_c3_a_failure_of_the_replay_does_not_overwrite_a_later_failure_of_a_work
 
 
 def test_c3_a_letter_updated_by_a_worker_after_the_plan_is_not_replayed() -> None:
-    """The worker stores the same number of attempts as the plan has read. Only the time differs."""
+    """The worker stores the number of attempts that the plan has read. Only the time of the failure differs."""
     planned = plan(stored(record_of(7), FIRST))
     worker_stores(FIRST, SECOND)
     assert replayed(planned).is_taken
     assert seen == []
 
 
-def test_c3_a_letter_updated_by_a_worker_of_an_older_version_after_the_plan_is_not_replayed() -> None:
-    """
-    The worker of the older version stores an equal failure, and no time for it. Only the time of the letter differs.
-    """
+def test_c3_a_letter_that_an_older_worker_updated_after_the_plan_is_not_replayed() -> None:
+    """The worker of the older version stores an equal failure without a time. Only the time of the letter differs."""
     stored(record_of(7), FIRST)
     DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "ValueError", "place": ""}])
     planned = plan(DeadLetter.objects.get())
@@ -86,7 +84,7 @@ def test_c3_a_letter_updated_by_a_worker_of_an_older_version_after_the_plan_is_n
     assert seen == []
 
 
-def test_c3_a_row_rewritten_by_a_worker_of_an_older_version_during_a_replay_stays() -> None:
+def test_c3_a_row_that_an_older_worker_rewrites_during_a_replay_stays() -> None:
     letter = stored(record_of(7), FIRST)
     as_before = [{"receiver": FIRST, "error": "ValueError", "place": ""}]
     DeadLetter.objects.update(failures=as_before)
@@ -96,7 +94,7 @@ def test_c3_a_row_rewritten_by_a_worker_of_an_older_version_during_a_replay_stay
     assert failures() == {FIRST: "ValueError"}
 
 
-def test_c3_a_letter_that_a_worker_could_not_read_again_stays_for_all_receivers() -> None:
+def test_c3_a_letter_that_became_unreadable_for_a_worker_stays_for_all_receivers() -> None:
     planned = plan(stored(record_of(7)))
     meanwhile["first"] = lambda: worker_stores()
     assert list(replayed(planned).left) == [""]
@@ -111,7 +109,7 @@ def test_a_letter_discarded_during_a_replay_is_not_stored_again() -> None:
     assert states() == {"first": "discarded"}
 
 
-def test_a_letter_that_fails_and_is_discarded_during_a_replay_is_not_counted_as_succeeded() -> None:
+def test_a_failed_letter_that_is_discarded_during_its_replay_does_not_count_as_succeeded() -> None:
     def discard_and_fail() -> None:
         discard(letter)
         raise ValueError
@@ -131,8 +129,8 @@ def test_c3_a_letter_updated_by_a_worker_is_not_discarded_by_an_older_selection(
     assert discard(DeadLetter.objects.get()) == 1
 
 
-def test_c3_a_letter_updated_by_a_worker_is_not_removed_beside_letters_that_failed_later() -> None:
-    """A letter from an import, or from a host with a slow clock, may be older than the other letters."""
+def test_c3_a_letter_that_a_worker_updated_is_not_deleted_with_later_letters() -> None:
+    """A letter may be older than the other letters because it was imported or because the clock of a host is slow."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
     worker_stores(SECOND, failed_at=FAILED_AT + timedelta(minutes=1))
@@ -140,10 +138,8 @@ def test_c3_a_letter_updated_by_a_worker_is_not_removed_beside_letters_that_fail
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}
 
 
-def test_receivers_that_have_not_succeeded_stay_in_a_letter_when_a_worker_stores_it_again() -> None:
-    """
-    A worker may store the letter without mentioning one of its receivers. This does not mean that this receiver ran.
-    """
+def test_receivers_that_have_not_succeeded_stay_in_a_letter_that_is_stored_again() -> None:
+    """A worker may store the letter without one of its receivers. This does not mean that the missing receiver ran."""
     stored(record_of(7), FIRST)
     worker_stores(SECOND)
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}
@@ -158,7 +154,7 @@ def test_a_letter_that_became_readable_names_the_failed_receivers() -> None:
     assert states() == {"": "succeeded", "second": "failed"}
 
 
-def test_each_receiver_has_attempts_and_an_error_of_its_own() -> None:
+def test_each_receiver_has_a_separate_count_of_attempts_and_a_separate_error() -> None:
     def fail() -> None:
         raise ValueError
 

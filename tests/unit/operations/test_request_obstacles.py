@@ -1,4 +1,4 @@
-"""Tests of the reasons and remedies that operators read if no worker runs a replay request."""
+"""If no worker runs a replay request, operators read the reason and a remedy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def heartbeats() -> Iterator[None]:
 
 
 def _requested(*receivers: str, group: str = "mail", **wish: Any) -> int:
-    """Create a request for one dead letter that failed at ``receivers``, and return its number."""
+    """Create a request for one dead letter for which ``receivers`` failed; return the number of the request."""
     letter = stored(record_of(7), *receivers, group=group)
     wanted = Wish(**wish)
     (request,) = make(plan_request(Selection(ids=(letter.pk,)), wanted), wanted)
@@ -38,7 +38,7 @@ def _requested(*receivers: str, group: str = "mail", **wish: Any) -> int:
 
 
 def _beat(group: str = "mail", **state: Any) -> None:
-    """Store the heartbeat of a running worker that reports ``state``."""
+    """Store the heartbeat of a running worker whose state contains ``state``."""
     about: dict[str, Any] = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": []}
     about["period"] = 10.0
     Heartbeat.objects.beat(uuid4(), age=1.0, group=group, state={"replaying": None} | state, **about)
@@ -50,7 +50,7 @@ def _obstacle(number: int) -> str:
     return found.obstacle
 
 
-def test_an_obstacle_names_the_receiver_if_all_workers_report_that_they_lack_it() -> None:
+def test_an_obstacle_names_a_receiver_that_all_workers_lack() -> None:
     number = _requested(GONE)
     _beat(receivers=[FIRST])
     text = f"No living worker of group mail has receiver {GONE}. Start the version of the service that has it."
@@ -84,7 +84,7 @@ def test_suggested_commands_quote_the_name_of_the_group_for_the_shell() -> None:
 
 
 @pytest.mark.parametrize(("holds", "is_told"), [(4, False), (5, True)])
-def test_an_obstacle_names_the_reason_once_a_request_is_held_five_times_in_a_row(holds: int, is_told: bool) -> None:
+def test_after_five_consecutive_holds_of_a_request_an_obstacle_names_the_reason(holds: int, is_told: bool) -> None:
     number = _requested(FIRST)
     ReplayRequest.objects.take(number, by=uuid4(), worker="h:1")
     ReplayRequest.objects.update(note="a server is away: the registry")
@@ -106,7 +106,7 @@ def test_the_plan_of_a_request_names_receivers_that_this_service_lacks() -> None
     assert GONE not in run("replay", "-g", "mail", "--request", *stand_in)
 
 
-def test_the_option_of_request_replays_only_letters_of_the_request_without_a_result() -> None:
+def test_the_option_of_request_replays_only_unfinished_letters_of_the_request() -> None:
     letters = [stored(record_of(7, offset=offset), FIRST, SECOND) for offset in range(4)]
     wish = Wish(receiver=SECOND)
     (request,) = make(plan_request(Selection(ids=tuple(one.pk for one in letters[:3])), wish), wish)

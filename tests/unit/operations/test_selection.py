@@ -1,4 +1,4 @@
-"""Tests of selections of dead letters. In some of them a database compares values less strictly than Python."""
+"""Selections of dead letters are exact, even if a database compares values less strictly than Python."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_letter_at_offset_0_is_found_by_its_coordinates() -> None:
     assert [letter.offset for letter in found.letters] == [0]
 
 
-def test_a_place_is_looked_up_in_an_index_of_groups_unless_they_are_many() -> None:
+def test_a_search_by_offset_uses_the_index_of_groups_only_if_there_are_few_groups() -> None:
     selection = Selection(place=Coordinates.parse("prod-certificates:0:7"))
     assert page_of(selection, after=None, limit=5).letters == []
     for number in range(FEW + 1):
@@ -73,7 +73,7 @@ def test_a_place_is_looked_up_in_an_index_of_groups_unless_they_are_many() -> No
 
 
 @pytest.mark.parametrize(("selection", "statements"), [(Selection(key="7"), 2), (Selection(group="mail"), 3)])
-def test_a_search_by_key_looks_at_all_rows_once(selection: Selection, statements: int) -> None:
+def test_a_search_by_key_reads_each_row_once(selection: Selection, statements: int) -> None:
     multiply(stored(record_of(7), MAIL), ({"offset": offset} for offset in range(1, 7)))
     with asked() as statements_of_page:
         page, counted = counted_page_of(selection, after=None, limit=5)

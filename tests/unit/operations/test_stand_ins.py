@@ -1,7 +1,4 @@
-"""
-Tests of stand-ins for receivers that were renamed (fault C2): which receiver runs in place of which, and what becomes
-of the other receivers.
-"""
+"""A replay runs stand-ins for renamed receivers (fault C2). The other receivers of a letter are not affected."""
 
 from __future__ import annotations
 
@@ -57,7 +54,7 @@ def service(sandbox: Sandbox) -> Iterator[None]:
 
 @pytest.fixture
 def letter() -> DeadLetter:
-    """Return a dead letter of two receivers. Both have been renamed since the letter was stored."""
+    """Return a dead letter of two receivers. Both receivers have been renamed since the letter was stored."""
     return stored(record_of(7), OLD_GRADE, OLD_MAIL)
 
 
@@ -69,7 +66,7 @@ def replay(letter: DeadLetter, *arguments: str) -> str:
     return run("replay", letter.pk, *arguments, "--apply")
 
 
-def test_c2_a_stand_in_replaces_one_of_several_missing_receivers_and_the_others_stay(letter: DeadLetter) -> None:
+def test_c2_a_stand_in_replaces_only_one_of_several_missing_receivers(letter: DeadLetter) -> None:
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
         replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
     assert (seen, left()) == (["grade"], [OLD_MAIL])
@@ -85,7 +82,7 @@ def test_c2_a_stand_in_replaces_one_of_several_missing_receivers_and_the_others_
 
 
 @pytest.mark.parametrize("which", [["1"], ["--all"]])
-def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_several_are_missing(
+def test_c2_if_several_receivers_are_missing_a_stand_in_must_name_the_replaced_receiver(
     letter: DeadLetter, which: list[str]
 ) -> None:
     which = [str(letter.pk)] if which == ["1"] else which
@@ -96,10 +93,12 @@ def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_several_are_
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
-def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_letters_miss_different_ones() -> None:
+def test_c2_a_stand_in_for_letters_of_different_missing_receivers_must_name_the_receiver() -> None:
     """
-    Without its name the stand-in for one receiver would also delete the letter of the other receiver, although the work
-    of the other receiver was not done.
+    Two letters have different missing receivers. If the stand-in could be given without the name of the receiver that
+    it replaces, the stand-in would also succeed for the wrong letter.
+
+    That letter would be deleted although the work of its receiver was not done.
     """
     of_grade, of_mail = stored(record_of(7), OLD_GRADE), stored(record_of(7, offset=1), OLD_MAIL)
     with pytest.raises(CommandError, match="2 of 2 dead letters stay"):
@@ -115,7 +114,7 @@ def test_the_plan_names_the_stand_in_and_the_receivers_still_missing(letter: Dea
     assert f"would run {GRADE} in place of {OLD_GRADE}; no longer here: {OLD_MAIL}" in printed
 
 
-def test_a_stand_in_that_failed_is_retried_and_its_success_settles_both_receivers(letter: DeadLetter) -> None:
+def test_a_failed_stand_in_is_retried_and_a_success_settles_both_receivers(letter: DeadLetter) -> None:
     failing.add("grade")
     with pytest.raises(CommandError):
         replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
@@ -128,7 +127,7 @@ def test_a_stand_in_that_failed_is_retried_and_its_success_settles_both_receiver
     assert states() == {"grade": "replaced by new_grade", "new_grade": "succeeded", "mail": "failed"}
 
 
-def test_another_stand_in_settles_a_receiver_whose_first_stand_in_failed(letter: DeadLetter) -> None:
+def test_a_second_stand_in_settles_a_receiver_after_the_first_stand_in_failed(letter: DeadLetter) -> None:
     failing.add("grade")
     with pytest.raises(CommandError):
         replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
@@ -137,7 +136,7 @@ def test_another_stand_in_settles_a_receiver_whose_first_stand_in_failed(letter:
     assert left() == [OLD_MAIL]
 
 
-def test_a_stand_in_that_fails_keeps_its_own_earlier_failure_in_the_letter() -> None:
+def test_a_stand_in_that_fails_again_keeps_its_earlier_failure_in_the_letter() -> None:
     letter = stored(record_of(7), OLD_GRADE, MAIL)
     failing.add("mail")
     with pytest.raises(CommandError):
@@ -156,7 +155,7 @@ def test_a_stand_in_that_fails_keeps_its_own_earlier_failure_in_the_letter() -> 
         ("app.nowhere", OLD_GRADE, "app.nowhere does not listen here"),
     ],
 )
-def test_a_stand_in_for_an_existing_receiver_or_one_that_did_not_fail_is_refused(
+def test_a_stand_in_is_refused_for_a_receiver_that_exists_or_did_not_fail(
     letter: DeadLetter, receiver: str, instead_of: str, text: str
 ) -> None:
     assert text in run("replay", letter.pk, "--receiver", receiver, "--instead-of", instead_of)

@@ -1,6 +1,6 @@
 """
-Tests of the status without real servers. It reports unreachable servers and shows everything else, and no server delays
-it for long.
+The status reports unreachable servers and shows all other results, and no server delays it for long. The tests use no
+real servers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
@@ -21,15 +22,20 @@ from event_bus_kafka.kafka.cluster.overview import Cluster
 from event_bus_kafka.management.status_text import WIDTH
 from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.history import MINUTE, Line, Sums
+from event_bus_kafka.operations.neglects.catalogue import CATALOGUE as NEGLECTS
 from event_bus_kafka.operations.neglects.catalogue import OwnTables
-from event_bus_kafka.operations.status import look
+from event_bus_kafka.operations.status import check_of_workers, findings, look
+from event_bus_kafka.operations.status.asking import Looks
 from event_bus_kafka.operations.status.look import StatusServers
-from event_bus_kafka.operations.status.values import OwnBus
+from event_bus_kafka.operations.status.values import Finding, OwnBus
+from event_bus_kafka.operations.workers import workers
 from event_bus_kafka.sandbox import Sandbox
 from tests.services.bus import CREATED, SandboxBus
 from tests.support import neglected
+from tests.support.asking import until_all_have_ended
 from tests.support.databases import connected
 from tests.support.sqlite import on_sqlite
+from tests.support.states import consumer_state
 from tests.support.status_command import checked, status, told
 
 _NOWHERE = "127.0.0.1:9"
@@ -46,7 +52,7 @@ def settings_of_sandbox(sandbox: Sandbox) -> dict[str, Any]:
     return SandboxBus(sandbox).settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["nowhere"]})
 
 
-def test_the_status_of_the_sandbox_shows_lag_and_takes_workers_from_heartbeats(
+def test_the_status_of_the_sandbox_shows_the_lag_and_the_workers_that_sent_heartbeats(
     settings_of_sandbox: dict[str, Any], sandbox: Sandbox
 ) -> None:
     bus = SandboxBus(sandbox)
@@ -59,7 +65,8 @@ def test_the_status_of_the_sandbox_shows_lag_and_takes_workers_from_heartbeats(
     assert shown.findings.keys() == {("group-without-worker", "unread")}
     (group,) = shown.json["kafka"]["groups"]
     assert (group["members"], [one["lag"] for one in group["unread"]]) == (None, [1])
-    neglected.consumer(neglected.ago(seconds=1), version=event_bus_kafka.__version__, group="unread")
+    idle = consumer_state(group="unread", partitions=())
+    neglected.consumer(neglected.ago(seconds=1), version=event_bus_kafka.__version__, group="unread", state=idle)
     assert checked(settings) == {}
 
 
@@ -88,7 +95,7 @@ def test_the_status_shows_the_neglects_the_history_and_the_counts_of_the_tables(
 
 def test_with_the_option_check_each_neglect_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.pause(neglected.ago(days=2))
-    shown = status(settings_of_sandbox, "--check")
+    shown = status(settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {}}, "--check")
     assert shown.refusal == "1 finding: see above."
     assert "→ Mend it, then: manage.py event_bus_resume --receiver app.receivers.grade --apply" in shown.text
 
@@ -108,7 +115,7 @@ def test_an_unmigrated_table_is_a_finding_and_the_rest_is_shown(settings_of_sand
     assert "Last hour" not in status(settings_of_sandbox).text
 
 
-def test_unreachable_kafka_and_registry_are_reported_and_the_tables_are_shown() -> None:
+def test_the_tables_are_shown_while_kafka_and_registry_are_unreachable() -> None:
     neglected.pause(neglected.ago(days=2))
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": _NOWHERE,
@@ -120,7 +127,7 @@ def test_unreachable_kafka_and_registry_are_reported_and_the_tables_are_shown() 
     assert "! receiver-paused: app.receivers.grade" in shown.text
 
 
-def test_a_missing_server_setting_is_reported_as_no_answer() -> None:
+def test_if_the_setting_of_a_server_is_missing_the_status_reports_no_answer() -> None:
     shown = status({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None})
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in shown.text
 
@@ -133,7 +140,7 @@ def test_an_unreachable_database_is_reported_and_kafka_is_shown(settings_of_sand
     assert "Groups (1)" in shown.text
 
 
-def test_nothing_is_said_of_a_database_that_is_away_but_that_it_is_not_known(
+def test_everything_in_an_unreachable_database_is_shown_as_not_known(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
@@ -153,7 +160,7 @@ def test_nothing_is_said_of_a_database_that_is_away_but_that_it_is_not_known(
     assert "manage.py check --database" in finding["remedy"]
 
 
-def test_one_of_several_databases_that_is_away_hides_nothing_of_the_others(
+def test_the_status_shows_other_databases_while_one_database_is_unreachable(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     route = {"event_key_field": "certificate.user.id", "enabled": True, "mode": "outbox", "database": "away"}
@@ -172,7 +179,9 @@ def test_one_of_several_databases_that_is_away_hides_nothing_of_the_others(
     assert told_of.json["neglects_not_known"] == ["outbox-waits", "parked-rows-end"]
 
 
-def test_without_heartbeats_what_runs_is_not_known(settings_of_sandbox: dict[str, Any]) -> None:
+def test_without_heartbeats_the_status_shows_workers_and_relays_as_not_known(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     neglected.consumer(neglected.ago(minutes=5))
     settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_HEARTBEAT": 0}
@@ -185,7 +194,9 @@ def test_without_heartbeats_what_runs_is_not_known(settings_of_sandbox: dict[str
     assert told_of.refusal == "", "a setting is no server that is silent"
 
 
-def test_the_end_of_dead_letters_is_told_where_they_are_deleted(settings_of_sandbox: dict[str, Any]) -> None:
+def test_the_coming_deletion_of_dead_letters_is_reported_only_for_stores_that_delete(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
     neglected.dead_letter(neglected.ago(days=89), 1)
     for choice, is_told in (
         ("auto", True),
@@ -199,16 +210,19 @@ def test_the_end_of_dead_letters_is_told_where_they_are_deleted(settings_of_sand
 
 
 class OwnStore:
-    """A service's own store of dead letters."""
+    """A store of dead letters that the service defines."""
 
     def store(self, letter: object) -> None:
-        """Keep it elsewhere."""
+        """Ignore the letter."""
 
 
-def test_checks_without_a_controller_are_not_passed_over(
+def test_a_check_that_fails_because_no_controller_exists_is_reported(
     settings_of_sandbox: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As while one takes over from another: brokers of the sandbox that seem to be real ones."""
+    """
+    A cluster has no controller while a new controller replaces the old controller. In this test the brokers of the
+    sandbox are treated as real brokers.
+    """
     monkeypatch.setattr(Cluster, "is_sandbox", property(lambda _: False))
     monkeypatch.setattr(look, "_NO_CONTROLLER", "there is none")
     settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {}}
@@ -217,17 +231,23 @@ def test_checks_without_a_controller_are_not_passed_over(
     assert shown.findings["unanswered", "the check of topics"] == "there is none"
 
 
-def test_a_silent_server_is_reported_after_its_time_limit() -> None:
+def test_a_server_that_does_not_answer_is_reported_after_its_time_limit() -> None:
     def silent() -> Any:
+        asked.append(1)
         for_ever.wait(600)
 
-    for_ever = threading.Event()
+    for_ever, asked = threading.Event(), list[int]()
     own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), tables=OwnTables(retention=90), version="0.1.0")
     servers = StatusServers(overview=silent, subjects=silent, wanted=list, schemas=list)
-    found = look.status(own, servers, check=False, longest={look.KAFKA: 0.05, look.REGISTRY: 0.05, look.TABLES: 60})
+    longest, last = {look.KAFKA: 0.05, look.REGISTRY: 0.05, look.TABLES: 60}, Looks()
+    found = look.status(own, servers, last, check=False, longest=longest)
+    again = look.status(own, servers, last, check=False, longest=longest)
     for_ever.set()
     assert [one.reason for one in found.unanswered] == ["it did not answer within 0.05 s"] * 2
     assert found.tables.not_known == {}
+    assert again.unanswered == found.unanswered
+    until_all_have_ended()
+    assert len(asked) == 2, "each server is left with one thread"
 
 
 def test_an_unexpected_exception_is_logged_and_reported_as_a_fault(caplog: pytest.LogCaptureFixture) -> None:
@@ -238,7 +258,7 @@ def test_an_unexpected_exception_is_logged_and_reported_as_a_fault(caplog: pytes
 
     own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), tables=OwnTables(retention=90), version="0.1.0")
     servers = StatusServers(overview=broken, subjects=broken, wanted=list, schemas=list)
-    found = look.status(own, servers, check=False)
+    found = look.status(own, servers, {}, check=False)
     assert [(one.reason, one.is_fault) for one in found.unanswered] == [("KeyError: see the log", True)] * 2
     assert "in broken" in caplog.text
     assert "private" not in caplog.text
@@ -252,3 +272,44 @@ def test_ctrl_c_interrupts_the_status_command(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(StatusServers, "__init__", interrupted)
     with pytest.raises(KeyboardInterrupt):
         status({})
+
+
+def test_the_most_severe_finding_comes_first_and_every_kind_has_its_severity() -> None:
+    kinds = [*(one.id for one in findings.CATALOGUE), *(one.id for one in NEGLECTS)]
+    assert sorted(kinds) == sorted(findings.BY_SEVERITY)
+    found = [Finding(id=name, subject="", message="", remedy="") for name in ("schema-missing", "right-missing")]
+    assert [one.id for one in findings.by_severity(found)] == ["right-missing", "schema-missing"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"full_because": "t:0:8"}, "It waits for t:0:8, sent 2 seconds ago; receiver: app.receivers.grade."),
+        ({"full_because": "", "lag_age": 301.0, "attempts": 2}, ""),
+        ({"full_because": "", "lag_age": 9.0, "attempts": 3}, ""),
+        (
+            {"full_because": "", "lag_age": 301.0, "attempts": 3, "receivers": ("app.b",)},
+            "It waits for prod-certificates:0:8, sent 5 minutes ago, which has failed 3 times; "
+            "receiver: app.receivers.grade, app.b.",
+        ),
+    ],
+)
+def test_a_partition_that_one_record_keeps_is_a_finding(changes: dict[str, Any], told: str) -> None:
+    (partition,) = consumer_state().partitions
+    state = consumer_state(partitions=(attrs.evolve(partition, **changes),))
+    neglected.consumer(neglected.ago(seconds=1), state=state)
+    found = [(one.id, one.subject, one.message) for one in check_of_workers.stuck(workers())]
+    worker = " Worker: a-host:7."
+    assert found == [("partition-stuck", "mail on prod-certificates[0]", told + worker)] * bool(told)
+
+
+def test_a_subscribed_group_without_a_worker_is_a_finding_before_it_has_records(
+    settings_of_sandbox: dict[str, Any], sandbox: Sandbox
+) -> None:
+    bus = SandboxBus(sandbox)
+    bus.create_topic("status-idle", 1)
+    bus.commit("idle", "status-idle", bus.end_of("status-idle"))
+    settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"idle": ["status-idle"]}}
+    assert checked(settings).keys() == {("worker-missing", "group idle")}
+    neglected.consumer(neglected.ago(seconds=1), version=event_bus_kafka.__version__, group="idle")
+    assert checked(settings).keys() == {("partition-stuck", "idle on prod-certificates[0]")}

@@ -1,8 +1,9 @@
-"""Tests of the advice that follows a search for an event. The commands that it names use the right database."""
+"""The advice after a search for an event names commands that use the right database."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,9 +11,10 @@ import pytest
 
 from event_bus_kafka.errors import SchemaRegistryError
 from event_bus_kafka.operations.whereabouts.answer import OutboxPlace, Question, Scanned, Whereabouts
+from event_bus_kafka.operations.whereabouts.brokers import BrokerSearch
 from event_bus_kafka.operations.whereabouts.identifying import KeyCheck
 from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, ServerAccess
-from event_bus_kafka.operations.whereabouts.search import search
+from event_bus_kafka.operations.whereabouts.search import _in_time, search
 from event_bus_kafka.operations.whereabouts.sentences import sentences
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -70,21 +72,37 @@ def test_the_advice_to_continue_a_search_starts_at_the_earliest_unread_time(
     assert f"go on with {advice}" in told
 
 
-@pytest.mark.django_db
-def test_a_client_that_hangs_is_not_waited_for_beyond_the_limit() -> None:
+_NOBODY = Neighbourhood(routes={}, subscriptions={}, dead_letters=frozenset())
+
+
+@pytest.fixture
+def hanging() -> Iterator[ServerAccess]:
     def hang(*_: Any) -> Any:
         for_ever.wait(600)
 
     for_ever = threading.Event()
-    servers = ServerAccess(scanner=hang, groups=hang, registry=hang)
-    around = Neighbourhood(routes={}, subscriptions={}, dead_letters=frozenset())
-    answer = search(Question(event_id=uuid4(), limit=0.5), around, servers)
+    yield ServerAccess(scanner=hang, groups=hang, registry=hang)
     for_ever.set()
+
+
+@pytest.mark.django_db
+def test_the_wait_for_a_hanging_client_ends_at_the_time_limit(hanging: ServerAccess) -> None:
+    answer = search(Question(event_id=uuid4(), limit=0.5), _NOBODY, hanging)
     (unseen,) = [one for one in answer.unseen if one.what == "Kafka"]
     assert unseen.why.startswith("it did not answer within 0.")
 
 
-def test_each_part_of_a_question_has_its_share_of_the_time() -> None:
+def test_what_was_found_before_a_client_hung_is_told(hanging: ServerAccess) -> None:
+    question = Question(event_id=uuid4(), limit=0.1)
+    kafka = BrokerSearch(question, _NOBODY, hanging, {})
+    kafka.found.read = 7
+    kafka.found.not_seen("the schema registry", SchemaRegistryError("It is away.", retriable=True))
+    found = _in_time(question, kafka, ())
+    assert found.read == 7
+    assert [one.what for one in found.unseen] == ["the schema registry", "Kafka"]
+
+
+def test_each_part_of_a_search_gets_a_share_of_the_time_limit() -> None:
     question = Question(key="7", limit=100.0)
     assert 20 < question.left(60, 0.3) <= 30
     assert question.left(10, 0.3) == 10

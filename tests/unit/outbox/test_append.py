@@ -1,4 +1,4 @@
-"""The rows of events and the schemas to which they refer are committed together, or none of them is committed."""
+"""The row of an event and the schemas to which it refers are committed together or not at all."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def assert_each_row_has_its_schema(rows: int) -> None:
 
 
 def test_a_schema_written_in_a_manual_savepoint_that_was_rolled_back_is_written_again() -> None:
-    """Django keeps the on-commit hooks of such a savepoint, although it was rolled back."""
+    """Django does not discard the on-commit hooks of a manual savepoint when the savepoint is rolled back."""
     with transaction.atomic():
         savepoint = connection.savepoint() or ""
         assert append()
@@ -61,7 +61,7 @@ def test_a_schema_written_in_a_manual_savepoint_that_was_rolled_back_is_written_
     assert_each_row_has_its_schema(2)
 
 
-def test_a_schema_is_written_again_after_a_test_ran_its_commit_hook_and_rolled_back() -> None:
+def test_a_schema_is_written_again_after_a_test_case_was_rolled_back() -> None:
     with suppress(KeyError), transaction.atomic():
         with TestCase.captureOnCommitCallbacks(execute=True) as captured:
             assert append()
@@ -71,7 +71,7 @@ def test_a_schema_is_written_again_after_a_test_ran_its_commit_hook_and_rolled_b
     assert_each_row_has_its_schema(1)
 
 
-def test_the_row_of_an_event_is_committed_if_the_mark_for_rollback_of_its_transaction_was_removed() -> None:
+def test_the_row_of_an_event_is_committed_if_the_mark_for_rollback_was_removed() -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic(savepoint=False):
             raise KeyError

@@ -1,5 +1,5 @@
 """
-Tests of the choice of the database whose outbox takes an event. An open transaction alone does not decide this (fault
+An event goes into the outbox of the right database. An open transaction alone does not determine this database (fault
 S5).
 """
 
@@ -67,7 +67,7 @@ class Astray:
         return "nowhere"
 
 
-def test_the_only_database_with_an_open_transaction_takes_the_row() -> None:
+def test_if_only_one_database_has_an_open_transaction_this_database_takes_the_row() -> None:
     with transaction.atomic(using="other"):
         assert append()
     assert rows() == {"default": 0, "other": 1}
@@ -110,7 +110,7 @@ def refusing(error: Exception) -> Callable[..., Any]:
     return refuse
 
 
-def test_a_read_only_database_is_skipped_in_favour_of_the_default_one() -> None:
+def test_the_default_database_is_used_in_place_of_a_read_only_database() -> None:
     refusal = OperationalError("attempt to write a readonly database")
     with suppress(KeyError), transaction.atomic(using="other"):
         with connections["other"].execute_wrapper(refusing(refusal)):
@@ -128,7 +128,7 @@ def test_a_transient_error_does_not_redirect_rows_to_the_default_database(error:
     assert rows() == {"default": 0, "other": 0}
 
 
-def test_a_database_besides_the_default_is_probed_once_for_its_table() -> None:
+def test_a_non_default_database_is_checked_only_once_for_the_outbox_table() -> None:
     asked: list[str] = []
 
     def listen(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -143,7 +143,7 @@ def test_a_database_besides_the_default_is_probed_once_for_its_table() -> None:
         assert sum("WHERE 1 = 0" in sql for sql in asked) == (alias == "other")
 
 
-def test_an_event_whose_row_failed_is_sent_after_the_commit_of_its_own_database() -> None:
+def test_an_event_whose_row_failed_is_sent_after_the_commit_of_its_database() -> None:
     order: list[str] = []
 
     def guard(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:

@@ -1,6 +1,5 @@
 """
-The package notices open transactions without asking Django at each event. This also holds in threads and on shared
-connections.
+The package notices open transactions without asking Django at each event, also in threads and on shared connections.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ def in_a_thread(run: Callable[[], list[str]]) -> list[str]:
 
 
 def close(connection: BaseDatabaseWrapper) -> None:
-    """Close a connection to a database in memory. Django would leave it open."""
+    """Close a connection to a database in memory. Django's method ``close`` would not close it."""
     connection.connection.close()
 
 
-def test_a_thread_that_sent_before_it_opened_a_connection_waits_for_its_commit() -> None:
+def test_an_event_waits_for_the_commit_in_a_thread_that_sent_before_connecting() -> None:
     def run() -> list[str]:
         order: list[str] = []
         after_commit(lambda _: order.append("at once"), database=None)
@@ -46,8 +45,8 @@ def test_a_thread_that_sent_before_it_opened_a_connection_waits_for_its_commit()
     assert in_a_thread(run) == ["at once", "before the commit", "after the commit"]
 
 
-def test_a_thread_that_was_given_a_connection_waits_for_its_commit() -> None:
-    """Django's live server gives the connection of a test to its threads."""
+def test_an_event_waits_for_the_commit_in_a_thread_that_shares_a_connection() -> None:
+    """For example, Django's live server shares the connection of a test with its threads."""
     given = connections["default"]
     given.ensure_connection()
     given.inc_thread_sharing()
@@ -80,10 +79,10 @@ def test_a_transaction_on_a_discarded_connection_does_not_delay_events() -> None
     assert in_a_thread(run) == ["at once"]
 
 
-def test_a_transaction_is_noticed_after_an_event_loop_opened_a_connection_in_its_thread(
+def test_a_transaction_is_noticed_after_an_event_loop_in_the_thread_opened_a_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Django has separate connections for an event loop, although the loop runs in the same thread."""
+    """Django uses separate connections in an event loop, although the loop runs in the same thread."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
     async def look() -> BaseDatabaseWrapper:
@@ -104,7 +103,7 @@ def test_a_transaction_is_noticed_after_an_event_loop_opened_a_connection_in_its
     assert in_a_thread(run) == ["before the commit", "after the commit"]
 
 
-def test_s1_a_failing_on_commit_hook_does_not_prevent_events_from_being_sent_in_order() -> None:
+def test_s1_events_are_sent_in_order_although_an_on_commit_hook_fails() -> None:
     order: list[str] = []
     with pytest.raises(OSError, match="away"), transaction.atomic():
         transaction.on_commit(lambda: order.append("earlier hook"))
@@ -118,7 +117,7 @@ def test_s1_a_failing_on_commit_hook_does_not_prevent_events_from_being_sent_in_
     assert order == ["first", "second", "earlier hook"]
 
 
-def test_a_hook_inserted_before_all_others_does_not_change_the_order_of_events() -> None:
+def test_inserting_an_on_commit_hook_first_does_not_change_the_order_of_events() -> None:
     order: list[str] = []
     theirs: Any = (set(), lambda: order.append("theirs"), False)
     with transaction.atomic():

@@ -1,26 +1,37 @@
-"""Tests of rows as the source of a backfill, and of its limit of events per second."""
+"""A backfill reads rows as its source, and obeys its limit of events per second."""
 
 from __future__ import annotations
 
 import io
 import re
+from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from django.core.management.base import OutputWrapper
 from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
 
 from event_bus_kafka import RowsByPk, backfill_source, create_producer
 from event_bus_kafka.errors import ConfigurationError, WorkerFailed
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.models import OutboxShard
 from event_bus_kafka.producing import backfill
+from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.producing.routing import Route
-from tests.services.bus import CREATED
+from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered
+from tests.services.bus import CREATED, SandboxBus
+from tests.support.databases import connected
 from tests.support.examples_of import certificate
+from tests.support.sending import own_producer
+from tests.support.watching import watched
 
 
 @pytest.fixture
@@ -42,7 +53,7 @@ def test_rows_are_yielded_in_order_of_primary_keys_page_by_page(
 
 
 @pytest.mark.django_db
-def test_rows_deleted_before_their_page_is_read_are_not_yielded(shards: list[int]) -> None:
+def test_rows_that_are_deleted_before_they_are_read_are_not_yielded(shards: list[int]) -> None:
     coming = iter(RowsByPk(OutboxShard.objects.all())(None))
     begun = [next(coming).pk for _ in range(100)]
     OutboxShard.objects.filter(pk__lt=1200).delete()
@@ -70,29 +81,81 @@ def _register_other_runs() -> None:
         return []
 
 
+def sending(producer: KafkaEventProducer) -> backfill.Backfill:
+    """Return a backfill that sends certificates to the topic ``t``."""
+    route = Route(
+        event_type=CREATED, topic="t", key_field="certificate.user.id", enabled=True, mode="on-commit", database=None
+    )
+    return backfill.Backfill(signal=CERTIFICATE_CREATED, routes=[route], producer=producer)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_neither_waits_for_events_of_others_nor_gives_them_up(sandbox: Sandbox) -> None:
+    """Other lanes of a worker send at the same time, and keep its clients."""
+    settings = SandboxBus(sandbox).settings("t", EVENT_BUS_KAFKA_DELIVERY_TIMEOUT=30)
+    never = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
+    with watched(EventSpilled, EventUndelivered) as given_up, override_settings(**settings):
+        with own_producer() as other:
+            with override_settings(**never):
+                other.send_many(
+                    signal=CERTIFICATE_CREATED,
+                    topic="t",
+                    event_key_field="certificate.user.id",
+                    events=[({"certificate": certificate()}, CERTIFICATE_CREATED.generate_signal_metadata())],
+                )
+            with own_producer() as producer:
+                assert sending(producer).send([("1", {"certificate": certificate()})]) == []
+                clients = other._connecting.clients
+                assert clients is not None
+                assert (given_up, len(clients.unreported)) == ([], 1)
+                clients.give_up()
+
+
+def test_items_that_meet_a_database_that_is_away_do_not_count_as_failed(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "no such folder" / "database")}
+    with django_db_blocker.unblock(), connected(entry, "away") as connection:
+        with pytest.raises(WorkerFailed, match="the database is away: OperationalError"):
+            sending(create_producer()).send([("1", partial(asked, connection))])
+
+
+def test_after_a_restart_of_the_database_items_are_asked_for_on_a_fresh_connection(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    nowhere = attrs.evolve(sending(create_producer()), routes=[])
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
+    with django_db_blocker.unblock(), connected(entry, "restarted") as connection:
+        connection.ensure_connection()
+        connection.connection.close()
+        assert nowhere.send([("1", partial(asked, connection)), ("2", partial(asked, connection))]) == []
+
+
+def asked(connection: BaseDatabaseWrapper) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return {"certificate": certificate()}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_an_item_without_a_delivery_report_does_not_count_as_sent() -> None:
-    """The item leaves a transaction open, and its event waits for this transaction."""
+    """The item leaves a transaction open. Its event waits for the end of this transaction."""
     block = transaction.atomic()
 
     def arguments() -> dict[str, Any]:
         block.__enter__()
         return {"certificate": certificate()}
 
-    route = Route(
-        event_type=CREATED, topic="t", key_field="certificate.user.id", enabled=True, mode="on-commit", database=None
-    )
+    briefly = {"EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 0.1, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.1}
     try:
-        with pytest.raises(WorkerFailed, match="did not confirm all"):
-            backfill.Backfill(signal=CERTIFICATE_CREATED, routes=[route], producer=create_producer()).send(
-                [("1", arguments)]
-            )
+        with override_settings(**briefly), pytest.raises(WorkerFailed, match="did not confirm all"):
+            sending(create_producer()).send([("1", arguments)])
     finally:
         transaction.set_rollback(True)
         block.__exit__(None, None, None)
 
 
-def test_a_backfill_keeps_its_rate_in_batches_of_a_second_and_does_not_make_up_for_delays() -> None:
+def test_a_backfill_never_exceeds_its_rate_even_after_a_delay() -> None:
     now, waited = 100.0, []
 
     def wait(seconds: float) -> None:

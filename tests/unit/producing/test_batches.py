@@ -1,4 +1,4 @@
-"""Tests of sending many events in one call."""
+"""A single call sends many events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kafka clients are replaced or end. No confirmed event is spilled, and no event is lost."""
+"""When Kafka clients are replaced or end, no confirmed event is spilled, and no event is lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
         yield file
 
 
-def test_events_confirmed_by_kafka_are_not_spilled_when_their_reports_were_not_polled_yet(sandbox: Sandbox) -> None:
+def test_confirmed_events_are_not_spilled_even_if_reports_were_not_polled(sandbox: Sandbox) -> None:
     rarely = {"EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 60}
     with (
         override_settings(**SandboxBus(sandbox).settings("confirmed") | rarely),

@@ -14,7 +14,9 @@ from event_bus_kafka.telemetry import guards
 
 
 class Refusing:
-    """Stands in for the module ``threading``. No thread can start, as at the end of the interpreter."""
+    """
+    Stands in for the module ``threading``. It refuses to start threads, as Python does at the end of the interpreter.
+    """
 
     class Thread:
         def __init__(self, **_: object) -> None: ...

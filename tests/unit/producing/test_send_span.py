@@ -1,4 +1,4 @@
-"""Tests of the span of a send, and of the trace context in rows of the outbox."""
+"""A send has a span, and rows of the outbox contain the trace context."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of how long a process that ends waits for Kafka and for the outbox."""
+"""A process that ends waits a limited time for Kafka and for the outbox."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_the_deadlines_of_kafka_and_outbox_start_at_the_end_of_the_process(
     assert deadlines_of(began, 100, Limits(), is_away=is_away) == (kafka, outbox)
 
 
-def test_periodic_work_starts_once_per_process_and_runs_a_last_time_at_the_end() -> None:
-    """In mode outbox the periodic work is the only thing that must be ended."""
+def test_periodic_work_starts_once_per_process_and_runs_a_last_time_at_its_end() -> None:
+    """In mode outbox, only the periodic work must be ended when a process ends."""
     begun: list[None] = []
     finished: list[float] = []
     spill = Spill(Outbox(notify=lambda: False))
@@ -59,7 +59,10 @@ def test_periodic_work_starts_once_per_process_and_runs_a_last_time_at_the_end()
 
 
 def test_all_exit_hooks_together_wait_at_most_a_second_for_periodic_work() -> None:
-    """uWSGI and celery run several exit hooks. Each hook would wait for an unreachable database."""
+    """
+    uWSGI and celery run several exit hooks. Without a common limit, each exit hook would wait for an unreachable
+    database.
+    """
     asked: list[float] = []
 
     def finish(seconds: float) -> None:

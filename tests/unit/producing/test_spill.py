@@ -79,10 +79,10 @@ class Apart:
         return db == "other"
 
 
-def test_events_for_a_default_database_that_routers_forbid_are_spilled_where_the_routers_say(
+def test_if_routers_forbid_the_default_database_events_are_spilled_into_another_database(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """The default database may contain the tables from the time before the service had routers."""
+    """The default database may still contain the tables from a time when the service had no routers."""
     own = Spill(Outbox(notify=lambda: False))
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"), on_sqlite(tmp_path, "other"):
         with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):
@@ -135,7 +135,7 @@ def test_a_confirmed_record_reports_that_kafka_is_reachable_again(sandbox: Sandb
     assert [type(event) for event in seen] == [ConnectionChanged, RecordDelivered]
 
 
-def test_events_are_kept_while_the_database_refuses_all_rows(default: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_event_is_lost_while_the_database_refuses_all_rows(default: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", 0.0)
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table
     with closing(sqlite3.connect(default, isolation_level=None)) as database:
@@ -149,7 +149,7 @@ def test_events_are_kept_while_the_database_refuses_all_rows(default: Path, monk
     assert type(seen[-1]) is EventSpilled
 
 
-def test_only_the_event_that_its_database_refuses_is_lost_after_a_time_limit(
+def test_only_the_event_that_the_database_refuses_is_lost_after_a_time_limit(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table
@@ -177,7 +177,7 @@ def spill_one_more(own: Spill) -> None:
     sleep(0.05)
 
 
-def test_events_refused_one_by_one_are_written_as_soon_as_the_database_accepts_them(
+def test_events_that_the_database_refused_are_written_after_its_repair(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table

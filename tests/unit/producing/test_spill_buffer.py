@@ -1,4 +1,4 @@
-"""Tests of the limits for events that wait in memory for the outbox."""
+"""The number and the size of events that wait in memory for the outbox are limited."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_request_that_times_out_in_a_full_buffer_leaves_room_for_delivery_repo
     assert buffer.put(events[3], None)
 
 
-def test_a_sender_does_not_wait_for_room_if_the_database_has_taken_nothing_for_a_minute(
+def test_a_sender_does_not_wait_if_the_database_has_accepted_no_row_for_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     events = [BufferedEvent(encoded("t"), RuntimeError("away")) for _ in range(2)]

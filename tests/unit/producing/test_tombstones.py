@@ -1,4 +1,7 @@
-"""A tombstone has the same key as the events that it deletes. The receivers of record_deleted get it like any event."""
+"""
+A tombstone has the same key as the events that it deletes. The receivers of ``record_deleted`` get tombstones like any
+event.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,7 @@ def hearing(*receivers: Callable[..., Any]) -> Iterator[None]:
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """Return a list. A receiver of deletions adds the arguments of each call to it."""
+    """Return a list. A receiver of deletions appends the arguments of each call to this list."""
     heard: Heard = []
 
     def hear(**arguments: Any) -> None:
@@ -90,7 +93,7 @@ def heard() -> Iterator[Heard]:
         ("certificate.mode", ["honor"]),
     ],
 )
-def test_the_key_of_a_tombstone_equals_that_of_its_event_byte_for_byte(path: str, values: list[Any]) -> None:
+def test_the_key_of_a_tombstone_equals_the_key_of_the_event_byte_for_byte(path: str, values: list[Any]) -> None:
     metadata = EventsMetadata(event_type=CREATED)
     event = Event(signal=CERTIFICATE_CREATED, data={"certificate": certificate(7)}, metadata=metadata)
     sent = serde.encode(event, topic="t", key_field=path)

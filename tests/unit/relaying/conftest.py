@@ -1,4 +1,4 @@
-"""A fixture: a relay on the sandbox, with its database in a file."""
+"""A fixture: a relay on the sandbox. The database of the relay is a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the Kafka clients of a relay. Their options come from the settings and from the limits of topics."""
+"""The Kafka clients of a relay get their options from the settings and from the limits of topics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def servers() -> Iterator[dict[str, Any]]:
 
 
 def noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Return a list. The options of each producer that is created from now on are added to it."""
+    """Return a list. When a producer is created, its options are appended to this list."""
     made = []
 
     def make(options: dict[str, Any]) -> Producer:
@@ -32,7 +32,7 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return made
 
 
-def test_a_row_with_an_empty_topic_does_not_prevent_a_relay_from_creating_its_client(servers: dict[str, Any]) -> None:
+def test_a_row_without_a_topic_name_does_not_prevent_the_creation_of_the_client(servers: dict[str, Any]) -> None:
     with override_settings(**servers):
         assert relaying._common(relaying.relay_options(), {""}).producer.failure is None
 

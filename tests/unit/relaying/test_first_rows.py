@@ -1,4 +1,7 @@
-"""Tests of the first rows of a key whose partition the client has not reached yet; on the sandbox and SQLite."""
+"""
+The first rows of a key are sent in order, even if the client has not reached the partition of the key. The tests use
+the sandbox and SQLite.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ def test_s8_a_second_row_of_a_key_is_sent_only_after_the_first_request_to_its_pa
     relaying: Relaying,
 ) -> None:
     """
-    Each request has one row. The sandbox accepts requests in any order, like a broker that does not know the producer.
+    Each request has one row. The sandbox accepts requests in any order, like a broker that has not seen the producer
+    yet.
     """
     relaying.options["batch.num.messages"] = 1
     relaying.renew()
@@ -52,7 +56,7 @@ def test_rows_that_wait_for_an_unconfirmed_first_row_do_not_delay_other_topics(
     assert list(OutboxRecord.objects.values_list("topic", flat=True)) == ["a"]
 
 
-def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_an_earlier_chunk(
+def test_no_row_is_sent_before_a_row_of_the_same_key_in_an_earlier_chunk(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -69,7 +73,7 @@ def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_an_earlier_chunk(
     assert [event for event in relaying.arrived("a", 15) if event in of_key] == of_key
 
 
-def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_the_same_chunk(relaying: Relaying) -> None:
+def test_no_row_is_sent_before_a_row_of_the_same_key_in_the_same_chunk(relaying: Relaying) -> None:
     """The client's queue has room for two rows. The client reaches the partition while a row waits for room."""
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()
@@ -83,10 +87,10 @@ def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_the_same_chunk(re
     assert set(others) < set(relaying.arrived("a", 6))
 
 
-def test_a_row_that_waits_for_room_in_a_full_client_keeps_the_order_of_its_key(relaying: Relaying) -> None:
+def test_a_row_that_waits_for_a_full_client_keeps_the_order_of_its_key(relaying: Relaying) -> None:
     """
-    The client's queue has room for two rows. A row of a topic that the client has not reached waits until the queue has
-    room again.
+    The client's queue has room for two rows. The client has not reached the topic of one row. This row waits until the
+    queue has room.
     """
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()
@@ -100,12 +104,12 @@ def test_a_row_that_waits_for_room_in_a_full_client_keeps_the_order_of_its_key(r
     assert relaying.arrived("a", 5) == sent
 
 
-def test_partitions_of_a_topic_created_later_are_counted_after_its_first_batch(
+def test_partitions_of_a_new_topic_are_counted_after_the_first_batch_of_the_topic(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    The relay learns the number of partitions after the first batch of the topic. After it has reached all partitions,
-    the rows of new keys do not wait.
+    The relay gets the number of partitions after the first batch of the topic. After the relay has reached all
+    partitions, the rows of new keys do not wait.
     """
     monkeypatch.setattr(batch, "_FIRSTS_WITHIN", 0.0)
     relaying.sandbox.create_topic("later", 1)

@@ -1,6 +1,6 @@
 """
-After a kill some rows may be sent twice. The documented limit of their number equals that of the code, and is never
-exceeded (fault S20).
+After a kill some rows may be sent twice. The documentation and the code contain the same limit for their number, and it
+is never exceeded (fault S20).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.mark.parametrize("page", ["outbox.rst", "decisions/0012-the-outbox.rst", "decisions/0017-*.rst"])
-def test_s20_the_documented_limit_of_rows_sent_twice_equals_that_of_the_code(page: str) -> None:
+def test_s20_the_documented_limit_of_rows_sent_twice_equals_the_limit_in_the_code(page: str) -> None:
     (file,) = DOCS.glob(page)
     text = " ".join(file.read_text().split())
     assert re.findall(r"(?:at most|``MOST_TWICE``,) ([\d,]+) (?:rows, four|rows\.|where many)", text) == [

@@ -1,4 +1,4 @@
-"""Tests of how often a relay counts the waiting rows."""
+"""A relay counts the waiting rows at the right intervals."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ NOTHING = Backlog(depth=0, oldest=0.0, parked={})
 
 def counts(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None, purge_takes: float = 0.0) -> list[float]:
     """
-    Return the times at which the backlog is counted during 200 simulated seconds. The relay makes a step every second,
-    and a count takes a second.
+    Return the times at which the relay counts the backlog during 200 simulated seconds. The relay makes a step every
+    second, and each count takes a second.
     """
     now, times = 0.0, []
 
@@ -53,7 +53,7 @@ def counts(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None, purge_ta
 
 
 @pytest.mark.parametrize("error", [None, OperationalError()])
-def test_counting_waiting_rows_takes_at_most_a_fiftieth_of_the_time_even_if_it_fails(
+def test_counting_waiting_rows_takes_at_most_a_fiftieth_of_the_time(
     monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
     assert counts(monkeypatch, error=error) == [10, 60, 110, 160]

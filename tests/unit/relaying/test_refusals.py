@@ -1,5 +1,6 @@
 """
-If Kafka refuses a request, the order of rows does not change and no other topic is delayed; on the sandbox and SQLite.
+If Kafka refuses a request, the order of rows does not change, and no other topic is delayed. The tests use the sandbox
+and SQLite.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def test_s8_rows_keep_their_order_when_a_request_is_refused(relaying: Relaying, 
 
 
 def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(relaying: Relaying) -> None:
-    """A broker accepts requests in any order from a producer that it does not know."""
+    """If a broker has not seen a producer yet, it accepts the producer's requests in any order."""
     relaying.options["batch.num.messages"] = 5
     relaying.renew()
     sent = relaying.append(*["a"] * 100)
@@ -48,10 +49,10 @@ def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(
     assert relaying.arrived("a", 100) == sent
 
 
-def test_a_topic_that_was_held_is_tried_with_a_client_of_its_own(relaying: Relaying) -> None:
+def test_a_topic_that_was_held_is_tried_with_a_separate_client(relaying: Relaying) -> None:
     """
-    The client has reached all partitions of the topic. Its rows must nevertheless not use the client of the other
-    topics.
+    The client of the other topics has already reached all partitions of the held topic. The rows of the held topic must
+    nevertheless use a different client.
     """
     first = relaying.append("a")
     drain(relaying)
@@ -64,10 +65,10 @@ def test_a_topic_that_was_held_is_tried_with_a_client_of_its_own(relaying: Relay
     assert common.failure is None
 
 
-def test_s8_at_most_one_request_is_sent_after_a_refused_one(relaying: Relaying) -> None:
+def test_s8_at_most_one_request_is_sent_after_a_refused_request(relaying: Relaying) -> None:
     """
-    Each request has one row. A broker that knows the producer would refuse the request after the refused one. The
-    sandbox accepts it.
+    Each request has one row. A broker that has seen the producer would refuse the request after the refused request.
+    The sandbox accepts this request.
     """
     relaying.options["batch.num.messages"] = 1
     relaying.renew()
@@ -103,7 +104,9 @@ def test_s8_a_row_larger_than_the_default_limit_is_sent_when_retried_alone(relay
 
 
 def test_s8_rows_keep_their_order_when_their_topic_is_held_within_a_batch(relaying: Relaying) -> None:
-    """The registry fails once, for the schema of the first row. The later rows must not be sent before this row."""
+    """
+    The registry fails once, for the schema of the first row. The later rows must not be sent before the first row.
+    """
     sent = relaying.append(*["a"] * 3)
     errors = iter([SchemaRegistryError("away", retriable=True)])
     relaying.error = lambda _: next(errors, None)
@@ -154,8 +157,8 @@ def test_s12_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying)
 
 def test_s12_a_topic_that_refuses_rows_of_all_keys_is_held_and_no_row_is_parked(relaying: Relaying) -> None:
     """
-    The topic may have a wrong policy. The rows arrive in pairs, so some of them are parked before the topic is held;
-    they are put back then.
+    The topic may have a wrong policy. The rows arrive in pairs, so some rows are parked before the topic is held. These
+    rows are then put back into the outbox.
     """
     sent: list[bytes] = []
     relaying.sandbox.fail_next("Produce", "POLICY_VIOLATION", times=100)
@@ -246,7 +249,8 @@ def test_s12_refusals_of_few_keys_or_of_large_rows_do_not_hold_their_topic(
 
 def test_s12_a_row_that_kafka_accepts_resets_the_count_of_refusals(relaying: Relaying) -> None:
     """
-    From time to time Kafka refuses one row that is alone in its request. In between Kafka accepts many other rows.
+    From time to time Kafka refuses a row that is alone in its request. Between these refusals Kafka accepts many other
+    rows.
     """
     with watched(TopicHeld) as seen:
         for number in range(12):
@@ -261,7 +265,10 @@ def test_s12_a_row_that_kafka_accepts_resets_the_count_of_refusals(relaying: Rel
 
 
 def test_s12_bad_rows_at_the_head_of_a_held_topic_are_parked(relaying: Relaying) -> None:
-    """Kafka accepts a row of another key. So the refused rows are at fault, and not the topic."""
+    """
+    Kafka accepts a row of another key of the topic. This proves that the cause is in the refused rows, and not in the
+    topic.
+    """
     relaying.append(*["a"] * 12, users=4)
     relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=11)
     with watched(TopicHeld) as seen:

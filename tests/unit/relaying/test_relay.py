@@ -1,4 +1,6 @@
-"""Tests of the rows that a relay sends, holds and parks; on the sandbox and SQLite. All rows have the same key."""
+"""
+A relay sends, holds and parks rows as documented. All rows have the same key. The tests use the sandbox and SQLite.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,7 @@ def test_records_in_flight_are_discarded_when_a_step_raises(relaying: Relaying) 
 def test_s9_nothing_is_sent_after_the_claim_was_lost_during_a_database_stall(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each request has five rows, and a request is sent only after the answer to the previous one."""
+    """Each request has five rows. A request is sent only after the answer to the previous request."""
     read = Claims.rows
 
     def read_slowly(self: Claims, ids: Sequence[int]) -> list[Row]:
@@ -84,7 +86,7 @@ def test_a_relay_continues_with_a_new_client_after_an_interruption(relaying: Rel
     assert len(relaying.made) == 2
 
 
-def test_a_row_without_its_schema_is_parked_with_type_and_id_from_its_headers(relaying: Relaying) -> None:
+def test_a_row_whose_schema_is_missing_is_parked_with_type_and_id_from_the_headers(relaying: Relaying) -> None:
     (sent,) = relaying.append("a")
     WriterSchema.objects.all().delete()
     with watched(RowParked) as seen:

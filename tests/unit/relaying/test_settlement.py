@@ -1,4 +1,6 @@
-"""Tests of rows that cannot be removed, parked or read (faults S13 and S14); on the sandbox and SQLite."""
+"""
+A relay continues if rows cannot be removed, parked or read (faults S13 and S14). The tests use the sandbox and SQLite.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ OUTBOX, PARKED = OutboxRecord._meta.db_table, ParkedRecord._meta.db_table
 @contextmanager
 def refusing(change: str, table: str, which: str = "1", how: str = "ABORT, 'rows are audited'") -> Iterator[None]:
     """
-    Create a trigger that refuses changes to a table while the block runs. With IGNORE it drops the changes and raises
-    no error.
+    While the block runs, a trigger refuses changes to a table. With IGNORE the trigger drops the changes and raises no
+    error.
     """
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TRIGGER refuses BEFORE {change} ON {table} WHEN {which} BEGIN SELECT RAISE({how}); END")
@@ -37,7 +39,7 @@ def drain(relaying: Relaying) -> None:
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
 
 
-def test_s13_rows_that_cannot_be_removed_are_not_sent_again_and_their_topic_is_held(relaying: Relaying) -> None:
+def test_s13_a_topic_whose_rows_cannot_be_removed_is_held_and_no_row_is_sent_again(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20)
     with refusing("DELETE", OUTBOX), watched(RelayInterrupted, TopicHeld) as seen:
         for _ in range(10):
@@ -52,7 +54,7 @@ def test_s13_rows_that_cannot_be_removed_are_not_sent_again_and_their_topic_is_h
 def test_s13_a_key_ends_with_its_latest_event_after_two_relays_failed_to_remove_rows(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second relay sends fewer rows of the key than the first one."""
+    """The second relay sends fewer rows of the key than the first relay."""
     sent = relaying.append(*["a"] * 20)
     other = Relaying(relaying.sandbox)
     with refusing("DELETE", OUTBOX):
@@ -66,7 +68,9 @@ def test_s13_a_key_ends_with_its_latest_event_after_two_relays_failed_to_remove_
 
 
 @pytest.mark.parametrize(("change", "table"), [("DELETE", OUTBOX), ("INSERT", PARKED)])
-def test_s13_a_row_that_is_never_removed_delays_only_its_own_topic(relaying: Relaying, change: str, table: str) -> None:
+def test_s13_a_row_that_is_never_removed_delays_only_rows_of_the_same_topic(
+    relaying: Relaying, change: str, table: str
+) -> None:
     first, others = relaying.append(*["a"] * 30), relaying.append(*["b"] * 30)
     row = OutboxRecord.objects.all()[20]
     if table == PARKED:
@@ -89,8 +93,8 @@ def test_s13_a_row_that_is_never_removed_delays_only_its_own_topic(relaying: Rel
 
 
 @pytest.mark.parametrize("how", ["IGNORE", "ABORT, 'rows are audited'"])
-def test_s13_a_row_that_the_database_silently_keeps_is_not_sent_repeatedly(relaying: Relaying, how: str) -> None:
-    """A trigger that returns NULL in PostgreSQL, or row security, prevents a deletion and raises no error."""
+def test_s13_a_row_whose_removal_silently_fails_is_not_sent_repeatedly(relaying: Relaying, how: str) -> None:
+    """In PostgreSQL, a trigger that returns NULL, or row security, prevents a deletion without raising an error."""
     sent = relaying.append(*["a"] * 30)
     row = OutboxRecord.objects.all()[20]
     with refusing("DELETE", OUTBOX, f"OLD.id = {row.pk}", how), watched(TopicHeld) as seen:
@@ -127,8 +131,8 @@ def test_s13_a_row_that_cannot_be_parked_causes_no_row_to_be_sent_twice(relaying
     assert ParkedRecord.objects.count() == 1
 
 
-def test_s13_a_new_row_with_the_id_of_a_removed_one_is_sent(relaying: Relaying) -> None:
-    """A removal failed, and then the database was restored. So a new row gets the id of the removed row."""
+def test_s13_a_new_row_with_the_id_of_a_removed_row_is_sent(relaying: Relaying) -> None:
+    """After the failed removal the database was restored. So a new row gets the id of the removed row."""
     sent = relaying.append("a")
     row = OutboxRecord.objects.get()
     with refusing("DELETE", OUTBOX):
@@ -141,7 +145,9 @@ def test_s13_a_new_row_with_the_id_of_a_removed_one_is_sent(relaying: Relaying) 
 
 
 @pytest.mark.parametrize("headers", [b"", b"\x00", b"\x00\xff", b"\x00\x015", b"\x00\x03[1]\x00\x00\x00\x00", b"text"])
-def test_s14_a_row_with_unreadable_headers_is_parked_and_others_are_sent(relaying: Relaying, headers: bytes) -> None:
+def test_s14_a_row_with_unreadable_headers_is_parked_and_other_rows_are_sent(
+    relaying: Relaying, headers: bytes
+) -> None:
     sent = relaying.append("a", "a", "b")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=headers)
     drain(relaying)

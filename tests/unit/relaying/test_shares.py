@@ -1,16 +1,16 @@
-"""Tests of the share of a batch that each topic gets while one of the topics is held."""
+"""Each topic gets a share of a batch while one of the topics is held."""
 
 from __future__ import annotations
 
 from event_bus_kafka.relaying.shares import Part, Shares
 
 
-def test_s10_a_held_topic_gets_no_share_of_a_batch_and_a_topic_being_tried_gets_a_few_rows() -> None:
+def test_s10_a_batch_contains_few_rows_of_a_tried_topic_and_none_of_a_held_topic() -> None:
     parts = Shares(1_000).divide([(1, "held"), (1, "tried"), (1, "a"), (2, "b")], {"held": 0, "tried": 10})
     assert parts == [Part(1, "tried", 10), Part(1, "a", 500), Part(2, "b", 500)]
 
 
-def test_a_topic_with_a_backlog_gets_the_shares_that_others_do_not_use() -> None:
+def test_a_topic_with_a_backlog_gets_the_shares_that_other_topics_do_not_use() -> None:
     shares, found = Shares(1_000), [(1, "a"), (1, "b"), (2, "b")]
     parts = shares.divide(found, {"held": 0})
     assert [part.most for part in parts] == [333, 333, 333]
@@ -20,10 +20,10 @@ def test_a_topic_with_a_backlog_gets_the_shares_that_others_do_not_use() -> None
     assert [part.most for part in shares.divide(found, {"held": 0})] == [333, 333, 333]
 
 
-def test_a_topic_keeps_its_share_of_a_batch_when_other_shards_were_read() -> None:
+def test_a_topic_keeps_its_share_of_a_batch_after_a_batch_of_other_shards() -> None:
     """
-    A relay reads different shards of a backlog each time. A topic must not lose its share because its shard was not
-    read.
+    A relay may read different shards of a backlog for each batch. A topic must not lose its share because its shard was
+    not read.
     """
     shares, limits = Shares(1_000), {"held": 0}
     shares.learn(shares.divide([(1, "a"), (1, "b")], limits), {0: 500, 1: 3}, limits)

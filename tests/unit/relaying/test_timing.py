@@ -1,4 +1,4 @@
-"""Tests of the time limits that prevent two relays from having the same row in flight."""
+"""Time limits prevent two relays from having the same row in flight."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from event_bus_kafka.relaying.timing import BATCH_TIME, DELIVERY_TIMEOUT, IDLE_T
 KAFKA = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
 
 
-def test_a_batch_ends_before_its_records_expire_and_they_expire_before_the_claim_does() -> None:
+def test_a_batch_ends_before_its_records_expire_and_records_expire_before_the_claim() -> None:
     assert (BATCH_TIME, DELIVERY_TIMEOUT, IDLE_TRANSACTION_TIMEOUT) == (5, 10, 60)
     assert BATCH_TIME < DELIVERY_TIMEOUT < IDLE_TRANSACTION_TIMEOUT
 
 
 @pytest.mark.parametrize("name", ["message.timeout.ms", "delivery.timeout.ms"])
-def test_a_configured_delivery_timeout_does_not_change_that_of_the_relay(name: str) -> None:
+def test_a_configured_delivery_timeout_does_not_change_the_delivery_timeout_of_the_relay(name: str) -> None:
     with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 300_000}):
         options = relay_options()
     assert options["message.timeout.ms"] == DELIVERY_TIMEOUT * 1000

@@ -1,4 +1,4 @@
-"""Tests of how long a relay sends the rows of a topic one by one."""
+"""A relay sends the rows of a refused topic one by one for a limited time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from event_bus_kafka.wire.records import ProducerRecord
 ROW = Row(7, "a", b"key", b"body", b"", 1)
 
 
-def test_a_topic_is_sent_row_by_row_until_enough_batches_contained_no_row_of_it() -> None:
+def test_a_topic_is_sent_row_by_row_until_many_batches_had_no_row_of_the_topic() -> None:
     topics = Topics()
     topics["a"].send_alone(ROW)
     for _ in range(1_000):
@@ -20,7 +20,7 @@ def test_a_topic_is_sent_row_by_row_until_enough_batches_contained_no_row_of_it(
     assert not topics.limits
 
 
-def test_a_topic_is_sent_row_by_row_while_it_has_rows_to_be_sent_alone() -> None:
+def test_a_topic_is_sent_row_by_row_while_some_rows_must_be_sent_alone() -> None:
     topics, record = Topics(), ProducerRecord(topic="a", key=b"key", value=b"body", headers=())
     topics["a"].send_alone(ROW)
     topics.begin_batch()

@@ -1,4 +1,4 @@
-"""Tests of which letter of a replay request may start now."""
+"""A replay request submits only the letters that may start now."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class Turns:
 
     def end(self, delivery: Detached, *, took: float = 0.0) -> None:
         """
-        Run a submitted letter, which takes ``took`` seconds on the clock of the test. No dead letter exists for it, so
-        nothing is replayed.
+        Run a submitted letter for ``took`` seconds on the test's clock. There is no dead letter for the submitted
+        letter, so nothing is replayed.
         """
         before, clock = self.now, self.run._clock
         self.run._clock = iter([before, before + took]).__next__
@@ -91,7 +91,7 @@ def _letter(number: int) -> RequestedLetter:
     )
 
 
-def test_an_idle_worker_runs_as_many_letters_as_it_has_lanes() -> None:
+def test_an_idle_worker_runs_one_letter_per_lane() -> None:
     turns = Turns(lanes=2)
     turns.fill(10)
     assert (turns.submit(), turns.submit()) == (2, 2)
@@ -117,7 +117,7 @@ def test_letters_start_no_faster_than_the_rate_even_after_a_delay() -> None:
     assert turns.submit() <= 5
 
 
-def test_letters_that_wait_for_their_keys_do_not_prevent_others_from_starting() -> None:
+def test_letters_that_wait_for_their_keys_do_not_prevent_other_letters_from_starting() -> None:
     turns = Turns()
     turns.fill(300)
     assert turns.submit() == 1
@@ -154,8 +154,8 @@ def test_letters_submitted_before_a_halt_do_not_start() -> None:
 
 def _requested(**wish: Any) -> tuple[Turns, RequestedLetter]:
     """
-    Make a request for all letters, with the options in ``wish``; return a run of the request, and the request's first
-    letter.
+    Create a request for all letters with the options in ``wish``. Return a run of the request, and the first letter of
+    the request.
     """
     wanted = Wish(**wish)
     (request,) = make(plan_request(Selection(), wanted), wanted)
@@ -175,7 +175,7 @@ def test_a_letter_that_failed_again_after_the_request_is_skipped() -> None:
     assert (state, "failed again" in error, seen) == (LetterState.SKIPPED, True, [])
 
 
-def test_a_deleted_letter_counts_as_succeeded_if_its_replay_had_started_and_otherwise_as_skipped() -> None:
+def test_a_letter_that_is_deleted_counts_as_succeeded_only_if_its_replay_had_started() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     DeadLetter.objects.all().delete()
@@ -184,7 +184,7 @@ def test_a_deleted_letter_counts_as_succeeded_if_its_replay_had_started_and_othe
     assert _state(turns, letter) == (LetterState.SUCCEEDED, "")
 
 
-def test_a_letter_is_retried_after_its_worker_died_and_counts_as_failed_after_three_deaths() -> None:
+def test_a_letter_counts_as_failed_after_three_workers_died_while_replaying_the_letter() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     claims: list[str] = []
@@ -213,7 +213,7 @@ def test_a_letter_claimed_by_another_replay_is_skipped() -> None:
     assert (state, "another process" in error, seen) == (LetterState.SKIPPED, True, [])
 
 
-def test_a_request_for_one_receiver_leaves_the_letter_for_the_other() -> None:
+def test_a_request_for_one_receiver_leaves_the_letter_to_the_other_receiver() -> None:
     stored(record_of(7), FIRST, SECOND)
     turns, letter = _requested(receiver=SECOND)
     assert _state(turns, letter) == (LetterState.PARTLY, f"succeeded here; stays for {FIRST}")
@@ -221,7 +221,7 @@ def test_a_request_for_one_receiver_leaves_the_letter_for_the_other() -> None:
 
 
 @pytest.mark.parametrize("is_written", [True, False], ids=["result written", "result not written"])
-def test_a_letter_whose_worker_died_is_no_success_if_its_receiver_has_disappeared_since(is_written: bool) -> None:
+def test_a_letter_of_a_dead_worker_is_no_success_if_the_receiver_no_longer_exists(is_written: bool) -> None:
     stored(record_of(7), FIRST, SECOND)
     turns, letter = _requested(receiver=FIRST)
     until = datetime(2999, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")
@@ -235,7 +235,7 @@ def test_a_letter_whose_worker_died_is_no_success_if_its_receiver_has_disappeare
 
 
 class _Refused(Originals):
-    """Raises an error of Kafka or of this package when a record is read."""
+    """Stands in for a reader of records. It raises an error of Kafka or of this package when a record is read."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(reader_for)
@@ -254,7 +254,7 @@ class _Refused(Originals):
         (ZeroDivisionError(), LetterState.FAILED),
     ],
 )
-def test_a_letter_counts_as_failed_after_a_lasting_error_and_waits_after_a_transient_error(
+def test_a_letter_fails_after_a_permanent_error_and_waits_after_a_transient_error(
     error: Exception, state: LetterState
 ) -> None:
     stored(record_of(7), FIRST)

@@ -1,6 +1,6 @@
 """
-Tests of which worker holds a replay request while its letters run, and of requests whose workers hang, wait for a
-server or die.
+A replay request belongs to one worker while its letters run. If this worker hangs, waits for a server or dies, another
+worker gets the request.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Clock:
 
 
 class Server(Originals):
-    """The broker that has the full records of letters. While ``is_away``, it does not answer."""
+    """The broker that contains the complete records of letters. While ``is_away`` is true, it does not answer."""
 
     def __init__(self) -> None:
         super().__init__(reader_for)
@@ -83,7 +83,7 @@ class Runner(RequestRunner):
 
 @pytest.fixture(autouse=True)
 def in_a_file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Use a database in a file: workers do not use a database in memory."""
+    """Use a database in a file, because workers ignore replay requests in a database in memory."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
         yield
 
@@ -116,7 +116,7 @@ def _runners(replay: LetterReplay) -> tuple[Runner, Runner]:
     return Runner("mail", replay), Runner("mail", replay)
 
 
-def test_no_other_worker_takes_a_request_while_one_of_its_letters_runs(replay: LetterReplay, number: int) -> None:
+def test_no_other_worker_takes_a_request_while_a_letter_of_the_request_runs(replay: LetterReplay, number: int) -> None:
     rows, (one, other) = ReplayRequest.objects, _runners(replay)
     others: list[bool] = []
 
@@ -139,7 +139,7 @@ def test_no_other_worker_takes_a_request_while_one_of_its_letters_runs(replay: L
     assert (RequestedLetter.objects.get().state, DeadLetter.objects.count()) == ("succeeded", 0)
 
 
-def test_a_letter_that_waits_for_a_lane_does_not_begin_after_its_worker_returned_the_request(
+def test_a_letter_that_waits_for_a_lane_does_not_start_after_the_request_was_returned(
     replay: LetterReplay, number: int
 ) -> None:
     one, other = _runners(replay)
@@ -199,9 +199,7 @@ def test_a_worker_that_hangs_keeps_the_request_while_a_letter_runs(replay: Lette
     assert ReplayRequest.objects.get().state == "done"
 
 
-def test_a_held_request_keeps_its_note_and_counts_its_holds_until_a_letter_ends(
-    replay: LetterReplay, server: Server
-) -> None:
+def test_a_held_request_keeps_its_note_until_a_letter_ends(replay: LetterReplay, server: Server) -> None:
     for offset in range(2):
         stored(record_of(7, offset=offset), FIRST)
     _requested()
@@ -226,7 +224,7 @@ def test_a_held_request_keeps_its_note_and_counts_its_holds_until_a_letter_ends(
 
 
 def _die_at_a_letter(replay: LetterReplay) -> None:
-    """Let a worker take the request and die while its letter runs."""
+    """A worker takes the request, and dies while a letter runs."""
     runner = Runner("mail", replay)
     meanwhile["first"] = _raise
     runner.turn()

@@ -1,4 +1,7 @@
-"""Replays of topics, and backfills, in a worker: what runs, what is saved, and where another worker goes on."""
+"""
+A worker runs requested replays of topics and requested backfills, and saves their progress. If it dies, another worker
+continues from the saved progress.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.replaying.read_records import ReadRecords
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.wire.records import ConsumerRecord
-from tests.services.bus import CREATED, SandboxBus
+from tests.services.bus import CREATED, REVOKED, SandboxBus
 from tests.support.examples_of import certificate
 from tests.support.requested_runs import Runner, processing, progress_of, state_of, topic_request
 from tests.support.sending import own_producer, send
@@ -57,14 +60,17 @@ def _arguments(user: int) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers leave a database in memory alone; here no two threads write."""
+    """
+    Make workers use the database in memory. Usually workers ignore a database in memory, because only one thread may
+    write to it. In these tests no two threads write.
+    """
     for module in ("request_runner", "requested_runs"):
         monkeypatch.setattr(f"event_bus_kafka.replaying.{module}.alias_of", lambda _model: "default")
 
 
 @pytest.fixture
 def out(sandbox: Sandbox) -> str:
-    """Return a topic of its own."""
+    """Return a topic that no other test uses."""
     name = f"runs-{next(_numbers)}"
     sandbox.create_topic(name, 1)
     return name
@@ -82,7 +88,7 @@ def receiving(sandbox: Sandbox, out: str) -> Iterator[Processor]:
 
 @pytest.fixture
 def producer(receiving: Processor) -> Iterator[KafkaEventProducer]:
-    """Return one that is closed at the end, and that the test has to use."""
+    """Yield a producer, which is closed at the end."""
     with own_producer() as found:
         yield found
 
@@ -105,7 +111,7 @@ def test_receivers_get_the_records_again_and_failures_are_listed(
     assert (ReplayRequest.objects.get().claimed_by, RequestedRun.objects.get().holder) == (None, None)
 
 
-def test_what_no_filter_fits_is_passed_over_and_what_nobody_listens_to_is_skipped(
+def test_a_requested_replay_ignores_filtered_records_and_skips_records_without_a_receiver(
     sandbox: Sandbox, out: str, receiving: Processor
 ) -> None:
     sent(sandbox, out, range(3))
@@ -125,7 +131,7 @@ def test_what_no_filter_fits_is_passed_over_and_what_nobody_listens_to_is_skippe
     assert progress_of(skipped).reasons == {"skipped": {"no receiver": 3}}
 
 
-def test_another_worker_goes_on_where_a_dead_one_was_and_the_dead_one_saves_nothing_more(
+def test_another_worker_continues_the_run_of_a_dead_worker_whose_later_saves_are_ignored(
     sandbox: Sandbox, out: str, receiving: Processor
 ) -> None:
     sent(sandbox, out, range(6))
@@ -145,7 +151,9 @@ def test_another_worker_goes_on_where_a_dead_one_was_and_the_dead_one_saves_noth
     assert one.replaying is None
 
 
-def test_a_stop_hands_it_back_with_the_newest_position(sandbox: Sandbox, out: str, receiving: Processor) -> None:
+def test_a_worker_that_stops_returns_a_requested_replay_with_the_newest_position(
+    sandbox: Sandbox, out: str, receiving: Processor
+) -> None:
     sent(sandbox, out, range(4))
     one, other, number = Runner(receiving), Runner(receiving), topic_request(out, 0, 4)
     one.had(1)
@@ -158,7 +166,9 @@ def test_a_stop_hands_it_back_with_the_newest_position(sandbox: Sandbox, out: st
     assert progress_of(number).deaths == 0
 
 
-def test_one_at_which_workers_die_is_stopped(sandbox: Sandbox, out: str, receiving: Processor) -> None:
+def test_a_requested_replay_at_which_three_workers_die_is_stopped(
+    sandbox: Sandbox, out: str, receiving: Processor
+) -> None:
     sent(sandbox, out, range(2))
     number = topic_request(out, 0, 2)
     for _ in range(3):
@@ -169,7 +179,7 @@ def test_one_at_which_workers_die_is_stopped(sandbox: Sandbox, out: str, receivi
     assert "3 workers in a row died of it" in ReplayRequest.objects.get().note
 
 
-def test_failures_in_a_row_stop_it(sandbox: Sandbox, out: str, receiving: Processor) -> None:
+def test_consecutive_failures_stop_a_requested_replay(sandbox: Sandbox, out: str, receiving: Processor) -> None:
     sent(sandbox, out, range(9))
     failing.update(range(9))
     runner, number = Runner(receiving), topic_request(out, 0, 9, stop_after=3)
@@ -178,7 +188,7 @@ def test_failures_in_a_row_stop_it(sandbox: Sandbox, out: str, receiving: Proces
     assert ReplayRequest.objects.get().note == "3 records in a row failed"
 
 
-def test_a_worker_of_the_version_before_sees_no_request_of_a_run(receiving: Processor) -> None:
+def test_a_worker_of_the_previous_version_sees_no_requests_for_topics_or_backfills(receiving: Processor) -> None:
     number = topic_request("t", 0, 1, group="mail")
     rows = ReplayRequest.objects
     assert rows.in_turn("mail") == [], "it asks for requests of its group"
@@ -186,20 +196,25 @@ def test_a_worker_of_the_version_before_sees_no_request_of_a_run(receiving: Proc
     assert rows.runs_in_turn("other") == []
 
 
-def test_only_who_holds_a_run_saves_its_progress() -> None:
+def test_only_the_worker_that_owns_a_run_saves_its_progress() -> None:
     number, one, other = topic_request("t", 0, 9), uuid4(), uuid4()
-    rows = RequestedRun.objects
+    rows, claims = RequestedRun.objects, ReplayRequest.objects
+    assert rows.hold(number, by=one) is None, "it has no claim"
+    claims.update(claimed_by=one)
     rows.hold(number, by=one)
-    rows.save_progress(number, {"items": 1}, by=one)
+    assert rows.save_progress(number, {"items": 1}, by=one)
+    claims.update(claimed_by=other)
     found = rows.hold(number, by=other)
     assert found is not None
     assert (found.holder, found.progress) == (one, {"items": 1})
-    rows.save_progress(number, {"items": 2}, by=one)
+    assert not rows.save_progress(number, {"items": 2}, by=one)
     rows.release(number, by=one)
     assert (rows.get().progress, rows.get().holder) == ({"items": 1}, other)
+    assert rows.hold(number, by=one) is None, "it stood still since it claimed it"
+    assert rows.get().holder == other
 
 
-def test_results_count_in_the_order_of_the_records() -> None:
+def test_a_result_counts_only_after_the_results_of_all_earlier_records() -> None:
     place = Place(topic="t", partition=0, start=5, end=20, position=5)
     progress = RunProgress(places=[place])
     records = ReadRecords(progress, Lock())
@@ -224,7 +239,7 @@ def backfill_request(**values: Any) -> int:
     return int(request_run(RunWish(arguments=arguments, progress=progress, **values)).pk)
 
 
-def test_a_backfill_is_paused_and_resumed_and_sends_each_item_once(
+def test_a_paused_backfill_is_resumed_and_sends_each_item_once(
     sandbox: Sandbox,
     out: str,
     receiving: Processor,
@@ -249,7 +264,7 @@ def test_a_backfill_is_paused_and_resumed_and_sends_each_item_once(
     assert heard == [], "receivers in this service get none"
 
 
-def test_a_backfill_begins_after_its_token_and_ends_at_its_limit(
+def test_a_backfill_starts_after_the_given_token_and_ends_at_the_given_limit(
     sandbox: Sandbox, out: str, receiving: Processor, producer: KafkaEventProducer
 ) -> None:
     runner, number = Runner(receiving, lambda: producer), backfill_request(after="3", limit=2)
@@ -261,10 +276,10 @@ def test_a_backfill_whose_items_all_fail_is_stopped(receiving: Processor) -> Non
     failing.update(OF_SOURCE)
     runner, number = Runner(receiving), backfill_request(stop_after=4)
     runner.go_on_until(lambda: state_of(number) == "stopped")
-    assert ReplayRequest.objects.get().note == "7 items in a row failed"
+    assert (ReplayRequest.objects.get().note, progress_of(number).items) == ("4 items in a row failed", 4)
 
 
-def test_a_service_without_the_source_or_without_its_topic_leaves_a_backfill_alone(receiving: Processor) -> None:
+def test_a_service_that_lacks_the_source_or_the_topic_does_not_start_a_backfill(receiving: Processor) -> None:
     runner, number = Runner(receiving), backfill_request()
     with override_settings(EVENT_BUS_PRODUCER_CONFIG={}):
         runner.turn()
@@ -272,9 +287,12 @@ def test_a_service_without_the_source_or_without_its_topic_leaves_a_backfill_alo
     RequestedRun.objects.update(arguments={"source": "other.source", "event_type": CREATED})
     runner.turn()
     assert state_of(number) == "requested"
+    RequestedRun.objects.update(arguments={"source": SOURCE, "event_type": REVOKED})
+    runner.turn()
+    assert state_of(number) == "stopped", "it was requested for events of another type"
 
 
-def test_old_ones_are_deleted_with_their_runs() -> None:
+def test_old_replay_requests_are_deleted_with_their_runs() -> None:
     number, kept = topic_request("t", 0, 9), topic_request("t", 0, 9)
     ReplayRequest.objects.filter(pk=number).update(state="done", ended_at=1)
     assert purge_requests(90) == 2

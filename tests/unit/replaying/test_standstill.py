@@ -1,4 +1,7 @@
-"""Tests of when a worker counts as unable to begin letters."""
+"""
+A worker counts as unable to replay if live events occupy all its lanes for minutes, or if its polling thread hangs for
+30 seconds.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ LETTER = Detached(None, _PARTITION, 2, 0, process=lambda _: DONE)
     ],
     ids=["all lanes occupied", "a lane is free", "a letter runs", "lanes change records", "records unknown"],
 )
-def test_lanes_stand_still_only_if_live_events_occupy_all_of_them_for_minutes(
+def test_lanes_stand_still_only_if_live_events_occupy_all_lanes_for_minutes(
     looks: list[Sequence[Delivery | None]], stands: bool
 ) -> None:
     now, records = 0.0, iter(looks)

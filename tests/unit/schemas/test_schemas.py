@@ -1,4 +1,4 @@
-"""Tests of the texts that describe the differences between two schemas, and the readers that would fail."""
+"""The differences between two schemas are described as text, with the readers that would fail."""
 
 from __future__ import annotations
 
@@ -78,14 +78,14 @@ def test_the_reasons_for_incompatibility_name_the_field_that_cannot_be_read(
     assert reasons(old, new) == back
 
 
-def test_a_recursive_class_is_compared_once() -> None:
+def test_the_comparison_of_a_recursive_class_ends() -> None:
     tree = record("Node", field("next", ["null", "Node"], default=None), field("value", "long"))
     old, new = text(field("root", tree)), text(field("root", tree | {"fields": [*tree["fields"], field("b", "long")]}))
     assert reasons(new, old) == ["root.b has no default where it is read, and is not written"]
     assert changes_between(old, new) == ["root.b: was absent, is long"]
 
 
-def test_a_refusal_names_the_version_and_the_side_that_cannot_read() -> None:
+def test_the_message_of_a_refusal_names_the_version_and_the_side_that_cannot_read() -> None:
     assert refusals("FULL", NEW, [("version 3", OLD)]) == [
         "what was sent with version 3 cannot be read with this schema: a has no default where it is read, and is not "
         "written"
@@ -102,7 +102,9 @@ def test_a_schema_with_an_invalid_name_is_refused_with_the_name() -> None:
     assert "not valid Avro: redemption-reversed is not a valid Avro name" in said
 
 
-def test_without_the_package_for_comparisons_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_about_the_missing_comparison_package_says_how_to_install_the_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(verdict, "_CAN_JUDGE", False)
     with pytest.raises(ConfigurationError, match=r"pip install 'openedx-event-bus-kafka\[schemas\]'"):
         refusals("BACKWARD", NEW, [("version 1", OLD)])
@@ -120,7 +122,7 @@ def test_exporting_a_schema_keeps_earlier_schemas_in_numbered_files(tmp_path: Pa
     assert [name for name, _ in directory.history("type.v1")] == ["type.v1@1.avsc", "type.v1@2.avsc", "type.v1.avsc"]
 
 
-def test_exporting_an_incompatible_schema_does_not_make_it_compatible(tmp_path: Path) -> None:
+def test_an_incompatible_schema_remains_incompatible_after_its_export(tmp_path: Path) -> None:
     directory = SchemaDirectory(tmp_path)
     directory.export("type", OLD, replace=False)
     assert in_directory(directory, "type", NEW, "BACKWARD").standing is SchemaStanding.INCOMPATIBLE

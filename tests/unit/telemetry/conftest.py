@@ -15,8 +15,8 @@ def _is_of_the_test(record: logging.LogRecord) -> bool:
 @pytest.fixture
 def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """
-    Ignore log records about brokers that have ended. Clients of earlier tests write them, since such clients live as
-    long as the process.
+    Ignore log records about brokers that have ended. Clients of earlier tests write these log records, because the
+    clients exist as long as the process.
     """
     caplog.handler.addFilter(_is_of_the_test)
     yield caplog

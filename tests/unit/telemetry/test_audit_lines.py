@@ -1,4 +1,6 @@
-"""Records that are sent or processed at about the same time share a line of the log. The line names each record."""
+"""
+Records that are sent or processed at nearly the same time share a line of the log. This line names each of the records.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ def batched() -> list[bool]:
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture, batched: list[bool]) -> Iterator[Lines]:
     """
-    Return a function that returns the lines of the log. Other observers and clients of earlier tests do not write to
+    Return a function that returns the lines of the log. Other observers, and clients of earlier tests, do not write to
     this log.
     """
     kinds = (
@@ -50,7 +52,7 @@ def received(*offsets: int, **changes: Any) -> None:
         )
 
 
-def test_consecutive_records_share_a_line_and_a_single_record_has_a_line_of_its_own(lines: Lines) -> None:
+def test_consecutive_records_share_a_line_and_a_single_record_has_a_separate_line(lines: Lines) -> None:
     for offset in (7, 5, 6):
         emit(example(events.RecordDelivered, offset=offset, event_id=f"id-{offset}"))
     assert lines() == []
@@ -112,7 +114,7 @@ def test_a_record_is_logged_as_received_before_it_is_logged_as_processed(lines: 
     assert [line[:20] for line in lines()] == ["Message received fro"] * 2 + ["Message from Kafka p"]
 
 
-def test_a_log_handler_that_raises_loses_one_line_only(lines: Lines) -> None:
+def test_if_a_log_handler_raises_only_one_line_is_lost(lines: Lines) -> None:
     def refuse(record: logging.LogRecord) -> bool:
         if "bad" in record.getMessage():
             raise ValueError("learner@example.com")
@@ -140,7 +142,7 @@ def test_waiting_lines_are_written_after_a_thousand_records(lines: Lines) -> Non
     assert len(lines()) == 10
 
 
-def test_each_record_has_its_own_line_when_the_setting_disables_batches(lines: Lines, batched: list[bool]) -> None:
+def test_each_record_has_a_separate_line_when_the_setting_disables_batches(lines: Lines, batched: list[bool]) -> None:
     received(1)
     batched[0] = False
     received(2)

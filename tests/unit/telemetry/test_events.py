@@ -1,4 +1,7 @@
-"""The kinds of lifecycle events are a closed list. Each kind has its own log line, and none contains event data."""
+"""
+The list of the kinds of lifecycle events is complete. Each kind has a different log line, and no log line contains
+event data.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +102,7 @@ def raised(error: Exception) -> Exception:
         return caught
 
 
-def test_a_failure_of_a_receiver_is_logged_with_its_place_and_without_its_text(
+def test_the_log_shows_where_a_receiver_failed_but_not_the_text_of_the_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     failed = ReceiversFailed(["lms.award"], [raised(ValueError("learner@example.com"))])
@@ -155,6 +158,24 @@ def test_a_topic_that_does_not_exist_is_logged_as_a_warning_in_words(caplog: pyt
     )
 
 
+def test_each_topic_that_may_not_be_read_has_a_line_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    log = LoggingObserver(audit=lambda: True)
+    error = BrokerError("TOPIC_AUTHORIZATION_FAILED", "Fetch from broker 1 failed", kind=Trouble.FORBIDDEN)
+    about: dict[str, Any] = {
+        "client": "consumer",
+        "error": error,
+        "code": error.code,
+        "kind": error.kind,
+        "fatal": False,
+    }
+    for topic in ("prod.grades", "prod.courses", "prod.grades"):
+        log(events.ClientErrorReported(**about, topic=topic))
+    assert [record.getMessage().partition(": BrokerError")[0] for record in caplog.records] == [
+        "Kafka consumer: topic prod.grades",
+        "Kafka consumer: topic prod.courses",
+    ]
+
+
 def test_an_unregistered_event_type_is_logged_once_as_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True)
     for _ in range(3):
@@ -197,7 +218,7 @@ def test_s17_an_observer_that_raises_does_not_affect_other_observers(
     assert "learner@example.com" not in caplog.text
 
 
-def test_an_observer_added_twice_gets_each_event_once() -> None:
+def test_an_observer_that_is_added_twice_gets_each_event_only_once() -> None:
     seen: list[LifecycleEvent] = []
     collect = seen.append
     observe(collect)
@@ -210,7 +231,7 @@ def test_an_observer_added_twice_gets_each_event_once() -> None:
     assert collect not in bus._observers
 
 
-def test_an_observer_of_some_kinds_gets_only_events_of_these_kinds() -> None:
+def test_an_observer_gets_only_events_of_the_selected_kinds() -> None:
     seen: list[LifecycleEvent] = []
     collect = seen.append
     received, done = example(events.RecordReceived), example(events.RecordDone)
@@ -225,7 +246,7 @@ def test_an_observer_of_some_kinds_gets_only_events_of_these_kinds() -> None:
     assert seen == [received]
 
 
-def test_the_function_is_wanted_returns_false_for_audit_events_while_the_audit_log_is_off() -> None:
+def test_is_wanted_returns_false_for_audit_events_while_the_audit_log_is_off() -> None:
     audit = [False]
     with nobody_else_observing():
         observe(LoggingObserver(audit=lambda: audit[0]))

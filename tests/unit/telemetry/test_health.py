@@ -1,4 +1,7 @@
-"""Tests of whether a worker is alive and ready, and of the obstacles if it is not."""
+"""
+The health of a worker says whether the worker is alive and ready. If the worker is not ready, the health names the
+obstacles.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ def test_replacing_obstacles_of_one_kind_keeps_obstacles_of_other_kinds() -> Non
     assert health.reasons == ("flood of dead letters: t[1]", "outage: database")
 
 
-def test_a_worker_is_alive_until_it_is_silent_for_too_long() -> None:
+def test_a_worker_that_has_not_polled_for_too_long_does_not_count_as_alive() -> None:
     now = 0.0
     health = Health(silent_after=5, clock=lambda: now)
     now = 5

@@ -1,4 +1,4 @@
-"""Tests of the extra fields of log lines, which a JSON formatter can write."""
+"""Log lines have extra fields, which a JSON formatter can write."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_untrusted_texts_in_fields_are_escaped_and_truncated(line: Line) -> None
     assert found["event_id"] == "\N{REPLACEMENT CHARACTER}id"
 
 
-def test_a_line_of_several_records_has_the_fields_that_they_share(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_line_of_several_records_has_their_common_fields(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True, batched=lambda: True)
     with caplog.at_level(logging.INFO):
         for offset in (1, 2):
@@ -106,7 +106,7 @@ def test_fields_match_the_documented_list_and_overwrite_no_field_of_log_records(
 
 
 class Asked(str):
-    """The name of a topic. It counts how often a log field is computed from it."""
+    """A name of a topic that counts how often a log field is computed from it."""
 
     __slots__ = ()
     times = 0

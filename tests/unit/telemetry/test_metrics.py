@@ -1,4 +1,4 @@
-"""Tests of the catalogue of metrics, and of the conversion of metrics to the Prometheus format."""
+"""The catalogue of metrics is complete, and metrics are converted to the Prometheus format."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def test_names_of_metrics_are_unique() -> None:
 
 
 def shown(found: Iterator[Sample] | list[Sample]) -> dict[str, float]:
-    """Return the numbers of the samples by name and labels, in the form in which the metrics page shows them."""
+    """
+    Return the numbers of the samples as the metrics page shows them. The key of a number consists of the name and the
+    labels.
+    """
     page = MetricsPage(lambda: found)()
     assert page is not None
     numbers = {}

@@ -1,4 +1,4 @@
-"""Tests of tallies: sums over many threads that use no lock."""
+"""Tallies add up the counts of many threads without a lock."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_labels_beyond_the_limit_are_counted_under_the_label_other() -> None:
     assert tallies.total(RECORDS_SKIPPED, event_type=OTHER) == 500
 
 
-def test_a_forked_child_starts_with_empty_tallies_even_if_a_thread_held_the_lock() -> None:
+def test_a_forked_child_starts_with_empty_tallies_even_if_the_lock_was_locked() -> None:
     tallies = Tallies()
     tallies.add(RECORDS_SKIPPED, ("a", "no receiver"))
     before = tallies.kept(lambda name: tallies.of(RECORDS_SKIPPED, (name, "no receiver")), "a")
@@ -90,7 +90,7 @@ def test_a_forked_child_starts_with_empty_tallies_even_if_a_thread_held_the_lock
 
 
 class Receiver:
-    """A receiver with only those attributes that the tallies use."""
+    """A receiver that has only the attributes that the tallies use."""
 
     def __init__(self, name: str, dispatch_uid: str | None = None) -> None:
         self.name, self.dispatch_uid = name, dispatch_uid
@@ -104,7 +104,7 @@ class Service:
     def method(self) -> None: ...
 
 
-def test_each_receiver_has_its_own_sums_and_can_be_garbage_collected() -> None:
+def test_each_receiver_has_separate_sums_and_can_be_garbage_collected() -> None:
     sums, service = RecordTallies("tallies test"), Service()
 
     def function() -> None: ...

@@ -1,5 +1,5 @@
 """
-Tests of the spans that OpenTelemetry's SDK records: their contents, parents and links. No fault of tracing makes an
+OpenTelemetry's SDK records the expected spans with their contents, parents and links. No failure of tracing makes an
 event fail.
 """
 
@@ -63,9 +63,7 @@ def of_sender(span: Any) -> list[tuple[int, int]]:
 SENT_BY = (0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331)
 
 
-def test_the_span_of_an_attempt_links_to_the_sender_and_contains_a_span_per_receiver(
-    ended: Ended, service: Service
-) -> None:
+def test_the_span_of_an_attempt_links_to_the_sender_and_contains_receiver_spans(ended: Ended, service: Service) -> None:
     assert service.processor().process(delivery(*SENDER)) == DONE
     whole, *of_receivers = (ended()[name] for name in ("process t", *service.names("first", "second")))
     assert whole.kind is trace.SpanKind.CONSUMER
@@ -144,7 +142,7 @@ def test_a_receiver_that_raises_system_exit_leaves_no_span_open(ended: Ended, se
     assert not trace.get_current_span().is_recording()
 
 
-def test_an_event_that_is_not_sampled_is_processed_without_spans(service: Service) -> None:
+def test_an_event_of_an_unsampled_trace_is_processed_without_spans(service: Service) -> None:
     with recorded(sampler=ALWAYS_OFF) as ended:
         assert service.processor().process(delivery(*SENDER)) == DONE
     assert (ended(), service.seen.total()) == ({}, 2)
@@ -188,9 +186,7 @@ def test_a_malformed_trace_context_is_ignored(
         b"a=" + b"x" * 250 + b",b=" + b"x" * 250 + b",c=" + b"x" * 50,
     ],
 )
-def test_a_malformed_tracestate_is_dropped_and_the_traceparent_is_kept(
-    state: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_only_the_tracestate_is_dropped_if_it_is_malformed(state: bytes, caplog: pytest.LogCaptureFixture) -> None:
     found = context_in((("traceparent", PARENT), ("tracestate", state)))
     assert found is not None
     assert (found.trace_id, found.span_id, dict(found.trace_state)) == (*SENT_BY, {})
@@ -208,7 +204,9 @@ def test_a_trace_context_read_from_headers_is_written_unchanged() -> None:
 
 
 class Broken(SpanProcessor, Sampler):
-    """A sampler and span processor that raises. A service may configure such objects."""
+    """
+    A sampler and span processor that raises exceptions. A service may configure a faulty sampler or span processor.
+    """
 
     def should_sample(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("learner@example.com")
@@ -270,13 +268,13 @@ assert service.seen.total() == 2
     ],
     ids=["without the API", "without a provider", "with a provider named in the environment"],
 )
-def test_tracing_packages_are_imported_only_as_far_as_the_service_configured_them(before: str, after: str) -> None:
+def test_only_tracing_packages_that_the_service_configured_are_imported(before: str, after: str) -> None:
     code = PROCESS_ONE.format(before=before, after=after)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_a_send_span_is_a_child_of_the_current_span_and_headers_contain_the_send_span(ended: Ended) -> None:
+def test_the_headers_contain_the_send_span_which_is_a_child_of_the_current_span(ended: Ended) -> None:
     with trace.get_tracer("service").start_as_current_span("view") as view:
         with open_span("send t") as span:
             headers = span.headers

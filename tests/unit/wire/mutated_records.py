@@ -1,5 +1,6 @@
 """
-Generates records that strangers may have written. It mutates schemas and bodies with knowledge of their structure.
+Generates records that other systems may have written. It mutates valid schemas and bodies, and the results remain
+mostly valid.
 """
 
 from __future__ import annotations
@@ -34,14 +35,17 @@ def seeds() -> list[str]:
 
 
 def kept_bodies() -> list[bytes]:
-    """Return the values of the corpus without their first five bytes, which contain the schema id."""
+    """
+    Return the values of the records in the corpus, without the first five bytes of each value. These bytes contain the
+    schema id.
+    """
     kept = [json.loads(path.read_text())["value"] for path in sorted(CORPUS.glob("*.json"))]
     return [b64decode(text)[5:] for text in kept if text]
 
 
 def mutated_record(random: Random, schemas: list[str], bodies: list[bytes], longest: int) -> tuple[str, bytes]:
     """
-    Return the text of a schema and the bytes of a body. The body mostly fits the schema, and has at most ``longest``
+    Return the text of a schema and the bytes of a body. The body usually fits the schema, and has at most ``longest``
     bytes.
     """
     text = schemas[0] if random.random() < 0.6 else random.choice(schemas)
@@ -76,7 +80,8 @@ def _text(random: Random, schema: Any) -> str:
 
 def _mutated(random: Random, schema: Any) -> Any:
     """
-    Return a copy of a schema with one change. The change mostly affects one of its types, and sometimes another part.
+    Return a copy of a schema with one change. Usually the change affects a type in the schema, and sometimes another
+    part.
     """
     schema = deepcopy(schema)
     holders = list(_places(schema))
@@ -102,7 +107,9 @@ def _places(node: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _is_type(holder: Any, key: Any) -> bool:
-    """Return whether ``holder[key]`` is a whole type: the type of a field, or of the items of a list or a map."""
+    """
+    Return whether ``holder[key]`` is a complete type: the type of a field, or the type of the items of a list or a map.
+    """
     return key in ("items", "values") or (key == "type" and "fields" not in holder and "size" not in holder)
 
 
@@ -153,7 +160,7 @@ def _deep(random: Random, kind: Any) -> Any:
 
 
 def _dense(random: Random) -> Any:
-    """Return a type whose values take few bytes and much memory."""
+    """Return a type whose values have few bytes but need much memory."""
     kind: Any = random.choice(("boolean", "string", ["null", "int"], {"type": "array", "items": "int"}))
     for level in range(random.choice((1, 3, 20))):
         fields = [
@@ -173,7 +180,7 @@ def _fields(random: Random, kind: Any) -> list[Any]:
 
 
 class _Body:
-    """Writes a body that fits a schema. Some numbers in it are wrong at random."""
+    """Writes a body that fits a schema, except that some random numbers in the body are wrong."""
 
     def __init__(self, random: Random, schema: Any, longest: int) -> None:
         self._random = random

@@ -1,4 +1,4 @@
-"""Schemas that other writers may have registered, and texts that are no schemas."""
+"""Schemas that other systems may have registered, and texts that are not schemas."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Random events for Hypothesis: classes that nest all types of Avro, and values for every annotation."""
+"""Strategies of Hypothesis for random events: classes that nest all types of Avro, and values for every annotation."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ def _name(annotation: Any) -> str:
 LEAVES = attrs.make_class("Leaves", {_name(kind): attrs.field(type=kind) for kind in VALUES if kind is not bytes})
 """
 A class with one field of each simple type. Every random signal has an argument of this class and a second, random
-argument, which can concentrate on nested types.
+argument. So the second argument can concentrate on nested types.
 """
 _NAMES = ["name", "type", "items", "count", "_private", "Upper", "x1", "self_"]
 _LEAVES = st.sampled_from([kind for kind in VALUES if kind is not bytes])
 
 
 def _class_of(fields: dict[str, tuple[Any, str]]) -> type:
-    """Return an attrs class. The text beside each annotation selects the default of the field."""
+    """Return an attrs class. For each field, the text beside the annotation selects the default."""
     defaults = {"required": attrs.NOTHING, "optional": None, "default": attrs.Factory(object)}
     attributes = {
         name: attrs.field(type=annotation, default=defaults[kind], kw_only=True)
@@ -146,7 +146,7 @@ SECRET = "secret@example.com"
 
 
 class Raising:
-    """An object that raises when one of its attributes is read."""
+    """An object that raises an exception when one of its attributes is read."""
 
     def __getattr__(self, name: str) -> NoReturn:
         raise RuntimeError(SECRET)
@@ -167,7 +167,9 @@ WRONG: dict[Any, list[Any]] = {
 
 @st.composite
 def misfits(draw: st.DrawFn, annotation: Any, *, optional: bool = False) -> tuple[Any, str]:
-    """Draw a value in which one part does not fit the annotation; return it with the dotted path to this part."""
+    """
+    Draw a value with one part that does not fit the annotation. Return the value and the dotted path to this part.
+    """
     origin = get_origin(annotation)
     if draw(st.booleans()) and annotation not in VALUES:
         if origin is None:
@@ -183,7 +185,10 @@ def misfits(draw: st.DrawFn, annotation: Any, *, optional: bool = False) -> tupl
 
 @st.composite
 def misfit_events(draw: st.DrawFn) -> tuple[OpenEdxPublicSignal, dict[str, Any], str]:
-    """Draw a signal, and event data in which one part does not fit; return both with the dotted path to this part."""
+    """
+    Draw a signal, and event data with one part that does not fit the signal. Return the signal, the event data, and the
+    dotted path to this part.
+    """
     signal = draw(signals(NEWER))
     name = draw(st.sampled_from(sorted(signal.init_data)))
     wrong, path = draw(misfits(signal.init_data[name]))
@@ -195,7 +200,8 @@ def misfit_events(draw: st.DrawFn) -> tuple[OpenEdxPublicSignal, dict[str, Any],
 
 def same(one: Any, other: Any) -> bool:
     """
-    Return whether two values are identical in type and value, including signs of zeros, NaN, and offsets from UTC.
+    Return whether two values are identical in type and value, including the signs of zeros, NaN, and the offsets of
+    times from UTC.
     """
     if type(one) is not type(other):
         return False

@@ -1,4 +1,4 @@
-"""Tests of the conversion of event metadata to CloudEvents headers and back."""
+"""Event metadata is converted to CloudEvents headers and back without changes."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ def test_headers_are_converted_to_the_metadata_from_which_they_were_made() -> No
     assert to_metadata(HEADERS, None) == METADATA
 
 
-def test_metadata_of_two_events_of_one_type_is_not_mixed_up() -> None:
+def test_metadata_of_two_events_of_the_same_type_is_not_mixed_up() -> None:
     other = attrs.evolve(METADATA, id=UUID(int=7), time=datetime(2026, 1, 3, tzinfo=UTC))
     both = to_metadata(HEADERS, None), to_metadata(to_headers(other, str(other.id)), None)
     assert both == (METADATA, other)
 
 
-def test_headers_that_differ_only_in_their_source_are_not_mixed_up() -> None:
+def test_headers_that_differ_only_in_the_source_are_not_mixed_up() -> None:
     for source in ("openedx/lms/web", "openedx/cms/web", "openedx/lms/web"):
         assert to_metadata(changed(ce_source=source.encode()), None) == attrs.evolve(METADATA, source=source)
 
 
-def test_headers_may_have_any_order_and_other_headers_between_them() -> None:
+def test_headers_may_have_any_order_and_may_include_unknown_headers() -> None:
     for headers in (HEADERS, HEADERS[::-1], (("traceparent", b"1"), *HEADERS), (*HEADERS, ("traceparent", b"2"))):
         for _ in range(2):
             assert to_metadata(headers, None) == METADATA
@@ -88,7 +88,7 @@ def test_an_id_is_parsed_like_python_parses_a_uuid(text: str) -> None:
 
 
 def test_c17_long_headers_are_not_cached() -> None:
-    """The test uses a thousand sources of a megabyte each."""
+    """The test uses a thousand sources, each a megabyte long."""
     headers = changed(ce_source=b"x" * 1_000_000)
     assert len(to_metadata(headers, None).source) == 1_000_000
     assert all(size_of(kept) <= 1_000 for kept in _templates)

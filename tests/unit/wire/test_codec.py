@@ -1,4 +1,4 @@
-"""Event data is encoded exactly as openedx-events encodes it, and decoded to equal data."""
+"""Event data is encoded exactly as openedx-events encodes it. Decoding returns equal data."""
 
 import json
 from datetime import UTC, datetime
@@ -120,7 +120,7 @@ def test_json_dicts_of_the_wrong_shape_are_reported(user: dict[str, Any], field:
 # Keys
 
 
-def test_the_schema_of_a_key_is_the_definition_of_its_field() -> None:
+def test_the_schema_of_a_key_is_the_definition_of_the_key_field() -> None:
     key = codec_for(CERTIFICATE_CREATED).key("certificate.course.course_key")
     assert key.schema == '{"name": "course_key", "type": "string"}'
     assert key.avro_name == "string"
@@ -172,7 +172,7 @@ READER = codec_for(OpenEdxPublicSignal(event_type="test.reader.v1", data={"d": R
 
 
 def read(fields: list[dict[str, Any]], values: dict[str, Any]) -> Any:
-    """Write values with a schema that has these fields, and return what the reader decodes."""
+    """Encode values with a schema that has these fields. Return what the reader decodes."""
     record = {"type": "record", "name": "Renamed", "fields": fields}
     schema = {"type": "record", "name": "CloudEvent", "namespace": "test", "fields": [{"name": "d", "type": record}]}
     out = BytesIO()
@@ -192,7 +192,7 @@ def test_a_field_missing_from_the_writers_schema_takes_the_default() -> None:
     assert read([NAME], {"name": "n"}) == Reader("n")
 
 
-def test_a_required_field_missing_from_the_writers_schema_is_incompatible() -> None:
+def test_a_required_field_missing_from_the_writers_schema_raises_incompatible_schema() -> None:
     with pytest.raises(IncompatibleSchema) as caught:
         read([{"name": "count", "type": "long"}], {"count": 1})
     assert caught.value.field == "d.name"
@@ -207,7 +207,7 @@ def test_a_field_that_is_optional_only_in_the_writers_schema_is_read() -> None:
     assert read(fields, {"name": "n", "count": None}) == Reader("n", 7)
 
 
-def test_null_for_a_required_field_is_incompatible_and_named() -> None:
+def test_a_null_in_a_required_field_raises_incompatible_schema_and_the_field_is_named() -> None:
     with pytest.raises(IncompatibleSchema) as caught:
         read([{"name": "name", "type": ["null", "string"]}], {"name": None})
     assert caught.value.field == "d.name"
@@ -245,13 +245,13 @@ def test_logical_types_of_other_writers_do_not_change_values() -> None:
         ({"type": "map", "values": "string"}, {}),
     ],
 )
-def test_a_type_that_the_reader_cannot_read_is_incompatible(schema: Any, value: Any) -> None:
+def test_a_type_that_the_reader_cannot_read_raises_incompatible_schema(schema: Any, value: Any) -> None:
     with pytest.raises(IncompatibleSchema) as caught:
         read([{"name": "name", "type": schema}], {"name": value})
     assert caught.value.field == "d.name"
 
 
-def test_containers_of_nullable_items_are_incompatible() -> None:
+def test_containers_of_nullable_items_raise_incompatible_schema() -> None:
     names = {"name": "names", "type": {"type": "array", "items": ["null", "string"]}}
     with pytest.raises(IncompatibleSchema, match="nullable items"):
         read([NAME, names], {"name": "n", "names": [None]})
@@ -292,6 +292,6 @@ def test_trailing_bytes_are_unreadable() -> None:
 
 
 @pytest.mark.parametrize("schema", ["", "no json", "{}", '{"type": "record"}', '"string"', "[]", "3", '{"type": "x"}'])
-def test_a_malformed_schema_is_incompatible(schema: str) -> None:
+def test_a_malformed_schema_raises_incompatible_schema(schema: str) -> None:
     with pytest.raises(IncompatibleSchema):
         codec_for(CERTIFICATE_CREATED).decoder(schema)

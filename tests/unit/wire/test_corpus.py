@@ -1,10 +1,11 @@
 r"""
-Each record of ``corpus/`` is read or refused as its file says. Each once caused a problem, or is an example of one.
+Each record of ``corpus/`` is read or refused as its file says. Each of these records formerly caused a problem, or is
+an example of a problem.
 
-A file of ``corpus/`` contains one record: its value and the values of its headers in base64, and the writer's schema
-as text. If the schema is null, it is that of the class ``Everything``. The file also contains the expected result: the
-name and the text of an error, or the event data. To add a file, run this in the root of the repository, look at the
-result, and commit the file::
+A file of ``corpus/`` contains one record: its value and the values of its headers in base64, and the writer's schema as
+text. If the schema is null, the schema of the class ``Everything`` is used. The file also contains the expected result:
+the name and the text of an error, or the event data. To add a file, run this command in the root of the repository,
+check the result, and commit the file::
 
     DJANGO_SETTINGS_MODULE=test_settings python -c 'from tests.unit.wire.test_corpus import keep; keep("name", b"\0…")'
 """

@@ -1,5 +1,5 @@
 """
-A decoded record takes no more memory than the setting allows, whatever its schema and its bytes contain (fault C4).
+A decoded record needs no more memory than the setting allows, whatever its schema and its bytes contain (fault C4).
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ COURSES = OpenEdxPublicSignal(event_type="test.courses.v1", data={"courses": lis
 
 
 def event_schema(kind: Any) -> str:
-    """Return the schema of a writer whose class has one field more than READER."""
+    """
+    Return the schema of a writer whose class has an additional field of type ``kind``, which READER does not have.
+    """
     inner = {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}
     fields = [{"name": "reader", "type": inner}, {"name": "more", "type": kind}]
     return json.dumps({"type": "record", "name": "W", "fields": fields})
@@ -59,7 +61,7 @@ BOMBS: dict[str, tuple[Any, bytes]] = {
 
 
 def peak(schema: str, body: bytes, most: int) -> tuple[int, Exception | None]:
-    """Return the peak memory of decoding, and the error that it raised, or None."""
+    """Return the peak memory of decoding, and the exception that the decoding raised, or None."""
     decode = codec_for(READER).decoder(schema, most)
     errors: list[Exception] = []
 
@@ -113,7 +115,7 @@ def test_a_decoded_record_takes_no_more_memory_than_was_counted(name: str) -> No
 
 
 def test_objects_created_from_fields_count_towards_the_memory_limit() -> None:
-    """Few bytes on the wire are decoded to a key object that consists of many objects."""
+    """A few bytes in a record may be decoded to a key object that consists of many objects."""
     codec = codec_for(COURSES)
     body = codec.encode({"courses": [CourseKey.from_string(f"course-v1:a+b+{number}") for number in range(3000)]})
     decode = codec.decoder(codec.schema)
@@ -123,8 +125,11 @@ def test_objects_created_from_fields_count_towards_the_memory_limit() -> None:
         codec.decoder(codec.schema, taken)(body)
 
 
-def test_a_null_counts_as_less_memory_than_a_value_of_its_type() -> None:
-    """In the past each null in an optional field of keys counted 1.3 kB. So an event of 900 kB became a dead letter."""
+def test_a_null_counts_as_less_memory_than_a_value_of_the_same_type() -> None:
+    """
+    Formerly each null in an optional field with an opaque key counted as 1.3 kB. So an event of 900 kB became a dead
+    letter.
+    """
     optional = {"course": CourseKey, "parent": UsageKey, "start": datetime, "due": datetime}
     fields = {name: attrs.field(type=kind, default=None) for name, kind in optional.items()}
     block: Any = attrs.make_class("Block", {"title": attrs.field(type=str), **fields})
@@ -149,8 +154,8 @@ def test_a_long_malformed_body_is_refused_while_its_size_is_counted(body: bytes)
 @pytest.mark.parametrize("kind", ["fixed", "enum", "record"])
 def test_c4_a_named_type_with_the_name_of_a_built_in_type_is_refused(name: str, kind: str) -> None:
     """
-    In the past a type named ``null`` made the list's items refer to this type, and these items took no bytes. So 116
-    bytes were decoded to 1.6 GB.
+    Formerly a schema could define a type named ``null``. The items of a list then had this type and needed no bytes. So
+    116 bytes were decoded to 1.6 GB.
     """
     own = {"type": kind, "name": name, "namespace": "", "size": 1, "symbols": ["A"], "fields": []}
     inner = {"type": "record", "name": "W", "fields": [
@@ -189,7 +194,7 @@ HONEST: dict[str, tuple[Any, Callable[[int], tuple[Any, ...]]]] = {
 
 
 def rows(name: str, count: int) -> tuple[EventCodec, bytes]:
-    """Return the codec of an event that has a list of rows, and the bytes of such an event."""
+    """Return the codec of an event that contains a list of rows, and the bytes of such an event."""
     made, values = HONEST[name]
     data = {"rows": list[made]}  # type: ignore[valid-type]
     codec = codec_for(OpenEdxPublicSignal(event_type=f"test.{name.replace(' ', '_')}.v1", data=data))
@@ -206,7 +211,7 @@ def test_the_counted_memory_of_ordinary_records_is_at_most_a_quarter_too_high(na
 
 
 def test_an_event_of_900_kb_is_read_unless_its_rows_exceed_the_memory_limit() -> None:
-    """The first event takes 52 MB of memory. The second event takes 150 MB."""
+    """The first event needs 52 MB of memory. The second event needs 150 MB, which exceeds the limit."""
     codec, body = rows("two numbers", 127_000)
     assert 880_000 < len(body) < 900_000
     assert len(codec.decoder(codec.schema)(body)["rows"]) == 127_000
@@ -230,8 +235,8 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_c4_the_memory_of_a_decoder_is_proportional_to_the_length_of_its_schema(name: str) -> None:
     """
-    The cache of decoders limits the number of characters of their schemas. In the past the decoder of a schema of 25 kB
-    took 2 MB.
+    The cache of decoders limits only the number of characters of the schemas. Formerly the decoder of a schema of 25 kB
+    needed 2 MB.
     """
     schema = json.dumps(HOSTILE[name])
     plain_decoder(schema)

@@ -1,4 +1,4 @@
-"""Tests of the headers in a row of the outbox. They are packed as bytes, and a relay unpacks them."""
+"""The headers of an event are packed as bytes in a row of the outbox. A relay unpacks the same headers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADERS = st.lists(st.tuples(NAMES, VALUES), max_size=6).map(tuple)
 
 
 @given(HEADERS)
-def test_unpacked_headers_equal_the_packed_ones(headers: Headers) -> None:
+def test_unpacked_headers_equal_the_packed_headers(headers: Headers) -> None:
     assert unpack(pack(headers)) == headers
 
 

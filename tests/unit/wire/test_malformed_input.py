@@ -1,5 +1,5 @@
 """
-Every record of a topic is read as an event or refused with an error of this package. This takes a limited amount of
+Every record of a topic is read as an event, or refused with an error of this package. Both need a limited amount of
 memory.
 """
 

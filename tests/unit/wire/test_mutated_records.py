@@ -1,7 +1,7 @@
 """
-Mutated schemas and bodies are read, or refused with an error. This takes a limited amount of memory.
+Mutated schemas and bodies are read, or refused with an error. Both need a limited amount of memory.
 
-The mutations start from the files of ``corpus/``. If a mutation shows a fault, add its record to ``corpus/``, as
+The files of ``corpus/`` are mutated. If a mutation reveals a fault, add the mutated record to ``corpus/`` as
 test_corpus describes.
 """
 
@@ -22,7 +22,7 @@ RECORDS = scaled(500, long=10_000)
 LONGEST = scaled(100_000, long=1_000_000)
 """The maximal number of bytes of a body."""
 MOST = scaled(6_000_000, long=64_000_000)
-"""The maximal number of bytes of memory."""
+"""The maximal number of bytes of memory that decoding may need."""
 
 
 @pytest.mark.long
@@ -45,8 +45,8 @@ def test_c4_a_mutated_record_is_read_or_refused_within_bounded_memory() -> None:
 
 def ends_as(schema: str, body: bytes) -> str:
     """
-    Decode a body as plain values and as an event. Return ``read`` or the name of an error of this package. Raises any
-    other error.
+    Decode a body as plain values and as an event. Return ``read``, or the name of the error if this package raised it.
+    Raise any other error.
     """
     ends = "read"
     for decoder in (plain_decoder, codec_for(READER).decoder):

@@ -49,7 +49,7 @@ def test_buffers_with_items_wider_than_a_byte_are_encoded_completely() -> None:
 @pytest.mark.parametrize(
     ("annotation", "value"), [(bool, 1), (bool, 0.0), (int, True), (float, 1), (float, True), (float, 2**53)]
 )
-def test_a_number_of_another_type_is_encoded_if_its_value_is_unchanged(annotation: Any, value: Any) -> None:
+def test_a_number_of_another_type_is_encoded_if_the_value_does_not_change(annotation: Any, value: Any) -> None:
     arrived = travelled(annotation, value)
     assert arrived == value
     assert type(arrived) is annotation

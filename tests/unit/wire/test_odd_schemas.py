@@ -1,4 +1,6 @@
-"""A registry may return any schema. An event with it is decoded unchanged or refused, and the process continues."""
+"""
+A registry may return any schema. An event with this schema is decoded unchanged or refused, and the process continues.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +132,9 @@ def test_schemas_that_would_crash_the_process_are_refused(kind: Any, body: bytes
 
 
 def test_deeply_nested_json_is_refused_before_it_is_parsed_as_avro() -> None:
-    """Newer versions of Python parse JSON of any depth. Such JSON would overflow the stack of fastavro's parser."""
+    """
+    Newer versions of Python parse JSON of any depth. Deeply nested JSON would overflow the stack of fastavro's parser.
+    """
     with pytest.raises(IncompatibleSchema, match="JSON"):
         codec_for(READER).decoder(json.dumps(nested(300)))
 

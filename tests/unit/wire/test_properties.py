@@ -1,5 +1,6 @@
 """
-For random classes and values, the bytes of this package equal those of openedx-events, and are decoded to equal values.
+For random classes and values, this package writes the same bytes as openedx-events. These bytes are decoded to equal
+values.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.support.openedx_avro import ENCODABLE, bytes_of_openedx, text_of_open
 from tests.unit.wire.strategies import NEWER, OLDER, SECRET, WRONG, data_of, events, misfit_events, plain, same
 
 MANY = settings(max_examples=3 * settings().max_examples)
-"""Settings of Hypothesis with three times the usual number of examples, since classes vary as well as values."""
+"""Settings of Hypothesis with three times the usual number of examples, because both classes and values vary."""
 
 
 def bytes_of_fastavro(schema: str, data: dict[str, Any]) -> bytes:
@@ -32,7 +33,7 @@ def bytes_of_fastavro(schema: str, data: dict[str, Any]) -> bytes:
 
 @MANY
 @given(events(OLDER))
-def test_schema_and_bytes_of_random_data_equal_those_of_openedx_events(
+def test_random_data_has_the_schema_and_the_bytes_of_openedx_events(
     event: tuple[OpenEdxPublicSignal, dict[str, Any]],
 ) -> None:
     signal, data = event
@@ -45,7 +46,7 @@ def test_schema_and_bytes_of_random_data_equal_those_of_openedx_events(
 
 @MANY
 @given(events(NEWER))
-def test_bytes_of_random_data_equal_those_of_fastavro_and_are_decoded_to_equal_data(
+def test_random_data_has_the_bytes_of_fastavro_and_is_decoded_to_equal_data(
     event: tuple[OpenEdxPublicSignal, dict[str, Any]],
 ) -> None:
     signal, data = event

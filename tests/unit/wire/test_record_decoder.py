@@ -34,7 +34,10 @@ Decode = Callable[[bytes], Any]
 
 
 def ways(signal: OpenEdxPublicSignal, schema: str) -> tuple[Decode | None, Decode]:
-    """Return the generated decoder and the general one. The generated decoder is None if there is none."""
+    """
+    Return the generated decoder and the general decoder. If no decoder can be generated for the schema, return None in
+    its place.
+    """
     codec = codec_for(signal)
     writer, names = writer_schema.parse(schema)
     bind = binder(codec.avro_type, writer, names)
@@ -57,7 +60,7 @@ def test_every_signal_of_openedx_events_has_a_generated_decoder(
 
 
 @given(events(NEWER))
-def test_the_generated_decoder_reads_what_the_general_decoder_reads(
+def test_both_decoders_read_the_same_values(
     event: tuple[OpenEdxPublicSignal, dict[str, Any]],
 ) -> None:
     signal, data = event
@@ -75,7 +78,7 @@ def ended(decode: Decode, body: bytes) -> Any:
         return None
 
 
-def test_the_generated_decoder_reads_mutated_records_like_the_general_decoder_or_refuses_them() -> None:
+def test_the_generated_decoder_reads_mutated_records_like_the_general_decoder() -> None:
     schemas, bodies = seeds(), kept_bodies()
     read = 0
     for number in range(RECORDS):
@@ -103,7 +106,7 @@ def test_malformed_bytes_are_left_to_the_general_decoder(body: bytes) -> None:
 
 NOTED = OpenEdxPublicSignal(event_type="test.noted.v1", data={"note": str, "size": int})
 NEGATIVE = long(-100)
-"""The encoding of the number -100 in two bytes. A careless reader takes these bytes for a length of 99."""
+"""The encoding of the number -100 in two bytes. A careless reader decodes these bytes to a length of 99."""
 ENDLESS = b"\xff" * 11
 
 
@@ -127,7 +130,7 @@ def nested(levels: int) -> Any:
 
 @pytest.mark.parametrize("levels", [9, 11, 60])
 def test_deeply_nested_lists_are_read(levels: int) -> None:
-    """Python allows at most twenty nested loops in a function."""
+    """Python allows at most twenty nested loops in a function, so generated code cannot use a loop for each level."""
     schema = json.loads(codec_for(FLAGGED).schema)
     schema["fields"].append({"name": "deep", "type": nested(levels)})
     decode = codec_for(FLAGGED).decoder(json.dumps(schema))
@@ -137,7 +140,7 @@ def test_deeply_nested_lists_are_read(levels: int) -> None:
 def test_a_short_schema_that_would_generate_long_code_has_no_generated_decoder() -> None:
     """
     A short schema may use the same type a thousand times. The cache of decoders limits only the number of characters of
-    their schemas.
+    the schemas.
     """
     fields = [{"name": f"f{number}", "type": ["null", "int"]} for number in range(20)]
     schema = json.loads(codec_for(FLAGGED).schema)

@@ -1,5 +1,6 @@
 """
-The schemas of this package equal those of the installed openedx-events. If data has no schema, the error explains why.
+The schemas of this package equal the schemas of the installed openedx-events. If there is no schema for event data, the
+error explains the reason.
 """
 
 import json
@@ -19,7 +20,7 @@ from tests.support.openedx_avro import SIGNALS, text_of_openedx
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.event_type)
-def test_the_schema_of_each_signal_equals_that_of_openedx_events(signal: OpenEdxPublicSignal) -> None:
+def test_the_schema_of_each_signal_equals_the_schema_of_openedx_events(signal: OpenEdxPublicSignal) -> None:
     expected = text_of_openedx(signal)
     if expected is None:
         with pytest.raises(SerializationError) as caught:

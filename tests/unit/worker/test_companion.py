@@ -1,4 +1,4 @@
-"""Tests of a worker with a companion. Both run, a failure of one ends both, and the companion stops last."""
+"""A worker runs together with a companion. If the worker or the companion fails, both end. The companion stops last."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_companion_runs_until_the_first_worker_has_stopped() -> None:
 
 
 @pytest.mark.parametrize("error", [WorkerFailed("it has ended", exit_code=1), ConfigurationError(), ValueError()])
-def test_a_companion_that_fails_ends_both_workers_with_its_reason(error: Exception) -> None:
+def test_if_the_companion_fails_both_workers_end_with_the_same_reason(error: Exception) -> None:
     def fail() -> None:
         raise error
 

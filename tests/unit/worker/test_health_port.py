@@ -1,4 +1,4 @@
-"""Tests of the HTTP port for probes and Prometheus. The tests send requests over sockets."""
+"""An HTTP port answers probes and Prometheus. The tests send requests over sockets."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_page_ready_lists_neglects_and_still_answers_200() -> None:
             assert ask(port, "/ready") == (503, "OperationalError 2006\nneglected: outbox-waits\n")
 
 
-def test_a_page_whose_code_raises_answers_500() -> None:
+def test_a_page_of_the_health_port_answers_500_if_its_code_raises() -> None:
     def broken() -> Any:
         raise LookupError("learner@example.com")
 

@@ -1,5 +1,5 @@
 """
-A hanging receiver is reported once per delivery, with its stack. The worker is not ready as long as the receiver hangs
+A hanging receiver is reported once per delivery, with its stack. The worker is not ready while the receiver hangs
 (fault C18).
 """
 
@@ -36,7 +36,7 @@ def begun() -> Delivery:
 
 @attrs.define
 class Worker:
-    """A lane that hangs in a receiver, and the object that watches it. `told` contains the lifecycle events."""
+    """A lane that hangs in a receiver, and the object that watches the lane. `told` contains the lifecycle events."""
 
     lane: Lane
     release: threading.Event
@@ -49,7 +49,7 @@ class Worker:
         self.watch = SlowReceivers([self.lane], 300, self.health, clock=lambda: self.now)
 
     def look(self, at: float) -> int:
-        """Look for slow receivers at the time ``at``; return the number of reports so far."""
+        """Search for slow receivers at the time ``at``; return the number of reports so far."""
         self.now = at
         self.watch.look()
         return len(self.told)
@@ -77,7 +77,7 @@ def worker() -> Iterator[Worker]:
     unobserve(worker.told.append)
 
 
-def test_c18_a_slow_receiver_is_logged_once_in_one_line_with_its_name_its_record_and_its_stack(
+def test_c18_a_slow_receiver_is_logged_in_one_line_with_name_record_and_stack(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     observe(log := LoggingObserver(audit=lambda: True), ReceiverSlow)
@@ -93,7 +93,7 @@ def test_c18_a_slow_receiver_is_logged_once_in_one_line_with_its_name_its_record
     assert "\n" not in line
 
 
-def test_c18_a_slow_receiver_makes_the_worker_unready_until_it_ends(worker: Worker) -> None:
+def test_c18_the_worker_is_not_ready_until_a_slow_receiver_ends(worker: Worker) -> None:
     worker.look(0)
     assert worker.health.is_ready
     worker.look(300)

@@ -1,4 +1,4 @@
-"""Tests of the frame around each worker: signals, exit codes, and forced ends."""
+"""Each worker reacts to signals, ends with the right exit code, and can be forced to end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from event_bus_kafka.worker.worker import Worker
 
 
 class Steps:
-    """The work of a worker: the worker runs the given steps one after the other."""
+    """Stands in for the work of a worker. The worker runs the given steps, one step after another."""
 
     def __init__(self, *steps: Callable[[], None], stop: Callable[[], None] = lambda: None, left: int = 0) -> None:
         self.steps = iter(steps)
@@ -61,8 +61,7 @@ def test_a_signal_stops_a_worker_with_exit_code_0(number: signal.Signals) -> Non
 
 def test_the_time_limit_of_a_stop_starts_with_the_signal() -> None:
     """
-    If a step waits for a rebalance after the signal, less time is left for the stop, since the watchdog starts at the
-    signal.
+    The watchdog starts at the signal. If a step waits for a rebalance after the signal, less time remains for the stop.
     """
     told: list[float] = []
 
@@ -120,7 +119,7 @@ def test_a_worker_that_stops_with_unfinished_receivers_exits_with_2() -> None:
 
 
 @pytest.mark.parametrize("exit_code", [3, 4])
-def test_a_worker_that_fails_exits_with_the_code_of_its_failure(exit_code: int) -> None:
+def test_a_worker_that_fails_exits_with_the_exit_code_of_the_failure(exit_code: int) -> None:
     steps = Steps(fail(exit_code))
     assert run(steps) == exit_code
     assert steps.stopped_with == 5
@@ -166,7 +165,7 @@ def test_a_worker_runs_outside_the_main_thread() -> None:
     assert codes == [4]
 
 
-def test_a_signal_to_a_forked_child_of_a_receiver_does_not_stop_the_worker() -> None:
+def test_a_unix_signal_to_a_forked_child_of_a_receiver_does_not_stop_the_worker() -> None:
     def have_a_child_terminated() -> None:
         pid = os.fork()
         if pid == 0:
@@ -179,7 +178,7 @@ def test_a_signal_to_a_forked_child_of_a_receiver_does_not_stop_the_worker() -> 
 
 
 def in_a_process(action: Callable[[], int]) -> int:
-    """Run a function in a child process, since it may end its process; return the exit code."""
+    """Run a function in a child process, because the function may end its process. Return the exit code."""
     gc.collect()  # else garbage collection in the child would destroy Kafka clients left by other tests
     pid = os.fork()
     if pid == 0:
@@ -219,8 +218,8 @@ def test_a_forked_child_of_a_receiver_that_still_runs_does_not_delay_the_end() -
 
 def seen_by_a_worker(before: str = "") -> list[tuple[bool, list[int]]]:
     """
-    Run a worker in a new process. Return whether objects are frozen, together with the thresholds of the garbage
-    collector, for three times: before, during and after the worker.
+    Run a worker in a new process. Return three pairs, for the times before, during and after the worker: whether
+    objects are frozen, and the thresholds of the garbage collector.
     """
     code = f"""if True:
         import gc, json, os, signal
@@ -255,7 +254,7 @@ def test_objects_that_exist_before_a_worker_starts_are_frozen_for_the_garbage_co
 
 
 @pytest.mark.parametrize("change", ["gc.disable()", "gc.freeze()", "gc.set_threshold(0)", "gc.set_threshold(50_000)"])
-def test_garbage_collector_settings_changed_by_the_service_are_kept(change: str) -> None:
+def test_garbage_collector_settings_of_the_service_are_not_overwritten(change: str) -> None:
     before, meanwhile, after = seen_by_a_worker(change)
     assert before == after
     assert meanwhile[1] == before[1]

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Course(models.Model):
-    """A course. The service writes courses to the default database and reads them from the replica."""
+    """A course. The service writes courses to the default database, and reads courses from the replica."""
 
     name = models.CharField(max_length=100)
 

@@ -1,4 +1,4 @@
-"""The service's data that is stored in a separate database because of its size."""
+"""Data of the service that is stored in a separate database because it is large."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""A plugin of Open edX. Its entry point installs it as an app with receivers and URLs."""
+"""A plugin of Open edX. Because of its entry point, the project installs it as an app with receivers and URLs."""
 
 from typing import Any, ClassVar
 
@@ -25,5 +25,5 @@ class PluginConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        """Connect the receivers of plugins. In the LMS an app of the LMS itself does this."""
+        """Connect the receivers of plugins. In the LMS, an app of the LMS connects them."""
         connect_plugin_receivers("lms.djangoapp")

@@ -1,4 +1,4 @@
-"""A receiver of one of Django's own signals."""
+"""A receiver of a signal that Django defines."""
 
 from typing import Any
 

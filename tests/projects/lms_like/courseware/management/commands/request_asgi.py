@@ -1,4 +1,4 @@
-"""``manage.py request_asgi PATH …``: sends requests to the ASGI application, one after the other."""
+"""``manage.py request_asgi PATH …`` sends requests to the ASGI application, one request after another."""
 
 from argparse import ArgumentParser
 from typing import Any

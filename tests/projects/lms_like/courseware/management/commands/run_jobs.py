@@ -1,4 +1,4 @@
-"""``manage.py run_jobs PLACE/MODE/JOB …``: runs jobs one after the other."""
+"""``manage.py run_jobs PLACE/MODE/JOB …`` runs jobs, one job after another."""
 
 from argparse import ArgumentParser
 from typing import Any

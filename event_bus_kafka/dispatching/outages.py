@@ -25,7 +25,7 @@ STORE = "dead-letter store"
 DATABASE = "database"
 FULL = "database, which takes no more connections"
 _FULL_NUMBERS = frozenset({1040, 1203, 1226})
-"""Error numbers of MySQL and MariaDB for too many connections: of all users, or of one user."""
+"""Error numbers of MySQL and MariaDB for too many connections, either of all users together or of one user."""
 _FULL_TEXT = re.compile(
     r"too many (?:clients|connections)|connection slots are reserved|couldn't get a connection after"
 )

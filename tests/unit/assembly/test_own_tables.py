@@ -1,0 +1,19 @@
+"""Test that the state of a service's own tables is found whatever its settings name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+from event_bus_kafka.assembly.own_tables import own_tables
+
+
+def test_a_store_whose_module_raises_keeps_no_letters_in_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "raising_store.py").write_text("raise RuntimeError('its settings lack')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with override_settings(EVENT_BUS_KAFKA_DEAD_LETTERS="raising_store.Store"):
+        assert own_tables().letters_expire is False

@@ -1,0 +1,136 @@
+"""Requested runs that cannot begin or go on: nothing else waits for them, and no two workers have one."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from event_bus_kafka.consuming.processor import Processor
+from event_bus_kafka.errors import BrokerError, ConfigurationError, EventBusError
+from event_bus_kafka.kafka.offsets import Range
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.models import ReplayRequest, RequestedRun
+from event_bus_kafka.producing.producer import KafkaEventProducer
+from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry import tallies
+from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.telemetry.metrics import LATENCY
+from event_bus_kafka.trouble import Trouble
+from tests.services.bus import CREATED
+from tests.support.requested_runs import Runner, progress_of, state_of, topic_request
+from tests.unit.replaying.test_requested_runs import backfill_request, failing, heard, sent
+from tests.unit.replaying.test_requested_runs import in_memory as in_memory
+from tests.unit.replaying.test_requested_runs import out as out
+from tests.unit.replaying.test_requested_runs import producer as producer
+from tests.unit.replaying.test_requested_runs import receiving as receiving
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_worker_that_saves_nothing_any_more_leaves_the_run(sandbox: Sandbox, out: str, receiving: Processor) -> None:
+    sent(sandbox, out, range(6))
+    runner, number = Runner(receiving), topic_request(out, 0, 6)
+    runner.had(2)
+    RequestedRun.objects.update(holder=uuid4())
+    runner.begin(1)
+    runner.turn()
+    assert runner.begin(1) == 0
+    assert (runner.replaying, state_of(number), len(heard)) == (None, "requested", 3)
+    assert progress_of(number).places[0].position == 2
+
+
+def test_a_worker_that_stood_still_before_it_began_leaves_the_run_to_its_new_holder(
+    receiving: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, number, other = Runner(receiving), topic_request("t", 0, 9), uuid4()
+
+    def claim(*_: Any, **__: Any) -> bool:
+        ReplayRequest.objects.update(claimed_by=other)
+        RequestedRun.objects.update(holder=other)
+        return True
+
+    monkeypatch.setattr(type(ReplayRequest.objects.all()), "beat", claim)
+    runner.turn()
+    assert (runner.replaying, state_of(number)) == (None, "running")
+    assert (ReplayRequest.objects.get().claimed_by, RequestedRun.objects.get().holder) == (other, other)
+
+
+def test_a_run_that_no_worker_here_can_do_keeps_none_that_follows_waiting(
+    sandbox: Sandbox, out: str, receiving: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_name: str) -> None:
+        raise ImportError("learner@example.com")
+
+    monkeypatch.setattr("event_bus_kafka.producing.backfill.autodiscover_modules", broken)
+    sent(sandbox, out, range(1))
+    of_broken_sources, of_later_version = backfill_request(), topic_request(out, 0, 1)
+    RequestedRun.objects.filter(request=of_later_version).update(kind="later", arguments={})
+    number = topic_request(out, 0, 1)
+    progress = progress_of(number).as_json()
+    progress["places"][0]["of_later_version"] = 7
+    RequestedRun.objects.filter(request=number).update(progress=progress)
+    Runner(receiving).go_on_until(lambda: state_of(number) == "done")
+    assert [state_of(one) for one in (of_broken_sources, of_later_version)] == ["requested", "requested"]
+
+
+def test_a_run_that_cannot_begin_fails_and_is_not_tried_for_ever(receiving: Processor) -> None:
+    runner, number = Runner(receiving), topic_request("t", 0, 1)
+    RequestedRun.objects.update(progress={"places": [{"topic": "t"}]})
+    runner.turn()
+    request = ReplayRequest.objects.get(pk=number)
+    assert (runner.replaying, request.state, request.note) == (None, "failed", "TypeError was raised as it began")
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (BrokerError("UNKNOWN_TOPIC_OR_PART", "it was deleted", retriable=True, kind=Trouble.MISSING), "stopped"),
+        (BrokerError("TOPIC_AUTHORIZATION_FAILED", "no right", retriable=True, kind=Trouble.FORBIDDEN), "stopped"),
+        (ConfigurationError("a file of certificates is missing"), "stopped"),
+        (BrokerError("_TIMED_OUT", "no answer", retriable=True), "running"),
+    ],
+)
+def test_what_stays_until_somebody_acts_stops_a_replay_and_an_outage_holds_it(
+    receiving: Processor, monkeypatch: pytest.MonkeyPatch, error: EventBusError, state: str
+) -> None:
+    def refused(*_: Any, **__: Any) -> Range:
+        raise error
+
+    monkeypatch.setattr(Reader, "range_of", refused)
+    runner, number = Runner(receiving), topic_request("t", 0, 1)
+    runner.go_on_until(lambda: ReplayRequest.objects.get().note)
+    assert (state_of(number), ReplayRequest.objects.get().note) == (state, error_text(error))
+
+
+def test_a_topic_that_was_made_anew_is_not_reported_as_done(sandbox: Sandbox, out: str, receiving: Processor) -> None:
+    sent(sandbox, out, range(2))
+    runner, number = Runner(receiving), topic_request(out, 1, 5)
+    runner.go_on_until(lambda: state_of(number) != "requested" and ReplayRequest.objects.get().note)
+    assert (state_of(number), heard, progress_of(number).done) == ("stopped", [], 0)
+    assert f"{out}:0 ends at offset 2 now, before 5" in ReplayRequest.objects.get().note
+
+
+def test_the_age_of_replayed_records_is_no_latency_of_the_worker(
+    sandbox: Sandbox, out: str, receiving: Processor
+) -> None:
+    sent(sandbox, out, range(2))
+    before = tallies.read()[LATENCY, (CREATED,)].count if (LATENCY, (CREATED,)) in tallies.read() else 0
+    runner, number = Runner(receiving), topic_request(out, 0, 2)
+    runner.go_on_until(lambda: state_of(number) == "done")
+    assert len(heard) == 2
+    assert tallies.read()[LATENCY, (CREATED,)].count == before
+
+
+def test_failures_in_a_row_count_over_batches_and_pauses_of_a_backfill(
+    receiving: Processor, producer: KafkaEventProducer
+) -> None:
+    failing.update((2, 3, 4))
+    runner, number = Runner(receiving, lambda: producer), backfill_request(stop_after=3)
+    runner.had(1)
+    ReplayRequest.objects.pause(number, note="")
+    runner.turn()
+    ReplayRequest.objects.resume(number)
+    Runner(receiving, lambda: producer).go_on_until(lambda: state_of(number) == "stopped")
+    assert (ReplayRequest.objects.get().note, progress_of(number).token) == ("3 items in a row failed", "6")
