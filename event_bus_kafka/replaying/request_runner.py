@@ -34,10 +34,7 @@ from event_bus_kafka.telemetry.events import ReplayRequestChanged
 from event_bus_kafka.telemetry.state import Replaying
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_REQUESTS_EVERY, _BEAT_EVERY = 60.0, 5.0, 1.0
-"""
-Periods in seconds of three tasks: check whether the table exists, search for requests, and write a heartbeat. The table
-may appear later, because services may be migrated while their workers run.
-"""
+"""Seconds between two looks for the table, which a migration may add, two looks for requests, and two heartbeats."""
 _READ_AHEAD = 500
 """Number of letters read at once. It suffices for many seconds, because each letter takes several statements."""
 _SETTLE_EVERY = 60.0
@@ -57,9 +54,7 @@ _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.F
 
 @attrs.frozen
 class _Held:
-    """
-    A hold of this worker's request: the time at which the hold ends, and the number of holds since a letter last ended.
-    """
+    """A hold of this worker's request: the time of its end, and the number of holds since a letter last ended."""
 
     until: float = -inf
     times: int = 0
@@ -71,8 +66,8 @@ class _Held:
 
 class RequestRunner:
     """
-    The replay requests of a group in one worker. The housekeeping thread calls ``turn`` and ``hand_back``. The polling
-    thread calls ``submit`` and ``end``. Neither thread waits for the other.
+    The replay requests of a group in one worker. The housekeeping thread calls ``turn`` and ``hand_back``, the polling
+    thread calls ``submit`` and ``end``. Neither waits for the other.
     """
 
     def __init__(
@@ -301,8 +296,5 @@ class RequestRunner:
 
 
 def _has_any(receivers: Collection[str]) -> bool:
-    """
-    Return whether this service has one of ``receivers``. Return True if ``receivers`` is empty, which means all
-    receivers.
-    """
+    """Return whether this service has one of ``receivers``, or ``receivers`` is empty, which means all receivers."""
     return not receivers or not dispatch.receiver_names().isdisjoint(receivers)

@@ -43,11 +43,6 @@ def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<(?!svg)[^>]+>", " ", answer.content.decode().replace("<wbr>", "")))
 
 
-def test_the_overview_says_all_is_well_only_if_nothing_waits_and_all_that_run_are_ready() -> None:
-    DeadLetter.objects.all().delete()
-    ParkedRecord.objects.all().delete()
-
-
 def test_an_outbox_whose_database_is_away_hides_no_other(django_db_blocker: DjangoDbBlocker) -> None:
     away, route = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}, SENT[TYPE]["certificates"]
     routes = {TYPE: {"certificates": route, "grades": route | {"database": "away"}}}
@@ -76,7 +71,9 @@ def test_a_database_that_hangs_delays_no_page_for_long(
     assert all("Not known, since these gave no answer: database frozen" in one for one in shown)
 
 
-def test_the_overview_says_all_is_well_only_if_all_workers_and_relays_are_ready() -> None:
+def test_the_overview_says_all_is_well_only_if_nothing_waits_and_all_that_run_are_ready() -> None:
+    DeadLetter.objects.all().delete()
+    ParkedRecord.objects.all().delete()
     shown = page(EventBus)
     assert "All is well" not in shown
     assert "A worker or relay is not ready." in shown

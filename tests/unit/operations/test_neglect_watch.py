@@ -99,7 +99,7 @@ def test_neglects_of_other_databases_are_reported_while_one_database_is_unreacha
             **dict.fromkeys(["clock-off", "group-without-worker"], 0),
         }, "whether rows are parked is not known"
         assert running.remarks() == ("neglects in database away are not known",)
-    assert [one.getMessage() for one in caplog.records if "not known" in one.getMessage()] == [
+    assert [one.getMessage() for one in caplog.records if "neglected in" in one.getMessage()] == [
         "Cannot tell what is neglected in database away. Run manage.py event_bus_status to see why."
     ]
 
