@@ -113,6 +113,7 @@ def test_dead_letters_of_a_repaired_receiver_are_replayed_by_clicking(urls: dict
     page.get_by_role("link", name="certificates").click()
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Yes").click()
+    page.get_by_role("link", name="Home").click()
     open_page(page, "Dead letters")
     page.get_by_role("button", name="Replay all that match").click()
     page.get_by_label("Reason (shown to other operators").fill("Certificates are mended")

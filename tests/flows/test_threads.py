@@ -19,13 +19,14 @@ from tests.support.sqlite import on_sqlite
 
 HERE = {"event-bus-producer", "event-bus-spill-{databases[0]}", "event-bus-housekeeping"}
 ELSEWHERE = {
+    "event-bus-asking": "unit/operations/test_status.py",
     "event-bus-companion": "unit/worker/test_companion.py",
     "event-bus-connect": "flows/test_requests.py",
     "event-bus-health": "unit/worker/test_health_port.py",
     "event-bus-lane-{number}": "unit/consuming/test_scheduler.py",
     "event-bus-registry": "contract/test_schema_registry.py",
     "event-bus-relay-{name}": "unit/relaying/test_relay.py",
-    "event-bus-status": "unit/operations/test_status.py",
+    "event-bus-rights": "unit/worker/test_refused_topics.py",
     "event-bus-slow": "unit/worker/test_slow_receivers.py",
     "event-bus-watchdog": "unit/worker/test_worker.py",
 }

@@ -31,7 +31,7 @@ BOMBS: dict[str, tuple[str, list[Any], bytes, str]] = {
         "JSON",
         [NULL, {"type": "array", "items": "null"}],
         b"x" + long(200_000_000) + b"\0",
-        "another kind than AVRO",
+        "not of type AVRO",
     ),
     "a million empty lists": (
         "AVRO",

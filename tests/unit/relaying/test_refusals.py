@@ -136,7 +136,7 @@ def test_a_refusal_that_a_new_client_resolves_is_logged_as_info(
         drain(relaying)
     assert relaying.arrived("a", 3) == sent
     told = [line for line in caplog.records if "validate record" in line.getMessage()]  # others' clients may tell more
-    assert ["a new client replaces" in line.getMessage() for line in told] == [True]
+    assert ["A new client replaces" in line.getMessage() for line in told] == [True]
     assert all(line.levelname == "INFO" for line in told)
 
 
