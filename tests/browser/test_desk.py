@@ -121,6 +121,6 @@ def test_dead_letters_of_a_repaired_receiver_are_replayed_by_clicking(urls: dict
     while page.get_by_text("Look again").count():
         page.wait_for_timeout(300)
         page.get_by_text("Look again").click()
-    page.get_by_text("24 of 24").wait_for()
+    page.get_by_text("24 of 24", exact=True).wait_for()
     open_page(page, "Dead letters")
     page.get_by_text("0 dead letters match").wait_for()
