@@ -187,8 +187,8 @@ class PartitionProgress:
     """Sizes in bytes of records that lanes have finished. :meth:`advance` subtracts these sizes from ``size``."""
     early: int = 0
     """
-    The number of next records to read that a previous worker may have begun. It is never more than a window can
-    contain.
+    Number of records, counted from the next record to read, that a previous worker may have begun. The number never
+    exceeds the maximum number of records of a window.
     """
     passed: int = 0
     """

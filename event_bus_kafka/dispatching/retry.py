@@ -98,8 +98,8 @@ class RetryPolicies:
     @classmethod
     def of(cls, values: Mapping[str, Any], differing: Mapping[str, Mapping[str, Any]]) -> RetryPolicies:
         """
-        Return the policies. ``values`` is the setting of the default policy. ``differing`` is the setting of the
-        differences by event type or topic.
+        Return the policies. ``values``: the fields of the default policy. ``differing``: event type or topic → the
+        fields that differ from the default policy.
 
         Raises :class:`ConfigurationError` if a class in ``final`` cannot be imported.
         """

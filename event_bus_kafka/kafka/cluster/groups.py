@@ -71,7 +71,10 @@ class Groups(Admin):
         return {one.group_id: one.state.name.lower() for one in found.valid}
 
     def described(self, names: Collection[str], *, timeout: float) -> dict[str, GroupDescription | BrokerError]:
-        """Return group → its description or, if the coordinator gives none, the error. Raises :class:`BrokerError`."""
+        """
+        Return group → description; or group → error, if the coordinator gives no description. Raises
+        :class:`BrokerError` if the request cannot be sent.
+        """
         found: dict[str, GroupDescription | BrokerError] = {}
         left, deadline = sorted(names), monotonic() + timeout
         while left:
