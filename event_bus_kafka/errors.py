@@ -147,7 +147,7 @@ class ReceiverNotRun(EventBusError):
 
 
 class ReceiverInterrupted(EventBusError):
-    """A receiver raised a BaseException that is no Exception (``asyncio.CancelledError``): see ``__cause__``."""
+    """A receiver raised a BaseException that is no Exception, such as ``asyncio.CancelledError``: see ``__cause__``."""
 
     @classmethod
     def by(cls, error: BaseException) -> ReceiverInterrupted:
@@ -271,9 +271,9 @@ class SchemaRegistryError(EventBusError):
     """
     The schema registry refused a request or did not answer.
 
-    ``status`` is the HTTP status, None if there was no answer. ``retriable``: a repetition may succeed. ``final``: no
-    repetition can. For a 404 (unknown schema) both are False. A repetition helps only if another node of the registry
-    knows the schema.
+    ``status`` is the HTTP status, None if there was no answer. ``retriable``: a repetition may succeed. ``final``: each
+    repetition would fail. For a 404 (unknown schema) both are False, because a repetition succeeds only if another node
+    of the registry knows the schema.
     """
 
     def __init__(self, reason: str, *, status: int | None = None, retriable: bool) -> None:

@@ -1,11 +1,11 @@
 """
-Exceptions by which a host interrupts the main thread, such as celery's SoftTimeLimitExceeded. They do not mean that the
-interrupted code failed.
+Exceptions by which a host interrupts the main thread, such as celery's SoftTimeLimitExceeded. Such an exception does
+not mean that the interrupted code failed.
 
-A signal's handler may raise them at any line of the main thread, and they may be of any class. Code that treats
-exceptions as failures must first pass them to :func:`let_through`. If another thread injects an exception, the
-exception cannot be told from a failure. But the libraries that do this use classes that are not derived from
-``Exception``.
+A signal's handler may raise such an exception at any line of the main thread, and the exception may be of any class.
+Code that treats exceptions as failures must first pass each exception to :func:`let_through`. If another thread injects
+an exception, the exception cannot be told from a failure. But libraries that inject exceptions use classes that are not
+derived from ``Exception``.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def moment(time: datetime) -> str:
 
 
 def moment_with_seconds(milliseconds: int) -> str:
-    """Return a time in milliseconds since the epoch as text, with its seconds, which the language's format omits."""
+    """Return the time ``milliseconds`` after the epoch as text with seconds, which :func:`moment_of` omits."""
     local = _local(datetime.fromtimestamp(milliseconds / 1000, UTC))
     return f"{date_format(local, 'DATE_FORMAT')}, {local:%H:%M:%S}"
 

@@ -1,4 +1,6 @@
-"""Charts drawn on the server as small SVG images. Each has an alternative text and a table of the same numbers."""
+"""
+Charts drawn on the server as small SVG images. Each chart has an alternative text and a table of the same numbers.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from event_bus_kafka.admin.shapes import Cell, Table
 WIDTH, HEIGHT = 600, 120
 """Size of the drawing, in SVG units."""
 _LEAST, _ALONE = 3.0, 6.0
-"""Least height of a number above 0, and the length of the line of a single number, in SVG units."""
+"""
+Two lengths in SVG units: the minimum height of a number above 0, and the length of the line for a series with a single
+number.
+"""
 _WHOLE = 10
 """Smallest number that is shown without decimals."""
 
@@ -51,12 +56,15 @@ class Chart:
 
     @property
     def lines(self) -> list[tuple[int, Series, str]]:
-        """For each series: its number, counted from 1, the series, and its points for SVG's ``polyline``."""
+        """
+        A tuple for each series: the number of the series, counted from 1; the series; and the points for SVG's
+        ``polyline``.
+        """
         return [(number, one, self._points(one)) for number, one in enumerate(self.series, 1)]
 
     @property
     def top(self) -> str:
-        """The largest number of all series, in words."""
+        """A text with the largest number of all series. If no series has a number, the text says so."""
         if all(one.last is None for one in self.series):
             return gettext("no values")
         return gettext("at most %(top)s") % {"top": self.say(self._most)}
@@ -113,7 +121,10 @@ class Chart:
         return "–" if value is None else self.say(value)
 
     def _points(self, series: Series) -> str:
-        """A value above 0 is drawn at least ``_LEAST`` high; a single one as a line of the length ``_ALONE``."""
+        """
+        Return the points of a series, as text for SVG's ``polyline``. A value above 0 is drawn at least ``_LEAST``
+        high. If the series has only one value, the points form a line of the length ``_ALONE``.
+        """
         most, steps = self._most or 1.0, max(len(series.values) - 1, 1)
         points = [
             (index / steps * WIDTH, HEIGHT - (max(value / most * HEIGHT, _LEAST) if value else 0))

@@ -28,6 +28,7 @@ from event_bus_kafka.shown import shown
 
 _WEEK = timedelta(days=7)
 _SENT, _RECEIVED = ("delivered", "relayed"), ("received",)
+"""Outcomes of sent events, and outcomes of received events. The page shows one sum for each of the two tuples."""
 _OUTCOMES = {
     "delivered": _("sent directly"),
     "relayed": _("sent from the outbox"),
@@ -35,8 +36,7 @@ _OUTCOMES = {
     "spilled": _("put into the outbox, as Kafka did not confirm it"),
     "done": _("finished by all receivers"),
 }
-"""Outcome of an event in the history → the words of the pages, where its name alone says too little."""
-"""Outcomes of sent events, and outcomes of received events. The page shows one sum for each of the two tuples."""
+"""Outcome of an event in the history → its description on pages, if the outcome's name alone says too little."""
 
 Volumes = Mapping[str, Mapping[str, int]]
 """Numbers of events, by event type and by outcome."""

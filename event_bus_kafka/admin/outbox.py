@@ -46,12 +46,15 @@ _REMEDIES = {
     ),
     "TOPIC_AUTHORIZATION_FAILED": _("Give the relay's user the right WRITE on the topic."),
 }
-"""Part of a reason for which a topic is held → what to do."""
+"""Text that occurs in the reason for holding a topic → what the user should do."""
 
 
 @attrs.frozen(kw_only=True)
 class _Read:
-    """All that the page needs of one database: threads read it, and know neither language nor time zone."""
+    """
+    The data of one database for the page. The page turns the data into texts later, because the threads that read the
+    data do not know the user's language and time zone.
+    """
 
     outbox: OutboxView
     groups: Sequence[ParkedGroup]
@@ -140,7 +143,7 @@ class OutboxPage(Page):
 
 
 def _read(alias: str, runs: Sequence[WorkerRun]) -> _Read | None:
-    """Return None if the database has no outbox. Raises a database error."""
+    """Read the data of the database ``alias``. Return None if the database has no outbox. Raises a database error."""
     if not has_outbox(alias):
         return None
     parked = ParkedRecord.objects.using(alias).order_by("pk").only(*_NAMES)
@@ -212,7 +215,7 @@ def _held(outbox: OutboxView) -> Table:
 
 
 def _remedy(reason: str) -> str:
-    """Return what to do about a topic that is held for this reason."""
+    """Return what the user should do about a topic that is held for ``reason``."""
     found = next((text for part, text in _REMEDIES.items() if part in reason), None)
     return str(found or gettext("Mend what the reason names; the relay's log says more."))
 

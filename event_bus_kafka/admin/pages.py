@@ -24,7 +24,7 @@ from event_bus_kafka.operations.status.asking import Ask, here, of_database
 View = Callable[..., HttpResponse]
 
 _LONGEST = 2.0
-"""Seconds that a page waits for a database without the heartbeats."""
+"""Maximum seconds for which a page waits for a database that does not contain the heartbeats."""
 
 
 @attrs.frozen(kw_only=True)
@@ -139,14 +139,18 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def beside(alias: str) -> Ask:
-    """Ask a database beside the others, for a bounded time; the one with the heartbeats, which pages need, at once."""
+    """
+    Return a function that queries the database ``alias``. The database with the heartbeats is queried at once in this
+    thread, because pages need the heartbeats. Any other database is queried as by :func:`of_database`: beside further
+    databases, for at most ``_LONGEST`` seconds.
+    """
     return here if alias == router.db_for_write(Heartbeat) else of_database(alias, _LONGEST)
 
 
 def outside_transactions(pattern: URLPattern) -> URLPattern:
     """
-    Exempt a view from transactions of whole requests, in whichever database: an action commits each slice by itself,
-    and a statement that fails does not make all later ones fail.
+    Exempt the view of ``pattern`` from Django's ATOMIC_REQUESTS in all databases. So an action commits each slice
+    separately, and a failed statement does not make the later statements fail.
     """
     for alias in connections:
         transaction.non_atomic_requests(using=alias)(pattern.callback)

@@ -30,7 +30,7 @@ continue.
 _SHOWN = 100
 """Maximum number of different combinations of topic, code and reason that the page lists."""
 _LAST = "last"
-"""Name of the form field with the value of :attr:`Selected.last`."""
+"""Name of the form field that contains the value of :attr:`Selected.last`."""
 _LONGEST_NUMBER = 19
 """A posted number must have fewer digits than this, so that it fits into a database column."""
 

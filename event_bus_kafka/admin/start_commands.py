@@ -1,4 +1,4 @@
-"""The commands that start what does not run."""
+"""The commands that start workers and relays, as texts for pages."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def start_worker(group: str) -> str:
 
 def start_relay() -> str:
     """
-    Return the command that starts a relay, in a sentence; or that none is needed, as the service sends no events.
-    Raises :class:`ConfigurationError` if a route is wrong.
+    Return a sentence with the command that starts a relay. If the service sends no events, the sentence says that no
+    relay is needed. Raises :class:`ConfigurationError` if a route is wrong.
     """
     if not any(route.enabled for route in routes()):
         return gettext("None is needed: this service sends no events.")

@@ -1,4 +1,4 @@
-"""The overview's list of all that waits for somebody to act."""
+"""The overview's list of everything that waits until a user acts."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from event_bus_kafka.shown import shown
 
 @attrs.frozen(kw_only=True)
 class WaitingItem:
-    """A kind of thing that waits."""
+    """An entry of the list."""
 
     text: str
     model: type[Model]
-    """The model whose page helps."""
+    """The model whose page the entry links to. On this page a user can act or find advice."""
     command: str = ""
-    """The command that ends the waiting; empty: the page does it, or says what does."""
+    """The command that a user should run; empty: the entry shows no command, because the page is enough."""
 
 
 def items_of(found: Waiting) -> Iterator[WaitingItem]:
-    """Yield an entry for each kind of thing that waits; nothing if nothing waits."""
+    """
+    Yield the entries: dead letters, parked events, held topics, paused receivers, and groups without a running worker.
+    Yield nothing if nothing waits.
+    """
     if found.letters:
         text = ngettext("%(count)s dead letter", "%(count)s dead letters", found.letters)
         yield WaitingItem(text=text % {"count": _count(found.letters)}, model=DeadLetter)

@@ -54,7 +54,7 @@ Seconds that are added to the duration of the longest regular step. If a step ta
 counts as dead.
 """
 _RIGHTS_WITHIN = 5.0
-"""Seconds that Kafka may take to tell the rights on refused topics."""
+"""Time limit in seconds for a request to Kafka about this user's rights on refused topics."""
 
 
 @attrs.frozen(kw_only=True)
@@ -81,14 +81,20 @@ class ConsumerArguments:
         return [full_topic(topic) for topic in ([self.topic] if isinstance(self.topic, str) else self.topic)]
 
     def milliseconds(self) -> int | None:
-        """Return ``offset_time`` in milliseconds since the epoch. Raises :class:`ConfigurationError` if it is wrong."""
+        """
+        Return ``offset_time`` in milliseconds since the epoch. Raises :class:`ConfigurationError` if ``offset_time`` is
+        not an accepted time.
+        """
         try:
             return milliseconds(self.offset_time) if self.offset_time else None
         except ValueError as error:
             raise ConfigurationError(f"offset_time: {error}.") from None
 
     def lanes(self) -> int:
-        """Return the number of threads that run receivers. Raises :class:`ConfigurationError` if it is wrong."""
+        """
+        Return the number of threads that run receivers. Raises :class:`ConfigurationError` if ``concurrency`` is not an
+        accepted number.
+        """
         if self.concurrency is None:
             return settings.consumer_concurrency
         try:

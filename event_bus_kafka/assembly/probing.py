@@ -24,8 +24,9 @@ def probe(at_end: ExitStack, *, timeout: float, slow: float) -> Probe:
     """
     Return a probe; ``at_end`` closes its clients. Raises :class:`ConfigurationError`.
 
-    ``timeout``: seconds after which the probe stops waiting for a leg. ``slow``: seconds after which a leg counts as
-    failed, even if it succeeds later.
+    A leg is one part of the way of the probe's event, for example from the outbox to Kafka. ``timeout``: seconds after
+    which the probe stops waiting for a leg. ``slow``: seconds after which a leg counts as failed, even if it succeeds
+    later.
     """
     options = consumer_options(_GROUP)
     return Probe(

@@ -22,5 +22,5 @@ def reader_for(group: str) -> Reader:
 
 
 def small_reader_for(group: str) -> Reader:
-    """Return the same reader as :func:`reader_for`, except with a small buffer. Raises :class:`ConfigurationError`."""
+    """Return a reader like :func:`reader_for`, but with a small buffer. Raises :class:`ConfigurationError`."""
     return Reader(_SMALL | consumer_options(group), timeout=_REQUEST_TIMEOUT)

@@ -60,7 +60,7 @@ _OWN_OPTIONS: Options = {
 def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_port: Any = None) -> Worker:
     """
     Return a worker that relays the outbox of database ``alias``. If ``health_port`` is None, the worker uses the port
-    in the settings. If it is 0, the worker opens no port. ``once``: as for :func:`relay_steps`.
+    in the settings. If ``health_port`` is 0, the worker opens no port. ``once``: as for :func:`relay_steps`.
 
     Raises :class:`ConfigurationError`, as :func:`relay_steps` does.
     """
@@ -136,8 +136,8 @@ def _number(given: object, default: int) -> int:
 
 def common_options(options: Options) -> Options:
     """
-    Return the options of a client that stops at the first refused request. Exception: if the settings switch
-    idempotence off, the client does not stop, and may send later rows before the rows of a refused request.
+    Return the options of a client that stops at the first refused request. But if the settings switch idempotence off,
+    the client does not stop, and may send later rows before the rows of a refused request.
     """
     is_idempotent = str(options.get("enable.idempotence", False)).lower() == "true"
     return options | (COMMON if is_idempotent else {"max.in.flight": 1})

@@ -41,11 +41,11 @@ def producer() -> KafkaEventProducer:
 
 def process_clients(former: ProcessClients | None = None) -> ProcessClients:
     """
-    Start this process's clients and return them. Raises :class:`ConfigurationError`, or :class:`BrokerError` if no
-    OAuth token comes.
+    Start this process's clients and return them. Raises :class:`ConfigurationError`, or :class:`BrokerError` if the
+    client receives no OAuth token.
 
-    ``former``: the clients that the new clients replace. The new clients use the registry client of ``former``, since
-    it knows the schema ids.
+    ``former``: the clients that the new clients replace. The new clients use the registry client of ``former``, because
+    that registry client already knows schema ids.
     """
     timeout = min(settings.registry_timeout, settings.send_timeout / 2)  # the first event needs the ids of two schemas
     clients = ProcessClients(

@@ -22,7 +22,7 @@ _OF_PROBE: SettingsOfTopic = {
 }
 """
 Default settings of the probe's topic. Brokers set the timestamps, because a probe compares the brokers' clock with this
-host's. The retention is short, because nobody reads a probe's events later.
+host's clock. The retention is short, because nobody reads a probe's events later.
 """
 
 

@@ -24,7 +24,8 @@ _REQUEST_TIMEOUT = 10.0
 """Time limit of one request to Kafka, in seconds."""
 _SHARE_OF_LETTERS = 0.15
 """
-Part of the time limit of the whole answer. Within this part, a database must tell whether dead letters go to a topic.
+Share of the time limit of the whole search. Within this share, a database must answer whether dead letters go to a
+topic.
 """
 
 
@@ -60,7 +61,10 @@ def _neighbourhood(question: Question) -> Neighbourhood:
 
 
 def _go_to_topic(question: Question) -> bool:
-    """Return whether dead letters go to a topic. A database that does not say so in time is presumed to take them."""
+    """
+    Return whether dead letters go to a topic. If the database does not answer in time, dead letters are assumed to be
+    in its table.
+    """
     if settings.dead_letters != "auto":
         return goes_to_topic()
     ask = of_database(alias_of_letters(), question.left(OF_DATABASE, _SHARE_OF_LETTERS))

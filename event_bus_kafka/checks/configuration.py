@@ -117,8 +117,8 @@ def _retry_policies() -> RetryPolicies:
 
 def _wrong_values() -> Iterator[CheckMessage]:
     """
-    Yield an error for each wrong value. If neither producer nor consumer is this package's, check only the two settings
-    that name them.
+    Yield an error for each wrong value. If the settings name neither this package's producer nor this package's
+    consumer, check only EVENT_BUS_PRODUCER and EVENT_BUS_CONSUMER.
     """
     ours = any(_is_right(setting) and _points_here(setting) for setting in _ENTRY_POINTS)
     for setting in all_settings() if ours else _ENTRY_POINTS:

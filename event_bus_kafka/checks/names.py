@@ -28,8 +28,8 @@ _Named = tuple[str, str]
 
 def check_names(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """
-    Check the form of names, and look for likely mistakes such as a topic's name with the prefix. Checks nothing if
-    neither producer nor consumer is this package's.
+    Check the form of names, and look for likely mistakes such as a topic's name with the prefix. Checks nothing if the
+    settings name neither this package's producer nor this package's consumer.
     """
     try:
         return [*_checked()]

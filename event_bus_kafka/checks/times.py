@@ -20,8 +20,8 @@ _DELIVERY = ("message.timeout.ms", "delivery.timeout.ms")
 
 def check_times(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """
-    Check that no time in the settings makes another time in the settings useless. Checks nothing if neither producer
-    nor consumer is this package's.
+    Check that no time in the settings makes another time in the settings useless. Checks nothing if the settings name
+    neither this package's producer nor this package's consumer.
     """
     try:
         sends = (settings.producer or "").startswith(_OURS)

@@ -172,7 +172,10 @@ def optional(kind: Kind[T]) -> Kind[T | None]:
 
 
 def mapping_of(kind: Kind[T], of: str) -> Kind[dict[str, T]]:
-    """Accept a dict with str keys whose values ``kind`` accepts. ``of`` describes keys and values in error messages."""
+    """
+    Return the kind that accepts dicts with str keys and with values that ``kind`` accepts. ``of`` describes keys and
+    values in error messages.
+    """
 
     def read(value: Any) -> dict[str, T]:
         return {key: _entry(key, item) for key, item in _read_mapping(value).items()}

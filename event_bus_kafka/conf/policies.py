@@ -18,7 +18,10 @@ def _is_error(item: Any) -> bool:
 
 
 def _some_of(fields: dict[str, Kind[Any]]) -> Kind[dict[str, Any]]:
-    """Accept a dict with any of the keys of ``fields``. The kind of a field says which values it accepts."""
+    """
+    Return the kind that accepts dicts with any of the keys of ``fields``. For each key, the kind in ``fields`` must
+    accept the value.
+    """
 
     def read(value: Any) -> dict[str, Any]:
         given = MAPPING.read(value)

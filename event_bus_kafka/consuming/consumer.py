@@ -1,4 +1,7 @@
-"""The consumer: polls, submits records to the scheduler, settles and commits offsets. It never calls a receiver."""
+"""
+The consumer polls, submits records to the scheduler, and commits the offsets of finished records. It never calls a
+receiver.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,8 @@ _SERVE_EVERY = 1.0
 """Seconds between two polls while no record may be read. Without polls the group would exclude the consumer."""
 _BUSY_POLL = 0.05
 """
-Maximum seconds of one poll while receivers run. It is short, because only the polling thread settles finished records.
+Maximum seconds of one poll while receivers run. It is short, because only the polling thread moves positions past
+finished records.
 """
 _LOOK_AT_ENDS_EVERY = 1.0
 """Seconds between two queries of the partitions' end offsets."""
@@ -102,8 +106,8 @@ class Consumer:
         """
         Read records, wake due retries, and commit.
 
-        Blocks at most for the poll time-out. Only while partitions are being revoked, also waits for receivers. Raises
-        :class:`WorkerFailed` if the worker has to end.
+        Blocks at most for the poll time-out, but waits longer while partitions are being revoked, because receivers of
+        these partitions may have to finish. Raises :class:`WorkerFailed` if the worker has to end.
         """
         self._health.beat()
         self._read()

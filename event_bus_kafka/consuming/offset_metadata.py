@@ -28,8 +28,8 @@ class OffsetMetadata:
     """Offsets of quarantined records; workers skip these records."""
     offset_time: int | None = None
     """
-    The offset time (milliseconds since the epoch) that was applied to this partition; workers do not apply the same
-    time again.
+    The ``offset_time`` (milliseconds since the epoch) from which a worker has already read this partition; None: no
+    worker has used an ``offset_time``. For this partition, workers ignore the same value later.
     """
 
     @classmethod

@@ -34,8 +34,8 @@ from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 _STANDSTILL = 5.0
 """
-Seconds until the next attempt in two cases: a flood prevents storing the partition's dead letter, or the worker is
-about to end because the error limit is reached.
+Seconds until the next attempt in two cases. In the first case, the partition had too many dead letters in a row, so no
+further dead letter is stored. In the second case, the worker is about to end, because the error limit is reached.
 """
 
 
@@ -43,8 +43,8 @@ about to end because the error limit is reached.
 class Processor:
     """
     Makes an attempt at a delivery and returns its outcome: Done, Retry or Hold. If a record is given up, the outcome is
-    Hold until its dead letter is stored, and Done afterwards. Thread-safe. State is only in ``gate``, ``flood`` and
-    ``error_limit``.
+    Hold until its dead letter is stored, and Done afterwards. Thread-safe. Only the objects ``gate``, ``flood`` and
+    ``error_limit`` have state.
     """
 
     group: str

@@ -36,7 +36,7 @@ class Work:
     running: Receiver | None = None
     """The receiver that was called last."""
     turns: list[float] = attrs.field(factory=list)
-    """Start times of the receivers of the current attempt (``perf_counter``, in seconds)."""
+    """Start times of the receivers' calls in the current attempt (``perf_counter``, in seconds)."""
     sent_at: datetime | None = None
     """
     The time at which the event was sent; None until the event is dispatched. ``tallies``, too, is None until the
@@ -53,7 +53,7 @@ class Work:
 
 @attrs.define(eq=False)
 class Delivery:
-    """One record within one assignment, until it is settled. Lanes change its attributes, and set ``done`` last."""
+    """A record within one assignment, with the attempts at it. Lanes change the attributes, and set ``done`` last."""
 
     record: ConsumerRecord | None
     """The record; None after the delivery is done."""
@@ -102,8 +102,8 @@ class Delivery:
 class Detached(Delivery):
     """
     A record outside of any assignment, such as the record of a dead letter. The scheduler orders it among the records
-    of its key. No committed offset depends on the record, because its ``partition`` is a separate object. This object
-    has only the name of an assigned partition.
+    of its key. No committed offset depends on the record, because its ``partition`` is not the object of an assigned
+    partition, but a separate object with the same name.
     """
 
     process: Callable[[Detached], Outcome] = attrs.field(kw_only=True)
@@ -187,8 +187,8 @@ class PartitionProgress:
     """Sizes in bytes of records that lanes have finished. :meth:`advance` subtracts these sizes from ``size``."""
     early: int = 0
     """
-    The number of next records to read that a previous worker may have begun. It is never more than a window can
-    contain.
+    Number of records, counted from the next record to read, that a previous worker may have begun. The number never
+    exceeds the maximum number of records of a window.
     """
     passed: int = 0
     """

@@ -58,7 +58,10 @@ def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
 
 
 def ran(work: Work, receivers: list[Receiver], failed: Failures) -> None:
-    """Count an attempt's calls of receivers, and add up their durations. Call it after all the receivers have ended."""
+    """
+    Count an attempt's calls of receivers, and add up their durations. Call this function after all the receivers have
+    ended.
+    """
     assert work.tallies is not None
     end = perf_counter()
     for receiver in reversed(receivers):

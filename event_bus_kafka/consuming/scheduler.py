@@ -30,7 +30,7 @@ _DRAIN = 64
 _PLENTY = 500
 """
 If this number of keys wait for a lane, the worker reads no record. Otherwise records would wait for a long time and
-drop out of the processor's caches.
+drop out of the CPU's caches.
 """
 _SWEEP_ABOVE = 10_000
 """
@@ -44,7 +44,7 @@ Key = tuple[str, int, bytes | None]
 
 
 class _Actor:
-    """The unfinished records of one key; busy while it is queued for a lane, on a lane, or waiting for a retry."""
+    """The unfinished records of one key. An actor is busy while it is queued, on a lane, or waiting for a retry."""
 
     __slots__ = ("busy", "deliveries", "held", "waiting")
 
@@ -186,7 +186,7 @@ class Scheduler:
 
     @property
     def has_plenty(self) -> bool:
-        """Whether more keys wait for a lane than the lanes can process before the polling thread looks again."""
+        """Whether at least :data:`_PLENTY` keys wait for a lane."""
         return self._ready.qsize() >= _PLENTY
 
     def _wake(self, actor: _Actor) -> None:

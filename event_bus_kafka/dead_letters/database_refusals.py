@@ -24,8 +24,8 @@ _LOST = frozenset({2006, 2013})
 """Error numbers of MySQL and MariaDB for a connection that has ended."""
 _LONGEST_ESCAPE, _STATEMENT = 2, 10_000
 """
-Two limits for the size of a statement. The first is the maximum bytes per byte of a value. The second is the maximum
-bytes of everything else.
+Two numbers for estimating the size of a statement. The first is the maximum number of bytes that one byte of a value
+takes after escaping. The second is the maximum number of bytes of the rest of the statement.
 """
 _EXECUTE = CursorWrapper._execute.__code__  # type: ignore[attr-defined]
 
@@ -42,8 +42,9 @@ def is_refusal(error: Exception) -> bool:
 
 def is_larger_than_packets(error: Exception, size: int, connection: BaseDatabaseWrapper) -> bool:
     """
-    Return whether MySQL or MariaDB closed the connection because a statement with ``size`` bytes of values was larger
-    than ``max_allowed_packet``. False if the statement was small enough: then the connection ended for another reason.
+    Return whether MySQL or MariaDB may have closed the connection because a statement with ``size`` bytes of values was
+    larger than ``max_allowed_packet``. If the statement cannot have been larger, the connection ended for another
+    reason, and the result is False.
     """
     if _number(error) not in _LOST:
         return False

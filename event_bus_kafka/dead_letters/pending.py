@@ -11,7 +11,7 @@ import attrs
 from event_bus_kafka.dead_letters.letter import Failure, Letter
 
 Pending = dict[str, Failure]
-"""Name of a pending receiver → its failure, in order. The empty name means that no receiver was called."""
+"""Name of a pending receiver → the receiver's failure. The empty name means that no receiver was called."""
 _KNOWN = frozenset(field.name for field in attrs.fields(Failure))
 
 
@@ -68,7 +68,10 @@ def merged(before: Pending, now: Pending) -> Pending:
 
 
 def is_claimed(pending: Pending, *, own: str = "") -> bool:
-    """Return whether a replay claims the letter now. The claim until ``own`` is the caller's and does not count."""
+    """
+    Return whether a replay claims the letter now. A claim that ends at ``own`` does not count, because it is the
+    caller's claim.
+    """
     now = time_text(datetime.now(UTC))
     return any(failure.claimed_until > now and failure.claimed_until != own for failure in pending.values())
 

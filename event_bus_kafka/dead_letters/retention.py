@@ -93,7 +93,7 @@ def _of_letters(slices: Iterator[int]) -> Iterator[int]:
 
 
 def _committed(aliases: Callable[[], Iterable[str]], slices: Iterator[int]) -> Iterator[int]:
-    """Yield from ``slices``, after setting the connections to autocommit, so that each slice is committed."""
+    """Set the connections of ``aliases`` to autocommit, so that each slice is committed. Then yield from ``slices``."""
     for alias in aliases():
         commit_at_once(connections[alias])
     yield from slices

@@ -105,7 +105,7 @@ def remove(seen: Mapping[int, datetime], state: EntryState) -> int:
 
 
 def enter(letter: DeadLetter) -> None:
-    """Write the entries of ``letter``. Its row exists, but its entries do not."""
+    """Write the entries of a letter whose row already exists, but whose entries are missing."""
     rows = DeadLetter.objects.for_writing()
     with transaction.atomic(using=rows.db):
         if row := rows.locked(letter):

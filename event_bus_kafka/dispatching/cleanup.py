@@ -77,7 +77,8 @@ def close_after_errors() -> None:
 
 def roll_back_leftovers() -> TransactionLeftOpen | None:
     """
-    Roll back transactions that a receiver left open. Return the error that tells of them; None if there were none.
+    Roll back transactions that a receiver left open. Return an error with the aliases of the databases; None if no
+    transaction was open.
     """
     left = [connection for connection in open_connections.by_alias.values() if _is_in_transaction(connection)]
     for connection in left:

@@ -56,10 +56,10 @@ class RetryPolicy:
         """
         Decide what follows ``error``.
 
-        ``attempt`` is the number of the failed attempt, from 1; ``holds`` is the number of holds in a row before it;
-        ``is_open`` says whether the circuit of the failed receiver is open. An outage is considered first, then an open
-        circuit, then final errors, then the number of attempts. So neither an outage nor a receiver that fails for all
-        events leads to dead letters.
+        ``attempt`` is the number of the failed attempt, from 1. ``holds`` is the number of holds in a row before this
+        attempt. ``is_open`` says whether the circuit of the failed receiver is open. An outage is considered first,
+        then an open circuit, then final errors, then the number of attempts. So neither an outage nor a receiver that
+        fails for all events leads to dead letters.
         """
         if is_outage or is_open:
             return Hold(error, self.hold(holds, chance))
@@ -79,8 +79,8 @@ class RetryPolicy:
 
     def is_final(self, error: Exception) -> bool:
         """
-        Return whether no further attempt would help: the record cannot be read, or the receiver raised an error that is
-        final.
+        Return whether every further attempt would fail. This is so if the record cannot be read, if ``error`` is a
+        final error of the schema registry, or if ``error`` is of a class in ``final``.
         """
         if isinstance(error, SchemaRegistryError):
             return error.final
@@ -98,8 +98,8 @@ class RetryPolicies:
     @classmethod
     def of(cls, values: Mapping[str, Any], differing: Mapping[str, Mapping[str, Any]]) -> RetryPolicies:
         """
-        Return the policies. ``values`` is the setting of the default policy. ``differing`` is the setting of the
-        differences by event type or topic.
+        Return the policies. ``values``: the fields of the default policy. ``differing``: event type or topic → the
+        fields that differ from the default policy.
 
         Raises :class:`ConfigurationError` if a class in ``final`` cannot be imported.
         """

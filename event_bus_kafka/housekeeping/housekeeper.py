@@ -152,8 +152,8 @@ class Housekeeper:
 
     def _next(self) -> Task | None:
         """
-        Return the next due task; block until one is due. Return None once before blocking, so that the caller closes
-        connections.
+        Return the next due task; if no task is due, wait for one. But if no task is due and the thread has not closed
+        its connections yet, return None at once, so that the caller closes the connections before the thread waits.
         """
         with self._changed:
             while True:

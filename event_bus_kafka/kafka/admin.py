@@ -60,7 +60,10 @@ class Admin:
         return cluster.controller_id in cluster.brokers
 
     def require_controller(self, *, timeout: float) -> None:
-        """Raise :class:`BrokerError` if the cluster has no controller, which creates and alters topics."""
+        """
+        Raise :class:`BrokerError` if the cluster has no controller, because only a controller creates and alters
+        topics.
+        """
         if not self.has_controller(timeout=timeout):
             reason = "these brokers cannot create or alter topics (the sandbox creates topics at their first use)"
             raise BrokerError(error_codes.UNSUPPORTED_FEATURE, reason)
@@ -173,7 +176,8 @@ def _failure(answer: Future[Any], timeout: float) -> BrokerError | None:
 
 def result_of(answer: Future[T], timeout: float) -> T:
     """
-    Return the result of ``answer``. Raises :class:`BrokerError`, also if no answer comes within ``timeout`` seconds.
+    Return the result of ``answer``. Raises :class:`BrokerError` if the request failed, or if no answer comes within
+    ``timeout`` seconds.
     """
     try:
         return answer.result(timeout)

@@ -23,8 +23,8 @@ _TROUBLE_BY_TEXT = {
 
 def to_broker_error(error: KafkaError | KafkaException, kind: type[BrokerError] = BrokerError) -> BrokerError:
     """
-    Convert a client's error to an error of class ``kind``. Its reason is Kafka's text, which contains no event data,
-    only names of servers and topics.
+    Convert a client's error to an error of class ``kind``. The reason of the new error is Kafka's text, which contains
+    names of servers and topics, but no event data.
     """
     inner: KafkaError = error.args[0] if isinstance(error, KafkaException) else error
     if not isinstance(inner, KafkaError):
@@ -37,7 +37,9 @@ def to_broker_error(error: KafkaError | KafkaException, kind: type[BrokerError] 
 
 
 def to_commit_error(error: KafkaError | KafkaException) -> BrokerError:
-    """Convert the error of a commit; to :class:`AssignmentLost` if the partitions now belong to another member."""
+    """
+    Convert the error of a commit. If the partitions now belong to another member, return an :class:`AssignmentLost`.
+    """
     failure = to_broker_error(error)
     return to_broker_error(error, AssignmentLost) if meaning_of(failure.code).assignment_lost else failure
 
@@ -45,8 +47,9 @@ def to_commit_error(error: KafkaError | KafkaException) -> BrokerError:
 @contextmanager
 def as_broker_errors(client: Any = None) -> Iterator[None]:
     """
-    Raise the client's errors as :class:`BrokerError`. After an error, poll ``client``, because only its error callback
-    gets the cause. The error of a request that found no connection does not contain the cause.
+    Raise the client's errors as :class:`BrokerError`. If a request finds no connection, its error does not contain the
+    cause; only the client's error callback gets the cause. So poll ``client`` after an error, because a poll calls the
+    error callback.
     """
     try:
         yield

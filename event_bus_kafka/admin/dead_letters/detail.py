@@ -29,7 +29,10 @@ _LOOKS_SHOWN = 20
 
 
 def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
-    """Return the context for a letter's template. Requests the schema from the registry, if the settings name one."""
+    """
+    Return the context for a letter's template. If the settings name a schema registry, request the schema from this
+    registry.
+    """
     record = letter.record
     key, data = _contents(record, unmasked=unmasked)
     headers = [(shown(name), shown(str(masking.header(name, value)))) for name, value in record.headers]
@@ -118,7 +121,7 @@ def _json(content: Any) -> str:
 
 
 def shown_lines(text: str) -> str:
-    """Return ``text``, each of its lines made safe by :func:`shown`."""
+    """Return ``text`` after making each line safe with :func:`shown`."""
     return "\n".join(shown(line) for line in text.split("\n"))
 
 

@@ -26,7 +26,7 @@ class Meant:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Meant | None:
-        """Return the posted selection; None if it is empty, invalid, or about settled entries."""
+        """Return the posted selection; None if the selection is empty, invalid, or about settled entries."""
         if request.POST.get("scope") == TICKED:
             ids = tuple(int(text) for text in request.POST.getlist("id") if text.isdecimal() and len(text) < 19)
             return cls(selection=Selection(ids=ids), words=_("ticked")) if ids else None
@@ -43,7 +43,7 @@ class Meant:
 
 
 def moment_of(text: str) -> datetime | None:
-    """Parse ``text``, which the form of a plan contains as a time; None if ``text`` is not a time."""
+    """Return the time that ``text``, the value of a form field, contains; None if ``text`` is not a time."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -1,6 +1,6 @@
 """
-The page on which a user plans a replay. It lists the letters that would run. It also lists the letters that cannot run,
-the reasons, and remarks.
+The page on which a user plans a replay. The page lists the letters that would be replayed. It also lists the letters
+that cannot be replayed, the reasons, and remarks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from event_bus_kafka.operations.event_catalogue import event_types
 from event_bus_kafka.shown import shown
 
 _SHOWN = 20
-"""Maximum length of each of two lists: the reasons, and the letters that cannot run."""
+"""Maximum length of each of two lists: the reasons, and the letters that cannot be replayed."""
 _NAMES_SHOWN = 5
 _PREFIX = "run"
 _NAME_LENGTH = 500
@@ -39,7 +39,7 @@ def _named(datalist: str) -> forms.TextInput:
 
 
 class ReceiverForm(forms.Form):
-    """The form in which a user selects the receivers that run."""
+    """The form in which a user selects the receivers that the replay calls."""
 
     receiver = forms.CharField(
         label=gettext_lazy("Only this receiver (empty: all that have still to succeed)"),

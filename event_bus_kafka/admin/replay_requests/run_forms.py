@@ -75,12 +75,12 @@ class RunAsking:
     form: type[RunForm]
     title: str | Promise
     plan: str
-    """The name of the function of ``run_planning`` that plans it."""
+    """The name of the function of ``run_planning`` that plans this kind of run."""
     rights: tuple[Right, ...] = (Right.REPLAY,)
-    """All of them are needed."""
+    """The rights for requesting this kind of run. A user needs all these rights."""
 
     def is_for(self, user: Any) -> bool:
-        """Whether a user may ask for it."""
+        """Return whether ``user`` may request this kind of run."""
         return all(one.is_given_to(user) for one in self.rights)
 
 

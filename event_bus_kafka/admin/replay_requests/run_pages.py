@@ -39,7 +39,7 @@ class RunPages(Page):
             )  # a source that fails in the database must not break a transaction of the page
 
     def run_links(self, request: HttpRequest) -> list[Linked]:
-        """Return the links to the forms, for those who may use them."""
+        """Return the links to the forms that the user may use."""
         allowed = {name: one for name, one in ASKING.items() if one.is_for(request.user)}
         if not (allowed and are_possible()):
             return []

@@ -37,7 +37,7 @@ Read = TypeVar("Read")
 PLACES = "places"
 """Name of the form field with the offsets of a plan. The run reads only these offsets, not later records."""
 _READER = "replay_events"
-"""Kafka's client asks for a name; nothing is ever committed under it."""
+"""A group id, which Kafka's client requires. Nothing is ever committed for this group."""
 _LARGEST = 2**63 - 1
 """Kafka's largest offset."""
 _SHOWN = 100

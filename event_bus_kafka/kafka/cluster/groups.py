@@ -21,9 +21,12 @@ from event_bus_kafka.trouble import Trouble
 T = TypeVar("T")
 
 _BETWEEN = 0.1
-"""Seconds until groups are asked again whose coordinator is moving."""
+"""Seconds between two requests about a group whose coordinator is moving."""
 _SHORTEST = 0.1
-"""Seconds for a request at the end of the time: Kafka's client refuses 0."""
+"""
+Minimum time limit of a request, in seconds. It is used when no time is left, because Kafka's client refuses the limit
+0.
+"""
 _GROUPS_AT_ONCE = 100
 """
 Maximum number of groups whose offsets are requested at the same time. Kafka's client sends one request for each group.
@@ -68,7 +71,10 @@ class Groups(Admin):
         return {one.group_id: one.state.name.lower() for one in found.valid}
 
     def described(self, names: Collection[str], *, timeout: float) -> dict[str, GroupDescription | BrokerError]:
-        """Return group → its description or, if the coordinator gives none, the error. Raises :class:`BrokerError`."""
+        """
+        Return group → description; or group → error, if the coordinator gives no description. Raises
+        :class:`BrokerError` if the request cannot be sent.
+        """
         found: dict[str, GroupDescription | BrokerError] = {}
         left, deadline = sorted(names), monotonic() + timeout
         while left:
@@ -90,10 +96,11 @@ class Groups(Admin):
         Return group → committed offsets; or group → error, if the offsets cannot be read. ``asked``: group →
         partitions; None: all partitions with a committed offset.
 
-        ``described``: what :meth:`described` has just returned. A group whose coordinator moves, or was not reached, is
-        not asked, and its error returned: an answer that the coordinator has moved, or is not ready, makes librdkafka
-        look for the group of a consumer, which an admin client has not, and end the process by a segmentation fault
-        (librdkafka #5040).
+        ``described``: the latest result of :meth:`described`. If this result says that a group's coordinator is moving
+        or was not reached, no request is sent for the group, and the error in ``described`` is returned. Otherwise the
+        coordinator might answer that it has moved or is not ready. Then librdkafka would look for a consumer's group.
+        An admin client has no such group, so librdkafka would end the process by a segmentation fault (librdkafka
+        #5040).
         """
         unsafe = {name: error for name, error in _refusals(described).items() if name in asked and _is_unsafe(error)}
         found: dict[str, Offsets | BrokerError] = {**unsafe}
