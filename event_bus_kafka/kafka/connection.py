@@ -1,8 +1,8 @@
 """
 Tracks whether clients are connected to Kafka. Emits an event only when this state changes, not at each retry.
 
-Errors alone are not enough: a client reports no error if its broker is silent, and none when the connection works
-again. So a consumer's statistics are examined, too, and the delivery reports of a producer.
+Errors alone are not enough, because a client reports no error if its broker is silent. A client also does not report
+that the connection works again. So a consumer's statistics and a producer's delivery reports are examined, too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SILENT = "the group's coordinator does not answer"
 
 
 class Connection:
-    """The connection state of a group member. Its callbacks run in the thread that polls."""
+    """Tracks whether a group member is connected to Kafka. The methods are called in the thread that polls."""
 
     def __init__(self, client: str) -> None:
         self._client = client
@@ -41,7 +41,7 @@ class Connection:
                 self._change(Trouble.UNREACHABLE, failure.reason)
 
     def on_statistics(self, text: str) -> None:
-        """Note the client's statistics (JSON text)."""
+        """Update the connection state from the client's statistics (JSON text)."""
         troubled, self._troubled = self._troubled, False
         was_silent, self._silent = self._silent, not _coordinator_answers(json.loads(text))
         if not self._silent and not troubled:

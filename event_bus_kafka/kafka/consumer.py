@@ -1,5 +1,6 @@
 """
-A member of a consumer group: wraps confluent-kafka's consumer; returns this package's values and raises its errors.
+Wraps confluent-kafka's consumer, as a member of a consumer group. Returns objects and raises exceptions of this
+package's classes.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _BATCH = 500
 _CAUSE_WITHIN = 2.0
 """Seconds to wait for the cause of a fatal error."""
 _LOOK_EVERY = 0.1
-"""Maximum seconds that partitions assigned during a poll wait for the end of the poll."""
+"""Maximum seconds between two checks whether partitions were assigned during a poll. If so, the poll ends."""
 
 
 @attrs.frozen(kw_only=True)

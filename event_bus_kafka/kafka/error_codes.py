@@ -50,7 +50,7 @@ class Meaning:
 
     A code without a row in ``TABLE`` has the default values: trouble ``other``, not final and not fatal. So the same
     request may be repeated, unless librdkafka marks the error as fatal. After an unknown code of a broker the relay
-    holds the topic. After an unknown code of librdkafka the relay begins again with a new client.
+    holds the topic. After an unknown code of librdkafka the relay makes a new client, and sends the row again.
     """
 
     code: str
@@ -72,7 +72,10 @@ class Meaning:
     passes_in_commit: bool = attrs.field(default=False, kw_only=True)
     """Whether the code, in an answer to a commit, means that Kafka will soon accept the same commit."""
     coordinator_moves: bool = attrs.field(default=False, kw_only=True)
-    """Whether this package has to repeat the request about a group, because librdkafka does not repeat it."""
+    """
+    Whether the code means that a group's coordinator is moving. This package then repeats the request about the group,
+    because librdkafka does not repeat it.
+    """
     offset_gone: bool = attrs.field(default=False, kw_only=True)
     """
     Whether the code, in place of a record, means that the client reads nothing from the partition until another offset

@@ -66,8 +66,8 @@ def make_client(
 
     ``own``: option → further callback; if ``options`` contain a callback of the same name, both are called.
 
-    Raises :class:`ConfigurationError`; or :class:`BrokerError` if ``oauth_cb``, which the client calls at once, returns
-    no token within 10 s.
+    Raises :class:`ConfigurationError` if the client refuses its options. The client calls ``oauth_cb`` at once. Raises
+    :class:`BrokerError` if ``oauth_cb`` returns no token within 10 s.
     """
 
     def report(error: KafkaError) -> None:

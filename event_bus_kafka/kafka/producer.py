@@ -31,8 +31,8 @@ reach = Reach()
 
 class Delivered:
     """
-    Topic, partition and offset of a stored record. They are read from the client's message only on access, as most
-    callers do not need them.
+    Topic, partition and offset of a stored record. These values are read from the client's message only on access,
+    because most callers do not need them.
     """
 
     __slots__ = ("_message",)
@@ -86,7 +86,8 @@ class Producer:
         Queue a record. ``on_delivery`` is called with ``about``, followed by :class:`Delivered` or
         :class:`DeliveryFailed`.
 
-        Raises :class:`QueueFull`; or :class:`DeliveryFailed` if the client refuses to queue the record.
+        Raises :class:`QueueFull` if the local queue is full, and :class:`DeliveryFailed` if the client refuses to queue
+        the record.
         """
 
         def report(error: KafkaError | None, message: Any) -> None:
@@ -98,7 +99,8 @@ class Producer:
 
     def enqueue(self, record: ProducerRecord, report: Report) -> None:
         """
-        Queue a record as :meth:`produce` does, but faster. ``report`` must itself tell ``reach`` that Kafka answers.
+        Queue a record as :meth:`produce` does, but faster. ``report`` itself must call ``reach.regain`` if Kafka has
+        confirmed the record and ``reach.is_lost`` is True.
         """
         if self.failure is not None:  # librdkafka itself would take records after a purge
             raise DeliveryFailed(error_codes.FATAL, str(self.failure), fatal=True)

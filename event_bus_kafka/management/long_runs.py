@@ -16,7 +16,7 @@ _BAR = 30
 _REWRITE_AFTER, _REPEAT_AFTER = 0.2, 10.0
 """Seconds between two reports of progress. The first number is for a terminal, the second for other output."""
 _MADE_UP_FOR = 1.0
-"""Maximum delay in seconds that late work makes up for. While it does so, it may exceed the rate."""
+"""Maximum part of a delay, in seconds, that later work makes up for by exceeding the rate."""
 
 
 class Interruption:
@@ -62,7 +62,9 @@ class Pace:
         """``_due`` is a time of ``clock``. ``_done`` is the number of items that the rate allows until this time."""
 
     def batch(self, most: int) -> int:
-        """Return the number of items for one batch: at most ``most``, and at most the items of one second."""
+        """
+        Return the number of items for one batch: at most ``most``, at most the items of one second, and at least 1.
+        """
         return max(1, int(min(most, self._rate)))
 
     def keep(self, done: int) -> None:

@@ -85,7 +85,10 @@ def make_or_plan(command: OperatorCommand, wish: RunWish, options: dict[str, Any
 
 
 def _obstacle(wish: RunWish) -> str:
-    """Return what would keep a request waiting. An error is a part of that: the request may be made already."""
+    """
+    Return why no worker would take the run; empty if a worker would take it. A database error is returned as text, and
+    not raised, because the request may have been made already.
+    """
     try:
         return obstacle_before_run(wish)
     except Error as error:

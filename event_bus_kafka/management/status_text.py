@@ -175,7 +175,10 @@ def _block(title: str, texts: Iterable[str]) -> Iterator[str]:
 
 
 def _wrapped(text: str, first: str, others: str) -> list[str]:
-    """Return the lines of a text, which begin with ``first`` and ``others``. Names with hyphens stay whole."""
+    """
+    Split a text into lines. The first line begins with ``first``, all other lines with ``others``. Names with hyphens
+    stay whole.
+    """
     return wrap(shown(text), WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
 
 

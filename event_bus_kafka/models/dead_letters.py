@@ -251,8 +251,8 @@ class DeadLetter(models.Model):
     @property
     def marks(self) -> dict[str, dict[str, Any]]:
         """
-        Name of a part that was left out → size and sha256 of the part. Also empty if ``left_out`` is missing or
-        deferred.
+        Name of a part that was left out → size and sha256 of the part. Empty if no part was left out, or if the column
+        ``left_out`` is missing or deferred.
         """
         return {} if "left_out" in self.get_deferred_fields() else self.left_out or {}
 

@@ -39,7 +39,7 @@ class Sums:
 
     @classmethod
     def total(cls, several: Iterable[Sums]) -> Sums:
-        """Add up one or more sums."""
+        """Return the total of ``several``, which must not be empty."""
         counts, seconds, longest = zip(*map(attrs.astuple, several), strict=True)
         return cls(count=sum(counts), seconds=sum(seconds), longest=max(longest))
 

@@ -121,8 +121,7 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
 
     def release(self) -> int:
         """
-        Move the parked rows back into the outbox, in batches, with the ids that they had there. Return the number of
-        moved rows.
+        Move the parked rows back into the outbox, in batches, with their former ids. Return the number of moved rows.
         """
         return sum(self.release_in_batches())
 

@@ -1,4 +1,6 @@
-"""Processes a record once, outside any worker. A failure is returned, neither retried nor stored."""
+"""
+Processes a record once, outside any worker. If the record fails, it is not retried or stored; the failure is returned.
+"""
 
 from __future__ import annotations
 

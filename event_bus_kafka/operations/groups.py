@@ -54,14 +54,17 @@ class ReceiverView:
     """Event types to which the receiver listens; empty: the receiver no longer exists."""
     pause: PausedReceiver | None
     has_worker: bool
-    """Whether a running worker has the receiver, or may have it: some do not tell their receivers."""
+    """
+    Whether a running worker has the receiver. Also True if a running worker does not report its receivers, because it
+    may have this receiver.
+    """
     has_open_circuit: bool
     """Whether the receiver's circuit is open in any running worker."""
     is_slow: bool
 
 
 def groups(runs: Sequence[WorkerRun], subscribed: Iterable[str]) -> list[GroupView]:
-    """Return the consumer groups of the workers in ``runs``, and the subscribed ones, sorted by name."""
+    """Return the consumer groups of the workers in ``runs``, and the groups in ``subscribed``, sorted by name."""
     names = sorted({*subscribed, *(run.group for run in runs if run.kind == "consumer")})
     alive = [run for run in runs if run.kind == "consumer" and run.is_alive]
     return [GroupView(group=name, runs=[run for run in alive if run.group == name]) for name in names]

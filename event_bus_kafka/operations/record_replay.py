@@ -52,7 +52,7 @@ class ReplayProgress:
         return sum(offsets.end - offsets.start for offsets in self.left.values())
 
     def note(self, failures: Failures) -> None:
-        """Count the result of one record."""
+        """Count a record that was replayed. ``failures``: the failures of its receivers or of its decoding."""
         undecodable = any(not failure.receiver for failure in failures)
         self.replayed += 1
         self.undecodable += undecodable
@@ -79,7 +79,7 @@ class RecordReplay:
         self, reader: Reader, wanted: Wanted, registry: SchemaIds, *, stop_on_error: bool
     ) -> Iterator[tuple[ConsumerRecord, Failures]]:
         """
-        Replay the records that are left and match ``wanted``, partition by partition. Yield each record that was read,
+        Replay the remaining records that match ``wanted``, partition by partition. Yield each record that was read,
         with the failures of its receivers or of its decoding. A record that does not match has no failures.
 
         ``stop_on_error``: stop at the first record with a failure; another replay begins with this record. Raises

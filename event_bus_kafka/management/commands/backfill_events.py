@@ -54,7 +54,7 @@ class _Run:
     exit_code: int = 1
 
     def before(self, batch: Batch) -> dict[str, str | None]:
-        """For each item of the next batch, return its token → the token of the preceding item."""
+        """Return token of an item → token of the preceding item, for all items of the next batch."""
         tokens = [token for token, _ in batch]
         return dict(zip(tokens, [self.token, *tokens], strict=False))
 

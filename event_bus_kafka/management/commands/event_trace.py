@@ -94,6 +94,6 @@ def _event_id(text: str) -> UUID:
 
 
 def _topic(text: str) -> str:
-    """Return ``text`` unchanged if it has the form ``topic`` or ``topic:partition``. Raises an error otherwise."""
+    """Return ``text`` if it has the form ``topic`` or ``topic:partition``. Otherwise raise ArgumentTypeError."""
     named(text)
     return text

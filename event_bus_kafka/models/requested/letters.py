@@ -145,7 +145,7 @@ class RequestedLetter(models.Model):
     skipped.
     """
     instead_of = models.CharField(max_length=500)
-    """The receiver that the request's receiver replaces as a stand-in; empty: none."""
+    """The receiver that the request's receiver replaces as a stand-in; empty: no receiver is replaced."""
     state = models.CharField(max_length=16, choices=LetterState.choices)
     error = models.TextField()
     """Why the letter failed or was skipped, or for which receivers the dead letter remains."""

@@ -29,9 +29,9 @@ class RequestedRunQuerySet(models.QuerySet["RequestedRun"]):
 
     def hold(self, request: int, *, by: UUID) -> RequestedRun | None:
         """
-        Make a worker, which has claimed the request, the only one that may save progress; return the run as it was
-        before, with the progress that was saved last. Return None if the worker has lost its claim: it may have stood
-        still, and another one may hold the run.
+        Make worker ``by`` the holder of the request's run, so that no other worker can save progress. Return the run
+        with the progress that was saved last; ``holder`` of this object is the previous holder. Return None if worker
+        ``by`` has lost its claim on the request, because another worker may hold the run.
         """
         before = self.filter(request=request).values_list("holder", flat=True).first()
         claimed = ReplayRequest.objects.using(self.db).filter(pk=request, claimed_by=by)
@@ -45,7 +45,7 @@ class RequestedRunQuerySet(models.QuerySet["RequestedRun"]):
         return found
 
     def save_progress(self, request: int, progress: dict[str, Any], *, by: UUID) -> bool:
-        """Save the progress. Return False if another worker holds the run by now."""
+        """Save the progress. Return False if worker ``by`` is no longer the holder of the run."""
         with one_statement(self.db):
             return bool(self.filter(request=request, holder=by).update(progress=progress))
 
@@ -59,8 +59,8 @@ class RequestedRunQuerySet(models.QuerySet["RequestedRun"]):
 
     def release(self, request: int, *, by: UUID) -> None:
         """
-        Remove worker ``by`` as holder, because the run no longer runs there. Otherwise, the next worker would conclude
-        that this worker had died of the run.
+        Remove worker ``by`` as holder, because this worker no longer executes the run. Otherwise, the next worker would
+        conclude that this worker died while it executed the run.
         """
         with one_statement(self.db):
             self.filter(request=request, holder=by).update(holder=None)
@@ -98,5 +98,5 @@ class RequestedRun(models.Model):
 
     @property
     def is_known(self) -> bool:
-        """Whether this version knows of such runs; a later one may have added kinds."""
+        """Whether this version knows the kind of the run. A later version may have added kinds."""
         return self.kind in RunKind.values

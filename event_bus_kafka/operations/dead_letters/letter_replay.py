@@ -89,8 +89,9 @@ class LetterReplay:
         Call the planned receivers (at least one) with the letter's record, then delete or update the letter's row.
 
         Raises :class:`WorkerFailed` if a server is unreachable, if a receiver raises SystemExit or GeneratorExit, or if
-        a success cannot be stored; further replays would fail, too. Raises :class:`BrokerError` if parts of the record
-        must be read from Kafka and Kafka does not answer. Raises a database error if the row cannot be read or written.
+        a success cannot be stored. After :class:`WorkerFailed`, further replays would fail, too. Raises
+        :class:`BrokerError` if parts of the record must be read from Kafka and Kafka does not answer. Raises a database
+        error if the row cannot be read or written.
         """
         letter, claim = planned.letter, claim or LetterClaim()
         try:

@@ -85,8 +85,8 @@ def planned_receivers(planned: ReplayPlan, signal: OpenEdxPublicSignal) -> list[
 
 def is_guessed(planned: ReplayPlan, receiver: str) -> bool:
     """
-    Whether ``receiver`` would run as a stand-in although it is not pending itself. Unless the operator named the
-    receiver to replace, the plan has guessed this receiver.
+    Whether ``receiver`` would run as a stand-in although it is not pending itself. If so, the plan has guessed the
+    receiver that is replaced, unless the operator named it by ``instead_of``.
     """
     return receiver in planned.stands_in and receiver not in planned.pending
 

@@ -72,8 +72,8 @@ def _by_receiver(planned: ReplayPlan, before: Pending, result: ReplayResult) -> 
 
 def _replaced(planned: ReplayPlan, by: str, unchanged: set[str]) -> Pending:
     """
-    Return the failures that are settled because the stand-in ``by`` has succeeded: the failure of the receiver that it
-    replaces, and the failures of earlier stand-ins for this receiver.
+    Return the pending failures that end because the stand-in ``by`` has succeeded: the failure of the receiver that
+    ``by`` replaces, and the failures of earlier stand-ins for this receiver.
     """
     whose = planned.stands_in[by]
     return {

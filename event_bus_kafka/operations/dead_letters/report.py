@@ -124,7 +124,7 @@ def coordinates(letter: DeadLetter) -> str:
 
 
 def failure_text(failure: Failure) -> str:
-    """Return a line with the receiver, its error and, if it ran as a stand-in, the receiver that it replaced."""
+    """Return a line with a receiver, the receiver's error and, for a stand-in, the receiver that it replaces."""
     error = failure.error or "no reason is known"
     text = f"{failure.receiver}: {error}" if failure.receiver else error
     return shown(f"{text}; in place of {failure.instead_of}" if failure.instead_of else text)

@@ -35,14 +35,20 @@ class Wish:
 
 @attrs.frozen(kw_only=True)
 class RequestPlan:
-    """The selected letters: letters that requests would contain, and letters that are left out."""
+    """The plans of the selected letters, which are in three groups: ``run``, ``elsewhere`` and ``left_out``."""
 
     run: Sequence[ReplayPlan] = ()
-    """Letters for which at least one receiver of this service would run."""
+    """Plans of the letters for which at least one receiver of this service would run."""
     elsewhere: Sequence[ReplayPlan] = ()
-    """Letters whose pending receivers all belong to another service, which stores its letters in the same table."""
+    """
+    Plans of the letters whose pending receivers all belong to another service, which stores its letters in the same
+    table.
+    """
     left_out: Sequence[ReplayPlan] = ()
-    """Letters for which no receiver could run. No request contains these letters. ``problem`` of each plan says why."""
+    """
+    Plans of the letters for which no receiver could run. No request contains these letters. ``problem`` of each plan
+    says why no receiver could run.
+    """
 
     @property
     def groups(self) -> list[str]:
@@ -53,12 +59,12 @@ class RequestPlan:
 
     @property
     def requested(self) -> list[ReplayPlan]:
-        """Return the letters that requests would contain."""
+        """Return the plans of the letters that requests would contain."""
         return [*self.run, *self.elsewhere]
 
     @property
     def all(self) -> list[ReplayPlan]:
-        """Return all letters, including letters that no request would contain."""
+        """Return the plans of all letters, including letters that no request would contain."""
         return [*self.requested, *self.left_out]
 
     @property

@@ -46,7 +46,7 @@ class RequestReport:
     """State of a letter → number of letters."""
     obstacle: str = ""
     """
-    Why no worker runs the request, and the remedy. Empty if a worker runs or can run the request, and if the request is
+    Why no worker runs the request, and the remedy. Empty if a worker runs or can run the request, or if the request is
     paused or has ended.
     """
     run: RequestedRun | None = None
@@ -218,7 +218,7 @@ def _silent(begun: Sequence[ReplayRequest]) -> list[ReplayRequest]:
 def _known(counts: Mapping[str, int]) -> Mapping[str, int]:
     """
     Return ``counts`` with the running letters added to the unknown letters. The worker of these letters has died, and
-    no other worker has settled them yet.
+    no other worker has written their results yet.
     """
     running = counts.get(LetterState.RUNNING, 0)
     known = {state: count for state, count in counts.items() if state != LetterState.RUNNING}

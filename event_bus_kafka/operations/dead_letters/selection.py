@@ -117,7 +117,7 @@ class Selection:
         return entries.filter(partition=self.place.partition, offset=self.place.offset) if self.place else entries
 
     def unknown_ids(self) -> list[int]:
-        """Return the ids in the criteria that no letter of :meth:`letters` has."""
+        """Return the ids in the criteria that are missing in the result of :meth:`letters`."""
         known = set(self.letters().values_list("pk", flat=True))
         return [number for number in self.ids if number not in known]
 

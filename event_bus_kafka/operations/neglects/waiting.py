@@ -1,6 +1,6 @@
 """
-Finds all that waits for somebody to act, however short it has waited. A neglect is what has waited for too long. Import
-this module only if the app is installed.
+Finds everything that waits for an operator, even if it has waited for only a moment. A neglect, however, is something
+that has waited too long. Import this module only if the app is installed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from event_bus_kafka.operations.workers import WorkerRun
 
 @attrs.frozen(kw_only=True)
 class Waiting:
-    """All that waits. Counts end at :data:`MOST_COUNTED`."""
+    """Everything that waits for an operator. Counts end at :data:`MOST_COUNTED`."""
 
     letters: int
     parked: int
@@ -34,14 +34,14 @@ class Waiting:
     unserved: Sequence[str]
     """Subscribed groups without a running worker."""
     unanswered: Sequence[Unanswered]
-    """Databases without an answer: more may wait there."""
+    """Databases that did not answer. Their rows are not counted."""
 
 
 def waiting(
     *, outboxes: Collection[str], groups: Collection[str], runs: Sequence[WorkerRun], ask: Ask = here
 ) -> Waiting:
     """
-    Return what waits, as far as databases answer. A missing table has nothing that waits.
+    Return everything that waits for an operator, in the databases that answer. A missing table counts as empty.
 
     ``outboxes``: aliases of the databases whose parked rows are counted; ``groups``: subscribed groups that need a
     worker; ``runs``: workers and relays by their heartbeats.

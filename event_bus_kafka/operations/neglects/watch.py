@@ -60,8 +60,9 @@ class NeglectWatch:
 
     def look(self) -> None:
         """
-        Search for neglects, if the tables exist. Emit NeglectFound once for each neglect, until all databases have
-        answered one search. During a search, the earlier findings remain.
+        Search for neglects, if the tables exist. Emit NeglectFound for each neglect for which it was not emitted
+        before. After the first search in which all databases answer, emit NeglectFound no more. During a search, the
+        earlier findings remain.
         """
         try:
             found = self._look()

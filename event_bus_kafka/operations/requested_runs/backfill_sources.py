@@ -12,8 +12,8 @@ from event_bus_kafka.telemetry.error_text import error_text
 
 def all_sources() -> dict[str, Source]:
     """
-    Return all sources by name. Raises :class:`ConfigurationError` if two have the same name, or an app's module of
-    sources cannot be imported.
+    Return all sources by name. Raises :class:`ConfigurationError` if two sources have the same name, or if an app's
+    module of sources cannot be imported.
     """
     try:
         return sources()

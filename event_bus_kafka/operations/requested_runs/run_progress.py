@@ -68,7 +68,7 @@ class RunProgress:
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> RunProgress:
-        """Read the value of :meth:`as_json`; later versions may have added fields."""
+        """Convert the value of :meth:`as_json` back. Fields that a later version has added are ignored."""
         places = [Place(**_known(Place, one)) for one in found.get("places", ())]
         return cls(**_known(cls, found) | {"places": places})
 

@@ -30,7 +30,10 @@ def subject(run: RequestedRun) -> str:
 
 
 def filters(run: RequestedRun) -> list[str]:
-    """Return what a run is limited to; of a key only that there is one: it may identify a person."""
+    """
+    Return the limits of a run, as short texts. If the run is limited to one key, the text does not contain the key,
+    because the key may identify a person.
+    """
     if not run.is_known:
         return []
     arguments = arguments_of(run)

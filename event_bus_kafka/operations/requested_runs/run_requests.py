@@ -103,7 +103,8 @@ def request_run(wish: RunWish) -> ReplayRequest:
 
 def arguments_of(run: RequestedRun) -> TopicArguments | BackfillArguments:
     """
-    Return the arguments of a run; later versions may have added fields. Raises ValueError if they have added its kind.
+    Return the arguments of a run. Fields that a later version has added are ignored. Raises ValueError if a later
+    version has added the run's kind.
     """
     kind: type[Any] = TopicArguments if RunKind(run.kind) is RunKind.TOPIC else BackfillArguments
     known = {name: run.arguments[name] for name in attrs.fields_dict(kind) if name in run.arguments}

@@ -30,9 +30,7 @@ class Registration:
 def register(
     registry: SchemaRegistry, subjects: SchemaSubjects, schemas: Iterable[OwnSchema]
 ) -> Iterator[Registration]:
-    """
-    Register each schema, and yield the result. If one schema cannot be registered, the next ones are still registered.
-    """
+    """Register each schema, and yield the result. If a schema cannot be registered, continue with the next schema."""
     for own in schemas:
         try:
             known = subjects.id_of(own.subject, own.schema)

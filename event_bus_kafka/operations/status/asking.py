@@ -48,8 +48,8 @@ class Unanswered:
 
 class Awaited(Generic[T]):
     """
-    The answer of a server, which may still be on its way. The ``seconds`` that it may take count from now, or, if
-    ``is_over``, are over.
+    The answer of a server. The answer may not have come yet. The time limit ``seconds`` counts from now. If ``is_over``
+    is True, the time limit is over already.
     """
 
     def __init__(self, server: str, seconds: float, *, is_over: bool = False) -> None:
@@ -60,7 +60,7 @@ class Awaited(Generic[T]):
 
     @property
     def hangs(self) -> bool:
-        """Whether its time is over, and it has not come."""
+        """Whether the time limit is over and the answer has not come."""
         return monotonic() >= self._until and not self.outcome.done()
 
     def wait(self, told: Callable[[str, Exception], Unanswered] | None = None) -> T | Unanswered:
@@ -99,13 +99,14 @@ def within(seconds: float) -> Ask:
 
 
 Looks = dict[str, Awaited[Any]]
-"""Server → the last look at it."""
+"""Name of a server → the last answer that was requested from the server."""
 
 
 def within_if_free(seconds: float, last: Looks) -> Ask:
     """
-    Ask as :func:`within`, but no server whose look of before still hangs: each would leave a thread behind. ``last``:
-    remembers looks from one question to the next.
+    Return a function that works as :func:`within` does, except if the last call for the same server still hangs. In
+    this case ``look`` is not called, because it might leave another hanging thread behind. The time limit of the
+    returned answer is then over already. ``last``: the last answers, which the returned function updates.
     """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
@@ -133,8 +134,10 @@ def here(server: str, look: Callable[[], T], /) -> Awaited[T]:
 
 def of_database(alias: str, seconds: float) -> Ask:
     """
-    Ask a database as :func:`within_if_free`, remembering for the whole process; in this thread where it has a
-    transaction open, whose rows no other thread sees, or where it is in memory.
+    Return a function that asks a database as :func:`within_if_free` does. All callers in this process share the last
+    answers. Return :func:`here` if this thread has an open transaction in the database, or if the database is in
+    memory, because another thread would not see the same rows. Also return :func:`here` if the settings contain no such
+    database.
     """
     try:
         connection: Any = connections[alias]
@@ -149,8 +152,9 @@ _at_databases: Looks = {}
 
 def ask_all(questions: Questions, ask: Ask) -> dict[str, Any]:
     """
-    Return the answer of each question, or an :class:`Unanswered`. Servers are asked beside each other, the questions
-    for one of them in turn; a question that fails, or hangs, touches no answer before it.
+    Return name of the question → answer or :class:`Unanswered`. ``ask`` is called once for each server. The questions
+    for one server are asked one after the other. If a question fails or hangs, the answers to earlier questions are
+    kept.
     """
     by_server: defaultdict[str, list[str]] = defaultdict(list)
     for name, (server, _) in questions.items():
@@ -190,8 +194,8 @@ def unanswered(server: str, error: Exception) -> Unanswered:
 
 def _looked(look: Callable[[], T], asking: Thread) -> T:
     """
-    Look, and close the connections of this thread before anybody hears of the answer; not those of the ``asking``
-    thread, in which it runs if no other could start.
+    Call ``look``, then close the database connections of this thread, before the answer is passed on. If no new thread
+    could start, this thread is ``asking``, and its connections stay open.
     """
     try:
         return look()
