@@ -36,8 +36,8 @@ class WorkerRun:
     started: datetime
     state: dict[str, Any]
     """
-    The fields of ``ConsumerState`` or ``RelayState``, ``rates`` per second, and ``health_port``, None if no port is
-    open. Some fields of a relay are missing until it has looked at its outbox once.
+    The fields of ``ConsumerState`` or ``RelayState``, ``rates`` (per second) and ``health_port``. ``health_port`` is
+    None if no port is open. Some fields of a relay are missing until the relay has looked at its outbox once.
     """
 
     @property

@@ -12,7 +12,9 @@ Maximum number of pairs of shard and topic per query. If there are more pairs, a
 topic gets rows in time.
 """
 _OF_SHALLOW = 100
-"""Maximum number of rows to read for a pair of shard and topic whose last query found fewer rows than it asked for."""
+"""
+Maximum number of rows to read for a pair of shard and topic whose last query found fewer rows than the query's limit.
+"""
 
 
 class Part(NamedTuple):

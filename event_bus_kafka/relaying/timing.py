@@ -15,8 +15,7 @@ BATCH_TIME = 5.0
 """Maximum seconds that a batch may be in flight."""
 CONFIRMED_WITHIN = BATCH_TIME / 2
 """
-Seconds of ``BATCH_TIME`` that are reserved for confirmations. Because of them a batch takes fewer rows if Kafka is
-slow.
+Seconds of ``BATCH_TIME`` that are reserved for confirmations. Therefore a batch takes fewer rows if Kafka is slow.
 """
 DELIVERY_TIMEOUT = 10.0
 """Seconds after which a record that Kafka has not confirmed expires in the client."""

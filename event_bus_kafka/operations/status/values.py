@@ -87,7 +87,10 @@ class TableStatus:
     paused: tuple[PausedStatus, ...] | None
     last_hour: LastHour | None
     not_known: Mapping[str, str]
-    """Name of an unknown attribute → the reason. ``rows of`` and an alias is the name for the rows of one outbox."""
+    """
+    Name of an unknown attribute → the reason. For the rows of one outbox, the name is ``rows of`` and the database's
+    alias.
+    """
 
 
 @attrs.frozen(kw_only=True)
