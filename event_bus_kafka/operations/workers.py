@@ -58,8 +58,8 @@ def workers() -> list[WorkerRun]:
 
 def replaying_groups(runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str] | None]:
     """
-    Return group → receivers of its workers, for each group with a running worker that can replay. None: unknown,
-    because one of the workers does not report its receivers.
+    Return group → receivers of the group's workers, for each group with a running worker that can replay. None:
+    unknown, because one of the workers does not report its receivers.
     """
     found: dict[str, frozenset[str] | None] = {}
     for run in runs:

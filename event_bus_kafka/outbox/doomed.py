@@ -1,5 +1,6 @@
 """
-Ends a block of ``atomic()`` with an exception if its transaction cannot commit because an append failed in it.
+Ends a block of ``atomic()`` with an exception if an append failed in the block and the transaction can no longer
+commit.
 
 Without this module Django would end the block without an exception, because the COMMIT causes no error. PostgreSQL
 answers the COMMIT of a broken transaction with a rollback. InnoDB begins a new transaction after it has rolled back the

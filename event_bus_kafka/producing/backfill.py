@@ -77,11 +77,11 @@ def backfill_source(signal: OpenEdxPublicSignal, *, count: Callable[[str | None]
     """
     Register a source of events for ``manage.py backfill_events``, in the module ``backfill`` of an app.
 
-    The decorated function gets the token of the last item that was sent, or None at the beginning, and yields the items
-    after it. An item is a pair. Its first part is a token, which is kept as ``str(token)``. Its second part is the
-    keyword arguments for ``signal.send_event``, or a function that returns them; if that function raises, only its item
-    fails. ``count`` gets a token, too, and returns the number of items after it. The items after a token must stay the
-    same from call to call.
+    The decorated function gets the token of the last item that was sent, or None at the beginning. It yields the items
+    after this token. Each item is a pair of a token and arguments. The token is kept as ``str(token)``. The arguments
+    are the keyword arguments for ``signal.send_event``, or a function that returns them. If that function raises, only
+    its item fails. ``count`` also gets a token, and returns the number of items after this token. The items after a
+    token must stay the same from call to call.
     """
 
     def register(items: Items) -> Items:

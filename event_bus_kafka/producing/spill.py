@@ -113,8 +113,8 @@ class Spill:
 
     def _writer_of(self, database: str | None) -> SpillWriter:
         """
-        Return the writer for ``database``. If it is None, or if the routers allow no outbox in it, return the writer
-        for the database that the routers choose.
+        Return the writer for ``database``. If ``database`` is None, or if the routers allow no outbox in this database,
+        return the writer for the database that the routers choose.
 
         No thread can start at the end of the interpreter. If the chosen writer does not run at that time, return the
         writer for the routers' choice instead.

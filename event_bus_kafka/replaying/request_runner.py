@@ -54,7 +54,7 @@ _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.F
 
 @attrs.frozen
 class _Held:
-    """A hold of this worker's request: the time of its end, and the number of holds since a letter last ended."""
+    """A hold of this worker's request, until ``until``. ``times``: number of holds since a letter last ended."""
 
     until: float = -inf
     times: int = 0

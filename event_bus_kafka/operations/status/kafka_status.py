@@ -27,7 +27,7 @@ _BESIDE_EACH_OTHER = 4
 
 Positions = dict[Partition, int]
 Options = Mapping[str, dict[str, str] | BrokerError]
-"""Topic → its options, or the error if they cannot be read."""
+"""Topic → options of the topic, or the error if the options cannot be read."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,8 +70,8 @@ def look(
     Return the status, and the coordinators' descriptions of the groups. Groups, offsets and options are requested at
     the same time.
 
-    ``topics``: full names. ``groups``: consumer group → full names of the topics to which it is known to subscribe.
-    Raises :class:`BrokerError`.
+    ``topics``: full names. ``groups``: consumer group → full names of the topics to which the group is known to
+    subscribe. Raises :class:`BrokerError`.
     """
     cluster = overview.cluster(timeout=TIMEOUT)
     names = {*topics}.union(*groups.values())

@@ -65,8 +65,8 @@ def status(
     Return the status of the bus. With ``check``, also run the checks. If a server fails or does not answer, this
     function raises nothing, and notes the server in ``unanswered``.
 
-    ``last``: server → the last look at the server. A server whose last look still hangs is not asked again. ``longest``: server
-    → time limit for all its answers, in seconds.
+    ``last``: server → the last look at the server. A server whose last look still hangs is not asked again.
+    ``longest``: server → time limit for all answers of the server, in seconds.
     """
     wanted = within_if_free(longest[TABLES], last)(WANTED, servers.wanted)
     registry = within_if_free(longest[REGISTRY], last)(REGISTRY, lambda: _registry(servers, check=check))

@@ -102,8 +102,8 @@ class TopicStatus:
     """Number of partitions; 0: the topic does not exist, or this Kafka user has no permission to see the topic."""
     records: int | None = None
     """
-    Number of offsets between the begin and the end of the topic's partitions. Compaction may have removed some of their
-    records. None: unknown.
+    Number of offsets between the begin and the end of the topic's partitions. Compaction may have removed the records
+    of some offsets. None: unknown.
     """
     oldest: datetime | None = None
     """Timestamp of the oldest record; None: the topic is empty, or the brokers do not report the timestamp."""
@@ -132,7 +132,7 @@ class GroupStatus:
 
     group: str
     state: str
-    """The group's state, as its coordinator names it; empty: unknown."""
+    """The group's state, as the group's coordinator names the state; empty: unknown."""
     members: int | None
     """
     Number of members. None: the brokers do not list members, or the group uses Kafka's newer group protocol and has at
