@@ -164,8 +164,8 @@ class KafkaStatus:
     has_controller: bool
     is_sandbox: bool = False
     """
-    Whether the brokers are the sandbox's. Sandbox brokers do not tell options of topics, permissions, or members of
-    groups.
+    Whether the brokers are the sandbox's. Sandbox brokers report neither the options of topics, nor permissions, nor
+    the members of groups.
     """
     topics: tuple[TopicStatus, ...]
     groups: tuple[GroupStatus, ...]
