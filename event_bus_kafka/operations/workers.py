@@ -36,8 +36,8 @@ class WorkerRun:
     started: datetime
     state: dict[str, Any]
     """
-    The fields of ``ConsumerState`` or ``RelayState``, ``rates`` per second, and ``health_port``, None if no port is
-    open. Some fields of a relay are missing until it has looked at its outbox once.
+    The fields of ``ConsumerState`` or ``RelayState``, ``rates`` (per second) and ``health_port``. ``health_port`` is
+    None if no port is open. Some fields of a relay are missing until the relay has looked at its outbox once.
     """
 
     @property
@@ -58,8 +58,8 @@ def workers() -> list[WorkerRun]:
 
 def replaying_groups(runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str] | None]:
     """
-    Return group → receivers of its workers, for each group with a running worker that can replay. None: unknown,
-    because one of the workers does not report its receivers.
+    Return group → receivers of the group's workers, for each group with a running worker that can replay. None:
+    unknown, because one of the workers does not report its receivers.
     """
     found: dict[str, frozenset[str] | None] = {}
     for run in runs:

@@ -40,11 +40,11 @@ class Outbox:
         Put events into the outbox and return True; return False if the caller has to send them in another way.
 
         True is also returned in four cases in which nothing is inserted yet. First, the attempt fails and dooms the
-        transaction: the events are discarded with the transaction. Second, the attempt fails, but the transaction can
-        continue without the events: after the commit ``otherwise`` is called with each event and the alias. Third, the
-        transaction is marked for a rollback: if it commits nevertheless, the events are appended after the commit.
-        Fourth, transactions are open only on databases that cannot take the events: the events are appended after all
-        these transactions have committed.
+        transaction. Then the events are discarded with the transaction. Second, the attempt fails, but the transaction
+        can continue without the events. Then ``otherwise`` is called after the commit, with each event and the
+        database's alias. Third, the transaction is marked for a rollback. If it commits nevertheless, the events are
+        appended after the commit. Fourth, transactions are open only on databases that cannot take the events. Then the
+        events are appended after all these transactions have committed.
 
         Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where Django permits no access to a
         database.
@@ -93,10 +93,10 @@ class Outbox:
 
     def append_separately(self, events: Sequence[EncodedEvent], database: str) -> None:
         """
-        Insert events into the outbox of a database. Call it only in a thread without an open transaction.
+        Insert events into the outbox of a database. Call this method only in a thread without an open transaction.
 
-        Raises :class:`OutboxMissing` if there is no outbox or the database does not accept rows; after any other
-        failure, a database error.
+        Raises :class:`OutboxMissing` if there is no outbox or the database does not accept rows. Raises a database
+        error after any other failure.
         """
         if not apps.is_installed(_APP):
             raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")

@@ -31,8 +31,8 @@ _AT_MOST = 100_000
 _ROWS = OutboxRecord._meta.db_table
 _DEPTH = f"SELECT topic, COUNT(*) FROM (SELECT topic FROM {_ROWS} LIMIT {_AT_MOST}) r GROUP BY topic"
 """
-Query for the number of rows by topic. It has no order, so that the index of topics is enough; for an order by id,
-InnoDB would read the rows' bodies.
+Query for the number of rows by topic. The query has no order, so the index of topics is enough. To order the rows by
+id, InnoDB would read their bodies.
 """
 _OLDEST = f"SELECT created FROM {_ROWS} ORDER BY id LIMIT 1"
 _PARKED = f"SELECT COUNT(*) FROM (SELECT id FROM {ParkedRecord._meta.db_table} LIMIT {_AT_MOST}) p"

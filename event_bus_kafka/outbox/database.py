@@ -103,10 +103,11 @@ def outbox_connection(
     """
     Return the connection whose outbox takes an event that is emitted now.
 
-    If ``database`` is given, this is the connection of that alias. If not, it is the connection with an open
-    transaction that accepts rows. If there are several, :func:`home` comes first, the default alias second, and the
-    first alias in DATABASES last; in the last case OutboxAmbiguous is emitted. If there is none, it is the connection
-    of :func:`home`. Raises :class:`ConfigurationError` for an unknown alias, and the routers' exceptions.
+    If ``database`` is given, this is the connection of that alias. If not, it is a connection with an open transaction
+    that accepts rows. If there are several of these connections, the connection of :func:`home` is preferred, then the
+    connection of the default alias, then the first in the order of DATABASES. In the last case OutboxAmbiguous is
+    emitted. If there is none, the connection of :func:`home` is returned. Raises :class:`ConfigurationError` for an
+    unknown alias, and the routers' exceptions.
     """
     if database:
         return connection_of(database)

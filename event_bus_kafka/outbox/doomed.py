@@ -1,5 +1,6 @@
 """
-Ends a block of ``atomic()`` with an exception if its transaction cannot commit because an append failed in it.
+Ends a block of ``atomic()`` with an exception if an append failed in the block and the transaction can no longer
+commit.
 
 Without this module Django would end the block without an exception, because the COMMIT causes no error. PostgreSQL
 answers the COMMIT of a broken transaction with a rollback. InnoDB begins a new transaction after it has rolled back the
@@ -37,10 +38,10 @@ def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) 
     If ``cause`` has made a commit impossible, let the block of the open transaction end with ``failure``, and return
     True. If a commit is still possible, return False.
 
-    Do not call it if Django was going to roll back the transaction even before ``cause``. A broken transaction can
-    continue after the rollback of its savepoint. A transaction that the server has rolled back, or whose session has
-    ended, cannot continue. Further statements in its block are refused, because they would be committed without the
-    statements before them.
+    Do not call this function if Django had marked the transaction for a rollback before ``cause`` was raised. A broken
+    transaction can continue after the rollback of its savepoint. A transaction that the server has rolled back, or
+    whose session has ended, cannot continue. Further statements in the block of such a transaction are refused, because
+    they would be committed without the statements before them.
     """
     if not is_open(connection) or connection.connection is None:
         return False
@@ -105,8 +106,8 @@ def _rolls_back_on_timeout(connection: BaseDatabaseWrapper) -> bool:
 
 def _has_ended(connection: BaseDatabaseWrapper) -> bool:
     """
-    Return whether the session has ended. If so, Django may end a block without an exception when the caller swallows
-    the error.
+    Return whether the connection's session has ended. If it has ended and the caller swallows the error, Django may end
+    a block without an exception.
     """
     if connection.vendor == "postgresql":
         return bool(getattr(connection.connection, "closed", False))

@@ -1,5 +1,6 @@
 """
-Finds or inserts the row with the writer's schemas of an event; the event's outbox row refers to it by id.
+Finds or inserts the row with the writer's schemas of an event. The event's row in the outbox refers to this row by its
+id.
 
 After the commit, the process remembers the id of a row that it has inserted. Before the commit, the process uses the id
 only while the row's commit hook exists. Django drops the hook if the transaction or the savepoint of a block is rolled

@@ -1,4 +1,1 @@
-"""
-Sends the events that this service emits directly to Kafka, and spills them into the outbox if Kafka does not confirm
-them.
-"""
+"""Sends events of this service directly to Kafka. Spills events into the outbox if Kafka does not confirm them."""

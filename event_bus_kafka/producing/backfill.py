@@ -77,11 +77,11 @@ def backfill_source(signal: OpenEdxPublicSignal, *, count: Callable[[str | None]
     """
     Register a source of events for ``manage.py backfill_events``, in the module ``backfill`` of an app.
 
-    The decorated function gets the token of the last item that was sent, or None at the beginning, and yields the items
-    after it. An item is a pair. Its first part is a token, which is kept as ``str(token)``. Its second part is the
-    keyword arguments for ``signal.send_event``, or a function that returns them; if that function raises, only its item
-    fails. ``count`` gets a token, too, and returns the number of items after it. The items after a token must stay the
-    same from call to call.
+    The decorated function gets the token of the last item that was sent, or None at the beginning. It yields the items
+    after this token. Each item is a pair of a token and arguments. The token is kept as ``str(token)``. The arguments
+    are the keyword arguments for ``signal.send_event``, or a function that returns them. If that function raises, only
+    its item fails. ``count`` also gets a token, and returns the number of items after this token. The items after a
+    token must stay the same from call to call.
     """
 
     def register(items: Items) -> Items:
@@ -201,8 +201,8 @@ class Backfill:
 
     def _confirm(self, ends: _Ends) -> None:
         """
-        Wait for Kafka, then for the outbox, then give up what waits for the outbox. Events of other threads are neither
-        waited for nor given up.
+        Wait until Kafka has confirmed the events, and then until the outbox has taken the unconfirmed events. After the
+        time limits, give up the events that still wait for the outbox. Events of other threads are not affected.
         """
         until = monotonic() + self.producer.limits.delivery_timeout
         while (left := ends.wait(_LOOK_EVERY)) and monotonic() < until and not self.producer.spill.holds(left):
@@ -233,7 +233,7 @@ class _Ends:
                 self._changed.notify_all()
 
     def wait(self, seconds: float) -> frozenset[str]:
-        """Wait at most ``seconds`` until each event has a result; return the ids of those that have none."""
+        """Wait at most ``seconds`` until each event has a result; return the ids of the events without a result."""
         with self._changed:
             self._changed.wait_for(lambda: not self.left, seconds)
             return frozenset(self.left)
@@ -255,8 +255,8 @@ class _Ends:
 
 def _arguments_of(arguments: Arguments | Callable[[], Arguments]) -> Arguments:
     """
-    Return the arguments of an item. After a database error they are asked for once more, with fresh connections: a
-    server that was restarted has ended the old ones, on which all further items would fail, too.
+    Return the arguments of an item. After a database error, call the item's function once more, with new connections.
+    Otherwise all further items would fail after a restart of the server, which ends the old connections.
     """
     if not callable(arguments):
         return arguments
@@ -278,8 +278,8 @@ def _is_its_own(error: Exception) -> bool:
 
 def _refuse_open_transactions() -> None:
     """
-    Raise :class:`WorkerFailed` inside a transaction, because its events would be sent only at its end, after their
-    token was printed.
+    Raise :class:`WorkerFailed` if a transaction is open. Otherwise the events would be sent only after the commit, when
+    the tokens of their items have already been printed.
     """
     aliases = [connection.alias for connection in connections.all(initialized_only=True) if is_open(connection)]
     if aliases:

@@ -115,7 +115,7 @@ class ProcessClients:
 
     def reported(self, key: int, error: Any, message: Any) -> None:
         """
-        Handle a delivery report: ``error`` is None if Kafka confirmed the record. Never raises, so that the other
+        Handle a delivery report. ``error`` is None if Kafka confirmed the record. Never raises, so that the other
         reports are handled.
         """
         try:
@@ -175,8 +175,8 @@ class ProcessClients:
 
     def leave(self, seconds: float) -> None:
         """
-        Wait at most ``seconds`` until the polling thread has ended. The process aborts if this thread logs while the
-        interpreter shuts down.
+        Wait at most ``seconds`` until the polling thread has ended. Otherwise the process would abort if this thread
+        logged while the interpreter shuts down.
 
         After this call only a flush polls for delivery reports.
         """

@@ -33,7 +33,7 @@ clients at each event.
 _Failure = Callable[[], Exception]
 """
 Makes a new exception for each request. If several requests raised the same exception object, the object would collect
-the frames of all of them.
+the frames of all these requests.
 """
 
 

@@ -80,8 +80,8 @@ class Shutdown:
 
     def watch(self) -> None:
         """
-        Prepare a flush at the end of this process. Call it before the first send of a process; repeated calls are
-        cheap.
+        Prepare a flush at the end of this process. Call this method before the first send of a process; repeated calls
+        are cheap.
         """
         if self._pid == os.getpid():
             return

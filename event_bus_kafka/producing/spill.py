@@ -54,12 +54,13 @@ class Spill:
         """
         Keep events that Kafka did not confirm because of ``error``. Never raises.
 
-        ``error``: None if the events were meant for the outbox, but could not wait for its database. ``until``:
-        monotonic time until which the call may block while the buffer is full. If ``until`` is None, as for delivery
-        reports, the call never blocks.
+        ``error``: None if the events were meant for the outbox, and were not sent to Kafka. ``until``: monotonic time
+        until which the call may block while the buffer is full. If ``until`` is None, as for delivery reports, the call
+        never blocks.
 
         ``database``: alias of the database whose outbox gets the events; None: the database that the routers choose. If
-        ``database`` has no tables or does not accept rows, the routers' choice gets the events, too.
+        ``database`` has no tables or does not accept rows, the database that the routers choose gets the events
+        instead.
 
         After the INSERT of an event EventSpilled is emitted, or EventAppended if ``error`` is None. If an event is
         lost, EventUndelivered is emitted. ``otherwise``: called with each event if no database has an outbox. If
@@ -86,11 +87,11 @@ class Spill:
         return sum(writer.give_up() for writer in self.settle(seconds))
 
     def holds(self, event_ids: Set[str]) -> bool:
-        """Return whether all these events wait for a database, and none for clients."""
+        """Return whether each event in ``event_ids`` waits for a database, and none of them for clients."""
         return event_ids <= {one for writer in tuple(self._writers().values()) for one in writer.buffer.event_ids()}
 
     def give_up(self, event_ids: Set[str]) -> None:
-        """Give up those of the events that still wait: their sender sends them again."""
+        """Give up the events in ``event_ids`` that still wait. The caller sends these events again."""
         for writer in tuple(self._writers().values()):
             for one in writer.buffer.take_out(event_ids):
                 one.lost(AppendFailed("the database did not accept the event in time"))
@@ -112,8 +113,8 @@ class Spill:
 
     def _writer_of(self, database: str | None) -> SpillWriter:
         """
-        Return the writer for ``database``. If it is None, or if the routers allow no outbox in it, return the writer
-        for the database that the routers choose.
+        Return the writer for ``database``. If ``database`` is None, or if the routers allow no outbox in this database,
+        return the writer for the database that the routers choose.
 
         No thread can start at the end of the interpreter. If the chosen writer does not run at that time, return the
         writer for the routers' choice instead.

@@ -154,7 +154,7 @@ class SpillBuffer:
             return self.take([*self._waiting, *self._refused])
 
     def event_ids(self) -> list[str]:
-        """Return the ids of the events that wait for the database alone."""
+        """Return the ids of the events that wait only for the database, because they have no ``otherwise``."""
         with self.changed:
             return [one.event.event_id for one in (*self._waiting, *self._refused) if one.otherwise is None]
 

@@ -152,8 +152,8 @@ class Settlement:
 
     def settle(self, confirmed: list[Row], ledger: Ledger, put_back: Sequence[int]) -> None:
         """
-        Settle the rest of a batch while its shards are claimed: remove ``confirmed``, park refused rows, and move
-        parked rows back into the outbox.
+        Settle the remaining rows of a batch while the batch's shards are claimed: remove ``confirmed``, park refused
+        rows, and move parked rows back into the outbox.
 
         ``put_back``: ids of the parked rows to move back. Raises a database error. After an error, call :meth:`keep`.
         """
@@ -166,7 +166,10 @@ class Settlement:
         self._claims.put_back(put_back)
 
     def _settle_as_far_as_it_goes(self, rows: list[Row], ledger: Ledger) -> None:
-        """Settle the rows one by one. If a row stays in the outbox, the later rows of its topic stay there, too."""
+        """
+        Remove ``rows`` and park refused rows, as far as the database permits. If a row cannot be removed, the later
+        rows of its topic in ``rows`` stay in the outbox, too.
+        """
         if rows and self._failure_of(partial(self._remove, rows)) is not None:
             for _, of_topic in groupby(sorted(rows, key=attrgetter("topic", "id")), attrgetter("topic")):
                 self._remove_first(list(of_topic))
@@ -212,8 +215,8 @@ class Settlement:
 
     def _let_go(self, row: Row, error: BrokerError | None) -> None:
         """
-        Remove or park a remembered row, unless the row with its id has changed. After the restore of a backup, another
-        row may have this id.
+        Remove or park ``row``, a remembered row. Do nothing if the outbox does not contain exactly this row. After the
+        restore of a backup, another row may have its id.
         """
         if self._claims.rows([row.id]) != [row]:
             return

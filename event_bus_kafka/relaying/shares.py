@@ -12,7 +12,9 @@ Maximum number of pairs of shard and topic per query. If there are more pairs, a
 topic gets rows in time.
 """
 _OF_SHALLOW = 100
-"""Maximum number of rows to read for a pair of shard and topic whose last query found fewer rows than it asked for."""
+"""
+Maximum number of rows to read for a pair of shard and topic whose last query found fewer rows than the query's limit.
+"""
 
 
 class Part(NamedTuple):
@@ -35,7 +37,10 @@ class Shares:
         """Pairs of shard and topic for which the last query found fewer rows than the query's limit."""
 
     def divide(self, found: Collection[tuple[int, str]], limits: Mapping[str, int]) -> list[Part]:
-        """Return the parts of a batch. ``limits``: topic → maximum number of its rows; other topics have no limit."""
+        """
+        Return the parts of a batch. ``limits``: topic → maximum number of rows of the topic; other topics have no
+        limit.
+        """
         limited = [Part(shard, topic, limits[topic]) for shard, topic in found if limits.get(topic)]
         pairs = [pair for pair in found if pair[1] not in limits]
         if len(pairs) > _MOST_PARTS:

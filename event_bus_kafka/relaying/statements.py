@@ -41,7 +41,10 @@ class Dialect:
     of_topic: str = "r.topic = %s{0} ORDER BY r.id"
     """Condition for the rows of a topic, followed by the order that the index of topics already has."""
     rows_in: str = ""
-    """FROM clause of reads without locks. The bracketed ids are appended. If it is empty, ``rows_by_id`` is used."""
+    """
+    FROM clause of reads without locks. The ids are appended in brackets. If the clause is empty, ``rows_by_id`` is
+    used.
+    """
     delete: str = "DELETE FROM"
     forces_index: bool = False
     """Whether a statement can name the index to use."""

@@ -2,8 +2,8 @@
 Three time limits, each much shorter than the next, which keep two relays from having the same row in flight.
 
 A relay keeps the locks of its shards while a batch is in flight. It gives up the batch after ``BATCH_TIME``. If the
-relay's process is frozen during this time, its records expire in the client ``DELIVERY_TIMEOUT`` after the relay handed
-them over. Therefore the client does not send them when the process continues.
+relay's process is frozen during this time, the records of the batch expire in the client ``DELIVERY_TIMEOUT`` after the
+relay handed them over. Therefore the client does not send these records when the process continues.
 
 Only after ``IDLE_TRANSACTION_TIMEOUT`` does the database end the relay's transaction and release the locks. Then
 another relay sends the same rows. The frozen relay cannot send an old record after them.
@@ -15,8 +15,7 @@ BATCH_TIME = 5.0
 """Maximum seconds that a batch may be in flight."""
 CONFIRMED_WITHIN = BATCH_TIME / 2
 """
-Seconds of ``BATCH_TIME`` that are reserved for confirmations. Because of them a batch takes fewer rows if Kafka is
-slow.
+Seconds of ``BATCH_TIME`` that are reserved for confirmations. Therefore a batch takes fewer rows if Kafka is slow.
 """
 DELIVERY_TIMEOUT = 10.0
 """Seconds after which a record that Kafka has not confirmed expires in the client."""

@@ -101,7 +101,10 @@ class BatchRun:
         return [(str(token), arguments) for token, arguments in items]
 
     def _count(self, batch: list[Item], failed: list[Failed]) -> int:
-        """Count the results; return the longest row of failures, which may have begun in earlier batches."""
+        """
+        Count the results. Return the length of the longest series of failures, which may have begun in an earlier
+        batch.
+        """
         errors = {one.token: one.error for one in failed}
         longest = 0
         with self.lock:

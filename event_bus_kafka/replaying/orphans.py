@@ -11,7 +11,7 @@ _UNKNOWN = LetterEnd(LetterState.UNKNOWN, "its worker died while it ran, and the
 def settle_orphans(alias: str, group: str) -> None:
     """
     Write the results of the group's letters whose request has ended and whose worker has died. If a request has not
-    ended, another worker takes it over, with its letters. Raises a database error.
+    ended, another worker takes over the request with its letters. Raises a database error.
     """
     rows, letters = RequestedLetter.objects.using(alias), DeadLetter.objects.for_writing().without_contents()
     for one in rows.orphaned(group):

@@ -67,7 +67,7 @@ class ReadRecords:
         return self._bytes >= _MOST_BYTES or sum(map(len, self._windows.values())) >= _MOST
 
     def add(self, place: Place, record: ConsumerRecord) -> ReadRecord:
-        """Add the next record of a place, which receivers will get."""
+        """Add the next record of a place. Receivers will get this record."""
         read = self._added(place, record.offset)
         read.record = record
         with self._lock:

@@ -30,7 +30,8 @@ takes over the request.
 """
 _REST = 5.0
 """
-Minimum pause after a letter while records of the assignment are unsettled, as a multiple of the letter's duration.
+Minimum pause after a letter while records of the assignment are not settled yet, as a multiple of the letter's
+duration.
 """
 _STUCK_AFTER = 5.0
 """Seconds after which a letter that waits for a record of its key no longer prevents other letters from beginning."""

@@ -44,7 +44,7 @@ Seconds until a held request continues: the first delay and the longest one. The
 letter ends.
 """
 _MOST_DOUBLINGS = 6
-"""Maximum exponent of the doubled delay. Without it the power of two would overflow after a thousand holds."""
+"""Maximum number of times that the delay doubles. Otherwise the power of two would overflow after a thousand holds."""
 _SUBMIT_WITHIN = 5.0
 """Seconds until the polling thread calls ``submit`` again while there is no request, to show that it is alive."""
 _LONGEST_NAME = 255
@@ -54,7 +54,7 @@ _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.F
 
 @attrs.frozen
 class _Held:
-    """A hold of this worker's request: the time of its end, and the number of holds since a letter last ended."""
+    """A hold of this worker's request, until ``until``. ``times``: number of holds since a letter last ended."""
 
     until: float = -inf
     times: int = 0
@@ -126,7 +126,7 @@ class RequestRunner:
     def turn(self) -> None:
         """
         If this worker has no request, take a request. If it has a request, renew the claim and read the request's next
-        letters. Every minute, settle the letters of dead workers.
+        letters. Every minute, write the missing results of letters whose worker has died.
         """
         alias = alias_of(RequestedLetter)  # this table is created last
         self._has_table = alias is not None
@@ -263,7 +263,7 @@ class RequestRunner:
 
     def _give_back(self, rows: ReplayRequestQuerySet, request: ReplayRequest, why: str = "") -> None:
         """
-        Release the request. No letter of the request may be running here. ``why``: reason for its note; empty: no note.
+        Release the request. No letter of it may run here. ``why``: reason for the request's note; empty: no note.
         """
         note = f"worker {self._name} has handed it back: {why}" if why else ""
         self._release()
@@ -280,8 +280,8 @@ class RequestRunner:
 
     def _save(self) -> bool:
         """
-        Save the progress of a replay of a topic, or of a backfill, if this worker has one. Return False if another
-        worker has it.
+        Save the progress of this worker's replay of a topic or backfill, if there is one. Return False if another
+        worker has this replay or backfill.
         """
         return self._runs is None or self._runs.save()
 

@@ -102,8 +102,9 @@ class RequestedLetterRun:
 
     def _put_back(self, requested: RequestedLetter, mark: str) -> None:
         """
-        Put the letter back into its request. First read the letter's time again, because this run may have changed the
-        letter before the server went away. Without this, the change would look like another worker's change.
+        Put the letter back into its request, with the current time of the dead letter's last failure. This run may have
+        changed this time before the server went away. Without the current time, the change would look like another
+        worker's change.
         """
         with suppress(Error):  # then the letter stays begun, without a known result
             there = DeadLetter.objects.for_writing().filter(pk=requested.letter)
@@ -116,8 +117,8 @@ class RequestedLetterRun:
 
 def end_by_letter(requested: RequestedLetter, letter: DeadLetter | None) -> LetterEnd | None:
     """
-    Return the result of a letter whose worker died while the letter ran, if the dead letter shows the result.
-    ``letter``: the dead letter; None: it was deleted.
+    Return the result of ``requested``, whose worker died during the run, if the dead letter shows the result; else
+    None. ``letter``: the dead letter; None: the dead letter was deleted.
     """
     if letter is None:
         return LetterEnd(LetterState.SUCCEEDED)
@@ -149,8 +150,8 @@ def _without_a_run(requested: RequestedLetter, planned: ReplayPlan | None) -> Le
 
 def _has_claim(requested: RequestedLetter, letter: DeadLetter) -> bool:
     """
-    Return whether the dead letter still has the claim of the letter's last run. If it has, the result of the last run
-    was not written.
+    Return whether the dead letter ``letter`` still has the claim of the last run of ``requested``. If so, the result of
+    this run was not written.
     """
     return any(failure.claimed_until == requested.claim for failure in of_row(letter).values() if requested.claim)
 

@@ -78,7 +78,7 @@ class RequestedRuns:
         self._begun: _Begun | None = None
 
     def in_turn(self, rows: ReplayRequestQuerySet) -> list[ReplayRequest]:
-        """Return the requests whose run this worker may take now and can do, oldest first."""
+        """Return the requests that this worker may take now and can run, oldest first."""
         if alias_of(RequestedRun) is None:
             return []
         return [one for one in rows.runs_in_turn(self._processor.group) if _can_do(one.run)]
@@ -86,7 +86,9 @@ class RequestedRuns:
     def begin(
         self, request: ReplayRequest, alias: str, lanes: LetterLanes, clock: Callable[[], float]
     ) -> RequestRun[Any] | Halt:
-        """Begin a run where its progress says, or go on there; return a halt if it cannot go on."""
+        """
+        Begin the run of a request, or continue the run after its saved progress. Return a halt if this is not possible.
+        """
         try:
             return self._begin(request, alias, lanes, clock)
         except Error:
@@ -114,7 +116,9 @@ class RequestedRuns:
         return self._backfill(request, arguments, begun, lanes, clock)
 
     def save(self) -> bool:
-        """Save the progress of the run that this worker has, if it has changed. Return False if another one has it."""
+        """
+        Save the progress of this worker's run if the progress has changed. Return False if another worker has the run.
+        """
         begun = self._begun
         if begun is None:
             return True
@@ -130,7 +134,7 @@ class RequestedRuns:
         return True
 
     def release(self) -> None:
-        """Save the progress for the last time, and release the run, because it no longer runs here."""
+        """Save the progress of this worker's run for the last time, and release the run for other workers."""
         self.save()
         if self._begun is not None:
             self._begun.rows.release(self._begun.request, by=self.by)
@@ -187,7 +191,10 @@ class RequestedRuns:
 
 
 def _can_do(run: RequestedRun) -> bool:
-    """Whether this service has what a run needs; receivers of a replay are looked for elsewhere."""
+    """
+    Whether this service can do a run. A backfill needs its source and an enabled route. The receivers of a replay are
+    checked elsewhere.
+    """
     try:
         arguments = arguments_of(run)
         if isinstance(arguments, TopicArguments):

@@ -105,7 +105,10 @@ class TopicReading:
 
 
 def _is_final(error: EventBusError) -> bool:
-    """Whether an error stays until somebody acts: a request that waits for that would keep others from their turn."""
+    """
+    Whether an error stays until somebody removes its cause. A request must not wait for this, because it would keep
+    other requests from their turn.
+    """
     if isinstance(error, BrokerError):
         return error.kind in (Trouble.FORBIDDEN, Trouble.MISSING) or not (error.retriable or error.fatal)
     return isinstance(error, (ConfigurationError, NotThere))

@@ -12,7 +12,8 @@ from event_bus_kafka.replaying.halts import Halt
 
 class RequestTurn(Protocol):
     """
-    A turn of a request: a dead letter, a record, or a batch of items. It runs through the actor of its record's key.
+    A turn of a request: a dead letter, a record, or a batch of items. The turn runs through the actor of the record's
+    key.
     """
 
     @property

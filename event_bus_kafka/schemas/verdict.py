@@ -73,8 +73,8 @@ def explanations(level: str, schema: str, history: Sequence[Version]) -> list[st
 
 def _pairs(level: str, schema: str, history: Sequence[Version]) -> Iterator[tuple[str, str, str]]:
     """
-    Yield a reader's schema, a writer's schema, and a sentence for each comparison. The two schemas must be compatible.
-    The sentence is for the report if they are incompatible.
+    For each pair of schemas that must be compatible, yield the reader's schema, the writer's schema, and the sentence
+    to report if the pair is incompatible.
     """
     for name, older in history if is_transitive(level) else history[-1:]:
         if level.startswith(("BACKWARD", "FULL")):

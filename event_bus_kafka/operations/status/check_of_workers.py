@@ -11,12 +11,14 @@ from event_bus_kafka.operations.status.values import Finding, KafkaStatus, OwnBu
 from event_bus_kafka.operations.workers import WorkerRun
 
 _STUCK_AFTER = 300.0
-"""Age in seconds from which a record counts as stuck, if its receivers have failed ``_STUCK_ATTEMPTS`` times."""
+"""A record that is older than this number of seconds counts as stuck, if it has failed ``_STUCK_ATTEMPTS`` times."""
 _STUCK_ATTEMPTS = 3
 
 
 def stuck(runs: Iterable[WorkerRun]) -> Iterator[Finding]:
-    """Yield a finding for each partition that one record keeps, according to the heartbeat of a running worker."""
+    """
+    Yield a finding for each partition that is stuck at one record, according to the heartbeat of a running worker.
+    """
     for run in runs:
         if run.is_alive and run.kind == "consumer":
             for one in run.state.get("partitions", ()):
@@ -27,8 +29,8 @@ def stuck(runs: Iterable[WorkerRun]) -> Iterator[Finding]:
 
 def missing(own: OwnBus, kafka: KafkaStatus | None, runs: Sequence[WorkerRun] | None) -> Iterator[Finding]:
     """
-    Yield a finding for each subscribed group that certainly has no worker, and nothing to read. A group with records to
-    read is a neglect.
+    Yield a finding for each of this service's groups that is known to have no worker and has no unread records. A group
+    with unread records and without a worker is reported as a neglect.
     """
     alive = None if runs is None else {run.group for run in runs if run.is_alive}
     for one in kafka.groups if kafka else ():
@@ -39,7 +41,10 @@ def missing(own: OwnBus, kafka: KafkaStatus | None, runs: Sequence[WorkerRun] | 
 
 
 def _why_stuck(partition: Mapping[str, Any], slow: Iterable[Mapping[str, Any]]) -> str:
-    """Return why a partition is stuck, with the record, and the receivers if they are known; empty: it is not stuck."""
+    """
+    Return a sentence about the record at which a partition is stuck, with the record's receivers if they are known.
+    Return an empty text if the partition is not stuck.
+    """
     attempts, age = partition.get("attempts", 0), partition["lag_age"] or 0.0
     fails = attempts >= _STUCK_ATTEMPTS and age > _STUCK_AFTER
     place = (partition["topic"], partition["partition"], partition["position"])

@@ -115,7 +115,10 @@ BY_SEVERITY = (
     VERSIONS_APART.id,
     SCHEMA_MISSING.id,
 )
-"""The ids of all findings and neglects, the most severe first: what stops events, then what may stop or lose them."""
+"""
+The ids of all findings and neglects, the most severe first. Problems that stop events come before problems that may
+stop or lose events.
+"""
 
 
 def by_severity(found: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -27,7 +27,7 @@ _BESIDE_EACH_OTHER = 4
 
 Positions = dict[Partition, int]
 Options = Mapping[str, dict[str, str] | BrokerError]
-"""Topic → its options, or the error if they cannot be read."""
+"""Topic → options of the topic, or the error if the options cannot be read."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,8 +70,8 @@ def look(
     Return the status, and the coordinators' descriptions of the groups. Groups, offsets and options are requested at
     the same time.
 
-    ``topics``: full names. ``groups``: consumer group → full names of the topics to which it is known to subscribe.
-    Raises :class:`BrokerError`.
+    ``topics``: full names. ``groups``: consumer group → full names of the topics to which the group is known to
+    subscribe. Raises :class:`BrokerError`.
     """
     cluster = overview.cluster(timeout=TIMEOUT)
     names = {*topics}.union(*groups.values())
@@ -116,7 +116,7 @@ class _Groups:
 def _ask_groups(overview: ClusterOverview, cluster: Cluster, groups: Mapping[str, frozenset[str]]) -> _Groups:
     """
     Ask for descriptions, states and committed offsets of groups. The sandbox's brokers return only offsets, and only
-    for given partitions: the partitions of a group's own topics.
+    for partitions that the request names. Therefore the request names the partitions of a group's own topics.
     """
     described: Described = {}
     asked: dict[str, list[Partition] | None] = dict.fromkeys(groups)
@@ -182,7 +182,8 @@ def _oldest(
     topics: Iterable[TopicStatus], overview: ClusterOverview, cluster: Cluster
 ) -> Mapping[str, datetime | None]:
     """
-    Return topic → time of its oldest record. The record is searched by time, because Kafka returns its time only then.
+    Return topic → timestamp of the topic's oldest record. Kafka returns a timestamp only for a search by time, so this
+    function searches for the first record since 1970.
     """
     asked = [one.topic for one in topics if one.records]
     found = overview.offsets_since(dict.fromkeys(_partitions(cluster, asked), 0), timeout=TIMEOUT)

@@ -62,8 +62,11 @@ def status(
     own: OwnBus, servers: StatusServers, last: Looks, *, check: bool, longest: Mapping[str, float] = LONGEST
 ) -> Status:
     """
-    Look, and ``check`` beyond. Raises nothing of servers; waits for none beyond ``longest``. ``last``: the looks of
-    before, so that none is made where one still hangs.
+    Return the status of the bus. With ``check``, also run the checks. If a server fails or does not answer, this
+    function raises nothing, and notes the server in ``unanswered``.
+
+    ``last``: server → the last look at the server. A server whose last look still hangs is not asked again.
+    ``longest``: server → time limit for all answers of the server, in seconds.
     """
     wanted = within_if_free(longest[TABLES], last)(WANTED, servers.wanted)
     registry = within_if_free(longest[REGISTRY], last)(REGISTRY, lambda: _registry(servers, check=check))
@@ -171,8 +174,9 @@ def _registry(servers: StatusServers, *, check: bool) -> _Part[RegistryStatus]:
 
 def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Neglect, ...], set[NeglectKind]]:
     """
-    Return the neglects, and the kinds that are not known. Kafka knows better than the tables which groups are behind,
-    where it was asked for them and all partitions answered.
+    Return the neglects, and the kinds of which there may be more neglects. Kafka knows better than the tables which
+    groups are behind. If Kafka has returned the offsets of a group and all partitions have answered, the neglect of
+    this group that the tables report is left out.
     """
     found, unknown = list(tables.neglected.neglects), set(tables.neglected.unknown)
     if kafka is None:

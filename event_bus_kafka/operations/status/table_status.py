@@ -50,7 +50,10 @@ class TablesLook:
 
 
 def look(own: OwnBus, ask: Ask, *, check: bool) -> TablesLook:
-    """Read the tables in all databases. ``ask``: asks a database. ``check``: also search for missing migrations."""
+    """
+    Read the tables in all databases. ``ask``: function that asks a database. ``check``: also search for missing
+    migrations.
+    """
     answers = ask_all(_questions(own, check=check), ask)
     beats = answers[in_tables.HEARTBEATS]
     parts = {name: answers[name] for name in (*_PARTS, *map(_rows_of, own.outboxes))}

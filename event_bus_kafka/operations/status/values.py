@@ -87,7 +87,10 @@ class TableStatus:
     paused: tuple[PausedStatus, ...] | None
     last_hour: LastHour | None
     not_known: Mapping[str, str]
-    """Name of an unknown attribute → the reason. ``rows of`` and an alias is the name for the rows of one outbox."""
+    """
+    Name of an unknown attribute → the reason. For the rows of one outbox, the name is ``rows of`` and the database's
+    alias.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -99,8 +102,8 @@ class TopicStatus:
     """Number of partitions; 0: the topic does not exist, or this Kafka user has no permission to see the topic."""
     records: int | None = None
     """
-    Number of offsets between the begin and the end of the topic's partitions. Compaction may have removed some of their
-    records. None: unknown.
+    Number of offsets between the begin and the end of the topic's partitions. Compaction may have removed the records
+    of some offsets. None: unknown.
     """
     oldest: datetime | None = None
     """Timestamp of the oldest record; None: the topic is empty, or the brokers do not report the timestamp."""
@@ -129,7 +132,7 @@ class GroupStatus:
 
     group: str
     state: str
-    """The group's state, as its coordinator names it; empty: unknown."""
+    """The group's state, as the group's coordinator names the state; empty: unknown."""
     members: int | None
     """
     Number of members. None: the brokers do not list members, or the group uses Kafka's newer group protocol and has at
@@ -161,8 +164,8 @@ class KafkaStatus:
     has_controller: bool
     is_sandbox: bool = False
     """
-    Whether the brokers are the sandbox's. Sandbox brokers do not tell options of topics, permissions, or members of
-    groups.
+    Whether the brokers are the sandbox's. Sandbox brokers report neither the options of topics, nor permissions, nor
+    the members of groups.
     """
     topics: tuple[TopicStatus, ...]
     groups: tuple[GroupStatus, ...]

@@ -20,8 +20,8 @@ def add_groups(
 ) -> None:
     """
     Add the progress of consumer groups to each record of ``findings``. A group is added if it has committed an offset
-    for the record's partition, or if its ``subscriptions`` contain the record's topic. Groups whose offsets cannot be
-    read are noted in ``findings``. Raises :class:`BrokerError`.
+    for the record's partition, or if it subscribes to the record's topic according to ``subscriptions``. Groups whose
+    offsets cannot be read are noted in ``findings``. Raises :class:`BrokerError`.
     """
     partitions = {(one.topic, one.partition) for one in findings.records if not one.is_dead_letter}
     if not partitions:

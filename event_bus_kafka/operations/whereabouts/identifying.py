@@ -45,9 +45,9 @@ class KeyCheck:
 
     def passes(self, record: ConsumerRecord) -> bool:
         """
-        Whether a record has the key. Call it only if the bytes of the record's key match one of :func:`encodings`.
-        After an error of the registry, the result is True for each record, and the registry is not asked again. Never
-        raises.
+        Whether a record has the key. Call this method only if the bytes of the record's key match one of
+        :func:`encodings`. After an error of the registry, the result is True for each record, and the registry is not
+        asked again. Never raises.
         """
         if self.failure is not None:
             return True

@@ -17,7 +17,9 @@ class ServerAccess:
     """Access to Kafka and the registry. Each callable raises :class:`EventBusError` if settings are missing."""
 
     scanner: Callable[[float], AbstractContextManager[Scanner]]
-    """Returns a scanner. The argument is the monotonic time at which its last request must have been answered."""
+    """
+    Returns a scanner. The argument is the monotonic time until which all requests of the scanner must be answered.
+    """
     groups: Callable[[], Groups]
     registry: Callable[[float], AbstractContextManager[SchemaIds]]
     """Returns the registry's client. The argument is the time limit of one request, in seconds."""

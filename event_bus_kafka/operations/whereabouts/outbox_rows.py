@@ -23,9 +23,10 @@ _PARKED = ("parked_at", "code", "reason")
 
 def rows_of_event(alias: str, event_id: str, *, seconds: float) -> tuple[list[OutboxPlace], int | None]:
     """
-    Return the rows of an event in a database, and an id. Rows after this id were not searched, because the time was
-    over; None: all rows were searched. The database must have the tables. ``seconds``: time limit for each of the two
-    tables. Raises a database error.
+    Return the waiting and parked rows of an event in a database, and an id. Rows after this id were not searched,
+    because the time was over. If the id is None, all rows were searched. The database must have the tables.
+
+    ``seconds``: time limit for waiting rows, and again for parked rows. Raises a database error.
     """
     limit = min(SECONDS, seconds)
     found: list[OutboxPlace] = []

@@ -51,8 +51,9 @@ def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> 
 
 def _in_time(question: Question, kafka: BrokerSearch, topics: Collection[str]) -> BrokerFindings:
     """
-    Search Kafka. Each request has its time; where the whole answer has a limit, the sum of them must not pass it: then
-    only what was found until then is returned. Raises as :meth:`BrokerSearch.look`.
+    Search Kafka, and return the findings. If the question has a time limit, stop waiting after the part ``_LAST`` of
+    this limit, and return the findings so far. The time limits of the single requests are not enough, because their sum
+    may be longer. Raises :class:`NotThere`, as :meth:`BrokerSearch.look` does.
     """
     if question.limit is None:
         return kafka.look(topics)

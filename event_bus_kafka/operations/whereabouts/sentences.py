@@ -32,8 +32,8 @@ from event_bus_kafka.shown import shown, shown_time
 OTHERS = "Outboxes, dead letters and inboxes of other services are in their databases: ask there, too."
 _LATE = 60_000
 """
-If a record's timestamp is later than the time in its event id by more than this number of milliseconds, the text calls
-the record late.
+The text calls a record late if the record's timestamp is more than this number of milliseconds later than the time in
+the event id.
 """
 _TIMES = frozenset({"since", "time", "changed", "last_time", "start_time"})
 _KEPT_BACK = ("key", "limit", "asked")

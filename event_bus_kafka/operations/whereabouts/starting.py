@@ -29,12 +29,12 @@ def ranges_to_scan(
     findings: BrokerFindings,
 ) -> dict[Partition, Range]:
     """
-    Return partition → offsets to search. In the partitions of ``places``, only the given offset is searched. If the
-    question names topics, their other partitions are searched, too. Otherwise ``topics`` (full names) are searched,
-    except topics in ``places``. Partitions that cannot be read, and records that are deleted, are noted in
-    ``findings``.
+    Return partition → offsets to search. In a partition of ``places``, only the offset in ``places`` is searched. The
+    other partitions to search belong to the topics that the question names. If the question names no topic, they belong
+    to the topics in ``topics`` (full names) that have no partition in ``places``. Partitions that cannot be read, and
+    deleted records, are noted in ``findings``.
 
-    Raises :class:`NotThere` if a topic that the question names does not exist, :class:`BrokerError` if no broker
+    Raises :class:`NotThere` if a topic that the question names does not exist. Raises :class:`BrokerError` if no broker
     answers.
     """
     found: dict[Partition, Range] = {}

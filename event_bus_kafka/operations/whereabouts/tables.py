@@ -163,7 +163,10 @@ class Tables:
 
 
 def alias_of_letters() -> str:
-    """Return the alias of the database that takes dead letters; the default's if the router fails."""
+    """
+    Return the alias of the database that takes dead letters. If the router raises an exception, return the default
+    alias.
+    """
     try:
         return str(router.db_for_write(DeadLetter))
     except Exception as error:  # noqa: BLE001 routers may raise anything: the look asks them again, and it is noted
@@ -172,7 +175,10 @@ def alias_of_letters() -> str:
 
 
 def _briefly(what: str, error: Exception) -> Unanswered:
-    """Put an error of a database, or of whoever stands before it, into words without anything that it quotes."""
+    """
+    Convert the error of a database, or of software in front of the database, to :class:`Unanswered`. Text that the
+    error quotes is omitted, because it may be a value.
+    """
     return Unanswered(server=what, reason=database_error_text(error))
 
 
