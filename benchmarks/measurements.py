@@ -76,7 +76,10 @@ class Case:
     reads: Sequence[str] = ()
     """Topics that a worker reads from their beginning. Their names and a new group are passed as arguments."""
     topic: str = ""
-    """Beginning of the name of a topic that is created in each round and passed as an argument; empty: none."""
+    """
+    Beginning of the name of a topic that is created in each round and passed as an argument; empty if the case needs no
+    new topic.
+    """
     database: str = ""
     """Vendor of the database; empty: SQLite in memory, without this package's app."""
     sandbox: bool = False

@@ -36,7 +36,7 @@ def client() -> ModuleType | None:
 
 @attrs.frozen
 class _Collector:
-    """Collects the samples when prometheus_client calls :meth:`collect`, which it does at each scrape."""
+    """Collects the samples for prometheus_client, which calls :meth:`collect` at each scrape."""
 
     samples: Callable[[], Iterable[Sample]]
 
@@ -105,8 +105,8 @@ class _DefaultRegistry:
 
     def _begin(self) -> None:
         """
-        Start at zero, with a new lock. This is also done in child processes, because another thread of the parent
-        process may have held the lock at the fork.
+        Create a new lock, and forget which counts were published. This is also done in child processes, because another
+        thread of the parent process may have held the lock at the fork.
         """
         self._lock = threading.Lock()
         self._published: dict[tuple[Metric, Labels], float] = {}

@@ -88,7 +88,7 @@ class ConsumerState:
     """Number of keys whose first record waits for its next attempt, including held records."""
     held_keys: int
     """
-    Number of waiting keys whose last attempt does not count. It does not count if an outage, an open circuit or a flood
+    Number of waiting keys whose last attempt does not count as a failure, because an outage, an open circuit or a flood
     prevented success.
     """
     lanes: int
@@ -99,8 +99,8 @@ class ConsumerState:
     """Names of paused receivers; also empty if the names could never be read."""
     flooded: tuple[tuple[str, int], ...]
     """
-    Topic and partition of each flood. The partition has had too many dead letters in a row. Further records that fail
-    for good are held.
+    Topic and partition of each partition that has had too many dead letters in a row. Further records of such a
+    partition are held if they fail for good.
     """
     slow_receivers: tuple[SlowReceiver, ...]
     obstacles: tuple[str, ...]
@@ -126,7 +126,7 @@ class HeldTopic:
     seconds: float
     """Seconds since the topic was first held; it has accepted no record since."""
     reason: str
-    """The text of an error of this package, or only the type of another error."""
+    """The error because of which the topic is held, as text without event data."""
 
 
 @attrs.frozen(kw_only=True)
@@ -142,7 +142,7 @@ class RelayState:
     parked: int
     held_topics: tuple[HeldTopic, ...]
     obstacles: tuple[str, ...]
-    """The reasons why the relay's last step failed; empty if it succeeded."""
+    """The reasons why the relay's last step failed; empty if the step succeeded."""
     is_alive: bool
     """Whether the relay's thread is alive."""
 

@@ -285,7 +285,7 @@ def _bytes(body: _Body) -> None:
 
 
 def _made(body: _Body, value: str | bytes) -> None:
-    """Count the memory of a text, but not ``_TEXT``, which was counted before. Python shares texts of one character."""
+    """Replace the estimate ``_TEXT`` by the memory of ``value``. Python shares values of at most one character."""
     body.spend((getsizeof(value) + 15 & -16 if len(value) > 1 else 0) - _TEXT)
 
 

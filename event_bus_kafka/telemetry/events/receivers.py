@@ -71,7 +71,8 @@ class ReceiverSlow(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class DuplicateSkipped(LifecycleEvent):
     """
-    A receiver under ``once`` was not called, because a mark in the inbox says that it has already processed the event.
+    A receiver decorated with ``once`` was not called, because a mark in the inbox says that the receiver has already
+    processed the event.
     """
 
     receiver: str

@@ -145,8 +145,8 @@ def open_span(
 
 def _tell(error: BaseException) -> None:
     """
-    Report an exception that OpenTelemetry's provider raised. If a signal's handler raised the exception, raise it again
-    instead.
+    Report an exception that OpenTelemetry's provider raised. If the handler of a process signal raised the exception,
+    raise the exception again instead.
     """
     let_through(error)
     emit(CallbackFailed(callback=_CALLBACK, error=error))
