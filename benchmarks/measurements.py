@@ -41,7 +41,7 @@ class Meter:
         self.cpu = time.process_time() - cpu
 
     def begin(self) -> None:
-        """Begin to measure the elapsed time. A second call begins the measurement again."""
+        """Begin to measure the elapsed time at zero, even if a measurement is already running."""
         self._began, self.wall = time.perf_counter(), 0.0
 
     def end(self) -> None:

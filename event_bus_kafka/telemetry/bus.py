@@ -16,8 +16,8 @@ logger = logger_named(__name__)
 
 RAISED_BY_OTHERS = (Exception, SystemExit, GeneratorExit, CancelledError)
 """
-Classes of exceptions that this package catches when it calls a function of the service. An exception that the handler
-of a process signal, such as SIGTERM, has raised is raised again.
+Classes of exceptions that this package catches when it calls a function of the service. If an exception comes from the
+handler of a process signal, such as SIGTERM, this package raises the exception again.
 """
 _ALL_KINDS = (LifecycleEvent,)
 

@@ -48,7 +48,7 @@ class Metric:
 
     @property
     def unit(self) -> str:
-        """The metric's unit: ``seconds`` or ``bytes``; empty for a number of things."""
+        """The metric's unit: ``seconds`` or ``bytes``; empty if the metric has neither unit."""
         return next((unit for unit in ("seconds", "bytes") if unit in self.name.split("_")), "")
 
 

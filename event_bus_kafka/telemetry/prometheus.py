@@ -78,7 +78,10 @@ class _DefaultRegistry:
 
     def __init__(self) -> None:
         self._own: dict[Metric, Any] = {}
-        """Cache: metric → its counter. The counters are kept because a name can be registered only once."""
+        """
+        Cache: metric → the counter that prometheus_client has for the metric. The counters are kept because a name can
+        be registered only once.
+        """
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
 

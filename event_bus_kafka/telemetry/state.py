@@ -33,7 +33,8 @@ class PartitionState:
     """``end`` minus ``position``; None if one of them is None."""
     lag_age: float | None
     """
-    Age in seconds of the first record that is read and not done, by its timestamp; None if there is no such record.
+    Age in seconds of the first record that is read and not done, according to the record's timestamp; None if there is
+    no such record.
     """
     window_fill: float
     """Number of records that are read and not committed, divided by the window's size: 0 to 1."""
@@ -42,7 +43,10 @@ class PartitionState:
     attempts: int = 0
     """Number of failed attempts at the first record that is read and not done; 0 if there is no such record."""
     receivers: tuple[str, ...] = ()
-    """Names of the receivers that have failed for this record and not succeeded yet; empty if none has failed."""
+    """
+    Names of the receivers that have failed for the first record that is read and not done, and have not succeeded for
+    this record yet; empty if there are none.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +119,9 @@ class ConsumerState:
     receivers: tuple[str, ...] | None = None
     """Sorted names of the receivers in this process; None: unknown, because there are too many to list."""
     takes_runs: bool = True
-    """Whether the worker takes requests to replay topics and to backfill. Older versions do not."""
+    """
+    Whether the worker takes requests to replay topics and to backfill. Workers of older versions do not take them.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -124,7 +130,7 @@ class HeldTopic:
 
     topic: str
     seconds: float
-    """Seconds since the topic was first held; it has accepted no record since."""
+    """Seconds since the topic was first held. Since then the topic has accepted no record."""
     reason: str
     """The error because of which the topic is held, as text without event data."""
 
@@ -189,7 +195,7 @@ class Running:
         self.consumers: tuple[ConsumerSource, ...] = ()
         self.relays: tuple[RelaySource, ...] = ()
         self.spill: Callable[[], tuple[int, int]] = lambda: (0, 0)
-        """Returns the number of events that wait in memory for an outbox, and their number of bytes."""
+        """Returns the number of events that wait in memory for an outbox, and the number of bytes of these events."""
 
         self.neglects: Callable[[], Mapping[str, int]] = dict
         """Returns the number of neglects of each kind at the last search; empty before the first search."""

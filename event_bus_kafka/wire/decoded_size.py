@@ -74,8 +74,8 @@ class Shape:
 
 class SizeLimit:
     """
-    Refuses bodies that would use more than ``most`` bytes of memory. A body of up to ``harmless`` bytes never uses
-    more.
+    Refuses bodies that would use more than ``most`` bytes of memory. A body of up to ``harmless`` bytes cannot exceed
+    ``most``.
     """
 
     def __init__(self, writer: Schema, names: dict[str, Schema], reader: AvroType | None, most: int) -> None:
@@ -223,7 +223,7 @@ def _union(branches: list[Shape]) -> Shape:
 
 
 def _repeated(item: Shape, *, is_map: bool, copies: int) -> Shape:
-    """Return the shape of a list or map. ``copies``: 2 if its items are converted from one container into another."""
+    """Return the shape of a list or map. ``copies``: 2 if each item is copied into a second container, else 1."""
     own, first, each = (_MAP, _FIRST_OF_MAP, _ITEM_OF_MAP) if is_map else (_LIST, _FIRST_OF_LIST, _ITEM_OF_LIST)
     memory = item.memory + copies * each + (_TEXT if is_map else 0)
     least = item.least + is_map

@@ -67,8 +67,8 @@ def encode_tombstone(
     signal: OpenEdxPublicSignal, key: Any, metadata: EventsMetadata, *, topic: str, key_field: str
 ) -> EncodedEvent:
     """
-    Encode a tombstone for a topic (full name). The tombstone has the same key and the same names of headers as the
-    signal's events.
+    Encode a tombstone for a topic (full name). The tombstone gets the same encoded key and the same names of headers as
+    an event of ``signal`` with this key.
 
     Raises as :func:`encode` does.
     """

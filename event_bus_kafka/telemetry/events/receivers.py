@@ -31,8 +31,8 @@ class CircuitClosed(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class PausesChanged(LifecycleEvent):
     """
-    The set of paused receivers has changed. From now on exactly ``receivers`` are paused, and their events become dead
-    letters.
+    The set of paused receivers has changed. From now on exactly ``receivers`` are paused. Events for paused receivers
+    become dead letters.
     """
 
     receivers: tuple[str, ...]

@@ -59,7 +59,7 @@ innermost: ContextVar[NoSpan] = ContextVar("event_bus_kafka_span", default=NO_SP
 
 class OpenSpan(NoSpan):
     """
-    A span that is the current one until its block ends. An exception that leaves the block is recorded as failure.
+    A span that is the current one until its block ends. An exception that leaves the block is recorded as a failure.
     """
 
     __slots__ = ("_left_at", "_span", "_tokens")
