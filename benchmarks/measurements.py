@@ -41,7 +41,7 @@ class Meter:
         self.cpu = time.process_time() - cpu
 
     def begin(self) -> None:
-        """Begin to measure the elapsed time. A second call begins the measurement again."""
+        """Begin to measure the elapsed time at zero, even if a measurement is already running."""
         self._began, self.wall = time.perf_counter(), 0.0
 
     def end(self) -> None:
@@ -76,7 +76,10 @@ class Case:
     reads: Sequence[str] = ()
     """Topics that a worker reads from their beginning. Their names and a new group are passed as arguments."""
     topic: str = ""
-    """Beginning of the name of a topic that is created in each round and passed as an argument; empty: none."""
+    """
+    Beginning of the name of a topic that is created in each round and passed as an argument; empty if the case needs no
+    new topic.
+    """
     database: str = ""
     """Vendor of the database; empty: SQLite in memory, without this package's app."""
     sandbox: bool = False

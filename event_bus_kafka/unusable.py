@@ -1,6 +1,6 @@
 """
 A consumer that replaces the real consumer if this package cannot be imported. Without this replacement, openedx-events
-would use a consumer that does nothing, and its command would exit with 0.
+would use a consumer that does nothing, and the command ``consume_events`` would exit with code 0.
 """
 
 from __future__ import annotations

@@ -15,7 +15,9 @@ from benchmarks.instructions.works import Receiver, works
 from benchmarks.measurements import PROCESS, VARIANTS
 
 _WARM_UP = 100
-"""Number of events before the counted runs. After them, caches are full and Python has specialized its bytecode."""
+"""
+Number of events before the counted runs. After these events, caches are full and Python has specialized its bytecode.
+"""
 
 
 def main(counter: str, *sizes: int) -> None:

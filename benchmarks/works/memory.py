@@ -44,8 +44,8 @@ class _Receiver:
 
 def consume(*, reads: Sequence[str], group: str, events: int, flows: bool, hold: float) -> Figures:
     """
-    Return the megabytes of a worker that consumes ``events`` events. ``flows``: whether there are enough events to
-    measure growth.
+    Return the megabytes of memory of a worker that consumes ``events`` events. ``flows``: whether there are enough
+    events to measure growth.
     """
     receiver = _Receiver(events, hold)
     SIGNAL.connect(receiver)

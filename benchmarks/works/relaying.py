@@ -25,7 +25,7 @@ Relay = Callable[[str, int, Meter], None]
 def drain(*, bare: bool, topic: str, events: int, warm_up: int) -> Figures:
     """
     Return the figures of a relay that empties an outbox with ``events`` rows. With ``bare``, return the figures of a
-    bare producer that sends as many prepared records.
+    bare producer that sends the same number of prepared records.
     """
     run = bare_producer() if bare else relay()
     run(topic, warm_up, Meter())

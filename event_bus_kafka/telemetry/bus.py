@@ -16,22 +16,24 @@ logger = logger_named(__name__)
 
 RAISED_BY_OTHERS = (Exception, SystemExit, GeneratorExit, CancelledError)
 """
-Classes of exceptions that this package catches when it calls a function of the service. If a signal's handler raised
-the exception, it is raised again nevertheless.
+Classes of exceptions that this package catches when it calls a function of the service. If an exception comes from the
+handler of a process signal, such as SIGTERM, this package raises the exception again.
 """
 _ALL_KINDS = (LifecycleEvent,)
 
 _observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {count: COUNTED}
 _observers_of: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
-"""Cache: kind of event → its observers. A new empty dict replaces the cache when observers are added or removed."""
+"""
+Cache: kind of event → observers of this kind. A new empty dict replaces the cache when observers are added or removed.
+"""
 _flushes: tuple[Callable[[], None], ...] = ()
 """The ``flush`` methods of observers. Not every observer has this method."""
 
 
 def observe(observer: Observer, *kinds: type[LifecycleEvent]) -> None:
     """
-    Call ``observer`` for events of ``kinds``, or for all events if no kind is given. Adding an observer again replaces
-    its kinds.
+    Call ``observer`` for events of ``kinds``, or for all events if no kind is given. If the observer was added before,
+    the new kinds replace its previous kinds.
     """
     _replace(_observers | {observer: kinds or _ALL_KINDS})
 
@@ -66,8 +68,8 @@ def flush_observers() -> None:
 
 def is_wanted(kind: type[LifecycleEvent]) -> bool:
     """
-    Return whether any observer takes events of ``kind``. An observer with a method ``wants`` decides by this method.
-    Code that would create thousands of events calls this function first.
+    Return whether any observer takes events of ``kind``. If an observer has a method ``wants``, the result of this
+    method counts. Code that would create thousands of events calls this function first.
     """
     return any(getattr(observer, "wants", _always)(kind) for observer in _observers_of.get(kind) or _find(kind))
 

@@ -18,8 +18,8 @@ _Labels = Callable[[Any], Labels]
 
 def type_label(event_type: str) -> str:
     """
-    Return the label for an event type that another service wrote: ``other`` unless this service has a signal of the
-    type.
+    Return the label for an event type that another service wrote. The label is the event type itself if this service
+    has a signal of this type. Otherwise the label is ``other``.
     """
     if event_type == _OF_TOMBSTONES:
         return event_type

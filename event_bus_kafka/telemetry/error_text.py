@@ -11,8 +11,8 @@ from event_bus_kafka.shown import Shown
 
 def error_text(error: BaseException) -> str:
     """
-    Return type and text of an error of this package. Of other errors return only the type, because their texts may
-    quote event data.
+    Return type and text of an error whose class this package defines. Return only the type of any other error, because
+    its text may quote event data.
     """
     if isinstance(error, ReceiversFailed):
         causes = zip(error.receivers, error.exceptions, strict=True)
@@ -30,7 +30,7 @@ _LONGEST = 200
 def database_error_text(error: Exception) -> str:
     """
     Return type, number and text of a database error. If the server gave no number, return only the type. Quoted parts
-    of the text are omitted because they may be values, except names that contain this app's name.
+    of the text are omitted, because they may be values. Only quoted names that contain this app's name are kept.
     """
     if isinstance(error, EventBusError):
         return error_text(error)

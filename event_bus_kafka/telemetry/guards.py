@@ -48,7 +48,7 @@ def watched(name: str, function: Callable[..., T]) -> Callable[..., T]:
 def kept_alive() -> Iterator[None]:
     """
     Swallow exceptions of the block, and emit ThreadStumbled for them. Exceptions that interrupt the main thread, such
-    as exceptions of a signal's handler, are not swallowed. Used for each iteration of a thread's loop.
+    as exceptions from the handler of a process signal, are not swallowed. Used for each iteration of a thread's loop.
     """
     try:
         yield
@@ -76,8 +76,8 @@ def answer(future: Future[T], function: Callable[[], T], name: str) -> None:
 
 def stumbled(error: BaseException) -> None:
     """
-    Emit ThreadStumbled for an error that a thread survives. If a signal's handler raised the error, raise the error
-    again instead. Do the same with other errors that interrupt the main thread, such as KeyboardInterrupt.
+    Emit ThreadStumbled for an error that a thread survives. Raise the error again instead if the handler of a process
+    signal raised it, or if it interrupts the main thread in another way, such as KeyboardInterrupt.
     """
     let_through(error)
     if threading.current_thread() is threading.main_thread() and not isinstance(error, RAISED_BY_OTHERS):

@@ -23,7 +23,10 @@ class MetricKind(Enum):
 
 @attrs.frozen(kw_only=True, eq=False)
 class Metric:
-    """A metric. A name that this service does not know is replaced by ``other``, so each label has few values."""
+    """
+    A metric with its labels. If the value of a label would be a name that this service does not know, the value is
+    ``other`` instead. Therefore each label has few values.
+    """
 
     name: str
     """The full name, with the prefix, the unit and, for a counter, ``_total``."""
@@ -39,12 +42,13 @@ class Metric:
     """
     seconds_of: Metric | None = None
     """
-    Another counter with the same labels. The value of this counter is the sum of the seconds recorded for that counter.
+    Another counter with the same labels, for which durations are recorded. The value of the present metric is the sum
+    of these durations.
     """
 
     @property
     def unit(self) -> str:
-        """The metric's unit: ``seconds`` or ``bytes``; empty for a number of things."""
+        """The metric's unit: ``seconds`` or ``bytes``; empty if the metric has neither unit."""
         return next((unit for unit in ("seconds", "bytes") if unit in self.name.split("_")), "")
 
 

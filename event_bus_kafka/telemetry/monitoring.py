@@ -1,6 +1,6 @@
 """
-The observer for edx-django-utils' monitoring backends: spans, custom attributes and exceptions. Their names are the
-same as in edx-event-bus-kafka, so that existing dashboards still work.
+The observer for edx-django-utils' monitoring backends: spans, custom attributes and exceptions. Spans and attributes
+have the same names as in edx-event-bus-kafka, so that existing dashboards still work.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def client() -> ModuleType | None:
 
 @attrs.frozen
 class _Collector:
-    """Collects the samples when prometheus_client calls :meth:`collect`, which it does at each scrape."""
+    """Collects the samples for prometheus_client, which calls :meth:`collect` at each scrape."""
 
     samples: Callable[[], Iterable[Sample]]
 
@@ -78,7 +78,10 @@ class _DefaultRegistry:
 
     def __init__(self) -> None:
         self._own: dict[Metric, Any] = {}
-        """Cache: metric → its counter. The counters are kept because a name can be registered only once."""
+        """
+        Cache: metric → the counter that prometheus_client has for the metric. The counters are kept because a name can
+        be registered only once.
+        """
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
 
@@ -105,8 +108,8 @@ class _DefaultRegistry:
 
     def _begin(self) -> None:
         """
-        Start at zero, with a new lock. This is also done in child processes, because another thread of the parent
-        process may have held the lock at the fork.
+        Create a new lock, and forget which counts were published. This is also done in child processes, because another
+        thread of the parent process may have held the lock at the fork.
         """
         self._lock = threading.Lock()
         self._published: dict[tuple[Metric, Labels], float] = {}

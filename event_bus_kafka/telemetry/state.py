@@ -33,7 +33,8 @@ class PartitionState:
     """``end`` minus ``position``; None if one of them is None."""
     lag_age: float | None
     """
-    Age in seconds of the first record that is read and not done, by its timestamp; None if there is no such record.
+    Age in seconds of the first record that is read and not done, according to the record's timestamp; None if there is
+    no such record.
     """
     window_fill: float
     """Number of records that are read and not committed, divided by the window's size: 0 to 1."""
@@ -42,7 +43,10 @@ class PartitionState:
     attempts: int = 0
     """Number of failed attempts at the first record that is read and not done; 0 if there is no such record."""
     receivers: tuple[str, ...] = ()
-    """Names of the receivers that have failed for this record and not succeeded yet; empty if none has failed."""
+    """
+    Names of the receivers that have failed for the first record that is read and not done, and have not succeeded for
+    this record yet; empty if there are none.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -88,7 +92,7 @@ class ConsumerState:
     """Number of keys whose first record waits for its next attempt, including held records."""
     held_keys: int
     """
-    Number of waiting keys whose last attempt does not count. It does not count if an outage, an open circuit or a flood
+    Number of waiting keys whose last attempt does not count as a failure, because an outage, an open circuit or a flood
     prevented success.
     """
     lanes: int
@@ -99,8 +103,8 @@ class ConsumerState:
     """Names of paused receivers; also empty if the names could never be read."""
     flooded: tuple[tuple[str, int], ...]
     """
-    Topic and partition of each flood. The partition has had too many dead letters in a row. Further records that fail
-    for good are held.
+    Topic and partition of each partition that has had too many dead letters in a row. Further records of such a
+    partition are held if they fail for good.
     """
     slow_receivers: tuple[SlowReceiver, ...]
     obstacles: tuple[str, ...]
@@ -115,7 +119,9 @@ class ConsumerState:
     receivers: tuple[str, ...] | None = None
     """Sorted names of the receivers in this process; None: unknown, because there are too many to list."""
     takes_runs: bool = True
-    """Whether the worker takes requests to replay topics and to backfill. Older versions do not."""
+    """
+    Whether the worker takes requests to replay topics and to backfill. Workers of older versions do not take them.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -124,9 +130,9 @@ class HeldTopic:
 
     topic: str
     seconds: float
-    """Seconds since the topic was first held; it has accepted no record since."""
+    """Seconds since the topic was first held. Since then the topic has accepted no record."""
     reason: str
-    """The text of an error of this package, or only the type of another error."""
+    """The error because of which the topic is held, as text without event data."""
 
 
 @attrs.frozen(kw_only=True)
@@ -142,7 +148,7 @@ class RelayState:
     parked: int
     held_topics: tuple[HeldTopic, ...]
     obstacles: tuple[str, ...]
-    """The reasons why the relay's last step failed; empty if it succeeded."""
+    """The reasons why the relay's last step failed; empty if the step succeeded."""
     is_alive: bool
     """Whether the relay's thread is alive."""
 
@@ -189,7 +195,7 @@ class Running:
         self.consumers: tuple[ConsumerSource, ...] = ()
         self.relays: tuple[RelaySource, ...] = ()
         self.spill: Callable[[], tuple[int, int]] = lambda: (0, 0)
-        """Returns the number of events that wait in memory for an outbox, and their number of bytes."""
+        """Returns the number of events that wait in memory for an outbox, and the number of bytes of these events."""
 
         self.neglects: Callable[[], Mapping[str, int]] = dict
         """Returns the number of neglects of each kind at the last search; empty before the first search."""

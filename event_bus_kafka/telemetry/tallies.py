@@ -18,8 +18,8 @@ OTHER = "other"
 """The label that replaces names unknown to this service, and all new labels in a thread that has ``_MOST`` sums."""
 _MOST = 10_000
 """
-Maximum number of sums of a thread. If wrong labels ask for a further sum, the value is added to the sum with the label
-``other`` instead.
+Maximum number of sums of a thread. If wrong labels would require a further sum, the value is added to the sum with the
+label ``other`` instead.
 """
 
 Labels = tuple[str, ...]
@@ -92,7 +92,10 @@ class Tallies:
         os.register_at_fork(after_in_child=self.reset)
 
     def reset(self) -> None:
-        """Start at zero, with a new lock. After a fork, a thread of the parent process may have held the old lock."""
+        """
+        Set all sums to zero, and create a new lock. After a fork, a thread of the parent process may have held the old
+        lock.
+        """
         self._lock = threading.Lock()
         self._threads: list[tuple[ref[_Owner], Sums]] = []
         self._ended: Sums = {}

@@ -9,7 +9,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 
 _LONG = 32
-"""Characters. If no word of a text is longer, the text stays unchanged."""
+"""Number of characters. A text stays unchanged if it contains no longer word."""
 _BREAKS = re.compile(r"(?<=[._])(?=[^\W_])")
 
 register = template.Library()
@@ -17,7 +17,10 @@ register = template.Library()
 
 @register.filter
 def breakable(text: object) -> object:
-    """Let a browser break a text's long names at dots and underscores; it would break them in the midst of words."""
+    """
+    Let a browser break a text's long names at dots and underscores. Otherwise the browser would break the names in the
+    middle of words.
+    """
     if not isinstance(text, str) or all(len(word) <= _LONG for word in text.split()):
         return text
     return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(text)))

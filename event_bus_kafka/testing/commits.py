@@ -49,7 +49,7 @@ class Commit:
 
     @property
     def state(self) -> State:
-        """The current state of the event."""
+        """The current state of the event that waits for this commit."""
         if self._came:
             return State.SENT
         waiting = any(entry[1] is self for entry in self._connection.run_on_commit)

@@ -61,8 +61,8 @@ class Attribute:
     read: Callable[[str], Any]
     missing: Any = None
     """
-    The value if the record lacks the header. It is None if the header is required. For the time it is None, too,
-    because the caller supplies a default.
+    The value if the record lacks the header. The value is None for required headers. It is also None for the time,
+    because the caller supplies a default for the time.
     """
     varies: bool = False
     """Whether the value differs from event to event. The headers of the other attributes are cached."""

@@ -74,8 +74,8 @@ class Shape:
 
 class SizeLimit:
     """
-    Refuses bodies that would use more than ``most`` bytes of memory. A body of up to ``harmless`` bytes never uses
-    more.
+    Refuses bodies that would use more than ``most`` bytes of memory. A body of up to ``harmless`` bytes cannot exceed
+    ``most``.
     """
 
     def __init__(self, writer: Schema, names: dict[str, Schema], reader: AvroType | None, most: int) -> None:
@@ -223,7 +223,7 @@ def _union(branches: list[Shape]) -> Shape:
 
 
 def _repeated(item: Shape, *, is_map: bool, copies: int) -> Shape:
-    """Return the shape of a list or map. ``copies``: 2 if its items are converted from one container into another."""
+    """Return the shape of a list or map. ``copies``: 2 if each item is copied into a second container, else 1."""
     own, first, each = (_MAP, _FIRST_OF_MAP, _ITEM_OF_MAP) if is_map else (_LIST, _FIRST_OF_LIST, _ITEM_OF_LIST)
     memory = item.memory + copies * each + (_TEXT if is_map else 0)
     least = item.least + is_map
@@ -285,7 +285,7 @@ def _bytes(body: _Body) -> None:
 
 
 def _made(body: _Body, value: str | bytes) -> None:
-    """Count the memory of a text, but not ``_TEXT``, which was counted before. Python shares texts of one character."""
+    """Replace the estimate ``_TEXT`` by the memory of ``value``. Python shares values of at most one character."""
     body.spend((getsizeof(value) + 15 & -16 if len(value) > 1 else 0) - _TEXT)
 
 

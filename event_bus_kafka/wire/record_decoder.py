@@ -169,8 +169,9 @@ class _Code:
 
 def _arguments(reader: Record, built: list[Field], values: dict[str, str]) -> list[str]:
     """
-    Return the source code of the arguments with which an object is built. They are positional, which is faster, if no
-    field is left out. Otherwise they are keyword arguments.
+    Return the source code of the arguments with which an object is built. Positional arguments are faster. They are
+    used if ``built`` contains all fields of ``reader``, at least two, and no field is keyword-only. Otherwise keyword
+    arguments are used.
     """
     if len(built) == len(reader.fields) > 1 and not any(field.keyword_only for field in built):
         return [values[field.name] for field in built]

@@ -67,8 +67,8 @@ def encode_tombstone(
     signal: OpenEdxPublicSignal, key: Any, metadata: EventsMetadata, *, topic: str, key_field: str
 ) -> EncodedEvent:
     """
-    Encode a tombstone for a topic (full name). Its key and the names of its headers are the same as for the signal's
-    events.
+    Encode a tombstone for a topic (full name). The tombstone gets the same encoded key and the same names of headers as
+    an event of ``signal`` with this key.
 
     Raises as :func:`encode` does.
     """
@@ -173,8 +173,8 @@ def deserialize_tombstone(record: ConsumerRecord, topic: str, registry: SchemaId
 
 def metadata_of_tombstone(record: ConsumerRecord) -> EventsMetadata:
     """
-    Return the metadata of a tombstone. If it has no CloudEvents headers, its id is derived from the record's
-    coordinates and timestamp.
+    Return the metadata of a tombstone. If the tombstone has no CloudEvents headers, the id in the metadata is derived
+    from the record's coordinates and timestamp.
 
     Raises :class:`InvalidHeaders`.
     """

@@ -25,7 +25,10 @@ _REMIND_AFTER = 60.0
 """Seconds after which a refusal that lasts is reported again."""
 
 Rights = Mapping[str, frozenset[str] | BrokerError]
-"""Topic → the operations on it that this user is allowed, or why they are not known."""
+"""
+Topic → the operations on the topic that this user is allowed, or the error because of which these operations are
+unknown.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,8 +44,8 @@ class RefusedTopics:
     An observer that collects the refusals which the consumer's client reports.
 
     A refused topic is an obstacle to health, and is reported once a minute. librdkafka does not report the end of a
-    refusal. So a separate thread asks Kafka for the user's rights on the refused topics, by ``rights``. A refusal ends
-    as soon as READ is among them. If Kafka does not answer, the refusals stay.
+    refusal. So a separate thread calls ``rights`` to ask Kafka for the user's rights on the refused topics. A refusal
+    ends as soon as READ is among these rights. If Kafka does not answer, the refusals stay.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class RefusedTopics:
         *,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """``rights`` may raise :class:`EventBusError`."""
+        """``rights``: returns the user's rights on the given topics; may raise :class:`EventBusError`."""
         self._rights = rights
         self._health = health
         self._clock = clock
@@ -62,11 +65,11 @@ class RefusedTopics:
 
     @property
     def topics(self) -> Collection[str]:
-        """Full names of the topics that Kafka refuses at present. Any thread may ask."""
+        """Full names of the topics that Kafka refuses at present. Any thread may read this property."""
         return self._refusals.keys()
 
     def __call__(self, event: LifecycleEvent) -> None:
-        """Note the refusal of a topic, if ``event`` is one that the consumer's client has reported."""
+        """If ``event`` says that Kafka refuses a topic to the consumer's client, note this refusal."""
         if not isinstance(event, ClientErrorReported) or not event.topic:
             return
         if event.client == "consumer" and event.kind == Trouble.FORBIDDEN and event.topic not in self._refusals:
@@ -76,7 +79,10 @@ class RefusedTopics:
             self._show()
 
     def look(self) -> None:
-        """End each refusal whose topic may be read again. Report the others, if their last report is a minute ago."""
+        """
+        End each refusal whose topic may be read again. Report each other refusal whose last report is at least a minute
+        old.
+        """
         if not self._refusals:
             return
         readable = self._readable()
@@ -95,7 +101,7 @@ class RefusedTopics:
         threading.Thread(target=self._look_for_ever, name="event-bus-rights", daemon=True).start()
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop the thread that asks for rights."""
         self._is_over.set()
 
     def _readable(self) -> set[str]:

@@ -129,8 +129,8 @@ class Worker:
 def _old_objects_left_alone() -> Iterator[None]:
     """
     Exclude the objects that the service has loaded (a million in an LMS) from garbage collection, because checking all
-    of them would take longer than processing events. Also collect less often. Does nothing if the service itself has
-    configured the garbage collector.
+    of them would take longer than processing events. Also let the garbage collector run less often. Does nothing if the
+    service itself has configured the garbage collector.
     """
     before = gc.get_threshold()
     untouched = gc.isenabled() and before[0] > 0 and not gc.get_freeze_count()

@@ -21,8 +21,8 @@ def refund(order_number: str) -> None:
 
 def send_refund_again(order_number: str) -> None:
     """
-    Send the same event again with the same id. A relay does the same if it ends after Kafka's confirmation and before
-    its own commit.
+    Send the event about an order's refund twice, with the same id. A relay does the same if it ends after Kafka's
+    confirmation and before its own commit.
     """
     metadata = ORDER_REFUNDED.generate_signal_metadata()
     for _ in range(2):

@@ -67,8 +67,8 @@ def take_role(user_id: int, course_key: str, role: str) -> None:
 
 def visit_program_page(user_id: int, program_uuid: str) -> None:
     """
-    Show a learner the other courses of a program. The learner is enrolled in one of its courses, and the visit shows
-    the learner's intent.
+    Show a learner the other courses of a program. The learner is enrolled in one course of the program, and the visit
+    shows the learner's intent.
     """
     intent = ProgramIntentData(
         user=user_data(user_id),

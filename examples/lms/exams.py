@@ -84,7 +84,9 @@ def change_credit(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMe
 
 
 def _note(what: str, change: str, attempt: ExamAttemptData, metadata: EventsMetadata) -> bool:
-    """Store a change unless it was stored for the same event before; return whether it was stored now."""
+    """
+    Store a change of ``what``, for example of ``credit``, once per event. Return False if the change was stored before.
+    """
     values = {"user_id": attempt.student_user.id, "course_key": str(attempt.course_key), "change": change}
     _, created = ExamConsequence.objects.get_or_create(event_id=metadata.id, what=what, defaults=values)
     return created

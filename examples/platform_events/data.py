@@ -2,8 +2,8 @@
 The data classes of the events.
 
 Do not add ``from __future__ import annotations`` here: the codec needs annotations that are classes. ``default=None``
-makes a field optional. Give it to every field that is added later, so that services with the older class still work
-(see "Changing an event" in the documentation).
+makes a field optional. Each field that is added later needs ``default=None``, so that services with the older class
+still work (see "Changing an event" in the documentation).
 """
 
 from datetime import datetime

@@ -1,13 +1,13 @@
 """
 The tour: ``make demo``.
 
-Some services act, and other services learn about it over the event bus. Each service is a Django project with its own
-processes and database. Each row is a use case for which Open edX needs the bus.
+Some services act, and other services learn about these actions over the event bus. Each service is a Django project
+with its own processes and database. Each row of the tour is a use case for which Open edX needs the bus.
 
 The tour checks twice whether the other services have the right data: shortly after the action, and at the end, when all
 records have been read.
 
-With ``--admin`` the tour shows two services with failures and their admin sites instead: ``make demo-admin``.
+With ``--admin`` the tour shows three services with failures and their admin sites instead: ``make demo-admin``.
 """
 
 from __future__ import annotations

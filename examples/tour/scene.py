@@ -93,7 +93,7 @@ class Scene:
 
     def see(self, service: str, what: str, look: Look, expected: Any, *, for_now: bool = False) -> None:
         """
-        Wait until ``look`` returns ``expected`` in ``service``. At its end the tour checks again whether ``look``
+        Wait until ``look`` returns ``expected`` in ``service``. At the end of the tour, check again whether ``look``
         returns ``expected``, unless ``for_now`` is True. Raises :class:`Wrong`.
         """
         sight = Sight(service=service, what=what, look=look, expected=expected)
@@ -121,7 +121,10 @@ ROWS: list[Row] = []
 
 
 def row(number: str, route: str, services: str) -> Callable[[Callable[[Scene], None]], Callable[[Scene], None]]:
-    """Decorate a function that plays a row. The first line of its docstring is the row's title, the rest its story."""
+    """
+    Decorate a function that plays a row. The first line of the function's docstring is the row's title. The other lines
+    are the row's story.
+    """
 
     def add(play: Callable[[Scene], None]) -> Callable[[Scene], None]:
         ROWS.append(Row(number=number, route=route, services=tuple(services.split()), play=play))

@@ -31,7 +31,8 @@ def settings_of(service: str) -> Any:
 
 def topics_of(service: str) -> list[str]:
     """
-    Return the full names of the topics that the service's worker reads. Its consumer group has the service's name.
+    Return the full names of the topics that the service's worker reads. The worker's consumer group has the service's
+    name.
     """
     settings = settings_of(service)
     names: list[str] = settings.EVENT_BUS_KAFKA_SUBSCRIPTIONS[service]

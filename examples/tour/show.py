@@ -48,7 +48,7 @@ def _chosen() -> Sequence[Row]:
 
 
 def _played(scene: Scene) -> list[str]:
-    """Play a scene; return its expectations that failed."""
+    """Play the row of ``scene``. Return a list with the expectation that failed; empty if the row succeeds."""
     try:
         scene.play()
     except Wrong as wrong:

@@ -33,7 +33,7 @@ class ProducerStatistics(LifecycleEvent):
     """Number of records that Kafka has not confirmed, or whose delivery report was not processed yet."""
     queued_bytes: int
     sent: int
-    """Number of records sent since the client was created, including repetitions."""
+    """Number of records sent since the client was created. A record that was sent repeatedly counts each time."""
     brokers: int
     """Number of brokers that the client knows."""
     brokers_up: int

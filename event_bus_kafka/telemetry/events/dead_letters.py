@@ -74,8 +74,8 @@ class DeadLettersPurged(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class DeadLetterEntriesPurged(LifecycleEvent):
     """
-    Entries of dead letters were deleted, because they were settled and older than EVENT_BUS_KAFKA_HISTORY. A dead
-    letter has one entry for each receiver.
+    Entries of deleted dead letters were deleted, because the last change of each entry was longer ago than
+    EVENT_BUS_KAFKA_HISTORY. A dead letter has one entry for each receiver.
     """
 
     count: int

@@ -58,8 +58,8 @@ class RowParked(LifecycleEvent):
     topic: str
     event_type: str
     """
-    The event type from the row's schema or headers; empty if neither contains it or can be read. ``event_id`` comes
-    from the headers only, and may be empty, too.
+    The event type from the row's schema, or else from the row's headers; empty if no event type can be read there.
+    ``event_id`` comes from the headers only, and may be empty, too.
     """
     event_id: str
     error: Exception
@@ -69,7 +69,7 @@ class RowParked(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class TopicHeld(LifecycleEvent):
     """
-    A topic does not accept records at present, or the database refuses to remove one of its rows. The topic's rows
+    A topic does not accept records at present, or the database refuses to remove a row of the topic. The topic's rows
     wait; the relay tries again after ``delay`` seconds.
     """
 

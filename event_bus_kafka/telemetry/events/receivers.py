@@ -31,8 +31,8 @@ class CircuitClosed(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class PausesChanged(LifecycleEvent):
     """
-    The set of paused receivers has changed. From now on exactly ``receivers`` are paused, and their events become dead
-    letters.
+    The set of paused receivers has changed. From now on exactly ``receivers`` are paused. Events for paused receivers
+    become dead letters.
     """
 
     receivers: tuple[str, ...]
@@ -71,7 +71,8 @@ class ReceiverSlow(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class DuplicateSkipped(LifecycleEvent):
     """
-    A receiver under ``once`` was not called, because a mark in the inbox says that it has already processed the event.
+    A receiver decorated with ``once`` was not called, because a mark in the inbox says that the receiver has already
+    processed the event.
     """
 
     receiver: str

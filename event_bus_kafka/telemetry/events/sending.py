@@ -22,7 +22,7 @@ class EventRejected(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class EventSpilled(LifecycleEvent):
-    """Kafka did not confirm an event. It was put into the outbox of ``database``, and a relay sends it."""
+    """An event that Kafka did not confirm was put into the outbox of ``database``. A relay sends the event."""
 
     topic: str
     event_type: str

@@ -11,12 +11,13 @@ from event_bus_kafka.shown import label
 _REMIND_AFTER = 60.0
 """
 Seconds after which a persisting error is logged again. Without this pause the log would have several lines a second
-with the same error, because librdkafka reports the error each time.
+with the same error, because librdkafka reports a persisting error again and again.
 """
 
 _MOST = 1_000
 """
-Maximum number of remembered lines. It is limited because lines contain event types, which other services may invent.
+Maximum number of remembered lines. The number is limited because lines contain event types, and other services may
+invent event types.
 """
 
 

@@ -59,7 +59,7 @@ innermost: ContextVar[NoSpan] = ContextVar("event_bus_kafka_span", default=NO_SP
 
 class OpenSpan(NoSpan):
     """
-    A span that is the current one until its block ends. An exception that leaves the block is recorded as failure.
+    A span that is the current one until its block ends. An exception that leaves the block is recorded as a failure.
     """
 
     __slots__ = ("_left_at", "_span", "_tokens")
@@ -145,8 +145,8 @@ def open_span(
 
 def _tell(error: BaseException) -> None:
     """
-    Report an exception that OpenTelemetry's provider raised. If a signal's handler raised the exception, raise it again
-    instead.
+    Report an exception that OpenTelemetry's provider raised. If the handler of a process signal raised the exception,
+    raise the exception again instead.
     """
     let_through(error)
     emit(CallbackFailed(callback=_CALLBACK, error=error))

@@ -29,7 +29,10 @@ def make_trouble() -> None:
 
 
 def send_to_nowhere(role: str) -> None:
-    """Send an event to a topic that does not exist on a real Kafka, so that the relay holds the topic."""
+    """
+    Send an event that gives a user ``role``. The event's topic does not exist on a real Kafka, so the relay holds the
+    topic.
+    """
     with transaction.atomic():
         get_producer().send(
             signal=COURSE_ACCESS_ROLE_ADDED,
