@@ -18,8 +18,8 @@ from typing import Any
 
 def let_through(error: BaseException) -> None:
     """
-    Raise the exception of the handler of a process signal again, if ``error`` is such an exception or was raised while such an
-    exception was handled. Otherwise do nothing.
+    Raise the exception of the handler of a process signal again, if ``error`` is such an exception or was raised while
+    such an exception was handled. Otherwise do nothing.
     """
     interruption = interruption_in(error)
     if interruption is not None:
@@ -28,8 +28,8 @@ def let_through(error: BaseException) -> None:
 
 def interruption_in(error: BaseException) -> BaseException | None:
     """
-    Return the exception that the handler of a process signal raised: ``error`` itself, or an exception in the context of ``error``.
-    Return None if there is no such exception.
+    Return the exception that the handler of a process signal raised: ``error`` itself, or an exception in the context
+    of ``error``. Return None if there is no such exception.
     """
     if threading.current_thread() is not threading.main_thread():
         return None
