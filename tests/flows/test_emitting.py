@@ -104,7 +104,7 @@ def test_nothing_is_committed_when_an_emitted_event_reaches_neither_kafka_nor_ou
     assert len(bus.event_ids(emitted, 1)) == 1
 
 
-def test_a_worker_ends_before_it_commits_a_record_whose_receiver_lost_an_event(
+def test_a_worker_ends_without_a_commit_if_a_receiver_lost_an_event(
     bus: Bus, topic: str, group: str, emitted: str
 ) -> None:
     send(bus, topic, certificate(1))

@@ -61,7 +61,7 @@ FAULTS = (
         "now = self._clock()\n"
         "self._rests_until = max(self._rests_until, now + _REST * (now - began))",
         harm="what was paused or cancelled goes on, and a letter whose request is another worker's runs twice",
-        tests=(f"{_RUN}::test_letters_submitted_before_a_halt_do_not_start",),
+        tests=(f"{_RUN}::test_letters_that_were_submitted_before_a_halt_do_not_start",),
     ),
     Fault(
         name="the rate of a replay request is made up for without end",
@@ -79,7 +79,7 @@ FAULTS = (
         old="planned.letter.last_failed_at != requested.failed_at and not is_claimed",
         new="False",
         harm="two requests for the same letters run each twice",
-        tests=(f"{_RUN}::test_a_letter_that_failed_again_after_the_request_is_skipped",),
+        tests=(f"{_RUN}::test_a_letter_is_skipped_if_it_failed_again_after_the_request",),
     ),
     Fault(
         name="a letter at which workers die runs for ever",
@@ -106,7 +106,7 @@ FAULTS = (
         old="LetterEnd(LetterState.SUCCEEDED)",
         new="LetterEnd(LetterState.SKIPPED, _GONE)",
         harm="the report is wrong",
-        tests=(f"{_RUN}::test_a_letter_that_is_deleted_counts_as_succeeded_only_if_its_replay_had_started",),
+        tests=(f"{_RUN}::test_a_deleted_letter_counts_as_succeeded_only_if_its_replay_had_started",),
     ),
     Fault(
         name="a replay request is taken from a worker that lives",

@@ -32,7 +32,7 @@ FAULTS = (
         harm="a worker that stood still puts the token back, and all since comes again",
         tests=(
             f"{_RUNS}::test_only_the_worker_that_owns_a_run_saves_its_progress",
-            f"{_RUNS}::test_another_worker_continues_the_run_of_a_dead_worker_whose_later_saves_are_ignored",
+            f"{_RUNS}::test_later_saves_of_a_dead_worker_are_ignored_after_another_worker_continues_the_run",
         ),
     ),
     Fault(
@@ -42,7 +42,7 @@ FAULTS = (
         old="not self._save()",
         new="False",
         harm="when a worker dies, a replay of hours begins anew",
-        tests=(f"{_RUNS}::test_another_worker_continues_the_run_of_a_dead_worker_whose_later_saves_are_ignored",),
+        tests=(f"{_RUNS}::test_later_saves_of_a_dead_worker_are_ignored_after_another_worker_continues_the_run",),
     ),
     Fault(
         name="a stop hands back a run without its newest token",
@@ -60,7 +60,7 @@ FAULTS = (
         old="window and window[0].is_over",
         new="window",
         harm="a record that ran in a killed worker is never given to its receivers",
-        tests=(f"{_RUNS}::test_a_result_counts_only_after_the_results_of_all_earlier_records",),
+        tests=(f"{_RUNS}::test_a_result_is_counted_only_when_all_earlier_records_have_results",),
     ),
     Fault(
         name="a record at which workers die is tried for ever",
@@ -69,7 +69,7 @@ FAULTS = (
         old="begun.progress.deaths >= _DEATHS",
         new="False",
         harm="one record ends all workers of a group, one after the other",
-        tests=(f"{_RUNS}::test_a_requested_replay_at_which_three_workers_die_is_stopped",),
+        tests=(f"{_RUNS}::test_a_requested_replay_is_stopped_after_three_workers_died_during_the_replay",),
     ),
     Fault(
         name="a run that was handed back is taken for one whose worker died",
@@ -78,7 +78,7 @@ FAULTS = (
         old="self._begun.rows.release(self._begun.request, by=self.by)",
         new="pass",
         harm="three deploys stop a replay",
-        tests=(f"{_RUNS}::test_a_worker_that_stops_returns_a_requested_replay_with_the_newest_position",),
+        tests=(f"{_RUNS}::test_a_stopping_worker_hands_back_a_requested_replay_with_the_newest_position",),
     ),
     Fault(
         name="receivers cannot tell that a worker replays a topic",
@@ -189,7 +189,7 @@ items = islice(self.source.items(self.progress.token), most)
         old="(EventBusError, TypeError, ValueError)",
         new="ZeroDivisionError",
         harm="the broken module of one app keeps dead letters and replays of all others waiting",
-        tests=(f"{_TROUBLED}::test_a_run_that_no_worker_here_can_do_keeps_none_that_follows_waiting",),
+        tests=(f"{_TROUBLED}::test_a_run_that_no_worker_can_execute_does_not_delay_later_runs",),
     ),
     Fault(
         name="what keeps a run from beginning is raised at each turn",
@@ -198,7 +198,7 @@ items = islice(self.source.items(self.progress.token), most)
         old="return Halt(HaltKind.FAILED, f'{error_text(error)} was raised as it began')",
         new="raise",
         harm="a worker keeps one request for ever, and takes no other",
-        tests=(f"{_TROUBLED}::test_a_run_that_cannot_begin_fails_and_is_not_tried_for_ever",),
+        tests=(f"{_TROUBLED}::test_a_run_fails_permanently_if_it_cannot_begin",),
     ),
     Fault(
         name="a worker that stood still takes a run back from the one that has it",
@@ -207,7 +207,7 @@ items = islice(self.source.items(self.progress.token), most)
         old="self.filter(request=request, request__in=claimed.values('pk'))",
         new="self.filter(request=request)",
         harm="the progress of the worker that has it is saved nowhere, and all since comes again",
-        tests=(f"{_TROUBLED}::test_a_worker_that_stood_still_before_it_began_leaves_the_run_to_its_new_holder",),
+        tests=(f"{_TROUBLED}::test_a_worker_does_not_begin_a_run_that_another_worker_has_claimed_meanwhile",),
     ),
     Fault(
         name="a worker whose progress is refused goes on",
@@ -216,7 +216,7 @@ items = islice(self.source.items(self.progress.token), most)
         old="run.end(Halt(HaltKind.LOST))",
         new="pass",
         harm="receivers get the records of hours from two workers",
-        tests=(f"{_TROUBLED}::test_a_worker_that_saves_nothing_any_more_leaves_the_run",),
+        tests=(f"{_TROUBLED}::test_a_worker_abandons_a_run_that_another_worker_holds",),
     ),
     Fault(
         name="a topic that was made anew is taken for one that was replayed",
@@ -225,7 +225,7 @@ items = islice(self.source.items(self.progress.token), most)
         old="there.end < place.end",
         new="False",
         harm="a replay is done of which no receiver got a record",
-        tests=(f"{_TROUBLED}::test_a_topic_that_was_made_anew_is_not_reported_as_done",),
+        tests=(f"{_TROUBLED}::test_a_replay_is_stopped_if_its_topic_ends_before_the_requested_end",),
     ),
     Fault(
         name="a request waits for ever for what no waiting brings",
@@ -234,7 +234,7 @@ items = islice(self.source.items(self.progress.token), most)
         old="HaltKind.STOPPED if _is_final(error) else HaltKind.HELD",
         new="HaltKind.HELD",
         harm="the replay of a topic that was deleted keeps all requests that follow waiting",
-        tests=(f"{_TROUBLED}::test_what_stays_until_somebody_acts_stops_a_replay_and_an_outage_holds_it",),
+        tests=(f"{_TROUBLED}::test_a_replay_is_stopped_by_a_permanent_error_but_only_held_in_an_outage",),
     ),
     Fault(
         name="whoever may replay has events sent",

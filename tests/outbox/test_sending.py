@@ -69,7 +69,7 @@ def test_committed_events_are_sent_and_rolled_back_events_are_not(service: Servi
 
 
 @on_mysql_too
-def test_a_schema_written_in_a_savepoint_that_failed_is_written_again(service: Service) -> None:
+def test_a_schema_is_written_again_after_its_savepoint_failed(service: Service) -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic():
             service.emit()

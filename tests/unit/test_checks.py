@@ -62,7 +62,7 @@ def test_c3_receivers_that_share_a_name_are_accepted_with_different_dispatch_uid
 
 
 @pytest.mark.parametrize("engine", ["sqlite3", "postgresql"])
-def test_an_unreachable_database_is_an_error_message_and_no_traceback(
+def test_an_unreachable_database_causes_an_error_message_without_a_traceback(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, engine: str
 ) -> None:
     entry = {
@@ -88,7 +88,7 @@ def test_all_missing_tables_of_a_database_are_in_one_warning(
     assert all(model._meta.db_table in warning.msg for model in models)
 
 
-def test_migrate_does_not_warn_of_missing_tables(
+def test_the_command_migrate_does_not_warn_of_missing_tables(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
@@ -120,7 +120,7 @@ def test_s5_a_database_that_stores_rows_needs_tables_even_if_its_router_forbids_
     assert "'empty'" in warning.msg
 
 
-def test_relay_notify_without_postgresql_is_a_warning() -> None:
+def test_the_setting_relay_notify_causes_a_warning_without_postgresql() -> None:
     found = messages(EVENT_BUS_KAFKA_RELAY_NOTIFY=True, **sent(mode="outbox"))
     assert [number for number, _ in found] == ["W005", "W006"]
 
@@ -145,7 +145,7 @@ def test_settings_are_not_checked_when_another_event_bus_is_configured() -> None
     assert found == []
 
 
-def test_zero_values_that_the_existing_package_allows_yield_no_messages() -> None:
+def test_zero_values_yield_no_messages_if_the_existing_package_allows_them() -> None:
     zeros = ("EVENT_BUS_KAFKA_CONSUMER_POLL_FAILURE_SLEEP", "EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT")
     assert messages(**dict.fromkeys(zeros, 0)) == []
 
@@ -181,13 +181,15 @@ OIDC = {
         ("CONSUMER", {"fetch.max.bytes": 1_000}, "fetch.max.bytes"),
     ],
 )
-def test_s19_options_that_librdkafka_refuses_are_an_error(name: str, options: dict[str, Any], text: str) -> None:
+def test_s19_an_error_is_reported_for_options_that_librdkafka_refuses(
+    name: str, options: dict[str, Any], text: str
+) -> None:
     found = messages(**{f"EVENT_BUS_KAFKA_{name}_OPTIONS": options})
     assert [number for number, _ in found] == ["E002"] * (2 if name == "CLIENT" else 1)
     assert all(text in message for _, message in found)
 
 
-def test_options_refused_only_for_the_client_of_a_relay_are_an_error() -> None:
+def test_an_error_is_reported_for_options_that_only_the_client_of_a_relay_refuses() -> None:
     patient = {"EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 60, "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 40_000}}
     ((number, text),) = messages(**patient)
     assert number == "E002"

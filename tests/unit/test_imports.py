@@ -30,7 +30,7 @@ def test_benchmarks_and_examples_import_only_the_services_of_the_tests(folder: s
     assert [(file, name) for file, name in of_tests if not name.startswith("tests.services.")] == []
 
 
-def test_databases_defined_after_settings_import_the_app_are_used() -> None:
+def test_databases_are_used_even_if_settings_define_them_after_importing_the_app() -> None:
     """The settings of the LMS ask plugins for their apps before the settings define DATABASES."""
     code = (
         "import django.conf, django.db; django.conf.settings.configure(); import event_bus_kafka.apps; "

@@ -32,7 +32,7 @@ def test_instructions_common_to_both_runs_are_subtracted() -> None:
     assert per_event(files) == {("encode", "ours"): 100, ("encode", "published"): 10_000}
 
 
-def test_the_function_shares_divides_instructions_of_this_package_by_instructions_of_the_published_package() -> None:
+def test_shares_are_ratios_of_instructions_to_those_of_the_published_package() -> None:
     counts = {("encode", OURS): 90.0, ("encode", PUBLISHED): 900.0, ("process", OURS): 3.0, ("process", PUBLISHED): 8.0}
     assert shares(counts) == {"encode": 0.1, "process": 0.375}
 
@@ -54,12 +54,12 @@ def test_a_failure_lists_versions_that_changed() -> None:
     assert others == ["python was 3.12.1, is 3.12.4", "Django was 5.2.1, is 5.2.19"]
 
 
-def test_without_a_recorded_value_the_comparison_fails_with_advice() -> None:
+def test_the_comparison_fails_with_advice_if_no_value_is_recorded() -> None:
     (complaint,) = complaints(record(), None)
     assert "make instructions ARGS=--record" in complaint
 
 
-def test_recording_replaces_the_value_of_one_python_version(tmp_path: Path) -> None:
+def test_recording_a_value_replaces_the_value_of_only_one_python_version(tmp_path: Path) -> None:
     path = tmp_path / "recorded.json"
     path.write_text("{}")
     for python, share in (("3.11", 0.1), ("3.12", 0.2), ("3.11", 0.3)):

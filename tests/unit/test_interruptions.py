@@ -77,7 +77,7 @@ def interrupt(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
-def test_interruption_in_finds_the_exception_of_a_signal_handler_inside_another_exception(
+def test_the_function_interruption_in_finds_a_signal_handlers_exception_inside_another_exception(
     handler: Callable[..., object],
 ) -> None:
     with handled_by(handler):
@@ -89,7 +89,7 @@ def test_interruption_in_finds_the_exception_of_a_signal_handler_inside_another_
         assert isinstance(interruption_in(caught.value), Stop)
 
 
-def test_an_exception_of_the_same_class_raised_outside_a_handler_is_not_an_interruption() -> None:
+def test_an_exception_is_not_an_interruption_if_it_was_raised_outside_a_signal_handler() -> None:
     with handled_by(soft_timeout_sighandler):
         with pytest.raises(SoftTimeLimitExceeded) as caught:
             raise SoftTimeLimitExceeded

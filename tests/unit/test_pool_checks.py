@@ -32,7 +32,9 @@ def _kept() -> Iterator[None]:
         ({"min_size": 1, "max_size": 20}, 19, "may need 21"),
     ],
 )
-def test_c14_a_pool_smaller_than_a_worker_needs_is_a_warning(pool: Any, lanes: int, told: str | None) -> None:
+def test_c14_a_warning_appears_if_a_connection_pool_is_too_small_for_a_worker(
+    pool: Any, lanes: int, told: str | None
+) -> None:
     connections.settings["default"]["OPTIONS"]["pool"] = pool
     with override_settings(**OURS, EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY=lanes):
         found = check_pools()

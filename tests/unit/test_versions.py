@@ -63,7 +63,7 @@ def test_the_table_of_versions_equals_the_pins_of_an_environment(name: str, pyth
     assert row["Kafka"] == kafka
 
 
-def test_the_classifiers_of_the_package_name_the_tested_versions() -> None:
+def test_the_tested_versions_are_named_in_the_classifiers_of_the_package() -> None:
     rows = documented().values()
     assert classified("Programming Language :: Python") == {row["Python"] for row in rows}
     assert classified("Framework :: Django") == {row["Django"] for row in rows}

@@ -222,7 +222,7 @@ def test_an_open_circuit_prevents_dead_letters_for_exhausted_attempts_and_final_
     assert (service.letters, attempts_at(held[0])) == ([], 1)
 
 
-def test_attempts_before_the_circuit_opened_count_after_the_circuit_closed(service: Service) -> None:
+def test_opening_and_closing_the_circuit_does_not_reset_the_number_of_attempts(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.failing = {}
@@ -234,7 +234,7 @@ def test_attempts_before_the_circuit_opened_count_after_the_circuit_closed(servi
     assert [(letter.record.offset, letter.attempts) for letter in service.letters] == [(0, 3)]
 
 
-def test_attempts_of_other_failing_receivers_are_counted_while_a_circuit_is_open(service: Service) -> None:
+def test_attempts_of_a_receiver_are_counted_while_the_circuit_of_another_receiver_is_open(service: Service) -> None:
     processor = service.processor()
     opened(service, processor)
     service.failing["second"] = ValueError
@@ -249,7 +249,7 @@ def test_attempts_of_other_failing_receivers_are_counted_while_a_circuit_is_open
     assert [failure.receiver for failure in letter.failures] == service.names("second")
 
 
-def test_concurrent_lanes_send_one_probe(service: Service) -> None:
+def test_only_one_of_several_concurrent_lanes_sends_a_probe(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.now = 10
@@ -325,7 +325,7 @@ def test_a_paused_receiver_does_not_run_and_its_events_become_dead_letters(servi
     assert "ReceiverPaused" in service.letters[0].failures[0].error
 
 
-def test_a_success_resets_error_limit_and_flood_even_if_a_receiver_is_paused(service: Service) -> None:
+def test_a_success_resets_error_count_and_flood_count_while_a_receiver_is_paused(service: Service) -> None:
     processor, partition = (
         service.processor(error_limit=ErrorLimit(2), flood=DeadLetterLimit(limit=1)),
         PartitionProgress(*PARTITION),
@@ -351,7 +351,7 @@ def test_pausing_a_receiver_closes_its_open_circuit(service: Service) -> None:
     assert service.seen["first", 9] == 1
 
 
-def test_a_flood_holds_records_until_a_record_succeeds(service: Service) -> None:
+def test_records_are_held_in_a_flood_of_dead_letters_until_a_record_succeeds(service: Service) -> None:
     processor, partition = service.processor(flood=DeadLetterLimit(limit=3)), PartitionProgress(*PARTITION)
     broken = [delivery(user, partition, value=b"\0\0\0\0\1") for user in range(5)]
     with watched() as seen:
@@ -365,7 +365,7 @@ def test_a_flood_holds_records_until_a_record_succeeds(service: Service) -> None
     assert len(service.letters) == 5
 
 
-def test_the_count_of_a_flood_continues_after_its_partition_is_reassigned(service: Service) -> None:
+def test_reassigning_a_partition_does_not_reset_the_count_of_consecutive_dead_letters(service: Service) -> None:
     processor, other = service.processor(flood=DeadLetterLimit(limit=3)), PartitionProgress("another", 0)
     for user in range(2):
         assert processor.process(delivery(user, PartitionProgress(*PARTITION), value=b"\0\0\0\0\1")) == DONE
@@ -387,7 +387,7 @@ def test_dead_letters_that_could_not_be_stored_do_not_count_towards_a_flood(serv
     assert (partition.flooded, service.health.is_ready) == (False, True)
 
 
-def test_a_worker_is_not_ready_until_an_unreachable_server_returns(service: Service) -> None:
+def test_a_worker_is_not_ready_while_a_server_is_unreachable(service: Service) -> None:
     processor, one = service.processor(), delivery(1)
     service.registry_fails = True
     with watched() as seen:
@@ -399,7 +399,7 @@ def test_a_worker_is_not_ready_until_an_unreachable_server_returns(service: Serv
     assert [change.ready for change in changes] == [False, True]
 
 
-def test_after_the_limit_of_consecutive_errors_no_receiver_runs_and_no_letter_is_stored(service: Service) -> None:
+def test_no_receiver_runs_and_no_letter_is_stored_after_too_many_consecutive_errors(service: Service) -> None:
     processor = service.processor(error_limit=ErrorLimit(3), gate=ReceiverGate())
     service.failing = {"first": KeyError}
     outcomes = [processor.process(delivery(user)) for user in range(5)]
@@ -411,7 +411,7 @@ def test_after_the_limit_of_consecutive_errors_no_receiver_runs_and_no_letter_is
     assert failure.exit_code == 4
 
 
-def test_attempts_held_by_an_open_circuit_do_not_count_as_consecutive_errors(service: Service) -> None:
+def test_failed_probes_of_an_open_circuit_do_not_count_as_consecutive_errors(service: Service) -> None:
     processor = service.processor(error_limit=ErrorLimit(4))
     held = opened(service, processor)
     for number in range(1, 9):
@@ -566,7 +566,7 @@ def test_c6_one_cache_object_serves_all_events_of_a_lane(service: Service) -> No
 
 
 @pytest.mark.parametrize("kind", [CancelledError, type("Odd", (BaseException,), {})])
-def test_c11_a_receiver_that_raises_a_base_exception_is_retried_and_its_event_becomes_a_dead_letter(
+def test_c11_an_event_becomes_a_dead_letter_if_a_receiver_repeatedly_raises_a_base_exception(
     service: Service, kind: type[BaseException]
 ) -> None:
     """
@@ -582,7 +582,7 @@ def test_c11_a_receiver_that_raises_a_base_exception_is_retried_and_its_event_be
     assert service.seen["second", 1] == 1
 
 
-def test_a_worker_is_ready_again_when_the_record_held_by_an_outage_is_skipped(service: Service) -> None:
+def test_skipping_a_record_that_is_held_in_an_outage_makes_the_worker_ready_again(service: Service) -> None:
     processor, one = service.processor(), delivery(1)
     service.registry_fails = True
     assert isinstance(processor.process(one), Hold)
@@ -592,7 +592,7 @@ def test_a_worker_is_ready_again_when_the_record_held_by_an_outage_is_skipped(se
 
 
 @pytest.mark.parametrize("away", ["schema registry", "database of the pauses"])
-def test_a_record_that_is_held_before_its_first_attempt_is_logged_once_as_received(service: Service, away: str) -> None:
+def test_a_record_is_logged_only_once_as_received_if_its_first_attempt_is_delayed(service: Service, away: str) -> None:
     """Formerly the audit log said that the record was processed, but not that it was received."""
     processor, one, known = service.processor(), delivery(1), ReceiverGate()
     gate = ReceiverGate(paused=Pauses()) if away == "database of the pauses" else known
@@ -606,7 +606,7 @@ def test_a_record_that_is_held_before_its_first_attempt_is_logged_once_as_receiv
 
 
 @pytest.mark.parametrize("early", [0, 1])
-def test_a_record_that_may_have_killed_the_last_worker_is_logged_before_its_receivers_run(
+def test_a_record_is_logged_before_receivers_run_if_it_may_have_killed_a_worker(
     service: Service, caplog: pytest.LogCaptureFixture, early: int
 ) -> None:
     partition = PartitionProgress(*PARTITION, early=early)
@@ -624,7 +624,7 @@ def test_a_record_that_may_have_killed_the_last_worker_is_logged_before_its_rece
     assert caplog.text.count("Message received") == caplog.text.count("processed successfully") == 1
 
 
-def test_a_record_that_is_unreadable_at_a_retry_counts_towards_a_flood_despite_a_pause(
+def test_an_unreadable_record_counts_towards_a_flood_even_if_a_receiver_is_paused(
     service: Service,
 ) -> None:
     service.failing, service.paused = {"second": ValueError}, frozenset(service.names("first"))
@@ -638,7 +638,7 @@ def test_a_record_that_is_unreadable_at_a_retry_counts_towards_a_flood_despite_a
     assert partition.flooded
 
 
-def test_an_attempt_in_which_no_receiver_ran_does_not_count_as_a_retry(service: Service) -> None:
+def test_an_attempt_does_not_count_as_a_retry_if_no_receiver_ran(service: Service) -> None:
     """
     An event that waits for an open circuit is attempted every ten seconds. If these attempts counted as retries, the
     metrics would suggest many failures.

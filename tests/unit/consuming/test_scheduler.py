@@ -14,7 +14,7 @@ from tests.support.watching import watched
 from tests.unit.consuming.scheduling import record, scheduling, submit, until
 
 
-def test_records_of_a_key_run_in_order() -> None:
+def test_records_with_the_same_key_run_in_order() -> None:
     seen: list[int] = []
 
     def process(delivery: Delivery) -> Outcome:
@@ -27,7 +27,7 @@ def test_records_of_a_key_run_in_order() -> None:
     assert seen == list(range(500))
 
 
-def test_a_key_that_waits_for_a_retry_delays_no_other_key() -> None:
+def test_a_key_that_waits_for_a_retry_does_not_delay_other_keys() -> None:
     attempts: list[tuple[bytes | None, int]] = []
     release = threading.Event()
 
@@ -118,7 +118,7 @@ def test_lanes_run_unfinished_records_of_revoked_partitions_before_other_records
     scheduler.stop()
 
 
-def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -> None:
+def test_a_partial_revocation_does_not_reopen_partitions_that_a_stop_has_closed() -> None:
     """A lane whose receiver ends late must not start another record while the worker leaves its group."""
     first, second = PartitionProgress("t", 0), PartitionProgress("t", 1)
     scheduler = Scheduler(lambda _: DONE, lanes=1)
@@ -152,7 +152,7 @@ def test_releasing_partitions_does_not_wait_for_unfinished_records_after_all_lan
     assert partition.position is None
 
 
-def test_releasing_partitions_stops_waiting_when_the_worker_must_end_quickly() -> None:
+def test_the_wait_for_receivers_is_cut_short_if_the_worker_must_end_quickly() -> None:
     started, release = threading.Event(), threading.Event()
     scheduler: list[Scheduler] = []
 
@@ -192,7 +192,7 @@ def test_releasing_partitions_reports_receivers_that_still_run_after_the_timeout
         release.set()
 
 
-def test_releasing_a_partition_waits_for_receivers_of_an_earlier_assignment() -> None:
+def test_releasing_a_partition_waits_for_receivers_that_started_in_an_earlier_assignment() -> None:
     """
     The partition was lost, assigned again, and revoked before any of its records was read again. A receiver of the
     first assignment is still running.
@@ -212,7 +212,7 @@ def test_releasing_a_partition_waits_for_receivers_of_an_earlier_assignment() ->
         assert scheduler.release([again], timeout=5) == 0
 
 
-def test_a_waiting_retry_of_a_revoked_partition_does_not_delay_records_of_the_same_key() -> None:
+def test_a_retry_of_a_revoked_partition_does_not_delay_later_records_of_the_same_key() -> None:
     done: list[PartitionProgress] = []
 
     def process(delivery: Delivery) -> Outcome:
@@ -241,7 +241,7 @@ def test_a_base_exception_stops_the_scheduler_and_leaves_the_record_unfinished()
         assert not delivery.done
 
 
-def test_c5_a_finished_delivery_releases_its_record_while_an_earlier_delivery_is_unfinished() -> None:
+def test_c5_a_finished_delivery_frees_its_record_even_if_an_earlier_delivery_is_unfinished() -> None:
     with scheduling(lambda delivery: Hold(ValueError(), 60) if delivery.offset == 0 else DONE) as scheduler:
         partition = PartitionProgress("t", 0)
         (held,) = submit(scheduler, partition, record(0, b"held"))
@@ -266,7 +266,7 @@ def test_the_scheduler_forgets_keys_without_records() -> None:
         until(lambda: late.done)
 
 
-def test_the_waiting_record_of_a_key_that_a_sweep_locks_still_runs() -> None:
+def test_a_record_runs_even_if_a_sweep_locks_its_key_while_the_record_waits() -> None:
     scheduler = Scheduler(lambda delivery: DONE, lanes=1)
     (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))
     actor = scheduler._ready.get()

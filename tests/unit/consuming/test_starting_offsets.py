@@ -78,12 +78,12 @@ def test_a_worker_ends_when_brokers_cannot_look_up_offsets_by_time(sandbox: Sand
         ["reset", "-g", "g", "-t", "topic", "--to-time", "2026-01-31T08:00:00"],
     ],
 )
-def test_malformed_arguments_of_event_offsets_are_refused(arguments: list[str]) -> None:
+def test_the_command_event_offsets_refuses_malformed_arguments(arguments: list[str]) -> None:
     with pytest.raises(CommandError, match=r"argument|required"):
         call_command("event_offsets", *arguments)
 
 
-def test_event_offsets_shows_a_group_of_the_sandbox_for_the_given_topics(sandbox: Sandbox) -> None:
+def test_the_command_event_offsets_shows_a_group_of_the_sandbox_for_given_topics(sandbox: Sandbox) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
@@ -131,7 +131,7 @@ def test_offset_metadata_that_exceeds_the_limit_of_kafka_is_detected() -> None:
     assert not OffsetMetadata(frozenset(range(10**6, 10**6 + 520))).fit
 
 
-def test_records_from_before_a_topic_was_recreated_do_not_move_the_position() -> None:
+def test_finishing_old_records_does_not_move_the_position_after_a_topic_was_recreated() -> None:
     progress = PartitionProgress("t", 0, OffsetMetadata(frozenset({9}), 7), next_offset=5, committed=5)
     old = taken(progress, 5, 6)
     progress.go_on_from(0)
@@ -146,7 +146,7 @@ def test_records_from_before_a_topic_was_recreated_do_not_move_the_position() ->
     assert progress.position == 1
 
 
-def test_a_gap_of_deleted_records_after_unfinished_records_does_not_move_the_position() -> None:
+def test_the_position_stays_at_an_unfinished_record_if_later_records_were_deleted() -> None:
     progress = PartitionProgress("t", 0, OffsetMetadata(frozenset({9}), None), next_offset=5, committed=5)
     (delivery,) = taken(progress, 5)
     progress.go_on_from(8)
@@ -191,7 +191,7 @@ class Group:
     ("committed", "time", "begins"),
     [(None, None, Group.beginning), (None, 5, 7), (3, None, 3), (3, 5, 7), (9, 5, 7)],
 )
-def test_a_partition_starts_at_a_given_time_or_the_committed_offset_or_the_beginning(
+def test_a_partition_starts_at_the_given_time_else_the_committed_offset_else_the_beginning(
     committed: int | None, time: int | None, begins: int
 ) -> None:
     client: Any = Group(committed)

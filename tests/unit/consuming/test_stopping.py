@@ -57,7 +57,7 @@ def consumer_of(client: OneRecord, process: Callable[[Any], Outcome], **options:
 
 
 @pytest.mark.parametrize("loses", ["in a receiver", "in the flush", "the flush itself", "nothing"])
-def test_an_event_lost_at_any_moment_of_a_stop_prevents_the_commit(loses: str) -> None:
+def test_a_stopping_worker_commits_no_offset_if_an_event_is_lost_at_any_moment(loses: str) -> None:
     client, stopping = OneRecord(), [False]
     started, goes_on = threading.Event(), threading.Event()
     observers = bus._observers
@@ -94,7 +94,7 @@ def test_an_event_lost_at_any_moment_of_a_stop_prevents_the_commit(loses: str) -
     assert bool(client.kept) == (loses == "nothing")
 
 
-def test_a_worker_ends_before_it_commits_a_record_whose_receiver_lost_an_event() -> None:
+def test_a_worker_ends_without_a_commit_if_a_receiver_lost_an_event() -> None:
     client, lost = OneRecord(), threading.Event()
 
     def process(_: Any) -> Outcome:

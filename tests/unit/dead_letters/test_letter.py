@@ -107,7 +107,7 @@ def failing(**_: Any) -> None:
     raise ValueError(SECRET)
 
 
-def test_a_failure_names_the_line_of_the_receiver_and_quotes_no_event_data() -> None:
+def test_a_failure_contains_the_line_of_the_receiver_and_no_event_data() -> None:
     signal = OpenEdxPublicSignal(event_type="test.failing.v1", data={"x": str})
     signal.connect(failing, dispatch_uid="mine")
     event = Event(signal=signal, data={"x": SECRET}, metadata=None)

@@ -51,7 +51,7 @@ def test_an_entry_that_is_rewritten_during_a_purge_is_not_deleted() -> None:
     assert states() == {"": "failed"}
 
 
-def test_a_purged_letter_leaves_entries_with_state_expired() -> None:
+def test_the_entries_of_a_purged_letter_get_the_state_expired() -> None:
     store(letter(record()))
     assert purge(-1) == 1
     assert states() == {"": "expired"}
@@ -74,7 +74,7 @@ def test_a_purge_ends_when_the_database_deletes_no_rows() -> None:
     assert list(delete_in_batches(DeadLetter.objects.order_by("pk"), lambda ids: 0)) == [0]
 
 
-def test_an_error_while_a_letter_is_discarded_leaves_letter_and_entries_unchanged() -> None:
+def test_a_letter_and_its_entries_stay_unchanged_if_discarding_the_letter_fails() -> None:
     def refuse(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
         if sql.startswith("UPDATE"):
             raise OperationalError

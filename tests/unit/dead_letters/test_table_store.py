@@ -29,7 +29,7 @@ from tests.unit.dead_letters.test_letter import letter, record
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_letter_stored_again_updates_its_row_and_restarts_the_retention() -> None:
+def test_storing_a_letter_again_updates_its_row_and_restarts_the_retention() -> None:
     store, now = TableStore(), datetime.now(UTC)
     first = attrs.evolve(letter(record()), failed_at=now - timedelta(days=100))
     store.store(first)
@@ -56,7 +56,7 @@ def limited(size: int) -> Iterator[None]:
         raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
 
 
-def test_c8_a_value_too_large_for_the_table_is_left_out_and_reported() -> None:
+def test_c8_a_value_that_is_too_large_for_the_table_is_left_out_and_reported() -> None:
     large = letter(record(value=b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000), watched(events.DeadLetterReduced) as told:
@@ -91,7 +91,7 @@ def test_c8_a_letter_is_complete_if_the_second_attempt_to_store_it_succeeds() ->
     assert (row.record, row.marks) == (large.record, {})
 
 
-def test_c8_after_a_lock_timeout_no_part_of_the_letter_is_left_out() -> None:
+def test_c8_a_letter_is_not_reduced_after_a_lock_timeout() -> None:
     refused: list[str] = []
 
     def refuse_once(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -106,7 +106,7 @@ def test_c8_after_a_lock_timeout_no_part_of_the_letter_is_left_out() -> None:
     assert list(told) == []
 
 
-def test_c8_a_letter_is_stored_whole_although_a_query_guard_raised_a_value_error() -> None:
+def test_c8_no_reduced_letter_is_stored_after_a_value_error_of_a_query_guard() -> None:
     """
     If a database driver raises ValueError, a value is wrong. If a router, query guard or hook raises ValueError, the
     cause is unknown.
@@ -151,7 +151,7 @@ def test_long_texts_are_truncated_in_the_entry_but_not_in_the_letter() -> None:
     assert row.failures[0]["error"] == text
 
 
-def test_c8_before_the_migration_a_letter_with_parts_left_out_is_refused(
+def test_c8_a_reduced_letter_is_refused_before_the_migration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """

@@ -20,14 +20,14 @@ from tests.support.watching import watched
 from tests.unit.dead_letters.test_letter import letter, record
 
 
-def test_storing_a_letter_that_kafka_does_not_confirm_raises_a_store_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_error_is_raised_if_kafka_does_not_confirm_a_letter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topic_store, "_CONFIRMED_WITHIN", 0.2)
     store = TopicStore("g.dead-letters", lambda: Producer({"bootstrap.servers": AWAY}))
     with pytest.raises(DeadLetterStoreFailed, match="Kafka did not confirm it"):
         store.store(letter(record()))
 
 
-def test_storing_a_letter_that_kafka_refuses_raises_and_the_next_letter_is_stored(sandbox: Sandbox) -> None:
+def test_a_refused_letter_raises_a_store_error_and_the_next_letter_is_stored(sandbox: Sandbox) -> None:
     store = on(sandbox, "g.dead-letters")
     sandbox.fail_next("Produce", "INVALID_RECORD")
     with pytest.raises(DeadLetterStoreFailed, match="INVALID_RECORD"):
@@ -41,7 +41,7 @@ def on(sandbox: Sandbox, topic: str, **options: object) -> TopicStore:
     return TopicStore(topic, lambda: Producer(options))
 
 
-def test_c8_a_letter_too_large_for_kafka_is_stored_without_its_value(sandbox: Sandbox) -> None:
+def test_c8_a_letter_is_stored_without_its_value_if_it_is_too_large_for_kafka(sandbox: Sandbox) -> None:
     sent = letter(record(value=b"x" * 20_000))
     with watched(events.DeadLetterReduced) as told:
         on(sandbox, "large.dead-letters", **{"message.max.bytes": 10_000}).store(sent)
@@ -61,7 +61,7 @@ def test_c8_a_letter_without_its_headers_keeps_type_and_id(sandbox: Sandbox) -> 
     assert (read.record.headers, read.record.value, list(read.left_out)) == ((), sent.record.value, ["headers"])
 
 
-def test_c8_a_letter_too_large_even_without_contents_raises_a_store_error(sandbox: Sandbox) -> None:
+def test_c8_a_store_error_is_raised_if_a_letter_without_contents_is_still_too_large(sandbox: Sandbox) -> None:
     sent = letter(record(topic="t" * 2_000))
     with pytest.raises(DeadLetterStoreFailed, match="MSG_SIZE_TOO_LARGE"):
         on(sandbox, "none.dead-letters", **{"message.max.bytes": 1_000}).store(sent)

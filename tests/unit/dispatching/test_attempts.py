@@ -24,13 +24,13 @@ def attempt(**values: Any) -> Attempt:
     return Attempt(**{"receivers": RECEIVERS, "ran": True, **values})
 
 
-def test_without_a_failure_the_record_is_done_and_the_outage_is_over() -> None:
+def test_a_record_is_done_and_an_outage_is_over_if_no_receiver_failed() -> None:
     assert judge(attempt(), NOTHING_YET, POLICY).past is NOTHING_YET
     judged = judge(attempt(), Past(away="database", holds=3), POLICY)
     assert (judged.outcome, judged.past.away) == (DONE, "")
 
 
-def test_each_failed_receiver_is_judged_by_its_attempts() -> None:
+def test_whether_a_failed_receiver_is_retried_depends_on_its_number_of_attempts() -> None:
     past = Past(attempts=2, failures={A.name: 2}, holds=4, away="database")
     error = ValueError()
     judged = judge(attempt(failed=[(B, error), (A, error)]), past, POLICY)
@@ -39,7 +39,7 @@ def test_each_failed_receiver_is_judged_by_its_attempts() -> None:
     assert judged.past == Past(attempts=3, failures={A.name: 3, B.name: 1}, waiting=[B], given_up=((A, error),))
 
 
-def test_the_longest_retry_delay_of_all_failed_receivers_applies() -> None:
+def test_a_record_is_retried_after_the_longest_delay_of_its_failed_receivers() -> None:
     past = Past(failures={C.name: 1})
     judged = judge(attempt(failed=[(B, ValueError()), (C, ValueError())], held=[A], ran=True), past, POLICY)
     assert isinstance(judged.outcome, Retry)
@@ -47,7 +47,7 @@ def test_the_longest_retry_delay_of_all_failed_receivers_applies() -> None:
     assert judged.past.waiting == [A, B, C]
 
 
-def test_an_outage_costs_no_attempt_and_doubles_the_delay() -> None:
+def test_an_outage_does_not_count_as_an_attempt_and_doubles_the_delay() -> None:
     past, delays = NOTHING_YET, []
     for _ in range(3):
         judged = judge(attempt(failed=[(A, KeyError())], away="database"), past, POLICY)
@@ -58,7 +58,7 @@ def test_an_outage_costs_no_attempt_and_doubles_the_delay() -> None:
     assert past == Past(holds=3, away="database", waiting=[A])
 
 
-def test_an_open_circuit_holds_the_record_until_the_next_probe() -> None:
+def test_a_record_is_held_until_the_next_probe_while_a_circuit_is_open() -> None:
     judged = judge(attempt(held=[A], ran=True, probe_in=7), NOTHING_YET, POLICY)
     assert isinstance(judged.outcome, Hold)
     assert isinstance(judged.outcome.error, CircuitOpen)
@@ -77,7 +77,7 @@ def test_a_paused_receiver_is_stored_in_a_dead_letter_when_no_other_receiver_wai
     assert [type(error) for error in judged.outcome.error.exceptions] == [ReceiverPaused]
 
 
-def test_c6_a_record_that_is_unreadable_at_a_retry_fails_only_the_waiting_receivers() -> None:
+def test_c6_only_waiting_receivers_fail_if_a_record_becomes_unreadable_at_a_retry() -> None:
     """Each attempt decodes the record again, and the decoding may fail."""
     error = ValueError()
     past = Past(attempts=1, failures={A.name: 1}, waiting=[A], given_up=((B, error),))
@@ -88,7 +88,7 @@ def test_c6_a_record_that_is_unreadable_at_a_retry_fails_only_the_waiting_receiv
     assert judged.outcome.error.exceptions == (error, FINAL)
 
 
-def test_a_record_that_is_unreadable_at_the_first_attempt_is_abandoned_for_all_receivers() -> None:
+def test_an_unreadable_record_is_abandoned_for_all_receivers_at_the_first_attempt() -> None:
     judged = judge(Attempt(error=FINAL), NOTHING_YET, POLICY)
     assert judged.outcome == GiveUp(FINAL)
     assert judged.past.attempts == 1

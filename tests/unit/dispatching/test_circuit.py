@@ -28,11 +28,11 @@ def opened() -> Circuit:
     return circuit
 
 
-def test_consecutive_failures_of_enough_keys_open_the_circuit() -> None:
+def test_the_circuit_opens_after_consecutive_failures_of_enough_keys() -> None:
     assert fail(Circuit(POLICY), "a", "b", "c", "a") == [False, False, False, True]
 
 
-def test_failures_of_few_keys_never_open_the_circuit() -> None:
+def test_the_circuit_stays_closed_if_only_few_keys_fail() -> None:
     assert not any(fail(Circuit(POLICY), *"ab" * 1000))
 
 
@@ -63,7 +63,7 @@ def test_the_first_success_closes_the_circuit() -> None:
     assert circuit.permit(10) is not None
 
 
-def test_an_attempt_begun_before_the_circuit_opened_does_not_end_a_probe() -> None:
+def test_a_probe_is_not_ended_by_an_attempt_that_began_before_the_circuit_opened() -> None:
     circuit = Circuit(POLICY)
     late = circuit.permit(0)
     assert late is not None

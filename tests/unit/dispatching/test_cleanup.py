@@ -74,7 +74,7 @@ def test_connections_of_other_threads_are_not_closed(connection: BaseDatabaseWra
     assert connection.connection is not None
 
 
-def test_queries_logged_under_debug_are_cleared_unless_a_test_captures_them(
+def test_the_query_log_of_debug_mode_is_cleared_unless_a_test_captures_queries(
     connection: BaseDatabaseWrapper,
 ) -> None:
     with override_settings(DEBUG=True):
@@ -89,14 +89,14 @@ def test_queries_logged_under_debug_are_cleared_unless_a_test_captures_them(
     assert len(queries) == 3
 
 
-def test_a_receiver_that_leaves_no_transaction_open_keeps_its_changes(connection: BaseDatabaseWrapper) -> None:
+def test_changes_of_a_receiver_are_kept_if_no_transaction_is_left_open(connection: BaseDatabaseWrapper) -> None:
     insert(connection)
     assert cleanup.roll_back_leftovers() is None
     assert effects(connection) == 1
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-def test_case_42_transactions_left_open_are_rolled_back_without_a_reconnect(
+def test_case_42_open_transactions_of_a_receiver_are_rolled_back_without_a_reconnect(
     connection: BaseDatabaseWrapper, depth: int
 ) -> None:
     raw = connection.connection
@@ -113,7 +113,7 @@ def test_case_42_transactions_left_open_are_rolled_back_without_a_reconnect(
     assert cleanup.roll_back_leftovers() is None
 
 
-def test_after_a_receiver_switched_autocommit_off_it_is_restored_and_changes_are_rolled_back(
+def test_autocommit_is_restored_and_changes_are_rolled_back_if_a_receiver_disabled_autocommit(
     connection: BaseDatabaseWrapper,
 ) -> None:
     transaction.set_autocommit(False, using=ALIAS)
@@ -123,14 +123,14 @@ def test_after_a_receiver_switched_autocommit_off_it_is_restored_and_changes_are
     assert effects(connection) == 0
 
 
-def test_a_transaction_left_open_on_a_closed_connection_is_cleared(connection: BaseDatabaseWrapper) -> None:
+def test_an_open_transaction_of_a_closed_connection_is_cleared(connection: BaseDatabaseWrapper) -> None:
     transaction.atomic(using=ALIAS).__enter__()
     connection.close()
     assert isinstance(cleanup.roll_back_leftovers(), TransactionLeftOpen)
     assert effects(connections[ALIAS]) == 0
 
 
-def test_a_database_is_unreachable_only_if_a_fresh_connection_fails(
+def test_a_database_counts_as_unreachable_only_if_a_fresh_connection_fails(
     connection: BaseDatabaseWrapper, tmp_path: Path
 ) -> None:
     connection.errors_occurred = True
@@ -140,7 +140,7 @@ def test_a_database_is_unreachable_only_if_a_fresh_connection_fails(
 
 
 @pytest.mark.django_db
-def test_the_check_of_a_database_in_memory_closes_its_connection() -> None:
+def test_checking_a_database_in_memory_closes_the_connection_of_the_check() -> None:
     opened: list[Any] = []
     connections["default"].ensure_connection()
 
@@ -165,7 +165,7 @@ def test_the_request_cache_is_cleared_after_an_event() -> None:
     assert not RequestCache("any").get_cached_response("key").is_found
 
 
-def test_a_connection_that_was_temporarily_replaced_is_cleaned_after_its_return(
+def test_a_connection_is_cleaned_up_after_a_temporary_replacement(
     connection: BaseDatabaseWrapper, tmp_path: Path
 ) -> None:
     other = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other")}
@@ -177,7 +177,7 @@ def test_a_connection_that_was_temporarily_replaced_is_cleaned_after_its_return(
     assert not connection.in_atomic_block
 
 
-def test_c12_connections_with_an_error_are_closed_after_a_failed_attempt_even_if_usable(
+def test_c12_a_usable_connection_with_an_error_is_closed_after_a_failed_attempt(
     connection: BaseDatabaseWrapper,
 ) -> None:
     """After a failover a connection may still be open, but its server may have become read-only."""
@@ -195,7 +195,7 @@ def test_c12_connections_with_an_error_are_closed_after_a_failed_attempt_even_if
     assert connection.connection is not None
 
 
-def test_c14_pooled_connections_are_returned_after_each_event(connection: BaseDatabaseWrapper) -> None:
+def test_c14_pooled_connections_return_to_the_pool_after_each_event(connection: BaseDatabaseWrapper) -> None:
     """Formerly four lanes used all four connections of a pool for ever."""
     cleanup.clean()
     assert connection.connection is not None
@@ -204,7 +204,7 @@ def test_c14_pooled_connections_are_returned_after_each_event(connection: BaseDa
     assert connection.connection is None
 
 
-def test_a_pooled_connection_is_not_returned_while_a_surrounding_transaction_is_open(
+def test_a_pooled_connection_is_kept_while_a_surrounding_transaction_is_open(
     connection: BaseDatabaseWrapper,
 ) -> None:
     """A TestCase may call ``deliver()``. The transaction of the TestCase must then stay open."""
@@ -215,7 +215,7 @@ def test_a_pooled_connection_is_not_returned_while_a_surrounding_transaction_is_
     assert effects(connection) == 1
 
 
-def test_any_exception_raised_while_connecting_means_that_the_database_is_unreachable(
+def test_a_database_counts_as_unreachable_if_connecting_raises_any_exception(
     connection: BaseDatabaseWrapper,
 ) -> None:
     """Some database backends fetch a password before connecting. This fetch may raise any exception."""
@@ -254,7 +254,7 @@ def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
     raw.close()
 
 
-def test_the_check_of_a_database_bypasses_its_connection_pool(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
+def test_checking_a_database_does_not_use_its_connection_pool(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
     """
     A pool hands out connections that were opened earlier, or has no free connection. So a connection from the pool does
     not show whether the database is reachable.
@@ -291,7 +291,7 @@ def test_a_database_counts_as_reachable_even_if_closing_the_checked_connection_f
 
 
 @pytest.mark.django_db
-def test_reading_pauses_at_the_start_of_a_worker_returns_its_connection_to_the_pool(
+def test_a_starting_worker_returns_its_connection_to_the_pool_after_reading_the_pauses(
     pooled: BaseDatabaseWrapper,
 ) -> None:
     """

@@ -31,7 +31,7 @@ def event() -> Event:
     return Event(signal=CERTIFICATE_CREATED, data={"certificate": certificate()}, metadata=metadata)
 
 
-def test_a_callable_marked_as_coroutine_function_is_awaited() -> None:
+def test_a_callable_is_awaited_if_it_is_marked_as_a_coroutine_function() -> None:
     """
     Wrappers and callable objects may be marked as coroutine functions. In Python 3.11, the module ``inspect`` ignores
     this mark.
@@ -46,7 +46,7 @@ def test_a_callable_marked_as_coroutine_function_is_awaited() -> None:
     assert ran == [1]
 
 
-def test_a_receiver_gets_the_arguments_that_openedx_events_passes_and_from_event_bus() -> None:
+def test_a_receiver_gets_the_arguments_of_openedx_events_plus_from_event_bus() -> None:
     got: list[dict[str, Any]] = []
     one = event()
     assert dispatch(one, [Receiver(lambda **arguments: got.append(arguments))]) == []
@@ -74,13 +74,13 @@ class WithAMethod:
 
 
 @pytest.mark.parametrize("call", [misnamed, decorated, in_a_coroutine, WithAMethod().receive])
-def test_the_failure_of_a_receiver_with_a_misnamed_argument_names_the_argument(call: Any) -> None:
+def test_a_misnamed_argument_of_a_receiver_is_named_in_the_failure(call: Any) -> None:
     ((_, error),) = dispatch(event(), [Receiver(call)])
     assert isinstance(error, ReceiverMismatch)
     assert str(error).startswith("missing a required argument: 'book'; the event comes with certificate, and with ")
 
 
-def test_the_failure_of_a_receiver_without_kwargs_names_the_unexpected_argument() -> None:
+def test_an_unexpected_argument_is_named_in_the_failure_of_a_receiver_without_kwargs() -> None:
     ((_, error),) = dispatch(event(), [Receiver(closed)])
     assert str(error).startswith("got an unexpected keyword argument 'signal'; the event comes with certificate")
 
@@ -187,7 +187,7 @@ def test_c10_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log],
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_c10_a_returned_awaitable_is_a_failure_inside_a_running_event_loop(way: Callable[[Log], Any]) -> None:
+def test_c10_a_receiver_fails_if_it_returns_an_awaitable_inside_a_running_event_loop(way: Callable[[Log], Any]) -> None:
     """The awaitable cannot be awaited, because a thread with a running event loop cannot start a second event loop."""
     log, receiver = Log(), Receiver(lambda **_: None)
 
@@ -199,7 +199,7 @@ def test_c10_a_returned_awaitable_is_a_failure_inside_a_running_event_loop(way: 
     gc.collect()  # a coroutine that was never awaited would warn now
 
 
-def test_c10_a_returned_future_of_another_event_loop_is_a_failure() -> None:
+def test_c10_a_receiver_fails_if_it_returns_a_future_of_another_event_loop() -> None:
     loop = asyncio.new_event_loop()
     future = loop.create_future()
     try:
@@ -225,7 +225,7 @@ def test_c10_a_receiver_that_is_a_generator_function_counts_as_failed() -> None:
     ]
 
 
-def test_an_exception_raised_in_a_coroutine_is_the_failure_of_its_receiver() -> None:
+def test_a_receiver_fails_if_its_coroutine_raises_an_exception() -> None:
     async def fail(**_: Any) -> None:
         raise KeyError
 
@@ -244,7 +244,7 @@ def odd(**_: Any) -> None:
 
 
 @pytest.mark.parametrize(("call", "name", "place"), [(cancelled, "CancelledError", "sleep"), (odd, "Odd", "odd")])
-def test_c11_a_base_exception_is_a_failure_of_its_receiver_and_the_next_receiver_runs(
+def test_c11_the_next_receiver_runs_after_a_receiver_failed_with_a_base_exception(
     call: Callable[..., Any], name: str, place: str
 ) -> None:
     """
@@ -291,7 +291,7 @@ def test_ctrl_c_during_a_coroutine_raises_keyboard_interrupt() -> None:
         signal.signal(signal.SIGINT, former)
 
 
-def test_an_exception_whose_truth_value_is_false_is_a_failure() -> None:
+def test_a_receiver_fails_if_it_raises_an_exception_whose_truth_value_is_false() -> None:
     """The exception is an empty collection of errors, so ``bool()`` of the exception returns False."""
 
     class Errors(Exception):

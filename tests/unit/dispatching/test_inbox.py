@@ -77,7 +77,7 @@ def test_the_decorator_once_preserves_the_name_signature_and_return_value_of_a_r
     assert not any("sqlite_master" in query["sql"] for query in queries)
 
 
-def test_a_receiver_under_once_runs_a_single_time_for_an_event_delivered_twice() -> None:
+def test_the_decorator_once_runs_a_receiver_only_once_for_a_repeated_event() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
@@ -85,7 +85,7 @@ def test_a_receiver_under_once_runs_a_single_time_for_an_event_delivered_twice()
     assert had == [7, 8]
 
 
-def test_each_of_two_receivers_under_once_runs_a_single_time_for_an_event_delivered_twice() -> None:
+def test_each_of_two_receivers_with_the_decorator_once_runs_a_single_time_per_event() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     CERTIFICATE_CREATED.connect(note)
     try:
@@ -96,7 +96,7 @@ def test_each_of_two_receivers_under_once_runs_a_single_time_for_an_event_delive
     assert had == [7, -7]
 
 
-def test_a_receiver_under_once_runs_again_after_the_mark_of_the_event_is_deleted() -> None:
+def test_a_receiver_with_the_decorator_once_runs_again_if_the_mark_is_deleted() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
@@ -104,7 +104,7 @@ def test_a_receiver_under_once_runs_again_after_the_mark_of_the_event_is_deleted
     assert had == [7, 7]
 
 
-def test_marks_are_stored_in_the_database_that_is_given_to_once() -> None:
+def test_the_decorator_once_stores_its_mark_in_the_given_database() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(record_deleted, metadata=metadata, topic="t", key=7)
@@ -113,7 +113,7 @@ def test_marks_are_stored_in_the_database_that_is_given_to_once() -> None:
     assert inbox.aliases() >= {"default", "other"}
 
 
-def test_a_failed_receiver_leaves_no_mark_in_the_database_that_is_given_to_once() -> None:
+def test_no_mark_is_stored_in_the_given_database_if_the_receiver_fails() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     failing.append(KeyError())
     with pytest.raises(ReceiversFailed):
@@ -123,7 +123,7 @@ def test_a_failed_receiver_leaves_no_mark_in_the_database_that_is_given_to_once(
     assert had == [7, 7]
 
 
-def test_a_receiver_under_once_raises_for_a_signal_without_metadata() -> None:
+def test_a_receiver_with_the_decorator_once_raises_if_a_signal_has_no_metadata() -> None:
     with pytest.raises(ConfigurationError, match=r"award is under once\(\), which needs the event's metadata"):
         PLAIN.send(sender=None, certificate=certificate(7))
     PLAIN.send(sender=None, certificate=certificate(7), metadata=EventsMetadata(event_type=CREATED))

@@ -31,7 +31,7 @@ def test_a_failed_receiver_is_retried_with_growing_delays() -> None:
     assert [POLICY.decide(FAILED, attempt=attempt) for attempt in (1, 2)] == [Retry(FAILED, 1), Retry(FAILED, 3)]
 
 
-def test_exhausted_attempts_end_in_a_dead_letter() -> None:
+def test_a_record_becomes_a_dead_letter_when_its_attempts_are_exhausted() -> None:
     assert POLICY.decide(FAILED, attempt=3) == GiveUp(FAILED)
 
 
@@ -144,12 +144,12 @@ def test_a_schema_that_the_registry_refuses_is_abandoned_at_the_first_attempt() 
     assert isinstance(POLICY.decide(SchemaRegistryError("422", status=422, retriable=False), attempt=1), GiveUp)
 
 
-def test_errors_configured_as_final_are_not_retried() -> None:
+def test_errors_that_are_configured_as_final_are_not_retried() -> None:
     assert isinstance(POLICY.decide(KeyError(), attempt=1), GiveUp)
 
 
 @pytest.mark.parametrize("error", [ValueError(), KeyError()], ids=["attempts exhausted", "final error"])
-def test_an_open_circuit_holds_the_record_and_makes_no_dead_letter(error: Exception) -> None:
+def test_a_record_is_held_while_a_circuit_is_open_and_becomes_no_dead_letter(error: Exception) -> None:
     assert isinstance(POLICY.decide(error, attempt=3, is_open=True), Hold)
 
 

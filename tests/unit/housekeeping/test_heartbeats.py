@@ -69,7 +69,7 @@ def test_a_heartbeat_row_contains_the_host_the_process_the_state_and_the_rates(r
     ("period", "silence", "liveness"),
     [(1, 50_000, "alive"), (1, 61_000, "dead"), (20, 100_000, "alive"), (20, 121_000, "dead")],
 )
-def test_a_process_without_a_heartbeat_for_six_periods_and_a_minute_is_dead(
+def test_a_process_counts_as_dead_six_periods_and_a_minute_after_its_last_heartbeat(
     running: Running, period: float, silence: int, liveness: str
 ) -> None:
     with running.consumer(consumer_state):
@@ -78,7 +78,7 @@ def test_a_process_without_a_heartbeat_for_six_periods_and_a_minute_is_dead(
     assert [run.liveness for run in workers()] == [liveness]
 
 
-def test_a_process_that_ended_cleanly_is_reported_as_stopped_at_any_later_time(running: Running) -> None:
+def test_a_process_that_ended_cleanly_is_always_reported_as_stopped(running: Running) -> None:
     beats = beats_of(running)
     with running.consumer(consumer_state):
         beats.beat()
@@ -106,7 +106,7 @@ def test_heartbeat_rows_are_deleted_a_day_after_the_last_beat(running: Running) 
         assert Heartbeat.objects.count() == 3, "who was taken for dead, and is not, is there again"
 
 
-def test_a_relay_that_has_not_read_its_outbox_yet_writes_a_heartbeat(running: Running) -> None:
+def test_a_relay_writes_a_heartbeat_even_before_it_has_read_its_outbox(running: Running) -> None:
     relay = RelayOf()
     relay.last = None
     with running.relay(relay):

@@ -38,7 +38,7 @@ def on_file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None
 _DAY = 86_400_000
 
 
-def test_counts_that_could_not_be_written_are_written_later_exactly_once() -> None:
+def test_counts_are_written_exactly_once_even_if_the_first_write_failed() -> None:
     process = Process()
     for outcome in ("delivered", "appended", "rejected"):
         process.count(outcome, count=2, seconds=3.0)
@@ -85,7 +85,7 @@ def test_old_history_rows_are_combined_into_rows_for_longer_periods() -> None:
         assert [row.span for row in rows()] == [span]
 
 
-def test_history_is_read_from_a_given_time_on_and_summed_by_chosen_columns() -> None:
+def test_history_is_read_since_a_given_time_and_summed_by_chosen_columns() -> None:
     one, other = Process("lms"), Process("cms")
     for process in (one, other):
         process.count("delivered", count=2)
@@ -98,7 +98,7 @@ def test_history_is_read_from_a_given_time_on_and_summed_by_chosen_columns() -> 
     assert history(now + timedelta(minutes=1)) == {}
 
 
-def test_a_process_writes_only_the_lines_of_the_history_that_changed() -> None:
+def test_a_process_writes_only_changed_lines_of_the_history() -> None:
     process = Process()
     for outcome in ("delivered", "appended", "rejected"):
         process.count(outcome)
@@ -127,7 +127,7 @@ def test_history_is_not_written_into_a_database_in_memory() -> None:
         assert alias_of(HistoryRow) is None
 
 
-def test_counts_made_before_the_history_starts_are_written() -> None:
+def test_counts_from_before_the_start_of_the_history_are_written() -> None:
     """
     Several threads send their first event at the same time. One thread starts the history while the other threads
     already count.

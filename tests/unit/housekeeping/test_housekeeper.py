@@ -112,7 +112,7 @@ def test_other_tasks_run_between_two_slices_of_a_task(keeper: Housekeeper) -> No
     assert "slice slice" not in " ".join(done[first : done.index("last")])
 
 
-def test_the_last_run_of_a_task_precedes_remaining_slices_of_other_tasks(keeper: Housekeeper) -> None:
+def test_the_last_run_of_a_task_comes_before_remaining_slices_of_other_tasks(keeper: Housekeeper) -> None:
     done: list[str] = []
 
     def slices() -> Iterator[None]:
@@ -127,7 +127,7 @@ def test_the_last_run_of_a_task_precedes_remaining_slices_of_other_tasks(keeper:
     assert done == ["last", "last"], "what is counted late in an end is written as well"
 
 
-def test_the_method_finish_waits_for_the_last_run_for_at_most_the_given_seconds(keeper: Housekeeper) -> None:
+def test_the_method_finish_waits_at_most_the_given_seconds_for_the_last_run(keeper: Housekeeper) -> None:
     hangs, go_on = Event(), Event()
 
     def hang() -> None:
@@ -144,7 +144,7 @@ def test_the_method_finish_waits_for_the_last_run_for_at_most_the_given_seconds(
     until(lambda: done.count == 1)
 
 
-def test_a_task_that_is_ended_runs_a_last_time_and_other_tasks_continue(keeper: Housekeeper) -> None:
+def test_a_task_runs_a_last_time_when_it_is_ended_and_other_tasks_continue(keeper: Housekeeper) -> None:
     beats, last, others = Turns(), Turns(), Turns()
     task = keeper.every(0.001, "Beats", beats, last=last)
     keeper.every(0.001, "Others", others)
@@ -204,7 +204,7 @@ def _in_child(function: Callable[[], None]) -> int:
         return 0 if told.read() == b"well" else 1
 
 
-def test_a_fork_that_python_does_not_notice_starts_without_tasks_of_the_parent(keeper: Housekeeper) -> None:
+def test_a_forked_child_has_no_inherited_tasks_even_if_python_overlooks_the_fork(keeper: Housekeeper) -> None:
     parents = Turns()
     keeper.every(3_600, "Parent's", parents, last=parents)
     until(lambda: parents.count == 1)
@@ -217,7 +217,7 @@ def test_a_fork_that_python_does_not_notice_starts_without_tasks_of_the_parent(k
     assert threading.active_count() > 1
 
 
-def test_finish_runs_a_task_again_if_called_during_its_last_run(keeper: Housekeeper) -> None:
+def test_a_task_runs_again_if_the_method_finish_is_called_during_its_last_run(keeper: Housekeeper) -> None:
     """The task may add counts during its last run. Without a further run these counts would be lost."""
     begun, go_on = Event(), Event()
     lasts: list[None] = []
@@ -247,7 +247,7 @@ def test_connections_with_errors_are_closed_after_each_run_of_a_task() -> None:
     keeper.end(list(keeper._tasks), 0)
 
 
-def test_after_an_error_on_closing_a_connection_other_connections_are_closed(
+def test_other_connections_are_closed_even_if_closing_one_connection_fails(
     keeper: Housekeeper, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     opened: list[object] = []

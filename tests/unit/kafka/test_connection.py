@@ -84,7 +84,7 @@ def test_the_reconnection_of_producers_is_reported_once(renewed: bool) -> None:
         assert [(change.client, change.state) for change in changes] == [("producer", "connected")]
 
 
-def test_a_connection_of_a_producer_after_a_failed_first_attempt_is_reported() -> None:
+def test_the_connection_of_a_producer_is_reported_after_an_earlier_producer_failed_to_connect() -> None:
     with Sandbox() as sandbox, watched(ConnectionChanged) as changes:
         Producer({"bootstrap.servers": sandbox.bootstrap_servers}).connect(10)
         changes.clear()

@@ -106,7 +106,7 @@ def test_s11_each_error_code_has_its_expected_outcome_for_a_row_of_the_relay() -
         assert row_outcome(BrokerError(code, "")) is OUTCOMES.get(code, unlisted), code
 
 
-def test_error_codes_that_mean_different_things_in_two_places_are_marked() -> None:
+def test_an_error_code_is_marked_if_its_meaning_differs_between_two_places() -> None:
     assert {row.code for row in TABLE if row.disagrees} == {
         "UNKNOWN_TOPIC_OR_PART",
         "_DESTROY",
@@ -117,7 +117,7 @@ def test_error_codes_that_mean_different_things_in_two_places_are_marked() -> No
 
 
 @pytest.mark.parametrize("code", sorted(NUMBERS))
-def test_each_error_of_the_client_is_converted_as_the_table_of_codes_says(code: str) -> None:
+def test_each_error_of_the_client_is_converted_according_to_the_table_of_codes(code: str) -> None:
     error = to_broker_error(KafkaError(NUMBERS[code]))
     retriable = code not in FLAGS["final"] | FATAL
     assert (error.code, error.kind) == (code, TROUBLE_OF.get(code, Trouble.OTHER))
@@ -127,7 +127,7 @@ def test_each_error_of_the_client_is_converted_as_the_table_of_codes_says(code: 
 
 
 @pytest.mark.parametrize("code", ["_TRANSPORT", "UNKNOWN"])
-def test_an_error_that_the_client_marks_as_fatal_is_fatal(code: str) -> None:
+def test_an_error_is_fatal_if_the_client_marks_it_as_fatal(code: str) -> None:
     error = to_broker_error(KafkaError(NUMBERS[code], "reason", True))
     assert (error.fatal, error.retriable) == (True, False)
 

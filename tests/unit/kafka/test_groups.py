@@ -19,7 +19,7 @@ _AWAY = [
 
 
 @pytest.mark.parametrize("code", [*_AWAY, None])
-def test_a_group_whose_coordinator_is_away_is_not_asked(code: int | None) -> None:
+def test_a_group_is_not_asked_for_offsets_while_its_coordinator_is_unavailable(code: int | None) -> None:
     error = no_answer(1) if code is None else to_broker_error(KafkaError(code))
     groups = Groups({"bootstrap.servers": "127.0.0.1:9"})
     found = groups.committed({"mail": None}, {"mail": error}, timeout=0.1)
@@ -38,7 +38,7 @@ class _Recording(Groups):
         return super()._ask_committed(group, partitions, timeout)
 
 
-def test_groups_that_are_asked_later_have_the_time_that_is_left() -> None:
+def test_groups_that_are_asked_later_have_only_the_remaining_time() -> None:
     groups = _Recording()
     found = groups.committed({f"group-{number}": None for number in range(101)}, {}, timeout=0.5)
     assert len(found) == 101

@@ -11,7 +11,7 @@ from event_bus_kafka.kafka import unreached
 from event_bus_kafka.kafka.unreached import UnreachedPartitions
 
 
-def test_a_key_may_belong_to_an_unreached_partition_until_its_first_confirmation() -> None:
+def test_a_key_may_belong_to_an_unreached_partition_until_its_first_record_is_confirmed() -> None:
     partitions = UnreachedPartitions({"a": 2, "b": 2})
     assert partitions.may_have("a", b"k")
     partitions.reach("a", b"k", 1)
@@ -37,7 +37,7 @@ def test_the_partition_counts_are_stale_after_a_record_of_an_unknown_topic() -> 
     assert partitions.may_have("a", b"other")
 
 
-def test_the_partitions_reached_by_a_producer_become_stale_after_an_hour() -> None:
+def test_the_knowledge_of_reached_partitions_becomes_stale_after_an_hour() -> None:
     times = iter([0.0, 3600.0, 3601.0])
     partitions = UnreachedPartitions({}, lambda: next(times))
     assert [partitions.is_stale for _ in range(2)] == [False, True]

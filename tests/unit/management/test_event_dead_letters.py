@@ -45,7 +45,7 @@ def test_the_list_shows_the_record_the_receivers_and_the_error() -> None:
     assert [line.strip() for line in lines[2:]] == [f"{AWARD}: ValueError", f"{MAIL}: ValueError"]
 
 
-def test_the_list_is_ordered_by_latest_failure_and_counts_the_omitted_letters() -> None:
+def test_the_list_is_ordered_by_latest_failure_and_shows_the_number_of_omitted_letters() -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), failed_at=FAILED_AT + timedelta(minutes=offset))
     assert listed("--limit", 3) == [3, 2, 1]
@@ -67,7 +67,7 @@ def test_filters_restrict_the_list() -> None:
     assert listed("--receiver", MAIL, "-g", "other") == [2]
 
 
-def test_for_an_empty_list_the_command_says_that_there_are_no_dead_letters() -> None:
+def test_the_command_says_that_there_are_no_dead_letters_if_the_list_is_empty() -> None:
     assert run("list") == "No dead letters.\n"
 
 
@@ -103,7 +103,7 @@ def test_the_option_unmasked_prints_the_decoded_event_data() -> None:
     assert "learner@example.com" in run("show", letter.pk, "--unmasked")
 
 
-def test_for_an_undecodable_record_the_option_unmasked_prints_the_bytes_and_the_reason() -> None:
+def test_the_option_unmasked_prints_bytes_and_reason_if_a_record_cannot_be_decoded() -> None:
     letter = stored(record_of(7, value=b"\0\0\0\0\1" + b"\xff" * 100, key=b"\1key"))
     description = json.loads(run("show", letter.pk, "--unmasked", "--json"))
     assert description["data"]["undecodable"].startswith("UnreadableValue")
@@ -191,7 +191,7 @@ def test_the_command_asks_to_migrate_when_the_table_is_missing() -> None:
             editor.create_model(DeadLetter)
 
 
-def test_json_output_of_changes_lists_letters_and_whether_the_change_was_applied() -> None:
+def test_the_json_output_lists_changed_letters_and_says_whether_the_change_was_applied() -> None:
     letter = stored(record_of(7, offset=41), AWARD)
     old = stored(record_of(7, offset=42), MAIL, failed_at=datetime.now(UTC) - timedelta(days=99))
 

@@ -71,7 +71,9 @@ def test_a_refused_schema_is_reported_with_its_field_and_the_other_schemas_are_r
     assert found[1]["failures"][1] == why
 
 
-def test_check_fails_if_schemas_in_a_directory_are_missing_or_incompatible(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_subcommand_check_fails_if_schemas_in_a_directory_are_missing_or_incompatible(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     directory = str(tmp_path / "schemas")
     check = ("check", "--against", directory)
     with graded(**FIELDS):

@@ -79,7 +79,7 @@ def test_options_of_one_topic_override_options_for_all_topics() -> None:
 
 
 @pytest.mark.parametrize("action", ["plan", "apply", "check"])
-def test_on_the_sandbox_the_command_says_that_topics_appear_on_first_use(sandbox: Sandbox, action: str) -> None:
+def test_the_command_says_that_topics_of_the_sandbox_appear_on_first_use(sandbox: Sandbox, action: str) -> None:
     said = "these brokers cannot create or alter topics (the sandbox creates topics at their first use)."
     settings = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
     assert topics(settings, action) == (1, f"Nothing was done: {said}")

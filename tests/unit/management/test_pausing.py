@@ -70,7 +70,7 @@ def test_a_reason_for_a_pause_is_stored_and_shown() -> None:
     assert json.loads(run("pause", "--json"))["paused"][0]["reason"] == "Mails go out twice"
 
 
-def test_receivers_can_be_paused_while_the_table_of_pauses_lacks_the_column_for_reasons() -> None:
+def test_receivers_can_be_paused_even_if_the_table_has_no_column_for_reasons() -> None:
     reason = PausedReceiver._meta.get_field("reason")
     look_again(connection)
     with connection.schema_editor() as editor:
@@ -153,7 +153,7 @@ def away() -> Iterator[type[AwayRouter]]:
         yield AwayRouter
 
 
-def test_c15_reading_pauses_raises_until_a_first_read_succeeds(away: type[AwayRouter]) -> None:
+def test_c15_an_error_is_raised_until_the_pauses_have_been_read_for_the_first_time(away: type[AwayRouter]) -> None:
     """Formerly a worker ran paused receivers if it started while the database was unreachable."""
     PausedReceiver.objects.using("default").create(receiver=NAME, paused_at=datetime.now(UTC))
     pauses = Pauses()

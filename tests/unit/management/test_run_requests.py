@@ -73,7 +73,7 @@ def test_a_replay_is_planned_without_apply_and_requested_with_apply(topic: str) 
     assert [(one.start, one.end, one.position) for one in progress_of(request.pk).places] == [(1, 3, 1)]
 
 
-def test_a_receiver_of_another_service_is_requested_and_an_empty_range_is_not(topic: str) -> None:
+def test_a_replay_may_name_a_receiver_of_another_service_but_not_an_empty_range(topic: str) -> None:
     arguments = ("-t", topic, "--request", "-g", "mail", "--receiver", "other.receivers.note", "--apply")
     with pytest.raises(CommandError, match="nothing to request"):
         said("replay_events", *arguments, "--from", "latest")
@@ -82,7 +82,7 @@ def test_a_receiver_of_another_service_is_requested_and_an_empty_range_is_not(to
     assert ReplayRequest.objects.get().receiver == "other.receivers.note"
 
 
-def test_lists_and_reports_show_a_request_without_the_searched_key(topic: str) -> None:
+def test_the_searched_key_of_a_request_is_not_shown_in_lists_and_reports(topic: str) -> None:
     chosen = ("-t", topic, "--from", "earliest", "--key", "4711")
     said("replay_events", *chosen, "--request", "-g", "mail", "--stop-on-error", "--apply")
     request = ReplayRequest.objects.get()
@@ -106,7 +106,7 @@ def test_lists_and_reports_show_a_request_without_the_searched_key(topic: str) -
     assert ReplayRequest.objects.get().state == "paused"
 
 
-def test_a_backfill_that_starts_after_a_token_is_requested(topic: str) -> None:
+def test_a_backfill_can_be_requested_with_the_token_to_resume_from(topic: str) -> None:
     arguments = (SOURCE, "--resume", "2", "--limit", "5", "--request")
     assert "Nothing was done" in said("backfill_events", *arguments)
     made = json.loads(said("backfill_events", *arguments, "--apply", "--json").splitlines()[-1])
@@ -120,7 +120,9 @@ def test_a_backfill_that_starts_after_a_token_is_requested(topic: str) -> None:
     assert "at most 5 items" in report
 
 
-def test_a_request_that_is_made_is_told_of_whatever_follows(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_request_is_reported_even_if_the_search_for_obstacles_fails(
+    topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def away(_wish: object) -> str:
         raise OperationalError("learner@example.com")
 
@@ -142,12 +144,12 @@ def test_a_request_that_is_made_is_told_of_whatever_follows(topic: str, monkeypa
         (("backfill_events", SOURCE, "--reason", "why"), "belong to --request"),
     ],
 )
-def test_arguments_that_exclude_each_other_are_refused(command: tuple[str, ...], problem: str) -> None:
+def test_contradictory_or_incomplete_arguments_are_refused(command: tuple[str, ...], problem: str) -> None:
     with pytest.raises(CommandError, match=problem):
         call_command(*command)
 
 
-def test_before_the_migration_a_request_is_refused_with_advice_to_migrate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_is_refused_with_advice_to_migrate_before_the_migration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("event_bus_kafka.management.run_requests.are_possible", lambda: False)
     with pytest.raises(CommandError, match="run manage"):
         call_command("backfill_events", SOURCE, "--request")

@@ -43,7 +43,7 @@ def test_long_names_and_long_tables_fit_the_width_of_a_terminal() -> None:
     assert "  … and 30 more: --json has all" in text
 
 
-def test_each_obstacle_of_a_worker_is_shown_in_full_below_the_table_with_its_health_port() -> None:
+def test_obstacles_of_workers_are_shown_in_full_below_the_table_with_the_health_port() -> None:
     obstacles = [f"window full: {'long-name-' * 6}[{number}] waits for a:{number}:7" for number in range(25)]
     run = WorkerRun(
         kind="consumer",

@@ -62,7 +62,7 @@ def test_the_status_of_a_group_omits_only_partitions_that_gave_no_answer(
 
 
 @pytest.mark.parametrize("silent", [(), ("grades:1",)])
-def test_the_alarm_of_the_tables_for_a_group_ends_only_if_all_of_kafka_answered(silent: tuple[str, ...]) -> None:
+def test_the_warning_about_a_group_without_worker_ends_only_if_all_partitions_answered(silent: tuple[str, ...]) -> None:
     alarm = Neglect(kind=GROUP_WITHOUT_WORKER, subject="mail", message="Its last worker died.")
     tables = TablesLook(
         status=TableStatus(workers=(), outboxes=(), dead_letters=None, paused=None, last_hour=None, not_known={}),

@@ -62,7 +62,7 @@ def test_a_replay_runs_only_the_failed_receiver_and_deletes_the_letter() -> None
     assert not DeadLetter.objects.exists()
 
 
-def test_a_tombstone_is_replayed_to_the_receiver_of_deletions_that_failed() -> None:
+def test_a_tombstone_is_replayed_to_the_failed_receiver_of_deletions() -> None:
     def third(key: Any, **_: Any) -> None:
         seen.append(("third", key))
 
@@ -75,7 +75,7 @@ def test_a_tombstone_is_replayed_to_the_receiver_of_deletions_that_failed() -> N
     assert not DeadLetter.objects.exists()
 
 
-def test_without_apply_no_receiver_runs() -> None:
+def test_no_receiver_runs_without_the_option_apply() -> None:
     letter = stored(record_of(7), SECOND)
     printed = run("replay", letter.pk)
     assert f"{letter.pk}  prod-certificates:0:0  would run {SECOND}" in printed
@@ -85,7 +85,7 @@ def test_without_apply_no_receiver_runs() -> None:
     assert letter.attempts == 5
 
 
-def test_case_16_after_a_failed_replay_a_letter_contains_the_receivers_that_failed() -> None:
+def test_case_16_a_letter_contains_only_the_failed_receivers_after_a_failed_replay() -> None:
     trouble["second"] = fail
     letter = stored(record_of(7), FIRST, SECOND)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
@@ -116,7 +116,7 @@ def test_a_record_that_is_still_unreadable_stays_a_dead_letter() -> None:
     assert letter.attempts == 6
 
 
-def test_a_record_that_became_unreadable_keeps_the_names_of_its_receivers() -> None:
+def test_a_letter_keeps_its_receivers_if_its_record_becomes_unreadable() -> None:
     letter = stored(record_of(7, value=b"\x01no event"), SECOND)
     with pytest.raises(CommandError):
         run("replay", letter.pk, "--apply")
@@ -134,14 +134,14 @@ def test_a_receiver_that_no_longer_exists_is_reported_and_stays_in_the_letter() 
     assert f"does not run: no longer here: {GONE}; name another with --receiver" in run("replay", letter.pk)
 
 
-def test_a_receiver_given_as_argument_runs_for_a_receiver_that_no_longer_exists() -> None:
+def test_a_given_receiver_runs_in_place_of_a_receiver_that_no_longer_exists() -> None:
     letter = stored(record_of(7), GONE)
     run("replay", letter.pk, "--receiver", SECOND, "--apply")
     assert seen == [("second", 7)]
     assert not DeadLetter.objects.exists()
 
 
-def test_a_failed_stand_in_and_the_replaced_receiver_both_stay_in_the_letter() -> None:
+def test_a_letter_keeps_a_failed_stand_in_and_the_replaced_receiver() -> None:
     trouble["second"] = fail
     letter = stored(record_of(7), GONE)
     with pytest.raises(CommandError):
@@ -149,7 +149,7 @@ def test_a_failed_stand_in_and_the_replaced_receiver_both_stay_in_the_letter() -
     assert receivers_left(letter) == [GONE, SECOND]
 
 
-def test_replaying_one_receiver_of_an_unreadable_letter_leaves_other_receivers_in_the_letter() -> None:
+def test_other_receivers_stay_in_an_unreadable_letter_after_the_replay_of_one_receiver() -> None:
     letter = stored(record_of(7))
     with pytest.raises(CommandError):
         run("replay", letter.pk, "--receiver", SECOND, "--apply")
@@ -191,7 +191,7 @@ def test_two_concurrent_replays_run_a_letter_only_once() -> None:
     assert replayed(theirs).is_taken
 
 
-def test_an_unreachable_registry_stops_the_replay_and_counts_no_attempt() -> None:
+def test_a_replay_ends_without_counting_an_attempt_if_the_registry_is_unreachable() -> None:
     letters = [stored(record_of(7, offset=offset), FIRST) for offset in (0, 1)]
     with override_settings(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="http://127.0.0.1:9"):
         with pytest.raises(CommandError, match=r"^Stopped: a server is away: SchemaRegistryError") as stopped:
@@ -232,7 +232,7 @@ def test_a_receiver_that_raises_system_exit_ends_the_replay_with_an_error() -> N
     assert receivers_left(letter) == [FIRST, SECOND]
 
 
-def test_a_transaction_left_open_by_a_receiver_is_rolled_back_and_fails_the_receiver() -> None:
+def test_a_receiver_fails_and_is_rolled_back_if_it_leaves_a_transaction_open() -> None:
     def leave_open() -> None:
         transaction.atomic().__enter__()
         DeadLetter.objects.all().delete()

@@ -48,7 +48,9 @@ def watch(running: Running) -> Iterator[NeglectWatch]:
         yield watch
 
 
-def test_the_metric_of_each_kind_of_neglect_returns_to_0(running: Running, watch: NeglectWatch) -> None:
+def test_the_metric_of_an_unattended_problem_returns_to_0_when_the_problem_ends(
+    running: Running, watch: NeglectWatch
+) -> None:
     def series() -> dict[str, float]:
         found = [one for one in gauged(running, set) if one.metric is metrics.NEGLECTS]
         return {one.labels[0]: one.value for one in found if isinstance(one.value, int)}
@@ -64,7 +66,9 @@ def test_the_metric_of_each_kind_of_neglect_returns_to_0(running: Running, watch
     assert "retention-ends" not in series(), "no table tells"
 
 
-def test_a_neglect_is_not_reported_while_its_table_cannot_be_read(running: Running, watch: NeglectWatch) -> None:
+def test_an_unattended_problem_is_not_reported_while_its_table_cannot_be_read(
+    running: Running, watch: NeglectWatch
+) -> None:
     neglected.pause(neglected.ago(days=2))
     watch.look()
     assert running.neglects()["receiver-paused"] == 1
@@ -75,7 +79,7 @@ def test_a_neglect_is_not_reported_while_its_table_cannot_be_read(running: Runni
     assert running.neglects()["dead-letters-grow"] == 0
 
 
-def test_neglects_are_no_longer_reported_if_the_next_search_fails(running: Running) -> None:
+def test_unattended_problems_are_no_longer_reported_if_the_next_search_fails(running: Running) -> None:
     outboxes: Any = iter([["default"]])
     with NeglectWatch(running, lambda: next(outboxes), OwnTables(retention=90)) as watch:
         watch.look()
@@ -85,7 +89,7 @@ def test_neglects_are_no_longer_reported_if_the_next_search_fails(running: Runni
         assert running.neglects() == {}
 
 
-def test_neglects_of_other_databases_are_reported_while_one_database_is_unreachable(
+def test_unattended_problems_of_other_databases_are_reported_while_one_database_is_unreachable(
     running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
@@ -104,7 +108,7 @@ def test_neglects_of_other_databases_are_reported_while_one_database_is_unreacha
     ]
 
 
-def test_a_hanging_database_is_not_queried_again_and_neglects_of_other_databases_are_reported(
+def test_a_hanging_database_is_queried_only_once_and_other_databases_are_still_searched(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, for_ever = threading.Semaphore(0), threading.Event()
@@ -131,7 +135,7 @@ def test_a_hanging_database_is_not_queried_again_and_neglects_of_other_databases
     assert not begun.acquire(blocking=False)
 
 
-def test_an_answer_that_comes_late_answers_no_later_question() -> None:
+def test_a_late_answer_is_not_used_for_a_later_question() -> None:
     ask, late = within_if_free(0.01, {}), threading.Event()
     first = ask("Kafka", lambda: late.wait(600) and "earlier")
     assert isinstance(first.wait(), Unanswered)
@@ -144,7 +148,7 @@ def test_an_answer_that_comes_late_answers_no_later_question() -> None:
     assert third.wait() == "later"
 
 
-def test_a_question_that_hangs_hides_no_answer_before_it() -> None:
+def test_earlier_answers_are_reported_although_a_later_question_hangs() -> None:
     for_ever = threading.Event()
     found = ask_all({"one": ("a", lambda: 1), "two": ("a", lambda: for_ever.wait(600))}, within(2))
     for_ever.set()
@@ -153,7 +157,7 @@ def test_a_question_that_hangs_hides_no_answer_before_it() -> None:
     assert isinstance(found["two"], Unanswered)
 
 
-def test_where_no_thread_can_start_the_connections_of_the_caller_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_caller_keeps_its_database_connection_if_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -164,7 +168,7 @@ def test_where_no_thread_can_start_the_connections_of_the_caller_stay(monkeypatc
     assert connections["default"].connection is before
 
 
-def test_neglects_found_earlier_are_reported_while_the_next_search_runs(running: Running) -> None:
+def test_unattended_problems_remain_reported_while_the_next_search_runs(running: Running) -> None:
     seen: list[int | None] = []
 
     def outboxes() -> list[str]:
@@ -178,7 +182,9 @@ def test_neglects_found_earlier_are_reported_while_the_next_search_runs(running:
     assert seen == [None, 1]
 
 
-def test_the_page_ready_reports_only_neglects_that_concern_the_process(running: Running, watch: NeglectWatch) -> None:
+def test_the_page_ready_shows_only_unattended_problems_that_concern_the_process(
+    running: Running, watch: NeglectWatch
+) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     neglected.pause(neglected.ago(days=2))
     watch.look()
@@ -190,7 +196,7 @@ def test_the_page_ready_reports_only_neglects_that_concern_the_process(running: 
         assert [line.split(": ")[1] for line in running.remarks()] == ["receiver-paused"]
 
 
-def test_neglects_are_logged_as_warnings_once_after_the_start(
+def test_unattended_problems_are_logged_as_warnings_only_at_the_first_search(
     watch: NeglectWatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[LifecycleEvent] = []
@@ -211,13 +217,13 @@ def test_neglects_are_logged_as_warnings_once_after_the_start(
     assert "relay_events --database default" in lines[0]
 
 
-def test_without_tables_no_neglects_are_reported(running: Running, watch: NeglectWatch) -> None:
+def test_no_unattended_problems_are_reported_if_the_tables_are_missing(running: Running, watch: NeglectWatch) -> None:
     call_command("migrate", "event_bus_kafka", "zero", verbosity=0)
     watch.look()
     assert running.neglects() == {}
 
 
-def test_without_heartbeats_waiting_rows_are_not_reported_as_neglected(running: Running) -> None:
+def test_waiting_rows_are_not_reported_as_unattended_if_heartbeats_are_disabled(running: Running) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     with NeglectWatch(running, lambda: ["default"], OwnTables(retention=90, heartbeats=False)) as watch:
         watch.look()

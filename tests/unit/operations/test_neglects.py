@@ -22,11 +22,11 @@ pytestmark = pytest.mark.django_db
 GROUP = GroupStatus(group="mail", state="empty", members=0, topics=1, unread=(Unread(topic="grades", lag=3),))
 
 
-def test_an_idle_service_has_no_neglects() -> None:
+def test_an_idle_service_has_no_unattended_problems() -> None:
     assert found() == {}
 
 
-def test_rows_that_wait_without_a_relay_are_reported_after_five_minutes() -> None:
+def test_waiting_rows_are_reported_after_five_minutes_without_a_relay() -> None:
     neglected.waiting_row(ago(minutes=4))
     assert found() == {}
     OutboxRecord.objects.update(created=neglected.milliseconds(ago(minutes=6)))
@@ -69,9 +69,7 @@ def test_dead_letters_are_reported_as_growing_if_old_and_new_dead_letters_exist(
 
 
 @pytest.mark.parametrize(("retention", "early", "late"), [(90, 82, 84), (4, 2.9, 3.1)])
-def test_rows_are_reported_a_week_before_deletion_or_later_if_the_retention_is_short(
-    retention: float, early: float, late: float
-) -> None:
+def test_a_coming_deletion_is_reported_at_most_a_week_in_advance(retention: float, early: float, late: float) -> None:
     neglected.dead_letter(ago(days=early), 1)
     neglected.parked_row(ago(days=early))
     assert found(retention=retention) == {}
@@ -90,7 +88,7 @@ def test_no_coming_deletion_is_reported_for_dead_letters_that_never_expire() -> 
     assert found(letters_expire=False).keys() == {"dead-letters-grow"}
 
 
-def test_whether_workers_and_relays_are_neglected_is_unknown_without_heartbeats() -> None:
+def test_unattended_problems_of_workers_and_relays_are_unknown_without_heartbeats() -> None:
     neglected.waiting_row(ago(minutes=6))
     neglected.consumer(ago(minutes=5))
     told = neglected.neglected(heartbeats=False)
@@ -99,7 +97,7 @@ def test_whether_workers_and_relays_are_neglected_is_unknown_without_heartbeats(
     assert neglected.neglected().unknown == frozenset()
 
 
-def test_a_topic_held_for_an_hour_is_reported_while_its_relay_is_alive() -> None:
+def test_a_topic_is_reported_if_a_running_relay_has_held_it_for_an_hour() -> None:
     held = HeldTopic(topic="grades", seconds=3_500, reason="no right")
     neglected.relay(ago(seconds=1), held_topics=(held,))
     assert found() == {}
@@ -120,13 +118,13 @@ def test_a_pause_is_reported_after_a_day() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(3_600, "60 minutes ahead of"), (-20, "20 seconds behind"), (5, "")])
-def test_a_clock_that_differs_from_the_database_is_reported(seconds: float, told: str) -> None:
+def test_a_clock_is_reported_if_it_differs_from_the_clock_of_the_database(seconds: float, told: str) -> None:
     with neglected.clock_ahead(seconds):
         messages = [one.message for one in found().values()]
     assert [told in one for one in messages] == [True] * bool(told)
 
 
-def test_a_group_whose_last_worker_left_unread_records_is_reported_until_another_worker_runs() -> None:
+def test_a_group_with_unread_records_is_reported_while_no_worker_of_the_group_runs() -> None:
     neglected.consumer(ago(minutes=5))
     assert "died 5 minutes ago and knew of 2 records" in found()["group-without-worker"].message
     neglected.consumer(ago(seconds=5))
@@ -140,21 +138,21 @@ def test_unread_records_of_a_group_without_members_are_reported() -> None:
     assert list(neglects_in_kafka([attrs.evolve(GROUP, unread=())], alive=())) == []
 
 
-def test_heartbeats_tell_whether_a_group_has_workers_when_brokers_list_no_members() -> None:
+def test_heartbeats_show_whether_a_group_has_workers_if_brokers_do_not_list_members() -> None:
     unknown = attrs.evolve(GROUP, members=None, state="")
     assert len(list(neglects_in_kafka([unknown], alive=()))) == 1
     assert list(neglects_in_kafka([unknown], alive={"mail"})) == []
     assert list(neglects_in_kafka([unknown], alive=None)) == [], "nobody knows whether one runs"
 
 
-def test_records_deleted_before_a_group_read_them_are_reported() -> None:
+def test_the_deletion_of_unread_records_is_reported() -> None:
     group = attrs.evolve(GROUP, members=1, unread=(Unread(topic="grades", lag=0, lost=9),))
     (one,) = neglects_in_kafka([group], alive=())
     assert (one.id, one.subject) == ("retention-ends", "mail on grades")
     assert one.message.startswith("9 records were deleted")
 
 
-def test_neglects_are_reported_in_the_order_of_the_catalogue() -> None:
+def test_unattended_problems_are_reported_in_the_order_of_the_catalogue() -> None:
     neglected.neglect_everything()
     several = neglected.neglected().neglects
     kinds = [kind for kind in catalogue.CATALOGUE if not kind.needs_kafka and kind is not catalogue.CLOCK_OFF]
@@ -162,7 +160,7 @@ def test_neglects_are_reported_in_the_order_of_the_catalogue() -> None:
     assert all(one.since is None or one.since < datetime.now(UTC) for one in several)
 
 
-def test_neglects_are_found_with_use_tz_false(tmp_path: Path) -> None:
+def test_unattended_problems_are_found_if_use_tz_is_false(tmp_path: Path) -> None:
     with override_settings(USE_TZ=False, TIME_ZONE="America/New_York"), on_sqlite(tmp_path, "default"):
         neglected.dead_letter(ago(hours=1), 1)
         neglected.dead_letter(ago(hours=20), 2)

@@ -36,14 +36,14 @@ def in_an_hour() -> datetime:
     return datetime.now(UTC) + timedelta(hours=1)
 
 
-def test_c3_a_replay_skips_a_letter_that_another_replay_is_running() -> None:
+def test_c3_a_replay_skips_a_letter_that_another_replay_has_claimed() -> None:
     letter, others = stored(record_of(7), FIRST), []
     meanwhile["first"] = lambda: others.append(another_replay())
     assert "1 of 1 dead letters have succeeded" in run("replay", letter.pk, "--apply")
     assert ([one.is_taken for one in others], seen) == ([True], ["first"])
 
 
-def test_c3_a_replay_skips_an_updated_letter_that_another_replay_is_running() -> None:
+def test_c3_a_replay_skips_an_updated_letter_that_another_replay_has_claimed() -> None:
     others = []
 
     def store_and_replay() -> None:
@@ -79,7 +79,7 @@ def test_the_claim_of_a_killed_replay_expires() -> None:
     assert seen == []
 
 
-def test_a_replay_skips_a_letter_whose_failures_have_changed_after_the_plan() -> None:
+def test_a_replay_skips_a_letter_if_its_failures_changed_after_the_plan() -> None:
     """
     Another replay ran both receivers. One receiver succeeded. The other receiver could not reach a server; its attempts
     and times are therefore unchanged.
@@ -121,7 +121,7 @@ def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_rest")
-def test_successes_are_stored_after_the_database_returns() -> None:
+def test_successes_are_stored_when_the_database_is_reachable_again() -> None:
     letter, away = stored(record_of(7), FIRST), Away(3)
     meanwhile["first"] = away.begin
     with connection.execute_wrapper(away):
@@ -131,7 +131,7 @@ def test_successes_are_stored_after_the_database_returns() -> None:
 
 
 @pytest.mark.usefixtures("no_rest")
-def test_if_the_success_of_a_receiver_cannot_be_stored_the_receiver_is_reported(
+def test_a_receiver_is_reported_if_its_success_cannot_be_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(letter_replay, "_NOTED_WITHIN", 0.05)

@@ -33,7 +33,7 @@ def failures() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("also", [[], [SECOND]])
-def test_c3_a_failure_written_by_a_worker_during_a_replay_stays(also: list[str]) -> None:
+def test_c3_a_replay_keeps_a_failure_that_a_worker_wrote_meanwhile(also: list[str]) -> None:
     letter = stored(record_of(7), FIRST)
     meanwhile["first"] = lambda: worker_stores(FIRST, *also)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
@@ -44,7 +44,7 @@ def test_c3_a_failure_written_by_a_worker_during_a_replay_stays(also: list[str])
     assert states() == dict.fromkeys(["first", *(["second"] if also else [])], "failed")
 
 
-def test_c3_a_success_is_stored_when_a_worker_wrote_only_failures_of_other_receivers() -> None:
+def test_c3_a_success_is_stored_even_if_a_worker_wrote_failures_of_other_receivers() -> None:
     letter = stored(record_of(7), FIRST)
     meanwhile["first"] = lambda: worker_stores(SECOND)
     with pytest.raises(CommandError):
@@ -66,7 +66,7 @@ def test_c3_a_failure_of_the_replay_does_not_overwrite_a_later_failure_of_a_work
     assert DeadLetter.objects.get().last_failed_at == LATER
 
 
-def test_c3_a_letter_updated_by_a_worker_after_the_plan_is_not_replayed() -> None:
+def test_c3_a_letter_is_not_replayed_if_a_worker_updated_it_after_the_plan() -> None:
     """The worker stores the number of attempts that the plan has read. Only the time of the failure differs."""
     planned = plan(stored(record_of(7), FIRST))
     worker_stores(FIRST, SECOND)
@@ -74,7 +74,7 @@ def test_c3_a_letter_updated_by_a_worker_after_the_plan_is_not_replayed() -> Non
     assert seen == []
 
 
-def test_c3_a_letter_that_an_older_worker_updated_after_the_plan_is_not_replayed() -> None:
+def test_c3_a_letter_is_not_replayed_if_an_older_worker_updated_it_after_the_plan() -> None:
     """The worker of the older version stores an equal failure without a time. Only the time of the letter differs."""
     stored(record_of(7), FIRST)
     DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "ValueError", "place": ""}])
@@ -84,7 +84,7 @@ def test_c3_a_letter_that_an_older_worker_updated_after_the_plan_is_not_replayed
     assert seen == []
 
 
-def test_c3_a_row_that_an_older_worker_rewrites_during_a_replay_stays() -> None:
+def test_c3_a_row_stays_if_an_older_worker_rewrites_it_during_a_replay() -> None:
     letter = stored(record_of(7), FIRST)
     as_before = [{"receiver": FIRST, "error": "ValueError", "place": ""}]
     DeadLetter.objects.update(failures=as_before)
@@ -94,7 +94,7 @@ def test_c3_a_row_that_an_older_worker_rewrites_during_a_replay_stays() -> None:
     assert failures() == {FIRST: "ValueError"}
 
 
-def test_c3_a_letter_that_became_unreadable_for_a_worker_stays_for_all_receivers() -> None:
+def test_c3_a_letter_stays_for_all_receivers_if_it_became_unreadable_for_a_worker() -> None:
     planned = plan(stored(record_of(7)))
     meanwhile["first"] = lambda: worker_stores()
     assert list(replayed(planned).left) == [""]
@@ -109,7 +109,7 @@ def test_a_letter_discarded_during_a_replay_is_not_stored_again() -> None:
     assert states() == {"first": "discarded"}
 
 
-def test_a_failed_letter_that_is_discarded_during_its_replay_does_not_count_as_succeeded() -> None:
+def test_a_failed_letter_does_not_count_as_succeeded_after_a_discard_during_its_replay() -> None:
     def discard_and_fail() -> None:
         discard(letter)
         raise ValueError
@@ -121,7 +121,7 @@ def test_a_failed_letter_that_is_discarded_during_its_replay_does_not_count_as_s
     assert states() == {"first": "discarded"}
 
 
-def test_c3_a_letter_updated_by_a_worker_is_not_discarded_by_an_older_selection() -> None:
+def test_c3_a_letter_is_not_discarded_if_a_worker_updated_it_after_the_selection() -> None:
     letter = stored(record_of(7), FIRST)
     worker_stores(SECOND)
     assert discard(letter) == 0
@@ -129,7 +129,7 @@ def test_c3_a_letter_updated_by_a_worker_is_not_discarded_by_an_older_selection(
     assert discard(DeadLetter.objects.get()) == 1
 
 
-def test_c3_a_letter_that_a_worker_updated_is_not_deleted_with_later_letters() -> None:
+def test_c3_an_updated_letter_stays_when_letters_with_later_failures_are_deleted() -> None:
     """A letter may be older than the other letters because it was imported or because the clock of a host is slow."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
@@ -138,7 +138,7 @@ def test_c3_a_letter_that_a_worker_updated_is_not_deleted_with_later_letters() -
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}
 
 
-def test_receivers_that_have_not_succeeded_stay_in_a_letter_that_is_stored_again() -> None:
+def test_storing_a_letter_again_keeps_receivers_that_have_not_succeeded() -> None:
     """A worker may store the letter without one of its receivers. This does not mean that the missing receiver ran."""
     stored(record_of(7), FIRST)
     worker_stores(SECOND)
@@ -147,7 +147,7 @@ def test_receivers_that_have_not_succeeded_stay_in_a_letter_that_is_stored_again
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}, "those that can be named say all"
 
 
-def test_a_letter_that_became_readable_names_the_failed_receivers() -> None:
+def test_a_letter_contains_the_names_of_failed_receivers_after_it_became_readable() -> None:
     stored(record_of(7))
     worker_stores(SECOND)
     assert failures() == {SECOND: "KeyError"}

@@ -50,7 +50,7 @@ def _obstacle(number: int) -> str:
     return found.obstacle
 
 
-def test_an_obstacle_names_a_receiver_that_all_workers_lack() -> None:
+def test_a_receiver_is_named_as_an_obstacle_if_all_workers_lack_it() -> None:
     number = _requested(GONE)
     _beat(receivers=[FIRST])
     text = f"No living worker of group mail has receiver {GONE}. Start the version of the service that has it."
@@ -68,7 +68,7 @@ def test_an_obstacle_names_a_receiver_that_all_workers_lack() -> None:
     assert _obstacle(number) == ""
 
 
-def test_a_worker_whose_polling_thread_hangs_does_not_count_as_able_to_replay() -> None:
+def test_a_worker_does_not_count_as_able_to_replay_while_its_polling_thread_hangs() -> None:
     number = _requested(FIRST)
     _beat(is_alive=False, receivers=[FIRST])
     assert "No worker of group mail lives that could do it." in _obstacle(number)
@@ -84,7 +84,9 @@ def test_suggested_commands_quote_the_name_of_the_group_for_the_shell() -> None:
 
 
 @pytest.mark.parametrize(("holds", "is_told"), [(4, False), (5, True)])
-def test_after_five_consecutive_holds_of_a_request_an_obstacle_names_the_reason(holds: int, is_told: bool) -> None:
+def test_an_obstacle_shows_the_reason_after_a_request_was_held_five_consecutive_times(
+    holds: int, is_told: bool
+) -> None:
     number = _requested(FIRST)
     ReplayRequest.objects.take(number, by=uuid4(), worker="h:1")
     ReplayRequest.objects.update(note="a server is away: the registry")
@@ -106,7 +108,7 @@ def test_the_plan_of_a_request_names_receivers_that_this_service_lacks() -> None
     assert GONE not in run("replay", "-g", "mail", "--request", *stand_in)
 
 
-def test_the_option_of_request_replays_only_unfinished_letters_of_the_request() -> None:
+def test_the_option_named_of_request_replays_only_unfinished_letters() -> None:
     letters = [stored(record_of(7, offset=offset), FIRST, SECOND) for offset in range(4)]
     wish = Wish(receiver=SECOND)
     (request,) = make(plan_request(Selection(ids=tuple(one.pk for one in letters[:3])), wish), wish)

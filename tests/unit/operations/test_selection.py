@@ -92,7 +92,7 @@ def test_letters_are_counted_up_to_a_limit() -> None:
     assert str(count(Selection())) == "10,000+"
 
 
-def test_the_next_page_is_found_after_the_last_letter_of_a_page_was_deleted() -> None:
+def test_the_next_page_is_found_even_if_the_last_letter_shown_was_deleted() -> None:
     for offset in range(3):
         stored(record_of(7, offset=offset), MAIL, failed_at=FAILED_AT + timedelta(hours=offset))
     first = page_of(Selection(), after=None, limit=1)

@@ -82,7 +82,7 @@ def test_c2_a_stand_in_replaces_only_one_of_several_missing_receivers(letter: De
 
 
 @pytest.mark.parametrize("which", [["1"], ["--all"]])
-def test_c2_if_several_receivers_are_missing_a_stand_in_must_name_the_replaced_receiver(
+def test_c2_a_stand_in_must_name_the_replaced_receiver_if_several_receivers_are_missing(
     letter: DeadLetter, which: list[str]
 ) -> None:
     which = [str(letter.pk)] if which == ["1"] else which
@@ -93,7 +93,7 @@ def test_c2_if_several_receivers_are_missing_a_stand_in_must_name_the_replaced_r
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
-def test_c2_a_stand_in_for_letters_of_different_missing_receivers_must_name_the_receiver() -> None:
+def test_c2_a_stand_in_must_name_the_replaced_receiver_if_letters_lack_different_receivers() -> None:
     """
     Two letters have different missing receivers. If the stand-in could be given without the name of the receiver that
     it replaces, the stand-in would also succeed for the wrong letter.
@@ -114,7 +114,7 @@ def test_the_plan_names_the_stand_in_and_the_receivers_still_missing(letter: Dea
     assert f"would run {GRADE} in place of {OLD_GRADE}; no longer here: {OLD_MAIL}" in printed
 
 
-def test_a_failed_stand_in_is_retried_and_a_success_settles_both_receivers(letter: DeadLetter) -> None:
+def test_a_failed_stand_in_is_retried_and_its_success_settles_the_replaced_receiver(letter: DeadLetter) -> None:
     failing.add("grade")
     with pytest.raises(CommandError):
         replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
@@ -136,7 +136,7 @@ def test_a_second_stand_in_settles_a_receiver_after_the_first_stand_in_failed(le
     assert left() == [OLD_MAIL]
 
 
-def test_a_stand_in_that_fails_again_keeps_its_earlier_failure_in_the_letter() -> None:
+def test_a_replaced_receiver_stays_if_its_failed_stand_in_was_already_in_the_letter() -> None:
     letter = stored(record_of(7), OLD_GRADE, MAIL)
     failing.add("mail")
     with pytest.raises(CommandError):
@@ -164,7 +164,7 @@ def test_a_stand_in_is_refused_for_a_receiver_that_exists_or_did_not_fail(
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
-def test_naming_a_receiver_to_replace_without_a_stand_in_is_refused(letter: DeadLetter) -> None:
+def test_a_receiver_to_replace_is_refused_if_no_stand_in_is_named(letter: DeadLetter) -> None:
     with pytest.raises(CommandError, match="--instead-of needs --receiver"):
         replay(letter, "--instead-of", OLD_GRADE)
 

@@ -70,7 +70,7 @@ def test_the_status_of_the_sandbox_shows_the_lag_and_the_workers_that_sent_heart
     assert checked(settings) == {}
 
 
-def test_the_status_shows_the_neglects_the_history_and_the_counts_of_the_tables(
+def test_the_status_shows_unattended_problems_history_and_counts_of_tables(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     neglected.neglect_everything()
@@ -93,7 +93,7 @@ def test_the_status_shows_the_neglects_the_history_and_the_counts_of_the_tables(
     assert {one["id"] for one in told(settings_of_sandbox).json["neglects"]} >= {"outbox-waits", "topic-held"}
 
 
-def test_with_the_option_check_each_neglect_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
+def test_each_unattended_problem_is_a_finding_with_the_option_check(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.pause(neglected.ago(days=2))
     shown = status(settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {}}, "--check")
     assert shown.refusal == "1 finding: see above."
@@ -108,7 +108,9 @@ def test_running_processes_of_different_versions_are_a_finding(settings_of_sandb
     assert sum(kind == "versions-apart" for kind, _ in found) == 1
 
 
-def test_an_unmigrated_table_is_a_finding_and_the_rest_is_shown(settings_of_sandbox: dict[str, Any]) -> None:
+def test_an_unmigrated_table_is_a_finding_and_the_rest_of_the_status_is_shown(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     found = checked(settings_of_sandbox)
     assert "0010_heartbeats_and_history" in found["tables-unmigrated", "database default"]
@@ -127,7 +129,7 @@ def test_the_tables_are_shown_while_kafka_and_registry_are_unreachable() -> None
     assert "! receiver-paused: app.receivers.grade" in shown.text
 
 
-def test_if_the_setting_of_a_server_is_missing_the_status_reports_no_answer() -> None:
+def test_the_status_reports_no_answer_if_the_setting_of_a_server_is_missing() -> None:
     shown = status({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None})
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in shown.text
 
@@ -179,7 +181,7 @@ def test_the_status_shows_other_databases_while_one_database_is_unreachable(
     assert told_of.json["neglects_not_known"] == ["outbox-waits", "parked-rows-end"]
 
 
-def test_without_heartbeats_the_status_shows_workers_and_relays_as_not_known(
+def test_the_status_shows_workers_and_relays_as_not_known_without_heartbeats(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
@@ -194,7 +196,7 @@ def test_without_heartbeats_the_status_shows_workers_and_relays_as_not_known(
     assert told_of.refusal == "", "a setting is no server that is silent"
 
 
-def test_the_coming_deletion_of_dead_letters_is_reported_only_for_stores_that_delete(
+def test_the_coming_deletion_of_dead_letters_is_reported_only_if_the_store_deletes_letters(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     neglected.dead_letter(neglected.ago(days=89), 1)
@@ -216,7 +218,7 @@ class OwnStore:
         """Ignore the letter."""
 
 
-def test_a_check_that_fails_because_no_controller_exists_is_reported(
+def test_a_failed_check_of_topics_is_reported_if_no_controller_exists(
     settings_of_sandbox: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -294,7 +296,7 @@ def test_the_most_severe_finding_comes_first_and_every_kind_has_its_severity() -
         ),
     ],
 )
-def test_a_partition_that_one_record_keeps_is_a_finding(changes: dict[str, Any], told: str) -> None:
+def test_a_partition_that_one_record_blocks_is_a_finding(changes: dict[str, Any], told: str) -> None:
     (partition,) = consumer_state().partitions
     state = consumer_state(partitions=(attrs.evolve(partition, **changes),))
     neglected.consumer(neglected.ago(seconds=1), state=state)
@@ -303,7 +305,7 @@ def test_a_partition_that_one_record_keeps_is_a_finding(changes: dict[str, Any],
     assert found == [("partition-stuck", "mail on prod-certificates[0]", told + worker)] * bool(told)
 
 
-def test_a_subscribed_group_without_a_worker_is_a_finding_before_it_has_records(
+def test_a_group_without_a_worker_is_a_finding_even_if_its_topic_is_empty(
     settings_of_sandbox: dict[str, Any], sandbox: Sandbox
 ) -> None:
     bus = SandboxBus(sandbox)

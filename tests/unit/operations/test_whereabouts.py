@@ -36,7 +36,7 @@ def test_commands_in_the_advice_name_the_database_of_the_row(database: str, opti
     assert f"see event_outbox status{option}." in told
 
 
-def test_a_registry_that_failed_is_not_asked_again_during_a_search() -> None:
+def test_a_registry_is_not_asked_again_during_a_search_after_it_failed() -> None:
     class Away:
         asked = 0
 
@@ -92,7 +92,7 @@ def test_the_wait_for_a_hanging_client_ends_at_the_time_limit(hanging: ServerAcc
     assert unseen.why.startswith("it did not answer within 0.")
 
 
-def test_what_was_found_before_a_client_hung_is_told(hanging: ServerAccess) -> None:
+def test_a_search_reports_earlier_results_if_a_client_hangs(hanging: ServerAccess) -> None:
     question = Question(event_id=uuid4(), limit=0.1)
     kafka = BrokerSearch(question, _NOBODY, hanging, {})
     kafka.found.read = 7

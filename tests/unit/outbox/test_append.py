@@ -34,7 +34,7 @@ def append() -> bool:
     return OUTBOX.append_if_available([encoded("t")], None, otherwise=lambda *_: pytest.fail("it left another way"))
 
 
-def test_a_schema_written_in_a_savepoint_that_failed_is_written_again() -> None:
+def test_a_schema_is_written_again_after_its_savepoint_failed() -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic():
             assert append()
@@ -50,7 +50,7 @@ def assert_each_row_has_its_schema(rows: int) -> None:
     assert set(found) == set(WriterSchema.objects.values_list("pk", flat=True))
 
 
-def test_a_schema_written_in_a_manual_savepoint_that_was_rolled_back_is_written_again() -> None:
+def test_a_schema_is_written_again_after_a_manual_savepoint_was_rolled_back() -> None:
     """Django does not discard the on-commit hooks of a manual savepoint when the savepoint is rolled back."""
     with transaction.atomic():
         savepoint = connection.savepoint() or ""
@@ -81,7 +81,7 @@ def test_the_row_of_an_event_is_committed_if_the_mark_for_rollback_was_removed()
 
 
 @pytest.mark.parametrize("inside", [True, False], ids=["in a transaction", "in autocommit"])
-def test_a_failing_query_of_the_backlog_loses_neither_event_nor_on_commit_hooks(
+def test_the_event_and_on_commit_hooks_survive_a_failed_query_of_the_backlog(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, inside: bool
 ) -> None:
     def guard(execute: Any, sql: str, *arguments: Any) -> Any:
@@ -109,7 +109,7 @@ def test_a_missing_outbox_table_is_reported_by_name_from_the_second_event_on() -
     assert [type(one.error) for one in failed] == [AppendFailed, OutboxMissing]
 
 
-def test_appending_in_a_transaction_marked_for_rollback_does_nothing() -> None:
+def test_no_row_is_appended_in_a_transaction_that_is_marked_for_rollback() -> None:
     with watched(AppendToOutboxFailed) as failed, transaction.atomic():
         transaction.set_rollback(True)
         assert append()

@@ -67,13 +67,13 @@ class Astray:
         return "nowhere"
 
 
-def test_if_only_one_database_has_an_open_transaction_this_database_takes_the_row() -> None:
+def test_a_row_goes_to_the_only_database_that_has_an_open_transaction() -> None:
     with transaction.atomic(using="other"):
         assert append()
     assert rows() == {"default": 0, "other": 1}
 
 
-def test_rows_go_to_the_database_of_the_router_and_commit_with_the_open_transaction() -> None:
+def test_rows_are_written_to_the_database_of_the_router_in_its_open_transaction() -> None:
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):
         with transaction.atomic():
             assert append()
@@ -90,7 +90,7 @@ def test_rows_go_to_the_database_of_the_router_and_commit_with_the_open_transact
 @pytest.mark.parametrize(
     ("router", "said"), [("Undecided", "raised"), ("Astray", "names 'nowhere', which is not in DATABASES")]
 )
-def test_the_default_database_takes_rows_if_the_router_fails_and_the_log_says_why(
+def test_the_default_database_is_used_and_the_reason_logged_if_the_router_fails(
     router: str, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     database._tell_of_router.cache_clear()
@@ -143,7 +143,7 @@ def test_a_non_default_database_is_checked_only_once_for_the_outbox_table() -> N
         assert sum("WHERE 1 = 0" in sql for sql in asked) == (alias == "other")
 
 
-def test_an_event_whose_row_failed_is_sent_after_the_commit_of_its_database() -> None:
+def test_an_event_is_sent_after_the_commit_if_its_row_could_not_be_written() -> None:
     order: list[str] = []
 
     def guard(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -166,7 +166,7 @@ def test_an_event_whose_row_failed_is_sent_after_the_commit_of_its_database() ->
     assert order == ["end", "sent default"]
 
 
-def test_an_unknown_alias_named_by_a_router_is_replaced_by_the_default_database() -> None:
+def test_the_default_database_is_used_if_a_router_names_an_unknown_alias() -> None:
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Elsewhere"]):
         assert database.home() == "default"
 

@@ -32,7 +32,7 @@ def close(connection: BaseDatabaseWrapper) -> None:
     connection.connection.close()
 
 
-def test_an_event_waits_for_the_commit_in_a_thread_that_sent_before_connecting() -> None:
+def test_an_event_waits_for_the_commit_after_an_event_was_sent_before_connecting() -> None:
     def run() -> list[str]:
         order: list[str] = []
         after_commit(lambda _: order.append("at once"), database=None)
@@ -79,7 +79,7 @@ def test_a_transaction_on_a_discarded_connection_does_not_delay_events() -> None
     assert in_a_thread(run) == ["at once"]
 
 
-def test_a_transaction_is_noticed_after_an_event_loop_in_the_thread_opened_a_connection(
+def test_a_transaction_is_noticed_even_if_an_event_loop_has_opened_another_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Django uses separate connections in an event loop, although the loop runs in the same thread."""

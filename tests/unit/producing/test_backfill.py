@@ -53,7 +53,7 @@ def test_rows_are_yielded_in_order_of_primary_keys_page_by_page(
 
 
 @pytest.mark.django_db
-def test_rows_that_are_deleted_before_they_are_read_are_not_yielded(shards: list[int]) -> None:
+def test_rows_are_not_yielded_if_they_are_deleted_before_they_are_read(shards: list[int]) -> None:
     coming = iter(RowsByPk(OutboxShard.objects.all())(None))
     begun = [next(coming).pk for _ in range(100)]
     OutboxShard.objects.filter(pk__lt=1200).delete()
@@ -90,7 +90,7 @@ def sending(producer: KafkaEventProducer) -> backfill.Backfill:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_batch_neither_waits_for_events_of_others_nor_gives_them_up(sandbox: Sandbox) -> None:
+def test_a_backfill_ignores_pending_events_of_other_senders(sandbox: Sandbox) -> None:
     """Other lanes of a worker send at the same time, and keep its clients."""
     settings = SandboxBus(sandbox).settings("t", EVENT_BUS_KAFKA_DELIVERY_TIMEOUT=30)
     never = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
@@ -111,7 +111,7 @@ def test_a_batch_neither_waits_for_events_of_others_nor_gives_them_up(sandbox: S
                 clients.give_up()
 
 
-def test_items_that_meet_a_database_that_is_away_do_not_count_as_failed(
+def test_items_do_not_count_as_failed_if_the_database_is_unreachable(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "no such folder" / "database")}
@@ -120,7 +120,7 @@ def test_items_that_meet_a_database_that_is_away_do_not_count_as_failed(
             sending(create_producer()).send([("1", partial(asked, connection))])
 
 
-def test_after_a_restart_of_the_database_items_are_asked_for_on_a_fresh_connection(
+def test_items_are_read_on_a_new_connection_after_a_restart_of_the_database(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     nowhere = attrs.evolve(sending(create_producer()), routes=[])
@@ -200,7 +200,7 @@ def test_a_progress_bar_overwrites_its_line_on_a_terminal() -> None:
     assert len(second) >= len(first)
 
 
-def test_an_interruption_of_a_backfill_ends_its_wait_for_the_rate() -> None:
+def test_a_backfill_that_waits_for_its_rate_can_be_interrupted() -> None:
     interruption, ticks = Interruption(), count()
 
     def wait(_: float) -> None:

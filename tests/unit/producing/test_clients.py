@@ -32,7 +32,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
         yield file
 
 
-def test_confirmed_events_are_not_spilled_even_if_reports_were_not_polled(sandbox: Sandbox) -> None:
+def test_confirmed_events_are_not_spilled_even_if_their_delivery_reports_were_not_polled(sandbox: Sandbox) -> None:
     rarely = {"EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 60}
     with (
         override_settings(**SandboxBus(sandbox).settings("confirmed") | rarely),

@@ -25,7 +25,9 @@ class Refusing:
             raise RuntimeError("can't create new thread at interpreter shutdown")
 
 
-def test_an_observer_of_a_failed_client_may_send_when_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_observer_of_a_failed_client_may_send_events_if_threads_cannot_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def make(_: ProcessClients | None) -> ProcessClients:
         with pytest.raises(DeliveryFailed, match="still being made"):
             connecting.get(monotonic())  # as an observer's event does, of an oauth_cb that raises
@@ -44,7 +46,7 @@ def test_an_observer_of_a_failed_client_may_send_when_no_thread_can_start(monkey
     assert ended
 
 
-def test_a_signal_handler_may_send_while_its_thread_waits_for_clients() -> None:
+def test_a_signal_handler_may_send_an_event_while_its_thread_waits_for_clients() -> None:
     def make(_: ProcessClients | None) -> ProcessClients:
         raise RuntimeError("no token")
 

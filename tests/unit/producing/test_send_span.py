@@ -95,7 +95,7 @@ def test_batches_and_tombstones_have_send_spans(producer: KafkaEventProducer, en
     assert [row["traceparent"] for row in rows()] == [traceparent_of(span) for span in (together, together, deletion)]
 
 
-def test_an_event_that_cannot_be_sent_sets_the_error_status_of_its_span(
+def test_a_send_span_has_an_error_status_if_its_event_cannot_be_sent(
     producer: KafkaEventProducer, ended: Ended
 ) -> None:
     with watched(EventRejected) as told:
@@ -105,7 +105,7 @@ def test_an_event_that_cannot_be_sent_sets_the_error_status_of_its_span(
     assert "learner" not in span.to_json()
 
 
-def test_without_a_tracing_provider_no_trace_headers_are_added(producer: KafkaEventProducer) -> None:
+def test_no_trace_headers_are_added_without_a_tracing_provider(producer: KafkaEventProducer) -> None:
     send(producer)
     producer.send_many(
         signal=CERTIFICATE_CREATED,

@@ -39,7 +39,7 @@ def test_the_deadlines_of_kafka_and_outbox_start_at_the_end_of_the_process(
     assert deadlines_of(began, 100, Limits(), is_away=is_away) == (kafka, outbox)
 
 
-def test_periodic_work_starts_once_per_process_and_runs_a_last_time_at_its_end() -> None:
+def test_periodic_work_starts_once_per_process_and_runs_again_when_the_process_ends() -> None:
     """In mode outbox, only the periodic work must be ended when a process ends."""
     begun: list[None] = []
     finished: list[float] = []

@@ -59,7 +59,9 @@ def end(clients: ProcessClients) -> None:
     clients.registry.close()
 
 
-def test_the_end_of_a_process_waits_for_events_moved_on_to_the_default_database(default: Path, tmp_path: Path) -> None:
+def test_a_process_ends_only_after_spilled_events_were_moved_to_the_default_database(
+    default: Path, tmp_path: Path
+) -> None:
     own = Spill(Outbox(notify=lambda: False))
     with on_sqlite(tmp_path, "other", migrated=False) as other, locked(other) as first, locked(default) as second:
         own.spill([encoded("t")], RuntimeError("away"), database="other")
@@ -79,7 +81,7 @@ class Apart:
         return db == "other"
 
 
-def test_if_routers_forbid_the_default_database_events_are_spilled_into_another_database(
+def test_events_are_spilled_into_another_database_if_routers_forbid_the_default_database(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """The default database may still contain the tables from a time when the service had no routers."""
@@ -98,7 +100,7 @@ def locked(file: Path) -> Iterator[sqlite3.Connection]:
         yield database
 
 
-def test_an_event_whose_delivery_failed_goes_into_the_named_outbox(
+def test_an_event_goes_into_the_named_outbox_if_its_delivery_failed(
     default: Path, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}
@@ -149,7 +151,7 @@ def test_no_event_is_lost_while_the_database_refuses_all_rows(default: Path, mon
     assert type(seen[-1]) is EventSpilled
 
 
-def test_only_the_event_that_the_database_refuses_is_lost_after_a_time_limit(
+def test_only_events_that_the_database_refuses_are_lost_after_a_time_limit(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table
@@ -177,7 +179,7 @@ def spill_one_more(own: Spill) -> None:
     sleep(0.05)
 
 
-def test_events_that_the_database_refused_are_written_after_its_repair(
+def test_refused_events_are_written_after_the_database_was_repaired(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table

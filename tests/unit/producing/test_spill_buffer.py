@@ -11,7 +11,7 @@ from event_bus_kafka.producing.spill_buffer import BufferedEvent, SpillBuffer
 from tests.support.direct import encoded
 
 
-def test_a_request_that_times_out_in_a_full_buffer_leaves_room_for_delivery_reports(
+def test_a_full_buffer_accepts_delivery_reports_even_after_a_request_timed_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     events = [BufferedEvent(encoded("t"), RuntimeError("away")) for _ in range(4)]

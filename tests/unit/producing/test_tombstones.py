@@ -128,7 +128,7 @@ def test_a_uuid_key_of_a_tombstone_may_be_an_object_or_text() -> None:
         ("off", "seven", ""),
     ],
 )
-def test_a_tombstone_that_cannot_be_sent_is_reported_and_does_not_raise(topic: str, key: Any, reason: str) -> None:
+def test_a_tombstone_that_cannot_be_sent_is_reported_without_an_exception(topic: str, key: Any, reason: str) -> None:
     entry = {"event_key_field": "certificate.user.id", "enabled": True}
     config = {CREATED: {"certificates": entry, "off": entry | {"enabled": False}}}
     with override_settings(EVENT_BUS_PRODUCER_CONFIG=config), watched(EventRejected) as seen:
@@ -136,7 +136,9 @@ def test_a_tombstone_that_cannot_be_sent_is_reported_and_does_not_raise(topic: s
     assert [reason in str(event.error) for event in seen] == [True] * bool(reason)
 
 
-def test_send_tombstone_with_a_producer_of_another_package_logs_an_error(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_function_send_tombstone_logs_an_error_for_a_producer_of_another_package(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with override_settings(EVENT_BUS_PRODUCER="tests.unit.producing.test_tombstones.another_producer"):
         assert type(get_producer()).__name__ == "Another"
         send_tombstone(CERTIFICATE_CREATED, "certificates", 7)

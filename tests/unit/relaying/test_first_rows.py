@@ -37,7 +37,7 @@ def test_s8_a_second_row_of_a_key_is_sent_only_after_the_first_request_to_its_pa
     assert relaying.arrived("a", 20) == sent
 
 
-def test_rows_of_a_key_after_the_first_are_sent_in_the_same_batch(relaying: Relaying) -> None:
+def test_all_rows_of_a_key_may_be_sent_in_the_same_batch(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20, *["b"] * 20)
     relaying.relay.step()
     assert not OutboxRecord.objects.exists()
@@ -56,9 +56,7 @@ def test_rows_that_wait_for_an_unconfirmed_first_row_do_not_delay_other_topics(
     assert list(OutboxRecord.objects.values_list("topic", flat=True)) == ["a"]
 
 
-def test_no_row_is_sent_before_a_row_of_the_same_key_in_an_earlier_chunk(
-    relaying: Relaying, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_of_a_key_are_sent_in_order_across_chunks(relaying: Relaying, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Each chunk has five rows. The client reaches the partition during the second chunk. The third chunk contains the
     last row of the key.
@@ -73,7 +71,7 @@ def test_no_row_is_sent_before_a_row_of_the_same_key_in_an_earlier_chunk(
     assert [event for event in relaying.arrived("a", 15) if event in of_key] == of_key
 
 
-def test_no_row_is_sent_before_a_row_of_the_same_key_in_the_same_chunk(relaying: Relaying) -> None:
+def test_rows_of_a_key_are_sent_in_order_within_a_chunk(relaying: Relaying) -> None:
     """The client's queue has room for two rows. The client reaches the partition while a row waits for room."""
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()

@@ -59,7 +59,7 @@ def test_s20_slow_removals_do_not_raise_the_number_of_rows_that_may_be_sent_twic
     assert 5 < most <= 15
 
 
-def test_s20_a_batch_ends_when_silent_topics_use_up_the_limit_of_unremoved_rows(
+def test_s20_a_batch_ends_when_rows_of_silent_topics_reach_the_limit_of_unremoved_rows(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hold_all(self: Topics) -> None:
@@ -77,7 +77,7 @@ def test_s20_a_batch_ends_when_silent_topics_use_up_the_limit_of_unremoved_rows(
     assert set(relaying.arrived("a", 20)) == set(sent)
 
 
-def test_s20_the_end_of_a_process_does_not_wait_for_database_calls_of_a_relay() -> None:
+def test_s20_a_process_ends_without_waiting_for_database_calls_of_a_relay() -> None:
     thread, ended = BackgroundThread("tests"), threading.Event()
     call = thread.submit(ended.wait)
     (running,) = [one for one in threading.enumerate() if one.name == "event-bus-relay-tests"]

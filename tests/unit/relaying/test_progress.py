@@ -53,7 +53,7 @@ def counts(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None, purge_ta
 
 
 @pytest.mark.parametrize("error", [None, OperationalError()])
-def test_counting_waiting_rows_takes_at_most_a_fiftieth_of_the_time(
+def test_at_most_a_fiftieth_of_the_time_is_spent_on_counting_waiting_rows(
     monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
     assert counts(monkeypatch, error=error) == [10, 60, 110, 160]
@@ -64,7 +64,7 @@ def test_the_daily_purge_does_not_postpone_the_next_count_of_waiting_rows(monkey
 
 
 @pytest.mark.django_db(transaction=True)
-def test_counting_waiting_rows_leaves_no_transaction_open_when_autocommit_is_off(tmp_path: Path) -> None:
+def test_no_transaction_stays_open_after_waiting_rows_are_counted_without_autocommit(tmp_path: Path) -> None:
     topics = Topics()
     with on_sqlite(tmp_path, "default"):
         with connected(connections.settings["default"] | {"AUTOCOMMIT": False}, "default") as connection:

@@ -92,7 +92,7 @@ def test_s8_rows_keep_their_order_when_the_retries_of_a_request_are_exhausted(re
     assert relaying.arrived("a", 61) == first + sent
 
 
-def test_s8_a_row_larger_than_the_default_limit_is_sent_when_retried_alone(relaying: Relaying) -> None:
+def test_s8_a_row_that_exceeds_the_default_limit_is_sent_when_it_is_retried_alone(relaying: Relaying) -> None:
     relaying.options["message.max.bytes"] = 5_000_000  # as the topic allows
     relaying.renew()
     sent = relaying.append("a")
@@ -126,7 +126,7 @@ def test_s11_an_unlisted_error_code_holds_the_topic_and_does_not_interrupt_the_r
     assert relaying.arrived("a", 2) == sent
 
 
-def test_a_refusal_that_a_new_client_resolves_is_logged_as_info(
+def test_a_refusal_is_logged_as_info_if_a_new_client_resolves_it(
     relaying: Relaying, caplog: pytest.LogCaptureFixture
 ) -> None:
     sent = relaying.append(*["a"] * 3)
@@ -140,7 +140,7 @@ def test_a_refusal_that_a_new_client_resolves_is_logged_as_info(
     assert all(line.levelname == "INFO" for line in told)
 
 
-def test_a_refused_request_does_not_send_rows_of_another_topic_twice(relaying: Relaying) -> None:
+def test_rows_of_other_topics_are_not_sent_twice_after_a_refused_request(relaying: Relaying) -> None:
     relaying.sandbox.fail_next("Produce", "TOPIC_AUTHORIZATION_FAILED")
     sent = [relaying.append("a"), relaying.append("b")]
     drain(relaying)
@@ -155,7 +155,7 @@ def test_s12_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying)
     assert [row.code for row in ParkedRecord.objects.all()] == [_ROW_BY_ROW]
 
 
-def test_s12_a_topic_that_refuses_rows_of_all_keys_is_held_and_no_row_is_parked(relaying: Relaying) -> None:
+def test_s12_a_topic_is_held_without_parked_rows_if_all_keys_are_refused(relaying: Relaying) -> None:
     """
     The topic may have a wrong policy. The rows arrive in pairs, so some rows are parked before the topic is held. These
     rows are then put back into the outbox.
@@ -192,7 +192,7 @@ def test_s12_a_held_topic_is_tried_with_rows_of_several_keys(relaying: Relaying)
     assert ParkedRecord.objects.count() == 1
 
 
-def test_rows_sent_one_by_one_take_at_most_half_a_second_of_a_batch(relaying: Relaying) -> None:
+def test_a_batch_sends_rows_one_by_one_for_at_most_half_a_second(relaying: Relaying) -> None:
     relaying.append(*["a"] * 30)
     relaying.sandbox.fail_next("Produce", _ROW_BY_ROW)
     relaying.relay.step()
@@ -201,7 +201,7 @@ def test_rows_sent_one_by_one_take_at_most_half_a_second_of_a_batch(relaying: Re
     assert 1 <= 30 - OutboxRecord.objects.count() <= 11
 
 
-def test_s12_a_row_parked_under_another_id_is_restored_unchanged(relaying: Relaying) -> None:
+def test_s12_a_row_is_restored_unchanged_after_it_was_parked_under_another_id(relaying: Relaying) -> None:
     """
     After a restore of the database, a refused row has the same id as a row that was parked earlier. So the refused row
     is parked under another id.
@@ -236,7 +236,7 @@ def test_s14_rows_that_cannot_be_sent_are_parked_in_batches(
 
 
 @pytest.mark.parametrize(("code", "users"), [("POLICY_VIOLATION", 2), ("MSG_SIZE_TOO_LARGE", 5)])
-def test_s12_refusals_of_few_keys_or_of_large_rows_do_not_hold_their_topic(
+def test_s12_a_topic_is_not_held_after_refusals_of_few_keys_or_of_large_rows(
     relaying: Relaying, code: str, users: int
 ) -> None:
     relaying.append(*["a"] * 15, users=users)
@@ -247,7 +247,7 @@ def test_s12_refusals_of_few_keys_or_of_large_rows_do_not_hold_their_topic(
     assert ParkedRecord.objects.count() == 15
 
 
-def test_s12_a_row_that_kafka_accepts_resets_the_count_of_refusals(relaying: Relaying) -> None:
+def test_s12_the_count_of_refusals_is_reset_when_kafka_accepts_a_row(relaying: Relaying) -> None:
     """
     From time to time Kafka refuses a row that is alone in its request. Between these refusals Kafka accepts many other
     rows.

@@ -86,7 +86,7 @@ def test_a_relay_continues_with_a_new_client_after_an_interruption(relaying: Rel
     assert len(relaying.made) == 2
 
 
-def test_a_row_whose_schema_is_missing_is_parked_with_type_and_id_from_the_headers(relaying: Relaying) -> None:
+def test_a_row_without_a_schema_is_parked_with_type_and_id_from_its_headers(relaying: Relaying) -> None:
     (sent,) = relaying.append("a")
     WriterSchema.objects.all().delete()
     with watched(RowParked) as seen:
@@ -132,7 +132,7 @@ def test_no_call_runs_after_a_failed_call_of_the_background_thread() -> None:
     assert isinstance(batch.trouble, OperationalError)
 
 
-def test_a_relay_reports_connected_after_an_outage_that_its_client_survived(relaying: Relaying) -> None:
+def test_a_relay_reports_that_it_is_connected_after_its_client_survived_an_outage(relaying: Relaying) -> None:
     with watched(ConnectionChanged) as changes:
         with watched(ClientErrorReported) as errors, relaying.sandbox.broker_down():
             until(lambda: "_ALL_BROKERS_DOWN" in [error.code for error in errors], step=relaying.relay.step)

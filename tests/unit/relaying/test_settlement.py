@@ -39,7 +39,7 @@ def drain(relaying: Relaying) -> None:
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
 
 
-def test_s13_a_topic_whose_rows_cannot_be_removed_is_held_and_no_row_is_sent_again(relaying: Relaying) -> None:
+def test_s13_a_topic_is_held_and_nothing_is_sent_again_while_rows_cannot_be_removed(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20)
     with refusing("DELETE", OUTBOX), watched(RelayInterrupted, TopicHeld) as seen:
         for _ in range(10):
@@ -51,7 +51,7 @@ def test_s13_a_topic_whose_rows_cannot_be_removed_is_held_and_no_row_is_sent_aga
     assert relaying.arrived("a", 40) == sent + sent[1:] + later
 
 
-def test_s13_a_key_ends_with_its_latest_event_after_two_relays_failed_to_remove_rows(
+def test_s13_the_latest_event_of_a_key_is_last_if_two_relays_cannot_remove_rows(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second relay sends fewer rows of the key than the first relay."""
@@ -93,7 +93,7 @@ def test_s13_a_row_that_is_never_removed_delays_only_rows_of_the_same_topic(
 
 
 @pytest.mark.parametrize("how", ["IGNORE", "ABORT, 'rows are audited'"])
-def test_s13_a_row_whose_removal_silently_fails_is_not_sent_repeatedly(relaying: Relaying, how: str) -> None:
+def test_s13_a_row_is_sent_at_most_three_times_if_its_removal_fails(relaying: Relaying, how: str) -> None:
     """In PostgreSQL, a trigger that returns NULL, or row security, prevents a deletion without raising an error."""
     sent = relaying.append(*["a"] * 30)
     row = OutboxRecord.objects.all()[20]
@@ -108,7 +108,7 @@ def test_s13_a_row_whose_removal_silently_fails_is_not_sent_repeatedly(relaying:
     assert max(Counter(arrived).values()) <= 3
 
 
-def test_s13_a_row_that_the_database_silently_does_not_park_is_not_lost(relaying: Relaying) -> None:
+def test_s13_a_row_is_not_lost_if_the_database_silently_fails_to_park_the_row(relaying: Relaying) -> None:
     relaying.append("a", "a")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=b"\x00\xff")
     with refusing("INSERT", PARKED, how="IGNORE"), watched(RowParked) as seen:
@@ -120,7 +120,7 @@ def test_s13_a_row_that_the_database_silently_does_not_park_is_not_lost(relaying
     assert ParkedRecord.objects.count() == 1
 
 
-def test_s13_a_row_that_cannot_be_parked_causes_no_row_to_be_sent_twice(relaying: Relaying) -> None:
+def test_s13_no_row_is_sent_twice_if_one_row_cannot_be_parked(relaying: Relaying) -> None:
     sent = relaying.append("a", "a", "a")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=b"\x00\xff")
     with refusing("INSERT", PARKED):
@@ -179,7 +179,7 @@ def test_s14_a_row_with_the_id_of_an_earlier_parked_row_is_parked(relaying: Rela
     assert OutboxRecord.objects.count() == 3
 
 
-def test_s14_settings_that_the_client_refuses_end_the_relay(relaying: Relaying) -> None:
+def test_s14_the_relay_ends_if_the_client_refuses_its_settings(relaying: Relaying) -> None:
     relaying.options["no.such.option"] = 1
     relaying.renew()
     with pytest.raises(WorkerFailed, match=r"no\.such\.option") as ended:

@@ -51,7 +51,7 @@ def test_s8_configured_options_do_not_limit_the_retries_of_the_relay(name: str) 
 
 
 @pytest.mark.parametrize("name", ["linger.ms", "queue.buffering.max.ms"])
-def test_the_client_for_rows_sent_alone_does_not_linger(name: str) -> None:
+def test_linger_is_disabled_for_the_client_that_sends_single_rows(name: str) -> None:
     with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 100}):
         options = relay_options()
     assert (common_options(options)["linger.ms"], alone_options(options)["linger.ms"]) == (100, 0)

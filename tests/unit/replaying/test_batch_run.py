@@ -65,7 +65,9 @@ def asking(connection: BaseDatabaseWrapper) -> Items:
         (BrokerError("_TRANSPORT", "away", retriable=True), HaltKind.HELD),
     ],
 )
-def test_only_an_outage_holds_a_backfill_whose_source_raises(error: BaseException, kind: HaltKind) -> None:
+def test_a_backfill_is_held_only_if_its_source_raises_because_of_an_outage(
+    error: BaseException, kind: HaltKind
+) -> None:
     with none_known():
         halt = run(raising(error))
     assert isinstance(halt, Halt)
@@ -74,7 +76,7 @@ def test_only_an_outage_holds_a_backfill_whose_source_raises(error: BaseExceptio
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_source_that_leaves_a_transaction_open_ends_its_request() -> None:
+def test_a_request_is_stopped_if_its_source_leaves_a_transaction_open() -> None:
     def items(_: str | None) -> list[Any]:
         transaction.atomic().__enter__()
         return [(1, {"certificate": certificate()})]
@@ -86,7 +88,7 @@ def test_a_source_that_leaves_a_transaction_open_ends_its_request() -> None:
 
 
 @pytest.mark.parametrize("folder", ["no such folder", "."])
-def test_a_source_goes_on_after_a_restart_of_its_database_and_is_held_while_it_is_away(
+def test_a_source_continues_after_a_database_restart_and_is_held_during_an_outage(
     folder: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / folder / "database")}

@@ -143,7 +143,7 @@ def test_a_worker_without_a_heartbeat_for_30_seconds_starts_no_letter() -> None:
     assert (turns.run.halt.kind, turns.run.ended) == (HaltKind.HELD, 1)
 
 
-def test_letters_submitted_before_a_halt_do_not_start() -> None:
+def test_letters_that_were_submitted_before_a_halt_do_not_start() -> None:
     turns = Turns()
     turns.fill(3)
     turns.submit()
@@ -167,7 +167,7 @@ def _state(turns: Turns, letter: RequestedLetter) -> tuple[Any, str]:
     return came_of_it, RequestedLetter.objects.get(pk=letter.pk).error
 
 
-def test_a_letter_that_failed_again_after_the_request_is_skipped() -> None:
+def test_a_letter_is_skipped_if_it_failed_again_after_the_request() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     stored(record_of(7), FIRST, failed_at=datetime.now(UTC))
@@ -175,7 +175,7 @@ def test_a_letter_that_failed_again_after_the_request_is_skipped() -> None:
     assert (state, "failed again" in error, seen) == (LetterState.SKIPPED, True, [])
 
 
-def test_a_letter_that_is_deleted_counts_as_succeeded_only_if_its_replay_had_started() -> None:
+def test_a_deleted_letter_counts_as_succeeded_only_if_its_replay_had_started() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     DeadLetter.objects.all().delete()
@@ -204,7 +204,7 @@ def test_a_letter_counts_as_failed_after_three_workers_died_while_replaying_the_
     assert _state(turns, letter) == (LetterState.FAILED, "its worker ended 3 times while the letter ran")
 
 
-def test_a_letter_claimed_by_another_replay_is_skipped() -> None:
+def test_a_letter_is_skipped_if_another_replay_has_claimed_it() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     until = datetime(2999, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")
@@ -213,7 +213,7 @@ def test_a_letter_claimed_by_another_replay_is_skipped() -> None:
     assert (state, "another process" in error, seen) == (LetterState.SKIPPED, True, [])
 
 
-def test_a_request_for_one_receiver_leaves_the_letter_to_the_other_receiver() -> None:
+def test_a_letter_stays_for_the_other_receiver_after_a_request_for_one_receiver() -> None:
     stored(record_of(7), FIRST, SECOND)
     turns, letter = _requested(receiver=SECOND)
     assert _state(turns, letter) == (LetterState.PARTLY, f"succeeded here; stays for {FIRST}")
@@ -221,7 +221,7 @@ def test_a_request_for_one_receiver_leaves_the_letter_to_the_other_receiver() ->
 
 
 @pytest.mark.parametrize("is_written", [True, False], ids=["result written", "result not written"])
-def test_a_letter_of_a_dead_worker_is_no_success_if_the_receiver_no_longer_exists(is_written: bool) -> None:
+def test_a_letter_of_a_dead_worker_is_not_successful_if_its_receiver_was_removed(is_written: bool) -> None:
     stored(record_of(7), FIRST, SECOND)
     turns, letter = _requested(receiver=FIRST)
     until = datetime(2999, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")

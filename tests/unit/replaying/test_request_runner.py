@@ -178,7 +178,7 @@ def test_a_worker_returns_the_request_if_its_polling_thread_hangs(replay: Letter
     assert one.replaying is not None, "it lives again"
 
 
-def test_a_worker_that_hangs_keeps_the_request_while_a_letter_runs(replay: LetterReplay, number: int) -> None:
+def test_a_hanging_worker_keeps_its_request_while_a_letter_runs(replay: LetterReplay, number: int) -> None:
     one, other = _runners(replay)
     taken: list[bool] = []
 
@@ -254,7 +254,7 @@ def _fail_again() -> None:
     ],
     ids=["the dead letter is unchanged", "the dead letter is gone", "the dead letter failed again"],
 )
-def test_a_running_letter_of_a_cancelled_request_gets_a_result_after_its_worker_died(
+def test_a_running_letter_of_a_cancelled_request_gets_a_result_if_its_worker_dies(
     replay: LetterReplay, number: int, becomes: Callable[[], object], state: LetterState
 ) -> None:
     _die_at_a_letter(replay)
@@ -283,7 +283,7 @@ def test_a_worker_without_the_receiver_does_not_take_the_request(replay: LetterR
     assert runner.replaying is None
 
 
-def test_a_letter_that_stays_for_a_receiver_of_another_service_counts_as_partly_done(
+def test_a_letter_is_partly_done_if_it_stays_for_a_receiver_of_another_service(
     replay: LetterReplay,
 ) -> None:
     stored(record_of(7), FIRST, "studio.receiver")

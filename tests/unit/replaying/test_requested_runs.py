@@ -131,7 +131,7 @@ def test_a_requested_replay_ignores_filtered_records_and_skips_records_without_a
     assert progress_of(skipped).reasons == {"skipped": {"no receiver": 3}}
 
 
-def test_another_worker_continues_the_run_of_a_dead_worker_whose_later_saves_are_ignored(
+def test_later_saves_of_a_dead_worker_are_ignored_after_another_worker_continues_the_run(
     sandbox: Sandbox, out: str, receiving: Processor
 ) -> None:
     sent(sandbox, out, range(6))
@@ -151,7 +151,7 @@ def test_another_worker_continues_the_run_of_a_dead_worker_whose_later_saves_are
     assert one.replaying is None
 
 
-def test_a_worker_that_stops_returns_a_requested_replay_with_the_newest_position(
+def test_a_stopping_worker_hands_back_a_requested_replay_with_the_newest_position(
     sandbox: Sandbox, out: str, receiving: Processor
 ) -> None:
     sent(sandbox, out, range(4))
@@ -166,7 +166,7 @@ def test_a_worker_that_stops_returns_a_requested_replay_with_the_newest_position
     assert progress_of(number).deaths == 0
 
 
-def test_a_requested_replay_at_which_three_workers_die_is_stopped(
+def test_a_requested_replay_is_stopped_after_three_workers_died_during_the_replay(
     sandbox: Sandbox, out: str, receiving: Processor
 ) -> None:
     sent(sandbox, out, range(2))
@@ -179,7 +179,9 @@ def test_a_requested_replay_at_which_three_workers_die_is_stopped(
     assert "3 workers in a row died of it" in ReplayRequest.objects.get().note
 
 
-def test_consecutive_failures_stop_a_requested_replay(sandbox: Sandbox, out: str, receiving: Processor) -> None:
+def test_a_requested_replay_is_stopped_after_too_many_consecutive_failures(
+    sandbox: Sandbox, out: str, receiving: Processor
+) -> None:
     sent(sandbox, out, range(9))
     failing.update(range(9))
     runner, number = Runner(receiving), topic_request(out, 0, 9, stop_after=3)
@@ -214,7 +216,7 @@ def test_only_the_worker_that_owns_a_run_saves_its_progress() -> None:
     assert rows.get().holder == other
 
 
-def test_a_result_counts_only_after_the_results_of_all_earlier_records() -> None:
+def test_a_result_is_counted_only_when_all_earlier_records_have_results() -> None:
     place = Place(topic="t", partition=0, start=5, end=20, position=5)
     progress = RunProgress(places=[place])
     records = ReadRecords(progress, Lock())
@@ -272,7 +274,7 @@ def test_a_backfill_starts_after_the_given_token_and_ends_at_the_given_limit(
     assert (progress_of(number).token, SandboxBus(sandbox).end_of(out)) == ("5", 2)
 
 
-def test_a_backfill_whose_items_all_fail_is_stopped(receiving: Processor) -> None:
+def test_a_backfill_is_stopped_after_too_many_consecutive_items_failed(receiving: Processor) -> None:
     failing.update(OF_SOURCE)
     runner, number = Runner(receiving), backfill_request(stop_after=4)
     runner.go_on_until(lambda: state_of(number) == "stopped")

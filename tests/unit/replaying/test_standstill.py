@@ -29,7 +29,7 @@ LETTER = Detached(None, _PARTITION, 2, 0, process=lambda _: DONE)
     ],
     ids=["all lanes occupied", "a lane is free", "a letter runs", "lanes change records", "records unknown"],
 )
-def test_lanes_stand_still_only_if_live_events_occupy_all_lanes_for_minutes(
+def test_lanes_count_as_stuck_only_if_live_events_occupy_all_lanes_for_minutes(
     looks: list[Sequence[Delivery | None]], stands: bool
 ) -> None:
     now, records = 0.0, iter(looks)
@@ -40,7 +40,7 @@ def test_lanes_stand_still_only_if_live_events_occupy_all_lanes_for_minutes(
     assert ("have kept all of its lanes" in standstill.reason()) == stands
 
 
-def test_a_polling_thread_stands_still_after_30_seconds_without_a_turn() -> None:
+def test_a_polling_thread_counts_as_stuck_after_30_seconds_without_a_turn() -> None:
     now = 0.0
     standstill = Standstill(tuple, lambda: now)
     now = 29.0

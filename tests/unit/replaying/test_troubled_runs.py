@@ -29,7 +29,7 @@ from tests.unit.replaying.test_requested_runs import receiving as receiving
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_worker_that_saves_nothing_any_more_leaves_the_run(sandbox: Sandbox, out: str, receiving: Processor) -> None:
+def test_a_worker_abandons_a_run_that_another_worker_holds(sandbox: Sandbox, out: str, receiving: Processor) -> None:
     sent(sandbox, out, range(6))
     runner, number = Runner(receiving), topic_request(out, 0, 6)
     runner.had(2)
@@ -41,7 +41,7 @@ def test_a_worker_that_saves_nothing_any_more_leaves_the_run(sandbox: Sandbox, o
     assert progress_of(number).places[0].position == 2
 
 
-def test_a_worker_that_stood_still_before_it_began_leaves_the_run_to_its_new_holder(
+def test_a_worker_does_not_begin_a_run_that_another_worker_has_claimed_meanwhile(
     receiving: Processor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runner, number, other = Runner(receiving), topic_request("t", 0, 9), uuid4()
@@ -57,7 +57,7 @@ def test_a_worker_that_stood_still_before_it_began_leaves_the_run_to_its_new_hol
     assert (ReplayRequest.objects.get().claimed_by, RequestedRun.objects.get().holder) == (other, other)
 
 
-def test_a_run_that_no_worker_here_can_do_keeps_none_that_follows_waiting(
+def test_a_run_that_no_worker_can_execute_does_not_delay_later_runs(
     sandbox: Sandbox, out: str, receiving: Processor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_name: str) -> None:
@@ -75,7 +75,7 @@ def test_a_run_that_no_worker_here_can_do_keeps_none_that_follows_waiting(
     assert [state_of(one) for one in (of_broken_sources, of_later_version)] == ["requested", "requested"]
 
 
-def test_a_run_that_cannot_begin_fails_and_is_not_tried_for_ever(receiving: Processor) -> None:
+def test_a_run_fails_permanently_if_it_cannot_begin(receiving: Processor) -> None:
     runner, number = Runner(receiving), topic_request("t", 0, 1)
     RequestedRun.objects.update(progress={"places": [{"topic": "t"}]})
     runner.turn()
@@ -92,7 +92,7 @@ def test_a_run_that_cannot_begin_fails_and_is_not_tried_for_ever(receiving: Proc
         (BrokerError("_TIMED_OUT", "no answer", retriable=True), "running"),
     ],
 )
-def test_what_stays_until_somebody_acts_stops_a_replay_and_an_outage_holds_it(
+def test_a_replay_is_stopped_by_a_permanent_error_but_only_held_in_an_outage(
     receiving: Processor, monkeypatch: pytest.MonkeyPatch, error: EventBusError, state: str
 ) -> None:
     def refused(*_: Any, **__: Any) -> Range:
@@ -104,7 +104,9 @@ def test_what_stays_until_somebody_acts_stops_a_replay_and_an_outage_holds_it(
     assert (state_of(number), ReplayRequest.objects.get().note) == (state, error_text(error))
 
 
-def test_a_topic_that_was_made_anew_is_not_reported_as_done(sandbox: Sandbox, out: str, receiving: Processor) -> None:
+def test_a_replay_is_stopped_if_its_topic_ends_before_the_requested_end(
+    sandbox: Sandbox, out: str, receiving: Processor
+) -> None:
     sent(sandbox, out, range(2))
     runner, number = Runner(receiving), topic_request(out, 1, 5)
     runner.go_on_until(lambda: state_of(number) != "requested" and ReplayRequest.objects.get().note)
@@ -112,7 +114,7 @@ def test_a_topic_that_was_made_anew_is_not_reported_as_done(sandbox: Sandbox, ou
     assert f"{out}:0 ends at offset 2 now, before 5" in ReplayRequest.objects.get().note
 
 
-def test_the_age_of_replayed_records_is_no_latency_of_the_worker(
+def test_the_age_of_replayed_records_does_not_count_as_latency_of_the_worker(
     sandbox: Sandbox, out: str, receiving: Processor
 ) -> None:
     sent(sandbox, out, range(2))
@@ -123,7 +125,7 @@ def test_the_age_of_replayed_records_is_no_latency_of_the_worker(
     assert tallies.read()[LATENCY, (CREATED,)].count == before
 
 
-def test_failures_in_a_row_count_over_batches_and_pauses_of_a_backfill(
+def test_consecutive_failures_are_counted_across_batches_and_pauses_of_a_backfill(
     receiving: Processor, producer: KafkaEventProducer
 ) -> None:
     failing.update((2, 3, 4))

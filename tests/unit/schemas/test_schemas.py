@@ -70,7 +70,7 @@ def test_equal_schemas_have_no_changes() -> None:
         ),
     ],
 )
-def test_the_reasons_for_incompatibility_name_the_field_that_cannot_be_read(
+def test_a_reason_for_incompatibility_contains_the_field_that_cannot_be_read(
     title: str, forth: list[str], back: list[str]
 ) -> None:
     old, new = CHANGES[title]
@@ -78,7 +78,7 @@ def test_the_reasons_for_incompatibility_name_the_field_that_cannot_be_read(
     assert reasons(old, new) == back
 
 
-def test_the_comparison_of_a_recursive_class_ends() -> None:
+def test_the_comparison_of_a_recursive_class_terminates() -> None:
     tree = record("Node", field("next", ["null", "Node"], default=None), field("value", "long"))
     old, new = text(field("root", tree)), text(field("root", tree | {"fields": [*tree["fields"], field("b", "long")]}))
     assert reasons(new, old) == ["root.b has no default where it is read, and is not written"]
@@ -96,13 +96,13 @@ def test_the_message_of_a_refusal_names_the_version_and_the_side_that_cannot_rea
     ]
 
 
-def test_a_schema_with_an_invalid_name_is_refused_with_the_name() -> None:
+def test_the_refusal_of_a_schema_with_an_invalid_name_contains_the_name() -> None:
     hyphen = json.dumps(record("CloudEvent", ID, namespace="org.example.redemption-reversed.v1"))
     (said,) = refusals("BACKWARD", hyphen, [("version 1", hyphen.replace("-", "_"))])
     assert "not valid Avro: redemption-reversed is not a valid Avro name" in said
 
 
-def test_the_error_about_the_missing_comparison_package_says_how_to_install_the_package(
+def test_the_error_says_how_to_install_a_missing_package_for_comparisons(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(verdict, "_CAN_JUDGE", False)

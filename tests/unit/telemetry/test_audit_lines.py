@@ -66,7 +66,7 @@ def test_consecutive_records_share_a_line_and_a_single_record_has_a_separate_lin
     ]
 
 
-def test_a_line_contains_records_of_one_kind_partition_and_event_type(lines: Lines) -> None:
+def test_each_line_contains_records_of_only_one_kind_one_partition_and_one_event_type(lines: Lines) -> None:
     received(1, 2)
     received(1, 2, partition=8)
     received(3, 4, event_type="other")
@@ -114,7 +114,7 @@ def test_a_record_is_logged_as_received_before_it_is_logged_as_processed(lines: 
     assert [line[:20] for line in lines()] == ["Message received fro"] * 2 + ["Message from Kafka p"]
 
 
-def test_if_a_log_handler_raises_only_one_line_is_lost(lines: Lines) -> None:
+def test_only_one_line_is_lost_if_a_log_handler_raises(lines: Lines) -> None:
     def refuse(record: logging.LogRecord) -> bool:
         if "bad" in record.getMessage():
             raise ValueError("learner@example.com")
@@ -162,7 +162,7 @@ def test_a_child_process_does_not_log_its_parents_waiting_lines(lines: Lines) ->
     assert len(lines()) == 1
 
 
-def test_an_observer_whose_flush_fails_is_logged_and_does_not_raise(lines: Lines) -> None:
+def test_the_failed_flush_of_an_observer_is_logged_and_not_raised(lines: Lines) -> None:
     class Failing:
         def __call__(self, _: events.LifecycleEvent) -> None: ...
 

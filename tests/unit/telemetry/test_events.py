@@ -71,7 +71,7 @@ def test_the_log_refuses_an_unknown_kind_of_event() -> None:
         LoggingObserver(audit=lambda: True)(LifecycleEvent())
 
 
-def test_the_beginnings_of_log_lines_that_dashboards_search_for_do_not_change(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_lines_keep_the_beginnings_that_dashboards_search_for(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True)
     with caplog.at_level(logging.INFO):
         for kind in (events.RecordDelivered, events.RecordReceived, events.RecordDone, events.EventUndelivered):
@@ -158,7 +158,7 @@ def test_a_topic_that_does_not_exist_is_logged_as_a_warning_in_words(caplog: pyt
     )
 
 
-def test_each_topic_that_may_not_be_read_has_a_line_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_topic_that_is_forbidden_to_read_is_logged_by_name(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True)
     error = BrokerError("TOPIC_AUTHORIZATION_FAILED", "Fetch from broker 1 failed", kind=Trouble.FORBIDDEN)
     about: dict[str, Any] = {
@@ -246,7 +246,7 @@ def test_an_observer_gets_only_events_of_the_selected_kinds() -> None:
     assert seen == [received]
 
 
-def test_is_wanted_returns_false_for_audit_events_while_the_audit_log_is_off() -> None:
+def test_the_function_is_wanted_returns_false_for_audit_events_without_the_audit_log() -> None:
     audit = [False]
     with nobody_else_observing():
         observe(LoggingObserver(audit=lambda: audit[0]))
@@ -259,7 +259,7 @@ def test_is_wanted_returns_false_for_audit_events_while_the_audit_log_is_off() -
         assert is_wanted(events.RecordDelivered)
 
 
-def test_exceptions_recorded_for_monitoring_contain_no_text_of_a_receivers_error(
+def test_exceptions_for_monitoring_do_not_contain_the_error_text_of_a_receiver(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     printed: list[str] = []

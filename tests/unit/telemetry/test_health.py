@@ -57,7 +57,7 @@ def test_replacing_obstacles_of_one_kind_keeps_obstacles_of_other_kinds() -> Non
     assert health.reasons == ("flood of dead letters: t[1]", "outage: database")
 
 
-def test_a_worker_that_has_not_polled_for_too_long_does_not_count_as_alive() -> None:
+def test_a_worker_no_longer_counts_as_alive_if_it_stops_polling_for_too_long() -> None:
     now = 0.0
     health = Health(silent_after=5, clock=lambda: now)
     now = 5

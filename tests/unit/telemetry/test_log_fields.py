@@ -118,7 +118,7 @@ class Asked(str):
     __hash__ = str.__hash__
 
 
-def test_fields_are_not_computed_for_lines_that_are_not_written(caplog: pytest.LogCaptureFixture) -> None:
+def test_fields_are_computed_only_for_lines_that_are_written(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True)
     for level, expected in ((logging.WARNING, 0), (logging.DEBUG, 4)):
         with caplog.at_level(level, "event_bus_kafka"):

@@ -55,7 +55,7 @@ def shown(found: Iterator[Sample] | list[Sample]) -> dict[str, float]:
     return numbers
 
 
-def test_tallies_become_counters_and_histograms() -> None:
+def test_tallies_are_exported_as_counters_and_histograms() -> None:
     tallies = Tallies()
     tallies.add(metrics.EVENTS_SENT, ("a", "outbox"), 3)
     for outcome, seconds in (("done", 0.25), ("done", 0.5), ("failed", 2.0)):
@@ -78,7 +78,7 @@ def test_tallies_become_counters_and_histograms() -> None:
     assert (of["0.1"], of["0.25"], of["0.5"], of["3600.0"], of["21600.0"], of["+Inf"]) == (0, 1, 2, 2, 3, 3)
 
 
-def test_the_state_of_a_worker_becomes_gauges() -> None:
+def test_the_state_of_a_worker_is_exported_as_gauges() -> None:
     running = Running()
     running.spill = lambda: (2, 5_000)
     with running.consumer(lambda: consumer(obstacles=("Kafka",))):

@@ -193,7 +193,7 @@ def test_only_the_tracestate_is_dropped_if_it_is_malformed(state: bytes, caplog:
     assert caplog.text == ""
 
 
-def test_a_trace_context_read_from_headers_is_written_unchanged() -> None:
+def test_a_trace_context_from_headers_is_written_unchanged() -> None:
     found = context_in((("traceparent", PARENT), ("tracestate", b"a=1"), ("tracestate", b" , b=2")))
     assert found is not None
     assert headers_of(found) == (("traceparent", PARENT), ("tracestate", b"a=1,b=2"))
@@ -229,7 +229,7 @@ def test_a_tracing_provider_that_raises_is_reported_and_the_event_is_processed(s
     assert {event.callback for event in told} == {"OpenTelemetry's provider"}
 
 
-def test_a_tracing_provider_set_after_the_first_event_is_used(service: Service) -> None:
+def test_a_tracing_provider_is_used_even_if_it_is_set_after_the_first_event(service: Service) -> None:
     assert service.processor().process(delivery()) == DONE
     with recorded() as first:
         assert service.processor().process(delivery()) == DONE

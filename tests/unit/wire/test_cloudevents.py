@@ -99,7 +99,7 @@ def test_unknown_headers_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("text", [b"2026-01-02T03:04:05.678901Z", b"2026-01-02T05:04:05.678901+02:00"])
-def test_times_in_other_offsets_are_converted_to_utc(text: bytes) -> None:
+def test_times_with_other_utc_offsets_are_converted_to_utc(text: bytes) -> None:
     assert to_metadata(changed(ce_time=text), None) == METADATA
 
 
@@ -116,7 +116,7 @@ def test_missing_optional_headers_get_neutral_values() -> None:
     assert (metadata.minorversion, metadata.time) == (0, datetime(1970, 1, 2, tzinfo=UTC))
 
 
-def test_a_record_with_neither_time_header_nor_timestamp_has_the_time_of_the_epoch() -> None:
+def test_a_record_without_time_header_and_timestamp_has_the_time_of_the_epoch() -> None:
     assert to_metadata(without("ce_time"), None).time == datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -148,6 +148,6 @@ def test_malformed_headers_are_named_in_the_error(headers: Headers, reason: str)
         ((("ce_type", None),), "null"),
     ],
 )
-def test_a_record_without_exactly_one_readable_type_is_refused(headers: Headers, reason: str) -> None:
+def test_a_record_is_refused_unless_it_has_exactly_one_readable_type(headers: Headers, reason: str) -> None:
     with pytest.raises(InvalidHeaders, match=reason):
         event_type(headers)

@@ -188,11 +188,11 @@ def test_fields_are_matched_by_name_and_unknown_fields_are_ignored() -> None:
     assert read(fields, {"new": 1, "count": 2, "name": "n"}) == Reader("n", 2)
 
 
-def test_a_field_missing_from_the_writers_schema_takes_the_default() -> None:
+def test_a_field_gets_its_default_if_the_writers_schema_lacks_the_field() -> None:
     assert read([NAME], {"name": "n"}) == Reader("n")
 
 
-def test_a_required_field_missing_from_the_writers_schema_raises_incompatible_schema() -> None:
+def test_incompatible_schema_is_raised_if_the_writers_schema_lacks_a_required_field() -> None:
     with pytest.raises(IncompatibleSchema) as caught:
         read([{"name": "count", "type": "long"}], {"count": 1})
     assert caught.value.field == "d.name"
@@ -207,7 +207,7 @@ def test_a_field_that_is_optional_only_in_the_writers_schema_is_read() -> None:
     assert read(fields, {"name": "n", "count": None}) == Reader("n", 7)
 
 
-def test_a_null_in_a_required_field_raises_incompatible_schema_and_the_field_is_named() -> None:
+def test_incompatible_schema_is_raised_with_the_name_of_a_required_field_that_is_null() -> None:
     with pytest.raises(IncompatibleSchema) as caught:
         read([{"name": "name", "type": ["null", "string"]}], {"name": None})
     assert caught.value.field == "d.name"
@@ -257,7 +257,7 @@ def test_containers_of_nullable_items_raise_incompatible_schema() -> None:
         read([NAME, names], {"name": "n", "names": [None]})
 
 
-def test_a_text_that_is_no_date_is_unreadable_and_not_quoted() -> None:
+def test_an_invalid_date_is_unreadable_and_not_quoted_in_the_error() -> None:
     fields = [NAME, {"name": "when", "type": "string"}]
     with pytest.raises(UnreadableValue) as caught:
         read(fields, {"name": "n", "when": "secret"})
@@ -265,7 +265,7 @@ def test_a_text_that_is_no_date_is_unreadable_and_not_quoted() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_values_refused_by_a_validator_of_the_class_are_unreadable() -> None:
+def test_values_are_unreadable_if_a_validator_of_the_class_refuses_them() -> None:
     @attrs.frozen
     class Picky:
         text: str = attrs.field(validator=attrs.validators.min_len(3))

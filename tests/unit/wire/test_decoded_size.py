@@ -170,7 +170,7 @@ def test_a_fixed_type_with_an_invalid_size_is_refused(size: Any) -> None:
         plain_decoder(json.dumps({"type": "fixed", "name": "F", "size": size}))
 
 
-def test_a_schema_longer_than_registries_accept_is_not_parsed() -> None:
+def test_a_schema_is_not_parsed_if_it_is_longer_than_registries_accept() -> None:
     with pytest.raises(IncompatibleSchema, match="characters"):
         plain_decoder(json.dumps({"type": "string", "doc": "x" * MILLION}))
 

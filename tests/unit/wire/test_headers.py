@@ -31,7 +31,7 @@ def test_truncated_headers_do_not_affect_the_unpacking_of_later_headers(kept: in
 
 
 @given(st.lists(HEADERS, max_size=6))
-def test_unpacking_does_not_depend_on_headers_unpacked_before(rows: list[Headers]) -> None:
+def test_unpacking_headers_does_not_depend_on_earlier_unpacked_headers(rows: list[Headers]) -> None:
     unpacker = Unpacker()
     for headers in rows:
         found = unpacker(pack(headers))

@@ -68,7 +68,7 @@ def test_damaged_values_are_read_or_refused(body: bytes) -> None:
 @pytest.mark.parametrize(
     "kind", ["bytes", "string", {"type": "array", "items": "long"}, {"type": "map", "values": "int"}]
 )
-def test_a_false_length_allocates_no_memory(kind: Any, length: bytes) -> None:
+def test_no_memory_is_allocated_for_a_false_length(kind: Any, length: bytes) -> None:
     fields = [{"name": "lie", "type": kind}, *json.loads(CODEC.schema)["fields"]]
     schema = json.dumps({"type": "record", "name": "CloudEvent", "fields": fields})
     CODEC.decoder(schema)
@@ -111,6 +111,6 @@ def test_arbitrary_headers_are_read_or_refused(headers: Headers, timestamp: int 
 
 
 @given(st.integers(-(10**12), 10**13))
-def test_a_record_without_a_time_header_has_its_timestamp(timestamp: int) -> None:
+def test_the_timestamp_of_a_record_is_used_if_the_time_header_is_missing(timestamp: int) -> None:
     time = cloudevents.to_metadata(HEADERS, timestamp).time
     assert (time - cloudevents.to_metadata(HEADERS, 0).time).total_seconds() == pytest.approx(timestamp / 1000)

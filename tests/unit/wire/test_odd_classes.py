@@ -76,7 +76,7 @@ def test_a_class_without_fields_is_encoded_as_no_bytes() -> None:
 
 
 @pytest.mark.parametrize("value", [None, {}, SECRET, Pair(1, 2)])
-def test_an_object_of_another_class_is_refused_for_a_field_of_a_class_without_fields(value: Any) -> None:
+def test_a_field_whose_class_has_no_fields_refuses_an_object_of_another_class(value: Any) -> None:
     with pytest.raises(SerializationError, match="expected Empty"):
         codec_of(Empty).encode({"value": value})
 

@@ -137,7 +137,7 @@ def test_deeply_nested_lists_are_read(levels: int) -> None:
     assert decode(b"\1" + b"\2" * (levels + 1) + b"\0" * levels) == {"is_set": True}
 
 
-def test_a_short_schema_that_would_generate_long_code_has_no_generated_decoder() -> None:
+def test_no_decoder_is_generated_for_a_short_schema_if_its_code_would_be_long() -> None:
     """
     A short schema may use the same type a thousand times. The cache of decoders limits only the number of characters of
     the schemas.

@@ -46,7 +46,7 @@ def test_the_companion_runs_until_the_first_worker_has_stopped() -> None:
 
 
 @pytest.mark.parametrize("error", [WorkerFailed("it has ended", exit_code=1), ConfigurationError(), ValueError()])
-def test_if_the_companion_fails_both_workers_end_with_the_same_reason(error: Exception) -> None:
+def test_companion_and_first_worker_end_with_the_same_reason_if_the_companion_fails(error: Exception) -> None:
     def fail() -> None:
         raise error
 
@@ -57,7 +57,7 @@ def test_if_the_companion_fails_both_workers_end_with_the_same_reason(error: Exc
     assert both.stop(timeout=60) == 0
 
 
-def test_s17_a_companion_that_raises_system_exit_ends_both_workers_as_a_failure() -> None:
+def test_s17_companion_and_first_worker_end_as_failed_if_the_companion_raises_system_exit() -> None:
 
     def leave() -> None:
         raise SystemExit(0)

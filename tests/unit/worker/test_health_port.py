@@ -82,7 +82,7 @@ def test_the_page_ready_shows_obstacles_of_a_relay_and_answers_503_when_nothing_
             assert ask(port, "/ready") == (200, "ready\n")
 
 
-def test_the_page_ready_lists_neglects_and_still_answers_200() -> None:
+def test_the_page_ready_lists_unattended_problems_and_still_answers_200() -> None:
     running = Running()
     running.remarks = lambda: ("neglected: outbox-waits",)
     with answering(running) as port, running.relay(RelayOf()):
@@ -101,7 +101,7 @@ def test_a_page_of_the_health_port_answers_500_if_its_code_raises() -> None:
     assert [type(event.error) for event in seen] == [LookupError]
 
 
-def test_without_prometheus_client_the_metrics_page_answers_404_and_probes_work(
+def test_the_metrics_page_answers_404_and_probes_work_without_prometheus_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
@@ -117,7 +117,7 @@ def test_without_prometheus_client_the_metrics_page_answers_404_and_probes_work(
         prometheus.client.cache_clear()
 
 
-def test_a_health_port_that_cannot_be_opened_is_logged_and_the_worker_continues(
+def test_a_worker_logs_that_its_health_port_cannot_be_opened_and_continues(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with answering(Running()) as port:
@@ -131,7 +131,7 @@ def test_a_health_port_that_cannot_be_opened_is_logged_and_the_worker_continues(
     assert f"The health port {port} of 127.0.0.1 cannot be opened: Address already in use" in errors[0]
 
 
-def test_without_a_host_the_port_listens_on_every_address() -> None:
+def test_the_health_port_listens_on_every_address_if_no_host_is_configured() -> None:
     with answering(Running(), host="") as port:
         assert ask(port, "/live")[0] == 200
         if socket.has_dualstack_ipv6():
@@ -150,7 +150,7 @@ def served() -> int:
 
 
 @pytest.mark.parametrize("manner", [_says_nothing, _says_half])
-def test_slow_clients_neither_delay_a_probe_nor_accumulate(
+def test_slow_clients_do_not_delay_probes_and_do_not_accumulate(
     manner: Callable[[socket.socket], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_Handler, "timeout", 600)  # or they would end by themselves after a while

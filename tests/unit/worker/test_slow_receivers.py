@@ -115,7 +115,7 @@ def test_a_lane_that_makes_progress_is_not_reported_as_slow(worker: Worker) -> N
         assert worker.look(at) == 0
 
 
-def test_a_second_attempt_of_a_delivery_that_hangs_is_reported_once(worker: Worker) -> None:
+def test_a_hanging_second_attempt_of_a_delivery_is_reported_again(worker: Worker) -> None:
     worker.look(0)
     assert worker.look(300) == 1
     assert worker.lane.running is not None

@@ -108,24 +108,24 @@ sys.exit(Worker(Busy(), name="busy", stop_timeout=60).run())
 """
 
 
-def test_s20_a_second_signal_ends_a_process_whose_threads_are_busy() -> None:
+def test_s20_a_second_signal_ends_a_process_even_if_its_threads_are_busy() -> None:
     began = monotonic()
     assert subprocess.run([sys.executable, "-c", BUSY], timeout=60).returncode == 2
     assert monotonic() - began < 20
 
 
-def test_a_worker_that_stops_with_unfinished_receivers_exits_with_2() -> None:
+def test_a_worker_exits_with_2_if_it_stops_with_unfinished_receivers() -> None:
     assert run(Steps(send(signal.SIGTERM), left=2)) == 2
 
 
 @pytest.mark.parametrize("exit_code", [3, 4])
-def test_a_worker_that_fails_exits_with_the_exit_code_of_the_failure(exit_code: int) -> None:
+def test_a_worker_exits_with_the_exit_code_of_its_failure(exit_code: int) -> None:
     steps = Steps(fail(exit_code))
     assert run(steps) == exit_code
     assert steps.stopped_with == 5
 
 
-def test_s19_a_worker_with_a_configuration_error_in_a_step_exits_with_1() -> None:
+def test_s19_a_worker_exits_with_1_after_a_configuration_error_in_a_step() -> None:
 
     def step() -> None:
         raise ConfigurationError("wrong")
@@ -186,7 +186,7 @@ def in_a_process(action: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_a_hanging_stop_after_a_failure_is_killed_with_the_exit_code_of_the_failure() -> None:
+def test_a_hanging_stop_is_killed_with_the_exit_code_of_the_earlier_failure() -> None:
     steps = Steps(fail(4), stop=lambda: sleep(60))
     assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
 
@@ -202,11 +202,11 @@ def test_s17_the_watchdog_ends_the_process_even_if_logging_raises(monkeypatch: p
     assert monotonic() - began < 15
 
 
-def test_a_first_signal_during_the_stop_after_a_failure_does_not_force_the_end() -> None:
+def test_the_first_signal_does_not_force_the_end_while_a_failed_worker_stops() -> None:
     assert run(Steps(fail(4), stop=send(signal.SIGTERM))) == 4
 
 
-def test_a_forked_child_of_a_receiver_that_still_runs_does_not_delay_the_end() -> None:
+def test_a_worker_ends_even_if_a_forked_child_of_a_receiver_still_runs() -> None:
     def leave_a_child() -> None:
         if os.fork() == 0:
             sleep(5)
@@ -245,7 +245,7 @@ def seen_by_a_worker(before: str = "") -> list[tuple[bool, list[int]]]:
     return found
 
 
-def test_objects_that_exist_before_a_worker_starts_are_frozen_for_the_garbage_collector() -> None:
+def test_a_starting_worker_freezes_existing_objects_for_the_garbage_collector() -> None:
     before, meanwhile, after = seen_by_a_worker()
     assert meanwhile[0]
     assert meanwhile[1] == [10_000, *before[1][1:]]
