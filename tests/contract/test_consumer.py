@@ -44,7 +44,7 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
         assert member.poll_records(1)[0].value == b"old"
 
 
-def test_a_started_partition_returns_no_record_before_its_start_offset(bus: Bus, topic: str, group: str) -> None:
+def test_a_partition_returns_no_record_before_its_start_offset(bus: Bus, topic: str, group: str) -> None:
     """
     Records that were fetched before the partition was started must not be returned. The first poll may take 1,000
     seconds. If it did not return when the partition is assigned, the test would time out.
@@ -88,7 +88,7 @@ def test_restarting_one_partition_does_not_move_the_position_of_another_partitio
         assert (before, after) == ([*range(len(before))], [*range(first, first + len(after))])
 
 
-def test_a_record_of_an_empty_partition_is_read_while_another_partition_is_restarted(
+def test_the_first_record_of_a_partition_is_read_although_another_partition_is_restarted(
     bus: Bus, topic: str, group: str
 ) -> None:
     """
@@ -157,7 +157,7 @@ def test_a_commit_that_kafka_refuses_raises(bus: Bus, topic: str, group: str) ->
     assert caught.value.code == "_NO_OFFSET"
 
 
-def test_closing_a_consumer_revokes_its_partitions_and_a_commit_in_the_callback_is_stored(
+def test_closing_a_consumer_revokes_its_partitions_and_stores_a_commit_of_the_callback(
     bus: Bus, topic: str, group: str
 ) -> None:
     produced(bus, record(topic))

@@ -107,7 +107,7 @@ def test_producing_a_record_that_is_too_large_raises_immediately(bus: Bus, topic
     assert reports == []
 
 
-def test_a_record_not_confirmed_in_time_is_reported_as_failed() -> None:
+def test_a_record_is_reported_as_failed_if_it_is_not_confirmed_in_time() -> None:
     reports: list[Any] = []
     producer = lonely(**{"message.timeout.ms": 200})
     producer.produce(record("t"), reports.append)

@@ -107,7 +107,7 @@ def test_a_signal_during_the_start_stops_all_processes() -> None:
     assert not any(child.is_running() for child in children)
 
 
-def test_a_worker_that_ends_fails_the_tour_and_stops_all_processes() -> None:
+def test_the_tour_fails_and_stops_all_processes_if_a_worker_ends() -> None:
     with demo(KEEP="1", ROWS="3b") as process:
         read_until("Here you see what the workers receive", process)
         children = children_of(process)

@@ -131,7 +131,7 @@ def healthy_seen(process: ServiceProcess) -> int:
 
 
 @pytest.mark.parametrize("lanes", [1, 16])
-def test_waiting_receivers_run_concurrently_on_several_lanes(bus: RealBus, topic: str, group: str, lanes: int) -> None:
+def test_several_lanes_run_waiting_receivers_concurrently(bus: RealBus, topic: str, group: str, lanes: int) -> None:
     count = scaled(300, long=1_000 if lanes == 1 else 10_000)
     send(bus, topic, *map(certificate, (number % 1_000 for number in range(count))))
     with worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.01"}, lanes=lanes) as process:

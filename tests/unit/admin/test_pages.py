@@ -74,7 +74,7 @@ def test_each_admin_url_answers_403_without_the_right_to_view() -> None:
         assert Client().get(url).headers["Location"].startswith(reverse("admin:login"))
 
 
-def test_a_statement_that_fails_spoils_no_page_where_requests_are_transactions() -> None:
+def test_admin_pages_are_exempt_from_atomic_requests() -> None:
     reading = [page.url() for page in pages()] + [admin.site.get_model_admin(HistoryRow).url("where")]  # type: ignore[attr-defined]
     for url in reading:
         assert "default" in resolve(url).func._non_atomic_requests, url  # type: ignore[attr-defined]

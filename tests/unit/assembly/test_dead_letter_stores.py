@@ -37,7 +37,7 @@ def test_dead_letters_are_stored_in_the_database_even_if_it_is_unreachable_at_th
         assert isinstance(store_for("g"), TableStore)
 
 
-def test_without_a_database_table_dead_letters_are_stored_on_a_topic(
+def test_dead_letters_are_stored_on_a_topic_if_there_is_no_database_table(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):

@@ -94,7 +94,7 @@ def test_an_event_lost_at_any_moment_of_a_stop_prevents_the_commit(loses: str) -
     assert bool(client.kept) == (loses == "nothing")
 
 
-def test_a_worker_ends_before_it_commits_a_record_whose_receiver_lost_an_event() -> None:
+def test_a_worker_ends_without_a_commit_when_a_receiver_has_lost_an_event() -> None:
     client, lost = OneRecord(), threading.Event()
 
     def process(_: Any) -> Outcome:

@@ -34,7 +34,7 @@ def append() -> bool:
     return OUTBOX.append_if_available([encoded("t")], None, otherwise=lambda *_: pytest.fail("it left another way"))
 
 
-def test_a_schema_written_in_a_savepoint_that_failed_is_written_again() -> None:
+def test_a_schema_is_written_again_if_its_savepoint_failed() -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic():
             assert append()
