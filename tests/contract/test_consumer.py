@@ -230,7 +230,7 @@ def test_an_unreachable_broker_is_reported(bus: Bus, group: str) -> None:
     assert {error.fatal for error in errors if error.client == "consumer"} == {False}
 
 
-def test_a_record_whose_header_name_is_not_utf8_is_returned_without_headers(bus: Bus, topic: str, group: str) -> None:
+def test_a_record_is_returned_without_headers_if_a_header_name_is_not_utf8(bus: Bus, topic: str, group: str) -> None:
     """
     confluent-kafka cannot decode these headers. The record is therefore returned without headers; workers later store
     it as a dead letter.

@@ -262,7 +262,7 @@ def test_the_schema_for_an_id_is_requested_only_once(server: SchemaRegistryServe
     registry.close()
 
 
-def test_threads_that_need_one_schema_share_a_request(server: SchemaRegistryServer) -> None:
+def test_threads_share_a_request_if_they_need_the_same_schema(server: SchemaRegistryServer) -> None:
     """
     If each thread sent a separate request, one of the requests might time out although the other requests are answered.
     """

@@ -64,7 +64,7 @@ def connected() -> Iterator[Connected]:
 
 
 @pytest.mark.django_db
-def test_a_receiver_with_the_decorator_once_runs_once_although_an_event_is_delivered_twice(
+def test_a_duplicate_does_not_run_a_receiver_with_the_decorator_once(
     captured_events: CapturedEvents, connected: Connected, settings: Any
 ) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CERTIFICATE_CREATED.event_type: {"certificates": ENTRY}}

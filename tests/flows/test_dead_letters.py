@@ -38,7 +38,7 @@ def test_a_replay_runs_only_the_receiver_that_failed(bus: Bus, topic: str, group
     assert "learner@example.com" not in process.log + ran.log
 
 
-def test_a_replay_reports_a_transaction_left_open_by_its_receiver(
+def test_a_replay_reports_a_receiver_that_left_a_transaction_open(
     bus: Bus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     send(bus, topic, certificate(1))

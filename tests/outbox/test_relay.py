@@ -93,7 +93,7 @@ def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service:
 
 
 @on_mysql_too
-def test_case_37_a_row_is_sent_even_if_rows_with_higher_ids_committed_earlier(
+def test_case_37_a_row_is_sent_even_if_rows_with_higher_ids_were_committed_earlier(
     service: Service, database: Database
 ) -> None:
     """

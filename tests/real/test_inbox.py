@@ -97,7 +97,7 @@ def test_an_event_has_a_single_effect_although_it_is_delivered_twice() -> None:
     assert [(skipped.event_type, skipped.event_id) for skipped in seen] == [(CREATED, str(one.id))]
 
 
-def test_the_effect_of_an_event_and_its_mark_are_committed_together() -> None:
+def test_the_effect_and_the_inbox_mark_of_an_event_are_committed_together() -> None:
     service, one = Service(), event()
 
     def fail() -> None:

@@ -98,7 +98,7 @@ def distinct(lines: list[dict[str, Any]]) -> set[tuple[int, int]]:
     return {event(line) for line in lines if line["what"] == "ends"}
 
 
-def test_case_12_a_failing_key_does_not_prevent_other_keys_from_being_processed(bus: RealBus, group: str) -> None:
+def test_case_12_a_failing_key_does_not_stop_the_processing_of_other_keys(bus: RealBus, group: str) -> None:
     healthy, each = list(range(1, 21)), scaled(20, long=500)
     rates = {}
     for failing in ("", "0"):

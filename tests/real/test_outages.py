@@ -82,7 +82,7 @@ def make_rows(database: Database) -> None:
         cursor.execute("insert into effects values (1, 0), (2, 0)")
 
 
-def test_a_deadlock_is_a_failed_attempt(bus: RealBus, topic: str, group: str, database: Database) -> None:
+def test_a_deadlock_counts_as_a_failed_attempt(bus: RealBus, topic: str, group: str, database: Database) -> None:
     make_rows(database)
     kept = OnTopic(bus, group).create()
     send(bus, topic, *map(certificate, (1, 2)))
@@ -97,7 +97,9 @@ def test_a_deadlock_is_a_failed_attempt(bus: RealBus, topic: str, group: str, da
     assert "(hold)" not in process.log
 
 
-def test_an_oversized_statement_is_a_failed_attempt(bus: RealBus, topic: str, group: str, database: Database) -> None:
+def test_an_oversized_statement_counts_as_a_failed_attempt(
+    bus: RealBus, topic: str, group: str, database: Database
+) -> None:
     kept = OnTopic(bus, group).create()
     send(bus, topic, certificate(1))
     settings = TWICE | kept.settings | database.settings()

@@ -100,7 +100,7 @@ def test_each_kind_of_drift_is_found_and_corrected(cluster: KafkaCluster, real_b
     assert partitions(cluster, name) == 4
 
 
-def test_drift_that_the_command_cannot_correct_is_reported(cluster: KafkaCluster) -> None:
+def test_the_command_reports_the_drift_that_cannot_be_corrected(cluster: KafkaCluster) -> None:
     name = "obstinate"
     cluster.create_topic(name)
     settings = settings_of(cluster, name, replication=2, options={"retention.mss": 1})

@@ -89,7 +89,7 @@ def test_no_admin_page_has_an_add_or_change_form() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_page_whose_table_is_missing_asks_to_migrate() -> None:
+def test_a_page_asks_to_migrate_if_its_table_is_missing() -> None:
     client = client_with(Right.VIEW)
     look_again(connection)
     with connection.schema_editor() as editor:

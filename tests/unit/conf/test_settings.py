@@ -187,7 +187,7 @@ def test_the_function_routes_returns_the_topics_of_the_producer_config() -> None
 
 
 @pytest.mark.parametrize("entry", [{"enabled": True}, {"event_key_field": "x", "enabled": True, "mode": "soon"}])
-def test_the_function_routes_raises_for_an_invalid_entry_and_names_its_topic(entry: dict[str, Any]) -> None:
+def test_the_function_routes_raises_an_error_with_the_topic_of_an_invalid_entry(entry: dict[str, Any]) -> None:
     with override_settings(EVENT_BUS_PRODUCER_CONFIG={CREATED: {"certificates": entry}}):
         with pytest.raises(ConfigurationError, match="certificates"):
             routes()

@@ -94,7 +94,7 @@ class OneRefused(Client):
         return found, {name: BrokerError("TOPIC_AUTHORIZATION_FAILED", "no") for name in names}
 
 
-def test_a_partition_that_fails_to_start_does_not_prevent_other_partitions_from_starting() -> None:
+def test_the_failed_start_of_one_partition_does_not_prevent_the_start_of_other_partitions() -> None:
     client, health, now = OneRefused(), Health(), [0.0]
     consumer = running(client, lambda _: DONE, health=health, clock=lambda: now[0])
     client.assign(("r", 0), NAME)

@@ -77,7 +77,7 @@ def test_the_decorator_once_preserves_the_name_signature_and_return_value_of_a_r
     assert not any("sqlite_master" in query["sql"] for query in queries)
 
 
-def test_a_receiver_with_the_decorator_once_runs_once_although_an_event_is_delivered_twice() -> None:
+def test_a_duplicate_does_not_run_a_receiver_with_the_decorator_once() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
