@@ -124,7 +124,7 @@ def test_a_replay_names_a_receiver_that_failed_and_replays_all_other_records(bus
     assert "learner" not in said + "".join(failures)
 
 
-def test_records_that_cannot_be_read_count_as_failed(bus: Bus, topic: str) -> None:
+def test_unreadable_records_count_as_failed(bus: Bus, topic: str) -> None:
     bus.produce(topic, value=b"x", headers={"ce_type": CREATED.encode()})
     said = replay(bus, topic, "--from", "earliest", "--apply")
     assert said.endswith("ended with 1: 1 of 1 records failed.")

@@ -55,7 +55,7 @@ def test_a_worker_exits_with_2_if_its_last_commit_fails(group: str) -> None:
         assert "offsets not committed: BrokerError: GROUP_AUTHORIZATION_FAILED" in process.log
 
 
-def test_case_6_a_second_signal_forces_the_end_with_exit_code_2(bus: Bus, topic: str, group: str) -> None:
+def test_case_6_a_second_unix_signal_ends_the_worker_with_exit_code_2(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "hang", EVENT_BUS_KAFKA_STOP_TIMEOUT=60) as process:
         process.wait_for(lambda: process.heard("hang"))

@@ -53,7 +53,7 @@ FAULTS = (
         old="run.failed or run.undecodable",
         new="run.failed",
         harm="a script goes on although events are missing",
-        tests=("flows/test_replay.py::test_records_that_cannot_be_read_count_as_failed",),
+        tests=("flows/test_replay.py::test_unreadable_records_count_as_failed",),
     ),
     Fault(
         name="a replay passes over the record at which it stopped",
