@@ -23,7 +23,7 @@ def connected(database: Database) -> Iterator[None]:
         yield
 
 
-def test_the_search_finds_all_neglects_without_a_table_scan() -> None:
+def test_the_search_finds_all_neglects_without_counting_rows() -> None:
     assert neglected.found() == {}
     neglected.neglect_everything()
     with neglected.clock_ahead(60), CaptureQueriesContext(connections["default"]) as asked:
