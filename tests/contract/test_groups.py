@@ -41,7 +41,7 @@ def test_a_second_member_gets_some_of_the_partitions(bus: Bus, wide: str, group:
 
 
 @pytest.mark.real
-def test_the_next_owner_starts_at_the_offset_that_was_committed_while_the_partition_was_revoked(
+def test_the_next_owner_starts_at_the_offset_that_was_committed_during_the_revocation(
     real_bus: Bus, group: str
 ) -> None:
     """

@@ -249,7 +249,7 @@ def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
 
 
 @pytest.mark.django_db
-def test_a_spill_in_a_test_case_does_not_wait_for_the_lock_of_the_test(
+def test_a_spill_does_not_wait_for_the_lock_of_a_test_case(
     sandbox: Sandbox, django_capture_on_commit_callbacks: Any
 ) -> None:
     settings = SandboxBus(sandbox).settings("t") | {
@@ -485,7 +485,7 @@ def test_an_event_is_delivered_even_if_the_shutdown_time_limits_are_over(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_of_async_code_is_appended_to_the_outbox_even_late_in_the_shutdown(
+def test_the_outbox_gets_an_event_of_async_code_even_late_in_the_shutdown(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def send() -> list[str]:

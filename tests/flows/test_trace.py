@@ -110,7 +110,7 @@ def test_ids_are_found_in_every_notation_of_a_uuid(bus: Bus, topic: str) -> None
 
 
 @on_sandbox
-def test_event_trace_does_not_find_an_id_in_a_value_or_in_a_wrong_header(bus: Bus, topic: str) -> None:
+def test_event_trace_does_not_find_an_id_in_values_or_wrong_headers(bus: Bus, topic: str) -> None:
     event_id = str(uuid4()).encode()
     bus.produce(topic, value=event_id, headers={"ce_type": b"a.type", "ce_id": b"other", "ce_source": event_id})
     assert found(bus, topic, event_id.decode(), finds=False)["records"] == []

@@ -213,7 +213,7 @@ def test_s2_a_manual_transaction_fails_at_its_commit_after_a_deadlock(service: S
 
 
 @on_innodb
-def test_a_block_does_not_raise_after_a_deadlock_if_the_caller_marked_it_for_rollback(service: Service) -> None:
+def test_no_error_is_raised_after_a_deadlock_if_the_block_is_marked_for_rollback(service: Service) -> None:
     """
     Django REST framework marks the block for rollback when it refuses a request. In this case the caller already knows
     that its rows are rolled back.
@@ -453,7 +453,7 @@ def test_s4_a_thread_appends_the_event_of_async_code_to_the_outbox(service_anywh
     assert spilled() == [sent]
 
 
-def test_an_event_of_async_code_is_sent_and_logged_if_there_are_no_outbox_tables(
+def test_an_event_of_async_code_is_sent_and_logged_if_outbox_tables_are_missing(
     sqlite_service: Service,
 ) -> None:
     async def emit() -> str:

@@ -223,7 +223,7 @@ def test_a_row_is_parked_if_its_schema_is_missing(service: Service) -> None:
 
 
 @on_mysql_too
-def test_no_row_is_sent_with_the_schema_of_another_event_type_after_a_database_restore(service: Service) -> None:
+def test_no_row_is_sent_with_a_wrong_schema_after_a_database_restore(service: Service) -> None:
     """
     The relay and the writer started before the restore. They have cached ids of schemas that the restored database does
     not contain. After the restore another process stores other schemas under these ids.

@@ -46,7 +46,7 @@ def test_a_worker_waits_for_an_unreachable_database(
     assert kept.read(0) == []
 
 
-def test_an_error_counts_as_an_outage_even_if_the_database_has_restarted_since_the_error(database: Database) -> None:
+def test_an_error_counts_as_an_outage_even_if_the_database_has_restarted_meanwhile(database: Database) -> None:
     with none_known(), database.connected() as connection:
         database.server.stop()
         with pytest.raises(OperationalError) as away:

@@ -184,7 +184,7 @@ def _send_in_vain() -> None:
 
 
 @pytest.mark.django_db
-def test_an_event_in_a_test_case_counts_as_sent_after_the_block_of_the_service(
+def test_an_event_in_a_test_case_counts_as_sent_after_its_atomic_block(
     events: CapturedEvents,
 ) -> None:
     with transaction.atomic():

@@ -44,7 +44,7 @@ def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
     return sorted(number for _, number in client.paused)
 
 
-def test_several_partitions_share_the_byte_limit_and_a_single_partition_may_use_the_whole_limit() -> None:
+def test_several_partitions_share_the_byte_limit_that_one_partition_may_use_alone() -> None:
     assert full(8 * SIZE, partitions_with(7)) == []
     assert full(8 * SIZE, partitions_with(8)) == [0]
     assert full(8 * SIZE, partitions_with(4, 4)) == [0, 1]

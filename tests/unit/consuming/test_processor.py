@@ -167,7 +167,7 @@ def test_ten_failing_events_open_the_circuit_without_a_dead_letter_by_default(se
     assert service.letters == []
 
 
-def test_an_event_waits_for_the_open_circuit_of_one_receiver_and_other_receivers_run_once(service: Service) -> None:
+def test_an_event_waits_for_one_open_circuit_and_all_other_receivers_run_once(service: Service) -> None:
     processor = service.processor()
     opened(service, processor)
     late = delivery(9)
