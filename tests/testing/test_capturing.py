@@ -232,7 +232,7 @@ def test_an_event_does_not_count_as_sent_if_its_block_without_savepoint_fails(ev
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_an_event_does_not_count_as_sent_if_a_block_of_another_database_rolls_back(events: CapturedEvents) -> None:
+def test_an_event_counts_as_unsent_if_a_block_of_another_database_rolls_back(events: CapturedEvents) -> None:
     with transaction.atomic(using="default"):
         with pytest.raises(RuntimeError), transaction.atomic(using="other"):
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
