@@ -23,7 +23,7 @@ def open_list(page: Page) -> None:
     page.get_by_role("heading", name="Dead letters", level=1).wait_for()
 
 
-def test_an_operator_finds_unmasks_and_discards_a_letter_by_clicking(visit: Visit) -> None:
+def test_an_operator_can_find_unmask_and_discard_a_letter_by_clicking(visit: Visit) -> None:
     for offset in range(60):
         stored(record_of(7, offset=offset), MAIL if offset % 2 else AWARD)
     with visit(Right.VIEW, Right.DISCARD, Right.UNMASK, scripts=True) as page:
@@ -59,7 +59,7 @@ def test_an_operator_finds_unmasks_and_discards_a_letter_by_clicking(visit: Visi
     ]
 
 
-def test_a_thousand_matching_letters_are_discarded_and_other_letters_stay(visit: Visit) -> None:
+def test_discarding_a_thousand_matching_letters_keeps_letters_that_do_not_match(visit: Visit) -> None:
     groups = {offset: "mail" if offset < 1000 else "other" for offset in range(1, 1100)}
     multiply(stored(record_of(7), MAIL), [{"offset": offset, "group": group} for offset, group in groups.items()])
     with visit(Right.VIEW, Right.DISCARD) as page:
@@ -75,7 +75,7 @@ def test_a_thousand_matching_letters_are_discarded_and_other_letters_stay(visit:
     assert "Discarded 1,000 dead letters (all that match: group mail)" in LogEntry.objects.get().get_change_message()
 
 
-def test_a_user_with_only_the_right_to_view_sees_neither_data_nor_actions(visit: Visit) -> None:
+def test_a_user_with_only_the_right_to_view_sees_no_data_and_no_actions(visit: Visit) -> None:
     letter = stored(record_of(7), MAIL)
     with visit(Right.VIEW) as page:
         open_list(page)

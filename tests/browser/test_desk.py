@@ -77,7 +77,7 @@ def _faults_of(page: Page, title: str) -> list[str]:
 
 
 @pytest.mark.timeout(600)
-def test_a_pause_set_in_the_admin_reaches_a_running_worker(urls: dict[str, str], page: Page) -> None:
+def test_a_pause_from_the_admin_reaches_a_running_worker(urls: dict[str, str], page: Page) -> None:
     log_in(page, urls["credentials"], "admin", "admin")
     open_page(page, "Workers and relays")
     page.get_by_role("button", name=f"Pause {PAUSED}").click()

@@ -31,7 +31,7 @@ def test_listing_topics_of_a_silent_cluster_raises_a_retriable_error() -> None:
     assert (caught.value.code, caught.value.retriable) == ("_TRANSPORT", True)
 
 
-def test_creating_a_topic_raises_after_its_timeout() -> None:
+def test_creating_a_topic_raises_an_error_after_the_timeout() -> None:
     with black_hole() as address, pytest.raises(BrokerError) as caught:
         admin(address).create_topic("t", partitions=1, replication=1, timeout=0.2)
     assert (caught.value.code, caught.value.retriable) == ("_TIMED_OUT", True)

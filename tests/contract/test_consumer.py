@@ -44,7 +44,7 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
         assert member.poll_records(1)[0].value == b"old"
 
 
-def test_a_started_partition_returns_no_record_before_its_start_offset(bus: Bus, topic: str, group: str) -> None:
+def test_a_partition_returns_no_record_before_its_start_offset(bus: Bus, topic: str, group: str) -> None:
     """
     Records that were fetched before the partition was started must not be returned. The first poll may take 1,000
     seconds. If it did not return when the partition is assigned, the test would time out.
@@ -88,7 +88,7 @@ def test_restarting_one_partition_does_not_move_the_position_of_another_partitio
         assert (before, after) == ([*range(len(before))], [*range(first, first + len(after))])
 
 
-def test_a_record_of_an_empty_partition_is_read_while_another_partition_is_restarted(
+def test_the_first_record_of_a_partition_is_read_although_another_partition_is_restarted(
     bus: Bus, topic: str, group: str
 ) -> None:
     """
@@ -110,7 +110,7 @@ def _name(each: ConsumerRecord) -> Partition:
 
 
 @pytest.mark.parametrize("late", [True, False])
-def test_an_offset_error_reports_lost_records_unless_the_partition_was_restarted_since(
+def test_an_offset_error_reports_lost_records_only_if_it_concerns_the_current_offset(
     bus: Bus, topic: str, group: str, late: bool
 ) -> None:
     produced(bus, *[record(topic)] * 4)
@@ -157,7 +157,7 @@ def test_a_commit_that_kafka_refuses_raises(bus: Bus, topic: str, group: str) ->
     assert caught.value.code == "_NO_OFFSET"
 
 
-def test_closing_a_consumer_revokes_its_partitions_and_a_commit_in_the_callback_is_stored(
+def test_closing_a_consumer_revokes_its_partitions_and_stores_a_commit_of_the_callback(
     bus: Bus, topic: str, group: str
 ) -> None:
     produced(bus, record(topic))
@@ -230,7 +230,7 @@ def test_an_unreachable_broker_is_reported(bus: Bus, group: str) -> None:
     assert {error.fatal for error in errors if error.client == "consumer"} == {False}
 
 
-def test_a_record_whose_header_name_is_not_utf8_is_returned_without_headers(bus: Bus, topic: str, group: str) -> None:
+def test_a_record_is_returned_without_headers_if_a_header_name_is_not_utf8(bus: Bus, topic: str, group: str) -> None:
     """
     confluent-kafka cannot decode these headers. The record is therefore returned without headers; workers later store
     it as a dead letter.

@@ -41,7 +41,7 @@ def test_a_second_member_gets_some_of_the_partitions(bus: Bus, wide: str, group:
 
 
 @pytest.mark.real
-def test_the_next_owner_of_a_partition_starts_at_the_offset_committed_during_its_revocation(
+def test_the_next_owner_starts_at_the_offset_that_was_committed_during_the_revocation(
     real_bus: Bus, group: str
 ) -> None:
     """
@@ -61,7 +61,7 @@ def test_the_next_owner_of_a_partition_starts_at_the_offset_committed_during_its
             first.commits_when_revoked = {}
 
 
-def test_offsets_committed_while_a_member_leaves_are_stored(bus: Bus, topic: str, group: str) -> None:
+def test_a_commit_is_stored_when_its_member_is_leaving_the_group(bus: Bus, topic: str, group: str) -> None:
     produced(bus, record(topic))
     with Member(bus, group, [topic]) as member:
         member.poll_records(1)
@@ -69,7 +69,7 @@ def test_offsets_committed_while_a_member_leaves_are_stored(bus: Bus, topic: str
     assert bus.committed(group, topic) == 1
 
 
-def test_a_paused_partition_is_not_paused_after_reassignment(bus: Bus, topic: str, group: str) -> None:
+def test_a_partition_is_no_longer_paused_after_its_reassignment(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as first:
         first.poll_assignment()
         first.client.pause([(topic, 0)])
@@ -116,7 +116,7 @@ def test_a_fenced_static_member_gets_a_fatal_error(real_bus: Bus, group: str) ->
 
 
 @pytest.mark.real
-def test_a_commit_of_a_fenced_member_may_fail_before_the_client_reports_the_fencing(real_bus: Bus, group: str) -> None:
+def test_a_commit_of_a_fenced_member_can_fail_before_the_client_reports_the_fencing(real_bus: Bus, group: str) -> None:
     """This test needs a real Kafka: the sandbox does not fence members."""
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
@@ -141,7 +141,7 @@ def test_committing_an_unassigned_partition_raises(bus: Bus, wide: str, topic: s
     assert bus.committed(group, topic) < 0
 
 
-def test_a_commit_raises_after_its_member_has_left_the_group(bus: Bus, topic: str, group: str) -> None:
+def test_committing_raises_an_error_after_the_member_has_left_the_group(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
     with pytest.raises(AssignmentLost):

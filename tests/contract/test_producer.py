@@ -43,7 +43,7 @@ def test_a_record_is_read_unchanged(bus: Bus, topic: str, group: str) -> None:
     assert got.timestamp is not None
 
 
-def test_headers_keep_their_order_and_may_repeat_a_name(bus: Bus, topic: str, group: str) -> None:
+def test_headers_keep_their_order_and_can_repeat_a_name(bus: Bus, topic: str, group: str) -> None:
     headers: Headers = (("b", b""), ("a", None), ("ключ", "значение".encode()), ("a", b"\xff\x00"))
     produced(bus, record(topic, headers=headers))
     with Member(bus, group, [topic]) as member:
@@ -107,7 +107,7 @@ def test_producing_a_record_that_is_too_large_raises_immediately(bus: Bus, topic
     assert reports == []
 
 
-def test_a_record_not_confirmed_in_time_is_reported_as_failed() -> None:
+def test_a_record_is_reported_as_failed_if_it_is_not_confirmed_in_time() -> None:
     reports: list[Any] = []
     producer = lonely(**{"message.timeout.ms": 200})
     producer.produce(record("t"), reports.append)

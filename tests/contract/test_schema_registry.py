@@ -67,11 +67,11 @@ def test_a_registered_schema_is_found_by_its_id(registry: SchemaRegistry, bus: B
     other.close()
 
 
-def test_a_schema_has_one_id_under_all_subjects(registry: SchemaRegistry, topic: str) -> None:
+def test_a_schema_has_the_same_id_under_all_subjects(registry: SchemaRegistry, topic: str) -> None:
     assert registry.id_of(topic, schema_of(topic)) == registry.id_of(f"{topic}-other", schema_of(topic))
 
 
-def test_concurrent_processes_that_register_a_schema_get_one_id(bus: Bus, topic: str) -> None:
+def test_concurrent_processes_get_the_same_id_when_they_register_one_schema(bus: Bus, topic: str) -> None:
     registries = [client(bus.schema_registry_url) for _ in range(4)]
     with ThreadPoolExecutor(len(registries)) as threads:
         for number in range(20):
@@ -82,14 +82,14 @@ def test_concurrent_processes_that_register_a_schema_get_one_id(bus: Bus, topic:
         one.close()
 
 
-def test_c13_the_error_for_an_unknown_schema_id_is_neither_retriable_nor_final(registry: SchemaRegistry) -> None:
+def test_c13_the_error_for_an_unknown_schema_id_has_retriable_false_and_final_false(registry: SchemaRegistry) -> None:
     """The error is not final because another node of the registry may already know the id."""
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(2_000_000_000)
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (404, False, False)
 
 
-def test_the_error_for_an_unregistered_schema_has_both_retriable_and_final_false(bus: Bus, topic: str) -> None:
+def test_the_error_for_an_unregistered_schema_has_retriable_false_and_final_false(bus: Bus, topic: str) -> None:
     registry = client(bus.schema_registry_url, register=False)
     with pytest.raises(SchemaRegistryError) as caught:
         registry.id_of(topic, schema_of(topic))
@@ -97,7 +97,7 @@ def test_the_error_for_an_unregistered_schema_has_both_retriable_and_final_false
     registry.close()
 
 
-def test_a_schema_that_the_registry_refuses_causes_a_final_error(registry: SchemaRegistry, topic: str) -> None:
+def test_the_error_is_final_if_the_registry_refuses_a_schema(registry: SchemaRegistry, topic: str) -> None:
     with pytest.raises(SchemaRegistryError, match="refuses the schema") as caught:
         registry.id_of(topic, "no json")
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (422, False, True)
@@ -150,7 +150,7 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
-def test_c13_a_refusal_that_lacks_the_error_code_of_a_registry_is_retriable(status: int, content: bytes) -> None:
+def test_c13_a_refusal_is_retriable_if_it_lacks_the_error_code_of_a_registry(status: int, content: bytes) -> None:
     """Redirects, proxies and login pages give these answers. These answers must not cause dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
@@ -160,7 +160,7 @@ def test_c13_a_refusal_that_lacks_the_error_code_of_a_registry_is_retriable(stat
 
 
 @pytest.mark.parametrize(("status", "code"), [(409, 409), (409, 40901), (422, 422), (422, 42201)])
-def test_c13_a_refusal_written_by_the_registry_is_final(status: int, code: int) -> None:
+def test_c13_a_refusal_is_final_if_it_comes_from_the_registry(status: int, code: int) -> None:
     content = json.dumps({"error_code": code, "message": "why"}).encode()
     with answering(status, content) as address, pytest.raises(SchemaRegistryError, match=ADVICE[status]) as caught:
         client(f"http://{address}").id_of("s", '"string"')
@@ -169,7 +169,7 @@ def test_c13_a_refusal_written_by_the_registry_is_final(status: int, code: int) 
 
 
 @pytest.mark.parametrize("kind", ["JSON", "PROTOBUF", "", "avro", None, 5])
-def test_c4_a_schema_that_is_not_avro_causes_a_final_error(kind: Any) -> None:
+def test_c4_the_error_is_final_if_a_schema_is_not_avro(kind: Any) -> None:
     content = json.dumps({"schema": '"string"', "schemaType": kind}).encode()
     with answering(200, content) as address, pytest.raises(SchemaRegistryError, match="not of type AVRO") as caught:
         (registry := client(f"http://{address}")).schema_of(1)
@@ -205,7 +205,7 @@ ODD_SCHEMAS = [b'{"schema": null}', b'{"schema": {}}', b'{"schema": 5}']
 
 @pytest.mark.parametrize("register", [True, False])
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_IDS)
-def test_a_malformed_answer_to_a_request_for_an_id_causes_a_retriable_error(content: bytes, register: bool) -> None:
+def test_a_malformed_answer_instead_of_an_id_causes_a_retriable_error(content: bytes, register: bool) -> None:
     registered = content.replace(b"{", b'{"subject": "s", "version": 1, "schema": "", ') if not register else content
     with answering(200, registered) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}", register=register).id_of("s", '"string"')
@@ -213,7 +213,7 @@ def test_a_malformed_answer_to_a_request_for_an_id_causes_a_retriable_error(cont
 
 
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_SCHEMAS)
-def test_a_malformed_answer_to_a_request_for_a_schema_causes_a_retriable_error(content: bytes) -> None:
+def test_a_malformed_answer_instead_of_a_schema_causes_a_retriable_error(content: bytes) -> None:
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     with answering(200, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").schema_of(1)
@@ -231,7 +231,7 @@ def test_a_conflict_of_one_schema_does_not_block_requests_for_other_schemas() ->
     assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 2
 
 
-def test_a_repeated_error_does_not_accumulate_traceback_frames() -> None:
+def test_the_traceback_of_a_repeated_error_does_not_grow() -> None:
     registry = client("http://127.0.0.1:9", backoff=30)
     depths = []
     for _ in range(3):
@@ -253,7 +253,7 @@ def test_the_id_of_a_schema_is_requested_only_once(server: SchemaRegistryServer)
     registry.close()
 
 
-def test_the_schema_of_an_id_is_requested_only_once(server: SchemaRegistryServer) -> None:
+def test_the_schema_for_an_id_is_requested_only_once(server: SchemaRegistryServer) -> None:
     registry = client(server.url)
     schema_id = registry.id_of("s", '"string"')
     assert registry.schema_of(schema_id) == '"string"'
@@ -262,7 +262,7 @@ def test_the_schema_of_an_id_is_requested_only_once(server: SchemaRegistryServer
     registry.close()
 
 
-def test_threads_that_need_one_schema_share_a_request(server: SchemaRegistryServer) -> None:
+def test_threads_share_a_request_if_they_need_the_same_schema(server: SchemaRegistryServer) -> None:
     """
     If each thread sent a separate request, one of the requests might time out although the other requests are answered.
     """
@@ -291,7 +291,7 @@ def test_a_hanging_request_is_not_shared_after_its_timeout(server: SchemaRegistr
         registry.close()
 
 
-def test_an_id_that_arrives_after_the_timeout_is_cached(server: SchemaRegistryServer) -> None:
+def test_an_id_is_cached_even_if_it_arrives_after_the_timeout(server: SchemaRegistryServer) -> None:
     """A sender waits only about a second for an id, but the first answer of a registry may take longer."""
     with faulty(server.url) as slow:
         slow.fault = Fault.SLOW
@@ -307,7 +307,7 @@ def test_an_id_that_arrives_after_the_timeout_is_cached(server: SchemaRegistrySe
         registry.close()
 
 
-def test_without_registration_an_unknown_schema_is_requested_again(server: SchemaRegistryServer) -> None:
+def test_an_unknown_schema_is_requested_again_when_registering_is_disabled(server: SchemaRegistryServer) -> None:
     registry = client(server.url, register=False)
     with pytest.raises(SchemaRegistryError) as caught:
         registry.id_of("s", '"string"')
@@ -325,17 +325,17 @@ def test_an_unreachable_registry_causes_a_retriable_error() -> None:
     registry.close()
 
 
-def test_a_silent_registry_raises_after_the_timeout() -> None:
+def test_a_request_raises_after_the_timeout_if_the_registry_is_silent() -> None:
     with black_hole() as address, pytest.raises(SchemaRegistryError, match=r"no answer within 0\.2 s|ReadTimeout"):
         client(f"http://{address}", timeout=0.2).schema_of(1)
 
 
-def test_a_registry_that_answers_byte_by_byte_raises_after_the_timeout() -> None:
+def test_a_request_raises_after_the_timeout_if_the_registry_answers_byte_by_byte() -> None:
     with dripping(0.05) as address, pytest.raises(SchemaRegistryError, match=r"no answer within 0\.3 s"):
         client(f"http://{address}", timeout=0.3).schema_of(1)
 
 
-def test_after_a_failure_no_request_is_sent_until_the_backoff_is_over(server: SchemaRegistryServer) -> None:
+def test_no_request_is_sent_between_a_failure_and_the_end_of_the_backoff(server: SchemaRegistryServer) -> None:
     now = [100.0]
     registry = client(server.url, backoff=30, clock=lambda: now[0])
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
@@ -364,7 +364,7 @@ def test_a_final_error_does_not_block_requests_for_other_schemas(server: SchemaR
     registry.close()
 
 
-def test_after_a_backoff_a_refused_schema_does_not_use_up_the_only_permitted_request(
+def test_requests_succeed_after_a_backoff_although_a_refused_schema_was_requested_first(
     server: SchemaRegistryServer,
 ) -> None:
     now = [100.0]
@@ -382,7 +382,7 @@ def test_after_a_backoff_a_refused_schema_does_not_use_up_the_only_permitted_req
     registry.close()
 
 
-def test_an_answer_that_refuses_a_schema_ends_the_backoff_after_an_outage(server: SchemaRegistryServer) -> None:
+def test_the_backoff_ends_with_an_answer_even_if_the_answer_refuses_a_schema(server: SchemaRegistryServer) -> None:
     now = [100.0]
     registry = client(server.url, backoff=30, clock=lambda: now[0])
     server.store.register("s", '"string"')
@@ -401,7 +401,7 @@ def refused(registry: SchemaRegistry) -> None:
         registry.id_of("s", "no json")
 
 
-def test_after_the_backoff_one_caller_sends_a_request_and_other_callers_fail_immediately() -> None:
+def test_only_one_of_many_callers_sends_a_request_after_the_backoff() -> None:
     now = [100.0]
     with black_hole() as address:
         registry = client(f"http://{address}", timeout=1, backoff=30, clock=lambda: now[0])
@@ -421,7 +421,7 @@ def test_invalid_options_raise_a_configuration_error(options: dict[str, Any]) ->
         SchemaRegistry(options, timeout=1, register=True)
 
 
-def test_s17_system_exit_in_a_request_is_raised_in_its_waiting_caller() -> None:
+def test_s17_a_waiting_caller_gets_an_error_when_its_request_raises_system_exit() -> None:
 
     def leave() -> int:
         raise SystemExit(0)

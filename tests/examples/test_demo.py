@@ -96,7 +96,7 @@ def test_rows_of_the_tour_succeed_on_a_real_kafka_and_mariadb() -> None:
     assert "Of interest to it is what came after the first" in output  # the sandbox cannot look up offsets by date
 
 
-def test_a_signal_during_the_start_stops_all_processes() -> None:
+def test_a_unix_signal_during_the_start_stops_all_processes() -> None:
     with demo() as process:
         read_until("Starting services", process)
         while len(children := children_of(process)) < 2:  # the bus and one service
@@ -107,7 +107,7 @@ def test_a_signal_during_the_start_stops_all_processes() -> None:
     assert not any(child.is_running() for child in children)
 
 
-def test_a_worker_that_ends_fails_the_tour_and_stops_all_processes() -> None:
+def test_the_tour_fails_and_stops_all_processes_if_a_worker_ends() -> None:
     with demo(KEEP="1", ROWS="3b") as process:
         read_until("Here you see what the workers receive", process)
         children = children_of(process)

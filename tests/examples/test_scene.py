@@ -18,12 +18,12 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(row, Stage(tmp_path, {}, Event(), real=False), patience=0)
 
 
-def test_a_value_that_differs_from_the_expected_value_raises(scene: Scene) -> None:
+def test_a_value_raises_an_error_if_it_differs_from_the_expected_value(scene: Scene) -> None:
     with pytest.raises(Wrong, match=r"^b: the grade: 0\.5, not 0\.75$"):
         scene.see("b", "the grade", lambda: 0.5, 0.75)
 
 
-def test_a_value_that_changes_after_its_first_check_is_reported(scene: Scene) -> None:
+def test_a_value_is_reported_if_it_changes_after_the_first_check(scene: Scene) -> None:
     known = ["awarded"]
     scene.see("b", "the certificate", lambda: list(known), ["awarded"])
     assert scene.check_again() == []

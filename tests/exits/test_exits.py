@@ -48,7 +48,7 @@ the fork.
 @pytest.mark.skipif(not LONG, reason="takes ten minutes")
 @pytest.mark.long
 @pytest.mark.parametrize("way", SERVERS)
-def test_s16_all_events_of_servers_that_restart_repeatedly_are_in_kafka(
+def test_s16_all_events_are_in_kafka_although_the_servers_restart_repeatedly(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     """
@@ -63,7 +63,7 @@ def test_s16_all_events_of_servers_that_restart_repeatedly_are_in_kafka(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_case_32_33_events_that_a_process_sends_before_its_end_are_in_kafka(
+def test_case_32_33_kafka_has_all_events_that_a_process_emitted_before_its_end(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     first, last = [1] * (way in FORKING), [9] * ("uwsgi" in way)
@@ -92,7 +92,7 @@ def test_case_32_33_events_that_a_process_sends_before_its_end_are_in_kafka(
     ],
     indirect=["database"],
 )
-def test_case_32_33_events_sent_without_a_broker_are_in_the_outbox_and_relayed(
+def test_case_32_33_events_are_stored_in_the_outbox_if_no_broker_is_reachable(
     way: str, bus: RealBus, topic: str, database: Database, tmp_path: Path
 ) -> None:
     """Processes that fork fork before they emit their first event."""
@@ -107,7 +107,7 @@ def test_case_32_33_events_sent_without_a_broker_are_in_the_outbox_and_relayed(
     assert sorted(number for number, _ in everything(bus, topic)) == [1, 2, 3]
 
 
-def test_case_33_a_process_ends_in_time_while_broker_and_database_are_silent(
+def test_case_33_a_process_ends_in_time_although_broker_and_database_are_silent(
     bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     """Neither Kafka nor the outbox accepts the events."""

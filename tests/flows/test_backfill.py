@@ -104,7 +104,7 @@ def test_a_backfill_sends_all_items_to_each_topic_and_resumes_from_a_given_token
     assert (len(set(ids)), ids) == (7, [header(record, "ce_id") for record in bus.records(second, 7)])
 
 
-def test_an_item_that_cannot_be_sent_is_named_and_the_rest_is_sent(bus: Bus, topic: str) -> None:
+def test_the_command_names_an_item_that_cannot_be_sent_and_sends_all_other_items(bus: Bus, topic: str) -> None:
     wrong: Any = None
     OF_USER[2], OF_USER[5] = fail, partial(arguments, 5, grade=wrong)
     OF_USER[6] = partial(arguments, 6, name="x" * 20_000)
@@ -141,7 +141,7 @@ def test_the_json_output_contains_the_failed_items_the_batches_and_the_resume_to
     assert end == {"sent": 5, "failed": 1, "resume": "7"}
 
 
-def test_a_source_that_raises_ends_the_run_after_the_last_sent_item(bus: Bus, topic: str) -> None:
+def test_the_run_ends_after_the_last_sent_item_when_its_source_raises(bus: Bus, topic: str) -> None:
     OF_USER.update({user: partial(arguments, user) for user in range(1, 551)} | {550: fail})
     said = backfill(bus, topic, SOURCE, "--apply")
     assert f"\nended with 1: Stopped: {SOURCE} raised ValueError in {__file__}:" in said
@@ -198,7 +198,7 @@ def test_the_printed_resume_token_is_quoted_for_the_shell(
     ids=["Kafka", "registry"],
 )
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_an_unreachable_server_stops_the_run_and_no_event_counts_as_sent(
+def test_the_run_stops_and_counts_no_event_as_sent_if_a_server_is_unreachable(
     bus: Bus, topic: str, away: dict[str, Any], reason: str
 ) -> None:
     options = {"message.timeout.ms": 500}
@@ -210,7 +210,7 @@ def test_an_unreachable_server_stops_the_run_and_no_event_counts_as_sent(
 
 
 @pytest.mark.django_db
-def test_a_source_that_yields_inside_a_transaction_is_refused(bus: Bus, topic: str) -> None:
+def test_a_source_is_refused_if_it_yields_inside_a_transaction(bus: Bus, topic: str) -> None:
     """An event would be sent only when the transaction ends, but its token would be printed long before."""
     refused = "Stopped: a transaction is open on default: a source must not yield inside a transaction. Begin anew."
     assert backfill(bus, topic, SOURCE, "--apply").endswith(f"ended with 1: {refused}")

@@ -49,7 +49,7 @@ def test_the_log_names_all_events_in_few_lines(bus: Bus, topic: str, group: str)
             assert {one for found in told if found for one in found[1].rstrip(",").split(",")} == ids
 
 
-def test_case_22_values_and_metadata_arrive_as_sent(bus: Bus, topic: str, group: str) -> None:
+def test_case_22_values_and_metadata_arrive_unchanged(bus: Bus, topic: str, group: str) -> None:
     metadata: dict[str, Any] = {
         "id": UUID("12345678-1234-5678-1234-567812345678"),
         "minorversion": 3,
@@ -91,7 +91,7 @@ def test_only_the_receiver_that_failed_runs_again(bus: Bus, topic: str, group: s
     assert "learner@example.com" not in process.log
 
 
-def test_too_many_consecutive_errors_stop_the_worker_without_a_commit(bus: Bus, topic: str, group: str) -> None:
+def test_a_worker_stops_without_a_commit_after_too_many_consecutive_errors(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "fail", EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT=3) as process:
         assert process.end() == 4
@@ -134,7 +134,7 @@ def test_an_invalid_setting_ends_the_worker_with_exit_code_1(
     assert text in process.log
 
 
-def test_without_the_app_installed_invalid_settings_end_the_worker_with_exit_code_1() -> None:
+def test_a_worker_exits_with_1_for_invalid_settings_if_the_app_is_not_installed() -> None:
     with ServiceProcess("consume_events", "-t", "t", "-g", "g", settings=NOT_INSTALLED) as process:
         assert process.end() == 1
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in process.log
@@ -167,7 +167,7 @@ def test_a_worker_with_malformed_extra_options_exits_with_2(extra: str) -> None:
 @pytest.mark.parametrize(
     ("extra", "argument"), [('{"topic": "x"}', "-t for topic"), ('{"concurrency": 2}', "--concurrency for concurrency")]
 )
-def test_extra_options_that_repeat_an_argument_are_refused(extra: str, argument: str) -> None:
+def test_extra_options_are_refused_if_they_repeat_an_argument(extra: str, argument: str) -> None:
     arguments = ("consume_events", "-t", "t", "-g", "g", "--concurrency", "1", "--extra", extra)
     with ServiceProcess(*arguments, settings=OURS_FIRST | {"EVENT_BUS_KAFKA_CONSUMERS_ENABLED": False}) as process:
         assert process.end() == 1

@@ -38,7 +38,7 @@ def test_a_replay_runs_only_the_receiver_that_failed(bus: Bus, topic: str, group
     assert "learner@example.com" not in process.log + ran.log
 
 
-def test_a_replay_reports_a_transaction_left_open_by_its_receiver(
+def test_a_replay_reports_a_receiver_that_left_a_transaction_open(
     bus: Bus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     send(bus, topic, certificate(1))
@@ -83,7 +83,7 @@ def test_dead_letters_of_a_topic_are_imported_only_once(
     assert ran.users("fail_for_odd") == [1, 3]
 
 
-def test_a_worker_deletes_dead_letters_and_marks_older_than_the_retention(
+def test_a_worker_deletes_dead_letters_and_inbox_marks_that_exceed_the_retention(
     bus: Bus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     send(bus, topic, certificate(1))
@@ -118,7 +118,7 @@ FORGED = {
 """Headers of a record that has the form of a dead letter. The offset is too large for any table."""
 
 
-def test_quarantining_a_record_of_the_sandbox_asks_for_a_real_kafka(
+def test_the_error_asks_for_a_real_kafka_when_a_sandbox_record_is_quarantined(
     request: pytest.FixtureRequest, group: str, table: dict[str, Any]
 ) -> None:
     from tests.services.bus import SandboxBus

@@ -60,7 +60,7 @@ def worker(
     return ServiceProcess(code=code, settings=settings | changes, receivers="receivers.revoke")
 
 
-def test_events_emitted_by_receivers_are_in_kafka_before_the_last_commit(
+def test_events_of_receivers_are_in_kafka_before_the_last_commit(
     bus: Bus, topic: str, group: str, emitted: str
 ) -> None:
     send(bus, topic, certificate(1))
@@ -71,7 +71,7 @@ def test_events_emitted_by_receivers_are_in_kafka_before_the_last_commit(
     assert len(bus.event_ids(emitted, 1)) == 1
 
 
-def test_events_that_no_broker_accepts_are_in_the_outbox_before_the_last_commit(
+def test_events_of_receivers_are_in_the_outbox_before_the_last_commit_without_a_broker(
     bus: Bus, topic: str, group: str, emitted: str, tmp_path: Path
 ) -> None:
     send(bus, topic, certificate(1))
@@ -88,7 +88,7 @@ def test_events_that_no_broker_accepts_are_in_the_outbox_before_the_last_commit(
     database.close()
 
 
-def test_nothing_is_committed_when_an_emitted_event_reaches_neither_kafka_nor_outbox(
+def test_nothing_is_committed_when_an_emitted_event_cannot_reach_kafka_or_the_outbox(
     bus: Bus, topic: str, group: str, emitted: str
 ) -> None:
     send(bus, topic, certificate(1))

@@ -47,21 +47,21 @@ logging.getLogger("event_bus_kafka").addHandler(Long())
 PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 60, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60}
 
 
-def test_case_33_a_process_that_ends_immediately_has_sent_its_events(bus: Bus, topic: str) -> None:
+def test_case_33_a_process_sends_its_events_even_if_it_ends_immediately(bus: Bus, topic: str) -> None:
     with sender(bus.settings(topic, **PATIENT), [1, 2, 3]) as process:
         assert process.end() == 0
     delivered = "".join(line for line in process.lines if "Message delivered to Kafka event bus" in line)
     assert all(str(event_id) in delivered for event_id in bus.event_ids(topic, 3))
 
 
-def test_events_sent_during_the_end_of_a_process_arrive(bus: Bus, topic: str) -> None:
+def test_events_arrive_although_they_are_sent_during_the_end_of_a_process(bus: Bus, topic: str) -> None:
     linger = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}}
     with ServiceProcess(code=SEND_LATE, settings=bus.settings(topic, **PATIENT | linger)) as process:
         assert process.end() == 0
     assert len(bus.event_ids(topic, 2)) == 2
 
 
-def test_events_that_a_process_could_not_send_before_its_end_are_named_in_the_log(bus: Bus, topic: str) -> None:
+def test_the_log_names_the_events_that_a_process_could_not_send_before_its_end(bus: Bus, topic: str) -> None:
     changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
     with sender(bus.settings(topic, **changes), [1, 2]) as process:
         assert process.end() == 0
@@ -70,7 +70,7 @@ def test_events_that_a_process_could_not_send_before_its_end_are_named_in_the_lo
     assert "learner@example.com" not in process.log
 
 
-def test_a_process_that_ends_waits_for_log_lines_being_written(bus: Bus, topic: str) -> None:
+def test_a_process_does_not_end_before_its_log_lines_are_written(bus: Bus, topic: str) -> None:
     """Python aborts the process if a thread is writing to standard error when the interpreter ends."""
     changes = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
@@ -84,7 +84,7 @@ def test_a_process_that_ends_waits_for_log_lines_being_written(bus: Bus, topic: 
     assert process.log.count("Error delivering message to Kafka event bus. DeliveryFailed") == 1
 
 
-def test_events_that_kafka_does_not_confirm_in_time_are_named_in_the_log(bus: Bus, topic: str) -> None:
+def test_the_log_names_the_events_that_kafka_does_not_confirm_in_time(bus: Bus, topic: str) -> None:
     with black_hole() as address:
         changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": address, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1} | PATIENT
         with sender(bus.settings(topic, **changes), [1]) as process:
@@ -94,7 +94,9 @@ def test_events_that_kafka_does_not_confirm_in_time_are_named_in_the_log(bus: Bu
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["connection refused", "no answer"])
-def test_an_unreachable_registry_logs_an_error_and_raises_nothing(bus: Bus, topic: str, silent: bool) -> None:
+def test_sending_logs_an_error_and_raises_nothing_if_the_registry_is_unreachable(
+    bus: Bus, topic: str, silent: bool
+) -> None:
     with black_hole() as address:
         url = f"http://{address if silent else '127.0.0.1:9'}"
         changes = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": url, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}
@@ -106,7 +108,7 @@ def test_an_unreachable_registry_logs_an_error_and_raises_nothing(bus: Bus, topi
     assert "Traceback" not in process.log
 
 
-def test_case_30_a_full_client_queue_delays_a_send_up_to_its_limit(bus: Bus, topic: str) -> None:
+def test_case_30_a_full_client_queue_delays_a_send_until_the_time_limit(bus: Bus, topic: str) -> None:
     changes = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"queue.buffering.max.messages": 2},
@@ -119,7 +121,7 @@ def test_case_30_a_full_client_queue_delays_a_send_up_to_its_limit(bus: Bus, top
     assert process.log.count("QueueFull") == 1
 
 
-def test_case_31_only_the_event_that_is_too_large_for_the_client_is_refused(bus: Bus, topic: str) -> None:
+def test_case_31_the_client_refuses_only_the_event_that_is_too_large(bus: Bus, topic: str) -> None:
     changes = PATIENT | {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.max.bytes": 1000}}
     code = SEND.format(users=[1, 2]).replace("certificate(user)", "certificate(user, name='x' * 2000 * (user % 2))")
     with ServiceProcess(code=code, settings=bus.settings(topic, **changes)) as process:

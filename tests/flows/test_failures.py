@@ -30,7 +30,7 @@ def test_case_12_only_events_of_a_failing_key_become_dead_letters(bus: Bus, topi
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3], ids=["first event fails", "middle event fails", "last event fails"])
-def test_case_15_a_partition_is_committed_to_its_end_when_an_event_becomes_a_dead_letter(
+def test_case_15_a_partition_with_a_dead_letter_is_committed_to_its_end(
     bus: Bus, topic: str, group: str, failing: int
 ) -> None:
     kept = OnTopic(bus, group).create()

@@ -33,13 +33,13 @@ start.
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_on_each_host_a_worker_consumes_sends_and_stops_cleanly(sandbox: Sandbox, group: str, host: str) -> None:
+def test_a_worker_can_consume_send_and_stop_cleanly_on_each_host(sandbox: Sandbox, group: str, host: str) -> None:
     environment, changes = HOSTS[host]
     process = run_worker(SandboxBus(sandbox), group, environment, changes)
     assert max(one["queries"] for one in process.heard("arrive")) <= 1, "under DEBUG, Django keeps each query"
 
 
-def test_without_a_database_dead_letters_are_stored_on_a_topic(sandbox: Sandbox, group: str) -> None:
+def test_dead_letters_are_stored_on_a_topic_if_there_is_no_database(sandbox: Sandbox, group: str) -> None:
     bus, topic = SandboxBus(sandbox), f"of-{group}"
     bus.create_topic(topic)
     bus.create_topic(f"{group}.dead-letters")

@@ -47,11 +47,11 @@ def django() -> Any:
     return get_asgi_application()
 
 
-def test_the_lifespan_wrapper_completes_for_an_application_that_raises_for_lifespan_messages(django: Any) -> None:
+def test_the_lifespan_wrapper_completes_even_if_the_application_raises_for_lifespan_messages(django: Any) -> None:
     assert told(django, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-def test_the_lifespan_wrapper_completes_for_an_application_that_ignores_lifespan_messages() -> None:
+def test_the_lifespan_wrapper_completes_even_if_the_application_ignores_lifespan_messages() -> None:
     async def own(scope: Any, receive: Receive, send: Send) -> None:
         """An application that ignores lifespan messages, as applications that handle only requests do."""
 

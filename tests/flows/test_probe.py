@@ -42,7 +42,7 @@ def own_sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def test_a_probe_reports_the_time_of_each_leg_and_receivers_do_not_get_the_event(sandbox: Sandbox) -> None:
+def test_a_probe_measures_each_leg_and_its_event_does_not_reach_receivers(sandbox: Sandbox) -> None:
     assert probe_signal.event_type not in {signal.event_type for signal in OpenEdxPublicSignal.all_events()}
     ended: list[Any] = []
     observe(ended.append, ProbeEnded)
@@ -126,7 +126,7 @@ def test_a_probe_ignores_the_event_of_another_probe(own_sandbox: Sandbox) -> Non
 
 @pytest.mark.real
 @pytest.mark.django_db(transaction=True)
-def test_on_a_real_kafka_a_probe_compares_clocks_and_leaves_no_group(real_bus: RealBus, cluster: KafkaCluster) -> None:
+def test_a_probe_on_a_real_kafka_compares_clocks_and_keeps_no_group(real_bus: RealBus, cluster: KafkaCluster) -> None:
     """The broker and the probe run on the same machine, so their clocks agree."""
     settings = real_bus.settings()
     prefix = {"EVENT_BUS_TOPIC_PREFIX": "probed"}
@@ -144,7 +144,7 @@ def test_on_a_real_kafka_a_probe_compares_clocks_and_leaves_no_group(real_bus: R
 
 @pytest.mark.real
 @pytest.mark.django_db(transaction=True)
-def test_a_probe_names_the_leg_at_which_slow_brokers_time_out(
+def test_a_probe_names_the_leg_that_times_out_because_of_slow_brokers(
     guarded: GuardedKafka, schema_registry: SchemaRegistry
 ) -> None:
     """A proxy delays all data by 5 seconds in each direction."""

@@ -31,7 +31,7 @@ def note_deletion(key: int, **_: Any) -> None:
     heard.append(-key)
 
 
-def test_the_plan_shows_receivers_and_runs_none(bus: Bus, topic: str) -> None:
+def test_the_plan_shows_the_receivers_and_runs_no_receiver(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     send(bus, topic, certificate(3), signal=CERTIFICATE_REVOKED)
     bus.produce(topic, value=b"x", headers={"ce_type": b"org.unheard.of.v1"})
@@ -97,7 +97,7 @@ def test_is_replay_returns_true_in_async_receivers_during_a_replay(bus: Bus, top
     assert (told, is_replay()) == ([True], False)
 
 
-def test_a_receiver_that_fails_is_named_and_the_other_records_are_replayed(bus: Bus, topic: str) -> None:
+def test_a_replay_names_a_receiver_that_failed_and_replays_all_other_records(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (2, 1)))
     bus.produce(topic, value=b"learner@example.com", headers={"ce_type": CREATED.encode()})
     bus.produce(topic, value=b"x", headers={"ce_type": b"org.unheard.of.v1"})
@@ -124,13 +124,13 @@ def test_a_receiver_that_fails_is_named_and_the_other_records_are_replayed(bus: 
     assert "learner" not in said + "".join(failures)
 
 
-def test_records_that_cannot_be_read_count_as_failed(bus: Bus, topic: str) -> None:
+def test_unreadable_records_count_as_failed(bus: Bus, topic: str) -> None:
     bus.produce(topic, value=b"x", headers={"ce_type": CREATED.encode()})
     said = replay(bus, topic, "--from", "earliest", "--apply")
     assert said.endswith("ended with 1: 1 of 1 records failed.")
 
 
-def test_with_the_option_stop_on_error_a_replay_stops_at_the_first_failure(bus: Bus, topic: str) -> None:
+def test_a_replay_with_the_option_stop_on_error_stops_at_the_first_failure(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (2, 1, 4)))
     CERTIFICATE_CREATED.connect(fail_for_odd)
     said = replay(bus, topic, "--from", "earliest", "--to", "latest", "--stop-on-error", "--apply")
@@ -138,7 +138,7 @@ def test_with_the_option_stop_on_error_a_replay_stops_at_the_first_failure(bus: 
     assert said.endswith(f"ended with 1: Stopped at the first failure.\nLeft: --topic {topic}:0 --from 1 --to 3")
 
 
-def test_records_are_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus, topic: str) -> None:
+def test_records_can_be_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 1)))
     send(bus, topic, certificate(2), signal=CERTIFICATE_REVOKED)
     CERTIFICATE_CREATED.connect(fail_for_odd)
@@ -165,7 +165,7 @@ def test_records_are_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus, t
     )
 
 
-def test_a_period_contains_all_its_records_even_if_records_are_out_of_order(bus: Bus, topic: str) -> None:
+def test_a_period_contains_records_that_are_out_of_order(bus: Bus, topic: str) -> None:
     now = round(time.time()) * 1000
     for user, seconds in enumerate((0, 30, 10, 20, 5)):
         put(bus, topic, user, at=now - 3_600_000 + seconds * 1000)
@@ -198,7 +198,7 @@ def test_resuming_a_replay_of_a_period_stays_within_the_period(bus: Bus, topic: 
     )
 
 
-def test_a_replay_ends_at_the_offset_that_was_the_end_when_the_replay_started(bus: Bus, topic: str) -> None:
+def test_a_replay_ignores_records_that_arrive_after_its_start(bus: Bus, topic: str) -> None:
     def echo(certificate: Any, **_: Any) -> None:
         send(bus, topic, certificate)
 
@@ -212,7 +212,7 @@ def test_a_replay_ends_at_the_offset_that_was_the_end_when_the_replay_started(bu
     assert bus.end_of(topic) == 2
 
 
-def test_an_interrupted_replay_finishes_the_current_record_and_prints_which_records_are_left(
+def test_an_interrupted_replay_finishes_the_current_record_and_prints_the_remaining_records(
     bus: Bus, topic: str
 ) -> None:
     send(bus, topic, *map(certificate, (1, 2, 3)))
@@ -233,7 +233,7 @@ def test_an_interrupted_replay_finishes_the_current_record_and_prints_which_reco
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_a_second_signal_ends_a_replay_and_the_current_record_is_listed_as_left(bus: Bus, topic: str) -> None:
+def test_a_second_signal_ends_a_replay_and_the_current_record_counts_as_remaining(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(1))
     arguments = ("replay_events", "-t", topic, "--from", "earliest", "--apply")
     with ServiceProcess(*arguments, settings=bus.settings(), receivers="hang") as process:
@@ -245,7 +245,7 @@ def test_a_second_signal_ends_a_replay_and_the_current_record_is_listed_as_left(
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_a_receiver_that_raises_system_exit_ends_the_replay(bus: Bus, topic: str) -> None:
+def test_a_replay_ends_when_a_receiver_raises_system_exit(bus: Bus, topic: str) -> None:
     def leave(**_: Any) -> None:
         raise SystemExit(7)
 
@@ -257,7 +257,7 @@ def test_a_receiver_that_raises_system_exit_ends_the_replay(bus: Bus, topic: str
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_on_a_terminal_the_summary_of_a_replay_is_on_a_separate_line(
+def test_the_summary_of_a_replay_has_a_separate_line_on_a_terminal(
     bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Terminal(io.StringIO):
@@ -277,7 +277,7 @@ def test_on_a_terminal_the_summary_of_a_replay_is_on_a_separate_line(
     assert terminal.getvalue().splitlines()[-1].startswith("1 records: 1 succeeded")
 
 
-def test_an_unreachable_registry_ends_the_replay_without_a_failed_record(bus: Bus, topic: str) -> None:
+def test_the_replay_ends_without_a_failed_record_if_the_registry_is_unreachable(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(1))
     output = io.StringIO()
     away = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"}
@@ -290,11 +290,11 @@ def test_an_unreachable_registry_ends_the_replay_without_a_failed_record(bus: Bu
 
 
 @pytest.mark.parametrize("bounds", [("2026-01-02T00:00Z", "--to", "2026-01-01T00:00Z"), ("7", "--to", "6")])
-def test_a_replay_whose_end_precedes_its_start_is_refused(bus: Bus, topic: str, bounds: tuple[str, ...]) -> None:
+def test_a_replay_is_refused_if_its_end_precedes_its_start(bus: Bus, topic: str, bounds: tuple[str, ...]) -> None:
     assert "There are no records: --from is after --to." in replay(bus, topic, "--from", *bounds)
 
 
-def test_a_plan_interrupted_by_ctrl_c_prints_no_traceback() -> None:
+def test_interrupting_a_plan_by_ctrl_c_prints_no_traceback() -> None:
     with socket.create_server(("127.0.0.1", 0)) as broker:
         settings = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{broker.getsockname()[1]}",

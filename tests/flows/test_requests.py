@@ -128,7 +128,7 @@ def test_no_request_waits_for_a_silent_name_server(
     assert told["ends"] == {"EventSpilled" if is_alone else "EventUndelivered": 40}
 
 
-def test_a_client_that_is_created_slowly_is_used_after_its_creation(sandbox: Sandbox, file: Path) -> None:
+def test_a_client_is_used_even_if_its_creation_took_long(sandbox: Sandbox, file: Path) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3}
     with override_settings(**settings), watched(EventSpilled, RecordDelivered) as seen:
         producer = slow_producer()
@@ -143,7 +143,7 @@ def test_a_client_that_is_created_slowly_is_used_after_its_creation(sandbox: San
     assert OutboxRecord.objects.count() == 1
 
 
-def test_without_an_outbox_events_wait_in_memory_for_the_client(sandbox: Sandbox) -> None:
+def test_events_wait_in_memory_for_the_client_if_there_is_no_outbox(sandbox: Sandbox) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3}
     without = modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"})
     with override_settings(**settings), without, watched(EventUndelivered, RecordDelivered) as seen:
@@ -166,7 +166,7 @@ without running exit hooks.
 
 
 @pytest.mark.parametrize("end", ["", KILLED_AFTER_FLUSH], ids=["ends normally", "killed after a flush"])
-def test_a_process_that_ends_waits_until_its_client_is_created(sandbox: Sandbox, tmp_path: Path, end: str) -> None:
+def test_a_process_does_not_end_before_its_client_is_created(sandbox: Sandbox, tmp_path: Path, end: str) -> None:
     topic = f"waited-for-{len(end)}"
     settings = SandboxBus(sandbox).settings(topic) | {
         "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "not migrated")}},
@@ -179,7 +179,7 @@ def test_a_process_that_ends_waits_until_its_client_is_created(sandbox: Sandbox,
     assert len(sandbox.records(topic, 1)) == 1, process.log
 
 
-def test_a_client_that_could_not_be_created_is_not_retried_for_each_event(sandbox: Sandbox, file: Path) -> None:
+def test_a_failed_creation_of_a_client_is_not_repeated_for_each_event(sandbox: Sandbox, file: Path) -> None:
     tries = []
 
     def connect(former: ProcessClients | None) -> ProcessClients:
@@ -195,7 +195,7 @@ def test_a_client_that_could_not_be_created_is_not_retried_for_each_event(sandbo
     assert len(tries) == 1
 
 
-def test_without_an_outbox_an_event_is_lost_with_an_error_after_its_delivery_timeout(sandbox: Sandbox) -> None:
+def test_an_event_is_lost_after_its_delivery_timeout_if_there_is_no_outbox(sandbox: Sandbox) -> None:
     limits = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}
     settings = SandboxBus(sandbox).settings("t") | limits | NO_TOKEN
     without = modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"})
@@ -209,7 +209,7 @@ def test_without_an_outbox_an_event_is_lost_with_an_error_after_its_delivery_tim
     assert [event.event_id for event in seen] == [*sent, last]
 
 
-def test_without_an_outbox_events_wait_for_the_replacement_of_a_failed_client(
+def test_events_wait_for_the_replacement_of_a_failed_client_if_there_is_no_outbox(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -240,7 +240,7 @@ def test_without_an_outbox_events_wait_for_the_replacement_of_a_failed_client(
     assert [type(event) for event in seen] == [RecordDelivered, RecordDelivered]
 
 
-def test_the_time_limit_of_an_event_is_counted_from_the_send_while_the_event_waits_for_a_client(
+def test_the_time_limit_of_an_event_includes_the_wait_for_a_client(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """

@@ -101,11 +101,11 @@ def ends(seen: list[LifecycleEvent]) -> list[EventRejected | EventSpilled | Even
 
 @pytest.mark.django_db(transaction=True, databases="__all__")
 class TestTransactions:
-    def test_with_autocommit_an_event_is_sent_immediately(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_an_event_is_sent_immediately_in_autocommit_mode(self, bus: Bus, topic: str, send: Send) -> None:
         sent = send()
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_an_event_is_sent_after_the_commit_and_not_before(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_an_event_is_sent_only_after_the_commit(self, bus: Bus, topic: str, send: Send) -> None:
         with transaction.atomic():
             sent = send()
             assert bus.records(topic, 1, seconds=1) == []
@@ -149,7 +149,7 @@ class TestTransactions:
             assert bus.records(topic, 1, seconds=1) == []
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_an_event_in_two_open_transactions_is_dropped_when_one_rolls_back(
+    def test_an_event_in_two_open_transactions_is_dropped_when_one_transaction_rolls_back(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
         with transaction.atomic():
@@ -159,14 +159,16 @@ class TestTransactions:
         sent = send()
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_an_event_waits_only_for_the_database_named_for_its_topic(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_an_event_waits_only_for_the_database_that_is_configured_for_its_topic(
+        self, bus: Bus, topic: str, send: Send
+    ) -> None:
         settings = bus.settings(topic)
         settings["EVENT_BUS_PRODUCER_CONFIG"][CREATED][topic]["database"] = "other"
         with override_settings(**settings), transaction.atomic():
             sent = send()
             assert bus.event_ids(topic, 1) == [sent]
 
-    def test_in_mode_immediate_an_event_does_not_wait_for_the_transaction(
+    def test_an_event_does_not_wait_for_the_transaction_in_mode_immediate(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
         with override_settings(EVENT_BUS_PRODUCER_MODE="immediate"):
@@ -190,7 +192,7 @@ class TestTransactions:
                 delete(key=3)
                 assert [(one.key() or b"")[-1] // 2 for one in bus.records(topic, 2)] == [2, 3]
 
-    def test_an_event_in_a_manual_transaction_without_outbox_is_rejected_with_advice(
+    def test_an_event_is_rejected_with_advice_in_a_manual_transaction_without_an_outbox(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
         """
@@ -202,7 +204,7 @@ class TestTransactions:
         assert isinstance(rejected, EventRejected)
         assert "transaction.atomic()" in str(rejected.error)
 
-    def test_an_event_in_an_atomic_block_within_a_manual_transaction_is_rejected(
+    def test_an_event_is_rejected_in_an_atomic_block_within_a_manual_transaction(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
         """
@@ -247,7 +249,7 @@ def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
 
 
 @pytest.mark.django_db
-def test_in_a_test_case_a_spill_does_not_wait_for_the_lock_of_the_test(
+def test_a_spill_does_not_wait_for_the_lock_of_a_test_case(
     sandbox: Sandbox, django_capture_on_commit_callbacks: Any
 ) -> None:
     settings = SandboxBus(sandbox).settings("t") | {
@@ -298,7 +300,7 @@ class TestTrouble:
             ({"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS": {"no.such.option": 1}}, EventSpilled),
         ],
     )
-    def test_invalid_settings_are_reported_at_each_send_and_events_are_spilled_if_possible(
+    def test_each_send_reports_invalid_settings_and_spills_its_event_if_possible(
         self, bus: Bus, topic: str, changes: dict[str, Any], end: type[LifecycleEvent]
     ) -> None:
         with override_settings(**bus.settings(topic, **changes)), watched() as seen:
@@ -362,11 +364,15 @@ class TestForks:
                 raise AssertionError("the child does not end")
         assert ended[1] == 0
 
-    def test_a_child_forked_before_the_first_send_can_send(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_a_forked_child_can_send_if_the_fork_preceded_the_first_send(
+        self, bus: Bus, topic: str, send: Send
+    ) -> None:
         self.in_a_child(send)
         assert len(bus.event_ids(topic, 1)) == 1
 
-    def test_a_child_forked_after_the_first_send_can_send(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_a_forked_child_can_send_if_the_fork_followed_the_first_send(
+        self, bus: Bus, topic: str, send: Send
+    ) -> None:
         first = send()
         assert bus.event_ids(topic, 1) == [first]
         self.in_a_child(send)
@@ -422,14 +428,14 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_case_34_after_a_fatal_error_queued_events_are_spilled_and_new_events_sent() -> None:
+def test_case_34_queued_events_are_spilled_and_new_events_are_sent_after_a_fatal_error() -> None:
     """tests/outbox contains the corresponding tests with real databases."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_repeated_fatal_error_does_not_create_a_client_per_event(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeated_fatal_error_does_not_cause_a_new_client_for_each_event(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox() as sandbox, override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen:
         before = own_clients()
         for _ in range(2):
@@ -447,7 +453,7 @@ def test_a_repeated_fatal_error_does_not_create_a_client_per_event(monkeypatch: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_events_sent_after_a_failed_flush_use_a_new_client(sandbox: Sandbox) -> None:
+def test_events_are_sent_by_a_new_client_after_a_failed_flush(sandbox: Sandbox) -> None:
     settings = SandboxBus(sandbox).settings("t") | PATIENT
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.1}
     with watched() as seen:
@@ -464,7 +470,7 @@ def test_events_sent_after_a_failed_flush_use_a_new_client(sandbox: Sandbox) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_sent_after_the_shutdown_time_limits_is_still_delivered(
+def test_an_event_is_delivered_even_if_the_shutdown_time_limits_are_over(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = {"EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.001, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.001}
@@ -479,7 +485,7 @@ def test_an_event_sent_after_the_shutdown_time_limits_is_still_delivered(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_emitted_in_async_code_late_in_the_shutdown_is_appended_to_the_outbox(
+def test_the_outbox_gets_an_event_of_async_code_even_late_in_the_shutdown(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def send() -> list[str]:
@@ -494,7 +500,7 @@ def test_an_event_emitted_in_async_code_late_in_the_shutdown_is_appended_to_the_
         assert [event.event_id for event in seen if isinstance(event, EventAppended)] == sent
 
 
-def test_delivery_reports_are_handled_by_another_thread_while_the_queue_is_full(sandbox: Sandbox) -> None:
+def test_another_thread_handles_delivery_reports_while_the_queue_is_full(sandbox: Sandbox) -> None:
     options = {"queue.buffering.max.messages": 1}
     changes = {
         "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": options,
@@ -591,7 +597,7 @@ def test_an_exception_in_a_delivery_report_does_not_end_the_client_thread(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_if_one_row_of_a_batch_is_refused_only_the_event_of_this_row_is_rejected(
+def test_only_the_event_of_a_refused_row_is_rejected_in_a_batch_of_rows(
     sandbox: Sandbox,
 ) -> None:
     events = [({"certificate": certificate()}, EventsMetadata(event_type=CREATED)) for _ in range(3)]
@@ -653,7 +659,7 @@ def send_by(producer: EventBusProducer, topic: str) -> str:
     return str(metadata.id)
 
 
-def test_a_delivery_is_reported_even_if_no_event_is_sent_afterwards(send: Send) -> None:
+def test_a_delivery_is_reported_even_if_no_other_event_follows(send: Send) -> None:
     with watched() as seen:
         sent = [send()]
         until(lambda: fates(seen, sent) == [RecordDelivered])

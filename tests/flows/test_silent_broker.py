@@ -43,7 +43,7 @@ def frozen_when_told() -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
 
 
 @pytest.mark.parametrize(("limit", "signals"), [(1, 1), (60, 2)], ids=["time limit", "second signal"])
-def test_a_worker_whose_broker_is_silent_can_be_stopped(group: str, limit: int, signals: int) -> None:
+def test_a_worker_can_be_stopped_while_its_broker_is_silent(group: str, limit: int, signals: int) -> None:
     with frozen_when_told() as (addresses, freeze):
         settings = addresses | {"EVENT_BUS_KAFKA_COMMIT_INTERVAL": 3600, "EVENT_BUS_KAFKA_STOP_TIMEOUT": limit}
         entry = {"event_key_field": "certificate.user.id", "enabled": True}

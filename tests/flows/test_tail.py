@@ -43,7 +43,7 @@ def test_keys_and_data_are_masked_and_equal_keys_have_equal_masks(bus: Bus, topi
     assert not re.search('learner|honor|Learner|edX|"7"|"0.9"', text + json.dumps([first, second, third]))
 
 
-def test_event_tail_with_the_option_unmasked_shows_keys_data_and_headers(bus: Bus, topic: str) -> None:
+def test_event_tail_shows_keys_data_and_headers_with_the_option_unmasked(bus: Bus, topic: str) -> None:
     bus.produce(topic, key=b"k", value=None, headers={"ce_type": CREATED.encode(), "note": b"secret"})
     send(bus, topic, certificate(7))
     tombstone, event = tail(bus, topic, "--unmasked")
@@ -52,7 +52,7 @@ def test_event_tail_with_the_option_unmasked_shows_keys_data_and_headers(bus: Bu
     assert ["note", "(6 bytes)"] in tail(bus, topic)[0]["headers"]
 
 
-def test_records_are_chosen_by_key_by_type_and_by_offset(bus: Bus, topic: str) -> None:
+def test_records_can_be_chosen_by_key_by_type_and_by_offset(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 1)))
     send(bus, topic, certificate(2), signal=CERTIFICATE_REVOKED)
 
@@ -67,7 +67,7 @@ def test_records_are_chosen_by_key_by_type_and_by_offset(bus: Bus, topic: str) -
     assert offsets(start="latest") == []
 
 
-def test_an_undecodable_record_is_shown_with_the_reason_and_no_data(bus: Bus, topic: str) -> None:
+def test_an_undecodable_record_is_shown_with_the_reason_and_without_data(bus: Bus, topic: str) -> None:
     bus.produce(topic, key=b"learner@example.com", value=b"learner@example.com", headers={})
     (record,) = tail(bus, topic)
     assert record["data"] == {"undecodable": "UnreadableValue: starts with byte 108, not with 0", "bytes": 19}
@@ -76,7 +76,7 @@ def test_an_undecodable_record_is_shown_with_the_reason_and_no_data(bus: Bus, to
     assert tail(bus, topic, "--key", "learner@example.com", "--unmasked")[0]["data"]["begins"].startswith("6c 65 61")
 
 
-def test_an_unreachable_registry_raises_when_records_are_searched_by_key(bus: Bus, topic: str) -> None:
+def test_searching_records_by_key_raises_if_the_registry_is_unreachable(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(1))
     away = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"}
     with override_settings(**bus.settings(**away)), pytest.raises(CommandError, match="SchemaRegistryError"):
@@ -97,7 +97,7 @@ def test_event_tail_follows_a_topic_until_it_is_interrupted(bus: Bus, topic: str
 
 @pytest.mark.real
 @pytest.mark.parametrize("bus", ["real"], indirect=True)
-def test_an_unknown_topic_or_ambiguous_time_is_refused(bus: Bus, topic: str) -> None:
+def test_unknown_topics_and_ambiguous_times_are_refused(bus: Bus, topic: str) -> None:
     with pytest.raises(CommandError, match=r"^There is no topic missing, or "):
         printed(bus, "-t", "missing")
     with pytest.raises(CommandError, match="does not say in which time zone"):

@@ -57,7 +57,7 @@ def test_an_event_is_found_in_kafka_with_the_progress_of_each_group(bus: Bus, to
 
 
 @on_sandbox
-def test_a_group_whose_next_record_is_the_event_has_not_read_the_event(bus: Bus, topic: str, group: str) -> None:
+def test_an_event_counts_as_unread_while_it_is_the_next_record_of_a_group(bus: Bus, topic: str, group: str) -> None:
     (event_id,) = sent(bus, topic, 1)
     bus.commit(group, topic, 0)
     (record,) = found(bus, topic, event_id, EVENT_BUS_KAFKA_SUBSCRIPTIONS={group: [topic]})["records"]
@@ -85,7 +85,7 @@ def test_keys_are_compared_as_bytes_while_the_registry_is_unreachable(bus: Bus, 
     assert unseen["why"].endswith("; keys were compared by their bytes alone")
 
 
-def test_for_an_unknown_event_the_range_that_was_searched_is_reported(bus: Bus, topic: str) -> None:
+def test_an_unknown_event_is_reported_with_the_range_that_was_searched(bus: Bus, topic: str) -> None:
     sent(bus, topic, 1, 2)
     text = trace(bus, topic, uuid4(), finds=False)
     assert "whose id carries no time:\nIt is nowhere, as far as could be looked.\n" in text
@@ -94,7 +94,7 @@ def test_for_an_unknown_event_the_range_that_was_searched_is_reported(bus: Bus, 
 
 
 @on_sandbox
-def test_a_search_that_runs_out_of_time_says_how_to_continue(bus: Bus, topic: str) -> None:
+def test_a_search_says_how_to_continue_if_its_time_runs_out(bus: Bus, topic: str) -> None:
     sent(bus, topic, 1, 2)
     text = trace(bus, topic, uuid4(), "--seconds", "1e-9", finds=False)
     assert f"Looked at 0 offsets of topic {topic}, not to its end.\n    Partition 0: 0 of 2.\n" in text
@@ -110,14 +110,14 @@ def test_ids_are_found_in_every_notation_of_a_uuid(bus: Bus, topic: str) -> None
 
 
 @on_sandbox
-def test_an_id_in_another_header_or_in_a_value_is_not_found(bus: Bus, topic: str) -> None:
+def test_event_trace_does_not_find_an_id_in_values_or_wrong_headers(bus: Bus, topic: str) -> None:
     event_id = str(uuid4()).encode()
     bus.produce(topic, value=event_id, headers={"ce_type": b"a.type", "ce_id": b"other", "ce_source": event_id})
     assert found(bus, topic, event_id.decode(), finds=False)["records"] == []
 
 
 @on_sandbox
-def test_a_group_that_will_skip_a_quarantined_record_is_reported(bus: Bus, topic: str, group: str) -> None:
+def test_event_trace_names_a_group_that_will_skip_the_quarantined_record(bus: Bus, topic: str, group: str) -> None:
     event_id = sent(bus, topic, 1, 2)[1]
     consumer = Consumer({"bootstrap.servers": bus.bootstrap_servers, "group.id": group, "log_level": 0})
     marks = OffsetMetadata(taken=frozenset({1})).at(0)
@@ -161,13 +161,13 @@ def test_a_missing_topic_is_an_error_only_if_an_argument_names_the_topic(bus: Bu
 
 
 @on_sandbox
-def test_without_broker_settings_event_trace_answers_from_other_sources(topic: str, bus: Bus) -> None:
+def test_event_trace_answers_from_other_sources_if_broker_settings_are_missing(topic: str, bus: Bus) -> None:
     text = trace(bus, topic, uuid4(), finds=False, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=None)
     assert "Not seen: Kafka: ConfigurationError: EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in text
 
 
 @on_sandbox
-def test_an_event_that_is_sent_long_after_the_creation_of_its_id_is_found(bus: Bus, topic: str) -> None:
+def test_an_event_is_found_even_if_its_id_was_created_long_before_the_send(bus: Bus, topic: str) -> None:
     made = uuid1()
     early = UUID(fields=(made.time_low, made.time_mid, made.time_hi_version - 1, *made.fields[3:]))
     send(bus, topic, certificate(1), id=early, through={"EVENT_BUS_PRODUCER_MODE": "immediate"})

@@ -16,7 +16,7 @@ NO_CERTIFICATE = {"EVENT_BUS_KAFKA_CLIENT_OPTIONS": {"security.protocol": "SSL",
 
 
 @pytest.mark.parametrize("once", [[], ["--once"]])
-def test_a_relay_whose_client_refuses_its_options_exits_with_1(
+def test_a_relay_exits_with_1_if_its_client_refuses_the_options(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker, once: list[str]
 ) -> None:
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default") as file:
@@ -28,7 +28,7 @@ def test_a_relay_whose_client_refuses_its_options_exits_with_1(
     assert "Traceback" not in relay.log
 
 
-def test_a_worker_whose_client_refuses_its_options_exits_with_1(sandbox: Sandbox) -> None:
+def test_a_worker_exits_with_1_if_its_client_refuses_the_options(sandbox: Sandbox) -> None:
     settings = SandboxBus(sandbox).settings("t", **NO_CERTIFICATE)
     with ServiceProcess("consume_events", "-t", "t", "-g", "g", settings=settings) as worker:
         assert worker.end() == 1

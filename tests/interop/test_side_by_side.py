@@ -35,7 +35,7 @@ APPS = [
 @pytest.mark.parametrize(
     ("sender", "worker"), [(OURS, THEIRS), (THEIRS, OURS)], ids=["ours to theirs", "theirs to ours"]
 )
-def test_events_sent_by_one_package_are_received_by_the_other(
+def test_each_package_receives_the_events_that_the_other_package_sends(
     bus: Bus, topic: str, group: str, sender: dict[str, Any], worker: dict[str, Any], apps: list[str]
 ) -> None:
     installed: dict[str, Any] = {"INSTALLED_APPS": apps}
@@ -50,7 +50,7 @@ def test_events_sent_by_one_package_are_received_by_the_other(
 
 @pytest.mark.parametrize("apps", APPS, ids=["ours before theirs", "theirs before ours"])
 @pytest.mark.parametrize("command", ["consume_events", "produce_event"])
-def test_commands_work_in_either_order_of_the_apps(apps: list[str], command: str, sandbox: Any) -> None:
+def test_commands_work_with_the_apps_in_any_order(apps: list[str], command: str, sandbox: Any) -> None:
     settings = {
         "INSTALLED_APPS": apps,
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,

@@ -199,22 +199,20 @@ def test_keys_and_partitions_of_both_packages_are_equal(exchange: Exchange) -> N
     assert len({record.partition() for record in exchange.ours.values()}) > 1
 
 
-def test_headers_equal_those_of_the_existing_package_plus_the_trace_context(exchange: Exchange) -> None:
+def test_headers_equal_the_headers_of_the_existing_package_plus_the_trace_context(exchange: Exchange) -> None:
     for event_id, record in exchange.theirs.items():
         theirs, ours = dict(record.headers() or []), dict(exchange.ours[event_id].headers() or [])
         assert ours.pop("traceparent", None), event_id
         assert ours == theirs
 
 
-def test_this_package_registers_no_further_subjects(exchange: Exchange) -> None:
+def test_this_package_registers_no_subjects_that_the_existing_package_does_not_register(exchange: Exchange) -> None:
     assert exchange.subjects_after_ours == exchange.subjects_after_theirs
     assert len(exchange.subjects_after_ours) > 50
 
 
 @pytest.mark.parametrize("writer", ["theirs", "ours"])
-def test_this_package_reads_its_own_events_and_those_of_the_published_package_unchanged(
-    exchange: Exchange, writer: str
-) -> None:
+def test_this_package_reads_events_of_both_packages_unchanged(exchange: Exchange, writer: str) -> None:
     with override_settings(**exchange.settings):
         registry = SchemaRegistry(
             {"url": exchange.settings["EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"]}, timeout=10, register=False
@@ -228,7 +226,7 @@ def test_this_package_reads_its_own_events_and_those_of_the_published_package_un
 
 
 @pytest.mark.parametrize("writer", ["theirs", "ours"])
-def test_the_existing_package_reads_events_of_both_packages_alike(exchange: Exchange, writer: str) -> None:
+def test_the_existing_package_reads_equal_data_from_events_of_both_packages(exchange: Exchange, writer: str) -> None:
     """
     The existing package replaces falsy values by defaults when it reads an event. It does this for the records of both
     packages.
@@ -249,6 +247,6 @@ def test_the_events_include_keys_that_are_strings_and_keys_that_are_numbers(exch
     assert kinds >= {"string", "long"}
 
 
-def test_a_key_field_that_does_not_exist_is_refused_before_sending(exchange: Exchange) -> None:
+def test_an_event_is_refused_before_sending_if_its_key_field_does_not_exist(exchange: Exchange) -> None:
     with pytest.raises(ConfigurationError):
         codec_for(exchange.sent[0].signal).key("no.such.field")

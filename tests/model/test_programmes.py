@@ -203,7 +203,7 @@ def _send(producer: EventBusProducer, mode: str) -> str:
     return str(metadata.id)
 
 
-def test_in_random_transactions_exactly_the_committed_events_are_sent(service: Service) -> None:
+def test_exactly_the_committed_events_of_random_transactions_are_sent(service: Service) -> None:
     @settings(max_examples=max(_EXAMPLES, settings().max_examples), phases=_PHASES)
     @given(PROGRAMMES, st.booleans(), st.booleans())
     def check(programme: list[Step], is_away: bool, is_new: bool) -> None:

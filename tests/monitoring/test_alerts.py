@@ -73,7 +73,7 @@ def test_each_alert_fires_in_its_scenario_and_is_silent_otherwise(tmp_path: Path
     assert failures(tmp_path, *CASES) == ""
 
 
-def test_an_alert_that_does_not_fire_is_detected(tmp_path: Path) -> None:
+def test_the_test_detects_an_alert_that_does_not_fire(tmp_path: Path) -> None:
     """
     The case expects the alert at a time at which the alert does not fire. promtool must report a failure. This proves
     that the other tests of this file can fail.

@@ -81,7 +81,7 @@ def test_each_metric_is_on_the_dashboard() -> None:
         assert any(name.startswith(metric.name) for name in shown), metric.name
 
 
-def test_legends_name_only_labels_that_remain_after_aggregation() -> None:
+def test_legends_contain_only_labels_that_remain_after_aggregation() -> None:
     for panel in panels():
         for target in panel["targets"]:
             outermost = re.findall(r"by \((.*?)\)", target["expr"]) or [""]
@@ -89,7 +89,7 @@ def test_legends_name_only_labels_that_remain_after_aggregation() -> None:
             assert named <= set(outermost[0].split(", ")), (panel["title"], target["legendFormat"])
 
 
-def test_panels_filter_by_the_variables_and_have_unique_ids() -> None:
+def test_panels_use_the_variables_as_filters_and_have_unique_ids() -> None:
     for panel in panels():
         assert panel["description"].endswith("."), panel["title"]
         for target in panel["targets"]:
@@ -110,7 +110,7 @@ def test_alerts_link_to_existing_sections_of_the_runbook() -> None:
             assert section in found, rule["alert"]
 
 
-def test_texts_name_only_existing_labels_and_settings() -> None:
+def test_texts_mention_only_existing_labels_and_settings() -> None:
     settings = {one.name for one in all_settings()}
     for alert in (one for alerts in ALERTS.values() for one in alerts):
         text = f"{alert.summary} {alert.description}"

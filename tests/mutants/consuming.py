@@ -534,7 +534,7 @@ return self.events.setdefault(record.offset, serde.deserialize(record, signal, s
         harm="supervisors restart what they should leave alone",
         tests=(
             "unit/consuming/test_processor.py",
-            "flows/test_consuming.py::test_too_many_consecutive_errors_stop_the_worker_without_a_commit",
+            "flows/test_consuming.py::test_a_worker_stops_without_a_commit_after_too_many_consecutive_errors",
         ),
     ),
     Fault(

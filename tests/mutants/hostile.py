@@ -312,6 +312,6 @@ FAULTS = (
         old="None if one.topic in self.refused() else one.end",
         new="one.end",
         harm="a lag of 0 while records wait",
-        real=("real/test_access.py::test_a_worker_that_may_not_read_its_topic_says_so_until_the_right_is_back",),
+        real=("real/test_access.py::test_a_worker_reports_a_missing_right_to_read_until_the_right_is_restored",),
     ),
 )

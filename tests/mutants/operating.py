@@ -35,7 +35,7 @@ FAULTS = (
         old="failed = backfill.send(batch)",
         new="run.token = batch[-1][0]; failed = backfill.send(batch)",
         harm="who goes on from the token leaves events out",
-        tests=("flows/test_backfill.py::test_an_unreachable_server_stops_the_run_and_no_event_counts_as_sent",),
+        tests=("flows/test_backfill.py::test_the_run_stops_and_counts_no_event_as_sent_if_a_server_is_unreachable",),
     ),
     Fault(
         name="a backfill with failed items ends with 0",
@@ -44,7 +44,7 @@ FAULTS = (
         old='if run.failed:\n    raise CommandError(f"{run.failed} of {run.done} items failed; each is named above.")',
         new="pass",
         harm="a script goes on although events are missing",
-        tests=("flows/test_backfill.py::test_an_item_that_cannot_be_sent_is_named_and_the_rest_is_sent",),
+        tests=("flows/test_backfill.py::test_the_command_names_an_item_that_cannot_be_sent_and_sends_all_other_items",),
     ),
     Fault(
         name="a replay of unreadable records ends with 0",
@@ -53,7 +53,7 @@ FAULTS = (
         old="run.failed or run.undecodable",
         new="run.failed",
         harm="a script goes on although events are missing",
-        tests=("flows/test_replay.py::test_records_that_cannot_be_read_count_as_failed",),
+        tests=("flows/test_replay.py::test_unreadable_records_count_as_failed",),
     ),
     Fault(
         name="a replay passes over the record at which it stopped",
@@ -62,7 +62,7 @@ FAULTS = (
         old="if not is_last:\n    self._progress.pass_over(record)",
         new="self._progress.pass_over(record)",
         harm="who goes on with what is left leaves out the record that failed",
-        tests=("flows/test_replay.py::test_with_the_option_stop_on_error_a_replay_stops_at_the_first_failure",),
+        tests=("flows/test_replay.py::test_a_replay_with_the_option_stop_on_error_stops_at_the_first_failure",),
     ),
     Fault(
         name="a replay of a dead letter runs all receivers",
@@ -314,7 +314,7 @@ FAULTS = (
         old="receiving.error_limit",
         new="ErrorLimit(settings.consecutive_errors_limit)",
         harm="a worker whose receivers all fail stands still and never ends",
-        tests=("flows/test_consuming.py::test_too_many_consecutive_errors_stop_the_worker_without_a_commit",),
+        tests=("flows/test_consuming.py::test_a_worker_stops_without_a_commit_after_too_many_consecutive_errors",),
     ),
     Fault(
         name="a database that does not answer is taken for one without tables",

@@ -115,7 +115,7 @@ FAULTS = (
         old="models.Q(claimed_by=None) | silent",
         new="models.Q(state__in=_TO_RUN)",
         harm="two workers do one request",
-        real=("real/test_request_claims.py::test_only_one_of_many_concurrent_workers_takes_a_request[postgresql]",),
+        real=("real/test_request_claims.py::test_only_one_of_many_concurrent_workers_can_claim_a_request[postgresql]",),
     ),
     Fault(
         name="a worker goes on with a replay request that is not its own any more",
@@ -125,7 +125,7 @@ FAULTS = (
         new="self.filter(pk=request)",
         harm="two workers do one request, and a pause is not heard",
         real=(
-            "real/test_request_claims.py::test_another_worker_takes_a_request_that_has_had_no_heartbeat_for_a_minute[postgresql]",
+            "real/test_request_claims.py::test_another_worker_claims_a_request_after_a_minute_without_a_heartbeat[postgresql]",
         ),
     ),
     Fault(
@@ -136,7 +136,7 @@ FAULTS = (
         new="self._scheduler.release(self._partitions.values(), timeout=timeout)",
         harm="receivers are cut off at each deploy",
         real=(
-            "real/test_replay_requests.py::test_a_stopped_worker_finishes_running_letters_and_returns_the_request[postgresql]",
+            "real/test_replay_requests.py::test_a_worker_finishes_running_letters_and_returns_its_request_when_it_is_stopped[postgresql]",
         ),
     ),
     Fault(

@@ -33,7 +33,7 @@ FAULTS = (
         old='if not answer.is_found:\n    raise CommandError("It was found nowhere.")',
         new="pass",
         harm="a script goes on although the event is lost",
-        tests=(f"{_FLOW}::test_for_an_unknown_event_the_range_that_was_searched_is_reported",),
+        tests=(f"{_FLOW}::test_an_unknown_event_is_reported_with_the_range_that_was_searched",),
     ),
     Fault(
         name="a group that reads the record next is taken for done",
@@ -42,7 +42,7 @@ FAULTS = (
         old="committed.offset > offset",
         new="committed.offset >= offset",
         harm="a group that stands still at the event seems to have had it",
-        tests=(f"{_FLOW}::test_a_group_whose_next_record_is_the_event_has_not_read_the_event",),
+        tests=(f"{_FLOW}::test_an_event_counts_as_unread_while_it_is_the_next_record_of_a_group",),
     ),
     Fault(
         name="a record that was taken aside seems to wait",
@@ -51,7 +51,7 @@ FAULTS = (
         old="Reached.TAKEN if offset in OffsetMetadata.read(committed.metadata).taken else Reached.BEHIND",
         new="Reached.BEHIND",
         harm="an operator waits for an event that no worker will take",
-        tests=(f"{_FLOW}::test_a_group_that_will_skip_a_quarantined_record_is_reported",),
+        tests=(f"{_FLOW}::test_event_trace_names_a_group_that_will_skip_the_quarantined_record",),
     ),
     Fault(
         name="only our own spelling of an id is known",
@@ -78,7 +78,7 @@ FAULTS = (
         old="self.stop >= self.end",
         new="True",
         harm="an event that was not looked for is taken for lost",
-        tests=(f"{_FLOW}::test_a_search_that_runs_out_of_time_says_how_to_continue",),
+        tests=(f"{_FLOW}::test_a_search_says_how_to_continue_if_its_time_runs_out",),
     ),
     Fault(
         name="a topic that cannot be seen is passed over in silence",
@@ -141,7 +141,7 @@ FAULTS = (
         old="[one for one in found if one.event_id == event_id]",
         new="found",
         harm="an operator discards another event",
-        tests=(f"{_TABLES}::test_an_id_in_another_header_of_a_row_is_not_found",),
+        tests=(f"{_TABLES}::test_event_trace_does_not_find_an_id_in_a_wrong_header_of_a_row",),
     ),
     Fault(
         name="letters that are gone are forgotten",
@@ -159,7 +159,7 @@ FAULTS = (
         old='yield from (name.partition("#")[0] for name in dispatch.names_of(dispatch.receivers_of(signal)))',
         new="yield from dispatch.names_of(dispatch.receivers_of(signal))",
         harm="an event that was received is said to be nowhere",
-        tests=(f"{_TABLES}::test_marks_of_the_inbox_are_found",),
+        tests=(f"{_TABLES}::test_event_trace_finds_inbox_marks",),
     ),
     Fault(
         name="retention is not suspected",
@@ -168,7 +168,7 @@ FAULTS = (
         old="time is None or question.emitted is None or question.emitted < time",
         new="False",
         harm="an event that retention deleted is taken for one that was never sent",
-        real=(f"{_REAL}::test_event_trace_says_that_deleted_records_may_have_included_the_event",),
+        real=(f"{_REAL}::test_event_trace_says_that_the_event_may_have_been_in_deleted_records",),
     ),
     Fault(
         name="a record that has a place of its own is looked for by time",
@@ -177,7 +177,7 @@ FAULTS = (
         old="{(one.topic, one.partition): one.offset for one in by_id}",
         new="{}",
         harm="of a record that is gone nobody learns where it was",
-        real=(f"{_REAL}::test_event_trace_says_of_a_dead_letter_that_its_record_was_deleted",),
+        real=(f"{_REAL}::test_event_trace_says_that_the_record_of_a_dead_letter_was_deleted",),
     ),
     Fault(
         name="groups whose coordinator restarts are asked for their offsets",

@@ -226,7 +226,7 @@ FAULTS = (
         old='retention >= 0 and "delete" in policy',
         new="retention >= 0",
         harm="a false alarm for each compacted topic",
-        real=("real/test_status.py::test_unread_records_near_the_end_of_the_retention_are_a_finding",),
+        real=("real/test_status.py::test_the_status_reports_unread_records_near_the_end_of_their_retention",),
     ),
     Fault(
         name="records that were deleted unread are not seen",
@@ -235,7 +235,7 @@ FAULTS = (
         old="return [one for one in found if one.lag or one.lost]",
         new="return [one for one in found if one.lag]",
         harm="events are lost and nobody is told",
-        real=("real/test_status.py::test_records_deleted_before_they_were_read_are_a_finding",),
+        real=("real/test_status.py::test_the_status_reports_records_that_were_deleted_before_they_were_read",),
     ),
     Fault(
         name="the remedy of a missing right names nobody",
@@ -244,7 +244,7 @@ FAULTS = (
         old="user or 'NAME'",
         new="'NAME'",
         harm="the administrator of Kafka has to guess which user lacks the right",
-        real=("real/test_status.py::test_missing_rights_are_a_finding",),
+        real=("real/test_status.py::test_the_status_reports_missing_rights",),
     ),
     Fault(
         name="obstacles are counted and not shown",

@@ -28,7 +28,7 @@ if error is None:
         old="not isinstance(error, (ConfigurationError, BrokerError, SchemaRegistryError))",
         new="not isinstance(error, (ConfigurationError, BrokerError))",
         harm="while the registry is away a backfill passes over all its items",
-        tests=("flows/test_backfill.py::test_an_unreachable_server_stops_the_run_and_no_event_counts_as_sent",),
+        tests=("flows/test_backfill.py::test_the_run_stops_and_counts_no_event_as_sent_if_a_server_is_unreachable",),
     ),
     Fault(
         name="what a database without tables cannot take is given up",
@@ -73,7 +73,7 @@ if error is None:
         old="clients.give_up()",
         new="pass",
         harm="events that Kafka has not confirmed are lost at the end of a process",
-        tests=("flows/test_sending.py::test_events_sent_after_a_failed_flush_use_a_new_client",),
+        tests=("flows/test_sending.py::test_events_are_sent_by_a_new_client_after_a_failed_flush",),
     ),
     Fault(
         name="a confirmation does not end that Kafka is away",
@@ -198,7 +198,7 @@ if error is None:
         harm="the caller's rows, where he swallows the error of his next query",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_s2_a_rollback_raises_append_failed_even_if_the_caller_caught_query_errors",
+            "::test_s2_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_query_errors",
         ),
     ),
     Fault(
@@ -210,7 +210,7 @@ if error is None:
         harm="the rows of an inner block, where its caller swallows the error of his next query",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_s2_a_rollback_raises_append_failed_even_if_the_caller_caught_query_errors",
+            "::test_s2_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_query_errors",
         ),
     ),
     Fault(
@@ -252,7 +252,7 @@ if error is None:
         harm="mails and tasks of a transaction that rolled back",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_s2_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_rolled_back[postgresql]",
+            "::test_s2_the_commit_fails_after_a_failed_insert_only_if_the_database_rolled_back[postgresql]",
         ),
     ),
     Fault(
@@ -262,7 +262,7 @@ if error is None:
         old="bool(codes & _ROLLED_BACK)",
         new="False",
         harm="what follows an event commits by itself, without what the server has rolled back before it",
-        real=("outbox/test_failed_appends.py::test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise",),
+        real=("outbox/test_failed_appends.py::test_s2_the_atomic_block_raises_after_a_deadlock_during_an_append",),
     ),
     Fault(
         name="a caller who swallows what was refused hears of nothing",
@@ -271,7 +271,7 @@ if error is None:
         old="raise self._failure",
         new="pass",
         harm="rows of a request that was answered with 200",
-        real=("outbox/test_failed_appends.py::test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise",),
+        real=("outbox/test_failed_appends.py::test_s2_the_atomic_block_raises_after_a_deadlock_during_an_append",),
     ),
     Fault(
         name="a batch of several statements is written by halves",
@@ -281,7 +281,7 @@ if error is None:
         new="nullcontext()",
         harm="events twice, once by the relay and once directly",
         real=(
-            "outbox/test_failed_appends.py::test_s7_a_batch_whose_second_insert_fails_is_sent_completely_and_not_stored[sqlite]",
+            "outbox/test_failed_appends.py::test_s7_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails[sqlite]",
         ),
     ),
     Fault(
@@ -293,7 +293,7 @@ if error is None:
         harm="two errors for an event in a manual transaction, one of which advises what does not help",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_s2_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollback",
+            "::test_s2_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_rollback",
         ),
     ),
     Fault(
@@ -642,9 +642,7 @@ if error is None:
         old="partial(self._deliver_late, sent_at)",
         new="lambda one: self._deliver_late(monotonic(), one)",
         harm="events arrive long after EVENT_BUS_KAFKA_DELIVERY_TIMEOUT, behind newer ones of their keys",
-        tests=(
-            "flows/test_requests.py::test_the_time_limit_of_an_event_is_counted_from_the_send_while_the_event_waits_for_a_client",
-        ),
+        tests=("flows/test_requests.py::test_the_time_limit_of_an_event_includes_the_wait_for_a_client",),
     ),
     Fault(
         name="an end does not wait for a client that is on its way",
@@ -663,7 +661,7 @@ if error is None:
         new="pass",
         harm="the last events of each child of a prefork pool are lost",
         real=(
-            "exits/test_exits.py::test_case_32_33_events_that_a_process_sends_before_its_end_are_in_kafka"
+            "exits/test_exits.py::test_case_32_33_kafka_has_all_events_that_a_process_emitted_before_its_end"
             "[celery --max-tasks-per-child]",
         ),
     ),
@@ -710,7 +708,7 @@ if error is None:
         old="clients.phase is not Phase.OPEN or monotonic() >= self._again_at",
         new="True",
         harm="threads and connections without number while a right is missing",
-        tests=("flows/test_sending.py::test_a_repeated_fatal_error_does_not_create_a_client_per_event",),
+        tests=("flows/test_sending.py::test_a_repeated_fatal_error_does_not_cause_a_new_client_for_each_event",),
     ),
     Fault(
         name="a child destroys copies of its parent's clients",

@@ -18,7 +18,7 @@ TESTS = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize("fault", [pytest.param(one, id=one.name) for one in (*FAULTS, *FAULTS_OF_THE_MODEL)])
-def test_the_code_that_a_fault_replaces_exists(fault: Fault) -> None:
+def test_each_fault_replaces_code_that_exists(fault: Fault) -> None:
     """
     If this test fails, the code has changed. Then adapt the fault's ``old`` and ``new``. If the changed code can no
     longer contain the fault, delete the fault.
@@ -44,7 +44,7 @@ def test_each_room_has_faults() -> None:
     assert rooms - of_faults == {"migrations", "sandbox", "testing"}, "what runs in production has some"
 
 
-def test_names_of_faults_are_unique_and_each_fault_has_tests() -> None:
+def test_each_fault_has_a_unique_name_and_tests() -> None:
     names = Counter(fault.name for fault in (*FAULTS, *FAULTS_OF_THE_MODEL))
     assert names.most_common(1)[0][1] == 1
     for fault in FAULTS:

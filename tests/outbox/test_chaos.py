@@ -117,7 +117,7 @@ def test_case_4_35_36_41_no_event_is_lost_while_relays_are_killed_at_random(
 
 
 @on_mysql_too
-def test_case_36_37_41_two_relays_send_exactly_the_committed_events_and_each_only_once(
+def test_case_36_37_41_two_relays_send_each_committed_event_once_and_no_other_event(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     seconds, count = scaled(2, long=60), scaled(2, long=8)
@@ -134,7 +134,7 @@ def test_case_36_37_41_two_relays_send_exactly_the_committed_events_and_each_onl
     assert after == before
 
 
-def test_case_36_a_frozen_relay_sends_nothing_after_its_claim_expired(
+def test_case_36_a_frozen_relay_sends_nothing_after_its_claim_has_expired(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     frozen_for = scaled(6, long=20)
@@ -154,7 +154,7 @@ def test_case_36_a_frozen_relay_sends_nothing_after_its_claim_expired(
     assert (found.lost, found.invented, found.disordered, found.late) == (0, 0, 0, 0)
 
 
-def test_case_24_events_written_while_the_brokers_are_down_are_sent_afterwards(
+def test_case_24_events_wait_in_the_outbox_during_a_broker_outage_and_are_sent_afterwards(
     schema_registry: SchemaRegistry, database: Database, processes: ExitStack
 ) -> None:
     gone = scaled(3, long=20)
@@ -218,7 +218,7 @@ def ending_at(point: str, number: str, service: Service) -> ServiceProcess:
     return ServiceProcess(code=_END_AT.format(point=point, signal=number), settings=service.process_settings())
 
 
-def test_case_36_no_other_relay_sends_the_rows_of_a_relay_frozen_in_a_batch(service: Service) -> None:
+def test_case_36_a_second_relay_sends_no_rows_from_the_batch_of_a_frozen_relay(service: Service) -> None:
     sent = [service.emit(1) for _ in range(5)]
     with ending_at("sent", "SIGSTOP", service) as frozen, service.relay() as other:
         until(lambda: psutil.Process(frozen.pid).status() == psutil.STATUS_STOPPED)

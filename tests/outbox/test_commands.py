@@ -38,7 +38,7 @@ def run(*arguments: Any) -> str:
 
 @on_mysql_too
 @pytest.mark.parametrize("missing", ["INSERT", "UPDATE"])
-def test_a_relay_without_rights_to_the_shards_exits_with_the_missing_grant(
+def test_a_relay_exits_and_names_the_missing_grant_without_rights_to_the_shards(
     service: Service, database: Database, missing: str
 ) -> None:
     if (database.vendor, missing) == ("mariadb", "UPDATE"):
@@ -84,7 +84,7 @@ def test_a_relay_sends_new_rows_and_stops_with_exit_code_0(service: Service, not
     assert "learner@example.com" not in relay.log
 
 
-def test_relay_events_once_exits_with_0_or_with_3_if_rows_remain(service: Service) -> None:
+def test_relay_events_once_exits_with_3_if_rows_remain_and_with_0_otherwise(service: Service) -> None:
     sent = [service.emit(number) for number in range(3)]
     with service.relay_process("--once") as relay:
         assert relay.end() == 0, relay.log
@@ -97,7 +97,7 @@ def test_relay_events_once_exits_with_0_or_with_3_if_rows_remain(service: Servic
 
 
 @on_mysql_too
-def test_a_relay_without_tables_or_with_invalid_settings_exits_with_1(service: Service) -> None:
+def test_a_relay_exits_with_1_without_tables_or_with_invalid_settings(service: Service) -> None:
     with service.relay_process(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=None) as relay:
         assert relay.end() == 1
     with service.relay_process("--database", "nowhere") as relay:
@@ -126,7 +126,7 @@ def test_the_option_with_relay_makes_a_consumer_send_the_rows_of_the_outbox(
 
 
 @on_mysql_too
-def test_parked_rows_are_listed_released_discarded_and_purged(service: Service) -> None:
+def test_parked_rows_can_be_listed_released_discarded_and_purged(service: Service) -> None:
     sent = [service.emit(user) for user in (1, 2, 3)]
     ids = [row.pk for row in OutboxRecord.objects.order_by("pk")]
     park(service)
@@ -164,7 +164,7 @@ def test_many_parked_rows_are_released_in_order(service: Service) -> None:
     assert service.ids(250) == sent
 
 
-def test_a_stalled_outbox_is_reported_by_the_status_command_and_by_an_append(
+def test_the_status_command_and_an_append_report_a_stalled_outbox(
     service: Service,
 ) -> None:
     service.emit()

@@ -69,7 +69,7 @@ def locked(database: Database, table: str) -> Iterator[None]:
 
 
 @on_mysql_too
-def test_s2_an_event_whose_schema_cannot_be_written_is_sent_and_the_transaction_commits(
+def test_s2_an_event_is_sent_and_the_transaction_commits_although_the_schema_cannot_be_written(
     service: Service, database: Database
 ) -> None:
     with locked(database, WriterSchema._meta.db_table), transaction.atomic():
@@ -82,7 +82,7 @@ def test_s2_an_event_whose_schema_cannot_be_written_is_sent_and_the_transaction_
 
 
 @on_mysql_too
-def test_s2_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_rolled_back(
+def test_s2_the_commit_fails_after_a_failed_insert_only_if_the_database_rolled_back(
     service: Service, database: Database
 ) -> None:
     service.emit()
@@ -131,7 +131,7 @@ on_innodb = pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=T
 
 
 @on_innodb
-def test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Service) -> None:
+def test_s2_the_atomic_block_raises_after_a_deadlock_during_an_append(service: Service) -> None:
     """No row of the transaction is committed, even if the caller catches exceptions. The connection remains usable."""
     service.emit()
     refused: list[Exception] = []
@@ -157,7 +157,7 @@ def test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Se
 
 
 @on_innodb
-def test_s2_a_deadlock_during_an_append_inside_a_savepoint_makes_the_outer_block_raise(
+def test_s2_the_outer_block_raises_after_a_deadlock_during_an_append_in_a_savepoint(
     service: Service,
 ) -> None:
     """A deadlock makes the server roll back the whole transaction, including the savepoint."""
@@ -174,7 +174,7 @@ def test_s2_a_deadlock_during_an_append_inside_a_savepoint_makes_the_outer_block
 
 
 @on_innodb
-def test_s2_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollback(service: Service) -> None:
+def test_s2_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_rollback(service: Service) -> None:
     service.emit()
     with holding_the_end_of_the_outbox() as want, watched(EventRejected) as rejected:
         connection.set_autocommit(False)
@@ -192,7 +192,7 @@ def test_s2_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_roll
 
 
 @on_innodb
-def test_s2_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: Service) -> None:
+def test_s2_a_manual_transaction_fails_at_its_commit_after_a_deadlock(service: Service) -> None:
     """
     After the deadlock, a cursor of the database driver writes another row. This row must not be committed, because the
     earlier rows of the transaction are lost.
@@ -213,7 +213,7 @@ def test_s2_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: S
 
 
 @on_innodb
-def test_after_a_deadlock_a_block_that_the_caller_marked_for_rollback_does_not_raise(service: Service) -> None:
+def test_no_error_is_raised_after_a_deadlock_if_the_block_is_marked_for_rollback(service: Service) -> None:
     """
     Django REST framework marks the block for rollback when it refuses a request. In this case the caller already knows
     that its rows are rolled back.
@@ -231,7 +231,7 @@ def test_after_a_deadlock_a_block_that_the_caller_marked_for_rollback_does_not_r
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("inner", [False, True], ids=["the transaction", "a savepoint"])
-def test_s2_a_rollback_raises_append_failed_even_if_the_caller_caught_query_errors(
+def test_s2_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_query_errors(
     service: Service, database: Database, inner: bool
 ) -> None:
     """
@@ -256,7 +256,7 @@ def test_s2_a_rollback_raises_append_failed_even_if_the_caller_caught_query_erro
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s2_a_failed_append_on_a_pooled_connection_makes_the_block_raise(service: Service, database: Database) -> None:
+def test_s2_the_block_raises_after_a_failed_append_on_a_pooled_connection(service: Service, database: Database) -> None:
     service.emit()
     used = connections["default"]
     with locked(database, OutboxRecord._meta.db_table), pytest.raises(AppendFailed), transaction.atomic():
@@ -282,7 +282,7 @@ class Pooled:
 
 @on_mysql_too
 @pytest.mark.parametrize("table", [WriterSchema, OutboxRecord])
-def test_s2_a_session_that_ends_during_an_append_makes_the_block_raise(service: Service, table: Any) -> None:
+def test_s2_the_block_raises_if_the_session_ends_during_an_append(service: Service, table: Any) -> None:
     """
     When the session ends, the outbox cannot roll back to its savepoint. Without an exception of the package, Django
     would roll back the transaction silently.
@@ -305,7 +305,7 @@ def test_s2_a_session_that_ends_during_an_append_makes_the_block_raise(service: 
 
 @on_mysql_too
 @pytest.mark.parametrize("asks", [False, True])
-def test_s2_if_a_session_ends_during_an_append_in_a_savepoint_the_block_raises(service: Service, asks: bool) -> None:
+def test_s2_the_block_raises_if_the_session_ends_during_an_append_in_a_savepoint(service: Service, asks: bool) -> None:
     """
     When the session ends, the outbox cannot roll back to the savepoint. Without an exception of the package, Django
     would roll back the whole transaction silently.
@@ -330,7 +330,7 @@ def test_s2_if_a_session_ends_during_an_append_in_a_savepoint_the_block_raises(s
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s4_a_database_error_wrapped_by_a_query_guard_makes_the_block_raise(
+def test_s4_the_block_raises_even_if_a_query_guard_wraps_the_database_error(
     service: Service, database: Database
 ) -> None:
 
@@ -349,7 +349,9 @@ def test_s4_a_database_error_wrapped_by_a_query_guard_makes_the_block_raise(
 
 
 @on_mysql_too
-def test_s2_a_manual_transaction_commits_after_a_row_could_not_be_written(service: Service, database: Database) -> None:
+def test_s2_a_manual_transaction_can_commit_although_a_row_could_not_be_written(
+    service: Service, database: Database
+) -> None:
     """
     The package cannot raise an exception at the caller's commit, because no hook runs at the commit of a manual
     transaction.
@@ -365,7 +367,7 @@ def test_s2_a_manual_transaction_commits_after_a_row_could_not_be_written(servic
 
 
 @pytest.mark.parametrize("kind", [MariaDB, MySQL])
-def test_s3_with_innodb_rollback_on_timeout_a_failed_append_makes_the_block_raise(
+def test_s3_the_block_raises_after_a_failed_append_with_innodb_rollback_on_timeout(
     bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker, kind: type[MariaDB]
 ) -> None:
     with kind("--innodb-rollback-on-timeout=ON") as server, database_on(server, "t", django_db_blocker) as database:
@@ -382,7 +384,7 @@ def test_s3_with_innodb_rollback_on_timeout_a_failed_append_makes_the_block_rais
 
 
 @pytest.mark.parametrize(("rolls_back", "swallows"), [(False, False), (True, False), (True, True)])
-def test_s2_on_sqlite_a_refused_row_raises_only_if_the_transaction_was_rolled_back(
+def test_s2_a_refused_row_on_sqlite_raises_only_if_the_transaction_was_rolled_back(
     sqlite_service: Service, rolls_back: bool, swallows: bool
 ) -> None:
     service = sqlite_service
@@ -399,7 +401,7 @@ def test_s2_on_sqlite_a_refused_row_raises_only_if_the_transaction_was_rolled_ba
     assert service.bus.event_ids(service.topic, 0 if rolls_back else 1) == ([] if rolls_back else [sent])
 
 
-def test_s1_an_event_that_waits_for_two_databases_is_sent_although_an_on_commit_hook_fails(
+def test_s1_an_event_in_two_transactions_is_sent_although_an_on_commit_hook_fails(
     service_anywhere: Service, tmp_path: Path
 ) -> None:
     service = service_anywhere
@@ -438,7 +440,7 @@ def test_s4_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row
     assert service.bus.event_ids(service.topic, 1) == [sent]
 
 
-def test_s4_an_event_emitted_in_async_code_is_appended_to_the_outbox_by_a_thread(service_anywhere: Service) -> None:
+def test_s4_a_thread_appends_the_event_of_async_code_to_the_outbox(service_anywhere: Service) -> None:
     service = service_anywhere
 
     async def emit() -> str:
@@ -451,7 +453,7 @@ def test_s4_an_event_emitted_in_async_code_is_appended_to_the_outbox_by_a_thread
     assert spilled() == [sent]
 
 
-def test_without_outbox_tables_an_event_of_async_code_is_sent_and_logged(
+def test_an_event_of_async_code_is_sent_and_logged_if_outbox_tables_are_missing(
     sqlite_service: Service,
 ) -> None:
     async def emit() -> str:
@@ -526,7 +528,7 @@ def _refuse_writing(replica: BaseDatabaseWrapper) -> None:
         cursor.execute(statements[replica.vendor])
 
 
-def test_s6_an_event_in_a_transaction_whose_connection_was_closed_is_not_stored(
+def test_s6_an_event_is_not_stored_if_the_connection_of_its_transaction_was_closed(
     service_anywhere: Service,
 ) -> None:
     service = service_anywhere
@@ -541,7 +543,7 @@ def test_s6_an_event_in_a_transaction_whose_connection_was_closed_is_not_stored(
     assert service.waiting == 1
 
 
-def test_s7_a_batch_whose_second_insert_fails_is_sent_completely_and_not_stored(service_anywhere: Service) -> None:
+def test_s7_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails(service_anywhere: Service) -> None:
     """The batch needs two INSERT statements, and the second statement fails."""
     service = service_anywhere
     service.emit()

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.real
 
 
 @on_mysql_too
-def test_the_migration_fills_in_the_sizes_of_waiting_rows(database: Database) -> None:
+def test_the_migration_sets_the_size_of_each_waiting_row(database: Database) -> None:
     with database.connected("upgraded") as connection:
         call_command("migrate", "event_bus_kafka", "0005", database="upgraded", verbosity=0)
         columns = ", ".join(

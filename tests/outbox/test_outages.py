@@ -54,7 +54,7 @@ def is_in_order(sent: list[str], arrived: list[str]) -> bool:
     return list(dict.fromkeys(arrived)) == sent
 
 
-def test_case_20_rows_that_need_a_failing_registry_are_sent_after_its_recovery(service: Service) -> None:
+def test_case_20_rows_wait_for_a_failing_registry_and_are_sent_after_its_recovery(service: Service) -> None:
     """For each topic the registry fails in a different way. After each failure the relay recovers without help."""
     topics = {fault: f"{service.topic}-{fault.name.lower()}" for fault in Fault}
     with faulty(service.bus.schema_registry_url) as registry:
@@ -206,7 +206,7 @@ def test_case_28_rows_are_sent_after_a_revoked_login_or_right_is_restored(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_case_24_a_topic_that_brokers_neither_accept_nor_refuse_delays_no_other_topic(
+def test_case_24_a_topic_without_any_answer_from_brokers_does_not_delay_other_topics(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
     """

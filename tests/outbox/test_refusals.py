@@ -85,7 +85,7 @@ def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s11_a_topic_refused_with_an_unlisted_code_does_not_delay_other_topics(service: Service) -> None:
+def test_s11_a_refusal_with_an_unlisted_code_does_not_delay_other_topics(service: Service) -> None:
     odd = f"{service.topic}-odd"
     with through_proxy(service, odd) as proxy, watched(RelayInterrupted, TopicHeld) as seen, service.relay() as relay:
         proxy.refuse = lambda topic: _UNLISTED if topic == odd else None
@@ -112,7 +112,7 @@ def test_a_missing_topic_is_reported_while_rows_of_other_topics_are_sent(service
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s12_a_topic_that_refuses_every_timestamp_is_held_and_no_row_is_parked(service: Service) -> None:
+def test_s12_a_topic_is_held_and_no_row_is_parked_if_every_timestamp_is_refused(service: Service) -> None:
     """
     The topic refuses records that are more than a millisecond old. Every record is older than this when it reaches the
     broker.

@@ -33,7 +33,7 @@ OUTBOX = OutboxRecord._meta.db_table
 
 
 @on_mysql_too
-def test_case_31_39_a_row_too_large_for_the_client_is_parked_and_all_other_rows_arrive(service: Service) -> None:
+def test_case_31_39_only_the_row_that_is_too_large_for_the_client_is_parked(service: Service) -> None:
     """The client of the relay refuses the row."""
     sent = [service.emit(number % 7, name="x" * 2_000_000 * (number == 500)) for number in range(1_000)]
     before = tallies.total(ROWS_SENT)
@@ -47,7 +47,7 @@ def test_case_31_39_a_row_too_large_for_the_client_is_parked_and_all_other_rows_
     assert (row.code, row.topic, b"xxx" in bytes(row.body or b"")) == ("MSG_SIZE_TOO_LARGE", service.topic, True)
 
 
-def test_case_31_a_row_too_large_for_its_topic_is_parked_unsent_and_other_rows_arrive(service: Service) -> None:
+def test_case_31_a_row_is_parked_unsent_if_it_is_too_large_for_its_topic(service: Service) -> None:
     """Kafka refuses a whole request. So the row must not be in a request together with other rows."""
     small = f"{service.topic}-small"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
@@ -60,7 +60,7 @@ def test_case_31_a_row_too_large_for_its_topic_is_parked_unsent_and_other_rows_a
     assert row.reason.endswith("more than the 20000 that the topic takes"), "it was not sent"
 
 
-def test_rows_of_a_topic_with_unknown_size_limit_are_sent(service: Service) -> None:
+def test_rows_are_sent_if_the_size_limit_of_their_topic_is_unknown(service: Service) -> None:
     """
     The relay does not know the limit of a topic that was created after the relay requested the limits. It also does not
     know the limit of a topic that it has no right to describe.
@@ -93,7 +93,7 @@ def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service:
 
 
 @on_mysql_too
-def test_case_37_a_row_is_sent_even_if_rows_with_higher_ids_committed_earlier(
+def test_case_37_a_row_is_sent_even_if_rows_with_higher_ids_were_committed_earlier(
     service: Service, database: Database
 ) -> None:
     """
@@ -113,7 +113,7 @@ def test_case_37_a_row_is_sent_even_if_rows_with_higher_ids_committed_earlier(
 
 
 @on_mysql_too
-def test_a_batch_contains_no_row_that_was_appended_after_the_batch_began(service: Service) -> None:
+def test_a_batch_contains_no_row_that_was_appended_after_the_start_of_the_batch(service: Service) -> None:
     """
     Another row with the same key may be committed between two chunks of the batch. A row that was appended even later
     must not be sent before this other row.
@@ -141,7 +141,7 @@ def test_chunks_are_limited_in_bytes_and_contain_every_row(service: Service) -> 
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_on_postgresql_a_notification_wakes_a_waiting_relay(service: Service) -> None:
+def test_a_notification_wakes_a_waiting_relay_on_postgresql(service: Service) -> None:
     claims = Claims("default", notify=True, parked_holds_key=False)
     assert claims.shards_with_rows() == []
     with override_settings(EVENT_BUS_KAFKA_RELAY_NOTIFY=True):
@@ -151,7 +151,7 @@ def test_on_postgresql_a_notification_wakes_a_waiting_relay(service: Service) ->
 
 
 @on_mysql_too
-def test_case_41_neither_writers_nor_relays_wait_for_locks(service: Service) -> None:
+def test_case_41_writers_and_relays_do_not_wait_for_locks(service: Service) -> None:
     """
     The relay owns a claim while rows are inserted. It also removes rows while transactions with inserts are open.
 
@@ -179,7 +179,7 @@ def test_case_41_neither_writers_nor_relays_wait_for_locks(service: Service) -> 
 
 
 @on_mysql_too
-def test_a_second_relay_claims_only_the_shards_that_the_first_relay_has_not_claimed(service: Service) -> None:
+def test_a_second_relay_claims_only_shards_that_are_still_free(service: Service) -> None:
     first, second = (Claims("default", notify=False, parked_holds_key=False) for _ in range(2))
     with first.claim([1, 2, 3]) as mine, second.claim(range(16)) as theirs:
         assert mine == [1, 2, 3]
@@ -199,7 +199,7 @@ def test_deleted_shards_are_created_again(service: Service) -> None:
 
 @on_mysql_too
 @pytest.mark.parametrize("holds", [False, True])
-def test_a_parked_row_holds_later_rows_of_the_same_key_only_if_configured(service: Service, holds: bool) -> None:
+def test_a_parked_row_delays_later_rows_of_its_key_only_if_configured(service: Service, holds: bool) -> None:
     with override_settings(EVENT_BUS_KAFKA_OUTBOX_PARKED_HOLDS_KEY=holds):
         too_large = service.emit(1, name="x" * 2_000_000)
         follower, other = service.emit(1), service.emit(2)
@@ -215,7 +215,7 @@ def test_a_parked_row_holds_later_rows_of_the_same_key_only_if_configured(servic
     assert [one for one in service.ids(3) if one != other] == [one for one in expected if one != other]
 
 
-def test_a_row_whose_schema_is_missing_is_parked(service: Service) -> None:
+def test_a_row_is_parked_if_its_schema_is_missing(service: Service) -> None:
     service.emit()
     OutboxRecord.objects.update(schema_id=4711)
     service.drain()
@@ -223,7 +223,7 @@ def test_a_row_whose_schema_is_missing_is_parked(service: Service) -> None:
 
 
 @on_mysql_too
-def test_after_a_database_restore_no_row_is_sent_with_the_schema_of_another_event_type(service: Service) -> None:
+def test_no_row_is_sent_with_a_wrong_schema_after_a_database_restore(service: Service) -> None:
     """
     The relay and the writer started before the restore. They have cached ids of schemas that the restored database does
     not contain. After the restore another process stores other schemas under these ids.
@@ -261,7 +261,7 @@ def test_case_38_a_relay_reconnects_after_its_database_restarted(service: Servic
     assert service.bus.event_ids(service.topic, 2) == sent
 
 
-def test_on_sqlite_a_relay_sends_the_rows_of_each_key_in_order(sqlite_service: Service) -> None:
+def test_a_relay_on_sqlite_sends_the_rows_of_each_key_in_order(sqlite_service: Service) -> None:
     with transaction.atomic():
         sent = [sqlite_service.emit(number % 3) for number in range(50)]
         sent.append(sqlite_service.emit(name="x" * 2_000_000))
@@ -283,7 +283,7 @@ def _emit_elsewhere(service: Service, entry: object, written: list[str]) -> None
         connections["default"].close()
 
 
-def test_a_relay_rests_at_most_two_seconds_after_a_slow_query(service: Service, database: Database) -> None:
+def test_a_relay_pauses_at_most_two_seconds_after_a_slow_query(service: Service, database: Database) -> None:
     """
     A query may take long because the relay was frozen or the server was busy. Without the limit, the relay would then
     rest for a long time.

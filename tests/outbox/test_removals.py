@@ -28,7 +28,7 @@ class Death(BaseException):
 
 
 @on_mysql_too
-def test_case_35_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
+def test_case_35_removed_rows_stay_removed_although_the_relay_dies_after_the_batch(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kafka has confirmed all rows. The transaction that claims the rows is never committed."""
@@ -50,7 +50,7 @@ def test_case_35_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
 
 
 @on_mysql_too
-def test_a_failed_removal_loses_no_row_and_the_relay_continues(service: Service) -> None:
+def test_a_relay_continues_and_loses_no_row_after_a_failed_removal(service: Service) -> None:
     """Another transaction locks a row. The removal of this row fails when its lock timeout is over."""
     sent = service.emit_many(5_000)
     with service.relay() as relay:
@@ -65,7 +65,7 @@ def test_a_failed_removal_loses_no_row_and_the_relay_continues(service: Service)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s13_rows_whose_removal_row_security_prevents_are_not_sent_repeatedly(service: Service) -> None:
+def test_s13_rows_are_not_sent_repeatedly_if_row_security_prevents_their_removal(service: Service) -> None:
     """
     No row security policy allows the relay's user to delete rows. So PostgreSQL deletes nothing, and raises no error.
     """
@@ -108,7 +108,7 @@ def test_a_relay_opens_a_second_connection_only_for_large_batches(service: Servi
 
 
 @on_mysql_too
-def test_a_connection_that_was_idle_reconnects_before_a_transaction(
+def test_an_idle_connection_reconnects_before_the_next_transaction(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = OwnConnection(connections["default"], DIALECTS[connections["default"].vendor])
@@ -124,7 +124,7 @@ def test_a_connection_that_was_idle_reconnects_before_a_transaction(
     own.close()
 
 
-def test_on_sqlite_rows_are_removed_while_other_rows_are_read(sqlite_service: Service) -> None:
+def test_rows_are_removed_on_sqlite_while_other_rows_are_read(sqlite_service: Service) -> None:
     sent = sqlite_service.emit_many(5_000)
     with watched(RelayInterrupted) as seen:
         sqlite_service.drain()

@@ -48,7 +48,7 @@ def test_a_relayed_event_equals_a_directly_sent_event_byte_for_byte(service: Ser
 
 
 @on_mysql_too
-def test_committed_events_are_sent_and_rolled_back_events_are_not(service: Service) -> None:
+def test_committed_events_are_sent_and_rolled_back_events_are_not_sent(service: Service) -> None:
     """
     The test covers a rollback, a rollback of a savepoint, a durable block, and autocommit. The first rollback also
     removes the row of the schema.
@@ -90,7 +90,7 @@ def test_an_event_goes_into_the_database_of_the_open_transaction(service: Servic
     assert service.waiting == 2
 
 
-def test_s5_with_several_open_transactions_the_first_or_the_configured_database_takes_the_event(
+def test_s5_the_first_or_the_configured_database_gets_the_event_if_several_transactions_are_open(
     service: Service, database: Database
 ) -> None:
     with database.connected("other"), database.connected("third"), watched(OutboxAmbiguous) as seen:
@@ -123,7 +123,7 @@ def test_the_row_of_an_event_is_part_of_the_manual_transaction(service: Service,
 
 
 @on_mysql_too
-def test_without_the_outbox_tables_an_event_is_sent_after_the_commit(service: Service) -> None:
+def test_an_event_is_sent_after_the_commit_if_there_are_no_outbox_tables(service: Service) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
     with watched(AppendToOutboxFailed) as seen, transaction.atomic():
@@ -179,7 +179,7 @@ def test_waiting_rows_are_sent_with_their_original_schema(service: Service) -> N
 
 
 @on_mysql_too
-def test_after_the_commit_a_tombstone_is_sent_in_the_order_of_its_key(service: Service) -> None:
+def test_a_tombstone_is_sent_after_the_commit_and_in_the_order_of_its_key(service: Service) -> None:
     with suppress(ZeroDivisionError), transaction.atomic():
         send_tombstone(CERTIFICATE_CREATED, service.topic, 7)
         assert service.waiting == 1
@@ -203,6 +203,6 @@ def test_a_tombstone_is_sent_from_an_outbox_on_sqlite(sqlite_service: Service) -
     assert deleted.value() is None
 
 
-def test_all_events_of_a_key_have_one_shard() -> None:
+def test_all_events_of_a_key_are_in_the_same_shard() -> None:
     assert {shard_of("topic", b"%d" % key) for key in range(200)} == set(range(16))
     assert shard_of("topic", b"key") == shard_of("topic", b"key") == 4  # its row never changes

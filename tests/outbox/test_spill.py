@@ -44,7 +44,7 @@ pytestmark = pytest.mark.real
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
 
 
-def test_case_20_events_spilled_while_the_registry_is_unreachable_are_relayed_unchanged(service: Service) -> None:
+def test_case_20_events_are_relayed_unchanged_after_a_spill_during_a_registry_outage(service: Service) -> None:
     """The record of a relayed event equals the record of a directly sent event byte for byte."""
     same = EventsMetadata(event_type=CREATED)
     ids: list[str] = []
@@ -85,7 +85,7 @@ def test_case_30_a_full_client_queue_delays_only_one_event_and_unsent_events_are
     assert sorted(service.ids(200)) == sorted(ids)
 
 
-def test_a_full_client_queue_delays_another_event_only_after_a_confirmation(service: Service) -> None:
+def test_a_full_client_queue_delays_a_second_event_only_after_a_confirmation_by_kafka(service: Service) -> None:
     with Sandbox() as sandbox:
         changes = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
@@ -191,7 +191,7 @@ def test_case_23_events_of_a_missing_topic_are_sent_after_the_topic_is_created(
 
 
 @on_mysql_too
-def test_events_spilled_inside_a_transaction_survive_its_rollback(service: Service) -> None:
+def test_spilled_events_survive_the_rollback_of_the_surrounding_transaction(service: Service) -> None:
     with sender(service, **NO_REGISTRY | {"EVENT_BUS_PRODUCER_MODE": "immediate"}) as service_sender:
         with suppress(KeyError), transaction.atomic():
             ContentType.objects.create(app_label="is", model="rolled back")
@@ -234,7 +234,7 @@ def test_events_are_spilled_into_the_database_that_the_topic_or_the_transaction_
     assert [outboxes[event_id] for event_id in ids] == ["other", "default", "default", "other"]
 
 
-def test_events_for_a_database_without_tables_are_spilled_into_the_default_database(
+def test_events_are_spilled_into_the_default_database_if_their_database_has_no_tables(
     service: Service, tmp_path: Path
 ) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
@@ -255,7 +255,7 @@ def test_events_are_spilled_when_settings_turn_autocommit_off(service: Service) 
         assert spill.finish(0) == 1
 
 
-def test_without_tables_an_event_is_lost_with_an_error_that_asks_to_migrate(service: Service) -> None:
+def test_an_event_is_lost_if_tables_are_missing_and_the_error_asks_to_migrate(service: Service) -> None:
     with connections["default"].cursor() as cursor:
         cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
     (warning,) = check_tables(databases=["default"])

@@ -78,7 +78,7 @@ def test_s10_a_relay_works_without_the_index_of_topics(service: Service, databas
 
 
 @on_mysql_too
-def test_s10_rows_to_be_sent_alone_come_first_in_a_batch(service: Service, database: Database) -> None:
+def test_s10_a_batch_starts_with_the_rows_that_are_sent_alone(service: Service, database: Database) -> None:
     """
     A row that is sent alone needs a separate round trip. If it is sent at the start of a batch, other rows can be sent
     during this round trip. At the end of a batch, the relay would have to wait.

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real
 
 
 @on_mysql_too
-def test_events_waiting_in_memory_are_spilled_after_the_database_returns(
+def test_events_wait_in_memory_and_are_spilled_after_the_database_returns(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
@@ -54,7 +54,7 @@ def test_senders_wait_for_the_database_when_the_buffer_is_full(
     assert spilled() == [event.event_id for event in events]
 
 
-def test_a_delivery_report_does_not_wait_for_room_in_the_buffer(
+def test_handling_a_delivery_report_does_not_wait_for_room_in_the_buffer(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill, "_by_pid", {})  # a new spill, which has not seen an unreachable database
@@ -68,7 +68,7 @@ def test_a_delivery_report_does_not_wait_for_room_in_the_buffer(
     assert spill.finish(60) == 0
 
 
-def test_at_interpreter_exit_events_are_spilled_by_the_thread_that_already_runs(
+def test_the_existing_thread_spills_events_when_the_interpreter_exits(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The calling thread has an open transaction. The rows must not be written on the connection of this thread."""
@@ -112,7 +112,7 @@ def test_the_writer_thread_continues_after_an_unexpected_exception(service: Serv
     assert spilled() == [event.event_id for event in events]
 
 
-def test_an_event_that_is_abandoned_during_its_insert_is_reported_only_once(sqlite_service: Service) -> None:
+def test_an_event_is_reported_only_once_if_it_is_abandoned_during_its_insert(sqlite_service: Service) -> None:
     event = encoded(sqlite_service.topic)
     with watched(EventSpilled, EventUndelivered) as seen:
         with transaction.atomic():

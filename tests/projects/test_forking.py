@@ -31,7 +31,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("command", WAYS.values(), ids=WAYS)
-def test_a_forked_process_has_the_output_and_exit_code_of_a_started_process(command: tuple[str, ...]) -> None:
+def test_a_forked_process_has_the_same_output_and_exit_code_as_a_started_process(command: tuple[str, ...]) -> None:
     environment = ENVIRONMENT | {"TZ": "Asia/Tokyo"}
     started = subprocess.run(
         [sys.executable, *OPTIONS, *command], input="line\n", env=environment, cwd=ROOT, capture_output=True, text=True
@@ -56,7 +56,7 @@ def test_a_forked_process_starts_without_our_modules_and_settings() -> None:
         assert forked.wait(60) == 0
 
 
-def test_a_wait_for_a_forked_process_times_out_and_the_process_gets_signals() -> None:
+def test_waiting_for_a_forked_process_can_time_out_and_the_process_receives_signals() -> None:
     forked = ForkedProcess("-c", "import time; time.sleep(60)", environment=ENVIRONMENT)
     with forked.stdin, forked.stdout, forked.stderr:
         with pytest.raises(subprocess.TimeoutExpired):

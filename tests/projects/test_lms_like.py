@@ -32,7 +32,7 @@ def outcome(
         yield project.run()
 
 
-def test_every_emission_ran_and_committed_its_data_unless_it_was_rolled_back(
+def test_each_emission_ran_and_its_data_was_committed_unless_it_was_rolled_back(
     outcome: Outcome,
 ) -> None:
     """

@@ -41,7 +41,7 @@ def bus(guarded: GuardedKafka, schema_registry: SchemaRegistry) -> RealBus:
 
 
 @pytest.mark.parametrize("lock", ["TLS", "MTLS", "SCRAM", "OAUTH"])
-def test_client_options_are_enough_to_connect_with_each_security_mechanism(
+def test_client_options_suffice_to_connect_with_each_security_mechanism(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str, lock: str
 ) -> None:
     user = CLIENT_NAME if lock == "MTLS" else f"user-{group}"
@@ -149,7 +149,7 @@ def test_case_28_a_worker_recovers_after_the_loss_of_its_login_and_its_rights(
 
 
 @pytest.mark.parametrize("describes", [True, False], ids=["DESCRIBE stays", "no right stays"])
-def test_a_worker_that_may_not_read_its_topic_says_so_until_the_right_is_back(
+def test_a_worker_reports_a_missing_right_to_read_until_the_right_is_restored(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str, describes: bool
 ) -> None:
     user, port = f"user-{group}", free_port()

@@ -70,7 +70,7 @@ def wait_for_all(bus: RealBus, process: ServiceProcess, topic: str, group: str) 
     process.wait_for(lambda: bus.committed(group, topic) == end, "for the end of the topic")
 
 
-def test_a_cache_rebuilt_from_a_compacted_topic_equals_the_source(
+def test_a_cache_equals_the_source_after_it_is_rebuilt_from_a_compacted_topic(
     bus: RealBus, cluster: KafkaCluster, group: str
 ) -> None:
     topic = f"cached-{group}"

@@ -85,7 +85,9 @@ connection.close()
 
 @on_mysql_too
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_after_a_stop_or_kill_of_the_server_rows_exist_and_connections_are_closed(database: Database, how: str) -> None:
+def test_rows_exist_and_connections_are_closed_after_the_server_was_stopped_or_killed(
+    database: Database, how: str
+) -> None:
     rows = ContentType.objects.using("real")
     with database.connected() as connection:
         rows.create(app_label="outlives", model=how)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real
 
 
 @each_protocol
-def test_case_9_waiting_retries_of_a_revoked_partition_start_again_after_its_return(
+def test_case_9_retries_start_again_when_a_revoked_partition_returns(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     """Each event fails. The next retry would be an hour later."""
@@ -51,7 +51,7 @@ def test_case_9_waiting_retries_of_a_revoked_partition_start_again_after_its_ret
 
 
 @each_protocol
-def test_case_10_of_two_members_with_equal_instance_ids_one_ends_with_the_reason(
+def test_case_10_one_of_two_members_with_equal_instance_ids_ends_and_logs_the_reason(
     bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
     """
@@ -71,7 +71,7 @@ def test_case_10_of_two_members_with_equal_instance_ids_one_ends_with_the_reason
 
 
 @pytest.mark.parametrize("told", [False, True], ids=["without a signal", "after a signal"])
-def test_case_10_a_member_that_a_commit_reveals_as_fenced_starts_no_further_events(
+def test_case_10_a_member_starts_no_further_events_after_a_commit_reveals_its_fencing(
     bus: RealBus, topic: str, group: str, told: bool
 ) -> None:
     """
@@ -127,7 +127,7 @@ def test_case_8_no_event_is_lost_or_repeated_while_members_join_or_leave_under_l
     assert_in_order(said, each)
 
 
-def test_a_static_member_that_restarts_gets_its_partition_without_a_rebalance(bus: RealBus, group: str) -> None:
+def test_a_static_member_gets_its_partition_without_a_rebalance_after_a_restart(bus: RealBus, group: str) -> None:
     topic = f"static-{group}"
     bus.create_topic(topic, 2)
 
@@ -150,7 +150,7 @@ def test_a_static_member_that_restarts_gets_its_partition_without_a_rebalance(bu
         assert staying.stop() == 0
 
 
-def test_case_5_a_worker_stops_with_and_without_partitions_and_before_the_first_assignment(
+def test_case_5_a_worker_can_stop_with_or_without_partitions_and_before_the_first_assignment(
     bus: RealBus, topic: str, group: str
 ) -> None:
     """

@@ -55,7 +55,7 @@ def _as_json(value: Any) -> Any:
     return {name: _as_json(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
-def test_times_of_heartbeats_come_from_the_database_clock(running: Running) -> None:
+def test_the_database_clock_sets_the_times_of_heartbeats(running: Running) -> None:
     with running.consumer(consumer_state):
         began = monotonic()
         beats_of(running).beat()

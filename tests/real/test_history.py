@@ -75,7 +75,7 @@ def test_counts_of_several_processes_are_summed() -> None:
     assert all(0 <= now - row.begins < 180_000 and row.begins % 60_000 == 0 for row in rows())
 
 
-def test_concurrent_writing_and_combining_of_history_loses_no_count() -> None:
+def test_no_count_is_lost_when_history_is_written_and_combined_concurrently() -> None:
     """
     Each thread counts the lines in a different order. If the history did not sort the lines, threads would lock rows in
     different orders.
@@ -135,7 +135,7 @@ def test_minutes_are_combined_into_quarters_and_later_into_hours_with_equal_sums
     assert set(statements) == {"SELECT"}
 
 
-def test_a_history_row_that_changes_while_rows_are_combined_is_combined_the_next_time() -> None:
+def test_a_history_row_is_combined_later_if_it_changes_while_rows_are_combined() -> None:
     begins = (database_now("default") - 2 * _DAY) // _HOUR * _HOUR
     line = Line(service="lms", event_type=TYPE, receiver="", outcome="done")
     one = Sums(count=1, seconds=1.0, longest=1.0)
@@ -156,7 +156,7 @@ def test_a_history_row_that_changes_while_rows_are_combined_is_combined_the_next
     assert [(row.span, row.count) for row in rows()] == [(HOUR, 3)]
 
 
-def test_long_names_that_differ_at_the_end_or_in_case_have_separate_rows() -> None:
+def test_long_names_have_separate_rows_if_they_differ_at_the_end_or_in_case() -> None:
     process = Process()
     for name in ("R" * 499 + "a", "R" * 499 + "A", "ä" * 500, "Ä" * 500):
         process.count("done", receiver=name, of="t" * 255)

@@ -40,7 +40,9 @@ package, environment variables, and a text that the active package logs.
 
 
 @pytest.mark.parametrize("package", MONITORED)
-def test_a_worker_patched_by_a_monitoring_package_works_unchanged(sandbox: Sandbox, group: str, package: str) -> None:
+def test_a_worker_works_unchanged_if_a_monitoring_package_has_patched_django(
+    sandbox: Sandbox, group: str, package: str
+) -> None:
     """Each package patches Django before the worker is imported. ddtrace also patches confluent-kafka."""
     start, backend, environment, sign = MONITORED[package]
     path = os.pathsep.join((str(ROOT), str(monitoring_packages())))

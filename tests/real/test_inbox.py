@@ -86,7 +86,7 @@ def ended(threads: list[threading.Thread]) -> bool:
     return not any(thread.is_alive() for thread in threads)
 
 
-def test_an_event_that_is_delivered_twice_has_a_single_effect() -> None:
+def test_an_event_has_a_single_effect_although_it_is_delivered_twice() -> None:
     service, one = Service(), event()
     with watched(DuplicateSkipped) as seen:
         service.award(metadata=one)
@@ -97,7 +97,7 @@ def test_an_event_that_is_delivered_twice_has_a_single_effect() -> None:
     assert [(skipped.event_type, skipped.event_id) for skipped in seen] == [(CREATED, str(one.id))]
 
 
-def test_the_effect_of_an_event_and_its_mark_are_committed_together() -> None:
+def test_the_effect_and_the_inbox_mark_of_an_event_are_committed_together() -> None:
     service, one = Service(), event()
 
     def fail() -> None:
@@ -159,7 +159,7 @@ def test_only_one_of_several_concurrent_duplicates_has_an_effect(failures: int) 
     assert (service.effects, InboxMark.objects.count()) == (1, 1)
 
 
-def test_a_duplicate_that_arrives_after_the_retention_has_its_effect_again() -> None:
+def test_a_duplicate_has_an_effect_again_if_it_arrives_after_the_retention() -> None:
     service, old, new = Service(), event(), event()
     service.award(metadata=old)
     InboxMark.objects.update(marked_at=datetime.now(UTC) - timedelta(days=91))
@@ -172,7 +172,7 @@ def test_a_duplicate_that_arrives_after_the_retention_has_its_effect_again() -> 
 
 
 @pytest.mark.parametrize("vendor", SERVERS, indirect=True)  # SQLite allows one writer at a time
-def test_expired_marks_are_deleted_while_receivers_run() -> None:
+def test_expired_inbox_marks_are_deleted_while_receivers_run() -> None:
     before = datetime.now(UTC) - timedelta(days=91)
     InboxMark.objects.bulk_create(
         InboxMark(id=uuid4(), receiver="r", event_id=uuid4(), marked_at=before) for _ in range(1_500)

@@ -106,9 +106,7 @@ def test_a_group_with_members_is_not_reset(bus: RealBus, topic: str, group: str)
     assert bus.committed(group, topic) == 1
 
 
-def test_an_unknown_group_an_unknown_topic_and_an_unknown_partition_are_reported(
-    bus: RealBus, topic: str, group: str
-) -> None:
+def test_unknown_groups_topics_and_partitions_are_reported(bus: RealBus, topic: str, group: str) -> None:
     reset = ("reset", "-g", group, "-t", topic, "--to-offset", "2", "--apply")
     nobody = f"There is no group {group}: it has no members and has committed nothing."
     assert f"refused with 1: {nobody}" == offsets(bus, *reset)

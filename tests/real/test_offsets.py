@@ -35,7 +35,7 @@ def worker(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_case_27_records_deleted_before_they_were_read_are_logged_as_lost(
+def test_case_27_records_are_logged_as_lost_if_they_were_deleted_before_being_read(
     bus: RealBus, topic: str, group: str, protocol: str
 ) -> None:
     send(bus, topic, *map(certificate, range(5)))
@@ -52,7 +52,7 @@ def test_case_27_records_deleted_before_they_were_read_are_logged_as_lost(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_case_23_27_a_topic_recreated_while_a_worker_runs_is_read_from_its_beginning(
+def test_case_23_27_a_running_worker_reads_a_recreated_topic_from_its_beginning(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str, protocol: str
 ) -> None:
     """Before the topic is recreated, both partitions have records. Afterwards one of the partitions is empty."""

@@ -12,7 +12,7 @@ from tests.services.bus import RealBus
 pytestmark = pytest.mark.real
 
 
-def test_a_record_written_during_the_look_up_of_a_time_is_not_skipped(bus: RealBus, topic: str) -> None:
+def test_a_look_up_by_time_does_not_skip_a_record_that_is_written_meanwhile(bus: RealBus, topic: str) -> None:
     class Busy:
         """A client that writes a record during each search for offsets by time."""
 

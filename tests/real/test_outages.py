@@ -46,7 +46,7 @@ def test_a_worker_waits_for_an_unreachable_database(
     assert kept.read(0) == []
 
 
-def test_an_error_raised_before_the_database_restarted_still_counts_as_an_outage(database: Database) -> None:
+def test_an_error_counts_as_an_outage_even_if_the_database_has_restarted_meanwhile(database: Database) -> None:
     with none_known(), database.connected() as connection:
         database.server.stop()
         with pytest.raises(OperationalError) as away:
@@ -82,7 +82,7 @@ def make_rows(database: Database) -> None:
         cursor.execute("insert into effects values (1, 0), (2, 0)")
 
 
-def test_a_deadlock_is_a_failed_attempt(bus: RealBus, topic: str, group: str, database: Database) -> None:
+def test_a_deadlock_counts_as_a_failed_attempt(bus: RealBus, topic: str, group: str, database: Database) -> None:
     make_rows(database)
     kept = OnTopic(bus, group).create()
     send(bus, topic, *map(certificate, (1, 2)))
@@ -97,7 +97,9 @@ def test_a_deadlock_is_a_failed_attempt(bus: RealBus, topic: str, group: str, da
     assert "(hold)" not in process.log
 
 
-def test_an_oversized_statement_is_a_failed_attempt(bus: RealBus, topic: str, group: str, database: Database) -> None:
+def test_an_oversized_statement_counts_as_a_failed_attempt(
+    bus: RealBus, topic: str, group: str, database: Database
+) -> None:
     kept = OnTopic(bus, group).create()
     send(bus, topic, certificate(1))
     settings = TWICE | kept.settings | database.settings()

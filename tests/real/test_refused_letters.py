@@ -33,7 +33,7 @@ RECEIVERS = "tests.projects.certificates.receivers"
 INSTEAD = ("--receiver", f"{RECEIVERS}.note", "--instead-of", f"{RECEIVERS}.fail_for_odd", "--apply")
 
 
-def test_c8_a_letter_refused_by_its_topic_is_stored_without_its_value_and_replayed_complete(
+def test_c8_a_refused_letter_is_stored_without_its_value_and_replayed_completely(
     bus: RealBus, cluster: KafkaCluster, group: str, table: dict[str, Any]
 ) -> None:
     topic = f"large-{group}"

@@ -98,7 +98,7 @@ on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=Tru
 
 
 @on_postgresql
-def test_a_stopped_worker_finishes_running_letters_and_returns_the_request(
+def test_a_worker_finishes_running_letters_and_returns_its_request_when_it_is_stopped(
     bus: RealBus, topic: str, group: str, database: Database, tmp_path: Path
 ) -> None:
     service = _service(bus, topic, group, database, "gated")
@@ -181,7 +181,7 @@ def test_two_requests_for_the_same_letters_run_each_letter_only_once(
 
 
 @on_postgresql
-def test_consecutive_failures_up_to_the_limit_stop_a_request_and_not_the_worker(
+def test_too_many_consecutive_failures_stop_a_request_and_not_the_worker(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "refuse", "first")
@@ -216,7 +216,7 @@ def test_a_stand_in_runs_for_a_receiver_that_no_longer_exists(
 
 
 @on_postgresql
-def test_a_receiver_that_raises_system_exit_stops_the_request_and_not_the_worker(
+def test_system_exit_in_a_receiver_stops_the_request_and_not_the_worker(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "leave")
@@ -230,7 +230,7 @@ def test_a_receiver_that_raises_system_exit_stops_the_request_and_not_the_worker
 
 
 @on_postgresql
-def test_with_one_lane_receivers_of_events_and_letters_never_run_concurrently(
+def test_receivers_of_events_and_letters_never_run_concurrently_on_a_single_lane(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "alone")

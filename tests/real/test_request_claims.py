@@ -53,7 +53,7 @@ def _take(number: int, by: UUID) -> bool:
     return ReplayRequest.objects.take(number, by=by, worker="host:1")
 
 
-def test_only_one_of_many_concurrent_workers_takes_a_request(request_made: ReplayRequest) -> None:
+def test_only_one_of_many_concurrent_workers_can_claim_a_request(request_made: ReplayRequest) -> None:
     start = threading.Barrier(6)
     taken: list[bool] = []
 
@@ -70,7 +70,7 @@ def test_only_one_of_many_concurrent_workers_takes_a_request(request_made: Repla
     assert sorted(taken) == [False] * 5 + [True]
 
 
-def test_another_worker_takes_a_request_that_has_had_no_heartbeat_for_a_minute(request_made: ReplayRequest) -> None:
+def test_another_worker_claims_a_request_after_a_minute_without_a_heartbeat(request_made: ReplayRequest) -> None:
     one, other, number = uuid4(), uuid4(), request_made.pk
     rows = ReplayRequest.objects
     assert _take(number, one)
@@ -89,7 +89,7 @@ def test_another_worker_takes_a_request_that_has_had_no_heartbeat_for_a_minute(r
     assert (rows.get().state, rows.get().claimed_by, rows.in_turn("mail")) == ("done", None, [])
 
 
-def test_another_worker_can_take_a_returned_request_immediately_unless_the_request_is_paused(
+def test_another_worker_can_claim_a_returned_request_immediately_unless_the_request_is_paused(
     request_made: ReplayRequest,
 ) -> None:
     one, other, number, rows = uuid4(), uuid4(), request_made.pk, ReplayRequest.objects
@@ -156,7 +156,7 @@ def test_the_report_says_whether_a_live_worker_supports_requests(request_made: R
         assert "is not known" in obstacle()
 
 
-def test_a_request_that_ended_long_ago_is_deleted_with_its_letters(request_made: ReplayRequest) -> None:
+def test_a_request_is_deleted_with_its_letters_long_after_its_end(request_made: ReplayRequest) -> None:
     kept = _made()
     ReplayRequest.objects.filter(pk=request_made.pk).update(state=RequestState.DONE, ended_at=1)
     assert purge_requests(90) == 3 + 1
@@ -164,7 +164,7 @@ def test_a_request_that_ended_long_ago_is_deleted_with_its_letters(request_made:
     assert RequestedLetter.objects.count() == 3
 
 
-def test_before_the_migration_requests_are_refused_and_other_commands_work() -> None:
+def test_requests_are_refused_and_other_commands_work_before_the_migration() -> None:
     call_command("migrate", "event_bus_kafka", "0010", verbosity=0)
     letter = stored(record_of(7), RECEIVER)
     assert purge_requests(90) == 0

@@ -45,7 +45,7 @@ def default(database: Database) -> Iterator[None]:
 
 
 @on_mysql_too
-def test_a_topic_is_replayed_from_the_last_token_though_a_worker_is_killed(
+def test_a_topic_is_replayed_from_the_last_token_although_a_worker_is_killed(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     live = f"{topic}-live"
@@ -114,7 +114,7 @@ def test_a_paused_backfill_is_resumed_and_sends_each_item_once(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_before_the_migration_requests_for_letters_work_unchanged(bus: RealBus, topic: str, database: Database) -> None:
+def test_requests_for_letters_work_unchanged_before_the_migration(bus: RealBus, topic: str, database: Database) -> None:
     call_command("migrate", "event_bus_kafka", "0012", verbosity=0)
     with override_settings(**bus.settings()):
         letter = stored(record_of(7), "mail.receivers.note")

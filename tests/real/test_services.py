@@ -25,7 +25,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def test_the_command_for_test_services_runs_the_services_until_a_stop() -> None:
+def test_the_command_for_test_services_runs_the_services_until_it_is_stopped() -> None:
     command = [sys.executable, "-m", "tests.services", "--json", "--topic", "first"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -37,7 +37,7 @@ def test_the_command_for_test_services_runs_the_services_until_a_stop() -> None:
     assert not accepts(port)
 
 
-def test_a_server_that_does_not_start_raises_with_its_log(tmp_path: Path) -> None:
+def test_the_error_contains_the_log_of_a_server_that_does_not_start(tmp_path: Path) -> None:
     server = ServerProcess([sys.executable, "-c", "print('no licence'); exit(1)"], log=tmp_path / "log")
     with pytest.raises(ServerFailed, match="no licence"):
         server.wait_until(lambda: False)

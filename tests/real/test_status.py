@@ -98,7 +98,9 @@ def test_a_group_of_the_consumer_protocol_is_shown_with_its_state(real_bus: Real
     assert "group-without-worker" in neglects(settings)
 
 
-def test_unread_records_near_the_end_of_the_retention_are_a_finding(cluster: KafkaCluster, real_bus: RealBus) -> None:
+def test_the_status_reports_unread_records_near_the_end_of_their_retention(
+    cluster: KafkaCluster, real_bus: RealBus
+) -> None:
     cluster.create_topic("status-ending", 1, {"retention.ms": str(_HOUR)})
     produce(real_bus, "status-ending", 50 * 60_000, 40 * 60_000, 0)
     settings = real_bus.settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"status-late": ["status-ending"]})
@@ -110,7 +112,9 @@ def test_unread_records_near_the_end_of_the_retention_are_a_finding(cluster: Kaf
     assert "retention-ends" not in neglects(settings), "nothing is deleted for its age"
 
 
-def test_records_deleted_before_they_were_read_are_a_finding(cluster: KafkaCluster, real_bus: RealBus) -> None:
+def test_the_status_reports_records_that_were_deleted_before_they_were_read(
+    cluster: KafkaCluster, real_bus: RealBus
+) -> None:
     cluster.create_topic("status-lost")
     produce(real_bus, "status-lost", 0, 0, 0)
     real_bus.commit("status-loser", "status-lost", 1)
@@ -124,7 +128,7 @@ def test_records_deleted_before_they_were_read_are_a_finding(cluster: KafkaClust
     ]
 
 
-def test_topics_that_differ_from_the_settings_are_a_finding(cluster: KafkaCluster, real_bus: RealBus) -> None:
+def test_the_status_reports_topics_that_differ_from_the_settings(cluster: KafkaCluster, real_bus: RealBus) -> None:
     cluster.create_topic("status-small", 1, {"retention.ms": str(_HOUR)})
     topics = {"status-small": {"partitions": 3, "options": {"retention.ms": 2 * _HOUR}}, "status-gone": {}}
     found = checked(real_bus.settings(EVENT_BUS_KAFKA_TOPICS=topics))
@@ -142,7 +146,7 @@ def schemas_of(settings: dict[str, Any]) -> list[OwnSchema]:
         return own_schemas.by_subject()
 
 
-def test_schemas_that_the_registry_lacks_or_refuses_are_a_finding(real_bus: RealBus) -> None:
+def test_the_status_reports_schemas_that_the_registry_lacks_or_refuses(real_bus: RealBus) -> None:
     topic = "status-schemas"
     real_bus.create_topic(topic)
     settings = real_bus.settings(topic)
@@ -169,7 +173,7 @@ def test_schemas_that_the_registry_lacks_or_refuses_are_a_finding(real_bus: Real
     registry.close()
 
 
-def test_missing_rights_are_a_finding(guarded: GuardedKafka, real_bus: RealBus) -> None:
+def test_the_status_reports_missing_rights(guarded: GuardedKafka, real_bus: RealBus) -> None:
     user = "status"
     guarded.add_user(user)
     for topic in ("status-sent", "status-read", "status-hidden"):

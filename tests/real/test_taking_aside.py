@@ -72,7 +72,9 @@ def test_quarantining_the_next_record_commits_the_following_offset(
     assert (bus.committed(group, topic), metadata(bus, group, topic)) == (1, 'event-bus-kafka {"taken":[2]}')
 
 
-def test_without_apply_no_record_is_quarantined(bus: RealBus, topic: str, group: str, table: dict[str, Any]) -> None:
+def test_no_record_is_quarantined_without_the_option_apply(
+    bus: RealBus, topic: str, group: str, table: dict[str, Any]
+) -> None:
     send(bus, topic, certificate(1))
     assert "repeat it with --apply" in dead_letters(bus, table, "take", f"{topic}:0:0", "-g", group).log
     assert listed(bus, table) == []
@@ -123,9 +125,7 @@ def test_an_offset_of_an_aborted_transaction_cannot_be_quarantined(
     take(bus, table, f"{topic}:0:2", group)
 
 
-def test_importing_from_a_topic_that_does_not_exist_is_an_error(
-    bus: RealBus, group: str, table: dict[str, Any]
-) -> None:
+def test_importing_from_a_missing_topic_is_an_error(bus: RealBus, group: str, table: dict[str, Any]) -> None:
     log = dead_letters(bus, table, "import", "-g", group, "--apply", exit_code=1).log
     assert f"there is no topic {group}.dead-letters" in log
 

@@ -48,7 +48,7 @@ def partitions(cluster: KafkaCluster, topic: str) -> int:
     return len(cluster.admin().list_topics(timeout=30).topics[topic].partitions)
 
 
-def test_a_first_run_creates_the_topics_of_the_examples_and_a_second_run_does_nothing(
+def test_the_first_run_creates_the_topics_and_the_second_run_does_nothing(
     three_brokers: KafkaCluster,
 ) -> None:
     services = {one: import_module(f"examples.{one}.settings") for one in SERVICES}
@@ -100,7 +100,7 @@ def test_each_kind_of_drift_is_found_and_corrected(cluster: KafkaCluster, real_b
     assert partitions(cluster, name) == 4
 
 
-def test_drift_that_the_command_cannot_correct_is_reported(cluster: KafkaCluster) -> None:
+def test_the_command_reports_the_drift_that_cannot_be_corrected(cluster: KafkaCluster) -> None:
     name = "obstinate"
     cluster.create_topic(name)
     settings = settings_of(cluster, name, replication=2, options={"retention.mss": 1})
@@ -128,7 +128,7 @@ def test_surplus_partitions_and_foreign_topics_are_reported_but_are_not_drift(cl
     assert partitions(cluster, name) == 3
 
 
-def test_a_topic_that_cannot_be_created_does_not_prevent_the_creation_of_other_topics(cluster: KafkaCluster) -> None:
+def test_all_possible_topics_are_created_although_one_topic_cannot_be_created(cluster: KafkaCluster) -> None:
     settings = settings_of(cluster, "last-of-all")
     settings["EVENT_BUS_KAFKA_TOPICS"]["bad name"] = {}
     code, said = topics(settings, "apply")

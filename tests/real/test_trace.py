@@ -41,7 +41,7 @@ def delete_before(cluster: KafkaCluster, topic: str, offset: int) -> None:
         answer.result(30)
 
 
-def test_event_trace_says_that_deleted_records_may_have_included_the_event(
+def test_event_trace_says_that_the_event_may_have_been_in_deleted_records(
     bus: RealBus, cluster: KafkaCluster, topic: str
 ) -> None:
     event_id, *_ = sent(bus, topic, 1, 2, 3)
@@ -56,7 +56,7 @@ def test_event_trace_says_that_deleted_records_may_have_included_the_event(
         assert f"{topic}:0 holds no records, at offset 3; what was before is deleted.\n" in trace(event_id, finds=False)
 
 
-def test_event_trace_says_of_a_dead_letter_that_its_record_was_deleted(
+def test_event_trace_says_that_the_record_of_a_dead_letter_was_deleted(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str
 ) -> None:
     event_id, other = sent(bus, topic, 1, 2)
@@ -87,7 +87,7 @@ def test_event_trace_says_that_compaction_may_have_removed_the_event(
     assert f"Maybe not there any more: topic {topic} is compacted, and keeps the last record of a key alone.\n" in text
 
 
-def test_groups_missing_from_the_settings_are_found(bus: RealBus, topic: str, group: str) -> None:
+def test_groups_are_found_even_if_they_are_missing_from_the_settings(bus: RealBus, topic: str, group: str) -> None:
     (event_id,) = sent(bus, topic, 1)
     bus.commit(group, topic, 1)
     with override_settings(**bus.settings(topic)):

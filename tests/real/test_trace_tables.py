@@ -108,7 +108,7 @@ def test_waiting_and_parked_rows_are_found_by_id_and_key() -> None:
 
 
 @on_sqlite
-def test_an_id_in_another_header_of_a_row_is_not_found() -> None:
+def test_event_trace_does_not_find_an_id_in_a_wrong_header_of_a_row() -> None:
     emitted()
     event_id = str(uuid1())
     OutboxRecord.objects.update(headers=pack((("ce_id", b"other"), ("cause", event_id.encode()))))
@@ -138,7 +138,7 @@ def test_stored_and_deleted_dead_letters_are_found_with_the_state_of_each_receiv
 
 
 @on_sqlite
-def test_marks_of_the_inbox_are_found() -> None:
+def test_event_trace_finds_inbox_marks() -> None:
     def award(metadata: EventsMetadata, **_: Any) -> None:
         """Accept an event."""
 
@@ -194,7 +194,7 @@ def test_an_unreachable_database_is_reported_and_other_databases_are_searched(tm
 
 @on_sqlite
 @pytest.mark.parametrize("target", ["zero", "0008", "0005"])
-def test_existing_tables_of_older_versions_are_searched(target: str) -> None:
+def test_the_tables_that_exist_in_older_versions_are_searched(target: str) -> None:
     call_command("migrate", "event_bus_kafka", target, verbosity=0)
     answer = found(uuid1(), finds=False)
     assert [one for one in answer["unseen"] if one["what"] != "Kafka"] == []

@@ -121,7 +121,7 @@ def test_the_new_code_works_on_the_old_tables_before_the_migration() -> None:
     assert purge_entries(0) == complete_entries() == 0
 
 
-def test_a_letter_that_the_old_tables_refuse_is_not_stored_with_parts_left_out() -> None:
+def test_no_part_of_a_letter_is_stored_if_the_old_tables_refuse_the_letter() -> None:
     migrate("0008")
     refused = letter_of(record_of(7, headers=(("name", None),) * 3), "x" * 300)
     object.__setattr__(refused, "event_id", "x" * 40)
@@ -130,7 +130,7 @@ def test_a_letter_that_the_old_tables_refuse_is_not_stored_with_parts_left_out()
     assert DeadLetter.objects.count() == 0
 
 
-def test_the_new_version_reads_letters_of_the_older_version_which_can_still_write() -> None:
+def test_the_new_version_reads_old_letters_and_the_old_version_can_still_write() -> None:
     migrate("0008")
     before = VersionBefore()
     InboxMark.objects.mark(HERE, uuid4())

@@ -55,7 +55,7 @@ def test_one_broker_can_be_taken_down_alone(own_sandbox: Sandbox) -> None:
     assert Producer({"bootstrap.servers": first, "log_level": 0}).list_topics(timeout=10).brokers
 
 
-def test_taking_down_a_broker_that_does_not_exist_is_refused(own_sandbox: Sandbox) -> None:
+def test_a_broker_that_does_not_exist_cannot_be_taken_down(own_sandbox: Sandbox) -> None:
     with pytest.raises(ValueError, match="numbered from 1"), own_sandbox.broker_down(7):
         pass
 

@@ -59,7 +59,7 @@ def test_reading_the_address_of_a_stopped_cluster_raises() -> None:
         _ = MockCluster().bootstrap_servers
 
 
-def test_schemas_are_registered_looked_up_and_fetched(client: SchemaRegistryClient) -> None:
+def test_schemas_can_be_registered_looked_up_and_fetched(client: SchemaRegistryClient) -> None:
     schema_id = client.register_schema("s1", Schema(json.dumps(RECORD), "AVRO"))
     assert client.lookup_schema("s1", Schema(json.dumps(RECORD), "AVRO")).schema_id == schema_id
     text = client.get_schema(schema_id).schema_str

@@ -128,7 +128,7 @@ def test_assert_not_sent_fails_if_a_matching_event_was_sent(two: CapturedEvents)
         ((), {"certificate": 1}, "Pass the event"),
     ],
 )
-def test_an_expectation_that_no_event_can_meet_is_refused(
+def test_an_expectation_is_refused_if_no_event_can_meet_it(
     events: CapturedEvents, arguments: tuple[str, ...], expected: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises((TypeError, ValueError), match=reason):

@@ -66,7 +66,7 @@ def test_a_tombstone_counts_as_sent_only_if_the_transaction_commits(events: Capt
         events.assert_sent(record_deleted)
 
 
-def test_a_tombstone_that_cannot_be_sent_raises() -> None:
+def test_a_tombstone_raises_an_error_if_it_cannot_be_sent() -> None:
     for topic, key, reason in (("certificates", "seven", "expected int"), ("elsewhere", 7, "event_key_field")):
         with pytest.raises(UnsendableEvent, match=reason), captured_events():
             send_tombstone(CERTIFICATE_CREATED, topic, key)
@@ -90,7 +90,7 @@ def test_capturing_does_not_depend_on_the_producer_setting(settings: Any, produc
     assert len(events) == 1
 
 
-def test_settings_may_change_inside_the_block(events: CapturedEvents) -> None:
+def test_settings_can_change_inside_the_block(events: CapturedEvents) -> None:
     with override_settings(EVENT_BUS_PRODUCER_CONFIG={REVOKED: {"revocations": ENTRY}}, EVENT_BUS_PRODUCER=None):
         CERTIFICATE_REVOKED.send_event(certificate=certificate())
         CERTIFICATE_CREATED.send_event(certificate=certificate())
@@ -113,7 +113,7 @@ def test_receivers_of_signals_are_restored_after_the_block(settings: Any) -> Non
     assert [event.key for event in outer] == [2]
 
 
-def test_an_event_received_from_the_bus_is_not_captured(events: CapturedEvents) -> None:
+def test_an_event_is_not_captured_if_it_was_received_from_the_bus(events: CapturedEvents) -> None:
     CERTIFICATE_CREATED.send_event_with_custom_metadata(EventsMetadata(event_type=CREATED), certificate=certificate())
     events.assert_not_sent()
     with pytest.raises(AssertionError, match="It was not emitted"):
@@ -141,7 +141,7 @@ def test_a_value_of_the_wrong_type_raises_at_the_line_that_emits_the_event(
     assert (caught.value.event_type, caught.value.topic) == (CREATED, "certificates")
 
 
-def test_a_key_field_that_does_not_exist_raises(settings: Any) -> None:
+def test_an_event_raises_an_error_if_its_key_field_does_not_exist(settings: Any) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CREATED: {"certificates": ENTRY | {"event_key_field": "certificate.id"}}}
     with pytest.raises(UnsendableEvent, match=r"event_key_field 'certificate\.id' fails at 'id'"), captured_events():
         CERTIFICATE_CREATED.send_event(certificate=certificate())
@@ -154,14 +154,14 @@ class SignedCertificate(CertificateData):  # type: ignore[misc]  # openedx-event
     signature: str = attrs.field(kw_only=True)
 
 
-def test_emitting_a_value_that_receivers_would_not_get_raises() -> None:
+def test_emitting_raises_an_error_if_receivers_would_not_get_a_value() -> None:
     signed = SignedCertificate(**attrs.asdict(certificate(), recurse=False), signature="S")
     lost = r"certificate\.signature was 'S' and arrives as nothing"
     with pytest.raises(UnsendableEvent, match=lost), captured_events():
         CERTIFICATE_CREATED.send_event(certificate=signed)
 
 
-def test_an_error_that_the_service_caught_is_raised_at_the_end_of_the_block() -> None:
+def test_the_end_of_the_block_raises_an_error_that_the_service_caught() -> None:
     with pytest.raises(UnsendableEvent, match=r"certificate\.grade"):
         with captured_events() as events:
             thread = threading.Thread(target=_send_in_vain)
@@ -184,7 +184,7 @@ def _send_in_vain() -> None:
 
 
 @pytest.mark.django_db
-def test_in_a_test_case_an_event_counts_as_sent_after_the_atomic_block_of_the_service(
+def test_an_event_in_a_test_case_counts_as_sent_after_its_atomic_block(
     events: CapturedEvents,
 ) -> None:
     with transaction.atomic():
@@ -196,13 +196,13 @@ def test_in_a_test_case_an_event_counts_as_sent_after_the_atomic_block_of_the_se
 
 
 @pytest.mark.django_db
-def test_in_a_test_case_an_event_outside_atomic_blocks_counts_as_sent_immediately(events: CapturedEvents) -> None:
+def test_an_event_in_a_test_case_counts_as_sent_immediately_outside_atomic_blocks(events: CapturedEvents) -> None:
     CERTIFICATE_CREATED.send_event(certificate=certificate(1))
     events.assert_sent(CERTIFICATE_CREATED)
 
 
 @pytest.mark.django_db
-def test_an_event_of_a_rolled_back_block_does_not_count_as_sent(events: CapturedEvents) -> None:
+def test_an_event_does_not_count_as_sent_if_its_block_rolls_back(events: CapturedEvents) -> None:
     with transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         with pytest.raises(RuntimeError), transaction.atomic():
@@ -224,7 +224,7 @@ def test_an_event_does_not_count_as_sent_if_an_outer_block_rolls_back(
 
 
 @pytest.mark.django_db
-def test_an_event_of_a_failed_block_without_savepoint_does_not_count_as_sent(events: CapturedEvents) -> None:
+def test_an_event_does_not_count_as_sent_if_its_block_without_savepoint_fails(events: CapturedEvents) -> None:
     with pytest.raises(RuntimeError), transaction.atomic(savepoint=False):
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         raise RuntimeError
@@ -232,7 +232,7 @@ def test_an_event_of_a_failed_block_without_savepoint_does_not_count_as_sent(eve
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_an_event_does_not_count_as_sent_if_a_block_of_another_database_rolls_back(events: CapturedEvents) -> None:
+def test_an_event_counts_as_unsent_if_a_block_of_another_database_rolls_back(events: CapturedEvents) -> None:
     with transaction.atomic(using="default"):
         with pytest.raises(RuntimeError), transaction.atomic(using="other"):
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
@@ -253,7 +253,7 @@ def test_the_transaction_of_the_configured_database_decides_whether_an_event_cou
 
 
 @pytest.mark.django_db
-def test_in_mode_immediate_events_of_rolled_back_blocks_count_as_sent(events: CapturedEvents, settings: Any) -> None:
+def test_events_of_rolled_back_blocks_count_as_sent_in_mode_immediate(events: CapturedEvents, settings: Any) -> None:
     settings.EVENT_BUS_PRODUCER_MODE = "immediate"
     with pytest.raises(RuntimeError), transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
@@ -262,7 +262,7 @@ def test_in_mode_immediate_events_of_rolled_back_blocks_count_as_sent(events: Ca
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_in_mode_outbox_the_transaction_of_the_outbox_decides_whether_an_event_counts(
+def test_the_transaction_of_the_outbox_decides_whether_an_event_counts_in_mode_outbox(
     events: CapturedEvents, settings: Any
 ) -> None:
     settings.EVENT_BUS_PRODUCER_MODE = "outbox"
@@ -293,7 +293,7 @@ def test_real_commits_and_rollbacks_decide_whether_an_event_counts_as_sent(event
 
 
 @pytest.mark.django_db(transaction=True)
-def test_emitting_an_event_with_autocommit_off_raises_unsendable_event() -> None:
+def test_emitting_an_event_raises_unsendable_event_if_autocommit_is_off() -> None:
     connection.ensure_connection()
     transaction.set_autocommit(False)
     try:

@@ -69,7 +69,7 @@ def test_deliver_accepts_an_event_type_and_plain_values(heard: Heard) -> None:
         assert heard[0]["grade"] == grade(signal, user=7)
 
 
-def test_the_argument_replay_of_deliver_makes_is_replay_return_true() -> None:
+def test_is_replay_returns_true_if_deliver_gets_the_argument_replay() -> None:
     told: list[bool] = []
 
     def ask(**_: Any) -> None:
@@ -176,7 +176,7 @@ def test_delivering_a_tombstone_without_a_key_fails(heard: Heard) -> None:
         ({"certificate": attrs.evolve(certificate(), grade=1)}, "field certificate.grade: expected str, got int"),
     ],
 )
-def test_data_that_does_not_match_the_signal_fails(heard: Heard, data: dict[str, Any], reason: str) -> None:
+def test_deliver_fails_if_the_data_does_not_match_the_signal(heard: Heard, data: dict[str, Any], reason: str) -> None:
     with pytest.raises(SerializationError, match=reason):
         deliver(CERTIFICATE_CREATED, **data)
 
@@ -205,19 +205,19 @@ def test_an_event_with_an_older_schema_is_delivered(heard: Heard, before: Path, 
         assert heard[0]["grade"] == grade(signal, user=7, passed=False)
 
 
-def test_a_field_whose_type_differs_from_the_older_schema_is_named(heard: Heard, before: Path) -> None:
+def test_deliver_names_a_field_whose_type_differs_from_the_older_schema(heard: Heard, before: Path) -> None:
     with graded(user=str) as signal, receiving(signal, heard.append):
         with pytest.raises(IncompatibleSchema, match=r"field grade\.user: the writer's long cannot be read as str"):
             deliver(signal, schema=before, grade={"user": 7})
 
 
-def test_data_that_does_not_match_the_older_schema_is_refused(heard: Heard, before: Path) -> None:
+def test_deliver_refuses_data_that_does_not_match_the_older_schema(heard: Heard, before: Path) -> None:
     with graded(user=int) as signal, receiving(signal, heard.append):
         with pytest.raises(SerializationError, match="user is <seven> of type"):
             deliver(signal, schema=before, grade={"user": "seven"})
 
 
-def test_a_record_of_another_process_is_read_with_the_given_schema(heard: Heard, before: Path) -> None:
+def test_deliver_reads_a_record_of_another_process_with_the_given_schema(heard: Heard, before: Path) -> None:
     def hear(**arguments: Any) -> None:
         heard.append(arguments)
 
@@ -229,7 +229,7 @@ def test_a_record_of_another_process_is_read_with_the_given_schema(heard: Heard,
         assert heard[0]["grade"] == grade(signal, user=7)
 
 
-def test_data_in_addition_to_a_record_is_refused(heard: Heard) -> None:
+def test_deliver_refuses_data_in_addition_to_a_record(heard: Heard) -> None:
     record = ConsumerRecord(topic="t", partition=0, offset=0, timestamp=None, key=None, value=b"", headers=())
     with pytest.raises(TypeError, match="already"):
         deliver(record, certificate=certificate())

@@ -61,7 +61,7 @@ def test_the_message_names_a_topic_that_is_not_enabled(project: Project) -> None
     assert "It was emitted 1 time; in EVENT_BUS_PRODUCER_CONFIG none of its topics is enabled (grades)." in output
 
 
-def test_an_error_of_an_unsendable_event_that_the_service_catches_fails_the_test(project: Project) -> None:
+def test_the_test_fails_for_an_unsendable_event_even_if_the_service_catches_the_error(project: Project) -> None:
     project.write(
         "tests/test_swallowing.py",
         """

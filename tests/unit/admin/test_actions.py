@@ -114,7 +114,7 @@ def test_an_action_reports_the_rows_that_were_changed_before_the_database_failed
     assert ParkedRecord.objects.filter(topic=TOPIC, code=CODE).count() == 50
 
 
-def test_rows_parked_after_the_confirmation_page_are_not_discarded() -> None:
+def test_rows_are_not_discarded_if_they_were_parked_after_the_confirmation_page() -> None:
     client = client_with(*Right)
     asked = client.post(url(ParkedRecord, "discard"), selected())
     late = ParkedRecord.objects.filter(topic=TOPIC, code=CODE).latest("parked_at")

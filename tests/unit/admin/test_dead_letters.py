@@ -131,7 +131,7 @@ def test_the_page_of_a_letter_masks_its_event_data() -> None:
 
 
 @pytest.mark.parametrize("below", ["", "unmasked/"])
-def test_without_a_schema_registry_the_page_of_a_letter_omits_the_data(below: str) -> None:
+def test_the_page_of_a_letter_omits_the_data_if_there_is_no_schema_registry(below: str) -> None:
     letter = stored(record_of(7), MAIL)
     client, url = client_with(*Right), f"{LIST}{letter.pk}/{below}"
     with override_settings(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=None):
@@ -205,7 +205,7 @@ def test_discarding_all_matching_letters_keeps_letters_that_failed_later() -> No
     assert f"all that match: receiver {MAIL}" in LogEntry.objects.get().get_change_message()
 
 
-def test_the_admin_history_hides_the_searched_key_and_id_when_letters_are_discarded() -> None:
+def test_the_admin_history_of_discarded_letters_hides_the_searched_key_and_id() -> None:
     letter = stored(record_of(77), MAIL)
     client = client_with(Right.VIEW, Right.DISCARD)
     _, done = confirmed(client, scope="all", key="77", event_id=letter.event_id)
@@ -217,7 +217,7 @@ def test_the_admin_history_hides_the_searched_key_and_id_when_letters_are_discar
     assert letter.event_id not in message
 
 
-def test_discarding_in_slices_reports_how_many_letters_remain(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_discarding_letters_in_slices_reports_the_number_of_remaining_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     from event_bus_kafka.admin.dead_letters import letters_page
     from event_bus_kafka.operations.dead_letters import discarding
 
@@ -241,5 +241,5 @@ def test_discarding_in_slices_reports_how_many_letters_remain(monkeypatch: pytes
     ]
 
 
-def test_the_view_that_discards_is_exempt_from_atomic_requests() -> None:
+def test_the_view_that_discards_letters_is_exempt_from_atomic_requests() -> None:
     assert resolve(DISCARD).func._non_atomic_requests == set(connections)  # type: ignore[attr-defined]

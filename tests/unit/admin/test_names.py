@@ -31,6 +31,6 @@ def test_long_names_are_escaped_and_break_at_dots_or_underscores(text: object, s
 
 
 @override_settings(USE_THOUSAND_SEPARATOR=True)
-def test_numbers_are_written_as_the_service_writes_them() -> None:
+def test_numbers_have_the_format_from_the_settings_of_the_service() -> None:
     template = Template("{% load event_bus_names %}{{ number|breakable }}")
     assert template.render(Context({"number": 1234567})) == "1,234,567"

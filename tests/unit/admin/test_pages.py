@@ -74,7 +74,7 @@ def test_each_admin_url_answers_403_without_the_right_to_view() -> None:
         assert Client().get(url).headers["Location"].startswith(reverse("admin:login"))
 
 
-def test_a_statement_that_fails_spoils_no_page_where_requests_are_transactions() -> None:
+def test_admin_pages_are_exempt_from_atomic_requests() -> None:
     reading = [page.url() for page in pages()] + [admin.site.get_model_admin(HistoryRow).url("where")]  # type: ignore[attr-defined]
     for url in reading:
         assert "default" in resolve(url).func._non_atomic_requests, url  # type: ignore[attr-defined]
@@ -89,7 +89,7 @@ def test_no_admin_page_has_an_add_or_change_form() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_page_whose_table_is_missing_asks_to_migrate() -> None:
+def test_a_page_asks_to_migrate_if_its_table_is_missing() -> None:
     client = client_with(Right.VIEW)
     look_again(connection)
     with connection.schema_editor() as editor:

@@ -140,7 +140,7 @@ def test_a_request_for_all_matching_letters_is_made_per_group_and_omits_later_fa
     assert f"(all that match: receiver {receiver})" in said()[0]
 
 
-def test_the_plan_says_why_a_receiver_that_did_not_fail_would_not_run(receiver: str) -> None:
+def test_the_plan_says_why_it_omits_a_receiver_that_did_not_fail(receiver: str) -> None:
     stored(record_of(7), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(client.post(REQUEST, ALL | {"run-receiver": "mail.receivers.typo"}).content.decode())
@@ -161,7 +161,7 @@ def test_a_stand_in_can_be_requested_for_a_receiver_that_no_longer_exists(receiv
     assert (request.receiver, request.instead_of, request.receivers) == (receiver, GONE, [receiver])
 
 
-def test_the_plan_names_missing_receivers_and_warns_if_no_worker_has_them(receiver: str) -> None:
+def test_the_plan_names_missing_receivers_and_warns_if_no_worker_has_these_receivers(receiver: str) -> None:
     stored(record_of(7), receiver, GONE)
     stored(record_of(7, offset=1), GONE)
     client = client_with(Right.VIEW, Right.REPLAY)
@@ -206,7 +206,7 @@ def test_a_request_that_selects_no_letters_returns_to_the_list() -> None:
     assert "tick dead letters first" in client.get(LETTERS).content.decode()
 
 
-def test_a_request_for_more_letters_than_the_limit_has_to_be_narrowed(
+def test_a_user_must_narrow_a_request_for_more_letters_than_the_limit(
     receiver: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("event_bus_kafka.operations.dead_letters.paging.COUNTED", 2)
@@ -219,7 +219,7 @@ def test_a_request_for_more_letters_than_the_limit_has_to_be_narrowed(
     assert "2 dead letters would be given" in asked(client, scope="ticked", id=ticked)
 
 
-def test_the_admin_history_hides_the_searched_key_and_id_when_letters_are_replayed(receiver: str) -> None:
+def test_the_admin_history_of_replayed_letters_hides_the_searched_key_and_id(receiver: str) -> None:
     letter = stored(record_of(4711), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     done = confirmed(client, ALL | {"key": "4711", "event_id": letter.event_id})
@@ -250,7 +250,7 @@ def made(receiver: str, **values: Any) -> ReplayRequest:
     return request
 
 
-def test_a_request_is_paused_resumed_and_cancelled_after_a_confirmation(receiver: str) -> None:
+def test_a_request_can_be_paused_resumed_and_cancelled_after_a_confirmation(receiver: str) -> None:
     request = made(receiver)
     client, here = client_with(Right.VIEW, Right.REPLAY), f"{LIST}{request.pk}/"
     for step, state in (("pause", "paused"), ("resume", "requested"), ("cancel", "stopped")):

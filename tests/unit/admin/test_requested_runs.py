@@ -239,7 +239,7 @@ def test_a_request_for_a_topic_can_be_paused_resumed_and_cancelled(topic: str) -
         assert ReplayRequest.objects.get().state == state
 
 
-def test_a_source_is_counted_outside_transactions_where_requests_are_transactions(
+def test_a_source_is_counted_outside_a_transaction_even_if_requests_are_atomic(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted_in_transaction: list[bool] = []
@@ -254,7 +254,7 @@ def test_a_source_is_counted_outside_transactions_where_requests_are_transaction
     assert counted_in_transaction == [False], "an error of the source would break the transaction of the page"
 
 
-def test_broken_sources_and_runs_of_a_later_version_leave_the_pages_usable(
+def test_the_pages_stay_usable_with_broken_sources_and_with_runs_of_a_later_version(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_name: str) -> None:
@@ -271,7 +271,7 @@ def test_broken_sources_and_runs_of_a_later_version_leave_the_pages_usable(
         assert "later, of a later version" in text_of(client.get(url).content.decode())
 
 
-def test_before_the_migration_existing_requests_are_shown_and_new_runs_are_not_offered(
+def test_existing_requests_are_shown_and_new_runs_are_not_offered_before_the_migration(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("event_bus_kafka.admin.replay_requests.run_pages.are_possible", lambda: False)

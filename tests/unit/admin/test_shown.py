@@ -43,7 +43,7 @@ def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<(?!svg)[^>]+>", " ", answer.content.decode().replace("<wbr>", "")))
 
 
-def test_an_outbox_whose_database_is_away_hides_no_other(django_db_blocker: DjangoDbBlocker) -> None:
+def test_an_unreachable_database_hides_only_its_own_outbox(django_db_blocker: DjangoDbBlocker) -> None:
     away, route = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}, SENT[TYPE]["certificates"]
     routes = {TYPE: {"certificates": route, "grades": route | {"database": "away"}}}
     with django_db_blocker.unblock(), connected(away, "away"), override_settings(EVENT_BUS_PRODUCER_CONFIG=routes):
@@ -52,7 +52,7 @@ def test_an_outbox_whose_database_is_away_hides_no_other(django_db_blocker: Djan
     assert "Events that wait" in shown
 
 
-def test_a_database_that_hangs_delays_no_page_for_long(
+def test_a_hanging_database_delays_each_page_only_briefly(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hang(connection: Any, *tables: Any) -> bool:
@@ -71,7 +71,7 @@ def test_a_database_that_hangs_delays_no_page_for_long(
     assert all("Not known, since these gave no answer: database frozen" in one for one in shown)
 
 
-def test_the_overview_says_all_is_well_only_if_nothing_waits_and_all_that_run_are_ready() -> None:
+def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_waits() -> None:
     DeadLetter.objects.all().delete()
     ParkedRecord.objects.all().delete()
     shown = page(EventBus)
@@ -90,7 +90,7 @@ def test_the_overview_says_all_is_well_only_if_nothing_waits_and_all_that_run_ar
     assert "All is well" not in page(EventBus)
 
 
-def test_the_overview_lists_what_waits_with_links() -> None:
+def test_the_overview_lists_everything_that_waits_with_links() -> None:
     Heartbeat.objects.filter(kind="consumer").delete()
     PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
     shown = page(EventBus)
@@ -105,7 +105,7 @@ def test_the_overview_lists_what_waits_with_links() -> None:
         assert text in shown
 
 
-def test_the_overview_shows_neglects_with_remedies_and_links() -> None:
+def test_the_overview_shows_each_neglect_with_a_remedy_and_a_link() -> None:
     PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(days=2))
     shown = page(EventBus)
     assert "It has been paused for 2 days." in shown
@@ -114,7 +114,7 @@ def test_the_overview_shows_neglects_with_remedies_and_links() -> None:
 
 
 @override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0)
-def test_without_heartbeats_the_overview_shows_workers_and_relays_as_not_known() -> None:
+def test_the_overview_shows_workers_and_relays_as_not_known_if_there_are_no_heartbeats() -> None:
     shown = page(EventBus)
     assert "Whether workers and relays run is not known: EVENT_BUS_KAFKA_HEARTBEAT is 0." in shown
     assert "2 of 3 ready" not in shown
@@ -140,7 +140,7 @@ def test_each_chart_has_a_text_alternative_and_a_table(period: str) -> None:
     assert "script" not in shown
 
 
-def test_the_overview_names_the_setting_that_disables_history_instead_of_showing_charts() -> None:
+def test_the_overview_names_the_setting_that_disables_history_and_shows_no_charts() -> None:
     assert "EVENT_BUS_KAFKA_HISTORY is 0" in page(EventBus)
 
 
@@ -167,7 +167,7 @@ def test_the_line_of_a_chart_skips_missing_values() -> None:
     assert len(chart.table.rows) == 2
 
 
-def test_a_chart_shows_a_single_value_a_small_one_and_that_there_is_none() -> None:
+def test_a_chart_can_show_a_single_value_a_small_value_or_no_values() -> None:
     times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
 
     def points(*values: float | None) -> str:
@@ -219,7 +219,7 @@ def test_the_outbox_page_says_what_to_do_about_held_topics() -> None:
     assert "Give the relay&#x27;s user the right WRITE on the topic." in page(ParkedRecord)
 
 
-def test_a_parked_row_tells_its_event_and_asks_where_it_is() -> None:
+def test_the_page_of_parked_rows_shows_event_types_and_ids_with_search_buttons() -> None:
     event_id = "7c8a2b9e-0f47-4d1c-9a3d-2f6f5a1c0b11"
     headers = pack((("ce_type", TYPE.encode()), ("ce_id", event_id.encode())))
     ParkedRecord.objects.filter(pk=10_000_000).update(headers=headers)
@@ -231,7 +231,7 @@ def test_a_parked_row_tells_its_event_and_asks_where_it_is() -> None:
     assert html.count(f'formaction="{where}"') == 1
 
 
-def test_without_a_running_relay_the_number_of_waiting_rows_is_unknown() -> None:
+def test_the_number_of_waiting_rows_is_unknown_if_no_relay_runs() -> None:
     Heartbeat.objects.filter(kind="relay").delete()
     assert "unknown: no relay that runs has told" in page(ParkedRecord)
 
@@ -302,7 +302,7 @@ def test_each_page_names_an_invalid_producer_setting(model: Any) -> None:
     assert "needs &#x27;event_key_field&#x27;" in page(model)
 
 
-def test_the_search_for_an_event_shows_its_search_term_in_neither_url_nor_title() -> None:
+def test_the_search_for_an_event_hides_the_search_term_from_url_and_title() -> None:
     url = admin.site.get_model_admin(HistoryRow).url("where")  # type: ignore[attr-defined]
     for posted, said in (
         ({"event_id": "secret"}, "An event&#x27;s id is a UUID"),

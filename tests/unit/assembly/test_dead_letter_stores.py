@@ -26,7 +26,7 @@ def nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "_found", set())
 
 
-def test_dead_letters_are_stored_in_the_database_even_if_it_is_unreachable_at_the_start(
+def test_the_database_is_the_store_even_if_it_is_unreachable_at_the_start(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """
@@ -37,7 +37,7 @@ def test_dead_letters_are_stored_in_the_database_even_if_it_is_unreachable_at_th
         assert isinstance(store_for("g"), TableStore)
 
 
-def test_without_a_database_table_dead_letters_are_stored_on_a_topic(
+def test_dead_letters_are_stored_on_a_topic_if_there_is_no_database_table(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
@@ -49,7 +49,7 @@ def test_without_a_database_table_dead_letters_are_stored_on_a_topic(
         assert isinstance(store_for("g"), TopicStore)
 
 
-def test_c8_the_producer_of_dead_letters_has_room_for_a_letter_of_any_size_by_default() -> None:
+def test_c8_the_producer_of_dead_letters_has_room_for_letters_of_any_size_by_default() -> None:
     """
     If a letter were larger than the maximal size of the producer's queue, the letter would wait for ever, even for an
     empty queue.

@@ -30,7 +30,7 @@ def keepers(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(housekeeping, name, Housekeeper())
 
 
-def test_workers_search_for_neglects_until_their_end(
+def test_a_worker_repeats_the_search_for_neglects_until_it_ends(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(housekeeping, "_FIRST_NEGLECTS", 0.0)
@@ -42,7 +42,7 @@ def test_workers_search_for_neglects_until_their_end(
         assert running.neglects() == {}
 
 
-def test_a_hanging_search_for_neglects_delays_no_heartbeat(
+def test_a_hanging_search_for_neglects_does_not_delay_heartbeats(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The search queries several databases, and one of them may not answer."""

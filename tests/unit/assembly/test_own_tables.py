@@ -10,7 +10,7 @@ from django.test import override_settings
 from event_bus_kafka.assembly.own_tables import own_tables
 
 
-def test_a_store_whose_module_raises_keeps_no_letters_in_the_table(
+def test_letters_do_not_expire_if_the_module_of_the_store_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "raising_store.py").write_text("raise RuntimeError('its settings lack')")

@@ -20,7 +20,7 @@ NOBODY = {
 }
 
 
-def test_without_write_access_to_the_shards_the_error_names_the_missing_grant(
+def test_the_error_names_the_missing_grant_if_the_relay_cannot_write_to_the_shards(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """In this test a trigger refuses the writes, because SQLite has no rights."""

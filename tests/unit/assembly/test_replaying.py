@@ -81,7 +81,7 @@ def test_a_worker_renews_its_claim_on_a_replay_request_while_other_housekeeping_
         until(lambda: _beat_at() > first)
 
 
-def test_a_worker_that_ends_returns_its_replay_request() -> None:
+def test_a_worker_returns_its_replay_request_when_it_ends() -> None:
     with ExitStack() as at_end:
         _start(at_end)
         until(_beat_at)

@@ -21,6 +21,6 @@ class Raising:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("choice", "go"), [("auto", False), ("database", False), ("topic", True)])
-def test_a_router_that_raises_does_not_hide_where_dead_letters_go(choice: str, go: bool) -> None:
+def test_the_destination_of_dead_letters_is_known_even_if_a_router_raises(choice: str, go: bool) -> None:
     with override_settings(DATABASE_ROUTERS=[Raising()], EVENT_BUS_KAFKA_DEAD_LETTERS=choice):
         assert _go_to_topic(Question(event_id=uuid4())) is go

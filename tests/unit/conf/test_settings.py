@@ -187,7 +187,7 @@ def test_the_function_routes_returns_the_topics_of_the_producer_config() -> None
 
 
 @pytest.mark.parametrize("entry", [{"enabled": True}, {"event_key_field": "x", "enabled": True, "mode": "soon"}])
-def test_the_function_routes_raises_for_an_invalid_entry_and_names_its_topic(entry: dict[str, Any]) -> None:
+def test_the_function_routes_raises_an_error_with_the_topic_of_an_invalid_entry(entry: dict[str, Any]) -> None:
     with override_settings(EVENT_BUS_PRODUCER_CONFIG={CREATED: {"certificates": entry}}):
         with pytest.raises(ConfigurationError, match="certificates"):
             routes()
@@ -199,7 +199,7 @@ def test_full_topic_adds_the_prefix_and_short_topic_removes_the_prefix() -> None
     assert short_topic("stage-certificates") == "certificates"
 
 
-def test_without_a_prefix_the_names_of_topics_do_not_change() -> None:
+def test_the_names_of_topics_do_not_change_without_a_prefix() -> None:
     assert full_topic("certificates") == short_topic("certificates") == "certificates"
 
 
@@ -255,7 +255,7 @@ class TestCredentialsInTheURL:
             self.options(url, **changes)
 
     @pytest.mark.parametrize("password", ["S3cret/1", "12/S3cret", "S3cret#1", "S3cret?1", "[S3cret"])
-    def test_a_password_that_is_not_percent_encoded_is_refused_and_not_quoted(self, password: str) -> None:
+    def test_a_password_is_refused_and_not_shown_if_it_is_not_percent_encoded(self, password: str) -> None:
         with pytest.raises(ConfigurationError, match="percent-encoded") as refused:
             self.options(f"http://user:{password}@registry")
         assert "S3cret" not in str(refused.value)

@@ -49,7 +49,7 @@ class TenRecords(Client):
         self.assign(NAME)
 
 
-def test_c1_a_record_that_was_polled_before_a_reassignment_is_ignored() -> None:
+def test_c1_a_record_is_ignored_if_it_was_polled_before_a_reassignment() -> None:
     """
     If the record counted as read, all records before it would also count as read. Their offsets would be committed
     although the records were not processed.
@@ -94,7 +94,7 @@ class OneRefused(Client):
         return found, {name: BrokerError("TOPIC_AUTHORIZATION_FAILED", "no") for name in names}
 
 
-def test_a_partition_that_fails_to_start_does_not_prevent_other_partitions_from_starting() -> None:
+def test_the_failed_start_of_one_partition_does_not_prevent_the_start_of_other_partitions() -> None:
     client, health, now = OneRefused(), Health(), [0.0]
     consumer = running(client, lambda _: DONE, health=health, clock=lambda: now[0])
     client.assign(("r", 0), NAME)

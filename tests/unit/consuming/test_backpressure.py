@@ -44,14 +44,14 @@ def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
     return sorted(number for _, number in client.paused)
 
 
-def test_a_single_partition_may_use_the_whole_byte_limit_which_several_partitions_share() -> None:
+def test_several_partitions_share_the_byte_limit_that_one_partition_may_use_alone() -> None:
     assert full(8 * SIZE, partitions_with(7)) == []
     assert full(8 * SIZE, partitions_with(8)) == [0]
     assert full(8 * SIZE, partitions_with(4, 4)) == [0, 1]
     assert full(8 * SIZE, partitions_with(4, 3)) == []
 
 
-def test_a_partition_that_exceeds_its_share_of_bytes_is_paused() -> None:
+def test_a_partition_is_paused_when_it_exceeds_its_share_of_bytes() -> None:
     assert full(8 * SIZE, partitions_with(7, 1)) == [0]
     assert full(8 * SIZE, partitions_with(6, 0)) == [0]
     assert full(8 * SIZE, partitions_with(5, 1)) == []
@@ -136,7 +136,7 @@ def _record(topic: str, offset: int) -> ConsumerRecord:
     )
 
 
-def test_a_held_key_is_reported_and_delays_no_other_topic() -> None:
+def test_the_consumer_reports_a_held_key_and_continues_with_other_topics() -> None:
     client, health, done, is_held = TwoTopics(), Health(), list[str](), [True]
 
     def process(delivery: object) -> Outcome:

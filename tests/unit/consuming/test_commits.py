@@ -47,7 +47,7 @@ def done_up_to(offset: int, number: int = 0) -> PartitionProgress:
     return partition
 
 
-def test_an_offset_whose_commit_was_refused_is_committed_again() -> None:
+def test_an_offset_is_committed_again_after_its_commit_was_refused() -> None:
     client: Any = RefusingClient(1)
     partition, commits = done_up_to(7), Commits("g", lambda: 0.0, lambda _: None)
     assert [*commits.commit(client, [partition])] == [("t", 0)]
@@ -111,7 +111,7 @@ class OneRefused(Client):
         return {name: BrokerError("TOPIC_AUTHORIZATION_FAILED", "no") for name in offsets if name[0] == "b"}
 
 
-def test_a_partition_whose_commits_are_always_refused_does_not_slow_other_partitions() -> None:
+def test_a_partition_does_not_slow_other_partitions_if_its_commits_are_always_refused() -> None:
     """
     If the refused commit slowed the worker, the other partitions would read only one window of records per commit
     interval.

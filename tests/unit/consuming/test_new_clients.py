@@ -79,7 +79,7 @@ def consumer(clients: Callable[[AssignmentListener], Any]) -> Consumer:
     )
 
 
-def test_a_worker_waits_without_limit_for_the_return_of_a_revoked_right() -> None:
+def test_a_worker_waits_without_a_time_limit_until_a_revoked_right_returns() -> None:
     clients = Failing(Trouble.FORBIDDEN)
     one = consumer(clients)
     with watched(PartitionsRevoked) as revoked:
@@ -99,7 +99,7 @@ def test_a_worker_ends_when_new_clients_fail_with_the_same_fatal_error(kind: Tro
     assert (clients.made, failed.value.exit_code) == (made, 3)
 
 
-def test_a_client_that_reads_records_before_each_failure_is_always_replaced() -> None:
+def test_a_client_is_always_replaced_if_it_read_records_before_its_failure() -> None:
     clients = Recovering()
     one = consumer(clients)
     for _ in range(60):

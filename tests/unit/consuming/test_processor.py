@@ -158,7 +158,7 @@ def service() -> Service:
     return Service()
 
 
-def test_by_default_ten_failing_events_open_the_circuit_without_a_dead_letter(service: Service) -> None:
+def test_ten_failing_events_open_the_circuit_without_a_dead_letter_by_default(service: Service) -> None:
     policies = RetryPolicies.of(RETRY_DEFAULTS, {})
     processor = service.processor(gate=ReceiverGate(CircuitPolicy(**CIRCUIT_DEFAULTS)), policies=policies)
     service.failing = {"first": ValueError}
@@ -167,7 +167,7 @@ def test_by_default_ten_failing_events_open_the_circuit_without_a_dead_letter(se
     assert service.letters == []
 
 
-def test_an_open_circuit_of_one_receiver_holds_the_event_and_other_receivers_run_once(service: Service) -> None:
+def test_an_event_waits_for_one_open_circuit_and_all_other_receivers_run_once(service: Service) -> None:
     processor = service.processor()
     opened(service, processor)
     late = delivery(9)
@@ -179,7 +179,7 @@ def test_an_open_circuit_of_one_receiver_holds_the_event_and_other_receivers_run
     assert (service.seen["first", 9], service.seen["second", 9]) == (1, 1)
 
 
-def test_one_held_event_becomes_the_next_probe_and_all_other_held_events_wait(service: Service) -> None:
+def test_only_one_of_the_held_events_becomes_the_next_probe(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.now = 4
@@ -193,9 +193,7 @@ def test_one_held_event_becomes_the_next_probe_and_all_other_held_events_wait(se
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_keys_that_always_fail_do_not_prevent_an_event_of_another_key_from_succeeding(
-    service: Service, seed: int
-) -> None:
+def test_an_event_succeeds_although_events_of_other_keys_always_fail(service: Service, seed: int) -> None:
     processor = service.processor()
     service.chance, service.broken = Random(seed).random, frozenset(range(4))
     due = [(0.0, number, delivery(number)) for number in (*range(4), 9)]

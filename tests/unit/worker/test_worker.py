@@ -82,7 +82,7 @@ def test_signal_handlers_are_restored_after_the_worker() -> None:
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def test_case_6_a_second_signal_forces_the_end_with_exit_code_2() -> None:
+def test_case_6_a_second_unix_signal_ends_the_worker_with_exit_code_2() -> None:
     steps = Steps(send(signal.SIGTERM), stop=send(signal.SIGINT))
     assert in_a_process(lambda: run(steps)) == 2
 
