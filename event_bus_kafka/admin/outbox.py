@@ -20,6 +20,7 @@ from event_bus_kafka.admin.ages import age, ago, moment, moment_of
 from event_bus_kafka.admin.pages import Page, beside, outside_transactions
 from event_bus_kafka.admin.parked import confirm_and_change, discard, release
 from event_bus_kafka.admin.shapes import Cell, Facts, Marked, Posting, Table
+from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.models import Heartbeat, HistoryRow, OutboxRecord, ParkedRecord, Right
 from event_bus_kafka.operations.outboxes import (
     MOST_PARKED,
@@ -34,19 +35,20 @@ from event_bus_kafka.operations.status.asking import Unanswered
 from event_bus_kafka.operations.workers import WorkerRun, workers
 from event_bus_kafka.outbox.backlog import STALLED_AFTER
 from event_bus_kafka.shown import shown
+from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.headers import text_of
 
 _SHOWN = 100
 """Maximum number of parked rows that the page lists individually."""
 _NAMES = ("topic", "code", "reason", "parked_at", "size", "headers")
 _REMEDIES = {
-    "UNKNOWN_TOPIC": _(
+    Trouble.MISSING: _(
         "The topic does not exist: create it (manage.py event_topics apply), or correct its name in "
         "EVENT_BUS_PRODUCER_CONFIG."
     ),
-    "TOPIC_AUTHORIZATION_FAILED": _("Give the relay's user the right WRITE on the topic."),
+    Trouble.FORBIDDEN: _("Give the relay's user the right WRITE on the topic."),
 }
-"""Text that occurs in the reason for holding a topic → what the user should do."""
+"""Trouble with a held topic → what the user should do."""
 
 
 @attrs.frozen(kw_only=True)
@@ -216,7 +218,8 @@ def _held(outbox: OutboxView) -> Table:
 
 def _remedy(reason: str) -> str:
     """Return what the user should do about a topic that is held for ``reason``."""
-    found = next((text for part, text in _REMEDIES.items() if part in reason), None)
+    named = [row for row in error_codes.TABLE if row.code in reason]
+    found = _REMEDIES.get(max(named, key=lambda row: len(row.code)).trouble) if named else None  # "_FAIL" is in others
     return str(found or gettext("Mend what the reason names; the relay's log says more."))
 
 

@@ -123,4 +123,4 @@ def test_dead_letters_of_a_repaired_receiver_are_replayed_by_clicking(urls: dict
         page.get_by_text("Look again").click()
     page.get_by_text("24 of 24", exact=True).wait_for()
     open_page(page, "Dead letters")
-    page.get_by_text("0 dead letters match").wait_for()
+    page.get_by_text("No dead letters: every event has reached its receivers").first.wait_for()
