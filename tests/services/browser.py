@@ -124,6 +124,7 @@ def grave_faults(page: Page) -> list[str]:
     Return the serious and critical faults that axe finds on a page, and the elements that are cut off. The page is
     checked in each width, in light and in dark colours.
     """
+    page.wait_for_load_state()
     shows = product(WIDTHS, (False, True))
     return [fault for width, dark in shows for fault in _faults(page, width=width, dark=dark)]
 
