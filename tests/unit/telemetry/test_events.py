@@ -270,6 +270,5 @@ def test_exceptions_for_monitoring_do_not_contain_the_error_text_of_a_receiver(
         error = ReceiversFailed(["app.receiver"], [cause])
         with override_settings(OPENEDX_TELEMETRY=["tests.support.tracing.Spans"]):
             monitor(example(events.AttemptFailed, error=error))
-    printed[:] = [one for one in printed if "ReceiversFailed" in one]  # clients of other tests may record errors, too
-    assert "app.receiver" in printed[0]
-    assert "learner@example.com" not in printed[0]
+    assert any("app.receiver" in one for one in printed)  # clients of other tests may record their errors, too
+    assert not any("learner@example.com" in one for one in printed)
