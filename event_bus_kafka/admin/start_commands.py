@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from django.utils.translation import gettext
 
 from event_bus_kafka.conf.routes import routes
 
 START_WORKER = "manage.py consume_events -g GROUP -t TOPIC"
-
-
-def start_worker(group: str) -> str:
-    """Return the command that starts a worker of a subscribed group."""
-    return f"manage.py consume_events -g {quote(group)}"
 
 
 def start_relay() -> str:

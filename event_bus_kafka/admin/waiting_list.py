@@ -9,10 +9,10 @@ from django.db.models import Model
 from django.utils.translation import gettext, ngettext
 
 from event_bus_kafka.admin import charts
-from event_bus_kafka.admin.start_commands import start_worker
 from event_bus_kafka.models import DeadLetter, Heartbeat, ParkedRecord
 from event_bus_kafka.operations.neglects.waiting import Waiting
 from event_bus_kafka.operations.neglects.wording import MOST_COUNTED
+from event_bus_kafka.operations.workers import worker_command
 from event_bus_kafka.shown import shown
 
 
@@ -46,7 +46,7 @@ def items_of(found: Waiting) -> Iterator[WaitingItem]:
         yield WaitingItem(text=text % {"count": _count(found.paused)}, model=Heartbeat)
     for group in found.unserved:
         text = gettext("No worker of the group %(group)s runs") % {"group": shown(group)}
-        yield WaitingItem(text=text, model=Heartbeat, command=start_worker(group))
+        yield WaitingItem(text=text, model=Heartbeat, command=worker_command(group))
 
 
 def _count(count: int) -> str:

@@ -17,13 +17,12 @@ from event_bus_kafka.admin.actions import ActionPlan, confirm_and_apply
 from event_bus_kafka.admin.ages import age, moment
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Cell, Linked, Marked, Posting, Table
-from event_bus_kafka.admin.start_commands import start_worker
 from event_bus_kafka.admin.worker_tables import partitions_table, relays_table, slow_table, workers_table
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import Heartbeat, PausedReceiver, Right
 from event_bus_kafka.operations.groups import GroupView, ReceiverView, groups, receivers
 from event_bus_kafka.operations.pauses import PausePlan, paused_receivers, plan_pause, plan_resume
-from event_bus_kafka.operations.workers import workers
+from event_bus_kafka.operations.workers import worker_command, workers
 from event_bus_kafka.shown import shown
 
 
@@ -59,10 +58,10 @@ class WorkersPage(Page):
             raise Http404
         context = {
             "obstacles": list(map(shown, found.obstacles)),
-            "workers": workers_table(found.runs, start_worker(group)),
+            "workers": workers_table(found.runs, worker_command(group)),
             "partitions": partitions_table(found),
             "slow": slow_table(found.runs),
-            "start": "" if found.runs else start_worker(group),
+            "start": "" if found.runs else worker_command(group),
             "lag": f"manage.py event_offsets show -g {quote(group)}",
             "reset": f"manage.py event_offsets reset -g {quote(group)}",
         }

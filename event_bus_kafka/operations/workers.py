@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Any
 
 import attrs
@@ -12,6 +13,9 @@ from django.db.models.expressions import RawSQL
 
 from event_bus_kafka.models import Heartbeat
 from event_bus_kafka.models.database_time import now_sql
+
+TAKER_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
+"""Obstacle to a replay request if workers write no heartbeats."""
 
 
 @attrs.frozen(kw_only=True)
@@ -67,6 +71,14 @@ def replaying_groups(runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str] |
             names, before = run.state.get("receivers"), found.get(run.group, frozenset())
             found[run.group] = None if names is None or before is None else before.union(names)
     return found
+
+
+def worker_command(group: str, topics: Iterable[str] = ()) -> str:
+    """
+    Return the command that starts a worker of a group. ``topics``: names without prefix; none for a subscribed group.
+    """
+    named = "".join(f" -t {quote(topic)}" for topic in topics)
+    return f"manage.py consume_events{named} -g {quote(group)}"
 
 
 def _run(row: Heartbeat, now: int) -> WorkerRun:

@@ -369,8 +369,8 @@ FAULTS = (
     ),
     Fault(
         name="commands that are shown to be pasted are not quoted",
-        file="operations/dead_letters/requests.py",
-        scope="_worker_command",
+        file="operations/workers.py",
+        scope="worker_command",
         old="quote(group)",
         new="group",
         harm="a group's name runs as a command in the operator's shell",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from shlex import quote
 
 import attrs
 from django.db import connections, router
@@ -24,7 +23,7 @@ from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.models.replay_requests import OPEN, TAKEN_OVER_AFTER
 from event_bus_kafka.operations.requested_runs.run_obstacles import obstacles_to_runs, runs_of
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
-from event_bus_kafka.operations.workers import WorkerRun, replaying_groups, workers
+from event_bus_kafka.operations.workers import TAKER_UNKNOWN, WorkerRun, replaying_groups, worker_command, workers
 
 _PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED, LetterState.PARTLY, LetterState.UNKNOWN)
 _TOLD_HOLDS = 5
@@ -34,7 +33,6 @@ minute.
 """
 _NAMED = 5
 """Maximum number of receivers that a sentence names."""
-_NOW_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
 
 
 @attrs.frozen(kw_only=True)
@@ -174,10 +172,10 @@ def obstacle_before(group: str, topics: Sequence[str], receivers: Sequence[str] 
     ``receivers``: names of the receivers that the request would run; empty: all pending receivers run.
     """
     if not settings.heartbeat:
-        return _NOW_UNKNOWN
+        return TAKER_UNKNOWN
     able = replaying_groups(workers())
     if group not in able:
-        return f"{_nobody(group)} Start one: {_worker_command(group, topics)}."
+        return f"{_nobody(group)} Start one: {worker_command(group, map(short_topic, topics))}."
     if _lacks(able[group], receivers):
         return f"{_nobody_has(group, receivers)} Or name one with --receiver, and in whose place with --instead-of."
     return ""
@@ -231,7 +229,7 @@ def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) 
     requests without a worker. ``held``: requests whose worker waits for a server.
     """
     if not settings.heartbeat:
-        return {one.pk: _NOW_UNKNOWN for one in waiting}
+        return {one.pk: TAKER_UNKNOWN for one in waiting}
     runs = workers() if waiting or held else []
     able = replaying_groups(runs)
     left = [one for one in waiting if one.group not in able]
@@ -251,7 +249,7 @@ def _lacks(known: frozenset[str] | None, receivers: Sequence[str]) -> bool:
 
 def _no_worker(request: ReplayRequest, topics: Sequence[str]) -> str:
     return (
-        f"{_nobody(request.group)} Start one: {_worker_command(request.group, topics)}. Or run the "
+        f"{_nobody(request.group)} Start one: {worker_command(request.group, map(short_topic, topics))}. Or run the "
         f"receivers in a shell of the service, and cancel this: {_replay_command(request)} --apply"
     )
 
@@ -285,11 +283,6 @@ def _nobody_has(group: str, receivers: Sequence[str]) -> str:
         f"No living worker of group {group} has {of} {', '.join(receivers[:_NAMED])}{more}. Start the version of the "
         "service that has it."
     )
-
-
-def _worker_command(group: str, topics: Sequence[str]) -> str:
-    named = "".join(f" -t {quote(short_topic(topic))}" for topic in topics)
-    return f"manage.py consume_events{named} -g {quote(group)}"
 
 
 def _replay_command(request: ReplayRequest) -> str:

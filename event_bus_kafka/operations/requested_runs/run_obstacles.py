@@ -20,11 +20,10 @@ from event_bus_kafka.operations.requested_runs.run_requests import (
     TopicArguments,
     arguments_of,
 )
-from event_bus_kafka.operations.workers import WorkerRun, workers
+from event_bus_kafka.operations.workers import TAKER_UNKNOWN, WorkerRun, worker_command, workers
 from event_bus_kafka.shown import shown, shown_time
 
 _PLACES_SHOWN = 3
-_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
 
 
 def runs_of(requests: Iterable[ReplayRequest]) -> Mapping[int, RequestedRun]:
@@ -73,13 +72,13 @@ def _problem(
     group: str, arguments: TopicArguments | BackfillArguments, receiver: str, there: Sequence[WorkerRun]
 ) -> str:
     if not settings.heartbeat:
-        return _UNKNOWN
+        return TAKER_UNKNOWN
     if any(_could_do(one, group, receiver) for one in there):
         return ""
-    topic = f" -t {short_topic(arguments.topic)}" if isinstance(arguments, TopicArguments) else " -t TOPIC"
+    topic = short_topic(arguments.topic) if isinstance(arguments, TopicArguments) else "TOPIC"
     whose = f"of group {shown(group)}" if group else f"of service {service_name() or '-'}"
     has = f" and has the receiver {shown(receiver)}" if receiver else ""
-    command = f"manage.py consume_events{topic} -g {quote(shown(group)) if group else 'GROUP'}"
+    command = worker_command(shown(group) or "GROUP", [topic])
     return f"No worker {whose} lives that knows of such requests{has}. Start one: {command}."
 
 
