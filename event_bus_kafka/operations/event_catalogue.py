@@ -25,11 +25,6 @@ class EventTypeView:
     receivers: Sequence[str]
     """Names of the receivers connected to the event type's signal."""
 
-    @property
-    def is_sent(self) -> bool:
-        """Whether any route of the event type is enabled."""
-        return any(route.enabled for route in self.routes)
-
 
 @attrs.frozen(kw_only=True)
 class FieldView:

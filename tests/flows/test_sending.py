@@ -348,6 +348,11 @@ class TestTrouble:
 class TestForks:
     """A forked child creates separate Kafka clients. These tests cover case 32."""
 
+    @pytest.fixture(autouse=True)
+    def _collect_clients_of_other_tests(self) -> None:
+        """Collect garbage before the fork, because a child would crash if it collected another test's raw client."""
+        gc.collect()
+
     def in_a_child(self, send: Callable[[], object]) -> None:
         pid = os.fork()
         if pid == 0:

@@ -41,11 +41,6 @@ class Selection:
     key: str = ""
     """The key in plain text. Only keys that are strings or whole numbers are found."""
 
-    @property
-    def is_everything(self) -> bool:
-        """Whether there are no criteria."""
-        return self == Selection()
-
     def letters(self) -> DeadLetterQuerySet:
         """
         Return the letters that match all criteria except ``receiver`` and ``error``, in the order of their records.
