@@ -129,7 +129,7 @@ if error is None:
         old="self.spill.finish(self.limits.shutdown_spill)",
         new="pass",
         harm="what Kafka has not confirmed is lost when a command ends",
-        tests=("unit/producing", "flows/test_backfill.py"),
+        tests=("unit/producing/test_spill.py",),
     ),
     Fault(
         name="a database that is away loses its events at once",

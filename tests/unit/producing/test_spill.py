@@ -13,6 +13,7 @@ import pytest
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
+from event_bus_kafka import create_producer
 from event_bus_kafka.assembly.sending import process_clients, spill
 from event_bus_kafka.kafka.producer import reach
 from event_bus_kafka.models import OutboxRecord
@@ -69,6 +70,16 @@ def test_a_process_ends_only_after_spilled_events_were_moved_to_the_default_data
             Timer(seconds, lock.execute, ["ROLLBACK"]).start()
         assert own.finish(60) == 0
     assert OutboxRecord.objects.count() == 1
+
+
+def test_a_producer_shuts_down_only_after_spilled_events_were_stored(default: Path, sandbox: Sandbox) -> None:
+    settings = SandboxBus(sandbox).settings("t", EVENT_BUS_KAFKA_SHUTDOWN_SPILL=60)
+    with override_settings(**settings), locked(default) as lock, watched(EventSpilled) as seen:
+        producer = create_producer()
+        producer.spill.spill([encoded("t")], RuntimeError("away"))
+        Timer(1.0, lock.execute, ["ROLLBACK"]).start()
+        producer.prepare_for_shutdown()
+        assert len(seen) == 1
 
 
 class Apart:
