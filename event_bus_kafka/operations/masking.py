@@ -19,15 +19,15 @@ _HEX_START = 64
 """Maximum number of bytes that are shown of a key or value that cannot be decoded."""
 _secret = token_bytes(16)
 """
-Secret with which keys are masked. It is random in each process, so that masked keys of different processes cannot be
-compared.
+Secret with which keys are masked. It is random in each process, so keys that were masked by different processes cannot
+be compared.
 """
 
 
 def header(name: str, value: bytes | None) -> str | None:
     """
-    Return the text of a header that this package defines. Return only the size of any other header, which may contain
-    event data.
+    Return the text of a header that this package defines. Any other header may contain event data, so only its size is
+    returned.
     """
     if value is None:
         return None

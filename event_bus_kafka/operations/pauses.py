@@ -1,4 +1,4 @@
-"""Makes a plan to pause or resume a receiver, and applies the plan."""
+"""Plans to pause or resume a receiver, and applies the plan."""
 
 from __future__ import annotations
 

@@ -15,9 +15,7 @@ from event_bus_kafka.dead_letters.pending import Change, LetterRow, Pending, cla
 from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan
 
 UNREAD = ""
-"""
-The receiver's name in a failure to decode the record. It is empty, because this failure concerns no single receiver.
-"""
+"""Used as the receiver's name in a failure to decode the record, because that failure concerns no single receiver."""
 
 
 @attrs.frozen(kw_only=True)

@@ -50,12 +50,11 @@ class Selection:
 
     def candidates(self) -> DeadLetterQuerySet:
         """
-        Return an unsorted query for the selected letters. The result may contain further letters, so filter it by
-        :meth:`holds`. One reason is that MySQL ignores the case of names. Another reason is that ``receiver`` and
-        ``error`` have no effect before the migration, because they are compared with the table of entries.
+        Return an unsorted query for letters among which the caller finds the selected ones by :meth:`holds`.
 
-        A letter that an earlier version stored has no entries. If ``receiver`` or ``error`` is given, the result lacks
-        this letter until a worker has added its entries.
+        The query may return too many letters: MySQL ignores the case of names, and before the migration that creates
+        the table of entries, ``receiver`` and ``error`` are not compared. It may return too few: with ``receiver`` or
+        ``error``, it lacks letters that an earlier version stored, until a worker has written their entries.
         """
         rows = self._rows()
         if (self.receiver or self.error) and DeadLetter.objects.keeps_entries():
@@ -92,8 +91,9 @@ class Selection:
 
     def settled(self) -> DeadLetterEntryQuerySet:
         """
-        Return the selected entries of receivers that are no longer pending, even if their letters are deleted. The
-        result is empty before the migration. It is also empty for a selection by key, because entries have no keys.
+        Return the selected entries of receivers that are no longer pending, even if their letters are deleted. Empty
+        before the migration that creates the table of entries. Also empty for a selection by key, because entries have
+        no keys.
         """
         if self.key or not DeadLetter.objects.keeps_entries():
             return DeadLetterEntry.objects.none()

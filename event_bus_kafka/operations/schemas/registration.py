@@ -30,7 +30,7 @@ class Registration:
 def register(
     registry: SchemaRegistry, subjects: SchemaSubjects, schemas: Iterable[OwnSchema]
 ) -> Iterator[Registration]:
-    """Register each schema, and yield the result. If a schema cannot be registered, continue with the next schema."""
+    """Register each schema, and yield the result. If one cannot be registered, the others still are."""
     for own in schemas:
         try:
             known = subjects.id_of(own.subject, own.schema)
