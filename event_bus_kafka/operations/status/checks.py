@@ -80,8 +80,8 @@ def _of_topic(planned: TopicPlan, user: str) -> Iterator[Finding]:
 
 def of_rights(overview: ClusterOverview, own: OwnBus, described: Described) -> Iterator[Finding]:
     """
-    Yield a finding for each permission that this Kafka user needs but does not have. ``described``: descriptions of the
-    groups, which contain permissions. Raises :class:`BrokerError`.
+    Yield a finding for each permission in Kafka that this service's user needs and does not have. ``described``:
+    descriptions of the groups, which contain the user's permissions. Raises :class:`BrokerError`.
     """
     wanted: dict[str, set[str]] = {topic: {"WRITE"} for topic in own.sent}
     for topics in own.groups.values():
@@ -90,7 +90,7 @@ def of_rights(overview: ClusterOverview, own: OwnBus, described: Described) -> I
     for topic, told in sorted(overview.topic_rights(wanted, timeout=TIMEOUT).items()):
         if not isinstance(told, BrokerError):
             yield from _lacking(own.user, f"topic {topic}", wanted[topic] - told)
-        elif told.kind not in (Trouble.FORBIDDEN, Trouble.MISSING):  # these are a finding already
+        elif told.kind not in (Trouble.FORBIDDEN, Trouble.MISSING):  # of_topics has reported these
             yield findings.UNANSWERED.of(f"rights on topic {topic}", f"{told}.")
     for group in sorted(own.groups):
         one = described.get(group)
