@@ -1,4 +1,4 @@
-"""The page of a dead letter. Event data is masked unless the user asks to see the data."""
+"""Texts of the page of a dead letter. Event data is masked unless a user with the right to see it asks for it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ _LOOKS_SHOWN = 20
 
 def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
     """
-    Return the context for a letter's template. If the settings name a schema registry, request the schema from this
-    registry.
+    Return the context for a letter's template. Asks the schema registry that the settings name for the record's schema.
     """
     record = letter.record
     key, data = _contents(record, unmasked=unmasked)

@@ -70,12 +70,15 @@ class BackfillForm(RunForm):
 
 @attrs.frozen(kw_only=True)
 class RunAsking:
-    """The form for one kind of run, with its title and the name of its planning function."""
+    """The form for one kind of run, and the plan that is made of it."""
 
     form: type[RunForm]
     title: str | Promise
     plan: str
-    """The name of the function of ``run_planning`` that plans this kind of run."""
+    """
+    The name of the function in ``run_planning`` that plans this kind of run. It is a name because the module loads
+    Kafka's client, and is imported only to make a plan.
+    """
     rights: tuple[Right, ...] = (Right.REPLAY,)
     """The rights for requesting this kind of run. A user needs all these rights."""
 

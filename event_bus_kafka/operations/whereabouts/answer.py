@@ -23,7 +23,10 @@ class Question:
     key: str | None = None
     """The key in plain text; ignored if ``event_id`` is given."""
     topics: tuple[str, ...] = ()
-    """Topics to search, with or without prefix; empty: all topics of this service's routes and subscriptions."""
+    """
+    Topics to search, or single partitions as ``topic:partition``, with or without prefix; empty: all topics of this
+    service's routes and subscriptions.
+    """
     event_type: str = ""
     """Only routes of this event type are searched; empty: all routes."""
     since: int | None = None

@@ -21,9 +21,9 @@ from event_bus_kafka.operations.whereabouts.tables import Tables
 
 def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> Whereabouts:
     """
-    Search this service's tables, then Kafka. If a dead letter tells the event's offset, only this offset of its topic
-    is searched in Kafka. Unreachable servers are noted in the answer. Raises :class:`NotThere` if a topic that the
-    question names does not exist.
+    Search this service's tables, then Kafka. Dead letters that tell the event's offset make the search in Kafka
+    shorter, as :func:`ranges_to_scan` says. Unreachable servers are noted in the answer. Raises :class:`NotThere` if a
+    topic that the question names does not exist.
     """
     named = [Named.parse(one).topic for one in question.topics]
     of_key = {name for one in named for name in (one, full_topic(one))} or around.topics(question.event_type)

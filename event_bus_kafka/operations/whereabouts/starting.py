@@ -30,9 +30,9 @@ def ranges_to_scan(
 ) -> dict[Partition, Range]:
     """
     Return partition → offsets to search. In each partition of ``places`` (partition → offset that a dead letter names),
-    only that offset is searched. In addition, all partitions of the topics that the question names are searched. If it
-    names none, all partitions of ``topics`` (full names) are searched, except topics that have a partition in
-    ``places``. Partitions that cannot be read, and deleted records, are noted in ``findings``.
+    only that offset is searched. Other partitions are searched if they belong to a topic that the question names or, if
+    it names none, to one of ``topics`` (full names) without a partition in ``places``. Partitions that cannot be read,
+    and deleted records, are noted in ``findings``.
 
     Raises :class:`NotThere` if a topic that the question names does not exist. Raises :class:`BrokerError` if no broker
     answers.
