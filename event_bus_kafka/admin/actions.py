@@ -40,7 +40,7 @@ class ActionPlan:
     object_id: str = ""
     """The id of the row that the action changes, for Django's history; empty: the action may change several rows."""
     back: str = ""
-    """The URL to which the user is redirected after the action; empty: the URL of ``page``."""
+    """The URL to which the user is redirected after the action; empty: the page on which the action began."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
     """
     Fields that the confirmation posts in addition to the fields of the first POST, so that the action changes exactly

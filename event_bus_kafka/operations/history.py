@@ -21,8 +21,8 @@ BY = ("service", "event_type", "receiver", "outcome")
 @attrs.frozen(kw_only=True, order=True)
 class Period:
     """
-    The time that a row of the history counts: a minute, a quarter of an hour, or an hour. Minutes that are two hours
-    old are merged into quarters of an hour. These are merged into hours when they are a day old.
+    The time in which a row of the history counts events: a minute, a quarter of an hour, or an hour. Minutes that are
+    two hours old are merged into quarters of an hour; these are merged into hours when they are a day old.
     """
 
     begins: datetime

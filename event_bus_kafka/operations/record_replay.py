@@ -37,7 +37,7 @@ class Listening:
 
 @attrs.define(kw_only=True)
 class ReplayProgress:
-    """The progress of a replay."""
+    """The progress of a replay of records."""
 
     left: dict[Partition, Range]
     """Partition → range of the offsets that are still to be read."""

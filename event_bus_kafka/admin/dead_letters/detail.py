@@ -30,7 +30,8 @@ _LOOKS_SHOWN = 20
 
 def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
     """
-    Return the context for a letter's template. Asks the schema registry that the settings name for the record's schema.
+    Return the context for a letter's template. Asks the schema registry for the record's schemas, if the settings name
+    a registry.
     """
     record = letter.record
     key, data = _contents(record, unmasked=unmasked)

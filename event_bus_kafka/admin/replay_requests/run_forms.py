@@ -70,7 +70,7 @@ class BackfillForm(RunForm):
 
 @attrs.frozen(kw_only=True)
 class RunAsking:
-    """The form for one kind of run, and the plan that is made of it."""
+    """A kind of run: its form, its title, and the function that plans it."""
 
     form: type[RunForm]
     title: str | Promise
@@ -96,9 +96,9 @@ ASKING: dict[str, RunAsking] = {
         rights=(Right.REPLAY, Right.OPERATE),  # it sends events, and to receivers of other services
     ),
 }
-"""Name of a kind of run, as in the URL → the form for this kind."""
+"""Name of a kind of run, which is part of the URL → the kind."""
 
 
 def shared_values(form: RunForm) -> dict[str, Any]:
-    """Return the values for a ``RunWish`` that both forms contain."""
+    """Return the values of the fields that both forms have, as arguments for ``RunWish``."""
     return {name: form.cleaned_data[name] for name in ("rate", "stop_after", "reason", "group")}

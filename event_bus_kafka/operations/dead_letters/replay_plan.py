@@ -32,7 +32,7 @@ class ReplayPlan:
     stands_in: Mapping[str, str] = attrs.field(factory=dict)
     """Name of a stand-in → the name of the receiver that the stand-in replaces."""
     missing: tuple[str, ...] = ()
-    """Pending receivers that this service no longer has."""
+    """Pending receivers that this service does not have: they were removed or renamed, or belong to another service."""
     problem: str = ""
     """The reason why no receiver would run; empty: at least one receiver would run."""
     is_ambiguous: bool = False
@@ -58,11 +58,10 @@ def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str 
 
 def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> ReplayPlan:
     """
-    Plan which receivers run for a letter. If ``receiver`` is given, only this receiver runs; otherwise all pending
-    receivers run.
+    Plan which receivers run for a letter: ``receiver`` if it is given, otherwise all pending receivers.
 
-    ``receiver`` must be pending itself, or run as a stand-in for a missing receiver. The missing receiver is
-    ``instead_of`` or, if ``instead_of`` is empty, the only missing one.
+    ``receiver`` must be pending, or stand in for a missing receiver: ``instead_of`` or, if ``instead_of`` is empty, the
+    only missing one. Otherwise the plan has a problem.
     """
     signal = dispatch.signal_named(letter.event_type)
     listening = list(dict.fromkeys(one.name for one in dispatch.receivers_of(signal))) if signal else []

@@ -56,8 +56,8 @@ def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
 
 def of_topics(overview: ClusterOverview, wanted: Iterable[WantedTopic], user: str) -> Iterator[Finding]:
     """
-    Yield a finding for each difference between Kafka's topics and the wanted topics. ``user``: the name with which this
-    service logs in, or empty. Raises :class:`BrokerError`.
+    Yield a finding for each difference between Kafka's topics and the wanted topics that needs action. ``user``: the
+    name with which this service logs in; empty: unknown. Raises :class:`BrokerError`.
     """
     for one in topic_plan.plan(overview, wanted).topics:
         yield from _of_topic(one, user)
@@ -80,8 +80,9 @@ def _of_topic(planned: TopicPlan, user: str) -> Iterator[Finding]:
 
 def of_rights(overview: ClusterOverview, own: OwnBus, described: Described) -> Iterator[Finding]:
     """
-    Yield a finding for each permission in Kafka that this service's user needs and does not have. ``described``:
-    descriptions of the groups, which contain the user's permissions. Raises :class:`BrokerError`.
+    Yield a finding for each permission in Kafka that this service's user needs and does not have, and for each topic or
+    group whose permissions Kafka does not tell. ``described``: descriptions of the groups, which contain the user's
+    permissions. Raises :class:`BrokerError`.
     """
     wanted: dict[str, set[str]] = {topic: {"WRITE"} for topic in own.sent}
     for topics in own.groups.values():

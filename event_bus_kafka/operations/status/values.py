@@ -104,8 +104,8 @@ class TopicStatus:
     """Number of partitions; 0: the topic does not exist, or this Kafka user has no permission to see the topic."""
     records: int | None = None
     """
-    Number of offsets between the begin and the end of the topic's partitions. Compaction may have removed the records
-    of some offsets. None: unknown.
+    Number of existing offsets in the topic's partitions; None: unknown. Compaction may have removed the records at some
+    of them.
     """
     oldest: datetime | None = None
     """Timestamp of the oldest record; None: the topic is empty, or the brokers do not report the timestamp."""

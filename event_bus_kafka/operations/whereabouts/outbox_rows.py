@@ -23,9 +23,9 @@ _PARKED = ("parked_at", "code", "reason")
 
 def rows_of_event(alias: str, event_id: str, *, seconds: float) -> tuple[list[OutboxPlace], int | None]:
     """
-    Return the waiting and parked rows of an event in a database, and None if both tables were searched to their ends.
-    Otherwise, return in place of None the last id that was searched in the first table whose time limit was over;
-    waiting rows are searched before parked rows. The database must have both tables.
+    Return the waiting and parked rows of an event in a database, and how far the tables were searched: None if both to
+    their ends, else the last id that was searched in the first table whose time limit was over. Waiting rows are
+    searched before parked rows. The database must have both tables.
 
     ``seconds``: time limit for each table. Raises a database error.
     """
