@@ -33,7 +33,7 @@ class PausePlan:
             return f"Paused. {NOTICED}"
         _rows().resume(self.receiver)
         return (
-            f"Resumed. {NOTICED} What became a dead letter meanwhile: "
+            f"Resumed. {NOTICED} What became a dead letter meanwhile can be replayed: "
             f"manage.py event_dead_letters replay --receiver {self.receiver} --all"
         )
 

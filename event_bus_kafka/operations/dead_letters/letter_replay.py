@@ -155,7 +155,7 @@ def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
 def _not_noted(planned: ReplayPlan, result: ReplayResult, error: Error) -> WorkerFailed:
     names, letter = ", ".join(sorted(result.succeeded)), planned.letter.pk
     return WorkerFailed(
-        f"{names} succeeded for dead letter {letter}; this cannot be stored, so they would run again: "
+        f"{names} succeeded for dead letter {letter}; this cannot be stored, so the next replay would call them again: "
         f"{database_error_text(error)}",
         exit_code=1,
     )

@@ -130,8 +130,8 @@ class RequestChange:
 
 PAUSE = RequestChange(
     states=(RequestState.REQUESTED, RequestState.RUNNING),
-    plan="Nothing of it begins any more until it is resumed; what runs comes to its end.",
-    done="It is paused: within seconds its worker begins nothing more of it.",
+    plan="Its worker begins nothing more of it until it is resumed, and finishes what runs.",
+    done="It is paused: within seconds, its worker begins nothing more of it.",
     apply=lambda rows, number, by: rows.pause(number, note=f"paused by {by}"),
 )
 RESUME = RequestChange(
@@ -142,8 +142,8 @@ RESUME = RequestChange(
 )
 CANCEL = RequestChange(
     states=(RequestState.REQUESTED, RequestState.RUNNING, RequestState.PAUSED),
-    plan="It ends: nothing of it begins any more; what runs comes to its end. The rest may be requested again.",
-    done="It is stopped: within seconds its worker begins nothing more of it.",
+    plan="It ends: its worker begins nothing more of it, and finishes what runs. The rest can be requested again.",
+    done="It is cancelled: within seconds, its worker begins nothing more of it.",
     apply=lambda rows, number, by: rows.cancel(number, note=f"cancelled by {by}"),
 )
 

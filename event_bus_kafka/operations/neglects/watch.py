@@ -73,7 +73,9 @@ class NeglectWatch:
         for one in found.unanswered:
             if before is None or one.server not in _servers(before):
                 logger.warning(
-                    "Cannot tell what is neglected in %s. Run manage.py event_bus_status to see why.", one.server
+                    "Cannot tell what is neglected in %s, such as rows that wait too long. "
+                    "Run manage.py event_bus_status to see why.",
+                    one.server,
                 )
         if not self._has_told:
             self._tell(found.neglects)

@@ -59,7 +59,7 @@ def _known_workers() -> Sequence[WorkerRun]:
 
 def _obstacle_to(request: ReplayRequest, run: RequestedRun, there: Sequence[WorkerRun]) -> str:
     if not run.is_known:
-        return "This version does not know of such requests: workers of a later one do it."
+        return "A later version made this request, and only its workers can do it."
     arguments = arguments_of(run)
     problem = _problem(run.group, arguments, request.receiver, there)
     if not problem or not settings.heartbeat:

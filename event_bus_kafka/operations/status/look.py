@@ -41,7 +41,7 @@ T = TypeVar("T")
 TABLES, KAFKA, REGISTRY = "a database", "Kafka", "the schema registry"
 LONGEST = {TABLES: OF_DATABASE, KAFKA: 30.0, REGISTRY: 30.0}
 """Server → time limit for all its answers, in seconds. The limit for a database applies to each database."""
-WANTED, TOPICS = "the look for wanted topics", "the check of topics"
+WANTED, TOPICS = "the search for the topics that this service needs", "the check of topics"
 _NO_CONTROLLER = "no broker is the controller at present, as while one takes over from another"
 _LISTED = 5
 
@@ -161,7 +161,7 @@ def _kafka(
 def _silent_partitions(names: Sequence[str]) -> Iterator[Unanswered]:
     if names:
         more = ", …" * (len(names) > _LISTED)
-        reason = f"nothing of them is counted: {', '.join(names[:_LISTED])}{more}"
+        reason = f"no answer about their offsets, so nothing of them is counted: {', '.join(names[:_LISTED])}{more}"
         yield Unanswered(server=f"{number(len(names), 'partition')} of topics", reason=reason)
 
 

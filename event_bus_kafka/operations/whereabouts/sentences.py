@@ -49,7 +49,7 @@ def sentences(answer: Whereabouts) -> list[str]:
         *_records(answer),
         *(line for letter in answer.letters for line in _letter(letter)),
         *map(_mark, answer.marks),
-        *([] if answer.is_found else ["It is nowhere, as far as could be looked."]),
+        *([] if answer.is_found else ["It is nowhere in the places that could be searched."]),
         *map(_gone, answer.gone),
         *_scanned(answer),
         *map(_unseen, answer.unseen),
@@ -99,7 +99,7 @@ def _on(database: str) -> str:
 
 def _records(answer: Whereabouts) -> Iterator[str]:
     if answer.more_records:
-        yield f"In Kafka: {answer.more_records} records that are older than the following."
+        yield f"In Kafka: {answer.more_records} more records, which are older than the following."
     emitted = answer.question.emitted
     for record in answer.records:
         yield from _record(record, emitted)
