@@ -93,7 +93,7 @@ ASKING: dict[str, RunAsking] = {
         form=BackfillForm,
         title=_("Backfill: send existing data as events"),
         plan="plan_backfill",
-        rights=(Right.REPLAY, Right.OPERATE),  # it sends events, and to receivers of other services
+        rights=(Right.REPLAY, Right.OPERATE),  # it sends events, also to other services
     ),
 }
 """Name of a kind of run, which is part of the URL → the kind."""

@@ -101,4 +101,4 @@ def _refuse_others(request: HttpRequest, asking: RunAsking) -> None:
 
 
 def _planning() -> Any:
-    return import_module("event_bus_kafka.admin.replay_requests.run_planning")  # it comes with Kafka's client
+    return import_module("event_bus_kafka.admin.replay_requests.run_planning")  # the import loads Kafka's client

@@ -10,7 +10,7 @@ import attrs
 
 from event_bus_kafka.models import LetterState
 
-if TYPE_CHECKING:  # comes with Kafka's client, which web processes load when they need it
+if TYPE_CHECKING:  # it loads Kafka's client, which a web process does only for some pages
     from event_bus_kafka.kafka.offsets import Partition, Range
 
 _REASONS, _PROBLEMS = 50, 50

@@ -128,7 +128,7 @@ def here(server: str, look: Callable[[], T], /) -> Awaited[T]:
     there: Awaited[T] = Awaited(server, 0)
     try:
         there.outcome.set_result(look())
-    except Exception as error:  # noqa: BLE001 whoever waits for the answer judges it
+    except Exception as error:  # noqa: BLE001 Awaited.wait() raises it, and converts it
         let_through(error)
         there.outcome.set_exception(error)
     return there

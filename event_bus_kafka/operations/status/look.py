@@ -194,5 +194,5 @@ def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Negl
     if kafka.silent or len(known) < len(kafka.groups):
         unknown |= {GROUP_WITHOUT_WORKER, RETENTION_ENDS}
     if not kafka.is_sandbox and any(one.partitions and not one.policy for one in kafka.topics):
-        unknown.add(RETENTION_ENDS)  # this user may not read their options
+        unknown.add(RETENTION_ENDS)  # this user may not read the topics' options, so their retention is unknown
     return in_order([*found, *in_kafka]), unknown

@@ -33,7 +33,7 @@ def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> 
     places = {(one.topic, one.partition): one.offset for one in by_id}
     topics = around.left_to_search(event_type) if places and event_type else around.topics(event_type)
     kafka = _in_time(question, BrokerSearch(question, around, servers, places), topics)
-    waiting = {one.topic for one in tables.outbox}  # no record was deleted there: the event's was not sent yet
+    waiting = {one.topic for one in tables.outbox}  # an event that is not sent yet cannot be deleted there
     return Whereabouts(
         question=question,
         event_type=event_type or kafka.event_type,
