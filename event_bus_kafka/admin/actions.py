@@ -50,8 +50,8 @@ class ActionPlan:
 
 def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply: Callable[[], str]) -> HttpResponse:
     """
-    Handle a POST that starts an action. Without confirmation, return a page that shows the plan and asks for
-    confirmation; this page posts all fields of the first POST again. With confirmation, call ``apply``, then show its
+    Handle a POST that starts an action. If it is not confirmed, or the plan is empty, return a page that shows the plan
+    and asks for confirmation; this page posts all fields of the first POST again. Otherwise call ``apply``, show its
     result and write it to Django's history.
 
     ``apply`` returns a sentence with the action and the number of rows, without event data.

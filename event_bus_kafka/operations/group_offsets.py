@@ -175,8 +175,9 @@ def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[N
 
 def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Target) -> list[Reset]:
     """
-    Plan to set the group's offsets to ``target``. Raises :class:`CannotReset` if the group has members or the offset
-    does not exist, :class:`NotThere` if the group does not exist, and :class:`BrokerError`.
+    Plan to set the group's offsets to ``target``. Raises :class:`CannotReset` if the group has members, if its members
+    are unknown, or if the offset does not exist. Raises :class:`NotThere` if the group does not exist. Raises
+    :class:`BrokerError`.
     """
     refuse_members(reader, group, CannotReset)
     topics_of(reader, group)

@@ -37,7 +37,8 @@ def header(name: str, value: bytes | None) -> str | None:
 
 def decoded(framed: bytes | None, registry: serde.SchemaIds) -> Any:
     """
-    Return a key or value, decoded by its writer's schema. If decoding fails, return the error and the first bytes.
+    Return a key or value, decoded by its writer's schema. If decoding fails, return the error, the size and the first
+    bytes.
     """
     if framed is None:
         return None
@@ -48,7 +49,10 @@ def decoded(framed: bytes | None, registry: serde.SchemaIds) -> Any:
 
 
 def masked(framed: bytes | None, registry: serde.SchemaIds) -> Any:
-    """Return the structure of a value: field names and types without values. If decoding fails, return the error."""
+    """
+    Return the structure of a value: field names, and types in place of values. If decoding fails, return the error and
+    the size.
+    """
     if framed is None:
         return None
     try:

@@ -78,7 +78,7 @@ def plan(selection: Selection) -> DiscardPlan:
 
 def discard(selection: Selection, *, seconds: float) -> Discarded:
     """
-    Delete selected letters in batches for about ``seconds``. If time remains, all selected letters are deleted.
+    Delete selected letters in batches, until all are deleted or about ``seconds`` are over.
 
     A letter that fails again during the call is not deleted. A database error before the first deletion is raised; a
     later one is returned in :attr:`Discarded.problem`.

@@ -93,8 +93,8 @@ def in_full(letter: DeadLetter, settled: Iterable[DeadLetterEntry]) -> dict[str,
 
 def unmasked(letter: DeadLetter, registry: serde.SchemaIds) -> dict[str, Any]:
     """
-    Return the key and the event data, decoded by their writer's schemas. A part that cannot be decoded is replaced by
-    its error.
+    Return the key and the event data, decoded by their writer's schemas. In place of a part that cannot be decoded,
+    return the error and the first bytes.
     """
     record = letter.record
     return {"key": masking.decoded(record.key, registry), "data": masking.decoded(record.value, registry)}

@@ -96,7 +96,10 @@ class RequestPlan:
 
 
 def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
-    """Plan requests for the selected letters. Writes nothing."""
+    """
+    Plan requests for the selected letters. Writes nothing. If ``wish.receiver`` is given, letters that have nothing to
+    do with this receiver are left out, unless they were selected by their ids.
+    """
     plans = plan_all(selected.pick(selected.letters()), wish.receiver, wish.instead_of)
     if wish.receiver and not selected.ids:
         of_receiver = [one for one in plans if one.run or one.is_ambiguous or _is_elsewhere(one, wish)]

@@ -22,7 +22,7 @@ class Registration:
     schema_id: int | None = None
     """Id of the schema in the registry; None: the schema was not registered."""
     was_known: bool = False
-    """Whether the schema had already been registered earlier."""
+    """Whether the schema was registered before."""
     failures: tuple[str, ...] = ()
     """The reasons why the schema was not registered."""
 

@@ -201,8 +201,8 @@ class Loss(Enum):
 
     RETENTION = "retention"
     """
-    The partition's first record is later than the event, so the event may have been deleted at the end of the topic's
-    retention.
+    Kafka has deleted the first records of the partition, because the topic's retention was over or by order, and the
+    event may have been among them.
     """
     COMPACTION = "compaction"
     """The topic keeps only the last record of each key, so a later record of the key may have replaced the event's."""
