@@ -87,7 +87,8 @@ def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
 
 def apply(admin: Admin, plan: Plan, *, allow_key_moves: bool) -> Iterator[Result]:
     """
-    Perform the planned steps, and yield the result of each. If one step fails, the other steps are still performed.
+    Perform the planned steps. Yield a result for each step and each obstacle. If a step fails, the others are still
+    performed.
     """
     for one in plan.topics:
         for step in one.steps:

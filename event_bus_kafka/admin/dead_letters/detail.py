@@ -102,7 +102,7 @@ def _receiver(failure: Failure) -> list[Cell]:
 
 
 def _history(letter: DeadLetter) -> Table:
-    """Return the latest entries about the letter in Django's history: who saw, replayed or discarded the letter."""
+    """Return the latest entries about the letter in Django's history, such as looks at its unmasked data."""
     about = ContentType.objects.get_for_model(DeadLetter)
     entries = LogEntry.objects.filter(content_type=about, object_id=str(letter.pk)).select_related("user")
     rows = [

@@ -66,7 +66,7 @@ class PlannedRun:
 
 
 def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
-    """Plan a replay of a topic. If the form is invalid, add the errors to the form and return None."""
+    """Plan a replay of a topic. If that is not possible, add the reason to the form as an error, and return None."""
     assert isinstance(form, TopicForm)
     values = form.cleaned_data
     named = _read(form, "topic", Named.parse, _("Write it as topic, or topic:partition."))
@@ -106,7 +106,7 @@ def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
 
 
 def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
-    """Plan a backfill. If the form is invalid, add the errors to the form and return None."""
+    """Plan a backfill. If that is not possible, add the reason to the form as an error, and return None."""
     assert isinstance(form, BackfillForm)
     values = form.cleaned_data
     try:

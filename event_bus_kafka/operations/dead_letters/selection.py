@@ -64,7 +64,10 @@ class Selection:
         return rows
 
     def holds(self, letter: DeadLetter) -> bool:
-        """Whether a letter from :meth:`candidates` is selected. Names that differ in case count as different."""
+        """
+        Whether a letter from :meth:`candidates` or :meth:`letters` is selected. Names that differ in case count as
+        different.
+        """
         exact = {"group": self.group, "event_type": self.event_type}
         if any(value and getattr(letter, name) != value for name, value in exact.items()):
             return False
@@ -91,9 +94,9 @@ class Selection:
 
     def settled(self) -> DeadLetterEntryQuerySet:
         """
-        Return the selected entries of receivers that are no longer pending, even if their letters are deleted. Empty
-        before the migration that creates the table of entries. Also empty for a selection by key, because entries have
-        no keys.
+        Return the selected entries of receivers that are no longer pending, even if their letters are deleted.
+        ``failed_since`` and ``failed_until`` select by the time of an entry's last change. Empty before the migration
+        that creates the table of entries, and for a selection by key, because entries have no keys.
         """
         if self.key or not DeadLetter.objects.keeps_entries():
             return DeadLetterEntry.objects.none()

@@ -85,8 +85,8 @@ def questions(outboxes: Iterable[str], own: OwnTables, runs: Sequence[WorkerRun]
 
 def neglected(answers: Mapping[str, Any], own: OwnTables) -> Neglected:
     """
-    Find neglects in the answers to :func:`questions`. Other answers are ignored. If a table is missing or did not
-    answer, its kinds of neglect are unknown.
+    Find neglects in the answers to :func:`questions`. Other answers are ignored. If a table is missing, or its database
+    did not answer, its kinds of neglect are unknown.
     """
     outboxes = {name: one for name, one in answers.items() if name.startswith(_OUTBOX)}
     mine = {name: answers[name] for name in (*_KINDS, *outboxes)}

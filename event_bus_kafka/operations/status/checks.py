@@ -114,7 +114,9 @@ def _named(user: str) -> str:
 
 
 def _grant(user: str, subject: str, rights: Iterable[str]) -> str:
-    """Return the command that gives ``rights`` on ``subject``, such as ``topic certificates``, to the user."""
+    """
+    Return the advice to give the user ``rights`` on ``subject``, such as ``topic certificates``, with the command.
+    """
     kind, _, name = subject.partition(" ")
     operations = [word for right in rights for word in ("--operation", right)]
     words = ("--add", "--allow-principal", f"User:{user or 'NAME'}", *operations, f"--{kind}", name)
