@@ -1,6 +1,6 @@
 """
-Runs the actions that users start on admin pages. First, a page shows the plan of the action and asks for confirmation.
-After the confirmation, the action runs. Its result is shown and written to Django's history.
+Runs the actions that users start on admin pages. A page first shows the action's plan and asks for confirmation. The
+confirmed action is written to Django's history.
 """
 
 from __future__ import annotations
@@ -38,12 +38,9 @@ class ActionPlan:
     is_empty: bool = False
     """Whether the action would change nothing. If True, the page has no button and ignores a confirmation."""
     object_id: str = ""
-    """
-    Id for Django's history: the id of the row that the action changes. Empty if the action does not change exactly one
-    row.
-    """
+    """The id of the row that the action changes, for Django's history; empty: the action may change several rows."""
     back: str = ""
-    """The URL to which the user is redirected after the action; empty: the URL of ``page``."""
+    """The URL to which the user is redirected after the action; empty: the page on which the action began."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
     """
     Fields that the confirmation posts in addition to the fields of the first POST, so that the action changes exactly
@@ -53,11 +50,11 @@ class ActionPlan:
 
 def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply: Callable[[], str]) -> HttpResponse:
     """
-    Handle a POST that starts an action. A POST without confirmation gets a page with the plan, which asks for
-    confirmation. A confirmed POST calls ``apply``, shows the result and writes the result to Django's history.
+    Handle a POST that starts an action. If it is not confirmed, or the plan is empty, return a page that shows the plan
+    and asks for confirmation; this page posts all fields of the first POST again. Otherwise call ``apply``, show its
+    result and write it to Django's history.
 
-    ``apply`` returns a sentence with the action and the number of rows, without event data. The confirmation repeats
-    all fields of the first POST.
+    ``apply`` returns a sentence with the action and the number of rows, without event data.
     """
     if CONFIRMED not in request.POST or plan.is_empty:
         return ask(page, request, plan)
@@ -77,8 +74,8 @@ def ask(page: Page, request: HttpRequest, plan: ActionPlan) -> HttpResponse:
 
 def write_history(request: HttpRequest, page: Page, done: str, object_id: str = "") -> None:
     """
-    Write a user's action to Django's history. A look at unmasked data is an action, too. ``done``: sentence with the
-    action and the number of rows, without event data. ``object_id``: the row's id, if the action changed a single row.
+    Write a user's action, or the user's look at unmasked data, to Django's history. ``done``: a sentence about it,
+    without event data. ``object_id``: the row's id, if the action concerns a single row.
     """
     LogEntry.objects.create(
         user_id=str(request.user.pk),

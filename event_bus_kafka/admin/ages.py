@@ -28,8 +28,8 @@ def ago(seconds: float) -> str:
 
 def moment(time: datetime) -> str:
     """
-    Return ``time`` as text in the user's time zone. Without ``USE_TZ`` Django returns naive times; a naive ``time`` is
-    interpreted in TIME_ZONE.
+    Return ``time`` as text in the user's time zone. Without ``USE_TZ``, Django reads naive times from the database; a
+    naive ``time`` is taken as a time in TIME_ZONE.
     """
     return date_format(_local(time), "DATETIME_FORMAT")
 

@@ -18,11 +18,11 @@ WIDTH, HEIGHT = 600, 120
 """Size of the drawing, in SVG units."""
 _LEAST, _ALONE = 3.0, 6.0
 """
-Two lengths in SVG units: the minimum height of a number above 0, and the length of the line for a series with a single
-number.
+Two lengths in SVG units: the least height at which a number above 0 is drawn, and the length of the line for a series
+with a single number.
 """
 _WHOLE = 10
-"""Smallest number that is shown without decimals."""
+"""Numbers from this one on are shown without decimals; smaller ones have one decimal, unless it is 0."""
 
 
 @attrs.frozen(kw_only=True)
@@ -57,14 +57,13 @@ class Chart:
     @property
     def lines(self) -> list[tuple[int, Series, str]]:
         """
-        A tuple for each series: the number of the series, counted from 1; the series; and the points for SVG's
-        ``polyline``.
+        The series, each with its number (from 1 on, which selects the colour) and its points for SVG's ``polyline``.
         """
         return [(number, one, self._points(one)) for number, one in enumerate(self.series, 1)]
 
     @property
     def top(self) -> str:
-        """A text with the largest number of all series. If no series has a number, the text says so."""
+        """A text with the largest number of all series, or the text that there are no numbers."""
         if all(one.last is None for one in self.series):
             return gettext("no values")
         return gettext("at most %(top)s") % {"top": self.say(self._most)}

@@ -28,7 +28,7 @@ from event_bus_kafka.shown import shown
 
 _WEEK = timedelta(days=7)
 _SENT, _RECEIVED = ("delivered", "relayed"), ("received",)
-"""Outcomes of sent events, and outcomes of received events. The page shows one sum for each of the two tuples."""
+"""The outcomes in the history that mean that an event was sent, and those that mean that it was received."""
 _OUTCOMES = {
     "delivered": _("sent directly"),
     "relayed": _("sent from the outbox"),
@@ -36,7 +36,7 @@ _OUTCOMES = {
     "spilled": _("put into the outbox, as Kafka did not confirm it"),
     "done": _("finished by all receivers"),
 }
-"""Outcome of an event in the history → its description on pages, if the outcome's name alone says too little."""
+"""Outcome in the history → its description on pages. Other outcomes are shown by their names."""
 
 Volumes = Mapping[str, Mapping[str, int]]
 """Numbers of events, by event type and by outcome."""
@@ -107,7 +107,7 @@ class EventsPage(Page):
 
 
 def _volumes(**restricted: Any) -> Volumes:
-    """Return the numbers of events in the last week. ``restricted``: arguments for :func:`summed`."""
+    """Return the numbers of events in the last week. ``restricted``: further arguments for :func:`summed`."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     since, whole = datetime.now(UTC) - _WEEK, round(2 * _WEEK.total_seconds())
     for (_begins, event_type, outcome), sums in summed(since, whole, ("event_type", "outcome"), **restricted).items():

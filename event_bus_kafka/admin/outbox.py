@@ -48,14 +48,14 @@ _REMEDIES = {
     ),
     Trouble.FORBIDDEN: _("Give the relay's user the right WRITE on the topic."),
 }
-"""Trouble with a held topic → what the user should do."""
+"""The trouble because of which a topic is held → the remedy."""
 
 
 @attrs.frozen(kw_only=True)
 class _Read:
     """
-    The data of one database for the page. The page turns the data into texts later, because the threads that read the
-    data do not know the user's language and time zone.
+    The data of one outbox for the page. A thread reads the data without making texts of it, because threads know
+    neither the user's language nor time zone.
     """
 
     outbox: OutboxView
@@ -219,7 +219,8 @@ def _held(outbox: OutboxView) -> Table:
 def _remedy(reason: str) -> str:
     """Return what the user should do about a topic that is held for ``reason``."""
     named = [row for row in error_codes.TABLE if row.code in reason]
-    found = _REMEDIES.get(max(named, key=lambda row: len(row.code)).trouble) if named else None  # "_FAIL" is in others
+    # The reason may seem to name several codes, since longer ones contain others, such as "_FAIL".
+    found = _REMEDIES.get(max(named, key=lambda row: len(row.code)).trouble) if named else None
     return str(found or gettext("Mend what the reason names; the relay's log says more."))
 
 

@@ -119,7 +119,7 @@ class OverviewPage(Page):
 
     def _open_requests(self) -> Iterator[tuple[str, Cell]]:
         """
-        Yield a link whose text has the number of open replay requests in each state. Yield nothing if no request is
+        Yield a link to the replay requests, with the number of open requests in each state. Yield nothing if none is
         open.
         """
         page = self.page_of(ReplayRequest)
@@ -216,7 +216,7 @@ def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
 
 
 def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
-    """Return facts about the living workers and relays: how many are ready, and the age of the latest heartbeat."""
+    """Return facts about the workers and relays that run: how many are ready, and how old the latest heartbeat is."""
     alive = _alive(runs)
     items: list[tuple[str, Cell]] = []
     for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):

@@ -24,7 +24,7 @@ from event_bus_kafka.operations.status.asking import Ask, here, of_database
 View = Callable[..., HttpResponse]
 
 _LONGEST = 2.0
-"""Maximum seconds for which a page waits for a database that does not contain the heartbeats."""
+"""Seconds for which a page waits for a database, unless that has the heartbeats."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,8 +38,8 @@ class Link:
 
 class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     """
-    A page that replaces a model's admin. :meth:`show` draws the page; further pages and actions have URLs below the
-    page's URL. Every URL demands at least the right to view. Django's own forms for the model have no URL.
+    A page that replaces the admin of a model: Django's own forms for the model have no URL. :meth:`show` draws the
+    page; further pages and actions have URLs below the page's. Each URL demands at least the right to view.
     """
 
     tables: ClassVar[tuple[type[models.Model], ...]] = ()
@@ -59,7 +59,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def action_at(self, route: str, view: View, name: str, right: Right) -> URLPattern:
         """
-        Return the URL pattern of a view that changes something or searches for an event. The view accepts only POST.
+        Return the URL pattern of a view that changes something, or whose fields must not stand in a URL. Only POST.
         """
         return path(route, self._guarded(require_POST(view), right), name=self._url_name(name))
 
@@ -111,9 +111,9 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _guarded(self, view: View, right: Right) -> View:
         """
-        Wrap a view so that it requires a login, the CSRF token and ``right``. If one of the page's tables is missing,
-        or if the view raises a configuration error, the wrapper returns a page that names the problem. Error reports
-        omit the POST's fields.
+        Wrap a view so that it requires a login, the CSRF token and ``right``. If a table of the page is missing, or the
+        view raises :class:`ConfigurationError`, the user gets a page that names the problem. Django's error reports
+        leave out the fields of a POST.
         """
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -140,17 +140,16 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
 def beside(alias: str) -> Ask:
     """
-    Return a function that queries the database ``alias``. The database with the heartbeats is queried at once in this
-    thread, because pages need the heartbeats. Any other database is queried as by :func:`of_database`: beside further
-    databases, for at most ``_LONGEST`` seconds.
+    Return a function that asks a database. The database with the heartbeats, which pages cannot do without, is asked in
+    this thread, without a time limit. Others are asked as :func:`of_database` says, for at most ``_LONGEST`` seconds.
     """
     return here if alias == router.db_for_write(Heartbeat) else of_database(alias, _LONGEST)
 
 
 def outside_transactions(pattern: URLPattern) -> URLPattern:
     """
-    Exempt the view of ``pattern`` from Django's ATOMIC_REQUESTS in all databases. So an action commits each slice
-    separately, and a failed statement does not make the later statements fail.
+    Exempt the view of ``pattern`` from Django's ATOMIC_REQUESTS in all databases, so that an action commits after each
+    batch of rows, and a failed statement does not make the later statements fail.
     """
     for alias in connections:
         transaction.non_atomic_requests(using=alias)(pattern.callback)

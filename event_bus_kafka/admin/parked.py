@@ -24,15 +24,14 @@ from event_bus_kafka.shown import shown
 
 _SECONDS = 10.0
 """
-Maximum number of seconds for which one HTTP request changes rows. If rows remain, the next page asks whether to
-continue.
+One HTTP request changes rows for about this number of seconds. If rows remain, the next page asks whether to continue.
 """
 _SHOWN = 100
 """Maximum number of different combinations of topic, code and reason that the page lists."""
 _LAST = "last"
 """Name of the form field that contains the value of :attr:`Selected.last`."""
 _LONGEST_NUMBER = 19
-"""A posted number must have fewer digits than this, so that it fits into a database column."""
+"""A posted number must have fewer digits than this, so that a column of the database can hold it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +45,7 @@ class ParkedChange:
     done: Callable[[int], str]
     """Returns a sentence about the result. The argument is the number of changed rows."""
     batches: Callable[[ParkedRecordQuerySet], Iterator[int]]
-    """Changes the rows in batches. Yields the number of changed rows after each batch."""
+    """Changes the rows, and yields after each batch how many were changed."""
     is_final: bool = False
 
 
@@ -122,8 +121,8 @@ class Selected:
     count: int
     last: int
     """
-    The latest time at which one of the rows was parked, in milliseconds since the epoch. Rows that are parked after
-    this time are not selected.
+    The latest time at which one of the rows was parked, in milliseconds since the epoch. The confirmation posts it, so
+    that it does not concern rows that were parked after the plan was shown.
     """
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The values that pages consist of. The included templates ``table.html`` and ``facts.html`` render them."""
+"""The values that pages consist of, which the templates ``table.html`` and ``facts.html`` draw."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Posting:
     label: str
     action: str
     about: str = ""
-    """The object of the action, read out by screen readers."""
+    """The thing that the button is about, for screen readers: labels of buttons repeat in a table."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
 
     def __str__(self) -> str:
@@ -61,7 +61,9 @@ class Table:
 
     @property
     def labelled(self) -> list[list[tuple[str, Cell]]]:
-        """The rows. Each cell is paired with the name of its column. Narrow pages show this name beside the cell."""
+        """
+        The rows, with the name of its column beside each cell. Narrow pages show a row as a list of names and cells.
+        """
         return [list(zip(self.columns, row, strict=True)) for row in self.rows]
 
 

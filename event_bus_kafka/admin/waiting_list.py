@@ -22,7 +22,7 @@ class WaitingItem:
 
     text: str
     model: type[Model]
-    """The model whose page the entry links to. On this page a user can act or find advice."""
+    """The model to whose page the entry links. There a user can act, or finds the command that helps."""
     command: str = ""
     """The command that a user should run; empty: the entry shows no command, because the page is enough."""
 

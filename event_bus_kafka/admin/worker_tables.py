@@ -16,7 +16,7 @@ from event_bus_kafka.shown import shown
 
 
 def workers_table(runs: Sequence[WorkerRun], start: str = START_WORKER) -> Table:
-    """Return the table of workers. ``start``: the command that starts a worker; shown if the table is empty."""
+    """Return the table of workers. ``start``: the command that starts a worker, which an empty table shows."""
     rows: list[list[Cell]] = [
         [
             f"{run.host}:{run.pid}",

@@ -68,7 +68,7 @@ class WorkersPage(Page):
         return self.draw(request, "group", gettext("Group %(group)s") % {"group": shown(group)}, context)
 
     def pause(self, request: HttpRequest) -> HttpResponse:
-        """Pause a receiver. Its events become dead letters until the receiver is resumed. Other receivers continue."""
+        """Pause a receiver: until it is resumed, its events become dead letters. Other receivers continue."""
         return self._change(request, plan_pause(request.POST.get("receiver", "")))
 
     def resume(self, request: HttpRequest) -> HttpResponse:

@@ -1,5 +1,6 @@
 """
-Processes a record once, outside any worker. If the record fails, it is not retried or stored; the failure is returned.
+Processes a record once, for a replay. If the record fails, it is not retried or stored as a dead letter; the failure is
+returned.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _OUTAGE_EXIT_CODE, _FAILED_EXIT_CODE = 1, 3
 
 @attrs.frozen
 class Skipped:
-    """The result if no receiver was called."""
+    """The result of an attempt that called no receiver."""
 
     reason: str
 
@@ -69,7 +70,9 @@ class OneAttempt:
 
 
 def server_away(outcome: Hold) -> WorkerFailed:
-    """Convert ``Hold`` into the exception that ends a replay."""
+    """
+    Return the exception that ends a replay because a server is unreachable. ``outcome``: the result of the attempt.
+    """
     return WorkerFailed(f"a server is away: {error_text(outcome.error)}", exit_code=_OUTAGE_EXIT_CODE)
 
 

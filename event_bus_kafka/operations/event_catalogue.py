@@ -22,6 +22,7 @@ class EventTypeView:
 
     event_type: str
     routes: Sequence[Route]
+    """The event type's topics in the settings, enabled or not; empty: this service does not send the type."""
     receivers: Sequence[str]
     """Names of the receivers connected to the event type's signal."""
 
@@ -40,7 +41,10 @@ class FieldView:
 
 
 def event_types() -> list[EventTypeView]:
-    """Return the event types, sorted by name. Raises :class:`ConfigurationError` if a route is wrong."""
+    """
+    Return the event types that have a route or a receiver, sorted by name. Raises :class:`ConfigurationError` if a
+    route is wrong.
+    """
     load_all_signals()
     by_type: defaultdict[str, list[Route]] = defaultdict(list)
     for route in routes():

@@ -1,4 +1,7 @@
-"""Shows a consumer group's committed offsets and lag; plans and applies a reset of the offsets."""
+"""
+Shows a consumer group's committed offsets and lag, and resets the offsets: one function plans a reset, another applies
+it.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +40,8 @@ class Named:
 @attrs.frozen
 class Target:
     """
-    A place in a partition. Without any attribute, it is the end of the partition. If both ``offset`` and ``time`` are
-    given, a replay of records uses the later of the two places.
+    A place in a partition; without any attribute, the end of the partition. If both ``offset`` and ``time`` are given,
+    a replay of records begins at the later of the two places.
     """
 
     earliest: bool = False
@@ -79,6 +82,7 @@ class Standing:
     partition: Partition
     committed: Committed | None
     there: Range
+    """The offsets that exist in the partition."""
 
     @property
     def name(self) -> str:
@@ -157,7 +161,8 @@ def standings(reader: Reader, partitions: Sequence[Partition]) -> list[Standing]
 def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[Named]:
     """
     Return ``named`` or, if it is empty, the existing topics for which the group has committed offsets. Raises
-    :class:`NotThere` if the group does not exist, or if the brokers cannot list its topics.
+    :class:`NotThere` if the group does not exist. Also raises it if ``named`` is empty and the brokers cannot list the
+    group's topics.
     """
     topics = _committed_topics(reader, group)
     if not topics and not (members := members_of(reader, group)):
@@ -170,8 +175,9 @@ def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[N
 
 def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Target) -> list[Reset]:
     """
-    Plan to set the group's offsets to ``target``. Raises :class:`CannotReset` if the group has members or the offset
-    does not exist, :class:`NotThere` if the group does not exist, and :class:`BrokerError`.
+    Plan to set the group's offsets to ``target``. Raises :class:`CannotReset` if the group has members, if its members
+    are unknown, or if the offset does not exist. Raises :class:`NotThere` if the group does not exist. Raises
+    :class:`BrokerError`.
     """
     refuse_members(reader, group, CannotReset)
     topics_of(reader, group)
@@ -186,8 +192,7 @@ def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Ta
 
 def apply(reader: Reader, group: str, resets: Iterable[Reset]) -> None:
     """
-    Commit the planned offsets. Raises :class:`CannotReset` if Kafka refuses any of them. Some of the other offsets may
-    then be committed.
+    Commit the planned offsets. If Kafka refuses any of them, raises :class:`CannotReset`; the others may be committed.
     """
     try:
         reader.commit({one.standing.partition: one.position for one in resets})

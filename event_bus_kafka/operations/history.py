@@ -21,8 +21,8 @@ BY = ("service", "event_type", "receiver", "outcome")
 @attrs.frozen(kw_only=True, order=True)
 class Period:
     """
-    A period of the history: a minute, a quarter of an hour, or an hour. Minutes that are two hours old are merged into
-    quarters. Quarters that are a day old are merged into hours.
+    The time in which a row of the history counts events: a minute, a quarter of an hour, or an hour. Minutes that are
+    two hours old are merged into quarters of an hour; these are merged into hours when they are a day old.
     """
 
     begins: datetime
@@ -31,11 +31,11 @@ class Period:
 
 def history(since: datetime, by: Sequence[str] = BY) -> Mapping[tuple[Period, tuple[str, ...]], Sums]:
     """
-    Return (period, values of the fields ``by``) → sums, in the order of time. Periods that began before ``since`` are
-    left out. ``by``: any fields in :data:`BY`. Raises a database error, also if the table is missing.
+    Return (period, values of the fields ``by``) → sums, in the order of time. ``by``: any fields in :data:`BY`. Periods
+    that began before ``since`` are left out. Raises a database error, also if the table is missing.
 
-    Sums with an empty receiver count whole events. Sums with a receiver count calls of this receiver. Do not add sums
-    of the two kinds.
+    Sums with an empty receiver count events. Sums with a receiver count calls of this receiver, so the two kinds must
+    not be added up.
     """
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(begins__gte=since.timestamp() * 1000)
     found: defaultdict[tuple[Period, tuple[str, ...]], list[Sums]] = defaultdict(list)

@@ -19,15 +19,15 @@ _HEX_START = 64
 """Maximum number of bytes that are shown of a key or value that cannot be decoded."""
 _secret = token_bytes(16)
 """
-Secret with which keys are masked. It is random in each process, so that masked keys of different processes cannot be
-compared.
+Secret with which keys are masked. It is random in each process, so keys that were masked by different processes cannot
+be compared.
 """
 
 
 def header(name: str, value: bytes | None) -> str | None:
     """
-    Return the text of a header that this package defines. Return only the size of any other header, which may contain
-    event data.
+    Return the text of a header that this package defines. Any other header may contain event data, so only its size is
+    returned.
     """
     if value is None:
         return None
@@ -37,7 +37,8 @@ def header(name: str, value: bytes | None) -> str | None:
 
 def decoded(framed: bytes | None, registry: serde.SchemaIds) -> Any:
     """
-    Return a key or value, decoded by its writer's schema. If decoding fails, return the error and the first bytes.
+    Return a key or value, decoded by its writer's schema. If decoding fails, return the error, the size and the first
+    bytes.
     """
     if framed is None:
         return None
@@ -48,7 +49,10 @@ def decoded(framed: bytes | None, registry: serde.SchemaIds) -> Any:
 
 
 def masked(framed: bytes | None, registry: serde.SchemaIds) -> Any:
-    """Return the structure of a value: field names and types without values. If decoding fails, return the error."""
+    """
+    Return the structure of a value: field names, and types in place of values. If decoding fails, return the error and
+    the size.
+    """
     if framed is None:
         return None
     try:

@@ -1,6 +1,6 @@
 """
-Shows the outboxes of this service. Numbers of rows are read from the relays' heartbeats in the database, not counted
-again.
+Shows the outboxes of this service. Waiting rows are not counted: the relays' heartbeats in the database tell their
+number.
 """
 
 from __future__ import annotations
@@ -69,11 +69,12 @@ class ParkedGroup:
 
 @attrs.frozen(kw_only=True)
 class Slice:
-    """The result of one slice of a change to many parked rows."""
+    """The result of changing parked rows for a limited time, which may leave others for the next call."""
 
     number: int
+    """Number of changed rows."""
     is_last: bool
-    """False: the time was over before all rows were changed."""
+    """False: the time was over, and rows may be left. True: all rows were changed, or an error ended the change."""
     problem: str = ""
     """Why the slice ended early; empty: no error occurred. Rows that were changed before an error stay changed."""
 
@@ -93,7 +94,10 @@ def named_outboxes(runs: Sequence[WorkerRun]) -> list[str]:
 
 
 def view(alias: str, runs: Sequence[WorkerRun]) -> OutboxView:
-    """Return the state of one outbox. Sends one SQL statement. Raises a database error."""
+    """
+    Return the state of one outbox. ``runs``: workers and relays, by their heartbeats. Sends one SQL statement. Raises a
+    database error.
+    """
     relays = [run for run in runs if run.kind == "relay" and run.is_alive and run.state["database"] == alias]
     telling = min((run for run in relays if "depth" in run.state), key=lambda run: run.silence, default=None)
     return OutboxView(
@@ -130,8 +134,9 @@ def parked_groups(alias: str) -> list[ParkedGroup]:
 
 def slice_of(batches: Iterator[int], *, seconds: float) -> Slice:
     """
-    Run the batches of a release or discard for about ``seconds``. Raises a database error if the error occurs before
-    any row is changed.
+    Release or discard parked rows for about ``seconds``. ``batches``: changes a batch of rows at each step, and yields
+    their number. Raises a database error if it occurs before any row is changed; a later one is in
+    :attr:`Slice.problem`.
     """
     end, number = monotonic() + seconds, 0
     try:

@@ -1,4 +1,4 @@
-"""Makes a plan to pause or resume a receiver, and applies the plan."""
+"""Plans to pause or resume a receiver, and applies the plan."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PausePlan:
             return f"Paused. {NOTICED}"
         _rows().resume(self.receiver)
         return (
-            f"Resumed. {NOTICED} What became a dead letter meanwhile: "
+            f"Resumed. {NOTICED} What became a dead letter meanwhile can be replayed: "
             f"manage.py event_dead_letters replay --receiver {self.receiver} --all"
         )
 

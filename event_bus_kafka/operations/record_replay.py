@@ -37,7 +37,7 @@ class Listening:
 
 @attrs.define(kw_only=True)
 class ReplayProgress:
-    """The progress of a replay."""
+    """The progress of a replay of records."""
 
     left: dict[Partition, Range]
     """Partition → range of the offsets that are still to be read."""
@@ -59,7 +59,10 @@ class ReplayProgress:
         self.failed += bool(failures) and not undecodable
 
     def pass_over(self, record: ConsumerRecord) -> None:
-        """Note that ``record`` is done: reading its partition continues at the next offset."""
+        """
+        Note that ``record`` needs no further attempt. A replay that continues from ``left`` begins with the next
+        offset.
+        """
         name = record.topic, record.partition
         self.left[name] = Range(record.offset + 1, self.left[name].end)
 
@@ -80,10 +83,12 @@ class RecordReplay:
     ) -> Iterator[tuple[ConsumerRecord, Failures]]:
         """
         Replay the remaining records that match ``wanted``, partition by partition. Yield each record that was read,
-        with the failures of its receivers or of its decoding. A record that does not match has no failures.
+        with the failures of its receivers or of its decoding. A record that does not match is yielded without failures.
 
-        ``stop_on_error``: stop at the first record with a failure; another replay begins with this record. Raises
-        :class:`WorkerFailed` if a server is unreachable or a receiver raises SystemExit or GeneratorExit. Raises
+        ``stop_on_error``: stop at the first record with a failure. A replay that continues from the same progress
+        begins with this record.
+
+        Raises :class:`WorkerFailed` if a server is unreachable or a receiver raises SystemExit or GeneratorExit. Raises
         :class:`BrokerError` and :class:`SchemaRegistryError`.
         """
         for name, offsets in list(self._progress.left.items()):

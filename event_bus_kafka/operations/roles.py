@@ -21,7 +21,7 @@ ROLES: Mapping[str, tuple[Right, ...]] = {
 
 @attrs.frozen(kw_only=True)
 class RolePlan:
-    """A group of users, and the permissions that the group lacks."""
+    """The plan for one group of users: the permissions that it must have, and those that it lacks."""
 
     group: str
     exists: bool

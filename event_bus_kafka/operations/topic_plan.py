@@ -1,4 +1,6 @@
-"""Compares the wanted topics with Kafka's topics. Plans steps that adapt Kafka's topics, and performs these steps."""
+"""
+Compares the topics that the settings require with Kafka's topics, and plans and performs the steps that adapt Kafka's.
+"""
 
 from __future__ import annotations
 
@@ -50,14 +52,12 @@ class Plan:
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """
-    The result of one step, or an obstacle that no step removes. ``failure``: why the step was not performed, or why the
-    obstacle stays; empty: the step was performed.
-    """
+    """The result of one step, or an obstacle that no step removes. ``text`` describes the step or the obstacle."""
 
     topic: str
     text: str
     failure: str = ""
+    """Why the step was not performed, or that the obstacle stays; empty: the step was performed."""
 
 
 def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
@@ -87,7 +87,8 @@ def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
 
 def apply(admin: Admin, plan: Plan, *, allow_key_moves: bool) -> Iterator[Result]:
     """
-    Perform the planned steps, and yield the result of each. If one step fails, the other steps are still performed.
+    Perform the planned steps. Yield a result for each step and each obstacle. If a step fails, the others are still
+    performed.
     """
     for one in plan.topics:
         for step in one.steps:
@@ -138,8 +139,8 @@ def _alterations(wanted: WantedTopic, there: Mapping[str, str]) -> list[Alter]:
 
 def _is_same(there: str, wanted: str) -> bool:
     """
-    Whether two values of an option are equal as numbers, or as lists without regard to order. A comparison as text is
-    not enough, because Kafka may write numbers and lists in another form.
+    Whether two values of an option are equal as numbers, or as lists without regard to order. A comparison as texts is
+    not enough: Kafka may write a number or a list in another form than the settings.
     """
     try:
         return float(there) == float(wanted)

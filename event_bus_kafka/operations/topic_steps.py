@@ -18,8 +18,8 @@ partitions.
 @attrs.frozen(kw_only=True)
 class WantedTopic:
     """
-    A topic as the settings require it. If a value is None, Kafka chooses the value for a new topic. In an existing
-    topic the value stays unchanged.
+    A topic as the settings require it. If a value is None, Kafka chooses it for a new topic, and it stays as it is in
+    an existing topic.
     """
 
     name: str

@@ -15,7 +15,9 @@ from event_bus_kafka.models import Heartbeat
 from event_bus_kafka.models.database_time import now_sql
 
 TAKER_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
-"""Obstacle to a replay request if workers write no heartbeats."""
+"""
+The obstacle to a replay request if workers write no heartbeats, so that nobody knows whether a worker can take it.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -26,8 +28,8 @@ class WorkerRun:
     """``consumer`` or ``relay``."""
     liveness: str
     """
-    ``alive``, ``stopped`` or ``dead``. A dead worker or relay has written no heartbeat for six periods, and for at
-    least a minute.
+    ``alive``, ``stopped`` or ``dead``. Dead means: not stopped, but without a heartbeat for six times
+    EVENT_BUS_KAFKA_HEARTBEAT and at least a minute.
     """
     silence: float
     """Seconds since the last heartbeat, by the database's clock."""
@@ -40,8 +42,9 @@ class WorkerRun:
     started: datetime
     state: dict[str, Any]
     """
-    The fields of ``ConsumerState`` or ``RelayState``, ``rates`` (per second) and ``health_port``. ``health_port`` is
-    None if no port is open. Some fields of a relay are missing until the relay has looked at its outbox once.
+    The fields of ``ConsumerState`` or ``RelayState``, the ``rates`` (per second), and ``health_port``, the port that
+    tells of health; None: no port is open. Some fields of a relay are missing until the relay has looked at its outbox
+    once.
     """
 
     @property
@@ -75,7 +78,8 @@ def replaying_groups(runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str] |
 
 def worker_command(group: str, topics: Iterable[str] = ()) -> str:
     """
-    Return the command that starts a worker of a group. ``topics``: names without prefix; none for a subscribed group.
+    Return the command that starts a worker of a group. ``topics``: names without prefix; empty: the worker reads the
+    topics of the group in EVENT_BUS_KAFKA_SUBSCRIPTIONS.
     """
     named = "".join(f" -t {quote(topic)}" for topic in topics)
     return f"manage.py consume_events{named} -g {quote(group)}"

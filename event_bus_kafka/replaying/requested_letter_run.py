@@ -77,7 +77,7 @@ class RequestedLetterRun:
         mark = time_text(until)
         if not self._rows.begin(requested, mark):
             return Halt(HaltKind.LOST, "another worker has begun one of its letters")
-        claim = LetterClaim(until=until, own=requested.claim, began=began)
+        claim = LetterClaim(until=until, replaces=requested.claim, began=began)
         try:
             end = _end(planned, self.replay.run(planned, claim))
         except WorkerFailed as failure:

@@ -88,7 +88,7 @@ def test_keys_are_compared_as_bytes_while_the_registry_is_unreachable(bus: Bus, 
 def test_an_unknown_event_is_reported_with_the_range_that_was_searched(bus: Bus, topic: str) -> None:
     sent(bus, topic, 1, 2)
     text = trace(bus, topic, uuid4(), finds=False)
-    assert "whose id carries no time:\nIt is nowhere, as far as could be looked.\n" in text
+    assert "whose id carries no time:\nIt is nowhere in the places that could be searched.\n" in text
     assert f"Looked at 2 offsets of topic {topic}, to its end.\n" in text
     assert "databases: ask there, too." in text
 

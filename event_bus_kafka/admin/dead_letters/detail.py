@@ -1,4 +1,4 @@
-"""The page of a dead letter. Event data is masked unless the user asks to see the data."""
+"""Texts of the page of a dead letter. Event data is masked unless a user with the right to see it asks for it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _LOOKS_SHOWN = 20
 
 def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
     """
-    Return the context for a letter's template. If the settings name a schema registry, request the schema from this
-    registry.
+    Return the context for a letter's template. Asks the schema registry for the record's schemas, if the settings name
+    a registry.
     """
     record = letter.record
     key, data = _contents(record, unmasked=unmasked)
@@ -102,7 +102,7 @@ def _receiver(failure: Failure) -> list[Cell]:
 
 
 def _history(letter: DeadLetter) -> Table:
-    """Return the latest entries about the letter in Django's history: who saw, replayed or discarded the letter."""
+    """Return the latest entries about the letter in Django's history, such as looks at its unmasked data."""
     about = ContentType.objects.get_for_model(DeadLetter)
     entries = LogEntry.objects.filter(content_type=about, object_id=str(letter.pk)).select_related("user")
     rows = [

@@ -1,4 +1,4 @@
-"""Texts of the pages that are shown before and after dead letters are discarded."""
+"""Texts that are shown before and after a user discards dead letters."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _NAMES_IN_HISTORY = 5
 
 def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
     """
-    Return the confirmation page of a discard. ``before``: the result of the previous request, if the discard takes
-    several requests; None: this is the first request.
+    Return the confirmation page of a discard. ``before``: the result of the previous request, if that had not enough
+    time for all letters; None: this is the first request.
     """
     letters = number_of(plan.count)
     said = [

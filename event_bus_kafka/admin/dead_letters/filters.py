@@ -40,7 +40,7 @@ def _offering(name: str) -> forms.TextInput:
 
 
 class FilterForm(forms.Form):
-    """Filters that a user may combine. A URL may contain the filters, because no filter identifies a single event."""
+    """Filters that a user may combine. They may stand in a URL, because none of them identifies a single event."""
 
     group = forms.CharField(widget=_offering("group"), label=_("Group"), max_length=255, required=False)
     topic = forms.CharField(widget=_offering("topic"), label=_("Topic"), max_length=249, required=False)
@@ -77,7 +77,7 @@ class SearchForm(forms.Form):
 
 @attrs.frozen(kw_only=True)
 class Filters:
-    """The dead letters that a request selects, with the forms that the user filled in."""
+    """The dead letters that a request selects, and the forms that the user filled in."""
 
     form: FilterForm
     search: SearchForm
@@ -85,7 +85,10 @@ class Filters:
     selection: Selection
     """Criteria of the selected letters; without meaning if ``is_valid`` is False."""
     state: str
-    """State of the settled entries that the page lists; empty: the page lists existing letters instead."""
+    """
+    The page lists receivers in this state that are no longer pending; empty: the page lists the letters with pending
+    receivers.
+    """
     fields: Mapping[str, str]
     """Name of each filled-in field → its text. Links and forms of the page send these fields again."""
 

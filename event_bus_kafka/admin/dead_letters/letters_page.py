@@ -25,8 +25,7 @@ from event_bus_kafka.operations.dead_letters.discarding import Discarded
 
 _SECONDS = 10.0
 """
-Maximum number of seconds for which one HTTP request deletes letters. If letters remain, the next page shows their
-number.
+One HTTP request deletes letters for about this number of seconds. If letters remain, the next page shows their number.
 """
 _NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken", UNTIL}
 
@@ -83,8 +82,9 @@ class DeadLettersPage(Page):
         self, request: HttpRequest, meant: Meant, until: datetime | None = None, before: Discarded | None = None
     ) -> HttpResponse:
         """
-        Ask for confirmation of a discard, and list the letters that would be deleted. ``before``: the result of the
-        previous request, if one request did not delete all letters.
+        Ask for confirmation of a discard, and show how many letters would be deleted. ``until``: the time in the field
+        :data:`UNTIL`; None: no plan was shown before. ``before``: the result of the previous request, if that had not
+        enough time for all letters.
         """
         plan = discarding.plan(meant.until(until))
         if plan.until is None:

@@ -1,4 +1,4 @@
-"""The lists of dead letters and of settled entries."""
+"""The list of dead letters, and the list of receivers that are no longer pending."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def listing(request: HttpRequest, filters: Filters, url: Url) -> dict[str, Any]:
 
 def settled_table(entries: list[DeadLetterEntry], caption: str) -> Table:
     """
-    Return a table with one row for each settled receiver. A receiver is settled if it succeeded, if another receiver
-    replaced it, or if its letter was deleted.
+    Return a table with one row for each entry, a receiver that is no longer pending: it or a stand-in has succeeded, or
+    the letter was deleted.
     """
     columns = [_("Record"), _("Event type"), _("Group"), _("Receiver"), _("State"), _("Error before"), _("Changed")]
     return Table(caption=caption, columns=columns, rows=[_settled_row(entry) for entry in entries])
@@ -81,8 +81,8 @@ def _settled(request: HttpRequest, filters: Filters, _url: Url) -> dict[str, Any
 
 def _after(request: HttpRequest, parse: Callable[[str], _Place]) -> _Place | None:
     """
-    Return the posted place after which the page begins. If the place is missing or invalid, return None, which means
-    the first page.
+    Return the place after which the page begins, from the field ``after``. If the field is missing or invalid, return
+    None, which means the first page.
     """
     text = (request.POST if request.method == "POST" else request.GET).get("after", "")
     try:
@@ -93,8 +93,8 @@ def _after(request: HttpRequest, parse: Callable[[str], _Place]) -> _Place | Non
 
 def _following(filters: Filters, following: object) -> Mapping[str, Any] | None:
     """
-    Return the fields and the URL that lead to the next page; None if there is no next page. For a search, ``url`` is
-    empty, because the fields are posted.
+    Return the fields and the URL of the link to the next page; None: there is no next page. ``url`` is empty for a
+    search, whose fields are posted instead.
     """
     if following is None:
         return None

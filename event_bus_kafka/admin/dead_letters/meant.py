@@ -13,7 +13,10 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 
 TICKED = "ticked"
 UNTIL = "until"
-"""Name of the form field that contains the time of the latest failure among the planned letters."""
+"""
+Name of the form field with the time of the latest failure in the plan that the user saw. Letters that failed later are
+left out of the action.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -26,7 +29,10 @@ class Meant:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Meant | None:
-        """Return the posted selection; None if the selection is empty, invalid, or about settled entries."""
+        """
+        Return the posted selection; None: it is empty or invalid, or the filters select receivers that are no longer
+        pending.
+        """
         if request.POST.get("scope") == TICKED:
             ids = tuple(int(text) for text in request.POST.getlist("id") if text.isdecimal() and len(text) < 19)
             return cls(selection=Selection(ids=ids), words=_("ticked")) if ids else None

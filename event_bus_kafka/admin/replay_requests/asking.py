@@ -1,6 +1,6 @@
 """
-The page on which a user plans a replay. The page lists the letters that would be replayed. It also lists the letters
-that cannot be replayed, the reasons, and remarks.
+Texts of the page on which a user plans a replay: the receivers that would run, and the letters that would be left out,
+with the reasons.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ class Asked:
     @classmethod
     def of(cls, request: HttpRequest) -> Asked:
         """
-        Read the form from a POST. If the list of letters was filtered by a receiver, only this receiver is selected at
-        first.
+        Read the form from a POST. On the first POST, which comes from the list of letters, the receiver by which the
+        list was filtered is proposed as the only one.
         """
         filtered = {f"{_PREFIX}-receiver": request.POST.get("receiver", "")}
         is_first = request.POST.keys().isdisjoint(_receiver_names())
@@ -111,9 +111,9 @@ def asking(
     letter_url: Callable[..., str],
 ) -> dict[str, Any]:
     """
-    Return the context for the template. ``planned`` is None if more letters match than a request may have. ``until`` is
-    the time of the latest failure in the plan that was shown before. ``letter_url`` returns the URL of a page of dead
-    letters, by its name.
+    Return the context for the template. ``planned``: None if more letters match than a request may have. ``until``: the
+    time of the latest failure in the plan that the user saw; None: this is the first plan. ``letter_url`` returns the
+    URL of a page of dead letters, by its name.
     """
     is_too_much, planned = planned is None, planned or RequestPlan()
     own = {CONFIRMED, "csrfmiddlewaretoken", UNTIL, *asked.wishes.fields, *_receiver_names()}

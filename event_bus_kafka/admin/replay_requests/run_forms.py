@@ -70,12 +70,15 @@ class BackfillForm(RunForm):
 
 @attrs.frozen(kw_only=True)
 class RunAsking:
-    """The form for one kind of run, with its title and the name of its planning function."""
+    """A kind of run: its form, its title, and the function that plans it."""
 
     form: type[RunForm]
     title: str | Promise
     plan: str
-    """The name of the function of ``run_planning`` that plans this kind of run."""
+    """
+    The name of the function in ``run_planning`` that plans this kind of run. It is a name because the module loads
+    Kafka's client, and is imported only to make a plan.
+    """
     rights: tuple[Right, ...] = (Right.REPLAY,)
     """The rights for requesting this kind of run. A user needs all these rights."""
 
@@ -90,12 +93,12 @@ ASKING: dict[str, RunAsking] = {
         form=BackfillForm,
         title=_("Backfill: send existing data as events"),
         plan="plan_backfill",
-        rights=(Right.REPLAY, Right.OPERATE),  # it sends events, and to receivers of other services
+        rights=(Right.REPLAY, Right.OPERATE),  # it sends events, also to other services
     ),
 }
-"""Name of a kind of run, as in the URL → the form for this kind."""
+"""Name of a kind of run, which is part of the URL → the kind."""
 
 
 def shared_values(form: RunForm) -> dict[str, Any]:
-    """Return the values for a ``RunWish`` that both forms contain."""
+    """Return the values of the fields that both forms have, as arguments for ``RunWish``."""
     return {name: form.cleaned_data[name] for name in ("rate", "stop_after", "reason", "group")}

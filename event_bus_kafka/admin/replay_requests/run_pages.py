@@ -25,8 +25,8 @@ from event_bus_kafka.shown import shown
 
 class RunPages(Page):
     """
-    A base class for a page below which users request runs. The web process only makes requests; workers call receivers
-    and send items.
+    A base class for a page with the forms that request runs. The web process only makes requests; workers call
+    receivers and send items.
     """
 
     def run_paths(self) -> Iterator[URLPattern]:
@@ -34,9 +34,8 @@ class RunPages(Page):
         for name, asking in ASKING.items():
             yield self.page_at(f"{name}/", self._form_of(name, asking), name, Right.REPLAY)
             plan = self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.REPLAY)
-            yield outside_transactions(
-                plan
-            )  # a source that fails in the database must not break a transaction of the page
+            # A source may raise a database error, which would break a transaction of the request.
+            yield outside_transactions(plan)
 
     def run_links(self, request: HttpRequest) -> list[Linked]:
         """Return the links to the forms that the user may use."""
@@ -59,7 +58,7 @@ class RunPages(Page):
             planned = getattr(_planning(), asking.plan)(form, request.POST) if form.is_valid() else None
             if planned is None or not are_possible():
                 return self._ask(request, name, asking, form)
-            if CONFIRMED in request.POST and planned.is_settled and not planned.is_empty:
+            if CONFIRMED in request.POST and planned.was_shown and not planned.is_empty:
                 return self._request_run(request, planned)
             action = ActionPlan(
                 title=str(asking.title),
@@ -102,4 +101,4 @@ def _refuse_others(request: HttpRequest, asking: RunAsking) -> None:
 
 
 def _planning() -> Any:
-    return import_module("event_bus_kafka.admin.replay_requests.run_planning")  # it comes with Kafka's client
+    return import_module("event_bus_kafka.admin.replay_requests.run_planning")  # the import loads Kafka's client

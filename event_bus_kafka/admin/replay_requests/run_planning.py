@@ -1,6 +1,5 @@
 """
-Plans replays of topics, and backfills, for the admin. Imports Kafka's client, so import this module only to make a
-plan.
+Plans replays of topics, and backfills, for admin pages. It loads Kafka's client, so import it only to make a plan.
 """
 
 from __future__ import annotations
@@ -35,7 +34,10 @@ from event_bus_kafka.shown import shown
 Read = TypeVar("Read")
 
 PLACES = "places"
-"""Name of the form field with the offsets of a plan. The run reads only these offsets, not later records."""
+"""
+Name of the form field with the offsets of the plan that the user saw. The run reads only these, not records that come
+later.
+"""
 _READER = "replay_events"
 """A group id, which Kafka's client requires. Nothing is ever committed for this group."""
 _LARGEST = 2**63 - 1
@@ -54,9 +56,9 @@ class PlannedRun:
     sentences: Sequence[str]
     tables: Sequence[Table] = ()
     fields: dict[str, str] = attrs.field(factory=dict)
-    """Form fields that the plan adds to the fields of the form."""
-    is_settled: bool = True
-    """Whether an earlier page has shown the offsets of this plan. True if the run has no offsets."""
+    """Fields that the confirmation posts in addition to those of the form."""
+    was_shown: bool = True
+    """Whether the user has seen the offsets of this plan on the page before; True for a run without offsets."""
 
     @property
     def is_empty(self) -> bool:
@@ -64,7 +66,7 @@ class PlannedRun:
 
 
 def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
-    """Plan a replay of a topic. If the form is invalid, add the errors to the form and return None."""
+    """Plan a replay of a topic. If that is not possible, add the reason to the form as an error, and return None."""
     assert isinstance(form, TopicForm)
     values = form.cleaned_data
     named = _read(form, "topic", Named.parse, _("Write it as topic, or topic:partition."))
@@ -99,12 +101,12 @@ def plan_topic(form: RunForm, posted: QueryDict) -> PlannedRun | None:
         sentences=_topic_sentences(wish, arguments),
         tables=[_offsets(progress)],
         fields={PLACES: _as_text(found)},
-        is_settled=bool(_posted(posted, named)),
+        was_shown=bool(_posted(posted, named)),
     )
 
 
 def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
-    """Plan a backfill. If the form is invalid, add the errors to the form and return None."""
+    """Plan a backfill. If that is not possible, add the reason to the form as an error, and return None."""
     assert isinstance(form, BackfillForm)
     values = form.cleaned_data
     try:
@@ -132,8 +134,8 @@ def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
 
 def names() -> dict[str, list[str]]:
     """
-    Return the names that the forms suggest: groups, receivers, event types and sources. Only names that this service
-    knows are included.
+    Return the names that the forms suggest, as far as this service knows them: groups, receivers, event types and
+    sources.
     """
     types = event_types()
     return {
@@ -147,7 +149,7 @@ def names() -> dict[str, list[str]]:
 def _source_names() -> list[str]:
     try:
         return list(all_sources())
-    except ConfigurationError:  # the plan of a backfill says what is wrong with them
+    except ConfigurationError:  # the plan of a backfill shows this error
         return []
 
 
@@ -216,8 +218,8 @@ def _found(named: Named, start: Target, end: Target) -> dict[Partition, Range]:
 
 def _posted(posted: QueryDict, named: Named) -> dict[Partition, Range]:
     """
-    Return the posted offsets, which an earlier page has shown. Return an empty mapping if no offsets were posted, or if
-    the offsets belong to another topic.
+    Return the posted offsets, which the page before has shown. Return an empty mapping if there are none, or if they
+    are invalid or of another topic.
     """
     try:
         found = {(str(topic), _number(one)): _range(start, end) for topic, one, start, end in _as_rows(posted)}

@@ -1,4 +1,4 @@
-"""Texts about a requested replay of a topic, or a requested backfill: the work, the progress, and the failures."""
+"""Texts about a requested run, a replay of a topic or a backfill: its limits, its progress and its failures."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from event_bus_kafka.operations.dead_letters.requests import CANCEL, PAUSE, RESU
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """A change of a replay request, with the label of the change's button and its sentence for the history."""
+    """A change of a replay request, with the label of its button."""
 
     change: RequestChange
     label: str | Promise

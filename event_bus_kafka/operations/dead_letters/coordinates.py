@@ -7,7 +7,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Coordinates:
-    """The place of a record in Kafka. ``topic``: full name of the topic."""
+    """The place of a record in Kafka. ``topic``: the name as it was typed, which may lack the prefix."""
 
     topic: str
     partition: int

@@ -1,4 +1,7 @@
-"""Discards many dead letters for an admin page. Each HTTP request deletes letters for a few seconds at most."""
+"""
+Discards dead letters for an admin page. Each call deletes letters for a limited time, so that no HTTP request takes
+long.
+"""
 
 from __future__ import annotations
 
@@ -33,21 +36,25 @@ class DiscardPlan:
     """(group, topic) → number of letters, largest number first."""
     until: datetime | None
     """
-    Time of the latest failure among the planned letters. Letters with a later failure are not part of the plan, and are
-    not deleted.
+    Time of the latest failure among the planned letters; None: no letter is selected. If the discard passes this time
+    as :attr:`Selection.failed_until`, it keeps letters that fail after the plan was made.
     """
 
 
 @attrs.frozen(kw_only=True)
 class Discarded:
-    """The result of one call of :func:`discard`."""
+    """
+    The result of one call of :func:`discard`: the number of deleted letters, the remaining letters, and pending
+    receiver → number of its letters in the deleted batches.
+    """
 
     number: int
     left: Count
     receivers: dict[str, int]
     problem: str = ""
     """
-    The database error that ended the call; empty: no error occurred. Letters deleted before the error stay deleted.
+    The database error that ended the call; empty: no error occurred. Letters deleted before the error stay deleted, and
+    ``left`` is unknown.
     """
 
 
@@ -71,7 +78,7 @@ def plan(selection: Selection) -> DiscardPlan:
 
 def discard(selection: Selection, *, seconds: float) -> Discarded:
     """
-    Delete selected letters in batches for about ``seconds``. Return the numbers of deleted and of remaining letters.
+    Delete selected letters in batches, until all are deleted or about ``seconds`` are over.
 
     A letter that fails again during the call is not deleted. A database error before the first deletion is raised; a
     later one is returned in :attr:`Discarded.problem`.

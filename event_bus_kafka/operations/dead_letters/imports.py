@@ -24,11 +24,13 @@ _UNFIT = (DataError, IntegrityError, OverflowError, ValueError)
 
 @attrs.define
 class Imported:
-    """The result of an import or, without ``apply``, of a dry run."""
+    """The result of an import. Without ``apply``, the numbers say what an import would do."""
 
     stored: int = 0
     known: int = 0
-    """Number of letters that the table already contains, with the same last failure or a later one."""
+    """
+    Number of letters that were not stored, because the table contains them with the same last failure or a later one.
+    """
     foreign: list[str] = attrs.field(factory=list)
     """Coordinates of records that are not dead letters of this package."""
 

@@ -28,11 +28,13 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _CLAIMED_FOR = timedelta(minutes=15)
 """
-Duration of a claim on a letter. If the process of a replay is killed, no other replay can claim the letter before this
-time is over. If a receiver runs longer than this time, another replay may call the receiver concurrently.
+Duration of a claim on a letter. When it is over, another replay may claim the letter, if the process of the first
+replay was killed. If a receiver runs for longer, another replay may call it concurrently.
 """
 _NOTED_WITHIN, _AGAIN_AFTER = 30.0, 1.0
-"""Seconds for which storing a success is retried if the database is unavailable, and seconds between two tries."""
+"""
+Seconds for which a replay tries to store a success while the database is unavailable, and seconds between two tries.
+"""
 
 
 def claim_end() -> datetime:
@@ -42,13 +44,16 @@ def claim_end() -> datetime:
 
 @attrs.frozen(kw_only=True)
 class LetterClaim:
-    """A claim on a letter. No other process replays the letter before ``until``."""
+    """
+    A replay's claim on a letter. No other process replays the letter before ``until``, except one that knows that the
+    claim's owner has died.
+    """
 
     until: datetime = attrs.field(factory=claim_end)
-    own: str = ""
+    replaces: str = ""
     """
-    End time of an older claim, which this claim replaces because the worker of the older claim has died. Empty: there
-    is no older claim.
+    End time of an earlier claim, which this claim replaces because the earlier claim's worker has died; empty: the
+    letter must have no valid claim.
     """
     began: Callable[[Work], None] = lambda _: None
     """Function that is called with the attempt's :class:`Work` just before the attempt begins."""
@@ -86,12 +91,13 @@ class LetterReplay:
 
     def run(self, planned: ReplayPlan, claim: LetterClaim | None = None) -> Replayed:
         """
-        Call the planned receivers (at least one) with the letter's record, then delete or update the letter's row.
+        Claim the letter, call the planned receivers (at least one) with its record, then delete or update the letter's
+        row.
 
         Raises :class:`WorkerFailed` if a server is unreachable, if a receiver raises SystemExit or GeneratorExit, or if
-        a success cannot be stored. After :class:`WorkerFailed`, further replays would fail, too. Raises
-        :class:`BrokerError` if parts of the record must be read from Kafka and Kafka does not answer. Raises a database
-        error if the row cannot be read or written.
+        a success cannot be stored. The caller must then run no further plans: they would probably fail in the same way.
+        Raises :class:`BrokerError` if parts of the record must be read from Kafka and Kafka does not answer. Raises a
+        database error if the row cannot be read or written.
         """
         letter, claim = planned.letter, claim or LetterClaim()
         try:
@@ -107,7 +113,7 @@ class LetterReplay:
             outcome = self._attempt.make(delivery, lambda signal: planned_receivers(planned, signal))
         except BaseException:
             with suppress(Error):
-                _write(planned, ReplayResult())  # may fail: another replay may have claimed the letter
+                _write(planned, ReplayResult())  # if this fails, too, the first exception is raised
             raise
         if isinstance(outcome, Hold):
             with suppress(Error):  # the database may be the unreachable server
@@ -126,13 +132,13 @@ class LetterReplay:
         except DeadLetter.DoesNotExist:
             return None
         record = self._originals.record_of(letter)
-        return record if table_store.claim(letter, claim.until, own=claim.own) else None
+        return record if table_store.claim(letter, claim.until, own=claim.replaces) else None
 
 
 def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
     """
-    Store the result of a replay. If storing fails after a receiver has succeeded, raises :class:`WorkerFailed`. If
-    storing fails and no receiver has succeeded, raises the database error.
+    Store the result of a replay. Raises the database error if no receiver has succeeded. If one has, retries for
+    ``_NOTED_WITHIN`` seconds, then raises :class:`WorkerFailed`: the receiver would be called again by the next replay.
     """
     deadline = monotonic() + _NOTED_WITHIN
     while True:
@@ -149,7 +155,7 @@ def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
 def _not_noted(planned: ReplayPlan, result: ReplayResult, error: Error) -> WorkerFailed:
     names, letter = ", ".join(sorted(result.succeeded)), planned.letter.pk
     return WorkerFailed(
-        f"{names} succeeded for dead letter {letter}; this cannot be stored, so they would run again: "
+        f"{names} succeeded for dead letter {letter}; this cannot be stored, so the next replay would call them again: "
         f"{database_error_text(error)}",
         exit_code=1,
     )

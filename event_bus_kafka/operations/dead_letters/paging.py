@@ -58,14 +58,18 @@ class Count:
 
 
 def page_of(selection: Selection, *, after: Position | None, limit: int) -> LetterPage:
-    """Return at most ``limit`` letters that come after a position. Asks the database twice."""
+    """
+    Return at most ``limit`` selected letters that come after the position ``after``; None: the first letters. Asks the
+    database twice. The page may have fewer letters although others follow, because :meth:`Selection.holds` removes
+    some.
+    """
     return _page(selection, _positions(selection, after, limit + 1), limit)
 
 
 def counted_page_of(selection: Selection, *, after: Position | None, limit: int) -> tuple[LetterPage, Count]:
     """
-    Return the results of :func:`page_of` and :func:`count`. A search by key scans all rows, but only once for both
-    results.
+    Return the results of :func:`page_of` and :func:`count`. A search by key has to scan all rows; for the first page,
+    one scan yields both results.
     """
     looks_at_all = bool(selection.key) and after is None
     positions = _positions(selection, after, COUNTED + 1 if looks_at_all else limit + 1)
@@ -78,7 +82,10 @@ def counted_page_of(selection: Selection, *, after: Position | None, limit: int)
 
 
 def count(selection: Selection, *, after: Position | None = None) -> Count:
-    """Count the selected letters, at most :data:`COUNTED`. On MySQL, names that differ only in case count as equal."""
+    """
+    Count the letters of :meth:`Selection.candidates`, which may be more than the selected letters. Counts at most
+    :data:`COUNTED`, and only letters after the position ``after`` if it is given.
+    """
     rows = selection.candidates()
     if after:
         rows = rows.beyond(after.failed_at, after.id)
@@ -105,8 +112,10 @@ def _positions(selection: Selection, after: Position | None, most: int) -> list[
     rows = selection.candidates()
     if after:
         rows = rows.beyond(after.failed_at, after.id)
-    ordered = rows.latest_first(sorts=bool(selection.key))  # the index would lead to each row, to look at its key
-    return list(ordered.values_list("last_failed_at", "pk")[:most])  # sorts no failures
+    # A search by key reads each row, which is faster in the order of the table than in that of the index.
+    ordered = rows.latest_first(sorts=bool(selection.key))
+    # The database may sort the rows in memory, so it gets only short columns.
+    return list(ordered.values_list("last_failed_at", "pk")[:most])
 
 
 def _page(selection: Selection, positions: list[tuple[datetime, int]], limit: int) -> LetterPage:

@@ -1,4 +1,4 @@
-"""Quarantines a record that makes every worker crash: the record becomes a dead letter, and workers skip the record."""
+"""Quarantines a record that makes every worker crash: the record becomes a dead letter, and workers skip it."""
 
 from __future__ import annotations
 

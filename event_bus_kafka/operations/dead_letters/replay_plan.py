@@ -32,36 +32,36 @@ class ReplayPlan:
     stands_in: Mapping[str, str] = attrs.field(factory=dict)
     """Name of a stand-in → the name of the receiver that the stand-in replaces."""
     missing: tuple[str, ...] = ()
-    """Pending receivers that this service no longer has."""
+    """Pending receivers that this service does not have: they were removed or renamed, or belong to another service."""
     problem: str = ""
     """The reason why no receiver would run; empty: at least one receiver would run."""
     is_ambiguous: bool = False
     """
-    Whether the problem is that several receivers are missing. If so, the operator must name the receiver that is
-    replaced, by ``instead_of``.
+    Whether the problem is that several receivers are missing, so that the operator must name by ``instead_of`` which of
+    them is replaced.
     """
 
 
 def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str = "") -> list[ReplayPlan]:
     """
-    Plan the replay of each letter. If ``instead_of`` is empty, and ``receiver`` would replace different receivers in
-    different letters, no plan contains ``receiver`` as a guessed stand-in (see :func:`is_guessed`).
+    Plan the replay of each letter. If ``instead_of`` is empty, and ``receiver`` would be a new stand-in (see
+    :func:`is_new_stand_in`) for different receivers in different letters, these letters' plans get a problem instead:
+    the operator must name the receiver that is replaced.
     """
     plans = [plan(letter, receiver, instead_of) for letter in letters]
-    guessed = {one.stands_in[receiver] for one in plans if is_guessed(one, receiver)} if not instead_of else set()
-    if len(guessed) < 2:
+    chosen = {one.stands_in[receiver] for one in plans if is_new_stand_in(one, receiver)} if not instead_of else set()
+    if len(chosen) < 2:
         return plans
-    problem = _ambiguity(sorted(guessed), receiver)
-    return [_ambiguous(one, problem) if is_guessed(one, receiver) else one for one in plans]
+    problem = _ambiguity(sorted(chosen), receiver)
+    return [_ambiguous(one, problem) if is_new_stand_in(one, receiver) else one for one in plans]
 
 
 def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> ReplayPlan:
     """
-    Plan which receivers run for a letter. If ``receiver`` is given, only this receiver runs; otherwise all pending
-    receivers run.
+    Plan which receivers run for a letter: ``receiver`` if it is given, otherwise all pending receivers.
 
-    ``receiver`` must be pending itself, or run as a stand-in for a missing receiver. The missing receiver is
-    ``instead_of`` or, if ``instead_of`` is empty, the only missing one.
+    ``receiver`` must be pending, or stand in for a missing receiver: ``instead_of`` or, if ``instead_of`` is empty, the
+    only missing one. Otherwise the plan has a problem.
     """
     signal = dispatch.signal_named(letter.event_type)
     listening = list(dict.fromkeys(one.name for one in dispatch.receivers_of(signal))) if signal else []
@@ -83,10 +83,10 @@ def planned_receivers(planned: ReplayPlan, signal: OpenEdxPublicSignal) -> list[
     return [receiver for receiver in dispatch.receivers_of(signal) if receiver.name in planned.run]
 
 
-def is_guessed(planned: ReplayPlan, receiver: str) -> bool:
+def is_new_stand_in(planned: ReplayPlan, receiver: str) -> bool:
     """
-    Whether ``receiver`` would run as a stand-in although it is not pending itself. If so, the plan has guessed the
-    receiver that is replaced, unless the operator named it by ``instead_of``.
+    Whether ``receiver`` would stand in for a missing receiver without being pending itself. An earlier stand-in that
+    failed is pending, so it is not new.
     """
     return receiver in planned.stands_in and receiver not in planned.pending
 

@@ -15,9 +15,7 @@ from event_bus_kafka.dead_letters.pending import Change, LetterRow, Pending, cla
 from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan
 
 UNREAD = ""
-"""
-The receiver's name in a failure to decode the record. It is empty, because this failure concerns no single receiver.
-"""
+"""Used as the receiver's name in a failure to decode the record, because that failure concerns no single receiver."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +37,8 @@ def change(row: LetterRow, planned: ReplayPlan, result: ReplayResult) -> Change:
     failed, time = _by_receiver(planned, before, result), datetime.now(UTC)
     succeeded: Pending = {}
     if UNREAD in before and there == before and (result.succeeded or failed.keys() - {UNREAD}):
-        succeeded[UNREAD], there = before[UNREAD], planned.pending  # decoded now: each receiver is pending
+        # This time the record was decoded, so the receivers are pending instead of the decoding.
+        succeeded[UNREAD], there = before[UNREAD], planned.pending
     known = planned.pending | before
     unchanged = {name for name, failure in there.items() if failure == known.get(name)}
     replaced = {by: _replaced(planned, by, unchanged) for by in planned.stands_in.keys() & result.succeeded}

@@ -18,7 +18,9 @@ _COLUMNS = ("ID", "RECORD", "GROUP", "EVENT TYPE", "ATTEMPTS", "FIRST FAILED", "
 
 
 def table(letters: Iterable[DeadLetter]) -> str:
-    """Return a table with a line for each dead letter. The lines below a letter show its pending receivers."""
+    """
+    Return a table with a line for each dead letter and, below it, a line for each pending receiver with its error.
+    """
     rows = [(_cells(letter), of_row(letter).values()) for letter in letters]
     widths = _widths(_COLUMNS, [cells for cells, _ in rows])
     lines = [_line(_COLUMNS, widths)]
@@ -29,14 +31,17 @@ def table(letters: Iterable[DeadLetter]) -> str:
 
 
 def settled_table(entries: Iterable[DeadLetterEntry]) -> str:
-    """Return a table with a line for each entry. The line shows a receiver that is no longer pending, and its state."""
+    """
+    Return a table with a line for each entry. An entry is a receiver of a dead letter that is no longer pending, with
+    its state.
+    """
     rows = [_settled_cells(entry) for entry in entries]
     widths = _widths(_SETTLED, rows)
     return "\n".join(_line(cells, widths) for cells in (_SETTLED, *rows))
 
 
 def settled_json(entry: DeadLetterEntry) -> dict[str, Any]:
-    """Return all fields of an entry as JSON values."""
+    """Return an entry as JSON values, with the coordinates of its record."""
     return {
         "receiver": entry.receiver,
         "state": entry.state,
@@ -74,7 +79,8 @@ def as_json(letter: DeadLetter) -> dict[str, Any]:
 
 def in_full(letter: DeadLetter, settled: Iterable[DeadLetterEntry]) -> dict[str, Any]:
     """
-    Return all fields of a letter except event data. ``settled``: entries of the receivers that are no longer pending.
+    Return a letter as JSON values, with the sizes of key and value in place of their contents. ``settled``: entries of
+    the letter's receivers that are no longer pending.
     """
     record = letter.record
     return as_json(letter) | {
@@ -87,8 +93,8 @@ def in_full(letter: DeadLetter, settled: Iterable[DeadLetterEntry]) -> dict[str,
 
 def unmasked(letter: DeadLetter, registry: serde.SchemaIds) -> dict[str, Any]:
     """
-    Return the key and the event data, decoded by their writer's schemas. A part that cannot be decoded is replaced by
-    its error.
+    Return the key and the event data, decoded by their writer's schemas. In place of a part that cannot be decoded,
+    return the error and the first bytes.
     """
     record = letter.record
     return {"key": masking.decoded(record.key, registry), "data": masking.decoded(record.value, registry)}
@@ -119,7 +125,7 @@ def text(description: dict[str, Any]) -> str:
 
 
 def coordinates(letter: DeadLetter) -> str:
-    """Return the id of ``letter`` and the coordinates of the letter's record, as text."""
+    """Return the id of a letter and the coordinates of its record, as text."""
     return f"{letter.pk}  {shown(letter.topic)}:{letter.partition}:{letter.offset}"
 
 

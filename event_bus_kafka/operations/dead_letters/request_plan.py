@@ -12,7 +12,7 @@ from django.db import router, transaction
 from event_bus_kafka.dispatching import dispatch
 from event_bus_kafka.models import DeadLetter, LetterState, ReplayRequest, RequestedLetter, RequestState
 from event_bus_kafka.models.database_time import database_now
-from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, is_guessed, plan_all
+from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, is_new_stand_in, plan_all
 from event_bus_kafka.operations.dead_letters.selection import Selection
 
 STOP_AFTER = 20
@@ -26,6 +26,7 @@ class Wish:
     receiver: str = ""
     """The only receiver that runs; empty: all pending receivers run."""
     instead_of: str = ""
+    """The missing receiver that ``receiver`` replaces; empty: the plan chooses it if only one is missing."""
     rate: float | None = None
     """Maximum number of letters replayed per second; None: no limit."""
     stop_after: int = STOP_AFTER
@@ -35,19 +36,18 @@ class Wish:
 
 @attrs.frozen(kw_only=True)
 class RequestPlan:
-    """The plans of the selected letters, which are in three groups: ``run``, ``elsewhere`` and ``left_out``."""
+    """The plans of the selected letters, in three lists."""
 
     run: Sequence[ReplayPlan] = ()
     """Plans of the letters for which at least one receiver of this service would run."""
     elsewhere: Sequence[ReplayPlan] = ()
     """
-    Plans of the letters whose pending receivers all belong to another service, which stores its letters in the same
-    table.
+    Plans of the letters whose pending receivers all belong to another service that stores its letters in the same
+    table. Workers of that service decide which of them run.
     """
     left_out: Sequence[ReplayPlan] = ()
     """
-    Plans of the letters for which no receiver could run. No request contains these letters. ``problem`` of each plan
-    says why no receiver could run.
+    Plans of the letters that no request contains, because no receiver could run. ``problem`` of each plan says why.
     """
 
     @property
@@ -77,8 +77,8 @@ class RequestPlan:
     @property
     def missing(self) -> Mapping[str, int]:
         """
-        Return receiver → number of requested letters that wait for this receiver. Contains only receivers that this
-        service lacks and that no other receiver replaces. The largest number comes first.
+        Return receiver → number of requested letters for which the receiver is pending, largest number first. Contains
+        only receivers that this service lacks and that no stand-in replaces.
         """
         names = (name for one in self.requested for name in one.missing if name not in one.stands_in.values())
         return dict(Counter(names).most_common())
@@ -96,7 +96,10 @@ class RequestPlan:
 
 
 def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
-    """Plan requests for the selected letters. Writes nothing."""
+    """
+    Plan requests for the selected letters. Writes nothing. If ``wish.receiver`` is given, letters that have nothing to
+    do with this receiver are left out, unless they were selected by their ids.
+    """
     plans = plan_all(selected.pick(selected.letters()), wish.receiver, wish.instead_of)
     if wish.receiver and not selected.ids:
         of_receiver = [one for one in plans if one.run or one.is_ambiguous or _is_elsewhere(one, wish)]
@@ -158,7 +161,7 @@ def _wanted(plans: Sequence[ReplayPlan], wish: Wish) -> list[str]:
 
 def _instead_of(planned: ReplayPlan, wish: Wish) -> str:
     """Return the receiver that ``wish.receiver`` would replace in the replay of the letter; empty: no receiver."""
-    return planned.stands_in[wish.receiver] if is_guessed(planned, wish.receiver) else wish.instead_of
+    return planned.stands_in[wish.receiver] if is_new_stand_in(planned, wish.receiver) else wish.instead_of
 
 
 def _is_elsewhere(planned: ReplayPlan, wish: Wish) -> bool:

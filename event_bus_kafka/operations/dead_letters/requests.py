@@ -28,8 +28,8 @@ from event_bus_kafka.operations.workers import TAKER_UNKNOWN, WorkerRun, replayi
 _PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED, LetterState.PARTLY, LetterState.UNKNOWN)
 _TOLD_HOLDS = 5
 """
-Number of consecutive holds after which the text about a request mentions the hold. These holds take about half a
-minute.
+A worker holds a request while a server is away. After this number of holds in a row, which take about half a minute,
+the obstacle mentions the holds.
 """
 _NAMED = 5
 """Maximum number of receivers that a sentence names."""
@@ -37,22 +37,22 @@ _NAMED = 5
 
 @attrs.frozen(kw_only=True)
 class RequestReport:
-    """A replay request, its progress, and the reason why no worker runs it, if any."""
+    """A replay request, its progress, and its obstacle, if there is one."""
 
     request: ReplayRequest
     counts: Mapping[str, int]
-    """State of a letter → number of letters."""
+    """State → number of letters, or of the run's records or items."""
     obstacle: str = ""
     """
-    Why no worker runs the request, and the remedy. Empty if a worker runs or can run the request, or if the request is
-    paused or has ended.
+    Why the request makes no progress: no worker can take it, or its worker waits for a server. Names the remedy. Empty
+    if nothing is in the way, or if the request is paused or has ended.
     """
     run: RequestedRun | None = None
     """The replay of a topic, or the backfill; None for a request to replay dead letters."""
 
     @property
     def progress(self) -> RunProgress:
-        """The progress of ``run``. Without a run, all its numbers are 0."""
+        """The progress of ``run``; without a run, all numbers in it are 0."""
         return RunProgress.of(self.run.progress if self.run else {})
 
     @property
@@ -95,8 +95,8 @@ def open_states() -> Mapping[str, int]:
 
 def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
     """
-    Return the letters of request ``number`` that failed, were skipped, remain for other receivers, or have an unknown
-    result. Sorted in the order of the request. ``limit``: maximum number of letters.
+    Return the letters of request ``number`` that failed, were skipped, succeeded only for some of their pending
+    receivers, or have an unknown result, in the order of the request. ``limit``: maximum number of letters.
     """
     rows = RequestedLetter.objects.using(_rows().db).of(number, *_PROBLEMS)
     return list(rows if limit is None else rows[:limit])
@@ -104,8 +104,8 @@ def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
 
 def reasons(number: int) -> Mapping[str, Mapping[str, int]]:
     """
-    Return state → reason → number of letters of request ``number``, for the states in :func:`problems`. The most
-    frequent reason comes first.
+    Return state → reason → number of letters of request ``number``, for the states of the letters in :func:`problems`.
+    The most frequent reason comes first.
     """
     rows = RequestedLetter.objects.using(_rows().db)
     return {state.value: rows.reasons(number, state) for state in _PROBLEMS}
@@ -113,23 +113,25 @@ def reasons(number: int) -> Mapping[str, Mapping[str, int]]:
 
 @attrs.frozen(kw_only=True)
 class RequestChange:
-    """A change of a request's state that an operator may make."""
+    """A change of a request's state that an operator may make: pause, resume or cancel."""
 
     states: Sequence[RequestState]
     """The states from which the change is possible."""
     plan: str
+    """Sentence that tells the operator, before the change, what it would do."""
     done: str
+    """Sentence that tells the operator, after the change, what follows."""
     apply: Callable[[ReplayRequestQuerySet, int, str], bool]
     """
-    Function that changes a request. Called with the rows, the number of the request and the name of the user. Returns
+    Changes a request. Called with the rows of all requests, the number of the request and the name of the user. Returns
     False if the change is not possible.
     """
 
 
 PAUSE = RequestChange(
     states=(RequestState.REQUESTED, RequestState.RUNNING),
-    plan="Nothing of it begins any more until it is resumed; what runs comes to its end.",
-    done="It is paused: within seconds its worker begins nothing more of it.",
+    plan="Its worker begins nothing more of it until it is resumed, and finishes what runs.",
+    done="It is paused: within seconds, its worker begins nothing more of it.",
     apply=lambda rows, number, by: rows.pause(number, note=f"paused by {by}"),
 )
 RESUME = RequestChange(
@@ -140,8 +142,8 @@ RESUME = RequestChange(
 )
 CANCEL = RequestChange(
     states=(RequestState.REQUESTED, RequestState.RUNNING, RequestState.PAUSED),
-    plan="It ends: nothing of it begins any more; what runs comes to its end. The rest may be requested again.",
-    done="It is stopped: within seconds its worker begins nothing more of it.",
+    plan="It ends: its worker begins nothing more of it, and finishes what runs. The rest can be requested again.",
+    done="It is cancelled: within seconds, its worker begins nothing more of it.",
     apply=lambda rows, number, by: rows.cancel(number, note=f"cancelled by {by}"),
 )
 
@@ -169,7 +171,7 @@ def letters_left(number: int) -> tuple[ReplayRequest | None, list[int]]:
 def obstacle_before(group: str, topics: Sequence[str], receivers: Sequence[str] = ()) -> str:
     """
     Return why no worker would run a request of ``group``, and the remedy; empty: a worker would run the request.
-    ``receivers``: names of the receivers that the request would run; empty: all pending receivers run.
+    ``receivers``: names of the receivers that the request would run; empty: each letter's pending receivers.
     """
     if not settings.heartbeat:
         return TAKER_UNKNOWN
@@ -226,7 +228,7 @@ def _known(counts: Mapping[str, int]) -> Mapping[str, int]:
 def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) -> Mapping[int, str]:
     """
     Return number of the request → why its letters cannot begin. Requests without an obstacle are left out. ``waiting``:
-    requests without a worker. ``held``: requests whose worker waits for a server.
+    requests that no living worker has. ``held``: requests whose worker waits for a server.
     """
     if not settings.heartbeat:
         return {one.pk: TAKER_UNKNOWN for one in waiting}

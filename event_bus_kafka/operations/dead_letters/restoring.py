@@ -1,4 +1,4 @@
-"""Restores parts of large records that dead letters lack. To do so, it reads the records from Kafka again."""
+"""Restores the parts of large records that are missing in dead letters, by reading the records from Kafka again."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Originals:
 
     def record_of(self, letter: DeadLetter) -> ConsumerRecord:
         """
-        Return the letter's original record, byte for byte.
+        Return the letter's original record, byte for byte. Kafka is asked only if the letter lacks parts.
 
-        Raises :class:`CannotRestore` if Kafka no longer has the record, and :class:`BrokerError` if Kafka does not
-        answer.
+        Raises :class:`CannotRestore` if Kafka no longer has the record, or has another record at its coordinates.
+        Raises :class:`BrokerError` if Kafka does not answer.
         """
         stored = letter.record
         missing = left_out.missing(stored, left_out.from_json(letter.marks))

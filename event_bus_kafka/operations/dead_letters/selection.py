@@ -50,12 +50,11 @@ class Selection:
 
     def candidates(self) -> DeadLetterQuerySet:
         """
-        Return an unsorted query for the selected letters. The result may contain further letters, so filter it by
-        :meth:`holds`. One reason is that MySQL ignores the case of names. Another reason is that ``receiver`` and
-        ``error`` have no effect before the migration, because they are compared with the table of entries.
+        Return an unsorted query for letters among which the caller finds the selected ones by :meth:`holds`.
 
-        A letter that an earlier version stored has no entries. If ``receiver`` or ``error`` is given, the result lacks
-        this letter until a worker has added its entries.
+        The query may return too many letters: MySQL ignores the case of names, and before the migration that creates
+        the table of entries, ``receiver`` and ``error`` are not compared. It may return too few: with ``receiver`` or
+        ``error``, it lacks letters that an earlier version stored, until a worker has written their entries.
         """
         rows = self._rows()
         if (self.receiver or self.error) and DeadLetter.objects.keeps_entries():
@@ -65,7 +64,10 @@ class Selection:
         return rows
 
     def holds(self, letter: DeadLetter) -> bool:
-        """Whether a letter from :meth:`candidates` is selected. Names that differ in case count as different."""
+        """
+        Whether a letter from :meth:`candidates` or :meth:`letters` is selected. Names that differ in case count as
+        different.
+        """
         exact = {"group": self.group, "event_type": self.event_type}
         if any(value and getattr(letter, name) != value for name, value in exact.items()):
             return False
@@ -92,8 +94,9 @@ class Selection:
 
     def settled(self) -> DeadLetterEntryQuerySet:
         """
-        Return the selected entries of receivers that are no longer pending, even if their letters are deleted. The
-        result is empty before the migration. It is also empty for a selection by key, because entries have no keys.
+        Return the selected entries of receivers that are no longer pending, even if their letters are deleted.
+        ``failed_since`` and ``failed_until`` select by the time of an entry's last change. Empty before the migration
+        that creates the table of entries, and for a selection by key, because entries have no keys.
         """
         if self.key or not DeadLetter.objects.keeps_entries():
             return DeadLetterEntry.objects.none()

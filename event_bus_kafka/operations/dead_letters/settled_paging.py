@@ -1,4 +1,4 @@
-"""Lists settled entries of dead letters page by page, latest change first."""
+"""Lists the entries of receivers that are no longer pending, page by page, latest change first."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def settled_page_of(
     selection: Selection, state: EntryState | None, *, after: SettledPosition | None, limit: int
 ) -> SettledPage:
     """
-    Return a page of at most ``limit`` selected entries. ``state``: state of the entries; None: all states except
+    Return at most ``limit`` selected entries. ``state``: only entries in this state; None: in any state except
     ``failed``. ``after``: position after which the page begins; None: the first page.
     """
     entries = selection.settled()

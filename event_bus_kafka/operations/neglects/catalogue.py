@@ -23,7 +23,7 @@ class NeglectKind:
     subject: str
     """The kind of thing that is neglected, for example ``database``."""
     needs_kafka: bool = False
-    """True: this kind of neglect is found only by asking Kafka. False: it can be found in the service's tables."""
+    """True: only Kafka's answers show this kind of neglect. False: the service's tables show it, too."""
 
 
 @attrs.frozen(kw_only=True)
@@ -57,7 +57,7 @@ class OwnTables:
     """The way in which this service maintains its tables."""
 
     retention: float
-    """Days for which parked rows are kept. If ``letters_expire``, dead letters are kept for the same time."""
+    """Days for which parked rows are kept, and dead letters, too, if ``letters_expire`` is True."""
     letters_expire: bool = True
     """Whether workers delete old dead letters from the table."""
     heartbeats: bool = True
@@ -66,13 +66,14 @@ class OwnTables:
 
 @attrs.frozen(kw_only=True)
 class Neglected:
-    """The neglects that were found in tables."""
+    """The neglects that were found in the service's tables."""
 
     neglects: tuple[Neglect, ...]
     """The neglects, in the order of the catalogue."""
     unknown: frozenset[NeglectKind] = frozenset()
     """Kinds of which there may be more neglects, because a database did not answer or there are no heartbeats."""
     unanswered: tuple[Unanswered, ...] = ()
+    """The databases that did not answer."""
 
 
 OUTBOX_AFTER = timedelta(minutes=5)
@@ -81,17 +82,17 @@ HELD_AFTER = timedelta(hours=1)
 PAUSED_AFTER = timedelta(days=1)
 CLOCK_OFF_BY = timedelta(seconds=10)
 RETENTION_SHARE = 0.75
-"""Share of a topic's retention time after which an unread record counts as near its deletion."""
+"""An unread record is near its deletion if it is older than this share of its topic's retention time."""
 NEAR_THE_END = timedelta(days=7)
 NEAR_THE_END_SHARE = 0.25
 """
-Share of ``EVENT_BUS_KAFKA_RETENTION``. A row counts as near its deletion if its remaining time is shorter than this
-share and shorter than 7 days.
+Share of ``EVENT_BUS_KAFKA_RETENTION``. A row is near its deletion if it will be kept for less than this share, and for
+less than :data:`NEAR_THE_END`.
 """
 
 OUTBOX_WAITS = NeglectKind(
     id="outbox-waits",
-    sentence="Rows of the outbox have waited for more than 5 minutes, and no relay is known to work them off.",
+    sentence="Rows of the outbox have waited for more than 5 minutes, and no relay is known to send them.",
     remedy="Run a relay: manage.py relay_events --database {subject}, or consume_events --with-relay. If one runs, its "
     "log says what keeps it.",
     subject="database",
@@ -105,8 +106,8 @@ DEAD_LETTERS_GROW = NeglectKind(
 DEAD_LETTERS_END = NeglectKind(
     id="dead-letters-end",
     sentence="Dead letters are soon deleted for their age (EVENT_BUS_KAFKA_RETENTION): in 7 days, or in a quarter of "
-    "the retention if that is less. Not told where dead letters go to a topic or a store of the service's own: nobody "
-    "deletes those that the table has.",
+    "the retention if that is less. Not reported if dead letters go to a topic or a store of the service's own, since "
+    "nothing deletes letters from the table then.",
     remedy="Replay them before: manage.py event_dead_letters list --oldest, then replay; or discard them.",
     subject="database",
 )
@@ -138,8 +139,8 @@ CLOCK_OFF = NeglectKind(
 )
 GROUP_WITHOUT_WORKER = NeglectKind(
     id="group-without-worker",
-    sentence="A consumer group has records to read, and no worker. The tables alone tell it of groups whose last "
-    "worker knew of such records when it ended, less than a day ago.",
+    sentence="A consumer group has records to read, and no worker. Without Kafka's answer, this is known only of "
+    "groups whose last worker ended less than a day ago and had records left to read.",
     remedy="Run a worker: manage.py consume_events -g {subject} with its topics.",
     subject="group",
 )

@@ -10,8 +10,8 @@ from event_bus_kafka.operations.status.values import GroupStatus
 
 def neglects(groups: Iterable[GroupStatus], *, alive: Collection[str] | None) -> Iterator[Neglect]:
     """
-    Yield the neglects. ``alive``: groups whose workers have recent heartbeats; None: unknown. ``alive`` is needed if
-    brokers do not list members.
+    Yield the neglects. ``alive``: groups whose workers have recent heartbeats; None: unknown. Only for groups whose
+    members the brokers do not list, ``alive`` decides whether a group has a worker.
     """
     for one in groups:
         by_heartbeat = None if alive is None else one.group in alive

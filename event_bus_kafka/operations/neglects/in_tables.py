@@ -38,7 +38,7 @@ _OF_RUNS = (catalogue.OUTBOX_WAITS, catalogue.TOPIC_HELD, catalogue.GROUP_WITHOU
 
 @attrs.frozen(kw_only=True)
 class Beats:
-    """The heartbeats of workers and relays. ``now``: the time by the database's clock."""
+    """The heartbeats, the time by the database's clock (``now``), and neglects of this clock (``clock``)."""
 
     runs: Sequence[WorkerRun]
     now: datetime
@@ -47,7 +47,7 @@ class Beats:
 
 @attrs.frozen(kw_only=True)
 class _Outbox:
-    """The state of a database's outbox. ``now``: the time by the database's clock."""
+    """An outbox, with the time by its database's clock (``now``), and neglects of its parked rows (``parked``)."""
 
     alias: str
     now: datetime
@@ -60,9 +60,9 @@ def neglects(
     *, outboxes: Collection[str], own: OwnTables, runs: Sequence[WorkerRun] | None = None, ask: Ask = here
 ) -> Neglected:
     """
-    Return the neglects in all databases that answer.
+    Return the neglects in all databases that answer. No statement counts a whole table. Ages are by the clock of each
+    database. A missing table yields no neglect.
 
-    No statement counts a whole table. Ages are by the clock of each database. A missing table yields no neglect.
     ``outboxes``: aliases of the databases whose outbox is checked. ``runs``: workers and relays; None: read them from
     the heartbeats. ``ask``: asks a database; by default, one database after the other, in this thread.
     """
@@ -85,8 +85,8 @@ def questions(outboxes: Iterable[str], own: OwnTables, runs: Sequence[WorkerRun]
 
 def neglected(answers: Mapping[str, Any], own: OwnTables) -> Neglected:
     """
-    Find neglects in the answers. Answers to other questions are ignored. If a table is missing, its kinds of neglect
-    are unknown.
+    Find neglects in the answers to :func:`questions`. Other answers are ignored. If a table is missing, or its database
+    did not answer, its kinds of neglect are unknown.
     """
     outboxes = {name: one for name, one in answers.items() if name.startswith(_OUTBOX)}
     mine = {name: answers[name] for name in (*_KINDS, *outboxes)}
@@ -121,7 +121,7 @@ def database_of(model: type[models.Model]) -> str:
     """Return the name of the database to which a model is written, for :attr:`Unanswered.server`."""
     try:
         return f"database {router.db_for_write(model)}"
-    except Exception as error:  # noqa: BLE001 routers may raise anything: the look asks them again, and reports it
+    except Exception as error:  # noqa: BLE001 routers may raise anything: the question meets it again
         let_through(error)
         return "database that no router knows"
 
@@ -135,9 +135,7 @@ def _kinds(question: str) -> tuple[NeglectKind, ...]:
 
 
 def _runs(beats: Beats | Unanswered | None) -> Sequence[WorkerRun] | None:
-    """
-    Return the workers and relays. Empty if the table of heartbeats is missing; None if the database did not answer.
-    """
+    """Return the workers and relays; empty: the table of heartbeats is missing; None: the database did not answer."""
     return beats.runs if isinstance(beats, Beats) else () if beats is None else None
 
 
@@ -166,10 +164,12 @@ def _outbox(alias: str, retention: float, clock_of: _Clock) -> _Outbox | None:
 
 
 def _clock_of(alias: str) -> tuple[datetime, float]:
-    """Return a database's present time, and the seconds by which its clock is ahead of this host's clock."""
+    """
+    Return a database's present time, and the seconds by which its clock is ahead of this host's; negative: behind it.
+    """
     before, milliseconds = time(), database_now(alias)
     there = milliseconds / 1000
-    return _moment(milliseconds), there - min(max(there, before), time())  # it has looked between these two
+    return _moment(milliseconds), there - min(max(there, before), time())  # it read its clock between these two times
 
 
 def _waiting_rows(outbox: _Outbox, runs: Sequence[WorkerRun]) -> Iterator[Neglect]:
@@ -180,7 +180,7 @@ def _waiting_rows(outbox: _Outbox, runs: Sequence[WorkerRun]) -> Iterator[Neglec
 
 
 def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
-    """Return why no relay sends the rows of a database's outbox; empty if a relay sends them."""
+    """Return why no relay sends the rows of a database's outbox; empty: a relay sends them."""
     relays = [run for run in runs if run.kind == "relay" and run.state["database"] == alias and run.is_alive]
     if not relays:
         return "no relay is known to run"

@@ -1,6 +1,6 @@
 """
-Finds everything that waits for an operator, even if it has waited for only a moment. A neglect, however, is something
-that has waited too long. Import this module only if the app is installed.
+Finds everything that waits for an operator, however briefly. A neglect, in contrast, has waited too long. Import this
+module only if the app is installed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Waiting:
     """Everything that waits for an operator. Counts end at :data:`MOST_COUNTED`."""
 
     letters: int
+    """Number of dead letters."""
     parked: int
     """Number of parked rows in the outboxes that answered."""
     paused: int
@@ -43,8 +44,8 @@ def waiting(
     """
     Return everything that waits for an operator, in the databases that answer. A missing table counts as empty.
 
-    ``outboxes``: aliases of the databases whose parked rows are counted; ``groups``: subscribed groups that need a
-    worker; ``runs``: workers and relays by their heartbeats.
+    ``outboxes``: aliases of the databases whose parked rows are counted. ``groups``: subscribed groups, each of which
+    needs a worker. ``runs``: workers and relays, by their heartbeats. ``ask``: asks a database.
     """
     alive = [run for run in runs if run.is_alive]
     answers = ask_all(_questions(outboxes), ask)

@@ -27,10 +27,8 @@ _OF_WORKERS = (catalogue.DEAD_LETTERS_GROW, catalogue.DEAD_LETTERS_END, catalogu
 
 class NeglectWatch:
     """
-    Shows neglects while the ``with`` block runs: their numbers as metrics, and a line on ``/ready`` for each neglect
-    that concerns this process.
-
-    If a database hangs or is unavailable, only its own neglects are unknown.
+    Shows neglects while the ``with`` block runs: their numbers as metrics, and at ``/ready`` a line for each neglect
+    that concerns this process. If a database hangs or is unavailable, only the neglects in this database are unknown.
     """
 
     def __init__(
@@ -60,9 +58,9 @@ class NeglectWatch:
 
     def look(self) -> None:
         """
-        Search for neglects, if the tables exist. Emit NeglectFound for each neglect for which it was not emitted
-        before. After the first search in which all databases answer, emit NeglectFound no more. During a search, the
-        earlier findings remain.
+        Search for neglects, if the tables exist. Emit NeglectFound once for each neglect, until a search has got
+        answers from all databases; later searches emit nothing. While a search runs, the metrics show the findings of
+        the search before.
         """
         try:
             found = self._look()
@@ -75,7 +73,9 @@ class NeglectWatch:
         for one in found.unanswered:
             if before is None or one.server not in _servers(before):
                 logger.warning(
-                    "Cannot tell what is neglected in %s. Run manage.py event_bus_status to see why.", one.server
+                    "Cannot tell what is neglected in %s, such as rows that wait too long. "
+                    "Run manage.py event_bus_status to see why.",
+                    one.server,
                 )
         if not self._has_told:
             self._tell(found.neglects)

@@ -7,18 +7,12 @@ MOST_COUNTED = 1_000
 
 
 def number(count: int, noun: str) -> str:
-    """
-    Return a count with its noun, for example ``2 rows``. If the count is :data:`MOST_COUNTED`, the text is ``1000 or
-    more rows``.
-    """
+    """Return a count with its noun, for example ``2 rows``; from :data:`MOST_COUNTED` on, ``1000 or more rows``."""
     return f"{count}{' or more' * (count >= MOST_COUNTED)} {noun}{'s' * (count != 1)}"
 
 
 def span(seconds: float) -> str:
-    """
-    Return a duration as text, for example ``90 minutes``. The unit is the largest one for which the number is at least
-    2.
-    """
+    """Return a duration as text, in the largest unit of which there are at least 2, for example ``90 minutes``."""
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}s"

@@ -1,4 +1,6 @@
-"""Measures the legs of a probe. A leg is one part of the event's way, for example from the outbox to Kafka."""
+"""
+Measures the legs of a probe. A leg is one part of the way of the probe's event, for example from the outbox to Kafka.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ class LegFailed(Exception):
 
 @attrs.frozen(kw_only=True)
 class Leg:
-    """One leg of a probe. ``failure``: why the leg failed, or that it was too slow; empty: it succeeded in time."""
+    """
+    A part of a probe's way, for example from the outbox to Kafka. ``failure``: why the leg failed, or that it was too
+    slow; empty: it succeeded in time.
+    """
 
     name: str
     seconds: float

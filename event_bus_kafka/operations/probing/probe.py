@@ -1,4 +1,4 @@
-"""Probes the bus: sends a synthetic event in the same way as this service's events, and reads it from Kafka."""
+"""Probes the bus: sends a synthetic event in the same way as this service's own events, then reads it from Kafka."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class ProbeSender(Protocol):
 @attrs.frozen(kw_only=True)
 class Probe:
     """
-    A probe of the bus. :meth:`run` sends an event and returns the duration of each leg.
+    A probe of the bus. :meth:`run` sends an event and returns the duration of each leg, a part of the event's way.
 
-    ``timeout``: maximum number of seconds for a leg; a leg that takes longer ends the probe. ``slow``: a leg that takes
+    ``timeout``: seconds after which a leg that waits for the event fails and ends the probe. ``slow``: a leg that takes
     more than this number of seconds counts as failed, but the probe continues.
     """
 

@@ -1,1 +1,1 @@
-"""Requested runs: replays of topics, and backfills, that workers do."""
+"""Requests for runs, which workers perform: replays of topics, and backfills."""

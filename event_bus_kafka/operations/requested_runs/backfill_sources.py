@@ -1,4 +1,4 @@
-"""The sources of this service, and the topics of their events."""
+"""Finds the sources of this service's backfills, their topics, and the number of their items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells whether a worker can take a requested run and, if no worker can, the remedy."""
+"""Finds out whether a worker can take a requested run. If none can, names the remedy."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def runs_of(requests: Iterable[ReplayRequest]) -> Mapping[int, RequestedRun]:
 
 def obstacles_to_runs(waiting: Iterable[ReplayRequest], runs: Mapping[int, RequestedRun]) -> Mapping[int, str]:
     """
-    Return number of the request → why no worker takes its run, and the remedy. The text is empty if a worker can take
-    the run. Requests without a run are left out. Raises a database error.
+    Return number of the request → why no worker takes its run, and the remedy; empty: a worker can take it. Requests
+    without a run are left out. Raises a database error.
     """
     left = [one for one in waiting if one.pk in runs]
     there = _known_workers() if left else []
@@ -47,8 +47,8 @@ def obstacles_to_runs(waiting: Iterable[ReplayRequest], runs: Mapping[int, Reque
 
 def obstacle_before_run(wish: RunWish) -> str:
     """
-    Return why no worker would take a run, and the remedy; empty if a worker would take the run. Raises a database
-    error.
+    Return why no worker would take the run that an operator wishes, and the remedy; empty: a worker would take it.
+    Raises a database error.
     """
     return _problem(wish.group, wish.arguments, wish.receiver, _known_workers())
 
@@ -59,7 +59,7 @@ def _known_workers() -> Sequence[WorkerRun]:
 
 def _obstacle_to(request: ReplayRequest, run: RequestedRun, there: Sequence[WorkerRun]) -> str:
     if not run.is_known:
-        return "This version does not know of such requests: workers of a later one do it."
+        return "A later version made this request, and only its workers can do it."
     arguments = arguments_of(run)
     problem = _problem(run.group, arguments, request.receiver, there)
     if not problem or not settings.heartbeat:
@@ -84,8 +84,8 @@ def _problem(
 
 def _could_do(worker: WorkerRun, group: str, receiver: str) -> bool:
     """
-    Whether a worker can take a run of ``group``, or of this service if ``group`` is empty. The worker must be alive and
-    have ``receiver``. Workers of earlier versions take no runs.
+    Whether a worker can take a run of ``group``, or of this service if ``group`` is empty. Such a worker is alive, is
+    of a version that takes runs, and has ``receiver`` or does not report its receivers.
     """
     state = worker.state
     if not (worker.is_alive and state.get("is_alive", True) and state.get("takes_runs")):

@@ -10,13 +10,11 @@ import attrs
 
 from event_bus_kafka.models import LetterState
 
-if TYPE_CHECKING:  # comes with Kafka's client, which web processes load when they need it
+if TYPE_CHECKING:  # it loads Kafka's client, which a web process does only for some pages
     from event_bus_kafka.kafka.offsets import Partition, Range
 
 _REASONS, _PROBLEMS = 50, 50
-"""
-Limits for each run: the number of reasons that are counted separately, and the number of problems that are listed.
-"""
+"""Limits for each run: number of reasons that are counted separately, and number of problems that are listed."""
 _LONGEST_REASON, _LONGEST_TOKEN = 500, 200
 """Maximum lengths of stored texts, in characters."""
 _OTHER = "other reasons"
@@ -41,9 +39,9 @@ class Place:
 @attrs.define(kw_only=True)
 class RunProgress:
     """
-    The progress of a run. If a worker dies, another worker continues from the saved progress. Only records before the
-    positions, or items up to the token, are counted. So nothing is counted twice, even if records or items are
-    processed twice.
+    The progress of a run. If a worker dies, another worker continues from the saved progress. Records before the
+    positions, and items up to the token, are counted; later ones are not. So a record or item that is processed twice
+    is counted once.
     """
 
     total: int = 0
@@ -114,8 +112,8 @@ class RunProgress:
 
     def leave_out(self, place: Place, to: int, reason: str) -> None:
         """
-        Move a position to offset ``to``. Count the offsets in between as skipped, because Kafka has deleted their
-        records.
+        Count the offsets from a position to ``to`` as skipped, because Kafka has deleted their records, and move the
+        position there.
         """
         self.skipped += to - place.position
         self._give_reason(LetterState.SKIPPED, reason, to - place.position)

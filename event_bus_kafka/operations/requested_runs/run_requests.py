@@ -15,8 +15,8 @@ from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 
 _NO_GROUP = ""
 """
-Group of a request with a run. It is empty because workers of the previous version take only requests of their own
-group.
+The ``group`` of a request with a run. It is empty, so that workers of the previous version leave the request alone:
+they know no runs, and take only requests of their own group.
 """
 
 
@@ -33,7 +33,8 @@ class TopicArguments:
     """
     since: int | None = None
     """
-    Earliest time of the records, in milliseconds since the epoch. Records at or after the time ``before`` are left out.
+    Only records from this time on are replayed, and only records before the time ``before``. Milliseconds since the
+    epoch; None: no limit.
     """
     before: int | None = None
 
@@ -103,8 +104,8 @@ def request_run(wish: RunWish) -> ReplayRequest:
 
 def arguments_of(run: RequestedRun) -> TopicArguments | BackfillArguments:
     """
-    Return the arguments of a run. Fields that a later version has added are ignored. Raises ValueError if a later
-    version has added the run's kind.
+    Return the arguments of a run, without fields that a later version has added. Raises ValueError if a later version
+    has added the run's kind.
     """
     kind: type[Any] = TopicArguments if RunKind(run.kind) is RunKind.TOPIC else BackfillArguments
     known = {name: run.arguments[name] for name in attrs.fields_dict(kind) if name in run.arguments}

@@ -22,7 +22,7 @@ class Registration:
     schema_id: int | None = None
     """Id of the schema in the registry; None: the schema was not registered."""
     was_known: bool = False
-    """Whether the schema had already been registered earlier."""
+    """Whether the schema was registered before."""
     failures: tuple[str, ...] = ()
     """The reasons why the schema was not registered."""
 
@@ -30,7 +30,7 @@ class Registration:
 def register(
     registry: SchemaRegistry, subjects: SchemaSubjects, schemas: Iterable[OwnSchema]
 ) -> Iterator[Registration]:
-    """Register each schema, and yield the result. If a schema cannot be registered, continue with the next schema."""
+    """Register each schema, and yield the result. If one cannot be registered, the others still are."""
     for own in schemas:
         try:
             known = subjects.id_of(own.subject, own.schema)

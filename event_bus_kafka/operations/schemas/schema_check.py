@@ -38,6 +38,7 @@ class SchemaFinding:
     """The schema's subject, or the name of its file."""
     standing: SchemaStanding
     level: str
+    """The compatibility level by which the schemas were compared, for example ``BACKWARD``."""
     changes: tuple[str, ...] = ()
     """Differences from the latest earlier schema, field by field."""
     refusals: tuple[str, ...] = ()
@@ -61,9 +62,9 @@ def in_registry(subjects: SchemaSubjects, own: OwnSchema) -> SchemaFinding:
 
 def in_directory(directory: SchemaDirectory, event_type: str, schema: str, level: str) -> SchemaFinding:
     """
-    Compare a schema with the other schemas of its event type in the directory. A schema that the directory already
-    contains is also compared, because exporting a schema does not make it compatible. Raises
-    :class:`ConfigurationError`.
+    Compare a schema with the other schemas of its event type in the directory. Raises :class:`ConfigurationError`.
+
+    A schema that is already in the directory is compared, too: to be exported does not make it compatible.
     """
     history = directory.history(event_type)
     others = [(name, text) for name, text in history if not _is_same(text, schema)]

@@ -43,13 +43,15 @@ class Unanswered:
     """Name of the server, for example ``Kafka``, ``the schema registry``, or ``database`` and an alias."""
     reason: str
     is_fault: bool = False
-    """Whether asking failed with an unexpected exception, which is in the log."""
+    """
+    Whether the question failed with an exception that is neither a server's nor one about settings. The log has it.
+    """
 
 
 class Awaited(Generic[T]):
     """
-    The answer of a server. The answer may not have come yet. The time limit ``seconds`` counts from now. If ``is_over``
-    is True, the time limit is over already.
+    The answer of a server, which may not have come yet. ``seconds``: time limit, from the creation of this object.
+    ``is_over``: whether the time limit is over from the beginning.
     """
 
     def __init__(self, server: str, seconds: float, *, is_over: bool = False) -> None:
@@ -65,29 +67,29 @@ class Awaited(Generic[T]):
 
     def wait(self, told: Callable[[str, Exception], Unanswered] | None = None) -> T | Unanswered:
         """
-        Wait for the answer until the time limit is over, and return the answer. ``told``: converts an exception to
-        :class:`Unanswered`; by default, :func:`unanswered` does.
+        Wait for the answer until the time limit is over. Return the answer, or :class:`Unanswered`. ``told``: converts
+        an exception to :class:`Unanswered`; by default, :func:`unanswered` does.
         """
         wait([self.outcome], max(self._until - monotonic(), 0))
         if not self.outcome.done():
             return Unanswered(server=self._server, reason=f"it did not answer within {self._seconds:.2g} s")
         try:
             return self.outcome.result()
-        except Exception as error:  # noqa: BLE001 of routers and drivers: the other servers' answers are to be shown
+        except Exception as error:  # noqa: BLE001 a driver may raise anything: the others' answers are shown
             let_through(error)
             return (told or unanswered)(self._server, error)
 
 
 class Ask(Protocol):
-    """A function that begins to ask a server. It calls ``look``, and returns an object for the answer of ``look``."""
+    """A function that asks a server by calling ``look``, and returns an object for the answer, which may come later."""
 
     def __call__(self, server: str, look: Callable[[], T], /) -> Awaited[T]: ...
 
 
 def within(seconds: float) -> Ask:
     """
-    Return a function that calls each ``look`` in a thread of its own. A thread that has not ended after ``seconds`` is
-    abandoned.
+    Return a function that calls each ``look`` in a thread of its own. After ``seconds``, nobody waits for the thread
+    any more, although it may still run.
     """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
@@ -104,14 +106,14 @@ Looks = dict[str, Awaited[Any]]
 
 def within_if_free(seconds: float, last: Looks) -> Ask:
     """
-    Return a function that works as :func:`within` does, except if the last call for the same server still hangs. In
-    this case ``look`` is not called, because it might leave another hanging thread behind. The time limit of the
-    returned answer is then over already. ``last``: the last answers, which the returned function updates.
+    Return a function that works as :func:`within` does, except while the last call for the same server hangs: another
+    call might leave one more hanging thread behind, so ``look`` is not called, and the time limit of the returned
+    answer is over at once. ``last``: the last answers, which the function updates.
     """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
         if server in last and last[server].hangs:
-            return Awaited(server, seconds, is_over=True)  # what still comes answers an earlier question
+            return Awaited(server, seconds, is_over=True)  # an answer that still comes belongs to an earlier question
         last[server] = within(seconds)(server, look)
         return last[server]
 
@@ -120,13 +122,13 @@ def within_if_free(seconds: float, last: Looks) -> Ask:
 
 def here(server: str, look: Callable[[], T], /) -> Awaited[T]:
     """
-    Call ``look`` in this thread, and wait until it ends. So ``look`` sees uncommitted changes of this thread's
-    transaction.
+    Call ``look`` in this thread, and return when it has ended. So ``look`` sees uncommitted changes of this thread's
+    transaction, but has no time limit.
     """
     there: Awaited[T] = Awaited(server, 0)
     try:
         there.outcome.set_result(look())
-    except Exception as error:  # noqa: BLE001 whoever waits for the answer judges it
+    except Exception as error:  # noqa: BLE001 Awaited.wait() raises it, and converts it
         let_through(error)
         there.outcome.set_exception(error)
     return there
@@ -135,13 +137,14 @@ def here(server: str, look: Callable[[], T], /) -> Awaited[T]:
 def of_database(alias: str, seconds: float) -> Ask:
     """
     Return a function that asks a database as :func:`within_if_free` does. All callers in this process share the last
-    answers. Return :func:`here` if this thread has an open transaction in the database, or if the database is in
-    memory, because another thread would not see the same rows. Also return :func:`here` if the settings contain no such
-    database.
+    answers.
+
+    Return :func:`here` if another thread would not see the same rows, because this thread has an open transaction in
+    the database or the database is in memory. Also return :func:`here` if the settings contain no such database.
     """
     try:
         connection: Any = connections[alias]
-    except (ImproperlyConfigured, ConnectionDoesNotExist):  # the look meets it, too
+    except (ImproperlyConfigured, ConnectionDoesNotExist):  # the question meets it again
         return here
     is_in_memory = connection.vendor == "sqlite" and connection.is_in_memory_db()
     return here if connection.in_atomic_block or is_in_memory else within_if_free(seconds, _at_databases)
@@ -152,9 +155,9 @@ _at_databases: Looks = {}
 
 def ask_all(questions: Questions, ask: Ask) -> dict[str, Any]:
     """
-    Return name of the question → answer or :class:`Unanswered`. ``ask`` is called once for each server. The questions
-    for one server are asked one after the other. If a question fails or hangs, the answers to earlier questions are
-    kept.
+    Return name of the question → answer or :class:`Unanswered`. The questions for one server are asked one after the
+    other, by a single call of ``ask``. A question that fails is unanswered. If a question hangs, the later questions
+    for its server are unanswered, too.
     """
     by_server: defaultdict[str, list[str]] = defaultdict(list)
     for name, (server, _) in questions.items():
@@ -175,27 +178,27 @@ def ask_all(questions: Questions, ask: Ask) -> dict[str, Any]:
 
 
 def each_once(several: Iterable[Unanswered]) -> tuple[Unanswered, ...]:
-    """Return the first object for each server."""
+    """Leave out all but the first object for each server."""
     return tuple({one.server: one for one in reversed(list(several))}.values())[::-1]
 
 
 def unanswered(server: str, error: Exception) -> Unanswered:
     """
-    Convert an exception to :class:`Unanswered`. An exception that comes neither from a server nor from settings is a
-    fault, and is logged without its text.
+    Convert an exception to :class:`Unanswered`. An exception that is neither a server's nor one about settings is a
+    fault: its place in the code is logged, without its text.
     """
     if isinstance(error, EventBusError | ImproperlyConfigured):
         return Unanswered(server=server, reason=str(error))
     if isinstance(error, Error):
         return Unanswered(server=server, reason=f"{type(error).__name__}: {' '.join(str(error).split())}")
-    logger.error("Looking at %s failed unexpectedly: %s", server, trace_text(error))
+    logger.error("Asking %s failed unexpectedly: %s", server, trace_text(error))
     return Unanswered(server=server, reason=f"{type(error).__name__}: see the log", is_fault=True)
 
 
 def _looked(look: Callable[[], T], asking: Thread) -> T:
     """
-    Call ``look``, then close the database connections of this thread, before the answer is passed on. If no new thread
-    could start, this thread is ``asking``, and its connections stay open.
+    Call ``look``, then close the database connections of this thread, unless this thread is ``asking``, which happens
+    if no new thread could start.
     """
     try:
         return look()

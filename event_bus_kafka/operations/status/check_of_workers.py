@@ -11,13 +11,17 @@ from event_bus_kafka.operations.status.values import Finding, KafkaStatus, OwnBu
 from event_bus_kafka.operations.workers import WorkerRun
 
 _STUCK_AFTER = 300.0
-"""A record that is older than this number of seconds counts as stuck, if it has failed ``_STUCK_ATTEMPTS`` times."""
+"""
+A partition is stuck if its next record is older than this number of seconds and has failed :data:`_STUCK_ATTEMPTS`
+times.
+"""
 _STUCK_ATTEMPTS = 3
 
 
 def stuck(runs: Iterable[WorkerRun]) -> Iterator[Finding]:
     """
-    Yield a finding for each partition that is stuck at one record, according to the heartbeat of a running worker.
+    Yield a finding for each partition that is stuck, as the heartbeat of a running worker tells: one record keeps the
+    window full, or has failed for minutes.
     """
     for run in runs:
         if run.is_alive and run.kind == "consumer":
@@ -29,8 +33,8 @@ def stuck(runs: Iterable[WorkerRun]) -> Iterator[Finding]:
 
 def missing(own: OwnBus, kafka: KafkaStatus | None, runs: Sequence[WorkerRun] | None) -> Iterator[Finding]:
     """
-    Yield a finding for each of this service's groups that is known to have no worker and has no unread records. A group
-    with unread records and without a worker is reported as a neglect.
+    Yield a finding for each of this service's groups that has neither a worker nor unread records, as far as Kafka and
+    the heartbeats tell. A group without a worker that has unread records is reported as a neglect instead.
     """
     alive = None if runs is None else {run.group for run in runs if run.is_alive}
     for one in kafka.groups if kafka else ():
@@ -42,8 +46,8 @@ def missing(own: OwnBus, kafka: KafkaStatus | None, runs: Sequence[WorkerRun] | 
 
 def _why_stuck(partition: Mapping[str, Any], slow: Iterable[Mapping[str, Any]]) -> str:
     """
-    Return a sentence about the record at which a partition is stuck, with the record's receivers if they are known.
-    Return an empty text if the partition is not stuck.
+    Return a sentence about the record at which a partition is stuck, and about the receivers that process it, if they
+    are known; empty: the partition is not stuck.
     """
     attempts, age = partition.get("attempts", 0), partition["lag_age"] or 0.0
     fails = attempts >= _STUCK_ATTEMPTS and age > _STUCK_AFTER

@@ -56,8 +56,8 @@ def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
 
 def of_topics(overview: ClusterOverview, wanted: Iterable[WantedTopic], user: str) -> Iterator[Finding]:
     """
-    Yield a finding for each difference between Kafka's topics and the wanted topics. ``user``: the name with which this
-    service logs in, or empty. Raises :class:`BrokerError`.
+    Yield a finding for each difference between Kafka's topics and the wanted topics that needs action. ``user``: the
+    name with which this service logs in; empty: unknown. Raises :class:`BrokerError`.
     """
     for one in topic_plan.plan(overview, wanted).topics:
         yield from _of_topic(one, user)
@@ -80,8 +80,9 @@ def _of_topic(planned: TopicPlan, user: str) -> Iterator[Finding]:
 
 def of_rights(overview: ClusterOverview, own: OwnBus, described: Described) -> Iterator[Finding]:
     """
-    Yield a finding for each permission that this Kafka user needs but does not have. ``described``: descriptions of the
-    groups, which contain permissions. Raises :class:`BrokerError`.
+    Yield a finding for each permission in Kafka that this service's user needs and does not have, and for each topic or
+    group whose permissions Kafka does not tell. ``described``: descriptions of the groups, which contain the user's
+    permissions. Raises :class:`BrokerError`.
     """
     wanted: dict[str, set[str]] = {topic: {"WRITE"} for topic in own.sent}
     for topics in own.groups.values():
@@ -90,7 +91,7 @@ def of_rights(overview: ClusterOverview, own: OwnBus, described: Described) -> I
     for topic, told in sorted(overview.topic_rights(wanted, timeout=TIMEOUT).items()):
         if not isinstance(told, BrokerError):
             yield from _lacking(own.user, f"topic {topic}", wanted[topic] - told)
-        elif told.kind not in (Trouble.FORBIDDEN, Trouble.MISSING):  # these are a finding already
+        elif told.kind not in (Trouble.FORBIDDEN, Trouble.MISSING):  # of_topics has reported these
             yield findings.UNANSWERED.of(f"rights on topic {topic}", f"{told}.")
     for group in sorted(own.groups):
         one = described.get(group)
@@ -113,7 +114,9 @@ def _named(user: str) -> str:
 
 
 def _grant(user: str, subject: str, rights: Iterable[str]) -> str:
-    """Return the command that gives ``rights`` on ``subject``, such as ``topic certificates``, to the user."""
+    """
+    Return the advice to give the user ``rights`` on ``subject``, such as ``topic certificates``, with the command.
+    """
     kind, _, name = subject.partition(" ")
     operations = [word for right in rights for word in ("--operation", right)]
     words = ("--add", "--allow-principal", f"User:{user or 'NAME'}", *operations, f"--{kind}", name)

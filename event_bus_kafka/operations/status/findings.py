@@ -64,8 +64,8 @@ WORKER_MISSING = FindingKind(
 )
 SCHEMA_MISSING = FindingKind(
     id="schema-missing",
-    sentence="A schema of an event that this service sends is not registered: the first event has to do it, or fails "
-    "where EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS is False.",
+    sentence="A schema of an event that this service sends is not registered: the first event registers it, or fails "
+    "if EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS is False.",
     remedy="manage.py event_schemas register",
 )
 SCHEMA_INCOMPATIBLE = FindingKind(
@@ -75,7 +75,7 @@ SCHEMA_INCOMPATIBLE = FindingKind(
 )
 VERSIONS_APART = FindingKind(
     id="versions-apart",
-    sentence="Workers and relays that run have not all the version of this package that the command has.",
+    sentence="A running worker or relay has another version of this package than the command.",
     remedy="Deploy the same version everywhere, and restart what runs an old one",
 )
 TABLES_UNMIGRATED = FindingKind(
@@ -116,8 +116,8 @@ BY_SEVERITY = (
     SCHEMA_MISSING.id,
 )
 """
-The ids of all findings and neglects, the most severe first. Problems that stop events come before problems that may
-stop or lose events.
+The ids of all kinds of finding and neglect, the most severe first: problems that stop events come before problems that
+may stop or lose them.
 """
 
 

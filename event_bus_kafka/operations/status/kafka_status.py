@@ -48,8 +48,8 @@ class _Log:
 
     def lag(self, partition: Partition, position: int) -> int:
         """
-        Return the number of existing offsets from ``position`` to the end of the partition; 0 if the partition's
-        offsets are unknown.
+        Return the number of existing offsets from ``position`` to the end of the partition; 0 if the partition's broker
+        did not answer.
         """
         if partition not in self.first or partition not in self.end:
             return 0
@@ -136,7 +136,7 @@ def _ask_groups(overview: ClusterOverview, cluster: Cluster, groups: Mapping[str
 def _states(overview: ClusterOverview) -> Mapping[str, str] | None:
     try:
         return overview.states(timeout=TIMEOUT)
-    except BrokerError:  # they are not known then, and said to be so
+    except BrokerError:  # the groups' states are then unknown
         return None
 
 
@@ -182,7 +182,7 @@ def _oldest(
     topics: Iterable[TopicStatus], overview: ClusterOverview, cluster: Cluster
 ) -> Mapping[str, datetime | None]:
     """
-    Return topic → timestamp of the topic's oldest record. Kafka returns a timestamp only for a search by time, so this
+    Return topic → timestamp of the topic's oldest record. Kafka tells a timestamp only if it searches by time, so this
     function searches for the first record since 1970.
     """
     asked = [one.topic for one in topics if one.records]
@@ -196,9 +196,9 @@ def _oldest(
 
 def _positions(told: Positions, cluster: Cluster, log: _Log, subscribed: frozenset[str]) -> Positions:
     """
-    Return partition → position of a group, for each partition that exists. The position is the committed offset in
-    ``told``. If a ``subscribed`` topic has no committed offset on a partition, the position is the partition's first
-    offset.
+    Return partition → position of a group. The position is the committed offset in ``told``. On a partition of a
+    ``subscribed`` topic for which nothing is committed, it is the first offset. Partitions that no longer exist are
+    left out.
     """
     fresh = _partitions(cluster, subscribed & cluster.partitions.keys())
     starts = {one: log.first[one].offset for one in fresh if one in log.first}
@@ -212,8 +212,9 @@ def _ending(
     positions: Iterable[Positions | BrokerError],
 ) -> dict[Partition, int]:
     """
-    Return partition → offset, for each partition with unread records. The age of a record before this offset is more
-    than :data:`RETENTION_SHARE` of the topic's retention time. Kafka finds the offset by time, so no record is read.
+    Return partition → offset before which records are near their deletion: older than :data:`RETENTION_SHARE` of the
+    topic's retention time. Only partitions with unread records and a known retention time are included. Kafka finds the
+    offset by time, so no record is read.
     """
     now = datetime.now(UTC)
     times: dict[Partition, int] = {}
@@ -243,8 +244,8 @@ def _members(
     described: GroupDescription | BrokerError | None, group: str, states: Mapping[str, str] | None
 ) -> dict[str, Any]:
     """
-    Return the values of ``state`` and ``members`` for a group; empty if they are unknown. ``states``: group → state, as
-    the brokers list them; None: the brokers cannot list groups.
+    Return the values of ``state`` and ``members`` for a :class:`GroupStatus`; empty if they are unknown. ``states``:
+    group → state, as the brokers list them; None: the brokers cannot list groups.
     """
     if _is_unknown(described):
         if states is None:

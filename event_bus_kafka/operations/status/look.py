@@ -40,8 +40,8 @@ T = TypeVar("T")
 
 TABLES, KAFKA, REGISTRY = "a database", "Kafka", "the schema registry"
 LONGEST = {TABLES: OF_DATABASE, KAFKA: 30.0, REGISTRY: 30.0}
-"""Server → time limit for all its answers, in seconds."""
-WANTED, TOPICS = "the look for wanted topics", "the check of topics"
+"""Server → time limit for all its answers, in seconds. The limit for a database applies to each database."""
+WANTED, TOPICS = "the search for the topics that this service needs", "the check of topics"
 _NO_CONTROLLER = "no broker is the controller at present, as while one takes over from another"
 _LISTED = 5
 
@@ -62,8 +62,8 @@ def status(
     own: OwnBus, servers: StatusServers, last: Looks, *, check: bool, longest: Mapping[str, float] = LONGEST
 ) -> Status:
     """
-    Return the status of the bus. With ``check``, also run the checks. If a server fails or does not answer, this
-    function raises nothing, and notes the server in ``unanswered``.
+    Return the status of the bus. With ``check``, also run the checks. Raises nothing if a server fails or does not
+    answer: the server is then in ``unanswered``.
 
     ``last``: server → the last look at the server. A server whose last look still hangs is not asked again.
     ``longest``: server → time limit for all answers of the server, in seconds.
@@ -121,8 +121,8 @@ def _part(coming: Awaited[_Part[T]]) -> _Part[T]:
 
 def _checked(found: T, silent: Iterable[Unanswered], looks: Mapping[str, Callable[[], Iterator[Finding]]]) -> _Part[T]:
     """
-    Return the part ``found`` with the findings of its checks. A check that fails affects neither the part nor other
-    checks.
+    Return ``found``, the status that one server told, with the findings of the server's checks. ``looks``: name of a
+    check → the check. A check that fails is unanswered; the others still run.
     """
     told = [here(what, partial(_all, look)).wait() for what, look in looks.items()]
     return _Part(
@@ -161,7 +161,7 @@ def _kafka(
 def _silent_partitions(names: Sequence[str]) -> Iterator[Unanswered]:
     if names:
         more = ", …" * (len(names) > _LISTED)
-        reason = f"nothing of them is counted: {', '.join(names[:_LISTED])}{more}"
+        reason = f"no answer about their offsets, so nothing of them is counted: {', '.join(names[:_LISTED])}{more}"
         yield Unanswered(server=f"{number(len(names), 'partition')} of topics", reason=reason)
 
 
@@ -174,9 +174,10 @@ def _registry(servers: StatusServers, *, check: bool) -> _Part[RegistryStatus]:
 
 def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Neglect, ...], set[NeglectKind]]:
     """
-    Return the neglects, and the kinds of which there may be more neglects. Kafka knows better than the tables which
-    groups are behind. If Kafka has returned the offsets of a group and all partitions have answered, the neglect of
-    this group that the tables report is left out.
+    Return the neglects, and the kinds of which there may be more.
+
+    Kafka tells better than the tables whether a group has unread records. A neglect of a group in the tables is left
+    out if Kafka has told the group's offsets and all partitions have answered, or if Kafka shows the same neglect.
     """
     found, unknown = list(tables.neglected.neglects), set(tables.neglected.unknown)
     if kafka is None:
@@ -193,5 +194,5 @@ def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Negl
     if kafka.silent or len(known) < len(kafka.groups):
         unknown |= {GROUP_WITHOUT_WORKER, RETENTION_ENDS}
     if not kafka.is_sandbox and any(one.partitions and not one.policy for one in kafka.topics):
-        unknown.add(RETENTION_ENDS)  # this user may not read their options
+        unknown.add(RETENTION_ENDS)  # this user may not read the topics' options, so their retention is unknown
     return in_order([*found, *in_kafka]), unknown

@@ -53,7 +53,9 @@ class DeadLetterStatus:
     count: int
     """Number of dead letters. At most 1,000 letters are counted."""
     oldest: datetime | None
+    """The earliest time of a letter's last failure; None: the table is empty."""
     newest: datetime | None
+    """The latest time of a letter's last failure; None: the table is empty."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,8 +72,8 @@ class LastHour:
 
     outcomes: Mapping[str, tuple[int, ...]]
     """
-    Outcome → number of events in each of the sixty minutes, oldest first. The number of a minute can still grow during
-    the next minute.
+    Outcome → number of events in each of the sixty minutes before the current one, oldest first. The last number may
+    still grow, because processes write their counts with a delay.
     """
 
 
@@ -88,8 +90,8 @@ class TableStatus:
     last_hour: LastHour | None
     not_known: Mapping[str, str]
     """
-    Name of an unknown attribute → the reason. For the rows of one outbox, the name is ``rows of`` and the database's
-    alias.
+    Name of an unknown attribute → the reason. The name ``rows of`` with a database's alias stands for the rows of that
+    outbox.
     """
 
 
@@ -102,8 +104,8 @@ class TopicStatus:
     """Number of partitions; 0: the topic does not exist, or this Kafka user has no permission to see the topic."""
     records: int | None = None
     """
-    Number of offsets between the begin and the end of the topic's partitions. Compaction may have removed the records
-    of some offsets. None: unknown.
+    Number of existing offsets in the topic's partitions; None: unknown. Compaction may have removed the records at some
+    of them.
     """
     oldest: datetime | None = None
     """Timestamp of the oldest record; None: the topic is empty, or the brokers do not report the timestamp."""
@@ -132,7 +134,9 @@ class GroupStatus:
 
     group: str
     state: str
-    """The group's state, as the group's coordinator names the state; empty: unknown."""
+    """
+    The group's state in the words of the group's coordinator; ``none``: Kafka knows no such group; empty: unknown.
+    """
     members: int | None
     """
     Number of members. None: the brokers do not list members, or the group uses Kafka's newer group protocol and has at
@@ -183,7 +187,7 @@ class RegistryStatus:
 
 @attrs.frozen(kw_only=True)
 class Finding:
-    """A problem, and its remedy."""
+    """A problem that ``event_bus_status --check`` has found, and its remedy. ``id``: the id of its kind."""
 
     id: str
     subject: str
@@ -194,8 +198,8 @@ class Finding:
 @attrs.frozen(kw_only=True)
 class Status:
     """
-    The whole status. ``kafka`` or ``registry`` is None if the server did not answer; ``unanswered`` contains the
-    reason. For missing parts of ``tables``, see :class:`TableStatus`.
+    The whole status. ``kafka`` or ``registry`` is None if the server did not answer; ``unanswered`` then has the
+    reason. For the missing parts of ``tables``, see :class:`TableStatus`.
     """
 
     taken: datetime

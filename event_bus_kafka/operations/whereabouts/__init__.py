@@ -1,4 +1,3 @@
 """
-Finds the places of an event (outbox, Kafka, dead letters, inbox), and which groups and receivers have processed the
-event.
+Finds out where an event is (outbox, Kafka, dead letters, inbox), and which groups and receivers have processed it.
 """

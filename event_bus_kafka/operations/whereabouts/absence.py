@@ -16,9 +16,9 @@ def note_losses(
     scanner: Scanner, admin: Admin, question: Question, places: Mapping[Partition, int], findings: BrokerFindings
 ) -> None:
     """
-    Note in ``findings`` where Kafka may have deleted the event: partitions whose first record is later than the event,
-    compacted topics, and offsets of ``places`` without a record. ``places``: the event's offsets according to dead
-    letters. Raises :class:`BrokerError`.
+    Note in ``findings`` where Kafka may have deleted the event: partitions that have lost their first records and may
+    have lost the event with them, compacted topics, and offsets in ``places`` that no longer have a record. ``places``:
+    partition → the event's offset according to a dead letter. Raises :class:`BrokerError`.
     """
     compacted = _compacted(scanner, admin, {one.topic for one in findings.scanned}, findings)
     for one in findings.scanned:
@@ -50,7 +50,7 @@ def _note_later_start(scanner: Scanner, scanned: Scanned, question: Question, fi
 def _compacted(scanner: Scanner, admin: Admin, topics: set[str], findings: BrokerFindings) -> set[str]:
     found: set[str] = set()
     try:
-        admin.require_controller(timeout=scanner.timeout)  # the sandbox has none; it compacts nothing
+        admin.require_controller(timeout=scanner.timeout)  # the sandbox has no controller, and compacts nothing
     except BrokerError as error:
         findings.not_seen("whether topics are compacted", error)
         return found

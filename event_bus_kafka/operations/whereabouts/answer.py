@@ -23,7 +23,10 @@ class Question:
     key: str | None = None
     """The key in plain text; ignored if ``event_id`` is given."""
     topics: tuple[str, ...] = ()
-    """Topics to search, with or without prefix; empty: all topics of this service's routes and subscriptions."""
+    """
+    Topics to search, or single partitions as ``topic:partition``, with or without prefix; empty: all topics of this
+    service's routes and subscriptions.
+    """
     event_type: str = ""
     """Only routes of this event type are searched; empty: all routes."""
     since: int | None = None
@@ -34,10 +37,7 @@ class Question:
     seconds: float = 10.0
     """Time limit for reading records, in seconds."""
     limit: float | None = None
-    """
-    Time limit for the whole answer in seconds, counted from ``asked``. None: only the parts of the search have time
-    limits.
-    """
+    """Time limit for the whole answer, in seconds from ``asked`` on; None: only the parts of the search have limits."""
     asked: float = attrs.field(factory=monotonic, eq=False)
     """Monotonic time at which the question was made."""
 
@@ -49,11 +49,11 @@ class Question:
         return (self.event_id.time - _UUID_EPOCH) // 10_000
 
     def due(self, share: float) -> float:
-        """Return the monotonic time at which the part ``share`` of ``limit`` is over; infinite without a limit."""
+        """Return the monotonic time at which a share of ``limit``, from 0 to 1, is over; without a limit, infinity."""
         return inf if self.limit is None else self.asked + self.limit * share
 
     def left(self, most: float, share: float) -> float:
-        """Return the seconds until :meth:`due`, limited to the range from 0 to ``most``."""
+        """Return the seconds until :meth:`due`: at least 0, and at most ``most``."""
         return max(min(most, self.due(share) - monotonic()), 0.0)
 
 
@@ -81,11 +81,11 @@ class Reached(Enum):
     """Whether a consumer group has finished a record."""
 
     BEYOND = "beyond"
-    """The group has committed a later offset: it has finished the record."""
+    """The group has committed a later offset, so it has finished the record."""
     BEHIND = "behind"
     """The group has not read the record yet, or is processing the record."""
     TAKEN = "taken"
-    """The group will skip the record, which is quarantined as a dead letter."""
+    """The group will skip the record, because an operator has quarantined it."""
     NOTHING = "nothing"
     """The group subscribes to the topic, but has committed no offset for the partition."""
 
@@ -115,10 +115,7 @@ class KafkaPlace:
     partition: int
     offset: int
     time: int | None
-    """
-    The record's timestamp. If the event waited in the outbox, this timestamp is much later than the time in the event
-    id.
-    """
+    """The record's timestamp. It is much later than the time in the event id if the event waited in an outbox."""
     event_type: str
     event_id: str
     masked_key: str | None
@@ -172,7 +169,7 @@ class LetterPlace:
 
 @attrs.frozen(kw_only=True)
 class MarkPlace:
-    """A mark in an inbox, which shows that a receiver of this service has processed the event."""
+    """A mark in an inbox: a receiver of this service has processed the event. ``since``: the time of the mark."""
 
     database: str
     receiver: str
@@ -204,11 +201,11 @@ class Loss(Enum):
 
     RETENTION = "retention"
     """
-    The partition's first record is later than the event, so the event may have been deleted at the end of the topic's
-    retention.
+    Kafka has deleted the first records of the partition, because the topic's retention was over or by order, and the
+    event may have been among them.
     """
     COMPACTION = "compaction"
-    """The topic keeps only the last record of each key, so compaction may have removed the event."""
+    """The topic keeps only the last record of each key, so a later record of the key may have replaced the event's."""
 
 
 @attrs.frozen(kw_only=True)
@@ -221,8 +218,8 @@ class MaybeGone:
     loss: Loss
     offset: int | None = None
     """
-    The event's offset according to a dead letter. If it is given, the record was deleted for certain. None: the offset
-    is unknown.
+    The event's offset according to a dead letter: Kafka has certainly deleted the record there. None: the offset is
+    unknown, so the record may still exist.
     """
     start: int | None = None
     """The partition's first offset that still exists; ``start_time`` is the timestamp of the record at this offset."""
@@ -258,5 +255,5 @@ class Whereabouts:
 
     @property
     def is_found(self) -> bool:
-        """Whether any searched place contains the event or a trace of it."""
+        """Whether the search has found the event, its dead letter, or its mark in an inbox."""
         return bool(self.outbox or self.records or self.letters or self.marks)

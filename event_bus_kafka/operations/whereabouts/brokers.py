@@ -25,8 +25,8 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _READ, _ANSWERED = 0.7, 0.85
 """
-Parts of the time limit of the whole answer. Records are read within the first part. All requests are answered within
-the second part.
+Shares of the time limit of the whole answer: after the first, no more records are read; after the second, no request
+waits for Kafka any more.
 """
 _SHORTEST = 0.1
 """Minimum time limit of a request to the registry, in seconds."""
@@ -34,8 +34,8 @@ _SHORTEST = 0.1
 
 class BrokerSearch:
     """
-    Searches Kafka for the records of an event. Each instance searches once. ``places``: the event's offsets according
-    to dead letters.
+    Searches Kafka for the records of an event. Each instance searches once. ``places``: partition → the event's offset
+    according to a dead letter.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class BrokerSearch:
         self._left: set[str] = set()
         """Topics that need no further search."""
         self.found = BrokerFindings()
-        """What is found so far."""
+        """The findings so far."""
 
     def look(self, topics: Collection[str]) -> BrokerFindings:
         """

@@ -15,10 +15,7 @@ from django.db.models.lookups import Exact, GreaterThan
 _SLICE = 100_000
 """Maximum number of rows that one statement scans."""
 _BEHIND_FRAME = 6
-"""
-Position of the Avro bytes in a key, counted from 1. The bytes before this position are Confluent's magic byte and the
-schema id.
-"""
+"""Position of the Avro bytes in a key, counted from 1. Before it are Confluent's magic byte and the schema id."""
 
 
 class _Position(Func):
@@ -43,7 +40,10 @@ def contains(column: str, sought: bytes) -> Q:
 
 
 def has_key(column: str, keys: Collection[bytes]) -> Q:
-    """Return the condition that a column is equal to one of ``keys``, or to a schema id followed by one of ``keys``."""
+    """
+    Return the condition that a column is equal to one of ``keys``, or ends with it after the five bytes of a frame
+    (magic byte and schema id).
+    """
     framed = Substr(column, _BEHIND_FRAME, output_field=BinaryField())
     matches = [Q(Exact(place, _value(key))) for key in keys for place in (framed, F(column))]
     return reduce(or_, matches)
@@ -51,10 +51,10 @@ def has_key(column: str, keys: Collection[bytes]) -> Q:
 
 def ids_where(rows: QuerySet[Any], condition: Q, *, until: float) -> tuple[list[int], int | None]:
     """
-    Return the ids of the rows that satisfy ``condition``. The second value is None if all rows were searched. Otherwise
-    it is the id of the last row that was searched before the time ``until`` (monotonic).
+    Return the ids of the rows that satisfy ``condition``, and how far the rows were searched: None if to their end,
+    else the id of the last row that was searched before the time ``until`` (monotonic).
 
-    The database server evaluates the condition, in the order of ids. Only ids of matching rows are fetched.
+    The database server evaluates the condition, in the order of ids, and returns only the ids of matching rows.
     """
     found: list[int] = []
     after, is_left = 0, True

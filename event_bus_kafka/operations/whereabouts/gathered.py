@@ -50,7 +50,10 @@ class BrokerFindings:
         return next(filter(None, (one.event_type for one in self.records)), "")
 
     def not_seen(self, what: str, error: EventBusError, more: str = "") -> None:
-        """Note that ``what`` could not be searched because of ``error``. A repeated note is ignored."""
+        """
+        Note that ``what`` could not be searched because of ``error``. ``more``: text after the error. The same note is
+        kept once.
+        """
         one = Unseen(what=what, why=f"{error_text(error)}{more}")
         if one not in self.unseen:
             self.unseen.append(one)

@@ -19,9 +19,9 @@ def add_groups(
     scanner: Scanner, groups: Groups, subscriptions: Mapping[str, frozenset[str]], findings: BrokerFindings
 ) -> None:
     """
-    Add the progress of consumer groups to each record of ``findings``. A group is added if it has committed an offset
-    for the record's partition, or if it subscribes to the record's topic according to ``subscriptions``. Groups whose
-    offsets cannot be read are noted in ``findings``. Raises :class:`BrokerError`.
+    Add to each record of ``findings`` the progress of the groups that have committed an offset for its partition, or
+    that subscribe to its topic according to ``subscriptions`` (group → topics). Copies on a topic of dead letters get
+    none. Groups whose offsets cannot be read are noted in ``findings``. Raises :class:`BrokerError`.
     """
     partitions = {(one.topic, one.partition) for one in findings.records if not one.is_dead_letter}
     if not partitions:

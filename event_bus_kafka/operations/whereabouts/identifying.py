@@ -33,8 +33,8 @@ def encodings(key: str) -> frozenset[bytes]:
 
 class KeyCheck:
     """
-    Checks whether keys, decoded by their writer's schema, equal ``key``. After an error of the registry, all further
-    keys count as equal.
+    Checks whether keys, decoded by their writer's schema, equal ``key``. The registry is asked until its first error;
+    from then on, all keys count as equal.
     """
 
     def __init__(self, key: str, registry: SchemaIds) -> None:
@@ -45,9 +45,8 @@ class KeyCheck:
 
     def passes(self, record: ConsumerRecord) -> bool:
         """
-        Whether a record has the key. Call this method only if the bytes of the record's key match one of
-        :func:`encodings`. After an error of the registry, the result is True for each record, and the registry is not
-        asked again. Never raises.
+        Whether a record whose bytes match one of :func:`encodings` has the key, according to its writer's schema. After
+        an error of the registry, True for each record. Never raises.
         """
         if self.failure is not None:
             return True

@@ -23,10 +23,11 @@ _PARKED = ("parked_at", "code", "reason")
 
 def rows_of_event(alias: str, event_id: str, *, seconds: float) -> tuple[list[OutboxPlace], int | None]:
     """
-    Return the waiting and parked rows of an event in a database, and an id. Rows after this id were not searched,
-    because the time was over. If the id is None, all rows were searched. The database must have the tables.
+    Return the waiting and parked rows of an event in a database, and how far the tables were searched: None if both to
+    their ends, else the last id that was searched in the first table whose time limit was over. Waiting rows are
+    searched before parked rows. The database must have both tables.
 
-    ``seconds``: time limit for waiting rows, and again for parked rows. Raises a database error.
+    ``seconds``: time limit for each table. Raises a database error.
     """
     limit = min(SECONDS, seconds)
     found: list[OutboxPlace] = []

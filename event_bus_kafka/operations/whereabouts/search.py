@@ -21,9 +21,9 @@ from event_bus_kafka.operations.whereabouts.tables import Tables
 
 def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> Whereabouts:
     """
-    Search this service's tables, then Kafka. If dead letters name the event's offsets, fewer offsets are searched in
-    Kafka. Unreachable servers are noted in the answer. Raises :class:`NotThere` if a topic that the question names does
-    not exist.
+    Search this service's tables, then Kafka. Dead letters that tell the event's offset make the search in Kafka
+    shorter, as :func:`ranges_to_scan` says. Unreachable servers are noted in the answer. Raises :class:`NotThere` if a
+    topic that the question names does not exist.
     """
     named = [Named.parse(one).topic for one in question.topics]
     of_key = {name for one in named for name in (one, full_topic(one))} or around.topics(question.event_type)
@@ -33,7 +33,7 @@ def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> 
     places = {(one.topic, one.partition): one.offset for one in by_id}
     topics = around.left_to_search(event_type) if places and event_type else around.topics(event_type)
     kafka = _in_time(question, BrokerSearch(question, around, servers, places), topics)
-    waiting = {one.topic for one in tables.outbox}  # of these no record was deleted: there has been none
+    waiting = {one.topic for one in tables.outbox}  # an event that is not sent yet cannot be deleted there
     return Whereabouts(
         question=question,
         event_type=event_type or kafka.event_type,
@@ -51,9 +51,9 @@ def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> 
 
 def _in_time(question: Question, kafka: BrokerSearch, topics: Collection[str]) -> BrokerFindings:
     """
-    Search Kafka, and return the findings. If the question has a time limit, stop waiting after the part ``_LAST`` of
-    this limit, and return the findings so far. The time limits of the single requests are not enough, because their sum
-    may be longer. Raises :class:`NotThere`, as :meth:`BrokerSearch.look` does.
+    Search Kafka, and return the findings. If the question has a time limit, return the findings so far when the share
+    :data:`_LAST` of the limit is over: the limits of the single requests may add up to more. Raises :class:`NotThere`,
+    as :meth:`BrokerSearch.look` does.
     """
     if question.limit is None:
         return kafka.look(topics)
@@ -67,4 +67,4 @@ def _in_time(question: Question, kafka: BrokerSearch, topics: Collection[str]) -
 
 
 _LAST = 0.95
-"""Part of the time limit of the whole answer. After this part, the search does not wait for Kafka any more."""
+"""Share of the time limit of the whole answer, after which the search does not wait for Kafka any more."""

@@ -31,10 +31,7 @@ from event_bus_kafka.shown import shown, shown_time
 
 OTHERS = "Outboxes, dead letters and inboxes of other services are in their databases: ask there, too."
 _LATE = 60_000
-"""
-The text calls a record late if the record's timestamp is more than this number of milliseconds later than the time in
-the event id.
-"""
+"""A record is called late if its timestamp is more than this number of milliseconds after the time in the event id."""
 _TIMES = frozenset({"since", "time", "changed", "last_time", "start_time"})
 _KEPT_BACK = ("key", "limit", "asked")
 """Attributes that are missing in the JSON. ``key`` is personal data. The others say nothing about the event."""
@@ -43,8 +40,8 @@ _INDENT = "    "
 
 def sentences(answer: Whereabouts) -> list[str]:
     """
-    Return the findings, one line for each: first the event's places, then the extent of the search, then places that
-    could not be searched.
+    Return a line for each finding: first the event's places, then the extent of the search, then places that could not
+    be searched.
     """
     lines = [
         _title(answer),
@@ -52,7 +49,7 @@ def sentences(answer: Whereabouts) -> list[str]:
         *_records(answer),
         *(line for letter in answer.letters for line in _letter(letter)),
         *map(_mark, answer.marks),
-        *([] if answer.is_found else ["It is nowhere, as far as could be looked."]),
+        *([] if answer.is_found else ["It is nowhere in the places that could be searched."]),
         *map(_gone, answer.gone),
         *_scanned(answer),
         *map(_unseen, answer.unseen),
@@ -102,7 +99,7 @@ def _on(database: str) -> str:
 
 def _records(answer: Whereabouts) -> Iterator[str]:
     if answer.more_records:
-        yield f"In Kafka: {answer.more_records} records that are older than the following."
+        yield f"In Kafka: {answer.more_records} more records, which are older than the following."
     emitted = answer.question.emitted
     for record in answer.records:
         yield from _record(record, emitted)

@@ -16,8 +16,8 @@ from event_bus_kafka.trouble import Trouble
 
 _CLOCKS = 60_000
 """
-Milliseconds by which the search begins earlier than the time in the event id, because the sender's clock may be ahead
-of the record's timestamp.
+Milliseconds by which the search begins before the time in the event id, because that time is by the clock of the
+sender, which may be ahead of the clock that set the record's timestamp.
 """
 
 
@@ -29,10 +29,10 @@ def ranges_to_scan(
     findings: BrokerFindings,
 ) -> dict[Partition, Range]:
     """
-    Return partition → offsets to search. In a partition of ``places``, only the offset in ``places`` is searched. The
-    other partitions to search belong to the topics that the question names. If the question names no topic, they belong
-    to the topics in ``topics`` (full names) that have no partition in ``places``. Partitions that cannot be read, and
-    deleted records, are noted in ``findings``.
+    Return partition → offsets to search. In each partition of ``places`` (partition → offset that a dead letter names),
+    only that offset is searched. Other partitions are searched if they belong to a topic that the question names or, if
+    it names none, to one of ``topics`` (full names) without a partition in ``places``. Partitions that cannot be read,
+    and deleted records, are noted in ``findings``.
 
     Raises :class:`NotThere` if a topic that the question names does not exist. Raises :class:`BrokerError` if no broker
     answers.
@@ -49,8 +49,8 @@ def ranges_to_scan(
 
 def _range_at(scanner: Scanner, name: Partition, offset: int, findings: BrokerFindings) -> dict[Partition, Range]:
     """
-    Return a range that contains only ``offset``, which a dead letter names. Return an empty mapping if the partition no
-    longer has this offset.
+    Return the partition → a range of only ``offset``, which a dead letter names. Return an empty mapping if the
+    partition no longer has this offset, or cannot be read.
     """
     topic, partition = name
     try:

@@ -34,17 +34,20 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 _DATABASE = 3 * SECONDS
 """Time limit for one database, in seconds. Two of its tables may be searched without an index."""
 _SHARE_OF_TABLE = 0.4
-"""Part of a database's time limit that the search in one table may take."""
+"""Share of a database's time limit that the search in one table may take."""
 _FIRST, _SECOND = 0.3, 0.4
 """
-Parts of the time limit of the whole answer. Outboxes and dead letters must answer within the first part, inboxes within
-the second part.
+Shares of the time limit of the whole answer: outboxes and dead letters must answer within the first, inboxes within the
+second.
 """
 
 
 @attrs.frozen
 class _Look:
-    """A search in one database. The argument of ``do`` is the time limit in seconds."""
+    """
+    A search in one database. ``what``: the searched place, for ``unseen``. ``do``: searches, within the given number of
+    seconds.
+    """
 
     what: str
     alias: str
@@ -53,8 +56,8 @@ class _Look:
 
 class Tables:
     """
-    Searches all tables of this service. Each instance searches once. ``topics``: full names of the topics whose outbox
-    rows are searched for the key.
+    Searches all tables of this service. Each instance searches once. ``topics``: full names; outbox rows of other
+    topics are left out of a search by key.
     """
 
     def __init__(self, question: Question, topics: Collection[str]) -> None:
@@ -101,7 +104,7 @@ class Tables:
         self._found.unseen.append(Unseen(what=what, why=why))
 
     def _add(self, more: TableFindings) -> None:
-        known = {(one.row, one.topic, one.since) for one in self._found.outbox}  # an alias may be that of a replica
+        known = {(one.row, one.topic, one.since) for one in self._found.outbox}  # a replica has the same rows
         self._found.outbox += [one for one in more.outbox if (one.row, one.topic, one.since) not in known]
         self._found.letters += more.letters
         self._found.marks += more.marks
@@ -127,7 +130,7 @@ class Tables:
         left_behind = None
         if self._question.event_id is not None:
             wanted = {"event_id": str(self._question.event_id)}
-            ids = list(letters.filter(**wanted).values_list("pk", flat=True))  # of an index alone, without the contents
+            ids = list(letters.filter(**wanted).values_list("pk", flat=True))  # from the index alone
             entries = entries.filter(**wanted)
         else:
             ids, left_behind = self._letters_with_key(letters, seconds)
@@ -153,9 +156,7 @@ class Tables:
         return TableFindings(marks=places)
 
     def _receivers(self) -> Iterator[str]:
-        """
-        Yield the names under which receivers may have set a mark in the inbox. These names lack the ``dispatch_uid``.
-        """
+        """Yield the names under which receivers may have set a mark in the inbox: without their ``dispatch_uid``."""
         for signal in dispatch.signals():
             yield from (name.partition("#")[0] for name in dispatch.names_of(dispatch.receivers_of(signal)))
         for letter in self._found.letters:
@@ -169,15 +170,15 @@ def alias_of_letters() -> str:
     """
     try:
         return str(router.db_for_write(DeadLetter))
-    except Exception as error:  # noqa: BLE001 routers may raise anything: the look asks them again, and it is noted
+    except Exception as error:  # noqa: BLE001 routers may raise anything: the search meets it again, and notes it
         let_through(error)
         return DEFAULT_DB_ALIAS
 
 
 def _briefly(what: str, error: Exception) -> Unanswered:
     """
-    Convert the error of a database, or of software in front of the database, to :class:`Unanswered`. Text that the
-    error quotes is omitted, because it may be a value.
+    Convert the error of a database, or of a proxy before it, to :class:`Unanswered`. Values that the error quotes are
+    left out, because they may be personal data.
     """
     return Unanswered(server=what, reason=database_error_text(error))
 

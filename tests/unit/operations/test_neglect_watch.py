@@ -104,7 +104,8 @@ def test_unattended_problems_of_other_databases_are_reported_while_one_database_
         }, "whether rows are parked is not known"
         assert running.remarks() == ("neglects in database away are not known",)
     assert [one.getMessage() for one in caplog.records if "neglected in" in one.getMessage()] == [
-        "Cannot tell what is neglected in database away. Run manage.py event_bus_status to see why."
+        "Cannot tell what is neglected in database away, such as rows that wait too long. "
+        "Run manage.py event_bus_status to see why."
     ]
 
 
