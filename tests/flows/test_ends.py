@@ -1,4 +1,4 @@
-"""Events that a process sends before it ends are not lost, also while servers are unreachable."""
+"""Before a process ends, it sends its events to Kafka, and logs the events that it cannot send."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def send(user):
     CERTIFICATE_CREATED.send_event(certificate=certificate(user))
 
 send(1)
-Finalize(None, send, args=[2], exitpriority=0)  # runs after those of a higher priority
+Finalize(None, send, args=[2], exitpriority=0)  # runs after finalizers of a higher priority
 """
 
 LOG_LONG = """
@@ -130,7 +130,7 @@ def test_case_31_the_client_refuses_only_the_event_that_is_too_large(bus: Bus, t
     assert len(bus.event_ids(topic, 1)) == 1
 
 
-# The command
+# The command produce_event
 
 
 LOGIN = '{"user": {"id": 5, "is_active": true, "pii": {"username": "learner", "email": "learner@example.com"}}}'

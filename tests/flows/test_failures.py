@@ -1,4 +1,4 @@
-"""A receiver that always fails causes one dead letter per event, and delays no other event."""
+"""An event whose receiver always fails becomes one dead letter, and does not stop the processing of other events."""
 
 from __future__ import annotations
 

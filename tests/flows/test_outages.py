@@ -1,5 +1,5 @@
 """
-While servers are unreachable, events wait. No event is lost or becomes a dead letter, and no process must be restarted.
+While servers are unreachable, events wait. No event is lost or becomes a dead letter, and no process needs a restart.
 """
 
 from __future__ import annotations

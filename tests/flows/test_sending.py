@@ -177,7 +177,7 @@ class TestTransactions:
                 raise KeyError
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_a_tombstone_is_sent_if_the_transaction_commits(self, bus: Bus, topic: str) -> None:
+    def test_tombstones_follow_the_same_transaction_rules_as_events(self, bus: Bus, topic: str) -> None:
         settings = bus.settings(topic)
         settings["EVENT_BUS_PRODUCER_CONFIG"][CREATED][topic]["database"] = "other"
         with override_settings(**settings):
@@ -249,7 +249,7 @@ def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
 
 
 @pytest.mark.django_db
-def test_a_spill_does_not_wait_for_the_lock_of_a_test_case(
+def test_a_spill_does_not_wait_for_a_lock_that_its_test_case_holds(
     sandbox: Sandbox, django_capture_on_commit_callbacks: Any
 ) -> None:
     settings = SandboxBus(sandbox).settings("t") | {
@@ -350,7 +350,7 @@ class TestForks:
 
     @pytest.fixture(autouse=True)
     def _collect_clients_of_other_tests(self) -> None:
-        """Collect garbage before the fork, because a child would crash if it collected another test's raw client."""
+        """Collect garbage before the fork, because a child would crash if it collected another test's Kafka client."""
         gc.collect()
 
     def in_a_child(self, send: Callable[[], object]) -> None:
@@ -602,7 +602,7 @@ def test_an_exception_in_a_delivery_report_does_not_end_the_client_thread(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_only_the_event_of_a_refused_row_is_rejected_in_a_batch_of_rows(
+def test_send_many_rejects_only_the_event_whose_row_the_database_refuses(
     sandbox: Sandbox,
 ) -> None:
     events = [({"certificate": certificate()}, EventsMetadata(event_type=CREATED)) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""A worker ends in time, and only the expected events are delivered again afterwards."""
+"""A worker ends in time, and the next worker gets the events again whose offsets were not committed."""
 
 from __future__ import annotations
 

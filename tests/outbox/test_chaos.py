@@ -213,7 +213,8 @@ _POINTS = ("probed", "read", "sent", "confirmed", "removed")
 
 def ending_at(point: str, number: str, service: Service) -> ServiceProcess:
     """
-    Return a relay process that sends itself the signal ``number`` when it first reaches the given point of a step.
+    Return a relay process that sends itself a signal (``number`` is its name) when it first reaches ``point`` of a
+    step.
     """
     return ServiceProcess(code=_END_AT.format(point=point, signal=number), settings=service.process_settings())
 
@@ -225,7 +226,7 @@ def test_case_36_a_second_relay_sends_no_rows_from_the_batch_of_a_frozen_relay(s
         sent += [service.emit(1) for _ in range(5)]
         for _ in range(5):
             other.step()
-        assert service.waiting == 10, "nobody else may send what it has in flight, nor what follows"
+        assert service.waiting == 10, "the other relay may send neither the rows in flight nor later rows of their key"
         frozen.send(signal.SIGCONT)
         until(lambda: not service.waiting, step=other.step)
         assert frozen.stop() == 0

@@ -50,8 +50,8 @@ def write(name: str) -> None:
 @contextmanager
 def locked(database: Database, table: str) -> Iterator[None]:
     """
-    While the block runs, lock a table against writes. Reads remain possible. A write fails after waiting for one
-    second.
+    While the block runs, lock a table against writes. Reads remain possible. A write fails after it has waited: half a
+    second on PostgreSQL, one second on MariaDB and MySQL.
     """
     postgresql = database.vendor == "postgresql"
     with connection.cursor() as cursor:
@@ -352,10 +352,7 @@ def test_s4_the_block_raises_even_if_a_query_guard_wraps_the_database_error(
 def test_s2_a_manual_transaction_can_commit_although_a_row_could_not_be_written(
     service: Service, database: Database
 ) -> None:
-    """
-    The package cannot raise an exception at the caller's commit, because no hook runs at the commit of a manual
-    transaction.
-    """
+    """Only the row of the event is missing, so the caller may commit the other rows."""
     service.emit()
     with locked(database, OutboxRecord._meta.db_table):
         connection.set_autocommit(False)
@@ -485,8 +482,8 @@ def _no_request(*_: Any, model: Any = None, model_name: str = "", **__: Any) -> 
 
 def test_s5_an_event_is_not_lost_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
     """
-    In one case only the read-only session has an open transaction. In the other case a writable session has an open
-    transaction, too.
+    The read-only session has an open transaction, alone or together with a writable session. An event is dropped only
+    if the transaction of the writable session rolls back.
     """
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
@@ -582,7 +579,7 @@ def refuse_from(count: int, way: str = "ABORT") -> None:
 def holding_the_end_of_the_outbox() -> Iterator[Callable[[], None]]:
     """
     Lock the end of the outbox table in a large transaction of a second session. Yield a function that makes the second
-    session wait for a lock of the caller.
+    session wait for a lock of the caller; the caller's next append is then a deadlock.
     """
     holder = connections["default"].copy()
     holder.inc_thread_sharing()

@@ -89,7 +89,7 @@ def test_case_23_a_missing_topic_is_held_and_does_not_delay_other_topics(service
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_case_23_rows_are_sent_in_order_after_a_topic_is_deleted_recreated_or_extended(service: Service) -> None:
+def test_case_23_all_rows_are_sent_after_their_topic_was_recreated_and_given_more_partitions(service: Service) -> None:
     cluster = service.bus._cluster
     with watched(TopicHeld) as seen, service.relay() as relay:
         service.emit()
@@ -134,7 +134,7 @@ def test_case_24_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
             sent += [service.emit(1) for _ in range(5)]
             relay.step()
         until(lambda: not service.waiting, step=relay.step)
-    assert seen, "below min.insync.replicas nothing is taken"
+    assert seen, "with fewer replicas than min.insync.replicas, brokers accept no record"
     assert is_in_order(sent, service.all_ids())
     assert not ParkedRecord.objects.exists()
 
@@ -206,7 +206,7 @@ def test_case_28_rows_are_sent_after_a_revoked_login_or_right_is_restored(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_case_24_a_topic_without_any_answer_from_brokers_does_not_delay_other_topics(
+def test_case_24_a_topic_whose_records_brokers_do_not_answer_does_not_delay_other_topics(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
     """

@@ -1,7 +1,4 @@
-"""
-A proxy in front of a real broker refuses requests. The order of rows does not change, and no row is lost (faults S8 to
-S14).
-"""
+"""When a broker, or a proxy in front of it, refuses requests, no row is lost and rows keep their order."""
 
 from __future__ import annotations
 
@@ -85,7 +82,7 @@ def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s11_a_refusal_with_an_unlisted_code_does_not_delay_other_topics(service: Service) -> None:
+def test_s11_a_refusal_with_an_error_code_unknown_to_the_package_does_not_delay_other_topics(service: Service) -> None:
     odd = f"{service.topic}-odd"
     with through_proxy(service, odd) as proxy, watched(RelayInterrupted, TopicHeld) as seen, service.relay() as relay:
         proxy.refuse = lambda topic: _UNLISTED if topic == odd else None
@@ -99,7 +96,7 @@ def test_s11_a_refusal_with_an_unlisted_code_does_not_delay_other_topics(service
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_missing_topic_is_reported_while_rows_of_other_topics_are_sent(service: Service) -> None:
+def test_a_missing_topic_is_held_and_its_rows_are_sent_after_its_creation(service: Service) -> None:
     missing = f"{service.topic}-missing"
     topics = override_settings(**service.settings_for(service.topic, missing))
     with topics, watched(RelayInterrupted, TopicHeld) as seen, service.relay() as relay:

@@ -104,7 +104,7 @@ def test_a_relay_opens_a_second_connection_only_for_large_batches(service: Servi
         relay.step()
         rested = monotonic()
         until(lambda: sessions() == 2)
-        assert monotonic() - rested < 30, "long before a server ends it"
+        assert monotonic() - rested < 30, "long before a server ends an idle connection"
 
 
 @on_mysql_too

@@ -134,7 +134,7 @@ def test_an_event_is_sent_after_the_commit_if_there_are_no_outbox_tables(service
     assert [event.event_id for event in seen] == [sent]
 
 
-def test_bulk_events_are_inserted_by_hundreds_and_only_the_invalid_event_is_rejected(
+def test_send_many_inserts_five_hundred_events_per_statement_and_rejects_only_the_invalid_event(
     service: Service,
 ) -> None:
     events = [({"certificate": certificate(1)}, EventsMetadata(event_type=CREATED)) for _ in range(1_001)]
@@ -203,6 +203,6 @@ def test_a_tombstone_is_sent_from_an_outbox_on_sqlite(sqlite_service: Service) -
     assert deleted.value() is None
 
 
-def test_all_events_of_a_key_are_in_the_same_shard() -> None:
+def test_keys_are_spread_over_all_shards_and_the_shard_of_a_key_never_changes() -> None:
     assert {shard_of("topic", b"%d" % key) for key in range(200)} == set(range(16))
-    assert shard_of("topic", b"key") == shard_of("topic", b"key") == 4  # its row never changes
+    assert shard_of("topic", b"key") == shard_of("topic", b"key") == 4  # a fixed number, also in later versions

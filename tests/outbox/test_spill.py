@@ -85,7 +85,7 @@ def test_case_30_a_full_client_queue_delays_only_one_event_and_unsent_events_are
     assert sorted(service.ids(200)) == sorted(ids)
 
 
-def test_a_full_client_queue_delays_a_second_event_only_after_a_confirmation_by_kafka(service: Service) -> None:
+def test_events_wait_again_for_room_in_the_client_queue_after_kafka_confirmed_an_event(service: Service) -> None:
     with Sandbox() as sandbox:
         changes = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,

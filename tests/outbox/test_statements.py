@@ -53,7 +53,7 @@ def test_s10_rows_of_a_held_topic_are_not_read(service: Service, database: Datab
         service.emit_many(300)
     OutboxRecord.objects.update(shard=F("id") % SHARDS)
     for _ in range(2):
-        for most in (0, 10):  # or the topic is tried with a few rows
+        for most in (0, 10):  # 10: the relay tries whether the topic accepts a few rows
             examined, planned = looked(database, {held: most})
             assert planned == 300 + most * SHARDS
             assert examined < planned + 1_000
@@ -168,7 +168,7 @@ def assert_look_ups(database: Database, primary: str) -> None:
 
 def handled(status: Sequence[tuple[Any, ...]]) -> int:
     """Return the number of entries read in this session, computed from the status variables of MySQL or MariaDB."""
-    return sum(int(count) for name, count in status if name != "Handler_read_rnd_next")  # of temporary tables
+    return sum(int(count) for name, count in status if name != "Handler_read_rnd_next")  # counts reads of temporary tables
 
 
 def read_by(line: str) -> int:

@@ -1,4 +1,7 @@
-"""The client options for each mechanism of authentication work. A worker without access reports the reason."""
+"""
+Client options alone suffice to use TLS, client certificates, SCRAM and OAuth. Processes without a right report which
+one they lack.
+"""
 
 from __future__ import annotations
 

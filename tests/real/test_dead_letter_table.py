@@ -117,7 +117,7 @@ def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
         connections["default"] = connection = entry.copy()
         try:
             task()
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 the caller checks it
             errors.append(error)
         finally:
             connection.close()
@@ -165,7 +165,7 @@ def test_concurrent_lanes_store_letters_without_errors() -> None:
     assert (DeadLetter.objects.count(), DeadLetterEntry.objects.count()) == (41, 82)
 
 
-def test_entries_can_be_purged_and_names_in_different_case_are_separate() -> None:
+def test_settled_entries_can_be_purged_and_receivers_that_differ_in_case_have_separate_entries() -> None:
     letter = stored(record_of(7), "lms.Award", "lms.award")
     assert DeadLetterEntry.objects.filter(letter=letter).count() == 2
     assert purge_entries(0) == 0
@@ -211,7 +211,7 @@ def test_c8_a_letter_is_stored_without_headers_that_the_server_cannot_encode(dat
     if row.marks:
         assert (row.record.headers, list(row.marks)) == ((), ["headers"])
     else:
-        assert row.record == record, "this server takes them"
+        assert row.record == record, "this server can encode these headers"
     assert row.marks or database.vendor != "postgresql"
 
 

@@ -1,6 +1,6 @@
 """
-A worker survives a database that is unreachable at the start (fault C15), that is read-only after a failover (fault
-C12), or that accepts no further connections.
+A worker survives a database that is unreachable at the start, that is read-only after a failover, or that accepts no
+further connections.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def test_case_10_a_member_starts_no_further_events_after_a_commit_reveals_its_fe
     bus: RealBus, topic: str, group: str, told: bool
 ) -> None:
     """
-    Heartbeats are rare in this test. So the member that joined first learns from a commit that Kafka has fenced it.
+    Heartbeats are rare in this test, so the member that joined first learns from a commit that Kafka has fenced it.
     """
     send(bus, topic, *map(certificate, range(1_000)))
     rare = {"heartbeat.interval.ms": 20_000, "session.timeout.ms": 45_000, "group.instance.id": "one"}
@@ -90,7 +90,7 @@ def test_case_10_a_member_starts_no_further_events_after_a_commit_reveals_its_fe
             assert (older.stop() if told else older.end()) == 3
             assert newer.stop() == 0
     assert "has this worker's group.instance.id: it must be unique" in older.log
-    assert older.log.count("offsets not committed") <= 2, "it went on for as long as it had events"
+    assert older.log.count("offsets not committed") <= 2, "the fenced member started further events"
 
 
 @pytest.mark.long

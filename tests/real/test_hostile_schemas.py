@@ -1,6 +1,5 @@
 """
-Hostile schemas are registered in a real registry. Records with these schemas on a real broker become dead letters
-(fault C4).
+Hostile schemas are registered in a real registry. Records with these schemas on a real broker become dead letters.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The database or the topic for dead letters is unreachable. Only the records that need it wait."""
+"""A database, the registry or the topic for dead letters is unreachable. Only the records that need it wait."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_case_14_dead_letters_wait_for_a_stopped_database(
         database.server.stop()
         send(bus, topic, *map(certificate, (2, 1, 3, 4)))
         wait_while_the_store_is_away(process, "table")
-        process.wait_for(lambda: bus.committed(group, topic) == 1, "for the commit of what is done")
+        process.wait_for(lambda: bus.committed(group, topic) == 1, "for the commit of the finished event")
         database.server.start()
         end_with_the_letter(process, bus, topic, group, kept)
 
@@ -147,6 +147,6 @@ def test_case_14_dead_letters_wait_for_a_topic_that_does_not_exist(bus: RealBus,
     with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **settings) as process:
         send(bus, topic, *map(certificate, (2, 1, 3, 4)))
         wait_while_the_store_is_away(process, "topic")
-        process.wait_for(lambda: bus.committed(group, topic) == 1, "for the commit of what is done")
+        process.wait_for(lambda: bus.committed(group, topic) == 1, "for the commit of the finished event")
         kept.create()
         end_with_the_letter(process, bus, topic, group, kept)

@@ -1,6 +1,6 @@
 """
 Dead letters are stored on a topic. If the topic refuses a part of a letter, a replay reads this part from the topic of
-the event (fault C8). If the Kafka client fails fatally, a new client stores the letters (fault C9).
+the event. If the Kafka client fails fatally, a new client stores the letters.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def test_c8_a_refused_letter_is_stored_without_its_value_and_replayed_completely
         through={"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.max.bytes": 3_000_000}},
     )
     with worker(bus, topic, group, "fail_for_odd", **table | kept.settings) as process:
-        process.wait_for(lambda: 2 in process.users("fail_for_odd"), "for what comes behind")
+        process.wait_for(lambda: 2 in process.users("fail_for_odd"), "for the event after the large ones")
         process.wait_for(lambda: process.log.count("stored as a dead letter") == 2)
         assert process.stop() == 0
     assert "is stored without its value (1200" in process.log
