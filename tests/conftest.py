@@ -29,7 +29,7 @@ settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20
 settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# A shell makes background processes ignore SIGINT; without this line, processes that tests interrupt would inherit that.
+# A shell makes background processes ignore SIGINT, and the processes that tests interrupt would inherit this.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # pytest finds an installed plugin by itself; registering it a second time would be an error.

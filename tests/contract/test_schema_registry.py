@@ -174,7 +174,9 @@ def test_c4_the_error_is_final_if_a_schema_is_not_avro(kind: Any) -> None:
     with answering(200, content) as address, pytest.raises(SchemaRegistryError, match="not of type AVRO") as caught:
         (registry := client(f"http://{address}")).schema_of(1)
     assert caught.value.final
-    assert registry._client._cache.get_schema_by_id(None, 1) is None  # at most a thousand, of up to a megabyte each
+    assert (
+        registry._client._cache.get_schema_by_id(None, 1) is None
+    )  # this cache could hold a thousand schemas of a megabyte
 
 
 def test_c17_long_schemas_are_not_cached(server: SchemaRegistryServer) -> None:
@@ -242,7 +244,7 @@ def test_the_traceback_of_a_repeated_error_does_not_grow() -> None:
     registry.close()
 
 
-# What it remembers, and how long it waits
+# Caches and time limits
 
 
 def test_the_id_of_a_schema_is_requested_only_once(server: SchemaRegistryServer) -> None:

@@ -30,7 +30,9 @@ def test_a_receiver_gets_events_and_the_worker_stops_with_exit_code_0(
         process.wait_for_users("note", [1, 2, 3])
         assert process.stop() == 0
     assert bus.committed(group, topic) == 3
-    assert process.log.count("Message received from Kafka: ") == 3, "the worker logs each event before its receivers run"
+    assert process.log.count("Message received from Kafka: ") == 3, (
+        "the worker logs each event before its receivers run"
+    )
     assert "ERROR" not in process.log
     assert "ResourceWarning" not in process.log
 
@@ -69,7 +71,9 @@ def test_case_22_values_and_metadata_arrive_unchanged(bus: Bus, topic: str, grou
     assert (got["from_event_bus"], got["sender"]) == (True, None)
 
 
-def test_a_new_group_starts_at_the_first_event_and_its_next_worker_continues_at_the_committed_offset(bus: Bus, topic: str, group: str) -> None:
+def test_a_new_group_starts_at_the_first_event_and_its_next_worker_continues_at_the_committed_offset(
+    bus: Bus, topic: str, group: str
+) -> None:
     send(bus, topic, certificate(1), certificate(2))
     with worker(bus, topic, group, "note") as process:
         process.wait_for_users("note", [1, 2])

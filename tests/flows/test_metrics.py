@@ -56,7 +56,9 @@ def test_a_worker_counts_the_outcomes_of_its_records(bus: Bus, topic: str, group
         ("open_circuits", group): 0,
     }
     assert {name: found.get(name) for name in expected} == expected
-    assert found["window_fill_ratio", group, "0", topic] <= 0.0006, "6 of the 10,000 records of a window may still wait for their commit"
+    assert found["window_fill_ratio", group, "0", topic] <= 0.0006, (
+        "6 of the 10,000 records of a window may still wait for their commit"
+    )
     assert found["latency_seconds_sum", CREATED] > 0
     assert "learner@example.com" not in str(found)
 

@@ -92,7 +92,9 @@ def test_case_8_events_stay_in_order_when_partitions_move_to_a_second_worker(
     topic = f"moving-{group}"
     bus.create_topic(topic, 4)
     if isinstance(bus, SandboxBus) and "session.timeout.ms" in options:
-        options = options | {"session.timeout.ms": 2_000}  # a little less than the sandbox waits when members join or leave
+        options = options | {
+            "session.timeout.ms": 2_000
+        }  # a little less than the sandbox waits when members join or leave
     users = list(range(1, 17))
     send(bus, topic, *numbered(users, 15))
 

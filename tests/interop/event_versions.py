@@ -1,6 +1,6 @@
 """
 Classes that describe two versions of an event, and what happens when one version sends an event and the other version
-reads it.
+reads it. The existing package is edx-event-bus-kafka.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ import openedx_events
 from openedx_events.tooling import OpenEdxPublicSignal
 
 Arguments = dict[str, Any]
-"""
-The type of the arguments of a signal: the names and types of the arguments. The arguments make up one version of an
-event.
-"""
+"""The arguments of a signal: their types by name. They make up one version of an event."""
 Values = dict[str, Any]
 """The type of event data in which each object is a dict."""
 

@@ -35,7 +35,7 @@ _WITHIN = 1_200
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("words", nargs="*", help="only faults whose names or files contain one of these words")
-    parser.add_argument("--fast", action="store_true", help="leave out those that real services alone can catch")
+    parser.add_argument("--fast", action="store_true", help="leave out faults that only tests on real services detect")
     arguments = parser.parse_args()
     faults = [fault for fault in FAULTS if _is_chosen(fault, arguments.words, fast=arguments.fast)]
     if output := _failure_without_fault(faults):

@@ -95,5 +95,7 @@ def test_s9_no_request_is_sent_after_the_database_ended_the_claim(database: Data
             step.join(60)
             sleep(3)  # long enough for a wrongly sent request to arrive
         arrived = [dict(record.headers)["ce_id"] for record in sandbox.records("claimed", 24, seconds=3)]
-    assert arrived == [event.encode() for event in [reached, *sent[:5], *sent]], "the rows of the request in flight arrive twice"
+    assert arrived == [event.encode() for event in [reached, *sent[:5], *sent]], (
+        "the rows of the request in flight arrive twice"
+    )
     assert seen[0].unconfirmed == 15

@@ -99,7 +99,9 @@ def test_case_40_a_large_backlog_is_drained_in_constant_memory(service: Service,
     count = scaled(3_000, long=100_000)
     drain_rate(service, count // 2)  # the broker still compiles its code
     rate, sizes = drain_rate(service, count)
-    raw = median(raw_rate(service, count) for _ in range(scaled(1, long=5)))  # a measurement takes one second: too short for a single one
+    raw = median(
+        raw_rate(service, count) for _ in range(scaled(1, long=5))
+    )  # a measurement takes one second: too short for a single one
     print(
         f"{database.vendor}: {rate:,.0f}/s, raw {raw:,.0f}/s: {rate / raw:.2f} ×; MB {sizes[0]:.0f} … {max(sizes):.0f}"
     )

@@ -168,7 +168,9 @@ def assert_look_ups(database: Database, primary: str) -> None:
 
 def handled(status: Sequence[tuple[Any, ...]]) -> int:
     """Return the number of entries read in this session, computed from the status variables of MySQL or MariaDB."""
-    return sum(int(count) for name, count in status if name != "Handler_read_rnd_next")  # counts reads of temporary tables
+    return sum(
+        int(count) for name, count in status if name != "Handler_read_rnd_next"
+    )  # counts reads of temporary tables
 
 
 def read_by(line: str) -> int:

@@ -87,7 +87,9 @@ def test_the_writer_thread_spills_events_after_python_has_stopped_starting_threa
     with transaction.atomic():
         ContentType.objects.create(app_label="somebody", model="will commit")
         spill.spill(events[:1], RuntimeError("away"))
-        spill.spill(events[1:], RuntimeError("away"), database="other")  # no writer thread has been started for this database
+        spill.spill(
+            events[1:], RuntimeError("away"), database="other"
+        )  # no writer thread has been started for this database
         assert spill.finish(60) == 0
     assert spilled() == [event.event_id for event in events]
     assert ContentType.objects.filter(app_label="somebody").exists()

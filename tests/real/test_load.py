@@ -107,7 +107,8 @@ def test_case_12_a_failing_key_does_not_stop_the_processing_of_other_keys(bus: R
         send(bus, topic, *numbered([0, *healthy], each))
         retry = {
             "EVENT_BUS_KAFKA_RETRY": {"attempts": 3, "first_delay": 0.05, "factor": 1},
-            "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD": 2 * each,  # all letters may come in a row, after the other events are done
+            "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD": 2
+            * each,  # all letters may come in a row, after the other events are done
         }
         environment = {"FAILING": failing, "SECONDS": "0.005"}
         with worker(
@@ -130,7 +131,9 @@ def healthy_seen(process: ServiceProcess) -> int:
 
 
 @pytest.mark.parametrize("lanes", [1, 16])
-def test_lanes_process_all_events_and_the_share_of_their_ideal_throughput_is_printed(bus: RealBus, topic: str, group: str, lanes: int) -> None:
+def test_lanes_process_all_events_and_the_share_of_their_ideal_throughput_is_printed(
+    bus: RealBus, topic: str, group: str, lanes: int
+) -> None:
     count = scaled(300, long=1_000 if lanes == 1 else 10_000)
     send(bus, topic, *map(certificate, (number % 1_000 for number in range(count))))
     with worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.01"}, lanes=lanes) as process:

@@ -106,7 +106,9 @@ def test_the_status_reports_unread_records_near_the_end_of_their_retention(
     settings = real_bus.settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"status-late": ["status-ending"]})
     assert "will soon be deleted" in neglects(settings)["retention-ends"].lower()
     real_bus.commit("status-late", "status-ending", 1)
-    assert "retention-ends" not in neglects(settings), "the oldest unread record still has a third of its retention left"
+    assert "retention-ends" not in neglects(settings), (
+        "the oldest unread record still has a third of its retention left"
+    )
     cluster.configure_topic("status-ending", {"cleanup.policy": "compact"})
     real_bus.commit("status-late", "status-ending", 0)
     assert "retention-ends" not in neglects(settings), "a compacted topic deletes no record for its age"

@@ -1,4 +1,4 @@
-"""Monitoring packages record the expected transactions and spans for events (fault C6)."""
+"""Monitoring packages record the expected transactions and spans for events."""
 
 from __future__ import annotations
 

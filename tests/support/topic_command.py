@@ -12,7 +12,8 @@ from django.test import override_settings
 
 def topics(settings: dict[str, Any], *arguments: str) -> tuple[int, str]:
     """
-    Run the command. Return the exit code together with the output or, if the command failed, the text of the error.
+    Run the command; return its exit code and its output. If the command failed, the text of the error follows the
+    output.
     """
     output = io.StringIO()
     with override_settings(**settings):
