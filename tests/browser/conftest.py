@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def bus(real_bus: RealBus) -> RealBus:
-    """Return real services. The pages themselves do not depend on them."""
+    """Return real services for the workers of a test. The pages themselves do not need them."""
     return real_bus
 
 

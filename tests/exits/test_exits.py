@@ -40,7 +40,7 @@ FORKING = (
     "os.fork",
 )
 """
-The ways in which a server loads the application before it forks. In these ways the application can send an event before
+The ways in which a process loads the application and forks afterwards, so that the application can send an event before
 the fork.
 """
 
@@ -48,7 +48,7 @@ the fork.
 @pytest.mark.skipif(not LONG, reason="takes ten minutes")
 @pytest.mark.long
 @pytest.mark.parametrize("way", SERVERS)
-def test_s16_all_events_are_in_kafka_although_the_servers_restart_repeatedly(
+def test_all_events_are_in_kafka_although_the_servers_restart_repeatedly(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     """

@@ -50,7 +50,7 @@ def seven() -> None:
 
 
 def backfill(bus: Bus, topic: str, *arguments: str, **changes: Any) -> str:
-    """Run the command; return its output. If the command failed, the returned text also contains the error."""
+    """Run ``backfill_events``; return its output. If the command failed, the returned text also contains the error."""
     output = io.StringIO()
     patience = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_SEND_TIMEOUT": 60}
     with override_settings(**bus.settings(topic, **patience | changes)):

@@ -28,8 +28,8 @@ NOBODY_LISTENS = b"org.openedx.learning.student.registration.completed.v1"
 @attrs.frozen
 class Odd:
     """
-    A malformed record on the topic. ``error`` is the text in its dead letter. If ``error`` is empty, workers skip the
-    record.
+    A record on the topic. ``error`` is a part of the text in its dead letter. If ``error`` is empty, the record does
+    not become a dead letter.
     """
 
     error: str
@@ -39,7 +39,7 @@ class Odd:
 
 
 def odd_records(good: bytes, array_schema: int) -> list[Odd]:
-    """Return malformed records. Each record is a valid record that was changed so that it has one fault."""
+    """Return records that differ from a valid record in one respect. Most of them are malformed."""
     claims_an_array = b"\x00" + array_schema.to_bytes(4, "big") + b"\xfe\xff\xff\xff\xff\xff\xff\x7f\x02"
     claims_a_text = good.replace(b"\x0ahonor", b"\xfe\xff\xff\xff\x0fhonor")
     return [

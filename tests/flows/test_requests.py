@@ -51,7 +51,10 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
 
 @contextmanager
 def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
-    """Yield a producer. The servers that ``kinds`` names accept connections and never answer."""
+    """
+    Yield a producer whose servers in ``kinds`` accept connections and never answer. The kind ``oauth_cb`` is a token
+    endpoint that is unreachable.
+    """
     settings = SandboxBus(sandbox).settings("t") | LIMITS
     with black_hole() as address:
         host, port = address.split(":")

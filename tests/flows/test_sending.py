@@ -87,8 +87,8 @@ def send(bus: Bus, topic: str) -> Iterator[Send]:
 
 def fates(seen: list[LifecycleEvent], sent: list[str]) -> list[type[LifecycleEvent] | None]:
     """
-    Return the outcome of each event in ``sent``. A flush also reports events of other tests; this function ignores
-    these.
+    Return the outcome of each event in ``sent``, or None. Events of other tests in ``seen`` are ignored; a flush
+    reports them as well.
     """
     kinds = {event.event_id: type(event) for event in ends(seen)}
     return [kinds.get(one) for one in sent]
@@ -269,7 +269,7 @@ def test_a_spill_does_not_wait_for_a_lock_that_its_test_case_holds(
 
 @pytest.mark.django_db(transaction=True)
 class TestTrouble:
-    """A send neither raises nor exceeds its time limits. Each failure is logged."""
+    """A send raises nothing if its event cannot be sent. A lifecycle event reports each failure."""
 
     def rejected(self, seen: list[LifecycleEvent]) -> LifecycleEvent:
         (end,) = ends(seen)

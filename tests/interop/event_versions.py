@@ -49,8 +49,8 @@ Outcome = Delivered | Unreadable | Lost
 @attrs.frozen
 class Reading:
     """
-    The outcomes of reading one event: one outcome for each package as the reader. It makes no difference which package
-    wrote the event.
+    One event, and the outcome of reading it with this package (``here``) and with the existing package (``existing``).
+    It makes no difference which package wrote the event.
     """
 
     written: Values
@@ -76,7 +76,7 @@ class Change:
     """
     existing_from: int = 0
     """
-    The first major version of openedx-events that has an Avro type for the classes. The existing package needs this
+    The first major version of openedx-events with which the existing package can send and read these events; 0: every
     version.
     """
 

@@ -1,6 +1,5 @@
 """
-Registries with a compatibility level accept the expected schemas. If a registry refuses a schema, the producer reports
-this.
+A registry accepts the schemas that its compatibility level allows. If it refuses a schema, the producer reports this.
 """
 
 from __future__ import annotations

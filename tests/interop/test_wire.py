@@ -111,7 +111,7 @@ class Exchange:
 
 @pytest.fixture(scope="module")
 def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
-    """Send all events with the existing package, then with this package, to the same topic."""
+    """Send all events with the existing package, then with this package, to the same topic; return the records."""
     bus = RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
     bus.create_topic(TOPIC, PARTITIONS)
     settings = bus.settings() | {"EVENT_BUS_PRODUCER_MODE": "immediate"}

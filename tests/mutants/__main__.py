@@ -1,6 +1,6 @@
 """
-Inserts each fault into a copy of the project, one fault at a time, and prints the tests that detect the fault: ``make
-mutants``.
+Inserts each fault into a copy of the project, one fault at a time, and prints whether its tests detect the fault:
+``make mutants``.
 
 Exits with 1 if no test detects a fault, or if the code that a fault replaces is not found.
 """
@@ -80,7 +80,10 @@ def _try(fault: Fault) -> bool:
 
 
 def _catch(fault: Fault) -> str:
-    """Return the tests that detect the fault, or a text that describes another result. Raises :class:`Stale`."""
+    """
+    Return ``fast`` or ``real``, the kind of tests that detect the fault, or a text that describes another result.
+    Raises :class:`Stale`.
+    """
     with _copy() as folder:
         (folder / PACKAGE.name / fault.file).write_text(fault.source())
         for name, options, tests in (("fast", _FAST, fault.tests), ("real", _REAL, fault.real)):

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.real
 
 
 def run(*arguments: Any) -> str:
-    """Run the command; return its output."""
+    """Run ``event_outbox``; return its output."""
     output = io.StringIO()
     call_command("event_outbox", *map(str, arguments), stdout=output, no_color=True)
     return output.getvalue()

@@ -65,9 +65,9 @@ def test_a_relay_continues_and_loses_no_row_after_a_failed_removal(service: Serv
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s13_rows_are_not_sent_repeatedly_if_row_security_prevents_their_removal(service: Service) -> None:
+def test_rows_are_not_sent_repeatedly_if_row_security_prevents_their_removal(service: Service) -> None:
     """
-    No row security policy allows the relay's user to delete rows. So PostgreSQL deletes nothing, and raises no error.
+    No row security policy allows the relay's user to delete rows, so PostgreSQL deletes nothing, and raises no error.
     """
     sent = service.emit_many(600)
     table = OutboxRecord._meta.db_table

@@ -40,7 +40,7 @@ def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Django
 
 
 def produce(bus: RealBus, topic: str, *ages: int) -> None:
-    """Produce one record per age. The timestamp of a record is ``age`` milliseconds before now."""
+    """Produce a record for each of ``ages``, with a timestamp of this many milliseconds ago."""
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})
     for age in ages:
         producer.produce(topic, b"value", timestamp=round(time() * 1000) - age, partition=0)
