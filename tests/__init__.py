@@ -16,6 +16,4 @@ The folders of helpers:
 services/  starts servers: brokers, registries, databases, proxies. Benchmarks and examples import only this folder
 projects/  contains the Django projects that tests run as processes
 support/   contains helpers that several folders use
-
-Some names of tests contain ``case_12``: the number of a situation that the tests must cover.
 """

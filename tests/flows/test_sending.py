@@ -346,7 +346,7 @@ class TestTrouble:
 
 @pytest.mark.django_db(transaction=True)
 class TestForks:
-    """A forked child creates separate Kafka clients. These tests cover case 32."""
+    """A forked child creates separate Kafka clients."""
 
     @pytest.fixture(autouse=True)
     def _collect_clients_of_other_tests(self) -> None:
@@ -433,7 +433,7 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_case_34_queued_events_are_spilled_and_new_events_are_sent_after_a_fatal_error() -> None:
+def test_queued_events_are_spilled_and_new_events_are_sent_after_a_fatal_error() -> None:
     """tests/outbox contains the corresponding tests with real databases."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]

@@ -661,7 +661,7 @@ if error is None:
         new="pass",
         harm="the last events of each child of a prefork pool are lost",
         real=(
-            "exits/test_exits.py::test_case_32_33_kafka_has_all_events_that_a_process_emitted_before_its_end"
+            "exits/test_exits.py::test_kafka_has_all_events_that_a_process_emitted_before_its_end"
             "[celery --max-tasks-per-child]",
         ),
     ),

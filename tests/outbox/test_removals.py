@@ -28,7 +28,7 @@ class Death(BaseException):
 
 
 @on_mysql_too
-def test_case_35_removed_rows_stay_removed_although_the_relay_dies_after_the_batch(
+def test_removed_rows_stay_removed_although_the_relay_dies_after_the_batch(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kafka has confirmed all rows. The transaction that claims the rows is never committed."""

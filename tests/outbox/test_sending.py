@@ -1,7 +1,4 @@
-"""
-In mode ``outbox``, an event is stored in the same transaction as the caller's rows, on each database. The tests cover
-case 29.
-"""
+"""In mode ``outbox``, an event is stored in the same transaction as the caller's rows, on each database."""
 
 from __future__ import annotations
 
