@@ -57,7 +57,7 @@ def _load(name: str, fault: Fault | None) -> ModuleType:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.long
-def test_no_interleaving_loses_or_reorders_an_event() -> None:
+def test_no_random_interleaving_loses_or_reorders_an_event() -> None:
     with code() as modules:
         for seed in range(scaled(200, long=7_000)):
             try:

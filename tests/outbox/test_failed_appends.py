@@ -446,7 +446,7 @@ def test_a_thread_appends_the_event_of_async_code_to_the_outbox(service_anywhere
     assert spilled() == [sent]
 
 
-def test_an_event_of_async_code_is_sent_and_logged_if_outbox_tables_are_missing(
+def test_an_event_of_async_code_is_sent_and_its_failed_append_is_reported_if_outbox_tables_are_missing(
     sqlite_service: Service,
 ) -> None:
     async def emit() -> str:

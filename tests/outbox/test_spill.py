@@ -113,7 +113,9 @@ def test_thousands_of_failed_events_are_spilled_in_order_with_few_statements(ser
             signal=CERTIFICATE_CREATED, topic=service.topic, event_key_field=KEY_FIELD, events=events
         )
     assert spilled() == [str(metadata.id) for _, metadata in events]
-    statements = OutboxRecord.objects.values("created").distinct().count()  # each event has a time of its own
+    statements = (
+        OutboxRecord.objects.values("created").distinct().count()
+    )  # the rows of one statement have the same time
     assert statements <= 20
 
 

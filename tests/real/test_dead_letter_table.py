@@ -95,7 +95,7 @@ def test_failure_times_are_compared_to_the_microsecond() -> None:
     assert not known(record_of(7, offset=1), group="mail", event_id=event_id, time=FAILED_AT)
 
 
-def test_all_commands_for_dead_letters_work_on_each_database() -> None:
+def test_the_commands_list_show_replay_discard_and_purge_work_on_each_database() -> None:
     letters = [stored(record_of(7, offset=offset), RECEIVER) for offset in (10, 9)]
     assert run("list").count(RECEIVER) == 2
     assert run("list", "--receiver", RECEIVER, "--limit", 1).endswith("… and 1 more\n")

@@ -45,7 +45,7 @@ def default(database: Database) -> Iterator[None]:
 
 
 @on_mysql_too
-def test_a_topic_is_replayed_from_the_last_token_although_a_worker_is_killed(
+def test_another_worker_continues_a_replay_of_a_topic_at_the_saved_progress_after_a_worker_was_killed(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     live = f"{topic}-live"
@@ -70,7 +70,7 @@ def test_a_topic_is_replayed_from_the_last_token_although_a_worker_is_killed(
     before, after = heard("begins", "first", killed), [one for one in heard("begins", "first", left) if one[0] != 101]
     assert {*before, *after} == {(user, grade) for user in USERS for grade in range(EACH)}
     assert set(twice([*before, *after])) <= set(before)
-    assert len(after) == count - saved, "the other worker continued from the last token"
+    assert len(after) == count - saved, "the other worker continued at the saved progress"
     assert in_order(before)
     assert in_order(after)
     found = report(number)
