@@ -84,9 +84,8 @@ def test_events_stay_in_order_when_partitions_move_to_a_second_worker(
     bus: Bus, group: str, options: dict[str, Any]
 ) -> None:
     """
-    No event is lost. On real Kafka no event is processed twice; the sandbox refuses commits during a rebalance, No
-    event is lost. On real Kafka no event is processed twice. On the sandbox some events may be processed twice, because
-    it refuses commits during a rebalance..
+    No event is lost. On real Kafka no event is processed twice. On the sandbox some events may be processed twice,
+    because it refuses commits during a rebalance.
     """
     topic = f"moving-{group}"
     bus.create_topic(topic, 4)

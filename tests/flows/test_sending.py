@@ -1,7 +1,4 @@
-"""
-Events are sent after their transaction commits, and are not sent after a rollback. The tests of transactions cover case
-29.
-"""
+"""Events are sent after their transaction commits, and are not sent after a rollback."""
 
 from __future__ import annotations
 

@@ -95,10 +95,9 @@ class Caller:
 
     def __init__(self, send: Callable[[str], str]) -> None:
         self.kept: set[tuple[str, str]] = set()
+        """Alias and name of each row that must exist after the programme."""
         self.dropped: set[tuple[str, str]] = set()
-        """
-        Alias and name of each row that must not exist after the programme. ``kept`` contains the rows that must exist.
-        """
+        """Alias and name of each row that must not exist after the programme."""
         self.sent: list[Sent] = []
         self.heard: list[Exception] = []
         """The exceptions that the caller got although no step of the programme raises them."""

@@ -1,6 +1,6 @@
 """
-In every interleaving of threads no event is lost, the events of each key stay in order, and no offset of an unfinished
-record is committed.
+In random interleavings of threads no event is lost, the events of each key stay in order, and no offset of an
+unfinished record is committed.
 
 The real classes run with a model of Kafka and a simulated clock. The model must detect each of the listed faults in the
 code; this proves that its checks can fail.

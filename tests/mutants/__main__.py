@@ -103,7 +103,10 @@ def _copy() -> Iterator[Path]:
 
 
 def _run(folder: Path, options: Sequence[str], tests: Sequence[str]) -> tuple[int, str]:
-    """Run tests in a copy of the project; return the exit code and the output of pytest."""
+    """
+    Run tests in a copy of the project; return the exit code and the output of pytest. Tests that do not end in time
+    count as failed.
+    """
     environment = os.environ | {"PYTHONPATH": str(folder), "EVENT_BUS_KAFKA_SERVICES_CACHE": str(cache_folder())}
     command = [sys.executable, *_PYTEST, *options, *(f"tests/{test}" for test in tests)]
     try:

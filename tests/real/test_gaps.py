@@ -1,6 +1,4 @@
-"""
-Workers read topics whose offsets have gaps, because the topics are compacted, truncated, or written in transactions.
-"""
+"""Workers read topics whose offsets have gaps, because the topics are compacted or written in transactions."""
 
 from __future__ import annotations
 
