@@ -29,7 +29,7 @@ settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20
 settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# A shell ignores the signal for runs in the background; processes that tests interrupt would inherit that.
+# A shell makes background processes ignore SIGINT, and the processes that tests interrupt would inherit this.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # pytest finds an installed plugin by itself; registering it a second time would be an error.
@@ -135,8 +135,8 @@ def mysql() -> Iterator[MySQL]:
 @pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
     """
-    Return a migrated database. Each test runs once on PostgreSQL and once on MariaDB. With the mark `on_mysql_too` the
-    test also runs on MySQL.
+    Return a migrated database. Each test runs once on PostgreSQL and once on MariaDB. In long runs, and with the mark
+    `on_mysql_too`, it also runs on MySQL.
     """
     server = request.getfixturevalue(request.param)
     with database_on(server, f"test_{next(_numbers)}", django_db_blocker) as database:
@@ -176,7 +176,7 @@ def group() -> str:
 def kept(
     request: pytest.FixtureRequest, bus: Bus, group: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> Kept:
-    """Return a store for the group's dead letters. Each test runs once with each kind of store."""
+    """Return a store for the group's dead letters. Each test runs once with a topic and once with a table."""
     if request.param == "topic":
         return OnTopic(bus, group).create()
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}

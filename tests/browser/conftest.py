@@ -29,15 +29,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def bus(real_bus: RealBus) -> RealBus:
-    """Return real services. The pages themselves do not depend on them."""
+    """Return real services for the workers of a test. The pages themselves do not need them."""
     return real_bus
 
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer, sandbox: Sandbox) -> Iterator[Visit]:
     """
-    Return a function that logs in a user with the given rights and returns the index page of the admin. Scripts of the
-    site do not run on this page; only the accessibility checker axe runs scripts there.
+    Return a function that logs in a user with the given rights and yields the index page of the admin. Scripts of the
+    site run only if ``scripts`` is true; the accessibility checker axe always runs.
     """
 
     @contextmanager

@@ -7,8 +7,7 @@ from playwright.sync_api import Page
 
 def log_in(page: Page, url: str, username: str, password: str = "password") -> None:
     """
-    Log in as a member of the staff at ``url``, which is the URL of the index page of the admin. Wait until the index
-    page is shown.
+    Log in as the staff member ``username`` at ``url``, the index page of the admin, and wait until this page is shown.
     """
     page.goto(url)
     page.get_by_label("Username").fill(username)

@@ -41,8 +41,8 @@ def main(folder: Path, *, is_all: bool) -> None:
 
 Shots = Iterator[tuple[str, bool]]
 """
-Pairs of the name of a picture and whether the documentation shows the picture. When a generator yields a pair, the
-browser shows the page of which the picture is taken.
+Pairs: the name of a picture, and whether the documentation shows it. While its pair is yielded, the browser shows the
+page of the picture.
 """
 
 

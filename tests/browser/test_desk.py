@@ -22,7 +22,10 @@ BELOW: list[tuple[str, Literal["link", "button"], str]] = [
     ("Workers and relays", "link", "credentials"),
     ("Workers and relays", "button", "Pause"),
 ]
-"""Pages of the service `credentials` that other pages link to. Each entry lists what to click to reach the page."""
+"""
+The ways to pages of the service `credentials` that the navigation does not list: the title of a page in the navigation,
+then the role and the name of the element to click.
+"""
 PAUSED = "examples.tour.desk.troubles.draw_transcript"
 
 

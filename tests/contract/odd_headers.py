@@ -16,7 +16,8 @@ _COPY = 2
 
 def produce_with_header_name(bootstrap_servers: str, topic: str, name: bytes) -> None:
     """
-    Produce a record to the first partition of a topic. The record has the value ``odd`` and a header with this name.
+    Produce a record to the first partition of a topic. The record has the value ``odd`` and a header with the name
+    ``name``.
     """
     lib = library()
     declare(lib, "rd_kafka_headers_new", c_void_p, c_size_t)

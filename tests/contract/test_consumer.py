@@ -187,7 +187,9 @@ def test_pausing_an_unassigned_partition_has_no_effect(bus: Bus, topic: str, gro
         assert len(member.poll_records(1)) == 1
 
 
-def test_a_subscribed_topic_created_later_is_read(bus: Bus, topic: str, group: str) -> None:
+def test_a_subscribed_topic_is_read_even_if_it_is_created_after_the_subscription(
+    bus: Bus, topic: str, group: str
+) -> None:
     late = f"{topic}-late"
     with Member(bus, group, [topic, late]) as member:
         member.poll_assignment()

@@ -76,8 +76,8 @@ def test_records_of_a_key_keep_their_order(bus: Bus, topic: str, group: str) -> 
 
 def test_the_partition_of_a_key_is_its_crc32_modulo_the_number_of_partitions(bus: Bus, topic: str) -> None:
     """
-    The existing package uses this partitioner. If this package used a different partitioner, records with the same key
-    could get out of order.
+    edx-event-bus-kafka uses this partitioner. If this package used a different one, records with the same key could get
+    out of order.
     """
     bus.create_topic(f"{topic}-wide", 5)
     for number in range(12):
@@ -153,8 +153,7 @@ def test_an_unreachable_broker_is_reported() -> None:
 )
 def test_a_failed_attempt_to_connect_reports_the_address(ask: Callable[[dict[str, Any]], object]) -> None:
     """
-    The exception always says "Failed to get metadata". So the exception does not show whether the address or the login
-    is wrong.
+    The exception always says "Failed to get metadata", so it does not show whether the address or the login is wrong.
     """
     with client_errors() as errors, pytest.raises(BrokerError):
         ask({"bootstrap.servers": "127.0.0.1:9"})

@@ -55,7 +55,7 @@ def test_the_compatibility_level_decides_which_schemas_are_accepted(
 ) -> None:
     subject = f"{topic}-{level}"
     client.register_schema(subject, Schema(OLD, "AVRO"))
-    assert subjects.level(subject) == "NONE", "that of the whole registry"
+    assert subjects.level(subject) == "NONE", "the level of the whole registry"
     client.set_compatibility(subject, level)
     assert subjects.level(subject) == level
     assert subjects.accepts(subject, NEW, transitive=False) == accepted

@@ -1,4 +1,7 @@
-"""Builds or downloads what `pip install` needs: the wheel of this checkout, and the wheels of all dependencies."""
+"""
+Provides the wheels that `pip install` needs: builds the wheel of this checkout, and downloads the wheels of all
+dependencies.
+"""
 
 from __future__ import annotations
 

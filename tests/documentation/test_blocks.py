@@ -47,7 +47,7 @@ def named(languages: tuple[str, ...]) -> list[Any]:
     return [pytest.param(one, id=f"{one.page}:{one.line}") for one in BLOCKS if one.language in languages]
 
 
-def test_every_block_is_in_a_language_that_a_test_checks() -> None:
+def test_every_block_is_in_a_known_language() -> None:
     assert {block.language for block in BLOCKS} <= {*SHELLS, *OUTPUT, "python", "json"}
 
 

@@ -1,4 +1,7 @@
-"""The glossary defines each term in one sentence. The documentation uses each term, and uses no synonyms."""
+"""
+The glossary defines each term in one sentence. Documentation or code uses each term. The documentation uses no
+synonyms.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ SYNONYMS = r"poison|DLQ|dead[- ]letter queues?|jobs?|subscribers?|publishers?|ev
 
 
 @pytest.mark.parametrize("term", TERMS)
-def test_each_term_is_defined_in_one_sentence_and_occurs_in_the_documentation(term: str) -> None:
+def test_each_term_is_defined_in_one_sentence_and_occurs_in_documentation_or_code(term: str) -> None:
     definition = " ".join(TERMS[term].split())
     assert definition.endswith(".")
     assert ". " not in definition.replace("e.g. ", "")

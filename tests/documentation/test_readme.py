@@ -1,4 +1,7 @@
-"""A service with the settings of the README passes all checks and has the commands that the README names."""
+"""
+A service with the settings of the README passes all checks. The order of its INSTALLED_APPS decides whose
+``consume_events`` it has.
+"""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def test_the_tour_fails_and_stops_all_processes_if_a_worker_ends() -> None:
         ({"DATABASE": "oracle"}, "DATABASE must be one of sqlite, postgresql, mariadb, not 'oracle'.\n"),
     ],
 )
-def test_an_invalid_option_of_the_tour_is_refused(choice: dict[str, str], said: str) -> None:
+def test_the_tour_refuses_invalid_values_of_its_environment_variables(choice: dict[str, str], said: str) -> None:
     with demo(**choice) as process:
         _, errors = process.communicate()
     assert (process.returncode, errors) == (1, said)

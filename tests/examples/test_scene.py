@@ -13,7 +13,7 @@ from examples.tour.stage import Stage
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    """Return a scene without services. The scene does not wait."""
+    """Return a scene without services. Its method ``see`` checks a value only once."""
     row = Row(number="0", route="A → B", services=(), play=lambda _: None)
     return Scene(row, Stage(tmp_path, {}, Event(), real=False), patience=0)
 

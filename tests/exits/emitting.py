@@ -1,6 +1,6 @@
 """
-Emits events in each of the ways to run a service. Each event contains a unique number and the id of the process that
-emitted the event.
+Emits the events of the services that tests/exits/ways.py runs. Each event contains a unique number and the id of the
+process that emitted the event.
 """
 
 import os
@@ -17,14 +17,16 @@ def emit(number: int) -> None:
 
 def emit_first() -> None:
     """
-    Emit the numbers in EMIT_FIRST. The application calls this function when it is loaded. If a server loads the
-    application before it forks, these events are emitted before the fork.
+    Emit an event for each number in the variable EMIT_FIRST. The application calls this function when it is loaded. If
+    a server loads the application before it forks, these events are emitted before the fork.
     """
     _emit_all("EMIT_FIRST")
 
 
 def emit_last() -> None:
-    """Emit the numbers in EMIT_LAST. The application calls this function when its process ends."""
+    """
+    Emit an event for each number in the variable EMIT_LAST. The application calls this function when its process ends.
+    """
     _emit_all("EMIT_LAST")
 
 

@@ -50,7 +50,7 @@ def seven() -> None:
 
 
 def backfill(bus: Bus, topic: str, *arguments: str, **changes: Any) -> str:
-    """Run the command; return its output. If the command failed, the returned text also contains the error."""
+    """Run ``backfill_events``; return its output. If the command failed, the returned text also contains the error."""
     output = io.StringIO()
     patience = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_SEND_TIMEOUT": 60}
     with override_settings(**bus.settings(topic, **patience | changes)):
@@ -141,7 +141,7 @@ def test_the_json_output_contains_the_failed_items_the_batches_and_the_resume_to
     assert end == {"sent": 5, "failed": 1, "resume": "7"}
 
 
-def test_the_run_ends_after_the_last_sent_item_when_its_source_raises(bus: Bus, topic: str) -> None:
+def test_an_exception_of_the_source_stops_the_run_after_the_last_full_batch(bus: Bus, topic: str) -> None:
     OF_USER.update({user: partial(arguments, user) for user in range(1, 551)} | {550: fail})
     said = backfill(bus, topic, SOURCE, "--apply")
     assert f"\nended with 1: Stopped: {SOURCE} raised ValueError in {__file__}:" in said
@@ -210,7 +210,7 @@ def test_the_run_stops_and_counts_no_event_as_sent_if_a_server_is_unreachable(
 
 
 @pytest.mark.django_db
-def test_a_source_is_refused_if_it_yields_inside_a_transaction(bus: Bus, topic: str) -> None:
+def test_backfill_events_refuses_a_source_that_yields_inside_a_transaction(bus: Bus, topic: str) -> None:
     """An event would be sent only when the transaction ends, but its token would be printed long before."""
     refused = "Stopped: a transaction is open on default: a source must not yield inside a transaction. Begin anew."
     assert backfill(bus, topic, SOURCE, "--apply").endswith(f"ended with 1: {refused}")

@@ -30,12 +30,14 @@ def test_a_receiver_gets_events_and_the_worker_stops_with_exit_code_0(
         process.wait_for_users("note", [1, 2, 3])
         assert process.stop() == 0
     assert bus.committed(group, topic) == 3
-    assert process.log.count("Message received from Kafka: ") == 3, "a worker that dies of one has named it"
+    assert process.log.count("Message received from Kafka: ") == 3, (
+        "the worker logs each event before its receivers run"
+    )
     assert "ERROR" not in process.log
     assert "ResourceWarning" not in process.log
 
 
-def test_the_log_names_all_events_in_few_lines(bus: Bus, topic: str, group: str) -> None:
+def test_the_log_names_all_events_in_fewer_lines_than_events(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, range(400)))
     with worker(bus, topic, group, "note", EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS=100) as process:
         process.wait_for(lambda: len(process.users("note")) == 400)
@@ -49,7 +51,7 @@ def test_the_log_names_all_events_in_few_lines(bus: Bus, topic: str, group: str)
             assert {one for found in told if found for one in found[1].rstrip(",").split(",")} == ids
 
 
-def test_case_22_values_and_metadata_arrive_unchanged(bus: Bus, topic: str, group: str) -> None:
+def test_values_and_metadata_arrive_unchanged(bus: Bus, topic: str, group: str) -> None:
     metadata: dict[str, Any] = {
         "id": UUID("12345678-1234-5678-1234-567812345678"),
         "minorversion": 3,
@@ -69,7 +71,9 @@ def test_case_22_values_and_metadata_arrive_unchanged(bus: Bus, topic: str, grou
     assert (got["from_event_bus"], got["sender"]) == (True, None)
 
 
-def test_a_new_group_starts_at_the_first_event_and_a_second_worker_continues(bus: Bus, topic: str, group: str) -> None:
+def test_a_new_group_starts_at_the_first_event_and_its_next_worker_continues_at_the_committed_offset(
+    bus: Bus, topic: str, group: str
+) -> None:
     send(bus, topic, certificate(1), certificate(2))
     with worker(bus, topic, group, "note") as process:
         process.wait_for_users("note", [1, 2])
@@ -167,7 +171,7 @@ def test_a_worker_with_malformed_extra_options_exits_with_2(extra: str) -> None:
 @pytest.mark.parametrize(
     ("extra", "argument"), [('{"topic": "x"}', "-t for topic"), ('{"concurrency": 2}', "--concurrency for concurrency")]
 )
-def test_extra_options_are_refused_if_they_repeat_an_argument(extra: str, argument: str) -> None:
+def test_consume_events_refuses_extra_options_that_repeat_an_argument(extra: str, argument: str) -> None:
     arguments = ("consume_events", "-t", "t", "-g", "g", "--concurrency", "1", "--extra", extra)
     with ServiceProcess(*arguments, settings=OURS_FIRST | {"EVENT_BUS_KAFKA_CONSUMERS_ENABLED": False}) as process:
         assert process.end() == 1

@@ -71,7 +71,7 @@ def test_events_of_receivers_are_in_kafka_before_the_last_commit(
     assert len(bus.event_ids(emitted, 1)) == 1
 
 
-def test_events_of_receivers_are_in_the_outbox_before_the_last_commit_without_a_broker(
+def test_events_of_receivers_are_in_the_outbox_before_the_last_commit_if_the_broker_is_unreachable(
     bus: Bus, topic: str, group: str, emitted: str, tmp_path: Path
 ) -> None:
     send(bus, topic, certificate(1))
@@ -104,7 +104,7 @@ def test_nothing_is_committed_when_an_emitted_event_cannot_reach_kafka_or_the_ou
     assert len(bus.event_ids(emitted, 1)) == 1
 
 
-def test_a_worker_ends_without_a_commit_if_a_receiver_lost_an_event(
+def test_a_worker_ends_without_a_commit_if_an_event_that_a_receiver_emitted_is_lost(
     bus: Bus, topic: str, group: str, emitted: str
 ) -> None:
     send(bus, topic, certificate(1))

@@ -1,4 +1,4 @@
-"""On each host of the table in docs/hosts.rst, workers consume, send, store dead letters, and stop cleanly."""
+"""Workers consume, send, store dead letters and stop cleanly on the unusual hosts that docs/hosts.rst lists."""
 
 from __future__ import annotations
 

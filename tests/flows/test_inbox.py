@@ -1,7 +1,4 @@
-"""
-A receiver under ``once()`` runs only once per event, also after restarts and replays. All tests of this file cover case
-43.
-"""
+"""A receiver under ``once()`` runs only once per event, also after restarts and replays."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ NOBODY_LISTENS = b"org.openedx.learning.student.registration.completed.v1"
 @attrs.frozen
 class Odd:
     """
-    A malformed record on the topic. ``error`` is the text in its dead letter. If ``error`` is empty, workers skip the
-    record.
+    A record on the topic. ``error`` is a part of the text in its dead letter. If ``error`` is empty, the record does
+    not become a dead letter.
     """
 
     error: str
@@ -39,7 +39,7 @@ class Odd:
 
 
 def odd_records(good: bytes, array_schema: int) -> list[Odd]:
-    """Return malformed records. Each record is a valid record that was changed so that it has one fault."""
+    """Return records that differ from a valid record in one respect. Most of them are malformed."""
     claims_an_array = b"\x00" + array_schema.to_bytes(4, "big") + b"\xfe\xff\xff\xff\xff\xff\xff\x7f\x02"
     claims_a_text = good.replace(b"\x0ahonor", b"\xfe\xff\xff\xff\x0fhonor")
     return [
@@ -88,7 +88,7 @@ def array_first(bus: Bus, good: bytes) -> int:
         return int(registry.register_schema("odd", Schema(json.dumps(schema), "AVRO")))
 
 
-def test_case_19_only_malformed_records_become_dead_letters_and_keep_all_bytes(
+def test_only_malformed_records_become_dead_letters_and_keep_all_bytes(
     bus: Bus, topic: str, group: str, kept: Kept
 ) -> None:
     send(bus, topic, certificate(1))
@@ -113,7 +113,7 @@ def test_case_19_only_malformed_records_become_dead_letters_and_keep_all_bytes(
     assert bus.committed(group, topic) == len(records) + 2
 
 
-def test_case_19_an_event_of_unknown_type_becomes_a_dead_letter_if_configured(
+def test_an_event_of_unknown_type_becomes_a_dead_letter_if_configured(
     bus: Bus, topic: str, group: str, kept: Kept
 ) -> None:
     put(bus, topic, [Odd("", b"anything", (("ce_type", b"org.example.unknown.v1"), ID))])
@@ -126,7 +126,7 @@ def test_case_19_an_event_of_unknown_type_becomes_a_dead_letter_if_configured(
     assert bus.committed(group, topic) == 1
 
 
-def test_case_19_large_texts_and_arrays_arrive(bus: Bus, topic: str, group: str) -> None:
+def test_large_texts_and_arrays_arrive(bus: Bus, topic: str, group: str) -> None:
     """The text has 1 MB. The array has 100,000 numbers. The event's class does not have the field of the array."""
     with override_settings(**MORE):
         send(bus, topic, certificate(1, name="x" * 1_000_000), certificate(2))

@@ -1,7 +1,4 @@
-"""
-The wrapper for ASGI lifespan sends its messages to the server, and all events are in Kafka before the server ends
-(fault S16).
-"""
+"""The ASGI lifespan wrapper answers the server's messages, and sends all events to Kafka before the server ends."""
 
 from __future__ import annotations
 
@@ -52,10 +49,10 @@ def test_the_lifespan_wrapper_completes_even_if_the_application_raises_for_lifes
 
 
 def test_the_lifespan_wrapper_completes_even_if_the_application_ignores_lifespan_messages() -> None:
-    async def own(scope: Any, receive: Receive, send: Send) -> None:
+    async def ignoring(scope: Any, receive: Receive, send: Send) -> None:
         """An application that ignores lifespan messages, as applications that handle only requests do."""
 
-    assert told(own, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert told(ignoring, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 def test_sent_events_are_in_kafka_before_the_server_ends(sandbox: Sandbox, django: Any) -> None:
@@ -73,13 +70,13 @@ def test_sent_events_are_in_kafka_before_the_server_ends(sandbox: Sandbox, djang
 def test_lifespan_messages_reach_an_application_that_supports_them() -> None:
     order: list[str] = []
 
-    async def own(scope: Any, receive: Receive, send: Send) -> None:
+    async def supporting(scope: Any, receive: Receive, send: Send) -> None:
         for _ in ENDING:
             message = await receive()
             order.append(message["type"])
             await send({"type": f"{message['type']}.complete"})
 
-    assert told(own, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert told(supporting, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert order == list(ENDING)
 
 

@@ -17,7 +17,9 @@ _RECEIVERS = "tests.projects.certificates.receivers"
 
 
 def test_a_worker_counts_the_outcomes_of_its_records(bus: Bus, topic: str, group: str) -> None:
-    """The settings contain the port, because the command of openedx-events has no option for the port."""
+    """
+    The worker runs the command of openedx-events, which has no option for the port, so the settings contain the port.
+    """
     bus.create_topic(f"{group}.dead-letters")
     bus.produce(topic, value=b"", headers={"ce_type": b"invented", "ce_id": b"1"})
     send(bus, topic, *map(certificate, (1, 2, 4, 6, 8)))
@@ -56,7 +58,9 @@ def test_a_worker_counts_the_outcomes_of_its_records(bus: Bus, topic: str, group
         ("open_circuits", group): 0,
     }
     assert {name: found.get(name) for name in expected} == expected
-    assert found["window_fill_ratio", group, "0", topic] <= 0.0006, "of 10,000: they may wait for their commit"
+    assert found["window_fill_ratio", group, "0", topic] <= 0.0006, (
+        "6 of the 10,000 records of a window may still wait for their commit"
+    )
     assert found["latency_seconds_sum", CREATED] > 0
     assert "learner@example.com" not in str(found)
 

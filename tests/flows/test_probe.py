@@ -1,5 +1,6 @@
 """
-A probe sends an event through the whole bus and receives it. If a leg is broken or slow, the probe names this leg.
+A probe sends an event through the whole bus and receives it. The parts of this way are its legs: topic, registry, send
+and receive. If a leg fails or is slow, the probe names it.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def test_a_slow_leg_counts_as_failed_and_the_following_legs_run(own_sandbox: San
         with pytest.raises(CommandError, match="The event bus is not well: look at topic"):
             call_command("probe_event_bus", "--slow", "0.15", stdout=output, no_color=True)
     assert "FAILED: slow: more than 0.15 s" in output.getvalue().splitlines()[0]
-    assert output.getvalue().splitlines()[-1].startswith("receive"), "it says how long the others took"
+    assert output.getvalue().splitlines()[-1].startswith("receive"), "the output also says how long the other legs took"
 
 
 def test_a_probe_ignores_the_event_of_another_probe(own_sandbox: Sandbox) -> None:

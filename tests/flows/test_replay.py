@@ -165,7 +165,7 @@ def test_records_can_be_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus
     )
 
 
-def test_a_period_contains_records_that_are_out_of_order(bus: Bus, topic: str) -> None:
+def test_a_period_contains_all_its_records_even_if_their_times_are_out_of_order(bus: Bus, topic: str) -> None:
     now = round(time.time()) * 1000
     for user, seconds in enumerate((0, 30, 10, 20, 5)):
         put(bus, topic, user, at=now - 3_600_000 + seconds * 1000)
@@ -277,7 +277,7 @@ def test_the_summary_of_a_replay_has_a_separate_line_on_a_terminal(
     assert terminal.getvalue().splitlines()[-1].startswith("1 records: 1 succeeded")
 
 
-def test_the_replay_ends_without_a_failed_record_if_the_registry_is_unreachable(bus: Bus, topic: str) -> None:
+def test_a_replay_ends_and_counts_no_record_as_failed_if_the_registry_is_unreachable(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(1))
     output = io.StringIO()
     away = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"}

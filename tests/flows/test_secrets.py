@@ -1,4 +1,4 @@
-"""No log line at any level contains a secret of the settings (fault S18)."""
+"""No log line at any level contains a secret of the settings."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""
-Events are sent after their transaction commits, and are not sent after a rollback. The tests of transactions cover case
-29.
-"""
+"""Events are sent after their transaction commits, and are not sent after a rollback."""
 
 from __future__ import annotations
 
@@ -87,8 +84,8 @@ def send(bus: Bus, topic: str) -> Iterator[Send]:
 
 def fates(seen: list[LifecycleEvent], sent: list[str]) -> list[type[LifecycleEvent] | None]:
     """
-    Return the outcome of each event in ``sent``. A flush also reports events of other tests; this function ignores
-    these.
+    Return the outcome of each event in ``sent``, or None. Events of other tests in ``seen`` are ignored; a flush
+    reports them as well.
     """
     kinds = {event.event_id: type(event) for event in ends(seen)}
     return [kinds.get(one) for one in sent]
@@ -177,7 +174,7 @@ class TestTransactions:
                 raise KeyError
         assert bus.event_ids(topic, 1) == [sent]
 
-    def test_a_tombstone_is_sent_if_the_transaction_commits(self, bus: Bus, topic: str) -> None:
+    def test_tombstones_follow_the_same_transaction_rules_as_events(self, bus: Bus, topic: str) -> None:
         settings = bus.settings(topic)
         settings["EVENT_BUS_PRODUCER_CONFIG"][CREATED][topic]["database"] = "other"
         with override_settings(**settings):
@@ -249,7 +246,7 @@ def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
 
 
 @pytest.mark.django_db
-def test_a_spill_does_not_wait_for_the_lock_of_a_test_case(
+def test_a_spill_does_not_wait_for_a_lock_that_its_test_case_holds(
     sandbox: Sandbox, django_capture_on_commit_callbacks: Any
 ) -> None:
     settings = SandboxBus(sandbox).settings("t") | {
@@ -269,7 +266,7 @@ def test_a_spill_does_not_wait_for_the_lock_of_a_test_case(
 
 @pytest.mark.django_db(transaction=True)
 class TestTrouble:
-    """A send neither raises nor exceeds its time limits. Each failure is logged."""
+    """A send raises nothing if its event cannot be sent. A lifecycle event reports each failure."""
 
     def rejected(self, seen: list[LifecycleEvent]) -> LifecycleEvent:
         (end,) = ends(seen)
@@ -346,11 +343,11 @@ class TestTrouble:
 
 @pytest.mark.django_db(transaction=True)
 class TestForks:
-    """A forked child creates separate Kafka clients. These tests cover case 32."""
+    """A forked child creates separate Kafka clients."""
 
     @pytest.fixture(autouse=True)
     def _collect_clients_of_other_tests(self) -> None:
-        """Collect garbage before the fork, because a child would crash if it collected another test's raw client."""
+        """Collect garbage before the fork, because a child would crash if it collected another test's Kafka client."""
         gc.collect()
 
     def in_a_child(self, send: Callable[[], object]) -> None:
@@ -433,7 +430,7 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_case_34_queued_events_are_spilled_and_new_events_are_sent_after_a_fatal_error() -> None:
+def test_queued_events_are_spilled_and_new_events_are_sent_after_a_fatal_error() -> None:
     """tests/outbox contains the corresponding tests with real databases."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]
@@ -602,7 +599,7 @@ def test_an_exception_in_a_delivery_report_does_not_end_the_client_thread(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_only_the_event_of_a_refused_row_is_rejected_in_a_batch_of_rows(
+def test_send_many_rejects_only_the_event_whose_row_the_database_refuses(
     sandbox: Sandbox,
 ) -> None:
     events = [({"certificate": certificate()}, EventsMetadata(event_type=CREATED)) for _ in range(3)]

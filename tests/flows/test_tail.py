@@ -97,7 +97,7 @@ def test_event_tail_follows_a_topic_until_it_is_interrupted(bus: Bus, topic: str
 
 @pytest.mark.real
 @pytest.mark.parametrize("bus", ["real"], indirect=True)
-def test_unknown_topics_and_ambiguous_times_are_refused(bus: Bus, topic: str) -> None:
+def test_event_tail_refuses_unknown_topics_and_times_without_a_time_zone(bus: Bus, topic: str) -> None:
     with pytest.raises(CommandError, match=r"^There is no topic missing, or "):
         printed(bus, "-t", "missing")
     with pytest.raises(CommandError, match="does not say in which time zone"):

@@ -1,6 +1,6 @@
 """
-No exception ends a thread of the package. Functions of the service may raise the exception, or it may be unexpected
-(fault S17).
+The threads that run until the process ends continue after any exception, whether the service's code or the package
+raises it.
 """
 
 from __future__ import annotations
@@ -30,10 +30,7 @@ ELSEWHERE = {
     "event-bus-slow": "unit/worker/test_slow_receivers.py",
     "event-bus-watchdog": "unit/worker/test_worker.py",
 }
-"""
-The threads that other files test, by name. Each of these threads ends when its task ends, and reports its exceptions to
-the task.
-"""
+"""The names of the other threads, each with the file that tests its exceptions. Such a thread ends with its task."""
 
 
 def test_each_thread_of_the_package_is_listed_in_this_test() -> None:

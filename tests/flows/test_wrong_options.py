@@ -1,4 +1,4 @@
-"""If Kafka's client refuses the configured options, the command ends and prints the reason (fault S19)."""
+"""If Kafka's client refuses the configured options, the command ends and prints the reason."""
 
 from __future__ import annotations
 

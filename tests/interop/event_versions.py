@@ -1,6 +1,6 @@
 """
 Classes that describe two versions of an event, and what happens when one version sends an event and the other version
-reads it.
+reads it. The existing package is edx-event-bus-kafka.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ import openedx_events
 from openedx_events.tooling import OpenEdxPublicSignal
 
 Arguments = dict[str, Any]
-"""
-The type of the arguments of a signal: the names and types of the arguments. The arguments make up one version of an
-event.
-"""
+"""The arguments of a signal: their types by name. They make up one version of an event."""
 Values = dict[str, Any]
 """The type of event data in which each object is a dict."""
 
@@ -52,8 +49,8 @@ Outcome = Delivered | Unreadable | Lost
 @attrs.frozen
 class Reading:
     """
-    The outcomes of reading one event: one outcome for each package as the reader. It makes no difference which package
-    wrote the event.
+    One event, and the outcome of reading it with this package (``here``) and with the existing package (``existing``).
+    It makes no difference which package wrote the event.
     """
 
     written: Values
@@ -79,7 +76,7 @@ class Change:
     """
     existing_from: int = 0
     """
-    The first major version of openedx-events that has an Avro type for the classes. The existing package needs this
+    The first major version of openedx-events with which the existing package can send and read these events; 0: every
     version.
     """
 

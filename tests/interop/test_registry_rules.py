@@ -1,6 +1,5 @@
 """
-Registries with a compatibility level accept the expected schemas. If a registry refuses a schema, the producer reports
-this.
+A registry accepts the schemas that its compatibility level allows. If it refuses a schema, the producer reports this.
 """
 
 from __future__ import annotations
@@ -104,6 +103,6 @@ def test_a_producer_logs_the_refused_schema_with_advice_and_sends_other_events(
         assert "give a new field default=None, or set the subject's level to NONE" in line
         send(producer, other, id=1, seats=2)
         set_compatibility(bus, subject, "NONE")
-        with own_producer() as restarted:  # the producer has not logged this refusal yet
+        with own_producer() as restarted:  # a new producer, which has not cached the refusal
             send(restarted, new, id=1, seats=2)
     assert len(bus.event_ids(topic, 3)) == 3

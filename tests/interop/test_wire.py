@@ -64,7 +64,7 @@ class Sent:
 
 
 def key_fields(record: Record, path: str = "") -> Iterator[str]:
-    """Return the paths of all fields that can be keys."""
+    """Yield the paths of all fields that can be keys."""
     for field in record.fields:
         if isinstance(field.type, Scalar):
             yield f"{path}{field.name}"
@@ -99,10 +99,7 @@ def events() -> list[Sent]:
 
 @attrs.frozen(kw_only=True)
 class Exchange:
-    """
-    The records of both packages. Also the subjects that the registry contained after each package had sent all its
-    events.
-    """
+    """The records of both packages, and the subjects in the registry after each package had sent all its events."""
 
     sent: list[Sent]
     theirs: dict[str, Message]
@@ -114,7 +111,7 @@ class Exchange:
 
 @pytest.fixture(scope="module")
 def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
-    """Send all events with the existing package, then with this package, to the same topic."""
+    """Send all events with the existing package, then with this package, to the same topic; return the records."""
     bus = RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
     bus.create_topic(TOPIC, PARTITIONS)
     settings = bus.settings() | {"EVENT_BUS_PRODUCER_MODE": "immediate"}

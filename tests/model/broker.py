@@ -29,7 +29,7 @@ class Log:
 
     records: list[ConsumerRecord]
     committed: int | None
-    """The committed offset; None if the group has committed none."""
+    """The committed offset; None if the group has committed none. It may be older than the run of the model."""
     at_time: int
     """
     The offset of the first record that is not older than a certain time. An operator may reset the group to this time.
@@ -40,7 +40,7 @@ class Log:
     position: int = 0
     assigned: bool = False
     is_begun: bool = False
-    """Whether any member of the group has committed an offset of the partition."""
+    """Whether the consumer has committed an offset during this run. Before that, ``committed`` may be older."""
 
     @property
     def end(self) -> int:

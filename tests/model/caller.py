@@ -60,8 +60,8 @@ class Guarded(Exception):
 @attrs.frozen
 class Sent:
     """
-    A sent event. For each alias, ``rows`` contains the first row of the block in which the event was emitted. The
-    aliases have the order of DATABASES.
+    A sent event. For each alias with an open transaction, ``rows`` contains the first row of the innermost block, in
+    the order of ``ALIASES``.
     """
 
     event_id: str
@@ -87,7 +87,7 @@ class _Open:
     has_savepoint: bool
     rows: list[str] = attrs.field(factory=list)
     is_dropped: bool = False
-    """Whether Django will roll the block back without an exception. The caller should be able to know this."""
+    """Whether the caller has done something after which Django rolls the block back without an exception."""
 
 
 class Caller:
@@ -95,10 +95,9 @@ class Caller:
 
     def __init__(self, send: Callable[[str], str]) -> None:
         self.kept: set[tuple[str, str]] = set()
+        """Alias and name of each row that must exist after the programme."""
         self.dropped: set[tuple[str, str]] = set()
-        """
-        Alias and name of each row that must not exist after the programme. ``kept`` contains the rows that must exist.
-        """
+        """Alias and name of each row that must not exist after the programme."""
         self.sent: list[Sent] = []
         self.heard: list[Exception] = []
         """The exceptions that the caller got although no step of the programme raises them."""

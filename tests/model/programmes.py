@@ -21,10 +21,12 @@ MODES = ("outbox", "on-commit", "immediate")
 class Failure(Enum):
     """The ways in which the SQL statements of an append to the outbox can fail."""
 
-    REFUSED = "the server refuses them, as after a lock's time-out"
-    ROLLED_BACK = "the server ends the whole transaction where it does such a thing, as after a deadlock"
+    REFUSED = "the database refuses the statements, as after a lock timeout"
+    ROLLED_BACK = (
+        "the database rolls back the whole transaction, as after a deadlock; PostgreSQL only refuses the statements"
+    )
     CLOSED = "the session ends"
-    GUARDED = "somebody who stands before the database raises"
+    GUARDED = "a guard against queries raises an exception"
 
 
 @attrs.frozen

@@ -1,6 +1,6 @@
 """
-In every interleaving of threads no event is lost, the events of each key stay in order, and no offset of an unfinished
-record is committed.
+In random interleavings of threads no event is lost, the events of each key stay in order, and no offset of an
+unfinished record is committed.
 
 The real classes run with a model of Kafka and a simulated clock. The model must detect each of the listed faults in the
 code; this proves that its checks can fail.
@@ -57,7 +57,7 @@ def _load(name: str, fault: Fault | None) -> ModuleType:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.long
-def test_no_interleaving_loses_or_reorders_an_event() -> None:
+def test_no_random_interleaving_loses_or_reorders_an_event() -> None:
     with code() as modules:
         for seed in range(scaled(200, long=7_000)):
             try:

@@ -97,8 +97,8 @@ def of_absence(alert: str, gauge: str, **labels: str) -> Case:
 
 def of_growth(alert: str, gauge: str, labels: dict[str, str], parts: dict[str, str]) -> Case:
     """
-    Return the test of an alert about a growing backlog. The backlog is the sum of two parts. Two processes report one
-    part each.
+    Return the test of an alert about a growing backlog. The backlog is the sum of two parts. Two processes report the
+    same values of the first part.
     """
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     (name, (one, two)) = next((name, both.split()) for name, both in parts.items())

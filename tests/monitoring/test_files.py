@@ -65,7 +65,7 @@ def test_each_expression_reads_metrics_and_labels_of_the_catalogue(title: str, e
     read = dict(selectors(expression))
     assert read
     for name, labels in read.items():
-        assert name in LABELS, f"{title}: nobody tells of {name}"
+        assert name in LABELS, f"{title}: the catalogue has no metric {name}"
         assert labels <= {*LABELS[name], *OF_PROMETHEUS}, f"{title}: {name} has no such label"
     there = {label for name in read for label in LABELS[name]} | OF_PROMETHEUS
     for node in nodes(expression):
@@ -110,7 +110,7 @@ def test_alerts_link_to_existing_sections_of_the_runbook() -> None:
             assert section in found, rule["alert"]
 
 
-def test_texts_mention_only_existing_labels_and_settings() -> None:
+def test_texts_of_alerts_and_panels_mention_only_existing_labels_and_settings() -> None:
     settings = {one.name for one in all_settings()}
     for alert in (one for alerts in ALERTS.values() for one in alerts):
         text = f"{alert.summary} {alert.description}"

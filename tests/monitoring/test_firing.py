@@ -80,14 +80,14 @@ def test_alerts_fire_when_a_receiver_fails_and_its_worker_dies(
         until(lambda: prometheus.value(ready) == 1, "the worker is not ready")
         until(lambda: not firing(prometheus), f"something fires already: {firing(prometheus)}")
         send(real_bus, topic, certificate(7))
-        until(lambda: "EventBusDeadLetters" in firing(prometheus), "nobody hears of the dead letter")
+        until(lambda: "EventBusDeadLetters" in firing(prometheus), "no alert fires for the dead letter")
         alert = firing(prometheus)["EventBusDeadLetters"]
         assert alert["annotations"]["summary"] == f"{JOB} gives up events of type {CREATED}"
         assert "learner@example.com" not in str(alert)
         answered = {title for title, expression in asked_by_the_dashboard() if prometheus.query(expression)}
         assert {"Workers", "Versions", "Lag", "Lanes", "Dead letters, 24 h", "Floods"} <= answered
         process.kill()
-        until(lambda: "EventBusWorkerGone" in firing(prometheus), "nobody notices that the worker is gone")
+        until(lambda: "EventBusWorkerGone" in firing(prometheus), "no alert fires for the killed worker")
         alert = firing(prometheus)["EventBusWorkerGone"]
         assert alert["annotations"]["summary"] == f"No worker of group {group} runs"
         assert {rule["health"] for rule in prometheus.rules()} == {"ok"}

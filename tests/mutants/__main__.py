@@ -1,6 +1,6 @@
 """
-Inserts each fault into a copy of the project, one fault at a time, and prints the tests that detect the fault: ``make
-mutants``.
+Inserts each fault into a copy of the project, one fault at a time, and prints whether its tests detect the fault:
+``make mutants``.
 
 Exits with 1 if no test detects a fault, or if the code that a fault replaces is not found.
 """
@@ -35,7 +35,7 @@ _WITHIN = 1_200
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("words", nargs="*", help="only faults whose names or files contain one of these words")
-    parser.add_argument("--fast", action="store_true", help="leave out those that real services alone can catch")
+    parser.add_argument("--fast", action="store_true", help="leave out faults that only tests on real services detect")
     arguments = parser.parse_args()
     faults = [fault for fault in FAULTS if _is_chosen(fault, arguments.words, fast=arguments.fast)]
     if output := _failure_without_fault(faults):
@@ -80,7 +80,10 @@ def _try(fault: Fault) -> bool:
 
 
 def _catch(fault: Fault) -> str:
-    """Return the tests that detect the fault, or a text that describes another result. Raises :class:`Stale`."""
+    """
+    Return ``fast`` or ``real``, the kind of tests that detect the fault, or a text that describes another result.
+    Raises :class:`Stale`.
+    """
     with _copy() as folder:
         (folder / PACKAGE.name / fault.file).write_text(fault.source())
         for name, options, tests in (("fast", _FAST, fault.tests), ("real", _REAL, fault.real)):
@@ -100,7 +103,10 @@ def _copy() -> Iterator[Path]:
 
 
 def _run(folder: Path, options: Sequence[str], tests: Sequence[str]) -> tuple[int, str]:
-    """Run tests in a copy of the project; return the exit code and the output of pytest."""
+    """
+    Run tests in a copy of the project; return the exit code and the output of pytest. Tests that do not end in time
+    count as failed.
+    """
     environment = os.environ | {"PYTHONPATH": str(folder), "EVENT_BUS_KAFKA_SERVICES_CACHE": str(cache_folder())}
     command = [sys.executable, *_PYTEST, *options, *(f"tests/{test}" for test in tests)]
     try:

@@ -39,7 +39,7 @@ class Fault:
     tests: tuple[str, ...] = ()
     """The tests that must detect the fault. Their paths are relative to ``tests/``."""
     real: tuple[str, ...] = ()
-    """Tests on real services that must detect the fault. They run if no test without servers can detect it."""
+    """Tests on real services that must detect the fault. They run if ``tests`` do not detect it."""
 
     @property
     def room(self) -> str:
@@ -55,7 +55,7 @@ class Fault:
         old, new = ast.parse(self.old).body, ast.parse(self.new).body
         ways = list(_replacements(_find(tree, self.scope), *_as_expressions(old, new)))
         if len(ways) != 1:
-            raise Stale(f"{self.name}: its place is {len(ways)} times in {self.file} {self.scope}")
+            raise Stale(f"{self.name}: the code to replace occurs {len(ways)} times in {self.file} {self.scope}")
         ways[0]()
         return ast.unparse(tree)
 
@@ -64,7 +64,7 @@ def _find(tree: ast.AST, scope: str) -> ast.AST:
     for name in filter(None, scope.split(".")):
         inner = [node for node in ast.walk(tree) if getattr(node, "name", "") == name]
         if len(inner) != 1:
-            raise Stale(f"{scope} is {len(inner)} times in the file")
+            raise Stale(f"{scope} occurs {len(inner)} times in the file")
         (tree,) = inner
     return tree
 

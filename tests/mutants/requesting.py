@@ -384,7 +384,7 @@ FAULTS = (
         new="None",
         harm="a request for a receiver that is gone waits without a word",
         real=(
-            "real/test_replay_requests.py::test_heartbeats_show_that_a_request_is_paused_resumed_or_cancelled[postgresql]",
+            "real/test_replay_requests.py::test_a_running_request_appears_in_heartbeats_and_can_be_paused_resumed_and_cancelled[postgresql]",
         ),
     ),
 )

@@ -198,7 +198,7 @@ if error is None:
         harm="the caller's rows, where he swallows the error of his next query",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_s2_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_query_errors",
+            "::test_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_query_errors",
         ),
     ),
     Fault(
@@ -210,7 +210,7 @@ if error is None:
         harm="the rows of an inner block, where its caller swallows the error of his next query",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_s2_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_query_errors",
+            "::test_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_query_errors",
         ),
     ),
     Fault(
@@ -252,7 +252,7 @@ if error is None:
         harm="mails and tasks of a transaction that rolled back",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_s2_the_commit_fails_after_a_failed_insert_only_if_the_database_rolled_back[postgresql]",
+            "::test_the_commit_fails_after_a_failed_insert_only_if_the_database_rolled_back[postgresql]",
         ),
     ),
     Fault(
@@ -262,7 +262,7 @@ if error is None:
         old="bool(codes & _ROLLED_BACK)",
         new="False",
         harm="what follows an event commits by itself, without what the server has rolled back before it",
-        real=("outbox/test_failed_appends.py::test_s2_the_atomic_block_raises_after_a_deadlock_during_an_append",),
+        real=("outbox/test_failed_appends.py::test_the_atomic_block_raises_after_a_deadlock_during_an_append",),
     ),
     Fault(
         name="a caller who swallows what was refused hears of nothing",
@@ -271,7 +271,7 @@ if error is None:
         old="raise self._failure",
         new="pass",
         harm="rows of a request that was answered with 200",
-        real=("outbox/test_failed_appends.py::test_s2_the_atomic_block_raises_after_a_deadlock_during_an_append",),
+        real=("outbox/test_failed_appends.py::test_the_atomic_block_raises_after_a_deadlock_during_an_append",),
     ),
     Fault(
         name="a batch of several statements is written by halves",
@@ -281,7 +281,7 @@ if error is None:
         new="nullcontext()",
         harm="events twice, once by the relay and once directly",
         real=(
-            "outbox/test_failed_appends.py::test_s7_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails[sqlite]",
+            "outbox/test_failed_appends.py::test_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails[sqlite]",
         ),
     ),
     Fault(
@@ -293,7 +293,7 @@ if error is None:
         harm="two errors for an event in a manual transaction, one of which advises what does not help",
         real=(
             "outbox/test_failed_appends.py"
-            "::test_s2_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_rollback",
+            "::test_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_rollback",
         ),
     ),
     Fault(
@@ -661,7 +661,7 @@ if error is None:
         new="pass",
         harm="the last events of each child of a prefork pool are lost",
         real=(
-            "exits/test_exits.py::test_case_32_33_kafka_has_all_events_that_a_process_emitted_before_its_end"
+            "exits/test_exits.py::test_kafka_has_all_events_that_a_process_emitted_before_its_end"
             "[celery --max-tasks-per-child]",
         ),
     ),

@@ -41,7 +41,7 @@ def test_the_code_of_a_fault_must_occur_exactly_once_in_any_layout() -> None:
 def test_each_room_has_faults() -> None:
     rooms = {folder.name for folder in PACKAGE.glob("*/") if (folder / "__init__.py").exists()}
     of_faults = {fault.file.partition("/")[0] for fault in FAULTS if "/" in fault.file}
-    assert rooms - of_faults == {"migrations", "sandbox", "testing"}, "what runs in production has some"
+    assert rooms - of_faults == {"migrations", "sandbox", "testing"}, "each room that runs in production has faults"
 
 
 def test_each_fault_has_a_unique_name_and_tests() -> None:

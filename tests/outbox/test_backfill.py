@@ -25,8 +25,8 @@ BATCH = 500
 
 def backfill(settings: dict[str, Any], token: str | None) -> ServiceProcess:
     """
-    Return a process that runs a backfill. If ``token`` is given, the backfill starts after this token. A backfill of
-    few events is slowed down so that the test can interrupt it.
+    Return a process that runs a backfill. If ``token`` is given, the backfill starts after this token. Short runs of
+    the tests limit its rate, so that they can interrupt it.
     """
     arguments = ["backfill_events", "service.certificates", "--apply"]
     arguments += ["--resume", token] if token else []

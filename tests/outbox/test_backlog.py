@@ -38,7 +38,7 @@ def test_a_relay_serves_health_and_metrics_on_its_port(service: Service, databas
         connection.close()
         database.server.stop()
         until(lambda: page(port, "/ready")[0] == 503)
-        assert page(port, "/ready")[1].strip(), "why"
+        assert page(port, "/ready")[1].strip(), "the answer says why"
         assert page(port, "/live") == (200, "alive\n")
         database.server.start()
         until(lambda: page(port, "/ready") == (200, "ready\n"))

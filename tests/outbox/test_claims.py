@@ -1,7 +1,4 @@
-"""
-The database ends a relay's claim while the relay's rows are in flight (fault S9). The relay sends no further request
-with these rows.
-"""
+"""After the database has ended a relay's claim, the relay sends no further request with the claimed rows."""
 
 from __future__ import annotations
 
@@ -59,7 +56,7 @@ def step_and_close(relay: Any) -> None:
 
 
 @on_mysql_too
-def test_s9_a_slow_query_does_not_count_as_a_lost_claim(database: Database) -> None:
+def test_a_slow_query_does_not_count_as_a_lost_claim(database: Database) -> None:
     with database.connected("default"):
         shared = connections["default"]
         own = OwnConnection(shared, DIALECTS[shared.vendor])
@@ -75,9 +72,9 @@ def test_s9_a_slow_query_does_not_count_as_a_lost_claim(database: Database) -> N
 
 
 @on_mysql_too
-def test_s9_no_request_is_sent_after_the_database_ended_the_claim(database: Database) -> None:
+def test_no_request_is_sent_after_the_database_ended_the_claim(database: Database) -> None:
     """
-    Kafka is slow. So one request is in flight when the claim ends, and the other rows are still in the queue of the
+    Kafka is slow, so one request is in flight when the claim ends, and the other rows are still in the queue of the
     client.
     """
     requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 5}}
@@ -96,7 +93,9 @@ def test_s9_no_request_is_sent_after_the_database_ended_the_claim(database: Data
             sent += [service.emit(1) for _ in range(2)]
             until(lambda: not service.waiting, step=second.step)
             step.join(60)
-            sleep(3)  # requests then in flight would arrive
+            sleep(3)  # long enough for a wrongly sent request to arrive
         arrived = [dict(record.headers)["ce_id"] for record in sandbox.records("claimed", 24, seconds=3)]
-    assert arrived == [event.encode() for event in [reached, *sent[:5], *sent]], "what had left cannot be called back"
+    assert arrived == [event.encode() for event in [reached, *sent[:5], *sent]], (
+        "the rows of the request in flight arrive twice"
+    )
     assert seen[0].unconfirmed == 15

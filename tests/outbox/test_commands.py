@@ -30,7 +30,7 @@ pytestmark = pytest.mark.real
 
 
 def run(*arguments: Any) -> str:
-    """Run the command; return its output."""
+    """Run ``event_outbox``; return its output."""
     output = io.StringIO()
     call_command("event_outbox", *map(str, arguments), stdout=output, no_color=True)
     return output.getvalue()
@@ -38,11 +38,11 @@ def run(*arguments: Any) -> str:
 
 @on_mysql_too
 @pytest.mark.parametrize("missing", ["INSERT", "UPDATE"])
-def test_a_relay_exits_and_names_the_missing_grant_without_rights_to_the_shards(
+def test_a_relay_without_the_right_to_write_shards_exits_and_names_the_missing_grant(
     service: Service, database: Database, missing: str
 ) -> None:
     if (database.vendor, missing) == ("mariadb", "UPDATE"):
-        pytest.skip("who may read rows may lock them")
+        pytest.skip("on MariaDB, a user who may read rows may also lock them")
     if missing == "INSERT":
         OutboxShard.objects.all().delete()
     with reader_of_shards() as user, connected(service.entry | {"USER": user}, "default"):

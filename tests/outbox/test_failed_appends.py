@@ -50,8 +50,8 @@ def write(name: str) -> None:
 @contextmanager
 def locked(database: Database, table: str) -> Iterator[None]:
     """
-    While the block runs, lock a table against writes. Reads remain possible. A write fails after waiting for one
-    second.
+    While the block runs, lock a table against writes. Reads remain possible. A write fails after it has waited: half a
+    second on PostgreSQL, one second on MariaDB and MySQL.
     """
     postgresql = database.vendor == "postgresql"
     with connection.cursor() as cursor:
@@ -69,7 +69,7 @@ def locked(database: Database, table: str) -> Iterator[None]:
 
 
 @on_mysql_too
-def test_s2_an_event_is_sent_and_the_transaction_commits_although_the_schema_cannot_be_written(
+def test_an_event_is_sent_and_the_transaction_commits_although_the_schema_cannot_be_written(
     service: Service, database: Database
 ) -> None:
     with locked(database, WriterSchema._meta.db_table), transaction.atomic():
@@ -82,7 +82,7 @@ def test_s2_an_event_is_sent_and_the_transaction_commits_although_the_schema_can
 
 
 @on_mysql_too
-def test_s2_the_commit_fails_after_a_failed_insert_only_if_the_database_rolled_back(
+def test_the_commit_fails_after_a_failed_insert_only_if_the_database_rolled_back(
     service: Service, database: Database
 ) -> None:
     service.emit()
@@ -107,9 +107,7 @@ def test_s2_the_commit_fails_after_a_failed_insert_only_if_the_database_rolled_b
 
 
 @on_mysql_too
-def test_s2_a_failed_append_in_a_savepoint_rolls_back_at_most_the_savepoint(
-    service: Service, database: Database
-) -> None:
+def test_a_failed_append_in_a_savepoint_rolls_back_at_most_the_savepoint(service: Service, database: Database) -> None:
     """The inner block may raise an exception. The caller can then decide how to continue."""
     service.emit()
     heard: list[Exception] = []
@@ -131,7 +129,7 @@ on_innodb = pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=T
 
 
 @on_innodb
-def test_s2_the_atomic_block_raises_after_a_deadlock_during_an_append(service: Service) -> None:
+def test_the_atomic_block_raises_after_a_deadlock_during_an_append(service: Service) -> None:
     """No row of the transaction is committed, even if the caller catches exceptions. The connection remains usable."""
     service.emit()
     refused: list[Exception] = []
@@ -157,7 +155,7 @@ def test_s2_the_atomic_block_raises_after_a_deadlock_during_an_append(service: S
 
 
 @on_innodb
-def test_s2_the_outer_block_raises_after_a_deadlock_during_an_append_in_a_savepoint(
+def test_the_outer_block_raises_after_a_deadlock_during_an_append_in_a_savepoint(
     service: Service,
 ) -> None:
     """A deadlock makes the server roll back the whole transaction, including the savepoint."""
@@ -174,7 +172,7 @@ def test_s2_the_outer_block_raises_after_a_deadlock_during_an_append_in_a_savepo
 
 
 @on_innodb
-def test_s2_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_rollback(service: Service) -> None:
+def test_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_rollback(service: Service) -> None:
     service.emit()
     with holding_the_end_of_the_outbox() as want, watched(EventRejected) as rejected:
         connection.set_autocommit(False)
@@ -192,7 +190,7 @@ def test_s2_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_roll
 
 
 @on_innodb
-def test_s2_a_manual_transaction_fails_at_its_commit_after_a_deadlock(service: Service) -> None:
+def test_a_manual_transaction_fails_at_its_commit_after_a_deadlock(service: Service) -> None:
     """
     After the deadlock, a cursor of the database driver writes another row. This row must not be committed, because the
     earlier rows of the transaction are lost.
@@ -231,7 +229,7 @@ def test_no_error_is_raised_after_a_deadlock_if_the_block_is_marked_for_rollback
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("inner", [False, True], ids=["the transaction", "a savepoint"])
-def test_s2_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_query_errors(
+def test_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_query_errors(
     service: Service, database: Database, inner: bool
 ) -> None:
     """
@@ -256,7 +254,7 @@ def test_s2_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_q
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s2_the_block_raises_after_a_failed_append_on_a_pooled_connection(service: Service, database: Database) -> None:
+def test_the_block_raises_after_a_failed_append_on_a_pooled_connection(service: Service, database: Database) -> None:
     service.emit()
     used = connections["default"]
     with locked(database, OutboxRecord._meta.db_table), pytest.raises(AppendFailed), transaction.atomic():
@@ -282,7 +280,7 @@ class Pooled:
 
 @on_mysql_too
 @pytest.mark.parametrize("table", [WriterSchema, OutboxRecord])
-def test_s2_the_block_raises_if_the_session_ends_during_an_append(service: Service, table: Any) -> None:
+def test_the_block_raises_if_the_session_ends_during_an_append(service: Service, table: Any) -> None:
     """
     When the session ends, the outbox cannot roll back to its savepoint. Without an exception of the package, Django
     would roll back the transaction silently.
@@ -305,7 +303,7 @@ def test_s2_the_block_raises_if_the_session_ends_during_an_append(service: Servi
 
 @on_mysql_too
 @pytest.mark.parametrize("asks", [False, True])
-def test_s2_the_block_raises_if_the_session_ends_during_an_append_in_a_savepoint(service: Service, asks: bool) -> None:
+def test_the_block_raises_if_the_session_ends_during_an_append_in_a_savepoint(service: Service, asks: bool) -> None:
     """
     When the session ends, the outbox cannot roll back to the savepoint. Without an exception of the package, Django
     would roll back the whole transaction silently.
@@ -330,9 +328,7 @@ def test_s2_the_block_raises_if_the_session_ends_during_an_append_in_a_savepoint
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s4_the_block_raises_even_if_a_query_guard_wraps_the_database_error(
-    service: Service, database: Database
-) -> None:
+def test_the_block_raises_even_if_a_query_guard_wraps_the_database_error(service: Service, database: Database) -> None:
 
     def guard(execute: Any, sql: str, *arguments: Any) -> Any:
         try:
@@ -349,13 +345,10 @@ def test_s4_the_block_raises_even_if_a_query_guard_wraps_the_database_error(
 
 
 @on_mysql_too
-def test_s2_a_manual_transaction_can_commit_although_a_row_could_not_be_written(
+def test_a_manual_transaction_can_commit_although_a_row_could_not_be_written(
     service: Service, database: Database
 ) -> None:
-    """
-    The package cannot raise an exception at the caller's commit, because no hook runs at the commit of a manual
-    transaction.
-    """
+    """Only the row of the event is missing, so the caller may commit the other rows."""
     service.emit()
     with locked(database, OutboxRecord._meta.db_table):
         connection.set_autocommit(False)
@@ -367,7 +360,7 @@ def test_s2_a_manual_transaction_can_commit_although_a_row_could_not_be_written(
 
 
 @pytest.mark.parametrize("kind", [MariaDB, MySQL])
-def test_s3_the_block_raises_after_a_failed_append_with_innodb_rollback_on_timeout(
+def test_the_block_raises_after_a_failed_append_with_innodb_rollback_on_timeout(
     bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker, kind: type[MariaDB]
 ) -> None:
     with kind("--innodb-rollback-on-timeout=ON") as server, database_on(server, "t", django_db_blocker) as database:
@@ -384,7 +377,7 @@ def test_s3_the_block_raises_after_a_failed_append_with_innodb_rollback_on_timeo
 
 
 @pytest.mark.parametrize(("rolls_back", "swallows"), [(False, False), (True, False), (True, True)])
-def test_s2_a_refused_row_on_sqlite_raises_only_if_the_transaction_was_rolled_back(
+def test_a_refused_row_on_sqlite_raises_only_if_the_transaction_was_rolled_back(
     sqlite_service: Service, rolls_back: bool, swallows: bool
 ) -> None:
     service = sqlite_service
@@ -401,7 +394,7 @@ def test_s2_a_refused_row_on_sqlite_raises_only_if_the_transaction_was_rolled_ba
     assert service.bus.event_ids(service.topic, 0 if rolls_back else 1) == ([] if rolls_back else [sent])
 
 
-def test_s1_an_event_in_two_transactions_is_sent_although_an_on_commit_hook_fails(
+def test_an_event_in_two_transactions_is_sent_although_an_on_commit_hook_fails(
     service_anywhere: Service, tmp_path: Path
 ) -> None:
     service = service_anywhere
@@ -420,7 +413,7 @@ def test_s1_an_event_in_two_transactions_is_sent_although_an_on_commit_hook_fail
     assert ran == []
 
 
-def test_s4_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(service_anywhere: Service) -> None:
+def test_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(service_anywhere: Service) -> None:
     """
     The guard raises an exception at one of the queries that write the row. The earlier queries for the row are rolled
     back to a savepoint.
@@ -440,7 +433,7 @@ def test_s4_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row
     assert service.bus.event_ids(service.topic, 1) == [sent]
 
 
-def test_s4_a_thread_appends_the_event_of_async_code_to_the_outbox(service_anywhere: Service) -> None:
+def test_a_thread_appends_the_event_of_async_code_to_the_outbox(service_anywhere: Service) -> None:
     service = service_anywhere
 
     async def emit() -> str:
@@ -453,7 +446,7 @@ def test_s4_a_thread_appends_the_event_of_async_code_to_the_outbox(service_anywh
     assert spilled() == [sent]
 
 
-def test_an_event_of_async_code_is_sent_and_logged_if_outbox_tables_are_missing(
+def test_an_event_of_async_code_is_sent_and_its_failed_append_is_reported_if_outbox_tables_are_missing(
     sqlite_service: Service,
 ) -> None:
     async def emit() -> str:
@@ -468,7 +461,7 @@ def test_an_event_of_async_code_is_sent_and_logged_if_outbox_tables_are_missing(
 
 
 @pytest.mark.parametrize("way", ["db_for_write", "allow_migrate"])
-def test_s4_no_event_is_lost_when_a_router_raises_any_exception(service_anywhere: Service, way: str) -> None:
+def test_no_event_is_lost_when_a_router_raises_any_exception(service_anywhere: Service, way: str) -> None:
     service = service_anywhere
     router = type("Router", (), {way: _no_request})()
     with override_settings(DATABASE_ROUTERS=[router]):
@@ -483,10 +476,10 @@ def _no_request(*_: Any, model: Any = None, model_name: str = "", **__: Any) -> 
         raise LookupError("no request")
 
 
-def test_s5_an_event_is_not_lost_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
+def test_an_event_is_not_lost_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
     """
-    In one case only the read-only session has an open transaction. In the other case a writable session has an open
-    transaction, too.
+    The read-only session has an open transaction, alone or together with a writable session. An event is dropped only
+    if the transaction of the writable session rolls back.
     """
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
@@ -504,7 +497,7 @@ def test_s5_an_event_is_not_lost_when_a_read_only_session_rolls_back(service_any
     assert spilled() == [first, second]
 
 
-def test_s5_an_event_is_not_lost_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
+def test_an_event_is_not_lost_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
         _refuse_writing(replica)
@@ -528,7 +521,7 @@ def _refuse_writing(replica: BaseDatabaseWrapper) -> None:
         cursor.execute(statements[replica.vendor])
 
 
-def test_s6_an_event_is_not_stored_if_the_connection_of_its_transaction_was_closed(
+def test_an_event_is_not_stored_if_the_connection_of_its_transaction_was_closed(
     service_anywhere: Service,
 ) -> None:
     service = service_anywhere
@@ -543,7 +536,7 @@ def test_s6_an_event_is_not_stored_if_the_connection_of_its_transaction_was_clos
     assert service.waiting == 1
 
 
-def test_s7_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails(service_anywhere: Service) -> None:
+def test_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails(service_anywhere: Service) -> None:
     """The batch needs two INSERT statements, and the second statement fails."""
     service = service_anywhere
     service.emit()
@@ -582,7 +575,7 @@ def refuse_from(count: int, way: str = "ABORT") -> None:
 def holding_the_end_of_the_outbox() -> Iterator[Callable[[], None]]:
     """
     Lock the end of the outbox table in a large transaction of a second session. Yield a function that makes the second
-    session wait for a lock of the caller.
+    session wait for a lock of the caller; the caller's next append is then a deadlock.
     """
     holder = connections["default"].copy()
     holder.inc_thread_sharing()

@@ -1,4 +1,6 @@
-"""Compares the costs of the outbox with the costs of alternatives. The tests assert counts, and only print times."""
+"""
+These tests compare the costs of the outbox with the costs of alternatives. They assert counts, and only print times.
+"""
 
 from __future__ import annotations
 
@@ -93,11 +95,13 @@ def drain_rate(service: Service, count: int) -> tuple[float, list[float]]:
     return rate, sizes
 
 
-def test_case_40_a_large_backlog_is_drained_in_constant_memory(service: Service, database: Database) -> None:
+def test_a_large_backlog_is_drained_in_constant_memory(service: Service, database: Database) -> None:
     count = scaled(3_000, long=100_000)
     drain_rate(service, count // 2)  # the broker still compiles its code
     rate, sizes = drain_rate(service, count)
-    raw = median(raw_rate(service, count) for _ in range(scaled(1, long=5)))  # one second is too short
+    raw = median(
+        raw_rate(service, count) for _ in range(scaled(1, long=5))
+    )  # a measurement takes one second: too short for a single one
     print(
         f"{database.vendor}: {rate:,.0f}/s, raw {raw:,.0f}/s: {rate / raw:.2f} ×; MB {sizes[0]:.0f} … {max(sizes):.0f}"
     )

@@ -10,8 +10,8 @@ from event_bus_kafka.models import PausedReceiver
 from tests.support.databases import Database
 
 
-def test_c7_a_moment_is_unchanged_after_it_is_written_and_read(database: Database) -> None:
-    """PostgreSQL stores a moment with its time zone. MariaDB and MySQL store no time zone."""
+def test_a_moment_is_unchanged_after_it_is_written_and_read(database: Database) -> None:
+    """PostgreSQL has a column type with a time zone. MariaDB and MySQL have none."""
     moment = datetime(2026, 7, 1, 12, 30, 15, 123456, tzinfo=UTC)
     with override_settings(USE_TZ=False, TIME_ZONE="America/New_York"), database.connected("real"):
         PausedReceiver.objects.using("real").create(receiver="a.b", paused_at=moment)

@@ -1,6 +1,6 @@
 """
-Kafka refuses the rows of one topic. The rate at which a relay sends the rows of ten healthy topics is measured
-meanwhile. The tests assert counts, and only print times.
+While Kafka refuses the rows of one topic, these tests measure how many rows of ten healthy topics a relay sends per
+second. They assert counts, and only print rates.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def forbid_writing(bus: RealBus, topic: str) -> None:
 
 
 @pytest.mark.parametrize("waiting", [300, pytest.param(400_000, marks=pytest.mark.skipif(not LONG, reason="long"))])
-def test_s10_rows_of_ten_topics_are_sent_while_kafka_refuses_another_topic(
+def test_rows_of_ten_topics_are_sent_while_kafka_refuses_another_topic(
     service: Service, database: Database, waiting: int
 ) -> None:
     refused = f"{service.topic}-refused"
@@ -133,7 +133,7 @@ class Neighbours:
             waiting = self.service.waiting
             with connection.cursor() as cursor:
                 cursor.execute(f"INSERT INTO {OUTBOX} SELECT * FROM {KEPT} WHERE topic <> %s", [self.refused])
-            until(lambda: self._arrived(consumer) > first, step=lambda: sleep(0.001))  # it may rest until now
+            until(lambda: self._arrived(consumer) > first, step=lambda: sleep(0.001))  # the relay may pause until now
             began, before = perf_counter(), self._arrived(consumer)
             until(lambda: self._arrived(consumer) >= all_there, step=lambda: sleep(0.02))
             seconds = perf_counter() - began

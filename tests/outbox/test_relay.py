@@ -33,22 +33,22 @@ OUTBOX = OutboxRecord._meta.db_table
 
 
 @on_mysql_too
-def test_case_31_39_only_the_row_that_is_too_large_for_the_client_is_parked(service: Service) -> None:
+def test_only_the_row_that_is_too_large_for_the_client_is_parked(service: Service) -> None:
     """The client of the relay refuses the row."""
     sent = [service.emit(number % 7, name="x" * 2_000_000 * (number == 500)) for number in range(1_000)]
     before = tallies.total(ROWS_SENT)
     with watched(RowParked) as seen, override_settings(EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED=False):
         service.drain()
     (parked,) = seen
-    assert tallies.total(ROWS_SENT) == before + 999, "although nobody is told of each"
+    assert tallies.total(ROWS_SENT) == before + 999, "rows are counted although no log line names them"
     assert (parked.code, parked.event_id) == ("MSG_SIZE_TOO_LARGE", sent[500])
     assert sorted(service.ids(999)) == sorted(sent[:500] + sent[501:])
     (row,) = ParkedRecord.objects.all()
     assert (row.code, row.topic, b"xxx" in bytes(row.body or b"")) == ("MSG_SIZE_TOO_LARGE", service.topic, True)
 
 
-def test_case_31_a_row_is_parked_unsent_if_it_is_too_large_for_its_topic(service: Service) -> None:
-    """Kafka refuses a whole request. So the row must not be in a request together with other rows."""
+def test_a_row_is_parked_unsent_if_it_is_too_large_for_its_topic(service: Service) -> None:
+    """Kafka refuses a whole request, so the row must not be in a request together with other rows."""
     small = f"{service.topic}-small"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     with override_settings(**service.settings_for(small)):
@@ -77,7 +77,7 @@ def test_rows_are_sent_if_the_size_limit_of_their_topic_is_unknown(service: Serv
     assert not ParkedRecord.objects.exists()
 
 
-def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service: Service) -> None:
+def test_only_the_row_that_kafka_refuses_for_its_size_is_parked(service: Service) -> None:
     """The limit of the topic was lowered while the relay was running."""
     small = f"{service.topic}-shrunk"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
@@ -88,12 +88,12 @@ def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service:
         until(lambda: not service.waiting, step=relay.step)
     arrived = service.ids(3_009, small)
     assert sorted(arrived[:-1_000]) == sorted(sent[:50] + sent[51:])
-    assert arrived[-1_000:] == later, "whose requests suit the topic"
+    assert arrived[-1_000:] == later, "later requests fit the lowered limit"
     assert ParkedRecord.objects.count() == 1
 
 
 @on_mysql_too
-def test_case_37_a_row_is_sent_even_if_rows_with_higher_ids_were_committed_earlier(
+def test_a_row_is_sent_even_if_rows_with_higher_ids_were_committed_earlier(
     service: Service, database: Database
 ) -> None:
     """
@@ -115,8 +115,8 @@ def test_case_37_a_row_is_sent_even_if_rows_with_higher_ids_were_committed_earli
 @on_mysql_too
 def test_a_batch_contains_no_row_that_was_appended_after_the_start_of_the_batch(service: Service) -> None:
     """
-    Another row with the same key may be committed between two chunks of the batch. A row that was appended even later
-    must not be sent before this other row.
+    A row may be committed between two chunks of the batch. If a later chunk contained a newer row of the same key, the
+    newer row would be sent first.
     """
     service.emit(1)
     claims = Claims("default", notify=False, parked_holds_key=False)
@@ -151,7 +151,7 @@ def test_a_notification_wakes_a_waiting_relay_on_postgresql(service: Service) ->
 
 
 @on_mysql_too
-def test_case_41_writers_and_relays_do_not_wait_for_locks(service: Service) -> None:
+def test_writers_and_relays_do_not_wait_for_locks(service: Service) -> None:
     """
     The relay owns a claim while rows are inserted. It also removes rows while transactions with inserts are open.
 
@@ -241,14 +241,14 @@ def test_no_row_is_sent_with_a_wrong_schema_after_a_database_restore(service: Se
         )
         service.emit()
         until(lambda: not service.waiting, step=relay.step)
-    assert known in WriterSchema.objects.values_list("pk", flat=True), "what refers to it can be sent"
+    assert known in WriterSchema.objects.values_list("pk", flat=True), "rows that refer to this schema can be sent"
     with closing(registry()) as ids:
         written = [ids.schema_of(int.from_bytes((one.value() or b"")[1:5], "big")) for one in service.arrived(3)]
     assert ["certificate.revoked.v1" in schema for schema in written] == [False, True, False]
 
 
 @on_mysql_too
-def test_case_38_a_relay_reconnects_after_its_database_restarted(service: Service, database: Database) -> None:
+def test_a_relay_reconnects_after_its_database_restarted(service: Service, database: Database) -> None:
     with service.relay() as relay:
         sent = [service.emit()]
         until(lambda: not service.waiting, step=relay.step)
@@ -305,4 +305,4 @@ def test_a_relay_pauses_at_most_two_seconds_after_a_slow_query(service: Service,
             cursor.execute(unlock)
         step.join(60)
     (rest,) = rests
-    assert 0.1 < rest <= 2, "a look of more than a second would make it rest for fifteen"
+    assert 0.1 < rest <= 2, "without the limit, this query would cause a pause of more than fifteen seconds"

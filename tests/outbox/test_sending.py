@@ -1,7 +1,4 @@
-"""
-In mode ``outbox``, an event is stored in the same transaction as the caller's rows, on each database. The tests cover
-case 29.
-"""
+"""In mode ``outbox``, an event is stored in the same transaction as the caller's rows, on each database."""
 
 from __future__ import annotations
 
@@ -90,7 +87,7 @@ def test_an_event_goes_into_the_database_of_the_open_transaction(service: Servic
     assert service.waiting == 2
 
 
-def test_s5_the_first_or_the_configured_database_gets_the_event_if_several_transactions_are_open(
+def test_the_first_or_the_configured_database_gets_the_event_if_several_transactions_are_open(
     service: Service, database: Database
 ) -> None:
     with database.connected("other"), database.connected("third"), watched(OutboxAmbiguous) as seen:
@@ -134,7 +131,7 @@ def test_an_event_is_sent_after_the_commit_if_there_are_no_outbox_tables(service
     assert [event.event_id for event in seen] == [sent]
 
 
-def test_bulk_events_are_inserted_by_hundreds_and_only_the_invalid_event_is_rejected(
+def test_send_many_inserts_five_hundred_events_per_statement_and_rejects_only_the_invalid_event(
     service: Service,
 ) -> None:
     events = [({"certificate": certificate(1)}, EventsMetadata(event_type=CREATED)) for _ in range(1_001)]
@@ -203,6 +200,6 @@ def test_a_tombstone_is_sent_from_an_outbox_on_sqlite(sqlite_service: Service) -
     assert deleted.value() is None
 
 
-def test_all_events_of_a_key_are_in_the_same_shard() -> None:
+def test_keys_are_spread_over_all_shards_and_the_shard_of_a_key_never_changes() -> None:
     assert {shard_of("topic", b"%d" % key) for key in range(200)} == set(range(16))
-    assert shard_of("topic", b"key") == shard_of("topic", b"key") == 4  # its row never changes
+    assert shard_of("topic", b"key") == shard_of("topic", b"key") == 4  # a fixed number, also in later versions

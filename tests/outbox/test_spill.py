@@ -44,7 +44,7 @@ pytestmark = pytest.mark.real
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
 
 
-def test_case_20_events_are_relayed_unchanged_after_a_spill_during_a_registry_outage(service: Service) -> None:
+def test_events_are_relayed_unchanged_after_a_spill_during_a_registry_outage(service: Service) -> None:
     """The record of a relayed event equals the record of a directly sent event byte for byte."""
     same = EventsMetadata(event_type=CREATED)
     ids: list[str] = []
@@ -70,7 +70,7 @@ def test_case_20_events_are_relayed_unchanged_after_a_spill_during_a_registry_ou
     assert (direct.key(), direct.value(), direct.headers()) == (relayed.key(), relayed.value(), relayed.headers())
 
 
-def test_case_30_a_full_client_queue_delays_only_one_event_and_unsent_events_are_spilled(service: Service) -> None:
+def test_a_full_client_queue_delays_only_one_event_and_unsent_events_are_spilled(service: Service) -> None:
     """If each event waited for room in the queue, the test would take minutes."""
     with black_hole() as address:
         changes = {
@@ -85,7 +85,7 @@ def test_case_30_a_full_client_queue_delays_only_one_event_and_unsent_events_are
     assert sorted(service.ids(200)) == sorted(ids)
 
 
-def test_a_full_client_queue_delays_a_second_event_only_after_a_confirmation_by_kafka(service: Service) -> None:
+def test_events_wait_again_for_room_in_the_client_queue_after_kafka_confirmed_an_event(service: Service) -> None:
     with Sandbox() as sandbox:
         changes = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
@@ -113,12 +113,14 @@ def test_thousands_of_failed_events_are_spilled_in_order_with_few_statements(ser
             signal=CERTIFICATE_CREATED, topic=service.topic, event_key_field=KEY_FIELD, events=events
         )
     assert spilled() == [str(metadata.id) for _, metadata in events]
-    statements = OutboxRecord.objects.values("created").distinct().count()  # each event has a time of its own
+    statements = (
+        OutboxRecord.objects.values("created").distinct().count()
+    )  # the rows of one statement have the same time
     assert statements <= 20
 
 
 @pytest.mark.parametrize("limit", ["client", "topic", "broker"])
-def test_case_31_an_event_that_is_too_large_is_parked_and_other_events_are_sent(
+def test_an_event_that_is_too_large_is_parked_and_other_events_are_sent(
     service: Service, cluster: KafkaCluster, limit: str
 ) -> None:
     topic, size, options = f"{service.topic}-{limit}", 3_000, {"linger.ms": 100}
@@ -145,7 +147,7 @@ def test_case_31_an_event_that_is_too_large_is_parked_and_other_events_are_sent(
     assert large not in service.ids(3, topic)
 
 
-def test_case_34_events_of_a_failed_client_are_spilled_and_a_new_client_sends_later_events(service: Service) -> None:
+def test_events_of_a_failed_client_are_spilled_and_a_new_client_sends_later_events(service: Service) -> None:
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
@@ -161,9 +163,7 @@ def test_case_34_events_of_a_failed_client_are_spilled_and_a_new_client_sends_la
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_case_23_events_of_a_missing_topic_are_sent_after_the_topic_is_created(
-    service: Service, cluster: KafkaCluster
-) -> None:
+def test_events_of_a_missing_topic_are_sent_after_the_topic_is_created(service: Service, cluster: KafkaCluster) -> None:
     topic = f"{service.topic}-later"
     changes = service.settings_for(topic) | {
         "EVENT_BUS_PRODUCER_MODE": "on-commit",

@@ -42,7 +42,7 @@ def test_rows_are_found_by_the_primary_key_without_a_table_scan(service: Service
 
 
 @on_mysql_too
-def test_s10_rows_of_a_held_topic_are_not_read(service: Service, database: Database) -> None:
+def test_rows_of_a_held_topic_are_not_read(service: Service, database: Database) -> None:
     """
     To plan a batch, the relay reads only the rows of the batch and a few index entries. This does not depend on the
     number of other waiting rows, or on the statistics of the database.
@@ -53,7 +53,7 @@ def test_s10_rows_of_a_held_topic_are_not_read(service: Service, database: Datab
         service.emit_many(300)
     OutboxRecord.objects.update(shard=F("id") % SHARDS)
     for _ in range(2):
-        for most in (0, 10):  # or the topic is tried with a few rows
+        for most in (0, 10):  # 10: the relay tries whether the topic accepts a few rows
             examined, planned = looked(database, {held: most})
             assert planned == 300 + most * SHARDS
             assert examined < planned + 1_000
@@ -61,7 +61,7 @@ def test_s10_rows_of_a_held_topic_are_not_read(service: Service, database: Datab
 
 
 @on_mysql_too
-def test_s10_a_relay_works_without_the_index_of_topics(service: Service, database: Database) -> None:
+def test_a_relay_works_without_the_index_of_topics(service: Service, database: Database) -> None:
     """The index does not exist until its migration has run."""
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):
@@ -78,7 +78,7 @@ def test_s10_a_relay_works_without_the_index_of_topics(service: Service, databas
 
 
 @on_mysql_too
-def test_s10_a_batch_starts_with_the_rows_that_are_sent_alone(service: Service, database: Database) -> None:
+def test_a_batch_starts_with_the_rows_that_are_sent_alone(service: Service, database: Database) -> None:
     """
     A row that is sent alone needs a separate round trip. If it is sent at the start of a batch, other rows can be sent
     during this round trip. At the end of a batch, the relay would have to wait.
@@ -168,7 +168,9 @@ def assert_look_ups(database: Database, primary: str) -> None:
 
 def handled(status: Sequence[tuple[Any, ...]]) -> int:
     """Return the number of entries read in this session, computed from the status variables of MySQL or MariaDB."""
-    return sum(int(count) for name, count in status if name != "Handler_read_rnd_next")  # of temporary tables
+    return sum(
+        int(count) for name, count in status if name != "Handler_read_rnd_next"
+    )  # counts reads of temporary tables
 
 
 def read_by(line: str) -> int:

@@ -68,10 +68,13 @@ def test_handling_a_delivery_report_does_not_wait_for_room_in_the_buffer(
     assert spill.finish(60) == 0
 
 
-def test_the_existing_thread_spills_events_when_the_interpreter_exits(
+def test_the_writer_thread_spills_events_after_python_has_stopped_starting_threads(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The calling thread has an open transaction. The rows must not be written on the connection of this thread."""
+    """
+    Python starts no threads while the interpreter exits. The caller has an open transaction, so the rows must not be
+    written on its connection.
+    """
 
     def start(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread at interpreter shutdown")
@@ -84,7 +87,9 @@ def test_the_existing_thread_spills_events_when_the_interpreter_exits(
     with transaction.atomic():
         ContentType.objects.create(app_label="somebody", model="will commit")
         spill.spill(events[:1], RuntimeError("away"))
-        spill.spill(events[1:], RuntimeError("away"), database="other")  # which has no thread
+        spill.spill(
+            events[1:], RuntimeError("away"), database="other"
+        )  # no writer thread has been started for this database
         assert spill.finish(60) == 0
     assert spilled() == [event.event_id for event in events]
     assert ContentType.objects.filter(app_label="somebody").exists()
@@ -170,7 +175,7 @@ def test_no_event_is_abandoned_while_the_database_refuses_every_row(
 
 @on_mysql_too
 @pytest.mark.parametrize("patience", [0, 60])
-def test_only_the_event_that_no_database_accepts_is_lost(
+def test_only_events_that_the_database_refuses_are_lost(
     service: Service, monkeypatch: pytest.MonkeyPatch, patience: int
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", patience)

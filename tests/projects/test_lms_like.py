@@ -35,10 +35,7 @@ def outcome(
 def test_each_emission_ran_and_its_data_was_committed_unless_it_was_rolled_back(
     outcome: Outcome,
 ) -> None:
-    """
-    This test finds emissions that did not run or did not save their data. So a failure of another test of this file can
-    only be caused by the event of an emission.
-    """
+    """If this test succeeds, a failure of another test in this file is caused by the event of an emission."""
     assert outcome.ends.keys() == set(NAMES), outcome.log
     assert outcome.saved == {name for name in NAMES if "rolled_back" not in name}, outcome.log
 

@@ -76,8 +76,9 @@ def test_each_admin_page_makes_few_sql_statements(database: Database) -> None:
 
 def _measured(connection: BaseDatabaseWrapper, client: Client, url: str) -> tuple[int, float]:
     """
-    Return the number of SQL statements of a page, and the shortest total time of these statements. The first request is
-    not counted, because it also finds out which tables exist.
+    Request a page once, or five times in long runs. Return the largest number of SQL statements of a request, and the
+    shortest time in seconds that the database took for a request. An additional first request is not counted, because
+    it also finds out which tables exist.
     """
     assert client.get(url).status_code == 200, url
     counts, seconds = [], []

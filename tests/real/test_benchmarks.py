@@ -26,8 +26,8 @@ CASES = {
     "idle": ["worker, sandbox", "relay, PostgreSQL", "sender"],
 }
 """
-The tested cases of each suite. The cases run each function and each variant only once, because each process takes a
-second or two.
+The cases of each suite that are tested. They are few, because each of them starts a process, which takes a second or
+two.
 """
 
 

@@ -65,7 +65,7 @@ def once_compacted(bus: RealBus, topic: str, sent: int) -> None:
 
 
 def wait_for_all(bus: RealBus, process: ServiceProcess, topic: str, group: str) -> None:
-    process.wait_for(lambda: process.said, "for the group's first record")  # before it, no coordinator exists
+    process.wait_for(lambda: process.said, "for the group's first record")  # until then the group has no coordinator
     end = bus.end_of(topic)
     process.wait_for(lambda: bus.committed(group, topic) == end, "for the end of the topic")
 

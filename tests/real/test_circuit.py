@@ -40,7 +40,7 @@ def grades_by_user(lines: Iterable[dict[str, Any]]) -> dict[int, list[str]]:
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
-def test_case_18_events_of_a_failing_receiver_are_held_until_a_probe_succeeds(
+def test_events_of_a_failing_receiver_are_held_until_a_probe_succeeds(
     bus: RealBus, topic: str, group: str, tmp_path: Path, lanes: int
 ) -> None:
     kept, gate = OnTopic(bus, group).create(), tmp_path / "mended"
@@ -51,11 +51,11 @@ def test_case_18_events_of_a_failing_receiver_are_held_until_a_probe_succeeds(
         opened_by = FAILURES + lanes - 1  # several lanes were running the receiver when the circuit opened
         process.wait_for(lambda: len(process.heard("tried")) >= opened_by + 4, "for probes")
         probes = sorted(line["at"] for line in process.heard("tried"))[opened_by:]
-        assert all(later - earlier >= PROBE_EVERY for earlier, later in pairwise(probes)), "one at a time"
+        assert all(later - earlier >= PROBE_EVERY for earlier, later in pairwise(probes)), "one probe at a time"
         process.wait_for(lambda: len(process.heard("note")) == len(USERS), "for the other receiver")
         assert grades_by_user(process.heard("note")) == {user: ["a"] for user in USERS}
         gate.touch()
-        process.wait_for(lambda: len(process.heard("took")) == 2 * len(USERS), "for what was held")
+        process.wait_for(lambda: len(process.heard("took")) == 2 * len(USERS), "for the held events")
         process.wait_for(lambda: bus.committed(group, topic) == 2 * len(USERS), "for the last commit")
         assert process.stop() == 0
     assert grades_by_user(process.heard("took")) == grades_by_user(process.heard("note"))
@@ -66,7 +66,7 @@ def test_case_18_events_of_a_failing_receiver_are_held_until_a_probe_succeeds(
     assert log.index("INFO event_bus_kafka Ready") < log.index(OPEN) < log.rindex("INFO event_bus_kafka Ready")
 
 
-def test_case_18_pausing_a_failing_receiver_lets_the_other_receivers_continue(
+def test_pausing_a_failing_receiver_lets_the_other_receivers_continue(
     bus: RealBus, topic: str, group: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """An operator pauses the receiver."""
@@ -99,9 +99,7 @@ def test_case_18_pausing_a_failing_receiver_lets_the_other_receivers_continue(
     assert kept.read(0) == []
 
 
-def test_case_18b_a_flood_of_unreadable_records_is_held_until_the_limit_is_raised(
-    bus: RealBus, topic: str, group: str
-) -> None:
+def test_a_flood_of_unreadable_records_is_held_until_the_limit_is_raised(bus: RealBus, topic: str, group: str) -> None:
     kept = OnTopic(bus, group).create()
     headers = {name: value for name, value in HEADERS if value is not None}
     for number in range(12):
@@ -110,8 +108,8 @@ def test_case_18b_a_flood_of_unreadable_records_is_held_until_the_limit_is_raise
     limited = kept.settings | {"EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD": 5}
     with worker(bus, topic, group, "trouble.fail_for_some,note", {"FAILING": "1"}, **limited) as process:
         process.wait_for_log(f"Not ready: flood of dead letters: {topic}[0]")
-        process.wait_for(lambda: process.heard("note"), "for what is no part of the flood")
-        process.wait_for(lambda: bus.committed(group, topic) == 5, "for the commit of what is stored")
+        process.wait_for(lambda: process.heard("note"), "for the event that is not part of the flood")
+        process.wait_for(lambda: bus.committed(group, topic) == 5, "for the commit of the stored dead letters")
         assert process.stop() == 0
     assert [letter.record.offset for letter in kept.read(5)] == list(range(5))
     assert process.log.count("5 dead letters in a row") == 1

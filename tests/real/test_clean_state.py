@@ -20,10 +20,10 @@ LANES = 3
 
 
 @pytest.mark.parametrize("leaves", ["settings alone", "transaction", "autocommit off", "broken connection"])
-def test_case_42_the_next_event_has_a_clean_connection_without_a_reconnect(
+def test_the_next_event_has_a_clean_connection_without_a_reconnect(
     bus: RealBus, topic: str, group: str, database: Database, leaves: str
 ) -> None:
-    """The test checks all aliases of databases and all lanes."""
+    """The test checks all aliases of databases and all lanes. Only a broken connection is replaced."""
     with database.connected() as connection, connection.cursor() as cursor:
         cursor.execute("create table leftovers (id integer)")
     kept = OnTopic(bus, group).create()

@@ -146,7 +146,7 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_no_server_process_survives_the_command(number: signal.Signals, open_folder: Path) -> None:
+def test_no_server_process_survives_the_command_that_started_it(number: signal.Signals, open_folder: Path) -> None:
     command = [sys.executable, "-m", "tests.services", "--json", "--databases"]
     environment = os.environ | {"TMPDIR": str(open_folder)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:

@@ -95,7 +95,7 @@ def test_failure_times_are_compared_to_the_microsecond() -> None:
     assert not known(record_of(7, offset=1), group="mail", event_id=event_id, time=FAILED_AT)
 
 
-def test_all_commands_for_dead_letters_work_on_each_database() -> None:
+def test_the_commands_list_show_replay_discard_and_purge_work_on_each_database() -> None:
     letters = [stored(record_of(7, offset=offset), RECEIVER) for offset in (10, 9)]
     assert run("list").count(RECEIVER) == 2
     assert run("list", "--receiver", RECEIVER, "--limit", 1).endswith("… and 1 more\n")
@@ -117,7 +117,7 @@ def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
         connections["default"] = connection = entry.copy()
         try:
             task()
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 the caller checks it
             errors.append(error)
         finally:
             connection.close()
@@ -131,7 +131,7 @@ def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
 
 
 @pytest.mark.parametrize("left", [(), ("other",)])
-def test_c3_a_letter_keeps_its_failures_if_a_worker_stores_it_while_a_replay_writes(left: tuple[str, ...]) -> None:
+def test_a_letter_keeps_its_failures_if_a_worker_stores_it_while_a_replay_writes(left: tuple[str, ...]) -> None:
     letter = stored(record_of(7), RECEIVER, *left)
     reading = threading.Event()
 
@@ -165,7 +165,7 @@ def test_concurrent_lanes_store_letters_without_errors() -> None:
     assert (DeadLetter.objects.count(), DeadLetterEntry.objects.count()) == (41, 82)
 
 
-def test_entries_can_be_purged_and_names_in_different_case_are_separate() -> None:
+def test_settled_entries_can_be_purged_and_receivers_that_differ_in_case_have_separate_entries() -> None:
     letter = stored(record_of(7), "lms.Award", "lms.award")
     assert DeadLetterEntry.objects.filter(letter=letter).count() == 2
     assert purge_entries(0) == 0
@@ -193,7 +193,7 @@ def refusing(database: Database) -> Iterator[None]:
         database.server.execute("SET GLOBAL max_allowed_packet = 67108864")
 
 
-def test_c8_a_letter_is_stored_without_a_value_that_the_server_refuses(database: Database) -> None:
+def test_a_letter_is_stored_without_a_value_that_the_server_refuses(database: Database) -> None:
     with refusing(database):
         TableStore().store(letter_of(record_of(7, value=b"'" * 2_000_000), RECEIVER))
         TableStore().store(letter_of(record_of(7, offset=1), RECEIVER))
@@ -203,7 +203,7 @@ def test_c8_a_letter_is_stored_without_a_value_that_the_server_refuses(database:
     assert "left out       value, 2000000 bytes, SHA-256" in run("show", large.pk)
 
 
-def test_c8_a_letter_is_stored_without_headers_that_the_server_cannot_encode(database: Database) -> None:
+def test_a_letter_is_stored_without_headers_that_the_server_cannot_encode(database: Database) -> None:
     record = record_of(7, headers=(*record_of(7).headers, ("half a character: \ud800", b"x")))
     TableStore().store(letter_of(record, RECEIVER))
     (row,) = DeadLetter.objects.with_marks()
@@ -211,11 +211,11 @@ def test_c8_a_letter_is_stored_without_headers_that_the_server_cannot_encode(dat
     if row.marks:
         assert (row.record.headers, list(row.marks)) == ((), ["headers"])
     else:
-        assert row.record == record, "this server takes them"
+        assert row.record == record, "this server can encode these headers"
     assert row.marks or database.vendor != "postgresql"
 
 
-def test_c8_a_letter_is_stored_completely_after_the_server_was_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_letter_is_stored_completely_after_the_server_was_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     letter, connection = letter_of(record_of(7), RECEIVER), connections["default"]
     assert not DeadLetter.objects.exists()  # the connection is open
     with monkeypatch.context() as away:
@@ -228,7 +228,7 @@ def test_c8_a_letter_is_stored_completely_after_the_server_was_unreachable(monke
     assert DeadLetter.objects.with_marks().get().marks == {}
 
 
-def test_c8_storing_a_letter_raises_an_error_if_the_server_ends_the_connection_twice() -> None:
+def test_storing_a_letter_raises_an_error_if_the_server_ends_the_connection_twice() -> None:
     """
     A connection pooler that restarts, or a failover, may end a connection twice. MySQL reports this with the same error
     message as a statement that is too large.
@@ -246,7 +246,7 @@ def test_c8_storing_a_letter_raises_an_error_if_the_server_ends_the_connection_t
     assert not DeadLetter.objects.exists()
 
 
-def test_c3_a_replay_stores_successes_after_the_server_ended_the_connection(sandbox: Sandbox) -> None:
+def test_a_replay_stores_successes_after_the_server_ended_the_connection(sandbox: Sandbox) -> None:
     ran: list[str] = []
 
     def succeed(**_: object) -> None:
@@ -264,7 +264,7 @@ def test_c3_a_replay_stores_successes_after_the_server_ended_the_connection(sand
     assert DeadLetter.objects.get().failed_receivers == [RECEIVER]
 
 
-def test_c2_a_stand_in_settles_only_the_receiver_that_it_replaces(sandbox: Sandbox) -> None:
+def test_a_stand_in_settles_only_the_receiver_that_it_replaces(sandbox: Sandbox) -> None:
     ran: list[str] = []
 
     def new_grade(**_: object) -> None:
@@ -280,7 +280,7 @@ def test_c2_a_stand_in_settles_only_the_receiver_that_it_replaces(sandbox: Sandb
     assert sorted(states().values()) == ["failed", "replaced by new_grade", "succeeded"]
 
 
-def test_c8_a_letter_is_stored_completely_after_the_server_ended_the_connection(database: Database) -> None:
+def test_a_letter_is_stored_completely_after_the_server_ended_the_connection(database: Database) -> None:
     assert not DeadLetter.objects.exists()  # the connection is open
     end_session(connections["default"])
     TableStore().store(letter_of(record_of(7), RECEIVER))

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real
 
 
 @each_protocol
-def test_case_9_retries_start_again_when_a_revoked_partition_returns(
+def test_retries_start_again_when_a_revoked_partition_returns(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     """Each event fails. The next retry would be an hour later."""
@@ -51,7 +51,7 @@ def test_case_9_retries_start_again_when_a_revoked_partition_returns(
 
 
 @each_protocol
-def test_case_10_one_of_two_members_with_equal_instance_ids_ends_and_logs_the_reason(
+def test_one_of_two_members_with_equal_instance_ids_ends_and_logs_the_reason(
     bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
     """
@@ -71,11 +71,11 @@ def test_case_10_one_of_two_members_with_equal_instance_ids_ends_and_logs_the_re
 
 
 @pytest.mark.parametrize("told", [False, True], ids=["without a signal", "after a signal"])
-def test_case_10_a_member_starts_no_further_events_after_a_commit_reveals_its_fencing(
+def test_a_member_starts_no_further_events_after_a_commit_reveals_its_fencing(
     bus: RealBus, topic: str, group: str, told: bool
 ) -> None:
     """
-    Heartbeats are rare in this test. So the member that joined first learns from a commit that Kafka has fenced it.
+    Heartbeats are rare in this test, so the member that joined first learns from a commit that Kafka has fenced it.
     """
     send(bus, topic, *map(certificate, range(1_000)))
     rare = {"heartbeat.interval.ms": 20_000, "session.timeout.ms": 45_000, "group.instance.id": "one"}
@@ -90,13 +90,13 @@ def test_case_10_a_member_starts_no_further_events_after_a_commit_reveals_its_fe
             assert (older.stop() if told else older.end()) == 3
             assert newer.stop() == 0
     assert "has this worker's group.instance.id: it must be unique" in older.log
-    assert older.log.count("offsets not committed") <= 2, "it went on for as long as it had events"
+    assert older.log.count("offsets not committed") <= 2, "the fenced member started further events"
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @each_protocol
-def test_case_8_no_event_is_lost_or_repeated_while_members_join_or_leave_under_load(
+def test_no_event_is_lost_or_repeated_while_members_join_or_leave_under_load(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     topic, users, each = f"busy-{group}", list(range(16)), scaled(40, long=800)
@@ -150,7 +150,7 @@ def test_a_static_member_gets_its_partition_without_a_rebalance_after_a_restart(
         assert staying.stop() == 0
 
 
-def test_case_5_a_worker_can_stop_with_or_without_partitions_and_before_the_first_assignment(
+def test_a_worker_can_stop_with_or_without_partitions_and_before_the_first_assignment(
     bus: RealBus, topic: str, group: str
 ) -> None:
     """

@@ -45,7 +45,7 @@ def test_each_heartbeat_of_a_worker_or_relay_costs_one_sql_statement(running: Ru
         beats.beat()
         beats.beat()
         beats.stop()
-    assert statements == ["INSERT", "INSERT"], "the end of each, told once"
+    assert statements == ["INSERT", "INSERT"], "one statement for the end of the worker, one for the end of the relay"
     assert Heartbeat.objects.count() == 2
 
 

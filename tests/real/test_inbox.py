@@ -1,4 +1,4 @@
-"""A receiver under ``once()`` runs only once per event, on each database. The tests cover case 43."""
+"""A receiver under ``once()`` runs only once per event, on each database."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-Workers keep their promises under load. `make test` runs the tests with small counts. `make test-long` runs them with
-large counts and prints figures.
+Under load, workers lose no event, keep the order of each key, and use a constant amount of memory. `make test` runs the
+tests with small counts. `make test-long` runs them with large counts and prints figures.
 
 The tests assert counts, and only print times.
 """
@@ -34,8 +34,7 @@ WINDOW, PARTITIONS = 50, 4
 
 def until(condition: Callable[..., object]) -> None:
     """
-    Wait until a condition holds. Check the condition only at long intervals, because a check takes longer than the
-    output of a line.
+    Wait until ``condition`` holds. The checks are rare, because each one reads all lines that the workers have printed.
     """
     deadline = monotonic() + scaled(90, long=3_600)
     while not condition():
@@ -98,7 +97,7 @@ def distinct(lines: list[dict[str, Any]]) -> set[tuple[int, int]]:
     return {event(line) for line in lines if line["what"] == "ends"}
 
 
-def test_case_12_a_failing_key_does_not_stop_the_processing_of_other_keys(bus: RealBus, group: str) -> None:
+def test_a_failing_key_does_not_stop_the_processing_of_other_keys(bus: RealBus, group: str) -> None:
     healthy, each = list(range(1, 21)), scaled(20, long=500)
     rates = {}
     for failing in ("", "0"):
@@ -108,7 +107,8 @@ def test_case_12_a_failing_key_does_not_stop_the_processing_of_other_keys(bus: R
         send(bus, topic, *numbered([0, *healthy], each))
         retry = {
             "EVENT_BUS_KAFKA_RETRY": {"attempts": 3, "first_delay": 0.05, "factor": 1},
-            "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD": 2 * each,  # others may be done before
+            "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD": 2
+            * each,  # all letters may come in a row, after the other events are done
         }
         environment = {"FAILING": failing, "SECONDS": "0.005"}
         with worker(
@@ -131,7 +131,9 @@ def healthy_seen(process: ServiceProcess) -> int:
 
 
 @pytest.mark.parametrize("lanes", [1, 16])
-def test_several_lanes_run_waiting_receivers_concurrently(bus: RealBus, topic: str, group: str, lanes: int) -> None:
+def test_lanes_process_all_events_and_the_share_of_their_ideal_throughput_is_printed(
+    bus: RealBus, topic: str, group: str, lanes: int
+) -> None:
     count = scaled(300, long=1_000 if lanes == 1 else 10_000)
     send(bus, topic, *map(certificate, (number % 1_000 for number in range(count))))
     with worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.01"}, lanes=lanes) as process:
@@ -143,7 +145,8 @@ def test_several_lanes_run_waiting_receivers_concurrently(bus: RealBus, topic: s
     print(f"{count} receivers of 10 ms on {lanes} lanes: {share:.0%} of the ideal")
 
 
-def test_case_45_the_memory_of_a_worker_does_not_grow(bus: RealBus, topic: str, group: str) -> None:
+def test_the_memory_of_a_worker_does_not_grow(bus: RealBus, topic: str, group: str) -> None:
+    """Only long runs check the memory. Short runs print it."""
     part = scaled(500, long=20_000)
     sizes = []
     with worker(bus, topic, group, "trouble.count", lanes=4) as process:

@@ -1,4 +1,4 @@
-"""All neglects are found on each database, and no SQL statement scans a whole table."""
+"""The search finds all neglects that tables can show, on each database, and counts no rows."""
 
 from __future__ import annotations
 

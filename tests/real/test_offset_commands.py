@@ -24,7 +24,7 @@ pytestmark = pytest.mark.real
 
 
 def offsets(bus: RealBus, *arguments: str, **settings: str) -> str:
-    """Run the command; return its output. If the command refuses, return the reason."""
+    """Run ``event_offsets``; return its output. If the command refuses, return the reason."""
     output = io.StringIO()
     with override_settings(**bus.settings(**settings)):
         try:

@@ -35,7 +35,7 @@ def worker(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_case_27_records_are_logged_as_lost_if_they_were_deleted_before_being_read(
+def test_records_are_logged_as_lost_if_they_were_deleted_before_being_read(
     bus: RealBus, topic: str, group: str, protocol: str
 ) -> None:
     send(bus, topic, *map(certificate, range(5)))
@@ -52,7 +52,7 @@ def test_case_27_records_are_logged_as_lost_if_they_were_deleted_before_being_re
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_case_23_27_a_running_worker_reads_a_recreated_topic_from_its_beginning(
+def test_a_running_worker_reads_a_recreated_topic_from_its_beginning(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str, protocol: str
 ) -> None:
     """Before the topic is recreated, both partitions have records. Afterwards one of the partitions is empty."""
@@ -70,10 +70,8 @@ def test_case_23_27_a_running_worker_reads_a_recreated_topic_from_its_beginning(
     assert len(process.heard("note")) == 41
 
 
-def test_case_27_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(
-    bus: RealBus, topic: str, group: str
-) -> None:
-    """The worker commits the corrected offset. So the next worker logs nothing about it."""
+def test_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(bus: RealBus, topic: str, group: str) -> None:
+    """The worker commits the corrected offset, so that the next worker does not log this again."""
     bus.commit(group, topic, 9)
     with worker(bus, topic, group) as process:
         process.wait_for_log(f"lost records of {topic}[0]: offset 9 does not exist: the topic was recreated")
@@ -85,7 +83,7 @@ def test_each_offset_time_moves_a_group_only_once(bus: RealBus, topic: str, grou
     for user in (1, 2, 3):
         send(bus, topic, certificate(user))
     times = [record.timestamp()[1] for record in bus.records(topic, 3)]
-    assert len(set(times)) == 3, "each event has a time of its own"
+    assert len(set(times)) == 3, "the test needs events with different times"
     second, third = (datetime.fromtimestamp(time / 1000, UTC).isoformat() for time in times[1:])
     bus.commit(group, topic, 2)  # records read from there must not count as read after the move
     with worker(bus, topic, group, offset_time=second) as process:

@@ -1,6 +1,6 @@
 """
-Dead letters are stored on a topic. If the topic refuses a part of a letter, a replay reads this part from the topic of
-the event (fault C8). If the Kafka client fails fatally, a new client stores the letters (fault C9).
+Dead letters are stored on a topic. If the topic refuses a letter, the letter is stored without its value, and a replay
+reads the value from the topic of the event. If the Kafka client fails fatally, a new client stores the letters.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RECEIVERS = "tests.projects.certificates.receivers"
 INSTEAD = ("--receiver", f"{RECEIVERS}.note", "--instead-of", f"{RECEIVERS}.fail_for_odd", "--apply")
 
 
-def test_c8_a_refused_letter_is_stored_without_its_value_and_replayed_completely(
+def test_a_refused_letter_is_stored_without_its_value_and_replayed_completely(
     bus: RealBus, cluster: KafkaCluster, group: str, table: dict[str, Any]
 ) -> None:
     topic = f"large-{group}"
@@ -48,7 +48,7 @@ def test_c8_a_refused_letter_is_stored_without_its_value_and_replayed_completely
         through={"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.max.bytes": 3_000_000}},
     )
     with worker(bus, topic, group, "fail_for_odd", **table | kept.settings) as process:
-        process.wait_for(lambda: 2 in process.users("fail_for_odd"), "for what comes behind")
+        process.wait_for(lambda: 2 in process.users("fail_for_odd"), "for the event after the large ones")
         process.wait_for(lambda: process.log.count("stored as a dead letter") == 2)
         assert process.stop() == 0
     assert "is stored without its value (1200" in process.log
@@ -74,7 +74,7 @@ def test_c8_a_refused_letter_is_stored_without_its_value_and_replayed_completely
     assert (stays["id"], stays["attempts"]) == (second["id"], second["attempts"])
 
 
-def test_c9_letters_are_stored_after_a_fatal_error_of_the_producer(
+def test_letters_are_stored_after_a_fatal_error_of_the_producer(
     bus: RealBus, cluster: KafkaCluster, group: str
 ) -> None:
     """A proxy refuses one request like a broker that has lost the producer's state."""

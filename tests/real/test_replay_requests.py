@@ -126,7 +126,7 @@ def test_a_worker_finishes_running_letters_and_returns_its_request_when_it_is_st
 
 
 @on_postgresql
-def test_heartbeats_show_that_a_request_is_paused_resumed_or_cancelled(
+def test_a_running_request_appears_in_heartbeats_and_can_be_paused_resumed_and_cancelled(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "first", EVENT_BUS_KAFKA_HEARTBEAT=0.2)
@@ -157,7 +157,7 @@ def test_heartbeats_show_that_a_request_is_paused_resumed_or_cancelled(
         began, ended = request.began_at, request.ended_at
         assert began is not None
         assert ended is not None
-        assert succeeded <= 20 * ((ended - began) / 1000 + 1) + 2, "its rate"
+        assert succeeded <= 20 * ((ended - began) / 1000 + 1) + 2, "no more letters than the rate allows"
         assert process.stop() == 0
     assert heard("ends", "first", process) == [(user, n) for n in range(200) for user in USERS][:succeeded]
 
@@ -197,7 +197,7 @@ def test_too_many_consecutive_failures_stop_a_request_and_not_the_worker(
         send(bus, topic, certificate(101, grade="0"))
         process.wait_for(lambda: (101, 0) in heard("ends", "first", process), "for a live event")
         assert process.stop() == 0
-    assert counts(stand_in) == {"partly": 5}, "it has succeeded at the three others"
+    assert counts(stand_in) == {"partly": 5}, "the stand-in has succeeded for the other three letters"
     assert len(heard("ends", "first", process)) == 9
 
 

@@ -1,4 +1,4 @@
-"""On a database server, only one worker claims a replay request, and no SQL statement leaves rows locked."""
+"""Only one worker at a time can claim a replay request, on each database server."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_another_worker_claims_a_request_after_a_minute_without_a_heartbeat(requ
         rows.update(beat_at=beat - silence)
         assert [found.pk for found in rows.in_turn("mail")] == [number] * is_free
         assert _take(number, other) == is_free
-    assert not rows.beat(number, by=one), "it knows that it has it no longer"
+    assert not rows.beat(number, by=one), "the first worker learns that it has lost the request"
     assert not rows.finish(number, RequestState.DONE, by=one)
     rows.let_go(number, by=one)
     assert rows.get().claimed_by == other
@@ -117,7 +117,7 @@ def test_a_letter_of_a_request_can_be_started_only_once(request_made: ReplayRequ
     assert not rows.begin(seen_by_another, "other")
     assert [one.number for one in rows.left(request_made.pk, after=-1, most=2)] == [0, 1]
     rows.end(letter, "other", LetterState.FAILED, "")
-    assert rows.get(pk=letter.pk).state == "running", "another claim's end is none of its own"
+    assert rows.get(pk=letter.pk).state == "running", "a worker without the claim cannot end the letter"
 
 
 def test_the_report_of_a_request_counts_failures_by_reason(request_made: ReplayRequest) -> None:
@@ -149,7 +149,7 @@ def test_the_report_says_whether_a_live_worker_supports_requests(request_made: R
     beat = partial(Heartbeat.objects.beat, uuid4(), age=1.0, **about)
     assert "No worker of group mail lives that could do it" in obstacle()
     beat(group="mail", state={})
-    assert "No worker of group mail" in obstacle(), "the version before does none"
+    assert "No worker of group mail" in obstacle(), "workers of the version before do not support requests"
     beat(group="mail", state={"replaying": None})
     assert obstacle() == ""
     with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0):

@@ -45,7 +45,7 @@ def default(database: Database) -> Iterator[None]:
 
 
 @on_mysql_too
-def test_a_topic_is_replayed_from_the_last_token_although_a_worker_is_killed(
+def test_another_worker_continues_a_replay_of_a_topic_at_the_saved_progress_after_a_worker_was_killed(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     live = f"{topic}-live"
@@ -70,13 +70,13 @@ def test_a_topic_is_replayed_from_the_last_token_although_a_worker_is_killed(
     before, after = heard("begins", "first", killed), [one for one in heard("begins", "first", left) if one[0] != 101]
     assert {*before, *after} == {(user, grade) for user in USERS for grade in range(EACH)}
     assert set(twice([*before, *after])) <= set(before)
-    assert len(after) == count - saved, "it went on from the last token"
+    assert len(after) == count - saved, "the other worker continued at the saved progress"
     assert in_order(before)
     assert in_order(after)
     found = report(number)
     assert (found["done"], found["offsets"], found["succeeded"], found["failed"]) == (count, count, count, 0)
     assert (found["reason"], found["obstacle"]) == ("the cache was empty", "")
-    assert bus.committed(group, topic) < 0, "no group is moved"
+    assert bus.committed(group, topic) < 0, "a replay commits no offset"
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -104,7 +104,7 @@ def test_a_paused_backfill_is_resumed_and_sends_each_item_once(
         assert paused.token == str(paused.items)
         sleep(1.5)
         assert bus.end_of(out) == paused.items
-        ReplayRequest.objects.update(rate=None)  # for the test's sake
+        ReplayRequest.objects.update(rate=None)  # without a rate the test ends sooner
         run("resume", number, "--apply")
         eventually(lambda: state_of(number) == "done", lambda: f"{ReplayRequest.objects.get().note}\n{process.log}")
         assert process.stop() == 0

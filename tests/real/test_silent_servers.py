@@ -1,6 +1,6 @@
 """
-Servers accept connections and never answer. ``event_bus_status``, ``event_trace`` and the search in the admin
-nevertheless end.
+``event_bus_status``, ``event_trace`` and the search in the admin end although servers accept connections and never
+answer.
 """
 
 from __future__ import annotations

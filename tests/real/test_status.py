@@ -40,7 +40,7 @@ def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Django
 
 
 def produce(bus: RealBus, topic: str, *ages: int) -> None:
-    """Produce one record per age. The timestamp of a record is ``age`` milliseconds before now."""
+    """Produce a record for each of ``ages``, with a timestamp of this many milliseconds ago."""
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})
     for age in ages:
         producer.produce(topic, b"value", timestamp=round(time() * 1000) - age, partition=0)
@@ -106,10 +106,12 @@ def test_the_status_reports_unread_records_near_the_end_of_their_retention(
     settings = real_bus.settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"status-late": ["status-ending"]})
     assert "will soon be deleted" in neglects(settings)["retention-ends"].lower()
     real_bus.commit("status-late", "status-ending", 1)
-    assert "retention-ends" not in neglects(settings), "the oldest that is unread has a quarter of its time left"
+    assert "retention-ends" not in neglects(settings), (
+        "the oldest unread record still has a third of its retention left"
+    )
     cluster.configure_topic("status-ending", {"cleanup.policy": "compact"})
     real_bus.commit("status-late", "status-ending", 0)
-    assert "retention-ends" not in neglects(settings), "nothing is deleted for its age"
+    assert "retention-ends" not in neglects(settings), "a compacted topic deletes no record for its age"
 
 
 def test_the_status_reports_records_that_were_deleted_before_they_were_read(

@@ -1,4 +1,4 @@
-"""``event_bus_status`` needs limited time and few requests, also with many topics and groups."""
+"""``event_bus_status`` shows many topics and groups completely, and needs limited processor time."""
 
 from __future__ import annotations
 

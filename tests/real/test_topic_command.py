@@ -83,7 +83,9 @@ def test_each_kind_of_drift_is_found_and_corrected(cluster: KafkaCluster, real_b
 
     real_bus.create_topic(name, 2)
     cluster.configure_topic(name, {"retention.ms": "7000000"})
-    assert drift(settings)[name][0] == "grow from 2 to 4 partitions", "nothing is there whose order could be lost"
+    assert drift(settings)[name][0] == "grow from 2 to 4 partitions", (
+        "the topic has no records whose order could change"
+    )
     real_bus.produce(name, value=b"", headers={})
     grow, alter = drift(settings)[name]
     assert grow.startswith("grow from 2 to 4 partitions: keys move")

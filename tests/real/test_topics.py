@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real
 
 
 @pytest.mark.parametrize("options", [{}, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
-def test_case_23_topics_can_be_deleted_recreated_or_extended_while_other_topics_are_read(
+def test_topics_can_be_deleted_recreated_or_extended_while_other_topics_are_read(
     bus: RealBus, cluster: KafkaCluster, group: str, options: dict[str, Any]
 ) -> None:
     old, late = f"old-{group}", f"late-{group}"
@@ -49,4 +49,6 @@ def test_case_23_topics_can_be_deleted_recreated_or_extended_while_other_topics_
         process.wait_for(lambda: set(range(10, 30)) <= set(process.users("note")))
         assert process.stop() == 0
     assert sorted(process.users("note")) == [1, 2, 3, 4, 5, *range(10, 30)]
-    assert process.log.count("UNKNOWN_TOPIC_OR_PART") <= 6  # first and once a minute while it is missing
+    assert (
+        process.log.count("UNKNOWN_TOPIC_OR_PART") <= 6
+    )  # logged at first, then once a minute while the topic is missing

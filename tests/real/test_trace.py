@@ -50,7 +50,9 @@ def test_event_trace_says_that_the_event_may_have_been_in_deleted_records(
         text = trace(event_id, finds=False)
         assert f"Maybe not there any more: {topic}:0 begins with a record of 2" in text
         assert ", at offset 1; what was before is deleted.\n" in text
-        assert "Maybe" not in trace(uuid1(), finds=False), "it is younger than the first record"
+        assert "Maybe" not in trace(uuid1(), finds=False), (
+            "an event that is younger than the first record was not deleted"
+        )
         assert "Maybe not there any more" in trace(uuid4(), finds=False)
         delete_before(cluster, topic, 3)
         assert f"{topic}:0 holds no records, at offset 3; what was before is deleted.\n" in trace(event_id, finds=False)
@@ -100,7 +102,7 @@ def test_unreachable_brokers_are_reported_only_once(topic: str, bus: RealBus, mo
     with override_settings(**bus.settings(topic, **away)):
         answer = found(uuid1(), finds=False)
     unseen = {one["what"]: one["why"] for one in answer["unseen"] if "database" not in one["what"]}
-    assert unseen.keys() == {"Kafka"}, "each further topic would take as long again"
+    assert unseen.keys() == {"Kafka"}, "each further topic would wait for another timeout"
     assert "_TRANSPORT" in unseen["Kafka"]
 
 

@@ -143,12 +143,14 @@ def test_the_new_version_reads_old_letters_and_the_old_version_can_still_write()
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
         run("replay", rows[0].pk, "--apply")
     assert (seen, states()) == (["here"], {"gone": "failed", "here": "succeeded"})
-    before.store(letter(0, HERE, failed_at=FAILED_AT + timedelta(hours=1)))  # its worker stores the record once more
+    before.store(
+        letter(0, HERE, failed_at=FAILED_AT + timedelta(hours=1))
+    )  # a worker of the old version stores the record again
     assert run("show", rows[0].pk).count("ValueError") == 1
     before.replay(rows[0].pk, [])
     assert DeadLetter.objects.count() == 3
 
-    before.store(letter(9, HERE))  # in the new table
+    before.store(letter(9, HERE))  # the old version writes into the migrated table
     before.replay(rows[1].pk, [{"receiver": OLD, "error": "KeyError", "place": ""}])
     assert complete_entries() == 4
     assert DeadLetterEntry.objects.filter(letter=rows[1].pk).get().error == "KeyError"

@@ -52,8 +52,8 @@ the text that may replace it.
 
 class Terminal:
     """
-    The service `prod` and its group `mail` run under other names in the test. A terminal translates between these names
-    and the names on the page.
+    Runs the commands of a section. The page names a prefix `prod`, a group `mail` and one of its receivers; tests use
+    other names, and a terminal translates between them.
     """
 
     def __init__(self, bus: Bus, section: str, group: str, database: Path, guarded: Callable[[], GuardedKafka]) -> None:
@@ -164,7 +164,7 @@ class Terminal:
         command, _, filters = typed.command.partition(" | ")
         program, _, rest = command.partition(" ")
         pattern = re.compile(_pattern(typed.output))
-        if program == "curl":  # for example a locked SQLite file is an obstacle for a moment
+        if program == "curl":  # repeated: a locked SQLite file may be an obstacle for a moment
             path = rest.rpartition("localhost:8080")[2]
             until(lambda: pattern.fullmatch(self._shown(_through(filters, self._page(path)))))
             return
@@ -194,7 +194,7 @@ _OURS_FIRST = ["tests.projects.certificates", "event_bus_kafka", "openedx_events
 
 
 def _through(filters: str, text: str) -> str:
-    """Return what the shell's ``filters`` make of ``text``; without filters, ``text``."""
+    """Pass ``text`` through the shell commands in ``filters``, if there are any; return the result."""
     if not filters:
         return text
     return subprocess.run(["sh", "-c", filters], input=text, check=False, capture_output=True, text=True).stdout

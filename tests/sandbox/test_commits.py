@@ -1,4 +1,4 @@
-"""Kafka refuses commits. Refused commits are repeated or abandoned, and never count as committed."""
+"""Commits that Kafka refuses are repeated or abandoned, and never count as committed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def told() -> Iterator[list[LifecycleEvent]]:
 
 
 @pytest.fixture
-def own() -> Iterator[Sandbox]:
+def own_sandbox() -> Iterator[Sandbox]:
     """Return a sandbox that no other test uses, because the test injects faults into it."""
-    with Sandbox() as own:
-        own.create_topic("t", 1)
-        yield own
+    with Sandbox() as own_sandbox:
+        own_sandbox.create_topic("t", 1)
+        yield own_sandbox
 
 
 @pytest.mark.parametrize(
@@ -41,13 +41,13 @@ def own() -> Iterator[Sandbox]:
         ("ILLEGAL_GENERATION", True),
     ],
 )
-def test_case_10_a_refused_commit_is_repeated_unless_the_partition_is_lost(
-    own: Sandbox, group: str, told: list[LifecycleEvent], code: str, lost: bool
+def test_a_refused_commit_is_repeated_unless_the_partition_is_lost(
+    own_sandbox: Sandbox, group: str, told: list[LifecycleEvent], code: str, lost: bool
 ) -> None:
-    with Member(SandboxBus(own), group, ["t"]) as member:
+    with Member(SandboxBus(own_sandbox), group, ["t"]) as member:
         member.poll_assignment()
         partition, commits = PartitionProgress("t", 0, committed=0, position=1), Commits(group, monotonic, sleep)
-        own.fail_next("OffsetCommit", code)
+        own_sandbox.fail_next("OffsetCommit", code)
         (error,) = commits.commit(member.client, [partition]).values()
         assert error.code == code
         assert (commits.refused, partition.uncommitted) == ({("t", 0)}, 1)
@@ -59,14 +59,14 @@ def test_case_10_a_refused_commit_is_repeated_unless_the_partition_is_lost(
 
 
 @pytest.mark.parametrize(("code", "done"), [("STALE_MEMBER_EPOCH", True), ("REBALANCE_IN_PROGRESS", False)])
-def test_the_last_commit_of_a_partition_is_repeated_after_transient_refusals(
-    own: Sandbox, group: str, code: str, done: bool
+def test_the_last_commit_of_a_partition_is_repeated_after_a_refusal_unless_a_rebalance_is_the_reason(
+    own_sandbox: Sandbox, group: str, code: str, done: bool
 ) -> None:
-    with Member(SandboxBus(own), group, ["t"]) as member:
+    with Member(SandboxBus(own_sandbox), group, ["t"]) as member:
         member.poll_assignment()
         partition, commits = PartitionProgress("t", 0, committed=0, position=1), Commits(group, monotonic, sleep)
-        own.fail_next("OffsetCommit", code, times=3)
+        own_sandbox.fail_next("OffsetCommit", code, times=3)
         commits.commit_last(member.client, [partition])
-        own.mend()
+        own_sandbox.mend()
     assert (not commits.refused, partition.uncommitted is None) == (done, done)
-    assert (SandboxBus(own).committed(group, "t") == 1) is done
+    assert (SandboxBus(own_sandbox).committed(group, "t") == 1) is done

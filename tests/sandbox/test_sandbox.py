@@ -132,7 +132,7 @@ def test_the_registry_answers_404_for_an_unknown_schema(client: SchemaRegistryCl
     assert caught.value.http_status_code == 404
 
 
-# The command
+# The command python -m event_bus_kafka.sandbox
 
 
 def start(*options: str) -> subprocess.Popen[str]:
@@ -166,7 +166,7 @@ sys.exit(main())
 """
 
 
-def test_a_unix_signal_during_a_lock_does_not_block_the_command() -> None:
+def test_a_unix_signal_does_not_block_the_command_while_a_lock_is_held() -> None:
     command = [sys.executable, "-c", SIGNALLED_WHILE_A_LOCK_IS_HELD]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -202,7 +202,7 @@ def test_a_port_in_use_is_reported_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])
-def test_an_invalid_port_is_refused(port: str) -> None:
+def test_the_command_refuses_an_invalid_port(port: str) -> None:
     with start("--registry-port", port) as process:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 2

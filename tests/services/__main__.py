@@ -34,7 +34,12 @@ def main() -> None:
     parser.add_argument(
         "--topic", action="append", default=[], help="create a topic with 4 partitions; may be repeated"
     )
-    parser.add_argument("--compacted-topic", action="append", default=[], help="create one that is compacted")
+    parser.add_argument(
+        "--compacted-topic",
+        action="append",
+        default=[],
+        help="create a compacted topic with 4 partitions; may be repeated",
+    )
     parser.add_argument("--auto-create-topics", action="store_true", help="let topics appear on first use")
     parser.add_argument("--databases", action="store_true", help="start PostgreSQL, MariaDB and MySQL as well")
     parser.add_argument("--fetch", action="store_true", help="download only")

@@ -52,13 +52,13 @@ class Browser:
     A browser that may send requests only to the server of a test.
 
     While the browser is open, an event loop runs in the thread that opened the browser. Django refuses database queries
-    in threads with an event loop. So the browser switches this check of Django off.
+    in threads with an event loop, so the browser switches this check of Django off.
     """
 
     def __enter__(self) -> Browser:
         if not shutil.which("chromium"):
             install("chromium", "fonts-dejavu-core")
-        self._minds = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+        self._allowed_before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
         self._driver: Playwright = sync_playwright().start()
         self._browser: PlaywrightBrowser = self._driver.chromium.launch(
@@ -76,10 +76,10 @@ class Browser:
     ) -> None:
         self._browser.close()
         self._driver.stop()
-        if self._minds is None:
+        if self._allowed_before is None:
             del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
         else:
-            os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = self._minds
+            os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = self._allowed_before
 
     @contextmanager
     def page(self, *, scripts: bool = True) -> Iterator[Page]:

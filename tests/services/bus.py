@@ -111,7 +111,7 @@ class Bus(ABC):
     def produce(
         self, topic: str, *, value: bytes | None, headers: dict[str, bytes], key: bytes | None = b"key"
     ) -> None:
-        """Send a record with these bytes to a topic."""
+        """Send a record with these bytes to a topic's first partition."""
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         producer.produce(topic, key=key, value=value, headers=list(headers.items()), partition=0)
         assert producer.flush(60) == 0

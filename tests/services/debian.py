@@ -59,7 +59,7 @@ def _mirror() -> str:
         _run("update", "-qq")
         answer = _output(*ask)
     if not answer:
-        raise RuntimeError("apt knows no mirror of Debian. Tests without MySQL: pytest -k 'not mysql'.")
+        raise RuntimeError("apt knows no mirror of Debian. To run the tests without MySQL: pytest -k 'not mysql'.")
     return answer.splitlines()[0]
 
 

@@ -20,7 +20,7 @@ class Fault(enum.Enum):
 
 
 class FaultyRegistry(ThreadingHTTPServer):
-    """Forwards requests to another registry, unless a fault is set."""
+    """Forwards requests to the registry at the URL ``behind``. If ``fault`` is set, requests fail in this way."""
 
     daemon_threads = True
     block_on_close = False

@@ -106,7 +106,7 @@ class GuardedKafka:
         self._bind(_binding(ResourceType.GROUP, group, user, AclOperation.READ))
 
     def forbid_group(self, group: str) -> None:
-        """Deny all operations on a group."""
+        """Take all rights on a group from all users."""
         one = AclBindingFilter(
             ResourceType.GROUP,
             group,
@@ -120,7 +120,7 @@ class GuardedKafka:
         admin.delete_acls([one])[one].result(_SECONDS)
 
     def forbid_topic(self, user: str, topic: str, operation: AclOperation) -> None:
-        """Take from a user one operation on a topic."""
+        """Take from a user the right to one operation on a topic."""
         one = AclBindingFilter(
             ResourceType.TOPIC,
             topic,

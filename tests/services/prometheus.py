@@ -34,8 +34,8 @@ class Prometheus:
     A server on 127.0.0.1. Its data is deleted when the server is closed.
 
     `targets` maps the name of each job to the ports of 127.0.0.1 to scrape. The scraped processes may start later.
-    `rules` contains files of rules. Prometheus scrapes targets and evaluates rules every `interval`; `500ms` is in
-    Prometheus's notation.
+    `rules` contains files of rules. Prometheus scrapes targets and evaluates rules every `interval`, which is a
+    duration in Prometheus's notation.
     """
 
     def __init__(

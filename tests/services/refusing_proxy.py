@@ -1,4 +1,4 @@
-"""A proxy in front of a broker. It counts requests, and can refuse Produce requests in place of the broker."""
+"""A proxy in front of a broker that can refuse Produce requests in place of the broker."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 @contextmanager
 def black_hole() -> Iterator[str]:
-    """Yield host:port of a server that accepts connections, reads all data and never answers."""
+    """Yield host:port of a server that accepts connections and never answers."""
     connections: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 

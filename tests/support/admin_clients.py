@@ -13,14 +13,14 @@ _numbers = count(1)
 
 
 def staff_with(*rights: Right, name: str = "") -> User:
-    """Return a new member of the staff who has these rights for the event bus. The password is `password`."""
+    """Return a new member of the staff who has ``rights`` for the event bus. The password is `password`."""
     user = User.objects.create_user(name or f"user-{next(_numbers)}", password="password", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=rights))
     return user
 
 
 def client_with(*rights: Right) -> Client:
-    """Return a test client that is logged in as a user with these rights."""
+    """Return a test client that is logged in as a new member of the staff with ``rights``."""
     client = Client()
     client.force_login(staff_with(*rights))
     return client

@@ -43,7 +43,7 @@ class Amounts:
     event_types: int = 2
     days: int = 7
     every: int = 7
-    """The number of minutes between two minutes for which the history has counts."""
+    """The distance in minutes between two minutes for which the history has counts."""
     letters: int = 20
     outbox: int = 50
     parked: int = 12
@@ -116,7 +116,10 @@ def _heartbeats(now: int, amounts: Amounts) -> Iterator[Heartbeat]:
 
 
 def _history(now: int, amounts: Amounts) -> Iterator[HistoryRow]:
-    """Yield rows of the history with all ages that exist just before the history is combined and shortened."""
+    """
+    Yield rows of the history: of hours, quarters of an hour, and minutes. The rows of each kind are as old as they get
+    before the housekeeping combines or deletes them.
+    """
     minute, quarter, hour = MINUTE * 1000, QUARTER * 1000, HOUR * 1000
     this_hour = now - now % hour
     minutes, quarters = now - now % quarter - 3 * hour, this_hour - 25 * hour

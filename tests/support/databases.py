@@ -60,7 +60,7 @@ class Database:
 @contextmanager
 def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDatabaseWrapper]:
     """
-    While the block runs, add an alias to Django's connections. If the alias already exists, it refers to the other
+    While the block runs, add an alias to Django's connections. If the alias already exists, it refers to the given
     database meanwhile.
 
     At the end the connection of the calling thread is closed. Other threads must close their connections themselves.

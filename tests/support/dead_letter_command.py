@@ -27,7 +27,7 @@ def table(tmp_path: Path) -> dict[str, Any]:
 def dead_letters(
     bus: Bus, settings: dict[str, Any], *arguments: str, receivers: str = "", exit_code: int = 0
 ) -> ServiceProcess:
-    """Run the command until it ends, assert its exit code, and return the process."""
+    """Run ``event_dead_letters`` until it ends, assert its exit code, and return the process."""
     command = ("event_dead_letters", *arguments)
     with ServiceProcess(*command, settings=bus.settings(**settings), receivers=receivers) as process:
         assert process.end() == exit_code, process.log

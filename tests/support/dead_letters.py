@@ -26,7 +26,10 @@ class Kept(ABC):
 
     @abstractmethod
     def read(self, count: int) -> list[Letter]:
-        """Return the dead letters, of which ``count`` should exist, in the order of their offsets."""
+        """
+        Return all dead letters in the order of their offsets. A topic is first read until it has ``count`` dead
+        letters.
+        """
 
 
 @attrs.frozen

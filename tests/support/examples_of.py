@@ -74,10 +74,11 @@ VARIANTS = {
     "absent": (FULL, True),
     "extreme": (EXTREME, False),
 }
+"""The arguments ``values`` and ``absent`` of :func:`data_of`, by the name of the variant of event data they create."""
 
 
 def certificate(user_id: int = 1, *, course: CourseKey = COURSE, grade: str = "0.9", **changes: Any) -> CertificateData:
-    """Return a certificate. Most of its values are falsy."""
+    """Return a certificate. Some of its values are falsy."""
     pii = UserPersonalData(username="learner", email="learner@example.com", name="")
     values: dict[str, Any] = {
         "user": UserData(pii=pii, id=user_id, is_active=False),

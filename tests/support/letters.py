@@ -39,8 +39,8 @@ FAILED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 @contextmanager
 def service_with(sandbox: Sandbox, *receivers: Callable[..., None]) -> Iterator[None]:
     """
-    While the block runs, connect these receivers to the signal of certificates. The service uses the sandbox's
-    registry, and has no broker.
+    While the block runs, connect ``receivers`` to the signal of certificates. The service uses the sandbox's registry,
+    and has no broker.
     """
     for receiver in receivers:
         CERTIFICATE_CREATED.connect(receiver)
@@ -72,8 +72,8 @@ def _framed(user: int, _registry_url: str) -> ProducerRecord:
 
 def stored(record: ConsumerRecord, *receivers: str, **changes: Any) -> DeadLetter:
     """
-    Store a dead letter for which these receivers failed. If no receivers are given, the letter is for a record for
-    which no receiver was called.
+    Store a dead letter for which ``receivers`` failed. If no receivers are given, the letter is for a record for which
+    no receiver was called.
     """
     return store(letter_of(record, *receivers, **changes))
 
@@ -85,7 +85,7 @@ def letter_of(
     failed_at: datetime = FAILED_AT,
     error: str = "ValueError",
 ) -> Letter:
-    """Return a dead letter for which these receivers failed."""
+    """Return a dead letter for which ``receivers`` failed."""
     event_type, event_id = identity(record)
     return Letter(
         group=group,
@@ -144,7 +144,7 @@ def replayed(planned: ReplayPlan) -> Replayed:
 
 
 def run(*arguments: Any) -> str:
-    """Run the command; return its output."""
+    """Run ``event_dead_letters``; return its output."""
     output = io.StringIO()
     call_command("event_dead_letters", *map(str, arguments), stdout=output, no_color=True)
     return output.getvalue()

@@ -1,4 +1,6 @@
-"""A consumer in a group. It records its assignments and the errors of its client."""
+"""
+Members of consumer groups that record their assignments. Helpers produce records and collect the errors of clients.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,7 @@ class Member:
         """Poll this member and ``others`` until ``condition`` holds."""
         deadline = monotonic() + SECONDS
         while not condition():
-            assert monotonic() < deadline, "it did not happen"
+            assert monotonic() < deadline, "the condition did not become true in time"
             for member in (self, *others):
                 member.records += member.poll(0.1)
 

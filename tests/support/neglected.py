@@ -1,4 +1,4 @@
-"""Fills the tables with data that causes every kind of neglect."""
+"""Fills the tables with rows in which every kind of neglect is found, and searches for neglects."""
 
 from __future__ import annotations
 
@@ -30,16 +30,19 @@ def milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def found(outboxes: tuple[str, ...] = ("default",), **own: Any) -> Mapping[str, Neglect]:
-    """Return what is neglected by id, each of which is there once."""
-    several = neglected(outboxes, **own).neglects
+def found(outboxes: tuple[str, ...] = ("default",), **tables: Any) -> Mapping[str, Neglect]:
+    """Return the neglects of a service by id, and assert that each id occurs once. See :func:`neglected`."""
+    several = neglected(outboxes, **tables).neglects
     assert len({one.id for one in several}) == len(several)
     return {one.id: one for one in several}
 
 
-def neglected(outboxes: tuple[str, ...] = ("default",), **own: Any) -> Neglected:
-    """Look in a service that keeps its tables so."""
-    return in_tables.neglects(outboxes=outboxes, own=OwnTables(**{"retention": RETENTION} | own))
+def neglected(outboxes: tuple[str, ...] = ("default",), **tables: Any) -> Neglected:
+    """
+    Search the tables of a service for neglects. ``outboxes`` contains the aliases of its databases with an outbox.
+    ``tables`` contains the attributes of :class:`OwnTables` that differ from their defaults.
+    """
+    return in_tables.neglects(outboxes=outboxes, own=OwnTables(**{"retention": RETENTION} | tables))
 
 
 def waiting_row(created: datetime) -> OutboxRecord:

@@ -28,7 +28,7 @@ def until(condition: Callable[[], object], *, step: Callable[[], None] = lambda:
     """Call ``step`` repeatedly until ``condition`` holds."""
     deadline = monotonic() + PATIENCE
     while not condition():
-        assert monotonic() < deadline, "waited in vain"
+        assert monotonic() < deadline, "the condition did not become true in time"
         step()
 
 

@@ -11,7 +11,10 @@ from django.test import override_settings
 
 
 def probed(settings: dict[str, Any], *arguments: str) -> dict[str, Any]:
-    """Run one probe; return its JSON output. In the result, ``legs`` maps the name of each leg to its failure."""
+    """
+    Run one probe; return its JSON output. In the result, ``legs`` maps the name of each leg to its failure, or to an
+    empty text.
+    """
     output = io.StringIO()
     code = 0
     with override_settings(**settings):

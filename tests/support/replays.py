@@ -40,7 +40,7 @@ def receivers() -> Iterator[None]:
 
 
 def replay(bus: Bus, topic: str, *arguments: str) -> str:
-    """Run the command; return its output. If the command failed, the output includes the error."""
+    """Run ``replay_events``; return its output. If the command failed, the output includes the error."""
     output = io.StringIO()
     changes: dict[str, Any] = {
         "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30,

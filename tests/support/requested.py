@@ -101,7 +101,7 @@ class Requesting:
 
 
 def report(number: int) -> dict[str, Any]:
-    """Return what the command prints about a request, as JSON data."""
+    """Return the JSON output of ``event_dead_letters requests`` about one request."""
     found: dict[str, Any] = json.loads(run("requests", number, "--json"))
     return found
 

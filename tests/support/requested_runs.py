@@ -37,7 +37,10 @@ class NoStore:
 
 
 class Runner(RequestRunner):
-    """The runner of a worker. Each submitted turn of a replay or backfill runs only when the test says so."""
+    """
+    The request runner of a worker. A lane would run the submitted parts of a replay or backfill; here :meth:`begin`
+    runs them.
+    """
 
     def __init__(self, receiving: Processor, producer: Callable[[], KafkaEventProducer] = create_producer) -> None:
         self.submitted: list[Detached] = []
@@ -51,7 +54,7 @@ class Runner(RequestRunner):
         self.submitted.append(delivery)
 
     def begin(self, most: int = 1_000_000) -> int:
-        """Run at most ``most`` of the turns that may start now; return the number of turns that ran."""
+        """Run at most ``most`` of the parts that may start now; return the number of parts that ran."""
         done = 0
         while done < most:
             self.submit(is_busy=False)
@@ -64,7 +67,9 @@ class Runner(RequestRunner):
         return done
 
     def go_on_until(self, condition: Callable[[], Any], *, each: int = 1_000_000) -> None:
-        """Work like a worker until a condition holds."""
+        """
+        Work like a worker until ``condition`` holds. At most ``each`` parts run between two saves of the progress.
+        """
         deadline = monotonic() + PATIENCE
         while not condition():
             assert monotonic() < deadline, list(ReplayRequest.objects.values("state", "note"))
@@ -73,7 +78,7 @@ class Runner(RequestRunner):
             sleep(0.01)
 
     def had(self, count: int) -> None:
-        """Run ``count`` turns, then save the progress."""
+        """Run ``count`` parts, then save the progress."""
         deadline, done = monotonic() + PATIENCE, 0
         while done < count:
             assert monotonic() < deadline

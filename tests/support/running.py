@@ -1,4 +1,4 @@
-"""Creates states of workers and relays for tests of observers."""
+"""Creates states of workers and relays for tests of metrics and of the health port."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _CONSUMER = ConsumerState(
 
 
 def consumer(**changes: Any) -> ConsumerState:
-    """Return the state of a worker that is alive and ready. Every field has a value."""
+    """Return the state of a worker that is alive and ready, with these changes."""
     return attrs.evolve(_CONSUMER, **changes)
 
 

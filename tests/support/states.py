@@ -1,4 +1,4 @@
-"""Creates states of workers and relays as values."""
+"""Creates states of workers and relays for tests of heartbeats, of the status and of admin pages."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _RELAY = RelayState(
 
 
 def consumer_state(**changes: Any) -> ConsumerState:
-    """Return the state of a worker in which every field has a value."""
+    """Return the state of a worker that is not ready because a receiver is slow, with these changes."""
     return attrs.evolve(_CONSUMER, **changes)
 
 

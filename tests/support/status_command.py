@@ -30,7 +30,7 @@ class Shown:
 
 
 def status(settings: dict[str, Any], *arguments: str) -> Shown:
-    """Run the command; return its output. The output is JSON if ``--json`` is among the arguments."""
+    """Run ``event_bus_status``; return its output. The output is JSON if ``--json`` is among the arguments."""
     output = io.StringIO()
     with override_settings(**{"EVENT_BUS_KAFKA_HEARTBEAT": 10} | settings):
         try:

@@ -18,8 +18,8 @@ from tests.support.sending import send
 
 def trace(*arguments: Any, finds: bool = True) -> str:
     """
-    Run the command; return its output. Assert that the command finds something or, with ``finds=False``, that it exits
-    with 1.
+    Run ``event_trace``; return its output. Assert that the command finds something or, with ``finds=False``, that it
+    exits with 1.
     """
     output = StringIO()
     with nullcontext() if finds else pytest.raises(CommandError, match=r"^It was found nowhere\.$") as ended:
@@ -29,7 +29,7 @@ def trace(*arguments: Any, finds: bool = True) -> str:
 
 
 def found(*arguments: Any, finds: bool = True) -> dict[str, Any]:
-    """Run the command with the option for JSON; return its parsed output."""
+    """Run ``event_trace --json``; return its parsed output."""
     answer: dict[str, Any] = json.loads(trace(*arguments, "--json", finds=finds))
     assert answer["found"] == finds
     return answer

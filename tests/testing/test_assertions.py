@@ -41,7 +41,7 @@ def failure(events: CapturedEvents, *arguments: Any, **expected: Any) -> str:
     return str(caught.value)
 
 
-def test_the_message_shows_the_difference_to_the_nearest_event(two: CapturedEvents) -> None:
+def test_a_failed_assertion_shows_the_difference_to_the_nearest_event(two: CapturedEvents) -> None:
     assert failure(two, CERTIFICATE_CREATED, topic="diplomas", certificate=certificate(3, name="Other")) == (
         f"{CREATED} with topic 'diplomas', this certificate was not sent.\n"
         "The nearest of 2:\n"
@@ -50,14 +50,14 @@ def test_the_message_shows_the_difference_to_the_nearest_event(two: CapturedEven
     )
 
 
-def test_the_message_names_a_predicate_that_returned_false(two: CapturedEvents) -> None:
+def test_a_failed_assertion_names_a_predicate_that_returned_false(two: CapturedEvents) -> None:
     def passed(grade: str) -> bool:
         return float(grade) > 0.95
 
     assert "passed to accept it, got '0.5'" in failure(two, CERTIFICATE_CREATED, certificate__grade=passed)
 
 
-def test_the_message_names_event_types_that_were_sent(two: CapturedEvents) -> None:
+def test_a_failed_assertion_names_event_types_that_were_sent(two: CapturedEvents) -> None:
     assert f"Sent was: {CREATED} (2)." in failure(two, REVOKED)
 
 
@@ -73,7 +73,7 @@ def test_the_message_names_event_types_that_were_sent(two: CapturedEvents) -> No
         ),
     ],
 )
-def test_the_message_says_why_no_event_can_have_been_captured(
+def test_a_failed_assertion_says_why_no_event_can_have_been_captured(
     events: CapturedEvents, settings: Any, config: dict[str, Any], emit: bool, reason: str
 ) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = config
@@ -82,7 +82,7 @@ def test_the_message_says_why_no_event_can_have_been_captured(
     assert failure(events, CERTIFICATE_CREATED) == f"{CREATED} was not sent.\n{reason}\nSent was: nothing."
 
 
-def test_the_message_says_that_the_signal_is_disabled(events: CapturedEvents) -> None:
+def test_a_failed_assertion_says_that_the_signal_is_disabled(events: CapturedEvents) -> None:
     CERTIFICATE_CREATED.disable()
     try:
         CERTIFICATE_CREATED.send_event(certificate=certificate())
@@ -92,7 +92,7 @@ def test_the_message_says_that_the_signal_is_disabled(events: CapturedEvents) ->
 
 
 @override_settings(INSTALLED_APPS=["django.contrib.contenttypes"])
-def test_the_message_says_that_openedx_events_is_not_installed() -> None:
+def test_a_failed_assertion_says_that_openedx_events_is_not_installed() -> None:
     CERTIFICATE_CREATED.disconnect(general_signal_handler)  # the app connects it again
     with captured_events() as events:
         CERTIFICATE_CREATED.send_event(certificate=certificate())
@@ -100,7 +100,7 @@ def test_the_message_says_that_openedx_events_is_not_installed() -> None:
 
 
 @pytest.mark.django_db
-def test_the_message_says_that_the_transaction_was_rolled_back(events: CapturedEvents) -> None:
+def test_a_failed_assertion_says_that_the_transaction_was_rolled_back(events: CapturedEvents) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         raise RuntimeError
@@ -128,7 +128,7 @@ def test_assert_not_sent_fails_if_a_matching_event_was_sent(two: CapturedEvents)
         ((), {"certificate": 1}, "Pass the event"),
     ],
 )
-def test_an_expectation_is_refused_if_no_event_can_meet_it(
+def test_assertions_refuse_an_expectation_that_no_event_can_meet(
     events: CapturedEvents, arguments: tuple[str, ...], expected: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises((TypeError, ValueError), match=reason):

@@ -90,14 +90,14 @@ def test_capturing_does_not_depend_on_the_producer_setting(settings: Any, produc
     assert len(events) == 1
 
 
-def test_settings_can_change_inside_the_block(events: CapturedEvents) -> None:
+def test_settings_can_change_while_events_are_captured(events: CapturedEvents) -> None:
     with override_settings(EVENT_BUS_PRODUCER_CONFIG={REVOKED: {"revocations": ENTRY}}, EVENT_BUS_PRODUCER=None):
         CERTIFICATE_REVOKED.send_event(certificate=certificate())
         CERTIFICATE_CREATED.send_event(certificate=certificate())
     assert [event.event_type for event in events] == [REVOKED]
 
 
-def test_receivers_of_signals_are_restored_after_the_block(settings: Any) -> None:
+def test_receivers_of_signals_are_restored_after_capturing(settings: Any) -> None:
     def receivers() -> list[int]:
         return [len(signal.receivers) for signal in OpenEdxPublicSignal.all_events()]
 
@@ -120,7 +120,7 @@ def test_an_event_is_not_captured_if_it_was_received_from_the_bus(events: Captur
         events.assert_sent(CERTIFICATE_CREATED)
 
 
-# What would be lost
+# Events that would be lost
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_emitting_raises_an_error_if_receivers_would_not_get_a_value() -> None:
         CERTIFICATE_CREATED.send_event(certificate=signed)
 
 
-def test_the_end_of_the_block_raises_an_error_that_the_service_caught() -> None:
+def test_the_end_of_capturing_raises_an_error_that_the_service_caught() -> None:
     with pytest.raises(UnsendableEvent, match=r"certificate\.grade"):
         with captured_events() as events:
             thread = threading.Thread(target=_send_in_vain)
@@ -269,7 +269,7 @@ def test_the_transaction_of_the_outbox_decides_whether_an_event_counts_in_mode_o
     with pytest.raises(ZeroDivisionError), transaction.atomic(using="other"):
         with transaction.atomic():
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
-        assert len(events) == 1, "the default database has committed, whatever becomes of the other"
+        assert len(events) == 1, "the default database has committed, whether or not the other database will"
         raise ZeroDivisionError
     assert len(events) == 1
     with pytest.raises(ZeroDivisionError), transaction.atomic(using="other"):

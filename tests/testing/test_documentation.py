@@ -1,6 +1,5 @@
 """
-The tests of a service follow docs/testing.rst. These tests succeed. After a change of the service's events, these tests
-fail with clear messages.
+The tests that docs/testing.rst shows succeed. After a change of the service's events they fail with clear messages.
 """
 
 from __future__ import annotations
@@ -54,14 +53,14 @@ def test_each_kind_of_test_fails_when_the_type_of_a_field_changes(project: Proje
     assert "ERROR tests" not in output
 
 
-def test_the_message_names_a_topic_that_is_not_enabled(project: Project) -> None:
+def test_a_failed_assertion_names_a_topic_that_is_not_enabled(project: Project) -> None:
     project.replace("settings.py", '"enabled": True', '"enabled": False')
     code, output = project.pytest("tests/test_sending.py")
     assert code == 1
     assert "It was emitted 1 time; in EVENT_BUS_PRODUCER_CONFIG none of its topics is enabled (grades)." in output
 
 
-def test_the_test_fails_for_an_unsendable_event_even_if_the_service_catches_the_error(project: Project) -> None:
+def test_a_test_fails_for_an_unsendable_event_even_if_the_service_catches_the_error(project: Project) -> None:
     project.write(
         "tests/test_swallowing.py",
         """

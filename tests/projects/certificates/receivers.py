@@ -1,4 +1,4 @@
-"""Receivers of certificates that fail in different ways. They print their actions on standard output."""
+"""Receivers of certificates. They print their actions on standard output, and some of them fail."""
 
 import os
 import sys

@@ -1,6 +1,6 @@
 """
-Receivers for replays that run while live events are processed. Each receiver prints a line when it starts and a line
-when it ends.
+Receivers for tests that replay dead letters between live events. Those that succeed print a line when they start and a
+line when they end.
 """
 
 import os
@@ -54,7 +54,10 @@ def leave(certificate: CertificateData, **_: Any) -> None:
 
 
 def alone(certificate: CertificateData, **_: Any) -> None:
-    """Print a line if another receiver runs at the same time. In a worker with one lane no line must be printed."""
+    """
+    Print ``alone``, or ``at once`` if this receiver already runs in another thread. A worker with one lane must never
+    print ``at once``.
+    """
     if not _at_once.acquire(blocking=False):
         say("at once")
         return

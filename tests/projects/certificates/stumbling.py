@@ -1,6 +1,6 @@
 """
-Raises unexpected exceptions several times in each thread of the package, and prints how many exceptions each thread
-survived.
+Raises unexpected exceptions several times in each thread of the package that runs until the process ends. Prints which
+threads are alive, and how many exceptions callbacks and threads have survived.
 """
 
 from __future__ import annotations

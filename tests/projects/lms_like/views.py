@@ -1,7 +1,6 @@
 """
-Views that save an object and emit an event about this object. The first four views run in transactions on all
-databases. The other views are excluded from ATOMIC_REQUESTS on some databases, often only on the default database.
-Async views must be excluded on all databases.
+Views that save an object and emit an event about this object. A view without a decorator runs in transactions on all
+databases. The decorators exclude a view from ATOMIC_REQUESTS on some databases; async views must be excluded on all.
 """
 
 from collections.abc import Callable
@@ -60,8 +59,8 @@ def rolled_back(request: HttpRequest, **_: str) -> HttpResponse:
 
 def in_a_hook(request: HttpRequest, **_: str) -> HttpResponse:
     """
-    Emit in an on-commit hook of the default database. The transaction of the default database is committed first. So
-    the transactions of the other databases are still open.
+    Emit in an on-commit hook of the default database. The transaction of the default database is committed first, so
+    those of the other databases are still open.
     """
     name = name_of(request)
     Certificate.objects.create(name=name)
