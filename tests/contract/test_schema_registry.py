@@ -82,7 +82,7 @@ def test_concurrent_processes_get_the_same_id_when_they_register_one_schema(bus:
         one.close()
 
 
-def test_the_error_for_an_unknown_schema_id_has_retriable_false_and_final_false(registry: SchemaRegistry) -> None:
+def test_c13_the_error_for_an_unknown_schema_id_has_retriable_false_and_final_false(registry: SchemaRegistry) -> None:
     """The error is not final because another node of the registry may already know the id."""
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(2_000_000_000)
@@ -103,7 +103,7 @@ def test_the_error_is_final_if_the_registry_refuses_a_schema(registry: SchemaReg
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (422, False, True)
 
 
-def test_a_json_schema_is_refused_for_reading_events(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
+def test_c4_a_json_schema_is_refused_for_reading_events(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
     """
     A registry validates JSON schemas by different rules than Avro schemas. Formerly JSON schemas were accepted, and a
     record of 116 bytes was decoded to 1.6 GB.
@@ -150,7 +150,7 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
-def test_a_refusal_is_retriable_if_it_lacks_the_error_code_of_a_registry(status: int, content: bytes) -> None:
+def test_c13_a_refusal_is_retriable_if_it_lacks_the_error_code_of_a_registry(status: int, content: bytes) -> None:
     """Redirects, proxies and login pages give these answers. These answers must not cause dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
@@ -160,7 +160,7 @@ def test_a_refusal_is_retriable_if_it_lacks_the_error_code_of_a_registry(status:
 
 
 @pytest.mark.parametrize(("status", "code"), [(409, 409), (409, 40901), (422, 422), (422, 42201)])
-def test_a_refusal_is_final_if_it_comes_from_the_registry(status: int, code: int) -> None:
+def test_c13_a_refusal_is_final_if_it_comes_from_the_registry(status: int, code: int) -> None:
     content = json.dumps({"error_code": code, "message": "why"}).encode()
     with answering(status, content) as address, pytest.raises(SchemaRegistryError, match=ADVICE[status]) as caught:
         client(f"http://{address}").id_of("s", '"string"')
@@ -169,7 +169,7 @@ def test_a_refusal_is_final_if_it_comes_from_the_registry(status: int, code: int
 
 
 @pytest.mark.parametrize("kind", ["JSON", "PROTOBUF", "", "avro", None, 5])
-def test_the_error_is_final_if_a_schema_is_not_avro(kind: Any) -> None:
+def test_c4_the_error_is_final_if_a_schema_is_not_avro(kind: Any) -> None:
     content = json.dumps({"schema": '"string"', "schemaType": kind}).encode()
     with answering(200, content) as address, pytest.raises(SchemaRegistryError, match="not of type AVRO") as caught:
         (registry := client(f"http://{address}")).schema_of(1)
@@ -179,7 +179,7 @@ def test_the_error_is_final_if_a_schema_is_not_avro(kind: Any) -> None:
     )  # this cache could hold a thousand schemas of a megabyte
 
 
-def test_long_schemas_are_not_cached(server: SchemaRegistryServer) -> None:
+def test_c17_long_schemas_are_not_cached(server: SchemaRegistryServer) -> None:
     """
     Anybody who may write records can use any number of schema ids, with schemas of any length. A cache of long schemas
     could therefore exhaust the memory.
@@ -423,7 +423,7 @@ def test_invalid_options_raise_a_configuration_error(options: dict[str, Any]) ->
         SchemaRegistry(options, timeout=1, register=True)
 
 
-def test_a_waiting_caller_gets_an_error_when_its_request_raises_system_exit() -> None:
+def test_s17_a_waiting_caller_gets_an_error_when_its_request_raises_system_exit() -> None:
 
     def leave() -> int:
         raise SystemExit(0)

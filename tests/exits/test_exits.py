@@ -48,7 +48,7 @@ the fork.
 @pytest.mark.skipif(not LONG, reason="takes ten minutes")
 @pytest.mark.long
 @pytest.mark.parametrize("way", SERVERS)
-def test_all_events_are_in_kafka_although_the_servers_restart_repeatedly(
+def test_s16_all_events_are_in_kafka_although_the_servers_restart_repeatedly(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     """
@@ -63,7 +63,7 @@ def test_all_events_are_in_kafka_although_the_servers_restart_repeatedly(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_kafka_has_all_events_that_a_process_emitted_before_its_end(
+def test_case_32_33_kafka_has_all_events_that_a_process_emitted_before_its_end(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     first, last = [1] * (way in FORKING), [9] * ("uwsgi" in way)
@@ -92,7 +92,7 @@ def test_kafka_has_all_events_that_a_process_emitted_before_its_end(
     ],
     indirect=["database"],
 )
-def test_events_are_stored_in_the_outbox_if_no_broker_is_reachable(
+def test_case_32_33_events_are_stored_in_the_outbox_if_no_broker_is_reachable(
     way: str, bus: RealBus, topic: str, database: Database, tmp_path: Path
 ) -> None:
     """A process that forks emits no event before its fork."""
@@ -107,7 +107,7 @@ def test_events_are_stored_in_the_outbox_if_no_broker_is_reachable(
     assert sorted(number for number, _ in everything(bus, topic)) == [1, 2, 3]
 
 
-def test_a_process_ends_in_time_although_broker_and_database_are_silent(
+def test_case_33_a_process_ends_in_time_although_broker_and_database_are_silent(
     bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     """Neither Kafka nor the outbox accepts the events."""

@@ -34,7 +34,7 @@ def emit(services: list[Running], count: int, begin: int) -> None:
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_all_events_of_recycled_processes_arrive_although_a_broker_restarts(
+def test_case_24_32_33_all_events_of_recycled_processes_arrive_although_a_broker_restarts(
     schema_registry: SchemaRegistry, database: Database, tmp_path: Path
 ) -> None:
     count = scaled(4, long=112)

@@ -51,7 +51,7 @@ def test_the_log_names_all_events_in_fewer_lines_than_events(bus: Bus, topic: st
             assert {one for found in told if found for one in found[1].rstrip(",").split(",")} == ids
 
 
-def test_values_and_metadata_arrive_unchanged(bus: Bus, topic: str, group: str) -> None:
+def test_case_22_values_and_metadata_arrive_unchanged(bus: Bus, topic: str, group: str) -> None:
     metadata: dict[str, Any] = {
         "id": UUID("12345678-1234-5678-1234-567812345678"),
         "minorversion": 3,

@@ -47,7 +47,7 @@ logging.getLogger("event_bus_kafka").addHandler(Long())
 PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 60, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60}
 
 
-def test_a_process_sends_its_events_even_if_it_ends_immediately(bus: Bus, topic: str) -> None:
+def test_case_33_a_process_sends_its_events_even_if_it_ends_immediately(bus: Bus, topic: str) -> None:
     with sender(bus.settings(topic, **PATIENT), [1, 2, 3]) as process:
         assert process.end() == 0
     delivered = "".join(line for line in process.lines if "Message delivered to Kafka event bus" in line)
@@ -108,7 +108,7 @@ def test_sending_logs_an_error_and_raises_nothing_if_the_registry_is_unreachable
     assert "Traceback" not in process.log
 
 
-def test_a_full_client_queue_delays_a_send_until_the_time_limit(bus: Bus, topic: str) -> None:
+def test_case_30_a_full_client_queue_delays_a_send_until_the_time_limit(bus: Bus, topic: str) -> None:
     changes = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"queue.buffering.max.messages": 2},
@@ -121,7 +121,7 @@ def test_a_full_client_queue_delays_a_send_until_the_time_limit(bus: Bus, topic:
     assert process.log.count("QueueFull") == 1
 
 
-def test_the_client_refuses_only_the_event_that_is_too_large(bus: Bus, topic: str) -> None:
+def test_case_31_the_client_refuses_only_the_event_that_is_too_large(bus: Bus, topic: str) -> None:
     changes = PATIENT | {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.max.bytes": 1000}}
     code = SEND.format(users=[1, 2]).replace("certificate(user)", "certificate(user, name='x' * 2000 * (user % 2))")
     with ServiceProcess(code=code, settings=bus.settings(topic, **changes)) as process:

@@ -14,7 +14,7 @@ TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor":
 SOME = "tests.projects.certificates.trouble.fail_for_some"
 
 
-def test_only_events_of_a_failing_key_become_dead_letters(bus: Bus, topic: str, group: str, kept: Kept) -> None:
+def test_case_12_only_events_of_a_failing_key_become_dead_letters(bus: Bus, topic: str, group: str, kept: Kept) -> None:
     send(bus, topic, *map(certificate, (1, 2, 1, 4, 1, 6)))
     with worker(bus, topic, group, "trouble.fail_for_some,note", {"FAILING": "1"}, **TWICE | kept.settings) as process:
         process.wait_for(lambda: process.log.count("stored as a dead letter") == 3)
@@ -30,7 +30,9 @@ def test_only_events_of_a_failing_key_become_dead_letters(bus: Bus, topic: str, 
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3], ids=["first event fails", "middle event fails", "last event fails"])
-def test_a_partition_with_a_dead_letter_is_committed_to_its_end(bus: Bus, topic: str, group: str, failing: int) -> None:
+def test_case_15_a_partition_with_a_dead_letter_is_committed_to_its_end(
+    bus: Bus, topic: str, group: str, failing: int
+) -> None:
     kept = OnTopic(bus, group).create()
     send(bus, topic, *map(certificate, (1, 2, 3)))
     environment = {"FAILING": str(failing)}
@@ -46,7 +48,7 @@ def test_a_partition_with_a_dead_letter_is_committed_to_its_end(bus: Bus, topic:
 
 
 @pytest.mark.parametrize("debug", [False, True], ids=["production", "DEBUG"])
-def test_a_letter_names_the_failing_receiver_and_other_receivers_run_once(
+def test_case_17_a_letter_names_the_failing_receiver_and_other_receivers_run_once(
     bus: Bus, topic: str, group: str, debug: bool
 ) -> None:
     kept = OnTopic(bus, group).create()

@@ -88,7 +88,7 @@ def array_first(bus: Bus, good: bytes) -> int:
         return int(registry.register_schema("odd", Schema(json.dumps(schema), "AVRO")))
 
 
-def test_only_malformed_records_become_dead_letters_and_keep_all_bytes(
+def test_case_19_only_malformed_records_become_dead_letters_and_keep_all_bytes(
     bus: Bus, topic: str, group: str, kept: Kept
 ) -> None:
     send(bus, topic, certificate(1))
@@ -113,7 +113,7 @@ def test_only_malformed_records_become_dead_letters_and_keep_all_bytes(
     assert bus.committed(group, topic) == len(records) + 2
 
 
-def test_an_event_of_unknown_type_becomes_a_dead_letter_if_configured(
+def test_case_19_an_event_of_unknown_type_becomes_a_dead_letter_if_configured(
     bus: Bus, topic: str, group: str, kept: Kept
 ) -> None:
     put(bus, topic, [Odd("", b"anything", (("ce_type", b"org.example.unknown.v1"), ID))])
@@ -126,7 +126,7 @@ def test_an_event_of_unknown_type_becomes_a_dead_letter_if_configured(
     assert bus.committed(group, topic) == 1
 
 
-def test_large_texts_and_arrays_arrive(bus: Bus, topic: str, group: str) -> None:
+def test_case_19_large_texts_and_arrays_arrive(bus: Bus, topic: str, group: str) -> None:
     """The text has 1 MB. The array has 100,000 numbers. The event's class does not have the field of the array."""
     with override_settings(**MORE):
         send(bus, topic, certificate(1, name="x" * 1_000_000), certificate(2))

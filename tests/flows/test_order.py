@@ -63,7 +63,9 @@ def test_no_event_is_processed_twice_after_a_stop_with_many_lanes(bus: Bus, topi
 
 
 @pytest.mark.long
-def test_a_receiver_runs_only_once_although_it_exceeds_max_poll_interval(bus: Bus, topic: str, group: str) -> None:
+def test_case_7_a_receiver_runs_only_once_although_it_exceeds_max_poll_interval(
+    bus: Bus, topic: str, group: str
+) -> None:
     send(bus, topic, certificate(1), certificate(2))
     seconds, interval = scaled(8, long=90), scaled(6_000, long=30_000)
     options = {"max.poll.interval.ms": interval, "session.timeout.ms": 6_000, "heartbeat.interval.ms": 500}
@@ -80,7 +82,7 @@ def test_a_receiver_runs_only_once_although_it_exceeds_max_poll_interval(bus: Bu
 
 
 @each_protocol
-def test_events_stay_in_order_when_partitions_move_to_a_second_worker(
+def test_case_8_events_stay_in_order_when_partitions_move_to_a_second_worker(
     bus: Bus, group: str, options: dict[str, Any]
 ) -> None:
     """

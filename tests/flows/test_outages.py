@@ -17,7 +17,7 @@ from tests.support.workers import worker
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_a_worker_waits_for_a_failing_registry(bus: Bus, topic: str, group: str, fault: Fault) -> None:
+def test_case_20_a_worker_waits_for_a_failing_registry(bus: Bus, topic: str, group: str, fault: Fault) -> None:
     """
     At first the worker has cached no schema. Later it has cached the schema of one event type, and processes the events
     of this type.
@@ -55,7 +55,7 @@ def test_a_worker_waits_for_an_unreachable_broker(group: str) -> None:
         assert process.stop() == 0
 
 
-def test_a_worker_waits_for_the_creation_of_a_topic(bus: Bus, group: str) -> None:
+def test_case_23_a_worker_waits_for_the_creation_of_a_topic(bus: Bus, group: str) -> None:
     """The topic is created while the worker waits."""
     topic = f"late-{group}"
     with worker(bus, topic, group, "note") as process:

@@ -430,7 +430,7 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_queued_events_are_spilled_and_new_events_are_sent_after_a_fatal_error() -> None:
+def test_case_34_queued_events_are_spilled_and_new_events_are_sent_after_a_fatal_error() -> None:
     """tests/outbox contains the corresponding tests with real databases."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]

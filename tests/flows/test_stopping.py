@@ -17,7 +17,9 @@ from tests.support.workers import OURS_FIRST, OURS_LAST, worker
 TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1}}
 
 
-def test_a_worker_does_not_stop_before_its_running_receiver_has_finished(bus: Bus, topic: str, group: str) -> None:
+def test_case_1_a_worker_does_not_stop_before_its_running_receiver_has_finished(
+    bus: Bus, topic: str, group: str
+) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "slow") as process:
         process.wait_for(lambda: process.heard("slow begins"))
@@ -26,7 +28,7 @@ def test_a_worker_does_not_stop_before_its_running_receiver_has_finished(bus: Bu
     assert bus.committed(group, topic) == 1
 
 
-def test_a_stop_logs_the_stack_of_a_hanging_receiver_and_abandons_the_receiver(
+def test_case_2_a_stop_logs_the_stack_of_a_hanging_receiver_and_abandons_the_receiver(
     bus: Bus, topic: str, group: str
 ) -> None:
     send(bus, topic, certificate(1))
@@ -53,7 +55,7 @@ def test_a_worker_exits_with_2_if_its_last_commit_fails(group: str) -> None:
         assert "offsets not committed: BrokerError: GROUP_AUTHORIZATION_FAILED" in process.log
 
 
-def test_a_second_unix_signal_ends_the_worker_with_exit_code_2(bus: Bus, topic: str, group: str) -> None:
+def test_case_6_a_second_unix_signal_ends_the_worker_with_exit_code_2(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "hang", EVENT_BUS_KAFKA_STOP_TIMEOUT=60) as process:
         process.wait_for(lambda: process.heard("hang"))
@@ -63,7 +65,7 @@ def test_a_second_unix_signal_ends_the_worker_with_exit_code_2(bus: Bus, topic: 
         assert process.end() == 2
 
 
-def test_a_hanging_receiver_delays_only_events_of_the_same_key(bus: Bus, topic: str, group: str) -> None:
+def test_case_17_a_hanging_receiver_delays_only_events_of_the_same_key(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 3, 1)))
     limit = {"EVENT_BUS_KAFKA_STOP_TIMEOUT": 1}
     with worker(bus, topic, group, "note,trouble.hang_for_some", {"FAILING": "1"}, lanes=2, **limit) as process:
@@ -88,7 +90,7 @@ def test_a_worker_stops_and_the_event_is_redelivered_when_a_receiver_raises_syst
 
 
 @pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt", "GeneratorExit"])
-def test_a_worker_stops_and_the_event_is_redelivered_after_a_base_exception(
+def test_case_13_a_worker_stops_and_the_event_is_redelivered_after_a_base_exception(
     bus: Bus, topic: str, group: str, error: str
 ) -> None:
     send(bus, topic, *map(certificate, (1, 2, 3)))
@@ -102,7 +104,7 @@ def test_a_worker_stops_and_the_event_is_redelivered_after_a_base_exception(
 
 
 @pytest.mark.parametrize("error", ["MemoryError", "RecursionError"])
-def test_memory_and_recursion_errors_cause_retries_before_a_dead_letter(
+def test_case_13_memory_and_recursion_errors_cause_retries_before_a_dead_letter(
     bus: Bus, topic: str, group: str, error: str
 ) -> None:
     kept = OnTopic(bus, group).create()
@@ -117,7 +119,7 @@ def test_memory_and_recursion_errors_cause_retries_before_a_dead_letter(
     assert bus.committed(group, topic) == 3
 
 
-def test_an_event_is_delivered_again_if_its_worker_was_killed_before_the_commit(
+def test_case_3_an_event_is_delivered_again_if_its_worker_was_killed_before_the_commit(
     bus: Bus, topic: str, group: str
 ) -> None:
     send(bus, topic, certificate(1))
@@ -130,7 +132,7 @@ def test_an_event_is_delivered_again_if_its_worker_was_killed_before_the_commit(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_new_group_starts_again_at_its_first_event_if_this_event_failed(
+def test_case_11_a_new_group_starts_again_at_its_first_event_if_this_event_failed(
     bus: Bus, topic: str, group: str, number: signal.Signals
 ) -> None:
     send(bus, topic, certificate(1), certificate(2))

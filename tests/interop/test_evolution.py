@@ -176,7 +176,7 @@ def read_all(bus: RealBus, count: int) -> list[Message]:
 
 @pytest.mark.parametrize("producer", PRODUCERS)
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.id)
-def test_this_package_reads_events_of_another_version_or_names_the_incompatible_field(
+def test_case_21_this_package_reads_events_of_another_version_or_names_the_incompatible_field(
     exchange: Exchange, one: Crossing, producer: str
 ) -> None:
     if producer == "existing" and not one.change.existing_can:
@@ -196,7 +196,7 @@ def test_this_package_reads_events_of_another_version_or_names_the_incompatible_
 
 @pytest.mark.parametrize("producer", PRODUCERS)
 @pytest.mark.parametrize("one", SHARED, ids=lambda one: one.id)
-def test_the_existing_package_reads_events_of_another_version_as_documented(
+def test_case_21_the_existing_package_reads_events_of_another_version_as_documented(
     exchange: Exchange, one: Crossing, producer: str
 ) -> None:
     message, outcome = exchange.record(f"{producer} {one.id}"), one.reading.existing
@@ -211,7 +211,7 @@ def test_the_existing_package_reads_events_of_another_version_as_documented(
 
 
 @pytest.mark.parametrize("producer", PRODUCERS)
-def test_falsy_values_arrive_unchanged(exchange: Exchange, producer: str) -> None:
+def test_case_22_falsy_values_arrive_unchanged(exchange: Exchange, producer: str) -> None:
     (one,) = (one for one in ALL if one.change is NOTHING and one.reading in NOTHING.new_reads_old)
     course = serde.deserialize(to_record(exchange.record(f"{producer} {one.id}")), one.reader, exchange.registry).data[
         "course"

@@ -262,7 +262,7 @@ if error is None:
         old="bool(codes & _ROLLED_BACK)",
         new="False",
         harm="what follows an event commits by itself, without what the server has rolled back before it",
-        real=("outbox/test_failed_appends.py::test_the_atomic_block_raises_after_a_deadlock_during_an_append",),
+        real=("outbox/test_failed_appends.py::test_s2_the_atomic_block_raises_after_a_deadlock_during_an_append",),
     ),
     Fault(
         name="a caller who swallows what was refused hears of nothing",
@@ -271,7 +271,7 @@ if error is None:
         old="raise self._failure",
         new="pass",
         harm="rows of a request that was answered with 200",
-        real=("outbox/test_failed_appends.py::test_the_atomic_block_raises_after_a_deadlock_during_an_append",),
+        real=("outbox/test_failed_appends.py::test_s2_the_atomic_block_raises_after_a_deadlock_during_an_append",),
     ),
     Fault(
         name="a batch of several statements is written by halves",
@@ -281,7 +281,7 @@ if error is None:
         new="nullcontext()",
         harm="events twice, once by the relay and once directly",
         real=(
-            "outbox/test_failed_appends.py::test_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails[sqlite]",
+            "outbox/test_failed_appends.py::test_s7_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails[sqlite]",
         ),
     ),
     Fault(
@@ -661,7 +661,7 @@ if error is None:
         new="pass",
         harm="the last events of each child of a prefork pool are lost",
         real=(
-            "exits/test_exits.py::test_kafka_has_all_events_that_a_process_emitted_before_its_end"
+            "exits/test_exits.py::test_case_32_33_kafka_has_all_events_that_a_process_emitted_before_its_end"
             "[celery --max-tasks-per-child]",
         ),
     ),

@@ -83,7 +83,7 @@ def waits(database: Database) -> dict[str, int]:
 
 
 @on_mysql_too
-def test_no_event_is_lost_while_relays_are_killed_at_random(
+def test_case_4_35_36_41_no_event_is_lost_while_relays_are_killed_at_random(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     """A kill causes at most one transaction to be sent twice, and never changes the order of events."""
@@ -117,7 +117,7 @@ def test_no_event_is_lost_while_relays_are_killed_at_random(
 
 
 @on_mysql_too
-def test_two_relays_send_each_committed_event_once_and_no_other_event(
+def test_case_36_37_41_two_relays_send_each_committed_event_once_and_no_other_event(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     seconds, count = scaled(2, long=60), scaled(2, long=8)
@@ -134,7 +134,7 @@ def test_two_relays_send_each_committed_event_once_and_no_other_event(
     assert after == before
 
 
-def test_a_frozen_relay_sends_nothing_after_its_claim_has_expired(
+def test_case_36_a_frozen_relay_sends_nothing_after_its_claim_has_expired(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     frozen_for = scaled(6, long=20)
@@ -154,7 +154,7 @@ def test_a_frozen_relay_sends_nothing_after_its_claim_has_expired(
     assert (found.lost, found.invented, found.disordered, found.late) == (0, 0, 0, 0)
 
 
-def test_events_wait_in_the_outbox_during_a_broker_outage_and_are_sent_afterwards(
+def test_case_24_events_wait_in_the_outbox_during_a_broker_outage_and_are_sent_afterwards(
     schema_registry: SchemaRegistry, database: Database, processes: ExitStack
 ) -> None:
     gone = scaled(3, long=20)
@@ -219,7 +219,7 @@ def ending_at(point: str, number: str, service: Service) -> ServiceProcess:
     return ServiceProcess(code=_END_AT.format(point=point, signal=number), settings=service.process_settings())
 
 
-def test_a_second_relay_sends_no_rows_from_the_batch_of_a_frozen_relay(service: Service) -> None:
+def test_case_36_a_second_relay_sends_no_rows_from_the_batch_of_a_frozen_relay(service: Service) -> None:
     sent = [service.emit(1) for _ in range(5)]
     with ending_at("sent", "SIGSTOP", service) as frozen, service.relay() as other:
         until(lambda: psutil.Process(frozen.pid).status() == psutil.STATUS_STOPPED)
@@ -236,7 +236,7 @@ def test_a_second_relay_sends_no_rows_from_the_batch_of_a_frozen_relay(service: 
 
 
 @on_mysql_too
-def test_a_killed_relay_sends_at_most_one_transaction_twice_and_keeps_the_order(
+def test_case_4_35_a_killed_relay_sends_at_most_one_transaction_twice_and_keeps_the_order(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     twice = 0

@@ -56,7 +56,7 @@ def step_and_close(relay: Any) -> None:
 
 
 @on_mysql_too
-def test_a_slow_query_does_not_count_as_a_lost_claim(database: Database) -> None:
+def test_s9_a_slow_query_does_not_count_as_a_lost_claim(database: Database) -> None:
     with database.connected("default"):
         shared = connections["default"]
         own = OwnConnection(shared, DIALECTS[shared.vendor])
@@ -72,7 +72,7 @@ def test_a_slow_query_does_not_count_as_a_lost_claim(database: Database) -> None
 
 
 @on_mysql_too
-def test_no_request_is_sent_after_the_database_ended_the_claim(database: Database) -> None:
+def test_s9_no_request_is_sent_after_the_database_ended_the_claim(database: Database) -> None:
     """
     Kafka is slow, so one request is in flight when the claim ends, and the other rows are still in the queue of the
     client.

@@ -69,7 +69,7 @@ def locked(database: Database, table: str) -> Iterator[None]:
 
 
 @on_mysql_too
-def test_an_event_is_sent_and_the_transaction_commits_although_the_schema_cannot_be_written(
+def test_s2_an_event_is_sent_and_the_transaction_commits_although_the_schema_cannot_be_written(
     service: Service, database: Database
 ) -> None:
     with locked(database, WriterSchema._meta.db_table), transaction.atomic():
@@ -82,7 +82,7 @@ def test_an_event_is_sent_and_the_transaction_commits_although_the_schema_cannot
 
 
 @on_mysql_too
-def test_the_commit_fails_after_a_failed_insert_only_if_the_database_rolled_back(
+def test_s2_the_commit_fails_after_a_failed_insert_only_if_the_database_rolled_back(
     service: Service, database: Database
 ) -> None:
     service.emit()
@@ -107,7 +107,9 @@ def test_the_commit_fails_after_a_failed_insert_only_if_the_database_rolled_back
 
 
 @on_mysql_too
-def test_a_failed_append_in_a_savepoint_rolls_back_at_most_the_savepoint(service: Service, database: Database) -> None:
+def test_s2_a_failed_append_in_a_savepoint_rolls_back_at_most_the_savepoint(
+    service: Service, database: Database
+) -> None:
     """The inner block may raise an exception. The caller can then decide how to continue."""
     service.emit()
     heard: list[Exception] = []
@@ -129,7 +131,7 @@ on_innodb = pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=T
 
 
 @on_innodb
-def test_the_atomic_block_raises_after_a_deadlock_during_an_append(service: Service) -> None:
+def test_s2_the_atomic_block_raises_after_a_deadlock_during_an_append(service: Service) -> None:
     """No row of the transaction is committed, even if the caller catches exceptions. The connection remains usable."""
     service.emit()
     refused: list[Exception] = []
@@ -155,7 +157,7 @@ def test_the_atomic_block_raises_after_a_deadlock_during_an_append(service: Serv
 
 
 @on_innodb
-def test_the_outer_block_raises_after_a_deadlock_during_an_append_in_a_savepoint(
+def test_s2_the_outer_block_raises_after_a_deadlock_during_an_append_in_a_savepoint(
     service: Service,
 ) -> None:
     """A deadlock makes the server roll back the whole transaction, including the savepoint."""
@@ -172,7 +174,7 @@ def test_the_outer_block_raises_after_a_deadlock_during_an_append_in_a_savepoint
 
 
 @on_innodb
-def test_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_rollback(service: Service) -> None:
+def test_s2_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_rollback(service: Service) -> None:
     service.emit()
     with holding_the_end_of_the_outbox() as want, watched(EventRejected) as rejected:
         connection.set_autocommit(False)
@@ -190,7 +192,7 @@ def test_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_rollbac
 
 
 @on_innodb
-def test_a_manual_transaction_fails_at_its_commit_after_a_deadlock(service: Service) -> None:
+def test_s2_a_manual_transaction_fails_at_its_commit_after_a_deadlock(service: Service) -> None:
     """
     After the deadlock, a cursor of the database driver writes another row. This row must not be committed, because the
     earlier rows of the transaction are lost.
@@ -229,7 +231,7 @@ def test_no_error_is_raised_after_a_deadlock_if_the_block_is_marked_for_rollback
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("inner", [False, True], ids=["the transaction", "a savepoint"])
-def test_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_query_errors(
+def test_s2_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_query_errors(
     service: Service, database: Database, inner: bool
 ) -> None:
     """
@@ -254,7 +256,7 @@ def test_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_quer
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_the_block_raises_after_a_failed_append_on_a_pooled_connection(service: Service, database: Database) -> None:
+def test_s2_the_block_raises_after_a_failed_append_on_a_pooled_connection(service: Service, database: Database) -> None:
     service.emit()
     used = connections["default"]
     with locked(database, OutboxRecord._meta.db_table), pytest.raises(AppendFailed), transaction.atomic():
@@ -280,7 +282,7 @@ class Pooled:
 
 @on_mysql_too
 @pytest.mark.parametrize("table", [WriterSchema, OutboxRecord])
-def test_the_block_raises_if_the_session_ends_during_an_append(service: Service, table: Any) -> None:
+def test_s2_the_block_raises_if_the_session_ends_during_an_append(service: Service, table: Any) -> None:
     """
     When the session ends, the outbox cannot roll back to its savepoint. Without an exception of the package, Django
     would roll back the transaction silently.
@@ -303,7 +305,7 @@ def test_the_block_raises_if_the_session_ends_during_an_append(service: Service,
 
 @on_mysql_too
 @pytest.mark.parametrize("asks", [False, True])
-def test_the_block_raises_if_the_session_ends_during_an_append_in_a_savepoint(service: Service, asks: bool) -> None:
+def test_s2_the_block_raises_if_the_session_ends_during_an_append_in_a_savepoint(service: Service, asks: bool) -> None:
     """
     When the session ends, the outbox cannot roll back to the savepoint. Without an exception of the package, Django
     would roll back the whole transaction silently.
@@ -328,7 +330,9 @@ def test_the_block_raises_if_the_session_ends_during_an_append_in_a_savepoint(se
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_the_block_raises_even_if_a_query_guard_wraps_the_database_error(service: Service, database: Database) -> None:
+def test_s4_the_block_raises_even_if_a_query_guard_wraps_the_database_error(
+    service: Service, database: Database
+) -> None:
 
     def guard(execute: Any, sql: str, *arguments: Any) -> Any:
         try:
@@ -345,7 +349,7 @@ def test_the_block_raises_even_if_a_query_guard_wraps_the_database_error(service
 
 
 @on_mysql_too
-def test_a_manual_transaction_can_commit_although_a_row_could_not_be_written(
+def test_s2_a_manual_transaction_can_commit_although_a_row_could_not_be_written(
     service: Service, database: Database
 ) -> None:
     """Only the row of the event is missing, so the caller may commit the other rows."""
@@ -360,7 +364,7 @@ def test_a_manual_transaction_can_commit_although_a_row_could_not_be_written(
 
 
 @pytest.mark.parametrize("kind", [MariaDB, MySQL])
-def test_the_block_raises_after_a_failed_append_with_innodb_rollback_on_timeout(
+def test_s3_the_block_raises_after_a_failed_append_with_innodb_rollback_on_timeout(
     bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker, kind: type[MariaDB]
 ) -> None:
     with kind("--innodb-rollback-on-timeout=ON") as server, database_on(server, "t", django_db_blocker) as database:
@@ -377,7 +381,7 @@ def test_the_block_raises_after_a_failed_append_with_innodb_rollback_on_timeout(
 
 
 @pytest.mark.parametrize(("rolls_back", "swallows"), [(False, False), (True, False), (True, True)])
-def test_a_refused_row_on_sqlite_raises_only_if_the_transaction_was_rolled_back(
+def test_s2_a_refused_row_on_sqlite_raises_only_if_the_transaction_was_rolled_back(
     sqlite_service: Service, rolls_back: bool, swallows: bool
 ) -> None:
     service = sqlite_service
@@ -394,7 +398,7 @@ def test_a_refused_row_on_sqlite_raises_only_if_the_transaction_was_rolled_back(
     assert service.bus.event_ids(service.topic, 0 if rolls_back else 1) == ([] if rolls_back else [sent])
 
 
-def test_an_event_in_two_transactions_is_sent_although_an_on_commit_hook_fails(
+def test_s1_an_event_in_two_transactions_is_sent_although_an_on_commit_hook_fails(
     service_anywhere: Service, tmp_path: Path
 ) -> None:
     service = service_anywhere
@@ -413,7 +417,7 @@ def test_an_event_in_two_transactions_is_sent_although_an_on_commit_hook_fails(
     assert ran == []
 
 
-def test_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(service_anywhere: Service) -> None:
+def test_s4_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(service_anywhere: Service) -> None:
     """
     The guard raises an exception at one of the queries that write the row. The earlier queries for the row are rolled
     back to a savepoint.
@@ -433,7 +437,7 @@ def test_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(se
     assert service.bus.event_ids(service.topic, 1) == [sent]
 
 
-def test_a_thread_appends_the_event_of_async_code_to_the_outbox(service_anywhere: Service) -> None:
+def test_s4_a_thread_appends_the_event_of_async_code_to_the_outbox(service_anywhere: Service) -> None:
     service = service_anywhere
 
     async def emit() -> str:
@@ -461,7 +465,7 @@ def test_an_event_of_async_code_is_sent_and_its_failed_append_is_reported_if_out
 
 
 @pytest.mark.parametrize("way", ["db_for_write", "allow_migrate"])
-def test_no_event_is_lost_when_a_router_raises_any_exception(service_anywhere: Service, way: str) -> None:
+def test_s4_no_event_is_lost_when_a_router_raises_any_exception(service_anywhere: Service, way: str) -> None:
     service = service_anywhere
     router = type("Router", (), {way: _no_request})()
     with override_settings(DATABASE_ROUTERS=[router]):
@@ -476,7 +480,7 @@ def _no_request(*_: Any, model: Any = None, model_name: str = "", **__: Any) -> 
         raise LookupError("no request")
 
 
-def test_an_event_is_not_lost_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
+def test_s5_an_event_is_not_lost_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
     """
     The read-only session has an open transaction, alone or together with a writable session. An event is dropped only
     if the transaction of the writable session rolls back.
@@ -497,7 +501,7 @@ def test_an_event_is_not_lost_when_a_read_only_session_rolls_back(service_anywhe
     assert spilled() == [first, second]
 
 
-def test_an_event_is_not_lost_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
+def test_s5_an_event_is_not_lost_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
         _refuse_writing(replica)
@@ -521,7 +525,7 @@ def _refuse_writing(replica: BaseDatabaseWrapper) -> None:
         cursor.execute(statements[replica.vendor])
 
 
-def test_an_event_is_not_stored_if_the_connection_of_its_transaction_was_closed(
+def test_s6_an_event_is_not_stored_if_the_connection_of_its_transaction_was_closed(
     service_anywhere: Service,
 ) -> None:
     service = service_anywhere
@@ -536,7 +540,7 @@ def test_an_event_is_not_stored_if_the_connection_of_its_transaction_was_closed(
     assert service.waiting == 1
 
 
-def test_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails(service_anywhere: Service) -> None:
+def test_s7_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails(service_anywhere: Service) -> None:
     """The batch needs two INSERT statements, and the second statement fails."""
     service = service_anywhere
     service.emit()

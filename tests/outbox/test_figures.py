@@ -95,7 +95,7 @@ def drain_rate(service: Service, count: int) -> tuple[float, list[float]]:
     return rate, sizes
 
 
-def test_a_large_backlog_is_drained_in_constant_memory(service: Service, database: Database) -> None:
+def test_case_40_a_large_backlog_is_drained_in_constant_memory(service: Service, database: Database) -> None:
     count = scaled(3_000, long=100_000)
     drain_rate(service, count // 2)  # the broker still compiles its code
     rate, sizes = drain_rate(service, count)

@@ -40,7 +40,7 @@ def test_the_migration_sets_the_size_of_each_waiting_row(database: Database) -> 
 @on_mysql_too
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_writers_continue_while_a_large_outbox_is_indexed(database: Database) -> None:
+def test_s10_writers_continue_while_a_large_outbox_is_indexed(database: Database) -> None:
     count = scaled(2_000, long=1_000_000)
     with database.connected("upgraded") as connection:
         call_command("migrate", "event_bus_kafka", "0007", database="upgraded", verbosity=0)

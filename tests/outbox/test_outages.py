@@ -54,7 +54,7 @@ def is_in_order(sent: list[str], arrived: list[str]) -> bool:
     return list(dict.fromkeys(arrived)) == sent
 
 
-def test_rows_wait_for_a_failing_registry_and_are_sent_after_its_recovery(service: Service) -> None:
+def test_case_20_rows_wait_for_a_failing_registry_and_are_sent_after_its_recovery(service: Service) -> None:
     """For each topic the registry fails in a different way. After each failure the relay recovers without help."""
     topics = {fault: f"{service.topic}-{fault.name.lower()}" for fault in Fault}
     with faulty(service.bus.schema_registry_url) as registry:
@@ -73,7 +73,7 @@ def test_rows_wait_for_a_failing_registry_and_are_sent_after_its_recovery(servic
     assert not ParkedRecord.objects.exists()
 
 
-def test_a_missing_topic_is_held_and_does_not_delay_other_topics(service: Service) -> None:
+def test_case_23_a_missing_topic_is_held_and_does_not_delay_other_topics(service: Service) -> None:
     missing = f"{service.topic}-missing"
     waiting = [service.emit(1, topic=missing) for _ in range(3)]
     with watched() as seen, service.relay() as relay:
@@ -89,7 +89,7 @@ def test_a_missing_topic_is_held_and_does_not_delay_other_topics(service: Servic
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_all_rows_are_sent_after_their_topic_was_recreated_and_given_more_partitions(service: Service) -> None:
+def test_case_23_all_rows_are_sent_after_their_topic_was_recreated_and_given_more_partitions(service: Service) -> None:
     cluster = service.bus._cluster
     with watched(TopicHeld) as seen, service.relay() as relay:
         service.emit()
@@ -109,7 +109,7 @@ def test_all_rows_are_sent_after_their_topic_was_recreated_and_given_more_partit
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
+def test_case_24_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
     """At least one broker is always running. test_chaos.py covers the loss of all brokers."""
@@ -140,7 +140,7 @@ def test_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_sent_in_order_after_the_network_was_silent_or_cut(
+def test_case_25_rows_are_sent_in_order_after_the_network_was_silent_or_cut(
     guarded_service: Service, guarded: GuardedKafka
 ) -> None:
     service, way = guarded_service, guarded.through_proxy
@@ -173,7 +173,7 @@ def test_a_slow_network_does_not_interrupt_a_relay(guarded_service: Service, gua
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_sent_after_a_revoked_login_or_right_is_restored(
+def test_case_28_rows_are_sent_after_a_revoked_login_or_right_is_restored(
     guarded_service: Service, guarded: GuardedKafka
 ) -> None:
     service, user, forbidden = guarded_service, f"relay-{guarded_service.topic}", f"{guarded_service.topic}-forbidden"
@@ -206,7 +206,7 @@ def test_rows_are_sent_after_a_revoked_login_or_right_is_restored(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_topic_whose_records_brokers_do_not_answer_does_not_delay_other_topics(
+def test_case_24_a_topic_whose_records_brokers_do_not_answer_does_not_delay_other_topics(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
     """

@@ -58,7 +58,7 @@ def once(code: str, *, after: int, delay: float = 0) -> Callable[[str], str | No
 
 @pytest.mark.parametrize(("code", "after"), [("UNKNOWN", 0), ("TOPIC_AUTHORIZATION_FAILED", 1), ("INVALID_RECORD", 7)])
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_keep_their_order_when_a_request_is_refused(service: Service, code: str, after: int) -> None:
+def test_s8_rows_keep_their_order_when_a_request_is_refused(service: Service, code: str, after: int) -> None:
     sent = service.emit_many(1_970)
     with through_proxy(service) as proxy, service.relay() as relay:
         proxy.refuse = once(code, after=after)
@@ -68,7 +68,7 @@ def test_rows_keep_their_order_when_a_request_is_refused(service: Service, code:
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(service: Service) -> None:
+def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(service: Service) -> None:
     """
     When the broker refuses the first request, the client has already prepared the next request. A broker that has not
     yet seen the producer would accept this next request.
@@ -82,7 +82,7 @@ def test_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(ser
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_refusal_with_an_error_code_unknown_to_the_package_does_not_delay_other_topics(service: Service) -> None:
+def test_s11_a_refusal_with_an_error_code_unknown_to_the_package_does_not_delay_other_topics(service: Service) -> None:
     odd = f"{service.topic}-odd"
     with through_proxy(service, odd) as proxy, watched(RelayInterrupted, TopicHeld) as seen, service.relay() as relay:
         proxy.refuse = lambda topic: _UNLISTED if topic == odd else None
@@ -109,7 +109,7 @@ def test_a_missing_topic_is_held_and_its_rows_are_sent_after_its_creation(servic
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_topic_is_held_and_no_row_is_parked_if_it_refuses_the_timestamps_of_its_rows(service: Service) -> None:
+def test_s12_a_topic_is_held_and_no_row_is_parked_if_it_refuses_the_timestamps_of_its_rows(service: Service) -> None:
     """
     The topic refuses each record that reaches the broker after the millisecond of its timestamp, which is almost every
     record.
@@ -132,7 +132,7 @@ def test_a_topic_is_held_and_no_row_is_parked_if_it_refuses_the_timestamps_of_it
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_topic_limit_above_the_maximum_of_the_client_is_accepted(service: Service) -> None:
+def test_s14_a_topic_limit_above_the_maximum_of_the_client_is_accepted(service: Service) -> None:
     """A topic's ``max.message.bytes`` may be higher than the highest size that a client can be configured with."""
     vast = f"{service.topic}-vast"
     service.bus._cluster.create_topic(vast, config={"max.message.bytes": str(2**31 - 1)})
@@ -177,7 +177,7 @@ class AtRandom:
 
 
 @pytest.mark.long
-def test_random_refusals_lose_no_row_and_keep_the_order_of_each_key(service: Service) -> None:
+def test_s8_random_refusals_lose_no_row_and_keep_the_order_of_each_key(service: Service) -> None:
     """
     Two relays run. Kafka may refuse a row twice, the second time alone in its request. The row is then parked, but not
     lost.

@@ -33,7 +33,7 @@ OUTBOX = OutboxRecord._meta.db_table
 
 
 @on_mysql_too
-def test_only_the_row_that_is_too_large_for_the_client_is_parked(service: Service) -> None:
+def test_case_31_39_only_the_row_that_is_too_large_for_the_client_is_parked(service: Service) -> None:
     """The client of the relay refuses the row."""
     sent = [service.emit(number % 7, name="x" * 2_000_000 * (number == 500)) for number in range(1_000)]
     before = tallies.total(ROWS_SENT)
@@ -47,7 +47,7 @@ def test_only_the_row_that_is_too_large_for_the_client_is_parked(service: Servic
     assert (row.code, row.topic, b"xxx" in bytes(row.body or b"")) == ("MSG_SIZE_TOO_LARGE", service.topic, True)
 
 
-def test_a_row_is_parked_unsent_if_it_is_too_large_for_its_topic(service: Service) -> None:
+def test_case_31_a_row_is_parked_unsent_if_it_is_too_large_for_its_topic(service: Service) -> None:
     """Kafka refuses a whole request, so the row must not be in a request together with other rows."""
     small = f"{service.topic}-small"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
@@ -77,7 +77,7 @@ def test_rows_are_sent_if_the_size_limit_of_their_topic_is_unknown(service: Serv
     assert not ParkedRecord.objects.exists()
 
 
-def test_only_the_row_that_kafka_refuses_for_its_size_is_parked(service: Service) -> None:
+def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service: Service) -> None:
     """The limit of the topic was lowered while the relay was running."""
     small = f"{service.topic}-shrunk"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
@@ -93,7 +93,7 @@ def test_only_the_row_that_kafka_refuses_for_its_size_is_parked(service: Service
 
 
 @on_mysql_too
-def test_a_row_is_sent_even_if_rows_with_higher_ids_were_committed_earlier(
+def test_case_37_a_row_is_sent_even_if_rows_with_higher_ids_were_committed_earlier(
     service: Service, database: Database
 ) -> None:
     """
@@ -151,7 +151,7 @@ def test_a_notification_wakes_a_waiting_relay_on_postgresql(service: Service) ->
 
 
 @on_mysql_too
-def test_writers_and_relays_do_not_wait_for_locks(service: Service) -> None:
+def test_case_41_writers_and_relays_do_not_wait_for_locks(service: Service) -> None:
     """
     The relay owns a claim while rows are inserted. It also removes rows while transactions with inserts are open.
 
@@ -248,7 +248,7 @@ def test_no_row_is_sent_with_a_wrong_schema_after_a_database_restore(service: Se
 
 
 @on_mysql_too
-def test_a_relay_reconnects_after_its_database_restarted(service: Service, database: Database) -> None:
+def test_case_38_a_relay_reconnects_after_its_database_restarted(service: Service, database: Database) -> None:
     with service.relay() as relay:
         sent = [service.emit()]
         until(lambda: not service.waiting, step=relay.step)

@@ -28,7 +28,7 @@ class Death(BaseException):
 
 
 @on_mysql_too
-def test_removed_rows_stay_removed_although_the_relay_dies_after_the_batch(
+def test_case_35_removed_rows_stay_removed_although_the_relay_dies_after_the_batch(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kafka has confirmed all rows. The transaction that claims the rows is never committed."""
@@ -65,7 +65,7 @@ def test_a_relay_continues_and_loses_no_row_after_a_failed_removal(service: Serv
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_not_sent_repeatedly_if_row_security_prevents_their_removal(service: Service) -> None:
+def test_s13_rows_are_not_sent_repeatedly_if_row_security_prevents_their_removal(service: Service) -> None:
     """
     No row security policy allows the relay's user to delete rows, so PostgreSQL deletes nothing, and raises no error.
     """

@@ -87,7 +87,7 @@ def test_an_event_goes_into_the_database_of_the_open_transaction(service: Servic
     assert service.waiting == 2
 
 
-def test_the_first_or_the_configured_database_gets_the_event_if_several_transactions_are_open(
+def test_s5_the_first_or_the_configured_database_gets_the_event_if_several_transactions_are_open(
     service: Service, database: Database
 ) -> None:
     with database.connected("other"), database.connected("third"), watched(OutboxAmbiguous) as seen:

@@ -44,7 +44,7 @@ pytestmark = pytest.mark.real
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
 
 
-def test_events_are_relayed_unchanged_after_a_spill_during_a_registry_outage(service: Service) -> None:
+def test_case_20_events_are_relayed_unchanged_after_a_spill_during_a_registry_outage(service: Service) -> None:
     """The record of a relayed event equals the record of a directly sent event byte for byte."""
     same = EventsMetadata(event_type=CREATED)
     ids: list[str] = []
@@ -70,7 +70,7 @@ def test_events_are_relayed_unchanged_after_a_spill_during_a_registry_outage(ser
     assert (direct.key(), direct.value(), direct.headers()) == (relayed.key(), relayed.value(), relayed.headers())
 
 
-def test_a_full_client_queue_delays_only_one_event_and_unsent_events_are_spilled(service: Service) -> None:
+def test_case_30_a_full_client_queue_delays_only_one_event_and_unsent_events_are_spilled(service: Service) -> None:
     """If each event waited for room in the queue, the test would take minutes."""
     with black_hole() as address:
         changes = {
@@ -120,7 +120,7 @@ def test_thousands_of_failed_events_are_spilled_in_order_with_few_statements(ser
 
 
 @pytest.mark.parametrize("limit", ["client", "topic", "broker"])
-def test_an_event_that_is_too_large_is_parked_and_other_events_are_sent(
+def test_case_31_an_event_that_is_too_large_is_parked_and_other_events_are_sent(
     service: Service, cluster: KafkaCluster, limit: str
 ) -> None:
     topic, size, options = f"{service.topic}-{limit}", 3_000, {"linger.ms": 100}
@@ -147,7 +147,7 @@ def test_an_event_that_is_too_large_is_parked_and_other_events_are_sent(
     assert large not in service.ids(3, topic)
 
 
-def test_events_of_a_failed_client_are_spilled_and_a_new_client_sends_later_events(service: Service) -> None:
+def test_case_34_events_of_a_failed_client_are_spilled_and_a_new_client_sends_later_events(service: Service) -> None:
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
@@ -163,7 +163,9 @@ def test_events_of_a_failed_client_are_spilled_and_a_new_client_sends_later_even
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_events_of_a_missing_topic_are_sent_after_the_topic_is_created(service: Service, cluster: KafkaCluster) -> None:
+def test_case_23_events_of_a_missing_topic_are_sent_after_the_topic_is_created(
+    service: Service, cluster: KafkaCluster
+) -> None:
     topic = f"{service.topic}-later"
     changes = service.settings_for(topic) | {
         "EVENT_BUS_PRODUCER_MODE": "on-commit",

@@ -42,7 +42,7 @@ def test_rows_are_found_by_the_primary_key_without_a_table_scan(service: Service
 
 
 @on_mysql_too
-def test_rows_of_a_held_topic_are_not_read(service: Service, database: Database) -> None:
+def test_s10_rows_of_a_held_topic_are_not_read(service: Service, database: Database) -> None:
     """
     To plan a batch, the relay reads only the rows of the batch and a few index entries. This does not depend on the
     number of other waiting rows, or on the statistics of the database.
@@ -61,7 +61,7 @@ def test_rows_of_a_held_topic_are_not_read(service: Service, database: Database)
 
 
 @on_mysql_too
-def test_a_relay_works_without_the_index_of_topics(service: Service, database: Database) -> None:
+def test_s10_a_relay_works_without_the_index_of_topics(service: Service, database: Database) -> None:
     """The index does not exist until its migration has run."""
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):
@@ -78,7 +78,7 @@ def test_a_relay_works_without_the_index_of_topics(service: Service, database: D
 
 
 @on_mysql_too
-def test_a_batch_starts_with_the_rows_that_are_sent_alone(service: Service, database: Database) -> None:
+def test_s10_a_batch_starts_with_the_rows_that_are_sent_alone(service: Service, database: Database) -> None:
     """
     A row that is sent alone needs a separate round trip. If it is sent at the start of a batch, other rows can be sent
     during this round trip. At the end of a batch, the relay would have to wait.

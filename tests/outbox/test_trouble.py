@@ -86,7 +86,7 @@ def all_arrived(service: Service, processes: list[ServiceProcess], what: str = "
 
 
 @pytest.mark.parametrize("database", ["mariadb"], indirect=True)
-def test_every_event_arrives_although_brokers_networks_and_logins_fail(
+def test_case_24_25_28_every_event_arrives_although_brokers_networks_and_logins_fail(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, database: Database, group: str
 ) -> None:
     bus = RealBus(guarded.cluster, schema_registry)
@@ -132,7 +132,7 @@ def test_every_event_arrives_although_brokers_networks_and_logins_fail(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_every_event_arrives_although_replicas_were_below_the_minimum(
+def test_case_24_every_event_arrives_although_replicas_were_below_the_minimum(
     three_brokers: KafkaCluster, schema_registry: SchemaRegistry, database: Database
 ) -> None:
     """For a while, fewer replicas than min.insync.replicas are available."""

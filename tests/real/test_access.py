@@ -121,7 +121,7 @@ def test_a_probe_names_the_leg_that_lacks_a_right(
 
 
 @pytest.mark.parametrize("options", [CLASSIC, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
-def test_a_worker_recovers_after_the_loss_of_its_login_and_its_rights(
+def test_case_28_a_worker_recovers_after_the_loss_of_its_login_and_its_rights(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
     user = f"user-{group}"

@@ -61,7 +61,7 @@ def distinct(process: ServiceProcess) -> set[tuple[int, int]]:
     return {event(line) for line in process.heard("ends")}
 
 
-def test_no_event_is_lost_while_one_or_more_brokers_are_killed_and_restarted(
+def test_case_24_no_event_is_lost_while_one_or_more_brokers_are_killed_and_restarted(
     three_brokers: KafkaCluster,
     schema_registry: SchemaRegistry,
     group: str,
@@ -110,7 +110,7 @@ def arrived(process: ServiceProcess, each: int) -> None:
     process.wait_for(lambda: len(distinct(process)) == len(USERS) * each, f"for {each} of each user")
 
 
-def test_no_event_is_lost_while_the_network_is_silent_cut_or_slow(
+def test_case_25_no_event_is_lost_while_the_network_is_silent_cut_or_slow(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, group: str
 ) -> None:
     """Receivers that run during the fault finish. Events arrive in order, each of them once or several times."""

@@ -40,7 +40,7 @@ def grades_by_user(lines: Iterable[dict[str, Any]]) -> dict[int, list[str]]:
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
-def test_events_of_a_failing_receiver_are_held_until_a_probe_succeeds(
+def test_case_18_events_of_a_failing_receiver_are_held_until_a_probe_succeeds(
     bus: RealBus, topic: str, group: str, tmp_path: Path, lanes: int
 ) -> None:
     kept, gate = OnTopic(bus, group).create(), tmp_path / "mended"
@@ -66,7 +66,7 @@ def test_events_of_a_failing_receiver_are_held_until_a_probe_succeeds(
     assert log.index("INFO event_bus_kafka Ready") < log.index(OPEN) < log.rindex("INFO event_bus_kafka Ready")
 
 
-def test_pausing_a_failing_receiver_lets_the_other_receivers_continue(
+def test_case_18_pausing_a_failing_receiver_lets_the_other_receivers_continue(
     bus: RealBus, topic: str, group: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """An operator pauses the receiver."""
@@ -99,7 +99,9 @@ def test_pausing_a_failing_receiver_lets_the_other_receivers_continue(
     assert kept.read(0) == []
 
 
-def test_a_flood_of_unreadable_records_is_held_until_the_limit_is_raised(bus: RealBus, topic: str, group: str) -> None:
+def test_case_18b_a_flood_of_unreadable_records_is_held_until_the_limit_is_raised(
+    bus: RealBus, topic: str, group: str
+) -> None:
     kept = OnTopic(bus, group).create()
     headers = {name: value for name, value in HEADERS if value is not None}
     for number in range(12):

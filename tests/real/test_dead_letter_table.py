@@ -131,7 +131,7 @@ def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
 
 
 @pytest.mark.parametrize("left", [(), ("other",)])
-def test_a_letter_keeps_its_failures_if_a_worker_stores_it_while_a_replay_writes(left: tuple[str, ...]) -> None:
+def test_c3_a_letter_keeps_its_failures_if_a_worker_stores_it_while_a_replay_writes(left: tuple[str, ...]) -> None:
     letter = stored(record_of(7), RECEIVER, *left)
     reading = threading.Event()
 
@@ -193,7 +193,7 @@ def refusing(database: Database) -> Iterator[None]:
         database.server.execute("SET GLOBAL max_allowed_packet = 67108864")
 
 
-def test_a_letter_is_stored_without_a_value_that_the_server_refuses(database: Database) -> None:
+def test_c8_a_letter_is_stored_without_a_value_that_the_server_refuses(database: Database) -> None:
     with refusing(database):
         TableStore().store(letter_of(record_of(7, value=b"'" * 2_000_000), RECEIVER))
         TableStore().store(letter_of(record_of(7, offset=1), RECEIVER))
@@ -203,7 +203,7 @@ def test_a_letter_is_stored_without_a_value_that_the_server_refuses(database: Da
     assert "left out       value, 2000000 bytes, SHA-256" in run("show", large.pk)
 
 
-def test_a_letter_is_stored_without_headers_that_the_server_cannot_encode(database: Database) -> None:
+def test_c8_a_letter_is_stored_without_headers_that_the_server_cannot_encode(database: Database) -> None:
     record = record_of(7, headers=(*record_of(7).headers, ("half a character: \ud800", b"x")))
     TableStore().store(letter_of(record, RECEIVER))
     (row,) = DeadLetter.objects.with_marks()
@@ -215,7 +215,7 @@ def test_a_letter_is_stored_without_headers_that_the_server_cannot_encode(databa
     assert row.marks or database.vendor != "postgresql"
 
 
-def test_a_letter_is_stored_completely_after_the_server_was_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_c8_a_letter_is_stored_completely_after_the_server_was_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     letter, connection = letter_of(record_of(7), RECEIVER), connections["default"]
     assert not DeadLetter.objects.exists()  # the connection is open
     with monkeypatch.context() as away:
@@ -228,7 +228,7 @@ def test_a_letter_is_stored_completely_after_the_server_was_unreachable(monkeypa
     assert DeadLetter.objects.with_marks().get().marks == {}
 
 
-def test_storing_a_letter_raises_an_error_if_the_server_ends_the_connection_twice() -> None:
+def test_c8_storing_a_letter_raises_an_error_if_the_server_ends_the_connection_twice() -> None:
     """
     A connection pooler that restarts, or a failover, may end a connection twice. MySQL reports this with the same error
     message as a statement that is too large.
@@ -246,7 +246,7 @@ def test_storing_a_letter_raises_an_error_if_the_server_ends_the_connection_twic
     assert not DeadLetter.objects.exists()
 
 
-def test_a_replay_stores_successes_after_the_server_ended_the_connection(sandbox: Sandbox) -> None:
+def test_c3_a_replay_stores_successes_after_the_server_ended_the_connection(sandbox: Sandbox) -> None:
     ran: list[str] = []
 
     def succeed(**_: object) -> None:
@@ -264,7 +264,7 @@ def test_a_replay_stores_successes_after_the_server_ended_the_connection(sandbox
     assert DeadLetter.objects.get().failed_receivers == [RECEIVER]
 
 
-def test_a_stand_in_settles_only_the_receiver_that_it_replaces(sandbox: Sandbox) -> None:
+def test_c2_a_stand_in_settles_only_the_receiver_that_it_replaces(sandbox: Sandbox) -> None:
     ran: list[str] = []
 
     def new_grade(**_: object) -> None:
@@ -280,7 +280,7 @@ def test_a_stand_in_settles_only_the_receiver_that_it_replaces(sandbox: Sandbox)
     assert sorted(states().values()) == ["failed", "replaced by new_grade", "succeeded"]
 
 
-def test_a_letter_is_stored_completely_after_the_server_ended_the_connection(database: Database) -> None:
+def test_c8_a_letter_is_stored_completely_after_the_server_ended_the_connection(database: Database) -> None:
     assert not DeadLetter.objects.exists()  # the connection is open
     end_session(connections["default"])
     TableStore().store(letter_of(record_of(7), RECEIVER))

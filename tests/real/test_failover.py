@@ -25,7 +25,7 @@ pytestmark = pytest.mark.real
 PAUSED = "tests.projects.certificates.receivers.fail"
 
 
-def test_the_attempt_after_a_failover_uses_a_new_connection(
+def test_c12_the_attempt_after_a_failover_uses_a_new_connection(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     kept = OnTopic(bus, group).create()
@@ -39,7 +39,7 @@ def test_the_attempt_after_a_failover_uses_a_new_connection(
     assert kept.read(0) == []
 
 
-def test_a_paused_receiver_does_not_run_if_the_database_is_unreachable_at_the_start(
+def test_c15_a_paused_receiver_does_not_run_if_the_database_is_unreachable_at_the_start(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     with database.connected():

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real
 COMPACTED = {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01"}
 
 
-def test_a_compacted_topic_is_read_to_its_end(bus: RealBus, cluster: KafkaCluster, group: str) -> None:
+def test_case_26_a_compacted_topic_is_read_to_its_end(bus: RealBus, cluster: KafkaCluster, group: str) -> None:
     topic = f"compacted-{group}"
     cluster.create_topic(topic, config=COMPACTED)
     for _ in range(3):
@@ -49,7 +49,7 @@ def once_compacted(bus: RealBus, topic: str, count: int) -> None:
         assert monotonic() < deadline, "Kafka did not compact the topic"
 
 
-def test_each_committed_record_is_processed_once_and_no_other_record_is_processed(
+def test_case_26_each_committed_record_is_processed_once_and_no_other_record_is_processed(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str
 ) -> None:
     users = list(range(1, 7))

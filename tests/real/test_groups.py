@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real
 
 
 @each_protocol
-def test_retries_start_again_when_a_revoked_partition_returns(
+def test_case_9_retries_start_again_when_a_revoked_partition_returns(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     """Each event fails. The next retry would be an hour later."""
@@ -51,7 +51,7 @@ def test_retries_start_again_when_a_revoked_partition_returns(
 
 
 @each_protocol
-def test_one_of_two_members_with_equal_instance_ids_ends_and_logs_the_reason(
+def test_case_10_one_of_two_members_with_equal_instance_ids_ends_and_logs_the_reason(
     bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
     """
@@ -71,7 +71,7 @@ def test_one_of_two_members_with_equal_instance_ids_ends_and_logs_the_reason(
 
 
 @pytest.mark.parametrize("told", [False, True], ids=["without a signal", "after a signal"])
-def test_a_member_starts_no_further_events_after_a_commit_reveals_its_fencing(
+def test_case_10_a_member_starts_no_further_events_after_a_commit_reveals_its_fencing(
     bus: RealBus, topic: str, group: str, told: bool
 ) -> None:
     """
@@ -96,7 +96,7 @@ def test_a_member_starts_no_further_events_after_a_commit_reveals_its_fencing(
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @each_protocol
-def test_no_event_is_lost_or_repeated_while_members_join_or_leave_under_load(
+def test_case_8_no_event_is_lost_or_repeated_while_members_join_or_leave_under_load(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     topic, users, each = f"busy-{group}", list(range(16)), scaled(40, long=800)
@@ -150,7 +150,7 @@ def test_a_static_member_gets_its_partition_without_a_rebalance_after_a_restart(
         assert staying.stop() == 0
 
 
-def test_a_worker_can_stop_with_or_without_partitions_and_before_the_first_assignment(
+def test_case_5_a_worker_can_stop_with_or_without_partitions_and_before_the_first_assignment(
     bus: RealBus, topic: str, group: str
 ) -> None:
     """

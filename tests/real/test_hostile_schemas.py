@@ -58,7 +58,7 @@ def memory_of(pid: int) -> int:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_record_becomes_a_dead_letter_if_it_would_need_too_much_memory(
+def test_c4_a_record_becomes_a_dead_letter_if_it_would_need_too_much_memory(
     bus: RealBus, topic: str, group: str, name: str
 ) -> None:
     kind, types, more, reason = BOMBS[name]

@@ -97,7 +97,7 @@ def distinct(lines: list[dict[str, Any]]) -> set[tuple[int, int]]:
     return {event(line) for line in lines if line["what"] == "ends"}
 
 
-def test_a_failing_key_does_not_stop_the_processing_of_other_keys(bus: RealBus, group: str) -> None:
+def test_case_12_a_failing_key_does_not_stop_the_processing_of_other_keys(bus: RealBus, group: str) -> None:
     healthy, each = list(range(1, 21)), scaled(20, long=500)
     rates = {}
     for failing in ("", "0"):
@@ -145,7 +145,7 @@ def test_lanes_process_all_events_and_the_share_of_their_ideal_throughput_is_pri
     print(f"{count} receivers of 10 ms on {lanes} lanes: {share:.0%} of the ideal")
 
 
-def test_the_memory_of_a_worker_does_not_grow(bus: RealBus, topic: str, group: str) -> None:
+def test_case_45_the_memory_of_a_worker_does_not_grow(bus: RealBus, topic: str, group: str) -> None:
     """Only long runs check the memory. Short runs print it."""
     part = scaled(500, long=20_000)
     sizes = []

@@ -35,7 +35,7 @@ def worker(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_records_are_logged_as_lost_if_they_were_deleted_before_being_read(
+def test_case_27_records_are_logged_as_lost_if_they_were_deleted_before_being_read(
     bus: RealBus, topic: str, group: str, protocol: str
 ) -> None:
     send(bus, topic, *map(certificate, range(5)))
@@ -52,7 +52,7 @@ def test_records_are_logged_as_lost_if_they_were_deleted_before_being_read(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_running_worker_reads_a_recreated_topic_from_its_beginning(
+def test_case_23_27_a_running_worker_reads_a_recreated_topic_from_its_beginning(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str, protocol: str
 ) -> None:
     """Before the topic is recreated, both partitions have records. Afterwards one of the partitions is empty."""
@@ -70,7 +70,9 @@ def test_a_running_worker_reads_a_recreated_topic_from_its_beginning(
     assert len(process.heard("note")) == 41
 
 
-def test_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(bus: RealBus, topic: str, group: str) -> None:
+def test_case_27_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(
+    bus: RealBus, topic: str, group: str
+) -> None:
     """The worker commits the corrected offset, so that the next worker does not log this again."""
     bus.commit(group, topic, 9)
     with worker(bus, topic, group) as process:

@@ -59,7 +59,7 @@ def test_an_error_counts_as_an_outage_even_if_the_database_has_restarted_meanwhi
 
 
 @pytest.mark.long
-def test_a_worker_waits_for_an_unreachable_registry(bus: RealBus, topic: str, group: str) -> None:
+def test_case_20_a_worker_waits_for_an_unreachable_registry(bus: RealBus, topic: str, group: str) -> None:
     kept = OnTopic(bus, group).create()
     with faulty(bus.schema_registry_url) as registry:
         registry.fault = Fault.DOWN
@@ -126,7 +126,9 @@ def end_with_the_letter(process: ServiceProcess, bus: RealBus, topic: str, group
     assert bus.committed(group, topic) == 4
 
 
-def test_dead_letters_wait_for_a_stopped_database(bus: RealBus, topic: str, group: str, database: Database) -> None:
+def test_case_14_dead_letters_wait_for_a_stopped_database(
+    bus: RealBus, topic: str, group: str, database: Database
+) -> None:
     kept = InTable(database.entry, database.blocker)
     with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **TWICE | kept.settings) as process:
         process.wait_for_log("partitions assigned")
@@ -138,7 +140,7 @@ def test_dead_letters_wait_for_a_stopped_database(bus: RealBus, topic: str, grou
         end_with_the_letter(process, bus, topic, group, kept)
 
 
-def test_dead_letters_wait_for_a_topic_that_does_not_exist(bus: RealBus, topic: str, group: str) -> None:
+def test_case_14_dead_letters_wait_for_a_topic_that_does_not_exist(bus: RealBus, topic: str, group: str) -> None:
     kept = OnTopic(bus, group)
     options = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"topic.metadata.propagation.max.ms": 100}}
     settings = TWICE | kept.settings | options

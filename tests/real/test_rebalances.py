@@ -95,7 +95,7 @@ class Crew:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @each_protocol
-def test_every_event_is_processed_in_order_during_random_rebalances(
+def test_c1_every_event_is_processed_in_order_during_random_rebalances(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     topic, each = f"rebalanced-{group}", scaled(10, long=1_050)

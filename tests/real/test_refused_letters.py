@@ -33,7 +33,7 @@ RECEIVERS = "tests.projects.certificates.receivers"
 INSTEAD = ("--receiver", f"{RECEIVERS}.note", "--instead-of", f"{RECEIVERS}.fail_for_odd", "--apply")
 
 
-def test_a_refused_letter_is_stored_without_its_value_and_replayed_completely(
+def test_c8_a_refused_letter_is_stored_without_its_value_and_replayed_completely(
     bus: RealBus, cluster: KafkaCluster, group: str, table: dict[str, Any]
 ) -> None:
     topic = f"large-{group}"
@@ -74,7 +74,7 @@ def test_a_refused_letter_is_stored_without_its_value_and_replayed_completely(
     assert (stays["id"], stays["attempts"]) == (second["id"], second["attempts"])
 
 
-def test_letters_are_stored_after_a_fatal_error_of_the_producer(
+def test_c9_letters_are_stored_after_a_fatal_error_of_the_producer(
     bus: RealBus, cluster: KafkaCluster, group: str
 ) -> None:
     """A proxy refuses one request like a broker that has lost the producer's state."""

@@ -38,7 +38,7 @@ def spans_of(package: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("package", ["opentelemetry", "ddtrace", "newrelic", *PROVIDED[1:]])
-def test_the_trace_of_each_event_contains_attributes_errors_and_spans_of_receivers(package: str) -> None:
+def test_c6_the_trace_of_each_event_contains_attributes_errors_and_spans_of_receivers(package: str) -> None:
     spans = spans_of(package)
     by_id = {span["id"]: span for span in spans}
 
