@@ -22,8 +22,8 @@ _DEEPEST_CAUSE = 10
 
 class Shown(str):
     """
-    A text whose parts have already passed :func:`shown`, for example the lines of a stack or a list of ids. ``shown``
-    neither cuts nor changes this text.
+    A text whose parts have already passed :func:`shown`, for example the lines of a stack or a list of ids. As an
+    argument of a log line it is neither cut nor changed.
     """
 
     __slots__ = ()
@@ -68,8 +68,8 @@ def label(value: str) -> str:
 
 def shown_time(milliseconds: int, timespec: str = "auto") -> str:
     """
-    Return a time, given in milliseconds since the epoch, in ISO 8601 and UTC. If Python has no such date, return ``…
-    ms``.
+    Return a time, given in milliseconds since the epoch, in ISO 8601 and UTC. If the time is outside the years that
+    Python knows, return the number of milliseconds with ``ms``.
     """
     try:
         return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)).isoformat(timespec=timespec)

@@ -56,8 +56,8 @@ class Setting(Generic[T]):
 
     def value(self) -> T:
         """
-        Return the value. Each call returns the same object. Raises :class:`ConfigurationError` if the value is not
-        accepted.
+        Return the value, the same object each time until a test overrides the setting. Raises
+        :class:`ConfigurationError` if the value is not accepted.
         """
         try:
             value: T = _known[self.name]
