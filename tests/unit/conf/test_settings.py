@@ -115,7 +115,7 @@ def test_configured_client_options_override_all_other_options() -> None:
 @pytest.mark.parametrize(
     "unsafe", [{"acks": 1}, {"acks": "0"}, {"request.required.acks": 1}, {"enable.idempotence": "false"}]
 )
-def test_unsafe_producer_options_are_refused_unless_they_are_confirmed(unsafe: dict[str, Any]) -> None:
+def test_unsafe_producer_options_are_refused_unless_a_setting_allows_them(unsafe: dict[str, Any]) -> None:
     with override_settings(**SERVERS, EVENT_BUS_KAFKA_PRODUCER_OPTIONS=unsafe):
         with pytest.raises(ConfigurationError, match="may lose events"):
             producer_options()

@@ -193,7 +193,9 @@ def test_only_one_of_the_held_events_becomes_the_next_probe(service: Service) ->
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_an_event_succeeds_although_events_of_other_keys_always_fail(service: Service, seed: int) -> None:
+def test_an_event_gets_a_probe_and_succeeds_although_events_of_other_keys_always_fail(
+    service: Service, seed: int
+) -> None:
     processor = service.processor()
     service.chance, service.broken = Random(seed).random, frozenset(range(4))
     due = [(0.0, number, delivery(number)) for number in (*range(4), 9)]

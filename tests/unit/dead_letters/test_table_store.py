@@ -1,6 +1,6 @@
 """
 Dead letters are stored in the table. A repeated failure updates the row of its letter. Parts that the table refuses are
-left out.
+left out; such a letter is called reduced.
 """
 
 from __future__ import annotations

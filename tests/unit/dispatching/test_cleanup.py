@@ -165,7 +165,7 @@ def test_the_request_cache_is_cleared_after_an_event() -> None:
     assert not RequestCache("any").get_cached_response("key").is_found
 
 
-def test_a_connection_is_cleaned_up_after_a_temporary_replacement(
+def test_an_open_transaction_is_rolled_back_after_its_connection_was_temporarily_replaced(
     connection: BaseDatabaseWrapper, tmp_path: Path
 ) -> None:
     other = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other")}

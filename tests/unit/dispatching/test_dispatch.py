@@ -86,7 +86,7 @@ def test_an_unexpected_argument_is_named_in_the_failure_of_a_receiver_without_kw
 
 
 @pytest.mark.parametrize("call", [len, int])
-def test_a_type_error_of_a_callable_without_a_signature_is_reported_unchanged(call: Any) -> None:
+def test_a_callable_without_a_signature_fails_with_a_type_error(call: Any) -> None:
     ((_, error),) = dispatch(event(), [Receiver(call)])
     assert isinstance(error, TypeError)
 

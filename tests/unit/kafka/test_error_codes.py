@@ -106,7 +106,7 @@ def test_each_error_code_has_its_expected_outcome_for_a_row_of_the_relay() -> No
         assert row_outcome(BrokerError(code, "")) is OUTCOMES.get(code, unlisted), code
 
 
-def test_an_error_code_is_marked_if_its_meaning_differs_between_two_places() -> None:
+def test_an_error_code_has_a_note_if_two_places_in_the_code_treat_it_differently() -> None:
     assert {row.code for row in TABLE if row.disagrees} == {
         "UNKNOWN_TOPIC_OR_PART",
         "_DESTROY",

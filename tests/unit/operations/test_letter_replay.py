@@ -149,7 +149,7 @@ def test_a_letter_keeps_a_failed_stand_in_and_the_replaced_receiver() -> None:
     assert receivers_left(letter) == [GONE, SECOND]
 
 
-def test_other_receivers_stay_in_an_unreadable_letter_after_the_replay_of_one_receiver() -> None:
+def test_a_letter_without_receivers_names_the_others_after_the_replay_of_one_receiver() -> None:
     letter = stored(record_of(7))
     with pytest.raises(CommandError):
         run("replay", letter.pk, "--receiver", SECOND, "--apply")

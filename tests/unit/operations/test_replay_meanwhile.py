@@ -74,7 +74,7 @@ def test_a_letter_is_not_replayed_if_a_worker_updated_it_after_the_plan() -> Non
     assert seen == []
 
 
-def test_a_letter_is_not_replayed_if_an_older_worker_updated_it_after_the_plan() -> None:
+def test_a_letter_is_not_replayed_if_a_worker_of_an_older_version_updated_it_after_the_plan() -> None:
     """The worker of the older version stores an equal failure without a time. Only the time of the letter differs."""
     stored(record_of(7), FIRST)
     DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "ValueError", "place": ""}])
@@ -84,7 +84,7 @@ def test_a_letter_is_not_replayed_if_an_older_worker_updated_it_after_the_plan()
     assert seen == []
 
 
-def test_a_row_stays_if_an_older_worker_rewrites_it_during_a_replay() -> None:
+def test_a_row_stays_if_a_worker_of_an_older_version_rewrites_it_during_a_replay() -> None:
     letter = stored(record_of(7), FIRST)
     as_before = [{"receiver": FIRST, "error": "ValueError", "place": ""}]
     DeadLetter.objects.update(failures=as_before)

@@ -96,9 +96,8 @@ def test_a_stand_in_must_name_the_replaced_receiver_if_several_receivers_are_mis
 def test_a_stand_in_must_name_the_replaced_receiver_if_letters_lack_different_receivers() -> None:
     """
     Two letters have different missing receivers. If the stand-in could be given without the name of the receiver that
-    it replaces, the stand-in would also succeed for the wrong letter.
-
-    That letter would be deleted although the work of its receiver was not done.
+    it replaces, it would also run for the wrong letter. That letter would then be deleted although its receiver's work
+    was not done.
     """
     of_grade, of_mail = stored(record_of(7), OLD_GRADE), stored(record_of(7, offset=1), OLD_MAIL)
     with pytest.raises(CommandError, match="2 of 2 dead letters stay"):

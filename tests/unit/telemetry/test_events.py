@@ -1,6 +1,5 @@
 """
-The list of the kinds of lifecycle events is complete. Each kind has a different log line, and no log line contains
-event data.
+The list of the kinds of lifecycle events is complete. Each kind has a log line, and no log line contains event data.
 """
 
 from __future__ import annotations

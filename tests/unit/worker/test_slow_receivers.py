@@ -1,5 +1,5 @@
 """
-A hanging receiver is reported once per delivery, with its stack. The worker is not ready while the receiver hangs.
+A hanging receiver is reported once per record, with its stack. The worker is not ready while the receiver hangs.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def test_a_lane_that_makes_progress_is_not_reported_as_slow(worker: Worker) -> N
         assert worker.look(at) == 0
 
 
-def test_a_hanging_second_attempt_of_a_delivery_is_reported_again(worker: Worker) -> None:
+def test_a_hanging_second_attempt_at_a_record_makes_the_worker_unready_without_a_second_report(worker: Worker) -> None:
     worker.look(0)
     assert worker.look(300) == 1
     assert worker.lane.running is not None
