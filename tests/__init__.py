@@ -15,7 +15,6 @@ services/  starts servers: brokers, registries, databases, proxies. Benchmarks a
 projects/  contains the Django projects that tests run as processes
 support/   contains helpers that several folders use
 
-Some names of tests and some docstrings contain codes. ``c8`` and ``s8`` are the numbers of faults that were found in
-consuming (c) and in sending (s); the git log explains them. ``case_12`` is the number of a situation that the tests
-must cover.
+Names of tests and docstrings contain codes. ``c8`` and ``s8`` are the numbers of faults that were found in consuming
+(c) and in sending (s); the git log explains them. ``case_12`` is the number of a situation that the tests must cover.
 """
