@@ -264,7 +264,7 @@ class DeliveryFailed(BrokerError):
 
 
 class AssignmentLost(BrokerError):
-    """Another member of the group has the partitions, so this member cannot commit their offsets any more."""
+    """The partitions are no longer assigned to this member of the group, so it cannot commit their offsets."""
 
 
 class SchemaRegistryError(EventBusError):

@@ -34,8 +34,8 @@ _AS_THEY_ARE = frozenset({int, float, bool, type(None), Shown})
 
 def shown(value: object, longest: int = LONGEST) -> str:
     """
-    Return ``value`` as text without control characters, line breaks, escapes and marks of direction, cut to ``longest``
-    characters.
+    Return ``value`` as text without control characters, line breaks, escapes and marks of direction. A text of more
+    than ``longest`` characters is cut, and ends with the number of missing characters.
     """
     text = _text(value)
     left = len(text) - longest
@@ -62,7 +62,7 @@ def _text(value: object) -> str:
 
 
 def label(value: str) -> str:
-    """Return ``value`` shortened and safe as a label of a metric or an attribute of a span."""
+    """Return ``value`` cut to 255 characters and safe to show, as a label of a metric or an attribute of a span."""
     return shown(value[:_LONGEST_LABEL]) if len(value) > _LONGEST_LABEL or not value.isprintable() else value
 
 

@@ -60,7 +60,7 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
 
 
 def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """If EVENT_BUS_CONSUMER names this package, check that a worker can start."""
+    """If EVENT_BUS_CONSUMER names this package and consumers are enabled, check that a worker can start."""
     if list(_wrong_values()) or not _points_here(SettingsTable.consumer) or not settings.consumers_enabled:
         return []
     clients = [_clients("consumer", _consumer_options), schema_registry_options]

@@ -1,6 +1,6 @@
 """
-Options of the Kafka and registry clients, derived from the settings. Every option that limits a wait is set here, since
-librdkafka's own defaults may change.
+Options of the Kafka and registry clients, derived from the settings. Every option that limits a wait is set here, and
+not left to librdkafka's defaults.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ T = TypeVar("T")
 @attrs.frozen
 class Kind(Generic[T]):
     """
-    A set of accepted values. ``read`` returns the value to use; it raises ValueError or TypeError for other values.
+    A set of accepted values, which ``expects`` describes in error messages. ``read`` returns the value to use; it
+    raises ValueError or TypeError for other values.
     """
 
     expects: str

@@ -26,7 +26,7 @@ from event_bus_kafka.telemetry.state import Running
 logger = logger_named(__name__)
 
 _SILENT_CLIENT = 5.0
-"""Seconds after which a client that sends or reads nothing is disconnected."""
+"""Seconds after which a client that sends nothing, or does not read its answer, is disconnected."""
 _MOST_CLIENTS = 8
 """
 Maximum number of connections at a time. A further client displaces the client with the oldest connection, so that slow

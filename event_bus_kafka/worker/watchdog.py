@@ -17,7 +17,7 @@ from event_bus_kafka.shown import logger_named
 logger = logger_named(__name__)
 
 _BEGUN, _ENDED = 0, 255
-"""Bytes that mean the beginning and the end of a stop; any other byte is the number of a signal."""
+"""Bytes which mean that a stop has begun, and that the watched block has ended. Any other byte is a signal's number."""
 _AFTER_SECOND_SIGNAL = 1.0
 _wakeup_descriptors: list[int] = []
 """File descriptors with which this process sends signal numbers to its watchdog."""

@@ -58,7 +58,7 @@ class Worker:
     def run(self) -> int:
         """
         Run the worker, and return the process's exit code: 0 after a clean stop, 1 if the configuration is wrong, 2 if
-        work is left unfinished after a signal, 3 after an unexpected error, or the exit code of a WorkerFailed.
+        a stop left work unfinished or a second signal came, 3 after an unexpected error, or a WorkerFailed's exit code.
         """
         try:
             with self._signals() as stop_begins, _old_objects_left_alone():
