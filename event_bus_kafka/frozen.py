@@ -1,4 +1,4 @@
-"""Value classes that only type checkers treat as immutable. Their objects are cheap to create; each event needs some."""
+"""Value classes that only type checkers treat as immutable. Each event needs several, so their objects are cheap."""
 
 from __future__ import annotations
 
