@@ -1,4 +1,7 @@
-"""Between two events, some state of a lane's thread is preserved, and all other state is cleared."""
+"""
+Between two events, a lane's thread keeps its usable database connections. Things that a receiver left behind, such as
+open transactions, are removed.
+"""
 
 from __future__ import annotations
 

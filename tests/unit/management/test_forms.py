@@ -1,6 +1,6 @@
 """
-All commands have the same form. Their help ends with an example. They show a plan before a change. They can print JSON.
-They exit with 1 for failures.
+The help of each command ends with an example. Commands that change something have ``--apply``, and commands that report
+something have ``--json``. This file lists the exceptions.
 """
 
 from __future__ import annotations
