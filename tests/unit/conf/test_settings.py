@@ -182,12 +182,12 @@ def test_the_producer_mode_of_an_entry_overrides_the_mode_of_the_topic() -> None
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=CONFIG)
-def test_the_function_routes_returns_the_topics_of_the_producer_config() -> None:
+def test_each_topic_of_the_producer_config_has_a_route() -> None:
     assert [(route.topic, route.enabled) for route in routes()] == [("certificates", True), ("other", False)]
 
 
 @pytest.mark.parametrize("entry", [{"enabled": True}, {"event_key_field": "x", "enabled": True, "mode": "soon"}])
-def test_the_function_routes_raises_an_error_with_the_topic_of_an_invalid_entry(entry: dict[str, Any]) -> None:
+def test_an_invalid_entry_of_the_producer_config_raises_an_error_that_names_its_topic(entry: dict[str, Any]) -> None:
     with override_settings(EVENT_BUS_PRODUCER_CONFIG={CREATED: {"certificates": entry}}):
         with pytest.raises(ConfigurationError, match="certificates"):
             routes()

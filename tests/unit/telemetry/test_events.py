@@ -245,7 +245,7 @@ def test_an_observer_gets_only_events_of_the_selected_kinds() -> None:
     assert seen == [received]
 
 
-def test_the_function_is_wanted_returns_false_for_audit_events_without_the_audit_log() -> None:
+def test_audit_events_are_unwanted_if_the_audit_log_is_off_and_no_other_observer_wants_them() -> None:
     audit = [False]
     with nobody_else_observing():
         observe(LoggingObserver(audit=lambda: audit[0]))
