@@ -12,6 +12,10 @@ import attrs
 
 OURS, PUBLISHED, BARE = "ours", "published", "bare"
 VARIANTS = (OURS, PUBLISHED, BARE)
+"""
+What a case measures: this package, edx-event-bus-kafka, or a bare loop, which calls nothing but Kafka's client and an
+Avro codec.
+"""
 COUNTED = ENCODE, PROCESS = "encode", "process"
 """The parts of sending and consuming whose instructions are counted."""
 NAMES = {OURS: "this package", PUBLISHED: "edx-event-bus-kafka", BARE: "bare loop"}
@@ -41,7 +45,7 @@ class Meter:
         self.cpu = time.process_time() - cpu
 
     def begin(self) -> None:
-        """Begin to measure the elapsed time at zero, even if a measurement is already running."""
+        """Set the elapsed time to zero and measure it from now on."""
         self._began, self.wall = time.perf_counter(), 0.0
 
     def end(self) -> None:
@@ -89,8 +93,8 @@ class Case:
 @attrs.frozen(kw_only=True)
 class Comparison:
     """
-    A figure of a case with its goal. If ``to`` is given, the figure is divided by the figure of the case ``to`` in the
-    same round.
+    The figure ``figure`` of the case ``of``, with its goal: at least ``least``, at most ``most``. If ``to`` names a
+    case, the figure is divided by the figure of that case in the same round.
     """
 
     text: str

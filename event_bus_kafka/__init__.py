@@ -43,7 +43,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """
     Import the attribute ``name`` at its first use, because settings modules and setup tools may import this package
-    before Django is ready.
+    before Django is ready. If ``KafkaEventConsumer`` cannot be imported, return a consumer that logs the error and
+    exits with code 1.
     """
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

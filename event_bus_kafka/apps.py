@@ -35,7 +35,7 @@ class EventBusKafkaConfig(AppConfig):
         register(_imported_when_run("tables.check_tables"), Tags.database)
 
 
-@cache  # Django ignores a function that is registered already, when apps become ready again
+@cache  # if ready() runs again, Django sees the same function and does not register it twice
 def _imported_when_run(path: str) -> _Check:
     """
     Return a check whose module is imported only when the check runs. With an earlier import each web server would load

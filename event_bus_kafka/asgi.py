@@ -25,7 +25,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 def lifespan(application: Application) -> Application:
     """
     Return ``application`` with a handler of the protocol ``lifespan``. When the server stops, the handler flushes the
-    sent events, within the time limits for a process's end.
+    sent events. The settings ``EVENT_BUS_KAFKA_SHUTDOWN_FLUSH`` and ``_SPILL`` limit the time for this.
 
     If ``application`` handles this protocol itself, it still receives all messages of the protocol. Django's
     application does not handle the protocol.
@@ -42,7 +42,7 @@ def lifespan(application: Application) -> Application:
             if server.was_asked:
                 raise
         if not server.was_asked:
-            for event in ("startup", "shutdown"):  # instead of an application without this protocol
+            for event in ("startup", "shutdown"):  # answer in place of the application, which lacks this protocol
                 await receive()
                 await server.send({"type": f"lifespan.{event}.complete"})
 
@@ -51,14 +51,15 @@ def lifespan(application: Application) -> Application:
 
 class _Server:
     """
-    The server's side of the ``lifespan`` protocol, as the wrapped application sees it. All events are flushed before
-    the application receives the shutdown message.
+    The server's side of the ``lifespan`` protocol, as the wrapped application sees it. When the application answers the
+    shutdown message, all events are flushed before the server receives the answer.
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
         self.was_asked = False
+        """Whether the application has received or sent a message of the protocol."""
 
     async def receive(self) -> Message:
         self.was_asked = True

@@ -1,6 +1,6 @@
 """
-Lists the open database connections of each thread without asking Django, because asking Django takes as long as
-encoding an event.
+Knows the open database connections of the calling thread without asking Django, because asking Django takes as long
+as encoding an event.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from django.db.backends.signals import connection_created
 
 class OpenConnections(threading.local):
     """
-    The calling thread's connections by alias, each with the time at which it was opened. Some of them may be closed.
+    The calling thread's connections by alias, each with the monotonic time at which it was opened or first seen here.
+    Some of them may be closed.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class OpenConnections(threading.local):
                 self.remember(connection)
 
     def remember(self, connection: BaseDatabaseWrapper) -> None:
-        """Note that ``connection`` has been opened at this moment."""
+        """Add an open connection of this thread, with the present time."""
         former = self.by_alias.get(connection.alias)
         if former is not None and former is not connection:
             open_still = (one for one in (former, *self._replaced()) if one.connection is not None)

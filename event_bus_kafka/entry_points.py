@@ -42,9 +42,10 @@ class KafkaEventConsumer(EventBusConsumer):
     ``offset_time``: a time in ISO 8601. Each partition starts at its first record at or after this time; a restart with
     the same value changes nothing. ``concurrency``: maximum number of receivers that run at once, by default
     ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``with_relay``: also relay the outbox of the default database.
-    ``health_port``: by default ``EVENT_BUS_KAFKA_HEALTH_PORT``; 0: none. ``unknown`` keyword arguments are accepted
-    with a warning, since deployments pass options of other event buses. Never raises; mistakes are reported by
-    :meth:`consume_indefinitely`.
+    ``health_port``: the port that serves health and metrics, by default ``EVENT_BUS_KAFKA_HEALTH_PORT``; 0: no port.
+    Unknown keyword arguments are logged and ignored, since deployments pass options of other event buses.
+
+    The constructor never raises; :meth:`consume_indefinitely` reports wrong arguments.
     """
 
     def __init__(

@@ -151,7 +151,7 @@ class ReceiverInterrupted(EventBusError):
 
     @classmethod
     def by(cls, error: BaseException) -> ReceiverInterrupted:
-        """Return the error for a receiver that raised ``error``, with the place in the code."""
+        """Return the error for a receiver that raised ``error``, with the traceback of ``error``."""
         interrupted = cls(f"it raised {type(error).__name__}, which is no Exception")
         interrupted.__cause__ = error
         return interrupted.with_traceback(error.__traceback__)
@@ -264,7 +264,7 @@ class DeliveryFailed(BrokerError):
 
 
 class AssignmentLost(BrokerError):
-    """Another member of the group has the partitions, so this member cannot commit their offsets any more."""
+    """The partitions are no longer assigned to this member of the group, so it cannot commit their offsets."""
 
 
 class SchemaRegistryError(EventBusError):

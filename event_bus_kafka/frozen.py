@@ -1,4 +1,4 @@
-"""Immutable value classes whose objects are cheap to create. Each event needs several of these objects."""
+"""Value classes that only type checkers treat as immutable. Each event needs several, so their objects are cheap."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from typing import Any
 
 def let_through(error: BaseException) -> None:
     """
-    Raise the exception of the handler of a process signal again, if ``error`` is such an exception or was raised while
-    such an exception was handled. Otherwise do nothing.
+    If a signal handler raised ``error``, or an exception in the context of ``error``, raise that exception again.
+    Otherwise do nothing.
     """
     interruption = interruption_in(error)
     if interruption is not None:
@@ -28,8 +28,8 @@ def let_through(error: BaseException) -> None:
 
 def interruption_in(error: BaseException) -> BaseException | None:
     """
-    Return the exception that the handler of a process signal raised: ``error`` itself, or an exception in the context
-    of ``error``. Return None if there is no such exception.
+    Return the exception that a signal handler raised: ``error`` itself, or an exception in the context of ``error``.
+    Return None if there is no such exception, and in all threads but the main thread, which alone runs the handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         return None

@@ -11,12 +11,13 @@ _MOST = 4096
 _LONGEST = 256
 LONGEST_SCHEMA = 50_000
 """Maximum number of characters of a schema whose value is cached. Schemas of events have at most two thousand."""
-_SCHEMAS, _OF_EACH = 500_000, 200
+_SCHEMAS = 500_000
 """
-The first number limits the characters of all schemas in a cache. The second number is added to the characters of each
-schema. Decoders take up to 40 bytes of memory per character. All schemas of Open edX's events together have 60,000
-characters.
+Maximum number of characters of all schemas in a cache. It bounds the memory, since decoders take up to 40 bytes per
+character. All schemas of Open edX's events together have 60,000 characters.
 """
+_OF_EACH = 200
+"""Number of characters by which each schema counts as longer than it is, because short schemas take memory, too."""
 
 
 class Kept(dict[Any, Value]):

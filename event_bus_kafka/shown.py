@@ -22,8 +22,8 @@ _DEEPEST_CAUSE = 10
 
 class Shown(str):
     """
-    A text whose parts have already passed :func:`shown`, for example the lines of a stack or a list of ids. ``shown``
-    neither cuts nor changes this text.
+    A text whose parts have already passed :func:`shown`, for example the lines of a stack or a list of ids. As an
+    argument of a log line it is neither cut nor changed.
     """
 
     __slots__ = ()
@@ -34,8 +34,8 @@ _AS_THEY_ARE = frozenset({int, float, bool, type(None), Shown})
 
 def shown(value: object, longest: int = LONGEST) -> str:
     """
-    Return ``value`` as text without control characters, line breaks, escapes and marks of direction, cut to ``longest``
-    characters.
+    Return ``value`` as text without control characters, line breaks, escapes and marks of direction. A text of more
+    than ``longest`` characters is cut, and ends with the number of missing characters.
     """
     text = _text(value)
     left = len(text) - longest
@@ -62,14 +62,14 @@ def _text(value: object) -> str:
 
 
 def label(value: str) -> str:
-    """Return ``value`` shortened and safe as a label of a metric or an attribute of a span."""
+    """Return ``value`` cut to 255 characters and safe to show, as a label of a metric or an attribute of a span."""
     return shown(value[:_LONGEST_LABEL]) if len(value) > _LONGEST_LABEL or not value.isprintable() else value
 
 
 def shown_time(milliseconds: int, timespec: str = "auto") -> str:
     """
-    Return a time, given in milliseconds since the epoch, in ISO 8601 and UTC. If Python has no such date, return ``…
-    ms``.
+    Return a time, given in milliseconds since the epoch, in ISO 8601 and UTC. If the time is outside the years that
+    Python knows, return the number of milliseconds with ``ms``.
     """
     try:
         return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)).isoformat(timespec=timespec)

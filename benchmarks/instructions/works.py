@@ -1,6 +1,6 @@
 """
-The operations whose instructions are counted, for each variant and without Kafka: encoding and framing an event, and
-processing a prepared record.
+The operations whose instructions are counted, without Kafka: encoding and framing an event, and processing a prepared
+record. ``variant`` is one of :data:`benchmarks.measurements.VARIANTS`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from event_bus_kafka.telemetry import flush_observers
 from event_bus_kafka.telemetry.health import Health, Obstacle
 
 Work = Callable[[int], Callable[[], object]]
-"""A function that prepares a number of events and returns a function that processes all of them."""
+"""A function that prepares a number of events, and returns a function that encodes or processes all of them."""
 _TOPIC, _GROUP = "counted", "counters"
 _CREATED = 1, 1_767_225_600_000
 """The timestamp of all records: its type, and milliseconds since the epoch."""

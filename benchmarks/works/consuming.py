@@ -1,5 +1,6 @@
 """
-Consuming with each variant. A run is the whole life of a worker: from its first connection until it has left the group.
+Measures consuming with this package, edx-event-bus-kafka or a bare loop. A run is the whole life of a worker: from its
+first connection until it has left the group.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Measures sending with each variant, from prepared event data to Kafka's confirmation of the last event."""
+"""
+Measures sending with this package, edx-event-bus-kafka or a bare loop, from prepared event data to Kafka's confirmation
+of the last event.
+"""
 
 from __future__ import annotations
 

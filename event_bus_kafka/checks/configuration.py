@@ -60,7 +60,7 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
 
 
 def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """If EVENT_BUS_CONSUMER names this package, check that a worker can start."""
+    """If EVENT_BUS_CONSUMER names this package and consumers are enabled, check that a worker can start."""
     if list(_wrong_values()) or not _points_here(SettingsTable.consumer) or not settings.consumers_enabled:
         return []
     clients = [_clients("consumer", _consumer_options), schema_registry_options]
@@ -144,7 +144,7 @@ def _broken_paths() -> Iterator[CheckMessage]:
         wanted = _ENTRY_POINTS[setting]
         if reason := _why_unusable(path, wanted):
             yield error_message(
-                "E003", f"{setting.name} = {path!r} cannot be used: {reason}.", f"This package's: {wanted!r}."
+                "E003", f"{setting.name} = {path!r} cannot be used: {reason}.", f"This package's is {wanted!r}."
             )
 
 
@@ -156,7 +156,7 @@ def _why_unusable(path: str, wanted: str = "") -> str | None:
     if not callable(found):
         return "it is not callable"
     if wanted and path.startswith(f"{_OURS}.") and found is not import_string(wanted):
-        return "it is another object"
+        return "it is not this package's entry point"
     return None
 
 
@@ -221,7 +221,7 @@ def _modes_without_topic(configured: list[Route]) -> Iterator[CheckMessage]:
     for topic in sorted(set(settings.topic_modes) - topics):
         yield warning_message(
             "W003",
-            f"EVENT_BUS_KAFKA_TOPIC_MODES names the topic {topic!r}, which EVENT_BUS_PRODUCER_CONFIG does not.",
+            f"EVENT_BUS_KAFKA_TOPIC_MODES names the topic {topic!r}, which EVENT_BUS_PRODUCER_CONFIG does not name.",
             hint="Topics are named without prefix.",
         )
 

@@ -88,7 +88,7 @@ def _impossible_topics(topics: dict[_Named, None]) -> Iterator[CheckMessage]:
         name = full_topic(topic)
         if not _TOPIC.fullmatch(name) or name in (".", ".."):
             hint = "Use letters, digits, '.', '_' and '-', at most 249 characters including the prefix."
-            yield error_message("E009", f"{setting} names the topic {topic!r}: Kafka takes no topic {name!r}.", hint)
+            yield error_message("E009", f"{setting} names the topic {topic!r}: Kafka refuses the name {name!r}.", hint)
 
 
 def _prefixed_topics(topics: dict[_Named, None]) -> Iterator[CheckMessage]:
@@ -96,7 +96,7 @@ def _prefixed_topics(topics: dict[_Named, None]) -> Iterator[CheckMessage]:
         if short_topic(topic) != topic:
             yield warning_message(
                 "W007",
-                f"{setting} names the topic {topic!r} with the prefix: it stands for {full_topic(topic)!r}.",
+                f"{setting} names the topic {topic!r} with the prefix, so it means {full_topic(topic)!r}.",
                 hint=f"EVENT_BUS_TOPIC_PREFIX is put before every topic: write {short_topic(topic)!r}.",
             )
 
@@ -107,7 +107,7 @@ def _brokers() -> Iterator[CheckMessage]:
         if settings.bootstrap_servers and (not found or int(found["port"] or 0) > _HIGHEST_PORT):
             yield warning_message(
                 "W015",
-                f"{SettingsTable.bootstrap_servers.name} has {address.strip()!r}, which is no host:port.",
+                f"{SettingsTable.bootstrap_servers.name} has {address.strip()!r}, not of the form host:port.",
                 hint="Name brokers as kafka:9092, separated by commas: no URL, no path, no user.",
             )
 

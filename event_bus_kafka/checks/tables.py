@@ -19,8 +19,8 @@ _APP = "event_bus_kafka"
 
 def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """
-    Return a warning for each database without this app's tables, and an error for each database that does not answer.
-    With ``migrate``, which creates the tables, return errors only.
+    Return a warning for each database that lacks a table of this app, and an error for each database that does not
+    answer. With ``migrate``, which creates the tables, return errors only.
     """
     return [message for alias in databases or () if (message := _check(alias))]
 

@@ -1,6 +1,6 @@
 """
-Options of the Kafka and registry clients, derived from the settings. Every option that limits a wait is set explicitly,
-so librdkafka's defaults never apply.
+Options of the Kafka and registry clients, derived from the settings. Every option that limits a wait is set here, and
+not left to librdkafka's defaults.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def producer_options(delivery_timeout: float | None = None) -> Options:
 def consumer_options(group_id: str) -> Options:
     """Return librdkafka's options of a consumer in group ``group_id``. Raises :class:`ConfigurationError`."""
     own = _SAFE_CONSUMER | {"group.id": group_id, "enable.auto.offset.store": False} | _BOUNDS | _CONSUMER_BOUNDS
-    # Bounds the polling thread's own waits only; receivers run in other threads.
+    # Only the polling thread's own waits count for this interval; receivers run in other threads.
     longest_wait = max(settings.revoke_timeout, settings.stop_timeout) + _MARGIN
     own["max.poll.interval.ms"] = max(300_000, round(longest_wait * 1000))
     given = settings.client_options | settings.consumer_options

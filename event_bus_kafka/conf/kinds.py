@@ -18,7 +18,8 @@ T = TypeVar("T")
 @attrs.frozen
 class Kind(Generic[T]):
     """
-    A set of accepted values. ``read`` returns the value to use; it raises ValueError or TypeError for other values.
+    A set of accepted values, which ``expects`` describes in error messages. ``read`` returns the value to use; it
+    raises ValueError or TypeError for other values.
     """
 
     expects: str
@@ -56,8 +57,8 @@ class Setting(Generic[T]):
 
     def value(self) -> T:
         """
-        Return the value. Each call returns the same object. Raises :class:`ConfigurationError` if the value is not
-        accepted.
+        Return the value, the same object each time until a test overrides the setting. Raises
+        :class:`ConfigurationError` if the value is not accepted.
         """
         try:
             value: T = _known[self.name]

@@ -22,7 +22,7 @@ def short_topic(topic: str) -> str:
 
 
 def retry_by_name() -> dict[str, dict[str, Any]]:
-    """Return EVENT_BUS_KAFKA_RETRY_BY, with event types and full topic names as keys."""
+    """Return EVENT_BUS_KAFKA_RETRY_BY. Each key occurs as it is, for event types, and with the prefix, for topics."""
     given = settings.retry_by
     return {full_topic(name): changes for name, changes in given.items()} | given
 
@@ -38,7 +38,7 @@ def mode_of(event_type: str, topic: str) -> tuple[str, str | None]:
 
 
 def routes() -> list[Route]:
-    """Return all routes. Raises :class:`ConfigurationError` if a mode is unknown."""
+    """Return all routes. Raises :class:`ConfigurationError` if an entry has no ``event_key_field`` or a wrong mode."""
     return [
         _route(event_type, topic, entry)
         for event_type, topics in settings.producer_config.items()

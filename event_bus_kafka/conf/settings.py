@@ -141,7 +141,8 @@ class SettingsTable(DeploySettings, ServerSettings):
         "EVENT_BUS_KAFKA_CONSUMER_WINDOW_BYTES",
         count(least=1, most=1 << 40),
         64_000_000,
-        "Maximal bytes of records that a worker has read and not finished; its partitions share one half equally.",
+        "Maximal bytes of records that a worker has read and not finished. One half is common to its partitions, the "
+        "other half is divided equally among them.",
     )
     decoded_bytes = Setting(
         "EVENT_BUS_KAFKA_DECODED_BYTES",

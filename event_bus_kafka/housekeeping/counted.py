@@ -26,16 +26,14 @@ _OUTCOMES: dict[Metric, str] = {
     metrics.DUPLICATES_SKIPPED: "duplicate",
 }
 """
-Metric → the outcome that it counts. The metric of receivers' calls is missing here, since one of its labels is the
-outcome.
+Metric → the outcome that it counts. ``RECEIVER_SECONDS`` is not here, because it has the outcome as a label.
 """
 _LONGEST_TYPE, _LONGEST_RECEIVER = 255, 500
 
 
 def counted(tallies: Tallies, service: str) -> Mapping[Line, Sums]:
     """
-    Return the sums since this process started, except for ``longest``, which covers only the time since the previous
-    call.
+    Return line of history → sums since this process started. Only ``longest`` covers the time since the previous call.
     """
     found: defaultdict[Line, list[Sums]] = defaultdict(list)
     for (metric, labels), tally in tallies.read(forget_longest=True).items():

@@ -13,10 +13,10 @@ from event_bus_kafka.models.presence import were_found
 def alias_of(model: type[models.Model]) -> str | None:
     """
     Return the alias of the database to which the routers write a model, and switch its connection to autocommit. Return
-    None if the database has no table for the model.
+    None if the database has no table for the model, or if its vendor is not supported.
 
-    Also return None for an in-memory database, which tests use. Nobody reads this database later, and simultaneous
-    writes from two threads would fail. Raises a database error, and any exception of a router.
+    Also return None for an in-memory database, which tests use: nobody reads it later, and simultaneous writes from two
+    threads would fail. Raises a database error, and any exception of a router.
     """
     if has_no_database(model):
         return None
@@ -27,7 +27,7 @@ def alias_of(model: type[models.Model]) -> str | None:
 
 def has_no_database(model: type[models.Model]) -> bool:
     """
-    Return whether, according to the settings, a model has no usable database or is in an in-memory database. Sends no
+    Return whether the model's database has an unsupported vendor or is in memory, according to the settings. Sends no
     query.
     """
     connection: Any = connections[router.db_for_write(model)]

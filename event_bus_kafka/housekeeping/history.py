@@ -14,11 +14,13 @@ from event_bus_kafka.models.history import HOUR, MINUTE, QUARTER, SPANS, Line, S
 _DAY = 86_400_000
 """A day in milliseconds."""
 _MINUTE = MINUTE * 1000
-_MINUTES_KEPT, _QUARTERS_KEPT = 2 * HOUR * 1000, _DAY
+_MINUTES_KEPT = 2 * HOUR * 1000
 """
-Ages in milliseconds. Rows for minutes are merged at the first age, rows for quarters of an hour at the second age.
-Otherwise, pages about a day or a week would add up a row for each minute.
+Age in milliseconds at which rows for minutes are merged into quarters of an hour. Otherwise, pages about a day or a
+week would add up a row for each minute.
 """
+_QUARTERS_KEPT = _DAY
+"""Age in milliseconds at which rows for quarters of an hour are merged into hours."""
 
 
 class HistoryWriter:
@@ -32,7 +34,7 @@ class HistoryWriter:
 
     def __init__(self, read: Callable[[], Mapping[Line, Sums]], names: Mapping[str, str]) -> None:
         """
-        ``read``: returns the sums since this process started; only ``longest`` covers only the time since the previous
+        ``read``: returns the sums since this process started; their ``longest`` covers the time since the previous
         call. ``names``: alias → name of the database at the time when this process began to count.
         """
         self._read = read

@@ -36,6 +36,7 @@ class Task:
     period: Callable[[], float]
     """Returns the seconds until the next turn; called at the end of each turn."""
     last: Callable[[], object] | None
+    """The last turn: called in place of ``turn`` when the process or the task ends. None: there is no last turn."""
     due: float
     """Time of the next turn (monotonic)."""
     slices: Iterator[object] | None = None
@@ -152,8 +153,8 @@ class Housekeeper:
 
     def _next(self) -> Task | None:
         """
-        Return the next due task; if no task is due, wait for one. But if no task is due and the thread has not closed
-        its connections yet, return None at once, so that the caller closes the connections before the thread waits.
+        Return the next due task. If none is due, wait for one; but if the thread still has open connections, return
+        None at once, so that the caller closes them first.
         """
         with self._changed:
             while True:

@@ -122,7 +122,7 @@ def _add_replay(parser: CommandParser) -> None:
         "--of-request",
         metavar="ID",
         type=number(least=1),
-        help="the letters of this replay request that had no turn yet, by the receivers that it names unless "
+        help="select the letters of this replay request that have no result yet; its receivers run, unless "
         "--receiver names another",
     )
     parser.add_argument(

@@ -13,16 +13,18 @@ from django.core.management.base import OutputWrapper
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BAR = 30
-_REWRITE_AFTER, _REPEAT_AFTER = 0.2, 10.0
-"""Seconds between two reports of progress. The first number is for a terminal, the second for other output."""
+_REWRITE_AFTER = 0.2
+"""Seconds between two reports of progress on a terminal."""
+_REPEAT_AFTER = 10.0
+"""Seconds between two reports of progress in other output."""
 _MADE_UP_FOR = 1.0
-"""Maximum part of a delay, in seconds, that later work makes up for by exceeding the rate."""
+"""After a delay, work may exceed the rate until it has made up for this many seconds, or for the delay if shorter."""
 
 
 class Interruption:
     """
-    Sets ``came`` on SIGINT or SIGTERM, so that the command can finish its current work. A second signal raises
-    KeyboardInterrupt.
+    Sets ``came`` on SIGINT or SIGTERM during a ``with`` block, so that the command can finish its current work. A
+    second signal raises KeyboardInterrupt.
     """
 
     def __init__(self) -> None:

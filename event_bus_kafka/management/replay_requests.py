@@ -139,9 +139,9 @@ def require_tables() -> None:
 
 def with_request(options: dict[str, Any]) -> dict[str, Any]:
     """
-    Return the options of ``replay``. If ``--of-request`` is given, the request replaces two options. The ids become the
-    ids of the request's letters without a known result. The receivers become the request's receivers, unless the
-    options name a receiver. Raises CommandError.
+    Return the options of ``replay``. If ``--of-request`` is given, set two options by the request: the ids to its
+    letters without a known result, and the receivers to its receivers, unless the options name a receiver. Raises
+    CommandError if there is no such request, or no such letter, or ids are given as well.
     """
     number = options["of_request"]
     if number is None:
@@ -154,7 +154,7 @@ def with_request(options: dict[str, Any]) -> dict[str, Any]:
         raise CommandError(f"There is no replay request {number}.")
     ids = [one.pk for one in Selection(ids=tuple(left)).letters()] if left else []
     if not ids:
-        raise CommandError(f"Replay request {number} has no dead letters left that had no turn.")
+        raise CommandError(f"Replay request {number} has no dead letters left without a result.")
     is_named = options["receiver"] or options["instead_of"]
     names = {} if is_named else {"receiver": request.receiver, "instead_of": request.instead_of}
     return options | {"ids": ids} | names

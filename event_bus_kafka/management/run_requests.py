@@ -63,8 +63,8 @@ def wish_values(options: dict[str, Any]) -> dict[str, Any]:
 
 def make_or_plan(command: OperatorCommand, wish: RunWish, options: dict[str, Any]) -> None:
     """
-    Make a request if ``--apply`` is given. Print the number of the request, and the reason why no worker takes it, if
-    any. Raises CommandError.
+    Make a request if ``--apply`` is given. Print the number of the request, and the reason if no worker would take it.
+    Raises CommandError if the database cannot be used.
     """
     try:
         request = request_run(wish) if options["apply"] else None

@@ -7,7 +7,7 @@ from getpass import getuser
 
 
 def user_name() -> str:
-    """Return the name of the user."""
+    """Return the name of the user, or ``user`` and a number if the user has no name."""
     try:
         return getuser()
     except (KeyError, OSError):  # a container may run under a number that has no name

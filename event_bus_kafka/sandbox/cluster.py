@@ -54,7 +54,7 @@ class MockCluster:
         self._cluster = lib.rd_kafka_mock_cluster_new(self._client, self._brokers)
         if not self._cluster:
             raise OSError("librdkafka did not start its mock cluster")
-        # Members of a group would wait three seconds for others before their first assignment.
+        # Otherwise the first member of a group would wait three seconds for others before its assignment.
         lib.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
 
     def stop(self) -> None:

@@ -36,7 +36,7 @@ def _types(schema: JsonSchema) -> dict[str, str]:
 def _fields(
     schema: JsonSchema, names: dict[str, JsonSchema], path: str, inside: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, str]]:
-    """Yield the dotted path and the type of every field inside a type."""
+    """Yield the dotted path and the type of every field inside a type. The items of a list or map have ``[]``."""
     schema = resolved(schema, names)
     if isinstance(schema, list):
         for branch in schema:

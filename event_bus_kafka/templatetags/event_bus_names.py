@@ -9,7 +9,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 
 _LONG = 32
-"""Number of characters. A text stays unchanged if it contains no longer word."""
+"""Maximum number of characters of a word that needs no place to break."""
 _BREAKS = re.compile(r"(?<=[._])(?=[^\W_])")
 
 register = template.Library()

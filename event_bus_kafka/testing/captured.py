@@ -76,7 +76,8 @@ class CapturedEvents(Sequence[CapturedEvent]):
         self, event: OpenEdxPublicSignal | str, /, *, topic: str | None = None, key: Any = None, **data: Any
     ) -> CapturedEvent:
         """
-        Return the first sent event of a signal or event type with this topic, key and data.
+        Return the first sent event of a signal or event type with this topic, key and data. None matches any topic or
+        key.
 
         ``data`` are arguments of the signal, or fields of these arguments (``certificate__user__id=7``). A callable
         value is a predicate, which is called with the sent value. If no event matches, AssertionError is raised with
@@ -103,7 +104,7 @@ class CapturedEvents(Sequence[CapturedEvent]):
     ) -> None:
         """
         Raise AssertionError if an event with this topic, key and data was sent. Without arguments, raise AssertionError
-        if any event was sent.
+        if any event was sent. If an event could not be sent, raise :class:`UnsendableEvent` instead.
         """
         __tracebackhide__ = True
         self.raise_unsendable()

@@ -41,16 +41,16 @@ def deliver(
     **data: Any,
 ) -> Event:
     """
-    Encode an event, decode it like a worker, and call its receivers. Return the decoded event.
+    Decode an event like a worker, and call its receivers. Return the decoded event.
 
-    ``event``: a captured event, a record, or a signal or event type. For a signal or event type, ``data`` is encoded.
-    For ``record_deleted``, ``data`` is ``topic`` (without prefix) and ``key``. ``schema``: a file with the schema of
-    the sending service. It is needed only if this schema differs from the schema of this service's class. With
-    ``schema``, ``data`` may contain plain dicts. ``replay``: whether to call receivers like ``replay_events``, so that
-    ``is_replay()`` returns True.
+    ``event``: a captured event, a record, or a signal or event type. For a signal or event type, ``data`` is first
+    encoded into a record. For ``record_deleted``, ``data`` is ``topic`` (without prefix) and ``key``. ``schema``: a
+    file with the schema of the sending service. It is needed only if this schema differs from the schema of this
+    service's class. With ``schema``, ``data`` may contain plain dicts. ``replay``: whether to call receivers like
+    ``replay_events``, so that ``is_replay()`` returns True.
 
     Raises ReceiversFailed with the receivers' exceptions, DeserializationError if this service cannot read the record,
-    and AssertionError if the event has no receiver.
+    and AssertionError if the event has no receiver or its signal is disabled.
     """
     __tracebackhide__ = True
     text = Path(schema).read_text() if schema is not None else None
@@ -60,7 +60,9 @@ def deliver(
         record = event.record if isinstance(event, CapturedEvent) else event
     else:
         record = _record(signal_of(event), metadata, text, data)
-    return _dispatched(record, REGISTRY if text is None else _Told(text), replay_context() if replay else Context())
+    return _dispatched(
+        record, REGISTRY if text is None else _OneSchema(text), replay_context() if replay else Context()
+    )
 
 
 def _dispatched(record: ConsumerRecord, registry: serde.SchemaIds, context: Context) -> Event:
@@ -182,7 +184,7 @@ def _encoded_with(schema: str, signal: OpenEdxPublicSignal, data: dict[str, Any]
 
 
 @attrs.frozen
-class _Told:
+class _OneSchema:
     """A schema registry that returns the same schema for all ids."""
 
     schema: str

@@ -34,7 +34,7 @@ def reasons_against(signal: OpenEdxPublicSignal, emitted: int) -> list[str]:
     times.
     """
     if signal is record_deleted:
-        return ["send_tombstone was not called, or for no topic that is enabled in EVENT_BUS_PRODUCER_CONFIG."]
+        return ["send_tombstone was not called for a topic that is enabled in EVENT_BUS_PRODUCER_CONFIG."]
     how_often = f"It was emitted {emitted} time{'s' * (emitted != 1)}" if emitted else "It was not emitted"
     topics = settings.producer_config.get(signal.event_type, {})
     enabled = [topic for topic, entry in topics.items() if entry.get("enabled") is True]

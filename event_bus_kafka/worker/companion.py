@@ -36,8 +36,8 @@ class WithCompanion:
 
     def stop(self, *, timeout: float) -> int:
         """
-        Stop ``first``, then ``second``. Return the amount of work that ``first`` leaves unfinished, plus 1 if
-        ``second`` is still running.
+        Stop ``first``, then ``second``. Return 0 if both have stopped and no work of ``first`` is left unfinished,
+        otherwise a positive number.
         """
         deadline = monotonic() + timeout
         try:

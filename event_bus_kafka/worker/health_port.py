@@ -26,11 +26,11 @@ from event_bus_kafka.telemetry.state import Running
 logger = logger_named(__name__)
 
 _SILENT_CLIENT = 5.0
-"""Seconds after which a client that sends or reads nothing is disconnected."""
+"""Seconds after which a client that sends nothing, or does not read its answer, is disconnected."""
 _MOST_CLIENTS = 8
 """
-Maximum connections at a time. A further client closes the oldest connection, so that slow clients cannot keep a probe
-waiting.
+Maximum number of connections at a time. A further client displaces the client with the oldest connection, so that slow
+clients cannot keep a health check waiting.
 """
 _TEXT = "text/plain; charset=utf-8"
 
@@ -167,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
-        """Log nothing, because probes come every second and any client may choose the path."""
+        """Log nothing, because health checks come every second, and a client may put any text into the path."""
 
     def _answer(self, answer: Answer) -> None:
         with suppress(OSError):  # the client has disconnected, or was disconnected

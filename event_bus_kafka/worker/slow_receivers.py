@@ -27,7 +27,7 @@ _LONGEST_PAUSE = 5.0
 
 @attrs.frozen(kw_only=True)
 class _Turn:
-    """A receiver that is running for a record; ``past`` differs between two attempts at the same record."""
+    """A receiver that is running for a record; ``past`` is another object in each attempt at the same record."""
 
     delivery: Delivery
     receiver: str
@@ -38,8 +38,8 @@ class SlowReceivers:
     """
     Checks the lanes from a separate thread. The lanes themselves do not record times, because most receivers are quick.
 
-    A receiver that has run for ``after`` seconds is an obstacle to health until it ends. It is reported once per
-    delivery.
+    A receiver that has run for ``after`` seconds is an obstacle to health until it ends. Only the first such receiver
+    of each record is reported.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class SlowReceivers:
         self._is_over = threading.Event()
 
     def look(self) -> None:
-        """Check each lane. If a lane has run the same receiver for ``after`` seconds, report the receiver."""
+        """Check each lane: note the receivers that have run for ``after`` seconds, and report the new ones."""
         now = self._clock()
         slow: list[SlowReceiver] = []
         for lane in self._lanes:

@@ -17,7 +17,7 @@ from event_bus_kafka.shown import logger_named
 logger = logger_named(__name__)
 
 _BEGUN, _ENDED = 0, 255
-"""Bytes that mean the beginning and the end of a stop; any other byte is the number of a signal."""
+"""Bytes which mean that a stop has begun, and that the watched block has ended. Any other byte is a signal's number."""
 _AFTER_SECOND_SIGNAL = 1.0
 _wakeup_descriptors: list[int] = []
 """File descriptors with which this process sends signal numbers to its watchdog."""
@@ -34,9 +34,9 @@ def watchdog(
     """
     Watch the ``with`` block, which must run in the main thread. Yield a callable that reports the beginning of a stop.
 
-    If the block does not end in time, kill the process. The time is ``limit`` seconds after the first of ``signals``,
-    or after a call of the yielded callable. The exit code is ``exit_code``, or the argument of the callable. A second
-    signal shortens the time to one second.
+    If the block does not end in time, kill the process. The time ends ``limit`` seconds after the first of ``signals``
+    or after the call of the yielded callable, whichever comes first, and at the latest a second after a second signal.
+    The exit code is ``exit_code``, or the argument of the callable once it was called.
 
     If the block ends with :class:`Forced`, the watch continues after the block, because Python would wait for threads
     and for records in flight. A separate thread watches, because Python's own signal handlers do not run while the main
@@ -93,7 +93,7 @@ def _watch(read: int, name: str, limit: float, signals: tuple[signal.Signals, ..
             deadline = deadline or monotonic() + limit
             signalled = signalled or told[0] != _BEGUN
     try:
-        logger.error("%s: the Kafka client does not stop; the process ends without waiting for it", name)
+        logger.error("%s did not stop in time, perhaps because its Kafka client blocks; the process ends at once", name)
     finally:  # even if a log handler of the service raises
         os._exit(ends_with[0])
 

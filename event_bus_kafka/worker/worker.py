@@ -39,9 +39,9 @@ class Steps(Protocol):
 
 class Worker:
     """
-    Calls ``step()`` until SIGTERM or SIGINT. Then it calls ``stop()``, which must end within ``stop_timeout`` seconds
-    after the signal. The signal handler also calls ``hurry``, because a step may be waiting. A second signal ends the
-    stop and the process within a second.
+    Calls ``step()`` until SIGTERM, SIGINT or an exception. Then it calls ``stop()``, which must end within
+    ``stop_timeout`` seconds after the signal. The signal handler also calls ``hurry`` with this number of seconds,
+    because a step may be waiting. A second signal ends the process within a second.
     """
 
     def __init__(
@@ -56,7 +56,10 @@ class Worker:
         self._signalled = False
 
     def run(self) -> int:
-        """Run the worker; return the exit code: 0 clean, 1 wrong configuration, 2 forced, 3 or 4 failed."""
+        """
+        Run the worker, and return the process's exit code: 0 after a clean stop, 1 if the configuration is wrong, 2 if
+        a stop left work unfinished or a second signal came, 3 after an unexpected error, or a WorkerFailed's exit code.
+        """
         try:
             with self._signals() as stop_begins, _old_objects_left_alone():
                 emit(WorkerStarted(name=self._name))
@@ -129,8 +132,8 @@ class Worker:
 def _old_objects_left_alone() -> Iterator[None]:
     """
     Exclude the objects that the service has loaded (a million in an LMS) from garbage collection, because checking all
-    of them would take longer than processing events. Also let the garbage collector run less often. Does nothing if the
-    service itself has configured the garbage collector.
+    of them would take longer than processing events. Also let the garbage collector run less often. Does nothing
+    outside the main thread, or if the service itself has configured the garbage collector.
     """
     before = gc.get_threshold()
     untouched = gc.isenabled() and before[0] > 0 and not gc.get_freeze_count()

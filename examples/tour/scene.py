@@ -28,7 +28,7 @@ class Row:
     """A use case for which Open edX needs the event bus."""
 
     number: str
-    """Number of the use case in the list of needs."""
+    """Number of the use case, by which ROWS selects rows."""
     route: str
     services: tuple[str, ...]
     play: Callable[[Scene], None]

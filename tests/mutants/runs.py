@@ -32,7 +32,7 @@ FAULTS = (
         harm="a worker that stood still puts the token back, and all since comes again",
         tests=(
             f"{_RUNS}::test_only_the_worker_that_owns_a_run_saves_its_progress",
-            f"{_RUNS}::test_later_saves_of_a_dead_worker_are_ignored_after_another_worker_continues_the_run",
+            f"{_RUNS}::test_saves_of_a_worker_are_ignored_after_another_worker_has_taken_its_run",
         ),
     ),
     Fault(
@@ -42,7 +42,7 @@ FAULTS = (
         old="not self._save()",
         new="False",
         harm="when a worker dies, a replay of hours begins anew",
-        tests=(f"{_RUNS}::test_later_saves_of_a_dead_worker_are_ignored_after_another_worker_continues_the_run",),
+        tests=(f"{_RUNS}::test_saves_of_a_worker_are_ignored_after_another_worker_has_taken_its_run",),
     ),
     Fault(
         name="a stop hands back a run without its newest token",
@@ -216,7 +216,7 @@ items = islice(self.source.items(self.progress.token), most)
         old="run.end(Halt(HaltKind.LOST))",
         new="pass",
         harm="receivers get the records of hours from two workers",
-        tests=(f"{_TROUBLED}::test_a_worker_abandons_a_run_that_another_worker_holds",),
+        tests=(f"{_TROUBLED}::test_a_worker_lets_go_of_a_run_that_another_worker_has_taken",),
     ),
     Fault(
         name="a topic that was made anew is taken for one that was replayed",

@@ -98,8 +98,8 @@ FAULTS = (
     Fault(
         name="minutes are kept for a day",
         file="housekeeping/history.py",
-        old="2 * HOUR * 1000, _DAY",
-        new="_DAY, _DAY",
+        old="_MINUTES_KEPT = 2 * HOUR * 1000",
+        new="_MINUTES_KEPT = _DAY",
         harm="pages of a day or a week take a second of the database",
         tests=("unit/housekeeping/test_history.py",),
     ),

@@ -200,7 +200,7 @@ BROKEN = (
     Broken(
         "the consumer in place of the producer",
         "E003",
-        "it is another object",
+        "it is not this package's entry point",
         {"EVENT_BUS_PRODUCER": "event_bus_kafka.KafkaEventConsumer"},
     ),
     Broken(
@@ -224,9 +224,12 @@ BROKEN = (
         shown='@once(using="reprots")',
     ),
     Broken(
-        "a topic with a space", "E009", "Kafka takes no topic 'course certificates'", sent(topic="course certificates")
+        "a topic with a space",
+        "E009",
+        "Kafka refuses the name 'course certificates'",
+        sent(topic="course certificates"),
     ),
-    Broken("a topic with a slash", "E009", "Kafka takes no topic 'learning/grades'", reads("learning/grades")),
+    Broken("a topic with a slash", "E009", "Kafka refuses the name 'learning/grades'", reads("learning/grades")),
     Broken(
         "a misspelt setting",
         "W001",
@@ -336,7 +339,10 @@ BROKEN = (
         "no producer", "W014", "enables certificates, but EVENT_BUS_PRODUCER is not set", {"EVENT_BUS_PRODUCER": None}
     ),
     Broken(
-        "a URL in place of a broker", "W015", "no host:port", {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "http://kafka/a"}
+        "a URL in place of a broker",
+        "W015",
+        "not of the form host:port",
+        {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "http://kafka/a"},
     ),
     Broken("a port that does not exist", "W015", "'kafka:90922'", {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "kafka:90922"}),
     Broken(

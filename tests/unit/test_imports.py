@@ -23,7 +23,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("folder", ["benchmarks", "examples", "tests/services"])
-def test_benchmarks_and_examples_import_only_the_services_of_the_tests(folder: str) -> None:
+def test_benchmarks_and_examples_import_nothing_of_the_tests_but_their_services(folder: str) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))
     of_tests = [(path.name, name) for path in files for name in imported(path) if f"{name}.".startswith("tests.")]
     assert of_tests

@@ -77,7 +77,7 @@ def interrupt(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
-def test_the_function_interruption_in_finds_a_signal_handlers_exception_inside_another_exception(
+def test_an_exception_of_a_signal_handler_is_found_inside_the_exception_that_wraps_it(
     handler: Callable[..., object],
 ) -> None:
     with handled_by(handler):

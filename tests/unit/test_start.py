@@ -45,7 +45,7 @@ def test_a_service_that_sends_does_not_load_the_modules_for_consuming() -> None:
     assert {"event_bus_kafka.consuming.consumer", "event_bus_kafka.worker.worker"} & loaded == set()
 
 
-def test_checks_are_registered_before_the_module_of_checks_is_loaded() -> None:
+def test_checks_run_although_their_modules_are_not_loaded_at_the_start() -> None:
     code = """
 from django.core.checks import run_checks
 print(*[message.id for message in run_checks(tags=["event_bus_kafka"])])

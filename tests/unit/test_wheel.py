@@ -1,4 +1,4 @@
-"""The wheel contains all files that the package needs."""
+"""The wheel contains the templates and styles of the package, where Django finds them."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ class Command(OperatorCommand):
     example = "event_bus_status --check"
     help = (
         "Show Kafka, the registry, topics, groups and their lag, workers and relays, the outbox, dead letters, pauses, "
-        "the last hour, and neglects. Changes nothing. Exit code 1 if a server does not answer; with --check also if "
-        "there are findings."
+        "the last hour, and neglects: problems that have lasted for some time. Changes nothing. Exit code 1 if a "
+        "server does not answer; with --check also if there are findings."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -46,7 +46,8 @@ class Command(OperatorCommand):
             if name in ("release", "discard"):
                 added.add_argument("--all", action="store_true", help="all parked rows")
             if name == "purge":
-                added.add_argument("--days", type=days, help=f"default: {SettingsTable.retention.name}")
+                about = f"delete rows that were parked more than DAYS ago (default: {SettingsTable.retention.name})"
+                added.add_argument("--days", type=days, help=about)
             if name in ("release", "discard", "purge"):
                 add_apply(added)
 

@@ -46,11 +46,11 @@ def edited_in_studio(scene: Scene) -> None:
     scene.do("cms", f'create_course_run("{LONG}", "A course that takes long")')
     scene.see("discovery", "the course that takes long has come", lambda: len(_history(LONG)), 1)
     scene.do("cms", f'edit_course_run("{RUN}", hidden=False)')
-    scene.see("discovery", "a fourth change, of the other one", lambda: len(_history(RUN)), 4)
-    scene.see("discovery", "which is done with", lambda: _is_indexed(RUN), True)
-    scene.see("discovery", "the one that takes long is not", lambda: _is_indexed(LONG), False, for_now=True)
+    scene.see("discovery", "a fourth change of the first course", lambda: len(_history(RUN)), 4)
+    scene.see("discovery", "the first course is indexed", lambda: _is_indexed(RUN), True)
+    scene.see("discovery", "the course that takes long is not", lambda: _is_indexed(LONG), False, for_now=True)
     scene.do("discovery", f'end_reindexing("{LONG}")')
-    scene.see("discovery", "now it is", lambda: _is_indexed(LONG), True)
+    scene.see("discovery", "the course that takes long is indexed", lambda: _is_indexed(LONG), True)
 
 
 def _history(course_key: str) -> list[tuple[str, bool]]:
@@ -90,13 +90,13 @@ def backfill(scene: Scene) -> None:
     A backfill prints its progress, keeps to a rate, and continues where it was interrupted.
     """
     scene.do("cms", f"import_course_runs({OLD_RUNS})")
-    scene.say("Nobody has heard of them. The backfill ends in the middle, and goes on.")
+    scene.say("These course runs sent no events. A backfill sends half of them, then a second one the rest.")
     told = scene.manage("cms", f"backfill_events cms.course_runs --rate 100 --limit {OLD_RUNS // 2} --apply")
     *_, token = re.findall(r"--resume \S+", told)
     scene.manage("cms", f"backfill_events cms.course_runs --rate 100 {token} --apply")
     scene.see("discovery", "all course runs", _changes_of_old_runs, OLD_RUNS, for_now=True)
     scene.do("cms", 'edit_course_run("course-v1:edX+Old1+2020", name="Course 1, anew")')
-    scene.see("discovery", "what changes from now on; all others once", _changes_of_old_runs, OLD_RUNS + 1)
+    scene.see("discovery", "a change sent live; all other course runs once", _changes_of_old_runs, OLD_RUNS + 1)
 
 
 @row("8b", "Discovery → site cache", services="cms discovery site_cache credentials")
@@ -112,8 +112,8 @@ def site_cache(scene: Scene) -> None:
     scene.see("site_cache", "three pages", lambda: len(_pages(CACHED, KEPT, DELETED)), 3, for_now=True)
     scene.do("discovery", f'delete_program("{DELETED}")')
     others = {CACHED: "Logic", KEPT: "Philosophy"}
-    scene.see("site_cache", "one is gone", lambda: _pages(CACHED, KEPT, DELETED), others)
-    scene.see("credentials", "and the program", lambda: _titles(CredentialsProgram, uuid=DELETED), [])
+    scene.see("site_cache", "the program's page is deleted", lambda: _pages(CACHED, KEPT, DELETED), others)
+    scene.see("credentials", "the program is deleted", lambda: _titles(CredentialsProgram, uuid=DELETED), [])
     scene.do("site_cache", "empty_cache()")
     scene.manage("site_cache", "replay_events -t catalog-course-run-lifecycle --from earliest --apply")
     scene.manage("site_cache", "replay_events -t catalog-program-lifecycle --from earliest --apply")

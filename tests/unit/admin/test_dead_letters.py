@@ -173,7 +173,7 @@ def test_ticked_letters_are_discarded_after_a_confirmation() -> None:
     assert "discarded" in client.get(LIST, {"state": "discarded"}).content.decode()
 
 
-def test_no_letter_is_discarded_without_a_confirmation_a_selection_and_the_right() -> None:
+def test_no_letter_is_discarded_if_the_confirmation_the_selection_or_a_right_is_missing() -> None:
     stored(record_of(7), MAIL)
     client = client_with(Right.VIEW, Right.DISCARD)
     for posted in (
@@ -192,7 +192,7 @@ def test_no_letter_is_discarded_without_a_confirmation_a_selection_and_the_right
     assert not LogEntry.objects.exists()
 
 
-def test_discarding_all_matching_letters_keeps_letters_that_failed_later() -> None:
+def test_discarding_all_matching_letters_keeps_letters_that_failed_after_the_confirmation_page() -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), MAIL if offset % 2 else AWARD)
     client = client_with(Right.VIEW, Right.DISCARD)

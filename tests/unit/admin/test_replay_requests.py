@@ -123,7 +123,7 @@ def test_a_replay_of_ticked_letters_is_requested_after_a_page_with_the_plan(rece
         assert text in page
 
 
-def test_a_request_for_all_matching_letters_is_made_per_group_and_omits_later_failures(receiver: str) -> None:
+def test_a_request_for_all_matching_letters_is_split_by_group_and_omits_failures_after_the_plan(receiver: str) -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), receiver, group="mail" if offset % 2 else "other")
     stored(record_of(7, offset=8), GONE)

@@ -142,7 +142,7 @@ def test_the_page_names_invalid_values_and_requests_no_replay(
         "[" * 100_000,
     ],
 )
-def test_no_replay_is_requested_before_a_page_has_shown_the_offsets(topic: str, places: str) -> None:
+def test_no_replay_is_requested_if_the_posted_offsets_are_missing_or_invalid(topic: str, places: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     answer = client.post(f"{TOPIC}plan/", filled(topic, confirmed="yes", places=places))
     assert (answer.status_code, "Request it" in answer.content.decode()) == (200, True)
@@ -199,7 +199,7 @@ def test_no_obstacle_is_shown_if_a_worker_supports_runs_and_has_the_receiver(top
 
 
 @pytest.mark.parametrize("url", [TOPIC, BACKFILL])
-def test_each_page_needs_the_right_to_replay(topic: str, url: str) -> None:
+def test_a_replay_needs_the_right_to_replay_and_a_backfill_also_the_right_to_operate(topic: str, url: str) -> None:
     for rights in ({*Right} - {Right.REPLAY}, {*Right} - {Right.VIEW}):
         client = client_with(*rights)
         assert client.get(url).status_code == client.post(f"{url}plan/", {"confirmed": "yes"}).status_code == 403

@@ -1,4 +1,4 @@
-"""Test that the state of a service's own tables is found whatever its settings name."""
+"""The facts about a service's own tables are found even if a setting names a class that cannot be imported."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from django.test import override_settings
 from event_bus_kafka.assembly.own_tables import own_tables
 
 
-def test_letters_do_not_expire_if_the_module_of_the_store_raises(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_letters_do_not_expire_if_the_store_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "raising_store.py").write_text("raise RuntimeError('its settings lack')")
     monkeypatch.syspath_prepend(tmp_path)
     with override_settings(EVENT_BUS_KAFKA_DEAD_LETTERS="raising_store.Store"):

@@ -1,4 +1,4 @@
-"""Test that a search is made whatever the routers of the service raise."""
+"""A search for an event works even if a database router of the service raises an exception."""
 
 from __future__ import annotations
 

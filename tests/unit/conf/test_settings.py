@@ -115,7 +115,7 @@ def test_configured_client_options_override_all_other_options() -> None:
 @pytest.mark.parametrize(
     "unsafe", [{"acks": 1}, {"acks": "0"}, {"request.required.acks": 1}, {"enable.idempotence": "false"}]
 )
-def test_unsafe_producer_options_are_refused_unless_they_are_confirmed(unsafe: dict[str, Any]) -> None:
+def test_unsafe_producer_options_are_refused_unless_a_setting_allows_them(unsafe: dict[str, Any]) -> None:
     with override_settings(**SERVERS, EVENT_BUS_KAFKA_PRODUCER_OPTIONS=unsafe):
         with pytest.raises(ConfigurationError, match="may lose events"):
             producer_options()
@@ -182,12 +182,12 @@ def test_the_producer_mode_of_an_entry_overrides_the_mode_of_the_topic() -> None
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=CONFIG)
-def test_the_function_routes_returns_the_topics_of_the_producer_config() -> None:
+def test_each_topic_of_the_producer_config_has_a_route() -> None:
     assert [(route.topic, route.enabled) for route in routes()] == [("certificates", True), ("other", False)]
 
 
 @pytest.mark.parametrize("entry", [{"enabled": True}, {"event_key_field": "x", "enabled": True, "mode": "soon"}])
-def test_the_function_routes_raises_an_error_with_the_topic_of_an_invalid_entry(entry: dict[str, Any]) -> None:
+def test_an_invalid_entry_of_the_producer_config_raises_an_error_that_names_its_topic(entry: dict[str, Any]) -> None:
     with override_settings(EVENT_BUS_PRODUCER_CONFIG={CREATED: {"certificates": entry}}):
         with pytest.raises(ConfigurationError, match="certificates"):
             routes()
@@ -215,7 +215,7 @@ def test_max_poll_interval_exceeds_the_stop_and_revoke_timeouts(name: str) -> No
 
 
 class TestCredentialsInTheURL:
-    """A registry URL may contain credentials (fault S18)."""
+    """A registry URL may contain credentials."""
 
     URL = "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"
 

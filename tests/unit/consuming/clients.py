@@ -27,7 +27,7 @@ LIMITS = Limits(
 
 
 class Positions:
-    """The assigned partitions of a client. Each partition begins at offset 0."""
+    """The partitions of a client: ``waiting`` has the assigned ones that have not started, ``started`` each start."""
 
     begins_at_end = False
 

@@ -1,4 +1,4 @@
-"""A fatal error ends a Kafka client. The worker ends only if new clients also fail with this error."""
+"""A fatal error ends a Kafka client. The error decides whether the worker makes a new client or ends."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def consumer(clients: Callable[[AssignmentListener], Any]) -> Consumer:
     )
 
 
-def test_a_worker_waits_without_a_time_limit_until_a_revoked_right_returns() -> None:
+def test_a_worker_without_the_right_to_read_makes_new_clients_without_end() -> None:
     clients = Failing(Trouble.FORBIDDEN)
     one = consumer(clients)
     with watched(PartitionsRevoked) as revoked:
@@ -90,7 +90,7 @@ def test_a_worker_waits_without_a_time_limit_until_a_revoked_right_returns() -> 
 
 
 @pytest.mark.parametrize(("kind", "made"), [(Trouble.OTHER, 4), (Trouble.REPLACED, 1)])
-def test_a_worker_ends_when_new_clients_fail_with_the_same_fatal_error(kind: Trouble, made: int) -> None:
+def test_a_worker_ends_after_a_fatal_error_that_new_clients_repeat_or_cannot_avoid(kind: Trouble, made: int) -> None:
     clients = Failing(kind)
     one = consumer(clients)
     with pytest.raises(WorkerFailed) as failed:

@@ -1,4 +1,4 @@
-"""A worker reads ahead only as many records as its lanes need. When the lanes have fewer records, it reads again."""
+"""A worker stops reading while 500 records wait for its lanes. When fewer records wait, it reads again."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def test_the_wait_for_receivers_is_cut_short_if_the_worker_must_end_quickly() ->
         release.wait(60)
         return DONE
 
-    hurry = iter([lambda: scheduler[0].hurry(0.01)])  # once: from then on its time limit runs
+    hurry = iter([lambda: scheduler[0].hurry(0.01)])  # only once, since each call begins the time limit anew
     scheduler.append(Scheduler(process, lanes=1, pause=lambda _: next(hurry, lambda: None)()))
     partition = PartitionProgress("t", 0)
     submit(scheduler[0], partition, record(0))
@@ -212,7 +212,7 @@ def test_releasing_a_partition_waits_for_receivers_that_started_in_an_earlier_as
         assert scheduler.release([again], timeout=5) == 0
 
 
-def test_a_retry_of_a_revoked_partition_does_not_delay_later_records_of_the_same_key() -> None:
+def test_a_retry_of_a_revoked_partition_does_not_delay_its_key_after_a_new_assignment() -> None:
     done: list[PartitionProgress] = []
 
     def process(delivery: Delivery) -> Outcome:
@@ -241,7 +241,7 @@ def test_a_base_exception_stops_the_scheduler_and_leaves_the_record_unfinished()
         assert not delivery.done
 
 
-def test_c5_a_finished_delivery_frees_its_record_even_if_an_earlier_delivery_is_unfinished() -> None:
+def test_a_finished_record_is_freed_even_if_an_earlier_record_is_unfinished() -> None:
     with scheduling(lambda delivery: Hold(ValueError(), 60) if delivery.offset == 0 else DONE) as scheduler:
         partition = PartitionProgress("t", 0)
         (held,) = submit(scheduler, partition, record(0, b"held"))
@@ -267,6 +267,7 @@ def test_the_scheduler_forgets_keys_without_records() -> None:
 
 
 def test_a_record_runs_even_if_a_sweep_locks_its_key_while_the_record_waits() -> None:
+    """A sweep removes the keys without records from the scheduler. It locks each key to look at its records."""
     scheduler = Scheduler(lambda delivery: DONE, lanes=1)
     (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))
     actor = scheduler._ready.get()

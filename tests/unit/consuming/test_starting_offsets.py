@@ -107,7 +107,7 @@ def test_options_of_django_are_accepted_after_a_subcommand(command: str) -> None
     assert "CommandError" in process.log, "it has found nothing to ask"
 
 
-def test_offset_metadata_is_read_unchanged() -> None:
+def test_offset_metadata_is_read_as_it_was_written() -> None:
     marks = OffsetMetadata(frozenset({3, 5}), 1_769_846_400_123)
     assert OffsetMetadata.read(marks.at(0)) == marks
     assert OffsetMetadata.read(marks.at(4)) == OffsetMetadata(frozenset({5}), 1_769_846_400_123)

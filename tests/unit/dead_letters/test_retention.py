@@ -57,7 +57,7 @@ def test_the_entries_of_a_purged_letter_get_the_state_expired() -> None:
     assert states() == {"": "expired"}
 
 
-def test_the_function_complete_entries_adds_entries_for_letters_of_older_versions() -> None:
+def test_missing_entries_are_added_for_letters_of_older_versions() -> None:
     rows = [store(letter(record(offset=offset))) for offset in range(3)]
     DeadLetterEntry.objects.all().delete()
     DeadLetter.objects.filter(pk=rows[0].pk).update(failures=[])

@@ -77,7 +77,7 @@ def test_a_paused_receiver_is_stored_in_a_dead_letter_when_no_other_receiver_wai
     assert [type(error) for error in judged.outcome.error.exceptions] == [ReceiverPaused]
 
 
-def test_c6_only_waiting_receivers_fail_if_a_record_becomes_unreadable_at_a_retry() -> None:
+def test_only_waiting_receivers_fail_if_a_record_becomes_unreadable_at_a_retry() -> None:
     """Each attempt decodes the record again, and the decoding may fail."""
     error = ValueError()
     past = Past(attempts=1, failures={A.name: 1}, waiting=[A], given_up=((B, error),))
@@ -88,7 +88,7 @@ def test_c6_only_waiting_receivers_fail_if_a_record_becomes_unreadable_at_a_retr
     assert judged.outcome.error.exceptions == (error, FINAL)
 
 
-def test_an_unreadable_record_is_abandoned_for_all_receivers_at_the_first_attempt() -> None:
+def test_an_unreadable_record_is_given_up_for_all_receivers_at_the_first_attempt() -> None:
     judged = judge(Attempt(error=FINAL), NOTHING_YET, POLICY)
     assert judged.outcome == GiveUp(FINAL)
     assert judged.past.attempts == 1
@@ -102,7 +102,7 @@ def test_a_record_is_held_while_a_server_is_unreachable(error: Exception) -> Non
 
 
 @given(st.data())
-def test_each_receiver_either_succeeds_or_waits_or_is_abandoned(data: st.DataObject) -> None:
+def test_each_receiver_either_succeeds_or_waits_or_is_given_up(data: st.DataObject) -> None:
     past, waiting, succeeded = NOTHING_YET, RECEIVERS, set[str]()
     ends = st.sampled_from(("succeeds", "succeeds", "fails", "is final", "opens", "held", "paused"))
     for _ in range(20):

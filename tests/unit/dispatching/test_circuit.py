@@ -84,7 +84,7 @@ def test_a_probe_that_ends_in_an_outage_is_repeated_after_the_interval() -> None
     assert circuit.permit(22) is not None
 
 
-def test_held_keys_are_retried_when_the_next_probe_is_permitted() -> None:
+def test_held_keys_wait_until_the_next_probe_is_permitted() -> None:
     circuit = opened()
     assert circuit.seconds_to_probe(3) == 7
     assert circuit.seconds_to_probe(10) == 10

@@ -1,6 +1,5 @@
 """
-During an event, the context variables contain nothing from earlier events, except for the caches of the thread (fault
-C6).
+During an event, the context variables contain nothing from earlier events, except for the caches of the thread.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def test_jitter_varies_a_delay_in_both_directions() -> None:
     assert (policy.delay(1, lambda: 0.0), policy.delay(1, lambda: 1.0)) == (8, 12)
 
 
-def test_an_unreadable_record_is_abandoned_at_the_first_attempt() -> None:
+def test_an_unreadable_record_is_given_up_at_the_first_attempt() -> None:
     error = UnreadableValue("x")
     assert POLICY.decide(error, attempt=1) == GiveUp(error)
 
@@ -133,14 +133,14 @@ def test_a_database_server_with_too_many_connections_counts_as_an_outage(
         monkeypatch.undo()
 
 
-def test_c13_an_unknown_schema_is_retried_until_attempts_are_exhausted() -> None:
+def test_an_unknown_schema_is_retried_until_attempts_are_exhausted() -> None:
     """Another node of the registry may already know the schema."""
     unknown = SchemaRegistryError("404", status=404, retriable=False)
     assert isinstance(POLICY.decide(unknown, attempt=1), Retry)
     assert isinstance(POLICY.decide(unknown, attempt=POLICY.attempts), GiveUp)
 
 
-def test_a_schema_that_the_registry_refuses_is_abandoned_at_the_first_attempt() -> None:
+def test_a_record_is_given_up_at_the_first_attempt_if_the_registry_refuses_its_schema() -> None:
     assert isinstance(POLICY.decide(SchemaRegistryError("422", status=422, retriable=False), attempt=1), GiveUp)
 
 

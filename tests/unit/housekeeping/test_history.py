@@ -75,7 +75,7 @@ def test_history_rows_older_than_the_setting_are_deleted() -> None:
 
 
 def test_old_history_rows_are_combined_into_rows_for_longer_periods() -> None:
-    """Old rows are combined into rows for longer periods. Pages that show a day or a week add up these rows."""
+    """Otherwise, a page that shows a day or a week would add up a row for each minute."""
     process = Process()
     process.count("done")
     process.writer.write()

@@ -1,6 +1,6 @@
 """
 Kafka's clients call the callbacks that a service configures. If a callback raises an exception, the package catches the
-exception (fault S17).
+exception.
 """
 
 from __future__ import annotations

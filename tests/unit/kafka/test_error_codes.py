@@ -96,7 +96,7 @@ def test_each_flag_is_set_for_exactly_its_expected_error_codes(flag: str) -> Non
     assert {code for code in {*NUMBERS, *OURS} if getattr(meaning_of(code), flag)} == FLAGS[flag]
 
 
-def test_s11_each_error_code_has_its_expected_outcome_for_a_row_of_the_relay() -> None:
+def test_each_error_code_has_its_expected_outcome_for_a_row_of_the_relay() -> None:
     """
     If the table lacks a code, the outcome depends on the origin of the code. If the code comes from a broker, the topic
     is held. If the code comes from librdkafka, the relay starts again.
@@ -106,7 +106,7 @@ def test_s11_each_error_code_has_its_expected_outcome_for_a_row_of_the_relay() -
         assert row_outcome(BrokerError(code, "")) is OUTCOMES.get(code, unlisted), code
 
 
-def test_an_error_code_is_marked_if_its_meaning_differs_between_two_places() -> None:
+def test_an_error_code_has_a_note_if_two_places_in_the_code_treat_it_differently() -> None:
     assert {row.code for row in TABLE if row.disagrees} == {
         "UNKNOWN_TOPIC_OR_PART",
         "_DESTROY",

@@ -1,5 +1,6 @@
 """
-Tests of questions about groups: none is asked for its offsets while its coordinator is away, and all share one time.
+Groups are asked for their committed offsets one after the other, within one time limit. A group whose coordinator is
+unavailable is not asked.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class _Recording(Groups):
         return super()._ask_committed(group, partitions, timeout)
 
 
-def test_groups_that_are_asked_later_have_only_the_remaining_time() -> None:
+def test_each_group_is_asked_within_the_time_that_earlier_groups_have_left() -> None:
     groups = _Recording()
     found = groups.committed({f"group-{number}": None for number in range(101)}, {}, timeout=0.5)
     assert len(found) == 101

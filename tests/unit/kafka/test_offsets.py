@@ -38,21 +38,21 @@ def group(error: int | None = None) -> GroupOffsets:
     return offsets
 
 
-def test_the_method_committed_raises_when_kafka_refuses_one_partition() -> None:
+def test_reading_committed_offsets_raises_if_kafka_refuses_one_partition() -> None:
     names = [("t", 0), ("t", 1)]
     assert group().committed(names, timeout=1) == {("t", 0): Committed(5)}
     with pytest.raises(BrokerError, match="TOPIC_AUTHORIZATION_FAILED"):
         group(KafkaError.TOPIC_AUTHORIZATION_FAILED).committed(names, timeout=1)
 
 
-def test_the_method_commit_each_returns_the_error_of_each_refused_partition() -> None:
+def test_commit_each_returns_the_error_of_each_refused_partition() -> None:
     offsets = {("t", 0): Committed(5), ("t", 1): Committed(1)}
     assert group().commit_each(offsets) == {}
     (refused,) = group(KafkaError.ILLEGAL_GENERATION).commit_each(offsets).items()
     assert (refused[0], type(refused[1])) == (("t", 1), AssignmentLost)
 
 
-def test_the_method_commit_raises_when_kafka_refuses_one_partition() -> None:
+def test_a_commit_raises_if_kafka_refuses_one_partition() -> None:
     offsets = {("t", 0): Committed(5), ("t", 1): Committed(1)}
     group().commit(offsets)
     with pytest.raises(BrokerError, match="TOPIC_AUTHORIZATION_FAILED"):

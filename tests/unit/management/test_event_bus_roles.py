@@ -1,4 +1,4 @@
-"""``event_bus_roles`` creates groups of users, and does not change existing groups."""
+"""``event_bus_roles`` creates groups of users. It adds missing permissions to existing groups, and removes none."""
 
 from __future__ import annotations
 

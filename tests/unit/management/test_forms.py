@@ -1,6 +1,6 @@
 """
-All commands have the same form. Their help ends with an example. They show a plan before a change. They can print JSON.
-They exit with 1 for failures.
+The help of each command ends with an example. Commands that change something have ``--apply``, and commands that report
+something have ``--json``. This file lists the exceptions.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ READING = {
     *("event_outbox status", "event_outbox parked", "event_bus_status", "event_trace"),
 }
 WITH_SUBCOMMANDS_FOR_IT = {"event_topics", "event_schemas"}
+"""The commands that plan a change and carry it out in two subcommands, without ``--apply``."""
 WITHOUT_JSON = {"consume_events", "relay_events"}
 """
 The commands without JSON output. They run for a long time, and their output is for people; monitoring uses their

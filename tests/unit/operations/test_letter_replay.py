@@ -85,7 +85,7 @@ def test_no_receiver_runs_without_the_option_apply() -> None:
     assert letter.attempts == 5
 
 
-def test_case_16_a_letter_contains_only_the_failed_receivers_after_a_failed_replay() -> None:
+def test_a_letter_contains_only_the_failed_receivers_after_a_failed_replay() -> None:
     trouble["second"] = fail
     letter = stored(record_of(7), FIRST, SECOND)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
@@ -149,7 +149,7 @@ def test_a_letter_keeps_a_failed_stand_in_and_the_replaced_receiver() -> None:
     assert receivers_left(letter) == [GONE, SECOND]
 
 
-def test_other_receivers_stay_in_an_unreadable_letter_after_the_replay_of_one_receiver() -> None:
+def test_a_letter_without_receivers_names_the_others_after_the_replay_of_one_receiver() -> None:
     letter = stored(record_of(7))
     with pytest.raises(CommandError):
         run("replay", letter.pk, "--receiver", SECOND, "--apply")

@@ -1,4 +1,4 @@
-"""A neglect is found as soon as it exists. It is no longer found after somebody has corrected the cause."""
+"""A problem counts as neglected once it has lasted for some time, and no longer after somebody has ended it."""
 
 from __future__ import annotations
 

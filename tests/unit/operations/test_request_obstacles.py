@@ -123,8 +123,8 @@ def test_the_option_named_of_request_replays_only_unfinished_letters() -> None:
     run("replay", "--of-request", request.pk, "--receiver", FIRST, "--apply")
     assert seen == ["second", "first"]
     for arguments, problem in (
-        ((), "has no dead letters left that had no turn"),
-        (("--all",), "has no dead letters left that had no turn"),
+        ((), "has no dead letters left without a result"),
+        (("--all",), "has no dead letters left without a result"),
         ((letters[0].pk,), "Say which"),
     ):
         with pytest.raises(CommandError, match=problem):

@@ -1,4 +1,4 @@
-"""The advice after a search for an event names commands that use the right database."""
+"""A search for an event keeps its time limit, and its advice names commands for the right database and time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """
-An event goes into the outbox of the right database. An open transaction alone does not determine this database (fault
-S5).
+An event goes into the outbox of the right database. An open transaction alone does not determine this database.
 """
 
 from __future__ import annotations

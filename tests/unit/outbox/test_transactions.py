@@ -32,7 +32,7 @@ def close(connection: BaseDatabaseWrapper) -> None:
     connection.connection.close()
 
 
-def test_an_event_waits_for_the_commit_after_an_event_was_sent_before_connecting() -> None:
+def test_an_event_waits_for_the_commit_although_an_earlier_event_found_no_connection() -> None:
     def run() -> list[str]:
         order: list[str] = []
         after_commit(lambda _: order.append("at once"), database=None)
@@ -103,7 +103,7 @@ def test_a_transaction_is_noticed_even_if_an_event_loop_has_opened_another_conne
     assert in_a_thread(run) == ["before the commit", "after the commit"]
 
 
-def test_s1_events_are_sent_in_order_although_an_on_commit_hook_fails() -> None:
+def test_events_are_sent_in_order_although_an_on_commit_hook_fails() -> None:
     order: list[str] = []
     with pytest.raises(OSError, match="away"), transaction.atomic():
         transaction.on_commit(lambda: order.append("earlier hook"))

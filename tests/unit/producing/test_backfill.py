@@ -90,8 +90,8 @@ def sending(producer: KafkaEventProducer) -> backfill.Backfill:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_backfill_ignores_pending_events_of_other_senders(sandbox: Sandbox) -> None:
-    """Other lanes of a worker send at the same time, and keep its clients."""
+def test_a_backfill_ignores_unconfirmed_events_of_other_senders(sandbox: Sandbox) -> None:
+    """Other lanes of a worker send at the same time. Some of their events may wait in clients that were replaced."""
     settings = SandboxBus(sandbox).settings("t", EVENT_BUS_KAFKA_DELIVERY_TIMEOUT=30)
     never = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
     with watched(EventSpilled, EventUndelivered) as given_up, override_settings(**settings):

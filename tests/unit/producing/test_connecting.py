@@ -25,12 +25,12 @@ class Refusing:
             raise RuntimeError("can't create new thread at interpreter shutdown")
 
 
-def test_an_observer_of_a_failed_client_may_send_events_if_threads_cannot_start(
+def test_sending_while_a_client_is_created_does_not_deadlock_if_threads_cannot_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def make(_: ProcessClients | None) -> ProcessClients:
         with pytest.raises(DeliveryFailed, match="still being made"):
-            connecting.get(monotonic())  # as an observer's event does, of an oauth_cb that raises
+            connecting.get(monotonic())  # like an event of an observer that is told of a failing oauth_cb
         raise RuntimeError("no token")
 
     def send() -> None:

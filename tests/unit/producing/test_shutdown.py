@@ -33,14 +33,14 @@ class Limits:
         (50, True, 55, 101),
     ],
 )
-def test_the_deadlines_of_kafka_and_outbox_start_at_the_end_of_the_process(
+def test_the_time_limits_for_kafka_and_outbox_begin_when_the_process_begins_to_end(
     began: float | None, is_away: bool, kafka: float, outbox: float
 ) -> None:
     assert deadlines_of(began, 100, Limits(), is_away=is_away) == (kafka, outbox)
 
 
 def test_periodic_work_starts_once_per_process_and_runs_again_when_the_process_ends() -> None:
-    """In mode outbox, only the periodic work must be ended when a process ends."""
+    """In mode ``outbox`` a process has no Kafka clients, so only its periodic work must be ended."""
     begun: list[None] = []
     finished: list[float] = []
     spill = Spill(Outbox(notify=lambda: False))

@@ -51,7 +51,7 @@ def test_records_in_flight_are_discarded_when_a_step_raises(relaying: Relaying) 
     assert relaying.arrived("a", 1, seconds=1) == []
 
 
-def test_s9_nothing_is_sent_after_the_claim_was_lost_during_a_database_stall(
+def test_nothing_is_sent_after_the_claim_was_lost_during_a_database_stall(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each request has five rows. A request is sent only after the answer to the previous request."""
@@ -106,7 +106,9 @@ def test_a_tombstone_is_sent_with_a_null_value(relaying: Relaying) -> None:
 
 
 @pytest.mark.parametrize(("waits", "exit_code"), [(True, 3), (False, 0)])
-def test_a_drain_exits_with_0_only_if_no_rows_are_left(relaying: Relaying, waits: bool, exit_code: int) -> None:
+def test_a_relay_with_once_exits_with_0_only_if_no_rows_are_left(
+    relaying: Relaying, waits: bool, exit_code: int
+) -> None:
     relaying.append("a")
     away = SchemaRegistryError("away", retriable=True)
     relaying.error = lambda _: away if waits else None

@@ -1,4 +1,4 @@
-"""Batches of a requested backfill whose source raises: which are tried again later, and which end the request."""
+"""If the source of a requested backfill raises in an outage, the batch is tried again; other errors end the request."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_a_requested_replay_ignores_filtered_records_and_skips_records_without_a
     assert progress_of(skipped).reasons == {"skipped": {"no receiver": 3}}
 
 
-def test_later_saves_of_a_dead_worker_are_ignored_after_another_worker_continues_the_run(
+def test_saves_of_a_worker_are_ignored_after_another_worker_has_taken_its_run(
     sandbox: Sandbox, out: str, receiving: Processor
 ) -> None:
     sent(sandbox, out, range(6))

@@ -40,7 +40,7 @@ def test_lanes_count_as_stuck_only_if_live_events_occupy_all_lanes_for_minutes(
     assert ("have kept all of its lanes" in standstill.reason()) == stands
 
 
-def test_a_polling_thread_counts_as_stuck_after_30_seconds_without_a_turn() -> None:
+def test_a_polling_thread_counts_as_stuck_if_it_has_reported_nothing_for_30_seconds() -> None:
     now = 0.0
     standstill = Standstill(tuple, lambda: now)
     now = 29.0

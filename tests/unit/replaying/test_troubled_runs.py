@@ -1,4 +1,4 @@
-"""Requested runs that cannot begin or go on: nothing else waits for them, and no two workers have one."""
+"""If a requested run cannot begin or go on, no other run waits for it. Two workers never have the same run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ from tests.unit.replaying.test_requested_runs import receiving as receiving
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_worker_abandons_a_run_that_another_worker_holds(sandbox: Sandbox, out: str, receiving: Processor) -> None:
+def test_a_worker_lets_go_of_a_run_that_another_worker_has_taken(
+    sandbox: Sandbox, out: str, receiving: Processor
+) -> None:
     sent(sandbox, out, range(6))
     runner, number = Runner(receiving), topic_request(out, 0, 6)
     runner.had(2)

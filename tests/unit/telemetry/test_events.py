@@ -1,6 +1,5 @@
 """
-The list of the kinds of lifecycle events is complete. Each kind has a different log line, and no log line contains
-event data.
+The list of the kinds of lifecycle events is complete. Each kind has a log line, and no log line contains event data.
 """
 
 from __future__ import annotations
@@ -195,7 +194,7 @@ def test_an_event_type_without_a_receiver_is_logged_once_as_info(caplog: pytest.
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, SystemExit, CancelledError])
-def test_s17_an_observer_that_raises_does_not_affect_other_observers(
+def test_an_observer_that_raises_does_not_affect_other_observers(
     caplog: pytest.LogCaptureFixture, kind: type[BaseException]
 ) -> None:
     error = kind("learner@example.com")
@@ -246,7 +245,7 @@ def test_an_observer_gets_only_events_of_the_selected_kinds() -> None:
     assert seen == [received]
 
 
-def test_the_function_is_wanted_returns_false_for_audit_events_without_the_audit_log() -> None:
+def test_audit_events_are_unwanted_if_the_audit_log_is_off_and_no_other_observer_wants_them() -> None:
     audit = [False]
     with nobody_else_observing():
         observe(LoggingObserver(audit=lambda: audit[0]))

@@ -1,4 +1,4 @@
-"""Tallies add up the counts of many threads without a lock."""
+"""Tallies add up the counts of many threads. Each thread counts without a lock; only a reader takes one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An HTTP port answers probes and Prometheus. The tests send requests over sockets."""
+"""An HTTP port answers health checks and Prometheus. The tests send requests over sockets."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_page_of_the_health_port_answers_500_if_its_code_raises() -> None:
     assert [type(event.error) for event in seen] == [LookupError]
 
 
-def test_the_metrics_page_answers_404_and_probes_work_without_prometheus_client(
+def test_the_metrics_page_answers_404_and_health_checks_work_without_prometheus_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
@@ -150,7 +150,7 @@ def served() -> int:
 
 
 @pytest.mark.parametrize("manner", [_says_nothing, _says_half])
-def test_slow_clients_do_not_delay_probes_and_do_not_accumulate(
+def test_slow_clients_do_not_delay_health_checks_and_do_not_accumulate(
     manner: Callable[[socket.socket], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_Handler, "timeout", 600)  # or they would end by themselves after a while

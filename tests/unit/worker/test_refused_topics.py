@@ -1,6 +1,6 @@
 """
-A topic that may not be read makes the worker unready until the right is back, and is logged each minute. Kafka's
-answers are given by the tests: tests/real/test_access.py has those of a real broker.
+A topic that may not be read makes the worker unready until the right is back, and is logged each minute. Here the tests
+supply Kafka's answers; tests/real/test_access.py uses a real broker.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """
-A hanging receiver is reported once per delivery, with its stack. The worker is not ready while the receiver hangs
-(fault C18).
+A hanging receiver is reported once per record, with its stack. The worker is not ready while the receiver hangs.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ def worker() -> Iterator[Worker]:
     unobserve(worker.told.append)
 
 
-def test_c18_a_slow_receiver_is_logged_in_one_line_with_name_record_and_stack(
+def test_a_slow_receiver_is_logged_in_one_line_with_name_record_and_stack(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     observe(log := LoggingObserver(audit=lambda: True), ReceiverSlow)
@@ -93,7 +92,7 @@ def test_c18_a_slow_receiver_is_logged_in_one_line_with_name_record_and_stack(
     assert "\n" not in line
 
 
-def test_c18_the_worker_is_not_ready_until_a_slow_receiver_ends(worker: Worker) -> None:
+def test_the_worker_is_not_ready_until_a_slow_receiver_ends(worker: Worker) -> None:
     worker.look(0)
     assert worker.health.is_ready
     worker.look(300)
@@ -115,7 +114,7 @@ def test_a_lane_that_makes_progress_is_not_reported_as_slow(worker: Worker) -> N
         assert worker.look(at) == 0
 
 
-def test_a_hanging_second_attempt_of_a_delivery_is_reported_again(worker: Worker) -> None:
+def test_a_hanging_second_attempt_at_a_record_makes_the_worker_unready_without_a_second_report(worker: Worker) -> None:
     worker.look(0)
     assert worker.look(300) == 1
     assert worker.lane.running is not None
