@@ -22,7 +22,7 @@ def named_cases() -> Iterator[str]:
             if isinstance(node, ast.FunctionDef) and (found := OF_A_NAME.match(node.name)):
                 yield from "".join(filter(None, found.groups())).strip("_").upper().replace("B", "b").split("_")
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-                for cases in OF_A_DOCSTRING.findall(ast.get_docstring(node) or ""):
+                for cases in OF_A_DOCSTRING.findall(" ".join((ast.get_docstring(node) or "").split())):
                     yield from re.split(", | and | to ", cases)
 
 

@@ -1,4 +1,7 @@
-"""The ASGI lifespan wrapper answers the server's messages, and sends all events to Kafka before the server ends."""
+"""
+The ASGI lifespan wrapper answers the server's messages, and sends all events to Kafka before the server ends (case
+S16).
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """
-No web request waits longer than its time limit, even if a server does not answer or a Kafka client is created slowly.
+No web request waits longer than its time limit, even if a server does not answer or a Kafka client is created slowly
+(case S15).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""No log line at any level contains a secret of the settings."""
+"""No log line at any level contains a secret of the settings (case S18)."""
 
 from __future__ import annotations
 

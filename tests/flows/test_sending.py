@@ -343,7 +343,7 @@ class TestTrouble:
 
 @pytest.mark.django_db(transaction=True)
 class TestForks:
-    """A forked child creates separate Kafka clients."""
+    """A forked child creates separate Kafka clients (case 32)."""
 
     @pytest.fixture(autouse=True)
     def _collect_clients_of_other_tests(self) -> None:

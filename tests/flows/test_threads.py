@@ -1,6 +1,6 @@
 """
 The threads that run until the process ends continue after any exception, whether the service's code or the package
-raises it.
+raises it (case S17).
 """
 
 from __future__ import annotations

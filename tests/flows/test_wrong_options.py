@@ -1,4 +1,4 @@
-"""If Kafka's client refuses the configured options, the command ends and prints the reason."""
+"""If Kafka's client refuses the configured options, the command ends and prints the reason (case S19)."""
 
 from __future__ import annotations
 

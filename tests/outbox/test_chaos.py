@@ -83,7 +83,7 @@ def waits(database: Database) -> dict[str, int]:
 
 
 @on_mysql_too
-def test_case_4_35_36_41_no_event_is_lost_while_relays_are_killed_at_random(
+def test_case_4_35_36_41_44_no_event_is_lost_while_relays_are_killed_at_random(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     """A kill causes at most one transaction to be sent twice, and never changes the order of events."""

@@ -1,4 +1,4 @@
-"""After the database has ended a relay's claim, the relay sends no further request with the claimed rows."""
+"""After the database has ended a relay's claim, the relay sends no further request with the claimed rows (case S9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a broker, or a proxy in front of it, refuses requests, no row is lost and rows keep their order."""
+"""When a broker, or a proxy in front of it, refuses requests, no row is lost and rows keep their order (case S8)."""
 
 from __future__ import annotations
 

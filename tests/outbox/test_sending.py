@@ -1,4 +1,4 @@
-"""In mode ``outbox``, an event is stored in the same transaction as the caller's rows, on each database."""
+"""In mode ``outbox``, an event is stored in the same transaction as the caller's rows, on each database (case 29)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
 A worker survives a database that is unreachable at the start, that is read-only after a failover, or that accepts no
-further connections.
+further connections (case C15).
 """
 
 from __future__ import annotations

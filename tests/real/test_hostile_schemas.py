@@ -1,5 +1,6 @@
 """
-Hostile schemas are registered in a real registry. Records with these schemas on a real broker become dead letters.
+Hostile schemas are registered in a real registry. Records with these schemas on a real broker become dead letters (case
+C4).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """
 Dead letters are stored on a topic. If the topic refuses a letter, the letter is stored without its value, and a replay
-reads the value from the topic of the event. If the Kafka client fails fatally, a new client stores the letters.
+reads the value from the topic of the event. If the Kafka client fails fatally, a new client stores the letters (cases
+C8 and C9).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Monitoring packages record the expected transactions and spans for events."""
+"""Monitoring packages record the expected transactions and spans for events (case C6)."""
 
 from __future__ import annotations
 

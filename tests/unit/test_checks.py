@@ -45,7 +45,7 @@ def test_each_check_of_the_catalogue_has_a_mistake_that_triggers_it() -> None:
     assert {one.number for one in BROKEN} | databases == set(CATALOGUE)
 
 
-def test_receivers_that_share_a_name_are_accepted_with_different_dispatch_uids() -> None:
+def test_c3_receivers_that_share_a_name_are_accepted_with_different_dispatch_uids() -> None:
 
     def made() -> Any:
         def receive(**_: Any) -> None: ...
@@ -110,7 +110,7 @@ class Undecided:
         return False
 
 
-def test_a_database_that_stores_rows_needs_tables_even_if_its_router_forbids_migrations(
+def test_s5_a_database_that_stores_rows_needs_tables_even_if_its_router_forbids_migrations(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
@@ -181,7 +181,7 @@ OIDC = {
         ("CONSUMER", {"fetch.max.bytes": 1_000}, "fetch.max.bytes"),
     ],
 )
-def test_an_error_is_reported_for_options_that_librdkafka_refuses(
+def test_s19_an_error_is_reported_for_options_that_librdkafka_refuses(
     name: str, options: dict[str, Any], text: str
 ) -> None:
     found = messages(**{f"EVENT_BUS_KAFKA_{name}_OPTIONS": options})

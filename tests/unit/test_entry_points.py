@@ -1,6 +1,6 @@
 """
 If a worker cannot start, its command exits with code 1 and logs the reason. The tests cover both commands that run
-workers.
+workers (case C16).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("command", [OurCommand, TheirCommand])
 @pytest.mark.parametrize("name", WRONG)
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_exits_with_1_and_logs_why_it_failed_before_its_loop(
+def test_c16_a_worker_exits_with_1_and_logs_why_it_failed_before_its_loop(
     command: type[OurCommand], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     changes, reason = WRONG[name]
@@ -62,7 +62,7 @@ def test_a_worker_exits_with_1_and_logs_why_it_failed_before_its_loop(
 
 
 @pytest.mark.parametrize("command", [OurCommand, TheirCommand])
-def test_a_worker_exits_with_1_if_the_import_of_the_package_fails(
+def test_c16_a_worker_exits_with_1_if_the_import_of_the_package_fails(
     command: type[OurCommand], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "event_bus_kafka.entry_points", None)
@@ -74,7 +74,7 @@ def test_a_worker_exits_with_1_if_the_import_of_the_package_fails(
         event_bus_kafka.create_producer  # noqa: B018
 
 
-def test_a_worker_without_a_free_file_descriptor_exits_with_1(
+def test_c16_a_worker_without_a_free_file_descriptor_exits_with_1(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """

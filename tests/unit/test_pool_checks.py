@@ -1,4 +1,4 @@
-"""The checks warn if a connection pool is smaller than a worker needs."""
+"""The checks warn if a connection pool is smaller than a worker needs (case C14)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _kept() -> Iterator[None]:
         ({"min_size": 1, "max_size": 20}, 19, "may need 21"),
     ],
 )
-def test_a_warning_appears_if_a_connection_pool_is_too_small_for_a_worker(
+def test_c14_a_warning_appears_if_a_connection_pool_is_too_small_for_a_worker(
     pool: Any, lanes: int, told: str | None
 ) -> None:
     connections.settings["default"]["OPTIONS"]["pool"] = pool

@@ -1,5 +1,5 @@
 """
-Untrusted text is cleaned and truncated in all output.
+Untrusted text is cleaned and truncated in all output (case C17).
 
 The same hostile texts are used for every field of every lifecycle event, for every error, and for every table that a
 command prints.
@@ -80,7 +80,7 @@ def lines() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_hostile_text_in_any_field_cannot_break_a_log_line(kind: type[LifecycleEvent], lines: list[str]) -> None:
+def test_c17_hostile_text_in_any_field_cannot_break_a_log_line(kind: type[LifecycleEvent], lines: list[str]) -> None:
     fields = attrs.fields(kind)  # type: ignore[arg-type]
     for field in [one for one in fields if one.name != "stack"]:  # places in the code, which strangers do not write
         for text in HOSTILE:
@@ -117,7 +117,7 @@ ERRORS = [one for one in vars(errors).values() if isinstance(one, type) and issu
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_text_cannot_break_the_message_of_an_error(error: type[EventBusError], text: str) -> None:
+def test_c17_hostile_text_cannot_break_the_message_of_an_error(error: type[EventBusError], text: str) -> None:
     given: dict[str, Any] = {"retriable": True, "exit_code": 3, "data": [text], "receivers": [text], "aliases": [text]}
     given["exceptions"] = [ValueError(text)]
     if error.__init__ is Exception.__init__:
@@ -162,7 +162,7 @@ def test_hostile_text_in_the_traceback_of_a_foreign_exception_is_cleaned(text: s
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", [one[:200] for one in HOSTILE if "\ud800" not in one], ids=str)
-def test_hostile_text_cannot_break_the_output_of_a_command(text: str) -> None:
+def test_c17_hostile_text_cannot_break_the_output_of_a_command(text: str) -> None:
     now = datetime.now(UTC)
     letter = DeadLetter.objects.create(
         group=text, topic=text, partition=0, offset=0, timestamp=9 * 10**15, key=text.encode(), value=None,
@@ -199,7 +199,7 @@ def printed(*command: str) -> str:
 
 
 @pytest.mark.parametrize("time", [9 * 10**15, -9 * 10**15, 2**63 - 1, -(2**63)])
-def test_a_time_that_python_cannot_represent_is_shown_as_a_number(time: int) -> None:
+def test_c17_a_time_that_python_cannot_represent_is_shown_as_a_number(time: int) -> None:
     assert shown_time(time) == f"{time} ms"
 
 
@@ -210,7 +210,7 @@ def test_harmless_text_is_shown_unchanged() -> None:
     assert shown("x" * 3000, 10) == "xxxxxxxxxx… (2990 characters more)"
 
 
-def test_many_event_types_do_not_fill_the_tallies() -> None:
+def test_c17_many_event_types_do_not_fill_the_tallies() -> None:
     """Records may have any event type. The types that this service does not know share one tally."""
     before, skipped = len(tallies.read()), tallies.total(RECORDS_SKIPPED, event_type="other")
     for number in range(10_000):
@@ -219,7 +219,7 @@ def test_many_event_types_do_not_fill_the_tallies() -> None:
     assert len(tallies.read()) <= before + 1
 
 
-def test_many_event_types_do_not_fill_the_log() -> None:
+def test_c17_many_event_types_do_not_fill_the_log() -> None:
     log_filter = LogFilter(lambda: True)
     told = [log_filter.is_news("type", f"{number}" + "x" * 10_000, for_ever=True) for number in range(5_000)]
     assert sum(told) == 1_000

@@ -215,7 +215,7 @@ def test_max_poll_interval_exceeds_the_stop_and_revoke_timeouts(name: str) -> No
 
 
 class TestCredentialsInTheURL:
-    """A registry URL may contain credentials."""
+    """A registry URL may contain credentials (case S18)."""
 
     URL = "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"
 

@@ -49,7 +49,7 @@ class TenRecords(Client):
         self.assign(NAME)
 
 
-def test_a_record_is_ignored_if_it_was_polled_before_a_reassignment() -> None:
+def test_c1_a_record_is_ignored_if_it_was_polled_before_a_reassignment() -> None:
     """
     If the record counted as read, all records before it would also count as read. Their offsets would be committed
     although the records were not processed.

@@ -421,7 +421,7 @@ def test_failed_probes_of_an_open_circuit_do_not_count_as_consecutive_errors(ser
     assert processor.error_limit.failure is None
 
 
-def test_the_attempt_after_a_database_error_uses_a_new_connection(
+def test_c12_the_attempt_after_a_database_error_uses_a_new_connection(
     service: Service, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """
@@ -440,7 +440,7 @@ def test_the_attempt_after_a_database_error_uses_a_new_connection(
         assert processor.process(one) is DONE
 
 
-def test_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(service: Service) -> None:
+def test_c6_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(service: Service) -> None:
     """Within one attempt, all receivers share one object, as in Django."""
     seen: list[list[str]] = []
 
@@ -465,7 +465,7 @@ def test_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(servic
     assert seen == [["a", "b"], ["a"], ["a", "b"], ["a", "b"]]
 
 
-def test_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter(
+def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter(
     service: Service,
 ) -> None:
     """
@@ -480,7 +480,7 @@ def test_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter(
     assert [failure.receiver for failure in letter.failures] == service.names("second")
 
 
-def test_the_scheduler_keeps_no_reference_to_a_finished_record(service: Service) -> None:
+def test_c5_the_scheduler_keeps_no_reference_to_a_finished_record(service: Service) -> None:
     """The exceptions of attempts refer to the stack frames of receivers, and these frames contain event data."""
     service.failing = {"first": ValueError}
     processor, one = service.processor(), delivery(1)
@@ -504,7 +504,7 @@ def traced() -> Iterator[list[Span]]:
         unobserve(monitor)
 
 
-def test_the_span_of_an_event_contains_attributes_errors_and_receiver_spans(
+def test_c6_the_span_of_an_event_contains_attributes_errors_and_receiver_spans(
     service: Service, traced: list[Span]
 ) -> None:
     """
@@ -543,7 +543,7 @@ def test_the_span_of_an_event_contains_attributes_errors_and_receiver_spans(
     assert not any(one.attributes or one.errors for one in traced if one.path != whole)
 
 
-def test_the_span_of_each_attempt_has_the_offset_of_its_record(service: Service, traced: list[Span]) -> None:
+def test_c6_the_span_of_each_attempt_has_the_offset_of_its_record(service: Service, traced: list[Span]) -> None:
     service.failing = {"first": ValueError}
     processor, one, unreadable = service.processor(), delivery(7), delivery(8, value=b"")
     with watched(events.RecordReceived, events.RecordRetried) as told:
@@ -556,7 +556,7 @@ def test_the_span_of_each_attempt_has_the_offset_of_its_record(service: Service,
     assert [(one.attributes["kafka_offset"], one.errors) for one in wholes] == [(7, 1), (7, 0), (8, 1)]
 
 
-def test_one_cache_object_serves_all_events_of_a_lane(service: Service) -> None:
+def test_c6_one_cache_object_serves_all_events_of_a_lane(service: Service) -> None:
     used: list[Any] = []
     service.begin = lambda _: used.append(caches["default"])
     processor = service.processor()
@@ -566,7 +566,7 @@ def test_one_cache_object_serves_all_events_of_a_lane(service: Service) -> None:
 
 
 @pytest.mark.parametrize("kind", [CancelledError, type("Odd", (BaseException,), {})])
-def test_an_event_becomes_a_dead_letter_if_a_receiver_repeatedly_raises_a_base_exception(
+def test_c11_an_event_becomes_a_dead_letter_if_a_receiver_repeatedly_raises_a_base_exception(
     service: Service, kind: type[BaseException]
 ) -> None:
     """

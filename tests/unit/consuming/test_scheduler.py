@@ -241,7 +241,7 @@ def test_a_base_exception_stops_the_scheduler_and_leaves_the_record_unfinished()
         assert not delivery.done
 
 
-def test_a_finished_record_is_freed_even_if_an_earlier_record_is_unfinished() -> None:
+def test_c5_a_finished_record_is_freed_even_if_an_earlier_record_is_unfinished() -> None:
     with scheduling(lambda delivery: Hold(ValueError(), 60) if delivery.offset == 0 else DONE) as scheduler:
         partition = PartitionProgress("t", 0)
         (held,) = submit(scheduler, partition, record(0, b"held"))

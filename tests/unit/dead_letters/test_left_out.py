@@ -1,6 +1,6 @@
 """
 If a store refuses parts of a dead letter, the letter is stored without these parts, and a mark says so. The parts can
-be restored from Kafka.
+be restored from Kafka (case C8).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def without(part: str) -> Letter:
     return next(one for one in lighter(letter(record())) if set(one.left_out) == {part})
 
 
-def test_the_value_is_left_out_first_then_headers_then_texts_then_combinations() -> None:
+def test_c8_the_value_is_left_out_first_then_headers_then_texts_then_combinations() -> None:
     assert [tuple(one.left_out) for one in lighter(letter(record()))] == [
         ("value",),
         ("headers",),
@@ -38,14 +38,14 @@ def test_the_value_is_left_out_first_then_headers_then_texts_then_combinations()
     ]
 
 
-def test_an_empty_part_is_not_marked_as_left_out() -> None:
+def test_c8_an_empty_part_is_not_marked_as_left_out() -> None:
     tombstone = letter(record(value=None, headers=(), key=b""))
     (only,) = lighter(tombstone)
     assert tuple(only.left_out) == ("texts",)
     assert only.record == tombstone.record, "a tombstone stays one"
 
 
-def test_size_and_hash_are_stored_in_place_of_a_part_that_is_left_out() -> None:
+def test_c8_size_and_hash_are_stored_in_place_of_a_part_that_is_left_out() -> None:
     reduced = without("value")
     assert reduced.record == changed(record(), value=b"")
     assert reduced.left_out == {"value": LeftOut(size=6, sha256=sha256(b"\0value").hexdigest())}
@@ -55,7 +55,7 @@ def test_size_and_hash_are_stored_in_place_of_a_part_that_is_left_out() -> None:
     assert (nothing.event_id, nothing.event_type) == (letter(record()).event_id, letter(record()).event_type)
 
 
-def test_names_are_converted_to_ascii_in_a_letter_without_texts() -> None:
+def test_c8_names_are_converted_to_ascii_in_a_letter_without_texts() -> None:
     failures = (Failure(receiver="lms.award", error="ValueError: 🎓", place="x.py", attempts=3),)
     told = attrs.evolve(letter(record()), failures=failures, event_type="naïve 🎓")
     reduced = next(one for one in lighter(told) if tuple(one.left_out) == ("texts",))
@@ -64,7 +64,7 @@ def test_names_are_converted_to_ascii_in_a_letter_without_texts() -> None:
     assert reduced.record == told.record
 
 
-def test_parts_that_were_left_out_are_restored_from_kafka_byte_for_byte() -> None:
+def test_c8_parts_that_were_left_out_are_restored_from_kafka_byte_for_byte() -> None:
     for reduced in lighter(letter(record())):
         marks = left_out.from_json(left_out.to_json(reduced))
         assert marks == dict(reduced.left_out)
@@ -73,14 +73,14 @@ def test_parts_that_were_left_out_are_restored_from_kafka_byte_for_byte() -> Non
 
 
 @pytest.mark.parametrize("part", ["value", "headers", "key"])
-def test_restoring_a_part_from_a_different_record_is_refused(part: str) -> None:
+def test_c8_restoring_a_part_from_a_different_record_is_refused(part: str) -> None:
     reduced = without(part) if part != "key" else list(lighter(letter(record())))[-1]
     other = changed(record(), value=b"\0valuE", headers=record().headers[::-1], key=b"other")
     with pytest.raises(CannotRestore, match="another record is there: the topic was created anew"):
         restored(reduced.record, dict(missing(reduced.record, dict(reduced.left_out))), other)
 
 
-def test_restoring_a_part_from_a_deleted_record_is_refused_with_a_reason() -> None:
+def test_c8_restoring_a_part_from_a_deleted_record_is_refused_with_a_reason() -> None:
     reduced = without("value")
     with pytest.raises(
         CannotRestore, match=r"t:3:\d+: parts missing in its dead letter \(value\) .* the record was deleted there"

@@ -56,7 +56,7 @@ def limited(size: int) -> Iterator[None]:
         raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
 
 
-def test_a_value_that_is_too_large_for_the_table_is_left_out_and_reported() -> None:
+def test_c8_a_value_that_is_too_large_for_the_table_is_left_out_and_reported() -> None:
     large = letter(record(value=b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000), watched(events.DeadLetterReduced) as told:
@@ -66,7 +66,7 @@ def test_a_value_that_is_too_large_for_the_table_is_left_out_and_reported() -> N
     assert [one.left_out for one in told] == [(("value", 20_000),)]
 
 
-def test_only_the_headers_are_left_out_if_they_are_too_large_for_the_table() -> None:
+def test_c8_only_the_headers_are_left_out_if_they_are_too_large_for_the_table() -> None:
     headers = (*record().headers, ("large", b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000):
@@ -75,14 +75,14 @@ def test_only_the_headers_are_left_out_if_they_are_too_large_for_the_table() -> 
     assert (row.event_type, row.event_id) == (letter(record()).event_type, letter(record()).event_id)
 
 
-def test_only_the_texts_are_left_out_if_they_cannot_be_encoded() -> None:
+def test_c8_only_the_texts_are_left_out_if_they_cannot_be_encoded() -> None:
     failures = (Failure(receiver="lms.award", error="half a character: \ud800"),)
     row = stored(attrs.evolve(letter(record()), failures=failures))
     assert (row.record, list(row.marks)) == (record(), ["texts"])
     assert row.failed_receivers == ["lms.award"]
 
 
-def test_a_letter_is_complete_if_the_second_attempt_to_store_it_succeeds() -> None:
+def test_c8_a_letter_is_complete_if_the_second_attempt_to_store_it_succeeds() -> None:
     large = letter(record(value=b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000):
@@ -91,7 +91,7 @@ def test_a_letter_is_complete_if_the_second_attempt_to_store_it_succeeds() -> No
     assert (row.record, row.marks) == (large.record, {})
 
 
-def test_a_letter_is_not_reduced_after_a_lock_timeout() -> None:
+def test_c8_a_letter_is_not_reduced_after_a_lock_timeout() -> None:
     refused: list[str] = []
 
     def refuse_once(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -106,7 +106,7 @@ def test_a_letter_is_not_reduced_after_a_lock_timeout() -> None:
     assert list(told) == []
 
 
-def test_no_reduced_letter_is_stored_after_a_value_error_of_a_query_guard() -> None:
+def test_c8_no_reduced_letter_is_stored_after_a_value_error_of_a_query_guard() -> None:
     """
     If a database driver raises ValueError, a value is wrong. If a router, query guard or hook raises ValueError, the
     cause is unknown.
@@ -151,7 +151,7 @@ def test_long_texts_are_truncated_in_the_entry_but_not_in_the_letter() -> None:
     assert row.failures[0]["error"] == text
 
 
-def test_a_reduced_letter_is_refused_before_the_migration(
+def test_c8_a_reduced_letter_is_refused_before_the_migration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """

@@ -41,7 +41,7 @@ def on(sandbox: Sandbox, topic: str, **options: object) -> TopicStore:
     return TopicStore(topic, lambda: Producer(options))
 
 
-def test_a_letter_is_stored_without_its_value_if_it_is_too_large_for_kafka(sandbox: Sandbox) -> None:
+def test_c8_a_letter_is_stored_without_its_value_if_it_is_too_large_for_kafka(sandbox: Sandbox) -> None:
     sent = letter(record(value=b"x" * 20_000))
     with watched(events.DeadLetterReduced) as told:
         on(sandbox, "large.dead-letters", **{"message.max.bytes": 10_000}).store(sent)
@@ -53,7 +53,7 @@ def test_a_letter_is_stored_without_its_value_if_it_is_too_large_for_kafka(sandb
     assert "MSG_SIZE_TOO_LARGE" in told[0].reason
 
 
-def test_a_letter_without_its_headers_keeps_type_and_id(sandbox: Sandbox) -> None:
+def test_c8_a_letter_without_its_headers_keeps_type_and_id(sandbox: Sandbox) -> None:
     sent = letter(record(headers=(*record().headers, ("large", b"x" * 20_000))))
     on(sandbox, "headers.dead-letters", **{"message.max.bytes": 10_000}).store(sent)
     read = from_record(sandbox.records("headers.dead-letters", 1)[0])
@@ -61,14 +61,14 @@ def test_a_letter_without_its_headers_keeps_type_and_id(sandbox: Sandbox) -> Non
     assert (read.record.headers, read.record.value, list(read.left_out)) == ((), sent.record.value, ["headers"])
 
 
-def test_a_store_error_is_raised_if_a_letter_without_contents_is_still_too_large(sandbox: Sandbox) -> None:
+def test_c8_a_store_error_is_raised_if_a_letter_without_contents_is_still_too_large(sandbox: Sandbox) -> None:
     sent = letter(record(topic="t" * 2_000))
     with pytest.raises(DeadLetterStoreFailed, match="MSG_SIZE_TOO_LARGE"):
         on(sandbox, "none.dead-letters", **{"message.max.bytes": 1_000}).store(sent)
 
 
 @pytest.mark.parametrize("code", ["OUT_OF_ORDER_SEQUENCE_NUMBER", "CLUSTER_AUTHORIZATION_FAILED"])
-def test_letters_are_stored_after_a_fatal_error_of_the_producer(code: str) -> None:
+def test_c9_letters_are_stored_after_a_fatal_error_of_the_producer(code: str) -> None:
     with Sandbox() as sandbox:
         store = on(sandbox, "g.dead-letters")
         store.store(letter(record(offset=1)))
@@ -80,7 +80,7 @@ def test_letters_are_stored_after_a_fatal_error_of_the_producer(code: str) -> No
         assert {from_record(one).record.offset for one in sandbox.records("g.dead-letters", 2)} == {1, 2}
 
 
-def test_all_lanes_share_one_producer_which_is_replaced_once_after_a_fatal_error(sandbox: Sandbox) -> None:
+def test_c9_all_lanes_share_one_producer_which_is_replaced_once_after_a_fatal_error(sandbox: Sandbox) -> None:
     made: list[Producer] = []
 
     def connect() -> Producer:

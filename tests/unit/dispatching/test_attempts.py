@@ -77,7 +77,7 @@ def test_a_paused_receiver_is_stored_in_a_dead_letter_when_no_other_receiver_wai
     assert [type(error) for error in judged.outcome.error.exceptions] == [ReceiverPaused]
 
 
-def test_only_waiting_receivers_fail_if_a_record_becomes_unreadable_at_a_retry() -> None:
+def test_c6_only_waiting_receivers_fail_if_a_record_becomes_unreadable_at_a_retry() -> None:
     """Each attempt decodes the record again, and the decoding may fail."""
     error = ValueError()
     past = Past(attempts=1, failures={A.name: 1}, waiting=[A], given_up=((B, error),))

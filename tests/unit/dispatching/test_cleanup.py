@@ -99,7 +99,7 @@ def test_changes_of_a_receiver_are_kept_if_no_transaction_is_left_open(connectio
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-def test_open_transactions_of_a_receiver_are_rolled_back_without_a_reconnect(
+def test_case_42_open_transactions_of_a_receiver_are_rolled_back_without_a_reconnect(
     connection: BaseDatabaseWrapper, depth: int
 ) -> None:
     raw = connection.connection
@@ -180,7 +180,7 @@ def test_an_open_transaction_is_rolled_back_after_its_connection_was_temporarily
     assert not connection.in_atomic_block
 
 
-def test_a_usable_connection_with_an_error_is_closed_after_a_failed_attempt(
+def test_c12_a_usable_connection_with_an_error_is_closed_after_a_failed_attempt(
     connection: BaseDatabaseWrapper,
 ) -> None:
     """After a failover a connection may still be open, but its server may have become read-only."""
@@ -198,7 +198,7 @@ def test_a_usable_connection_with_an_error_is_closed_after_a_failed_attempt(
     assert connection.connection is not None
 
 
-def test_pooled_connections_return_to_the_pool_after_each_event(connection: BaseDatabaseWrapper) -> None:
+def test_c14_pooled_connections_return_to_the_pool_after_each_event(connection: BaseDatabaseWrapper) -> None:
     """Formerly four lanes used all four connections of a pool for ever."""
     cleanup.clean()
     assert connection.connection is not None
@@ -268,7 +268,7 @@ def test_checking_a_database_does_not_use_its_connection_pool(pooled: BaseDataba
     insert(pooled)  # the thread's own connection is unchanged
 
 
-def test_a_connection_with_an_error_is_closed_before_it_returns_to_the_pool(
+def test_c12_a_connection_with_an_error_is_closed_before_it_returns_to_the_pool(
     pooled: BaseDatabaseWrapper,
 ) -> None:
     """If the connection were not closed, the pool would hand out the same read-only connection again."""

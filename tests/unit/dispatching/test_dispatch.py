@@ -114,7 +114,7 @@ def test_a_type_error_raised_inside_a_receiver_is_reported_unchanged(call: Any) 
     assert type(error) is TypeError
 
 
-def test_a_receiver_fails_if_its_emitted_event_is_rejected() -> None:
+def test_s4_a_receiver_fails_if_its_emitted_event_is_rejected() -> None:
     """
     The receiver gets no exception when its event is rejected. If the receiver did not fail, the offset of the received
     event would be committed.
@@ -177,7 +177,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any]) -> None:
+def test_c10_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any]) -> None:
     """
     If the awaitable were not awaited, the offset would be committed although the code of the receiver did not run.
     """
@@ -187,7 +187,7 @@ def test_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_a_receiver_fails_if_it_returns_an_awaitable_inside_a_running_event_loop(way: Callable[[Log], Any]) -> None:
+def test_c10_a_receiver_fails_if_it_returns_an_awaitable_inside_a_running_event_loop(way: Callable[[Log], Any]) -> None:
     """The awaitable cannot be awaited, because a thread with a running event loop cannot start a second event loop."""
     log, receiver = Log(), Receiver(lambda **_: None)
 
@@ -199,7 +199,7 @@ def test_a_receiver_fails_if_it_returns_an_awaitable_inside_a_running_event_loop
     gc.collect()  # a coroutine that was never awaited would warn now
 
 
-def test_a_receiver_fails_if_it_returns_a_future_of_another_event_loop() -> None:
+def test_c10_a_receiver_fails_if_it_returns_a_future_of_another_event_loop() -> None:
     loop = asyncio.new_event_loop()
     future = loop.create_future()
     try:
@@ -209,7 +209,7 @@ def test_a_receiver_fails_if_it_returns_a_future_of_another_event_loop() -> None
     assert type(error) is RuntimeError
 
 
-def test_a_receiver_that_is_a_generator_function_counts_as_failed() -> None:
+def test_c10_a_receiver_that_is_a_generator_function_counts_as_failed() -> None:
     """If a function contains ``yield``, a call of the function does not run its code."""
 
     def generator(**_: Any) -> Iterator[None]:
@@ -244,7 +244,7 @@ def odd(**_: Any) -> None:
 
 
 @pytest.mark.parametrize(("call", "name", "place"), [(cancelled, "CancelledError", "sleep"), (odd, "Odd", "odd")])
-def test_the_next_receiver_runs_after_a_receiver_failed_with_a_base_exception(
+def test_c11_the_next_receiver_runs_after_a_receiver_failed_with_a_base_exception(
     call: Callable[..., Any], name: str, place: str
 ) -> None:
     """
@@ -260,7 +260,7 @@ def test_the_next_receiver_runs_after_a_receiver_failed_with_a_base_exception(
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
 @pytest.mark.parametrize("is_async", [False, True])
-def test_system_exit_keyboard_interrupt_and_generator_exit_of_a_receiver_are_not_caught(
+def test_c11_system_exit_keyboard_interrupt_and_generator_exit_of_a_receiver_are_not_caught(
     kind: type[BaseException], is_async: bool
 ) -> None:
 

@@ -173,7 +173,7 @@ def returns_a_coroutine(**arguments: Any) -> Any:
     return later(**arguments)
 
 
-def test_a_receiver_that_returns_a_coroutine_fails_and_leaves_no_mark() -> None:
+def test_c10_a_receiver_that_returns_a_coroutine_fails_and_leaves_no_mark() -> None:
     CERTIFICATE_CREATED.connect(returns_a_coroutine)
     try:
         with pytest.raises(ReceiversFailed) as caught:

@@ -133,7 +133,7 @@ def test_a_database_server_with_too_many_connections_counts_as_an_outage(
         monkeypatch.undo()
 
 
-def test_an_unknown_schema_is_retried_until_attempts_are_exhausted() -> None:
+def test_c13_an_unknown_schema_is_retried_until_attempts_are_exhausted() -> None:
     """Another node of the registry may already know the schema."""
     unknown = SchemaRegistryError("404", status=404, retriable=False)
     assert isinstance(POLICY.decide(unknown, attempt=1), Retry)

@@ -1,6 +1,6 @@
 """
 Kafka's clients call the callbacks that a service configures. If a callback raises an exception, the package catches the
-exception.
+exception (case S17).
 """
 
 from __future__ import annotations

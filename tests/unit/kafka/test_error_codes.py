@@ -96,7 +96,7 @@ def test_each_flag_is_set_for_exactly_its_expected_error_codes(flag: str) -> Non
     assert {code for code in {*NUMBERS, *OURS} if getattr(meaning_of(code), flag)} == FLAGS[flag]
 
 
-def test_each_error_code_has_its_expected_outcome_for_a_row_of_the_relay() -> None:
+def test_s11_each_error_code_has_its_expected_outcome_for_a_row_of_the_relay() -> None:
     """
     If the table lacks a code, the outcome depends on the origin of the code. If the code comes from a broker, the topic
     is held. If the code comes from librdkafka, the relay starts again.

@@ -153,7 +153,7 @@ def away() -> Iterator[type[AwayRouter]]:
         yield AwayRouter
 
 
-def test_an_error_is_raised_until_the_pauses_have_been_read_for_the_first_time(away: type[AwayRouter]) -> None:
+def test_c15_an_error_is_raised_until_the_pauses_have_been_read_for_the_first_time(away: type[AwayRouter]) -> None:
     """Formerly a worker ran paused receivers if it started while the database was unreachable."""
     PausedReceiver.objects.using("default").create(receiver=NAME, paused_at=datetime.now(UTC))
     pauses = Pauses()
@@ -170,7 +170,7 @@ def test_an_error_is_raised_until_the_pauses_have_been_read_for_the_first_time(a
     assert pauses.read_every == READ_EVERY
 
 
-def test_the_error_for_unknown_pauses_contains_the_error_of_the_database(caplog: pytest.LogCaptureFixture) -> None:
+def test_c15_the_error_for_unknown_pauses_contains_the_error_of_the_database(caplog: pytest.LogCaptureFixture) -> None:
     """
     In this test all events wait because the database user lacks a right. The class name of the exception would not show
     this.
@@ -191,11 +191,11 @@ def test_the_error_for_unknown_pauses_contains_the_error_of_the_database(caplog:
     assert caplog.text.count(told) == 1
 
 
-def test_an_exception_of_a_router_is_raised_when_pauses_are_read_at_the_start(away: type[AwayRouter]) -> None:
+def test_c16_an_exception_of_a_router_is_raised_when_pauses_are_read_at_the_start(away: type[AwayRouter]) -> None:
     away.error = LookupError("no tenant")
     with pytest.raises(LookupError):
         read_now()
 
 
-def test_unknown_pauses_count_as_an_outage_of_the_database() -> None:
+def test_c15_unknown_pauses_count_as_an_outage_of_the_database() -> None:
     assert outage_of(PausesUnknown()) == DATABASE

@@ -85,7 +85,7 @@ def test_no_receiver_runs_without_the_option_apply() -> None:
     assert letter.attempts == 5
 
 
-def test_a_letter_contains_only_the_failed_receivers_after_a_failed_replay() -> None:
+def test_case_16_a_letter_contains_only_the_failed_receivers_after_a_failed_replay() -> None:
     trouble["second"] = fail
     letter = stored(record_of(7), FIRST, SECOND)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):

@@ -1,6 +1,6 @@
 """
 If two replays of a letter run at the same time, only one replay runs the letter's receivers and stores the successes of
-these receivers.
+these receivers (case C3).
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ def in_an_hour() -> datetime:
     return datetime.now(UTC) + timedelta(hours=1)
 
 
-def test_a_replay_skips_a_letter_that_another_replay_has_claimed() -> None:
+def test_c3_a_replay_skips_a_letter_that_another_replay_has_claimed() -> None:
     letter, others = stored(record_of(7), FIRST), []
     meanwhile["first"] = lambda: others.append(another_replay())
     assert "1 of 1 dead letters have succeeded" in run("replay", letter.pk, "--apply")
     assert ([one.is_taken for one in others], seen) == ([True], ["first"])
 
 
-def test_a_replay_skips_an_updated_letter_that_another_replay_has_claimed() -> None:
+def test_c3_a_replay_skips_an_updated_letter_that_another_replay_has_claimed() -> None:
     others = []
 
     def store_and_replay() -> None:

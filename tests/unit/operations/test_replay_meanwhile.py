@@ -1,5 +1,5 @@
 """
-If a worker stores a failure of a letter while a replay of this letter runs, the failure stays in the letter.
+If a worker stores a failure of a letter while a replay of this letter runs, the failure stays in the letter (case C3).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def failures() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("also", [[], [SECOND]])
-def test_a_replay_keeps_a_failure_that_a_worker_wrote_meanwhile(also: list[str]) -> None:
+def test_c3_a_replay_keeps_a_failure_that_a_worker_wrote_meanwhile(also: list[str]) -> None:
     letter = stored(record_of(7), FIRST)
     meanwhile["first"] = lambda: worker_stores(FIRST, *also)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
@@ -44,7 +44,7 @@ def test_a_replay_keeps_a_failure_that_a_worker_wrote_meanwhile(also: list[str])
     assert states() == dict.fromkeys(["first", *(["second"] if also else [])], "failed")
 
 
-def test_a_success_is_stored_even_if_a_worker_wrote_failures_of_other_receivers() -> None:
+def test_c3_a_success_is_stored_even_if_a_worker_wrote_failures_of_other_receivers() -> None:
     letter = stored(record_of(7), FIRST)
     meanwhile["first"] = lambda: worker_stores(SECOND)
     with pytest.raises(CommandError):
@@ -53,7 +53,7 @@ def test_a_success_is_stored_even_if_a_worker_wrote_failures_of_other_receivers(
     assert states() == {"first": "succeeded", "second": "failed"}
 
 
-def test_a_failure_of_the_replay_does_not_overwrite_a_later_failure_of_a_worker() -> None:
+def test_c3_a_failure_of_the_replay_does_not_overwrite_a_later_failure_of_a_worker() -> None:
     def fail_in_both() -> None:
         worker_stores(FIRST)
         raise ValueError
@@ -66,7 +66,7 @@ def test_a_failure_of_the_replay_does_not_overwrite_a_later_failure_of_a_worker(
     assert DeadLetter.objects.get().last_failed_at == LATER
 
 
-def test_a_letter_is_not_replayed_if_a_worker_updated_it_after_the_plan() -> None:
+def test_c3_a_letter_is_not_replayed_if_a_worker_updated_it_after_the_plan() -> None:
     """The worker stores the number of attempts that the plan has read. Only the time of the failure differs."""
     planned = plan(stored(record_of(7), FIRST))
     worker_stores(FIRST, SECOND)
@@ -74,7 +74,7 @@ def test_a_letter_is_not_replayed_if_a_worker_updated_it_after_the_plan() -> Non
     assert seen == []
 
 
-def test_a_letter_is_not_replayed_if_a_worker_of_an_older_version_updated_it_after_the_plan() -> None:
+def test_c3_a_letter_is_not_replayed_if_a_worker_of_an_older_version_updated_it_after_the_plan() -> None:
     """The worker of the older version stores an equal failure without a time. Only the time of the letter differs."""
     stored(record_of(7), FIRST)
     DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "ValueError", "place": ""}])
@@ -84,7 +84,7 @@ def test_a_letter_is_not_replayed_if_a_worker_of_an_older_version_updated_it_aft
     assert seen == []
 
 
-def test_a_row_stays_if_a_worker_of_an_older_version_rewrites_it_during_a_replay() -> None:
+def test_c3_a_row_stays_if_a_worker_of_an_older_version_rewrites_it_during_a_replay() -> None:
     letter = stored(record_of(7), FIRST)
     as_before = [{"receiver": FIRST, "error": "ValueError", "place": ""}]
     DeadLetter.objects.update(failures=as_before)
@@ -94,7 +94,7 @@ def test_a_row_stays_if_a_worker_of_an_older_version_rewrites_it_during_a_replay
     assert failures() == {FIRST: "ValueError"}
 
 
-def test_a_letter_stays_for_all_receivers_if_it_became_unreadable_for_a_worker() -> None:
+def test_c3_a_letter_stays_for_all_receivers_if_it_became_unreadable_for_a_worker() -> None:
     planned = plan(stored(record_of(7)))
     meanwhile["first"] = lambda: worker_stores()
     assert list(replayed(planned).left) == [""]
@@ -121,7 +121,7 @@ def test_a_failed_letter_does_not_count_as_succeeded_after_a_discard_during_its_
     assert states() == {"first": "discarded"}
 
 
-def test_a_letter_is_not_discarded_if_a_worker_updated_it_after_the_selection() -> None:
+def test_c3_a_letter_is_not_discarded_if_a_worker_updated_it_after_the_selection() -> None:
     letter = stored(record_of(7), FIRST)
     worker_stores(SECOND)
     assert discard(letter) == 0
@@ -129,7 +129,7 @@ def test_a_letter_is_not_discarded_if_a_worker_updated_it_after_the_selection() 
     assert discard(DeadLetter.objects.get()) == 1
 
 
-def test_an_updated_letter_stays_when_letters_with_later_failures_are_deleted() -> None:
+def test_c3_an_updated_letter_stays_when_letters_with_later_failures_are_deleted() -> None:
     """A letter may be older than the other letters because it was imported or because the clock of a host is slow."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
@@ -170,7 +170,7 @@ def test_each_receiver_has_a_separate_count_of_attempts_and_a_separate_error() -
     assert entries[SECOND].place.endswith("<locals>.fail")
 
 
-def test_all_receivers_that_share_a_name_run_again() -> None:
+def test_c3_all_receivers_that_share_a_name_run_again() -> None:
     ran: list[str] = []
 
     def made(name: str) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""A replay runs stand-ins for renamed receivers. The other receivers of a letter are not affected."""
+"""A replay runs stand-ins for renamed receivers. The other receivers of a letter are not affected (case C2)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def replay(letter: DeadLetter, *arguments: str) -> str:
     return run("replay", letter.pk, *arguments, "--apply")
 
 
-def test_a_stand_in_replaces_only_one_of_several_missing_receivers(letter: DeadLetter) -> None:
+def test_c2_a_stand_in_replaces_only_one_of_several_missing_receivers(letter: DeadLetter) -> None:
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
         replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
     assert (seen, left()) == (["grade"], [OLD_MAIL])
@@ -82,7 +82,7 @@ def test_a_stand_in_replaces_only_one_of_several_missing_receivers(letter: DeadL
 
 
 @pytest.mark.parametrize("which", [["1"], ["--all"]])
-def test_a_stand_in_must_name_the_replaced_receiver_if_several_receivers_are_missing(
+def test_c2_a_stand_in_must_name_the_replaced_receiver_if_several_receivers_are_missing(
     letter: DeadLetter, which: list[str]
 ) -> None:
     which = [str(letter.pk)] if which == ["1"] else which
@@ -93,7 +93,7 @@ def test_a_stand_in_must_name_the_replaced_receiver_if_several_receivers_are_mis
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
-def test_a_stand_in_must_name_the_replaced_receiver_if_letters_lack_different_receivers() -> None:
+def test_c2_a_stand_in_must_name_the_replaced_receiver_if_letters_lack_different_receivers() -> None:
     """
     Two letters have different missing receivers. If the stand-in could be given without the name of the receiver that
     it replaces, it would also run for the wrong letter. That letter would then be deleted although its receiver's work
@@ -183,7 +183,7 @@ def test_settled_receivers_of_a_deleted_letter_are_listed(letter: DeadLetter) ->
     assert "learner" not in printed
 
 
-def test_control_characters_of_an_imported_letter_are_not_printed(letter: DeadLetter) -> None:
+def test_c17_control_characters_of_an_imported_letter_are_not_printed(letter: DeadLetter) -> None:
     DeadLetter.objects.update(left_out={"value": {"size": 1, "sha256": "\x1b[2J"}})
     assert "\x1b" not in run("show", letter.pk)
     run("discard", letter.pk, "--apply")

@@ -103,7 +103,7 @@ def test_a_transaction_is_noticed_even_if_an_event_loop_has_opened_another_conne
     assert in_a_thread(run) == ["before the commit", "after the commit"]
 
 
-def test_events_are_sent_in_order_although_an_on_commit_hook_fails() -> None:
+def test_s1_events_are_sent_in_order_although_an_on_commit_hook_fails() -> None:
     order: list[str] = []
     with pytest.raises(OSError, match="away"), transaction.atomic():
         transaction.on_commit(lambda: order.append("earlier hook"))

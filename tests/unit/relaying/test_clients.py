@@ -38,7 +38,7 @@ def test_a_row_without_a_topic_name_does_not_prevent_the_creation_of_the_client(
 
 
 @pytest.mark.parametrize(("given", "used"), [(200_000, 50_000), ("10000", 10_000), (None, 50_000)])
-def test_batch_size_is_at_most_the_smallest_max_message_bytes_of_the_topics(
+def test_s8_batch_size_is_at_most_the_smallest_max_message_bytes_of_the_topics(
     servers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, given: object, used: int
 ) -> None:
     made = noted(monkeypatch)
@@ -50,7 +50,7 @@ def test_batch_size_is_at_most_the_smallest_max_message_bytes_of_the_topics(
 
 
 @pytest.mark.parametrize(("limit", "used"), [(2**31 - 1, 1_000_000_000), (0, 1_000)])
-def test_a_topic_limit_outside_the_range_of_the_client_is_clamped(
+def test_s14_a_topic_limit_outside_the_range_of_the_client_is_clamped(
     servers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, limit: int, used: int
 ) -> None:
     made = noted(monkeypatch)

@@ -19,7 +19,7 @@ def drain(relaying: Relaying) -> None:
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
 
 
-def test_a_second_row_of_a_key_is_sent_only_after_the_first_request_to_its_partition(
+def test_s8_a_second_row_of_a_key_is_sent_only_after_the_first_request_to_its_partition(
     relaying: Relaying,
 ) -> None:
     """

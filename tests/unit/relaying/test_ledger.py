@@ -1,6 +1,6 @@
 """
 After a kill some rows may be sent twice. The documentation and the code contain the same limit for their number, and it
-is never exceeded.
+is never exceeded (case S20).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.mark.parametrize("page", ["outbox.rst", "decisions/0012-the-outbox.rst", "decisions/0017-*.rst"])
-def test_the_documented_limit_of_rows_sent_twice_equals_the_limit_in_the_code(page: str) -> None:
+def test_s20_the_documented_limit_of_rows_sent_twice_equals_the_limit_in_the_code(page: str) -> None:
     (file,) = DOCS.glob(page)
     text = " ".join(file.read_text().split())
     assert re.findall(r"(?:at most|``MOST_TWICE``,) ([\d,]+) (?:rows, four|rows\.|where many)", text) == [
@@ -34,7 +34,7 @@ def test_the_documented_limit_of_rows_sent_twice_equals_the_limit_in_the_code(pa
     ]
 
 
-def test_slow_removals_do_not_raise_the_number_of_rows_that_may_be_sent_twice(
+def test_s20_slow_removals_do_not_raise_the_number_of_rows_that_may_be_sent_twice(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remove, begin = Claims.remove, Ledger.begin
@@ -59,7 +59,7 @@ def test_slow_removals_do_not_raise_the_number_of_rows_that_may_be_sent_twice(
     assert 5 < most <= 15
 
 
-def test_a_batch_ends_when_rows_of_silent_topics_reach_the_limit_of_unremoved_rows(
+def test_s20_a_batch_ends_when_rows_of_silent_topics_reach_the_limit_of_unremoved_rows(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hold_all(self: Topics) -> None:
@@ -77,7 +77,7 @@ def test_a_batch_ends_when_rows_of_silent_topics_reach_the_limit_of_unremoved_ro
     assert set(relaying.arrived("a", 20)) == set(sent)
 
 
-def test_a_process_ends_without_waiting_for_database_calls_of_a_relay() -> None:
+def test_s20_a_process_ends_without_waiting_for_database_calls_of_a_relay() -> None:
     thread, ended = BackgroundThread("tests"), threading.Event()
     call = thread.submit(ended.wait)
     (running,) = [one for one in threading.enumerate() if one.name == "event-bus-relay-tests"]

@@ -26,7 +26,7 @@ def drain(relaying: Relaying) -> None:
 
 
 @pytest.mark.parametrize("code", ["TOPIC_AUTHORIZATION_FAILED", _ROW_BY_ROW, "MSG_SIZE_TOO_LARGE", _UNLISTED])
-def test_rows_keep_their_order_when_a_request_is_refused(relaying: Relaying, code: str) -> None:
+def test_s8_rows_keep_their_order_when_a_request_is_refused(relaying: Relaying, code: str) -> None:
     """Each request has five records. Kafka refuses the second request."""
     relaying.options["batch.num.messages"] = 5
     relaying.renew()
@@ -39,7 +39,7 @@ def test_rows_keep_their_order_when_a_request_is_refused(relaying: Relaying, cod
     assert not ParkedRecord.objects.exists()
 
 
-def test_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(relaying: Relaying) -> None:
+def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(relaying: Relaying) -> None:
     """If a broker has not seen a producer yet, it accepts the producer's requests in any order."""
     relaying.options["batch.num.messages"] = 5
     relaying.renew()
@@ -65,7 +65,7 @@ def test_a_topic_that_was_held_is_tried_with_a_separate_client(relaying: Relayin
     assert common.failure is None
 
 
-def test_at_most_one_request_is_sent_after_a_refused_request(relaying: Relaying) -> None:
+def test_s8_at_most_one_request_is_sent_after_a_refused_request(relaying: Relaying) -> None:
     """
     Each request has one row. A broker that has seen the producer would refuse the request after the refused request.
     The sandbox accepts this request.
@@ -81,7 +81,7 @@ def test_at_most_one_request_is_sent_after_a_refused_request(relaying: Relaying)
     assert len(relaying.arrived("a", 3, seconds=1)) <= 1 + 1
 
 
-def test_rows_keep_their_order_when_the_retries_of_a_request_are_exhausted(relaying: Relaying) -> None:
+def test_s8_rows_keep_their_order_when_the_retries_of_a_request_are_exhausted(relaying: Relaying) -> None:
     relaying.options |= {"batch.num.messages": 5, "retries": 1, "retry.backoff.ms": 1}
     relaying.renew()
     first = relaying.append("a")
@@ -92,7 +92,7 @@ def test_rows_keep_their_order_when_the_retries_of_a_request_are_exhausted(relay
     assert relaying.arrived("a", 61) == first + sent
 
 
-def test_a_row_that_exceeds_the_default_limit_is_sent_when_it_is_retried_alone(relaying: Relaying) -> None:
+def test_s8_a_row_that_exceeds_the_default_limit_is_sent_when_it_is_retried_alone(relaying: Relaying) -> None:
     relaying.options["message.max.bytes"] = 5_000_000  # as the topic allows
     relaying.renew()
     sent = relaying.append("a")
@@ -103,7 +103,7 @@ def test_a_row_that_exceeds_the_default_limit_is_sent_when_it_is_retried_alone(r
     assert relaying.arrived("a", 1) == sent
 
 
-def test_rows_keep_their_order_when_their_topic_is_held_within_a_batch(relaying: Relaying) -> None:
+def test_s8_rows_keep_their_order_when_their_topic_is_held_within_a_batch(relaying: Relaying) -> None:
     """
     The registry fails once, for the schema of the first row. The later rows must not be sent before the first row.
     """
@@ -115,7 +115,9 @@ def test_rows_keep_their_order_when_their_topic_is_held_within_a_batch(relaying:
 
 
 @pytest.mark.parametrize("code", [_UNLISTED, "OUT_OF_ORDER_SEQUENCE_NUMBER", "UNKNOWN_LEADER_EPOCH"])
-def test_an_unlisted_error_code_holds_the_topic_and_does_not_interrupt_the_relay(relaying: Relaying, code: str) -> None:
+def test_s11_an_unlisted_error_code_holds_the_topic_and_does_not_interrupt_the_relay(
+    relaying: Relaying, code: str
+) -> None:
     sent = relaying.append("a", "a")
     relaying.sandbox.fail_next("Produce", code, times=3)
     with watched(RelayInterrupted, TopicHeld, TopicResumed) as seen:
@@ -145,7 +147,7 @@ def test_rows_of_other_topics_are_not_sent_twice_after_a_refused_request(relayin
     assert [relaying.arrived(topic, 2, seconds=2) for topic in ("a", "b")] == sent
 
 
-def test_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying) -> None:
+def test_s12_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20)
     relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=2)  # the request, then its first row alone
     drain(relaying)
@@ -153,7 +155,7 @@ def test_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying) -> 
     assert [row.code for row in ParkedRecord.objects.all()] == [_ROW_BY_ROW]
 
 
-def test_a_topic_is_held_without_parked_rows_if_all_keys_are_refused(relaying: Relaying) -> None:
+def test_s12_a_topic_is_held_without_parked_rows_if_all_keys_are_refused(relaying: Relaying) -> None:
     """
     The topic may have a wrong policy. The rows arrive in pairs, so some rows are parked before the topic is held. These
     rows are then put back into the outbox.
@@ -176,7 +178,7 @@ def test_a_topic_is_held_without_parked_rows_if_all_keys_are_refused(relaying: R
     assert sorted(map(str, relaying.arrived("a", len(sent)))) == sorted(map(str, sent))
 
 
-def test_a_held_topic_is_tried_with_rows_of_several_keys(relaying: Relaying) -> None:
+def test_s12_a_held_topic_is_tried_with_rows_of_several_keys(relaying: Relaying) -> None:
     relaying.append(*["a"] * 30)
     relaying.append(*["a"] * 4, users=4)
     OutboxRecord.objects.update(shard=0)
@@ -199,7 +201,7 @@ def test_a_batch_sends_rows_one_by_one_for_at_most_half_a_second(relaying: Relay
     assert 1 <= 30 - OutboxRecord.objects.count() <= 11
 
 
-def test_a_row_is_restored_unchanged_after_it_was_parked_under_another_id(relaying: Relaying) -> None:
+def test_s12_a_row_is_restored_unchanged_after_it_was_parked_under_another_id(relaying: Relaying) -> None:
     """
     After a restore of the database, a refused row has the same id as a row that was parked earlier. So the refused row
     is parked under another id.
@@ -220,7 +222,9 @@ def test_a_row_is_restored_unchanged_after_it_was_parked_under_another_id(relayi
     assert OutboxRecord.objects.count() == 12
 
 
-def test_rows_that_cannot_be_sent_are_parked_in_batches(relaying: Relaying, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s14_rows_that_cannot_be_sent_are_parked_in_batches(
+    relaying: Relaying, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(batch, "MOST_PARKED", 5)
     relaying.append(*["a"] * 12)
     OutboxRecord.objects.update(headers=b"text")
@@ -232,7 +236,7 @@ def test_rows_that_cannot_be_sent_are_parked_in_batches(relaying: Relaying, monk
 
 
 @pytest.mark.parametrize(("code", "users"), [("POLICY_VIOLATION", 2), ("MSG_SIZE_TOO_LARGE", 5)])
-def test_a_topic_is_not_held_after_refusals_of_few_keys_or_of_large_rows(
+def test_s12_a_topic_is_not_held_after_refusals_of_few_keys_or_of_large_rows(
     relaying: Relaying, code: str, users: int
 ) -> None:
     relaying.append(*["a"] * 15, users=users)
@@ -243,7 +247,7 @@ def test_a_topic_is_not_held_after_refusals_of_few_keys_or_of_large_rows(
     assert ParkedRecord.objects.count() == 15
 
 
-def test_the_count_of_refusals_is_reset_when_kafka_accepts_a_row(relaying: Relaying) -> None:
+def test_s12_the_count_of_refusals_is_reset_when_kafka_accepts_a_row(relaying: Relaying) -> None:
     """
     From time to time Kafka refuses a row that is alone in its request. Between these refusals Kafka accepts many other
     rows.
@@ -260,7 +264,7 @@ def test_the_count_of_refusals_is_reset_when_kafka_accepts_a_row(relaying: Relay
     assert ParkedRecord.objects.count() == 12
 
 
-def test_bad_rows_at_the_head_of_a_held_topic_are_parked(relaying: Relaying) -> None:
+def test_s12_bad_rows_at_the_head_of_a_held_topic_are_parked(relaying: Relaying) -> None:
     """
     Kafka accepts a row of another key of the topic. This proves that the cause is in the refused rows, and not in the
     topic.

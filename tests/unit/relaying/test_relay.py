@@ -51,7 +51,7 @@ def test_records_in_flight_are_discarded_when_a_step_raises(relaying: Relaying) 
     assert relaying.arrived("a", 1, seconds=1) == []
 
 
-def test_nothing_is_sent_after_the_claim_was_lost_during_a_database_stall(
+def test_s9_nothing_is_sent_after_the_claim_was_lost_during_a_database_stall(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each request has five rows. A request is sent only after the answer to the previous request."""

@@ -1,5 +1,5 @@
 """
-A relay continues if rows cannot be removed, parked or read. The tests use the sandbox and SQLite.
+A relay continues if rows cannot be removed, parked or read. The tests use the sandbox and SQLite (cases S13 and S14).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def drain(relaying: Relaying) -> None:
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
 
 
-def test_a_topic_is_held_and_nothing_is_sent_again_while_rows_cannot_be_removed(relaying: Relaying) -> None:
+def test_s13_a_topic_is_held_and_nothing_is_sent_again_while_rows_cannot_be_removed(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20)
     with refusing("DELETE", OUTBOX), watched(RelayInterrupted, TopicHeld) as seen:
         for _ in range(10):
@@ -51,7 +51,7 @@ def test_a_topic_is_held_and_nothing_is_sent_again_while_rows_cannot_be_removed(
     assert relaying.arrived("a", 40) == sent + sent[1:] + later
 
 
-def test_the_latest_event_of_a_key_is_last_if_two_relays_cannot_remove_rows(
+def test_s13_the_latest_event_of_a_key_is_last_if_two_relays_cannot_remove_rows(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second relay sends fewer rows of the key than the first relay."""
@@ -68,7 +68,7 @@ def test_the_latest_event_of_a_key_is_last_if_two_relays_cannot_remove_rows(
 
 
 @pytest.mark.parametrize(("change", "table"), [("DELETE", OUTBOX), ("INSERT", PARKED)])
-def test_a_row_that_is_never_removed_delays_only_rows_of_the_same_topic(
+def test_s13_a_row_that_is_never_removed_delays_only_rows_of_the_same_topic(
     relaying: Relaying, change: str, table: str
 ) -> None:
     first, others = relaying.append(*["a"] * 30), relaying.append(*["b"] * 30)
@@ -93,7 +93,7 @@ def test_a_row_that_is_never_removed_delays_only_rows_of_the_same_topic(
 
 
 @pytest.mark.parametrize("how", ["IGNORE", "ABORT, 'rows are audited'"])
-def test_a_row_is_sent_at_most_three_times_if_its_removal_fails(relaying: Relaying, how: str) -> None:
+def test_s13_a_row_is_sent_at_most_three_times_if_its_removal_fails(relaying: Relaying, how: str) -> None:
     """In PostgreSQL, a trigger that returns NULL, or row security, prevents a deletion without raising an error."""
     sent = relaying.append(*["a"] * 30)
     row = OutboxRecord.objects.all()[20]
@@ -108,7 +108,7 @@ def test_a_row_is_sent_at_most_three_times_if_its_removal_fails(relaying: Relayi
     assert max(Counter(arrived).values()) <= 3
 
 
-def test_a_row_is_not_lost_if_the_database_silently_fails_to_park_the_row(relaying: Relaying) -> None:
+def test_s13_a_row_is_not_lost_if_the_database_silently_fails_to_park_the_row(relaying: Relaying) -> None:
     relaying.append("a", "a")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=b"\x00\xff")
     with refusing("INSERT", PARKED, how="IGNORE"), watched(RowParked) as seen:
@@ -120,7 +120,7 @@ def test_a_row_is_not_lost_if_the_database_silently_fails_to_park_the_row(relayi
     assert ParkedRecord.objects.count() == 1
 
 
-def test_no_row_is_sent_twice_if_one_row_cannot_be_parked(relaying: Relaying) -> None:
+def test_s13_no_row_is_sent_twice_if_one_row_cannot_be_parked(relaying: Relaying) -> None:
     sent = relaying.append("a", "a", "a")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=b"\x00\xff")
     with refusing("INSERT", PARKED):
@@ -131,7 +131,7 @@ def test_no_row_is_sent_twice_if_one_row_cannot_be_parked(relaying: Relaying) ->
     assert ParkedRecord.objects.count() == 1
 
 
-def test_a_new_row_with_the_id_of_a_removed_row_is_sent(relaying: Relaying) -> None:
+def test_s13_a_new_row_with_the_id_of_a_removed_row_is_sent(relaying: Relaying) -> None:
     """After the failed removal the database was restored. So a new row gets the id of the removed row."""
     sent = relaying.append("a")
     row = OutboxRecord.objects.get()
@@ -145,7 +145,9 @@ def test_a_new_row_with_the_id_of_a_removed_row_is_sent(relaying: Relaying) -> N
 
 
 @pytest.mark.parametrize("headers", [b"", b"\x00", b"\x00\xff", b"\x00\x015", b"\x00\x03[1]\x00\x00\x00\x00", b"text"])
-def test_a_row_with_unreadable_headers_is_parked_and_other_rows_are_sent(relaying: Relaying, headers: bytes) -> None:
+def test_s14_a_row_with_unreadable_headers_is_parked_and_other_rows_are_sent(
+    relaying: Relaying, headers: bytes
+) -> None:
     sent = relaying.append("a", "a", "b")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=headers)
     drain(relaying)
@@ -155,7 +157,7 @@ def test_a_row_with_unreadable_headers_is_parked_and_other_rows_are_sent(relayin
     assert "Error" in parked.reason
 
 
-def test_a_row_with_an_invalid_topic_name_is_parked(relaying: Relaying) -> None:
+def test_s14_a_row_with_an_invalid_topic_name_is_parked(relaying: Relaying) -> None:
     sent = relaying.append("a", "a")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(topic="a\0")
     drain(relaying)
@@ -163,7 +165,7 @@ def test_a_row_with_an_invalid_topic_name_is_parked(relaying: Relaying) -> None:
     assert [row.code for row in ParkedRecord.objects.all()] == ["_INVALID_ARG"]
 
 
-def test_a_row_with_the_id_of_an_earlier_parked_row_is_parked(relaying: Relaying) -> None:
+def test_s14_a_row_with_the_id_of_an_earlier_parked_row_is_parked(relaying: Relaying) -> None:
     for parked in (1, 2, 3):
         relaying.append("a")
         OutboxRecord.objects.update(id=1)
@@ -177,7 +179,7 @@ def test_a_row_with_the_id_of_an_earlier_parked_row_is_parked(relaying: Relaying
     assert OutboxRecord.objects.count() == 3
 
 
-def test_the_relay_ends_if_the_client_refuses_its_settings(relaying: Relaying) -> None:
+def test_s14_the_relay_ends_if_the_client_refuses_its_settings(relaying: Relaying) -> None:
     relaying.options["no.such.option"] = 1
     relaying.renew()
     with pytest.raises(WorkerFailed, match=r"no\.such\.option") as ended:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from event_bus_kafka.relaying.shares import Part, Shares
 
 
-def test_a_batch_contains_few_rows_of_a_topic_that_is_tried_again_and_none_of_a_held_topic() -> None:
+def test_s10_a_batch_contains_few_rows_of_a_topic_that_is_tried_again_and_none_of_a_held_topic() -> None:
     parts = Shares(1_000).divide([(1, "held"), (1, "tried"), (1, "a"), (2, "b")], {"held": 0, "tried": 10})
     assert parts == [Part(1, "tried", 10), Part(1, "a", 500), Part(2, "b", 500)]
 

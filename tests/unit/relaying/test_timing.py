@@ -35,7 +35,7 @@ def test_a_missing_topic_is_reported_before_it_counts_as_silent() -> None:
 
 
 @pytest.mark.parametrize("name", ["max.in.flight", "max.in.flight.requests.per.connection"])
-def test_configured_options_do_not_raise_the_number_of_requests_in_flight(name: str) -> None:
+def test_s8_configured_options_do_not_raise_the_number_of_requests_in_flight(name: str) -> None:
     with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 5}):
         options = common_options(relay_options())
     assert {key: options.get(key) for key in COMMON} == COMMON
@@ -43,7 +43,7 @@ def test_configured_options_do_not_raise_the_number_of_requests_in_flight(name: 
 
 
 @pytest.mark.parametrize("name", ["retries", "message.send.max.retries"])
-def test_configured_options_do_not_limit_the_retries_of_the_relay(name: str) -> None:
+def test_s8_configured_options_do_not_limit_the_retries_of_the_relay(name: str) -> None:
     with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 1}):
         options = common_options(relay_options())
     assert options["retries"] == 2**31 - 1

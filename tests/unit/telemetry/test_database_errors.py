@@ -1,4 +1,4 @@
-"""Database errors are logged with their error number, and without the values that the error texts quote."""
+"""Database errors are logged with their error number, and without the values that the error texts quote (case S13)."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (OperationalError(), "OperationalError"),
     ],
 )
-def test_the_text_of_a_database_error_contains_the_error_number_and_no_values(error: Exception, text: str) -> None:
+def test_s13_the_text_of_a_database_error_contains_the_error_number_and_no_values(error: Exception, text: str) -> None:
     assert database_error_text(error) == text

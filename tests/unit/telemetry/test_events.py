@@ -194,7 +194,7 @@ def test_an_event_type_without_a_receiver_is_logged_once_as_info(caplog: pytest.
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, SystemExit, CancelledError])
-def test_an_observer_that_raises_does_not_affect_other_observers(
+def test_s17_an_observer_that_raises_does_not_affect_other_observers(
     caplog: pytest.LogCaptureFixture, kind: type[BaseException]
 ) -> None:
     error = kind("learner@example.com")

@@ -1,5 +1,5 @@
 """
-A decoded record needs no more memory than the setting allows, whatever its schema and its bytes contain.
+A decoded record needs no more memory than the setting allows, whatever its schema and its bytes contain (case C4).
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def least_limit(decode: Callable[[int], object]) -> int:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_record_that_would_exceed_the_memory_limit_is_refused_before_decoding(name: str) -> None:
+def test_c4_a_record_that_would_exceed_the_memory_limit_is_refused_before_decoding(name: str) -> None:
     kind, items = BOMBS[name]
     count = MANY if name in ("short texts", "entries of a map") else len(items) // (8 if name == "numbers" else 1)
     taken, error = peak(event_schema(kind), string("") + long(count) + items + b"\0", 4 * MILLION)
@@ -152,7 +152,7 @@ def test_a_long_malformed_body_is_refused_while_its_size_is_counted(body: bytes)
 
 @pytest.mark.parametrize("name", ["null", "int", "record", "array", "test.null"])
 @pytest.mark.parametrize("kind", ["fixed", "enum", "record"])
-def test_a_named_type_with_the_name_of_a_built_in_type_is_refused(name: str, kind: str) -> None:
+def test_c4_a_named_type_with_the_name_of_a_built_in_type_is_refused(name: str, kind: str) -> None:
     """
     Formerly a schema could define a type named ``null``. The items of a list then had this type and needed no bytes. So
     116 bytes were decoded to 1.6 GB.
@@ -233,7 +233,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_the_memory_of_a_decoder_is_proportional_to_the_length_of_its_schema(name: str) -> None:
+def test_c4_the_memory_of_a_decoder_is_proportional_to_the_length_of_its_schema(name: str) -> None:
     """
     The cache of decoders limits only the number of characters of the schemas. Formerly the decoder of a schema of 25 kB
     needed 2 MB.
@@ -253,7 +253,7 @@ class Registry:
         raise NotImplementedError
 
 
-def test_the_memory_of_all_cached_decoders_is_limited() -> None:
+def test_c4_the_memory_of_all_cached_decoders_is_limited() -> None:
     tracemalloc.start()
     try:
         for number in range(100):

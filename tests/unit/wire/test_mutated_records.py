@@ -26,7 +26,7 @@ MOST = scaled(6_000_000, long=64_000_000)
 
 
 @pytest.mark.long
-def test_a_mutated_record_is_read_or_refused_within_bounded_memory() -> None:
+def test_c4_a_mutated_record_is_read_or_refused_within_bounded_memory() -> None:
     schemas, bodies = seeds(), kept_bodies()
     ends: dict[str, int] = {}
     for number in range(RECORDS):

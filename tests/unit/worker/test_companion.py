@@ -57,7 +57,7 @@ def test_companion_and_first_worker_end_with_the_same_reason_if_the_companion_fa
     assert both.stop(timeout=60) == 0
 
 
-def test_companion_and_first_worker_end_as_failed_if_the_companion_raises_system_exit() -> None:
+def test_s17_companion_and_first_worker_end_as_failed_if_the_companion_raises_system_exit() -> None:
 
     def leave() -> None:
         raise SystemExit(0)

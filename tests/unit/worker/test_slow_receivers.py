@@ -1,5 +1,6 @@
 """
-A hanging receiver is reported once per record, with its stack. The worker is not ready while the receiver hangs.
+A hanging receiver is reported once per record, with its stack. The worker is not ready while the receiver hangs (case
+C18).
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def worker() -> Iterator[Worker]:
     unobserve(worker.told.append)
 
 
-def test_a_slow_receiver_is_logged_in_one_line_with_name_record_and_stack(
+def test_c18_a_slow_receiver_is_logged_in_one_line_with_name_record_and_stack(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     observe(log := LoggingObserver(audit=lambda: True), ReceiverSlow)
@@ -92,7 +93,7 @@ def test_a_slow_receiver_is_logged_in_one_line_with_name_record_and_stack(
     assert "\n" not in line
 
 
-def test_the_worker_is_not_ready_until_a_slow_receiver_ends(worker: Worker) -> None:
+def test_c18_the_worker_is_not_ready_until_a_slow_receiver_ends(worker: Worker) -> None:
     worker.look(0)
     assert worker.health.is_ready
     worker.look(300)

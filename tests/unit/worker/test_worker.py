@@ -82,7 +82,7 @@ def test_signal_handlers_are_restored_after_the_worker() -> None:
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def test_a_second_unix_signal_ends_the_worker_with_exit_code_2() -> None:
+def test_case_6_a_second_unix_signal_ends_the_worker_with_exit_code_2() -> None:
     steps = Steps(send(signal.SIGTERM), stop=send(signal.SIGINT))
     assert in_a_process(lambda: run(steps)) == 2
 
@@ -108,7 +108,7 @@ sys.exit(Worker(Busy(), name="busy", stop_timeout=60).run())
 """
 
 
-def test_a_second_signal_ends_a_process_even_if_its_threads_are_busy() -> None:
+def test_s20_a_second_signal_ends_a_process_even_if_its_threads_are_busy() -> None:
     began = monotonic()
     assert subprocess.run([sys.executable, "-c", BUSY], timeout=60).returncode == 2
     assert monotonic() - began < 20
@@ -125,7 +125,7 @@ def test_a_worker_exits_with_the_exit_code_of_its_failure(exit_code: int) -> Non
     assert steps.stopped_with == 5
 
 
-def test_a_worker_exits_with_1_after_a_configuration_error_in_a_step() -> None:
+def test_s19_a_worker_exits_with_1_after_a_configuration_error_in_a_step() -> None:
 
     def step() -> None:
         raise ConfigurationError("wrong")
@@ -191,7 +191,7 @@ def test_a_hanging_stop_is_killed_with_the_exit_code_of_the_earlier_failure() ->
     assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
 
 
-def test_the_watchdog_ends_the_process_even_if_logging_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s17_the_watchdog_ends_the_process_even_if_logging_raises(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def leave(_: logging.LogRecord) -> bool:
         raise SystemExit(9)
