@@ -33,7 +33,8 @@ class Health:
     The state of one worker. All methods may be called from any thread.
 
     A worker is ready if it has no obstacle. It is alive if :meth:`beat` was called within the last ``silent_after``
-    seconds. An obstacle that begins twice counts once. Each change of the obstacles emits ReadinessChanged.
+    seconds. ``begun``: obstacles that exist from the start. An obstacle that begins twice ends with the first
+    :meth:`end`. Each change of the obstacles emits ReadinessChanged.
     """
 
     def __init__(self, *begun: Obstacle, silent_after: float = 60.0, clock: Callable[[], float] = monotonic) -> None:

@@ -18,8 +18,8 @@ OTHER = "other"
 """The label that replaces names unknown to this service, and all new labels in a thread that has ``_MOST`` sums."""
 _MOST = 10_000
 """
-Maximum number of sums of a thread. If wrong labels would require a further sum, the value is added to the sum with the
-label ``other`` instead.
+Maximum number of sums of a thread. If labels would need a further sum, the value is added to a sum whose labels are all
+``other``. This happens only if code uses labels with too many different values.
 """
 
 Labels = tuple[str, ...]

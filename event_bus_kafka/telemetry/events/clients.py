@@ -53,7 +53,7 @@ class ConnectionChanged(LifecycleEvent):
     state: str
     """``connected``, ``unreachable`` or ``unauthenticated``."""
     reason: str
-    """The error text of Kafka or of its client; empty if the state is ``connected``."""
+    """The reason as text, for example the client's error; empty if the state is ``connected``."""
 
 
 @attrs.frozen(kw_only=True)

@@ -83,16 +83,19 @@ class DeadLetterEntriesPurged(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ReplayRequestChanged(LifecycleEvent):
-    """This worker has taken a replay request, or has stopped working on it."""
+    """This worker has taken a replay request, holds it because of an outage, or has stopped working on it."""
 
     request: int
     group: str
     state: str
     """
-    The new state of the request: ``running``; ``requested``, if the worker gave the request back; ``held``; or a final
-    state, which this worker or another process has set.
+    ``running``: this worker has taken the request. ``held``: it continues the request later. Otherwise, the worker has
+    stopped working on the request, and this is the request's state in the table; ``gone`` if its row is deleted.
     """
     note: str
     """The reason, if ``state`` does not say it."""
     letters: int
-    """Number of dead letters, records or batches of items that this worker has processed so far."""
+    """
+    Number of dead letters, records or batches of items that this worker has processed since it took the request, or
+    since the last hold.
+    """

@@ -41,8 +41,8 @@ class PausesChanged(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class ReceiverUnfinished(LifecycleEvent):
     """
-    A worker has waited ``waited`` seconds for a receiver to finish, but the receiver still runs. The receiver's record
-    is read again later.
+    A worker stops or loses a partition, and has waited ``waited`` seconds for its receivers, but this receiver still
+    runs. The receiver's record will be processed again.
     """
 
     record: str

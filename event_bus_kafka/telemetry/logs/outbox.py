@@ -112,8 +112,8 @@ def _(event: events.RelayInterrupted, log_filter: LogFilter) -> None:
 def _(event: events.RelayProgress, _: LogFilter) -> None:
     parked = ", ".join(f"{count} × {code}" for code, count in event.parked) or "none"
     logger.info(
-        "Relay of database %s: sent %s rows (%.0f per second); %s rows wait, the oldest row for %.1f s; "
-        "parked rows: %s; held topics: %s",
+        "Relay of database %s: sent %s rows since its last report (%.0f per second); %s rows wait, the oldest row for "
+        "%.1f s; parked rows by error code: %s; held topics: %s",
         event.database,
         event.sent,
         event.rate,
@@ -128,4 +128,5 @@ def _(event: events.RelayProgress, _: LogFilter) -> None:
 @lines.of(events.ParkedRowsPurged)
 def _(event: events.ParkedRowsPurged, _: LogFilter) -> None:
     if event.count:
-        logger.info("Deleted %s parked rows older than EVENT_BUS_KAFKA_RETENTION", event.count, extra=fields(event))
+        text = "Deleted %s parked rows older than EVENT_BUS_KAFKA_RETENTION days"
+        logger.info(text, event.count, extra=fields(event))

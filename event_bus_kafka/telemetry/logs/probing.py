@@ -16,7 +16,13 @@ def _(event: events.ProbeEnded, _: LogFilter) -> None:
     times = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in event.legs)
     if event.failed:
         logger.error(
-            "Probe of topic %s failed at leg %s: %s (times: %s)", event.topic, event.failed, event.reason, times
+            "Probe of topic %s: the leg '%s' of the synthetic event's way failed or was too slow: %s. Duration of each "
+            "leg: %s",
+            event.topic,
+            event.failed,
+            event.reason,
+            times,
         )
     else:
-        logger.info("Probe of topic %s succeeded: %s", event.topic, times)
+        text = "Probe of topic %s succeeded. Duration of each leg of the synthetic event's way: %s"
+        logger.info(text, event.topic, times)
