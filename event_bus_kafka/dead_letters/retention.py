@@ -47,7 +47,9 @@ def purge(days: float) -> int:
 
 
 def purge_entries(days: float) -> int:
-    """Delete entries of dead letters that were deleted more than ``days`` ago; return the number of entries."""
+    """
+    Delete entries whose dead letter is deleted and which have not changed for ``days``; return the number of entries.
+    """
     return sum(_purge_entries(days))
 
 
@@ -66,8 +68,8 @@ def purge_marks(days: float) -> int:
 
 def purge_requests(days: float) -> int:
     """
-    Delete replay requests that ended more than ``days`` ago. Delete requests that never ran and are older than
-    ``days``. Also delete the letters and runs of these requests. Return the number of deleted rows.
+    Delete replay requests that ended more than ``days`` ago, and waiting or paused requests that are older than
+    ``days``, with their letters and runs. Return the number of deleted rows.
     """
     return sum(_purge_requests(days))
 
@@ -161,5 +163,7 @@ def _told(what: str, slices: Iterator[int], purged: Callable[..., LifecycleEvent
         if purged is not None:
             emit(purged(count=count))
     except Exception as error:  # noqa: BLE001 drivers and routers may raise anything
-        logger.warning("Old %s were not deleted; next attempt tomorrow: %s", what, type(error).__name__)
+        logger.warning(
+            "Old %s were not deleted, because of %s. The next attempt is tomorrow.", what, type(error).__name__
+        )
         yield None  # its connection is closed before the next kind

@@ -39,12 +39,12 @@ def store(letter: Letter) -> DeadLetter:
 
     Raises a database error, or another exception of a driver, if the database is away, or if the table refuses the
     letter even without these parts. Raises :class:`DeadLetterStoreFailed` if the letter already lacks parts, but the
-    table does not have the column for their marks yet.
+    table does not yet have the column ``left_out``, which names the missing parts.
     """
     if letter.left_out and not DeadLetter.objects.for_writing().keeps_entries():
         raise DeadLetterStoreFailed(
-            f"{letter.record.coordinates} lacks its {', '.join(letter.left_out)}, and the table has no column for this "
-            "yet: run manage.py migrate"
+            f"{letter.record.coordinates} lacks its {', '.join(letter.left_out)}, and the table has no column yet that "
+            "says which parts are missing: run manage.py migrate"
         )
     connection = connections[router.db_for_write(DeadLetter)]
     refusal = _attempt(connection, letter)
@@ -94,9 +94,9 @@ def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
 
 def remove(seen: Mapping[int, datetime], state: EntryState) -> int:
     """
-    Delete the letters ``seen`` (id → time of the last failure, as read) for good, and write ``state`` to the entries of
-    their pending receivers. Do not delete a letter that has failed again since it was read. Return the number of
-    deleted letters.
+    Delete the letters ``seen`` (id → time of the last failure, as read) for good, except letters that have failed again
+    since they were read. Write ``state`` to the entries of their pending receivers. Return the number of deleted
+    letters.
     """
     rows = DeadLetter.objects.for_writing()
     entries = DeadLetterEntry.objects.using(rows.db)

@@ -46,8 +46,9 @@ _ADVICE = {
 }
 _ABOUT_THE_SCHEMA = frozenset({_CONFLICT, 422})
 """
-HTTP statuses with which a registry says that the schema is wrong for good, provided that the error code fits. Any other
-error may be temporary, because it may come from proxies, login pages, quotas, or credentials that are being rotated.
+HTTP statuses with which a registry refuses a schema for good, if Confluent's error code begins with the same digits.
+Any other error may be temporary, because it may come from proxies, login pages, quotas, or credentials that are being
+rotated.
 """
 _ALL = ""
 """Key of failures that concern all requests."""
@@ -68,14 +69,15 @@ for _name in ("httpx", "httpx2"):  # log each request and its URL at level INFO;
 
 class SchemaRegistry:
     """
-    Returns the id of a schema, and the schema of an id. Both are cached as long as there is room, because the registry
-    never reuses an id.
+    Returns the id of a schema, and the schema of an id. Both are cached, because the registry never reuses an id.
 
     ``timeout``: maximum seconds for one request, whatever the network does. ``register``: whether unknown schemas are
-    registered. ``backoff``: seconds for which requests fail at once after a failure. If the registry has failed, all
-    requests fail. If the registry has refused one schema or id, only requests for this schema or id fail. After the
-    backoff one request is sent. Until it is answered, requests of other threads still fail at once. Threads that ask
-    for the same schema or id at the same time share one request.
+    registered.
+
+    ``backoff``: seconds for which requests fail at once after a failure. If the registry has failed, all requests fail.
+    If it has refused one schema or id, only requests for this schema or id fail. After the backoff one request is sent;
+    until it is answered, requests of other threads still fail at once. Threads that ask for the same schema or id at
+    the same time share one request.
     """
 
     def __init__(

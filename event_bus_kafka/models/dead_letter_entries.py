@@ -27,7 +27,7 @@ class EntryState(models.TextChoices):
     """The state of a dead letter for one receiver."""
 
     FAILED = "failed"
-    """The receiver has failed and is still pending."""
+    """The receiver is pending: it has failed, and has not succeeded since."""
     SUCCEEDED = "succeeded"
     REPLACED = "replaced"
     """Another receiver has succeeded in place of this receiver."""
@@ -56,7 +56,7 @@ class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
         )
 
     def close(self, letters: Sequence[int], state: EntryState) -> None:
-        """Set ``state`` in the entries of pending receivers. ``letters``: ids of the receivers' letters."""
+        """Set ``state`` in the entries of all pending receivers of the letters with these ids."""
         failed = self.filter(letter__in=letters, state=EntryState.FAILED)
         failed.update(state=state, changed_at=_now())
 
@@ -91,8 +91,8 @@ class DeadLetterEntry(models.Model):
     The state of a dead letter for one receiver. An entry has no event data, and stays when the letter is deleted.
 
     Group, coordinates, event type and event id are copied from the letter. There is no foreign-key constraint, because
-    the previous version of this package deletes letters without their entries. A letter that the previous version
-    stored gets its entries when this version first changes the letter.
+    the previous version of this package deletes letters and leaves their entries. A letter that the previous version
+    stored gets its entries when this version first changes it, or with the daily deletion of old rows.
     """
 
     id = models.UUIDField(primary_key=True)

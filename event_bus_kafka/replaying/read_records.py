@@ -33,6 +33,7 @@ class ReadRecord:
     """The record's result. None if the record is not finished, or if it does not match the filters."""
     error: str = ""
     is_over: bool = False
+    """Whether the record is finished, or does not match the filters."""
 
     @property
     def topic(self) -> str:

@@ -35,8 +35,8 @@ logger = logger_named(__name__)
 
 _DEATHS = 3
 """
-Maximum number of consecutive workers that may die without progress. The run then ends, because a record or an item may
-be the cause of the deaths.
+Number of workers in a row that die in a run without progress, after which the run ends. The cause of the deaths may be
+a record or an item.
 """
 
 
@@ -50,6 +50,7 @@ class _Begun:
     lock: threading.Lock = attrs.field(factory=threading.Lock)
     """Lock that is held while the progress changes."""
     saved: dict[str, Any] = attrs.field(factory=dict)
+    """The progress as it was last saved, as JSON values; empty: not saved yet."""
 
     @property
     def rows(self) -> Any:
@@ -61,7 +62,8 @@ class RequestedRuns:
     Begins replays of topics, and backfills, for a worker's :class:`RequestRunner`, and saves their progress. Only the
     housekeeping thread calls this object.
 
-    ``processor``: has no guards, as for replays of dead letters. ``reader``: makes a client that is in no group.
+    ``processor``: opens no circuits and ignores limits for dead letters and errors. ``reader``: makes a client that is
+    in no group. ``producer``: returns the producer that sends the events of backfills.
     """
 
     def __init__(
@@ -192,8 +194,8 @@ class RequestedRuns:
 
 def _can_do(run: RequestedRun) -> bool:
     """
-    Whether this service can do a run. A backfill needs its source and an enabled route. The receivers of a replay are
-    checked elsewhere.
+    Whether this service can do a run. A backfill needs its source and an enabled route to a topic. A replay of a topic
+    needs a receiver, which ``request_runner.py`` checks.
     """
     try:
         arguments = arguments_of(run)

@@ -29,9 +29,9 @@ _LOOK_AGAIN = 0.02
 """Seconds between two checks whether more records may be read."""
 _SLICE, _LONGEST_SLICE, _REST = 0.01, 0.05, 5.0
 """
-Numbers for pauses while live events wait. The thread pauses after ``_SLICE`` seconds of reading. The pause is ``_REST``
-times the time that was read, of which at most ``_LONGEST_SLICE`` seconds count. The thread itself must pause, because
-records that do not match the filters never reach a lane.
+Numbers for the pauses of the reading thread while live events wait. It pauses after ``_SLICE`` seconds of reading. The
+pause is ``_REST`` times as long as the reading was, of which at most ``_LONGEST_SLICE`` seconds count. Pauses of the
+lanes would not suffice, because records that do not match the filters never reach a lane.
 """
 
 
