@@ -28,7 +28,7 @@ class Failure:
     """
 
     receiver: str
-    """The receiver's name, ``module.qualname``; empty if no receiver was called."""
+    """The receiver's name, ``module.qualname``; empty if the record failed before any receiver was called."""
     error: str
     place: str = ""
     """File, line and function that raised the error."""

@@ -1,6 +1,6 @@
 """
-Deletes old dead letters, entries and marks once a day, in workers. Old dead letters must go because they may contain
-personal data. Entries and inbox marks must go because they would fill the database. Imported only if the app is
+Deletes old dead letters, entries, replay requests and inbox marks once a day, in workers. Dead letters are deleted
+because they may contain personal data, the other rows because they would fill the database. Imported only if the app is
 installed.
 """
 

@@ -1,4 +1,4 @@
-"""A client of the schema registry (Confluent's REST API): ids and schemas, each requested once per process."""
+"""A client of the schema registry (Confluent's REST API), which caches ids and schemas."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ class SchemaRegistry:
         self._schemas: KeptSchemas[str] = KeptSchemas()
         self._requests: dict[Hashable, Future[Any]] = {}
         """
-        Cache: schema or id → its pending or answered request. Lanes that ask for the same schema share one request. If
-        each lane sent a request, a single time-out could delay a key, although other requests were answered.
+        Schema or id → its unanswered or answered request. Lanes that ask for the same schema share one request, so that
+        no lane waits for a time-out while another lane already has the answer.
         """
         self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
         """Schema, id or ``_ALL`` → the last failure, and the monotonic time until which the failure is raised again."""

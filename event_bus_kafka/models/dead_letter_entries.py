@@ -109,7 +109,7 @@ class DeadLetterEntry(models.Model):
     event_type = models.CharField(max_length=255)
     event_id = models.CharField(max_length=36, db_index=True)
     receiver = models.CharField(max_length=500)
-    """The receiver's name; empty: no receiver was called."""
+    """The receiver's name; empty: the record failed before any receiver was called."""
     state = models.CharField(max_length=16, choices=EntryState.choices)
     error = models.TextField()
     """Text of the receiver's last error; ``place`` is the line of code that raised the error."""

@@ -148,7 +148,10 @@ class ReplayRequest(models.Model):
     instead_of = models.CharField(max_length=500)
     """The receiver that ``receiver`` replaces as a stand-in; empty: no receiver was named."""
     receivers = models.JSONField()
-    """Names of all receivers that are to run. A worker that has none of these receivers never claims the request."""
+    """
+    Names of all receivers that are to run. A worker that has none of these receivers never claims the request. Empty:
+    any worker of the group may claim it.
+    """
     rate = models.FloatField(null=True)
     """Maximum number of letters replayed per second; None: no limit, but live events come first."""
     stop_after = models.IntegerField()

@@ -1,4 +1,7 @@
-"""Keeps the records of a requested replay that were read and whose results are not counted yet."""
+"""
+Keeps the records of a requested replay that were read and whose results are not counted yet. A place is a partition
+with the range of offsets to replay.
+"""
 
 from __future__ import annotations
 

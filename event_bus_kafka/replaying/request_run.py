@@ -89,9 +89,9 @@ class RequestRun(Generic[Requested]):
         """``each``: number of items in one letter. The request's rate counts items."""
         self.halt: Halt | None = None
         self.filled_to = -1
-        """The number of the last letter that was read."""
+        """The number of the last letter that ``fill`` has added; -1: none."""
         self.is_all = False
-        """Whether all letters were read."""
+        """Whether ``fill`` has added all letters of the request."""
         self.ended = 0
         """Number of letters that have ended."""
         self.is_busy = False
@@ -136,7 +136,7 @@ class RequestRun(Generic[Requested]):
 
     @property
     def waiting(self) -> int:
-        """Number of letters that were read but not submitted."""
+        """Number of letters that ``fill`` has added and ``submit`` has not submitted yet."""
         return len(self._todo)
 
     @property

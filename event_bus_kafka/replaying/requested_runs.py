@@ -1,4 +1,4 @@
-"""Runs replays of topics, and backfills, in a worker."""
+"""Begins replays of topics, and backfills, in a worker, and saves their progress."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Health:
     @property
     def reasons(self) -> tuple[str, ...]:
         """The texts of the obstacles, sorted."""
-        obstacles = self._obstacles  # the set is never changed in place, so a probe needs no lock
+        obstacles = self._obstacles  # the set is never changed in place, so reading it needs no lock
         return tuple(sorted(f"{kind.value}: {source}" if source else kind.value for kind, source in obstacles))
 
     def __call__(self, event: LifecycleEvent) -> None:

@@ -214,7 +214,7 @@ class Running:
         self.remarks: Callable[[], tuple[str, ...]] = tuple
         """Returns additional lines for ``/ready`` that do not make the process unready."""
         self.health_port: int | None = None
-        """The port on which this process answers probes and scrapes; None: no port is open."""
+        """The port on which this process answers health checks and scrapes of metrics; None: no port is open."""
 
     @contextmanager
     def consumer(self, source: ConsumerSource) -> Iterator[None]:

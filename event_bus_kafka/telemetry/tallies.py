@@ -124,7 +124,8 @@ class Tallies:
 
     def kept(self, make: Callable[[str], T], name: str) -> T:
         """
-        Return ``make(name)``, computed once per thread and name. Used to find several tallies by a single look-up.
+        Return the result of ``make(name)``, which is called only once per thread and name. Used to find several tallies
+        by a single look-up.
         """
         kept = self._local.kept
         found: T | None = kept.get((make, name))

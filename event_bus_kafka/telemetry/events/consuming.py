@@ -65,8 +65,8 @@ class RecordSkipped(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class AttemptFailed(LifecycleEvent):
     """
-    An attempt to process a record failed. The next attempt comes after ``delay`` seconds. Until the record is done,
-    later records of its key wait.
+    An attempt to process a record failed, and another attempt follows after ``delay`` seconds. Until the record is done
+    or a dead letter, later records of its key wait. Not emitted for an attempt after which the record is given up.
     """
 
     topic: str
@@ -77,7 +77,7 @@ class AttemptFailed(LifecycleEvent):
     """The event's id; empty if unknown, for example because the record cannot be read."""
     error: Exception
     attempt: int
-    """Number of the record's attempts whose outcome was ``retry``, including this attempt if its outcome is."""
+    """Number of failed attempts so far. Attempts that failed only because of outages or open circuits do not count."""
     outcome: str
     """``retry`` or ``hold``."""
     delay: float

@@ -53,7 +53,7 @@ class FloodHeld(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ReplayFailed(LifecycleEvent):
-    """A replayed record could not be read, or receivers failed. The failure is not stored."""
+    """A replayed record could not be read, or receivers failed. No new dead letter is stored."""
 
     topic: str
     partition: int
@@ -66,19 +66,21 @@ class ReplayFailed(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class DeadLettersPurged(LifecycleEvent):
-    """Dead letters older than EVENT_BUS_KAFKA_RETENTION were deleted."""
+    """The deletion of dead letters older than EVENT_BUS_KAFKA_RETENTION days has ended."""
 
     count: int
+    """Number of deleted dead letters; may be 0."""
 
 
 @attrs.frozen(kw_only=True)
 class DeadLetterEntriesPurged(LifecycleEvent):
     """
-    Entries of deleted dead letters were deleted, because the last change of each entry was longer ago than
-    EVENT_BUS_KAFKA_HISTORY. A dead letter has one entry for each receiver.
+    The deletion of old entries has ended. A dead letter has one entry for each receiver. An entry is deleted if its
+    letter is deleted and it has not changed for EVENT_BUS_KAFKA_HISTORY days.
     """
 
     count: int
+    """Number of deleted entries; may be 0."""
 
 
 @attrs.frozen(kw_only=True)

@@ -52,7 +52,7 @@ class OutboxStalled(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RowParked(LifecycleEvent):
-    """Kafka refused a row for good, so the row was parked."""
+    """A row was parked, because Kafka refused it for good, or because no record can be made of it."""
 
     row: int
     topic: str
@@ -114,6 +114,7 @@ class RelayProgress(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ParkedRowsPurged(LifecycleEvent):
-    """Parked rows older than EVENT_BUS_KAFKA_RETENTION were deleted."""
+    """The deletion of rows that were parked more than EVENT_BUS_KAFKA_RETENTION days ago has ended."""
 
     count: int
+    """Number of deleted rows; may be 0."""

@@ -18,7 +18,7 @@ class CircuitOpened(LifecycleEvent):
     failures: int
     """Number of failures in a row."""
     probe_every: float
-    """Seconds between two probes, which call the receiver with one of the held events."""
+    """Seconds between two attempts to call the receiver, each with one of the held events."""
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +82,7 @@ class DuplicateSkipped(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class InboxMarksPurged(LifecycleEvent):
-    """Marks of the inbox older than EVENT_BUS_KAFKA_RETENTION were deleted."""
+    """The deletion of inbox marks older than EVENT_BUS_KAFKA_RETENTION days has ended."""
 
     count: int
+    """Number of deleted marks; may be 0."""
