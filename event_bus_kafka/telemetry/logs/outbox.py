@@ -63,7 +63,8 @@ def _(event: events.OutboxStalled, log_filter: LogFilter) -> None:
 @lines.of(events.RowParked)
 def _(event: events.RowParked, _: LogFilter) -> None:
     logger.error(
-        "Outbox row %s is parked: %s (topic=%s, event_type=%s, message_id=%s). See manage.py event_outbox parked.",
+        "Outbox row %s is parked, because it cannot be sent: %s (topic=%s, event_type=%s, message_id=%s). See "
+        "manage.py event_outbox parked.",
         event.row,
         error_text(event.error),
         event.topic,
