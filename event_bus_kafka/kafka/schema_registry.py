@@ -154,7 +154,7 @@ class SchemaRegistry:
         return self._client.lookup_schema(subject, schema).schema_id
 
     def _ask(self, what: str, name: Hashable, request: Callable[[], T], seconds: float = inf) -> T:
-        # First: a request that is refused anyway must not use up the one request that may follow a backoff for all.
+        # `name` first: a request for it, if refused, must not use up the single request that ends a backoff of all.
         self._refuse_in_backoff(name)
         self._refuse_in_backoff(_ALL)
 

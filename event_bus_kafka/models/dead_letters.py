@@ -98,7 +98,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         wanted = {"group": group, "topic__in": topics, "event_type": event_type, "event_id": event_id}
         rows = self.filter(**{name: value for name, value in wanted.items() if value})
         if place and not group and (groups := few_distinct(self, "group")) is not None:
-            rows = rows.filter(group__in=groups)  # else no index narrows by the place
+            rows = rows.filter(group__in=groups)  # so that the index can be used, which begins with the group
         return rows.filter(partition=place[0], offset=place[1]) if place else rows
 
     def failed_between(self, since: datetime | None, until: datetime | None) -> DeadLetterQuerySet:

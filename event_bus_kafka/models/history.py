@@ -74,7 +74,7 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
         short = self.filter(span=span, begins__lt=before - before % length).order_by("begins")
         while (first := short.first()) is not None:
             begins = first.begins - first.begins % length
-            by_line: defaultdict[Line, list[HistoryRow]] = defaultdict(list)  # not by a server that ignores case
+            by_line: defaultdict[Line, list[HistoryRow]] = defaultdict(list)  # not in SQL: a database may ignore case
             for row in short.filter(begins__gte=begins, begins__lt=begins + length):
                 by_line[row.line].append(row)
             for line, rows in sorted(by_line.items()):

@@ -78,10 +78,10 @@ class OutboxRecord(_Row):
     id = models.BigAutoField(primary_key=True)
 
     class Meta:
-        # relays plan a batch from one of these indexes alone: for the column size InnoDB would read large bodies
+        # relays plan a batch from one of these indexes alone; to read `size` from the table, InnoDB would read the body
         indexes: ClassVar = [
             models.Index(fields=["shard", "id", "size"], name="event_bus_kafka_outbox_sizes"),
-            models.Index(fields=["shard", "topic", "id", "size"], name=TOPICS_INDEX),  # while topics are held
+            models.Index(fields=["shard", "topic", "id", "size"], name=TOPICS_INDEX),  # used while topics are held
         ]
 
     def __str__(self) -> str:

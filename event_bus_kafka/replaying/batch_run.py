@@ -73,7 +73,7 @@ class BatchRun:
         except WorkerFailed as failure:
             is_lasting = isinstance(failure.__cause__, (ConfigurationError, TransactionLeftOpen))
             return Halt(HaltKind.STOPPED if is_lasting else HaltKind.HELD, failure.reason)
-        except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 the service's code; the lane has events to live for
+        except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 the service must not end the lane
             away = outage_of(error) if isinstance(error, Exception) else ""
             kind = HaltKind.HELD if away else HaltKind.STOPPED
             return Halt(kind, f"{self.source.name} raised {reason_of(error)}")

@@ -109,7 +109,7 @@ class RequestedRuns:
         if run.holder not in (None, self.by):
             begun.progress.deaths += 1
         if begun.progress.deaths >= _DEATHS:
-            return Halt(HaltKind.STOPPED, f"{_DEATHS} workers in a row died of it and made no progress")
+            return Halt(HaltKind.STOPPED, f"{_DEATHS} workers in a row died while they ran it, without progress")
         if not self.save():  # before anything runs: the next worker must know of the deaths
             return Halt(HaltKind.LOST)
         arguments = arguments_of(run)
@@ -203,7 +203,7 @@ def _can_do(run: RequestedRun) -> bool:
             return True
         source = all_sources().get(arguments.source)
         return source is not None and bool(enabled_routes(source))
-    except (EventBusError, TypeError, ValueError):  # broken sources, of which the command tells; or a later version's
+    except (EventBusError, TypeError, ValueError):  # a source is broken, or the arguments are of a later version
         return False
 
 

@@ -82,7 +82,7 @@ class TopicReading:
                     return
                 self._take(place, record)
                 self._give_way()
-        self.records.pass_over(place, place.end - 1)  # there may be none after the last record that consumers see
+        self.records.pass_over(place, place.end - 1)  # the last offsets may have no records
 
     def _take(self, place: Place, record: ConsumerRecord) -> None:
         if self.wanted.fits(record, self.registry):
