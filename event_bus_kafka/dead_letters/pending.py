@@ -76,8 +76,8 @@ def merged(before: Pending, now: Pending) -> Pending:
 
 def is_claimed(pending: Pending, *, own: str = "") -> bool:
     """
-    Return whether a replay claims the letter now. A claim that ends at ``own`` does not count, because it is the
-    caller's claim.
+    Return whether a replay has claimed the letter and the claim has not ended. ``own``: the end of a claim that does
+    not count, because the caller may replace it; empty: each claim counts.
     """
     now = time_text(datetime.now(UTC))
     return any(failure.claimed_until > now and failure.claimed_until != own for failure in pending.values())

@@ -74,7 +74,8 @@ def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
     """
     Claim a letter for one replay until ``until``, and count an attempt. :func:`amend` may end the claim earlier. Return
     False if another replay has claimed the letter, or if a replay or a worker has changed the letter since it was read.
-    ``own``: the end of a claim whose owner has died; the new claim replaces the old claim.
+    ``own``: the end of an old claim that the new claim may replace, because its replay has died or was interrupted;
+    empty: there is no such claim.
 
     Raises a database error.
     """
