@@ -95,7 +95,7 @@ def _of_letters(slices: Iterator[int]) -> Iterator[int]:
 
 
 def _committed(aliases: Callable[[], Iterable[str]], slices: Iterator[int]) -> Iterator[int]:
-    """Set the connections of ``aliases`` to autocommit, so that each slice is committed. Then yield from ``slices``."""
+    """Set the databases' connections to autocommit, so that each slice is committed. Then yield from ``slices``."""
     for alias in aliases():
         commit_at_once(connections[alias])
     yield from slices

@@ -115,7 +115,7 @@ class DeadLetterEntry(models.Model):
     """Text of the receiver's last error; ``place`` is the line of code that raised the error."""
     place = models.TextField()
     attempts = models.IntegerField()
-    """Number of calls of the receiver, without calls that an outage ended."""
+    """Number of calls of the receiver. Calls that failed because of an outage do not count."""
     stand_in = models.CharField(max_length=500)
     """Name of the receiver that has succeeded in place of ``receiver``; empty: no receiver has."""
     changed_at = models.BigIntegerField(db_index=True)

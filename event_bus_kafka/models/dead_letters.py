@@ -129,7 +129,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.order_by("topic", "partition", "offset", "pk")
 
     def latest_first(self, *, sorts: bool = False) -> DeadLetterQuerySet:
-        """Sort the letters by last failure, latest first; if ``sorts``, in a way for which no index can be used."""
+        """Sort by last failure, latest first. ``sorts``: whether to sort few found rows, not to follow an index."""
         moment = functions.Coalesce("last_failed_at", "last_failed_at") if sorts else models.F("last_failed_at")
         return self.order_by(moment.desc(), "-pk")
 

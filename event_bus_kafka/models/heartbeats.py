@@ -1,4 +1,4 @@
-"""The table of heartbeats, which shows all running workers and relays and the state of each."""
+"""The table of heartbeats, with the last known state of each worker and relay."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class RequestState(models.TextChoices):
     RUNNING = "running"
     PAUSED = "paused"
     DONE = "done"
-    """The request was worked through to its end. Some of its letters may have failed."""
+    """All work of the request is done. Some of its letters may have failed."""
     STOPPED = "stopped"
     """The request ended early, for the reason in its ``note``: it was cancelled, for example, or too much failed."""
     FAILED = "failed"

@@ -51,12 +51,12 @@ not lead to a high rate.
 
 @attrs.frozen(kw_only=True)
 class LetterLanes:
-    """The part of a worker's lanes that replays use."""
+    """The functions and settings of a worker's lanes that replays use."""
 
     submit: Callable[[Delivery], None]
     count: int
     connection_max_age: float
-    """Age in seconds at which a database connection is closed before the next letter."""
+    """Seconds after which a database connection is too old, and is closed before the next letter."""
     records: Callable[[], Sequence[Delivery | None]] = tuple
     """
     Returns the record of each lane, or None for a free lane. Returns an empty sequence if the records are unknown. Any

@@ -97,7 +97,7 @@ class RequestedRuns:
             raise
         except Exception as error:  # it would be raised at each turn, and keep the claim for ever
             logger.exception("A replay request cannot begin")
-            return Halt(HaltKind.FAILED, f"{error_text(error)} was raised as it began")
+            return Halt(HaltKind.FAILED, f"{error_text(error)} was raised when the request began")
 
     def _begin(
         self, request: ReplayRequest, alias: str, lanes: LetterLanes, clock: Callable[[], float]

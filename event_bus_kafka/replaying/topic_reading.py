@@ -63,7 +63,7 @@ class TopicReading:
             self.run.end(Halt(HaltKind.STOPPED if _is_final(error) else HaltKind.HELD, error_text(error)))
         except Exception as error:  # a thread would die unseen, and the request wait for ever
             logger.exception("The records of a replay request cannot be read")
-            self.run.end(Halt(HaltKind.FAILED, f"this package raised {type(error).__name__} while it read"))
+            self.run.end(Halt(HaltKind.FAILED, f"this package raised {type(error).__name__} while it read records"))
 
     def _read_place(self, reader: Reader, place: Place) -> None:
         if place.position >= place.end:

@@ -44,7 +44,7 @@ class PartitionState:
     full_because: str
     """
     Coordinates of the record that has kept the window full for several seconds; ``its commit`` if all records in the
-    window are done; empty if the window is not full for so long.
+    window are done; empty if the window has room, or is full only for a moment.
     """
     attempts: int = 0
     """Number of failed attempts at the first record that is read and not done; 0 if there is no such record."""

@@ -25,8 +25,8 @@ class ClientErrorReported(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class ProducerStatistics(LifecycleEvent):
     """
-    The state of a producer's client. Emitted only if the option ``statistics.interval.ms`` is set. The value of the
-    option is the interval between two of these events.
+    The state of a producer's client. Emitted every ``statistics.interval.ms`` milliseconds, if this option of the
+    producer is set.
     """
 
     queued: int

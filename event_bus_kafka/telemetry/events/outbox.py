@@ -107,7 +107,7 @@ class RelayProgress(LifecycleEvent):
     oldest: float
     """Age of the oldest row, in seconds."""
     parked: tuple[tuple[str, int], ...]
-    """Error codes, each with the number of rows that were parked because of this code."""
+    """Error codes, each with the number of rows that are parked at present because of this code."""
     held: tuple[str, ...]
     """Names of the topics that are held."""
 
