@@ -1,4 +1,7 @@
-"""Sends one batch of a backfill. The batch runs on a lane, because receivers need not be thread-safe."""
+"""
+Sends one batch of a backfill. The batch runs on a lane, so that in a worker with one lane the source's code never runs
+at the same time as a receiver: such code need not be thread-safe.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class EventAppended(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class AppendToOutboxFailed(LifecycleEvent):
-    """An event could not be put into the outbox."""
+    """An event could not be put into the outbox. Unless ``doomed``, it is sent directly to Kafka instead."""
 
     topic: str
     event_type: str
@@ -26,7 +26,8 @@ class AppendToOutboxFailed(LifecycleEvent):
     error: Exception
     doomed: bool
     """
-    Whether the surrounding transaction can only be rolled back. If not, the event is sent when the transaction commits.
+    Whether the surrounding transaction can only be rolled back, so that the event must not be sent. If not, the event
+    is sent when the transaction commits.
     """
 
 
