@@ -91,8 +91,8 @@ def restored(stored: ConsumerRecord, marks: dict[str, LeftOut], there: ConsumerR
 def cannot_restore(coordinates: str, parts: Iterable[str], reason: str) -> CannotRestore:
     """Return an error that names the lost parts and says what to do."""
     return CannotRestore(
-        f"{coordinates}: parts missing in its dead letter ({', '.join(parts)}) are not in Kafka any more: {reason}; "
-        "discard it, or have the sending service emit the event again"
+        f"{coordinates}: parts missing in its dead letter ({', '.join(parts)}) are not in Kafka any more: {reason}. "
+        "Discard the dead letter, or have the sending service emit the event again"
     )
 
 

@@ -23,12 +23,12 @@ _LONGEST_IN_JSON = 12
 @attrs.frozen(kw_only=True)
 class Failure:
     """
-    The reason why a receiver failed, or why the record could not be read. The texts of foreign exceptions may quote
-    event data.
+    The reason why a receiver failed, or why the record could not be read. Contains no event data, because
+    :meth:`of` omits the texts of exceptions that this package does not define.
     """
 
     receiver: str
-    """The receiver's name, ``module.qualname``; empty if no receiver was called."""
+    """The receiver's name, ``module.qualname``; empty if the record failed before any receiver was called."""
     error: str
     place: str = ""
     """File, line and function that raised the error."""

@@ -1,4 +1,7 @@
-"""The pending receivers of a dead letter, by name, and their JSON form in the letter's row."""
+"""
+The pending receivers of a dead letter, and their JSON form in the letter's row. A receiver is pending if it has failed
+for the letter's record and has not succeeded since.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ import attrs
 from event_bus_kafka.dead_letters.letter import Failure, Letter
 
 Pending = dict[str, Failure]
-"""Name of a pending receiver → the receiver's failure. The empty name means that no receiver was called."""
+"""
+Name of a pending receiver → the receiver's failure. The empty name means that the record failed before any receiver was
+called.
+"""
 _KNOWN = frozenset(field.name for field in attrs.fields(Failure))
 
 
@@ -61,7 +67,8 @@ def merged(before: Pending, now: Pending) -> Pending:
     """
     Return the pending receivers after a record has failed again.
 
-    All receivers of ``before`` stay pending, because a receiver that ``now`` does not mention may not have run.
+    All receivers of ``before`` stay pending, because a receiver that ``now`` does not mention may not have run. A
+    failure before any receiver was called is dropped if there are pending receivers.
     """
     named = {name: failure for name, failure in (before | now).items() if name}
     return claimed(named or before | now, max((failure.claimed_until for failure in before.values()), default=""))
@@ -69,8 +76,8 @@ def merged(before: Pending, now: Pending) -> Pending:
 
 def is_claimed(pending: Pending, *, own: str = "") -> bool:
     """
-    Return whether a replay claims the letter now. A claim that ends at ``own`` does not count, because it is the
-    caller's claim.
+    Return whether a replay has claimed the letter and the claim has not ended. ``own``: the end of a claim that does
+    not count, because the caller may replace it; empty: each claim counts.
     """
     now = time_text(datetime.now(UTC))
     return any(failure.claimed_until > now and failure.claimed_until != own for failure in pending.values())

@@ -1,6 +1,6 @@
 """
-Deletes old dead letters, entries and marks once a day, in workers. Old dead letters must go because they may contain
-personal data. Entries and inbox marks must go because they would fill the database. Imported only if the app is
+Deletes old dead letters, entries, replay requests and inbox marks once a day, in workers. Dead letters are deleted
+because they may contain personal data, the other rows because they would fill the database. Imported only if the app is
 installed.
 """
 
@@ -47,7 +47,9 @@ def purge(days: float) -> int:
 
 
 def purge_entries(days: float) -> int:
-    """Delete entries of dead letters that were deleted more than ``days`` ago; return the number of entries."""
+    """
+    Delete entries whose dead letter is deleted and which have not changed for ``days``; return the number of entries.
+    """
     return sum(_purge_entries(days))
 
 
@@ -66,8 +68,8 @@ def purge_marks(days: float) -> int:
 
 def purge_requests(days: float) -> int:
     """
-    Delete replay requests that ended more than ``days`` ago. Delete requests that never ran and are older than
-    ``days``. Also delete the letters and runs of these requests. Return the number of deleted rows.
+    Delete replay requests that ended more than ``days`` ago, and waiting or paused requests that are older than
+    ``days``, with their letters and runs. Return the number of deleted rows.
     """
     return sum(_purge_requests(days))
 
@@ -93,7 +95,7 @@ def _of_letters(slices: Iterator[int]) -> Iterator[int]:
 
 
 def _committed(aliases: Callable[[], Iterable[str]], slices: Iterator[int]) -> Iterator[int]:
-    """Set the connections of ``aliases`` to autocommit, so that each slice is committed. Then yield from ``slices``."""
+    """Set the databases' connections to autocommit, so that each slice is committed. Then yield from ``slices``."""
     for alias in aliases():
         commit_at_once(connections[alias])
     yield from slices
@@ -161,5 +163,7 @@ def _told(what: str, slices: Iterator[int], purged: Callable[..., LifecycleEvent
         if purged is not None:
             emit(purged(count=count))
     except Exception as error:  # noqa: BLE001 drivers and routers may raise anything
-        logger.warning("Old %s were not deleted; next attempt tomorrow: %s", what, type(error).__name__)
+        logger.warning(
+            "Old %s were not deleted, because of %s. The next attempt is tomorrow.", what, type(error).__name__
+        )
         yield None  # its connection is closed before the next kind

@@ -39,12 +39,12 @@ def store(letter: Letter) -> DeadLetter:
 
     Raises a database error, or another exception of a driver, if the database is away, or if the table refuses the
     letter even without these parts. Raises :class:`DeadLetterStoreFailed` if the letter already lacks parts, but the
-    table does not have the column for their marks yet.
+    table does not yet have the column ``left_out``, which names the missing parts.
     """
     if letter.left_out and not DeadLetter.objects.for_writing().keeps_entries():
         raise DeadLetterStoreFailed(
-            f"{letter.record.coordinates} lacks its {', '.join(letter.left_out)}, and the table has no column for this "
-            "yet: run manage.py migrate"
+            f"{letter.record.coordinates} lacks its {', '.join(letter.left_out)}, and the table has no column yet that "
+            "says which parts are missing: run manage.py migrate"
         )
     connection = connections[router.db_for_write(DeadLetter)]
     refusal = _attempt(connection, letter)
@@ -74,7 +74,8 @@ def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
     """
     Claim a letter for one replay until ``until``, and count an attempt. :func:`amend` may end the claim earlier. Return
     False if another replay has claimed the letter, or if a replay or a worker has changed the letter since it was read.
-    ``own``: the end of a claim whose owner has died; the new claim replaces the old claim.
+    ``own``: the end of an old claim that the new claim may replace, because its replay has died or was interrupted;
+    empty: there is no such claim.
 
     Raises a database error.
     """
@@ -94,9 +95,9 @@ def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
 
 def remove(seen: Mapping[int, datetime], state: EntryState) -> int:
     """
-    Delete the letters ``seen`` (id → time of the last failure, as read) for good, and write ``state`` to the entries of
-    their pending receivers. Do not delete a letter that has failed again since it was read. Return the number of
-    deleted letters.
+    Delete the letters ``seen`` (id → time of the last failure, as read) for good, except letters that have failed again
+    since they were read. Write ``state`` to the entries of their pending receivers. Return the number of deleted
+    letters.
     """
     rows = DeadLetter.objects.for_writing()
     entries = DeadLetterEntry.objects.using(rows.db)

@@ -27,8 +27,9 @@ _CONFIRMED_WITHIN = 15.0
 
 class TopicStore:
     """
-    Stores dead letters as records on a topic. Such a record has the key ``topic:partition:offset`` and the original
-    value; its headers are this package's headers, followed by the original headers.
+    Stores dead letters as records on a topic. Such a record has the coordinates of the original record,
+    ``topic:partition:offset``, as key, and the original value. Its headers are headers of this package, the last of
+    which has the original key, followed by the original headers.
 
     ``connect`` makes the producer. It is called before the first dead letter, and again after a fatal error. Several
     lanes may use the store at the same time.

@@ -45,7 +45,7 @@ class Admin:
         self._client = make_client(AdminClient, options, "admin")
 
     def topics(self, *, timeout: float) -> dict[str, TopicLayout]:
-        """Return the topics that this user may describe. Raises :class:`BrokerError`."""
+        """Return name → layout of each topic that this user may describe. Raises :class:`BrokerError`."""
         with as_broker_errors(self._client):
             found = self._client.list_topics(timeout=timeout).topics
         return {name: _layout(topic) for name, topic in found.items() if topic.error is None}
@@ -61,22 +61,26 @@ class Admin:
 
     def require_controller(self, *, timeout: float) -> None:
         """
-        Raise :class:`BrokerError` if the cluster has no controller, because only a controller creates and alters
-        topics.
+        Raise :class:`BrokerError` if :meth:`has_controller` returns False, or if no broker answers.
         """
         if not self.has_controller(timeout=timeout):
             reason = "these brokers cannot create or alter topics (the sandbox creates topics at their first use)"
             raise BrokerError(error_codes.UNSUPPORTED_FEATURE, reason)
 
     def hidden(self, topics: Iterable[str], *, timeout: float) -> set[str]:
-        """Return the topics that this user may not describe, whether they exist or not. Raises :class:`BrokerError`."""
+        """
+        Return those of ``topics`` that this Kafka user may not describe, whether they exist or not. Topics about which
+        the brokers give another answer, or none, are left out.
+        """
         names = list(topics)
         answers = self._client.describe_topics(TopicCollection(names), request_timeout=timeout) if names else {}
         failures = {name: _failure(answer, timeout) for name, answer in answers.items()}
         return {name for name, failure in failures.items() if failure and failure.kind is Trouble.FORBIDDEN}
 
     def topic_options(self, topics: Iterable[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:
-        """Return topic → options, including defaults; or topic → error, if the options cannot be read."""
+        """
+        Return topic → options, including options with default values; or topic → error, if its options cannot be read.
+        """
         return options_in(self._describe_configs(topics, timeout), timeout)
 
     def is_unwritten(self, topic: str, *, partitions: int, timeout: float) -> bool:
@@ -149,7 +153,10 @@ class Admin:
 def options_in(
     answers: Mapping[ConfigResource, Future[Any]], timeout: float
 ) -> dict[str, dict[str, str] | BrokerError]:
-    """Convert the brokers' answers. Return topic → options; or topic → error, if the options cannot be read."""
+    """
+    Return topic → options from the brokers' answers to a describe request; or topic → error, if its options cannot be
+    read. ``timeout``: seconds to wait for each answer.
+    """
     found: dict[str, dict[str, str] | BrokerError] = {}
     for resource, answer in answers.items():
         try:

@@ -67,8 +67,8 @@ class Reach:
 
     def on_error(self, failure: BrokerError) -> None:
         """
-        Note an error that a producer reported. An error about a single broker changes nothing, because other brokers
-        may work.
+        Note an error that a producer reported. Kafka counts as lost if the login is refused or all brokers are down. An
+        error about a single broker changes nothing, because other brokers may work.
         """
         if failure.kind is Trouble.UNAUTHENTICATED or failure.code == error_codes.ALL_BROKERS_DOWN:
             self.is_lost = True

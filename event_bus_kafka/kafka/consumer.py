@@ -88,9 +88,9 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def initial_offset(self, partition: Partition, *, timeout: float) -> int:
         """
-        Return the offset at which a group without a committed offset begins to read. If the group begins at the end of
-        the partition, return the present end offset. A number is needed, because otherwise records that arrive before
-        the first read would be skipped.
+        Return the offset at which a group without a committed offset begins to read: the constant OFFSET_BEGINNING, or
+        the present end offset of the partition if ``auto.offset.reset`` is ``latest``. A constant for the end would not
+        do, because records that arrive before the first read would be skipped.
 
         Raises :class:`BrokerError`.
         """
@@ -121,7 +121,7 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def cause_of(self, failure: BrokerError) -> BrokerError:
         """
-        Poll for at most 2 s for the error that caused a fatal ``failure`` of a commit, and return this error; if none
+        Return the error that caused ``failure``, a fatal error of a commit. Poll at most 2 s for this error; if none
         comes, return ``failure``. librdkafka delivers the error after its prefetched records, which are discarded.
         """
         deadline = monotonic() + _CAUSE_WITHIN

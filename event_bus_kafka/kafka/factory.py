@@ -62,9 +62,11 @@ def make_client(
     **own: Callable[..., None],
 ) -> Any:
     """
-    Make a client that reports its errors under ``name``. An exception in a callback from ``options`` never ends a poll.
+    Make a client that emits its errors as ClientErrorReported under ``name``. An exception in a callback from
+    ``options`` never ends a poll.
 
-    ``own``: option → further callback; if ``options`` contain a callback of the same name, both are called.
+    ``on_error``: called with each of these errors. ``own``: option → further callback; if ``options`` contain a
+    callback of the same name, both are called.
 
     Raises :class:`ConfigurationError` if the client refuses its options. The client calls ``oauth_cb`` at once. Raises
     :class:`BrokerError` if ``oauth_cb`` returns no token within 10 s.

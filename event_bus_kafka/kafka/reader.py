@@ -32,7 +32,7 @@ class Reader(GroupOffsets, LogOffsets):
     """
 
     def __init__(self, options: Options, *, timeout: float, until: float = inf) -> None:
-        """``until``: monotonic time at which the last request must have been answered."""
+        """``until``: monotonic time after which no request waits for more than 0.1 s."""
         self._options = options
         self._client = make_client(confluent_kafka.Consumer, options | _OWN, "consumer")
         self._timeout = timeout
@@ -49,7 +49,7 @@ class Reader(GroupOffsets, LogOffsets):
 
     @property
     def timeout(self) -> float:
-        """Time limit of a request that is made now, in seconds."""
+        """Seconds that a request made now may take: the given ``timeout``, or less if ``until`` comes earlier."""
         return max(min(self._timeout, self._until - monotonic()), _SHORTEST)
 
     def partitions(self, topic: str) -> list[Partition]:

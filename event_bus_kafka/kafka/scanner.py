@@ -23,8 +23,8 @@ from event_bus_kafka.wire.serde import without_frame
 
 _BATCH = 200
 """
-Number of messages per call. Batches of 10,000 messages would take twice the time, since a message keeps its headers
-after they were read.
+Number of messages that the client returns at once. With 10,000 messages a scan would take twice the time, because each
+message keeps its headers in memory after they were read.
 """
 _OWN: Options = {
     "fetch.queue.backoff.ms": 10,  # by default the client pauses for a second after 100,000 records
@@ -40,8 +40,8 @@ Returns a message's headers without a direct call of ``headers``, which may hide
 @attrs.frozen(kw_only=True)
 class Sought:
     """
-    A condition on records. A record matches if it has one of the headers or one of the keys. A schema id before the key
-    is ignored.
+    A condition on records. If ``keys`` is not empty, a record matches if it has one of the keys, with or without a
+    schema id before it. Otherwise a record matches if it has one of the headers.
     """
 
     headers: frozenset[tuple[str, bytes]] = frozenset()
@@ -72,7 +72,7 @@ class ScanState:
 
 
 class Scanner(Reader):
-    """A reader that searches many records at once."""
+    """A reader that searches several partitions at once."""
 
     def __init__(self, options: Options, *, timeout: float, until: float = inf) -> None:
         super().__init__(options | _OWN, timeout=timeout, until=until)

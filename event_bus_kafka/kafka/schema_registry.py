@@ -1,4 +1,4 @@
-"""A client of the schema registry (Confluent's REST API): ids and schemas, each requested once per process."""
+"""A client of the schema registry (Confluent's REST API), which caches ids and schemas."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ _ADVICE = {
 }
 _ABOUT_THE_SCHEMA = frozenset({_CONFLICT, 422})
 """
-HTTP statuses with which a registry says that the schema is wrong for good, provided that the error code fits. Any other
-error may be temporary, because it may come from proxies, login pages, quotas, or credentials that are being rotated.
+HTTP statuses with which a registry refuses a schema for good, if Confluent's error code begins with the same digits.
+Any other error may be temporary, because it may come from proxies, login pages, quotas, or credentials that are being
+rotated.
 """
 _ALL = ""
 """Key of failures that concern all requests."""
@@ -68,14 +69,15 @@ for _name in ("httpx", "httpx2"):  # log each request and its URL at level INFO;
 
 class SchemaRegistry:
     """
-    Returns the id of a schema, and the schema of an id. Both are cached as long as there is room, because the registry
-    never reuses an id.
+    Returns the id of a schema, and the schema of an id. Both are cached, because the registry never reuses an id.
 
     ``timeout``: maximum seconds for one request, whatever the network does. ``register``: whether unknown schemas are
-    registered. ``backoff``: seconds for which requests fail at once after a failure. If the registry has failed, all
-    requests fail. If the registry has refused one schema or id, only requests for this schema or id fail. After the
-    backoff one request is sent. Until it is answered, requests of other threads still fail at once. Threads that ask
-    for the same schema or id at the same time share one request.
+    registered.
+
+    ``backoff``: seconds for which requests fail at once after a failure. If the registry has failed, all requests fail.
+    If it has refused one schema or id, only requests for this schema or id fail. After the backoff one request is sent;
+    until it is answered, requests of other threads still fail at once. Threads that ask for the same schema or id at
+    the same time share one request.
     """
 
     def __init__(
@@ -99,8 +101,8 @@ class SchemaRegistry:
         self._schemas: KeptSchemas[str] = KeptSchemas()
         self._requests: dict[Hashable, Future[Any]] = {}
         """
-        Cache: schema or id → its pending or answered request. Lanes that ask for the same schema share one request. If
-        each lane sent a request, a single time-out could delay a key, although other requests were answered.
+        Schema or id → its unanswered or answered request. Lanes that ask for the same schema share one request, so that
+        no lane waits for a time-out while another lane already has the answer.
         """
         self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
         """Schema, id or ``_ALL`` → the last failure, and the monotonic time until which the failure is raised again."""
@@ -152,7 +154,7 @@ class SchemaRegistry:
         return self._client.lookup_schema(subject, schema).schema_id
 
     def _ask(self, what: str, name: Hashable, request: Callable[[], T], seconds: float = inf) -> T:
-        # First: a request that is refused anyway must not use up the one request that may follow a backoff for all.
+        # `name` first: a request for it, if refused, must not use up the single request that ends a backoff of all.
         self._refuse_in_backoff(name)
         self._refuse_in_backoff(_ALL)
 

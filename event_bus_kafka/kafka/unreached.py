@@ -42,8 +42,8 @@ class UnreachedPartitions:
     @property
     def is_stale(self) -> bool:
         """
-        Whether the numbers of partitions must be read again, because an hour has passed or a topic is new. All
-        partitions then count as unreached.
+        Whether the numbers of partitions must be read again, because an hour has passed or a topic is new. The caller
+        then makes a new object, in which all partitions count as unreached.
         """
         return self._lacks_counts or self._clock() > self._until
 

@@ -27,7 +27,7 @@ class EntryState(models.TextChoices):
     """The state of a dead letter for one receiver."""
 
     FAILED = "failed"
-    """The receiver has failed and is still pending."""
+    """The receiver is pending: it has failed, and has not succeeded since."""
     SUCCEEDED = "succeeded"
     REPLACED = "replaced"
     """Another receiver has succeeded in place of this receiver."""
@@ -56,7 +56,7 @@ class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
         )
 
     def close(self, letters: Sequence[int], state: EntryState) -> None:
-        """Set ``state`` in the entries of pending receivers. ``letters``: ids of the receivers' letters."""
+        """Set ``state`` in the entries of all pending receivers of the letters with these ids."""
         failed = self.filter(letter__in=letters, state=EntryState.FAILED)
         failed.update(state=state, changed_at=_now())
 
@@ -91,8 +91,8 @@ class DeadLetterEntry(models.Model):
     The state of a dead letter for one receiver. An entry has no event data, and stays when the letter is deleted.
 
     Group, coordinates, event type and event id are copied from the letter. There is no foreign-key constraint, because
-    the previous version of this package deletes letters without their entries. A letter that the previous version
-    stored gets its entries when this version first changes the letter.
+    the previous version of this package deletes letters and leaves their entries. A letter that the previous version
+    stored gets its entries when this version first changes it, or with the daily deletion of old rows.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -109,13 +109,13 @@ class DeadLetterEntry(models.Model):
     event_type = models.CharField(max_length=255)
     event_id = models.CharField(max_length=36, db_index=True)
     receiver = models.CharField(max_length=500)
-    """The receiver's name; empty: no receiver was called."""
+    """The receiver's name; empty: the record failed before any receiver was called."""
     state = models.CharField(max_length=16, choices=EntryState.choices)
     error = models.TextField()
     """Text of the receiver's last error; ``place`` is the line of code that raised the error."""
     place = models.TextField()
     attempts = models.IntegerField()
-    """Number of calls of the receiver, without calls that an outage ended."""
+    """Number of calls of the receiver. Calls that failed because of an outage do not count."""
     stand_in = models.CharField(max_length=500)
     """Name of the receiver that has succeeded in place of ``receiver``; empty: no receiver has."""
     changed_at = models.BigIntegerField(db_index=True)

@@ -72,8 +72,8 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
 
     def keeps_entries(self) -> bool:
         """
-        Whether the database has the table of entries and the column ``left_out``. Raises a database error if the
-        database does not answer.
+        Whether the database has the table of entries, and so also the column ``left_out``: one migration adds both.
+        Raises a database error if the database does not answer.
         """
         connection = connections[self.for_writing().db]
         return were_found(connection, apps.get_model(self.model._meta.app_label, "DeadLetterEntry"))
@@ -98,7 +98,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         wanted = {"group": group, "topic__in": topics, "event_type": event_type, "event_id": event_id}
         rows = self.filter(**{name: value for name, value in wanted.items() if value})
         if place and not group and (groups := few_distinct(self, "group")) is not None:
-            rows = rows.filter(group__in=groups)  # else no index narrows by the place
+            rows = rows.filter(group__in=groups)  # so that the index can be used, which begins with the group
         return rows.filter(partition=place[0], offset=place[1]) if place else rows
 
     def failed_between(self, since: datetime | None, until: datetime | None) -> DeadLetterQuerySet:
@@ -117,7 +117,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.filter(models.Q(last_failed_at__lt=failed_at) | same, last_failed_at__lte=failed_at)
 
     def without_contents(self) -> DeadLetterQuerySet:
-        """Defer the columns key, value and headers."""
+        """Defer the columns key, value and headers, but not :attr:`DeadLetter.left_out` if the database has it."""
         return self.with_marks().defer("key", "value", "headers")
 
     def with_marks(self) -> DeadLetterQuerySet:
@@ -129,7 +129,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.order_by("topic", "partition", "offset", "pk")
 
     def latest_first(self, *, sorts: bool = False) -> DeadLetterQuerySet:
-        """Sort the letters by last failure, latest first. ``sorts``: prevent the use of an index in this order."""
+        """Sort by last failure, latest first. ``sorts``: whether to sort few found rows, not to follow an index."""
         moment = functions.Coalesce("last_failed_at", "last_failed_at") if sorts else models.F("last_failed_at")
         return self.order_by(moment.desc(), "-pk")
 
@@ -194,7 +194,7 @@ class DeadLetterManager(_Manager["DeadLetter"]):
 
 
 class DeadLetter(models.Model):
-    """A record that receivers of this service could not process, stored byte for byte."""
+    """A record that was given up, stored byte for byte, except for parts that the table cannot hold."""
 
     group = models.CharField(max_length=255)
     topic = models.CharField(max_length=249)
@@ -209,8 +209,8 @@ class DeadLetter(models.Model):
     event_id = models.CharField(max_length=36)
     failures = models.JSONField()
     """
-    The pending receivers, as a list of objects with receiver, error, place, attempts, failed_at, instead_of and
-    claimed_until. The previous version writes only the first three.
+    The pending receivers: those that have failed and have not succeeded since. A list of objects with the attributes of
+    ``Failure`` in ``dead_letters/letter.py``. The previous version writes only receiver, error and place.
     """
     attempts = models.IntegerField()
     first_failed_at = MomentField()
@@ -258,7 +258,7 @@ class DeadLetter(models.Model):
 
     @property
     def failed_receivers(self) -> list[str]:
-        """Names of the pending receivers; empty if no receiver was called."""
+        """Names of the pending receivers. Empty if the record failed before any receiver was called."""
         return [failure["receiver"] for failure in self.failures if failure["receiver"]]
 
     def _do_insert(self, manager: Any, using: str, fields: Any, *others: Any, **named: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The table of heartbeats, which shows all running workers and relays and the state of each."""
+"""The table of heartbeats, with the last known state of each worker and relay."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
     def beat(self, row: UUID, *, age: float, is_last: bool = False, **values: Any) -> None:
         """
-        Write the heartbeat of a worker or relay, with one SQL statement. ``is_last``: the worker or relay has ended.
-        ``age``: seconds since the worker or relay started. ``values``: all fields except the times.
+        Insert the heartbeat of a worker or relay, or update its times and its ``state``, with one SQL statement.
+
+        ``row``: id of the heartbeat. ``age``: seconds since the worker or relay started. ``is_last``: whether it has
+        ended. ``values``: all fields except the id and the times.
         """
         now = Sql(now_sql(connections[self.db]))
         insert = {

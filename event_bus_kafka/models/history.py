@@ -68,13 +68,13 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
         """
         Merge the rows that cover ``span`` seconds and begin before ``before`` (milliseconds since the epoch) into rows
         that cover ``into`` seconds. After each new row, yield the number of rows merged into it. Stop if another
-        process is merging.
+        process has changed or deleted one of the rows meanwhile.
         """
         length = into * 1000
         short = self.filter(span=span, begins__lt=before - before % length).order_by("begins")
         while (first := short.first()) is not None:
             begins = first.begins - first.begins % length
-            by_line: defaultdict[Line, list[HistoryRow]] = defaultdict(list)  # not by a server that ignores case
+            by_line: defaultdict[Line, list[HistoryRow]] = defaultdict(list)  # not in SQL: a database may ignore case
             for row in short.filter(begins__gte=begins, begins__lt=begins + length):
                 by_line[row.line].append(row)
             for line, rows in sorted(by_line.items()):
@@ -108,9 +108,9 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
 class HistoryRow(models.Model):
     """
-    The sums of all processes of a service for one period, by the database's clock. The period is first a minute, later
-    a quarter of an hour, finally an hour. Each process adds its counts within a minute, unless the database is
-    unavailable.
+    The sums of all processes of a service for one period, by the database's clock. Each process adds its counts within
+    a minute, unless the database is unavailable. Rows of a minute are later merged into rows of a quarter of an hour,
+    and finally of an hour.
     """
 
     id = models.UUIDField(primary_key=True)

@@ -78,10 +78,10 @@ class OutboxRecord(_Row):
     id = models.BigAutoField(primary_key=True)
 
     class Meta:
-        # relays plan a batch from one of these indexes alone: for the column size InnoDB would read large bodies
+        # relays plan a batch from one of these indexes alone; to read `size` from the table, InnoDB would read the body
         indexes: ClassVar = [
             models.Index(fields=["shard", "id", "size"], name="event_bus_kafka_outbox_sizes"),
-            models.Index(fields=["shard", "topic", "id", "size"], name=TOPICS_INDEX),  # while topics are held
+            models.Index(fields=["shard", "topic", "id", "size"], name=TOPICS_INDEX),  # used while topics are held
         ]
 
     def __str__(self) -> str:
@@ -160,12 +160,15 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
 
 
 class ParkedRecord(_Row):
-    """A record that Kafka refuses permanently. It is kept until an operator releases or discards it."""
+    """
+    A record that cannot be sent: Kafka refuses it permanently, or its row is unreadable. It is kept until an operator
+    releases or discards it, and deleted EVENT_BUS_KAFKA_RETENTION days after it was parked.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     """The former id in the outbox."""
     code = models.CharField(max_length=64)
-    """Kafka's name of the error, such as ``MSG_SIZE_TOO_LARGE``."""
+    """The error code from ``kafka/error_codes.py``, such as ``MSG_SIZE_TOO_LARGE``."""
     reason = models.CharField(max_length=255)
     parked_at = models.BigIntegerField()
     """Time at which the row was parked, in milliseconds since the epoch."""

@@ -1,4 +1,4 @@
-"""The table of replay requests: orders to workers to replay dead letters."""
+"""The table of replay requests: orders to workers to replay dead letters or a topic, or to do a backfill."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class RequestState(models.TextChoices):
     RUNNING = "running"
     PAUSED = "paused"
     DONE = "done"
-    """Each letter of the request succeeded, failed or was skipped."""
+    """All work of the request is done. Some of its letters may have failed."""
     STOPPED = "stopped"
-    """The request ended early: a user cancelled it, or too many letters in a row failed."""
+    """The request ended early, for the reason in its ``note``: it was cancelled, for example, or too much failed."""
     FAILED = "failed"
     """The request ended early because of an error in the worker, not in a receiver."""
 
@@ -40,7 +40,7 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
     """Reads and changes requests. Each statement is committed at once, so that no row stays locked."""
 
     def in_turn(self, group: str) -> list[ReplayRequest]:
-        """Return the group's requests that a worker may claim now, oldest first."""
+        """Return the requests with letters of ``group`` that a worker may claim now, oldest first."""
         return list(self._free().filter(group=group).order_by("pk"))
 
     def runs_in_turn(self, group: str) -> list[ReplayRequest]:
@@ -148,7 +148,10 @@ class ReplayRequest(models.Model):
     instead_of = models.CharField(max_length=500)
     """The receiver that ``receiver`` replaces as a stand-in; empty: no receiver was named."""
     receivers = models.JSONField()
-    """Names of all receivers that are to run. A worker that has none of these receivers never claims the request."""
+    """
+    Names of all receivers that are to run. A worker that has none of these receivers never claims the request. Empty:
+    any worker of the group may claim it.
+    """
     rate = models.FloatField(null=True)
     """Maximum number of letters replayed per second; None: no limit, but live events come first."""
     stop_after = models.IntegerField()
@@ -165,6 +168,7 @@ class ReplayRequest(models.Model):
     worker = models.CharField(max_length=255)
     """Host and process id of the worker that has claimed the request, or was the last to claim it."""
     beat_at = models.BigIntegerField(null=True)
+    """Time of the last heartbeat of the worker that has claimed the request; None: no worker has."""
     failures_in_row = models.IntegerField(default=0)
     began_at = models.BigIntegerField(null=True)
     ended_at = models.BigIntegerField(null=True)

@@ -1,4 +1,7 @@
-"""Sends one batch of a backfill. The batch runs on a lane, because receivers need not be thread-safe."""
+"""
+Sends one batch of a backfill. The batch runs on a lane, so that in a worker with one lane the source's code never runs
+at the same time as a receiver: such code need not be thread-safe.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,7 @@ class BatchRun:
         except WorkerFailed as failure:
             is_lasting = isinstance(failure.__cause__, (ConfigurationError, TransactionLeftOpen))
             return Halt(HaltKind.STOPPED if is_lasting else HaltKind.HELD, failure.reason)
-        except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 the service's code; the lane has events to live for
+        except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 the service must not end the lane
             away = outage_of(error) if isinstance(error, Exception) else ""
             kind = HaltKind.HELD if away else HaltKind.STOPPED
             return Halt(kind, f"{self.source.name} raised {reason_of(error)}")

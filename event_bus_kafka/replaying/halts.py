@@ -15,9 +15,11 @@ class HaltKind(Enum):
     HANDED_BACK = auto()
     """Another worker may take the request, because this worker ends or cannot start the replay of a letter."""
     HELD = auto()
-    """This worker continues the request later."""
+    """This worker continues the request later, for example because a server is unavailable at present."""
     STOPPED = auto()
+    """The request ends in the state ``stopped``."""
     FAILED = auto()
+    """The request ends in the state ``failed``, because this package raised an unexpected exception."""
 
 
 @attrs.frozen

@@ -1,4 +1,7 @@
-"""Keeps the records of a requested replay that were read and whose results are not counted yet."""
+"""
+Keeps the records of a requested replay that were read and whose results are not counted yet. A place is a partition
+with the range of offsets to replay.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,7 @@ class ReadRecord:
     """The record's result. None if the record is not finished, or if it does not match the filters."""
     error: str = ""
     is_over: bool = False
+    """Whether the record is finished, or does not match the filters."""
 
     @property
     def topic(self) -> str:

@@ -27,8 +27,8 @@ class RecordRun:
 
     def run(self, requested: ReadRecord, began: Callable[[Work], None]) -> LetterState | Halt:
         """
-        Replay a record, and count its result. Return a halt if a server is unavailable or a receiver asks to exit. In
-        these cases the result is not counted, and the record is replayed again if the request continues.
+        Replay a record, count its result, and return the result. Return a halt instead if a server is unavailable or a
+        receiver asks to exit. Then no result is counted, and the record is replayed again if the request continues.
         """
         record = requested.record
         assert record is not None

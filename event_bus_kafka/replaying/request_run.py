@@ -30,7 +30,7 @@ takes over the request.
 """
 _REST = 5.0
 """
-Minimum pause after a letter while records of the assignment are not settled yet, as a multiple of the letter's
+Minimum pause after a letter while records of the assigned partitions wait or run, as a multiple of the letter's
 duration.
 """
 _STUCK_AFTER = 5.0
@@ -39,8 +39,8 @@ _MOST = 100
 """Maximum number of letters that may wait for records of their keys."""
 _SOON, _LATER = 0.005, 0.05
 """
-Seconds until the next call of ``submit``. The first number applies if letters are waiting, the second if no letter is
-waiting.
+Shortest and longest time until the next call of ``submit``, in seconds. Between them, the rate determines the time. The
+longest time applies if no letter is waiting.
 """
 _MADE_UP_FOR = 1.0
 """
@@ -51,12 +51,12 @@ not lead to a high rate.
 
 @attrs.frozen(kw_only=True)
 class LetterLanes:
-    """The part of a worker's lanes that replays use."""
+    """The functions and settings of a worker's lanes that replays use."""
 
     submit: Callable[[Delivery], None]
     count: int
     connection_max_age: float
-    """Age in seconds at which a database connection is closed before the next letter."""
+    """Seconds after which a database connection is too old, and is closed before the next letter."""
     records: Callable[[], Sequence[Delivery | None]] = tuple
     """
     Returns the record of each lane, or None for a free lane. Returns an empty sequence if the records are unknown. Any
@@ -72,8 +72,9 @@ class RequestRun(Generic[Requested]):
     Begins the letters of a request in their order, each through the actor of its key. The rate and live events limit
     the speed. In a replay of a topic, a letter is a record. In a backfill, a letter is a batch of items.
 
-    The housekeeping thread calls ``fill`` and ``keep_on``. The polling thread calls ``submit``. Letters run on the
-    lanes. After a halt, the run begins no further letter, and a new run continues the request.
+    The housekeeping thread calls ``fill`` and ``keep_on``. The polling thread calls ``submit``, which submits due
+    letters to the lanes and returns the seconds until its next call. After a halt, the run begins no further letter. A
+    new run may continue the request.
     """
 
     def __init__(
@@ -88,13 +89,13 @@ class RequestRun(Generic[Requested]):
         """``each``: number of items in one letter. The request's rate counts items."""
         self.halt: Halt | None = None
         self.filled_to = -1
-        """The number of the last letter that was read."""
+        """The number of the last letter that ``fill`` has added; -1: none."""
         self.is_all = False
-        """Whether all letters were read."""
+        """Whether ``fill`` has added all letters of the request."""
         self.ended = 0
         """Number of letters that have ended."""
         self.is_busy = False
-        """Whether records of the assignment were waiting when the polling thread last called ``submit``."""
+        """Whether records of the assigned partitions waited or ran when the polling thread last called ``submit``."""
         self.failures_in_row: int = request.failures_in_row
         self._stop_after: int = request.stop_after
         self._what = "letters" if request.group else "records"
@@ -135,7 +136,7 @@ class RequestRun(Generic[Requested]):
 
     @property
     def waiting(self) -> int:
-        """Number of letters that were read but not submitted."""
+        """Number of letters that ``fill`` has added and ``submit`` has not submitted yet."""
         return len(self._todo)
 
     @property

@@ -66,8 +66,8 @@ class _Held:
 
 class RequestRunner:
     """
-    The replay requests of a group in one worker. The housekeeping thread calls ``turn`` and ``hand_back``, the polling
-    thread calls ``submit`` and ``end``. Neither waits for the other.
+    Runs the replay requests of a group in one worker, one after the other. The housekeeping thread calls ``turn`` and
+    ``hand_back``; the polling thread calls the methods of ``Replays``. Neither thread waits for the other.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class RequestRunner:
             self._conclude(rows, request, run)
 
     def _beat(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> bool:
-        """Renew the claim. Delete the note about a hold once a letter has ended. Return False if the claim is lost."""
+        """Renew the claim; once a letter has ended, delete the note about a hold. Return False if the claim is lost."""
         run = self._run
         if run is not None:
             request.failures_in_row = run.failures_in_row
@@ -214,7 +214,7 @@ class RequestRunner:
             run.end(_STOPPED)
 
     def _fill(self, run: RequestRun[Any], request: ReplayRequest, alias: str) -> None:
-        if not request.group:  # it fills itself
+        if not request.group:  # the run of a topic or a backfill fills itself
             if not self._save():
                 run.end(Halt(HaltKind.LOST))
             return

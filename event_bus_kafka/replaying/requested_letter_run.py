@@ -56,7 +56,8 @@ class RequestedLetterRun:
         Run a letter and store its result. ``began`` is called with the work of an attempt when the attempt begins.
 
         Return a halt if there is no result, or if no other letter may begin. After a halt, the letter runs again later,
-        unless a receiver asked to exit. Errors of servers become halts; other exceptions are raised.
+        unless a receiver asked to exit. Errors of databases and of this package become halts; other exceptions are
+        raised.
         """
         try:
             return self._run(requested, began)

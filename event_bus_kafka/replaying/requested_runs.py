@@ -1,4 +1,4 @@
-"""Runs replays of topics, and backfills, in a worker."""
+"""Begins replays of topics, and backfills, in a worker, and saves their progress."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ logger = logger_named(__name__)
 
 _DEATHS = 3
 """
-Maximum number of consecutive workers that may die without progress. The run then ends, because a record or an item may
-be the cause of the deaths.
+Number of workers in a row that die in a run without progress, after which the run ends. The cause of the deaths may be
+a record or an item.
 """
 
 
@@ -50,6 +50,7 @@ class _Begun:
     lock: threading.Lock = attrs.field(factory=threading.Lock)
     """Lock that is held while the progress changes."""
     saved: dict[str, Any] = attrs.field(factory=dict)
+    """The progress as it was last saved, as JSON values; empty: not saved yet."""
 
     @property
     def rows(self) -> Any:
@@ -61,7 +62,8 @@ class RequestedRuns:
     Begins replays of topics, and backfills, for a worker's :class:`RequestRunner`, and saves their progress. Only the
     housekeeping thread calls this object.
 
-    ``processor``: has no guards, as for replays of dead letters. ``reader``: makes a client that is in no group.
+    ``processor``: opens no circuits and ignores limits for dead letters and errors. ``reader``: makes a client that is
+    in no group. ``producer``: returns the producer that sends the events of backfills.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class RequestedRuns:
             raise
         except Exception as error:  # it would be raised at each turn, and keep the claim for ever
             logger.exception("A replay request cannot begin")
-            return Halt(HaltKind.FAILED, f"{error_text(error)} was raised as it began")
+            return Halt(HaltKind.FAILED, f"{error_text(error)} was raised when the request began")
 
     def _begin(
         self, request: ReplayRequest, alias: str, lanes: LetterLanes, clock: Callable[[], float]
@@ -107,7 +109,7 @@ class RequestedRuns:
         if run.holder not in (None, self.by):
             begun.progress.deaths += 1
         if begun.progress.deaths >= _DEATHS:
-            return Halt(HaltKind.STOPPED, f"{_DEATHS} workers in a row died of it and made no progress")
+            return Halt(HaltKind.STOPPED, f"{_DEATHS} workers in a row died while they ran it, without progress")
         if not self.save():  # before anything runs: the next worker must know of the deaths
             return Halt(HaltKind.LOST)
         arguments = arguments_of(run)
@@ -192,8 +194,8 @@ class RequestedRuns:
 
 def _can_do(run: RequestedRun) -> bool:
     """
-    Whether this service can do a run. A backfill needs its source and an enabled route. The receivers of a replay are
-    checked elsewhere.
+    Whether this service can do a run. A backfill needs its source and an enabled route to a topic. A replay of a topic
+    needs a receiver, which ``request_runner.py`` checks.
     """
     try:
         arguments = arguments_of(run)
@@ -201,7 +203,7 @@ def _can_do(run: RequestedRun) -> bool:
             return True
         source = all_sources().get(arguments.source)
         return source is not None and bool(enabled_routes(source))
-    except (EventBusError, TypeError, ValueError):  # broken sources, of which the command tells; or a later version's
+    except (EventBusError, TypeError, ValueError):  # a source is broken, or the arguments are of a later version
         return False
 
 

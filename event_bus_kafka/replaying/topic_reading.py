@@ -29,9 +29,9 @@ _LOOK_AGAIN = 0.02
 """Seconds between two checks whether more records may be read."""
 _SLICE, _LONGEST_SLICE, _REST = 0.01, 0.05, 5.0
 """
-Numbers for pauses while live events wait. The thread pauses after ``_SLICE`` seconds of reading. The pause is ``_REST``
-times the time that was read, of which at most ``_LONGEST_SLICE`` seconds count. The thread itself must pause, because
-records that do not match the filters never reach a lane.
+Numbers for the pauses of the reading thread while live events wait. It pauses after ``_SLICE`` seconds of reading. The
+pause is ``_REST`` times as long as the reading was, of which at most ``_LONGEST_SLICE`` seconds count. Pauses of the
+lanes would not suffice, because records that do not match the filters never reach a lane.
 """
 
 
@@ -63,7 +63,7 @@ class TopicReading:
             self.run.end(Halt(HaltKind.STOPPED if _is_final(error) else HaltKind.HELD, error_text(error)))
         except Exception as error:  # a thread would die unseen, and the request wait for ever
             logger.exception("The records of a replay request cannot be read")
-            self.run.end(Halt(HaltKind.FAILED, f"this package raised {type(error).__name__} while it read"))
+            self.run.end(Halt(HaltKind.FAILED, f"this package raised {type(error).__name__} while it read records"))
 
     def _read_place(self, reader: Reader, place: Place) -> None:
         if place.position >= place.end:
@@ -82,7 +82,7 @@ class TopicReading:
                     return
                 self._take(place, record)
                 self._give_way()
-        self.records.pass_over(place, place.end - 1)  # there may be none after the last record that consumers see
+        self.records.pass_over(place, place.end - 1)  # the last offsets may have no records
 
     def _take(self, place: Place, record: ConsumerRecord) -> None:
         if self.wanted.fits(record, self.registry):

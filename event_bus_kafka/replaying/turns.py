@@ -41,6 +41,6 @@ class TurnRun(Protocol[Turn_contra]):
 
     def run(self, requested: Turn_contra, began: Callable[[Work], None], /) -> LetterState | Halt:
         """
-        Run a turn. ``began`` is called with the work of an attempt that begins. Return a halt if no other turn may
-        begin.
+        Run a turn and return its result, or a halt if no further turn may begin. ``began`` is called when an attempt
+        begins, with the attempt's ``Work``, which tells the running receiver.
         """

@@ -44,7 +44,10 @@ def unobserve(observer: Observer) -> None:
 
 
 def emit(event: LifecycleEvent) -> None:
-    """Call the observers of the event's kind. If an observer raises, emit CallbackFailed instead of raising."""
+    """
+    Call the observers of the event's kind. If an observer raises, emit CallbackFailed instead of raising, unless the
+    exception comes from the handler of a process signal.
+    """
     for observer in _observers_of.get(type(event)) or _find(type(event)):
         try:
             observer(event)
@@ -68,8 +71,8 @@ def flush_observers() -> None:
 
 def is_wanted(kind: type[LifecycleEvent]) -> bool:
     """
-    Return whether any observer takes events of ``kind``. If an observer has a method ``wants``, the result of this
-    method counts. Code that would create thousands of events calls this function first.
+    Return whether any observer takes events of ``kind``. An observer may have a method ``wants``, which returns whether
+    it takes events of a kind at present. Code that would create thousands of events calls this function first.
     """
     return any(getattr(observer, "wants", _always)(kind) for observer in _observers_of.get(kind) or _find(kind))
 

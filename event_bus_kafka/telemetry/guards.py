@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 
 def guarded(name: str, *callbacks: Callable[..., Any]) -> Callable[..., None]:
-    """Return a function that calls ``callbacks`` and never raises: it emits CallbackFailed for each exception."""
+    """
+    Return a function that calls all ``callbacks``. For each exception it emits CallbackFailed instead of raising; only
+    KeyboardInterrupt is raised.
+    """
 
     def call(*arguments: Any) -> None:
         for callback in callbacks:
@@ -70,7 +73,7 @@ def answer(future: Future[T], function: Callable[[], T], name: str) -> None:
 
     try:
         threading.Thread(target=run, name=name, daemon=True).start()
-    except RuntimeError:  # the interpreter shuts down, so no request waits any more
+    except RuntimeError:  # no thread can start any more, because the interpreter shuts down: call it in this thread
         run()
 
 

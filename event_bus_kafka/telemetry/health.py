@@ -33,7 +33,8 @@ class Health:
     The state of one worker. All methods may be called from any thread.
 
     A worker is ready if it has no obstacle. It is alive if :meth:`beat` was called within the last ``silent_after``
-    seconds. An obstacle that begins twice counts once. Each change of the obstacles emits ReadinessChanged.
+    seconds. ``begun``: obstacles that exist from the start. An obstacle that begins twice ends with the first
+    :meth:`end`. Each change of the obstacles emits ReadinessChanged.
     """
 
     def __init__(self, *begun: Obstacle, silent_after: float = 60.0, clock: Callable[[], float] = monotonic) -> None:
@@ -54,7 +55,7 @@ class Health:
     @property
     def reasons(self) -> tuple[str, ...]:
         """The texts of the obstacles, sorted."""
-        obstacles = self._obstacles  # the set is never changed in place, so a probe needs no lock
+        obstacles = self._obstacles  # the set is never changed in place, so reading it needs no lock
         return tuple(sorted(f"{kind.value}: {source}" if source else kind.value for kind, source in obstacles))
 
     def __call__(self, event: LifecycleEvent) -> None:

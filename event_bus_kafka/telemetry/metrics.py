@@ -173,7 +173,7 @@ WINDOW_FILL = _gauge(
 )
 FLOODED = _gauge(
     "flooded",
-    "1 if the partition reached the limit of dead letters in a row, and holds another one; else 0.",
+    "1 if the partition reached the limit of dead letters in a row, and a further record is held; else 0.",
     "group",
     "topic",
     "partition",
@@ -211,9 +211,15 @@ FAULTS = _counter(
     "faults", "Unexpected exceptions in a callback of the service, or in a thread of this package.", "place"
 )
 NEGLECTS = _gauge(
-    "neglects", "What is neglected in this service, by its tables, each minute; 0: nothing; absent: not known.", "kind"
+    "neglects",
+    "Problems left unattended for some time, found in this service's tables once a minute; absent if not known.",
+    "kind",
 )
-PROBES = _counter("probes", "Probes of the bus, by the first leg that failed; none: all is well.", "failed")
+PROBES = _counter(
+    "probes",
+    "Probes of the bus; failed: the first leg that failed or was too slow, or none if all succeeded.",
+    "failed",
+)
 PROBE_SECONDS = _histogram(
     "probe_leg", "Duration of each leg of a probe, including a failed leg.", "leg", bounds=_OF_A_CALL
 )

@@ -23,7 +23,10 @@ class PartitionState:
     committed: int | None
     """The offset that the group has committed; None if it has committed no offset yet."""
     position: int | None
-    """The offset of the first record that is not done; None if no record was read or committed yet."""
+    """
+    The offset of the first record that is not done, or of the next record to read if all are done; None if no record
+    was read or committed yet.
+    """
     end: int | None
     """
     The offset after the last record, as librdkafka knew it a second ago; None if unknown. It is unknown while Kafka
@@ -39,7 +42,10 @@ class PartitionState:
     window_fill: float
     """Number of records that are read and not committed, divided by the window's size: 0 to 1."""
     full_because: str
-    """Coordinates of the record that has kept the window full for several seconds; empty if no record does."""
+    """
+    Coordinates of the record that has kept the window full for several seconds; ``its commit`` if all records in the
+    window are done; empty if the window has room, or is full only for a moment.
+    """
     attempts: int = 0
     """Number of failed attempts at the first record that is read and not done; 0 if there is no such record."""
     receivers: tuple[str, ...] = ()
@@ -71,11 +77,17 @@ class Replaying:
 
     request: int
     done: int
-    """Number of dead letters, records or batches of items processed since this worker took the request."""
+    """
+    Number of dead letters, records or batches of items processed since this worker took the request, or since the last
+    hold.
+    """
     running: int
     """Number of dead letters, records or batches that this worker is processing now."""
     holds: int = 0
-    """Number of consecutive holds since an item was last processed. A hold happens if a server is unavailable."""
+    """
+    Number of holds since a dead letter, record or batch was last processed. The worker holds a request while a server
+    is unavailable.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -202,7 +214,7 @@ class Running:
         self.remarks: Callable[[], tuple[str, ...]] = tuple
         """Returns additional lines for ``/ready`` that do not make the process unready."""
         self.health_port: int | None = None
-        """The port on which this process answers probes and scrapes; None: no port is open."""
+        """The port on which this process answers health checks and scrapes of metrics; None: no port is open."""
 
     @contextmanager
     def consumer(self, source: ConsumerSource) -> Iterator[None]:

@@ -18,8 +18,8 @@ OTHER = "other"
 """The label that replaces names unknown to this service, and all new labels in a thread that has ``_MOST`` sums."""
 _MOST = 10_000
 """
-Maximum number of sums of a thread. If wrong labels would require a further sum, the value is added to the sum with the
-label ``other`` instead.
+Maximum number of sums of a thread. If labels would need a further sum, the value is added to a sum whose labels are all
+``other``. This happens only if code uses labels with too many different values.
 """
 
 Labels = tuple[str, ...]
@@ -124,7 +124,8 @@ class Tallies:
 
     def kept(self, make: Callable[[str], T], name: str) -> T:
         """
-        Return ``make(name)``, computed once per thread and name. Used to find several tallies by a single look-up.
+        Return the result of ``make(name)``, which is called only once per thread and name. Used to find several tallies
+        by a single look-up.
         """
         kept = self._local.kept
         found: T | None = kept.get((make, name))

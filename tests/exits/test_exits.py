@@ -120,7 +120,7 @@ def test_case_33_a_process_ends_in_time_although_broker_and_database_are_silent(
         )
         with running(WAYS["a process that ends"], tmp_path, settings) as service:
             service.emit([1, 2])
-    line = "The event is lost: AppendFailed: the process ended before the database accepted the event"
+    line = "did not store it: AppendFailed: the process ended before the database accepted the event"
     assert service.log.count(line) == 2, service.log
     assert service.log.count(f"topic={topic}, event_type=") == 2
     assert "learner@example.com" not in service.log

@@ -23,7 +23,8 @@ Maximum number of topics in one request. The options of a topic take kilobytes. 
 large one, because the client reads one answer while the broker prepares the next.
 """
 _AT_ONCE = 4
-"""Factor for the time-out of requests that are sent at the same time, because these requests wait for each other."""
+"""Factor by which the time-out of a request is multiplied if several requests are sent at the same time, because the
+requests wait for each other."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,8 +51,8 @@ class Cluster:
 @attrs.frozen(kw_only=True)
 class FoundOffset:
     """
-    An offset that a partition returned. ``offset`` is -1 if no record matched. ``timestamp`` is -1 if the broker sent
-    no timestamp.
+    An offset in a partition, as a broker found it. ``offset`` is -1 if no record matches. ``timestamp`` is -1 if the
+    broker sent no timestamp.
     """
 
     offset: int
@@ -60,8 +61,8 @@ class FoundOffset:
 
 class ClusterOverview(Groups):
     """
-    Answers questions about many topics and groups. An error for one topic or group does not affect the answers for the
-    others.
+    Answers questions about many topics and groups. An error for one topic, partition or group does not affect the
+    answers for the others. Partitions with an error are left out of the answers.
     """
 
     def cluster(self, *, timeout: float) -> Cluster:

@@ -1,1 +1,1 @@
-"""The contents of replay requests: rows of letters, or the row of a run."""
+"""The tables of what is to be done for a replay request: its dead letters, or its run (of a topic or a backfill)."""

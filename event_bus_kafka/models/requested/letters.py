@@ -27,7 +27,7 @@ class LetterState(models.TextChoices):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SKIPPED = "skipped"
-    """No receiver was called."""
+    """No receiver was called in this request."""
     PARTLY = "partly"
     """All receivers that ran have succeeded, but the dead letter remains for other receivers."""
     UNKNOWN = "unknown"
@@ -47,8 +47,8 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def left(self, request: int, *, after: int, most: int) -> list[RequestedLetter]:
         """
-        Return at most ``most`` letters whose number is greater than ``after``, sorted by number. Each letter waits, or
-        it is in the state ``running`` and its worker has died.
+        Return at most ``most`` letters that have not ended and whose number is greater than ``after``, sorted by
+        number. If a new worker of the request finds letters in the state ``running``, the worker before it has died.
         """
         rows = self.filter(request=request, state__in=_LEFT, number__gt=after)
         return list(rows.order_by("number")[:most])

@@ -80,7 +80,7 @@ class RequestedRun(models.Model):
     group = models.CharField(max_length=255)
     """The group whose workers may take the run; empty: workers of any group may take it."""
     arguments = models.JSONField()
-    """The fields of ``TopicArguments`` or ``BackfillArguments``, resolved when the request was made."""
+    """The fields of ``TopicArguments`` or ``BackfillArguments``, by the kind of the run. They never change."""
     progress = models.JSONField()
     """The fields of ``RunProgress``. The worker that holds the run saves them with each heartbeat."""
     holder = models.UUIDField(null=True)

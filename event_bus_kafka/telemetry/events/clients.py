@@ -25,8 +25,8 @@ class ClientErrorReported(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class ProducerStatistics(LifecycleEvent):
     """
-    The state of a producer's client. Emitted only if the option ``statistics.interval.ms`` is set. The value of the
-    option is the interval between two of these events.
+    The state of a producer's client. Emitted every ``statistics.interval.ms`` milliseconds, if this option of the
+    producer is set.
     """
 
     queued: int
@@ -45,15 +45,15 @@ CONNECTED = "connected"
 @attrs.frozen(kw_only=True)
 class ConnectionChanged(LifecycleEvent):
     """
-    A consumer's connection to Kafka has changed its state, or a producer that had reported errors is connected again.
-    Never emitted for failed attempts to reconnect.
+    The state of a consumer's connection to Kafka has changed, or a producer that had reported errors is connected
+    again. Never emitted for failed attempts to reconnect.
     """
 
     client: str
     state: str
     """``connected``, ``unreachable`` or ``unauthenticated``."""
     reason: str
-    """The error text of Kafka or of its client; empty if the state is ``connected``."""
+    """The reason as text, for example the client's error; empty if the state is ``connected``."""
 
 
 @attrs.frozen(kw_only=True)

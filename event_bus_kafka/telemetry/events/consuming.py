@@ -58,15 +58,15 @@ class RecordSkipped(LifecycleEvent):
     reason: str
     """
     The reason why the record was skipped. ``no receiver``, ``other receivers``, ``unregistered type`` and ``signal
-    disabled`` are about the event type; ``tombstone`` and ``taken aside`` are about the record.
+    disabled`` are about the event type; ``tombstone`` and ``taken aside`` (in quarantine) are about the record.
     """
 
 
 @attrs.frozen(kw_only=True)
 class AttemptFailed(LifecycleEvent):
     """
-    An attempt to process a record failed. The next attempt comes after ``delay`` seconds. Until the record is done,
-    later records of its key wait.
+    An attempt to process a record failed, and another attempt follows after ``delay`` seconds. Until the record is done
+    or a dead letter, later records of its key wait. Not emitted for an attempt after which the record is given up.
     """
 
     topic: str
@@ -77,7 +77,7 @@ class AttemptFailed(LifecycleEvent):
     """The event's id; empty if unknown, for example because the record cannot be read."""
     error: Exception
     attempt: int
-    """Number of failed attempts, including this attempt. Attempts whose outcome was ``hold`` do not count."""
+    """Number of failed attempts so far. Attempts that failed only because of outages or open circuits do not count."""
     outcome: str
     """``retry`` or ``hold``."""
     delay: float
@@ -92,7 +92,7 @@ class PartitionsAssigned(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class PartitionsRevoked(LifecycleEvent):
     """
-    Partitions are no longer assigned to this worker. ``unfinished``: number of receivers that still process records of
+    Partitions are no longer assigned to this worker. ``unfinished``: number of receivers that still run for records of
     these partitions.
     """
 
@@ -138,8 +138,8 @@ class EmittedEventsLost(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class OffsetsMoved(LifecycleEvent):
     """
-    Partitions start at the offsets for ``time``. An operator has passed this time to the worker. A restart with the
-    same time does not move the offsets again.
+    A worker reads partitions from their first records at or after ``time`` on, because an operator started it with this
+    time. A restart with the same time does not move the offsets again.
     """
 
     group: str
@@ -171,8 +171,8 @@ class OffsetsLost(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class WindowFull(LifecycleEvent):
     """
-    A partition's window has been full for several seconds, so the worker does not read the partition. The worker is not
-    ready until the window has room.
+    A worker does not read a partition at present, because the partition's window is full and its position has not moved
+    for several seconds. The worker is not ready until the position moves, or the window is half empty.
     """
 
     group: str
@@ -183,4 +183,7 @@ class WindowFull(LifecycleEvent):
     size: int
     """Number of bytes of the records that are not done."""
     waits_for: str
-    """Coordinates of the first record that is not done; ``its commit`` if all records are done."""
+    """
+    Coordinates of the first record that is not done, ``topic:partition:offset``; ``its commit`` if all records are done
+    and only not committed.
+    """

@@ -53,7 +53,7 @@ class FloodHeld(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ReplayFailed(LifecycleEvent):
-    """A replayed record could not be read, or receivers failed. The failure is not stored."""
+    """A replayed record could not be read, or receivers failed. No new dead letter is stored."""
 
     topic: str
     partition: int
@@ -66,33 +66,38 @@ class ReplayFailed(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class DeadLettersPurged(LifecycleEvent):
-    """Dead letters older than EVENT_BUS_KAFKA_RETENTION were deleted."""
+    """The deletion of dead letters older than EVENT_BUS_KAFKA_RETENTION days has ended."""
 
     count: int
+    """Number of deleted dead letters; may be 0."""
 
 
 @attrs.frozen(kw_only=True)
 class DeadLetterEntriesPurged(LifecycleEvent):
     """
-    Entries of deleted dead letters were deleted, because the last change of each entry was longer ago than
-    EVENT_BUS_KAFKA_HISTORY. A dead letter has one entry for each receiver.
+    The deletion of old entries has ended. A dead letter has one entry for each receiver. An entry is deleted if its
+    letter is deleted and it has not changed for EVENT_BUS_KAFKA_HISTORY days.
     """
 
     count: int
+    """Number of deleted entries; may be 0."""
 
 
 @attrs.frozen(kw_only=True)
 class ReplayRequestChanged(LifecycleEvent):
-    """This worker has taken a replay request, or has stopped working on it."""
+    """This worker has taken a replay request, holds it because of an outage, or has stopped working on it."""
 
     request: int
     group: str
     state: str
     """
-    The new state of the request: ``running``; ``requested``, if the worker gave the request back; ``held``; or a final
-    state, which this worker or another process has set.
+    ``running``: this worker has taken the request. ``held``: it continues the request later. Otherwise, the worker has
+    stopped working on the request, and this is the request's state in the table; ``gone`` if its row is deleted.
     """
     note: str
     """The reason, if ``state`` does not say it."""
     letters: int
-    """Number of dead letters, records or batches of items that this worker has processed so far."""
+    """
+    Number of dead letters, records or batches of items that this worker has processed since it took the request, or
+    since the last hold.
+    """

@@ -18,7 +18,7 @@ class EventAppended(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class AppendToOutboxFailed(LifecycleEvent):
-    """An event could not be put into the outbox."""
+    """An event could not be put into the outbox. Unless ``doomed``, it is sent directly to Kafka instead."""
 
     topic: str
     event_type: str
@@ -26,7 +26,8 @@ class AppendToOutboxFailed(LifecycleEvent):
     error: Exception
     doomed: bool
     """
-    Whether the surrounding transaction can only be rolled back. If not, the event is sent when the transaction commits.
+    Whether the surrounding transaction can only be rolled back, so that the event must not be sent. If not, the event
+    is sent when the transaction commits.
     """
 
 
@@ -52,7 +53,7 @@ class OutboxStalled(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RowParked(LifecycleEvent):
-    """Kafka refused a row for good, so the row was parked."""
+    """A row was parked, because Kafka refused it for good, or because no record can be made of it."""
 
     row: int
     topic: str
@@ -107,13 +108,14 @@ class RelayProgress(LifecycleEvent):
     oldest: float
     """Age of the oldest row, in seconds."""
     parked: tuple[tuple[str, int], ...]
-    """Error codes, each with the number of rows that were parked because of this code."""
+    """Error codes, each with the number of rows that are parked at present because of this code."""
     held: tuple[str, ...]
     """Names of the topics that are held."""
 
 
 @attrs.frozen(kw_only=True)
 class ParkedRowsPurged(LifecycleEvent):
-    """Parked rows older than EVENT_BUS_KAFKA_RETENTION were deleted."""
+    """The deletion of rows that were parked more than EVENT_BUS_KAFKA_RETENTION days ago has ended."""
 
     count: int
+    """Number of deleted rows; may be 0."""

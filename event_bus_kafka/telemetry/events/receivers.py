@@ -18,7 +18,7 @@ class CircuitOpened(LifecycleEvent):
     failures: int
     """Number of failures in a row."""
     probe_every: float
-    """Seconds between two probes, which call the receiver with one of the held events."""
+    """Seconds between two attempts to call the receiver, each with one of the held events."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,8 +41,8 @@ class PausesChanged(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class ReceiverUnfinished(LifecycleEvent):
     """
-    A worker has waited ``waited`` seconds for a receiver to finish, but the receiver still runs. The receiver's record
-    is read again later.
+    A worker stops or loses a partition, and has waited ``waited`` seconds for its receivers, but this receiver still
+    runs. The receiver's record will be processed again.
     """
 
     record: str
@@ -82,6 +82,7 @@ class DuplicateSkipped(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class InboxMarksPurged(LifecycleEvent):
-    """Marks of the inbox older than EVENT_BUS_KAFKA_RETENTION were deleted."""
+    """The deletion of inbox marks older than EVENT_BUS_KAFKA_RETENTION days has ended."""
 
     count: int
+    """Number of deleted marks; may be 0."""

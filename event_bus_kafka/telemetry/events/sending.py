@@ -40,6 +40,7 @@ class EventUndelivered(LifecycleEvent):
     event_type: str
     event_id: str
     error: Exception
+    """The reason why Kafka did not confirm the event; equal to ``obstacle`` if only the outbox was tried."""
     obstacle: Exception
     """The reason why the outbox did not store the event."""
 
@@ -47,8 +48,8 @@ class EventUndelivered(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class SpillDelayed(LifecycleEvent):
     """
-    Events that Kafka did not confirm wait in memory, because they cannot be inserted into the outbox of ``database``.
-    The insert is repeated.
+    Events wait in memory, because they cannot be inserted into the outbox of ``database`` at present. The insert is
+    repeated.
     """
 
     database: str

@@ -17,11 +17,15 @@ class ReadinessChanged(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class NeglectFound(LifecycleEvent):
-    """A worker or relay that has just started found a problem that operators have not attended to for some time."""
+    """
+    A worker or relay has found a neglect: a problem that operators have not attended to for some time. Emitted once for
+    each neglect that exists when the process starts.
+    """
 
     neglect: str
     """The id of the kind of neglect."""
     subject: str
+    """Name of the database, group, topic or receiver that is neglected."""
     message: str
     remedy: str
 

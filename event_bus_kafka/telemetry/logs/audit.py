@@ -1,6 +1,6 @@
 """
-The log lines for single events. Many events share a line, since writing a line takes longer than all other work for an
-event.
+Logs each record that was delivered, received or done. Many records share a line, because writing a line takes longer
+than all other work for a record.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _MOST_IDS = 100
 """Maximum number of ids in a log line."""
 _LONGEST_IDS = 50 * _MOST_IDS
 """
-Maximum number of characters of all ids in a log line, which is enough for UUIDs. If the ids together are longer, each
-id is cut separately.
+Maximum number of characters of all ids in a log line, which is enough for UUIDs. Only if the ids together are longer,
+long ids are cut.
 """
 _PLENTY = 1_000
 """Number of collected records at which :meth:`AuditLines.add` logs all of them."""
@@ -55,8 +55,8 @@ class AuditLines:
 
     def write(self) -> None:
         """
-        Log all collected records. If a handler of the logger raises, only the line that was passed to the handler is
-        lost.
+        Log all collected records. If a handler of the logger raises, pass its exception on; the records of the further
+        lines stay collected.
         """
         lines = deque(_lines(self._taken()))
         try:
@@ -67,7 +67,7 @@ class AuditLines:
                 self._waiting.extendleft(reversed(line))
 
     def forget(self) -> None:
-        """Drop the collected records in a child process after a fork, because the parent process logs them."""
+        """Drop the collected records. Called in a child process after a fork, because the parent process logs them."""
         self._waiting.clear()
 
     def _taken(self) -> list[Audited]:

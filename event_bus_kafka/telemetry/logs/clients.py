@@ -28,7 +28,7 @@ def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
     if event.kind == Trouble.REFUSED:
         logger.info(
             "Kafka %s: a request was refused, and the client has stopped so that later records do not overtake "
-            "the refused records. A new client replaces the stopped client. %s",
+            "the refused records. A new client replaces the stopped client. The client's error: %s",
             event.client,
             error_text(event.error),
             extra=fields(event),
@@ -37,7 +37,9 @@ def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
         text = "Kafka %s: topic %s does not exist; the worker waits for it to be created"
         logger.warning(text, event.client, topic[1], extra=fields(event))
     else:
-        advice = "a new client is needed" if event.fatal else "the client goes on trying"
+        advice = "the client goes on trying"
+        if event.fatal:
+            advice = "the client cannot be used any more; this process makes a new client, unless it ends"
         about = f"topic {event.topic}: " * bool(by_topic and event.topic)
         logger.error("Kafka %s: %s%s; %s", event.client, about, error_text(event.error), advice, extra=fields(event))
 
@@ -74,4 +76,4 @@ def _(event: events.ConnectionChanged, _: LogFilter) -> None:
 @lines.of(events.RegistryFailed)
 def _(event: events.RegistryFailed, log_filter: LogFilter) -> None:
     if log_filter.is_news("registry", error_text(event.error)):
-        logger.error("Schema registry: %s", error_text(event.error), extra=fields(event))
+        logger.error("Schema registry: a request failed: %s", error_text(event.error), extra=fields(event))

@@ -103,7 +103,10 @@ def _(event: events.PartitionsAssigned, _: LogFilter) -> None:
 @lines.of(events.PartitionsRevoked)
 def _(event: events.PartitionsRevoked, _: LogFilter) -> None:
     log = logger.warning if event.lost or event.unfinished else logger.info
-    unfinished = f"; {event.unfinished} receivers were still running: other workers receive their events again"
+    unfinished = (
+        f"; {event.unfinished} receivers still run for records of these partitions; other workers will process these "
+        "records again"
+    )
     log(
         "Group %s: partitions lost: %s%s" if event.lost else "Group %s: partitions revoked: %s%s",
         event.group,
@@ -128,7 +131,9 @@ def _(event: events.CommitFailed, log_filter: LogFilter) -> None:
         event.group,
         error_text(event.error),
         _named(event.partitions),
-        "another member gets the last events again" if event.lost else "the commit is repeated",
+        "another worker has these partitions now, and processes the records since the last commit again"
+        if event.lost
+        else "the commit is repeated",
         extra=fields(event),
     )
 
@@ -137,8 +142,8 @@ def _(event: events.CommitFailed, log_filter: LogFilter) -> None:
 def _(event: events.EmittedEventsLost, _: LogFilter) -> None:
     logger.error(
         "Group %s: %s events that receivers emitted are neither in Kafka nor in the outbox. The last offsets of %s "
-        "are not committed. So the last records are read again, and the receivers emit these events again. To have "
-        "such events kept in the outbox, migrate this app.",
+        "are not committed. So the last records are read again, and the receivers emit these events again. An outbox "
+        "keeps such events: if there is none, add event_bus_kafka to INSTALLED_APPS, and run manage.py migrate.",
         event.group,
         event.count,
         _named(event.partitions),
@@ -174,15 +179,19 @@ def _(event: events.OffsetsLost, _: LogFilter) -> None:
 
 @lines.of(events.WindowFull)
 def _(event: events.WindowFull, _: LogFilter) -> None:
+    cause = f"record {event.waits_for} is not done: see whether its receivers fail or hang"
+    if event.waits_for == "its commit":
+        cause = "all of them are done, but their offsets are not committed"
     logger.warning(
-        "Group %s: %s[%s] is not read at present: %s records were read and not committed, and %s bytes of records are "
-        "not done. The partition waits for %s.",
+        "Group %s: %s[%s] is not read at present, because its window is full: it has %s records that are read and not "
+        "committed (limit: EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS). Those that are not done have %s bytes (limit for "
+        "all partitions together: EVENT_BUS_KAFKA_CONSUMER_WINDOW_BYTES). Cause: %s.",
         event.group,
         event.topic,
         event.partition,
         event.records,
         event.size,
-        event.waits_for,
+        cause,
         extra=fields(event),
     )
 

@@ -79,20 +79,32 @@ def _(event: events.ReplayFailed, _: LogFilter) -> None:
 @lines.of(events.DeadLettersPurged)
 def _(event: events.DeadLettersPurged, _: LogFilter) -> None:
     if event.count:
-        logger.info("Deleted %s dead letters older than EVENT_BUS_KAFKA_RETENTION", event.count, extra=fields(event))
+        text = "Deleted %s dead letters older than EVENT_BUS_KAFKA_RETENTION days"
+        logger.info(text, event.count, extra=fields(event))
 
 
 @lines.of(events.DeadLetterEntriesPurged)
 def _(event: events.DeadLetterEntriesPurged, _: LogFilter) -> None:
     if event.count:
         logger.info(
-            "Deleted %s entries of dead letters older than EVENT_BUS_KAFKA_HISTORY", event.count, extra=fields(event)
+            "Deleted %s rows about receivers of deleted dead letters: the rows have not changed for "
+            "EVENT_BUS_KAFKA_HISTORY days",
+            event.count,
+            extra=fields(event),
         )
 
 
 @lines.of(events.ReplayRequestChanged)
 def _(event: events.ReplayRequestChanged, _: LogFilter) -> None:
-    why = f": {event.note}" if event.note else ""
-    told = (event.request, event.group, event.state, why, event.letters)
+    why = f", because: {event.note}" if event.note else ""
     log = logger.warning if why else logger.info
-    log("Replay request %s of group %s is %s%s; this worker has processed %s of it", *told, extra=fields(event))
+    log(
+        "Replay request %s of group %s is in the state '%s'%s. Since this worker took or continued the request, it has "
+        "processed %s of its dead letters, records or batches.",
+        event.request,
+        event.group,
+        event.state,
+        why,
+        event.letters,
+        extra=fields(event),
+    )

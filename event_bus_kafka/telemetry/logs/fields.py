@@ -1,5 +1,5 @@
 """
-The fields that each log record has in addition to its text, as ``extra`` of :mod:`logging`. Formatters that write JSON
+The fields that log records have in addition to their text, as ``extra`` of :mod:`logging`. Formatters that write JSON
 use them.
 """
 

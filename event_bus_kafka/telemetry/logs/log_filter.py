@@ -10,21 +10,21 @@ from event_bus_kafka.shown import label
 
 _REMIND_AFTER = 60.0
 """
-Seconds after which a persisting error is logged again. Without this pause the log would have several lines a second
-with the same error, because librdkafka reports a persisting error again and again.
+Seconds for which the same line is not logged again. Without this pause the log would have several lines a second about
+one error, because librdkafka reports an error again as long as it persists.
 """
 
 _MOST = 1_000
 """
-Maximum number of remembered lines. The number is limited because lines contain event types, and other services may
-invent event types.
+Maximum number of remembered lines. A limit is needed because lines contain event types, of which other services may
+send any number.
 """
 
 
 class LogFilter:
     """
-    Decides which lines are not logged. ``audit`` returns whether each sent and each processed event has a line.
-    :meth:`is_news` detects repeated lines.
+    Decides which lines are not logged. ``audit`` returns whether to log a line for each record that is delivered,
+    received or done. :meth:`is_news` detects repeated lines.
     """
 
     def __init__(self, audit: Callable[[], bool], clock: Callable[[], float] = monotonic) -> None:
@@ -37,9 +37,8 @@ class LogFilter:
         """
         Return whether to log ``what`` about ``source``. If so, remember the line.
 
-        The result is False if the line was logged within the last minute. With ``for_ever``, the result is False if
-        this process has ever logged the line. It is also False after a thousand other lines were logged with
-        ``for_ever``.
+        Without ``for_ever``, the result is False if the line was logged within the last minute. With ``for_ever``, the
+        result is False if this process has ever logged the line with ``for_ever``, or has logged a thousand others.
         """
         line = source, label(what)
         if for_ever:

@@ -36,8 +36,8 @@ _LINES = (
 
 class LoggingObserver:
     """
-    Logs lifecycle events with the logger ``event_bus_kafka``. ``audit``: returns whether each sent and each processed
-    event is logged. ``batched``: returns whether events between two calls of :meth:`flush` share a line.
+    Logs lifecycle events with the logger ``event_bus_kafka``. ``audit``: returns whether to log each record that is
+    delivered, received or done. ``batched``: returns whether such records share lines until the next :meth:`flush`.
     """
 
     def __init__(
@@ -51,20 +51,22 @@ class LoggingObserver:
         self._batched = batched
         self._gathers: bool | None = None
         """
-        Whether events share lines. If it is None, the settings are read at the next event. :meth:`flush` resets it to
-        None.
+        Whether records share lines. None after :meth:`flush`: ``batched`` and ``audit`` are called at the next event.
         """
         self._audit_lines = AuditLines(self._log)
         os.register_at_fork(after_in_child=self._audit_lines.forget)
 
     def __call__(self, event: LifecycleEvent) -> None:
-        """Log the event. Collected records are logged first, so that lines are in the right order."""
+        """
+        Log the event, or collect it for a shared line. Before an event that is not collected, log the collected
+        records, so that lines are in the right order.
+        """
         gathers = self._gathers
         if gathers is None:
             gathers = self._gathers = self._batched() and self._filter.audit()
         if gathers and isinstance(event, AUDITED):
             if type(event) is RecordReceived and event.is_early:
-                self._log(event)  # the collected records were received before this one
+                self._log(event)  # at once, in a line of its own: its receivers may crash the process
             else:
                 self._audit_lines.add(event)
             return
@@ -89,5 +91,5 @@ class LoggingObserver:
         line(event, self._filter)
 
     def wants(self, kind: type[LifecycleEvent]) -> bool:
-        """Return whether events of ``kind`` may be logged."""
+        """Return whether events of ``kind`` may be logged. False for RecordDelivered unless ``audit`` returns True."""
         return kind is not RecordDelivered or self._filter.audit()

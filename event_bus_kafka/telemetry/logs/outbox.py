@@ -63,7 +63,8 @@ def _(event: events.OutboxStalled, log_filter: LogFilter) -> None:
 @lines.of(events.RowParked)
 def _(event: events.RowParked, _: LogFilter) -> None:
     logger.error(
-        "Outbox row %s is parked: %s (topic=%s, event_type=%s, message_id=%s). See manage.py event_outbox parked.",
+        "Outbox row %s is parked, because it cannot be sent: %s (topic=%s, event_type=%s, message_id=%s). See "
+        "manage.py event_outbox parked.",
         event.row,
         error_text(event.error),
         event.topic,
@@ -112,8 +113,8 @@ def _(event: events.RelayInterrupted, log_filter: LogFilter) -> None:
 def _(event: events.RelayProgress, _: LogFilter) -> None:
     parked = ", ".join(f"{count} × {code}" for code, count in event.parked) or "none"
     logger.info(
-        "Relay of database %s: sent %s rows (%.0f per second); %s rows wait, the oldest row for %.1f s; "
-        "parked rows: %s; held topics: %s",
+        "Relay of database %s: sent %s rows since its last report (%.0f per second); %s rows wait, the oldest row for "
+        "%.1f s; parked rows by error code: %s; held topics: %s",
         event.database,
         event.sent,
         event.rate,
@@ -128,4 +129,5 @@ def _(event: events.RelayProgress, _: LogFilter) -> None:
 @lines.of(events.ParkedRowsPurged)
 def _(event: events.ParkedRowsPurged, _: LogFilter) -> None:
     if event.count:
-        logger.info("Deleted %s parked rows older than EVENT_BUS_KAFKA_RETENTION", event.count, extra=fields(event))
+        text = "Deleted %s parked rows older than EVENT_BUS_KAFKA_RETENTION days"
+        logger.info(text, event.count, extra=fields(event))

@@ -16,7 +16,15 @@ def _(event: events.ProbeEnded, _: LogFilter) -> None:
     times = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in event.legs)
     if event.failed:
         logger.error(
-            "Probe of topic %s failed at leg %s: %s (times: %s)", event.topic, event.failed, event.reason, times
+            "Probe of topic %s: leg '%s' of the synthetic event's way through the event bus failed or was too slow: "
+            "%s. Duration of each leg: %s",
+            event.topic,
+            event.failed,
+            event.reason,
+            times,
         )
     else:
-        logger.info("Probe of topic %s succeeded: %s", event.topic, times)
+        text = (
+            "Probe of topic %s succeeded. Duration of each leg of the synthetic event's way through the event bus: %s"
+        )
+        logger.info(text, event.topic, times)

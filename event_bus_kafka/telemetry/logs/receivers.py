@@ -49,7 +49,8 @@ def _(event: events.PausesChanged, _: LogFilter) -> None:
 @lines.of(events.ReceiverUnfinished)
 def _(event: events.ReceiverUnfinished, _: LogFilter) -> None:
     logger.error(
-        "Receiver %s still runs after %g s. Its record %s will be read again. The receiver's stack:\n%s",
+        "Receiver %s still runs. This worker has waited %g s for it, because the worker stops or loses the partition. "
+        "Record %s will be processed again. The receiver's stack:\n%s",
         event.receiver,
         event.waited,
         event.record,
@@ -86,5 +87,5 @@ def _(event: events.DuplicateSkipped, _: LogFilter) -> None:
 def _(event: events.InboxMarksPurged, _: LogFilter) -> None:
     if event.count:
         logger.info(
-            "Deleted %s marks of the inbox older than EVENT_BUS_KAFKA_RETENTION", event.count, extra=fields(event)
+            "Deleted %s marks of the inbox older than EVENT_BUS_KAFKA_RETENTION days", event.count, extra=fields(event)
         )

@@ -45,8 +45,8 @@ def _(event: events.EventSpilled, _: LogFilter) -> None:
 @lines.of(events.EventUndelivered)
 def _(event: events.EventUndelivered, _: LogFilter) -> None:
     logger.error(
-        "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s). The event is "
-        "lost: %s",
+        "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s). The event is lost, "
+        "because the outbox did not store it: %s",
         error_text(event.error),
         event.topic,
         event.event_type,
@@ -60,8 +60,9 @@ def _(event: events.EventUndelivered, _: LogFilter) -> None:
 def _(event: events.SpillDelayed, log_filter: LogFilter) -> None:
     if log_filter.is_news("spill", f"{event.database} {error_text(event.error)}"):
         logger.error(
-            "%s events wait in memory, because Kafka did not confirm them and the outbox does not take them: %s",
+            "%s events wait in memory until the outbox of database %s accepts them. Its last error: %s",
             event.waiting,
+            event.database,
             error_text(event.error),
             extra=fields(event),
         )

@@ -33,7 +33,7 @@ class NoSpan:
 
     @property
     def headers(self) -> Headers:
-        """The headers that carry the span's context to the consumer of a record."""
+        """The headers that carry the span's context to the consumer of a record; empty if there is no span."""
         return ()
 
     def __enter__(self) -> NoSpan:
@@ -121,10 +121,10 @@ def open_span(
     is_child: bool = False,
 ) -> NoSpan:
     """
-    Return a new span inside the current span, with a link to the sender's span.
+    Return a new span inside the current span. Return NO_SPAN if nobody traces, or if tracing fails.
 
-    ``carried_by``: headers that contain the context of the sender's span. ``is_child``: whether the parent is the
-    sender's span instead of the current span.
+    ``carried_by``: headers of a received record. If they contain the context of the sender's span, the new span has a
+    link to it. ``is_child``: whether the sender's span is the parent, instead of the current span.
     """
     try:
         tracer = current_tracer()

@@ -176,7 +176,7 @@ def test_a_requested_replay_is_stopped_after_three_workers_died_during_the_repla
         ReplayRequest.objects.update(beat_at=1)
     Runner(receiving).turn()
     assert (state_of(number), heard) == ("stopped", [])
-    assert "3 workers in a row died of it" in ReplayRequest.objects.get().note
+    assert "3 workers in a row died while they ran it" in ReplayRequest.objects.get().note
 
 
 def test_a_requested_replay_is_stopped_after_too_many_consecutive_failures(

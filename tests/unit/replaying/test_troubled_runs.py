@@ -82,7 +82,11 @@ def test_a_run_fails_permanently_if_it_cannot_begin(receiving: Processor) -> Non
     RequestedRun.objects.update(progress={"places": [{"topic": "t"}]})
     runner.turn()
     request = ReplayRequest.objects.get(pk=number)
-    assert (runner.replaying, request.state, request.note) == (None, "failed", "TypeError was raised as it began")
+    assert (runner.replaying, request.state, request.note) == (
+        None,
+        "failed",
+        "TypeError was raised when the request began",
+    )
 
 
 @pytest.mark.parametrize(
