@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 _BROKERS_DEFAULT = -1
 """Tells the brokers to use their default number of partitions or replicas."""
+_AFTER_DEL = 1.0
+"""Seconds for which a timer keeps a client. Without the pause its last reference would still be in ``__del__``."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,11 +41,24 @@ class TopicLayout:
     replication: int
 
 
+class _Client(AdminClient):
+    """
+    A client that is never destroyed in its own thread. Garbage collection may run in any thread, and librdkafka aborts
+    the process if one of its threads destroys a client.
+    """
+
+    def __del__(self) -> None:
+        if isinstance(threading.current_thread(), threading._DummyThread):  # perhaps a thread of librdkafka
+            later = threading.Timer(_AFTER_DEL, id, (self,))
+            later.daemon = True
+            later.start()
+
+
 class Admin:
     """Describes, creates and alters the topics of a cluster. ``timeout`` is always in seconds."""
 
     def __init__(self, options: Options) -> None:
-        self._client = make_client(AdminClient, options, "admin")
+        self._client = make_client(_Client, options, "admin")
 
     def topics(self, *, timeout: float) -> dict[str, TopicLayout]:
         """Return name → layout of each topic that this user may describe. Raises :class:`BrokerError`."""

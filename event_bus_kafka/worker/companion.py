@@ -30,14 +30,13 @@ class WithCompanion:
         """Run one step of ``first``. Raises the exceptions of ``first`` and of ``second``."""
         if self._thread.ident is None:
             self._thread.start()
-        if self._failure is not None:
-            raise self._failure
+        self._raise_failure()
         self._first.step()
 
     def stop(self, *, timeout: float) -> int:
         """
         Stop ``first``, then ``second``. Return 0 if both have stopped and no work of ``first`` is left unfinished,
-        otherwise a positive number.
+        otherwise a positive number. Raises exceptions of ``second`` that :meth:`step` has not raised.
         """
         deadline = monotonic() + timeout
         try:
@@ -46,7 +45,13 @@ class WithCompanion:
             self._stopping.set()
             if self._thread.ident is not None:
                 self._thread.join(max(deadline - monotonic(), 0.1))
+        self._raise_failure()
         return unfinished + self._thread.is_alive()
+
+    def _raise_failure(self) -> None:
+        if (failure := self._failure) is not None:
+            self._failure = None
+            raise failure
 
     def _run(self) -> None:
         try:

@@ -67,3 +67,14 @@ def test_s17_companion_and_first_worker_end_as_failed_if_the_companion_raises_sy
         until(lambda: False, step=both.step)
     assert failed.value.exit_code == 3
     assert both.stop(timeout=60) == 0
+
+
+def test_the_worker_fails_if_the_companion_fails_to_stop() -> None:
+
+    def fail() -> None:
+        raise ValueError
+
+    both = WithCompanion(Steps(), Steps(on_stop=fail))
+    both.step()
+    with pytest.raises(ValueError):  # noqa: PT011 the very error that is raised above
+        both.stop(timeout=60)
