@@ -104,10 +104,12 @@ def outbox_connection(
     Return the connection whose outbox takes an event that is emitted now.
 
     If ``database`` is given, this is the connection of that alias. If not, it is a connection with an open transaction
-    that accepts rows. If there are several of these connections, the connection of :func:`home` is preferred, then the
-    connection of the default alias, then the first in the order of DATABASES. In the last case OutboxAmbiguous is
-    emitted. If there is none, the connection of :func:`home` is returned. Raises :class:`ConfigurationError` for an
-    unknown alias, and the routers' exceptions.
+    whose database accepts rows. If there are several of these connections, the connection of :func:`home` is preferred,
+    then the connection of the default alias, then the first in the order of DATABASES. In the last case OutboxAmbiguous
+    is emitted. If there is none, the connection of :func:`home` is returned.
+
+    ``is_open`` and ``takes_rows`` decide instead of the functions of the same names. Raises :class:`ConfigurationError`
+    for an unknown alias, and the routers' exceptions.
     """
     if database:
         return connection_of(database)

@@ -69,7 +69,7 @@ class RelayStates:
 
     @property
     def obstacles(self) -> tuple[str, ...]:
-        """The reason why the last step was interrupted, as the only item; empty: the last step was not interrupted."""
+        """The text of the error that interrupted the last step, as the only item; empty if no error did."""
         return (self._trouble,) if self._trouble else ()
 
     @property

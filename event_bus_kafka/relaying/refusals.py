@@ -22,7 +22,7 @@ class Refusals:
 
     def __init__(self) -> None:
         self.undecided: list[tuple[Row, BrokerError]] = []
-        """Rows that were refused in this batch."""
+        """Rows that were refused in this batch and may have to be parked, with Kafka's errors."""
         self._before = 0
         self._keys: set[bytes] = set()
         self._parked: list[int] = []

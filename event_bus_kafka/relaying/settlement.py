@@ -24,8 +24,8 @@ sent twice.
 """
 MOST_PARKED = 1_000
 """
-Number of refused rows at which a batch ends. It is limited because parking takes one statement per row while the claim
-lasts.
+Number of refused rows at which a batch ends. It is small, because parking takes one statement per row while the shards
+are claimed.
 """
 
 
@@ -123,7 +123,7 @@ class Settlement:
         """Maximum number of rows of the next batch; less than a chunk after a failed batch."""
 
     def keep(self, ledger: Ledger) -> None:
-        """Remember rows of a failed batch that perhaps cannot be removed or parked."""
+        """Remember, for each topic, the first row of a failed batch that was to be removed or parked."""
         unsettled: list[tuple[Row, BrokerError | None]] = [*((row, None) for row in ledger.unremoved), *ledger.refused]
         for row, error in sorted(unsettled, key=lambda found: found[0].id):
             self._kept.setdefault(row.topic, (row, error))

@@ -58,7 +58,7 @@ class Dialect:
     clients.
     """
     options: dict[str, Any] = attrs.field(factory=dict)
-    """Options of each connection of a relay, except options that the settings contain."""
+    """Options of each connection of a relay. Options in DATABASES take precedence."""
 
     @property
     def probe(self) -> str:
@@ -78,8 +78,9 @@ class Dialect:
 
     def plan(self, shards: Sequence[int], *, most: int, parked_holds_key: bool) -> str:
         """
-        Return a statement that selects id, size and shard of the first rows of each shard. It reads one range of the
-        index per shard, because a range over several shards would be sorted as a whole.
+        Return a statement that selects id, size and shard of the first ``most`` rows of each shard. It reads one range
+        of the index per shard, because a range over several shards would be sorted as a whole. ``parked_holds_key``:
+        whether to leave out rows of which an older row of the same key is parked.
         """
         condition = self._unless_parked if parked_holds_key else ""
         parts = [
@@ -90,9 +91,10 @@ class Dialect:
         ]
         return " UNION ALL ".join(parts)
 
-    def next_topics(self, after: Sequence[int], *, is_indexed: bool) -> str:
+    def next_topics(self, shards: Sequence[int], *, is_indexed: bool) -> str:
         """
-        Return a statement that selects each shard's next topic. Its parameters are the previous topic of each shard.
+        Return a statement that selects each shard's next topic in alphabetical order. Its parameters are the previous
+        topics, one for each of ``shards``.
 
         The statement makes one look-up per shard. With DISTINCT, a server may read all waiting rows. InnoDB may also do
         this for a look-up inside a recursion.
@@ -100,15 +102,15 @@ class Dialect:
         return " UNION ALL ".join(
             f"SELECT * FROM (SELECT r.shard, r.topic FROM {_OUTBOX} r {self._by_topic(is_indexed)} "
             f"WHERE r.shard = {shard} AND r.topic > %s ORDER BY r.topic LIMIT 1) s{shard}"
-            for shard in after
+            for shard in shards
         )
 
     def plan_by_topic(self, parts: Sequence[tuple[int, int]], *, is_indexed: bool, parked_holds_key: bool) -> str:
         """
         Return a statement that selects the first rows of each part: id, size, and the number of the part.
 
-        ``parts``: for each part, the shard and the maximum number of rows. A part also has a topic. The topics are the
-        statement's parameters, as :meth:`names` returns them.
+        ``parts``: shard and maximum number of rows of each part. The topics of the parts are the statement's
+        parameters, as :meth:`names` returns them. ``parked_holds_key``: as for :meth:`plan`.
         """
         rows = f"FROM {_OUTBOX} r {self._by_topic(is_indexed)} WHERE"
         condition = self._unless_parked if parked_holds_key else ""
@@ -119,7 +121,7 @@ class Dialect:
         )
 
     def names(self, topics: Sequence[str]) -> list[str]:
-        """Return the parameters of the statement from :meth:`plan_by_topic`."""
+        """Return the parameters of the statement from :meth:`plan_by_topic`. ``topics``: the topic of each part."""
         return [topic for topic in topics for _ in range(self.of_topic.count("%s"))]
 
     def fetch(self, ids: Sequence[int]) -> tuple[str, list[Any]]:

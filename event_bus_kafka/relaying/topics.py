@@ -20,8 +20,8 @@ _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
 """Backoff of a topic: seconds until the first try, factor after each further refusal, and longest backoff."""
 _FIRST_OF_SILENT = 5.0
 """
-Seconds until the first try of a silent topic. The time is longer than for other topics, because each try makes the
-other topics wait.
+Seconds from the hold of a silent topic to its first try. They are more than for other held topics, because each try of
+a silent topic makes the other topics wait.
 """
 _PATIENCE, _MORE_PATIENCE = 2.0, 0.1
 """
@@ -94,7 +94,7 @@ class Topic:
         self.waiting: deque[tuple[Row, ProducerRecord]] = deque()
         """Rows that wait to be sent one by one."""
         self.unreported = 0
-        """Number of records in flight without a delivery report."""
+        """Number of records in flight."""
         self.is_silent = False
         self.heard = self._quiet_since = 0.0
         """``heard``: time of the last report. ``_quiet_since``: records are in flight without a report since then."""
@@ -136,7 +136,7 @@ class Topic:
         self._batches, self._reached = 0, row.id
         if self._alone_until and row.id > self._alone_until:
             self.takes_rows = False
-        elif not (self.refusals.are_of_the_topic and row.key in self._keys):  # then try one row of each key
+        elif not (self.refusals.are_of_the_topic and row.key in self._keys):  # then one row of each key
             self._keys.add(row.key)
             self.waiting.append((row, record))
             self.tries -= 1
@@ -212,7 +212,8 @@ class Topic:
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """
-        Open the topic if Kafka has accepted its rows; hold it again if Kafka has refused them.
+        Decide about a topic that is tried. If it counts as the cause of refusals, hold it again. If Kafka has accepted
+        a row after a hold, or if all rows that had to be sent alone were sent, open it.
 
         Return the rows to park, and the ids of parked rows to put back into the outbox.
         """
