@@ -57,8 +57,8 @@ def periodically(
     keeper: Housekeeper | None = None,
 ) -> None:
     """
-    Call :meth:`Housekeeper.every`, and end the task when ``at_end`` closes. ``keeper`` is by default the common
-    housekeeper.
+    Call :meth:`Housekeeper.every` of ``keeper``, and end the task when ``at_end`` closes. Without ``keeper``, use the
+    housekeeper that most tasks of the process share.
     """
     keeper = keeper or housekeeper
     task = keeper.every(period, name, turn, last=last, first_in=first_in)

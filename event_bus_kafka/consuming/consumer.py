@@ -55,7 +55,7 @@ class Consumer:
     One member of a consumer group. Its owner calls :meth:`step` in a loop, and :meth:`stop` at the end.
 
     The thread that calls these methods is the polling thread: no other thread uses the client or changes windows and
-    positions. The consumer never commits an offset above an unsettled record.
+    positions. The consumer never commits an offset above an unfinished record.
 
     ``flush(seconds)`` waits at most ``seconds`` until the events that receivers emitted are stored. The consumer learns
     of a lost event by the lifecycle event EventUndelivered. After a loss the consumer commits nothing, and the next
@@ -106,8 +106,9 @@ class Consumer:
         """
         Read records, wake due retries, and commit.
 
-        Blocks at most for the poll time-out, but waits longer while partitions are being revoked, because receivers of
-        these partitions may have to finish. Raises :class:`WorkerFailed` if the worker has to end.
+        Usually blocks at most for the poll time-out. Blocks longer while Kafka does not answer a request, and while
+        partitions are revoked whose receivers may have to finish. Raises :class:`WorkerFailed` if the worker has to
+        end.
         """
         self._health.beat()
         self._read()
@@ -256,7 +257,7 @@ class Consumer:
     def _hand_over(self, names: list[Partition], timeout: float) -> tuple[list[PartitionProgress], int]:
         leaving = [self._partitions.pop(name) for name in names if name in self._partitions]
         unfinished = self._scheduler.release(leaving, timeout=timeout, staying=self._partitions.values(), names=names)
-        self._health.replace(Obstacle.OUTAGE, ())  # dropped records report no end; others report anew
+        self._health.replace(Obstacle.OUTAGE, ())  # dropped records would not end theirs; others report theirs again
         for partition in leaving:
             partition.advance()
         return leaving, unfinished

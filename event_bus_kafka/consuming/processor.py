@@ -43,8 +43,8 @@ further dead letter is stored. In the second case, the worker is about to end, b
 class Processor:
     """
     Makes an attempt at a delivery and returns its outcome: Done, Retry or Hold. If a record is given up, the outcome is
-    Hold until its dead letter is stored, and Done afterwards. Thread-safe. Only the objects ``gate``, ``flood`` and
-    ``error_limit`` have state.
+    Hold until its dead letter is stored, and Done afterwards. Thread-safe. Only ``gate``, ``flood``, ``error_limit``
+    and ``health`` change.
     """
 
     group: str
@@ -281,8 +281,5 @@ def _reason_to_skip(record: ConsumerRecord, signal: OpenEdxPublicSignal, receive
 
 
 def _identity(record: ConsumerRecord) -> tuple[str, Hashable]:
-    """
-    Return the identity of a record among failures. The identity is topic and key or, if the record has no key, topic
-    and offset.
-    """
+    """Return topic and key, by which a circuit counts the failed keys; topic and offset if the record has no key."""
     return record.topic, record.offset if record.key is None else record.key

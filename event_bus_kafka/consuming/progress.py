@@ -175,8 +175,8 @@ class PartitionProgress:
     committed: int | None = None
     position: int | None = attrs.field(default=attrs.Factory(lambda self: self.committed, takes_self=True))
     """
-    The offset that may be committed: the offset of the first unfinished record, or of the next record to read if all
-    are finished.
+    The offset that may be committed, because all records below it are finished. None: no offset was committed, and no
+    record is finished.
     """
     phase: PartitionPhase = PartitionPhase.OPEN
     drains_to: int = -1

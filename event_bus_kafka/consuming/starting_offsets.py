@@ -57,7 +57,7 @@ class StartingOffsets:
     time: int | None
     clock: Callable[[], float]
     window: int = 0
-    """Maximum number of records that a worker may have begun and not committed."""
+    """Maximum number of records per partition that a previous worker may have begun and not committed."""
     failed: Collection[Partition] = ()
     """Partitions that could not be started yet, because Kafka cannot be reached or refuses the requests."""
     _again_at: float = 0.0

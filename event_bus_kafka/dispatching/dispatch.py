@@ -164,8 +164,8 @@ def is_unfinished(result: object) -> bool:
 
 def _finish(result: object) -> None:
     """
-    Await a coroutine that a receiver returned. This happens if a plain decorator hides that the receiver is an ``async
-    def`` function.
+    Await a coroutine that a receiver returned, because a plain decorator hides that it is an ``async def`` function.
+    Raises :class:`ReceiverNotRun` for a generator.
     """
     if isawaitable(result):
         try:

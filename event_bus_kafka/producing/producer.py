@@ -228,7 +228,7 @@ class KafkaEventProducer(EventBusProducer):
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         clients = self._connecting.clients
         if clients is None:
-            self._shutdown.watch()  # before get(), because it emits, and an observer may send
+            self._shutdown.watch()  # before get(): an observer of its event may send
             clients = self._connecting.get(deadline)
         try:
             clients.produce(encoded, database, deadline)
