@@ -49,9 +49,7 @@ class Backpressure:
         return max(1, self.records - most)
 
     def need_commit(self, partitions: Partitions) -> bool:
-        """
-        Return whether the window of any partition is full, and a commit would remove at least half of its records.
-        """
+        """Return whether the window of any partition is full, and at least half of it only waits for a commit."""
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:

@@ -41,7 +41,7 @@ Maximum seconds of one poll while receivers run. It is short, because only the p
 finished records.
 """
 _LOOK_AT_ENDS_EVERY = 1.0
-"""Seconds between two queries of the partitions' end offsets."""
+"""Seconds between two updates of the partitions' end offsets."""
 _NEW_CLIENTS = 3
 """Number of new clients that are tried in a row. If all of them fail before reading a record, the worker ends."""
 _LAST_FLUSH = 1.0

@@ -38,12 +38,9 @@ class Work:
     turns: list[float] = attrs.field(factory=list)
     """Start times of the receivers' calls in the current attempt (``perf_counter``, in seconds)."""
     sent_at: datetime | None = None
-    """
-    The time at which the event was sent; None until the event is dispatched. ``tallies``, too, is None until the
-    dispatch.
-    """
+    """The time at which the event was sent; None until the event is dispatched."""
     tallies: RecordTallies | None = None
-    """The counters to which the record's results are added."""
+    """The counters to which the record's results are added; None until the event is dispatched."""
 
     def begin(self, receiver: Receiver) -> None:
         """Note that ``receiver`` is about to be called."""

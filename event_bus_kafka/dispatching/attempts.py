@@ -61,7 +61,7 @@ class Past:
     away: str = ""
     """Name of the server that could not be reached at the last attempt; empty: there was no such server."""
     waiting: list[Receiver] | None = None
-    """Receivers for the next attempt; None: all receivers of the event, because no attempt has come to them yet."""
+    """Receivers for the next attempt; None: all receivers of the event, because no attempt has reached them yet."""
     given_up: tuple[tuple[Receiver, Exception], ...] = ()
     """Receivers that are not called again for this event, each with the reason."""
     verdict: GiveUp | None = None

@@ -30,10 +30,7 @@ from event_bus_kafka.wire.records import Event
 
 @attrs.define(unsafe_hash=True)
 class Receiver:
-    """
-    A function connected to a signal. Its attributes never change, as :func:`~event_bus_kafka.frozen.cheap_frozen`
-    requires.
-    """
+    """A function connected to a signal. No code changes the attributes, although the class permits it."""
 
     call: Callable[..., Any]
     dispatch_uid: str | None = None

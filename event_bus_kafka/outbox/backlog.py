@@ -117,7 +117,7 @@ def watch(alias: str) -> None:
 
 
 def warn_if_stalled(alias: str, oldest: float) -> None:
-    """Emit OutboxStalled if ``oldest`` (seconds) is more than ``STALLED_AFTER``."""
+    """Emit OutboxStalled if the age of the oldest row, ``oldest``, is more than ``STALLED_AFTER`` seconds."""
     if oldest > STALLED_AFTER:
         emit(OutboxStalled(database=alias, oldest=oldest))
 

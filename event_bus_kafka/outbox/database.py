@@ -82,7 +82,8 @@ def home() -> str:
 
 @cache
 def _tell_of_router(what: str) -> None:
-    logger.warning("A database router %s when asked where %s is written: the default database is used.", what, _MODEL)
+    text = "A database router %s when asked where %s is written. Correct it; until then the default database is used."
+    logger.warning(text, what, _MODEL)
 
 
 def may_have_outbox(connection: BaseDatabaseWrapper) -> bool:

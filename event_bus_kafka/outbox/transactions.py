@@ -1,4 +1,4 @@
-"""Sends an event after the commit of the transaction that emitted the event, and never after a rollback."""
+"""Runs actions, such as sending an event, after the commit of the open transactions, and never after a rollback."""
 
 from __future__ import annotations
 

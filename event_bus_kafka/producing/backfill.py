@@ -213,7 +213,7 @@ class Backfill:
 
 @attrs.frozen(eq=False)
 class _Ends:
-    """The result of each sent event, by event id. Several threads use this object."""
+    """An observer that collects the result of each sent event, by event id. Thread-safe."""
 
     KINDS = (RecordDelivered, EventAppended, EventSpilled, EventRejected, EventUndelivered)
     left: set[str]

@@ -42,8 +42,9 @@ class Shutdown:
         self, limits: SendingLimits, spill: Spill, *, begin: Callable[[], None], finish: Callable[[float], None]
     ) -> None:
         """
-        ``begin``: starts the periodic work of a process. It is called once in each process and never raises.
-        ``finish``: does the periodic work for the last time. It blocks at most as many seconds as its argument says.
+        ``begin``: starts the periodic work of a process, such as writing the history. It is called once in each process
+        and never raises. ``finish``: does the periodic work for the last time. It blocks at most as many seconds as its
+        argument says.
         """
         self._limits = limits
         self._spill = spill

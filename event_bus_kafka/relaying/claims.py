@@ -91,8 +91,8 @@ class Claims:
         Claim shards until the end of the ``with`` block, which commits. Yield the ``shards`` that no other relay has
         claimed.
 
-        Raises a database error. An error rolls back the changes of the block, except those made with ``at_once``, or on
-        SQLite.
+        Raises a database error. An error rolls back the changes of the block that were made without ``at_once``; on
+        SQLite, none.
         """
         if not self._dialect.locks:
             yield list(shards)
@@ -109,8 +109,8 @@ class Claims:
         """
         Search the rows of these shards once; return the rows that a batch is to send.
 
-        Rows that commit after the search wait for the next batch. A second search could find a row without its
-        predecessors. ``limits``: topic → maximum number of its rows in the batch, or 0 for none. Other topics have no
+        Rows that commit after the search wait for the next batch. A second search could find a row and miss an earlier
+        one of its key. ``limits``: topic → maximum number of its rows in the batch, or 0 for none. Other topics have no
         limit.
         """
         if limits:

@@ -68,7 +68,7 @@ class Clients:
 
     @property
     def unreached(self) -> UnreachedPartitions:
-        """The partitions that the common client has not reached yet."""
+        """The partitions for which Kafka has not yet confirmed a record of the common client."""
         assert self._common is not None
         return self._common.unreached
 

@@ -22,8 +22,8 @@ from event_bus_kafka.telemetry.state import HeldTopic, RelayState
 _TELL_EVERY = 10.0
 _AT_MOST = 50
 """
-Factor on the duration of a count of the rows. The product is the minimum pause after the count. The pause is needed
-because counting a million rows takes a second.
+After counting the rows, the relay does not count them again for this many times the duration of the count, because
+counting a million rows takes a second.
 """
 _PURGE_EVERY = 86_400.0
 _SILENT_AFTER = 2.0 * IDLE_TRANSACTION_TIMEOUT

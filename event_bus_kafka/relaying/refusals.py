@@ -7,9 +7,8 @@ from event_bus_kafka.relaying.claims import Row
 
 _ROWS, _KEYS = 10, 3
 """
-Minimum number of refused rows, and of different keys among them, after which the topic counts as the cause of the
-refusals. Kafka must not have accepted a row of the topic in the meantime. For example, the topic may have a wrong
-policy.
+If Kafka refuses at least ``_ROWS`` rows with at least ``_KEYS`` different keys, and accepts no row of the topic in the
+meantime, the topic counts as the cause of the refusals.
 """
 
 

@@ -35,8 +35,8 @@ shards.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PROBES = 10
 """
-Factor on the duration of a search that finds no rows. The product is the minimum pause after the search, but is limited
-to ``_LONGEST_PAUSE``.
+After a search that finds no rows, the relay pauses for at least this many times the duration of the search, limited to
+``_LONGEST_PAUSE``.
 """
 _WATCHED = 1.0
 """Maximum seconds between two searches for rows if the database notifies the relay of new rows."""

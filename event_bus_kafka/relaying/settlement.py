@@ -107,8 +107,9 @@ class Settlement:
     first of these rows is remembered. The topic is held until this row is removed or parked, because otherwise the row
     would be sent again and again.
 
-    The topic's later rows are sent once more, because another relay may have sent some of them in the meantime. If only
-    a part of them were removed, an old record could become the last record of its key.
+    Only the remembered row is then removed or parked; the topic's rows after it are sent once more. Another relay may
+    have sent some of these rows in the meantime. If this relay then removed only some of them, an old record could
+    become the last record of its key.
 
     After a failed batch the next batch has one row. Each further batch has twice as many rows as the batch before. Each
     of these batches settles as many of its rows as the database permits.

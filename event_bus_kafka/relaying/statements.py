@@ -80,7 +80,7 @@ class Dialect:
         """
         Return a statement that selects id, size and shard of the first ``most`` rows of each shard. It reads one range
         of the index per shard, because a range over several shards would be sorted as a whole. ``parked_holds_key``:
-        whether to leave out rows of which an older row of the same key is parked.
+        whether to leave out rows whose key has an older parked row.
         """
         condition = self._unless_parked if parked_holds_key else ""
         parts = [
@@ -190,8 +190,8 @@ _BY_INDEX = "; ".join(
     f"SET LOCAL {what} = off" for what in ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit")
 )
 """
-Makes PostgreSQL use the index. The statistics of a table that fills and empties are always out of date. Because of them
-PostgreSQL would scan and sort all waiting rows for every chunk.
+Statements that make PostgreSQL use the index. The statistics of a table that fills and empties are always out of date.
+Because of them PostgreSQL would scan and sort all waiting rows for every chunk.
 
 PostgreSQL gives a high cost to plans that are switched off. It would spend seconds on compiling a statement with this
 cost, so ``jit`` is off, too.
