@@ -237,8 +237,8 @@ class Processor:
 
     def _bury(self, verdict: GiveUp, work: Work, partition: PartitionProgress) -> Outcome:
         """
-        Store a dead letter and return Done. If storing fails, return a Hold. In both cases, no receiver runs again for
-        this record.
+        Store a dead letter and return Done. If no dead letter may be stored now, or storing fails, return a Hold. In
+        each case, no receiver runs again for this record.
         """
         counts = not (work.past.given_up and work.past.is_paused_only)
         if self.error_limit.failure or (counts and not self.flood.admits(partition)):

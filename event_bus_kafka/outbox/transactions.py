@@ -127,7 +127,7 @@ def is_open(connection: BaseDatabaseWrapper) -> bool:
 
 def is_manual(connection: BaseDatabaseWrapper) -> bool:
     """Return whether the open transaction was begun by switching autocommit off."""
-    if connection.in_atomic_block:  # inside atomic() too: a later rollback() would drop what has been committed
+    if connection.in_atomic_block:  # atomic() does not commit then: a later rollback() drops its changes
         return not connection.commit_on_exit
     return connection.connection is not None and not connection.autocommit
 

@@ -120,7 +120,7 @@ class Spill:
         writer for the routers' choice instead.
         """
         last = home()
-        with suppress(Exception):  # routers raise, or the alias does not exist
+        with suppress(Exception):  # a router may raise, or the alias may not exist
             if database and not may_have_outbox(connections[database]):
                 database = last
         databases = tuple(dict.fromkeys([database or last, last, DEFAULT_DB_ALIAS]))

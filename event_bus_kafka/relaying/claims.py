@@ -110,8 +110,8 @@ class Claims:
         Search the rows of these shards once; return the rows that a batch is to send.
 
         Rows that commit after the search wait for the next batch. A second search could find a row and miss an earlier
-        one of its key. ``limits``: topic → maximum number of its rows in the batch, or 0 for none. Other topics have no
-        limit.
+        one of its key. ``limits``: topic → maximum number of its rows in each shard, or 0 for none. Other topics have
+        no limit.
         """
         if limits:
             return self._plan_by_topic(shards, limits)
@@ -130,7 +130,7 @@ class Claims:
             sizes, is_indexed=self._is_indexed, parked_holds_key=self._parked_holds_key
         )
         found = self._connection.query(statement, self._dialect.names([part.topic for part in parts]))
-        few = sum(part.topic in limits for part in parts)  # first: they are sent one by one, beside the others
+        few = sum(part.topic in limits for part in parts)  # sorted first: they are sent one by one, beside the others
         found = sorted(found, key=lambda row: (row[2] >= few, row[0]))
         return _plan_of(found, is_full=self._shares.learn(parts, Counter(row[2] for row in found), limits))
 

@@ -202,7 +202,7 @@ DIALECTS = {
         rows_by_id=f"{_OUTBOX} AS r WHERE r.id = ANY(%s::bigint[])",
         ids=lambda ids: f"{{{_list(ids)}}}",  # psycopg takes ten times as long for a list
         quote='"',
-        of_shard="r.shard BETWEEN {0} AND {0}",  # with = it may use the primary key, and read all rows
+        of_shard="r.shard BETWEEN {0} AND {0}",  # with = the server may use the primary key, and read all rows
         of_topic="r.topic BETWEEN %s AND %s{0} ORDER BY r.topic, r.id",  # likewise
         begin=f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{_LOCK_WAIT}s'; "
         f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_TIMEOUT}s'; " + _BY_INDEX,

@@ -52,8 +52,8 @@ class Topic:
     The state of one topic.
 
     A topic is open until Kafka refuses a request with its rows. After that, the topic is held, or its rows are sent one
-    by one. Each hold is longer than the hold before. Rows are sent one by one because Kafka refuses a request as a
-    whole, whichever of its rows is wrong. After a hold, rows are sent one by one, too.
+    by one. Each hold is longer than the hold before, up to ``_LONGEST`` seconds. Rows are sent one by one because Kafka
+    refuses a request as a whole, whichever of its rows is wrong. After a hold, rows are sent one by one, too.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -124,8 +124,8 @@ class Topic:
     @property
     def limit(self) -> int:
         """
-        Maximum number of the topic's rows that a batch may plan. While the topic counts as the cause of refusals, the
-        batch plans more rows than it tries, to find rows of several keys.
+        Maximum number of the topic's rows in each shard that a batch may plan. While the topic counts as the cause of
+        refusals, the batch plans more rows than it tries, to find rows of several keys.
         """
         if self.state is TopicState.BACKING_OFF:
             return 0
@@ -180,7 +180,8 @@ class Topic:
 
     def hold(self, error: Exception, *, silent: bool = False) -> None:
         """
-        Hold the topic, each time for longer than before. ``silent``: whether the reason is a lack of delivery reports.
+        Hold the topic, each time for longer than before, unless it backs off already. ``silent``: whether the reason is
+        a lack of delivery reports.
         """
         self.stop()
         self._alone_until = 0
@@ -281,8 +282,8 @@ class Topics(dict[str, Topic]):
     @property
     def limits(self) -> dict[str, int]:
         """
-        Topic → maximum number of its rows that a batch may take. Only topics that are not open are included. The number
-        is 0 while a topic backs off.
+        Topic → maximum number of its rows in each shard that a batch may plan. Only topics that are not open are
+        included. The number is 0 while a topic backs off.
         """
         return {topic.name: topic.limit for topic in self.values() if topic.state is not TopicState.OPEN}
 
