@@ -40,7 +40,7 @@ id, InnoDB would read their bodies.
 _OLDEST = f"SELECT created FROM {_ROWS} ORDER BY id LIMIT 1"
 _PARKED = f"SELECT COUNT(*) FROM (SELECT id FROM {ParkedRecord._meta.db_table} LIMIT {_AT_MOST}) p"
 _LOOK_EVERY = 60.0
-_last_look: dict[str, float] = {}
+_next_look: dict[str, float] = {}
 
 
 @attrs.frozen(kw_only=True)
@@ -100,7 +100,7 @@ def oldest_age(alias: str) -> float:
 
 def is_due(alias: str) -> bool:
     """Return whether this process is to check the outbox now: it has not done so in the last minute."""
-    return monotonic() >= _last_look.get(alias, 0.0)
+    return monotonic() >= _next_look.get(alias, 0.0)
 
 
 def watch(alias: str) -> None:
@@ -108,7 +108,7 @@ def watch(alias: str) -> None:
     Emit OutboxStalled if the outbox is stalled. An error of the database is only logged. Sending processes call this
     function, because a relay that does not run cannot warn.
     """
-    _last_look[alias] = monotonic() + _LOOK_EVERY
+    _next_look[alias] = monotonic() + _LOOK_EVERY
     try:
         warn_if_stalled(alias, oldest_age(alias))
     except Exception as error:  # noqa: BLE001 databases, pools and guards raise any error; the event is stored

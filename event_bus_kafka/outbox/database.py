@@ -27,7 +27,7 @@ from event_bus_kafka.telemetry.events import OutboxAmbiguous
 logger = logger_named(__name__)
 
 _APP, _MODEL = "event_bus_kafka", "OutboxRecord"
-_NO_FOR = 60.0
+_ASK_AGAIN_AFTER = 60.0
 """Seconds after which a database that did not accept rows is checked again."""
 
 Test = Callable[[BaseDatabaseWrapper], bool]
@@ -160,7 +160,7 @@ def _answer(connection: BaseDatabaseWrapper) -> _Answer:
         let_through(error)
         found = _meaning(error)
         if found:
-            _known[identity(connection)] = found, monotonic() + _NO_FOR
+            _known[identity(connection)] = found, monotonic() + _ASK_AGAIN_AFTER
         return found or _Answer.YES
     _known[identity(connection)] = _Answer.YES, float("inf")
     return _Answer.YES

@@ -58,7 +58,7 @@ class Batch:
         """Whether Kafka refused a request because of one topic; the client's fatal error is then no ``trouble``."""
         self._is_given_up = False
         self.deadline = monotonic() + BATCH_TIME
-        self._alone_until = float("inf")
+        self._alone_deadline = float("inf")
         """Monotonic time after which no more rows are sent one by one."""
         self.looked = 0.0
         """Seconds that the search for waiting rows took."""
@@ -109,7 +109,7 @@ class Batch:
         With ``down_to`` 0, the clients send at once instead of waiting for more records.
         """
         if not down_to:
-            self._alone_until = min(self._alone_until, monotonic() + _ALONE_AT_LAST)
+            self._alone_deadline = min(self._alone_deadline, monotonic() + _ALONE_AT_LAST)
         while self._topics.awaited > down_to and (left := self.deadline - monotonic()) > 0 and self.trouble is None:
             self._poll(left, lingers=bool(down_to))
             self.watch_claim()
@@ -208,7 +208,7 @@ class Batch:
         """Send the topic's next waiting row alone; if the client does not take it, the one after it, and so on."""
         while self.trouble is None and not self._is_given_up and (alone := topic.next_alone()):
             row, record = alone
-            if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_until):
+            if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_deadline):
                 topic.stop()
             elif (row.topic, row.key) not in self._ended_keys:
                 self._produce(self._clients.alone, row, record, topic)

@@ -20,7 +20,7 @@ from event_bus_kafka.telemetry.events import RelayProgress
 from event_bus_kafka.telemetry.state import HeldTopic, RelayState
 
 _TELL_EVERY = 10.0
-_AT_MOST = 50
+_PAUSE_FACTOR = 50
 """
 After counting the rows, the relay does not count them again for this many times the duration of the count, because
 counting a million rows takes a second.
@@ -138,7 +138,7 @@ class ProgressReports:
             try:
                 self._tell(now)
             finally:  # even after an error: a count that failed is not repeated at once
-                self._due = now + max(_TELL_EVERY, _AT_MOST * (self._clock() - now))
+                self._due = now + max(_TELL_EVERY, _PAUSE_FACTOR * (self._clock() - now))
             self._purge(now)
 
     def _tell(self, now: float) -> None:

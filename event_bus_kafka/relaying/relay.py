@@ -33,12 +33,12 @@ Maximum number of shards that a relay claims if the waiting rows do not fit into
 shards.
 """
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
-_PROBES = 10
+_PAUSE_FACTOR = 10
 """
 After a search that finds no rows, the relay pauses for at least this many times the duration of the search, limited to
 ``_LONGEST_PAUSE``.
 """
-_WATCHED = 1.0
+_SEARCH_EVERY = 1.0
 """Maximum seconds between two searches for rows if the database notifies the relay of new rows."""
 
 
@@ -232,8 +232,8 @@ class Relay:
         self._pause(delay)
 
     def _rest(self, looked: float) -> None:
-        after_look = min(_PROBES * looked, _LONGEST_PAUSE)  # limited: a process that was frozen measures a long search
-        seconds = self._claims.wait(max(self._poll_interval, after_look), max(self._poll_interval, _WATCHED))
+        after_look = min(_PAUSE_FACTOR * looked, _LONGEST_PAUSE)  # a frozen process measures a long search
+        seconds = self._claims.wait(max(self._poll_interval, after_look), max(self._poll_interval, _SEARCH_EVERY))
         if seconds:
             self._pause(seconds)
         self._clients.poll()

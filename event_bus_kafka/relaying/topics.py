@@ -73,7 +73,7 @@ class Topic:
         """Time of the first hold since Kafka last accepted a row of the topic."""
         self.held_because = ""
         """The reason of the last hold."""
-        self._alone_until = 0
+        self._last_alone = 0
         """Id of the last row that has to be sent alone."""
         self.begin_batch()
 
@@ -98,7 +98,7 @@ class Topic:
         self.is_silent = False
         self.heard = self._quiet_since = 0.0
         """``heard``: time of the last report. ``_quiet_since``: records are in flight without a report since then."""
-        self.tries = ALONE_ROWS if self._alone_until else TRIED_ROWS
+        self.tries = ALONE_ROWS if self._last_alone else TRIED_ROWS
         """Number of further rows that this batch may send one by one."""
         self.refusals.undecided.clear()
         self._keys: set[bytes] = set()
@@ -134,7 +134,7 @@ class Topic:
     def line_up(self, row: Row, record: ProducerRecord) -> None:
         """Queue a row to be sent alone, if this batch may send it."""
         self._batches, self._reached = 0, row.id
-        if self._alone_until and row.id > self._alone_until:
+        if self._last_alone and row.id > self._last_alone:
             self.takes_rows = False
         elif not (self.refusals.are_of_the_topic and row.key in self._keys):  # then one row of each key
             self._keys.add(row.key)
@@ -175,7 +175,7 @@ class Topic:
     def refused(self, row: Row, error: BrokerError) -> None:
         """Note that Kafka has refused a row that was sent alone."""
         self.refusals.add(row, error)
-        if self._alone_until and self.refusals.are_of_the_topic:
+        if self._last_alone and self.refusals.are_of_the_topic:
             self.stop()
 
     def hold(self, error: Exception, *, silent: bool = False) -> None:
@@ -184,7 +184,7 @@ class Topic:
         a lack of delivery reports.
         """
         self.stop()
-        self._alone_until = 0
+        self._last_alone = 0
         if self.state is TopicState.BACKING_OFF:
             return  # held already because of another row
         if not self.is_held:
@@ -201,7 +201,7 @@ class Topic:
         the rows that wait for ``row``.
         """
         self.stop()
-        self._alone_until = max(self._alone_until, row.id, self._left)
+        self._last_alone = max(self._last_alone, row.id, self._left)
         if self.state is TopicState.OPEN:
             self.state, self._batches = TopicState.TRIED, 0
 
@@ -239,11 +239,11 @@ class Topic:
             self.hold(self.refusals.undecided[-1][1])
         elif self.unreported or self.waiting:
             return
-        elif self._reached >= self._alone_until if self._alone_until else self._has_taken:
+        elif self._reached >= self._last_alone if self._last_alone else self._has_taken:
             self._open()
 
     def _open(self) -> None:
-        was_held, self._delay, self._alone_until = self.is_held, 0.0, 0
+        was_held, self._delay, self._last_alone = self.is_held, 0.0, 0
         self.state = TopicState.OPEN
         if was_held:
             emit(TopicResumed(topic=self.name))
