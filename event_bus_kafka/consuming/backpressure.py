@@ -1,4 +1,4 @@
-"""Limits the records that a worker has read and not yet committed, and the bytes of those that are not finished."""
+"""Limits the number of records that a worker has read and not yet committed, and the bytes of unfinished records."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from event_bus_kafka.wire.records import Event
 
 @attrs.define(unsafe_hash=True)
 class Receiver:
-    """A function connected to a signal. No code changes the attributes, although the class permits it."""
+    """A function connected to a signal. Immutable by convention; the class does not enforce it."""
 
     call: Callable[..., Any]
     dispatch_uid: str | None = None

@@ -41,7 +41,7 @@ def once(*, using: str = ...) -> Callable[[Callable[P, R]], Callable[P, R | None
 
 def once(receiver: Callable[..., Any] | None = None, /, *, using: str = DEFAULT_DB_ALIAS) -> Any:
     """
-    Let a receiver's changes in a database be committed only once per event, which the id in its metadata identifies.
+    Commit a receiver's changes in a database only once per event. The id in the event's metadata identifies the event.
 
     ::
 

@@ -65,7 +65,7 @@ class Batch:
         self.ledger = Ledger()
         self._deliveries = Deliveries(frames)
         self._firsts: set[tuple[str, bytes]] = set()
-        """Topics and keys with a first row in flight, for whose confirmation the key's later rows wait."""
+        """Topics and keys whose first row is in flight; later rows of the key wait until it is confirmed."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
         """
