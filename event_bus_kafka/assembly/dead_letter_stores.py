@@ -107,7 +107,7 @@ def _missing_table() -> str:
     table is assumed to exist.
     """
     try:
-        return "" if _table().is_migrated() else "its table is missing: run manage.py migrate"
+        return "" if _table().is_migrated() else "the table of dead letters is missing: run manage.py migrate"
     except Error:
         return ""
 

@@ -31,7 +31,7 @@ _NEGLECTS_EVERY, _FIRST_NEGLECTS = 60.0, 15.0
 _SOON = 300.0
 """Maximum number of seconds after which a worker deletes old rows for the first time."""
 _LAST_TURN = 1.0
-"""Maximum number of seconds for which an ending worker waits for its last heartbeat."""
+"""Maximum number of seconds for which an ending worker waits for the last run of a task, such as the last heartbeat."""
 
 housekeeper = Housekeeper(close_after_errors)
 watchman = Housekeeper(close_after_errors)
@@ -57,8 +57,8 @@ def periodically(
     keeper: Housekeeper | None = None,
 ) -> None:
     """
-    Call :meth:`Housekeeper.every`, and end the task when ``at_end`` closes. ``keeper`` is by default the common
-    housekeeper.
+    Call :meth:`Housekeeper.every` of ``keeper``, and end the task when ``at_end`` closes. Without ``keeper``, use the
+    housekeeper that most tasks of the process share.
     """
     keeper = keeper or housekeeper
     task = keeper.every(period, name, turn, last=last, first_in=first_in)
@@ -92,7 +92,7 @@ def _watch_neglects(at_end: ExitStack) -> None:
     """
     watching = import_module("event_bus_kafka.operations.neglects.watch")
     watch = watching.NeglectWatch(running, outbox_databases, own_tables())
-    name = "Neglects were not looked for"
+    name = "The search for neglects failed"
     periodically(at_end, _NEGLECTS_EVERY, name, watch.look, first_in=_FIRST_NEGLECTS, keeper=watchman)
     at_end.enter_context(watch)
 

@@ -47,9 +47,9 @@ be practically unlimited, because a request that fails for lack of retries does 
 """
 MISSING_AFTER = 0.5
 """
-Seconds after which a topic that the brokers do not know counts as missing. Because librdkafka asks the brokers for such
-a topic once a second, the relay counts the topic as missing before it counts the topic as silent. If the topic is
-created soon, its rows wait only for the topic's first backoff.
+Seconds after which librdkafka may report that a topic is missing. It asks the brokers once a second, so it reports the
+topic before the topic counts as silent, which would hold the topic for longer. If the topic is created soon, its rows
+wait only for the first backoff.
 """
 _OWN_OPTIONS: Options = {
     "topic.metadata.propagation.max.ms": round(MISSING_AFTER * 1000),
@@ -111,7 +111,7 @@ def relay_options() -> Options:
         options["linger.ms"] = options.pop("queue.buffering.max.ms")
     for name in ("delivery.timeout.ms", "max.in.flight.requests.per.connection", "message.send.max.retries"):
         options.pop(name, None)
-    options["message.timeout.ms"] = round(DELIVERY_TIMEOUT * 1000)  # overrides the settings: the fence depends on it
+    options["message.timeout.ms"] = round(DELIVERY_TIMEOUT * 1000)  # overrides the settings: see relaying/timing.py
     return options
 
 

@@ -36,7 +36,7 @@ def own_bus() -> OwnBus:
 
 def bus_status(*, check: bool) -> Status:
     """
-    Return the present status of the bus. ``check``: whether the status contains findings. Raises
+    Return the present status of the bus. ``check``: whether to add findings, each a problem with its remedy. Raises
     :class:`ConfigurationError`.
     """
     servers = StatusServers(

@@ -31,9 +31,9 @@ topic.
 
 def where_is(question: Question) -> Whereabouts:
     """
-    Search for an event. Unreachable databases, brokers and registries are noted in ``unseen``. Records are read for at
-    most ``question.seconds``. The whole search, including waiting for servers, takes at most ``question.limit``
-    seconds.
+    Search for an event. The result's ``unseen`` names databases, brokers and registries that did not answer. Records
+    are read for at most ``question.seconds``. The whole search, including waiting for servers, takes at most
+    ``question.limit`` seconds.
 
     Raises :class:`NotThere` if a topic that ``question`` names does not exist, and :class:`ConfigurationError` if a
     route is wrong.

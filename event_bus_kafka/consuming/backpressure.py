@@ -1,4 +1,4 @@
-"""Limits the number and the bytes of the records that a worker has read and not yet committed."""
+"""Limits the number of records that a worker has read and not yet committed, and the bytes of unfinished records."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ class Backpressure:
         return max(1, self.records - most)
 
     def need_commit(self, partitions: Partitions) -> bool:
-        """
-        Return whether the window of any partition is full, and a commit would remove at least half of its records.
-        """
+        """Return whether the window of any partition is full, and at least half of it only waits for a commit."""
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:
@@ -59,8 +57,8 @@ class Backpressure:
         Pause each partition that has been full for ``_PAUSE_AFTER`` seconds, so that the client reads the other
         partitions. Resume a partition when its window is half empty.
 
-        A partition is not resumed as soon as its window has room for one record, because a slow key would fill the
-        window again at once. The other partitions would be blocked each time.
+        A partition is not resumed as soon as its window has room for one record. Otherwise a slow key would fill the
+        window again at once, and block the other partitions each time.
         """
         now, full, half_full = self.clock(), self._full(partitions), {*self._full(partitions, 0.5)}
         for partition in partitions:

@@ -36,8 +36,8 @@ class Commits:
     pause: Callable[[float], None]
     refused: set[Partition] = attrs.field(factory=set)
     """
-    Partitions whose latest commit Kafka refused. If the last commit of a revoked partition was repeated, the last
-    repetition is its latest commit.
+    Partitions whose offsets Kafka refused to commit in the last call of :meth:`commit`, or in all tries of
+    :meth:`commit_last`.
     """
 
     def commit(self, client: ConsumerClient, partitions: Iterable[PartitionProgress]) -> dict[Partition, BrokerError]:

@@ -41,7 +41,7 @@ Maximum seconds of one poll while receivers run. It is short, because only the p
 finished records.
 """
 _LOOK_AT_ENDS_EVERY = 1.0
-"""Seconds between two queries of the partitions' end offsets."""
+"""Seconds between two updates of the partitions' end offsets."""
 _NEW_CLIENTS = 3
 """Number of new clients that are tried in a row. If all of them fail before reading a record, the worker ends."""
 _LAST_FLUSH = 1.0
@@ -55,7 +55,7 @@ class Consumer:
     One member of a consumer group. Its owner calls :meth:`step` in a loop, and :meth:`stop` at the end.
 
     The thread that calls these methods is the polling thread: no other thread uses the client or changes windows and
-    positions. The consumer never commits an offset above an unsettled record.
+    positions. The consumer never commits an offset above an unfinished record.
 
     ``flush(seconds)`` waits at most ``seconds`` until the events that receivers emitted are stored. The consumer learns
     of a lost event by the lifecycle event EventUndelivered. After a loss the consumer commits nothing, and the next
@@ -106,8 +106,9 @@ class Consumer:
         """
         Read records, wake due retries, and commit.
 
-        Blocks at most for the poll time-out, but waits longer while partitions are being revoked, because receivers of
-        these partitions may have to finish. Raises :class:`WorkerFailed` if the worker has to end.
+        Usually blocks at most for the poll time-out. Blocks longer while Kafka does not answer a request, and while
+        partitions are revoked whose receivers may have to finish. Raises :class:`WorkerFailed` if the worker has to
+        end.
         """
         self._health.beat()
         self._read()
@@ -256,7 +257,7 @@ class Consumer:
     def _hand_over(self, names: list[Partition], timeout: float) -> tuple[list[PartitionProgress], int]:
         leaving = [self._partitions.pop(name) for name in names if name in self._partitions]
         unfinished = self._scheduler.release(leaving, timeout=timeout, staying=self._partitions.values(), names=names)
-        self._health.replace(Obstacle.OUTAGE, ())  # dropped records report no end; others report anew
+        self._health.replace(Obstacle.OUTAGE, ())  # dropped records would not end theirs; others report theirs again
         for partition in leaving:
             partition.advance()
         return leaving, unfinished

@@ -9,8 +9,8 @@ from event_bus_kafka.errors import WorkerFailed
 
 class ErrorLimit:
     """
-    Counts failed attempts in a row, over all lanes. A successful attempt sets the count to 0. But once the limit was
-    reached, the worker ends in any case.
+    Counts failed attempts in a row, over all lanes. A successful attempt sets the count to 0. Once the limit is
+    reached, the worker ends, even if another attempt succeeds.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -18,7 +18,7 @@ class ErrorLimit:
         self._limit = limit
         self._length = 0
         self.failure: WorkerFailed | None = None
-        """The error that ends the worker; None until the limit is reached. After that no further attempt is made."""
+        """The error that ends the worker; None until the limit is reached. While it is set, no attempt is made."""
 
     def failed(self) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""The threads that run receivers, and the number of threads that are awake."""
+"""The threads that run receivers, and the decision how many of them are awake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _STACK_FRAMES = 12
 class Lane(threading.Thread):
     """
     A thread that calls ``turn`` again and again, and ends when ``turn`` returns False. While ``awake`` is not set, the
-    thread waits before its next call. ``running`` is the record that the thread processes.
+    thread waits before its next call. ``running`` is the record that the thread processes; None: the thread processes
+    no record.
     """
 
     def __init__(self, number: int, turn: Callable[[Lane], bool]) -> None:
@@ -58,8 +59,8 @@ class LanePace:
     If receivers wait for input or output, each further lane makes the worker faster. If receivers compute, each further
     lane makes the worker slower, because threads that compete for the interpreter use twice the processor time of one
     thread. So the number depends on the share of a processor that the process uses. A lane is stuck if it still runs
-    the same record as at the last measurement. Stuck lanes finish no records, so the number is always larger than the
-    number of stuck lanes.
+    the same record as at the last measurement. Stuck lanes finish no records. Therefore at least one lane more than the
+    stuck ones is awake, up to ``lanes``.
     """
 
     lanes: int
@@ -79,7 +80,9 @@ class LanePace:
 
 
 class Lanes:
-    """All lanes of a worker. Only the polling thread calls the methods of this object."""
+    """
+    All lanes of a worker. Any thread may iterate over the lanes; only the polling thread changes how many are awake.
+    """
 
     def __init__(
         self, number: int, turn: Callable[[Lane], bool], *, clock: Callable[[], float], cpu: Callable[[], float]
@@ -109,8 +112,8 @@ class Lanes:
 
     def adapt(self, *, backlog: bool) -> None:
         """
-        Measure the process's share of a processor, if the last measurement is long enough ago. ``backlog``: whether
-        actors wait for a lane; if so, change the number of awake lanes.
+        Measure the process's share of a processor, at most every ``_LOOK_EVERY`` seconds. ``backlog``: whether actors
+        wait for a lane; if so, adapt the number of awake lanes.
         """
         then, cpu_then = self._last_look
         now = self._clock()

@@ -1,6 +1,6 @@
 """
-Reads and writes marks in the metadata of committed offsets. Operators' commands set the marks as instructions to
-workers.
+Reads and writes marks in the metadata of committed offsets. A mark tells workers to skip a record, or that an
+``offset_time`` was applied already.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ _NAMED = ((MESSAGE_ID, "ce_id"), (EVENT_TYPE, "ce_type"))
 
 def process_span(record: ConsumerRecord, group: str, *, is_child: bool) -> NoSpan:
     """
-    Return the span of an attempt at ``record``. ``group`` is empty outside of workers. The span does not contain the
-    key, which is event data.
+    Return the span of an attempt at ``record``. ``group`` is empty outside of workers. ``is_child``: whether the
+    producer's span is the parent. The span does not contain the key, which is event data.
     """
     attributes = messaging(PROCESS, record.topic)
     attributes |= {PARTITION_ID: str(record.partition), KAFKA_OFFSET: record.offset}

@@ -43,8 +43,8 @@ further dead letter is stored. In the second case, the worker is about to end, b
 class Processor:
     """
     Makes an attempt at a delivery and returns its outcome: Done, Retry or Hold. If a record is given up, the outcome is
-    Hold until its dead letter is stored, and Done afterwards. Thread-safe. Only the objects ``gate``, ``flood`` and
-    ``error_limit`` have state.
+    Hold until its dead letter is stored, and Done afterwards. Thread-safe. Only ``gate``, ``flood``, ``error_limit``
+    and ``health`` change.
     """
 
     group: str
@@ -237,8 +237,8 @@ class Processor:
 
     def _bury(self, verdict: GiveUp, work: Work, partition: PartitionProgress) -> Outcome:
         """
-        Store a dead letter and return Done. If storing fails, return a Hold. In both cases, no receiver runs again for
-        this record.
+        Store a dead letter and return Done. If no dead letter may be stored now, or storing fails, return a Hold. In
+        each case, no receiver runs again for this record.
         """
         counts = not (work.past.given_up and work.past.is_paused_only)
         if self.error_limit.failure or (counts and not self.flood.admits(partition)):
@@ -281,8 +281,5 @@ def _reason_to_skip(record: ConsumerRecord, signal: OpenEdxPublicSignal, receive
 
 
 def _identity(record: ConsumerRecord) -> tuple[str, Hashable]:
-    """
-    Return the identity of a record among failures. The identity is topic and key or, if the record has no key, topic
-    and offset.
-    """
+    """Return topic and key, by which a circuit counts the failed keys; topic and offset if the record has no key."""
     return record.topic, record.offset if record.key is None else record.key

@@ -38,12 +38,9 @@ class Work:
     turns: list[float] = attrs.field(factory=list)
     """Start times of the receivers' calls in the current attempt (``perf_counter``, in seconds)."""
     sent_at: datetime | None = None
-    """
-    The time at which the event was sent; None until the event is dispatched. ``tallies``, too, is None until the
-    dispatch.
-    """
+    """The time at which the event was sent; None until the event is dispatched."""
     tallies: RecordTallies | None = None
-    """The counters to which the record's results are added."""
+    """The counters to which the record's results are added; None until the event is dispatched."""
 
     def begin(self, receiver: Receiver) -> None:
         """Note that ``receiver`` is about to be called."""
@@ -175,8 +172,8 @@ class PartitionProgress:
     committed: int | None = None
     position: int | None = attrs.field(default=attrs.Factory(lambda self: self.committed, takes_self=True))
     """
-    The offset that may be committed: the offset of the first unfinished record, or of the next record to read if all
-    are finished.
+    The offset that may be committed, because all records below it are finished. None: no offset was committed, and no
+    record is finished.
     """
     phase: PartitionPhase = PartitionPhase.OPEN
     drains_to: int = -1

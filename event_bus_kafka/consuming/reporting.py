@@ -72,7 +72,7 @@ def ran(work: Work, receivers: list[Receiver], failed: Failures) -> None:
 
 
 def done(work: Work) -> None:
-    """Emit RecordDone, because every receiver has succeeded, and count the event's latency."""
+    """Emit RecordDone, because every receiver has succeeded. Count the event's latency, unless it is replayed."""
     record = work.record
     if work.tallies is not None and work.sent_at is not None and not is_replay():  # replays are of old records
         work.tallies.latency.take(max(time() - work.sent_at.timestamp(), 0.0))  # the clocks of two hosts may differ

@@ -60,7 +60,8 @@ class Scheduler:
     """
     Runs ``process`` on deliveries, in strict order per key, on at most ``lanes`` threads.
 
-    All methods are for the polling thread; ``process`` runs on the lanes and returns Done, Retry or Hold.
+    Only the polling thread calls the methods, unless they say otherwise. The lanes call ``process``, which returns
+    Done, Retry or Hold.
     """
 
     def __init__(
@@ -131,11 +132,11 @@ class Scheduler:
         names: Collection[Partition] = (),
     ) -> int:
         """
-        Give up the ``leaving`` partitions. Report the receivers that are still running at the end, and return their
-        number.
+        Give up the ``leaving`` partitions. Return the number of receivers that are still running at the end; report
+        each of them, unless ``timeout`` is 0.
 
-        All waits together take at most ``timeout`` seconds. First wait for unfinished records that have finished
-        records above them, except records that wait for a retry. During this wait no record of the ``staying``
+        All waits together take at most ``timeout`` seconds. First wait for unfinished records below the highest record
+        that is finished or running, except records that wait for a retry. During this wait no record of the ``staying``
         partitions begins. Then drop the other records, and wait for running receivers, including receivers of an
         earlier assignment. ``names``: further partitions for whose receivers to wait.
 
@@ -179,7 +180,7 @@ class Scheduler:
     def waiting_keys(self) -> tuple[int, int]:
         """
         Return two numbers: the keys that wait for another attempt, and the keys among them whose last outcome was Hold.
-        Any thread may ask.
+        Any thread may call this method.
         """
         waiting = list(self._waiting)
         return len(waiting) + self._to_wait.qsize(), sum(actor.held for _, _, actor in waiting)

@@ -57,7 +57,7 @@ class StartingOffsets:
     time: int | None
     clock: Callable[[], float]
     window: int = 0
-    """Maximum number of records that a worker may have begun and not committed."""
+    """Maximum number of records per partition that a previous worker may have begun and not committed."""
     failed: Collection[Partition] = ()
     """Partitions that could not be started yet, because Kafka cannot be reached or refuses the requests."""
     _again_at: float = 0.0
@@ -116,7 +116,7 @@ class StartingOffsets:
         """Move a partition whose offset no longer exists to an existing offset, and emit OffsetsLost."""
         name, offset = partition.name, partition.next_offset
         if client.positions.waiting[name] != offset:
-            return  # a late error about an earlier offset; a valid one is raised again
+            return  # an outdated error, about an earlier offset; a current one comes again
         there = client.range_of(name, timeout=_TIMEOUT)
         to = there.end if client.positions.begins_at_end else there.start
         partition.go_on_from(to)

@@ -57,11 +57,11 @@ class Past:
     failures: Mapping[str, int] = attrs.field(factory=dict)
     """Name of a receiver → number of attempts at which the receiver failed."""
     holds: int = 0
-    """Number of holds in a row since the last failed attempt."""
+    """Number of holds because of an outage since the last failed attempt."""
     away: str = ""
     """Name of the server that could not be reached at the last attempt; empty: there was no such server."""
     waiting: list[Receiver] | None = None
-    """Receivers that have not succeeded yet; None: no receiver was called yet."""
+    """Receivers for the next attempt; None: all receivers of the event, because no attempt has reached them yet."""
     given_up: tuple[tuple[Receiver, Exception], ...] = ()
     """Receivers that are not called again for this event, each with the reason."""
     verdict: GiveUp | None = None
@@ -73,7 +73,7 @@ class Past:
     @property
     def is_paused_only(self) -> bool:
         """
-        Whether all receivers that were given up are paused. If so, the dead letter does not count towards a flood,
+        Whether no receiver was given up, except paused ones. If so, the dead letter does not count towards a flood,
         because an operator paused the receivers.
         """
         return not self.given_up or all(isinstance(error, ReceiverPaused) for _, error in self.given_up)
@@ -124,7 +124,8 @@ def judge(attempt: Attempt, past: Past, policy: RetryPolicy) -> Judgement:
 
 def _judge_record(error: Exception, away: str, past: Past, policy: RetryPolicy) -> Judgement:
     """
-    Judge an error of the whole record. The error counts as a failure of every receiver that has not succeeded yet.
+    Judge an error of the whole record. If the record is given up, the error counts as the failure of every receiver
+    that has not succeeded yet.
     """
     outcome = policy.decide(error, attempt=past.attempts + 1, holds=past.holds, is_outage=bool(away))
     if isinstance(outcome, Hold):

@@ -90,13 +90,16 @@ class Circuit:
 
     def came_to_nothing(self, permit: Permit, now: float) -> None:
         """
-        Note that the event's result says nothing about the receiver, because a server was away. If the event was a
-        probe, the next probe is admitted ``policy.probe_every`` seconds later.
+        Note a result that neither opens nor closes the circuit, for example because a server was away. If the event was
+        the probe, the next probe is admitted ``policy.probe_every`` seconds later.
         """
         if permit is self._probe:
             self._probe, self.probe_at = None, now + self.policy.probe_every
 
     def seconds_to_probe(self, now: float) -> float:
-        """Return the seconds until the next probe is admitted. Call this method only while the circuit is open."""
+        """
+        Return the seconds until the next probe may be admitted; ``policy.probe_every`` if it may be admitted already.
+        Call this method only while the circuit is open.
+        """
         left = (self.probe_at or now) - now
         return left if left > 0 else self.policy.probe_every

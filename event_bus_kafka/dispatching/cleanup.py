@@ -55,7 +55,7 @@ def give_back() -> None:
 
 
 def is_pooled(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether all threads share a pool of Django's connections to the same database."""
+    """Return whether Django takes the connections to this database from a pool that all threads share."""
     return bool(connection.settings_dict["OPTIONS"].get("pool"))
 
 

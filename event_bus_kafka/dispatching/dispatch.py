@@ -30,10 +30,7 @@ from event_bus_kafka.wire.records import Event
 
 @attrs.define(unsafe_hash=True)
 class Receiver:
-    """
-    A function connected to a signal. Its attributes never change, as :func:`~event_bus_kafka.frozen.cheap_frozen`
-    requires.
-    """
+    """A function connected to a signal. Immutable by convention; the class does not enforce it."""
 
     call: Callable[..., Any]
     dispatch_uid: str | None = None
@@ -164,8 +161,8 @@ def is_unfinished(result: object) -> bool:
 
 def _finish(result: object) -> None:
     """
-    Await a coroutine that a receiver returned. This happens if a plain decorator hides that the receiver is an ``async
-    def`` function.
+    Await a coroutine that a receiver returned, because a plain decorator hides that it is an ``async def`` function.
+    Raises :class:`ReceiverNotRun` for a generator.
     """
     if isawaitable(result):
         try:

@@ -1,4 +1,4 @@
-"""The inbox, which makes a receiver's effect happen once per event, even if the event arrives several times."""
+"""The inbox, with which a receiver changes a database once per event, even if the event arrives several times."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def once(*, using: str = ...) -> Callable[[Callable[P, R]], Callable[P, R | None
 
 def once(receiver: Callable[..., Any] | None = None, /, *, using: str = DEFAULT_DB_ALIAS) -> Any:
     """
-    Let a receiver run only once per event; the event's id in its metadata identifies the event.
+    Commit a receiver's changes in a database only once per event. The id in the event's metadata identifies the event.
 
     ::
 

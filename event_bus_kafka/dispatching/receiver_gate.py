@@ -62,7 +62,8 @@ class ReceiverGate:
 
     def admit(self, receivers: list[Receiver]) -> Admission:
         """
-        Return which of the receivers may get an event. The caller must report the result to :meth:`ended` in any case.
+        Return which of the receivers may get an event. The caller must pass the returned object to :meth:`ended` in any
+        case.
         """
         names = self._paused()
         if not names and not self._circuits:
@@ -89,7 +90,8 @@ class ReceiverGate:
         """
         Record which admitted receivers failed; return the names of failed receivers whose circuit is open now.
 
-        ``conclusive`` is False if a server was away: then the failures say nothing about the receivers.
+        ``key``: identifies the record's key among failures. ``conclusive``: False if the failures say nothing about the
+        receivers, for example because a server was away.
         """
         if self._policy is None or not (failed or self._circuits):
             return frozenset()

@@ -57,9 +57,9 @@ class RetryPolicy:
         Decide what follows ``error``.
 
         ``attempt`` is the number of the failed attempt, from 1. ``holds`` is the number of holds in a row before this
-        attempt. ``is_open`` says whether the circuit of the failed receiver is open. An outage is considered first,
-        then an open circuit, then final errors, then the number of attempts. So neither an outage nor a receiver that
-        fails for all events leads to dead letters.
+        attempt. ``is_open`` says whether the circuit of the failed receiver is open. ``chance`` returns a number from 0
+        to 1, for the jitter. An outage is considered first, then an open circuit, then final errors, then the number of
+        attempts. So neither an outage nor a receiver that fails for all events leads to dead letters.
         """
         if is_outage or is_open:
             return Hold(error, self.hold(holds, chance))

@@ -1,5 +1,5 @@
 """
-Appends events to the outbox, in the transaction in which they are emitted. Usually an append needs one INSERT and no
+Appends events to the outbox, as part of the open transaction if there is one. Usually an append needs one INSERT and no
 other network access.
 
 Imported only if the app is installed.
@@ -49,8 +49,8 @@ def append(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], *, n
     Insert all events into the outbox of a database, or none of them. If a transaction is open, the rows are part of it.
 
     Return False, and insert nothing, if the transaction is marked for a rollback. ``notify`` returns whether to inform
-    relays through PostgreSQL's NOTIFY. Raises :class:`AppendFailed` if nothing was inserted. If the exception's
-    ``doomed`` is True, the transaction cannot commit any more.
+    relays through PostgreSQL's NOTIFY. Raises :class:`AppendFailed` if the INSERT failed or there is no outbox. If the
+    exception's ``doomed`` is True, the transaction cannot commit any more.
     """
     if connection.in_atomic_block and connection.needs_rollback:
         return False

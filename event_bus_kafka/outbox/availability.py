@@ -38,6 +38,8 @@ class Outbox:
     ) -> bool:
         """
         Put events into the outbox and return True; return False if the caller has to send them in another way.
+        ``database``: the alias that the settings of the topic name; None: :func:`outbox_connection` chooses the
+        database.
 
         True is also returned in four cases in which nothing is inserted yet. First, the attempt fails and dooms the
         transaction. Then the events are discarded with the transaction. Second, the attempt fails, but the transaction
@@ -69,7 +71,7 @@ class Outbox:
                 emit(AppendToOutboxFailed(**one.names, error=error, doomed=doomed))
             if doomed or connection is None or not connection.in_atomic_block:
                 return doomed
-            for one in events:  # other open transactions do not matter
+            for one in events:  # transactions of other databases do not matter
                 after_commit(partial(otherwise, one), database=connection.alias)
             return True
         for one in events:
@@ -95,8 +97,8 @@ class Outbox:
         """
         Insert events into the outbox of a database. Call this method only in a thread without an open transaction.
 
-        Raises :class:`OutboxMissing` if there is no outbox or the database does not accept rows. Raises a database
-        error after any other failure.
+        Raises :class:`OutboxMissing` if there is no outbox or the database does not accept rows. Raises
+        :class:`AppendFailed`, a database error or a router's exception after any other failure.
         """
         if not apps.is_installed(_APP):
             raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")

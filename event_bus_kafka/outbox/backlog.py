@@ -1,4 +1,7 @@
-"""Counts the rows of the outbox, their age, and parked rows. Imported only if the app is installed."""
+"""
+Counts the waiting and parked rows of an outbox, and finds the age of the oldest waiting row. Imported only if the app
+is installed.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ logger = logger_named(__name__)
 TABLES = (OutboxRecord, OutboxShard, ParkedRecord, WriterSchema)
 STALLED_AFTER = 300.0
 """
-Age of the oldest row, in seconds, above which the outbox counts as stalled. The reason is that no relay runs, or that
-the relay cannot send.
+Age of the oldest row, in seconds, above which the outbox counts as stalled: probably no relay runs, or no relay can
+send.
 """
 _AT_MOST = 100_000
 _ROWS = OutboxRecord._meta.db_table
@@ -37,7 +40,7 @@ id, InnoDB would read their bodies.
 _OLDEST = f"SELECT created FROM {_ROWS} ORDER BY id LIMIT 1"
 _PARKED = f"SELECT COUNT(*) FROM (SELECT id FROM {ParkedRecord._meta.db_table} LIMIT {_AT_MOST}) p"
 _LOOK_EVERY = 60.0
-_last_look: dict[str, float] = {}
+_next_look: dict[str, float] = {}
 
 
 @attrs.frozen(kw_only=True)
@@ -96,22 +99,25 @@ def oldest_age(alias: str) -> float:
 
 
 def is_due(alias: str) -> bool:
-    """Return whether this process has not checked the outbox for a minute."""
-    return monotonic() >= _last_look.get(alias, 0.0)
+    """Return whether this process is to check the outbox now: it has not done so in the last minute."""
+    return monotonic() >= _next_look.get(alias, 0.0)
 
 
 def watch(alias: str) -> None:
-    """Check the outbox, even if no relay runs; emit OutboxStalled if the outbox is stalled. Never raises."""
-    _last_look[alias] = monotonic() + _LOOK_EVERY
+    """
+    Emit OutboxStalled if the outbox is stalled. An error of the database is only logged. Sending processes call this
+    function, because a relay that does not run cannot warn.
+    """
+    _next_look[alias] = monotonic() + _LOOK_EVERY
     try:
         warn_if_stalled(alias, oldest_age(alias))
-    except Exception as error:  # noqa: BLE001 databases, pools and guards raise any error: the event is kept
+    except Exception as error:  # noqa: BLE001 databases, pools and guards raise any error; the event is stored
         let_through(error)
         logger.warning("How long events wait in the outbox of database %s is not known: %s", alias, error_text(error))
 
 
 def warn_if_stalled(alias: str, oldest: float) -> None:
-    """Emit OutboxStalled if ``oldest`` (seconds) is more than ``STALLED_AFTER``."""
+    """Emit OutboxStalled if the age of the oldest row, ``oldest``, is more than ``STALLED_AFTER`` seconds."""
     if oldest > STALLED_AFTER:
         emit(OutboxStalled(database=alias, oldest=oldest))
 
@@ -122,7 +128,7 @@ def is_migrated(connection: BaseDatabaseWrapper) -> bool:
 
 
 def purge(alias: str, days: float) -> int:
-    """Delete rows that were parked more than ``days`` days ago; return the number of deleted rows."""
+    """Delete rows that were parked more than ``days`` days ago; return their number, and emit ParkedRowsPurged."""
     parked: Any = ParkedRecord.objects.using(alias)
     expired = parked.expired(_before(days)).order_by("pk")
     count = sum(delete_in_batches(expired, lambda ids: parked.matching(ids=ids).discard()))

@@ -27,7 +27,7 @@ from event_bus_kafka.telemetry.events import OutboxAmbiguous
 logger = logger_named(__name__)
 
 _APP, _MODEL = "event_bus_kafka", "OutboxRecord"
-_NO_FOR = 60.0
+_ASK_AGAIN_AFTER = 60.0
 """Seconds after which a database that did not accept rows is checked again."""
 
 Test = Callable[[BaseDatabaseWrapper], bool]
@@ -82,7 +82,8 @@ def home() -> str:
 
 @cache
 def _tell_of_router(what: str) -> None:
-    logger.warning("A database router %s when asked where %s is written: the default database is used.", what, _MODEL)
+    text = "A database router %s when asked where %s is written. Correct it; until then the default database is used."
+    logger.warning(text, what, _MODEL)
 
 
 def may_have_outbox(connection: BaseDatabaseWrapper) -> bool:
@@ -104,10 +105,12 @@ def outbox_connection(
     Return the connection whose outbox takes an event that is emitted now.
 
     If ``database`` is given, this is the connection of that alias. If not, it is a connection with an open transaction
-    that accepts rows. If there are several of these connections, the connection of :func:`home` is preferred, then the
-    connection of the default alias, then the first in the order of DATABASES. In the last case OutboxAmbiguous is
-    emitted. If there is none, the connection of :func:`home` is returned. Raises :class:`ConfigurationError` for an
-    unknown alias, and the routers' exceptions.
+    whose database accepts rows. If there are several of these connections, the connection of :func:`home` is preferred,
+    then the connection of the default alias, then the first in the order of DATABASES. In the last case OutboxAmbiguous
+    is emitted. If there is none, the connection of :func:`home` is returned.
+
+    ``is_open`` and ``takes_rows`` decide instead of the functions of the same names. Raises :class:`ConfigurationError`
+    for an unknown alias, and the routers' exceptions.
     """
     if database:
         return connection_of(database)
@@ -157,7 +160,7 @@ def _answer(connection: BaseDatabaseWrapper) -> _Answer:
         let_through(error)
         found = _meaning(error)
         if found:
-            _known[identity(connection)] = found, monotonic() + _NO_FOR
+            _known[identity(connection)] = found, monotonic() + _ASK_AGAIN_AFTER
         return found or _Answer.YES
     _known[identity(connection)] = _Answer.YES, float("inf")
     return _Answer.YES

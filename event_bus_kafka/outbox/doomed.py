@@ -47,7 +47,7 @@ def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) 
         return False
     if is_doomed(connection):
         return True
-    lost = connection.needs_rollback or _was_rolled_back(connection, cause)  # or our savepoint's rollback failed
+    lost = connection.needs_rollback or _was_rolled_back(connection, cause)  # marked: our savepoint's rollback failed
     if lost:
         with suppress(Exception):  # any driver's error: the connection may be dead
             connection.connection.rollback()

@@ -1,4 +1,4 @@
-"""Sends an event after the commit of the transaction that emitted the event, and never after a rollback."""
+"""Runs actions, such as sending an event, after the commit of the open transactions, and never after a rollback."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def is_open(connection: BaseDatabaseWrapper) -> bool:
 
 def is_manual(connection: BaseDatabaseWrapper) -> bool:
     """Return whether the open transaction was begun by switching autocommit off."""
-    if connection.in_atomic_block:  # inside atomic() too: a later rollback() would drop what has been committed
+    if connection.in_atomic_block:  # atomic() does not commit then: a later rollback() drops its changes
         return not connection.commit_on_exit
     return connection.connection is not None and not connection.autocommit
 

@@ -52,7 +52,7 @@ _PAGE = 100
 Number of rows per query. It is small, because a row that changes between query and sending is sent with its old values.
 """
 _LOOK_EVERY = 0.1
-"""Seconds between two looks whether all unconfirmed events wait for the outbox."""
+"""Seconds between two checks whether all unconfirmed events wait for the outbox."""
 _registered: dict[tuple[str, str], Source] = {}
 
 
@@ -67,7 +67,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """``app_label.function``."""
+        """The name that commands use: ``app_label.function``, or ``module.function`` outside of an app."""
         module = self.items.__module__
         app = apps.get_containing_app_config(module)
         return f"{app.label if app else module}.{self.items.__name__}"
@@ -97,8 +97,8 @@ class RowsByPk:
     """
     The rows of a query in the order of their primary keys, which serve as tokens.
 
-    The rows are read in pages of a hundred, so that each row is sent with its current values, in constant memory on any
-    database. A single query would still return, hours later, the values from the time at which it began.
+    The rows are read in pages of a hundred. This needs little memory on any database, and the rows are sent with recent
+    values. A single query would still return, hours later, the values from the time at which it began.
     """
 
     rows: QuerySet[Any]
@@ -213,7 +213,7 @@ class Backfill:
 
 @attrs.frozen(eq=False)
 class _Ends:
-    """The result of each sent event, by event id. Several threads use this object."""
+    """An observer that collects the result of each sent event, by event id. Thread-safe."""
 
     KINDS = (RecordDelivered, EventAppended, EventSpilled, EventRejected, EventUndelivered)
     left: set[str]

@@ -156,8 +156,8 @@ class ProcessClients:
 
     def give_up(self) -> None:
         """
-        Retire, and spill all events without a delivery report. Their reports may come too late, for example if DNS does
-        not answer.
+        If there are events without a delivery report, retire and spill these events. Their reports may come too late,
+        for example if DNS does not answer.
         """
         if self.unreported:
             self.producer.poll(0)  # so that confirmed events are not sent twice

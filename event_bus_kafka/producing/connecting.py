@@ -90,7 +90,7 @@ class Connecting:
             if attempt is None or begins:
                 attempt = self._attempt = Future()
                 self._waits_until, self._again_at = until, 0.0
-        if begins:  # unlocked: if no thread can start, this runs here, and observers may send
+        if begins:  # not locked: if no thread can start, this thread connects, and observers may send
             answer(attempt, partial(self._connect, clients), "event-bus-connect")
         try:
             made = attempt.result(max(min(until, self._waits_until) - monotonic(), 0))

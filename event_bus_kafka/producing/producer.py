@@ -39,9 +39,9 @@ class KafkaEventProducer(EventBusProducer):
     """
     Sends events to Kafka.
 
-    ``send`` never raises, and never blocks longer than its documented limit. Each process makes its clients at its
-    first send, because a child process cannot use the clients of its parent. After a fatal error, the next send makes
-    new clients.
+    ``send`` never raises. It waits for Kafka and the registry at most ``EVENT_BUS_KAFKA_SEND_TIMEOUT``. Each process
+    makes its clients at its first send, because a child process cannot use the clients of its parent. After a fatal
+    error, the next send makes new clients.
     """
 
     def __init__(
@@ -228,7 +228,7 @@ class KafkaEventProducer(EventBusProducer):
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         clients = self._connecting.clients
         if clients is None:
-            self._shutdown.watch()  # first: it emits, and observers may send
+            self._shutdown.watch()  # before get(): an observer of its event may send
             clients = self._connecting.get(deadline)
         try:
             clients.produce(encoded, database, deadline)

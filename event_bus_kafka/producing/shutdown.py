@@ -1,5 +1,5 @@
 """
-The end of a process: flushes sent events, and spills events that Kafka has not confirmed.
+Flushes sent events at the end of a process, and spills events that Kafka has not confirmed.
 
 ``atexit`` is not enough, because children of multiprocessing and celery end without calling it. uWSGI's workers may do
 the same.
@@ -42,8 +42,9 @@ class Shutdown:
         self, limits: SendingLimits, spill: Spill, *, begin: Callable[[], None], finish: Callable[[float], None]
     ) -> None:
         """
-        ``begin``: starts the periodic work of a process. It is called once in each process and never raises.
-        ``finish``: does the periodic work for the last time. It blocks at most as many seconds as its argument says.
+        ``begin``: starts the periodic work of a process, such as writing the history. It is called once in each process
+        and never raises. ``finish``: does the periodic work for the last time. It blocks at most as many seconds as its
+        argument says.
         """
         self._limits = limits
         self._spill = spill
@@ -80,8 +81,8 @@ class Shutdown:
 
     def watch(self) -> None:
         """
-        Prepare a flush at the end of this process. Call this method before the first send of a process; repeated calls
-        are cheap.
+        Do the same as :meth:`begin`, and prepare this process to flush and spill events at its end. Call this method
+        before the first event that is handed to a Kafka client or spilled; repeated calls are cheap.
         """
         if self._pid == os.getpid():
             return

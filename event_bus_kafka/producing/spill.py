@@ -1,10 +1,10 @@
 """
 Spill: puts events that Kafka did not confirm into the outbox, for a relay.
 
-The caller puts the event into a buffer, and a separate thread inserts the row. The caller cannot insert the row,
-because it may be a delivery report during a poll, or a request in a transaction. If this transaction were rolled back,
-the row would be lost. On SQLite, a second connection would wait for the transaction's lock. Each database has its own
-thread, so that a database that hangs does not delay the others.
+The caller puts the event into a buffer, and a separate thread inserts the row. The caller cannot do this itself. It may
+be a delivery report, which must not block a poll. Or it may be a request in a transaction, whose rollback would remove
+the row; on SQLite, a second connection would wait for this transaction. Each database has its own thread, so that a
+database that hangs does not delay the others.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Spill:
 
     def start_writer(self) -> None:
         """
-        Start the default writer in advance, because no thread can start at the end of the interpreter. The default
-        writer then also gets the events of databases whose writer does not run.
+        Start the writer for the database that the routers choose, because no thread can start at the end of the
+        interpreter. At that time this writer also gets the events of databases whose writer does not run.
         """
         self._writer_of(None)
 
@@ -120,7 +120,7 @@ class Spill:
         writer for the routers' choice instead.
         """
         last = home()
-        with suppress(Exception):  # routers raise, or the alias does not exist
+        with suppress(Exception):  # a router may raise, or the alias may not exist
             if database and not may_have_outbox(connections[database]):
                 database = last
         databases = tuple(dict.fromkeys([database or last, last, DEFAULT_DB_ALIAS]))

@@ -48,7 +48,7 @@ class SpillWriter(Thread):
         return self.is_alive()
 
     def settle(self, until: float) -> None:
-        """Wait until all events are inserted or sent in another way, at most until ``until`` (monotonic)."""
+        """Wait, at most until ``until`` (monotonic), until no event waits any more."""
         with self.buffer.changed:
             if self.is_alive():
                 self.buffer.changed.wait_for(lambda: self._is_idle and not self.buffer, until - monotonic())

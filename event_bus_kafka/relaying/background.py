@@ -16,11 +16,11 @@ from event_bus_kafka.relaying.timing import WATCHED
 
 class PendingCalls:
     """
-    The calls of one batch. They run one after the other, in the order of :meth:`begin`.
+    Background calls for one batch. They run one after the other, in the order in which :meth:`begin` was called.
 
     After a failed call no later call runs. Otherwise a newer row of a key could be removed while an older row stays.
     The older row would then be sent again, and become the last record of its key in Kafka. The failure also stops the
-    batch. ``len``: the number of calls whose result was not taken yet.
+    batch. ``len()`` is the number of calls whose result :meth:`take` has not returned yet.
     """
 
     def __init__(self, thread: BackgroundThread, batch: Batch) -> None:
@@ -62,7 +62,7 @@ class PendingCalls:
 
 class BackgroundThread:
     """
-    A thread of a relay that runs the calls of one batch after the other.
+    A thread of a relay that runs calls in the order in which they were submitted.
 
     The thread is a daemon, so that a process that is forced to end does not wait for the calls. The database then rolls
     back the uncommitted changes of the calls.
@@ -73,7 +73,9 @@ class BackgroundThread:
         self._thread = Thread(target=self._run, name=f"event-bus-relay-{name}", daemon=True)
 
     def submit(self, call: Callable[[], Any]) -> Future[Any]:
-        """Queue a call after all earlier calls."""
+        """
+        Queue ``call`` behind all earlier calls; return a future with its result. The first call starts the thread.
+        """
         if self._thread.ident is None:
             self._thread.start()
         future: Future[Any] = Future()
@@ -83,19 +85,19 @@ class BackgroundThread:
     @contextmanager
     def serving(self, batch: Batch) -> Iterator[PendingCalls]:
         """
-        Yield the :class:`PendingCalls` of ``batch``. At its end the ``with`` block waits for all calls. If a call has
-        failed, the block then raises the exception of that call.
+        Yield a :class:`PendingCalls` for ``batch``. The end of the ``with`` block waits for all calls. If the block
+        itself raised no exception, its end raises the exception of the first failed call.
         """
         calls = PendingCalls(self, batch)
         try:
             yield calls
         finally:
-            calls.wait()  # the calls use the connection: the claim must not end before
+            calls.wait()  # the calls use the connection, so the claim must not end before them
         while calls:
             calls.take()
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread after it has run all submitted calls."""
         if self._thread.ident is not None:
             self._calls.put(None)
             self._thread.join()

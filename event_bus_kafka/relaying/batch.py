@@ -22,17 +22,17 @@ from event_bus_kafka.wire.records import ProducerRecord
 _ALONE_AT_LAST = 0.5
 """Seconds for which rows are still sent one by one after all other rows of the batch were handed over."""
 _FIRSTS_WITHIN = 1.0
-"""Maximum seconds for which rows wait until the first row of their key is confirmed."""
+"""Maximum seconds per batch for which rows wait until the first row of their key is confirmed."""
 _AWAITED, _AWAITED_BY_TURNS = 0.1, 0.005
 """Maximum seconds of one wait for a delivery report: with one client, and with two clients that are polled in turn."""
 
 
 class Batch:
     """
-    The rows of one batch. At its end every row is confirmed, refused, or still in the outbox.
+    Sends the rows of one batch. At its end each sent row is confirmed, to be parked, or left in the outbox.
 
-    ``trouble``: the error that interrupts the relay; None: there is none. If a topic refuses its rows, the batch ends
-    without ``trouble``. The next batch sends the rows of the topic one by one, or not at all.
+    ``trouble``: the error that interrupts the relay; None: there is none. A refusal that concerns only the rows of one
+    topic is not ``trouble``. After it, the next batches send the rows of the topic one by one, or not at all.
     """
 
     def __init__(
@@ -55,22 +55,24 @@ class Batch:
         self._broken: DeliveryFailed | None = None
         """The error after which the common client gets no more rows; None: there is none."""
         self._is_refused = False
-        """Whether the common client gets no more rows because Kafka refused a request with rows of a topic."""
+        """Whether Kafka refused a request because of one topic; the client's fatal error is then no ``trouble``."""
         self._is_given_up = False
         self.deadline = monotonic() + BATCH_TIME
-        self._alone_until = float("inf")
+        self._alone_deadline = float("inf")
         """Monotonic time after which no more rows are sent one by one."""
         self.looked = 0.0
         """Seconds that the search for waiting rows took."""
         self.ledger = Ledger()
         self._deliveries = Deliveries(frames)
         self._firsts: set[tuple[str, bytes]] = set()
-        """Topics and keys with exactly one row in flight, because their partition may not know the client yet."""
+        """Topics and keys whose first row is in flight; later rows of the key wait until it is confirmed."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """Keys whose later rows are not sent, because a row was parked, or the first row is in flight for too long."""
+        """
+        Topics and keys whose later rows this batch does not send, after a row was refused or not confirmed in time.
+        """
         self.put_back: list[int] = []
-        """Ids of parked rows that are to be moved back into the outbox."""
+        """Ids of parked rows to move back into the outbox."""
         self.unconfirmed = 0
         """Number of rows that were given up without a delivery report."""
         self.trouble: Exception | None = None
@@ -88,15 +90,13 @@ class Batch:
         return self.ledger.unsettled + self._topics.lined_up + count <= MOST_TWICE
 
     def take_confirmed(self) -> list[Row]:
-        """Return the confirmed rows that no earlier call returned. The caller removes these rows from the outbox."""
+        """Return confirmed rows that no earlier call returned; the caller removes them from the outbox."""
         rows = self.ledger.begin_removal()
         self._deliveries.take(rows)
         return rows
 
     def send(self, rows: Sequence[Row]) -> None:
-        """
-        Hand rows to a client, in order, until the deadline or the first error. :meth:`has_room_for` must allow them.
-        """
+        """Hand rows to the clients, in order, until the deadline or an error. :meth:`has_room_for` must allow them."""
         assert self.has_room_for(len(rows))
         if left := self._send_all(rows[self._send_usual(rows) :]):
             self._await_firsts()
@@ -104,12 +104,12 @@ class Batch:
 
     def collect(self, down_to: int) -> None:
         """
-        Poll for delivery reports until at most ``down_to`` are missing, or until the deadline.
+        Poll for delivery reports until at most ``down_to`` are missing, until the deadline, or until ``trouble``.
 
         With ``down_to`` 0, the clients send at once instead of waiting for more records.
         """
         if not down_to:
-            self._alone_until = min(self._alone_until, monotonic() + _ALONE_AT_LAST)
+            self._alone_deadline = min(self._alone_deadline, monotonic() + _ALONE_AT_LAST)
         while self._topics.awaited > down_to and (left := self.deadline - monotonic()) > 0 and self.trouble is None:
             self._poll(left, lingers=bool(down_to))
             self.watch_claim()
@@ -129,12 +129,12 @@ class Batch:
             self.put_back += put_back
 
     def stop(self, error: BaseException | None) -> None:
-        """Stop sending rows and waiting for reports because of ``error``; None: do nothing."""
+        """Stop sending rows and waiting for reports because of ``error``, if it is an :class:`Exception`."""
         if isinstance(error, Exception):
             self.trouble = self.trouble or error
 
     def give_up(self) -> None:
-        """Purge unconfirmed records from the clients at once."""
+        """Purge unconfirmed records from the clients at once; a further call does nothing."""
         if not self._is_given_up:
             self._is_given_up = True
             self.unconfirmed += self.ledger.in_flight
@@ -151,11 +151,11 @@ class Batch:
                 self.give_up()
 
     def tell(self) -> None:
-        """Emit the result of each row. Call it after the batch is settled and :meth:`take_confirmed` took all rows."""
+        """Count and report confirmed and parked rows, once :meth:`take_confirmed` has returned all confirmed ones."""
         self._deliveries.tell(self.ledger.parked)
 
     def _send_usual(self, rows: Sequence[Row]) -> int:
-        """Send rows in order, up to the first one that needs special care; return the number of sent rows."""
+        """Send rows up to the first that needs special care (see :meth:`Clients.hand_over`); return their number."""
         if not self.goes_on or self._firsts or self._ended_keys:
             return 0
         sent = self._clients.hand_over(rows, self._frames, self._topics, self.deadline, self._reported)
@@ -182,7 +182,7 @@ class Batch:
         return left
 
     def _await_firsts(self) -> None:
-        """Wait at most ``_FIRSTS_WITHIN`` seconds for reports of keys' first rows, because a topic may be silent."""
+        """Wait for reports of keys' first rows; at most ``_FIRSTS_WITHIN`` seconds, because a topic may be silent."""
         self._firsts_until = min(self._firsts_until, monotonic() + _FIRSTS_WITHIN)
         while self.goes_on and self._unreported.get(self._clients.common) and monotonic() < self._firsts_until:
             self._poll(self._firsts_until - monotonic(), lingers=False)
@@ -191,7 +191,7 @@ class Batch:
 
     def _send(self, row: Row, topic: Topic) -> None:
         try:
-            record = self._frames.record(row)  # first: a parked row is reported with its event type
+            record = self._frames.record(row)  # also reads the event type, with which a parked row is reported
             self._clients.measure(record)
         except SchemaRegistryError as error:
             topic.hold(error)
@@ -205,10 +205,10 @@ class Batch:
                 self._produce(self._clients.common, row, record, topic)
 
     def _send_next(self, topic: Topic) -> None:
-        """Send the topic's waiting rows alone, one after the other, until one of them is in flight."""
+        """Send the topic's next waiting row alone; if the client does not take it, the one after it, and so on."""
         while self.trouble is None and not self._is_given_up and (alone := topic.next_alone()):
             row, record = alone
-            if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_until):
+            if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_deadline):
                 topic.stop()
             elif (row.topic, row.key) not in self._ended_keys:
                 self._produce(self._clients.alone, row, record, topic)

@@ -40,7 +40,7 @@ class Row(NamedTuple):
     key: bytes
     body: bytes | None
     headers: bytes
-    """The headers, packed, because the garbage collector would visit each unpacked header of thousands of rows."""
+    """The packed headers. Unpacked ones would slow down the garbage collector, which visits each object."""
     schema: int
 
 
@@ -55,7 +55,7 @@ class BatchPlan(NamedTuple):
 
 class Claims:
     """
-    Claims shards for one batch after the other.
+    Claims shards for one batch after the other. ``notify``: whether to listen for PostgreSQL's notifications.
 
     A claim locks the rows of its shards in the table of shards while the batch is in flight. It does not lock the rows
     of events. If a relay dies, the database releases the lock at once.
@@ -91,7 +91,8 @@ class Claims:
         Claim shards until the end of the ``with`` block, which commits. Yield the ``shards`` that no other relay has
         claimed.
 
-        Raises a database error. After an error, only removals with ``at_once`` stay committed.
+        Raises a database error. An error rolls back the changes of the block that were made without ``at_once``; on
+        SQLite, none.
         """
         if not self._dialect.locks:
             yield list(shards)
@@ -108,9 +109,9 @@ class Claims:
         """
         Search the rows of these shards once; return the rows that a batch is to send.
 
-        Rows that commit after the search wait for the next batch. A second search could find a row without its
-        predecessors. ``limits``: topic → maximum number of its rows in the batch, or 0 for none. Other topics have no
-        limit.
+        Rows that commit after the search wait for the next batch. A second search could find a row and miss an earlier
+        one of its key. ``limits``: topic → maximum number of its rows in each shard, or 0 for none. Other topics have
+        no limit.
         """
         if limits:
             return self._plan_by_topic(shards, limits)
@@ -129,7 +130,7 @@ class Claims:
             sizes, is_indexed=self._is_indexed, parked_holds_key=self._parked_holds_key
         )
         found = self._connection.query(statement, self._dialect.names([part.topic for part in parts]))
-        few = sum(part.topic in limits for part in parts)  # first: they are sent one by one, beside the others
+        few = sum(part.topic in limits for part in parts)  # sorted first: they are sent one by one, beside the others
         found = sorted(found, key=lambda row: (row[2] >= few, row[0]))
         return _plan_of(found, is_full=self._shares.learn(parts, Counter(row[2] for row in found), limits))
 
@@ -162,11 +163,10 @@ class Claims:
 
     def remove(self, ids: Sequence[int], *, at_once: bool = False) -> None:
         """
-        Remove rows that Kafka has confirmed, in the claim's transaction. With ``at_once``, use the second connection.
+        Remove rows that Kafka has confirmed, in the claim's transaction. With ``at_once``, use a separate transaction.
 
-        Rows can be removed even after the claim was lost. But the caller must remove the rows before it ends the claim,
-        because another relay would send them again. Raises a database error, also if the database ignores the
-        statement.
+        Rows that are removed only after the claim has ended may be sent twice. Raises a database error;
+        :class:`RowsStay` if rows stay although the database reported no error.
         """
         if ids:
             with self._settling(at_once=at_once) as connection:
@@ -174,8 +174,8 @@ class Claims:
 
     def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> list[int]:
         """
-        Park rows that Kafka refuses, in the claim's transaction. With ``at_once``, use the second connection. Return
-        the ids under which the rows are parked.
+        Park rows that Kafka refuses, in the same transaction as :meth:`remove` uses; return the ids under which they
+        are parked. Raises as :meth:`remove` does.
         """
         if not rejected:
             return []
@@ -190,7 +190,7 @@ class Claims:
         return numbers
 
     def put_back(self, ids: Sequence[int]) -> None:
-        """Move parked rows back into the outbox, with their original ids."""
+        """Move rows back into the outbox; they keep the ids under which they were parked."""
         for number in ids:
             with self._settling() as connection:
                 if connection.execute(self._dialect.put_back, [number]):  # still parked
@@ -205,7 +205,7 @@ class Claims:
         if not self._listens:
             return seconds
         raw = self._connection.raw
-        if not self._told and not _queued(raw):  # psycopg2 gets notifications with an answer
+        if not self._told and not _queued(raw):  # psycopg2 receives notifications together with answers
             try:
                 select.select([raw.fileno()], [], [], longest)
             except (OSError, ValueError):  # closed, or its number is too high for select()
@@ -292,7 +292,7 @@ def _queued(raw: Any) -> bool:
 
 
 def make_shards(alias: str) -> None:
-    """Insert missing rows of the table of shards. No shard can be claimed after Django's ``flush`` has deleted them."""
+    """Insert missing rows of the table of shards. Claims lock these rows, but Django's ``flush`` deletes them."""
     shards = OutboxShard.objects.using(alias)
     missing = set(range(SHARDS)) - set(shards.values_list("shard", flat=True))
     if missing:

@@ -5,9 +5,9 @@ After a refused request librdkafka still sends later requests, so an old record 
 in Kafka. Therefore the common client has one request in flight per broker, and fails as a whole after a refusal
 (``enable.gapless.guarantee``). Then a new common client replaces it.
 
-A second client sends the rows of topics that refuse their rows. If the common client tried these rows, each refusal
-would cost all other topics a client. The second client sends one row per request, and never two rows of a topic at a
-time. Therefore it may continue after a refusal.
+A second client sends the rows of topics for which Kafka has refused rows lately. If the common client tried these rows,
+each refusal would stop it for all topics. The second client sends one row per request, and never two rows of a topic at
+a time. Therefore it may continue after a refusal.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Clients:
 
     @property
     def unreached(self) -> UnreachedPartitions:
-        """The unreached partitions of the common client."""
+        """The partitions for which Kafka has not yet confirmed a record of the common client."""
         assert self._common is not None
         return self._common.unreached
 

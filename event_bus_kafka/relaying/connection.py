@@ -61,7 +61,8 @@ class OwnConnection:
         """
         Whether the server has closed the connection, according to its socket.
 
-        Also False if the driver does not show the socket, or if the network silently drops all packets.
+        Also False if no connection is open, if the driver does not show the socket, or if the network silently drops
+        all packets.
         """
         if self._connection is None or self._socket is None:
             return False

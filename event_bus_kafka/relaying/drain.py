@@ -1,4 +1,4 @@
-"""Runs a relay until no row is left. Imported only if the app is installed."""
+"""Runs a relay until it can send no further row. Imported only if the app is installed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from event_bus_kafka.relaying.progress import ProgressReports
 from event_bus_kafka.relaying.relay import Relay
 
 _FRUITLESS = 30.0
-"""Seconds without a sent row after which ``relay_events --once`` ends."""
+"""Seconds without a sent or parked row after which ``relay_events --once`` ends."""
 
 
 class Drain:
-    """Runs steps of a relay until no row is left that could be sent."""
+    """Runs steps of a relay until it can send no further row."""
 
     def __init__(self, alias: str, relay: Relay, progress: ProgressReports) -> None:
         self._alias = alias
@@ -22,7 +22,10 @@ class Drain:
         self._progress = progress
 
     def step(self) -> None:
-        """Run one step. When the drain is over, raise :class:`WorkerFailed`. Its exit code is 0 if no row is left."""
+        """
+        Run one step. Raise :class:`WorkerFailed` if the relay can send no further row; the exit code is 0 if the outbox
+        is empty, and 3 if not.
+        """
         self._relay.step()
         if self._progress.is_drained:
             self._end("some rows have to wait")
@@ -32,11 +35,12 @@ class Drain:
     def stop(self, *, timeout: float) -> int:
         return self._relay.stop(timeout=timeout)
 
-    def _end(self, left: str) -> None:
+    def _end(self, reason: str) -> None:
         try:
             depth = Backlog.of(self._alias).depth
         except Error as error:
-            raise WorkerFailed(f"{left}: {type(error).__name__}", exit_code=3) from error
+            uncounted = f"{reason}; the rows in the outbox could not be counted: {type(error).__name__}"
+            raise WorkerFailed(uncounted, exit_code=3) from error
         if depth:
-            raise WorkerFailed(f"{left}; rows in the outbox: {depth}", exit_code=3)
+            raise WorkerFailed(f"{reason}; rows in the outbox: {depth}", exit_code=3)
         raise WorkerFailed("no row waits in the outbox any more", exit_code=0)

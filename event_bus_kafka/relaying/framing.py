@@ -1,4 +1,4 @@
-"""Converts outbox rows to Kafka records: puts schema ids before key and body, and emits an event for each sent row."""
+"""Converts outbox rows to Kafka records, which have schema ids before key and value. Counts and reports sent rows."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Frames:
         return self._known[schema].event_type if schema in self._known else ""
 
     def event_id(self, row: Row) -> str:
-        """Return the event id in the row's headers; empty if there is none. Call :meth:`record` for the row before."""
+        """Return the event id in the row's headers; empty if there is none. Call :meth:`record` first."""
         headers = self._known[row.schema].unpack(row.headers)
         named = headers if isinstance(headers, dict) else dict(headers)
         return (named.get("ce_id") or b"").decode(errors="replace")

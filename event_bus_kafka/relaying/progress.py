@@ -20,10 +20,10 @@ from event_bus_kafka.telemetry.events import RelayProgress
 from event_bus_kafka.telemetry.state import HeldTopic, RelayState
 
 _TELL_EVERY = 10.0
-_AT_MOST = 50
+_PAUSE_FACTOR = 50
 """
-Factor on the duration of a count of the rows. The product is the minimum pause after the count. The pause is needed
-because counting a million rows takes a second.
+After counting the rows, the relay does not count them again for this many times the duration of the count, because
+counting a million rows takes a second.
 """
 _PURGE_EVERY = 86_400.0
 _SILENT_AFTER = 2.0 * IDLE_TRANSACTION_TIMEOUT
@@ -69,7 +69,7 @@ class RelayStates:
 
     @property
     def obstacles(self) -> tuple[str, ...]:
-        """The reason why the last step was interrupted, as the only item; empty: the last step was not interrupted."""
+        """The text of the error that interrupted the last step, as the only item; empty if no error did."""
         return (self._trouble,) if self._trouble else ()
 
     @property
@@ -138,7 +138,7 @@ class ProgressReports:
             try:
                 self._tell(now)
             finally:  # even after an error: a count that failed is not repeated at once
-                self._due = now + max(_TELL_EVERY, _AT_MOST * (self._clock() - now))
+                self._due = now + max(_TELL_EVERY, _PAUSE_FACTOR * (self._clock() - now))
             self._purge(now)
 
     def _tell(self, now: float) -> None:

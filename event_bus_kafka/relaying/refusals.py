@@ -7,9 +7,8 @@ from event_bus_kafka.relaying.claims import Row
 
 _ROWS, _KEYS = 10, 3
 """
-Minimum number of refused rows, and of different keys among them, after which the topic counts as the cause of the
-refusals. Kafka must not have accepted a row of the topic in the meantime. For example, the topic may have a wrong
-policy.
+If Kafka refuses at least ``_ROWS`` rows with at least ``_KEYS`` different keys, and accepts no row of the topic in the
+meantime, the topic counts as the cause of the refusals.
 """
 
 
@@ -22,7 +21,7 @@ class Refusals:
 
     def __init__(self) -> None:
         self.undecided: list[tuple[Row, BrokerError]] = []
-        """Rows that were refused in this batch."""
+        """Rows that were refused in this batch and may have to be parked, with Kafka's errors."""
         self._before = 0
         self._keys: set[bytes] = set()
         self._parked: list[int] = []

@@ -33,34 +33,34 @@ Maximum number of shards that a relay claims if the waiting rows do not fit into
 shards.
 """
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
-_PROBES = 10
+_PAUSE_FACTOR = 10
 """
-Factor on the duration of a search that finds no rows. The product is the minimum pause after the search, but is limited
-to ``_LONGEST_PAUSE``.
+After a search that finds no rows, the relay pauses for at least this many times the duration of the search, limited to
+``_LONGEST_PAUSE``.
 """
-_WATCHED = 1.0
-"""Seconds between two searches of the table if the database notifies of new rows."""
+_SEARCH_EVERY = 1.0
+"""Maximum seconds between two searches for rows if the database notifies the relay of new rows."""
 
 
 @attrs.frozen(kw_only=True)
 class StepResult:
-    """The result of a step."""
+    """The result of one call of :meth:`Relay.step`."""
 
     sent: int = 0
     parked: int = 0
     left: bool = True
     """Whether there may be further rows that can be sent now."""
     trouble: str = ""
-    """The reason why the relay was interrupted, without event data; empty: the relay was not interrupted."""
+    """The text of the error that interrupted the relay, without event data; empty if no error did."""
 
 
 class Relay:
     """
     A relay, used by one thread: call :meth:`step` repeatedly, and :meth:`stop` at the end.
 
-    A row is removed from the outbox after Kafka has confirmed it. Its shard stays claimed until the removal. The
-    committed rows of a shard are sent in the order of their ids. A row that commits after the search for rows is sent
-    in a later batch.
+    A row is removed from the outbox after Kafka has confirmed it. Its shard stays claimed until the removal. A batch
+    contains only rows that were committed when it searched for rows, and sends the rows of each key in the order of
+    their ids.
     """
 
     def __init__(
@@ -94,9 +94,11 @@ class Relay:
 
     def step(self) -> None:
         """
-        Send one batch, or wait if there is nothing to send. Takes little more than ``BATCH_TIME``.
+        Send one batch, or wait if there is nothing to send. Takes little more than ``BATCH_TIME`` if the database is
+        fast.
 
-        Raises :class:`WorkerFailed` if the settings are wrong.
+        After an error of Kafka, the registry or the database, pause; the next step then uses new clients and
+        connections. Raises :class:`WorkerFailed` if the settings are wrong.
         """
         try:
             self._on_step(self._step())
@@ -109,7 +111,7 @@ class Relay:
                 self._on_step(StepResult(trouble=database_error_text(error)))
 
     def stop(self, *, timeout: float) -> int:
-        """Close clients and connections. Return 0, because no record is in flight between two steps."""
+        """Close clients and connections. Return the number of records in flight, which is 0 between two steps."""
         self._reader.stop()
         self._remover.stop()
         self._claims.close()
@@ -143,7 +145,7 @@ class Relay:
                 if claimed:
                     self._send(batch, claimed)
         except (Error, ClaimLost) as error:
-            if isinstance(error, Error):  # after ClaimLost another relay may have sent all of them
+            if isinstance(error, Error):  # after ClaimLost another relay may have sent and removed the rows
                 self._settlement.keep(batch.ledger)
             self._unconfirmed = batch.unconfirmed + len(batch.ledger.unremoved)
             raise
@@ -230,8 +232,8 @@ class Relay:
         self._pause(delay)
 
     def _rest(self, looked: float) -> None:
-        after_look = min(_PROBES * looked, _LONGEST_PAUSE)  # a frozen process seems to search for long
-        seconds = self._claims.wait(max(self._poll_interval, after_look), max(self._poll_interval, _WATCHED))
+        after_look = min(_PAUSE_FACTOR * looked, _LONGEST_PAUSE)  # a frozen process measures a long search
+        seconds = self._claims.wait(max(self._poll_interval, after_look), max(self._poll_interval, _SEARCH_EVERY))
         if seconds:
             self._pause(seconds)
         self._clients.poll()

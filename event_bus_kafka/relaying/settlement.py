@@ -24,8 +24,8 @@ sent twice.
 """
 MOST_PARKED = 1_000
 """
-Number of refused rows at which a batch ends. It is limited because parking takes one statement per row while the claim
-lasts.
+Number of refused rows at which a batch ends. It is small, because parking takes one statement per row while the shards
+are claimed.
 """
 
 
@@ -107,8 +107,9 @@ class Settlement:
     first of these rows is remembered. The topic is held until this row is removed or parked, because otherwise the row
     would be sent again and again.
 
-    The topic's later rows are sent once more, because another relay may have sent some of them in the meantime. If only
-    a part of them were removed, an old record could become the last record of its key.
+    Only the remembered row is then removed or parked; the topic's rows after it are sent once more. Another relay may
+    have sent some of these rows in the meantime. If this relay then removed only some of them, an old record could
+    become the last record of its key.
 
     After a failed batch the next batch has one row. Each further batch has twice as many rows as the batch before. Each
     of these batches settles as many of its rows as the database permits.
@@ -123,7 +124,7 @@ class Settlement:
         """Maximum number of rows of the next batch; less than a chunk after a failed batch."""
 
     def keep(self, ledger: Ledger) -> None:
-        """Remember rows of a failed batch that perhaps cannot be removed or parked."""
+        """Remember, for each topic, the first row of a failed batch that was to be removed or parked."""
         unsettled: list[tuple[Row, BrokerError | None]] = [*((row, None) for row in ledger.unremoved), *ledger.refused]
         for row, error in sorted(unsettled, key=lambda found: found[0].id):
             self._kept.setdefault(row.topic, (row, error))

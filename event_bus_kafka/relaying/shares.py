@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 _MOST_PARTS = 128
 """
-Maximum number of pairs of shard and topic per query. If there are more pairs, a random selection is queried. Thus each
-topic gets rows in time.
+Maximum number of pairs of shard and topic per query, without topics that have a limit. If there are more pairs, a
+random selection is queried, so that each pair is queried sooner or later.
 """
 _OF_SHALLOW = 100
 """
@@ -18,7 +18,7 @@ Maximum number of rows to read for a pair of shard and topic whose last query fo
 
 
 class Part(NamedTuple):
-    """The maximum number of rows of one topic in one shard that a batch may take."""
+    """A pair of shard and topic, and the maximum number of its rows that a batch may take."""
 
     shard: int
     topic: str
@@ -27,8 +27,8 @@ class Part(NamedTuple):
 
 class Shares:
     """
-    Divides a batch among pairs of shard and topic. A pair gets a larger part if it is new, or if it filled its last
-    part.
+    Divides a batch of at most ``rows`` rows among pairs of shard and topic. A pair gets a larger part if it is new, or
+    if it filled its last part.
     """
 
     def __init__(self, rows: int) -> None:
@@ -38,8 +38,8 @@ class Shares:
 
     def divide(self, found: Collection[tuple[int, str]], limits: Mapping[str, int]) -> list[Part]:
         """
-        Return the parts of a batch. ``limits``: topic → maximum number of rows of the topic; other topics have no
-        limit.
+        Return the parts of a batch. ``found``: the pairs of shard and topic with rows. ``limits``: topic → maximum
+        number of its rows in each shard; other topics have no limit.
         """
         limited = [Part(shard, topic, limits[topic]) for shard, topic in found if limits.get(topic)]
         pairs = [pair for pair in found if pair[1] not in limits]
@@ -53,10 +53,10 @@ class Shares:
 
     def learn(self, parts: list[Part], counts: Mapping[int, int], limits: Mapping[str, int]) -> bool:
         """
-        Remember which parts were filled. Return whether any part was filled. If so, the topic of that part may have
-        more rows.
+        Remember which parts were filled. Return whether any part was filled, so that there may be more rows. Parts of
+        topics in ``limits`` do not count.
 
-        ``counts``: number of a part → number of rows that were found for the part.
+        ``counts``: index in ``parts`` → number of rows that were found for this part.
         """
         asked = {number: part for number, part in enumerate(parts) if part.topic not in limits}
         full = {part[:2] for number, part in asked.items() if counts.get(number) == part.most}

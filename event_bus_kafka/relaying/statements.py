@@ -58,7 +58,7 @@ class Dialect:
     clients.
     """
     options: dict[str, Any] = attrs.field(factory=dict)
-    """Options of each connection of a relay, except options that the settings contain."""
+    """Options of each connection of a relay. Options in DATABASES take precedence."""
 
     @property
     def probe(self) -> str:
@@ -78,8 +78,9 @@ class Dialect:
 
     def plan(self, shards: Sequence[int], *, most: int, parked_holds_key: bool) -> str:
         """
-        Return a statement that selects id, size and shard of the first rows of each shard. It reads one range of the
-        index per shard, because a range over several shards would be sorted as a whole.
+        Return a statement that selects id, size and shard of the first ``most`` rows of each shard. It reads one range
+        of the index per shard, because a range over several shards would be sorted as a whole. ``parked_holds_key``:
+        whether to leave out rows whose key has an older parked row.
         """
         condition = self._unless_parked if parked_holds_key else ""
         parts = [
@@ -90,9 +91,10 @@ class Dialect:
         ]
         return " UNION ALL ".join(parts)
 
-    def next_topics(self, after: Sequence[int], *, is_indexed: bool) -> str:
+    def next_topics(self, shards: Sequence[int], *, is_indexed: bool) -> str:
         """
-        Return a statement that selects each shard's next topic. Its parameters are the previous topic of each shard.
+        Return a statement that selects each shard's next topic in alphabetical order. Its parameters are the previous
+        topics, one for each of ``shards``.
 
         The statement makes one look-up per shard. With DISTINCT, a server may read all waiting rows. InnoDB may also do
         this for a look-up inside a recursion.
@@ -100,15 +102,15 @@ class Dialect:
         return " UNION ALL ".join(
             f"SELECT * FROM (SELECT r.shard, r.topic FROM {_OUTBOX} r {self._by_topic(is_indexed)} "
             f"WHERE r.shard = {shard} AND r.topic > %s ORDER BY r.topic LIMIT 1) s{shard}"
-            for shard in after
+            for shard in shards
         )
 
     def plan_by_topic(self, parts: Sequence[tuple[int, int]], *, is_indexed: bool, parked_holds_key: bool) -> str:
         """
         Return a statement that selects the first rows of each part: id, size, and the number of the part.
 
-        ``parts``: for each part, the shard and the maximum number of rows. A part also has a topic. The topics are the
-        statement's parameters, as :meth:`names` returns them.
+        ``parts``: shard and maximum number of rows of each part. The topics of the parts are the statement's
+        parameters, as :meth:`names` returns them. ``parked_holds_key``: as for :meth:`plan`.
         """
         rows = f"FROM {_OUTBOX} r {self._by_topic(is_indexed)} WHERE"
         condition = self._unless_parked if parked_holds_key else ""
@@ -119,7 +121,7 @@ class Dialect:
         )
 
     def names(self, topics: Sequence[str]) -> list[str]:
-        """Return the parameters of the statement from :meth:`plan_by_topic`."""
+        """Return the parameters of the statement from :meth:`plan_by_topic`. ``topics``: the topic of each part."""
         return [topic for topic in topics for _ in range(self.of_topic.count("%s"))]
 
     def fetch(self, ids: Sequence[int]) -> tuple[str, list[Any]]:
@@ -188,8 +190,8 @@ _BY_INDEX = "; ".join(
     f"SET LOCAL {what} = off" for what in ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit")
 )
 """
-Makes PostgreSQL use the index. The statistics of a table that fills and empties are always out of date. Because of them
-PostgreSQL would scan and sort all waiting rows for every chunk.
+Statements that make PostgreSQL use the index. The statistics of a table that fills and empties are always out of date.
+Because of them PostgreSQL would scan and sort all waiting rows for every chunk.
 
 PostgreSQL gives a high cost to plans that are switched off. It would spend seconds on compiling a statement with this
 cost, so ``jit`` is off, too.
@@ -200,7 +202,7 @@ DIALECTS = {
         rows_by_id=f"{_OUTBOX} AS r WHERE r.id = ANY(%s::bigint[])",
         ids=lambda ids: f"{{{_list(ids)}}}",  # psycopg takes ten times as long for a list
         quote='"',
-        of_shard="r.shard BETWEEN {0} AND {0}",  # with = it may use the primary key, and read all rows
+        of_shard="r.shard BETWEEN {0} AND {0}",  # with = the server may use the primary key, and read all rows
         of_topic="r.topic BETWEEN %s AND %s{0} ORDER BY r.topic, r.id",  # likewise
         begin=f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{_LOCK_WAIT}s'; "
         f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_TIMEOUT}s'; " + _BY_INDEX,

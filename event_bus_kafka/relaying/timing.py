@@ -1,5 +1,5 @@
 """
-Three time limits, each much shorter than the next, which keep two relays from having the same row in flight.
+Three time limits, each shorter than the next, which keep two relays from having the same row in flight.
 
 A relay keeps the locks of its shards while a batch is in flight. It gives up the batch after ``BATCH_TIME``. If the
 relay's process is frozen during this time, the records of the batch expire in the client ``DELIVERY_TIMEOUT`` after the

@@ -20,8 +20,8 @@ _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
 """Backoff of a topic: seconds until the first try, factor after each further refusal, and longest backoff."""
 _FIRST_OF_SILENT = 5.0
 """
-Seconds until the first try of a silent topic. The time is longer than for other topics, because each try makes the
-other topics wait.
+Seconds from the hold of a silent topic to its first try. They are more than for other held topics, because each try of
+a silent topic makes the other topics wait.
 """
 _PATIENCE, _MORE_PATIENCE = 2.0, 0.1
 """
@@ -52,8 +52,8 @@ class Topic:
     The state of one topic.
 
     A topic is open until Kafka refuses a request with its rows. After that, the topic is held, or its rows are sent one
-    by one. Each hold is longer than the hold before. Rows are sent one by one because Kafka refuses a request as a
-    whole, whichever of its rows is wrong. After a hold, rows are sent one by one, too.
+    by one. Each hold is longer than the hold before, up to ``_LONGEST`` seconds. Rows are sent one by one because Kafka
+    refuses a request as a whole, whichever of its rows is wrong. After a hold, rows are sent one by one, too.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -73,7 +73,7 @@ class Topic:
         """Time of the first hold since Kafka last accepted a row of the topic."""
         self.held_because = ""
         """The reason of the last hold."""
-        self._alone_until = 0
+        self._last_alone = 0
         """Id of the last row that has to be sent alone."""
         self.begin_batch()
 
@@ -94,11 +94,11 @@ class Topic:
         self.waiting: deque[tuple[Row, ProducerRecord]] = deque()
         """Rows that wait to be sent one by one."""
         self.unreported = 0
-        """Number of records in flight without a delivery report."""
+        """Number of records in flight."""
         self.is_silent = False
         self.heard = self._quiet_since = 0.0
         """``heard``: time of the last report. ``_quiet_since``: records are in flight without a report since then."""
-        self.tries = ALONE_ROWS if self._alone_until else TRIED_ROWS
+        self.tries = ALONE_ROWS if self._last_alone else TRIED_ROWS
         """Number of further rows that this batch may send one by one."""
         self.refusals.undecided.clear()
         self._keys: set[bytes] = set()
@@ -124,8 +124,8 @@ class Topic:
     @property
     def limit(self) -> int:
         """
-        Maximum number of the topic's rows that a batch may plan. While the topic counts as the cause of refusals, the
-        batch plans more rows than it tries, to find rows of several keys.
+        Maximum number of the topic's rows in each shard that a batch may plan. While the topic counts as the cause of
+        refusals, the batch plans more rows than it tries, to find rows of several keys.
         """
         if self.state is TopicState.BACKING_OFF:
             return 0
@@ -134,9 +134,9 @@ class Topic:
     def line_up(self, row: Row, record: ProducerRecord) -> None:
         """Queue a row to be sent alone, if this batch may send it."""
         self._batches, self._reached = 0, row.id
-        if self._alone_until and row.id > self._alone_until:
+        if self._last_alone and row.id > self._last_alone:
             self.takes_rows = False
-        elif not (self.refusals.are_of_the_topic and row.key in self._keys):  # then try one row of each key
+        elif not (self.refusals.are_of_the_topic and row.key in self._keys):  # then one row of each key
             self._keys.add(row.key)
             self.waiting.append((row, record))
             self.tries -= 1
@@ -175,15 +175,16 @@ class Topic:
     def refused(self, row: Row, error: BrokerError) -> None:
         """Note that Kafka has refused a row that was sent alone."""
         self.refusals.add(row, error)
-        if self._alone_until and self.refusals.are_of_the_topic:
+        if self._last_alone and self.refusals.are_of_the_topic:
             self.stop()
 
     def hold(self, error: Exception, *, silent: bool = False) -> None:
         """
-        Hold the topic, each time for longer than before. ``silent``: whether the reason is a lack of delivery reports.
+        Hold the topic, each time for longer than before, unless it backs off already. ``silent``: whether the reason is
+        a lack of delivery reports.
         """
         self.stop()
-        self._alone_until = 0
+        self._last_alone = 0
         if self.state is TopicState.BACKING_OFF:
             return  # held already because of another row
         if not self.is_held:
@@ -200,7 +201,7 @@ class Topic:
         the rows that wait for ``row``.
         """
         self.stop()
-        self._alone_until = max(self._alone_until, row.id, self._left)
+        self._last_alone = max(self._last_alone, row.id, self._left)
         if self.state is TopicState.OPEN:
             self.state, self._batches = TopicState.TRIED, 0
 
@@ -212,7 +213,8 @@ class Topic:
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """
-        Open the topic if Kafka has accepted its rows; hold it again if Kafka has refused them.
+        Decide about a topic that is tried. If it counts as the cause of refusals, hold it again. If Kafka has accepted
+        a row after a hold, or if all rows that had to be sent alone were sent, open it.
 
         Return the rows to park, and the ids of parked rows to put back into the outbox.
         """
@@ -237,11 +239,11 @@ class Topic:
             self.hold(self.refusals.undecided[-1][1])
         elif self.unreported or self.waiting:
             return
-        elif self._reached >= self._alone_until if self._alone_until else self._has_taken:
+        elif self._reached >= self._last_alone if self._last_alone else self._has_taken:
             self._open()
 
     def _open(self) -> None:
-        was_held, self._delay, self._alone_until = self.is_held, 0.0, 0
+        was_held, self._delay, self._last_alone = self.is_held, 0.0, 0
         self.state = TopicState.OPEN
         if was_held:
             emit(TopicResumed(topic=self.name))
@@ -280,8 +282,8 @@ class Topics(dict[str, Topic]):
     @property
     def limits(self) -> dict[str, int]:
         """
-        Topic → maximum number of its rows that a batch may take. Only topics that are not open are included. The number
-        is 0 while a topic backs off.
+        Topic → maximum number of its rows in each shard that a batch may plan. Only topics that are not open are
+        included. The number is 0 while a topic backs off.
         """
         return {topic.name: topic.limit for topic in self.values() if topic.state is not TopicState.OPEN}
 

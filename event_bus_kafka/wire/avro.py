@@ -33,8 +33,8 @@ _PRIMITIVES: dict[str, binary.Encode] = {
 }
 _CACHED_TEXTS = 4096
 """
-Number of parsed keys that are cached for each class. Parsing a key takes 10 µs. The cache suffices because few courses
-send events at a time.
+Number of objects that are cached by their texts, for each class whose objects are written as text. Parsing a course key
+takes 10 µs, and few courses send events at a time.
 """
 
 
@@ -128,7 +128,7 @@ def _text(cls: type[Any], write: Callable[[Any], str], read: Callable[[str], Any
         if isinstance(value, cls):
             return binary.string(write(value))
         if isinstance(value, str):
-            read(value)  # raises here what would fail in every consumer
+            read(value)  # raises here for a text that no consumer could read
             return binary.string(value)
         raise TypeError("neither the object nor its text")
 

@@ -180,7 +180,7 @@ _templates: Kept[EventsMetadata] = Kept(_template, size=size_of, longest=_LONGES
 
 
 class _Layout(NamedTuple):
-    """The positions of an event's headers, and the headers that do not vary."""
+    """The layout of an event's headers, to read the next event faster if it has the same layout."""
 
     names: tuple[str, ...] = ("",)
     lasting: Callable[[Headers], Any] = itemgetter(0)

@@ -32,8 +32,8 @@ from event_bus_kafka.wire.writer_schema import Schema
 Decode = Callable[[bytes], dict[str, Any]]
 _CHARACTERS_PER_LINE = 8
 """
-Number of characters of a schema that permit one line of its compiled decoder. The cache limits the characters of all
-schemas. Therefore it also limits the lines of all decoders.
+A compiled decoder may have one line of code per this number of characters in its schema. Because the cache of decoders
+limits the characters of all schemas together, it thereby limits the lines of all decoders.
 """
 
 

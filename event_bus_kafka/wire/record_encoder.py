@@ -2,7 +2,8 @@
 The encoder of an Avro record. It consists of a quick encoder, compiled for the record and its inner records, and a
 careful encoder for values that the quick encoder refuses.
 
-Avro writes a record as the bytes of its fields, one after the other. Therefore an inner record adds no bytes.
+Avro writes a record as the bytes of its fields, one after the other. Therefore an inner record adds no bytes of its
+own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ EVENT_DATA = "event data"
 def encoder(fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> Encode:
     """
     Return the encoder of values with these fields. ``getter``: ``attrgetter`` or ``itemgetter``, to read a field by its
-    name.
+    name. ``name``: the value's class, or :data:`EVENT_DATA`, for error messages.
 
     The encoder raises :class:`Misfit` with the path to the field and the reason, but without the value.
     """

@@ -53,7 +53,7 @@ class SubjectSchema:
 
 @attrs.frozen(kw_only=True)
 class Destination:
-    """The properties that all events of one signal on one topic share."""
+    """The properties that all events with the same signal, topic and key field share."""
 
     topic: str
     """The topic's full name, with the prefix."""

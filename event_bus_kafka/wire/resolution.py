@@ -38,7 +38,8 @@ def binder(reader: AvroType, writer: Schema, names: dict[str, Schema], path: tup
     Return the function that converts a decoded value of ``writer`` to a value of ``reader``; None if no conversion is
     needed.
 
-    ``names`` are the writer's named types. Raises :class:`IncompatibleSchema` if no value can be converted.
+    ``names``: the writer's named types. ``path``: the names that lead to the value, for errors. Raises
+    :class:`IncompatibleSchema` if no value can be converted.
     """
     branches = [definition(branch, names) for branch in (writer if isinstance(writer, list) else [writer])]
     written = [branch for branch in branches if kind_of(branch) != "null"]

@@ -320,9 +320,11 @@ FAULTS = (
         name="a database that does not answer is taken for one without tables",
         file="assembly/dead_letter_stores.py",
         scope="_missing_table",
-        old='try:\n    return "" if _table().is_migrated() else "its table is missing: run manage.py migrate"\n'
+        old='try:\n    return "" if _table().is_migrated() else '
+        '"the table of dead letters is missing: run manage.py migrate"\n'
         'except Error:\n    return ""',
-        new='try:\n    return "" if _table().is_migrated() else "its table is missing: run manage.py migrate"\n'
+        new='try:\n    return "" if _table().is_migrated() else '
+        '"the table of dead letters is missing: run manage.py migrate"\n'
         'except Error:\n    return "it is away"',
         harm="dead letters go to a topic that nobody reads, until the next deploy",
         tests=("unit/assembly",),

@@ -172,7 +172,7 @@ def test_the_status_command_and_an_append_report_a_stalled_outbox(
     OutboxRecord.objects.update(created=int((time() - 301) * 1000))
     with pytest.raises(CommandError, match="relay_events"):
         run("status")
-    backlog._last_look.clear()
+    backlog._next_look.clear()
     with watched() as seen:
         service.emit()
         service.emit()

@@ -89,7 +89,7 @@ def test_the_event_and_on_commit_hooks_survive_a_failed_query_of_the_backlog(
             raise RuntimeError("no query may run here")
         return execute(sql, *arguments)
 
-    monkeypatch.setattr(backlog, "_last_look", {})
+    monkeypatch.setattr(backlog, "_next_look", {})
     hooks: list[str] = []
     with connection.execute_wrapper(guard), transaction.atomic() if inside else nullcontext():
         assert append()
