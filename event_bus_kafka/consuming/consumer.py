@@ -194,7 +194,7 @@ class Consumer:
         delivery = partition.take(record)
         if record.offset in partition.metadata.taken:
             delivery.finish()
-            skipped(record, "taken aside")
+            skipped(record, "quarantined")
         else:
             self._scheduler.submit(delivery)
 

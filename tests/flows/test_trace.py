@@ -124,7 +124,7 @@ def test_event_trace_names_a_group_that_will_skip_the_quarantined_record(bus: Bu
     consumer.commit(offsets=[TopicPartition(topic, 0, 0, marks)], asynchronous=False)
     consumer.close()
     text = trace(bus, topic, event_id, EVENT_BUS_KAFKA_SUBSCRIPTIONS={group: [topic]})
-    assert f"Group {group} will pass over it, since it was taken aside: it has committed 0, lag 2." in text
+    assert f"Group {group} will pass over it, since it was quarantined: it has committed 0, lag 2." in text
 
 
 @on_sandbox

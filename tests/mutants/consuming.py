@@ -510,7 +510,7 @@ return self.events.setdefault(record.offset, serde.deserialize(record, signal, s
         scope="OffsetMetadata.read",
         old="text.startswith(_OURS)",
         new="text",
-        harm="records are passed over that nobody took aside",
+        harm="records are passed over that nobody quarantined",
         tests=("unit/dead_letters/test_letter.py",),
     ),
     Fault(

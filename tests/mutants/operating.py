@@ -223,7 +223,7 @@ FAULTS = (
         scope="Reset.position",
         old="Committed(self.to, self.standing.metadata.at(self.to))",
         new="Committed(self.to)",
-        harm="records taken aside run after all, and offset_time moves the group again",
+        harm="quarantined records run after all, and offset_time moves the group again",
         tests=("unit/operations",),
     ),
     Fault(

@@ -45,7 +45,7 @@ FAULTS = (
         tests=(f"{_FLOW}::test_an_event_counts_as_unread_while_it_is_the_next_record_of_a_group",),
     ),
     Fault(
-        name="a record that was taken aside seems to wait",
+        name="a record that was quarantined seems to wait",
         file="operations/whereabouts/group_places.py",
         scope="_reached",
         old="Reached.TAKEN if offset in OffsetMetadata.read(committed.metadata).taken else Reached.BEHIND",

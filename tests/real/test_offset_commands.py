@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from tests.real.test_taking_aside import metadata
+from tests.real.test_quarantine import metadata
 from tests.services.bus import RealBus
 from tests.support.examples_of import certificate
 from tests.support.sending import send
@@ -59,7 +59,7 @@ def test_the_subcommand_show_prints_offsets_lag_and_quarantined_records_of_a_gro
     text = offsets(bus, "show", "-g", group, "-t", f"shown-{group}:0", **prefix)
     assert f"{topic}:0" in text
     assert "9 (not there)" in text
-    assert "taken aside: 11; began at 2026-01-31T08:00:00.123000+00:00" in text
+    assert "quarantined: 11; began at 2026-01-31T08:00:00.123000+00:00" in text
     assert f"{topic}:1" not in text
     assert "Members: none" in text
 
@@ -72,7 +72,7 @@ def test_a_reset_is_planned_then_applied_and_workers_continue_from_the_new_offse
     time = datetime.fromtimestamp(bus.records(topic, 3)[1].timestamp()[1] / 1000, UTC).isoformat()
     commit(bus, group, topic, 3, 'event-bus-kafka {"taken":[0,2],"offset_time":7}')
     command = ("reset", "-g", group, "-t", f"{topic}:0", "--to-time", time)
-    kept = "keeps taken aside: 2; began at 1970-01-01T00:00:00.007000+00:00"
+    kept = "keeps quarantined: 2; began at 1970-01-01T00:00:00.007000+00:00"
     planned = offsets(bus, *command)
     assert f"{topic}:0  3 → 1: 2 come again; {kept}" in planned
     assert "Nothing was done" in planned

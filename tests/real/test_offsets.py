@@ -11,7 +11,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.projects.process import ServiceProcess
-from tests.real.test_taking_aside import metadata
+from tests.real.test_quarantine import metadata
 from tests.services.bus import RealBus
 from tests.services.kafka import KafkaCluster
 from tests.support.examples_of import certificate

@@ -152,7 +152,7 @@ def _cells(standing: Standing) -> tuple[str, ...]:
 
 
 def _marks(marks: OffsetMetadata) -> str:
-    taken = f"taken aside: {', '.join(map(str, sorted(marks.taken)))}" if marks.taken else ""
+    taken = f"quarantined: {', '.join(map(str, sorted(marks.taken)))}" if marks.taken else ""
     time = f"began at {shown_time(marks.offset_time)}" if marks.offset_time is not None else ""
     return "; ".join(filter(None, (taken, time)))
 

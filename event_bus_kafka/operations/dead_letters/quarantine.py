@@ -16,7 +16,7 @@ from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
 from event_bus_kafka.operations.group_members import refuse_members
 from event_bus_kafka.wire.records import ConsumerRecord
 
-_ERROR = "taken aside by hand"
+_ERROR = "quarantined by hand"
 
 
 @attrs.frozen(kw_only=True)
@@ -44,7 +44,7 @@ def look(reader: Reader, coordinates: Coordinates, group: str) -> QuarantinePlan
         raise CannotTake(f"{coordinates} is finished: group {group} continues from offset {committed.offset}.")
     metadata = OffsetMetadata.read(committed.metadata)
     if coordinates.offset in metadata.taken:
-        raise CannotTake(f"{coordinates} was taken aside before: workers of group {group} skip the record.")
+        raise CannotTake(f"{coordinates} was quarantined before: workers of group {group} skip the record.")
     record = reader.record_at(partition, coordinates.offset)
     if record is None:
         raise CannotTake(f"{coordinates} holds no record: compaction has removed it, or it is one of Kafka's own.")
@@ -84,7 +84,7 @@ def _position(committed: Committed, metadata: OffsetMetadata, offset: int) -> Co
         return Committed(offset + 1, metadata.at(offset + 1))
     more = attrs.evolve(metadata, taken=metadata.taken | {offset})
     if not more.fit:
-        raise CannotTake("The group's commit has no room to mark one more record as taken aside: run workers first.")
+        raise CannotTake("The group's commit has no room to mark one more record as quarantined: run workers first.")
     return Committed(committed.offset, more.at(committed.offset))
 
 

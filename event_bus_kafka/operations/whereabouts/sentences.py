@@ -127,7 +127,7 @@ def _group(one: GroupPlace) -> str:
     told = {
         Reached.BEYOND: f"is beyond it: it has committed {one.committed}, {lag}",
         Reached.BEHIND: f"is not beyond it: it has committed {one.committed}, {one.before} before it, {lag}",
-        Reached.TAKEN: f"will pass over it, since it was taken aside: it has committed {one.committed}, {lag}",
+        Reached.TAKEN: f"will pass over it, since it was quarantined: it has committed {one.committed}, {lag}",
         Reached.NOTHING: f"has committed nothing for this partition, although it is to read the topic; {lag}",
     }
     return f"{_INDENT}Group {one.group} {told[one.reached]}."

@@ -58,7 +58,7 @@ class RecordSkipped(LifecycleEvent):
     reason: str
     """
     The reason why the record was skipped. ``no receiver``, ``other receivers``, ``unregistered type`` and ``signal
-    disabled`` are about the event type; ``tombstone`` and ``taken aside`` (in quarantine) are about the record.
+    disabled`` are about the event type; ``tombstone`` and ``quarantined`` (in quarantine) are about the record.
     """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.logs.fields import fields
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
@@ -22,9 +23,10 @@ def _(event: events.ProbeEnded, _: LogFilter) -> None:
             event.failed,
             event.reason,
             times,
+            extra=fields(event),
         )
     else:
         text = (
             "Probe of topic %s succeeded. Duration of each leg of the synthetic event's way through the event bus: %s"
         )
-        logger.info(text, event.topic, times)
+        logger.info(text, event.topic, times, extra=fields(event))

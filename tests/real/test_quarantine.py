@@ -57,8 +57,8 @@ def test_workers_skip_quarantined_records(
     for letter in letters:
         assert letter["attempts"] == 0
         assert [(failure["receiver"].rsplit(".")[-1], failure["error"]) for failure in letter["failures"]] == [
-            ("leave_for_odd", "taken aside by hand"),
-            ("note", "taken aside by hand"),
+            ("leave_for_odd", "quarantined by hand"),
+            ("note", "quarantined by hand"),
         ]
 
 
@@ -106,7 +106,7 @@ def test_a_missing_or_processed_offset_cannot_be_quarantined(
     assert f"{topic}:0:0 is finished: group {group} continues from offset 1." in log
     bus.commit(group, topic, 0)
     take(bus, table, f"{topic}:0:1", group)
-    assert "was taken aside before" in take(bus, table, f"{topic}:0:1", group, exit_code=1)
+    assert "was quarantined before" in take(bus, table, f"{topic}:0:1", group, exit_code=1)
     assert [letter["offset"] for letter in listed(bus, table)] == [1]
 
 
