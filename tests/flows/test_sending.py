@@ -268,10 +268,6 @@ def test_a_spill_does_not_wait_for_a_lock_that_its_test_case_holds(
 class TestTrouble:
     """A send raises nothing if its event cannot be sent. A lifecycle event reports each failure."""
 
-    def rejected(self, seen: list[LifecycleEvent]) -> LifecycleEvent:
-        (end,) = ends(seen)
-        return end
-
     def test_data_that_does_not_match_its_type_is_rejected(self, bus: Bus, topic: str) -> None:
         with override_settings(**bus.settings(topic)), watched() as seen:
             CERTIFICATE_CREATED.send_event(certificate=certificate())

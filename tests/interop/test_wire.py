@@ -146,10 +146,6 @@ def registered(url: str) -> dict[str, list[int]]:
         with urllib.request.urlopen(f"{url}{path}", timeout=10) as answer:
             return json.loads(answer.read())
 
-    def versions_of(name: str) -> list[int]:
-        numbers: list[int] = get(f"/subjects/{quote(name)}/versions")
-        return numbers
-
     names = [name for name in get("/subjects") if name.startswith(f"{TOPIC}-")]
     return {
         name: [
