@@ -112,11 +112,12 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
     def expired(self, before: int) -> ReplayRequestQuerySet:
         """
-        Return the requests that ended before a time (milliseconds since the epoch), and the other requests that no
-        worker has had since this time. A request that a worker hands back when it is deployed anew must not disappear.
+        Return the requests that ended before a time (milliseconds since the epoch), and the waiting and paused requests
+        that no worker has had since this time. A worker that is deployed anew hands its request back: such a request
+        must not disappear, however long ago it was made.
         """
         had_at = Coalesce("beat_at", "began_at", "requested_at")  # versions before deleted beat_at
-        idle = models.Q(state__in=OPEN, had_at__lt=before)
+        idle = models.Q(state__in=(RequestState.REQUESTED, RequestState.PAUSED), had_at__lt=before)
         return self.alias(had_at=had_at).filter(models.Q(ended_at__lt=before) | idle).order_by("pk")
 
     def _free(self) -> ReplayRequestQuerySet:
