@@ -258,8 +258,7 @@ def _arguments_of(arguments: Arguments | Callable[[], Arguments]) -> Arguments:
     Return the arguments of an item. After a database error, call the item's function once more, with new connections.
     Otherwise all further items would fail after a restart of the server, which ends the old connections.
 
-    Raises :class:`TransactionLeftOpen` if the function has left a transaction open. Otherwise the batch would wait for
-    a commit that never comes.
+    Raises :class:`TransactionLeftOpen`. Otherwise the batch would wait for a commit that never comes.
     """
     if not callable(arguments):
         return arguments
