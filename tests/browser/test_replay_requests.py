@@ -122,7 +122,8 @@ def test_letters_of_three_receivers_are_replayed_in_order_although_a_worker_is_k
         live = threading.Thread(target=_send_live, args=(bus, topic))
         live.start()
         killed = first_to_begin(MANY, workers)
-        killed.wait_for(lambda: len(killed.heard("ends")) > count // 10, "for a tenth of the letters")
+        begun = "for a tenth of the letters"
+        killed.wait_for(lambda: len(killed.heard("ends")) > count // 10, begun, seconds=scaled(60, long=600))
         killed.kill()
         apart = threading.Thread(target=_silence, args=(number,))  # in this thread the browser's event loop runs
         apart.start()
