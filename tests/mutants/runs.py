@@ -266,6 +266,15 @@ items = islice(self.source.items(self.progress.token), most)
         tests=(_HOLDS,),
     ),
     Fault(
+        name="a replay that passes over records for hours is shown as held",
+        file="replaying/request_run.py",
+        scope="RequestRun.has_moved",
+        old="self.ended > 0 or self.has_passed_over",
+        new="self.ended > 0",
+        harm="operators look for an outage that is over, and the next one makes the replay wait for a minute",
+        tests=(f"{_TROUBLED}::test_the_note_about_a_hold_is_deleted_when_the_replay_passes_over_records",),
+    ),
+    Fault(
         name="an item's function may leave a transaction open",
         file="producing/backfill.py",
         scope="_closed",

@@ -45,7 +45,7 @@ pytestmark = pytest.mark.real
 USERS = range(1, 11)
 LIVE = range(101, 106)
 EACH = scaled(12, long=1_000)
-WITHIN = scaled(120.0, long=1_200.0)
+WITHIN = scaled(120, long=1_200)
 
 
 @pytest.fixture(autouse=True)

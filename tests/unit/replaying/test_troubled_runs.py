@@ -133,6 +133,26 @@ def test_a_replay_waits_a_minute_for_a_topic_that_is_missing(
     ]
 
 
+def test_the_note_about_a_hold_is_deleted_when_the_replay_passes_over_records(
+    sandbox: Sandbox, out: str, receiving: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent(sandbox, out, range(3))
+    range_of, outage = Reader.range_of, [BrokerError("_TIMED_OUT", "no answer", retriable=True)]
+
+    def away_at_first(*about: Any, **timeout: Any) -> Range:
+        if outage:
+            raise outage.pop()
+        return range_of(*about, **timeout)
+
+    monkeypatch.setattr(Reader, "range_of", away_at_first)
+    runner, number = Runner(receiving), topic_request(out, 0, 3, arguments={"key": "2"})
+    runner.go_on_until(lambda: ReplayRequest.objects.get().note, each=0)
+    runner.go_on_until(lambda: not ReplayRequest.objects.get().note, each=0)
+    assert (heard, state_of(number)) == ([], "running")
+    assert runner.replaying is not None
+    assert runner.replaying.holds == 0
+
+
 def test_a_replay_is_stopped_if_its_topic_ends_before_the_requested_end(
     sandbox: Sandbox, out: str, receiving: Processor
 ) -> None:
