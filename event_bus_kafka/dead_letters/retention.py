@@ -68,8 +68,8 @@ def purge_marks(days: float) -> int:
 
 def purge_requests(days: float) -> int:
     """
-    Delete replay requests that ended more than ``days`` ago, and waiting or paused requests that are older than
-    ``days``, with their letters and runs. Return the number of deleted rows.
+    Delete replay requests that ended more than ``days`` ago. Delete waiting and paused requests that no worker has had
+    for ``days``. Also delete the letters and runs of these requests. Return the number of deleted rows.
     """
     return sum(_purge_requests(days))
 

@@ -75,7 +75,7 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
         End the claim of worker ``by``, if this worker has a claim. If the request has not ended, other workers can now
         claim it. ``note``: why the worker releases the request; stored only if the request was running.
         """
-        self.filter(pk=request, claimed_by=by)._write(claimed_by=None, beat_at=None)
+        self.filter(pk=request, claimed_by=by)._write(claimed_by=None)  # beat_at stays: see expired()
         handed_back = self.filter(pk=request, claimed_by=None, state=RequestState.RUNNING)
         handed_back._write(state=RequestState.REQUESTED, note=note)
 
@@ -113,10 +113,12 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
     def expired(self, before: int) -> ReplayRequestQuerySet:
         """
         Return the requests that ended before a time (milliseconds since the epoch), and the waiting and paused requests
-        that were made before this time.
+        that no worker has had since this time. A worker that is deployed anew hands its request back: such a request
+        must not disappear, however long ago it was made.
         """
-        idle = models.Q(state__in=(RequestState.REQUESTED, RequestState.PAUSED), requested_at__lt=before)
-        return self.filter(models.Q(ended_at__lt=before) | idle).order_by("pk")
+        had_at = Coalesce("beat_at", "began_at", "requested_at")  # versions before deleted beat_at
+        idle = models.Q(state__in=(RequestState.REQUESTED, RequestState.PAUSED), had_at__lt=before)
+        return self.alias(had_at=had_at).filter(models.Q(ended_at__lt=before) | idle).order_by("pk")
 
     def _free(self) -> ReplayRequestQuerySet:
         silent = models.Q(beat_at__lt=database_now(self.db) - round(TAKEN_OVER_AFTER * 1000))
@@ -168,7 +170,7 @@ class ReplayRequest(models.Model):
     worker = models.CharField(max_length=255)
     """Host and process id of the worker that has claimed the request, or was the last to claim it."""
     beat_at = models.BigIntegerField(null=True)
-    """Time of the last heartbeat of the worker that has claimed the request; None: no worker has."""
+    """Time of the last heartbeat of the worker that has, or last had, claimed the request; None: no worker ever has."""
     failures_in_row = models.IntegerField(default=0)
     began_at = models.BigIntegerField(null=True)
     ended_at = models.BigIntegerField(null=True)

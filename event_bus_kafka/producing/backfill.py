@@ -257,16 +257,28 @@ def _arguments_of(arguments: Arguments | Callable[[], Arguments]) -> Arguments:
     """
     Return the arguments of an item. After a database error, call the item's function once more, with new connections.
     Otherwise all further items would fail after a restart of the server, which ends the old connections.
+
+    Raises :class:`TransactionLeftOpen`. Otherwise the batch would wait for a commit that never comes.
     """
     if not callable(arguments):
         return arguments
     try:
-        return arguments()
+        return _closed(arguments)
     except Exception as error:
         cleanup.close_after_errors()
         if not isinstance(error, Error):
             raise
-        return arguments()
+        return _closed(arguments)
+
+
+def _closed(arguments: Callable[[], Arguments]) -> Arguments:
+    try:
+        found = arguments()
+    finally:
+        left = cleanup.roll_back_leftovers()
+    if left:
+        raise left
+    return found
 
 
 def _is_its_own(error: Exception) -> bool:

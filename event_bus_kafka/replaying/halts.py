@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from math import inf
 
 import attrs
 
@@ -29,3 +30,8 @@ class Halt:
     kind: HaltKind
     note: str = ""
     """The reason, without event data."""
+    within: float = inf
+    """
+    Seconds for which this worker tries again if the request is held for such a reason. After this time the request is
+    stopped.
+    """

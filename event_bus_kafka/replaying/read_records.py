@@ -78,12 +78,14 @@ class ReadRecords:
             self._bytes += record.size
         return read
 
-    def pass_over(self, place: Place, offset: int) -> None:
+    def pass_over(self, place: Place, offset: int) -> bool:
         """
         Add a finished offset of a place, for which no receiver is called. Its record does not match the filters, or the
-        offset is the last of the place.
+        offset is the last of the place. Return whether the position has moved.
         """
+        before = place.position
         self.end(self._added(place, offset), None)
+        return place.position > before
 
     def leave_out(self, place: Place, to: int) -> None:
         """Move the position of a place to offset ``to``, because Kafka has deleted the records before this offset."""

@@ -94,6 +94,8 @@ class RequestRun(Generic[Requested]):
         """Whether ``fill`` has added all letters of the request."""
         self.ended = 0
         """Number of letters that have ended."""
+        self.has_passed_over = False
+        """Whether a replay of a topic has moved past records for which no receiver is called."""
         self.is_busy = False
         """Whether records of the assigned partitions waited or ran when the polling thread last called ``submit``."""
         self.failures_in_row: int = request.failures_in_row
@@ -133,6 +135,11 @@ class RequestRun(Generic[Requested]):
         """Begin no further letter, because of ``halt``; only the first halt counts."""
         with self._lock:
             self.halt = self.halt or halt
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether letters have ended, or records were passed over."""
+        return self.ended > 0 or self.has_passed_over
 
     @property
     def waiting(self) -> int:

@@ -10,8 +10,6 @@ from time import monotonic
 from typing import Any
 from uuid import uuid4
 
-import attrs
-
 from event_bus_kafka.dispatching import dispatch
 from event_bus_kafka.housekeeping.database import alias_of
 from event_bus_kafka.kafka.offsets import Partition
@@ -24,6 +22,7 @@ from event_bus_kafka.models import (
 )
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
 from event_bus_kafka.replaying.halts import Halt, HaltKind
+from event_bus_kafka.replaying.holds import Held
 from event_bus_kafka.replaying.orphans import settle_orphans
 from event_bus_kafka.replaying.request_run import LetterLanes, RequestRun
 from event_bus_kafka.replaying.requested_letter_run import RequestedLetterRun
@@ -38,30 +37,11 @@ _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_REQUESTS_EVERY, _BEAT_EVERY = 60.0, 5.0, 1.0
 _READ_AHEAD = 500
 """Number of letters read at once. It suffices for many seconds, because each letter takes several statements."""
 _SETTLE_EVERY = 60.0
-_FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
-"""
-Seconds until a held request continues: the first delay and the longest one. The delay doubles with each hold until a
-letter ends.
-"""
-_MOST_DOUBLINGS = 6
-"""Maximum number of times that the delay doubles. Otherwise the power of two would overflow after a thousand holds."""
 _SUBMIT_WITHIN = 5.0
 """Seconds until the polling thread calls ``submit`` again while there is no request, to show that it is alive."""
 _LONGEST_NAME = 255
 _STOPPED = Halt(HaltKind.HANDED_BACK)
 _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.FAILED}
-
-
-@attrs.frozen
-class _Held:
-    """A hold of this worker's request, until ``until``. ``times``: number of holds since a letter last ended."""
-
-    until: float = -inf
-    times: int = 0
-
-    def again(self, now: float) -> _Held:
-        delay = _FIRST_DELAY * 2 ** min(self.times, _MOST_DOUBLINGS)
-        return _Held(now + min(delay, _LONGEST_DELAY), self.times + 1)
 
 
 class RequestRunner:
@@ -88,7 +68,7 @@ class RequestRunner:
         self._name = f"{socket.gethostname()[:200]}:{os.getpid()}"[:_LONGEST_NAME]
         self._request: ReplayRequest | None = None
         self._run: RequestRun[Any] | None = None
-        self._held = _Held()
+        self._held = Held()
         self._standstill = Standstill(lanes.records, clock)
         self._settled_at = -inf
         self._has_table = True
@@ -156,7 +136,7 @@ class RequestRunner:
     def _taken(self, rows: ReplayRequestQuerySet) -> ReplayRequest | None:
         for request in self._in_turn(rows):
             if _has_any(request.receivers) and rows.take(request.pk, by=self._id, worker=self._name):
-                self._held = _Held()
+                self._held = Held()
                 self._tell(request, RequestState.RUNNING)
                 return request
         return None
@@ -186,15 +166,15 @@ class RequestRunner:
             self._conclude(rows, request, run)
 
     def _beat(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> bool:
-        """Renew the claim; once a letter has ended, delete the note about a hold. Return False if the claim is lost."""
+        """Renew the claim. Delete the note about a hold once the request moves. Return False if the claim is lost."""
         run = self._run
         if run is not None:
             request.failures_in_row = run.failures_in_row
-        is_moving = run is not None and run.ended > 0 and self._held.times > 0
+        is_moving = run is not None and run.has_moved and self._held.times > 0
         values = {"note": ""} if is_moving else {}
         is_ours = rows.beat(request.pk, by=self._id, failures_in_row=request.failures_in_row, **values)
         if is_ours and is_moving:
-            self._held = _Held()
+            self._held = Held()
         return is_ours
 
     def _begin(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> None:
@@ -240,7 +220,7 @@ class RequestRunner:
         elif halt.kind is HaltKind.HANDED_BACK:
             self._give_back(rows, request, halt.note)
         elif halt.kind is HaltKind.HELD:
-            self._hold(rows, request, run, halt.note)
+            self._hold(rows, request, run, halt)
         elif halt.kind in _ENDS:
             self._finish(rows, request, _ENDS[halt.kind], halt.note)
         elif halt.kind is HaltKind.LOST:
@@ -271,11 +251,14 @@ class RequestRunner:
         self._tell(request, RequestState.REQUESTED, why)
         self._request = self._run = None
 
-    def _hold(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun[Any], note: str) -> None:
-        self._held = (_Held() if run.ended else self._held).again(self._clock())
+    def _hold(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun[Any], halt: Halt) -> None:
+        self._held = (Held() if run.has_moved else self._held).again(halt, self._clock())
+        if self._held.is_too_long:
+            self._finish(rows, request, RequestState.STOPPED, self._held.note)
+            return
         self._save()
-        rows.beat(request.pk, by=self._id, note=note)
-        self._tell(request, "held", note)
+        rows.beat(request.pk, by=self._id, note=self._held.note)
+        self._tell(request, "held", self._held.note)
         self._run = None
 
     def _save(self) -> bool:

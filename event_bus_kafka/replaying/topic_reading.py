@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from math import inf
 from time import monotonic, sleep
 
 import attrs
@@ -27,6 +28,10 @@ logger = logger_named(__name__)
 
 _LOOK_AGAIN = 0.02
 """Seconds between two checks whether more records may be read."""
+_MISSING_FOR = 60.0
+"""
+Seconds for which a missing topic or partition may come back. After a restart, a broker may not know its topics yet.
+"""
 _SLICE, _LONGEST_SLICE, _REST = 0.01, 0.05, 5.0
 """
 Numbers for the pauses of the reading thread while live events wait. It pauses after ``_SLICE`` seconds of reading. The
@@ -60,7 +65,7 @@ class TopicReading:
                     self._read_place(reader, place)
             self.run.fill((), is_all=True)
         except EventBusError as error:
-            self.run.end(Halt(HaltKind.STOPPED if _is_final(error) else HaltKind.HELD, error_text(error)))
+            self.run.end(_halt(error))
         except Exception as error:  # a thread would die unseen, and the request wait for ever
             logger.exception("The records of a replay request cannot be read")
             self.run.end(Halt(HaltKind.FAILED, f"this package raised {type(error).__name__} while it read records"))
@@ -82,13 +87,17 @@ class TopicReading:
                     return
                 self._take(place, record)
                 self._give_way()
-        self.records.pass_over(place, place.end - 1)  # the last offsets may have no records
+        self._pass_over(place, place.end - 1)  # the last offsets may have no records
 
     def _take(self, place: Place, record: ConsumerRecord) -> None:
         if self.wanted.fits(record, self.registry):
             self.run.fill([(self.records.add(place, record), record.key)], is_all=False)
         else:
-            self.records.pass_over(place, record.offset)
+            self._pass_over(place, record.offset)
+
+    def _pass_over(self, place: Place, offset: int) -> None:
+        if self.records.pass_over(place, offset):
+            self.run.has_passed_over = True
 
     def _give_way(self) -> None:
         took = monotonic() - self._rested_at
@@ -104,11 +113,17 @@ class TopicReading:
         return self.run.halt is None
 
 
+def _halt(error: EventBusError) -> Halt:
+    is_missing = isinstance(error, BrokerError) and error.kind is Trouble.MISSING
+    kind = HaltKind.STOPPED if _is_final(error) else HaltKind.HELD
+    return Halt(kind, error_text(error), within=_MISSING_FOR if is_missing else inf)
+
+
 def _is_final(error: EventBusError) -> bool:
     """
     Whether an error stays until somebody removes its cause. A request must not wait for this, because it would keep
     other requests from their turn.
     """
     if isinstance(error, BrokerError):
-        return error.kind in (Trouble.FORBIDDEN, Trouble.MISSING) or not (error.retriable or error.fatal)
+        return error.kind is Trouble.FORBIDDEN or not (error.retriable or error.fatal)
     return isinstance(error, (ConfigurationError, NotThere))

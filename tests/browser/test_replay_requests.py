@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from time import sleep
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -48,7 +49,7 @@ from tests.support.sending import send
 pytestmark = [pytest.mark.real, pytest.mark.parametrize("database", ["postgresql"], indirect=True)]
 
 USERS, EACH = range(1, 6), 4
-LIVE, LIVE_EACH = range(101, 106), 10
+LIVE, LIVE_EACH = range(101, 106), scaled(10, long=150)
 MANY = range(1, 11)
 RECEIVERS = (replaying.mended, replaying.refuse, replaying.first, replaying.second, replaying.third)
 """The receivers in the process of the admin. The pages show which receivers exist in this process."""
@@ -121,7 +122,8 @@ def test_letters_of_three_receivers_are_replayed_in_order_although_a_worker_is_k
         live = threading.Thread(target=_send_live, args=(bus, topic))
         live.start()
         killed = first_to_begin(MANY, workers)
-        killed.wait_for(lambda: len(killed.heard("ends")) > count // 10, "for a tenth of the letters")
+        begun = "for a tenth of the letters"
+        killed.wait_for(lambda: len(killed.heard("ends")) > count // 10, begun, seconds=scaled(60, long=600))
         killed.kill()
         apart = threading.Thread(target=_silence, args=(number,))  # in this thread the browser's event loop runs
         apart.start()
@@ -140,6 +142,17 @@ def test_letters_of_three_receivers_are_replayed_in_order_although_a_worker_is_k
         assert len(twice(ended)) <= 1, "the letter that ran when the worker was killed, on its only lane"
         assert in_order([one for one in heard("begins", name, *workers) if one[0] in MANY])
     assert LogEntry.objects.get().user.get_username() == "anna"
+    _print_rates(*workers)
+
+
+def _print_rates(*workers: ServiceProcess) -> None:
+    at = {
+        users: sorted(line["at"] for one in workers for line in one.heard("ends") if line["user"] in users)
+        for users in (MANY, LIVE)
+    }
+    for what, times in zip(("letters", "live events"), at.values(), strict=True):
+        seconds = times[-1] - times[0]
+        print(f"{len(times) // 3} {what} in {seconds:.0f} s: {len(times) / 3 / seconds:.1f} a second")
 
 
 def _silence(number: int) -> None:
@@ -150,6 +163,7 @@ def _silence(number: int) -> None:
 def _send_live(bus: RealBus, topic: str) -> None:
     for number in range(LIVE_EACH):
         send(bus, topic, *numbered(list(LIVE), 1, begin=number))
+        sleep(scaled(0, long=1))
 
 
 def _have_had_all_live(workers: list[ServiceProcess], receiver: str) -> bool:
@@ -167,12 +181,12 @@ def _operator(site: str) -> Iterator[Page]:
 def _request(page: Page, count: int) -> int:
     """Request the replay of all dead letters; return the number of the request."""
     page.get_by_role("link", name="Dead letters", exact=True).first.click()
-    page.get_by_text(f"{count} dead letters match").wait_for()
+    page.get_by_text(f"{count:,} dead letters match").wait_for()
     page.get_by_role("button", name="Replay all that match").click()
-    page.get_by_text(f"{count} dead letters would be given to receivers again").wait_for()
+    page.get_by_text(f"{count:,} dead letters would be given to receivers again").wait_for()
     assert grave_faults(page) == []
     page.get_by_label("Reason (shown to other operators").fill("the template is mended")
-    page.get_by_role("button", name=f"Request the replay of {count} dead letters").click()
+    page.get_by_role("button", name=f"Request the replay of {count:,} dead letters").click()
     heading = page.get_by_role("heading", name=re.compile(r"Replay request \d+"), level=1)
     return int(heading.inner_text().split()[-1])
 
@@ -185,9 +199,9 @@ def _watch(page: Page, count: int, *, succeeded: int) -> None:
     assert grave_faults(page) == []
     assert page.get_by_role("progressbar").get_attribute("value") == str(count)
     text = re.sub(r"\s+", " ", page.inner_text("main"))
-    assert f"State done Letters done {count} of {count} Succeeded {succeeded}" in text
+    assert f"State done Letters done {count:,} of {count:,} Succeeded {succeeded}" in text
     page.get_by_role("link", name="Replay requests", exact=True).first.click()
-    page.get_by_text(f"{count} of {count}").wait_for()
+    page.get_by_text(f"{count:,} of {count:,}").wait_for()
     assert grave_faults(page) == []
     page.get_by_role("link", name="Overview", exact=True).first.click()
     page.get_by_text("the template is mended").wait_for()

@@ -9,6 +9,8 @@ from tests.mutants.fault import Fault
 
 _RUNS = "unit/replaying/test_requested_runs.py"
 _TROUBLED = "unit/replaying/test_troubled_runs.py"
+_MISSING = "test_a_replay_waits_a_minute_for_a_topic_that_is_missing"
+_HOLDS = "unit/replaying/test_holds.py"
 _BATCHES = "unit/producing/test_backfill.py"
 _PAGES = ("unit/admin/test_requested_runs.py",)
 _COMMANDS = ("unit/management/test_run_requests.py",)
@@ -230,11 +232,65 @@ items = islice(self.source.items(self.progress.token), most)
     Fault(
         name="a request waits for ever for what no waiting brings",
         file="replaying/topic_reading.py",
-        scope="TopicReading._read",
+        scope="_halt",
         old="HaltKind.STOPPED if _is_final(error) else HaltKind.HELD",
         new="HaltKind.HELD",
-        harm="the replay of a topic that was deleted keeps all requests that follow waiting",
+        harm="the replay of a topic that nobody may read keeps all requests that follow waiting",
         tests=(f"{_TROUBLED}::test_a_replay_is_stopped_by_a_permanent_error_but_only_held_in_an_outage",),
+    ),
+    Fault(
+        name="a replay is stopped as soon as its topic is missing",
+        file="replaying/topic_reading.py",
+        scope="_is_final",
+        old="error.kind is Trouble.FORBIDDEN",
+        new="error.kind in (Trouble.FORBIDDEN, Trouble.MISSING)",
+        harm="the restart of a broker ends replays that would go on a moment later",
+        tests=(f"{_TROUBLED}::{_MISSING}",),
+    ),
+    Fault(
+        name="a replay waits for ever for a topic that was deleted",
+        file="replaying/holds.py",
+        scope="Held.again",
+        old="now - since >= halt.within",
+        new="False",
+        harm="it keeps all requests that follow waiting",
+        tests=(f"{_TROUBLED}::{_MISSING}", _HOLDS),
+    ),
+    Fault(
+        name="the minute for a missing topic begins with the outage before",
+        file="replaying/holds.py",
+        scope="Held.again",
+        old="now if self.limited_since is None else self.limited_since",
+        new="now if not self.times else self.limited_since or 0",
+        harm="the restart of a broker after a long outage ends replays that would go on a moment later",
+        tests=(_HOLDS,),
+    ),
+    Fault(
+        name="a replay that passes over records for hours is shown as held",
+        file="replaying/request_run.py",
+        scope="RequestRun.has_moved",
+        old="self.ended > 0 or self.has_passed_over",
+        new="self.ended > 0",
+        harm="operators look for an outage that is over, and the next one makes the replay wait for a minute",
+        tests=(f"{_TROUBLED}::test_the_note_about_a_hold_is_deleted_when_the_replay_passes_over_records",),
+    ),
+    Fault(
+        name="an item's function may leave a transaction open",
+        file="producing/backfill.py",
+        scope="_closed",
+        old="cleanup.roll_back_leftovers()",
+        new="None",
+        harm="the events of the batch wait for a commit that never comes, and nothing says why",
+        tests=(f"{_BATCHES}::test_only_the_item_fails_whose_function_leaves_a_transaction_open",),
+    ),
+    Fault(
+        name="a request that takes longer than the retention is deleted when its service is deployed",
+        file="models/replay_requests.py",
+        scope="ReplayRequestQuerySet.expired",
+        old="Coalesce('beat_at', 'began_at', 'requested_at')",
+        new="models.F('requested_at')",
+        harm="a replay of days disappears without a trace",
+        tests=("unit/replaying/test_old_requests.py",),
     ),
     Fault(
         name="whoever may replay has events sent",

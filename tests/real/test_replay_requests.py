@@ -45,6 +45,7 @@ pytestmark = pytest.mark.real
 USERS = range(1, 11)
 LIVE = range(101, 106)
 EACH = scaled(12, long=1_000)
+WITHIN = scaled(120, long=1_200)
 
 
 @pytest.fixture(autouse=True)
@@ -68,11 +69,11 @@ def test_letters_are_replayed_once_in_order_although_a_worker_is_killed(
         live = threading.Thread(target=_send_live, args=(bus, topic, EACH))
         live.start()
         killed = first_to_begin(USERS, workers)
-        eventually(lambda: counts(number).get("succeeded", 0) > count // 10, lambda: killed.log)
+        eventually(lambda: counts(number).get("succeeded", 0) > count // 10, lambda: killed.log, WITHIN)
         killed.kill()
         (left,) = [one for one in workers if one is not killed]
         silence(number)
-        is_in_state(number, "done", left, seconds=scaled(120, long=1_200))
+        is_in_state(number, "done", left, seconds=WITHIN)
         live.join()
         for name in names:
             eventually(partial(_have_had_all_live, workers, name))

@@ -6,16 +6,21 @@ import io
 from collections.abc import Iterator
 from contextlib import ExitStack
 from time import sleep
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
+from openedx_events.learning.data import CertificateData
+from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka.dead_letters.retention import purge_requests
 from event_bus_kafka.models import ReplayRequest
 from tests.projects.process import ServiceProcess
 from tests.services.bus import RealBus
+from tests.services.kafka import KafkaCluster
 from tests.support.databases import Database, on_mysql_too
+from tests.support.examples_of import certificate
 from tests.support.letters import record_of, run, stored
 from tests.support.order import numbered
 from tests.support.requested import (
@@ -29,7 +34,7 @@ from tests.support.requested import (
     state_of,
     twice,
 )
-from tests.support.requested_runs import progress_of
+from tests.support.requested_runs import Runner, processing, progress_of, topic_request
 from tests.support.sending import send
 
 pytestmark = pytest.mark.real
@@ -111,6 +116,31 @@ def test_a_paused_backfill_is_resumed_and_sends_each_item_once(
     assert bus.end_of(out) == COUNT
     found = report(number)
     assert (found["done"], found["items"], found["succeeded"], found["resume"]) == (COUNT, COUNT, COUNT, str(COUNT))
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_replay_waits_for_a_topic_that_is_missing_for_a_moment(
+    bus: RealBus, cluster: KafkaCluster, topic: str, group: str, database: Database
+) -> None:
+    users: list[int] = []
+
+    def note(certificate: CertificateData, **_: Any) -> None:
+        users.append(certificate.user.id)
+
+    CERTIFICATE_CREATED.connect(note)
+    send(bus, topic, certificate(1), certificate(2))
+    number = topic_request(topic, 0, 2, group)
+    cluster.delete_topic(topic)
+    with override_settings(**bus.settings(topic)), processing(group) as receiving:
+        runner = Runner(receiving)
+        runner.go_on_until(lambda: report(number)["note"])
+        assert "UNKNOWN" in report(number)["note"]
+        assert "(the request ends if this lasts for 60 s)" in report(number)["note"]
+        bus.create_topic(topic)
+        send(bus, topic, certificate(1), certificate(2))
+        runner.go_on_until(lambda: state_of(number) == "done")
+    CERTIFICATE_CREATED.disconnect(note)
+    assert users == [1, 2]
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

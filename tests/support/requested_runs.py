@@ -42,12 +42,17 @@ class Runner(RequestRunner):
     runs them.
     """
 
-    def __init__(self, receiving: Processor, producer: Callable[[], KafkaEventProducer] = create_producer) -> None:
+    def __init__(
+        self,
+        receiving: Processor,
+        producer: Callable[[], KafkaEventProducer] = create_producer,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self.submitted: list[Detached] = []
         lanes = LetterLanes(submit=self._keep, count=1, connection_max_age=60)
         runs = RequestedRuns(receiving, lambda: reader_for("replay_events"), producer)
         replay = LetterReplay(lambda store: receiving, Originals(reader_for))
-        super().__init__(receiving.group, replay, lanes, runs=runs)
+        super().__init__(receiving.group, replay, lanes, runs=runs, clock=clock)
 
     def _keep(self, delivery: Delivery) -> None:
         assert isinstance(delivery, Detached)

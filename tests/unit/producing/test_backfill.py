@@ -26,7 +26,7 @@ from event_bus_kafka.producing import backfill
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.sandbox import Sandbox
-from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered
+from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, RecordDelivered
 from tests.services.bus import CREATED, SandboxBus
 from tests.support.databases import connected
 from tests.support.examples_of import certificate
@@ -138,21 +138,36 @@ def asked(connection: BaseDatabaseWrapper) -> dict[str, Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_item_without_a_delivery_report_does_not_count_as_sent() -> None:
-    """The item leaves a transaction open. Its event waits for the end of this transaction."""
-    block = transaction.atomic()
+def test_an_item_without_a_delivery_report_does_not_count_as_sent(sandbox: Sandbox) -> None:
+    settings = SandboxBus(sandbox).settings(
+        "t",
+        EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9",
+        EVENT_BUS_KAFKA_DELIVERY_TIMEOUT=0.1,
+        EVENT_BUS_KAFKA_SHUTDOWN_SPILL=0.1,
+        EVENT_BUS_KAFKA_PRODUCER_OPTIONS={"message.timeout.ms": 600_000},
+    )
+    with override_settings(**settings), own_producer() as producer:
+        with pytest.raises(WorkerFailed, match="did not confirm all"):
+            sending(producer).send([("1", {"certificate": certificate()})])
+        clients = producer._connecting.clients
+        assert clients is not None
+        clients.give_up()
 
-    def arguments() -> dict[str, Any]:
-        block.__enter__()
-        return {"certificate": certificate()}
 
-    briefly = {"EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 0.1, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.1}
-    try:
-        with override_settings(**briefly), pytest.raises(WorkerFailed, match="did not confirm all"):
-            sending(create_producer()).send([("1", arguments)])
-    finally:
-        transaction.set_rollback(True)
-        block.__exit__(None, None, None)
+@pytest.mark.django_db(transaction=True)
+def test_only_the_item_fails_whose_function_leaves_a_transaction_open(sandbox: Sandbox) -> None:
+    """Otherwise the events of the whole batch would wait for a commit that never comes."""
+
+    def leaving() -> dict[str, Any]:
+        transaction.atomic().__enter__()
+        return {"certificate": certificate(1)}
+
+    with override_settings(**SandboxBus(sandbox).settings("t")), own_producer() as producer:
+        items: list[backfill.Item] = [("1", leaving), ("2", {"certificate": certificate(2)})]
+        with watched(RecordDelivered) as delivered:
+            (failed,) = sending(producer).send(items)
+    assert (failed.token, len(delivered)) == ("1", 1)
+    assert str(failed.error).startswith("transaction left open on default")
 
 
 def test_a_backfill_never_exceeds_its_rate_even_after_a_delay() -> None:

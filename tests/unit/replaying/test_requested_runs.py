@@ -18,7 +18,6 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import backfill_source, is_replay
 from event_bus_kafka.consuming.processor import Processor
-from event_bus_kafka.dead_letters.retention import purge_requests
 from event_bus_kafka.models import LetterState, ReplayRequest, RequestedRun
 from event_bus_kafka.operations.requested_runs.run_progress import Place, RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish, request_run
@@ -292,10 +291,3 @@ def test_a_service_that_lacks_the_source_or_the_topic_does_not_start_a_backfill(
     RequestedRun.objects.update(arguments={"source": SOURCE, "event_type": REVOKED})
     runner.turn()
     assert state_of(number) == "stopped", "it was requested for events of another type"
-
-
-def test_old_replay_requests_are_deleted_with_their_runs() -> None:
-    number, kept = topic_request("t", 0, 9), topic_request("t", 0, 9)
-    ReplayRequest.objects.filter(pk=number).update(state="done", ended_at=1)
-    assert purge_requests(90) == 2
-    assert RequestedRun.objects.get().request_id == kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
@@ -92,7 +93,6 @@ def test_a_run_fails_permanently_if_it_cannot_begin(receiving: Processor) -> Non
 @pytest.mark.parametrize(
     ("error", "state"),
     [
-        (BrokerError("UNKNOWN_TOPIC_OR_PART", "it was deleted", retriable=True, kind=Trouble.MISSING), "stopped"),
         (BrokerError("TOPIC_AUTHORIZATION_FAILED", "no right", retriable=True, kind=Trouble.FORBIDDEN), "stopped"),
         (ConfigurationError("a file of certificates is missing"), "stopped"),
         (BrokerError("_TIMED_OUT", "no answer", retriable=True), "running"),
@@ -108,6 +108,55 @@ def test_a_replay_is_stopped_by_a_permanent_error_but_only_held_in_an_outage(
     runner, number = Runner(receiving), topic_request("t", 0, 1)
     runner.go_on_until(lambda: ReplayRequest.objects.get().note)
     assert (state_of(number), ReplayRequest.objects.get().note) == (state, error_text(error))
+
+
+def test_a_replay_waits_a_minute_for_a_topic_that_is_missing(
+    receiving: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the restart of a broker a topic may be missing for a moment."""
+
+    error = BrokerError("UNKNOWN_TOPIC_OR_PART", "not there", retriable=True, kind=Trouble.MISSING)
+
+    def missing(*_: Any, **__: Any) -> Range:
+        raise error
+
+    monkeypatch.setattr(Reader, "range_of", missing)
+    now, notes = 1_000.0, []
+    runner, number = Runner(receiving, clock=lambda: now), topic_request("t", 0, 1)
+
+    def is_stopped() -> bool:
+        nonlocal now
+        now += 1
+        notes.append(ReplayRequest.objects.get().note)
+        return state_of(number) == "stopped"
+
+    runner.go_on_until(is_stopped)
+    assert now > 1_060
+    assert [note for note, _ in groupby(notes)] == [
+        "",
+        f"{error_text(error)} (the request ends if this lasts for 60 s)",
+        f"{error_text(error)} (for 60 s)",
+    ]
+
+
+def test_the_note_about_a_hold_is_deleted_when_the_replay_passes_over_records(
+    sandbox: Sandbox, out: str, receiving: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent(sandbox, out, range(3))
+    range_of, outage = Reader.range_of, [BrokerError("_TIMED_OUT", "no answer", retriable=True)]
+
+    def away_at_first(*about: Any, **timeout: Any) -> Range:
+        if outage:
+            raise outage.pop()
+        return range_of(*about, **timeout)
+
+    monkeypatch.setattr(Reader, "range_of", away_at_first)
+    runner, number = Runner(receiving), topic_request(out, 0, 3, arguments={"key": "2"})
+    runner.go_on_until(lambda: ReplayRequest.objects.get().note, each=0)
+    runner.go_on_until(lambda: not ReplayRequest.objects.get().note, each=0)
+    assert (heard, state_of(number)) == ([], "running")
+    assert runner.replaying is not None
+    assert runner.replaying.holds == 0
 
 
 def test_a_replay_is_stopped_if_its_topic_ends_before_the_requested_end(

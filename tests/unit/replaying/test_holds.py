@@ -1,0 +1,26 @@
+"""A held request continues after growing delays. Some reasons for a hold have a time limit, which ends the request."""
+
+from __future__ import annotations
+
+from event_bus_kafka.replaying.halts import Halt, HaltKind
+from event_bus_kafka.replaying.holds import Held
+
+AWAY = Halt(HaltKind.HELD, "away")
+MISSING = Halt(HaltKind.HELD, "missing", within=60)
+
+
+def test_the_delay_doubles_up_to_a_minute() -> None:
+    held, delays = Held(), []
+    for _ in range(8):
+        held = held.again(AWAY, 100.0)
+        delays.append(held.until - 100)
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert not held.is_too_long
+
+
+def test_the_limit_of_a_hold_does_not_include_the_outage_before() -> None:
+    """When Kafka is back after an hour, its topics may be missing for a moment."""
+    held = Held().again(AWAY, 0.0).again(AWAY, 3_600.0).again(MISSING, 3_660.0)
+    assert not held.is_too_long
+    assert held.again(MISSING, 3_720.0).is_too_long
+    assert not held.again(AWAY, 3_719.0).again(MISSING, 3_720.0).is_too_long

@@ -1,0 +1,44 @@
+"""Replay requests are deleted some time after a worker last had them."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from event_bus_kafka.dead_letters.retention import purge_requests
+from event_bus_kafka.models import ReplayRequest, RequestedRun
+from event_bus_kafka.models.database_time import database_now
+from tests.support.requested_runs import topic_request
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DAY = 86_400_000
+
+
+def test_old_replay_requests_are_deleted_with_their_runs() -> None:
+    number, kept = topic_request("t", 0, 9), topic_request("t", 0, 9)
+    ReplayRequest.objects.filter(pk=number).update(state="done", ended_at=1)
+    assert purge_requests(90) == 2
+    assert RequestedRun.objects.get().request_id == kept
+
+
+def test_a_long_replay_is_kept_if_its_worker_has_just_released_it() -> None:
+    """All workers of a service stop when the service is deployed anew, and the first of the new ones deletes."""
+    number, by, rows = topic_request("t", 0, 9), uuid4(), ReplayRequest.objects
+    rows.update(requested_at=1)
+    assert rows.take(number, by=by, worker="host:1")
+    rows.update(began_at=1)
+    rows.let_go(number, by=by)
+    assert purge_requests(90) == 0
+    assert rows.get().state == "requested"
+
+
+@pytest.mark.parametrize("state", ["requested", "paused"])
+def test_a_waiting_request_is_deleted_long_after_a_worker_last_had_it(state: str) -> None:
+    topic_request("t", 0, 9)
+    rows, now = ReplayRequest.objects, database_now("default")
+    rows.update(state=state, requested_at=1, began_at=1, beat_at=now - 89 * DAY)
+    assert purge_requests(90) == 0
+    rows.update(beat_at=now - 91 * DAY)
+    assert purge_requests(90) == 2
