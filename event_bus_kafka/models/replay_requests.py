@@ -81,11 +81,8 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
     def finish(self, request: int, state: RequestState, *, by: UUID, note: str = "") -> bool:
         """End a running request. Return False if worker ``by`` has lost its claim or the request is not running."""
-        return bool(
-            self._running(request, by)._write(
-                state=state, note=note, ended_at=self._now(), claimed_by=None, beat_at=None
-            )
-        )
+        values = {"state": state, "note": note, "ended_at": self._now(), "claimed_by": None}
+        return bool(self._running(request, by)._write(**values))
 
     def pause(self, request: int, *, note: str) -> bool:
         """

@@ -176,6 +176,7 @@ class Backfill:
                 if away := outage_of(error):
                     raise WorkerFailed(f"the {away} is away: {error_text(error)}", exit_code=1) from error
                 failed.append(Failed(str(token), error))
+        _refuse_open_transactions()  # an item may be the first to use a database without autocommit
         for route in self.routes:
             failed += self._send(route, built)
         return failed
@@ -268,7 +269,7 @@ def _arguments_of(arguments: Arguments | Callable[[], Arguments]) -> Arguments:
         cleanup.close_after_errors()
         if not isinstance(error, Error):
             raise
-        return _closed(arguments)
+    return _closed(arguments)  # after the block: its error must not count as the cause of a second one
 
 
 def _closed(arguments: Callable[[], Arguments]) -> Arguments:
@@ -289,10 +290,7 @@ def _is_its_own(error: Exception) -> bool:
 
 
 def _refuse_open_transactions() -> None:
-    """
-    Raise :class:`WorkerFailed` if a transaction is open. Otherwise the events would be sent only after the commit, when
-    the tokens of their items have already been printed.
-    """
+    """Raise :class:`WorkerFailed` if a transaction is open, because events would wait for its commit."""
     aliases = [connection.alias for connection in connections.all(initialized_only=True) if is_open(connection)]
     if aliases:
         raise WorkerFailed(

@@ -269,7 +269,7 @@ def _held(request: ReplayRequest, runs: Sequence[WorkerRun]) -> str:
     if times < _TOLD_HOLDS:
         return ""
     return (
-        f"It was held {times} times in a row, and no letter had its turn: {request.note}. It goes on by itself within "
+        f"It was held {times} times in a row, and did not move on: {request.note}. It goes on by itself within "
         "a minute once that is mended."
     )
 

@@ -26,7 +26,7 @@ from event_bus_kafka.producing import backfill
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.sandbox import Sandbox
-from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, RecordDelivered
+from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, LifecycleEvent, RecordDelivered
 from tests.services.bus import CREATED, SandboxBus
 from tests.support.databases import connected
 from tests.support.examples_of import certificate
@@ -168,6 +168,37 @@ def test_only_the_item_fails_whose_function_leaves_a_transaction_open(sandbox: S
             (failed,) = sending(producer).send(items)
     assert (failed.token, len(delivered)) == ("1", 1)
     assert str(failed.error).startswith("transaction left open on default")
+
+
+def test_only_the_item_fails_whose_function_leaves_a_transaction_open_at_its_second_call(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """The function is called again because its database was unreachable. The item's error must not look like this."""
+    folder, calls = tmp_path / "missing at first", count(1)
+
+    def leaving() -> dict[str, Any]:
+        if next(calls) == 2:
+            folder.mkdir()
+        found = asked(connection)
+        transaction.atomic(using="other").__enter__()
+        return found
+
+    nowhere = attrs.evolve(sending(create_producer()), routes=[])
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "database")}
+    with django_db_blocker.unblock(), connected(entry, "other") as connection:
+        (failed,) = nowhere.send([("1", leaving)])
+    assert str(failed.error).startswith("transaction left open on other")
+
+
+def test_nothing_is_sent_if_an_item_uses_a_database_without_autocommit(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """An event in the outbox of such a database would wait for a commit that never comes."""
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "AUTOCOMMIT": False}
+    with django_db_blocker.unblock(), connected(entry, "other") as connection, watched(LifecycleEvent) as seen:
+        with pytest.raises(WorkerFailed, match="a transaction is open on other"):
+            sending(create_producer()).send([("1", partial(asked, connection))])
+    assert seen == []
 
 
 def test_a_backfill_never_exceeds_its_rate_even_after_a_delay() -> None:
