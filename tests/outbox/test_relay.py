@@ -190,7 +190,7 @@ def test_a_second_relay_claims_only_shards_that_are_still_free(service: Service)
     second.close()
 
 
-def test_deleted_shards_are_created_again(service: Service) -> None:
+def test_a_relay_sends_a_row_although_the_table_of_shards_was_emptied(service: Service) -> None:
     OutboxShard.objects.all().delete()
     sent = service.emit()
     service.drain()
@@ -286,7 +286,7 @@ def _emit_elsewhere(service: Service, entry: object, written: list[str]) -> None
 def test_a_relay_pauses_at_most_two_seconds_after_a_slow_query(service: Service, database: Database) -> None:
     """
     A query may take long because the relay was frozen or the server was busy. Without the limit, the relay would then
-    rest for a long time.
+    pause for a long time.
     """
     lock, unlock = (
         (f"LOCK TABLE {OUTBOX} IN ACCESS EXCLUSIVE MODE", "SELECT 1")

@@ -66,7 +66,7 @@ def test_committed_events_are_sent_and_rolled_back_events_are_not_sent(service: 
 
 
 @on_mysql_too
-def test_a_schema_is_written_again_after_its_savepoint_failed(service: Service) -> None:
+def test_a_schema_is_written_again_after_a_rollback_of_the_savepoint_in_which_it_was_written(service: Service) -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic():
             service.emit()

@@ -25,8 +25,8 @@ from tests.support.direct import encoded
 @attrs.define
 class Relaying:
     """
-    A relay with a separate outbox and separate brokers. An object of this class is also the relay's registry: it
-    returns an id for each schema, or raises the exception that ``error`` returns.
+    A relay that sends the outbox of the default database to the sandbox. An object of this class is also the relay's
+    registry: it returns the id 1 for each schema, or raises the exception that ``error`` returns for the subject.
     """
 
     sandbox: Sandbox
