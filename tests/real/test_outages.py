@@ -1,4 +1,7 @@
-"""A database, the registry or the topic for dead letters is unreachable. Only the records that need it wait."""
+"""
+A database, the registry or the topic for dead letters is unreachable. Records that need it wait, and other records are
+processed.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def append() -> bool:
     return OUTBOX.append_if_available([encoded("t")], None, otherwise=lambda *_: pytest.fail("it left another way"))
 
 
-def test_a_schema_is_written_again_after_a_rollback_of_the_savepoint_in_which_it_was_written() -> None:
+def test_a_schema_is_written_again_after_its_savepoint_failed() -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic():
             assert append()
