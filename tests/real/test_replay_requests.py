@@ -55,7 +55,7 @@ def default(database: Database) -> Iterator[None]:
 
 @on_mysql_too
 @pytest.mark.timeout(scaled(300, long=1_500))
-def test_letters_are_replayed_once_in_order_although_a_worker_is_killed(
+def test_letters_are_replayed_in_order_although_a_worker_is_killed_and_only_running_letters_twice(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     lanes = 4 if database.vendor == "mariadb" else 1

@@ -48,7 +48,7 @@ def partitions(cluster: KafkaCluster, topic: str) -> int:
     return len(cluster.admin().list_topics(timeout=30).topics[topic].partitions)
 
 
-def test_the_first_run_creates_the_topics_and_the_second_run_does_nothing(
+def test_the_first_apply_creates_the_topics_of_all_services_and_the_second_apply_does_nothing(
     three_brokers: KafkaCluster,
 ) -> None:
     services = {one: import_module(f"examples.{one}.settings") for one in SERVICES}
