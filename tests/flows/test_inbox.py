@@ -1,4 +1,4 @@
-"""A receiver under ``once()`` runs only once per event, also after restarts and replays."""
+"""A receiver under ``once()`` runs only once per event, also if its worker is killed before the commit."""
 
 from __future__ import annotations
 
