@@ -84,8 +84,8 @@ def send(bus: Bus, topic: str) -> Iterator[Send]:
 
 def fates(seen: list[LifecycleEvent], sent: list[str]) -> list[type[LifecycleEvent] | None]:
     """
-    Return the outcome of each event in ``sent``, or None. Events of other tests in ``seen`` are ignored; a flush
-    reports them as well.
+    Return the outcome of each event in ``sent``, or None. Ignore events of other tests in ``seen``, because a flush may
+    report such events.
     """
     kinds = {event.event_id: type(event) for event in ends(seen)}
     return [kinds.get(one) for one in sent]
@@ -246,7 +246,7 @@ def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
 
 
 @pytest.mark.django_db
-def test_a_spill_does_not_wait_for_a_lock_that_its_test_case_holds(
+def test_a_spill_gives_up_in_time_if_the_test_case_holds_the_lock_of_the_database(
     sandbox: Sandbox, django_capture_on_commit_callbacks: Any
 ) -> None:
     settings = SandboxBus(sandbox).settings("t") | {
@@ -502,7 +502,7 @@ def test_the_outbox_gets_an_event_of_async_code_even_late_in_the_shutdown(
         assert [event.event_id for event in seen if isinstance(event, EventAppended)] == sent
 
 
-def test_another_thread_handles_delivery_reports_while_the_queue_is_full(sandbox: Sandbox) -> None:
+def test_only_the_client_thread_handles_delivery_reports_while_the_queue_is_full(sandbox: Sandbox) -> None:
     options = {"queue.buffering.max.messages": 1}
     changes = {
         "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": options,
