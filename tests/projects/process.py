@@ -95,7 +95,10 @@ class ServiceProcess:
         return [line["user"] for line in self.heard(what)]
 
     def wait_for(self, condition: Callable[[], Any], why: str = "", *, seconds: float = PATIENCE) -> None:
-        """Wait until ``condition`` returns a true value. The condition is checked after each line of output."""
+        """
+        Wait until ``condition`` returns a true value. Fail after ``seconds``, or if the process ends before. ``why`` is
+        a part of the error.
+        """
         deadline = monotonic() + seconds
         while not condition():
             left = deadline - monotonic()
