@@ -1,4 +1,4 @@
-""":class:`Admin` lists and creates topics, and raises the expected errors."""
+""":class:`Admin` lists and creates topics. Its errors say whether a later attempt may succeed."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def test_a_commit_without_offsets_does_nothing(bus: Bus, topic: str, group: str)
     assert bus.committed(group, topic) < 0
 
 
-def test_a_commit_that_kafka_refuses_raises(bus: Bus, topic: str, group: str) -> None:
+def test_a_commit_of_an_invalid_offset_raises(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
         with pytest.raises(BrokerError) as caught:

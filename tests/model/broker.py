@@ -98,7 +98,7 @@ class ModelClient:
         self.listener: AssignmentListener | None = None
         self.positions = ModelPositions(logs, self._fail_at_times, is_eager=random.random() < 0.5)
         self.calm = False
-        """Whether the assignment and the logs stay unchanged and no call fails."""
+        """Whether no call fails, the logs stay unchanged, and partitions are assigned but not revoked."""
 
     def poll(self, seconds: float, most: int) -> list[ConsumerRecord]:
         """

@@ -215,7 +215,7 @@ class Caller:
 
 @contextmanager
 def failing(failure: Failure | None, model: Any) -> Iterator[None]:
-    """While the block runs, make all writes to a model's table fail in all databases."""
+    """While the block runs, make all writes to a model's table fail in all databases, unless ``failure`` is None."""
     with ExitStack() as wrapped:
         for alias in ALIASES:
             if failure is None:

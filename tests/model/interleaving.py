@@ -19,7 +19,7 @@ _STUCK = 30.0
 
 
 class Stuck(Exception):
-    """The exception that is raised if no thread has executed a line for ``_STUCK`` seconds."""
+    """The exception of a thread that gets no turn for ``_STUCK`` seconds, or whose turn comes after another failed."""
 
 
 class Interleaving:
