@@ -1,4 +1,4 @@
-"""Tests of how the tour judges the state of a service."""
+"""The tour of the examples compares values of a service with the expected values, and reports differences."""
 
 from __future__ import annotations
 

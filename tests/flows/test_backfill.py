@@ -61,7 +61,9 @@ def backfill(bus: Bus, topic: str, *arguments: str, **changes: Any) -> str:
     return output.getvalue()
 
 
-def test_the_plan_of_a_backfill_shows_the_number_and_the_topic_of_its_events_and_sends_nothing(bus: Bus, topic: str) -> None:
+def test_the_plan_of_a_backfill_shows_the_number_and_the_topic_of_its_events_and_sends_nothing(
+    bus: Bus, topic: str
+) -> None:
     assert f"{SOURCE}  {CREATED}" in backfill(bus, topic).splitlines()
     changes = {"EVENT_BUS_TOPIC_PREFIX": "prod", "EVENT_BUS_PRODUCER_MODE": "immediate"}
     assert backfill(bus, topic, SOURCE, "--resume", "2", "--limit", "9", **changes).splitlines() == [

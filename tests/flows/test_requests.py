@@ -131,7 +131,9 @@ def test_no_web_request_waits_longer_than_its_time_limit_for_a_silent_name_serve
     assert told["ends"] == {"EventSpilled" if is_alone else "EventUndelivered": 40}
 
 
-def test_a_client_sends_later_events_even_if_its_creation_exceeded_the_send_timeout(sandbox: Sandbox, file: Path) -> None:
+def test_a_client_sends_later_events_even_if_its_creation_exceeded_the_send_timeout(
+    sandbox: Sandbox, file: Path
+) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3}
     with override_settings(**settings), watched(EventSpilled, RecordDelivered) as seen:
         producer = slow_producer()

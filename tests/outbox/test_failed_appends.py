@@ -417,7 +417,9 @@ def test_s1_an_event_in_two_transactions_is_sent_although_an_on_commit_hook_fail
     assert ran == []
 
 
-def test_s4_an_event_is_sent_after_the_commit_when_an_execute_wrapper_refuses_its_row(service_anywhere: Service) -> None:
+def test_s4_an_event_is_sent_after_the_commit_when_an_execute_wrapper_refuses_its_row(
+    service_anywhere: Service,
+) -> None:
     """
     The wrapper raises an exception at one of the queries that write the row. The earlier queries for the row are rolled
     back to a savepoint.
@@ -555,8 +557,8 @@ def test_s7_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails
 
 def refuse_from(count: int, way: str = "ABORT") -> None:
     """
-    Create a trigger that refuses further rows when the outbox has ``count`` rows. On SQLite, if ``way`` is ``ROLLBACK``,
-    the trigger also rolls back the transaction.
+    Create a trigger that refuses further rows when the outbox has ``count`` rows. If ``way`` is ``ROLLBACK``, the
+    trigger also rolls back the transaction on SQLite.
     """
     table = OutboxRecord._meta.db_table
     is_full = f"(SELECT COUNT(*) FROM {table}) >= {count}"

@@ -80,7 +80,7 @@ def drain_rate(service: Service, count: int) -> tuple[float, list[float]]:
     sizes: list[float] = []
     with service.relay_process(EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED=False) as relay:
         relay.wait_for_log("Running relay")
-        until(lambda: service.waiting < count, step=lambda: sleep(0.001))  # raw_rate also begins with a connected client
+        until(lambda: service.waiting < count, step=lambda: sleep(0.001))  # raw_rate is also connected first
         first, began = service.waiting, perf_counter()
 
         def look() -> None:
@@ -95,7 +95,9 @@ def drain_rate(service: Service, count: int) -> tuple[float, list[float]]:
     return rate, sizes
 
 
-def test_case_40_a_large_backlog_is_drained_and_the_rate_and_memory_of_the_relay_are_printed(service: Service, database: Database) -> None:
+def test_case_40_a_large_backlog_is_drained_and_the_rate_and_memory_of_the_relay_are_printed(
+    service: Service, database: Database
+) -> None:
     count = scaled(3_000, long=100_000)
     drain_rate(service, count // 2)  # the broker still compiles its code
     rate, sizes = drain_rate(service, count)

@@ -61,7 +61,9 @@ def test_s10_rows_of_a_held_topic_are_not_read(service: Service, database: Datab
 
 
 @on_mysql_too
-def test_s10_a_relay_plans_the_same_rows_with_and_without_the_index_of_topics(service: Service, database: Database) -> None:
+def test_s10_a_relay_plans_the_same_rows_with_and_without_the_index_of_topics(
+    service: Service, database: Database
+) -> None:
     """The index does not exist until its migration has run."""
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):

@@ -41,7 +41,9 @@ def test_each_emission_ran_and_its_data_was_committed_unless_it_was_rolled_back(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_emission_raises_nothing_and_has_one_outbox_row_only_if_it_was_committed(outcome: Outcome, name: str) -> None:
+def test_each_emission_raises_nothing_and_has_one_outbox_row_only_if_it_was_committed(
+    outcome: Outcome, name: str
+) -> None:
     """Kafka is unreachable. If an event is not in the outbox when its process ends, the event is lost."""
     end = 200 if name.startswith(("wsgi/", "asgi/")) else None
     database = OUTBOX_APART if name.startswith("apart/") else OUTBOX

@@ -131,7 +131,9 @@ def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
 
 
 @pytest.mark.parametrize("left", [(), ("other",)])
-def test_c3_a_letter_keeps_a_failure_that_a_worker_stores_while_a_replay_writes_the_letter(left: tuple[str, ...]) -> None:
+def test_c3_a_letter_keeps_a_failure_that_a_worker_stores_while_a_replay_writes_the_letter(
+    left: tuple[str, ...],
+) -> None:
     letter = stored(record_of(7), RECEIVER, *left)
     reading = threading.Event()
 

@@ -57,7 +57,9 @@ def test_a_worker_consumes_and_sends_events_if_a_monitoring_package_has_patched_
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_c14_four_lanes_cause_no_outage_with_a_connection_pool_of_two(sandbox: Sandbox, group: str, database: Database) -> None:
+def test_c14_four_lanes_cause_no_outage_with_a_connection_pool_of_two(
+    sandbox: Sandbox, group: str, database: Database
+) -> None:
     """
     All receivers write to the database. One receiver fails, so dead letters are stored. The worker also reads the
     pauses.

@@ -114,7 +114,9 @@ def test_a_paused_backfill_is_resumed_and_sends_each_item_once(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_replays_of_letters_can_be_requested_and_replays_of_topics_are_refused_before_the_migration(bus: RealBus, topic: str, database: Database) -> None:
+def test_replays_of_letters_can_be_requested_and_replays_of_topics_are_refused_before_the_migration(
+    bus: RealBus, topic: str, database: Database
+) -> None:
     call_command("migrate", "event_bus_kafka", "0012", verbosity=0)
     with override_settings(**bus.settings()):
         letter = stored(record_of(7), "mail.receivers.note")

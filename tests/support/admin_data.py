@@ -35,7 +35,7 @@ _ROW = {"shard": 1, "key": b"k", "body": b"v", "headers": b"", "schema_id": 1, "
 
 @attrs.frozen(kw_only=True)
 class Amounts:
-    """Amounts of data. ``partitions`` are those of each worker; ``event_types`` and ``days`` are those of the history."""
+    """Amounts of data. Each worker has ``partitions``; the history has ``event_types`` and goes back for ``days``."""
 
     workers: int = 3
     relays: int = 1

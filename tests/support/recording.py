@@ -29,8 +29,8 @@ def recorded(**options: Any) -> Iterator[Ended]:
 @contextmanager
 def provided(provider: trace.TracerProvider) -> Iterator[None]:
     """
-    Set ``provider`` as OpenTelemetry's provider while the block runs. OpenTelemetry lets a process set its provider only
-    once, so the record of this is renewed.
+    Set ``provider`` as OpenTelemetry's provider while the block runs. OpenTelemetry lets a process set a provider only
+    once, so first make it forget that one was set.
     """
     trace._TRACER_PROVIDER_SET_ONCE = Once()
     trace.set_tracer_provider(provider)
