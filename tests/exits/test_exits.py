@@ -107,7 +107,7 @@ def test_case_32_33_events_are_stored_in_the_outbox_if_no_broker_is_reachable(
     assert sorted(number for number, _ in everything(bus, topic)) == [1, 2, 3]
 
 
-def test_case_33_a_process_ends_in_time_although_broker_and_database_are_silent(
+def test_case_33_a_process_ends_and_logs_its_lost_events_if_broker_and_database_are_silent(
     bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     """Neither Kafka nor the outbox accepts the events."""

@@ -189,7 +189,7 @@ class TestTransactions:
                 delete(key=3)
                 assert [(one.key() or b"")[-1] // 2 for one in bus.records(topic, 2)] == [2, 3]
 
-    def test_an_event_is_rejected_with_advice_in_a_manual_transaction_without_an_outbox(
+    def test_an_event_is_rejected_with_advice_if_autocommit_is_off_and_there_is_no_outbox(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
         """
@@ -201,12 +201,12 @@ class TestTransactions:
         assert isinstance(rejected, EventRejected)
         assert "transaction.atomic()" in str(rejected.error)
 
-    def test_an_event_is_rejected_in_an_atomic_block_within_a_manual_transaction(
+    def test_an_event_in_an_atomic_block_is_rejected_if_autocommit_is_off_and_there_is_no_outbox(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
         """
-        Django would run the on-commit hooks of the block when autocommit is switched on again. It would run them even
-        if the manual transaction was rolled back.
+        Django would run the on-commit hooks of the block when autocommit is switched on again, even if the rows of the
+        block were rolled back before.
         """
         with watched() as seen, without_outbox(), manual_transaction():
             with transaction.atomic():

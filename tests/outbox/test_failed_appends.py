@@ -174,7 +174,9 @@ def test_s2_the_outer_block_raises_after_a_deadlock_during_an_append_in_a_savepo
 
 
 @on_innodb
-def test_s2_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_rollback(service: Service) -> None:
+def test_s2_with_autocommit_off_the_connection_refuses_queries_after_a_deadlock_until_a_rollback(
+    service: Service,
+) -> None:
     service.emit()
     with holding_the_end_of_the_outbox() as want, watched(EventRejected) as rejected:
         connection.set_autocommit(False)
@@ -192,7 +194,7 @@ def test_s2_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_roll
 
 
 @on_innodb
-def test_s2_a_manual_transaction_fails_at_its_commit_after_a_deadlock(service: Service) -> None:
+def test_s2_with_autocommit_off_the_commit_raises_after_a_deadlock(service: Service) -> None:
     """
     After the deadlock, a cursor of the database driver writes another row. This row must not be committed, because the
     earlier rows of the transaction are lost.
@@ -349,7 +351,7 @@ def test_s4_the_block_raises_even_if_an_execute_wrapper_replaces_the_database_er
 
 
 @on_mysql_too
-def test_s2_a_manual_transaction_can_commit_although_the_row_of_an_event_could_not_be_written(
+def test_s2_with_autocommit_off_the_commit_succeeds_although_the_row_of_an_event_was_refused(
     service: Service, database: Database
 ) -> None:
     """Only the row of the event is missing, so the caller may commit the other rows."""
@@ -503,7 +505,9 @@ def test_s5_an_event_is_not_lost_when_a_read_only_session_rolls_back(service_any
     assert spilled() == [first, second]
 
 
-def test_s5_an_event_is_not_lost_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
+def test_s5_an_event_is_not_lost_when_a_read_only_session_with_autocommit_off_rolls_back(
+    service_anywhere: Service,
+) -> None:
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
         _refuse_writing(replica)

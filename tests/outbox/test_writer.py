@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real
 
 
 @on_mysql_too
-def test_events_wait_in_memory_and_are_spilled_after_the_database_returns(
+def test_events_that_fit_into_memory_are_spilled_after_the_database_returns_and_further_events_are_lost(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)

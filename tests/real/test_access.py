@@ -123,7 +123,7 @@ def test_a_probe_fails_at_the_leg_for_which_its_user_lacks_a_right(
 
 
 @pytest.mark.parametrize("options", [CLASSIC, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
-def test_case_28_a_worker_recovers_after_the_loss_of_its_login_and_its_rights(
+def test_case_28_a_worker_receives_events_again_after_its_login_and_its_rights_are_restored(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
     user = f"user-{group}"
