@@ -71,8 +71,8 @@ class Sent:
     @property
     def deciding(self) -> dict[str, str]:
         """
-        The rows that decide about the event. It must be sent if these rows are committed, and must not be sent
-        otherwise.
+        The rows that decide about the event. The event must be sent if and only if all these rows are committed; if
+        there are none, it must be sent.
         """
         if self.mode == "outbox":
             return dict(list(self.rows.items())[:1])

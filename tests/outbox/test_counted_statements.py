@@ -19,7 +19,7 @@ pytestmark = pytest.mark.real
 @pytest.fixture
 def service(service_anywhere: Service) -> Service:
     """
-    Return a service whose process has emitted events before the test. Its caches already contain tables and schemas.
+    Return a service whose process has emitted an event before the test. Its caches already contain tables and schemas.
     """
     service_anywhere.emit()
     return service_anywhere

@@ -237,8 +237,8 @@ def test_s2_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_q
     service: Service, database: Database, inner: bool
 ) -> None:
     """
-    Django marks the block for rollback. If the package did not raise AppendFailed, the block would roll back without an
-    exception.
+    When a query of the caller fails, Django marks the block for rollback. Without the exception AppendFailed, the block
+    would then roll back silently.
     """
     service.emit()
     mails: list[str] = []

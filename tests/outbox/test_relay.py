@@ -78,7 +78,10 @@ def test_rows_are_sent_if_the_size_limit_of_their_topic_is_unknown(service: Serv
 
 
 def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service: Service) -> None:
-    """The limit of the topic was lowered while the relay was running."""
+    """
+    The relay does not know the limit of the topic, because the settings do not name the topic. A limit that is lowered
+    while a relay runs has the same effect.
+    """
     small = f"{service.topic}-shrunk"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     sent = service.emit_many(2_010, topic=small, name=lambda number: "x" * 30_000 * (number == 50))
@@ -88,7 +91,7 @@ def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service:
         until(lambda: not service.waiting, step=relay.step)
     arrived = service.ids(3_009, small)
     assert sorted(arrived[:-1_000]) == sorted(sent[:50] + sent[51:])
-    assert arrived[-1_000:] == later, "later requests fit the lowered limit"
+    assert arrived[-1_000:] == later, "later requests fit the limit"
     assert ParkedRecord.objects.count() == 1
 
 

@@ -61,7 +61,7 @@ def test_c14_four_lanes_cause_no_outage_with_a_connection_pool_of_two(
     sandbox: Sandbox, group: str, database: Database
 ) -> None:
     """
-    All receivers write to the database. One receiver fails, so dead letters are stored. The worker also reads the
+    One receiver queries the database. Another receiver fails, so dead letters are stored. The worker also reads the
     pauses.
     """
     pool = {"min_size": 0, "max_size": 2, "timeout": 30}

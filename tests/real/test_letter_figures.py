@@ -35,7 +35,7 @@ def registry(sandbox: Sandbox) -> Iterator[None]:
 
 
 def store_many() -> DeadLetter:
-    """Store letters of two receivers. One letter in a hundred belongs to the rare receiver; return one of these."""
+    """Store letters of the receivers ``AWARD`` (one letter in a hundred) and ``MAIL``; return a letter of ``AWARD``."""
     rare, common = stored(record_of(7, offset=0), AWARD), stored(record_of(8, offset=1), MAIL, group="other")
     for letter, numbers in ((rare, range(2, LETTERS, 100)), (common, range(3, LETTERS))):
         changes = (

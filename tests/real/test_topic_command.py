@@ -1,6 +1,6 @@
 """
-On real brokers, ``event_topics`` creates and alters the right topics, and does not change other topics. If it has no
-right to change a topic, it reports this topic.
+On real brokers, ``event_topics`` creates and alters the topics that the settings require, and no other topics. If it
+has no right to change a topic, it reports the missing right.
 """
 
 from __future__ import annotations

@@ -131,8 +131,8 @@ def grave_faults(page: Page) -> list[str]:
 
 def keyboard_faults(page: Page) -> list[str]:
     """
-    Return the elements of a page of this package that the Tab key does not reach. Also return the elements that do not
-    show when they have the focus.
+    Return the elements of a page of this package that the Tab key does not reach, and the elements that look the same
+    with and without the focus.
     """
     page.add_style_tag(content=_NO_TRANSITIONS)
     for _ in range(page.evaluate(_WATCH_FOCUS)):

@@ -90,6 +90,6 @@ class LmsDatabases:
 
 
 def name_in(body: bytes) -> str:
-    """Return the name of the emission from which an encoded event comes."""
+    """Return the name of the emission (such as ``wsgi/outbox/atomic``) from which an encoded event comes."""
     found = _NAME.search(body)
     return found[1].decode() if found else ""

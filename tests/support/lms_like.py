@@ -89,7 +89,7 @@ class Outcome:
 
 @attrs.frozen(kw_only=True)
 class Project:
-    """The project. It runs in separate processes."""
+    """The test project that resembles the LMS. It runs in separate processes."""
 
     databases: LmsDatabases
     bus: RealBus
