@@ -137,7 +137,7 @@ def test_the_json_output_contains_the_failed_items_the_batches_and_the_resume_to
     plan = {"source": SOURCE, "event_type": CREATED, "resume": "1", "events": 6, "topics": to}
     assert found(SOURCE, "--resume", "1") == [plan]
     failed, batch, end = found(SOURCE, "--resume", "1", "--apply")
-    assert (failed["token"], failed["resume"]) == ("3", "2"), "the item after that one"
+    assert (failed["token"], failed["resume"]) == ("3", "2"), "after this token comes the failed item"
     assert failed["error"].startswith("ValueError in ")
     assert batch == {"done": 6, "resume": "7"}
     assert end == {"sent": 5, "failed": 1, "resume": "7"}

@@ -29,7 +29,7 @@ from time import monotonic
 
 class Long(logging.Handler):
     def createLock(self):
-        self.lock = None  # nobody else waits for it
+        self.lock = None  # no other thread waits while this handler writes
 
     def emit(self, record):
         if threading.current_thread().name == "event-bus-producer" and not logs.is_set():

@@ -139,7 +139,7 @@ class Caller:
             self._do(step)
 
     def _hook(self, step: Emit | Fail) -> Callable[[], None]:
-        def hook() -> None:  # Django reads its name
+        def hook() -> None:  # a function, because Django reads its name
             if isinstance(step, Fail):
                 raise HookFailed
             self._emit(step)

@@ -74,7 +74,7 @@ def test_the_first_event_of_a_process_costs_queries_for_tables_and_schema(
 
 def test_a_non_default_database_is_checked_only_once_for_write_access(service: Service, tmp_path: Path) -> None:
     with on_sqlite(tmp_path, "second"):
-        service.emit()  # cached facts of tables are dropped when a database is migrated
+        service.emit()  # the migration of the second database has cleared the cache of tables
         with transaction.atomic(using="second"):
             with asked("second") as statements:
                 service.emit()

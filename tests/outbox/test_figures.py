@@ -99,7 +99,7 @@ def test_case_40_a_large_backlog_is_drained_and_the_rate_and_memory_of_the_relay
     service: Service, database: Database
 ) -> None:
     count = scaled(3_000, long=100_000)
-    drain_rate(service, count // 2)  # the broker still compiles its code
+    drain_rate(service, count // 2)  # not used: the broker still compiles its code
     rate, sizes = drain_rate(service, count)
     raw = median(
         raw_rate(service, count) for _ in range(scaled(1, long=5))

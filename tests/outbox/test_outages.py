@@ -240,7 +240,7 @@ def test_case_24_a_topic_for_which_brokers_send_no_answer_does_not_delay_other_t
             assert all(event.unconfirmed <= 10 for event in interruptions), "it is tried with few records"
             three_brokers.start(1)
             until(lambda: not service.waiting, step=relay.step)
-    assert is_in_order(sent, service.all_ids()), "what was in flight when the broker died may come twice"
+    assert is_in_order(sent, service.all_ids()), "rows in flight when the broker died may arrive twice"
     assert sorted(set(service.all_ids(silent))) == sorted(waiting)
     assert {event.topic for event in seen if isinstance(event, (TopicHeld, TopicResumed))} == {silent}
     assert not ParkedRecord.objects.exists()

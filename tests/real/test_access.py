@@ -149,7 +149,7 @@ def test_case_28_a_worker_receives_events_again_after_its_login_and_its_rights_a
         process.wait_for(lambda: 3 in process.users("note"))
         process.wait_for(lambda: bus.committed(group, topic) == 3)
         assert process.stop() == 0
-    assert process.log.count("Kafka consumer: unauthenticated") in (1, 2), "seen twice on a busy machine"
+    assert process.log.count("Kafka consumer: unauthenticated") in (1, 2), "logged twice only on a busy machine"
     assert "stored as a dead letter" not in process.log
 
 

@@ -40,7 +40,7 @@ class Relaying:
 
     def __attrs_post_init__(self) -> None:
         times = count(step=100)
-        self.topics = Topics(clock=lambda: next(times))  # held topics are due at each look
+        self.topics = Topics(clock=lambda: next(times))  # at each call every backoff is over
         states = RelayStates("default", self.topics)
         self.progress = ProgressReports("default", self.topics, states, retention=lambda: 90)
         self.relay = Relay(
