@@ -1,4 +1,4 @@
-""":class:`Admin` lists and creates topics, and raises the expected errors."""
+""":class:`Admin` lists and creates topics. Its errors say whether a later attempt may succeed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def admin(servers: str) -> Admin:
     return Admin({"bootstrap.servers": servers})
 
 
-def test_topics_are_listed_with_their_partitions(bus: Bus, topic: str) -> None:
+def test_topics_are_listed_with_their_partitions_and_their_replication(bus: Bus, topic: str) -> None:
     bus.create_topic(f"{topic}-wide", 3)
     asked = admin(bus.bootstrap_servers)
     until(lambda: f"{topic}-wide" in asked.topics(timeout=10))  # the broker learns of the topic after the controller
@@ -31,7 +31,7 @@ def test_listing_topics_of_a_silent_cluster_raises_a_retriable_error() -> None:
     assert (caught.value.code, caught.value.retriable) == ("_TRANSPORT", True)
 
 
-def test_creating_a_topic_raises_an_error_after_the_timeout() -> None:
+def test_creating_a_topic_on_a_silent_cluster_raises_a_retriable_error_after_the_timeout() -> None:
     with black_hole() as address, pytest.raises(BrokerError) as caught:
         admin(address).create_topic("t", partitions=1, replication=1, timeout=0.2)
     assert (caught.value.code, caught.value.retriable) == ("_TIMED_OUT", True)
@@ -54,7 +54,7 @@ def test_creating_a_topic_with_an_invalid_name_raises_an_error(real_bus: Bus) ->
     assert (caught.value.code, caught.value.retriable) == ("TOPIC_EXCEPTION", False)
 
 
-def test_the_sandbox_refuses_to_administer_topics(sandbox: Sandbox) -> None:
+def test_require_controller_raises_an_error_on_the_sandbox(sandbox: Sandbox) -> None:
     with pytest.raises(BrokerError, match="the sandbox creates topics at their first use") as caught:
         admin(sandbox.bootstrap_servers).require_controller(timeout=10)
     assert caught.value.code == "_UNSUPPORTED_FEATURE"

@@ -44,7 +44,7 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
         assert member.poll_records(1)[0].value == b"old"
 
 
-def test_a_partition_returns_no_record_before_its_start_offset(bus: Bus, topic: str, group: str) -> None:
+def test_a_partition_returns_no_record_before_it_is_started_at_an_offset(bus: Bus, topic: str, group: str) -> None:
     """
     Records that were fetched before the partition was started must not be returned. The first poll may take 1,000
     seconds. If it did not return when the partition is assigned, the test would time out.
@@ -149,7 +149,7 @@ def test_a_commit_without_offsets_does_nothing(bus: Bus, topic: str, group: str)
     assert bus.committed(group, topic) < 0
 
 
-def test_a_commit_that_kafka_refuses_raises(bus: Bus, topic: str, group: str) -> None:
+def test_a_commit_of_an_invalid_offset_raises(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
         with pytest.raises(BrokerError) as caught:
@@ -157,7 +157,7 @@ def test_a_commit_that_kafka_refuses_raises(bus: Bus, topic: str, group: str) ->
     assert caught.value.code == "_NO_OFFSET"
 
 
-def test_closing_a_consumer_revokes_its_partitions_and_stores_a_commit_of_the_callback(
+def test_a_commit_of_the_revocation_callback_is_stored_when_its_consumer_is_closed(
     bus: Bus, topic: str, group: str
 ) -> None:
     produced(bus, record(topic))
@@ -199,7 +199,7 @@ def test_a_subscribed_topic_is_read_even_if_it_is_created_after_the_subscription
 
 
 @pytest.mark.real
-def test_a_missing_topic_is_reported(real_bus: Bus, group: str) -> None:
+def test_a_missing_topic_causes_an_error_that_is_not_fatal(real_bus: Bus, group: str) -> None:
     """This test needs a real Kafka: the sandbox creates a topic when it is first requested."""
     with client_errors() as errors, Member(real_bus, group, ["missing-topic"]) as member:
         member.poll_until(lambda: any(error.client == "consumer" for error in errors))
@@ -226,7 +226,7 @@ def test_a_topic_with_gaps_between_offsets_is_read(real_bus: Bus, group: str) ->
     assert real_bus.committed(group, "gaps") == 5
 
 
-def test_an_unreachable_broker_is_reported(bus: Bus, group: str) -> None:
+def test_an_unreachable_broker_causes_an_error_that_is_not_fatal(bus: Bus, group: str) -> None:
     with client_errors() as errors, Member(bus, group, ["t"], **{"bootstrap.servers": "127.0.0.1:9"}) as member:
         member.poll_until(lambda: "_ALL_BROKERS_DOWN" in [error.code for error in errors])
     assert {error.fatal for error in errors if error.client == "consumer"} == {False}

@@ -29,7 +29,7 @@ def test_a_single_member_is_assigned_all_partitions(bus: Bus, wide: str, group: 
         assert (member.revoked, member.lost) == ([], [])
 
 
-def test_a_second_member_gets_some_of_the_partitions(bus: Bus, wide: str, group: str) -> None:
+def test_two_members_share_the_partitions_until_the_second_member_leaves(bus: Bus, wide: str, group: str) -> None:
     with Member(bus, group, [wide]) as first:
         first.poll_assignment()
         with Member(bus, group, [wide]) as second:

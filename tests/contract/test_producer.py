@@ -125,7 +125,7 @@ def test_the_method_flush_returns_the_number_of_unconfirmed_records() -> None:
     producer.purge()
 
 
-def test_the_method_purge_reports_each_record() -> None:
+def test_the_method_purge_reports_each_record_as_purged() -> None:
     reports: list[Any] = []
     producer = lonely()
     for _ in range(3):
@@ -135,7 +135,7 @@ def test_the_method_purge_reports_each_record() -> None:
     assert len(producer) == 0
 
 
-def test_an_unreachable_broker_is_reported() -> None:
+def test_an_unreachable_broker_causes_an_error_that_is_not_fatal() -> None:
     with client_errors() as errors:
         producer = lonely()
         producer.produce(record("t"), lambda report: None)

@@ -3,7 +3,7 @@ Each code block of README and documentation is valid, as far as a test can check
 
 The package validates the settings that blocks show. The parsers of the commands parse the commands, and Python runs the
 imports. Other tests run whole pages: the tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the
-guides (`test_receivers`), the demo (`tests/examples/test_readme`) and the testing kit
+guides (`test_receivers`), the README of the examples (`tests/examples/test_readme`) and the testing kit
 (`tests/testing/test_documentation`).
 """
 

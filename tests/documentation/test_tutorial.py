@@ -1,4 +1,4 @@
-"""The tutorial works for a reader who starts in an empty folder and copies each command from the page."""
+"""A reader who starts in an empty folder and copies each command of the tutorial gets the output that it shows."""
 
 from __future__ import annotations
 

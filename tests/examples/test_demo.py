@@ -1,4 +1,7 @@
-"""The tour of the examples prints the expected output, reports failures, and leaves no process running."""
+"""
+The tour of the examples (``python -m examples.tour``) plays use cases of the event bus, which it calls rows. It prints
+whether each row succeeds, and leaves no process running.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ from tests.support.scale import LONG
 ROWS = ["1", "2", "3a", "3b", "4", "5", "6", "7", "8a", "8b", "8c", "8d", "8e"]
 REAL_ROWS = ROWS if LONG else ["4", "8b", "8d"]
 """
-Rows of the tour that also run on real servers. Row 4 needs a database that several relays share, row 8b needs compacted
-topics, and row 8d needs offsets by time. The sandbox and SQLite lack these features.
+The rows of the tour that also run on real servers. Row 4 needs a database that several relays share, row 8b needs
+compacted topics, and row 8d needs offsets by time. The sandbox and SQLite lack these features.
 """
 
 

@@ -1,4 +1,7 @@
-"""The commands in the README of the examples do what this README says."""
+"""
+The commands in the section "Without the tour" of examples/README.rst start two services, and an event of one service
+reaches the other. (The tour, ``python -m examples.tour``, would start all services of the examples.)
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,7 @@ def started(part: str, environment: Mapping[str, str]) -> Iterator[subprocess.Po
             process.kill()
 
 
-def test_two_services_run_without_the_tour_and_exit_with_0(tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_send_an_event_to_another_service_and_exit_with_0(tmp_path: Path) -> None:
     with ExitStack() as stack:
         bus = stack.enter_context(started("event_bus_kafka.sandbox", os.environ))
         assert bus.stdout is not None

@@ -1,4 +1,4 @@
-"""Tests of how the tour judges the state of a service."""
+"""The tour of the examples compares values of a service with the expected values, and reports differences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(row, Stage(tmp_path, {}, Event(), real=False), patience=0)
 
 
-def test_a_value_raises_an_error_if_it_differs_from_the_expected_value(scene: Scene) -> None:
+def test_the_method_see_raises_an_error_if_the_value_differs_from_the_expected_value(scene: Scene) -> None:
     with pytest.raises(Wrong, match=r"^b: the grade: 0\.5, not 0\.75$"):
         scene.see("b", "the grade", lambda: 0.5, 0.75)
 

@@ -95,7 +95,7 @@ def test_case_32_33_kafka_has_all_events_that_a_process_emitted_before_its_end(
 def test_case_32_33_events_are_stored_in_the_outbox_if_no_broker_is_reachable(
     way: str, bus: RealBus, topic: str, database: Database, tmp_path: Path
 ) -> None:
-    """A process that forks emits no event before its fork."""
+    """In this test, a process that forks emits no event before its fork."""
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as outbox:
         away = PATIENT | {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
         settings = outbox.process_settings(EVENT_BUS_PRODUCER_MODE="on-commit", **away)
@@ -107,7 +107,7 @@ def test_case_32_33_events_are_stored_in_the_outbox_if_no_broker_is_reachable(
     assert sorted(number for number, _ in everything(bus, topic)) == [1, 2, 3]
 
 
-def test_case_33_a_process_ends_in_time_although_broker_and_database_are_silent(
+def test_case_33_a_process_ends_and_logs_its_lost_events_if_broker_and_database_are_silent(
     bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     """Neither Kafka nor the outbox accepts the events."""

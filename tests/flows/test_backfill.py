@@ -61,7 +61,9 @@ def backfill(bus: Bus, topic: str, *arguments: str, **changes: Any) -> str:
     return output.getvalue()
 
 
-def test_the_plan_shows_the_records_and_sends_nothing(bus: Bus, topic: str) -> None:
+def test_the_plan_of_a_backfill_shows_the_number_and_the_topic_of_its_events_and_sends_nothing(
+    bus: Bus, topic: str
+) -> None:
     assert f"{SOURCE}  {CREATED}" in backfill(bus, topic).splitlines()
     changes = {"EVENT_BUS_TOPIC_PREFIX": "prod", "EVENT_BUS_PRODUCER_MODE": "immediate"}
     assert backfill(bus, topic, SOURCE, "--resume", "2", "--limit", "9", **changes).splitlines() == [
@@ -135,13 +137,13 @@ def test_the_json_output_contains_the_failed_items_the_batches_and_the_resume_to
     plan = {"source": SOURCE, "event_type": CREATED, "resume": "1", "events": 6, "topics": to}
     assert found(SOURCE, "--resume", "1") == [plan]
     failed, batch, end = found(SOURCE, "--resume", "1", "--apply")
-    assert (failed["token"], failed["resume"]) == ("3", "2"), "the item after that one"
+    assert (failed["token"], failed["resume"]) == ("3", "2"), "after this token comes the failed item"
     assert failed["error"].startswith("ValueError in ")
     assert batch == {"done": 6, "resume": "7"}
     assert end == {"sent": 5, "failed": 1, "resume": "7"}
 
 
-def test_an_exception_of_the_source_stops_the_run_after_the_last_full_batch(bus: Bus, topic: str) -> None:
+def test_an_exception_of_the_source_stops_the_backfill_after_the_last_full_batch(bus: Bus, topic: str) -> None:
     OF_USER.update({user: partial(arguments, user) for user in range(1, 551)} | {550: fail})
     said = backfill(bus, topic, SOURCE, "--apply")
     assert f"\nended with 1: Stopped: {SOURCE} raised ValueError in {__file__}:" in said
@@ -153,7 +155,7 @@ def test_an_exception_of_the_source_stops_the_run_after_the_last_full_batch(bus:
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_request_caches_are_cleared_between_batches(bus: Bus, topic: str) -> None:
+def test_a_backfill_clears_request_caches_only_between_batches(bus: Bus, topic: str) -> None:
     cache, seen = RequestCache("runs"), []
 
     def build(user: int) -> dict[str, Any]:
@@ -198,7 +200,7 @@ def test_the_printed_resume_token_is_quoted_for_the_shell(
     ids=["Kafka", "registry"],
 )
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_the_run_stops_and_counts_no_event_as_sent_if_a_server_is_unreachable(
+def test_a_backfill_stops_and_counts_no_event_as_sent_if_a_server_is_unreachable(
     bus: Bus, topic: str, away: dict[str, Any], reason: str
 ) -> None:
     options = {"message.timeout.ms": 500}

@@ -60,7 +60,7 @@ def worker(
     return ServiceProcess(code=code, settings=settings | changes, receivers="receivers.revoke")
 
 
-def test_events_of_receivers_are_in_kafka_before_the_last_commit(
+def test_events_that_receivers_emit_are_in_kafka_before_the_last_commit(
     bus: Bus, topic: str, group: str, emitted: str
 ) -> None:
     send(bus, topic, certificate(1))
@@ -71,7 +71,7 @@ def test_events_of_receivers_are_in_kafka_before_the_last_commit(
     assert len(bus.event_ids(emitted, 1)) == 1
 
 
-def test_events_of_receivers_are_in_the_outbox_before_the_last_commit_if_the_broker_is_unreachable(
+def test_events_that_receivers_emit_are_in_the_outbox_before_the_last_commit_if_no_broker_is_reachable(
     bus: Bus, topic: str, group: str, emitted: str, tmp_path: Path
 ) -> None:
     send(bus, topic, certificate(1))

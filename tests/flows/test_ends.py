@@ -29,7 +29,7 @@ from time import monotonic
 
 class Long(logging.Handler):
     def createLock(self):
-        self.lock = None  # nobody else waits for it
+        self.lock = None  # no other thread waits while this handler writes
 
     def emit(self, record):
         if threading.current_thread().name == "event-bus-producer" and not logs.is_set():
@@ -54,7 +54,7 @@ def test_case_33_a_process_sends_its_events_even_if_it_ends_immediately(bus: Bus
     assert all(str(event_id) in delivered for event_id in bus.event_ids(topic, 3))
 
 
-def test_events_arrive_although_they_are_sent_during_the_end_of_a_process(bus: Bus, topic: str) -> None:
+def test_events_that_are_sent_while_a_process_ends_arrive_in_kafka(bus: Bus, topic: str) -> None:
     linger = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}}
     with ServiceProcess(code=SEND_LATE, settings=bus.settings(topic, **PATIENT | linger)) as process:
         assert process.end() == 0
@@ -108,7 +108,9 @@ def test_sending_logs_an_error_and_raises_nothing_if_the_registry_is_unreachable
     assert "Traceback" not in process.log
 
 
-def test_case_30_a_full_client_queue_delays_a_send_until_the_time_limit(bus: Bus, topic: str) -> None:
+def test_case_30_only_the_event_that_finds_no_room_in_the_client_queue_is_logged_with_queue_full(
+    bus: Bus, topic: str
+) -> None:
     changes = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"queue.buffering.max.messages": 2},

@@ -1,4 +1,4 @@
-"""A receiver under ``once()`` runs only once per event, also after restarts and replays."""
+"""A receiver under ``once()`` runs only once per event, also if its worker is killed before the commit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.workers import worker
 __all__ = ["table"]
 
 
-def test_a_receiver_does_not_run_again_if_it_succeeded_before_a_crash(
+def test_a_receiver_under_once_does_not_run_again_if_it_succeeded_before_its_worker_was_killed(
     bus: Bus, topic: str, group: str, table: dict[str, Any], tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"

@@ -17,7 +17,9 @@ from tests.support.workers import worker
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_case_20_a_worker_waits_for_a_failing_registry(bus: Bus, topic: str, group: str, fault: Fault) -> None:
+def test_case_20_events_wait_for_a_failing_registry_unless_their_schema_is_cached(
+    bus: Bus, topic: str, group: str, fault: Fault
+) -> None:
     """
     At first the worker has cached no schema. Later it has cached the schema of one event type, and processes the events
     of this type.
@@ -45,7 +47,7 @@ def test_case_20_a_worker_waits_for_a_failing_registry(bus: Bus, topic: str, gro
     assert kept.read(0) == []
 
 
-def test_a_worker_waits_for_an_unreachable_broker(group: str) -> None:
+def test_a_worker_that_waits_for_an_unreachable_broker_can_be_stopped_with_exit_code_0(group: str) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9",
@@ -55,8 +57,7 @@ def test_a_worker_waits_for_an_unreachable_broker(group: str) -> None:
         assert process.stop() == 0
 
 
-def test_case_23_a_worker_waits_for_the_creation_of_a_topic(bus: Bus, group: str) -> None:
-    """The topic is created while the worker waits."""
+def test_case_23_a_worker_reads_a_topic_that_is_created_after_its_start(bus: Bus, group: str) -> None:
     topic = f"late-{group}"
     with worker(bus, topic, group, "note") as process:
         process.wait_for_log("Running consumer")

@@ -127,7 +127,9 @@ def test_a_probe_ignores_the_event_of_another_probe(own_sandbox: Sandbox) -> Non
 
 @pytest.mark.real
 @pytest.mark.django_db(transaction=True)
-def test_a_probe_on_a_real_kafka_compares_clocks_and_keeps_no_group(real_bus: RealBus, cluster: KafkaCluster) -> None:
+def test_a_probe_on_a_real_kafka_compares_clocks_and_leaves_no_consumer_group(
+    real_bus: RealBus, cluster: KafkaCluster
+) -> None:
     """The broker and the probe run on the same machine, so their clocks agree."""
     settings = real_bus.settings()
     prefix = {"EVENT_BUS_TOPIC_PREFIX": "probed"}

@@ -1,4 +1,4 @@
-"""``replay_events`` chooses the right records and receivers, and prints what it did."""
+"""``replay_events`` runs the chosen receivers for the chosen records, and prints the results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def note_deletion(key: int, **_: Any) -> None:
     heard.append(-key)
 
 
-def test_the_plan_shows_the_receivers_and_runs_no_receiver(bus: Bus, topic: str) -> None:
+def test_the_plan_of_a_replay_shows_the_records_and_receivers_and_runs_no_receiver(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     send(bus, topic, certificate(3), signal=CERTIFICATE_REVOKED)
     bus.produce(topic, value=b"x", headers={"ce_type": b"org.unheard.of.v1"})

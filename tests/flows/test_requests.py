@@ -108,7 +108,7 @@ def assert_within_limit(took: list[float]) -> None:
 @pytest.mark.parametrize(
     "is_alone", [True, pytest.param(False, marks=pytest.mark.real)], ids=["alone", "with all other servers silent"]
 )
-def test_no_request_waits_for_a_silent_name_server(
+def test_no_web_request_waits_longer_than_its_time_limit_for_a_silent_name_server(
     sandbox: Sandbox, file: Path, tmp_path: Path, is_alone: bool
 ) -> None:
     names = {
@@ -131,7 +131,9 @@ def test_no_request_waits_for_a_silent_name_server(
     assert told["ends"] == {"EventSpilled" if is_alone else "EventUndelivered": 40}
 
 
-def test_a_client_is_used_even_if_its_creation_took_long(sandbox: Sandbox, file: Path) -> None:
+def test_a_client_sends_later_events_even_if_its_creation_exceeded_the_send_timeout(
+    sandbox: Sandbox, file: Path
+) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3}
     with override_settings(**settings), watched(EventSpilled, RecordDelivered) as seen:
         producer = slow_producer()
@@ -163,8 +165,8 @@ shutdown.flush(math.inf)
 os._exit(0)
 """
 """
-Code that ends a process like uvicorn with ``event_bus_kafka.asgi.lifespan``. The code flushes, and ends the process
-without running exit hooks.
+Code that sends the waiting events, then ends the process without running exit hooks. Uvicorn ends a process in this way
+if it serves an application with ``event_bus_kafka.asgi.lifespan``.
 """
 
 

@@ -59,7 +59,9 @@ def telling(log: str) -> list[str]:
     return [line for line in log.splitlines() if "S3cret" in line or AUTHORIZATION.removeprefix("Basic ") in line]
 
 
-def test_no_log_of_a_whole_run_contains_a_secret(sandbox: Sandbox, file: Path) -> None:
+def test_no_log_of_a_process_that_sends_relays_consumes_or_checks_contains_a_secret(
+    sandbox: Sandbox, file: Path
+) -> None:
     with faulty(sandbox.schema_registry_url) as registry:
         settings = settings_of(sandbox, registry, file)
 

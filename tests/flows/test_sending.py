@@ -84,8 +84,8 @@ def send(bus: Bus, topic: str) -> Iterator[Send]:
 
 def fates(seen: list[LifecycleEvent], sent: list[str]) -> list[type[LifecycleEvent] | None]:
     """
-    Return the outcome of each event in ``sent``, or None. Events of other tests in ``seen`` are ignored; a flush
-    reports them as well.
+    Return the outcome of each event in ``sent``, or None. Ignore events of other tests in ``seen``, because a flush may
+    report such events.
     """
     kinds = {event.event_id: type(event) for event in ends(seen)}
     return [kinds.get(one) for one in sent]
@@ -189,7 +189,7 @@ class TestTransactions:
                 delete(key=3)
                 assert [(one.key() or b"")[-1] // 2 for one in bus.records(topic, 2)] == [2, 3]
 
-    def test_an_event_is_rejected_with_advice_in_a_manual_transaction_without_an_outbox(
+    def test_an_event_is_rejected_with_advice_if_autocommit_is_off_and_there_is_no_outbox(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
         """
@@ -201,12 +201,12 @@ class TestTransactions:
         assert isinstance(rejected, EventRejected)
         assert "transaction.atomic()" in str(rejected.error)
 
-    def test_an_event_is_rejected_in_an_atomic_block_within_a_manual_transaction(
+    def test_an_event_in_an_atomic_block_is_rejected_if_autocommit_is_off_and_there_is_no_outbox(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
         """
-        Django would run the on-commit hooks of the block when autocommit is switched on again. It would run them even
-        if the manual transaction was rolled back.
+        Django would run the on-commit hooks of the block when autocommit is switched on again, even if the rows of the
+        block were rolled back before.
         """
         with watched() as seen, without_outbox(), manual_transaction():
             with transaction.atomic():
@@ -246,7 +246,7 @@ def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
 
 
 @pytest.mark.django_db
-def test_a_spill_does_not_wait_for_a_lock_that_its_test_case_holds(
+def test_a_spill_gives_up_in_time_if_the_test_case_holds_the_lock_of_the_database(
     sandbox: Sandbox, django_capture_on_commit_callbacks: Any
 ) -> None:
     settings = SandboxBus(sandbox).settings("t") | {
@@ -498,7 +498,7 @@ def test_the_outbox_gets_an_event_of_async_code_even_late_in_the_shutdown(
         assert [event.event_id for event in seen if isinstance(event, EventAppended)] == sent
 
 
-def test_another_thread_handles_delivery_reports_while_the_queue_is_full(sandbox: Sandbox) -> None:
+def test_only_the_client_thread_handles_delivery_reports_while_the_queue_is_full(sandbox: Sandbox) -> None:
     options = {"queue.buffering.max.messages": 1}
     changes = {
         "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": options,

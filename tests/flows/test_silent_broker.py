@@ -1,4 +1,4 @@
-"""A worker can be stopped while its broker keeps the connections open and does not answer."""
+"""A worker ends when it is told to stop, even if its broker keeps the connections open and does not answer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def frozen_when_told() -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
 
 
 @pytest.mark.parametrize(("limit", "signals"), [(1, 1), (60, 2)], ids=["time limit", "second signal"])
-def test_a_worker_can_be_stopped_while_its_broker_is_silent(group: str, limit: int, signals: int) -> None:
+def test_a_worker_with_a_silent_broker_ends_after_the_time_limit_or_a_second_signal_with_exit_code_2(
+    group: str, limit: int, signals: int
+) -> None:
     with frozen_when_told() as (addresses, freeze):
         settings = addresses | {"EVENT_BUS_KAFKA_COMMIT_INTERVAL": 3600, "EVENT_BUS_KAFKA_STOP_TIMEOUT": limit}
         entry = {"event_key_field": "certificate.user.id", "enabled": True}

@@ -1,4 +1,4 @@
-"""A worker ends in time, and the next worker gets the events again whose offsets were not committed."""
+"""A worker ends in time. The next worker gets again those events whose offsets were not committed."""
 
 from __future__ import annotations
 

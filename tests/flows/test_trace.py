@@ -161,7 +161,7 @@ def test_a_missing_topic_is_an_error_only_if_an_argument_names_the_topic(bus: Bu
 
 
 @on_sandbox
-def test_event_trace_answers_from_other_sources_if_broker_settings_are_missing(topic: str, bus: Bus) -> None:
+def test_event_trace_says_that_it_did_not_search_kafka_if_broker_settings_are_missing(topic: str, bus: Bus) -> None:
     text = trace(bus, topic, uuid4(), finds=False, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=None)
     assert "Not seen: Kafka: ConfigurationError: EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in text
 

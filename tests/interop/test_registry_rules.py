@@ -36,8 +36,8 @@ def bus(request: pytest.FixtureRequest) -> RealBus:
 @pytest.fixture(scope="module")
 def registry(bus: RealBus) -> Iterator[SchemaRegistry]:
     """
-    Return a client of the registry. After a failed request, the client waits a long time before it sends another
-    request.
+    Return a client of the registry. After an outage the client would send no request for an hour. A refused schema must
+    not have this effect.
     """
     registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=True, backoff=3600)
     yield registry

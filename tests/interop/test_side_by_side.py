@@ -50,7 +50,9 @@ def test_each_package_receives_the_events_that_the_other_package_sends(
 
 @pytest.mark.parametrize("apps", APPS, ids=["ours before theirs", "theirs before ours"])
 @pytest.mark.parametrize("command", ["consume_events", "produce_event"])
-def test_commands_work_with_the_apps_in_any_order(apps: list[str], command: str, sandbox: Any) -> None:
+def test_commands_print_help_and_checks_find_nothing_with_the_apps_in_any_order(
+    apps: list[str], command: str, sandbox: Any
+) -> None:
     settings = {
         "INSTALLED_APPS": apps,
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,

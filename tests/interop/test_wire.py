@@ -240,6 +240,6 @@ def test_the_events_include_keys_that_are_strings_and_keys_that_are_numbers(exch
     assert kinds >= {"string", "long"}
 
 
-def test_an_event_is_refused_before_sending_if_its_key_field_does_not_exist(exchange: Exchange) -> None:
+def test_a_key_field_that_does_not_exist_raises_a_configuration_error(exchange: Exchange) -> None:
     with pytest.raises(ConfigurationError):
         codec_for(exchange.sent[0].signal).key("no.such.field")

@@ -32,7 +32,8 @@ class Log:
     """The committed offset; None if the group has committed none. It may be older than the run of the model."""
     at_time: int
     """
-    The offset of the first record that is not older than a certain time. An operator may reset the group to this time.
+    The offset at which a consumer with an offset time starts: the offset of the first record that is not older than
+    this time.
     """
     metadata: str = ""
     start: int = 0
@@ -54,7 +55,7 @@ class Log:
 class ModelPositions:
     """
     Starts partitions at given offsets. Some calls fail. In an eager group, a start also moves the positions of all
-    other assigned partitions to the offsets in ``reading``.
+    other assigned partitions to the offsets in ``reading``, or to 0.
     """
 
     begins_at_end = False
@@ -98,7 +99,7 @@ class ModelClient:
         self.listener: AssignmentListener | None = None
         self.positions = ModelPositions(logs, self._fail_at_times, is_eager=random.random() < 0.5)
         self.calm = False
-        """Whether the assignment and the logs stay unchanged and no call fails."""
+        """Whether no call fails, the logs stay unchanged, and partitions are assigned but not revoked."""
 
     def poll(self, seconds: float, most: int) -> list[ConsumerRecord]:
         """
@@ -187,8 +188,8 @@ class ModelClient:
 
     def _change_logs(self) -> None:
         """
-        Change a partition in one of two ways. Either delete the oldest records, or report an error for an offset that
-        the reader has already read.
+        Change a partition in one of two ways. Either delete the oldest records, or report a late error: an error for an
+        offset that is not the position of the reader.
         """
         name, log = self._random.choice([*self._logs.items()])
         if log.assigned and self._random.random() < 0.5:

@@ -71,8 +71,8 @@ class Sent:
     @property
     def deciding(self) -> dict[str, str]:
         """
-        The rows that decide about the event. It must be sent if these rows are committed, and must not be sent
-        otherwise.
+        The rows that decide about the event. The event must be sent if and only if all these rows are committed; if
+        there are none, it must be sent.
         """
         if self.mode == "outbox":
             return dict(list(self.rows.items())[:1])
@@ -139,7 +139,7 @@ class Caller:
             self._do(step)
 
     def _hook(self, step: Emit | Fail) -> Callable[[], None]:
-        def hook() -> None:  # Django reads its name
+        def hook() -> None:  # a function, because Django reads its name
             if isinstance(step, Fail):
                 raise HookFailed
             self._emit(step)
@@ -215,7 +215,7 @@ class Caller:
 
 @contextmanager
 def failing(failure: Failure | None, model: Any) -> Iterator[None]:
-    """While the block runs, make all writes to a model's table fail in all databases."""
+    """While the block runs, make all writes to a model's table fail in all databases, unless ``failure`` is None."""
     with ExitStack() as wrapped:
         for alias in ALIASES:
             if failure is None:

@@ -1,8 +1,8 @@
 """
 Runs several threads, of which only one at a time executes a line. A seed decides which thread continues.
 
-The code under test is not changed: a trace function stops each thread before each line. So every interleaving of lines
-can occur, and the same seed repeats the same interleaving.
+The code under test is not changed: a trace function may stop a thread before any line of the given files. So every
+interleaving of these lines can occur, and the same seed repeats the same interleaving.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STUCK = 30.0
 
 
 class Stuck(Exception):
-    """The exception that is raised if no thread has executed a line for ``_STUCK`` seconds."""
+    """The exception of a thread that gets no turn for ``_STUCK`` seconds, or whose turn comes after another failed."""
 
 
 class Interleaving:
@@ -95,7 +95,7 @@ class Interleaving:
 
 
 class TurnQueue:
-    """A queue whose ``get`` lets other tasks continue while the queue is empty. It does not block."""
+    """A queue whose ``get`` lets other tasks continue until the queue has an item."""
 
     def __init__(self, interleaving: Interleaving) -> None:
         self._items: list[Any] = []

@@ -67,8 +67,8 @@ class Service:
 
     def run(self, programme: list[Step], *, is_away: bool, is_new: bool) -> Outcome:
         """
-        Run a programme until all its events are in Kafka or in an outbox. If ``is_away`` is true, Kafka is unreachable.
-        If ``is_new`` is true, the caches are empty as in a new process.
+        Run a programme, and wait until all its events are in Kafka or in an outbox. If ``is_away`` is true, Kafka is
+        unreachable. If ``is_new`` is true, the caches are empty as in a new process.
         """
         producer = self.away if is_away else self.here
         for alias in WITH_OUTBOX:

@@ -1,4 +1,7 @@
-"""Prometheus accepts the alert rules. Each alert fires for the series of its own test case, and for no other series."""
+"""
+Prometheus accepts the alert rules. Each alert fires for the job for which its test case expects it, at the expected
+time.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ def test_prometheus_accepts_the_rules() -> None:
     assert lint_of_rules(RULES) == ""
 
 
-def test_each_alert_has_a_scenario_in_which_it_fires() -> None:
+def test_each_alert_has_exactly_one_case() -> None:
     assert sorted(case.alert for case in CASES) == sorted(BY_NAME)
 
 
@@ -69,7 +72,7 @@ def failures(folder: Path, *cases: Case) -> str:
     return failures_of_rules(file)
 
 
-def test_each_alert_fires_in_its_scenario_and_is_silent_otherwise(tmp_path: Path) -> None:
+def test_each_alert_fires_in_its_case_only_for_the_job_lms_and_not_too_early(tmp_path: Path) -> None:
     assert failures(tmp_path, *CASES) == ""
 
 

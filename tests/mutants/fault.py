@@ -43,6 +43,7 @@ class Fault:
 
     @property
     def room(self) -> str:
+        """The subpackage that contains the file."""
         return str(Path(self.file).parent)
 
     def source(self) -> str:

@@ -1,6 +1,6 @@
 """
-Lists all faults that ``make mutants`` tries. Whoever corrects a fault adds the fault to this list, and adds a test that
-detects it.
+Lists all faults that ``make mutants`` inserts into the package, one at a time. Whoever corrects a bug adds it here as a
+fault, and adds a test that detects it.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ FAULTS = (
         old="failed = backfill.send(batch)",
         new="run.token = batch[-1][0]; failed = backfill.send(batch)",
         harm="who goes on from the token leaves events out",
-        tests=("flows/test_backfill.py::test_the_run_stops_and_counts_no_event_as_sent_if_a_server_is_unreachable",),
+        tests=("flows/test_backfill.py::test_a_backfill_stops_and_counts_no_event_as_sent_if_a_server_is_unreachable",),
     ),
     Fault(
         name="a backfill with failed items ends with 0",

@@ -28,7 +28,7 @@ if error is None:
         old="not isinstance(error, (ConfigurationError, BrokerError, SchemaRegistryError))",
         new="not isinstance(error, (ConfigurationError, BrokerError))",
         harm="while the registry is away a backfill passes over all its items",
-        tests=("flows/test_backfill.py::test_the_run_stops_and_counts_no_event_as_sent_if_a_server_is_unreachable",),
+        tests=("flows/test_backfill.py::test_a_backfill_stops_and_counts_no_event_as_sent_if_a_server_is_unreachable",),
     ),
     Fault(
         name="what a database without tables cannot take is given up",

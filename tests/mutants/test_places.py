@@ -1,6 +1,6 @@
 """
-The code that each fault replaces exists, so ``make mutants`` can insert the fault. There are faults for each room of
-the package.
+The code that each fault replaces exists, so ``make mutants`` can insert the fault. There are faults for each room
+(subpackage) that runs in production.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def test_the_code_of_a_fault_must_occur_exactly_once_in_any_layout() -> None:
             fault.applied_to(stale)
 
 
-def test_each_room_has_faults() -> None:
+def test_each_room_that_runs_in_production_has_faults() -> None:
     rooms = {folder.name for folder in PACKAGE.glob("*/") if (folder / "__init__.py").exists()}
     of_faults = {fault.file.partition("/")[0] for fault in FAULTS if "/" in fault.file}
     assert rooms - of_faults == {"migrations", "sandbox", "testing"}, "each room that runs in production has faults"

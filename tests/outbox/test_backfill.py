@@ -25,8 +25,8 @@ BATCH = 500
 
 def backfill(settings: dict[str, Any], token: str | None) -> ServiceProcess:
     """
-    Return a process that runs a backfill. If ``token`` is given, the backfill starts after this token. Short runs of
-    the tests limit its rate, so that they can interrupt it.
+    Return a process that runs a backfill. If ``token`` is given, the backfill starts after this token. `make test`
+    sends few events; it limits the rate of the backfill, so that it can interrupt the backfill before the end.
     """
     arguments = ["backfill_events", "service.certificates", "--apply"]
     arguments += ["--resume", token] if token else []
@@ -92,12 +92,12 @@ def test_a_backfill_counts_events_as_sent_when_they_are_spilled_into_the_outbox(
     assert sqlite_service.waiting == 7
 
 
-def test_an_interrupted_backfill_resumes_after_the_last_event_confirmed_by_kafka(bus: RealBus, topic: str) -> None:
+def test_a_resumed_backfill_sends_each_event_to_kafka_and_repeats_at_most_one_batch(bus: RealBus, topic: str) -> None:
     print(interrupted_and_resumed(bus.settings(topic)))
     judge(bus, topic)
 
 
-def test_an_interrupted_backfill_resumes_after_the_last_event_in_the_outbox(service: Service) -> None:
+def test_a_resumed_backfill_puts_each_event_into_the_outbox_and_repeats_at_most_one_batch(service: Service) -> None:
     print(interrupted_and_resumed(service.process_settings()))
     assert COUNT <= service.waiting <= COUNT + BATCH
     service.drain()

@@ -64,7 +64,7 @@ def test_waiting_rows_are_counted_up_to_a_hundred_thousand(service: Service, dat
     assert (sum(found.depth.values()), found.parked) == (100_000, 0)
     most = (
         100_000 if database.vendor == "postgresql" else 200_000
-    )  # these databases look up the topic of each counted row
+    )  # MariaDB and MySQL also look up the topic of each counted row
     assert entries < most + 1_000
 
 

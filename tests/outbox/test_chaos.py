@@ -109,7 +109,7 @@ def test_case_4_35_36_41_44_no_event_is_lost_while_relays_are_killed_at_random(
         f"{database.vendor}: {kills} kills with {claimed} rows at most, {found}, {before} → {after}, waiting {waiting}"
     )
     assert (found.lost, found.invented, found.disordered, found.late) == (0, 0, 0, 0)
-    assert found.duplicates <= claimed, "no more than was in the victims' transactions"
+    assert found.duplicates <= claimed, "at most the rows of the transactions of killed relays arrive twice"
     assert after["deadlocks"] == before["deadlocks"]
     if database.vendor != "postgresql":
         assert after["waiting"] == before["waiting"]
@@ -134,7 +134,7 @@ def test_case_36_37_41_two_relays_send_each_committed_event_once_and_no_other_ev
     assert after == before
 
 
-def test_case_36_a_frozen_relay_sends_nothing_after_its_claim_has_expired(
+def test_case_36_no_event_is_lost_or_out_of_order_if_one_of_two_relays_is_frozen_for_seconds(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     frozen_for = scaled(6, long=20)
@@ -211,12 +211,9 @@ call_command("relay_events")
 _POINTS = ("probed", "read", "sent", "confirmed", "removed")
 
 
-def ending_at(point: str, number: str, service: Service) -> ServiceProcess:
-    """
-    Return a relay process that sends itself a signal (``number`` is its name) when it first reaches ``point`` of a
-    step.
-    """
-    return ServiceProcess(code=_END_AT.format(point=point, signal=number), settings=service.process_settings())
+def ending_at(point: str, signal_name: str, service: Service) -> ServiceProcess:
+    """Return a relay process that sends itself a Unix signal when it reaches ``point`` of a step for the first time."""
+    return ServiceProcess(code=_END_AT.format(point=point, signal=signal_name), settings=service.process_settings())
 
 
 def test_case_36_a_second_relay_sends_no_rows_from_the_batch_of_a_frozen_relay(service: Service) -> None:
@@ -246,7 +243,7 @@ def test_case_4_35_a_killed_relay_sends_at_most_one_transaction_twice_and_keeps_
         before = service.bus.end_of(service.topic)
         with ending_at(point, "SIGKILL", service) as victim:
             assert victim.end() == -signal.SIGKILL, victim.log
-        assert service.waiting == 10, "the database took back what the victim had not committed"
+        assert service.waiting == 10, "the database has rolled back the transaction of the victim"
         service.drain()
         arrived = [header(one, "ce_id") for one in service.bus.records_from(service.topic, before)]
         assert set(arrived) == set(sent)

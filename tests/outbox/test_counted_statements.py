@@ -19,7 +19,7 @@ pytestmark = pytest.mark.real
 @pytest.fixture
 def service(service_anywhere: Service) -> Service:
     """
-    Return a service whose process has emitted events before the test. Its caches already contain tables and schemas.
+    Return a service whose process has emitted an event before the test. Its caches already contain tables and schemas.
     """
     service_anywhere.emit()
     return service_anywhere
@@ -74,7 +74,7 @@ def test_the_first_event_of_a_process_costs_queries_for_tables_and_schema(
 
 def test_a_non_default_database_is_checked_only_once_for_write_access(service: Service, tmp_path: Path) -> None:
     with on_sqlite(tmp_path, "second"):
-        service.emit()  # cached facts of tables are dropped when a database is migrated
+        service.emit()  # the migration of the second database has cleared the cache of tables
         with transaction.atomic(using="second"):
             with asked("second") as statements:
                 service.emit()

@@ -174,7 +174,9 @@ def test_s2_the_outer_block_raises_after_a_deadlock_during_an_append_in_a_savepo
 
 
 @on_innodb
-def test_s2_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_rollback(service: Service) -> None:
+def test_s2_with_autocommit_off_the_connection_refuses_queries_after_a_deadlock_until_a_rollback(
+    service: Service,
+) -> None:
     service.emit()
     with holding_the_end_of_the_outbox() as want, watched(EventRejected) as rejected:
         connection.set_autocommit(False)
@@ -192,7 +194,7 @@ def test_s2_a_manual_transaction_refuses_queries_after_a_deadlock_until_its_roll
 
 
 @on_innodb
-def test_s2_a_manual_transaction_fails_at_its_commit_after_a_deadlock(service: Service) -> None:
+def test_s2_with_autocommit_off_the_commit_raises_after_a_deadlock(service: Service) -> None:
     """
     After the deadlock, a cursor of the database driver writes another row. This row must not be committed, because the
     earlier rows of the transaction are lost.
@@ -235,8 +237,8 @@ def test_s2_a_rolled_back_block_raises_append_failed_even_if_the_caller_caught_q
     service: Service, database: Database, inner: bool
 ) -> None:
     """
-    Django marks the block for rollback. If the package did not raise AppendFailed, the block would roll back without an
-    exception.
+    When a query of the caller fails, Django marks the block for rollback. Without the exception AppendFailed, the block
+    would then roll back silently.
     """
     service.emit()
     mails: list[str] = []
@@ -330,7 +332,7 @@ def test_s2_the_block_raises_if_the_session_ends_during_an_append_in_a_savepoint
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s4_the_block_raises_even_if_a_query_guard_wraps_the_database_error(
+def test_s4_the_block_raises_even_if_an_execute_wrapper_replaces_the_database_error(
     service: Service, database: Database
 ) -> None:
 
@@ -349,7 +351,7 @@ def test_s4_the_block_raises_even_if_a_query_guard_wraps_the_database_error(
 
 
 @on_mysql_too
-def test_s2_a_manual_transaction_can_commit_although_a_row_could_not_be_written(
+def test_s2_with_autocommit_off_the_commit_succeeds_although_the_row_of_an_event_was_refused(
     service: Service, database: Database
 ) -> None:
     """Only the row of the event is missing, so the caller may commit the other rows."""
@@ -381,7 +383,7 @@ def test_s3_the_block_raises_after_a_failed_append_with_innodb_rollback_on_timeo
 
 
 @pytest.mark.parametrize(("rolls_back", "swallows"), [(False, False), (True, False), (True, True)])
-def test_s2_a_refused_row_on_sqlite_raises_only_if_the_transaction_was_rolled_back(
+def test_s2_on_sqlite_the_block_raises_after_a_refused_row_only_if_it_was_rolled_back(
     sqlite_service: Service, rolls_back: bool, swallows: bool
 ) -> None:
     service = sqlite_service
@@ -417,9 +419,11 @@ def test_s1_an_event_in_two_transactions_is_sent_although_an_on_commit_hook_fail
     assert ran == []
 
 
-def test_s4_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(service_anywhere: Service) -> None:
+def test_s4_an_event_is_sent_after_the_commit_when_an_execute_wrapper_refuses_its_row(
+    service_anywhere: Service,
+) -> None:
     """
-    The guard raises an exception at one of the queries that write the row. The earlier queries for the row are rolled
+    The wrapper raises an exception at one of the queries that write the row. The earlier queries for the row are rolled
     back to a savepoint.
     """
     service = service_anywhere
@@ -501,7 +505,9 @@ def test_s5_an_event_is_not_lost_when_a_read_only_session_rolls_back(service_any
     assert spilled() == [first, second]
 
 
-def test_s5_an_event_is_not_lost_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
+def test_s5_an_event_is_not_lost_when_a_read_only_session_with_autocommit_off_rolls_back(
+    service_anywhere: Service,
+) -> None:
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
         _refuse_writing(replica)
@@ -555,8 +561,8 @@ def test_s7_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails
 
 def refuse_from(count: int, way: str = "ABORT") -> None:
     """
-    Create a trigger that refuses further rows when the outbox has ``count`` rows. On SQLite, ``way`` says whether the
-    trigger also rolls back the transaction.
+    Create a trigger that refuses further rows when the outbox has ``count`` rows. If ``way`` is ``ROLLBACK``, the
+    trigger also rolls back the transaction on SQLite.
     """
     table = OutboxRecord._meta.db_table
     is_full = f"(SELECT COUNT(*) FROM {table}) >= {count}"

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 def spread_service(
     three_brokers: KafkaCluster, schema_registry: SchemaRegistry, topic: str, database: Database
 ) -> Iterator[Service]:
-    """Return a service on three brokers."""
+    """Return a service that uses three brokers."""
     bus = RealBus(three_brokers, schema_registry)
     bus.create_topic(topic)
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as service:
@@ -42,7 +42,7 @@ def spread_service(
 def guarded_service(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, topic: str, database: Database
 ) -> Iterator[Service]:
-    """Return a service on a broker with authentication and a proxy."""
+    """Return a service that uses a broker with authentication. The broker can be reached through a proxy."""
     bus = RealBus(guarded.cluster, schema_registry)
     bus.create_topic(topic)
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as service:
@@ -55,7 +55,10 @@ def is_in_order(sent: list[str], arrived: list[str]) -> bool:
 
 
 def test_case_20_rows_wait_for_a_failing_registry_and_are_sent_after_its_recovery(service: Service) -> None:
-    """For each topic the registry fails in a different way. After each failure the relay recovers without help."""
+    """
+    For each topic the registry fails in a different way. All rows wait until the registry works again; then the relay
+    sends them without help.
+    """
     topics = {fault: f"{service.topic}-{fault.name.lower()}" for fault in Fault}
     with faulty(service.bus.schema_registry_url) as registry:
         changes = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}
@@ -206,7 +209,7 @@ def test_case_28_rows_are_sent_after_a_revoked_login_or_right_is_restored(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_case_24_a_topic_whose_records_brokers_do_not_answer_does_not_delay_other_topics(
+def test_case_24_a_topic_for_which_brokers_send_no_answer_does_not_delay_other_topics(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
     """
@@ -237,7 +240,7 @@ def test_case_24_a_topic_whose_records_brokers_do_not_answer_does_not_delay_othe
             assert all(event.unconfirmed <= 10 for event in interruptions), "it is tried with few records"
             three_brokers.start(1)
             until(lambda: not service.waiting, step=relay.step)
-    assert is_in_order(sent, service.all_ids()), "what was in flight when the broker died may come twice"
+    assert is_in_order(sent, service.all_ids()), "rows in flight when the broker died may arrive twice"
     assert sorted(set(service.all_ids(silent))) == sorted(waiting)
     assert {event.topic for event in seen if isinstance(event, (TopicHeld, TopicResumed))} == {silent}
     assert not ParkedRecord.objects.exists()

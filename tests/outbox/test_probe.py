@@ -14,7 +14,7 @@ from tests.support.probe_command import probed
 pytestmark = pytest.mark.real
 
 
-def test_a_probe_fails_at_the_leg_relay_when_no_relay_runs(sqlite_service: Service) -> None:
+def test_a_probe_through_the_outbox_succeeds_only_if_a_relay_runs(sqlite_service: Service) -> None:
     prefix = {"EVENT_BUS_TOPIC_PREFIX": sqlite_service.topic}
     sqlite_service.bus.create_topic(f"{sqlite_service.topic}-{PROBE_TOPIC}")
     settings = sqlite_service.settings(**prefix)

@@ -132,7 +132,7 @@ def test_s12_a_topic_is_held_and_no_row_is_parked_if_it_refuses_the_timestamps_o
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_s14_a_topic_limit_above_the_maximum_of_the_client_is_accepted(service: Service) -> None:
+def test_s14_an_event_is_sent_to_a_topic_whose_size_limit_exceeds_the_maximum_of_the_client(service: Service) -> None:
     """A topic's ``max.message.bytes`` may be higher than the highest size that a client can be configured with."""
     vast = f"{service.topic}-vast"
     service.bus._cluster.create_topic(vast, config={"max.message.bytes": str(2**31 - 1)})

@@ -78,7 +78,10 @@ def test_rows_are_sent_if_the_size_limit_of_their_topic_is_unknown(service: Serv
 
 
 def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service: Service) -> None:
-    """The limit of the topic was lowered while the relay was running."""
+    """
+    The relay does not know the limit of the topic, because the settings do not name the topic. A limit that is lowered
+    while a relay runs has the same effect.
+    """
     small = f"{service.topic}-shrunk"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     sent = service.emit_many(2_010, topic=small, name=lambda number: "x" * 30_000 * (number == 50))
@@ -88,7 +91,7 @@ def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service:
         until(lambda: not service.waiting, step=relay.step)
     arrived = service.ids(3_009, small)
     assert sorted(arrived[:-1_000]) == sorted(sent[:50] + sent[51:])
-    assert arrived[-1_000:] == later, "later requests fit the lowered limit"
+    assert arrived[-1_000:] == later, "later requests fit the limit"
     assert ParkedRecord.objects.count() == 1
 
 
@@ -190,7 +193,7 @@ def test_a_second_relay_claims_only_shards_that_are_still_free(service: Service)
     second.close()
 
 
-def test_deleted_shards_are_created_again(service: Service) -> None:
+def test_a_relay_sends_a_row_although_the_table_of_shards_was_emptied(service: Service) -> None:
     OutboxShard.objects.all().delete()
     sent = service.emit()
     service.drain()
@@ -286,7 +289,7 @@ def _emit_elsewhere(service: Service, entry: object, written: list[str]) -> None
 def test_a_relay_pauses_at_most_two_seconds_after_a_slow_query(service: Service, database: Database) -> None:
     """
     A query may take long because the relay was frozen or the server was busy. Without the limit, the relay would then
-    rest for a long time.
+    pause for a long time.
     """
     lock, unlock = (
         (f"LOCK TABLE {OUTBOX} IN ACCESS EXCLUSIVE MODE", "SELECT 1")

@@ -108,7 +108,7 @@ def test_a_relay_opens_a_second_connection_only_for_large_batches(service: Servi
 
 
 @on_mysql_too
-def test_an_idle_connection_reconnects_before_the_next_transaction(
+def test_a_broken_connection_reconnects_before_a_transaction_only_if_it_was_idle(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = OwnConnection(connections["default"], DIALECTS[connections["default"].vendor])

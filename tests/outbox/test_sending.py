@@ -66,7 +66,7 @@ def test_committed_events_are_sent_and_rolled_back_events_are_not_sent(service: 
 
 
 @on_mysql_too
-def test_a_schema_is_written_again_after_its_savepoint_failed(service: Service) -> None:
+def test_a_schema_is_written_again_after_a_rollback_of_the_savepoint_in_which_it_was_written(service: Service) -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic():
             service.emit()
@@ -106,7 +106,7 @@ def test_s5_the_first_or_the_configured_database_gets_the_event_if_several_trans
 
 @on_mysql_too
 @pytest.mark.parametrize("mode", ["on-commit", "outbox"])
-def test_the_row_of_an_event_is_part_of_the_manual_transaction(service: Service, mode: str) -> None:
+def test_with_autocommit_off_the_row_of_an_event_is_part_of_the_open_transaction(service: Service, mode: str) -> None:
     with override_settings(EVENT_BUS_PRODUCER_MODE=mode):
         connection.set_autocommit(False)
         service.emit()

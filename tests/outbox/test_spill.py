@@ -204,7 +204,7 @@ def test_spilled_events_survive_the_rollback_of_the_surrounding_transaction(serv
     assert not ContentType.objects.filter(app_label="is").exists()
 
 
-def test_an_event_is_spilled_although_the_request_holds_the_database_lock(sqlite_service: Service) -> None:
+def test_an_event_is_spilled_after_an_open_transaction_has_released_the_lock_of_sqlite(sqlite_service: Service) -> None:
     changes = NO_REGISTRY | {"EVENT_BUS_PRODUCER_MODE": "immediate"}
     with sender(sqlite_service, **changes) as service_sender, watched(SpillDelayed, EventUndelivered) as seen:
         with transaction.atomic():

@@ -116,7 +116,9 @@ def test_a_killed_process_is_not_reported_as_stopped(service: Service) -> None:
     assert run.liveness == "alive", "until it is silent for a minute"
 
 
-def test_heartbeats_start_after_a_migration_and_a_relay_survives_the_reversal(service: Service) -> None:
+def test_heartbeats_start_after_the_migration_of_their_table_and_a_relay_survives_its_reversal(
+    service: Service,
+) -> None:
     """
     The relay continues when an operator reverts the migration while the relay runs. Operators do this to return to the
     older version of the package.

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real
 
 
 @on_mysql_too
-def test_events_wait_in_memory_and_are_spilled_after_the_database_returns(
+def test_events_that_fit_into_memory_are_spilled_after_the_database_returns_and_further_events_are_lost(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
@@ -42,7 +42,7 @@ def test_events_wait_in_memory_and_are_spilled_after_the_database_returns(
     assert [event.event_id for event in seen if isinstance(event, EventUndelivered)] == ids[4:]
 
 
-def test_senders_wait_for_the_database_when_the_buffer_is_full(
+def test_senders_wait_and_no_event_is_lost_when_the_buffer_is_full(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill, "_by_pid", {})  # a new spill, which has not seen an unreachable database
@@ -54,7 +54,7 @@ def test_senders_wait_for_the_database_when_the_buffer_is_full(
     assert spilled() == [event.event_id for event in events]
 
 
-def test_handling_a_delivery_report_does_not_wait_for_room_in_the_buffer(
+def test_an_event_from_a_delivery_report_is_lost_without_a_wait_if_the_buffer_is_full(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill, "_by_pid", {})  # a new spill, which has not seen an unreachable database
@@ -117,7 +117,7 @@ def test_the_writer_thread_continues_after_an_unexpected_exception(service: Serv
     assert spilled() == [event.event_id for event in events]
 
 
-def test_an_event_is_reported_only_once_if_it_is_abandoned_during_its_insert(sqlite_service: Service) -> None:
+def test_an_event_that_is_abandoned_during_its_insert_is_reported_only_as_undelivered(sqlite_service: Service) -> None:
     event = encoded(sqlite_service.topic)
     with watched(EventSpilled, EventUndelivered) as seen:
         with transaction.atomic():

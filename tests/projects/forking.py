@@ -59,7 +59,7 @@ class ForkedProcess:
         self.pid = self._server.ask((command, dict(environment)), read, write, write_errors)
         for theirs in (read, write, write_errors):
             os.close(theirs)
-        self._descriptor = os.pidfd_open(self.pid)  # of an ended process, too: its exit code is not read yet
+        self._descriptor = os.pidfd_open(self.pid)  # exists even if the process has ended: its exit code is unread
         self._lock = Lock()
 
     def poll(self) -> int | None:
@@ -107,8 +107,8 @@ class _Server:
 
     def ask(self, request: Any, *streams: int) -> int:
         """
-        Send a request. Return the id of the new process. If the request names a process that has ended, return the exit
-        code of this process.
+        Send a request. If the request is a command with its environment, return the id of the new process. If the
+        request is the id of a process, wait until this process ends, and return its exit code.
         """
         with self._lock:
             socket.send_fds(self._connection, [json.dumps(request).encode()], streams)

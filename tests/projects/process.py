@@ -33,7 +33,7 @@ class ServiceProcess:
         environment: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
     ) -> None:
-        """Prepare a process. The words in ``before`` precede the command of the process."""
+        """Start a process. The words in ``before`` precede the command of the process."""
         command = ["-c", f"import django; django.setup()\n{code}"] if code else ["-m", "django", *arguments]
         variables = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.projects.certificates.settings",
@@ -95,7 +95,10 @@ class ServiceProcess:
         return [line["user"] for line in self.heard(what)]
 
     def wait_for(self, condition: Callable[[], Any], why: str = "", *, seconds: float = PATIENCE) -> None:
-        """Wait until ``condition`` returns a true value. The condition is checked after each line of output."""
+        """
+        Wait until ``condition`` returns a true value. Fail after ``seconds``, or if the process ends before. ``why`` is
+        a part of the error.
+        """
         deadline = monotonic() + seconds
         while not condition():
             left = deadline - monotonic()

@@ -59,7 +59,9 @@ def test_client_options_suffice_to_connect_with_each_security_mechanism(
     assert "ERROR" not in process.log
 
 
-def test_a_replay_needs_only_rights_on_the_topic(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
+def test_a_replay_reads_a_permitted_topic_and_reports_a_topic_that_it_may_not_see(
+    guarded: GuardedKafka, bus: RealBus, topic: str, group: str
+) -> None:
     user = f"user-{group}"
     guarded.add_user(user)
     guarded.allow(user, topic=topic, group=group)
@@ -106,7 +108,7 @@ def test_event_trace_names_topics_that_it_has_no_right_to_read(
 @pytest.mark.parametrize(
     ("operations", "failed"), [(["WRITE", "READ"], None), (["WRITE"], "receive"), (["READ"], "send"), ([], "topic")]
 )
-def test_a_probe_names_the_leg_that_lacks_a_right(
+def test_a_probe_fails_at_the_leg_for_which_its_user_lacks_a_right(
     guarded: GuardedKafka, bus: RealBus, group: str, operations: list[str], failed: str | None
 ) -> None:
     user, topic = f"user-{group}", f"{group}-{PROBE_TOPIC}"
@@ -121,7 +123,7 @@ def test_a_probe_names_the_leg_that_lacks_a_right(
 
 
 @pytest.mark.parametrize("options", [CLASSIC, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
-def test_case_28_a_worker_recovers_after_the_loss_of_its_login_and_its_rights(
+def test_case_28_a_worker_receives_events_again_after_its_login_and_its_rights_are_restored(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
     user = f"user-{group}"
@@ -147,7 +149,7 @@ def test_case_28_a_worker_recovers_after_the_loss_of_its_login_and_its_rights(
         process.wait_for(lambda: 3 in process.users("note"))
         process.wait_for(lambda: bus.committed(group, topic) == 3)
         assert process.stop() == 0
-    assert process.log.count("Kafka consumer: unauthenticated") in (1, 2), "seen twice on a busy machine"
+    assert process.log.count("Kafka consumer: unauthenticated") in (1, 2), "logged twice only on a busy machine"
     assert "stored as a dead letter" not in process.log
 
 

@@ -63,7 +63,7 @@ def service() -> Iterator[None]:
 
 @pytest.mark.long
 @on_mysql_too
-def test_each_admin_page_makes_few_sql_statements(database: Database) -> None:
+def test_each_admin_page_runs_at_most_fifteen_sql_statements(database: Database) -> None:
     with database.connected("default") as connection:
         fill("default", AMOUNTS)
         look_again(connection)

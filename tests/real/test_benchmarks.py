@@ -26,7 +26,7 @@ CASES = {
     "idle": ["worker, sandbox", "relay, PostgreSQL", "sender"],
 }
 """
-The cases of each suite that are tested. They are few, because each of them starts a process, which takes a second or
+The tested cases of each suite. Only a few cases are tested, because each case starts a process, which takes a second or
 two.
 """
 
@@ -37,7 +37,7 @@ def test_each_suite_of_the_benchmark_has_a_tested_case() -> None:
 
 @pytest.mark.timeout(900)  # six processes, one after the other
 @pytest.mark.parametrize("name", CASES)
-def test_every_workload_returns_the_figures_that_are_shown(
+def test_each_workload_returns_a_figure_for_every_column_of_its_suite(
     name: str, real_bus: RealBus, postgresql: PostgreSQL, sandbox: Sandbox
 ) -> None:
     databases = {postgresql.vendor: postgresql.settings("benchmarks")}

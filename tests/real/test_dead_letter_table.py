@@ -1,4 +1,4 @@
-"""The table of dead letters works on each database server."""
+"""Dead letters are stored, claimed, replayed and purged on each database server."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_failure_times_are_compared_to_the_microsecond() -> None:
     assert not known(record_of(7, offset=1), group="mail", event_id=event_id, time=FAILED_AT)
 
 
-def test_the_commands_list_show_replay_discard_and_purge_work_on_each_database() -> None:
+def test_the_command_lists_shows_discards_and_purges_letters_and_names_a_missing_receiver() -> None:
     letters = [stored(record_of(7, offset=offset), RECEIVER) for offset in (10, 9)]
     assert run("list").count(RECEIVER) == 2
     assert run("list", "--receiver", RECEIVER, "--limit", 1).endswith("… and 1 more\n")
@@ -131,7 +131,9 @@ def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
 
 
 @pytest.mark.parametrize("left", [(), ("other",)])
-def test_c3_a_letter_keeps_its_failures_if_a_worker_stores_it_while_a_replay_writes(left: tuple[str, ...]) -> None:
+def test_c3_a_letter_keeps_a_failure_that_a_worker_stores_while_a_replay_writes_the_letter(
+    left: tuple[str, ...],
+) -> None:
     letter = stored(record_of(7), RECEIVER, *left)
     reading = threading.Event()
 

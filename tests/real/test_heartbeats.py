@@ -72,7 +72,7 @@ def test_the_database_clock_sets_the_times_of_heartbeats(running: Running) -> No
         assert 0 <= float(cursor.fetchone()[0]) - row.beat_at < (monotonic() - began) * 1000 + 10
 
 
-def test_heartbeats_are_written_only_after_the_migration(running: Running) -> None:
+def test_heartbeats_are_written_only_after_the_migration_of_their_table(running: Running) -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     beats = beats_of(running)
     with running.consumer(consumer_state):

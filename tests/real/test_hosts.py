@@ -40,7 +40,7 @@ package, environment variables, and a text that the active package logs.
 
 
 @pytest.mark.parametrize("package", MONITORED)
-def test_a_worker_works_unchanged_if_a_monitoring_package_has_patched_django(
+def test_a_worker_consumes_and_sends_events_if_a_monitoring_package_has_patched_django(
     sandbox: Sandbox, group: str, package: str
 ) -> None:
     """Each package patches Django before the worker is imported. ddtrace also patches confluent-kafka."""
@@ -57,9 +57,11 @@ def test_a_worker_works_unchanged_if_a_monitoring_package_has_patched_django(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_c14_four_lanes_work_with_a_connection_pool_of_two(sandbox: Sandbox, group: str, database: Database) -> None:
+def test_c14_four_lanes_cause_no_outage_with_a_connection_pool_of_two(
+    sandbox: Sandbox, group: str, database: Database
+) -> None:
     """
-    All receivers write to the database. One receiver fails, so dead letters are stored. The worker also reads the
+    One receiver queries the database. Another receiver fails, so dead letters are stored. The worker also reads the
     pauses.
     """
     pool = {"min_size": 0, "max_size": 2, "timeout": 30}

@@ -1,4 +1,4 @@
-"""Each page of dead letters needs few SQL statements, also with 100,000 letters. Times are only printed."""
+"""Each page of dead letters runs at most fifteen SQL statements, also with 100,000 letters. Times are only printed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def registry(sandbox: Sandbox) -> Iterator[None]:
 
 
 def store_many() -> DeadLetter:
-    """Store letters of two receivers. One letter in a hundred belongs to the rare receiver; return one of these."""
+    """Store letters of the receivers ``AWARD`` (one letter in a hundred) and ``MAIL``; return a letter of ``AWARD``."""
     rare, common = stored(record_of(7, offset=0), AWARD), stored(record_of(8, offset=1), MAIL, group="other")
     for letter, numbers in ((rare, range(2, LETTERS, 100)), (common, range(3, LETTERS))):
         changes = (
@@ -46,7 +46,7 @@ def store_many() -> DeadLetter:
 
 
 @pytest.mark.timeout(1800)
-def test_each_page_of_dead_letters_makes_few_sql_statements(database: Database) -> None:
+def test_each_page_of_dead_letters_runs_at_most_fifteen_sql_statements(database: Database) -> None:
     with database.connected("default") as connection:
         look_again(connection)
         letter = store_many()

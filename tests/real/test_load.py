@@ -146,7 +146,7 @@ def test_lanes_process_all_events_and_the_share_of_their_ideal_throughput_is_pri
 
 
 def test_case_45_the_memory_of_a_worker_does_not_grow(bus: RealBus, topic: str, group: str) -> None:
-    """Only long runs check the memory. Short runs print it."""
+    """All runs print the memory. Only long runs check it."""
     part = scaled(500, long=20_000)
     sizes = []
     with worker(bus, topic, group, "trouble.count", lanes=4) as process:

@@ -15,7 +15,7 @@ from tests.support.sending import sender
 pytestmark = pytest.mark.real
 
 
-def test_case_23_a_missing_topic_causes_one_logged_error_and_other_topics_are_sent(
+def test_case_23_a_missing_topic_causes_one_logged_error_and_events_for_other_topics_are_sent(
     cluster: KafkaCluster, schema_registry: SchemaRegistry
 ) -> None:
     bus = RealBus(cluster, schema_registry)

@@ -33,7 +33,7 @@ def test_the_search_finds_all_neglects_without_counting_rows() -> None:
     assert not [one for one in statements if "COUNT(" in one.upper()]
 
 
-def test_the_search_finds_neglects_in_the_tables_that_exist() -> None:
+def test_the_search_finds_neglects_before_all_tables_are_migrated() -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     neglected.pause(neglected.ago(days=2))
     neglected.waiting_row(neglected.ago(minutes=6))

@@ -104,8 +104,10 @@ def test_each_offset_time_moves_a_group_only_once(bus: RealBus, topic: str, grou
         assert process.stop() == 0
 
 
-def test_an_offset_time_after_all_records_means_the_end(bus: RealBus, topic: str, group: str) -> None:
-    """The worker commits the offset immediately, even though it has read no record."""
+def test_a_group_starts_at_the_end_if_its_offset_time_is_after_all_records(
+    bus: RealBus, topic: str, group: str
+) -> None:
+    """The group reads only the record that is sent after the worker has found its offsets."""
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, offset_time="2100-01-01T00:00:00+01:00") as process:
         process.wait_for_log(

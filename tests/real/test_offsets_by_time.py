@@ -1,4 +1,4 @@
-"""The search for offsets by time is correct while records are written."""
+"""A search for offsets by time skips no record that is written during the search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A database, the registry or the topic for dead letters is unreachable. Only the records that need it wait."""
+"""
+A database, the registry or the topic for dead letters is unreachable. Records that need it wait, and other records are
+processed.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.2, "factor": 
 
 @pytest.mark.long
 @pytest.mark.parametrize("way", ["stop", "kill"])
-def test_a_worker_waits_for_an_unreachable_database(
+def test_events_wait_for_an_unreachable_database_and_none_becomes_a_dead_letter(
     bus: RealBus, topic: str, group: str, database: Database, way: str
 ) -> None:
     kept = OnTopic(bus, group).create()
@@ -59,7 +62,9 @@ def test_an_error_counts_as_an_outage_even_if_the_database_has_restarted_meanwhi
 
 
 @pytest.mark.long
-def test_case_20_a_worker_waits_for_an_unreachable_registry(bus: RealBus, topic: str, group: str) -> None:
+def test_case_20_events_wait_for_an_unreachable_registry_and_none_becomes_a_dead_letter(
+    bus: RealBus, topic: str, group: str
+) -> None:
     kept = OnTopic(bus, group).create()
     with faulty(bus.schema_registry_url) as registry:
         registry.fault = Fault.DOWN

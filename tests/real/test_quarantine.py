@@ -125,7 +125,7 @@ def test_an_offset_of_an_aborted_transaction_cannot_be_quarantined(
     take(bus, table, f"{topic}:0:2", group)
 
 
-def test_importing_from_a_missing_topic_is_an_error(bus: RealBus, group: str, table: dict[str, Any]) -> None:
+def test_importing_dead_letters_from_a_missing_topic_fails(bus: RealBus, group: str, table: dict[str, Any]) -> None:
     log = dead_letters(bus, table, "import", "-g", group, "--apply", exit_code=1).log
     assert f"there is no topic {group}.dead-letters" in log
 

@@ -164,7 +164,7 @@ def test_a_request_is_deleted_with_its_letters_long_after_its_end(request_made: 
     assert RequestedLetter.objects.count() == 3
 
 
-def test_requests_are_refused_and_other_commands_work_before_the_migration() -> None:
+def test_replay_requests_are_refused_and_letters_can_be_listed_before_the_migration() -> None:
     call_command("migrate", "event_bus_kafka", "0010", verbosity=0)
     letter = stored(record_of(7), RECEIVER)
     assert purge_requests(90) == 0

@@ -50,7 +50,7 @@ def service(
         until_all_have_ended()
 
 
-def test_the_status_names_silent_servers_and_shows_results_of_other_servers(
+def test_the_status_and_event_trace_name_silent_servers_and_show_results_of_other_servers(
     service: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("event_bus_kafka.operations.whereabouts.tables._DATABASE", 2.0)
@@ -76,4 +76,4 @@ def test_the_status_names_silent_servers_and_shows_results_of_other_servers(
         context = whereabouts.answer(QueryDict(f"event_id={uuid1()}"))
     told = "\n".join(context["sentences"])
     assert "Not seen: the outbox of database 'second': it did not answer within " in told
-    assert "Not seen: Kafka: BrokerError: " in told, "its requests end in time, and nothing of what they found is lost"
+    assert "Not seen: Kafka: BrokerError: " in told, "requests to Kafka end in time, so the search shows their errors"

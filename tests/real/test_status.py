@@ -56,7 +56,9 @@ def neglects(settings: dict[str, Any]) -> dict[str, str]:
     return {one["id"]: one["message"] for one in told(settings).json["neglects"]}
 
 
-def test_topics_and_groups_are_shown(cluster: KafkaCluster, real_bus: RealBus) -> None:
+def test_the_status_shows_the_topics_and_groups_of_the_settings_with_their_lag(
+    cluster: KafkaCluster, real_bus: RealBus
+) -> None:
     cluster.create_topic("status-shown", 2, {"retention.ms": str(_HOUR)})
     cluster.create_topic("status-kept", 1, {"cleanup.policy": "compact"})
     produce(real_bus, "status-shown", 60_000, 0, 0)

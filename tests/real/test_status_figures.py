@@ -28,7 +28,7 @@ _TOPICS, _GROUPS, _EACH = scaled(20, long=2_000), scaled(4, long=200), 10
 _AT_ONCE = 100
 _MOST = 5.0
 """
-The maximal number of seconds of work that the command may need. The whole command takes twice as long if the broker
+The maximal processor time of the command in seconds. The elapsed time has no limit, because it doubles if the broker
 occupies the other processors of the machine.
 """
 
@@ -107,8 +107,8 @@ def send(cluster: KafkaCluster, topics: list[str]) -> None:
 
 def measured(settings: dict[str, Any], *arguments: str) -> Shown:
     """
-    Run the command, and check how long its own work takes. The time for which the command waits for a broker does not
-    count, because this time depends on the machine.
+    Run the command, check its processor time, and return its output. The time for which the command waits for a broker
+    does not count, because this time depends on the machine.
     """
     began, worked = perf_counter(), process_time()
     shown = told(settings, *arguments)

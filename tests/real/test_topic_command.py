@@ -1,6 +1,6 @@
 """
-On real brokers, ``event_topics`` creates and alters the right topics, and does not change other topics. If it has no
-right to change a topic, it reports this topic.
+On real brokers, ``event_topics`` creates and alters the topics that the settings require, and no other topics. If it
+has no right to change a topic, it reports the missing right.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def partitions(cluster: KafkaCluster, topic: str) -> int:
     return len(cluster.admin().list_topics(timeout=30).topics[topic].partitions)
 
 
-def test_the_first_run_creates_the_topics_and_the_second_run_does_nothing(
+def test_the_first_apply_creates_the_topics_of_all_services_and_the_second_apply_does_nothing(
     three_brokers: KafkaCluster,
 ) -> None:
     services = {one: import_module(f"examples.{one}.settings") for one in SERVICES}

@@ -1,4 +1,4 @@
-"""``event_trace`` works on a real Kafka that has deleted records, and with many records."""
+"""``event_trace`` says which records a real Kafka may have deleted, and finds one record among many."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def test_an_unreachable_database_is_reported_and_other_databases_are_searched(tm
 
 @on_sqlite
 @pytest.mark.parametrize("target", ["zero", "0008", "0005"])
-def test_the_tables_that_exist_in_older_versions_are_searched(target: str) -> None:
+def test_event_trace_searches_only_the_tables_that_exist_after_older_migrations(target: str) -> None:
     call_command("migrate", "event_bus_kafka", target, verbosity=0)
     answer = found(uuid1(), finds=False)
     assert [one for one in answer["unseen"] if one["what"] != "Kafka"] == []

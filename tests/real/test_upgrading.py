@@ -104,7 +104,7 @@ def letter(offset: int, *receivers: str, **changes: Any) -> Letter:
     return letter_of(record_of(7, offset=offset), *receivers, **changes)
 
 
-def test_the_new_code_works_on_the_old_tables_before_the_migration() -> None:
+def test_the_new_version_stores_replays_and_discards_letters_before_the_migration() -> None:
     migrate("0008")
     before = VersionBefore()
     first, second = before.store(letter(0, OLD)), before.store(letter(1, HERE, OTHER))

@@ -1,4 +1,4 @@
-"""Each section of the runbook works in the situation that the section describes."""
+"""The commands of each section of the runbook print the documented output in the situation that it describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The brokers, the registry and the command of the sandbox work."""
+"""The sandbox stores records and schemas like real servers. Its command runs the sandbox until a Unix signal comes."""
 
 from __future__ import annotations
 

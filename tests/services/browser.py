@@ -84,8 +84,8 @@ class Browser:
     @contextmanager
     def page(self, *, scripts: bool = True) -> Iterator[Page]:
         """
-        Yield a page with separate cookies. The test fails if the page writes to the console or sends requests to other
-        servers.
+        Yield a page with separate cookies. The test fails if the browser's console shows an error, for example of a
+        script or of a request to another server.
         """
         context = self._browser.new_context(viewport={"width": WIDTHS[0], "height": 900}, java_script_enabled=scripts)
         page = context.new_page()
@@ -131,8 +131,8 @@ def grave_faults(page: Page) -> list[str]:
 
 def keyboard_faults(page: Page) -> list[str]:
     """
-    Return the elements of a page of this package that the Tab key does not reach. Also return the elements that do not
-    show when they have the focus.
+    Return the elements of a page of this package that the Tab key does not reach, and the elements that look the same
+    with and without the focus.
     """
     page.add_style_tag(content=_NO_TRANSITIONS)
     for _ in range(page.evaluate(_WATCH_FOCUS)):

@@ -30,9 +30,9 @@ _LOGIN = "org.apache.kafka.common.security"
 
 class GuardedKafka:
     """
-    A broker with several listeners. On ``cluster.bootstrap_servers`` every client has all rights. On the other
-    listeners a user needs rights, except on ``through_proxy``. The listener ``through_proxy`` is reachable only while a
-    proxy forwards to it.
+    A broker with several listeners. On the listeners ``SCRAM``, ``OAUTH`` and ``MTLS`` a user needs rights. On the
+    other listeners every client has all rights. The listener ``through_proxy`` is reachable only while a proxy forwards
+    to it.
     """
 
     def __init__(self) -> None:

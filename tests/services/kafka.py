@@ -88,7 +88,7 @@ class KafkaCluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for process in self._processes.values():
-            process.kill()  # the data is deleted, so a clean stop, a second each, is useless
+            process.kill()  # the data is deleted anyway, and a clean stop takes a second
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self, *numbers: int) -> None:

@@ -86,7 +86,7 @@ class _Pair:
             while data := source.recv(1 << 16):
                 sleep(self._proxy.latency)
                 if self.forgotten or self._proxy.silent:
-                    self.forgotten = True  # the dropped data cannot be repaired
+                    self.forgotten = True  # dropped data cannot be restored
                 else:
                     sink.sendall(data)
         except OSError:

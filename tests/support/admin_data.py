@@ -35,7 +35,7 @@ _ROW = {"shard": 1, "key": b"k", "body": b"v", "headers": b"", "schema_id": 1, "
 
 @attrs.frozen(kw_only=True)
 class Amounts:
-    """The numbers of rows in each table."""
+    """Amounts of data. Each worker has ``partitions``; the history has ``event_types`` and goes back for ``days``."""
 
     workers: int = 3
     relays: int = 1
@@ -43,7 +43,7 @@ class Amounts:
     event_types: int = 2
     days: int = 7
     every: int = 7
-    """The distance in minutes between two minutes for which the history has counts."""
+    """The interval in minutes at which the history has counts."""
     letters: int = 20
     outbox: int = 50
     parked: int = 12

@@ -1,4 +1,4 @@
-"""Waits for queries to servers that run in threads."""
+"""Waits for the threads that query servers."""
 
 from __future__ import annotations
 

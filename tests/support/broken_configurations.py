@@ -50,8 +50,8 @@ def reads(*topics: str) -> dict[str, Any]:
 
 def findings(changes: dict[str, Any]) -> list[CheckMessage]:
     """
-    Return the messages of the checks about a valid configuration that ``changes`` modifies. The value None removes a
-    setting.
+    Return the messages of the checks about a valid configuration that ``changes`` modifies. A setting with the value
+    None counts as not set.
     """
     with override_settings(**(RIGHT | changes)):
         return run_checks(tags=["event_bus_kafka"])
@@ -62,9 +62,9 @@ class Broken:
     """
     A wrong configuration.
 
-    ``says`` is a part of the expected message. ``times`` is the number of messages, because the checks of both producer
-    and consumer may report the same mistake. ``around`` is a context manager that makes a mistake outside of the
-    settings. ``shown`` is the source code of this mistake for the documentation.
+    ``says`` is a part of the expected message. ``times`` is the number of messages: 2 if the producer's check and the
+    consumer's check report the same mistake. ``around`` is a context manager that makes a mistake outside of the
+    settings, and ``shown`` is the source code of this mistake for the documentation.
     """
 
     title: str
@@ -159,7 +159,7 @@ BROKEN = (
     ),
     Broken("an unsafe option", "E002", "Option 'acks'", {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"acks": 1}}),
     Broken(
-        "an option by which events are passed over",
+        "an option that skips events",
         "E002",
         "may lose events",
         {"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": {"auto.offset.reset": "latest"}},
@@ -217,7 +217,7 @@ BROKEN = (
     Broken("a topic without a key", "E006", "needs 'event_key_field'", sent(event_key_field=None)),
     Broken("no app of openedx-events", "E007", "no event is sent", {"INSTALLED_APPS": ["event_bus_kafka"]}),
     Broken(
-        "marks in a database that is not there",
+        "an inbox in a database that does not exist",
         "E008",
         "there is no such database. Name one of default",
         around=_once_elsewhere,
@@ -250,10 +250,10 @@ BROKEN = (
         {"EVENT_BUS_KAFKA_TOPIC_MODES": {"certs": "immediate"}},
     ),
     Broken("an outbox on SQLite", "W005", "run one relay at a time", sent(mode="outbox")),
-    Broken("the prefix in a topic that is sent to", "W007", "write 'grades'", sent(topic="stage-grades") | _PREFIX),
+    Broken("the prefix in a topic of sent events", "W007", "write 'grades'", sent(topic="stage-grades") | _PREFIX),
     Broken("the prefix in a topic that is read", "W007", "'stage-stage-grades'", reads("stage-grades") | _PREFIX),
     Broken(
-        "the prefix in a topic to make",
+        "the prefix in a topic to create",
         "W007",
         "write 'grades'",
         {"EVENT_BUS_KAFKA_TOPICS": {"stage-grades": {}}} | _PREFIX,
@@ -294,13 +294,13 @@ BROKEN = (
         around=lambda: _signal(VERSIONLESS),
     ),
     Broken(
-        "sends that wait longer than events are tried",
+        "a send timeout that is longer than the delivery timeout",
         "W013",
         "EVENT_BUS_KAFKA_SEND_TIMEOUT = 5 is longer than EVENT_BUS_KAFKA_DELIVERY_TIMEOUT = 3",
         {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 5, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 3},
     ),
     Broken(
-        "two times for the same",
+        "two different delivery timeouts",
         "W013",
         "message.timeout.ms = 60000 of the producer's options differs from",
         {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.timeout.ms": 60_000}},
@@ -312,7 +312,7 @@ BROKEN = (
         {"EVENT_BUS_KAFKA_CONSUMER_POLL_TIMEOUT": 30},
     ),
     Broken(
-        "a worker that waits for receivers until it is taken for dead",
+        "a worker that waits for receivers until Kafka takes it for dead",
         "W013",
         "max.poll.interval.ms = 60000",
         {"EVENT_BUS_KAFKA_REVOKE_TIMEOUT": 90, "EVENT_BUS_KAFKA_CONSUMER_OPTIONS": {"max.poll.interval.ms": 60_000}},

@@ -18,7 +18,7 @@ TYPE = "org.openedx.learning.certificate.created.v1"
 
 
 class Process:
-    """A process that counts events and writes the counts to the history."""
+    """Simulates a process that counts events and writes the counts to the history."""
 
     def __init__(self, service: str = "lms") -> None:
         self._service, self._lock = service, Lock()

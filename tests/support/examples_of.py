@@ -1,4 +1,4 @@
-"""Contains an example value for every annotation, so that tests can create event data for any signal."""
+"""Contains example values of every type in event data, so that tests can create event data for any signal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,11 @@ _LOCATORS = {
 
 
 def value_of(annotation: Any, values: dict[Any, Any], *, optional: bool = False, absent: bool = False) -> Any:
-    """Return an example value for an annotation. If ``absent`` is True, use None wherever None is allowed."""
+    """
+    Return an example value of a type. The values of basic types are in ``values``; lists and dicts are empty if
+    ``values`` is :data:`FALSY`. ``optional`` says whether the type is that of an attribute whose default is None. If
+    ``absent`` is True, such attributes are None.
+    """
     if optional and absent:
         return None
     if annotation in values:
@@ -64,7 +68,7 @@ def value_of(annotation: Any, values: dict[Any, Any], *, optional: bool = False,
 
 
 def data_of(signal: OpenEdxPublicSignal, values: dict[Any, Any], *, absent: bool = False) -> dict[str, Any]:
-    """Return event data for a signal."""
+    """Return event data for a signal. :func:`value_of` explains the arguments ``values`` and ``absent``."""
     return {name: value_of(annotation, values, absent=absent) for name, annotation in signal.init_data.items()}
 
 
@@ -74,7 +78,7 @@ VARIANTS = {
     "absent": (FULL, True),
     "extreme": (EXTREME, False),
 }
-"""The arguments ``values`` and ``absent`` of :func:`data_of`, by the name of the variant of event data they create."""
+"""Kinds of event data by name. Each kind is a pair of arguments for :func:`data_of`: ``values`` and ``absent``."""
 
 
 def certificate(user_id: int = 1, *, course: CourseKey = COURSE, grade: str = "0.9", **changes: Any) -> CertificateData:

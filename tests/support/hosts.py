@@ -25,8 +25,8 @@ def run_worker(
     is_well: bool = True,
 ) -> ServiceProcess:
     """
-    Run a worker with four lanes until it ends, check its results, and return the process. The words in ``before``
-    precede the command of the worker. If ``is_well`` is True, no receiver may fail.
+    Run a worker with four lanes until it has processed all events, stop it, check its results, and return the process.
+    The words in ``before`` precede the command of the worker. If ``is_well`` is True, the worker may log no error.
     """
     topic = f"of-{group}"
     bus.create_topic(topic)

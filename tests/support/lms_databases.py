@@ -70,7 +70,7 @@ class LmsDatabases:
         return {"default": self.server.settings("lms_apart"), "events": self.server.settings(OUTBOX_APART)}
 
     def saved(self) -> frozenset[str]:
-        """Return the names of all emissions whose data the project has committed."""
+        """Return the names of the emissions (such as ``wsgi/outbox/atomic``) whose data the project has committed."""
         found: set[str] = set()
         for database, table in _SAVED.items():
             with self._blocker.unblock(), connected(self.server.settings(database)) as connection:
@@ -80,7 +80,7 @@ class LmsDatabases:
         return frozenset(found)
 
     def rows(self) -> Counter[tuple[str, str]]:
-        """Return the numbers of outbox rows by emission and database."""
+        """Return the number of outbox rows for each name of an emission and each name of a database."""
         found: Counter[tuple[str, str]] = Counter()
         for database in (OUTBOX, OUTBOX_APART):
             with self._blocker.unblock(), connected(self.server.settings(database)):
@@ -90,6 +90,6 @@ class LmsDatabases:
 
 
 def name_in(body: bytes) -> str:
-    """Return the name of the emission from which an encoded event comes."""
+    """Return the name of the emission (such as ``wsgi/outbox/atomic``) from which an encoded event comes."""
     found = _NAME.search(body)
     return found[1].decode() if found else ""

@@ -44,7 +44,10 @@ ASYNC_VIEWS = ("atomic", "rolled_back", "asynchronous", "asynchronous_atomic", "
 JOBS = ("autocommit", "committed", "rolled_back", "beside_the_replica", "beside_the_history")
 JOBS_APART = JOBS[:3]
 CASES = {"wsgi": VIEWS, "asgi": ASYNC_VIEWS, "task": JOBS, "command": JOBS, "apart": JOBS_APART}
-"""The cases of emissions by place. ``apart`` is a command of a service whose outbox has a separate database."""
+"""
+The cases in which the project emits an event, by the place of the code that emits it. The place ``apart`` is a command
+of a service whose outbox has a separate database.
+"""
 NAMES = tuple(f"{place}/{mode}/{case}" for place, cases in CASES.items() for mode in MODES for case in cases)
 
 _AWAY = {
@@ -54,7 +57,7 @@ _AWAY = {
     "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 6,
 }
 """
-Settings with an unreachable Kafka. With these settings an event can arrive later only if the event is in an outbox.
+Settings with an unreachable Kafka. An event that is emitted with these settings can reach Kafka only through an outbox.
 """
 _BIN = Path(sys.executable).parent
 
@@ -86,7 +89,7 @@ class Outcome:
 
 @attrs.frozen(kw_only=True)
 class Project:
-    """The project. It runs in separate processes."""
+    """The test project that resembles the LMS. It runs in separate processes."""
 
     databases: LmsDatabases
     bus: RealBus

@@ -15,7 +15,7 @@ FIRST, SECOND = f"{__name__}.first", f"{__name__}.second"
 seen: list[str] = []
 """Names of the receivers that have run, in the order of their runs."""
 meanwhile: dict[str, Callable[[], Any]] = {}
-"""Functions by the name of a receiver, ``first`` or ``second``. The receiver calls its function while it runs."""
+"""A function for each receiver, by the name ``first`` or ``second``. The receiver calls its function while it runs."""
 
 
 def first(**_: Any) -> None:

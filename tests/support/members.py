@@ -72,7 +72,7 @@ class Member:
         return records
 
     def start(self, offsets: dict[Partition, int]) -> None:
-        """Start partitions at these offsets."""
+        """Start reading each of these partitions at the given offset."""
         positions = self.client.positions
         self._next |= offsets
         reading = {name: offset for name, offset in self._next.items() if name in positions.assigned}

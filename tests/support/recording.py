@@ -18,10 +18,7 @@ Ended = Callable[[], dict[str, ReadableSpan]]
 
 @contextmanager
 def recorded(**options: Any) -> Iterator[Ended]:
-    """
-    While the block runs, use a provider that records spans. A service can set its provider only once, but tests set a
-    provider repeatedly.
-    """
+    """While the block runs, record spans. Yield a function that returns the spans that have ended."""
     exporter, provider = InMemorySpanExporter(), TracerProvider(**options)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     with provided(provider):
@@ -31,7 +28,10 @@ def recorded(**options: Any) -> Iterator[Ended]:
 
 @contextmanager
 def provided(provider: trace.TracerProvider) -> Iterator[None]:
-    """Set ``provider`` as OpenTelemetry's provider while the block runs."""
+    """
+    Set ``provider`` as OpenTelemetry's provider while the block runs. OpenTelemetry lets a process set a provider only
+    once, so first make it forget that one was set.
+    """
     trace._TRACER_PROVIDER_SET_ONCE = Once()
     trace.set_tracer_provider(provider)
     try:

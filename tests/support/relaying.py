@@ -25,8 +25,8 @@ from tests.support.direct import encoded
 @attrs.define
 class Relaying:
     """
-    A relay with a separate outbox and separate brokers. An object of this class is also the relay's registry: it
-    returns an id for each schema, or raises the exception that ``error`` returns.
+    A relay that sends the outbox of the default database to the sandbox. An object of this class is also the relay's
+    registry: it returns the id 1 for each schema, or raises the exception that ``error`` returns for the subject.
     """
 
     sandbox: Sandbox
@@ -40,7 +40,7 @@ class Relaying:
 
     def __attrs_post_init__(self) -> None:
         times = count(step=100)
-        self.topics = Topics(clock=lambda: next(times))  # held topics are due at each look
+        self.topics = Topics(clock=lambda: next(times))  # at each call every backoff is over
         states = RelayStates("default", self.topics)
         self.progress = ProgressReports("default", self.topics, states, retention=lambda: 90)
         self.relay = Relay(

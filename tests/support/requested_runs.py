@@ -102,8 +102,8 @@ def processing(group: str) -> Iterator[Processor]:
 
 def topic_request(topic: str, start: int, end: int, group: str = "mail", **values: Any) -> int:
     """
-    Request a replay of the offsets from ``start`` to ``end`` of a topic's first partition; return the number of the
-    request.
+    Request a replay of the offsets from ``start`` to ``end`` (excluded) of a topic's first partition; return the number
+    of the request.
     """
     arguments = TopicArguments(topic=topic, **values.pop("arguments", {}))
     progress = RunProgress.of_ranges({(topic, 0): Range(start, end)})

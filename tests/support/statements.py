@@ -19,7 +19,7 @@ def asked(alias: str = "default") -> Iterator[list[str]]:
 
     def note(execute: Any, sql: str, *arguments: Any) -> Any:
         start = sql.removeprefix("BEGIN IMMEDIATE").removeprefix("BEGIN").split(" ")[0]
-        if start:  # only for SQLite Django sees a statement that begins a transaction
+        if start:  # Django shows a statement that begins a transaction only for SQLite
             found.append(f"{start} 0" if "WHERE 1 = 0" in sql else start)
         return execute(sql, *arguments)
 

@@ -13,7 +13,7 @@ from django.test import override_settings
 
 @attrs.frozen
 class Shown:
-    """The output of the command. If the exit code is not 0, it also contains the text of the error."""
+    """The output of the command, and in ``refusal`` the text of its error (empty if the exit code is 0)."""
 
     text: str
     refusal: str

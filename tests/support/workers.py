@@ -23,8 +23,8 @@ def worker(
     **changes: Any,
 ) -> ServiceProcess:
     """
-    Return a worker. It is a context manager: the worker starts when the ``with`` block is entered. The words in
-    ``before`` precede the command of the worker.
+    Start a worker; return its process. The end of a ``with`` block over the process kills the worker if it still runs.
+    The words in ``before`` precede the command of the worker.
     """
     defaults: dict[str, Any] = {
         "EVENT_BUS_KAFKA_RETRY": {"first_delay": 0.1, "factor": 1},

@@ -60,7 +60,10 @@ def writer(service: Service, number: int, *, seconds: float, pause: float = 0.00
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """Counts the events that did not arrive exactly once and in order."""
+    """
+    Counts the events that did not arrive exactly once and in order. Lost events were committed and did not arrive;
+    invented events arrived and were not committed.
+    """
 
     lost: int
     invented: int
@@ -94,7 +97,7 @@ def outcome(writers: Iterable[ServiceProcess], arrived: list[tuple[int, int]]) -
 
 
 def everything(bus: Bus, topic: str) -> list[tuple[int, int]]:
-    """Return user and number of all events on a topic, in the order of the topic."""
+    """Return user and number of all events on a topic with one partition, in the order of their offsets."""
     consumer = Consumer({"bootstrap.servers": bus.bootstrap_servers, "group.id": "tests", "log_level": 0})
     try:
         place = TopicPartition(topic, 0, 0)

@@ -1,4 +1,4 @@
-"""Assertions about captured events succeed and fail as expected. The message of a failed assertion shows the reason."""
+"""Assertions about captured events find the expected event, or fail with a message that shows the reason."""
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ def test_an_event_counts_as_unsent_if_a_block_of_another_database_rolls_back(eve
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_the_transaction_of_the_configured_database_decides_whether_an_event_counts(
+def test_the_transaction_of_the_configured_database_decides_whether_an_event_counts_as_sent(
     events: CapturedEvents, settings: Any
 ) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CREATED: {"certificates": ENTRY | {"database": "default"}}}
@@ -262,7 +262,7 @@ def test_events_of_rolled_back_blocks_count_as_sent_in_mode_immediate(events: Ca
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_the_transaction_of_the_outbox_decides_whether_an_event_counts_in_mode_outbox(
+def test_the_transaction_of_the_outbox_decides_in_mode_outbox_whether_an_event_counts_as_sent(
     events: CapturedEvents, settings: Any
 ) -> None:
     settings.EVENT_BUS_PRODUCER_MODE = "outbox"

@@ -33,7 +33,7 @@ def failure(check: Any, *arguments: Any) -> str:
     return str(caught.value)
 
 
-def test_a_missing_schema_file_fails_and_is_not_written_without_the_option(tmp_path: Path) -> None:
+def test_assert_schema_unchanged_fails_and_writes_nothing_if_the_schema_file_is_missing(tmp_path: Path) -> None:
     with graded(**BASE) as signal:
         text = failure(assert_schema_unchanged, signal, tmp_path / "x.avsc")
     assert "Write it with pytest --update-event-schemas" in text
@@ -103,7 +103,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize(("fields", "changes", "verdicts"), CHANGES.values(), ids=CHANGES)
-def test_an_incompatible_change_fails_and_names_the_field(
+def test_both_assertions_fail_after_an_incompatible_change_and_name_the_field(
     file: Path, fields: dict[str, Any], changes: list[str], verdicts: list[str]
 ) -> None:
     with graded(**fields) as signal:
@@ -118,7 +118,7 @@ def test_an_incompatible_change_fails_and_names_the_field(
 
 
 @pytest.mark.parametrize(("fields", "changes"), HARMLESS.values(), ids=HARMLESS)
-def test_a_compatible_change_fails_only_where_no_change_is_allowed(
+def test_only_assert_schema_unchanged_fails_after_a_compatible_change(
     file: Path, fields: dict[str, Any], changes: list[str]
 ) -> None:
     with graded(**fields) as signal:

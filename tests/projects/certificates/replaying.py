@@ -1,6 +1,6 @@
 """
-Receivers for tests that replay dead letters between live events. Those that succeed print a line when they start and a
-line when they end.
+Receivers for tests that replay dead letters between live events. Most of them print a line when they start and a line
+when they succeed.
 """
 
 import os

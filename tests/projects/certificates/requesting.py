@@ -1,4 +1,4 @@
-"""Measures how long sends take in requests that run in parallel."""
+"""Measures how long it takes to send an event in web requests that run in parallel."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def no_token(_: str) -> None:
 
 def run(*, has_token: bool) -> None:
     """
-    Print how long requests take, and what happens to their events. If ``has_token`` is false, the token endpoint is
+    Print how long each send takes, and what happens to the events. If ``has_token`` is false, the token endpoint is
     unreachable.
     """
     encoded("t")  # the first event creates the codec and imports the registry's client

@@ -1,4 +1,4 @@
-"""Settings of the service. The environment variable SERVICE_SETTINGS contains the settings as JSON."""
+"""Settings of the service. The environment variable SERVICE_SETTINGS contains further settings and changes as JSON."""
 
 import json
 import os
