@@ -28,8 +28,8 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _CLAIMED_FOR = timedelta(minutes=15)
 """
-Duration of a claim on a letter. When it is over, another replay may claim the letter, if the process of the first
-replay was killed. If a receiver runs for longer, another replay may call it concurrently.
+Duration of a claim on a letter. If a replay's process is killed, another replay can claim the letter after this time.
+If a receiver runs for longer, another replay may call it concurrently.
 """
 _NOTED_WITHIN, _AGAIN_AFTER = 30.0, 1.0
 """

@@ -171,7 +171,8 @@ def letters_left(number: int) -> tuple[ReplayRequest | None, list[int]]:
 def obstacle_before(group: str, topics: Sequence[str], receivers: Sequence[str] = ()) -> str:
     """
     Return why no worker would run a request of ``group``, and the remedy; empty: a worker would run the request.
-    ``receivers``: names of the receivers that the request would run; empty: each letter's pending receivers.
+    Without heartbeats, return that this is unknown. ``receivers``: names of the receivers that the request would run;
+    empty: each letter's pending receivers.
     """
     if not settings.heartbeat:
         return TAKER_UNKNOWN
@@ -269,8 +270,8 @@ def _held(request: ReplayRequest, runs: Sequence[WorkerRun]) -> str:
     if times < _TOLD_HOLDS:
         return ""
     return (
-        f"It was held {times} times in a row, and no letter had its turn: {request.note}. It goes on by itself within "
-        "a minute once that is mended."
+        f"Its worker has held it {times} times in a row without replaying a letter: {request.note}. It goes on by "
+        "itself within a minute after the cause is gone."
     )
 
 

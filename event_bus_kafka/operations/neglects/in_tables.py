@@ -38,7 +38,7 @@ _OF_RUNS = (catalogue.OUTBOX_WAITS, catalogue.TOPIC_HELD, catalogue.GROUP_WITHOU
 
 @attrs.frozen(kw_only=True)
 class Beats:
-    """The heartbeats, the time by the database's clock (``now``), and neglects of this clock (``clock``)."""
+    """The heartbeats, the present time of their database (``now``), and neglects of its clock (``clock``)."""
 
     runs: Sequence[WorkerRun]
     now: datetime
@@ -47,7 +47,7 @@ class Beats:
 
 @attrs.frozen(kw_only=True)
 class _Outbox:
-    """An outbox, with the time by its database's clock (``now``), and neglects of its parked rows (``parked``)."""
+    """An outbox, with the present time of its database (``now``), and the neglects of its parked rows (``parked``)."""
 
     alias: str
     now: datetime
@@ -60,8 +60,8 @@ def neglects(
     *, outboxes: Collection[str], own: OwnTables, runs: Sequence[WorkerRun] | None = None, ask: Ask = here
 ) -> Neglected:
     """
-    Return the neglects in all databases that answer. No statement counts a whole table. Ages are by the clock of each
-    database. A missing table yields no neglect.
+    Return the neglects in all databases that answer. No statement counts a whole table. Each age is measured with the
+    clock of the row's database. A missing table yields no neglect.
 
     ``outboxes``: aliases of the databases whose outbox is checked. ``runs``: workers and relays; None: read them from
     the heartbeats. ``ask``: asks a database; by default, one database after the other, in this thread.
@@ -85,8 +85,9 @@ def questions(outboxes: Iterable[str], own: OwnTables, runs: Sequence[WorkerRun]
 
 def neglected(answers: Mapping[str, Any], own: OwnTables) -> Neglected:
     """
-    Find neglects in the answers to :func:`questions`. Other answers are ignored. If a table is missing, or its database
-    did not answer, its kinds of neglect are unknown.
+    Find neglects in the answers to :func:`questions`. Other answers are ignored. The kinds of neglect that a table
+    shows are unknown if the table is missing, its database did not answer, or the kinds need heartbeats and ``own`` has
+    none.
     """
     outboxes = {name: one for name, one in answers.items() if name.startswith(_OUTBOX)}
     mine = {name: answers[name] for name in (*_KINDS, *outboxes)}

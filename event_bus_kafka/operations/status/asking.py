@@ -106,9 +106,9 @@ Looks = dict[str, Awaited[Any]]
 
 def within_if_free(seconds: float, last: Looks) -> Ask:
     """
-    Return a function that works as :func:`within` does, except while the last call for the same server hangs: another
-    call might leave one more hanging thread behind, so ``look`` is not called, and the time limit of the returned
-    answer is over at once. ``last``: the last answers, which the function updates.
+    Return a function that works as :func:`within` does, with an exception: while the last call for the same server
+    hangs, ``look`` is not called, and the time limit of the returned answer is over at once. So at most one thread
+    hangs for each server. ``last``: the last answers, which the function updates.
     """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:

@@ -56,10 +56,7 @@ class _Log:
         return max(self.end[partition].offset - max(position, self.first[partition].offset), 0)
 
     def lost(self, partition: Partition, position: int) -> int:
-        """
-        Return the number of offsets between ``position`` and the first offset that still exists; 0 if ``position``
-        exists.
-        """
+        """Return the number of deleted offsets from ``position`` on; 0 if the partition's broker did not answer."""
         return max(self.first[partition].offset - position, 0) if partition in self.first else 0
 
 
@@ -106,7 +103,10 @@ def look(
 
 @attrs.frozen(kw_only=True)
 class _Groups:
-    """The coordinators' answers about groups. ``states``: None if the brokers cannot list groups."""
+    """
+    The coordinators' answers about groups. ``states``: group → state; empty: no group needs it; None: the brokers
+    cannot list groups.
+    """
 
     described: Described
     committed: Mapping[str, Positions | BrokerError]

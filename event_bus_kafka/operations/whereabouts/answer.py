@@ -201,8 +201,8 @@ class Loss(Enum):
 
     RETENTION = "retention"
     """
-    Kafka has deleted the first records of the partition, because the topic's retention was over or by order, and the
-    event may have been among them.
+    Kafka has deleted the first records of the partition, because the topic's retention was over or an operator ordered
+    it. The event may have been among these records.
     """
     COMPACTION = "compaction"
     """The topic keeps only the last record of each key, so a later record of the key may have replaced the event's."""

@@ -49,8 +49,8 @@ def ranges_to_scan(
 
 def _range_at(scanner: Scanner, name: Partition, offset: int, findings: BrokerFindings) -> dict[Partition, Range]:
     """
-    Return the partition → a range of only ``offset``, which a dead letter names. Return an empty mapping if the
-    partition no longer has this offset, or cannot be read.
+    Return a mapping from the partition to the range of ``offset`` alone, which a dead letter names. The mapping is
+    empty if the partition no longer has this offset, or cannot be read.
     """
     topic, partition = name
     try:
