@@ -246,7 +246,10 @@ def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) 
 
 
 def _lacks(known: frozenset[str] | None, receivers: Sequence[str]) -> bool:
-    """Return whether ``known``, the workers' receivers, contains none of ``receivers``. False if ``known`` is None."""
+    """
+    Return whether ``known``, the workers' receivers, contains none of ``receivers``. Return False if ``known`` is None
+    or ``receivers`` is empty.
+    """
     return known is not None and bool(receivers) and known.isdisjoint(receivers)
 
 

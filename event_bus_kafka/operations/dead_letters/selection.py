@@ -44,7 +44,7 @@ class Selection:
     def letters(self) -> DeadLetterQuerySet:
         """
         Return the letters that match all criteria except ``receiver`` and ``error``, in the order of their records.
-        Pass the result to :meth:`pick` to apply these two criteria.
+        :meth:`pick` applies these two criteria to the result.
         """
         return self._rows().without_contents().in_order()
 

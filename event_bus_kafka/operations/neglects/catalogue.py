@@ -56,7 +56,7 @@ class Neglect:
 
 @attrs.frozen(kw_only=True)
 class OwnTables:
-    """The way in which this service maintains its tables."""
+    """Settings of this service that decide which neglects its tables can show."""
 
     retention: float
     """Days for which parked rows are kept, and dead letters, too, if ``letters_expire`` is True."""

@@ -44,7 +44,8 @@ class Unanswered:
     reason: str
     is_fault: bool = False
     """
-    Whether the question failed with an exception that is neither a server's nor one about settings. The log has it.
+    Whether the question failed with an unexpected exception, which comes neither from a server nor from wrong settings.
+    Its place in the code is logged.
     """
 
 
@@ -184,8 +185,8 @@ def each_once(several: Iterable[Unanswered]) -> tuple[Unanswered, ...]:
 
 def unanswered(server: str, error: Exception) -> Unanswered:
     """
-    Convert an exception to :class:`Unanswered`. An exception that is neither a server's nor one about settings is a
-    fault: its place in the code is logged, without its text.
+    Convert an exception to :class:`Unanswered`. An exception that comes neither from a server nor from wrong settings
+    is a fault: its place in the code is logged, without its text.
     """
     if isinstance(error, EventBusError | ImproperlyConfigured):
         return Unanswered(server=server, reason=str(error))

@@ -116,7 +116,7 @@ class _Groups:
 def _ask_groups(overview: ClusterOverview, cluster: Cluster, groups: Mapping[str, frozenset[str]]) -> _Groups:
     """
     Ask for descriptions, states and committed offsets of groups. The sandbox's brokers return only offsets, and only
-    for partitions that the request names. Therefore the request names the partitions of a group's own topics.
+    for partitions that the request names, so they are asked about the partitions of each group's own topics.
     """
     described: Described = {}
     asked: dict[str, list[Partition] | None] = dict.fromkeys(groups)
@@ -182,7 +182,7 @@ def _oldest(
     topics: Iterable[TopicStatus], overview: ClusterOverview, cluster: Cluster
 ) -> Mapping[str, datetime | None]:
     """
-    Return topic → timestamp of the topic's oldest record. Kafka tells a timestamp only if it searches by time, so this
+    Return topic → timestamp of the topic's oldest record. Kafka returns timestamps only from a search by time, so this
     function searches for the first record since 1970.
     """
     asked = [one.topic for one in topics if one.records]

@@ -176,8 +176,9 @@ def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Negl
     """
     Return the neglects, and the kinds of which there may be more.
 
-    Kafka tells better than the tables whether a group has unread records. A neglect of a group in the tables is left
-    out if Kafka has told the group's offsets and all partitions have answered, or if Kafka shows the same neglect.
+    Kafka knows better than the tables whether a group has unread records. A group's neglect from the tables is left out
+    if Kafka reports the same neglect. It is also left out if Kafka has returned the group's offsets and the lag on all
+    partitions is known.
     """
     found, unknown = list(tables.neglected.neglects), set(tables.neglected.unknown)
     if kafka is None:
