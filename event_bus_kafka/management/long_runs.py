@@ -104,7 +104,7 @@ class ProgressBar:
             self._width = len(line)
         else:
             self._output.write(line)
-        self._output.flush()  # complete output even if this process is killed
+        self._output.flush()  # so that the output is complete even if this process is killed
 
     def end(self) -> None:
         """End the line of the progress bar, so that other output can follow."""

@@ -122,7 +122,7 @@ def database_of(model: type[models.Model]) -> str:
     """Return the name of the database to which a model is written, for :attr:`Unanswered.server`."""
     try:
         return f"database {router.db_for_write(model)}"
-    except Exception as error:  # noqa: BLE001 routers may raise anything: the question meets it again
+    except Exception as error:  # noqa: BLE001 routers may raise anything: the question raises it again
         let_through(error)
         return "database that no router knows"
 
@@ -170,7 +170,7 @@ def _clock_of(alias: str) -> tuple[datetime, float]:
     """
     before, milliseconds = time(), database_now(alias)
     there = milliseconds / 1000
-    return _moment(milliseconds), there - min(max(there, before), time())  # it read its clock between these two times
+    return _moment(milliseconds), there - min(max(there, before), time())  # its clock was read between these two
 
 
 def _waiting_rows(outbox: _Outbox, runs: Sequence[WorkerRun]) -> Iterator[Neglect]:
@@ -254,7 +254,7 @@ def _held_topics(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
 def _ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
     consumers = [run for run in runs if run.kind == "consumer"]
     alive = {run.group for run in consumers if run.is_alive}
-    last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # latest start first
+    last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # of several, the latest
     for group, run in last.items():
         lag = sum(one["lag"] or 0 for one in run.state["partitions"])
         if lag:

@@ -77,7 +77,7 @@ class NeglectWatch:
         for one in found.unanswered:
             if before is None or one.server not in _servers(before):
                 logger.warning(
-                    "Cannot tell what is neglected in %s, such as rows that wait too long. "
+                    "Cannot look for neglects, such as rows that wait too long, in %s. "
                     "Run manage.py event_bus_status to see why.",
                     one.server,
                 )

@@ -145,7 +145,7 @@ def of_database(alias: str, seconds: float) -> Ask:
     """
     try:
         connection: Any = connections[alias]
-    except (ImproperlyConfigured, ConnectionDoesNotExist):  # the question meets it again
+    except (ImproperlyConfigured, ConnectionDoesNotExist):  # the question raises it again
         return here
     is_in_memory = connection.vendor == "sqlite" and connection.is_in_memory_db()
     return here if connection.in_atomic_block or is_in_memory else within_if_free(seconds, _at_databases)

@@ -188,7 +188,7 @@ def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Negl
     alive = None if runs is None else {run.group for run in runs if run.is_alive}
     in_kafka = list(neglects_in_kafka(kafka.groups, alive=alive))
     told = {one.subject for one in in_kafka if one.kind is GROUP_WITHOUT_WORKER}
-    judged = told if kafka.silent else known  # lag on partitions that are silent is not counted
+    judged = told if kafka.silent else known  # the lag on silent partitions is not counted
     found = [one for one in found if one.kind is not GROUP_WITHOUT_WORKER or one.subject not in judged]
     if all(one.has_members is not None for one in kafka.groups):
         unknown.discard(GROUP_WITHOUT_WORKER)

@@ -103,8 +103,8 @@ def test_neglects_in_other_databases_are_reported_while_one_database_is_unreacha
             **dict.fromkeys(["clock-off", "group-without-worker"], 0),
         }, "whether rows are parked is not known"
         assert running.remarks() == ("neglects in database away are not known",)
-    assert [one.getMessage() for one in caplog.records if "neglected in" in one.getMessage()] == [
-        "Cannot tell what is neglected in database away, such as rows that wait too long. "
+    assert [one.getMessage() for one in caplog.records if "Cannot look" in one.getMessage()] == [
+        "Cannot look for neglects, such as rows that wait too long, in database away. "
         "Run manage.py event_bus_status to see why."
     ]
 
