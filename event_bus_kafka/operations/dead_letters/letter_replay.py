@@ -46,14 +46,14 @@ def claim_end() -> datetime:
 class LetterClaim:
     """
     A replay's claim on a letter. No other process replays the letter before ``until``, except one that knows that the
-    claim's owner has died.
+    claim's owner has died or was interrupted.
     """
 
     until: datetime = attrs.field(factory=claim_end)
     replaces: str = ""
     """
-    End time of an earlier claim, which this claim replaces because the earlier claim's worker has died; empty: the
-    letter must have no valid claim.
+    End time of an earlier claim, which this claim replaces because the earlier claim's owner has died or was
+    interrupted; empty: the letter must have no valid claim.
     """
     began: Callable[[Work], None] = lambda _: None
     """Function that is called with the attempt's :class:`Work` just before the attempt begins."""
