@@ -24,7 +24,7 @@ _MADE_UP_FOR = 1.0
 class Interruption:
     """
     Sets ``came`` on SIGINT or SIGTERM during a ``with`` block, so that the command can finish its current work. A
-    second signal raises KeyboardInterrupt.
+    second signal raises KeyboardInterrupt. Outside the main thread, signals are not noticed.
     """
 
     def __init__(self) -> None:
