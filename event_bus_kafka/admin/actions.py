@@ -43,8 +43,8 @@ class ActionPlan:
     """The URL to which the user is redirected after the action; empty: the page on which the action began."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
     """
-    Fields that the confirmation posts in addition to the fields of the first POST, so that the action changes exactly
-    the rows that the plan showed.
+    Fields that the confirmation posts in addition to the fields of the first POST, so that the action changes only rows
+    that the plan showed.
     """
 
 

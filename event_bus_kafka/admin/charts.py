@@ -63,7 +63,7 @@ class Chart:
 
     @property
     def top(self) -> str:
-        """A text with the largest number of all series, or the text that there are no numbers."""
+        """The largest number of all series, as text; ``no values`` if all slots are empty."""
         if all(one.last is None for one in self.series):
             return gettext("no values")
         return gettext("at most %(top)s") % {"top": self.say(self._most)}

@@ -48,7 +48,7 @@ _REMEDIES = {
     ),
     Trouble.FORBIDDEN: _("Give the relay's user the right WRITE on the topic."),
 }
-"""The trouble because of which a topic is held → the remedy."""
+"""Reason why a topic is held → the remedy. Other reasons have no remedy of their own."""
 
 
 @attrs.frozen(kw_only=True)

@@ -24,7 +24,7 @@ from event_bus_kafka.operations.status.asking import Ask, here, of_database
 View = Callable[..., HttpResponse]
 
 _LONGEST = 2.0
-"""Seconds for which a page waits for a database, unless that has the heartbeats."""
+"""Maximum number of seconds for which a page waits for a database, except the database with the heartbeats."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,8 +38,8 @@ class Link:
 
 class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     """
-    A page that replaces the admin of a model: Django's own forms for the model have no URL. :meth:`show` draws the
-    page; further pages and actions have URLs below the page's. Each URL demands at least the right to view.
+    A page that replaces the admin of a model. Django's own forms for the model have no URL. :meth:`show` draws the
+    page. Further pages and actions have URLs below the page's URL. Each URL demands at least the right to view.
     """
 
     tables: ClassVar[tuple[type[models.Model], ...]] = ()

@@ -121,8 +121,8 @@ class Selected:
     count: int
     last: int
     """
-    The latest time at which one of the rows was parked, in milliseconds since the epoch. The confirmation posts it, so
-    that it does not concern rows that were parked after the plan was shown.
+    The latest time at which one of the rows was parked, in milliseconds since the epoch. The confirmation posts this
+    time, so that rows that were parked after the plan was shown are not changed.
     """
 
     @classmethod

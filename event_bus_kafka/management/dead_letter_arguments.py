@@ -34,7 +34,7 @@ def add_subcommands(parser: CommandParser) -> None:
     _add_replay(
         add(
             "replay",
-            "Run the receivers that failed once more, in this service. A letter without failed receivers is deleted. "
+            "Call the pending receivers again, in this service. A letter is deleted when all its receivers succeed. "
             "Exit code 1 if a receiver failed again or could not run.",
         )
     )

@@ -24,7 +24,7 @@ _MADE_UP_FOR = 1.0
 class Interruption:
     """
     Sets ``came`` on SIGINT or SIGTERM during a ``with`` block, so that the command can finish its current work. A
-    second signal raises KeyboardInterrupt.
+    second signal raises KeyboardInterrupt. Outside the main thread, signals are not noticed.
     """
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class ProgressBar:
             self._width = len(line)
         else:
             self._output.write(line)
-        self._output.flush()  # complete output even if this process is killed
+        self._output.flush()  # so that the output is complete even if this process is killed
 
     def end(self) -> None:
         """End the line of the progress bar, so that other output can follow."""

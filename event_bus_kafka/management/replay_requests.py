@@ -139,9 +139,11 @@ def require_tables() -> None:
 
 def with_request(options: dict[str, Any]) -> dict[str, Any]:
     """
-    Return the options of ``replay``. If ``--of-request`` is given, set two options by the request: the ids to its
-    letters without a known result, and the receivers to its receivers, unless the options name a receiver. Raises
-    CommandError if there is no such request, or no such letter, or ids are given as well.
+    Return the options of ``replay``. With ``--of-request``, ``ids`` are the request's letters without a known result;
+    ``receiver`` and ``instead_of`` are the request's, too, unless an argument names one of them.
+
+    Raises CommandError if the request does not exist, if it has no such letters, or if ids were also given as
+    arguments.
     """
     number = options["of_request"]
     if number is None:

@@ -29,7 +29,7 @@ _OUTAGE_EXIT_CODE, _FAILED_EXIT_CODE = 1, 3
 
 @attrs.frozen
 class Skipped:
-    """The result of an attempt that called no receiver."""
+    """The result of an attempt at a record that workers skip, for example because no receiver is connected."""
 
     reason: str
 
@@ -49,8 +49,8 @@ class OneAttempt:
     ) -> Letter | Hold | Skipped | None:
         """
         Process one record with the receivers that ``receivers_of`` returns. Return :class:`Hold` if a server is
-        unreachable, and :class:`Skipped` if no receiver was called. If the record failed, return the dead letter that
-        a worker would have stored. Otherwise return None.
+        unreachable, and :class:`Skipped` if a worker would skip the record. If the record failed, return the dead
+        letter that a worker would have stored. Otherwise return None.
 
         Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit.
         """

@@ -36,7 +36,7 @@ class FieldView:
     Path of the field: names separated by dots. ``[]`` stands for the items of a list, ``{}`` for the values of a dict.
     """
     expects: str
-    """The field's type, as the annotation names it."""
+    """The field's type as text, for example ``str or None``."""
     required: bool
 
 

@@ -31,11 +31,12 @@ class Period:
 
 def history(since: datetime, by: Sequence[str] = BY) -> Mapping[tuple[Period, tuple[str, ...]], Sums]:
     """
-    Return (period, values of the fields ``by``) → sums, in the order of time. ``by``: any fields in :data:`BY`. Periods
-    that began before ``since`` are left out. Raises a database error, also if the table is missing.
+    Return (period, values of the fields ``by``) → :class:`Sums` of all rows with these values, in the order of time.
+    ``by``: any fields in :data:`BY`. Periods that began before ``since`` are left out. Raises a database error, also if
+    the table is missing.
 
-    Sums with an empty receiver count events. Sums with a receiver count calls of this receiver, so the two kinds must
-    not be added up.
+    Rows with an empty receiver count events. Rows with a receiver count calls of this receiver. Therefore ``by`` must
+    contain ``receiver``, or events and calls are added up.
     """
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(begins__gte=since.timestamp() * 1000)
     found: defaultdict[tuple[Period, tuple[str, ...]], list[Sums]] = defaultdict(list)
@@ -55,11 +56,12 @@ def summed(
     outcomes: Sequence[str] = (),
 ) -> Mapping[tuple[Any, ...], Sums]:
     """
-    Return sums since a time, added up by the database. Each key is a tuple: the begin of a slot in milliseconds since
-    the epoch, then the values of the fields ``by``. A slot has ``step`` seconds. A longer period counts in the slot in
-    which it begins. ``by``: any fields in :data:`BY`. Raises a database error, also if the table is missing.
+    Return the numbers and durations of events since a time, added up by the database. Each key of the result is a
+    tuple: the start of a slot in milliseconds since the epoch, then the values of the fields ``by``. A slot has
+    ``step`` seconds. A longer period counts in the slot in which it begins. ``by``: any fields in :data:`BY`. Raises a
+    database error, also if the table is missing.
 
-    ``of_receivers``: sum receivers' calls instead of whole events. ``event_type``, ``outcomes``: include only this type
+    ``of_receivers``: add up calls of receivers instead of events. ``event_type``, ``outcomes``: include only this type
     and these outcomes; empty: include all.
     """
     length = step * 1000

@@ -1,6 +1,6 @@
 """
-Shows the outboxes of this service. Waiting rows are not counted: the relays' heartbeats in the database tell their
-number.
+Shows the outboxes of this service. The number of waiting rows comes from the relays' heartbeats in the database; the
+rows are not counted again.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def has_outbox(alias: str) -> bool:
 
 def named_outboxes(runs: Sequence[WorkerRun]) -> list[str]:
     """
-    Return the aliases of databases that may have an outbox of this service. Sends no query. Raises
-    :class:`ConfigurationError` if a route is wrong.
+    Return the aliases of databases that may have an outbox of this service: those in the settings, and those of the
+    relays in ``runs``. Sends no query. Raises :class:`ConfigurationError` if a route is wrong.
     """
     told = [str(run.state["database"]) for run in runs if run.kind == "relay"]
     return [alias for alias in dict.fromkeys([*outbox_databases(), *told]) if alias in connections]

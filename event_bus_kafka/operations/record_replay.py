@@ -59,10 +59,7 @@ class ReplayProgress:
         self.failed += bool(failures) and not undecodable
 
     def pass_over(self, record: ConsumerRecord) -> None:
-        """
-        Note that ``record`` needs no further attempt. A replay that continues from ``left`` begins with the next
-        offset.
-        """
+        """Move the start of the partition's range in ``left`` behind ``record``, which needs no further attempt."""
         name = record.topic, record.partition
         self.left[name] = Range(record.offset + 1, self.left[name].end)
 

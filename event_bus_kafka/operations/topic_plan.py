@@ -87,8 +87,8 @@ def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
 
 def apply(admin: Admin, plan: Plan, *, allow_key_moves: bool) -> Iterator[Result]:
     """
-    Perform the planned steps. Yield a result for each step and each obstacle. If a step fails, the others are still
-    performed.
+    Perform the planned steps. Yield a result for each step and each obstacle. Steps that move keys fail without
+    ``allow_key_moves``. If a step fails, the others are still performed.
     """
     for one in plan.topics:
         for step in one.steps:

@@ -32,7 +32,7 @@ class WorkerRun:
     EVENT_BUS_KAFKA_HEARTBEAT and at least a minute.
     """
     silence: float
-    """Seconds since the last heartbeat, by the database's clock."""
+    """Seconds since the last heartbeat, measured with the database's clock."""
     host: str
     pid: int
     service: str

@@ -87,11 +87,13 @@ class _Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore errors of clients that disconnect."""
+        """Print no error, because clients may disconnect at any time."""
 
 
 class _Routes:
-    """Calls the handler for a method and path; the variable parts of the path are the handler's arguments."""
+    """
+    Answers requests from the store, according to their method and path. Raises :class:`Refused` for an unknown path.
+    """
 
     def __init__(self, store: SchemaStore) -> None:
         self._store = store

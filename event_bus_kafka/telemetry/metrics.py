@@ -212,7 +212,7 @@ FAULTS = _counter(
 )
 NEGLECTS = _gauge(
     "neglects",
-    "Problems left unattended for some time, found in this service's tables once a minute; absent if not known.",
+    "Neglects: problems that have lasted for some time, found in the tables once a minute; absent if unknown.",
     "kind",
 )
 PROBES = _counter(

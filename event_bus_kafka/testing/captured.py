@@ -80,8 +80,10 @@ class CapturedEvents(Sequence[CapturedEvent]):
         key.
 
         ``data`` are arguments of the signal, or fields of these arguments (``certificate__user__id=7``). A callable
-        value is a predicate, which is called with the sent value. If no event matches, AssertionError is raised with
-        the differences from the most similar event.
+        value is a predicate, which is called with the sent value.
+
+        If no event matches, raise AssertionError with the differences from the most similar event, or
+        :class:`UnsendableEvent` if an event could not be sent.
         """
         __tracebackhide__ = True
         signal = signal_of(event)
@@ -124,7 +126,8 @@ class CapturedEvents(Sequence[CapturedEvent]):
 
     def note_emitted(self, *, signal: OpenEdxPublicSignal, from_event_bus: bool, **kwargs: Any) -> None:
         """
-        Count an emitted event. This method is a receiver of all signals, so it also counts events that have no topic.
+        Count an event that this service emitted. Events from the event bus are not counted. This method is a receiver
+        of all signals, so it also counts events that have no topic.
         """
         if not from_event_bus:
             self._emitted[signal.event_type] += 1

@@ -30,8 +30,8 @@ def signal_of(event: OpenEdxPublicSignal | str) -> OpenEdxPublicSignal:
 
 def reasons_against(signal: OpenEdxPublicSignal, emitted: int) -> list[str]:
     """
-    Return sentences that explain why no event of ``signal`` was sent to the bus, although it was emitted ``emitted``
-    times.
+    Return sentences that explain why no event of ``signal`` was sent to the bus. ``emitted``: how often the service
+    emitted the event.
     """
     if signal is record_deleted:
         return ["send_tombstone was not called for a topic that is enabled in EVENT_BUS_PRODUCER_CONFIG."]

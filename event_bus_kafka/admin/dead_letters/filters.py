@@ -86,8 +86,8 @@ class Filters:
     """Criteria of the selected letters; without meaning if ``is_valid`` is False."""
     state: str
     """
-    The page lists receivers in this state that are no longer pending; empty: the page lists the letters with pending
-    receivers.
+    State of the listed entries, whose receivers are no longer pending; :data:`ALL_SETTLED` stands for all such states.
+    Empty: the page lists letters, not entries.
     """
     fields: Mapping[str, str]
     """Name of each filled-in field → its text. Links and forms of the page send these fields again."""

@@ -36,8 +36,8 @@ def listing(request: HttpRequest, filters: Filters, url: Url) -> dict[str, Any]:
 
 def settled_table(entries: list[DeadLetterEntry], caption: str) -> Table:
     """
-    Return a table with one row for each entry, a receiver that is no longer pending: it or a stand-in has succeeded, or
-    the letter was deleted.
+    Return a table with one row for each entry. The receivers of the entries are no longer pending: they or stand-ins
+    have succeeded, or the letters were deleted.
     """
     columns = [_("Record"), _("Event type"), _("Group"), _("Receiver"), _("State"), _("Error before"), _("Changed")]
     return Table(caption=caption, columns=columns, rows=[_settled_row(entry) for entry in entries])

@@ -178,7 +178,7 @@ def _letters(found: Sequence[RequestedLetter], letter_url: Url) -> Table:
 
 def _letter(letter: RequestedLetter, letter_url: Url) -> list[Cell]:
     record: Cell = shown(letter.coordinates)
-    if letter.state != LetterState.SKIPPED:  # in all other states the dead letter mostly still exists
+    if letter.state != LetterState.SKIPPED:  # in other states the dead letter usually exists
         record = Linked(text=shown(letter.coordinates), url=letter_url("letter", letter.letter))
     return [record, letter.state, shown(letter.error)]
 

@@ -58,7 +58,7 @@ class PlannedRun:
     fields: dict[str, str] = attrs.field(factory=dict)
     """Fields that the confirmation posts in addition to those of the form."""
     was_shown: bool = True
-    """Whether the user has seen the offsets of this plan on the page before; True for a run without offsets."""
+    """Whether the previous page showed the offsets of this plan to the user; True for a run without offsets."""
 
     @property
     def is_empty(self) -> bool:
@@ -218,8 +218,8 @@ def _found(named: Named, start: Target, end: Target) -> dict[Partition, Range]:
 
 def _posted(posted: QueryDict, named: Named) -> dict[Partition, Range]:
     """
-    Return the posted offsets, which the page before has shown. Return an empty mapping if there are none, or if they
-    are invalid or of another topic.
+    Return the posted offsets, which the previous page has shown. Return an empty mapping if there are none, or if they
+    are invalid or belong to another topic than ``named``.
     """
     try:
         found = {(str(topic), _number(one)): _range(start, end) for topic, one, start, end in _as_rows(posted)}

@@ -144,7 +144,10 @@ class Command(RequestSubcommands):
             raise CommandError(f"{len(failed)} of {len(plans)} dead letters stay.")
 
     def _run(self, plans: list[ReplayPlan], options: dict[str, Any]) -> dict[int, str]:
-        """Replay the planned letters. Return id → problem, for each letter that is still stored afterwards."""
+        """
+        Replay the planned letters. Return id → problem, for each letter that was not replayed or still has a pending
+        receiver.
+        """
         with closing(registry_of_settings()) as registry, closing(Originals(reader_for)) as originals:
             replay = LetterReplay(lambda store: processor("", store, registry), originals)
             failed = self._run_all(plans, replay, options)

@@ -115,7 +115,7 @@ class Command(OperatorCommand):
 
     def _print_rows(self, rows: Any, options: dict[str, Any]) -> None:
         found = list(rows.defer("body"))
-        schemas = WriterSchema.objects.using(rows.db).in_bulk({row.schema_id for row in found})  # may be deleted
+        schemas = WriterSchema.objects.using(rows.db).in_bulk({row.schema_id for row in found})  # may lack some
         described_rows = [_description(row, schemas.get(row.schema_id)) for row in found]
         if options["json"]:
             self._print_json(described_rows)

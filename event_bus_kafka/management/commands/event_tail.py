@@ -95,7 +95,10 @@ class Command(OperatorCommand):
 
 
 def _start(text: str) -> str | int:
-    """Argument type: ``earliest``, ``latest``, -N, or a time. Returns a time as milliseconds since the epoch."""
+    """
+    Argument type: ``earliest``, ``latest``, -N, or a time. Returns -N as a negative number, and a time as milliseconds
+    since the epoch.
+    """
     if text in ("earliest", "latest"):
         return text
     if text.startswith("-") and text[1:].isdecimal():

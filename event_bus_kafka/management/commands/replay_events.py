@@ -74,7 +74,7 @@ class Command(OperatorCommand):
         load_all_signals()
         observe_events()
         _check(options)
-        if not options["request"]:  # workers of another service may have them
+        if not options["request"]:  # workers of another service may know these names
             _refuse_unknown(options["receiver"], options["event_type"])
         start, end = Target.both(options["start"]), Target.both(options["end"])
         _refuse_reversed(start, end)

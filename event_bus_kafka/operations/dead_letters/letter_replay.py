@@ -28,8 +28,8 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _CLAIMED_FOR = timedelta(minutes=15)
 """
-Duration of a claim on a letter. When it is over, another replay may claim the letter, if the process of the first
-replay was killed. If a receiver runs for longer, another replay may call it concurrently.
+Duration of a claim on a letter. If a replay's process is killed, another replay can claim the letter after this time.
+If a receiver runs for longer, another replay may call it concurrently.
 """
 _NOTED_WITHIN, _AGAIN_AFTER = 30.0, 1.0
 """
@@ -46,14 +46,14 @@ def claim_end() -> datetime:
 class LetterClaim:
     """
     A replay's claim on a letter. No other process replays the letter before ``until``, except one that knows that the
-    claim's owner has died.
+    claim's owner has died or was interrupted.
     """
 
     until: datetime = attrs.field(factory=claim_end)
     replaces: str = ""
     """
-    End time of an earlier claim, which this claim replaces because the earlier claim's worker has died; empty: the
-    letter must have no valid claim.
+    End time of an earlier claim, which this claim replaces because the earlier claim's owner has died or was
+    interrupted; empty: the letter must have no valid claim.
     """
     began: Callable[[Work], None] = lambda _: None
     """Function that is called with the attempt's :class:`Work` just before the attempt begins."""

@@ -68,8 +68,8 @@ def page_of(selection: Selection, *, after: Position | None, limit: int) -> Lett
 
 def counted_page_of(selection: Selection, *, after: Position | None, limit: int) -> tuple[LetterPage, Count]:
     """
-    Return the results of :func:`page_of` and :func:`count`. A search by key has to scan all rows; for the first page,
-    one scan yields both results.
+    Return the results of :func:`page_of` and :func:`count`. If there is only one page, the count is the number of its
+    letters. A search by key has to scan all rows; for the first page, one scan yields both results.
     """
     looks_at_all = bool(selection.key) and after is None
     positions = _positions(selection, after, COUNTED + 1 if looks_at_all else limit + 1)
@@ -83,7 +83,7 @@ def counted_page_of(selection: Selection, *, after: Position | None, limit: int)
 
 def count(selection: Selection, *, after: Position | None = None) -> Count:
     """
-    Count the letters of :meth:`Selection.candidates`, which may be more than the selected letters. Counts at most
+    Count the letters of :meth:`Selection.candidates`, which may differ from the selected letters. Count at most
     :data:`COUNTED`, and only letters after the position ``after`` if it is given.
     """
     rows = selection.candidates()

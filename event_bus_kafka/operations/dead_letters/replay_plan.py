@@ -1,4 +1,4 @@
-"""Plans which receivers a replay of a dead letter calls, and which receivers these replace as stand-ins."""
+"""Plans which receivers a replay of a dead letter calls, and which missing receivers are replaced by stand-ins."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class ReplayPlan:
     """The reason why no receiver would run; empty: at least one receiver would run."""
     is_ambiguous: bool = False
     """
-    Whether the problem is that several receivers are missing, so that the operator must name by ``instead_of`` which of
-    them is replaced.
+    Whether the problem is that the stand-in could replace several missing receivers, so that the operator must name one
+    of them by ``instead_of``.
     """
 
 
 def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str = "") -> list[ReplayPlan]:
     """
-    Plan the replay of each letter. If ``instead_of`` is empty, and ``receiver`` would be a new stand-in (see
-    :func:`is_new_stand_in`) for different receivers in different letters, these letters' plans get a problem instead:
-    the operator must name the receiver that is replaced.
+    Plan the replay of each letter, as :func:`plan` does. With an empty ``instead_of``, ``receiver`` may turn out to be
+    a new stand-in (see :func:`is_new_stand_in`) for different receivers in different letters. The plans of these
+    letters then have a problem, and the operator must name the receiver that is replaced.
     """
     plans = [plan(letter, receiver, instead_of) for letter in letters]
     chosen = {one.stands_in[receiver] for one in plans if is_new_stand_in(one, receiver)} if not instead_of else set()

@@ -37,7 +37,7 @@ def change(row: LetterRow, planned: ReplayPlan, result: ReplayResult) -> Change:
     failed, time = _by_receiver(planned, before, result), datetime.now(UTC)
     succeeded: Pending = {}
     if UNREAD in before and there == before and (result.succeeded or failed.keys() - {UNREAD}):
-        # This time the record was decoded, so the receivers are pending instead of the decoding.
+        # The record was decoded this time, so its receivers are pending, and no longer the decoding.
         succeeded[UNREAD], there = before[UNREAD], planned.pending
     known = planned.pending | before
     unchanged = {name for name, failure in there.items() if failure == known.get(name)}

@@ -32,8 +32,8 @@ def table(letters: Iterable[DeadLetter]) -> str:
 
 def settled_table(entries: Iterable[DeadLetterEntry]) -> str:
     """
-    Return a table with a line for each entry. An entry is a receiver of a dead letter that is no longer pending, with
-    its state.
+    Return a table with a line for each of ``entries``, whose receivers are no longer pending. The line names the
+    record, the receiver and its state.
     """
     rows = [_settled_cells(entry) for entry in entries]
     widths = _widths(_SETTLED, rows)

@@ -97,8 +97,9 @@ class RequestPlan:
 
 def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
     """
-    Plan requests for the selected letters. Writes nothing. If ``wish.receiver`` is given, letters that have nothing to
-    do with this receiver are left out, unless they were selected by their ids.
+    Plan requests for the selected letters. Writes nothing. If ``wish.receiver`` is given, and no ids are selected, the
+    plan omits the letters for which this receiver cannot run. If it can run for none, the plan contains all letters,
+    each with its problem.
     """
     plans = plan_all(selected.pick(selected.letters()), wish.receiver, wish.instead_of)
     if wish.receiver and not selected.ids:
@@ -165,7 +166,10 @@ def _instead_of(planned: ReplayPlan, wish: Wish) -> str:
 
 
 def _is_elsewhere(planned: ReplayPlan, wish: Wish) -> bool:
-    """Whether the letter's pending receivers all belong to another service, whose worker decides which of them run."""
+    """
+    Whether a worker of another service must decide which receivers run: this service has none of the pending receivers
+    and, if ``wish.receiver`` is given, lacks that receiver, too.
+    """
     names = planned.letter.failed_receivers
     if not names or planned.is_ambiguous or not set(names) <= set(planned.missing):
         return False

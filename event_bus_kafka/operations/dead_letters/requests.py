@@ -171,7 +171,8 @@ def letters_left(number: int) -> tuple[ReplayRequest | None, list[int]]:
 def obstacle_before(group: str, topics: Sequence[str], receivers: Sequence[str] = ()) -> str:
     """
     Return why no worker would run a request of ``group``, and the remedy; empty: a worker would run the request.
-    ``receivers``: names of the receivers that the request would run; empty: each letter's pending receivers.
+    Without heartbeats, return that this is unknown. ``receivers``: names of the receivers that the request would run;
+    empty: each letter's pending receivers.
     """
     if not settings.heartbeat:
         return TAKER_UNKNOWN
@@ -245,7 +246,10 @@ def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) 
 
 
 def _lacks(known: frozenset[str] | None, receivers: Sequence[str]) -> bool:
-    """Return whether ``known``, the workers' receivers, contains none of ``receivers``. False if ``known`` is None."""
+    """
+    Return whether ``known``, the workers' receivers, contains none of ``receivers``. Return False if ``known`` is None
+    or ``receivers`` is empty.
+    """
     return known is not None and bool(receivers) and known.isdisjoint(receivers)
 
 
@@ -269,8 +273,8 @@ def _held(request: ReplayRequest, runs: Sequence[WorkerRun]) -> str:
     if times < _TOLD_HOLDS:
         return ""
     return (
-        f"It was held {times} times in a row, and did not move on: {request.note}. It goes on by itself within "
-        "a minute once that is mended."
+        f"Its worker has held it {times} times in a row without progress: {request.note}. It goes on by itself within "
+        "a minute after the cause is gone."
     )
 
 

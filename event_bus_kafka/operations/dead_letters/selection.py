@@ -44,7 +44,7 @@ class Selection:
     def letters(self) -> DeadLetterQuerySet:
         """
         Return the letters that match all criteria except ``receiver`` and ``error``, in the order of their records.
-        Pass the result to :meth:`pick` to apply these two criteria.
+        :meth:`pick` applies these two criteria to the result.
         """
         return self._rows().without_contents().in_order()
 
@@ -80,13 +80,13 @@ class Selection:
 
     def pick(self, letters: DeadLetterQuerySet) -> list[DeadLetter]:
         """
-        Return the letters that match ``receiver`` and ``error``. The comparison is done in Python, because not every
-        database can search JSON.
+        Return the selected ones of ``letters``, which come from :meth:`letters`. ``receiver`` and ``error`` are
+        compared in Python, because not every database can search JSON.
         """
         return [letter for letter in letters if self.holds(letter)]
 
     def page(self, letters: DeadLetterQuerySet, limit: int) -> tuple[list[DeadLetter], int]:
-        """Return the first ``limit`` selected letters, and the number of further selected letters."""
+        """Return the first ``limit`` selected ones of ``letters``, and the number of further selected ones."""
         if self.receiver or self.error:
             picked = self.pick(letters)
             return picked[:limit], max(len(picked) - limit, 0)

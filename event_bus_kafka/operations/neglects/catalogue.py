@@ -1,6 +1,6 @@
 """
-Defines every kind of neglect. A reference page is generated from this module. The metric ``neglects`` has the ids as
-values of a label.
+Defines every kind of neglect. A reference page is generated from this module. The ids are values of a label of the
+metric ``neglects``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ class NeglectKind:
     id: str
     sentence: str
     remedy: str
-    """The action that ends the neglect: a sentence with the placeholder ``{subject}``."""
+    """
+    The action that ends the neglect. The placeholder ``{subject}`` in this text stands for :attr:`Neglect.subject`.
+    """
     subject: str
     """The kind of thing that is neglected, for example ``database``."""
     needs_kafka: bool = False
@@ -54,7 +56,7 @@ class Neglect:
 
 @attrs.frozen(kw_only=True)
 class OwnTables:
-    """The way in which this service maintains its tables."""
+    """Settings of this service that decide which neglects its tables can show."""
 
     retention: float
     """Days for which parked rows are kept, and dead letters, too, if ``letters_expire`` is True."""
@@ -71,7 +73,10 @@ class Neglected:
     neglects: tuple[Neglect, ...]
     """The neglects, in the order of the catalogue."""
     unknown: frozenset[NeglectKind] = frozenset()
-    """Kinds of which there may be more neglects, because a database did not answer or there are no heartbeats."""
+    """
+    Kinds of which there may be more neglects, because a database did not answer, a table is missing, or there are no
+    heartbeats.
+    """
     unanswered: tuple[Unanswered, ...] = ()
     """The databases that did not answer."""
 

@@ -10,8 +10,8 @@ from event_bus_kafka.operations.status.values import GroupStatus
 
 def neglects(groups: Iterable[GroupStatus], *, alive: Collection[str] | None) -> Iterator[Neglect]:
     """
-    Yield the neglects. ``alive``: groups whose workers have recent heartbeats; None: unknown. Only for groups whose
-    members the brokers do not list, ``alive`` decides whether a group has a worker.
+    Yield the neglects. ``alive``: groups whose workers have recent heartbeats; None: unknown. It decides whether a
+    group has a worker if the brokers do not list the group's members.
     """
     for one in groups:
         by_heartbeat = None if alive is None else one.group in alive
@@ -21,7 +21,7 @@ def neglects(groups: Iterable[GroupStatus], *, alive: Collection[str] | None) ->
             yield Neglect(kind=GROUP_WITHOUT_WORKER, subject=one.group, message=message)
         for unread in one.unread:
             if unread.lost or unread.ends_soon:
-                gone = f"{unread.lost} records were deleted before the group has read them" if unread.lost else ""
+                gone = f"{unread.lost} records were deleted before the group read them" if unread.lost else ""
                 soon = "the oldest of its unread records will soon be deleted" if unread.ends_soon else ""
                 message = f"{'; '.join(filter(None, (gone, soon)))}.".capitalize()
                 yield Neglect(kind=RETENTION_ENDS, subject=f"{one.group} on {unread.topic}", message=message)

@@ -38,7 +38,7 @@ _OF_RUNS = (catalogue.OUTBOX_WAITS, catalogue.TOPIC_HELD, catalogue.GROUP_WITHOU
 
 @attrs.frozen(kw_only=True)
 class Beats:
-    """The heartbeats, the time by the database's clock (``now``), and neglects of this clock (``clock``)."""
+    """The heartbeats, the present time of their database (``now``), and neglects of its clock (``clock``)."""
 
     runs: Sequence[WorkerRun]
     now: datetime
@@ -47,7 +47,7 @@ class Beats:
 
 @attrs.frozen(kw_only=True)
 class _Outbox:
-    """An outbox, with the time by its database's clock (``now``), and neglects of its parked rows (``parked``)."""
+    """An outbox, with the present time of its database (``now``), and the neglects of its parked rows (``parked``)."""
 
     alias: str
     now: datetime
@@ -60,8 +60,8 @@ def neglects(
     *, outboxes: Collection[str], own: OwnTables, runs: Sequence[WorkerRun] | None = None, ask: Ask = here
 ) -> Neglected:
     """
-    Return the neglects in all databases that answer. No statement counts a whole table. Ages are by the clock of each
-    database. A missing table yields no neglect.
+    Return the neglects in all databases that answer. No statement counts a whole table. Each age is measured with the
+    clock of the row's database. A missing table yields no neglect.
 
     ``outboxes``: aliases of the databases whose outbox is checked. ``runs``: workers and relays; None: read them from
     the heartbeats. ``ask``: asks a database; by default, one database after the other, in this thread.
@@ -85,8 +85,9 @@ def questions(outboxes: Iterable[str], own: OwnTables, runs: Sequence[WorkerRun]
 
 def neglected(answers: Mapping[str, Any], own: OwnTables) -> Neglected:
     """
-    Find neglects in the answers to :func:`questions`. Other answers are ignored. If a table is missing, or its database
-    did not answer, its kinds of neglect are unknown.
+    Find neglects in the answers to :func:`questions`. Other answers are ignored. The kinds of neglect that a table
+    shows are unknown if the table is missing, its database did not answer, or the kinds need heartbeats and ``own`` has
+    none.
     """
     outboxes = {name: one for name, one in answers.items() if name.startswith(_OUTBOX)}
     mine = {name: answers[name] for name in (*_KINDS, *outboxes)}
@@ -121,7 +122,7 @@ def database_of(model: type[models.Model]) -> str:
     """Return the name of the database to which a model is written, for :attr:`Unanswered.server`."""
     try:
         return f"database {router.db_for_write(model)}"
-    except Exception as error:  # noqa: BLE001 routers may raise anything: the question meets it again
+    except Exception as error:  # noqa: BLE001 routers may raise anything: the question raises it again
         let_through(error)
         return "database that no router knows"
 
@@ -169,7 +170,7 @@ def _clock_of(alias: str) -> tuple[datetime, float]:
     """
     before, milliseconds = time(), database_now(alias)
     there = milliseconds / 1000
-    return _moment(milliseconds), there - min(max(there, before), time())  # it read its clock between these two times
+    return _moment(milliseconds), there - min(max(there, before), time())  # its clock was read between these two
 
 
 def _waiting_rows(outbox: _Outbox, runs: Sequence[WorkerRun]) -> Iterator[Neglect]:
@@ -253,7 +254,7 @@ def _held_topics(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
 def _ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
     consumers = [run for run in runs if run.kind == "consumer"]
     alive = {run.group for run in consumers if run.is_alive}
-    last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # latest start first
+    last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # of several, the latest
     for group, run in last.items():
         lag = sum(one["lag"] or 0 for one in run.state["partitions"])
         if lag:

@@ -27,8 +27,9 @@ _OF_WORKERS = (catalogue.DEAD_LETTERS_GROW, catalogue.DEAD_LETTERS_END, catalogu
 
 class NeglectWatch:
     """
-    Shows neglects while the ``with`` block runs: their numbers as metrics, and at ``/ready`` a line for each neglect
-    that concerns this process. If a database hangs or is unavailable, only the neglects in this database are unknown.
+    Shows neglects while the ``with`` block runs: the number of each kind as a metric, and at ``/ready`` a line for each
+    neglect that concerns this process. If a database hangs or is unavailable, only the neglects in this database are
+    unknown.
     """
 
     def __init__(
@@ -58,9 +59,12 @@ class NeglectWatch:
 
     def look(self) -> None:
         """
-        Search for neglects, if the tables exist. Emit NeglectFound once for each neglect, until a search has got
-        answers from all databases; later searches emit nothing. While a search runs, the metrics show the findings of
-        the search before.
+        Search for neglects. Searches emit NeglectFound once for each neglect, up to the first search that all databases
+        answer; later searches emit nothing. Log a warning for a database that does not answer, unless it did not answer
+        the previous search either.
+
+        While a search runs, the metrics show the previous findings. If it raises an exception, they show nothing
+        afterwards.
         """
         try:
             found = self._look()
@@ -73,7 +77,7 @@ class NeglectWatch:
         for one in found.unanswered:
             if before is None or one.server not in _servers(before):
                 logger.warning(
-                    "Cannot tell what is neglected in %s, such as rows that wait too long. "
+                    "Cannot look for neglects, such as rows that wait too long, in %s. "
                     "Run manage.py event_bus_status to see why.",
                     one.server,
                 )

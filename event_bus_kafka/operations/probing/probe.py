@@ -54,8 +54,8 @@ class Probe:
     """
     A probe of the bus. :meth:`run` sends an event and returns the duration of each leg, a part of the event's way.
 
-    ``timeout``: seconds after which a leg that waits for the event fails and ends the probe. ``slow``: a leg that takes
-    more than this number of seconds counts as failed, but the probe continues.
+    ``timeout``: maximum number of seconds for which a leg waits for the event; then the leg fails, and the probe ends.
+    ``slow``: a leg that takes more than this number of seconds counts as failed, but the probe continues.
     """
 
     topic: str

@@ -48,7 +48,7 @@ def obstacles_to_runs(waiting: Iterable[ReplayRequest], runs: Mapping[int, Reque
 def obstacle_before_run(wish: RunWish) -> str:
     """
     Return why no worker would take the run that an operator wishes, and the remedy; empty: a worker would take it.
-    Raises a database error.
+    Without heartbeats, return that this is unknown. Raises a database error.
     """
     return _problem(wish.group, wish.arguments, wish.receiver, _known_workers())
 

@@ -112,8 +112,8 @@ class RunProgress:
 
     def leave_out(self, place: Place, to: int, reason: str) -> None:
         """
-        Count the offsets from a position to ``to`` as skipped, because Kafka has deleted their records, and move the
-        position there.
+        Count the offsets from the position of ``place`` to ``to`` as skipped, because Kafka has deleted their records.
+        Move the position to ``to``.
         """
         self.skipped += to - place.position
         self._give_reason(LetterState.SKIPPED, reason, to - place.position)

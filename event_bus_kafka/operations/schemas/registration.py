@@ -46,5 +46,5 @@ def register(
 def _reasons(subjects: SchemaSubjects, own: OwnSchema) -> tuple[str, ...]:
     try:
         return in_registry(subjects, own).refusals
-    except SchemaRegistryError:  # the caller reports the registry's failure already
+    except SchemaRegistryError:  # the registry's first failure is reported anyway
         return ()

@@ -22,9 +22,9 @@ class SchemaStanding(StrEnum):
     UNKNOWN = "unknown"
     """The registry or directory contains no earlier schema."""
     KNOWN = "known"
-    """The registry or directory already contains the schema."""
+    """The registry contains the schema, or the schema is the last one that was exported to the directory."""
     COMPATIBLE = "compatible"
-    """The schema is new, and compatible with the earlier schemas."""
+    """The schema is not ``KNOWN``, and is compatible with the earlier schemas."""
     INCOMPATIBLE = "incompatible"
     """The schema is not compatible with the earlier schemas. The directory may contain it nevertheless."""
 
@@ -64,7 +64,8 @@ def in_directory(directory: SchemaDirectory, event_type: str, schema: str, level
     """
     Compare a schema with the other schemas of its event type in the directory. Raises :class:`ConfigurationError`.
 
-    A schema that is already in the directory is compared, too: to be exported does not make it compatible.
+    The comparison is made even if the directory already contains the schema, because an incompatible schema may have
+    been exported.
     """
     history = directory.history(event_type)
     others = [(name, text) for name, text in history if not _is_same(text, schema)]

@@ -44,7 +44,8 @@ class Unanswered:
     reason: str
     is_fault: bool = False
     """
-    Whether the question failed with an exception that is neither a server's nor one about settings. The log has it.
+    Whether the question failed with an unexpected exception, which comes neither from a server nor from wrong settings.
+    Its place in the code is logged.
     """
 
 
@@ -106,9 +107,9 @@ Looks = dict[str, Awaited[Any]]
 
 def within_if_free(seconds: float, last: Looks) -> Ask:
     """
-    Return a function that works as :func:`within` does, except while the last call for the same server hangs: another
-    call might leave one more hanging thread behind, so ``look`` is not called, and the time limit of the returned
-    answer is over at once. ``last``: the last answers, which the function updates.
+    Return a function that works as :func:`within` does, with an exception: while the last call for the same server
+    hangs, ``look`` is not called, and the time limit of the returned answer is over at once. So at most one thread
+    hangs for each server. ``last``: the last answers, which the function updates.
     """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
@@ -144,7 +145,7 @@ def of_database(alias: str, seconds: float) -> Ask:
     """
     try:
         connection: Any = connections[alias]
-    except (ImproperlyConfigured, ConnectionDoesNotExist):  # the question meets it again
+    except (ImproperlyConfigured, ConnectionDoesNotExist):  # the question raises it again
         return here
     is_in_memory = connection.vendor == "sqlite" and connection.is_in_memory_db()
     return here if connection.in_atomic_block or is_in_memory else within_if_free(seconds, _at_databases)
@@ -184,8 +185,8 @@ def each_once(several: Iterable[Unanswered]) -> tuple[Unanswered, ...]:
 
 def unanswered(server: str, error: Exception) -> Unanswered:
     """
-    Convert an exception to :class:`Unanswered`. An exception that is neither a server's nor one about settings is a
-    fault: its place in the code is logged, without its text.
+    Convert an exception to :class:`Unanswered`. An exception that comes neither from a server nor from wrong settings
+    is a fault: its place in the code is logged, without its text.
     """
     if isinstance(error, EventBusError | ImproperlyConfigured):
         return Unanswered(server=server, reason=str(error))

@@ -12,16 +12,16 @@ from event_bus_kafka.operations.workers import WorkerRun
 
 _STUCK_AFTER = 300.0
 """
-A partition is stuck if its next record is older than this number of seconds and has failed :data:`_STUCK_ATTEMPTS`
-times.
+A partition counts as stuck if its next record is older than this number of seconds and has failed
+:data:`_STUCK_ATTEMPTS` times, or if a record keeps the window full.
 """
 _STUCK_ATTEMPTS = 3
 
 
 def stuck(runs: Iterable[WorkerRun]) -> Iterator[Finding]:
     """
-    Yield a finding for each partition that is stuck, as the heartbeat of a running worker tells: one record keeps the
-    window full, or has failed for minutes.
+    Yield a finding for each stuck partition, according to the heartbeats of running workers: one record keeps the
+    window full, or is :data:`_STUCK_AFTER` seconds old and has failed several times.
     """
     for run in runs:
         if run.is_alive and run.kind == "consumer":
@@ -33,8 +33,8 @@ def stuck(runs: Iterable[WorkerRun]) -> Iterator[Finding]:
 
 def missing(own: OwnBus, kafka: KafkaStatus | None, runs: Sequence[WorkerRun] | None) -> Iterator[Finding]:
     """
-    Yield a finding for each of this service's groups that has neither a worker nor unread records, as far as Kafka and
-    the heartbeats tell. A group without a worker that has unread records is reported as a neglect instead.
+    Yield a finding for each of this service's groups that has neither a worker nor unread records, according to Kafka
+    and the heartbeats. If a group without a worker has unread records, it is reported as a neglect instead.
     """
     alive = None if runs is None else {run.group for run in runs if run.is_alive}
     for one in kafka.groups if kafka else ():

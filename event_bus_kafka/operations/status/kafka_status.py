@@ -56,10 +56,7 @@ class _Log:
         return max(self.end[partition].offset - max(position, self.first[partition].offset), 0)
 
     def lost(self, partition: Partition, position: int) -> int:
-        """
-        Return the number of offsets between ``position`` and the first offset that still exists; 0 if ``position``
-        exists.
-        """
+        """Return the number of deleted offsets from ``position`` on; 0 if the partition's broker did not answer."""
         return max(self.first[partition].offset - position, 0) if partition in self.first else 0
 
 
@@ -106,7 +103,10 @@ def look(
 
 @attrs.frozen(kw_only=True)
 class _Groups:
-    """The coordinators' answers about groups. ``states``: None if the brokers cannot list groups."""
+    """
+    The coordinators' answers about groups. ``states``: group → state; empty: no group needs it; None: the brokers
+    cannot list groups.
+    """
 
     described: Described
     committed: Mapping[str, Positions | BrokerError]
@@ -116,7 +116,7 @@ class _Groups:
 def _ask_groups(overview: ClusterOverview, cluster: Cluster, groups: Mapping[str, frozenset[str]]) -> _Groups:
     """
     Ask for descriptions, states and committed offsets of groups. The sandbox's brokers return only offsets, and only
-    for partitions that the request names. Therefore the request names the partitions of a group's own topics.
+    for partitions that the request names, so they are asked about the partitions of each group's own topics.
     """
     described: Described = {}
     asked: dict[str, list[Partition] | None] = dict.fromkeys(groups)
@@ -182,7 +182,7 @@ def _oldest(
     topics: Iterable[TopicStatus], overview: ClusterOverview, cluster: Cluster
 ) -> Mapping[str, datetime | None]:
     """
-    Return topic → timestamp of the topic's oldest record. Kafka tells a timestamp only if it searches by time, so this
+    Return topic → timestamp of the topic's oldest record. Kafka returns timestamps only from a search by time, so this
     function searches for the first record since 1970.
     """
     asked = [one.topic for one in topics if one.records]

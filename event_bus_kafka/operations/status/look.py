@@ -176,8 +176,9 @@ def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Negl
     """
     Return the neglects, and the kinds of which there may be more.
 
-    Kafka tells better than the tables whether a group has unread records. A neglect of a group in the tables is left
-    out if Kafka has told the group's offsets and all partitions have answered, or if Kafka shows the same neglect.
+    Kafka knows better than the tables whether a group has unread records. A group's neglect from the tables is left out
+    if Kafka reports the same neglect. It is also left out if Kafka has returned the group's offsets and the lag on all
+    partitions is known.
     """
     found, unknown = list(tables.neglected.neglects), set(tables.neglected.unknown)
     if kafka is None:
@@ -187,7 +188,7 @@ def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Negl
     alive = None if runs is None else {run.group for run in runs if run.is_alive}
     in_kafka = list(neglects_in_kafka(kafka.groups, alive=alive))
     told = {one.subject for one in in_kafka if one.kind is GROUP_WITHOUT_WORKER}
-    judged = told if kafka.silent else known  # lag on partitions that are silent is not counted
+    judged = told if kafka.silent else known  # the lag on silent partitions is not counted
     found = [one for one in found if one.kind is not GROUP_WITHOUT_WORKER or one.subject not in judged]
     if all(one.has_members is not None for one in kafka.groups):
         unknown.discard(GROUP_WITHOUT_WORKER)

@@ -16,9 +16,9 @@ def note_losses(
     scanner: Scanner, admin: Admin, question: Question, places: Mapping[Partition, int], findings: BrokerFindings
 ) -> None:
     """
-    Note in ``findings`` where Kafka may have deleted the event: partitions that have lost their first records and may
-    have lost the event with them, compacted topics, and offsets in ``places`` that no longer have a record. ``places``:
-    partition → the event's offset according to a dead letter. Raises :class:`BrokerError`.
+    Note in ``findings`` where Kafka may have deleted the event: partitions whose first records are deleted, if the
+    event may have been among these; compacted topics; and offsets in ``places`` that no longer have a record.
+    ``places``: partition → the event's offset according to a dead letter. Raises :class:`BrokerError`.
     """
     compacted = _compacted(scanner, admin, {one.topic for one in findings.scanned}, findings)
     for one in findings.scanned:

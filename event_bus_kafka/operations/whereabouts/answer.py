@@ -25,10 +25,10 @@ class Question:
     topics: tuple[str, ...] = ()
     """
     Topics to search, or single partitions as ``topic:partition``, with or without prefix; empty: all topics of this
-    service's routes and subscriptions.
+    service's routes, subscriptions and dead letters.
     """
     event_type: str = ""
-    """Only routes of this event type are searched; empty: all routes."""
+    """Type of the event. Routes of other event types are not searched; empty: all routes are searched."""
     since: int | None = None
     """
     Earliest time of the records that are searched. None: the search begins a minute before the time in the event id or,
@@ -201,8 +201,8 @@ class Loss(Enum):
 
     RETENTION = "retention"
     """
-    Kafka has deleted the first records of the partition, because the topic's retention was over or by order, and the
-    event may have been among them.
+    Kafka has deleted the first records of the partition, because the topic's retention was over or an operator ordered
+    it. The event may have been among these records.
     """
     COMPACTION = "compaction"
     """The topic keeps only the last record of each key, so a later record of the key may have replaced the event's."""

@@ -97,7 +97,7 @@ class BrokerSearch:
             self.found.not_seen("the schema registry", check.failure, "; keys were compared by their bytes alone")
 
     def _superfluous(self, record: ConsumerRecord, topics: set[str]) -> set[str]:
-        """Return the topics among ``topics`` that need no further search after ``record`` was found."""
+        """Return those of ``topics`` that need no further search after ``record`` was found."""
         event_type = identity(record)[0]
         if self._question.topics or record.topic in self._around.dead_letters or not event_type:
             return {record.topic}

@@ -51,8 +51,8 @@ def has_key(column: str, keys: Collection[bytes]) -> Q:
 
 def ids_where(rows: QuerySet[Any], condition: Q, *, until: float) -> tuple[list[int], int | None]:
     """
-    Return the ids of the rows that satisfy ``condition``, and how far the rows were searched: None if to their end,
-    else the id of the last row that was searched before the time ``until`` (monotonic).
+    Return the ids of the rows that satisfy ``condition``. Also return the id of the last row that was searched before
+    the time ``until`` (monotonic); None: all rows were searched.
 
     The database server evaluates the condition, in the order of ids, and returns only the ids of matching rows.
     """

@@ -51,8 +51,8 @@ class BrokerFindings:
 
     def not_seen(self, what: str, error: EventBusError, more: str = "") -> None:
         """
-        Note that ``what`` could not be searched because of ``error``. ``more``: text after the error. The same note is
-        kept once.
+        Note that ``what`` could not be searched because of ``error``. ``more``: text after the error. An equal note is
+        not added twice.
         """
         one = Unseen(what=what, why=f"{error_text(error)}{more}")
         if one not in self.unseen:

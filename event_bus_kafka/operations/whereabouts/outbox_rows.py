@@ -23,9 +23,9 @@ _PARKED = ("parked_at", "code", "reason")
 
 def rows_of_event(alias: str, event_id: str, *, seconds: float) -> tuple[list[OutboxPlace], int | None]:
     """
-    Return the waiting and parked rows of an event in a database, and how far the tables were searched: None if both to
-    their ends, else the last id that was searched in the first table whose time limit was over. Waiting rows are
-    searched before parked rows. The database must have both tables.
+    Return the waiting and parked rows of an event in a database. Also return the id of the row at which a search ended
+    because its time was over: the search for waiting rows, else the search for parked rows. None: all rows were
+    searched. The database must have both tables.
 
     ``seconds``: time limit for each table. Raises a database error.
     """

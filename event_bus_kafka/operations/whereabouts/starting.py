@@ -16,8 +16,8 @@ from event_bus_kafka.trouble import Trouble
 
 _CLOCKS = 60_000
 """
-Milliseconds by which the search begins before the time in the event id, because that time is by the clock of the
-sender, which may be ahead of the clock that set the record's timestamp.
+Number of milliseconds before the time in the event id at which the search begins. The sender's clock, which set that
+time, may be ahead of the clock that set the record's timestamp.
 """
 
 
@@ -29,10 +29,10 @@ def ranges_to_scan(
     findings: BrokerFindings,
 ) -> dict[Partition, Range]:
     """
-    Return partition → offsets to search. In each partition of ``places`` (partition → offset that a dead letter names),
-    only that offset is searched. Other partitions are searched if they belong to a topic that the question names or, if
-    it names none, to one of ``topics`` (full names) without a partition in ``places``. Partitions that cannot be read,
-    and deleted records, are noted in ``findings``.
+    Return partition → offsets to search. ``places``: partition → the only offset to search there, which a dead letter
+    names. Other partitions are searched if they belong to a topic that the question names. If it names none, they are
+    searched if they belong to one of ``topics`` (full names) that has no partition in ``places``. Partitions that
+    cannot be read, and deleted records, are noted in ``findings``.
 
     Raises :class:`NotThere` if a topic that the question names does not exist. Raises :class:`BrokerError` if no broker
     answers.
@@ -49,8 +49,8 @@ def ranges_to_scan(
 
 def _range_at(scanner: Scanner, name: Partition, offset: int, findings: BrokerFindings) -> dict[Partition, Range]:
     """
-    Return the partition → a range of only ``offset``, which a dead letter names. Return an empty mapping if the
-    partition no longer has this offset, or cannot be read.
+    Return a mapping from the partition to the range of ``offset`` alone, which a dead letter names. The mapping is
+    empty if the partition no longer has this offset, or cannot be read.
     """
     topic, partition = name
     try:

@@ -170,7 +170,7 @@ def alias_of_letters() -> str:
     """
     try:
         return str(router.db_for_write(DeadLetter))
-    except Exception as error:  # noqa: BLE001 routers may raise anything: the search meets it again, and notes it
+    except Exception as error:  # noqa: BLE001 routers may raise anything: the search raises it again, and notes it
         let_through(error)
         return DEFAULT_DB_ALIAS
 

@@ -22,7 +22,7 @@ def _(event: events.ReadinessChanged, _: LogFilter) -> None:
 @lines.of(events.NeglectFound)
 def _(event: events.NeglectFound, _: LogFilter) -> None:
     logger.warning(
-        "Unattended problem (kind=%s, subject=%s): %s Remedy: %s",
+        "Neglect found (kind=%s, subject=%s): %s Remedy: %s",
         event.neglect,
         event.subject,
         event.message,

@@ -48,7 +48,7 @@ def watch(running: Running) -> Iterator[NeglectWatch]:
         yield watch
 
 
-def test_the_metric_of_an_unattended_problem_returns_to_0_when_the_problem_ends(
+def test_the_metric_of_a_kind_of_neglect_returns_to_0_when_all_its_neglects_have_ended(
     running: Running, watch: NeglectWatch
 ) -> None:
     def series() -> dict[str, float]:
@@ -66,7 +66,7 @@ def test_the_metric_of_an_unattended_problem_returns_to_0_when_the_problem_ends(
     assert "retention-ends" not in series(), "no table tells"
 
 
-def test_an_unattended_problem_is_not_reported_while_its_table_cannot_be_read(
+def test_a_kind_of_neglect_is_left_out_of_the_metrics_while_its_table_is_missing(
     running: Running, watch: NeglectWatch
 ) -> None:
     neglected.pause(neglected.ago(days=2))
@@ -79,7 +79,7 @@ def test_an_unattended_problem_is_not_reported_while_its_table_cannot_be_read(
     assert running.neglects()["dead-letters-grow"] == 0
 
 
-def test_unattended_problems_are_no_longer_reported_if_the_next_search_fails(running: Running) -> None:
+def test_the_metrics_show_no_neglects_after_a_search_has_raised_an_exception(running: Running) -> None:
     outboxes: Any = iter([["default"]])
     with NeglectWatch(running, lambda: next(outboxes), OwnTables(retention=90)) as watch:
         watch.look()
@@ -89,7 +89,7 @@ def test_unattended_problems_are_no_longer_reported_if_the_next_search_fails(run
         assert running.neglects() == {}
 
 
-def test_unattended_problems_of_other_databases_are_reported_while_one_database_is_unreachable(
+def test_neglects_in_other_databases_are_reported_while_one_database_is_unreachable(
     running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
@@ -103,8 +103,8 @@ def test_unattended_problems_of_other_databases_are_reported_while_one_database_
             **dict.fromkeys(["clock-off", "group-without-worker"], 0),
         }, "whether rows are parked is not known"
         assert running.remarks() == ("neglects in database away are not known",)
-    assert [one.getMessage() for one in caplog.records if "neglected in" in one.getMessage()] == [
-        "Cannot tell what is neglected in database away, such as rows that wait too long. "
+    assert [one.getMessage() for one in caplog.records if "Cannot look" in one.getMessage()] == [
+        "Cannot look for neglects, such as rows that wait too long, in database away. "
         "Run manage.py event_bus_status to see why."
     ]
 
@@ -169,7 +169,7 @@ def test_the_caller_keeps_its_database_connection_if_no_thread_can_start(monkeyp
     assert connections["default"].connection is before
 
 
-def test_unattended_problems_remain_reported_while_the_next_search_runs(running: Running) -> None:
+def test_the_metrics_show_the_previous_neglects_while_a_search_runs(running: Running) -> None:
     seen: list[int | None] = []
 
     def outboxes() -> list[str]:
@@ -183,9 +183,7 @@ def test_unattended_problems_remain_reported_while_the_next_search_runs(running:
     assert seen == [None, 1]
 
 
-def test_the_page_ready_shows_only_unattended_problems_that_concern_the_process(
-    running: Running, watch: NeglectWatch
-) -> None:
+def test_the_page_ready_shows_only_neglects_that_concern_the_process(running: Running, watch: NeglectWatch) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     neglected.pause(neglected.ago(days=2))
     watch.look()
@@ -197,7 +195,7 @@ def test_the_page_ready_shows_only_unattended_problems_that_concern_the_process(
         assert [line.split(": ")[1] for line in running.remarks()] == ["receiver-paused"]
 
 
-def test_unattended_problems_are_logged_as_warnings_only_at_the_first_search(
+def test_neglects_are_logged_as_warnings_only_at_the_first_search(
     watch: NeglectWatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[LifecycleEvent] = []
@@ -213,18 +211,18 @@ def test_unattended_problems_are_logged_as_warnings_only_at_the_first_search(
     assert len(told) == 1
     lines = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
     assert lines[0].startswith(
-        "Unattended problem (kind=outbox-waits, subject=default): The oldest row has waited for 6 minutes"
+        "Neglect found (kind=outbox-waits, subject=default): The oldest row has waited for 6 minutes"
     )
     assert "relay_events --database default" in lines[0]
 
 
-def test_no_unattended_problems_are_reported_if_the_tables_are_missing(running: Running, watch: NeglectWatch) -> None:
+def test_the_metrics_show_no_neglects_if_the_tables_are_missing(running: Running, watch: NeglectWatch) -> None:
     call_command("migrate", "event_bus_kafka", "zero", verbosity=0)
     watch.look()
     assert running.neglects() == {}
 
 
-def test_waiting_rows_are_not_reported_as_unattended_if_heartbeats_are_disabled(running: Running) -> None:
+def test_waiting_rows_are_not_reported_as_a_neglect_if_heartbeats_are_disabled(running: Running) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     with NeglectWatch(running, lambda: ["default"], OwnTables(retention=90, heartbeats=False)) as watch:
         watch.look()

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 GROUP = GroupStatus(group="mail", state="empty", members=0, topics=1, unread=(Unread(topic="grades", lag=3),))
 
 
-def test_an_idle_service_has_no_unattended_problems() -> None:
+def test_a_service_with_empty_tables_has_no_neglects() -> None:
     assert found() == {}
 
 
@@ -88,7 +88,7 @@ def test_no_coming_deletion_is_reported_for_dead_letters_that_never_expire() -> 
     assert found(letters_expire=False).keys() == {"dead-letters-grow"}
 
 
-def test_unattended_problems_of_workers_and_relays_are_unknown_without_heartbeats() -> None:
+def test_kinds_of_neglect_that_need_heartbeats_are_unknown_without_heartbeats() -> None:
     neglected.waiting_row(ago(minutes=6))
     neglected.consumer(ago(minutes=5))
     told = neglected.neglected(heartbeats=False)
@@ -152,7 +152,7 @@ def test_the_deletion_of_unread_records_is_reported() -> None:
     assert one.message.startswith("9 records were deleted")
 
 
-def test_unattended_problems_are_reported_in_the_order_of_the_catalogue() -> None:
+def test_neglects_are_reported_in_the_order_of_the_catalogue() -> None:
     neglected.neglect_everything()
     several = neglected.neglected().neglects
     kinds = [kind for kind in catalogue.CATALOGUE if not kind.needs_kafka and kind is not catalogue.CLOCK_OFF]
@@ -160,7 +160,7 @@ def test_unattended_problems_are_reported_in_the_order_of_the_catalogue() -> Non
     assert all(one.since is None or one.since < datetime.now(UTC) for one in several)
 
 
-def test_unattended_problems_are_found_if_use_tz_is_false(tmp_path: Path) -> None:
+def test_neglects_are_found_if_use_tz_is_false(tmp_path: Path) -> None:
     with override_settings(USE_TZ=False, TIME_ZONE="America/New_York"), on_sqlite(tmp_path, "default"):
         neglected.dead_letter(ago(hours=1), 1)
         neglected.dead_letter(ago(hours=20), 2)

@@ -91,7 +91,7 @@ def test_an_obstacle_shows_the_reason_after_a_request_was_held_five_consecutive_
     ReplayRequest.objects.take(number, by=uuid4(), worker="h:1")
     ReplayRequest.objects.update(note="a server is away: the registry")
     _beat(receivers=[FIRST], replaying={"request": number, "done": 0, "running": 0, "holds": holds})
-    text = f"held {holds} times in a row, and did not move on: a server is away: the registry."
+    text = f"held it {holds} times in a row without progress: a server is away: the registry."
     assert (text in _obstacle(number)) == is_told
 
 

@@ -70,7 +70,7 @@ def test_the_status_of_the_sandbox_shows_the_lag_and_the_workers_that_sent_heart
     assert checked(settings) == {}
 
 
-def test_the_status_shows_unattended_problems_history_and_counts_of_tables(
+def test_the_status_shows_the_last_hour_numbers_of_rows_and_neglects(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     neglected.neglect_everything()
@@ -93,7 +93,7 @@ def test_the_status_shows_unattended_problems_history_and_counts_of_tables(
     assert {one["id"] for one in told(settings_of_sandbox).json["neglects"]} >= {"outbox-waits", "topic-held"}
 
 
-def test_each_unattended_problem_is_a_finding_with_the_option_check(settings_of_sandbox: dict[str, Any]) -> None:
+def test_a_neglect_is_a_finding_with_the_option_check(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.pause(neglected.ago(days=2))
     shown = status(settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {}}, "--check")
     assert shown.refusal == "1 finding: see above."

@@ -82,7 +82,7 @@ def test_the_page_ready_shows_obstacles_of_a_relay_and_answers_503_when_nothing_
             assert ask(port, "/ready") == (200, "ready\n")
 
 
-def test_the_page_ready_lists_unattended_problems_and_still_answers_200() -> None:
+def test_the_page_ready_lists_neglects_without_changing_its_status_code() -> None:
     running = Running()
     running.remarks = lambda: ("neglected: outbox-waits",)
     with answering(running) as port, running.relay(RelayOf()):
