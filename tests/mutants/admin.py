@@ -45,7 +45,7 @@ FAULTS = (
     Fault(
         name="names of strangers are put into pages as they are",
         file="templatetags/event_bus_names.py",
-        scope="breakable",
+        scope="_name",
         old='format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(text)))',
         new='mark_safe("<wbr>".join(_BREAKS.split(text)))',
         harm="an event's type runs a script in an operator's browser",
