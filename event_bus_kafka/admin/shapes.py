@@ -45,7 +45,7 @@ class Posting:
 
 
 @attrs.frozen(kw_only=True)
-class Lines:
+class TextLines:
     """Several texts, each on a line of its own."""
 
     texts: Sequence[str]
@@ -54,13 +54,13 @@ class Lines:
         return ", ".join(self.texts)
 
 
-Cell = str | int | Linked | Marked | Posting | Lines
+Cell = str | int | Linked | Marked | Posting | TextLines
 
 
 def lines(texts: Iterable[str]) -> Cell:
     """Return a cell with a line for each text, or with a dash if there is no text."""
     found = list(texts)
-    return Lines(texts=found) if found else "–"
+    return TextLines(texts=found) if found else "–"
 
 
 @attrs.frozen(kw_only=True)

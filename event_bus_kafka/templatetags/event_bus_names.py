@@ -8,8 +8,8 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-_NAMES = re.compile(r"(\S{33,}|(?<!\S)-\S+)")
-"""Long words, and options of commands, which browsers would otherwise break after their hyphens."""
+_NAMES = re.compile(r"(\S{33,}|(?<!\S)(?:\d{4})?-\S+)")
+"""Long words, and dates and options of commands, which browsers would otherwise break after their hyphens."""
 _BREAKS = re.compile(r"(?<=[./_])(?=[^\W_])")
 
 register = template.Library()

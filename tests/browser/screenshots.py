@@ -81,6 +81,7 @@ def _of_what_runs(page: Page) -> Shots:
     yield "pause", False
     open_page(page, "Workers and relays")
     page.get_by_role("link", name="credentials", exact=True).first.click()
+    wait_for(page, "Slow receivers")
     yield "group", True
 
 
@@ -159,6 +160,13 @@ def open_page(page: Page, title: str) -> None:
     """Click on the link to a page in the navigation."""
     page.get_by_role("link", name=title, exact=True).first.click()
     page.get_by_role("heading", name=title, level=1).wait_for()
+
+
+def wait_for(page: Page, text: str) -> None:
+    """Reload the page until it contains the text."""
+    while page.get_by_text(text).count() == 0:
+        page.wait_for_timeout(500)
+        page.reload()
 
 
 def _take(page: Page, folder: Path, shots: Shots, *, is_all: bool) -> None:

@@ -124,6 +124,14 @@ def test_rows_are_not_discarded_if_they_were_parked_after_the_confirmation_page(
     assert [one.pk for one in ParkedRecord.objects.filter(topic=TOPIC, code=CODE)] == [late.pk]
 
 
+@pytest.mark.parametrize(
+    ("action", "sentence"), [("release", "It goes back where it stood"), ("discard", "It is deleted for good")]
+)
+def test_the_confirmation_page_of_a_single_row_speaks_of_one(action: str, sentence: str) -> None:
+    ticked = {"database": "default", "row": str(ParkedRecord.objects.latest("pk").pk)}
+    assert sentence in client_with(*Right).post(url(ParkedRecord, action), ticked).content.decode()
+
+
 def test_only_ticked_rows_are_released() -> None:
     first, second = ParkedRecord.objects.order_by("pk")[:2]
     confirmed(client_with(*Right), url(ParkedRecord, "release"), database="default", row=str(first.pk))

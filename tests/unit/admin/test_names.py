@@ -18,6 +18,7 @@ from django.test import override_settings
         ),
         ("/srv/learning/receivers/of_courses.py:7 in keep", "{/|srv/|learning/|receivers/|of_|courses.|py:7} in keep"),
         ("consume_events -g mail --once", "consume_events {-g} mail {--once}"),
+        ("emitted 2026-11-30T14:32:25 by lms-web", "emitted {2026-11-30T14:32:25} by lms-web"),
         ("It ended. See the log of 10.30 p.m. - or later", "It ended. See the log of 10.30 p.m. - or later"),
         ("a.name.of.a.length<script>&amp<script>", "{a.|name.|of.|a.|length&lt;script&gt;&amp;amp&lt;script&gt;}"),
         ("<script>", "&lt;script&gt;"),

@@ -305,7 +305,7 @@ def test_the_report_of_a_request_counts_the_results_of_its_letters(receiver: str
         RequestedLetter.objects.filter(request=request, number=number).update(state=state, error=error)
     ReplayRequest.objects.update(state=RequestState.DONE, ended_at=1_767_323_045_678)
     page = client_with(Right.VIEW).get(f"{LIST}{request.pk}/").content.decode()
-    facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>(?:<span[^>]*>)?([^<\n]*)", page))
+    facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>(?:<span[^>]*>)*([^<\n]*)", page))
     names = (
         "State",
         "Letters done",

@@ -254,6 +254,14 @@ def test_the_page_of_a_group_shows_its_offsets() -> None:
     assert "manage.py event_offsets reset -g mail" in shown
 
 
+def test_the_partitions_of_a_group_begin_with_those_that_lag_most() -> None:
+    row = Heartbeat.objects.get(pid=102)
+    row.state["partitions"][-1]["lag"], row.state["partitions"][0]["lag"] = 900, None
+    row.save()
+    shown = page(Heartbeat, "group", "mail")
+    assert shown.index(" 900 ") < shown.index(" 10 2 ")
+
+
 def test_receivers_and_the_overview_say_that_no_worker_or_relay_runs(receiver: str) -> None:
     assert f"{receiver} {TYPE} receives" in page(Heartbeat)
     Heartbeat.objects.all().delete()
