@@ -172,7 +172,7 @@ def wait_for(page: Page, text: str) -> None:
 def _take(page: Page, folder: Path, shots: Shots, *, is_all: bool) -> None:
     for name, is_in_docs in shots:
         if is_in_docs:
-            picture(page, folder / f"{name}.png", width=1000, height=800)
+            picture(page, folder / f"{name}.png", width=1000, height=960)
         for width, dark in product(WIDTHS, (False, True)) if is_all else ():
             picture(page, folder / f"{name}-{width}-{'dark' if dark else 'light'}.png", width=width, dark=dark)
 
