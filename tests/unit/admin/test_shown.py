@@ -12,7 +12,7 @@ import pytest
 from django.contrib import admin
 from django.test import override_settings
 from django.utils import timezone, translation
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
 
 from event_bus_kafka.admin import charts, pages
 from event_bus_kafka.admin.ages import age, ago, moment_of, moment_with_seconds
@@ -198,6 +198,19 @@ def test_ages_and_times_use_the_time_zone_and_language_of_the_user() -> None:
     with translation.override("de"):
         assert age(7_500) == "2 Stunden, 5 Minuten"
         assert moment_with_seconds(61_000).endswith(":01:01")
+
+
+@override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT, EVENT_BUS_KAFKA_HISTORY=7)
+def test_the_overview_takes_at_most_15_statements_while_dead_letters_grow(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    DeadLetter.objects.filter(pk=DeadLetter.objects.earliest("pk").pk).update(
+        last_failed_at=datetime.now(UTC) - timedelta(days=2)
+    )
+    client, url = client_with(*Right), admin.site.get_model_admin(EventBus).url()  # type: ignore[attr-defined]
+    assert "came within the last day" in client.get(url).content.decode()
+    with django_assert_max_num_queries(15):
+        client.get(url)
 
 
 def test_the_outbox_page_shows_waiting_held_and_parked_rows() -> None:
