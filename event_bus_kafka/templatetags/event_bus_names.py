@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from django import template
+from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
@@ -21,9 +22,9 @@ def breakable(text: object) -> object:
     Let a browser move a text's long names to the next line, and break the names at dots, slashes and underscores if a
     line is too short. Otherwise the browser would break the names in the middle of words.
     """
-    if not isinstance(text, str):
+    if not isinstance(text, str | Promise):
         return text
-    parts = _NAMES.split(text)  # each second part is a name
+    parts = _NAMES.split(str(text))  # each second part is a name
     if len(parts) == 1:
         return text
     return format_html_join("", "{}", ((_name(part) if index % 2 else part,) for index, part in enumerate(parts)))

@@ -76,6 +76,7 @@ def _of_what_runs(page: Page) -> Shots:
         summary.click()
     yield "overview-tables", False
     open_page(page, "Workers and relays")
+    wait_for(page, "Slow receivers")
     yield "workers", True
     page.get_by_role("button", name="Pause", exact=False).first.click()
     yield "pause", False

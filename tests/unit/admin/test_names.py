@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.template import Context, Template
 from django.test import override_settings
+from django.utils.translation import gettext_lazy
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,7 @@ from django.test import override_settings
         ("a.name.of.a.length<script>&amp<script>", "{a.|name.|of.|a.|length&lt;script&gt;&amp;amp&lt;script&gt;}"),
         ("<script>", "&lt;script&gt;"),
         ("<script> --all", "&lt;script&gt; {--all}"),
+        (gettext_lazy("such as 2026-01-31T08:00Z"), "such as {2026-01-31T08:00Z}"),
         (1234567, "1234567"),
     ],
 )
