@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
-from django.utils.formats import date_format
+from django.utils.formats import date_format, get_format
 from django.utils.timesince import timesince
 from django.utils.timezone import get_default_timezone, is_naive, localtime, make_aware
 from django.utils.translation import gettext, ngettext
 
 _MINUTE = 60
+_WITH_SECONDS = {"P": "g:i:s a", "i": "i:s"}
+"""Character for minutes in a format of Django → the replacement that shows seconds, too."""
 
 
 def age(seconds: float) -> str:
@@ -36,8 +39,10 @@ def moment(time: datetime) -> str:
 
 def moment_with_seconds(milliseconds: int) -> str:
     """Return the time ``milliseconds`` after the epoch as text with seconds, which :func:`moment_of` omits."""
-    local = _local(datetime.fromtimestamp(milliseconds / 1000, UTC))
-    return f"{date_format(local, 'DATE_FORMAT')}, {local:%H:%M:%S}"
+    form = get_format("DATETIME_FORMAT")
+    if not re.search(r"(?<!\\)s", form):
+        form = re.sub(r"(?<!\\)[Pi]", lambda found: _WITH_SECONDS[found[0]], form)
+    return date_format(_local(datetime.fromtimestamp(milliseconds / 1000, UTC)), form)
 
 
 def moment_of(milliseconds: int) -> str:

@@ -110,6 +110,7 @@ class Chart:
             columns=[gettext("Time"), *(one.label for one in self.series)],
             rows=rows[::-1],
             empty=gettext("Nothing happened in this time."),
+            shows_caption=False,
         )
 
     @property

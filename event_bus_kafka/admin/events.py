@@ -11,12 +11,13 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.pages import Page, outside_transactions
-from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
+from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table, lines
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import SerializationError
@@ -35,6 +36,7 @@ _OUTCOMES = {
     "appended": _("written to the outbox"),
     "spilled": _("put into the outbox, as Kafka did not confirm it"),
     "done": _("finished by all receivers"),
+    "dead-lettered": _("became dead letters"),
 }
 """Outcome in the history → its description on pages. Other outcomes are shown by their names."""
 
@@ -96,10 +98,10 @@ class EventsPage(Page):
 
     def _row(self, one: EventTypeView, volumes: Volumes) -> list[Cell]:
         volume = partial(_sum, volumes.get(one.event_type, {}))
-        topics = ", ".join(shown(full_topic(route.topic)) for route in one.routes if route.enabled)
+        topics = lines(shown(full_topic(route.topic)) for route in one.routes if route.enabled)
         return [
             Linked(text=shown(one.event_type), url=self.url("type", one.event_type)),
-            topics or "–",
+            topics,
             charts.count(len(one.receivers)) if one.receivers else "–",
             charts.count(volume(*_SENT)),
             charts.count(volume(*_RECEIVED)),
@@ -122,7 +124,7 @@ def _sum(volume: Mapping[str, int], *outcomes: str) -> int:
 def _volume(volume: Mapping[str, int]) -> Facts:
     return Facts(
         items=[
-            (str(_OUTCOMES.get(outcome, shown(outcome))), charts.count(number))
+            (capfirst(str(_OUTCOMES.get(outcome, shown(outcome)))), charts.count(number))
             for outcome, number in sorted(volume.items())
         ]
     )
@@ -160,7 +162,7 @@ def _subscriptions() -> Table:
         caption=gettext("Subscriptions"),
         columns=[gettext("Group"), gettext("Topics")],
         rows=[
-            [shown(group), ", ".join(shown(full_topic(topic)) for topic in topics)]
+            [shown(group), lines(shown(full_topic(topic)) for topic in topics)]
             for group, topics in settings.subscriptions.items()
         ],
     )

@@ -170,10 +170,10 @@ def _rows(parked: Iterable[ParkedRecord]) -> Iterator[dict[str, Any]]:
 def _facts(outbox: OutboxView, parked: int) -> Facts:
     items: list[tuple[str, Cell]] = []
     if outbox.depth is not None:
-        told = gettext("told %(ago)s") % {"ago": ago(outbox.told)}
-        items.append((gettext("Waiting"), f"{charts.count(sum(outbox.depth.values()))}, {told}"))
+        counted = gettext("counted %(ago)s") % {"ago": ago(outbox.told)}
+        items.append((gettext("Waiting"), f"{charts.count(sum(outbox.depth.values()))}, {counted}"))
     else:
-        items.append((gettext("Waiting"), gettext("unknown: no relay that runs has told")))
+        items.append((gettext("Waiting"), gettext("unknown: no running relay has counted them")))
     oldest = Marked(text=age(outbox.oldest_age), mark="bad" if outbox.oldest_age > STALLED_AFTER else "good")
     items.append((gettext("Oldest waits for"), oldest if outbox.oldest_age else gettext("none waits")))
     items.append((gettext("Parked"), Marked(text=_count(parked), mark="bad" if parked else "good")))

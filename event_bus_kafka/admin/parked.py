@@ -39,8 +39,11 @@ class ParkedChange:
     """An action on parked rows: the release or the discard."""
 
     title: str
-    sentences: Sequence[str]
-    """Sentences of the page that asks for confirmation, in addition to the sentence with the number of rows."""
+    sentences: Callable[[int], Sequence[str]]
+    """
+    Returns sentences of the page that asks for confirmation, in addition to the sentence with the number of rows, which
+    is the argument.
+    """
     button: Callable[[int], str]
     done: Callable[[int], str]
     """Returns a sentence about the result. The argument is the number of changed rows."""
@@ -53,8 +56,12 @@ def release() -> ParkedChange:
     """Return the action that moves parked rows back into the outbox."""
     return ParkedChange(
         title=gettext("Release parked events"),
-        sentences=[
-            gettext("They go back where they stood, and are sent before what came after them and still waits."),
+        sentences=lambda count: [
+            ngettext(
+                "It goes back where it stood, and is sent before what came after it and still waits.",
+                "They go back where they stood, and are sent before what came after them and still waits.",
+                count,
+            ),
             gettext("What Kafka still refuses is parked again."),
         ],
         button=lambda count: gettext("Release %(count)d") % {"count": count},
@@ -67,7 +74,9 @@ def discard() -> ParkedChange:
     """Return the action that deletes parked rows permanently."""
     return ParkedChange(
         title=gettext("Discard parked events"),
-        sentences=[gettext("They are deleted for good, and never sent.")],
+        sentences=lambda count: [
+            ngettext("It is deleted for good, and never sent.", "They are deleted for good, and never sent.", count)
+        ],
         button=lambda count: gettext("Discard %(count)d for good") % {"count": count},
         done=lambda count: ngettext("Discarded %d parked event.", "Discarded %d parked events.", count) % count,
         batches=ParkedRecordQuerySet.discard_in_batches,
@@ -99,7 +108,7 @@ def _plan(change: ParkedChange, selected: Selected, before: str = "") -> ActionP
     Return the page that asks for confirmation. ``before``: sentence about the result of the previous request; empty for
     the first request.
     """
-    sentences = [selected.sentence, *change.sentences]
+    sentences = [selected.sentence, *change.sentences(selected.count)]
     if before:
         sentences.insert(0, before + gettext(" There was not enough time for all in one go."))
     return ActionPlan(

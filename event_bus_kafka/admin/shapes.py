@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -44,7 +44,23 @@ class Posting:
         return self.label
 
 
-Cell = str | int | Linked | Marked | Posting
+@attrs.frozen(kw_only=True)
+class TextLines:
+    """Several texts, each on a line of its own."""
+
+    texts: Sequence[str]
+
+    def __str__(self) -> str:
+        return ", ".join(self.texts)
+
+
+Cell = str | int | Linked | Marked | Posting | TextLines
+
+
+def lines(texts: Iterable[str]) -> Cell:
+    """Return a cell with a line for each text, or with a dash if there is no text."""
+    found = list(texts)
+    return TextLines(texts=found) if found else "–"
 
 
 @attrs.frozen(kw_only=True)

@@ -45,7 +45,7 @@ def items_of(found: Waiting) -> Iterator[WaitingItem]:
         text = ngettext("%(count)s paused receiver", "%(count)s paused receivers", found.paused)
         yield WaitingItem(text=text % {"count": _count(found.paused)}, model=Heartbeat)
     for group in found.unserved:
-        text = gettext("No worker of the group %(group)s runs") % {"group": shown(group)}
+        text = gettext("No worker runs for the group %(group)s") % {"group": shown(group)}
         yield WaitingItem(text=text, model=Heartbeat, command=worker_command(group))
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 
 from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import age, ago, moment
-from event_bus_kafka.admin.shapes import Cell, Marked, Table
+from event_bus_kafka.admin.shapes import Cell, Marked, Table, lines
 from event_bus_kafka.admin.start_commands import START_WORKER, start_relay
 from event_bus_kafka.operations.groups import GroupView
 from event_bus_kafka.operations.workers import WorkerRun
@@ -60,7 +60,7 @@ def relays_table(runs: Sequence[WorkerRun]) -> Table:
             _liveness(run),
             run.state["database"],
             charts.count(sum(run.state["depth"].values())) if "depth" in run.state else "–",
-            ", ".join(shown(one["topic"]) for one in run.state.get("held_topics", ())) or "–",
+            lines(shown(one["topic"]) for one in run.state.get("held_topics", ())),
             ago(run.silence),
             moment(run.started),
             run.version,
@@ -85,6 +85,7 @@ def relays_table(runs: Sequence[WorkerRun]) -> Table:
 
 
 def partitions_table(group: GroupView) -> Table:
+    """Return the table of the group's partitions. The partitions with the largest lag come first."""
     rows: list[list[Cell]] = [
         [
             f"{shown(one['topic'])}:{one['partition']}",
@@ -97,7 +98,7 @@ def partitions_table(group: GroupView) -> Table:
             gettext("waits for %(record)s") % {"record": shown(one["full_because"])} if one["full_because"] else "–",
             f"{run.host}:{run.pid}",
         ]
-        for run, one in group.partitions
+        for run, one in sorted(group.partitions, key=lambda pair: -(pair[1]["lag"] or 0))
     ]
     return Table(
         caption=gettext("Partitions and offsets"),
@@ -124,7 +125,7 @@ def slow_table(runs: Sequence[WorkerRun]) -> Table:
             age(one["seconds"]),
             f"{shown(one['topic'])}:{one['partition']}:{one['offset']}",
             f"{run.host}:{run.pid}",
-            shown(one["stack"]),
+            lines(map(shown, one["stack"].split(" < "))),
         ]
         for run in runs
         if run.kind == "consumer" and run.is_alive

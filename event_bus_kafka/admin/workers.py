@@ -16,7 +16,7 @@ from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.actions import ActionPlan, confirm_and_apply
 from event_bus_kafka.admin.ages import age, moment
 from event_bus_kafka.admin.pages import Page
-from event_bus_kafka.admin.shapes import Cell, Linked, Marked, Posting, Table
+from event_bus_kafka.admin.shapes import Cell, Linked, Marked, Posting, Table, lines
 from event_bus_kafka.admin.worker_tables import partitions_table, relays_table, slow_table, workers_table
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import Heartbeat, PausedReceiver, Right
@@ -106,7 +106,7 @@ class WorkersPage(Page):
                 charts.count(len(list(one.partitions))),
                 "–" if one.lag is None else charts.count(one.lag),
                 "–" if one.lag_age is None else age(one.lag_age),
-                "; ".join(map(shown, one.obstacles)) or "–",
+                lines(map(shown, one.obstacles)),
             ]
             for one in several
         ]
@@ -126,7 +126,7 @@ class WorkersPage(Page):
 
     def _receivers(self, several: Sequence[ReceiverView], may_operate: bool) -> Table:
         rows = [
-            [shown(one.name), ", ".join(one.event_types) or "–", _state_of(one), _pause_of(one)]
+            [shown(one.name), lines(one.event_types), _state_of(one), _pause_of(one)]
             + ([self._posting(one)] if may_operate else [])
             for one in several
         ]

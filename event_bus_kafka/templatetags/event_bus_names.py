@@ -1,16 +1,17 @@
-"""A filter for long names of event types, receivers and errors."""
+"""A filter for long names of event types, receivers and errors, and for commands."""
 
 from __future__ import annotations
 
 import re
 
 from django import template
-from django.utils.html import format_html_join
-from django.utils.safestring import mark_safe
+from django.utils.functional import Promise
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
-_LONG = 32
-"""Maximum number of characters of a word that needs no place to break."""
-_BREAKS = re.compile(r"(?<=[._])(?=[^\W_])")
+_NAMES = re.compile(r"(\S{33,}|(?<!\S)(?:\d{4})?-\S+)")
+"""Long words, and dates and options of commands, which browsers would otherwise break after their hyphens."""
+_BREAKS = re.compile(r"(?<=[./_])(?=[^\W_])")
 
 register = template.Library()
 
@@ -18,9 +19,17 @@ register = template.Library()
 @register.filter
 def breakable(text: object) -> object:
     """
-    Let a browser break a text's long names at dots and underscores. Otherwise the browser would break the names in the
-    middle of words.
+    Let a browser move a text's long names to the next line, and break the names at dots, slashes and underscores if a
+    line is too short. Otherwise the browser would break the names in the middle of words.
     """
-    if not isinstance(text, str) or all(len(word) <= _LONG for word in text.split()):
+    if not isinstance(text, str | Promise):
         return text
-    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(text)))
+    parts = _NAMES.split(str(text))  # each second part is a name
+    if len(parts) == 1:
+        return text
+    return format_html_join("", "{}", ((_name(part) if index % 2 else part,) for index, part in enumerate(parts)))
+
+
+def _name(text: str) -> SafeString:
+    breakable = format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _BREAKS.split(text)))
+    return format_html('<span class="event-bus-name">{}</span>', breakable)

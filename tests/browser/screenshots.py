@@ -19,6 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
+from examples.tour.desk import WITHOUT_WORKER
 from tests.browser.logging_in import log_in
 from tests.projects.process import ROOT
 from tests.services.browser import WIDTHS, Browser, picture
@@ -34,6 +35,9 @@ def main(folder: Path, *, is_all: bool) -> None:
         log_in(page, urls["lms"], "admin", "admin")
         page.wait_for_timeout(_COUNTED_FOR)
         _take(page, folder, _of_the_outbox(page), is_all=is_all)
+        if is_all:
+            log_in(page, urls[WITHOUT_WORKER], "admin", "admin")
+            _take(page, folder, _without_a_worker(page), is_all=is_all)
         log_in(page, urls["credentials"], "admin", "admin")
         for shots in (_of_what_runs(page), _of_events(page), _of_letters(page), _of_replays(page)):
             _take(page, folder, shots, is_all=is_all)
@@ -51,17 +55,34 @@ def _of_the_outbox(page: Page) -> Shots:
     yield "outbox", True
     page.get_by_role("button", name="Release", exact=False).first.click()
     yield "release", False
+    open_page(page, "Overview")
+    yield "overview-of-sender", False
+    open_page(page, "Workers and relays")
+    yield "relays", False
+
+
+def _without_a_worker(page: Page) -> Shots:
+    open_page(page, "Overview")
+    yield "overview-without-worker", False
+    open_page(page, "Workers and relays")
+    page.get_by_role("link", name=WITHOUT_WORKER, exact=True).first.click()
+    yield "group-without-worker", False
 
 
 def _of_what_runs(page: Page) -> Shots:
     open_page(page, "Overview")
     yield "overview", True
+    for summary in page.locator("summary").all():
+        summary.click()
+    yield "overview-tables", False
     open_page(page, "Workers and relays")
+    wait_for(page, "Slow receivers")
     yield "workers", True
     page.get_by_role("button", name="Pause", exact=False).first.click()
     yield "pause", False
     open_page(page, "Workers and relays")
     page.get_by_role("link", name="credentials", exact=True).first.click()
+    wait_for(page, "Slow receivers")
     yield "group", True
 
 
@@ -70,10 +91,6 @@ def _of_events(page: Page) -> Shots:
     yield "events", True
     page.get_by_role("link", name=_TYPE).first.click()
     yield "event-type", False
-    open_page(page, "Events")
-    page.get_by_label("or key of its record").fill("7")
-    page.get_by_role("button", name="Where is it?").click()
-    yield "where", False
 
 
 def _of_letters(page: Page) -> Shots:
@@ -84,6 +101,12 @@ def _of_letters(page: Page) -> Shots:
     open_page(page, "Dead letters")
     page.get_by_role("link", name=re.compile(r"^demo-.*:\d+:\d+$")).first.click()
     yield "dead-letter", True
+    page.get_by_role("button", name="Where is this event?").click()
+    page.get_by_role("heading", name="What is known").wait_for()
+    yield "where", False
+    page.go_back()
+    page.get_by_role("button", name="Look at the data unmasked").click()
+    yield "dead-letter-unmasked", False
 
 
 def _of_replays(page: Page) -> Shots:
@@ -94,6 +117,11 @@ def _of_replays(page: Page) -> Shots:
     yield "replay-request", False
     open_page(page, "Replay requests")
     yield "replay-requests", False
+    page.get_by_role("link", name="Replay a topic").click()
+    yield "replay-of-topic", False
+    open_page(page, "Replay requests")
+    page.get_by_role("link", name="Backfill").click()
+    yield "backfill", False
 
 
 @contextmanager
@@ -135,10 +163,17 @@ def open_page(page: Page, title: str) -> None:
     page.get_by_role("heading", name=title, level=1).wait_for()
 
 
+def wait_for(page: Page, text: str) -> None:
+    """Reload the page until it contains the text."""
+    while page.get_by_text(text).count() == 0:
+        page.wait_for_timeout(500)
+        page.reload()
+
+
 def _take(page: Page, folder: Path, shots: Shots, *, is_all: bool) -> None:
     for name, is_in_docs in shots:
         if is_in_docs:
-            picture(page, folder / f"{name}.png", width=1000, height=800)
+            picture(page, folder / f"{name}.png", width=1000, height=960)
         for width, dark in product(WIDTHS, (False, True)) if is_all else ():
             picture(page, folder / f"{name}-{width}-{'dark' if dark else 'light'}.png", width=width, dark=dark)
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.logging_in import log_in
-from tests.browser.screenshots import desk, open_page
+from tests.browser.screenshots import desk, open_page, wait_for
 from tests.services.browser import Browser, grave_faults, keyboard_faults
 
 pytestmark = pytest.mark.real
@@ -51,13 +51,6 @@ def page(browser: Browser) -> Iterator[Page]:
     """Return a page that runs no scripts."""
     with browser.page(scripts=False) as page:
         yield page
-
-
-def wait_for(page: Page, text: str) -> None:
-    """Reload the page until it contains the text."""
-    while page.get_by_text(text).count() == 0:
-        page.wait_for_timeout(500)
-        page.reload()
 
 
 @pytest.mark.timeout(600)  # the first test waits until all are up

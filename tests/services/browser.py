@@ -26,6 +26,25 @@ _NO_TRANSITIONS = "* { transition: none !important; }"
 """Style that switches off transitions. With transitions, colours would change slowly."""
 _CUT_TABLES = """() => [...document.querySelectorAll(".event-bus-scrolled")]
     .filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"""
+_BROKEN_WORDS = """() => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = document.createRange();
+    const broken = [];
+    while (walker.nextNode()) {
+        const node = walker.currentNode, parent = node.parentElement;
+        const isText = parent.closest(".event-bus-page, h1, .breadcrumbs") && !parent.closest("pre, code");
+        if (!isText || !parent.checkVisibility()) continue;
+        range.selectNodeContents(node);
+        if (range.getClientRects().length < 2) continue;
+        const top = index => {
+            range.setStart(node, index);
+            range.setEnd(node, index + 1);
+            return range.getBoundingClientRect().top;
+        };
+        const inside = node.data.matchAll(/[\\p{L}\\p{N}](?=[\\p{L}\\p{N}])/gu);
+        if ([...inside].some(({index}) => top(index) !== top(index + 1))) broken.push(node.data.trim().slice(0, 80));
+    }
+    return broken;
+}"""
 _WATCH_FOCUS = """() => {
     const focusable = ":is(a[href], button, input:not([type=hidden]), select, summary, [tabindex='0'])";
     const told = one => one.outerHTML.slice(0, 120);
@@ -121,8 +140,8 @@ def shown(page: Page, *, width: int, dark: bool) -> Iterator[None]:
 
 def grave_faults(page: Page) -> list[str]:
     """
-    Return the serious and critical faults that axe finds on a page, and the elements that are cut off. The page is
-    checked in each width, in light and in dark colours.
+    Return the serious and critical faults that axe finds on a page, the elements that are cut off, and the texts with a
+    line that ends within a word. The page is checked in each width, in light and in dark colours.
     """
     page.wait_for_load_state()
     shows = product(WIDTHS, (False, True))
@@ -141,8 +160,12 @@ def keyboard_faults(page: Page) -> list[str]:
 
 
 def picture(page: Page, file: Path, *, width: int, dark: bool = False, height: int | None = None) -> None:
-    """Save a picture of the whole page, or of its upper ``height`` pixels."""
+    """
+    Save a picture of the whole page, or of its upper ``height`` pixels. The page is scrolled to its top, because the
+    admin's menu stays at the top of the window: on a picture of a scrolled page, the menu would be far down.
+    """
     with shown(page, width=width, dark=dark):
+        page.evaluate("scrollTo(0, 0)")
         clip: FloatRect | None = {"x": 0, "y": 0, "width": width, "height": height} if height else None
         page.screenshot(path=file, full_page=True, clip=clip, animations="disabled")
 
@@ -159,3 +182,5 @@ def _faults(page: Page, *, width: int, dark: bool) -> Iterator[str]:
             yield f"{where}: the page is wider than its window"
         for name in page.evaluate(_CUT_TABLES):
             yield f"{where}: the table {name!r} is cut off"
+        for text in page.evaluate(_BROKEN_WORDS):
+            yield f"{where}: a line ends within a word of {text!r}"

@@ -1,7 +1,8 @@
-"""Creates users of Django's admin, and test clients that are logged in."""
+"""Creates users of Django's admin and test clients that are logged in, and reads the pages that these get."""
 
 from __future__ import annotations
 
+import re
 from itertools import count
 
 from django.contrib.auth.models import Permission, User
@@ -24,3 +25,8 @@ def client_with(*rights: Right) -> Client:
     client = Client()
     client.force_login(staff_with(*rights))
     return client
+
+
+def unbroken(html: str) -> str:
+    """Return a page without the tags that say where a browser may break long names."""
+    return re.sub(r'<span class="event-bus-name">([^<]*)</span>', r"\1", html.replace("<wbr>", ""))

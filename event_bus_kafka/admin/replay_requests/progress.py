@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from event_bus_kafka.admin.ages import moment, moment_of, moment_with_seconds
 from event_bus_kafka.admin.replay_requests.run_progress_page import run_facts, run_places, run_problems
 from event_bus_kafka.admin.replay_requests.steps import STEPS
-from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Posting, Table
+from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Posting, Table, lines
 from event_bus_kafka.models import LetterState, ReplayRequest, RequestedLetter, RequestState
 from event_bus_kafka.operations.dead_letters.requests import RequestReport, problems, reasons
 from event_bus_kafka.operations.requested_runs.run_report import subject, units
@@ -74,7 +74,7 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
         "places": run_places(found),
         "history": _history(number),
         "here": url("one", number),
-        "now": moment(datetime.now(UTC)),
+        "now": moment_with_seconds(round(datetime.now(UTC).timestamp() * 1000)),
     }
 
 
@@ -106,7 +106,7 @@ def _facts(found: RequestReport) -> list[tuple[str, Cell]]:
     return [
         *((label, found.counts.get(state, 0)) for state, label in _counted().items()),
         (_("Group"), shown(request.group)),
-        (_("Receivers"), ", ".join(map(shown, request.receivers))),
+        (_("Receivers"), lines(map(shown, request.receivers))),
         (_("At most"), _("%(rate)s letters a second") % {"rate": f"{request.rate:g}"} if request.rate else "–"),
     ]
 

@@ -222,9 +222,9 @@ def _of_letters(alias: str, now: datetime, own: OwnTables) -> Iterator[Neglect]:
             f"{_age(first, now)}."
         )
         yield Neglect(kind=catalogue.DEAD_LETTERS_GROW, subject=alias, message=message, since=first)
-    if not own.letters_expire:
+    if not own.letters_expire or first >= (limit := now - _nearly(own.retention)):
         return
-    near = len(letters.filter(last_failed_at__lt=now - _nearly(own.retention)).values_list("pk")[:MOST_COUNTED])
+    near = len(letters.filter(last_failed_at__lt=limit).values_list("pk")[:MOST_COUNTED])
     if near:
         message = f"{number(near, 'dead letter')} will be deleted, from {_last_day(first, own.retention)} on."
         yield Neglect(kind=catalogue.DEAD_LETTERS_END, subject=alias, message=message, since=first)

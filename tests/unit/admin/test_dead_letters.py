@@ -17,7 +17,7 @@ from django.urls import resolve
 from event_bus_kafka.models import DeadLetter, Right
 from event_bus_kafka.sandbox import Sandbox
 from tests.services.bus import CREATED
-from tests.support.admin_clients import client_with
+from tests.support.admin_clients import client_with, unbroken
 from tests.support.examples_of import certificate
 from tests.support.letters import FAILED_AT, record_of, stored
 
@@ -116,7 +116,7 @@ def test_letters_are_searched_by_key_id_or_offset_and_only_with_post() -> None:
 
 def test_the_page_of_a_letter_masks_its_event_data() -> None:
     letter = stored(record_of(7, offset=41, headers=(*record_of(7).headers, ("theirs", SECRET.encode()))), AWARD, MAIL)
-    shown = client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode().replace("<wbr>", "")
+    shown = unbroken(client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode())
     for text in ("prod-certificates:0:41", AWARD, MAIL, "ValueError", letter.event_id, CREATED, "&quot;email&quot;"):
         assert text in shown
     assert SECRET not in shown
@@ -242,4 +242,4 @@ def test_discarding_letters_in_slices_reports_the_number_of_remaining_letters(mo
 
 
 def test_the_view_that_discards_letters_is_exempt_from_atomic_requests() -> None:
-    assert resolve(DISCARD).func._non_atomic_requests == set(connections)  # type: ignore[attr-defined]
+    assert resolve(DISCARD).func._non_atomic_requests >= set(connections)  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ import pytest
 from django.contrib import admin
 from django.test import override_settings
 from django.utils import timezone, translation
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
 
 from event_bus_kafka.admin import charts, pages
 from event_bus_kafka.admin.ages import age, ago, moment_of, moment_with_seconds
@@ -25,7 +25,7 @@ from event_bus_kafka.operations.history import summed
 from event_bus_kafka.operations.neglects import in_tables
 from event_bus_kafka.relaying import topics
 from event_bus_kafka.wire.headers import pack
-from tests.support.admin_clients import client_with
+from tests.support.admin_clients import client_with, unbroken
 from tests.support.asking import until_all_have_ended
 from tests.support.databases import connected
 
@@ -40,7 +40,7 @@ def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
     url = admin.site.get_model_admin(model).url(name, *args)  # type: ignore[attr-defined]
     answer = client_with(Right.VIEW).get(url, query)
     assert answer.status_code == 200
-    return re.sub(r"\s+", " ", re.sub(r"<(?!svg)[^>]+>", " ", answer.content.decode().replace("<wbr>", "")))
+    return re.sub(r"\s+", " ", re.sub(r"<(?!svg)[^>]+>", " ", unbroken(answer.content.decode())))
 
 
 def test_an_unreachable_database_hides_only_its_own_outbox(django_db_blocker: DjangoDbBlocker) -> None:
@@ -84,7 +84,7 @@ def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_w
     with override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["grades"], "late": ["grades"]}):
         shown = page(EventBus)
     assert "All is well" not in shown
-    assert "No worker of the group late runs: manage.py consume_events -g late" in shown
+    assert "No worker runs for the group late: manage.py consume_events -g late" in shown
     assert "the group mail" not in shown
     PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
     assert "All is well" not in page(EventBus)
@@ -194,9 +194,23 @@ def test_ages_and_times_use_the_time_zone_and_language_of_the_user() -> None:
     assert ago(60) == "1 minute ago"
     with timezone.override("Asia/Tokyo"):
         assert moment_of(0) == "Jan. 1, 1970, 9 a.m."
-        assert moment_with_seconds(61_000) == "Jan. 1, 1970, 09:01:01"
+        assert moment_with_seconds(61_000) == "Jan. 1, 1970, 9:01:01 a.m."
     with translation.override("de"):
         assert age(7_500) == "2 Stunden, 5 Minuten"
+        assert moment_with_seconds(61_000).endswith(":01:01")
+
+
+@override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT, EVENT_BUS_KAFKA_HISTORY=7)
+def test_the_overview_takes_at_most_15_statements_while_dead_letters_grow(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    DeadLetter.objects.filter(pk=DeadLetter.objects.earliest("pk").pk).update(
+        last_failed_at=datetime.now(UTC) - timedelta(days=2)
+    )
+    client, url = client_with(*Right), admin.site.get_model_admin(EventBus).url()  # type: ignore[attr-defined]
+    assert "came within the last day" in client.get(url).content.decode()
+    with django_assert_max_num_queries(15):
+        client.get(url)
 
 
 def test_the_outbox_page_shows_waiting_held_and_parked_rows() -> None:
@@ -224,7 +238,7 @@ def test_the_page_of_parked_rows_shows_event_types_and_ids_with_search_buttons()
     headers = pack((("ce_type", TYPE.encode()), ("ce_id", event_id.encode())))
     ParkedRecord.objects.filter(pk=10_000_000).update(headers=headers)
     url = admin.site.get_model_admin(ParkedRecord).url()  # type: ignore[attr-defined]
-    html = client_with(Right.VIEW).get(url).content.decode().replace("<wbr>", "")
+    html = unbroken(client_with(Right.VIEW).get(url).content.decode())
     assert f"{TYPE}<br>{event_id}" in html
     where = admin.site.get_model_admin(HistoryRow).url("where")  # type: ignore[attr-defined]
     assert f'formaction="{where}" name="event_id" value="{event_id}"' in html
@@ -233,7 +247,7 @@ def test_the_page_of_parked_rows_shows_event_types_and_ids_with_search_buttons()
 
 def test_the_number_of_waiting_rows_is_unknown_if_no_relay_runs() -> None:
     Heartbeat.objects.filter(kind="relay").delete()
-    assert "unknown: no relay that runs has told" in page(ParkedRecord)
+    assert "unknown: no running relay has counted them" in page(ParkedRecord)
 
 
 def test_the_workers_page_shows_obstacles_and_workers_that_died(receiver: str) -> None:
@@ -251,6 +265,14 @@ def test_the_page_of_a_group_shows_its_offsets() -> None:
     shown = page(Heartbeat, "group", "mail")
     assert "prod-certificates:6 7 8 10 2 2 seconds 25%" in shown
     assert "manage.py event_offsets reset -g mail" in shown
+
+
+def test_the_partitions_of_a_group_begin_with_those_that_lag_most() -> None:
+    row = Heartbeat.objects.get(pid=102)
+    row.state["partitions"][-1]["lag"], row.state["partitions"][0]["lag"] = 900, None
+    row.save()
+    shown = page(Heartbeat, "group", "mail")
+    assert shown.index(" 900 ") < shown.index(" 10 2 ")
 
 
 def test_receivers_and_the_overview_say_that_no_worker_or_relay_runs(receiver: str) -> None:
@@ -271,7 +293,7 @@ def test_receivers_and_the_overview_say_that_no_worker_or_relay_runs(receiver: s
 def test_a_subscribed_group_without_a_heartbeat_has_a_page() -> None:
     assert "late no worker runs" in page(Heartbeat)
     shown = page(Heartbeat, "group", "late")
-    assert "No worker of the group runs." in shown
+    assert "No worker runs for this group." in shown
     assert "A worker starts with: manage.py consume_events -g late" in shown
     assert "manage.py event_offsets show -g late" in shown
 
@@ -292,7 +314,7 @@ def test_the_catalogue_shows_event_types_that_are_sent_and_received(receiver: st
     assert "certificates enabled outbox certificate.user.id" in detail
     assert "certificate.user.pii.email str yes" in detail
     assert "CertificateData" in detail
-    assert "sent from the outbox" in detail
+    assert "Sent from the outbox" in detail
     assert "relayed" not in detail
 
 
