@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 
 from event_bus_kafka.assembly.whereabouts import where_is
 from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.operations.group_offsets import Named
 from event_bus_kafka.operations.whereabouts.answer import Question
 from event_bus_kafka.operations.whereabouts.sentences import sentences
 
@@ -33,10 +34,14 @@ def answer(posted: QueryDict) -> dict[str, Any]:
         return shown_again | {"problem": gettext("An event's id is a UUID, such as those in log lines.")}
     if found is None and not key:
         return shown_again | {"problem": gettext("Say the event's id, or the key of its record.")}
+    try:
+        topics = (Named.parse(topic).topic,) if topic else ()
+    except ValueError:
+        return shown_again | {"problem": gettext("Write it as topic, or topic:partition.")}
     question = Question(
         event_id=found,
         key=None if found else key,
-        topics=(topic,) if topic else (),
+        topics=topics,
         seconds=_SECONDS,
         limit=_LIMIT,
     )
