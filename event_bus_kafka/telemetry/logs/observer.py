@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from time import monotonic
 
-from event_bus_kafka.telemetry.events import LifecycleEvent, RecordDelivered, RecordReceived
+from event_bus_kafka.telemetry.events import LifecycleEvent, RecordReceived
 from event_bus_kafka.telemetry.logs import (
     clients,
     consuming,
@@ -18,7 +19,7 @@ from event_bus_kafka.telemetry.logs import (
     sending,
     worker,
 )
-from event_bus_kafka.telemetry.logs.audit import AUDITED, AuditLines
+from event_bus_kafka.telemetry.logs.audit import AUDITED, Audited, AuditLines, logger
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
 _LINES = (
@@ -49,34 +50,46 @@ class LoggingObserver:
     ) -> None:
         self._filter = LogFilter(audit, clock)
         self._batched = batched
-        self._gathers: bool | None = None
+        self._audit: Callable[[Audited], None] | None = None
         """
-        Whether events share lines. If it is None, the settings are read at the next event. :meth:`flush` resets it to
-        None.
+        Handles the events in ``AUDITED``, as the settings say. If it is None, the settings are read at the next of these
+        events. :meth:`flush` resets it to None.
         """
         self._audit_lines = AuditLines(self._log)
         os.register_at_fork(after_in_child=self._audit_lines.forget)
 
     def __call__(self, event: LifecycleEvent) -> None:
         """Log the event. Collected records are logged first, so that lines are in the right order."""
-        gathers = self._gathers
-        if gathers is None:
-            gathers = self._gathers = self._batched() and self._filter.audit()
-        if gathers and isinstance(event, AUDITED):
-            if type(event) is RecordReceived and event.is_early:
-                self._log(event)  # the collected records were received before this one
-            else:
-                self._audit_lines.add(event)
-            return
+        if isinstance(event, AUDITED):
+            audit = self._audit or self._as_set()
+            audit(event)
+        else:
+            self._log_in_order(event)
+
+    def flush(self) -> None:
+        """Log the records that were collected for shared lines."""
+        self._audit = None
+        self._audit_lines.write()
+
+    def _as_set(self) -> Callable[[Audited], None]:
+        """Return how to handle the events in ``AUDITED``. It is kept until :meth:`flush`: reading settings takes long."""
+        if not self._audits():
+            self._audit = _ignore
+        else:
+            self._audit = self._gather if self._batched() else self._log_in_order
+        return self._audit
+
+    def _gather(self, event: Audited) -> None:
+        if type(event) is RecordReceived and event.is_early:
+            self._log(event)  # the collected records were received before this one
+        else:
+            self._audit_lines.add(event)
+
+    def _log_in_order(self, event: LifecycleEvent) -> None:
         try:
             self.flush()
         finally:
             self._log(event)
-
-    def flush(self) -> None:
-        """Log the records that were collected for shared lines."""
-        self._gathers = None
-        self._audit_lines.write()
 
     def _log(self, event: LifecycleEvent) -> None:
         """
@@ -90,4 +103,11 @@ class LoggingObserver:
 
     def wants(self, kind: type[LifecycleEvent]) -> bool:
         """Return whether events of ``kind`` may be logged."""
-        return kind is not RecordDelivered or self._filter.audit()
+        return kind not in AUDITED or self._audits()
+
+    def _audits(self) -> bool:
+        return self._filter.audit() and logger.isEnabledFor(logging.INFO)
+
+
+def _ignore(_: Audited) -> None:
+    pass

@@ -246,9 +246,11 @@ def test_an_observer_gets_only_events_of_the_selected_kinds() -> None:
     assert seen == [received]
 
 
-def test_the_function_is_wanted_returns_false_for_audit_events_without_the_audit_log() -> None:
+def test_the_function_is_wanted_returns_false_for_audit_events_without_the_audit_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     audit = [False]
-    with nobody_else_observing():
+    with nobody_else_observing(), caplog.at_level(logging.INFO):
         observe(LoggingObserver(audit=lambda: audit[0]))
         assert not is_wanted(events.RecordDelivered)
         assert is_wanted(events.RowParked)
