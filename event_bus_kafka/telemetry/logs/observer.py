@@ -52,8 +52,8 @@ class LoggingObserver:
         self._batched = batched
         self._audit: Callable[[Audited], None] | None = None
         """
-        Handles the events in ``AUDITED``, as the settings say. If it is None, the settings are read at the next of these
-        events. :meth:`flush` resets it to None.
+        Handles events of the kinds in ``AUDITED``. If it is None, the settings are read at the next such event.
+        :meth:`flush` resets it to None.
         """
         self._audit_lines = AuditLines(self._log)
         os.register_at_fork(after_in_child=self._audit_lines.forget)
@@ -72,7 +72,7 @@ class LoggingObserver:
         self._audit_lines.write()
 
     def _as_set(self) -> Callable[[Audited], None]:
-        """Return how to handle the events in ``AUDITED``. It is kept until :meth:`flush`: reading settings takes long."""
+        """Read the settings, and set ``_audit`` until the next :meth:`flush`."""
         if not self._audits():
             self._audit = _ignore
         else:
