@@ -19,7 +19,7 @@ from event_bus_kafka.telemetry.logs import (
     sending,
     worker,
 )
-from event_bus_kafka.telemetry.logs.audit import AUDITED, Audited, AuditLines, logger
+from event_bus_kafka.telemetry.logs.audit import AUDITED, AuditLines, logger
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
 _LINES = (
@@ -50,46 +50,34 @@ class LoggingObserver:
     ) -> None:
         self._filter = LogFilter(audit, clock)
         self._batched = batched
-        self._audit: Callable[[Audited], None] | None = None
+        self._gathers: bool | None = None
         """
-        Handles events of the kinds in ``AUDITED``. If it is None, the settings are read at the next such event.
-        :meth:`flush` resets it to None.
+        Whether events share lines. If it is None, the setting is read at the next event. :meth:`flush` resets it to
+        None.
         """
         self._audit_lines = AuditLines(self._log)
         os.register_at_fork(after_in_child=self._audit_lines.forget)
 
     def __call__(self, event: LifecycleEvent) -> None:
         """Log the event. Collected records are logged first, so that lines are in the right order."""
-        if isinstance(event, AUDITED):
-            audit = self._audit or self._as_set()
-            audit(event)
-        else:
-            self._log_in_order(event)
-
-    def flush(self) -> None:
-        """Log the records that were collected for shared lines."""
-        self._audit = None
-        self._audit_lines.write()
-
-    def _as_set(self) -> Callable[[Audited], None]:
-        """Read the settings, and set ``_audit`` until the next :meth:`flush`."""
-        if not self._audits():
-            self._audit = _ignore
-        else:
-            self._audit = self._gather if self._batched() else self._log_in_order
-        return self._audit
-
-    def _gather(self, event: Audited) -> None:
-        if type(event) is RecordReceived and event.is_early:
-            self._log(event)  # the collected records were received before this one
-        else:
-            self._audit_lines.add(event)
-
-    def _log_in_order(self, event: LifecycleEvent) -> None:
+        gathers = self._gathers
+        if gathers is None:
+            gathers = self._gathers = self._batched()
+        if gathers and isinstance(event, AUDITED):
+            if type(event) is RecordReceived and event.is_early:
+                self._log(event)  # the collected records were received before this one
+            else:
+                self._audit_lines.add(event)
+            return
         try:
             self.flush()
         finally:
             self._log(event)
+
+    def flush(self) -> None:
+        """Log the records that were collected for shared lines."""
+        self._gathers = None
+        self._audit_lines.write()
 
     def _log(self, event: LifecycleEvent) -> None:
         """
@@ -103,11 +91,4 @@ class LoggingObserver:
 
     def wants(self, kind: type[LifecycleEvent]) -> bool:
         """Return whether events of ``kind`` may be logged."""
-        return kind not in AUDITED or self._audits()
-
-    def _audits(self) -> bool:
-        return self._filter.audit() and logger.isEnabledFor(logging.INFO)
-
-
-def _ignore(_: Audited) -> None:
-    pass
+        return kind not in AUDITED or (logger.isEnabledFor(logging.INFO) and self._filter.audit())

@@ -81,20 +81,6 @@ def test_each_line_contains_records_of_only_one_kind_one_partition_and_one_event
     ]
 
 
-def test_without_the_audit_log_its_setting_is_read_only_once_between_two_flushes(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    answers = iter((False, True))
-    with nobody_else_observing(), caplog.at_level(logging.INFO):
-        observe(LoggingObserver(audit=lambda: next(answers), batched=lambda: True), events.RecordReceived)
-        received(1, 2)
-        flush_observers()
-        received(3, 4)
-        flush_observers()
-    (line,) = [record.getMessage() for record in caplog.records]
-    assert "offsets=3-4" in line
-
-
 def test_a_line_has_at_most_a_hundred_complete_ids(lines: Lines) -> None:
     ids = [f"{number:036}" for number in range(250)]
     for number, event_id in enumerate(ids):
