@@ -62,17 +62,17 @@ def test_an_observer_that_cannot_say_what_it_wants_is_called() -> None:
     assert observer.seen == [events.RecordDone]
 
 
-def test_the_setting_of_the_audit_log_is_read_only_once_between_two_flushes(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    answers = iter((False, True))
-    with nobody_else_observing(), caplog.at_level(logging.INFO):
-        observe(LoggingObserver(audit=lambda: next(answers), batched=lambda: True), events.RecordDone)
-        for offset in (1, 2):
-            emit(example(events.RecordDone, offset=offset))
-        flush_observers()
-        for offset in (3, 4):
-            emit(example(events.RecordDone, offset=offset))
-        flush_observers()
-    (line,) = [record.getMessage() for record in caplog.records]
-    assert "offsets=3-4" in line
+def test_an_observer_is_asked_only_once_between_two_flushes_whether_it_wants_a_kind() -> None:
+    asked: list[type[LifecycleEvent]] = []
+
+    def refuse(kind: type[LifecycleEvent]) -> bool:
+        asked.append(kind)
+        return False
+
+    with nobody_else_observing():
+        observe(Choosy(refuse), events.RecordDone)
+        for _ in range(2):
+            emit(example(events.RecordDone))
+            emit(example(events.RecordDone))
+            flush_observers()
+    assert asked == [events.RecordDone] * 2
