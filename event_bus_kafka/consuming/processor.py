@@ -113,7 +113,7 @@ class Processor:
 
     def _process(self, delivery: Delivery) -> Outcome:
         assert delivery.record is not None
-        work = delivery.work or Work(delivery.record, is_early=delivery.is_early)
+        work = delivery.work or Work(delivery.record, delivery.is_early)
         partition = delivery.partition
         delivery.work = work
         outcome: Outcome | None = work.past.verdict

@@ -26,13 +26,13 @@ class Work:
     """The attempts at one record. Only the lane that processes the record changes this object."""
 
     record: ConsumerRecord
+    is_early: bool = False
+    """Whether a previous worker may have crashed at this record."""
     past: Past = NOTHING_YET
     event_type: str = ""
     """The event type. Empty before the first attempt, or if no signal of this service has the type."""
     event_id: str = ""
     """The event's id; empty until the event is dispatched."""
-    is_early: bool = False
-    """Whether a previous worker may have crashed at this record."""
     running: Receiver | None = None
     """The receiver that was called last."""
     turns: list[float] = attrs.field(factory=list)

@@ -10,7 +10,7 @@ from event_bus_kafka.dead_letters.letter import Letter
 from event_bus_kafka.dispatching.dispatch import Failures, Receiver
 from event_bus_kafka.dispatching.outcomes import Hold, Retry
 from event_bus_kafka.dispatching.replay_context import is_replay
-from event_bus_kafka.telemetry import emit, tallies
+from event_bus_kafka.telemetry import emit, is_wanted, tallies
 from event_bus_kafka.telemetry.events import (
     AttemptFailed,
     DeadLetterStored,
@@ -45,16 +45,10 @@ def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
         emit(RecordRetried(**_names(record, work.event_type, work.event_id)))
         return
     sums.received.count += 1
-    emit(
-        RecordReceived(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            event_type=work.event_type,
-            event_id=work.event_id,
-            is_early=work.is_early,
+    if is_wanted(RecordReceived):
+        emit(
+            RecordReceived(record.topic, record.partition, record.offset, work.event_type, work.event_id, work.is_early)
         )
-    )
 
 
 def ran(work: Work, receivers: list[Receiver], failed: Failures) -> None:
@@ -75,16 +69,10 @@ def done(work: Work) -> None:
     """Emit RecordDone, because every receiver has succeeded. Count the event's latency, unless it is replayed."""
     record = work.record
     if work.tallies is not None and work.sent_at is not None and not is_replay():  # replays are of old records
-        work.tallies.latency.take(max(time() - work.sent_at.timestamp(), 0.0))  # the clocks of two hosts may differ
-    emit(
-        RecordDone(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            event_type=work.event_type,
-            event_id=work.event_id,
-        )
-    )
+        seconds = time() - work.sent_at.timestamp()
+        work.tallies.latency.take(seconds if seconds > 0.0 else 0.0)  # the clocks of two hosts may differ
+    if is_wanted(RecordDone):
+        emit(RecordDone(record.topic, record.partition, record.offset, work.event_type, work.event_id))
 
 
 def skipped(record: ConsumerRecord, reason: str) -> None:

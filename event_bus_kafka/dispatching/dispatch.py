@@ -83,11 +83,10 @@ def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
     The handler with which openedx-events sends events to the bus is left out, because it ignores events that came from
     the bus.
     """
-    with signal.lock:
-        entries = list(signal.receivers)
     found = []
-    for entry in entries:
-        (uid, sender), reference = entry[:2]
+    for entry in list(signal.receivers):  # a copy, because other threads connect and disconnect receivers
+        uid, sender = entry[0]
+        reference = entry[1]
         call = reference() if isinstance(reference, ReferenceType) else reference
         if call is not None and sender == NONE_ID and call is not general_signal_handler:
             found.append(Receiver(call, uid if isinstance(uid, str) else None))

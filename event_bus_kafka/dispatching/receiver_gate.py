@@ -67,7 +67,7 @@ class ReceiverGate:
         """
         names = self._paused()
         if not names and not self._circuits:
-            return Admission(admitted=receivers)
+            return Admission(receivers)
         admitted, held, paused, permits = [], [], [], {}
         with self._lock:
             self._forget(names)

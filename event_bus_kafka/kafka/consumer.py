@@ -78,13 +78,16 @@ class ConsumerClient(GroupOffsets, LogOffsets):
             return []
         # consume() alone would wait for all of them, or the full time-out
         rest = self._client.consume(min(most, _BATCH) - 1, 0)
-        messages = (first, *rest)
-        for message in messages:
-            if message.error() is not None and not self.positions.mark_gone(message):
-                failure = report_error("consumer", message.error(), message.topic() or "")
+        records = []
+        for message in (first, *rest):
+            error = message.error()
+            if error is None:
+                records.append(to_record(message))
+            elif not self.positions.mark_gone(message):
+                failure = report_error("consumer", error, message.topic() or "")
                 if failure.fatal:
                     raise failure
-        return [to_record(message) for message in messages if message.error() is None]
+        return records
 
     def initial_offset(self, partition: Partition, *, timeout: float) -> int:
         """

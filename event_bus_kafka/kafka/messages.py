@@ -20,13 +20,13 @@ def to_record(message: Any) -> ConsumerRecord:
     """Convert a message of confluent-kafka to a :class:`ConsumerRecord`."""
     kind, timestamp = message.timestamp()
     return ConsumerRecord(
-        topic=message.topic(),
-        partition=message.partition(),
-        offset=message.offset(),
-        timestamp=timestamp if kind != confluent_kafka.TIMESTAMP_NOT_AVAILABLE else None,
-        key=message.key(),
-        value=message.value(),
-        headers=_headers(message),
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        timestamp if kind != confluent_kafka.TIMESTAMP_NOT_AVAILABLE else None,
+        message.key(),
+        message.value(),
+        _headers(message),
     )
 
 

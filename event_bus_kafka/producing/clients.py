@@ -142,11 +142,11 @@ class ProcessClients:
         tallies.add(EVENTS_DELIVERED, (encoded.destination.event_type,))
         emit(
             RecordDelivered(
-                topic=encoded.destination.topic,
-                event_type=encoded.destination.event_type,
-                event_id=encoded.event_id,
-                partition=message.partition(),
-                offset=message.offset(),
+                encoded.destination.topic,
+                message.partition(),
+                message.offset(),
+                encoded.destination.event_type,
+                encoded.event_id,
             )
         )
 

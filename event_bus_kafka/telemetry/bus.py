@@ -24,7 +24,8 @@ _ALL_KINDS = (LifecycleEvent,)
 _observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {count: COUNTED}
 _observers_of: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
 """
-Cache: kind of event → observers of this kind. A new empty dict replaces the cache when observers are added or removed.
+Cache: kind of event → observers that want events of this kind. A new empty dict replaces the cache when observers are
+added, removed or flushed.
 """
 _flushes: tuple[Callable[[], None], ...] = ()
 """The ``flush`` methods of observers. Not every observer has this method."""
@@ -34,6 +35,9 @@ def observe(observer: Observer, *kinds: type[LifecycleEvent]) -> None:
     """
     Call ``observer`` for events of ``kinds``, or for all events if no kind is given. If the observer was added before,
     the new kinds replace its previous kinds.
+
+    If the observer has a method ``wants``, it is not called for kinds for which this method returns False. The result
+    counts until the next :func:`flush_observers`.
     """
     _replace(_observers | {observer: kinds or _ALL_KINDS})
 
@@ -48,7 +52,8 @@ def emit(event: LifecycleEvent) -> None:
     Call the observers of the event's kind. If an observer raises, emit CallbackFailed instead of raising, unless the
     exception comes from the handler of a process signal.
     """
-    for observer in _observers_of.get(type(event)) or _find(type(event)):
+    observers = _observers_of.get(type(event))
+    for observer in _find(type(event)) if observers is None else observers:
         try:
             observer(event)
         except RAISED_BY_OTHERS as error:
@@ -61,6 +66,8 @@ def flush_observers() -> None:
     Call the method ``flush`` of each observer that has one. Such an observer collects events, for example for a shared
     log line. Threads that emit many events call this function in each iteration of their loop.
     """
+    global _observers_of
+    _observers_of = {}
     for flush in _flushes:
         try:
             flush()
@@ -71,10 +78,11 @@ def flush_observers() -> None:
 
 def is_wanted(kind: type[LifecycleEvent]) -> bool:
     """
-    Return whether any observer takes events of ``kind``. An observer may have a method ``wants``, which returns whether
-    it takes events of a kind at present. Code that would create thousands of events calls this function first.
+    Return whether any observer wants events of ``kind``. Code that would create thousands of events calls this function
+    first.
     """
-    return any(getattr(observer, "wants", _always)(kind) for observer in _observers_of.get(kind) or _find(kind))
+    observers = _observers_of.get(kind)
+    return len(_find(kind) if observers is None else observers) > 0
 
 
 def _note_failure(observer: Observer, event: LifecycleEvent, error: BaseException) -> None:
@@ -85,13 +93,20 @@ def _note_failure(observer: Observer, event: LifecycleEvent, error: BaseExceptio
         emit(CallbackFailed(callback=name, error=error))
 
 
-def _always(_: type[LifecycleEvent]) -> bool:
-    return True
+def _wants(observer: Observer, kind: type[LifecycleEvent]) -> bool:
+    wants = getattr(observer, "wants", None)
+    try:
+        return wants is None or bool(wants(kind))
+    except RAISED_BY_OTHERS as error:
+        let_through(error)
+        return True
 
 
 def _find(kind: type[LifecycleEvent]) -> tuple[Observer, ...]:
     found = _observers_of  # read before `_observers`: a later change of observers discards this dict
-    found[kind] = tuple(observer for observer, kinds in _observers.items() if issubclass(kind, kinds))
+    found[kind] = tuple(
+        observer for observer, kinds in _observers.items() if issubclass(kind, kinds) and _wants(observer, kind)
+    )
     return found[kind]
 
 

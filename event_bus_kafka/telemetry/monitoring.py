@@ -46,6 +46,11 @@ MONITORED = (*{*_RECORDS, *_FAILURES}, events.ClientErrorReported)
 _NO_SPAN = nullcontext()
 
 
+def is_monitored() -> bool:
+    """Return whether a monitoring backend is configured."""
+    return bool(configured_backends())
+
+
 def trace(name: str) -> AbstractContextManager[None]:
     """Return a context manager that opens a span called ``name``, if a monitoring backend is configured."""
     return function_trace(name) if configured_backends() else _NO_SPAN  # without a backend a span would take 4 µs

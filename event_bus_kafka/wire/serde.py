@@ -55,11 +55,11 @@ def encode(event: Event, *, topic: str, key_field: str) -> EncodedEvent:
     data = codec.with_objects(event.data)
     event_id = str(event.metadata.id)
     return EncodedEvent(
-        destination=destination,
-        key=codec.encode_key(data, key),
-        value=codec.encode(data),
-        headers=cloudevents.to_headers(event.metadata, event_id),
-        event_id=event_id,
+        destination,
+        codec.encode_key(data, key),
+        codec.encode(data),
+        cloudevents.to_headers(event.metadata, event_id),
+        event_id,
     )
 
 
@@ -154,7 +154,7 @@ def deserialize(
     schema = registry.schema_of(_schema_id(value))
     key = signal, schema, most
     decode = _decoders.get(key) or _decoders.keep(key, _decoder(signal, schema, most), schema)
-    return Event(signal=signal, data=decode(value[_FRAME.size :]), metadata=metadata, id_as_read=event_id)
+    return Event(signal, decode(value[_FRAME.size :]), metadata, event_id)
 
 
 def deserialize_tombstone(record: ConsumerRecord, topic: str, registry: SchemaIds, most: int = DECODED_BYTES) -> Event:

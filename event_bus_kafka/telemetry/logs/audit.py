@@ -6,8 +6,9 @@ than all other work for a record.
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from event_bus_kafka.shown import Shown, logger_named, shown
 from event_bus_kafka.telemetry.events import RecordDelivered, RecordDone, RecordReceived
@@ -71,12 +72,11 @@ class AuditLines:
         self._waiting.clear()
 
     def _taken(self) -> list[Audited]:
-        taken = []
-        while self._waiting:
-            try:
-                taken.append(self._waiting.popleft())
-            except IndexError:  # another thread has just taken the last record
-                break
+        taken: list[Audited] = []
+        take = self._waiting.popleft
+        with suppress(IndexError):  # no record waits any more
+            while True:
+                taken.append(take())
         return taken
 
     def _log(self, run: Sequence[Audited]) -> None:
@@ -103,9 +103,9 @@ def _lines(taken: Sequence[Audited]) -> Iterator[list[Audited]]:
     Yield groups of records that share a line. All groups of received records precede the groups of done records,
     because a record may be done before another record of its partition is received.
     """
-    runs: dict[tuple[object, ...], list[Audited]] = {}
+    runs: defaultdict[tuple[object, ...], list[Audited]] = defaultdict(list)
     for event in taken:
-        runs.setdefault((type(event), event.topic, event.partition, event.event_type), []).append(event)
+        runs[type(event), event.topic, event.partition, event.event_type].append(event)
     for run in sorted(runs.values(), key=lambda run: AUDITED.index(type(run[0]))):
         for start in range(0, len(run), _MOST_IDS):
             yield run[start : start + _MOST_IDS]

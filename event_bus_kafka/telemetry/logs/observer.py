@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from time import monotonic
 
-from event_bus_kafka.telemetry.events import LifecycleEvent, RecordDelivered, RecordReceived
+from event_bus_kafka.telemetry.events import LifecycleEvent, RecordReceived
 from event_bus_kafka.telemetry.logs import (
     clients,
     consuming,
@@ -18,7 +19,7 @@ from event_bus_kafka.telemetry.logs import (
     sending,
     worker,
 )
-from event_bus_kafka.telemetry.logs.audit import AUDITED, AuditLines
+from event_bus_kafka.telemetry.logs.audit import AUDITED, AuditLines, logger
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
 _LINES = (
@@ -51,7 +52,7 @@ class LoggingObserver:
         self._batched = batched
         self._gathers: bool | None = None
         """
-        Whether records share lines. None after :meth:`flush`: ``batched`` and ``audit`` are called at the next event.
+        Whether events share lines. None after :meth:`flush`: ``batched`` is called at the next event.
         """
         self._audit_lines = AuditLines(self._log)
         os.register_at_fork(after_in_child=self._audit_lines.forget)
@@ -63,7 +64,7 @@ class LoggingObserver:
         """
         gathers = self._gathers
         if gathers is None:
-            gathers = self._gathers = self._batched() and self._filter.audit()
+            gathers = self._gathers = self._batched()
         if gathers and isinstance(event, AUDITED):
             if type(event) is RecordReceived and event.is_early:
                 self._log(event)  # at once, in a line of its own: its receivers may crash the process
@@ -91,5 +92,5 @@ class LoggingObserver:
         line(event, self._filter)
 
     def wants(self, kind: type[LifecycleEvent]) -> bool:
-        """Return whether events of ``kind`` may be logged. False for RecordDelivered unless ``audit`` returns True."""
-        return kind is not RecordDelivered or self._filter.audit()
+        """Return whether events of ``kind`` may be logged."""
+        return kind not in AUDITED or (logger.isEnabledFor(logging.INFO) and self._filter.audit())

@@ -17,12 +17,11 @@ from django.db import OperationalError
 from django.test import override_settings
 
 from event_bus_kafka.errors import BrokerError, ReceiversFailed, UnreadableValue
-from event_bus_kafka.telemetry import bus, emit, events, is_wanted, observe, unobserve
+from event_bus_kafka.telemetry import bus, emit, events, observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import monitor
 from event_bus_kafka.trouble import Trouble
-from tests.support.watching import nobody_else_observing
 
 VALUES: dict[str, Any] = {
     "str": "text",
@@ -243,19 +242,6 @@ def test_an_observer_gets_only_events_of_the_selected_kinds() -> None:
         unobserve(collect)
     emit(received)
     assert seen == [received]
-
-
-def test_audit_events_are_unwanted_if_the_audit_log_is_off_and_no_other_observer_wants_them() -> None:
-    audit = [False]
-    with nobody_else_observing():
-        observe(LoggingObserver(audit=lambda: audit[0]))
-        assert not is_wanted(events.RecordDelivered)
-        assert is_wanted(events.RowParked)
-        audit[0] = True
-        assert is_wanted(events.RecordDelivered)
-        audit[0] = False
-        observe(print, events.RecordDelivered)
-        assert is_wanted(events.RecordDelivered)
 
 
 def test_exceptions_for_monitoring_do_not_contain_the_error_text_of_a_receiver(
