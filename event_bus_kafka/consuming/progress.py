@@ -175,8 +175,8 @@ class PartitionProgress:
     committed: int | None = None
     position: int | None = attrs.field(default=attrs.Factory(lambda self: self.committed, takes_self=True))
     """
-    The offset that may be committed: the offset of the first unfinished record, or of the next record to read if all
-    are finished.
+    The offset that may be committed. It is one more than the offset of the last finished record that no unfinished
+    record precedes. None: there was no such record yet, and the group has committed no offset.
     """
     phase: PartitionPhase = PartitionPhase.OPEN
     drains_to: int = -1

@@ -198,7 +198,7 @@ def _has_changed(row: DeadLetter, since: DeadLetter) -> bool:
 
 
 def _note(row: DeadLetter, change: Change) -> None:
-    """Write the entries of receivers that are still pending, and of receivers that have just succeeded."""
+    """Write the entries of receivers that are still pending, have just succeeded, or were replaced by a stand-in."""
     rows = DeadLetter.objects.for_writing()
     if not rows.keeps_entries():
         return

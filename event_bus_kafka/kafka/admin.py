@@ -30,7 +30,10 @@ T = TypeVar("T")
 _BROKERS_DEFAULT = -1
 """Tells the brokers to use their default number of partitions or replicas."""
 _AFTER_DEL = 1.0
-"""Seconds for which a timer keeps a client. Without the pause its last reference would still be in ``__del__``."""
+"""
+Seconds for which a timer refers to a client whose ``__del__`` runs. If the timer ended earlier than ``__del__``, the
+thread that runs ``__del__`` would drop the last reference, and so destroy the client.
+"""
 
 
 @attrs.frozen(kw_only=True)

@@ -49,10 +49,13 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
 
 class Heartbeat(models.Model):
-    """The latest heartbeat of one run of a worker or relay. Times are by the database's clock."""
+    """
+    The latest heartbeat of a worker or relay; it gets a new row each time it starts. All times come from the database's
+    clock.
+    """
 
     id = models.UUIDField(primary_key=True)
-    """A random id, which each run of a worker or relay chooses."""
+    """A random id, which a worker or relay chooses each time it starts."""
     kind = models.CharField(max_length=16)
     """``consumer`` or ``relay``."""
     host = models.CharField(max_length=255)

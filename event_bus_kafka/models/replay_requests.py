@@ -136,7 +136,7 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 class ReplayRequest(models.Model):
     """
     An order to workers. A request with letters tells the workers of one group to replay these dead letters. A request
-    with a run tells workers to replay a topic, or to do a backfill. Times are by the database's clock.
+    with a run tells workers to replay a topic, or to do a backfill. All times come from the database's clock.
     """
 
     group = models.CharField(max_length=255)

@@ -1,4 +1,4 @@
-"""Runs one letter of a replay request, on a lane."""
+"""Replays one letter of a replay request, on a lane."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FAILED_SINCE = "it has failed again since the request was made: make another re
 
 @attrs.frozen
 class LetterEnd:
-    """The result of a letter's run, with the error that explains it."""
+    """The result of the replay of a letter, with a text that explains it."""
 
     state: LetterState
     error: str = ""
@@ -45,7 +45,7 @@ class LetterEnd:
 
 @attrs.frozen(kw_only=True)
 class RequestedLetterRun:
-    """Runs the letters of one request; ``alias``: the database with the request."""
+    """Replays the letters of one request; ``alias``: the database with the request."""
 
     replay: LetterReplay
     alias: str
@@ -53,11 +53,10 @@ class RequestedLetterRun:
 
     def run(self, requested: RequestedLetter, began: Callable[[Work], None]) -> LetterState | Halt:
         """
-        Run a letter and store its result. ``began`` is called with the work of an attempt when the attempt begins.
-
-        Return a halt if there is no result, or if no other letter may begin. After a halt, the letter runs again later,
-        unless a receiver asked to exit. Errors of databases and of this package become halts; other exceptions are
-        raised.
+        Replay a letter and store its result. ``began`` is called with the work of an attempt when the attempt begins.
+        Return a halt if there is no result, or if no other letter may begin. After a halt, the letter is replayed again
+        later, unless a receiver asked to exit. Errors of databases and of this package become halts; other exceptions
+        are raised.
         """
         try:
             return self._run(requested, began)

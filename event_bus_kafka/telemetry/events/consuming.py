@@ -138,8 +138,8 @@ class EmittedEventsLost(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class OffsetsMoved(LifecycleEvent):
     """
-    A worker reads partitions from their first records at or after ``time`` on, because an operator started it with this
-    time. A restart with the same time does not move the offsets again.
+    A worker begins to read each partition at the first record whose timestamp is ``time`` or later, because an operator
+    started the worker with this time. A restart with the same time does not move the offsets again.
     """
 
     group: str

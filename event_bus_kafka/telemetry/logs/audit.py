@@ -38,8 +38,8 @@ _BEGINNINGS = {
 
 class AuditLines:
     """
-    Collects records that were delivered, received or done. :meth:`write` logs one line for all records of the same
-    partition and event type. All methods may be called from any thread.
+    Collects records that were delivered, received or done. In :meth:`write`, up to a hundred records share a line if
+    they have the same partition, event type and kind of lifecycle event. All methods may be called from any thread.
     """
 
     def __init__(self, single: Callable[[Audited], None]) -> None:
