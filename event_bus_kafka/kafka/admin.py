@@ -46,8 +46,8 @@ class TopicLayout:
 
 class _Client(AdminClient):
     """
-    A client that is never destroyed in its own thread. Garbage collection may run in any thread, and librdkafka aborts
-    the process if one of its threads destroys a client.
+    A client that no thread of librdkafka destroys, because librdkafka would abort the process. Without this class it
+    could happen, because garbage collection may run in any thread.
     """
 
     def __del__(self) -> None:

@@ -51,7 +51,7 @@ Any other error may be temporary, because it may come from proxies, login pages,
 rotated.
 """
 _ALL = ""
-"""Key of failures that concern all requests."""
+"""The key in ``SchemaRegistry._failures`` under which a failure that concerns all requests is kept."""
 _LONGEST_REASON = 300
 """Maximum number of characters of a failure's reason, because some registries quote both schemas in the reason."""
 

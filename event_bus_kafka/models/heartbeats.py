@@ -13,8 +13,8 @@ from event_bus_kafka.models.upserts import Sql, upsert
 
 _BEATS, _LEAST_SILENCE = 6, 60_000
 """
-A worker or relay counts as dead if both numbers are reached. The first is the number of missed heartbeats. The second
-is the duration of the silence in milliseconds.
+A worker or relay counts as dead if its last heartbeat is older than both limits. The first is a multiple of the time
+between two heartbeats, the second a number of milliseconds.
 """
 
 
@@ -23,10 +23,11 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
     def beat(self, row: UUID, *, age: float, is_last: bool = False, **values: Any) -> None:
         """
-        Insert the heartbeat of a worker or relay, or update its times and its ``state``, with one SQL statement.
+        Insert the row of a worker or relay, or update ``beat_at``, ``stopped_at`` and ``state`` in its row, with one
+        SQL statement.
 
-        ``row``: id of the heartbeat. ``age``: seconds since the worker or relay started. ``is_last``: whether it has
-        ended. ``values``: all fields except the id and the times.
+        ``row``: id of the row. ``age``: seconds since the worker or relay started. ``is_last``: whether it has ended.
+        ``values``: all fields except the id and the times.
         """
         now = Sql(now_sql(connections[self.db]))
         insert = {

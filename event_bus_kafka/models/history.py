@@ -25,7 +25,7 @@ class Line:
     service: str
     event_type: str
     receiver: str
-    """The receiver that was called; empty: the count is a number of whole events."""
+    """Name of the receiver whose calls are counted; empty: events are counted."""
     outcome: str
 
 
@@ -126,7 +126,7 @@ class HistoryRow(models.Model):
     service = models.CharField(max_length=255)
     event_type = models.CharField(max_length=255)
     receiver = models.CharField(max_length=500)
-    """The receiver's name, as in dead letters; empty: the row counts whole events."""
+    """Name, as in dead letters, of the receiver whose calls are counted; empty: the row counts events."""
     outcome = models.CharField(max_length=32)
     count = models.BigIntegerField()
     seconds = models.FloatField()

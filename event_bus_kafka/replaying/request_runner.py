@@ -67,7 +67,7 @@ class _Held:
 class RequestRunner:
     """
     Runs the replay requests of a group in one worker, one after the other. The housekeeping thread calls ``turn`` and
-    ``hand_back``; the polling thread calls the methods of ``Replays``. Neither thread waits for the other.
+    ``hand_back``; the polling thread calls ``submit`` and ``end``. Neither thread waits for the other.
     """
 
     def __init__(
@@ -262,9 +262,7 @@ class RequestRunner:
         self._request = self._run = None
 
     def _give_back(self, rows: ReplayRequestQuerySet, request: ReplayRequest, why: str = "") -> None:
-        """
-        Release the request. No letter of it may run here. ``why``: reason for the request's note; empty: no note.
-        """
+        """Release the request, none of whose letters may run here. ``why``: reason for its note; empty: no note."""
         note = f"worker {self._name} has handed it back: {why}" if why else ""
         self._release()
         rows.let_go(request.pk, by=self._id, note=note)
@@ -296,5 +294,5 @@ class RequestRunner:
 
 
 def _has_any(receivers: Collection[str]) -> bool:
-    """Return whether this service has one of ``receivers``, or ``receivers`` is empty, which means all receivers."""
+    """Return True if this service has one of ``receivers``, or if ``receivers`` is empty, which means all receivers."""
     return not receivers or not dispatch.receiver_names().isdisjoint(receivers)

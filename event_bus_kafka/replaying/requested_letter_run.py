@@ -102,9 +102,9 @@ class RequestedLetterRun:
 
     def _put_back(self, requested: RequestedLetter, mark: str) -> None:
         """
-        Put the letter back into its request, with the current time of the dead letter's last failure. This run may have
-        changed this time before the server went away. Without the current time, the change would look like another
-        worker's change.
+        Put the letter back into its request, with the current time of the dead letter's last failure. The interrupted
+        replay may have changed this time before the server went away. Without the current time, the change would look
+        like another worker's change.
         """
         with suppress(Error):  # then the letter stays begun, without a known result
             there = DeadLetter.objects.for_writing().filter(pk=requested.letter)
@@ -117,7 +117,7 @@ class RequestedLetterRun:
 
 def end_by_letter(requested: RequestedLetter, letter: DeadLetter | None) -> LetterEnd | None:
     """
-    Return the result of ``requested``, whose worker died during the run, if the dead letter shows the result; else
+    Return the result of ``requested``, whose worker died during the replay, if the dead letter shows the result; else
     None. ``letter``: the dead letter; None: the dead letter was deleted.
     """
     if letter is None:
@@ -150,14 +150,14 @@ def _without_a_run(requested: RequestedLetter, planned: ReplayPlan | None) -> Le
 
 def _has_claim(requested: RequestedLetter, letter: DeadLetter) -> bool:
     """
-    Return whether the dead letter ``letter`` still has the claim of the last run of ``requested``. If so, the result of
-    this run was not written.
+    Return whether the dead letter ``letter`` still has the claim of the last replay of ``requested``. If so, the result
+    of this replay was not written.
     """
     return any(failure.claimed_until == requested.claim for failure in of_row(letter).values() if requested.claim)
 
 
 def _succeeded(left: Pending) -> LetterEnd:
-    """Return the result of a successful run. ``left``: the receivers that are still pending. None of them has run."""
+    """Return the result of a successful replay. ``left``: the receivers that are still pending, and were not called."""
     if not left:
         return LetterEnd(LetterState.SUCCEEDED)
     names = ", ".join(name or "its reading" for name in left)

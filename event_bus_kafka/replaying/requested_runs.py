@@ -90,6 +90,7 @@ class RequestedRuns:
     ) -> RequestRun[Any] | Halt:
         """
         Begin the run of a request, or continue the run after its saved progress. Return a halt if this is not possible.
+        Raises a database error.
         """
         try:
             return self._begin(request, alias, lanes, clock)

@@ -29,8 +29,8 @@ Minimum time limit of a request, in seconds. It is used when no time is left, be
 """
 _GROUPS_AT_ONCE = 100
 """
-Maximum number of groups whose offsets are requested at the same time. Kafka's client sends one request for each group.
-The time limit of each request begins when the request is made.
+Maximum number of groups whose offsets are requested at the same time. Kafka's client sends one request for each group,
+and the time limit of each request already runs while the request waits for the others.
 """
 
 

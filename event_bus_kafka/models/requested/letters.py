@@ -59,8 +59,8 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def orphaned(self, group: str) -> list[RequestedLetter]:
         """
-        Return the running letters of ``group`` whose request has ended and whose results the worker did not write.
-        Either the worker has died, or it has lost the database before it could write.
+        Return the letters of ``group`` that are still in the state ``running`` although their request has ended and its
+        worker is gone. Either the worker has died, or it has lost the database before it could write their results.
         """
         running = self.filter(state=LetterState.RUNNING, request__group=group, request__ended_at__isnull=False)
         silent = models.Q(request__beat_at__lt=database_now(self.db) - round(TAKEN_OVER_AFTER * 1000))

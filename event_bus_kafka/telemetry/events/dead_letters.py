@@ -85,7 +85,7 @@ class DeadLetterEntriesPurged(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ReplayRequestChanged(LifecycleEvent):
-    """This worker has taken a replay request, holds it because of an outage, or has stopped working on it."""
+    """This worker has taken a replay request, interrupts it for a while, or has stopped working on it."""
 
     request: int
     group: str

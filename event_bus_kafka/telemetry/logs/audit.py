@@ -22,8 +22,8 @@ _MOST_IDS = 100
 """Maximum number of ids in a log line."""
 _LONGEST_IDS = 50 * _MOST_IDS
 """
-Maximum number of characters of all ids in a log line, which is enough for UUIDs. Only if the ids together are longer,
-long ids are cut.
+If the ids in a log line have more characters than this number together, each long id is cut. UUIDs never reach this
+number.
 """
 _PLENTY = 1_000
 """Number of collected records at which :meth:`AuditLines.add` logs all of them."""
