@@ -34,7 +34,7 @@ from event_bus_kafka.telemetry.events import ReplayRequestChanged
 from event_bus_kafka.telemetry.state import Replaying
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_REQUESTS_EVERY, _BEAT_EVERY = 60.0, 5.0, 1.0
-"""Seconds between two looks for the table, which a migration may add, two looks for requests, and two heartbeats."""
+"""Seconds between two looks for a missing table, between two looks for requests, and between two heartbeats."""
 _READ_AHEAD = 500
 """Number of letters read at once. It suffices for many seconds, because each letter takes several statements."""
 _SETTLE_EVERY = 60.0

@@ -30,7 +30,7 @@ _OUTAGE = 1
 Exit code of a replay that cannot continue because a server is unavailable. Any other exit code means that a receiver
 asked to exit.
 """
-_TAKEN = "another process has changed the letter since, or is replaying it"
+_TAKEN = "another process has changed the letter since it was read, or is replaying it"
 _GONE = "it was deleted: it has succeeded since the request was made, or was discarded"
 _FAILED_SINCE = "it has failed again since the request was made: make another request"
 

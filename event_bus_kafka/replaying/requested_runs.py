@@ -175,7 +175,7 @@ class RequestedRuns:
         if source is None or not (to := enabled_routes(source)):
             return Halt(HaltKind.STOPPED, "its worker has no such source any more, or no topic for its events")
         if (now := source.signal.event_type) != arguments.event_type:
-            return Halt(HaltKind.STOPPED, f"its source sends {now} now: it was requested for {arguments.event_type}")
+            return Halt(HaltKind.STOPPED, f"its source now sends {now}, but {arguments.event_type} was requested")
         most = max(1, int(min(MOST, request.rate or MOST, request.stop_after)))
         backfill = Backfill(signal=source.signal, routes=to, producer=self._producer())
         batches = BatchRun(
