@@ -128,7 +128,8 @@ class Producer:
 
     def flush(self, seconds: float) -> int:
         """
-        Wait at most ``seconds`` for confirmations; return the number of records that are still unconfirmed.
+        Wait at most ``seconds`` for confirmations. Return the producer's length afterwards (see :meth:`__len__`); 0:
+        all records are confirmed.
 
         Does not use the client's own flush, which loses delivery reports after a fatal error.
         """

@@ -89,7 +89,7 @@ class Heartbeat(models.Model):
     def liveness(self, now: int) -> str:
         """
         Return ``alive``, ``stopped`` or ``dead``. Dead means: no heartbeat for six periods and at least a minute.
-        ``now``: milliseconds since the epoch by the database's clock.
+        ``now``: time of the database's clock, in milliseconds since the epoch.
         """
         if self.stopped_at is not None:
             return "stopped"

@@ -143,8 +143,8 @@ class RequestRunner:
 
     def hand_back(self) -> None:
         """
-        Release the request for other workers. Do nothing if one of its letters is still running here, because another
-        worker would run this letter, too.
+        Begin no further letter, and release the request for other workers. If a letter still runs here, only save the
+        progress, because another worker would run this letter, too.
         """
         self.end()
         request, run = self._request, self._run

@@ -55,8 +55,8 @@ class RequestedLetterRun:
         """
         Replay a letter and store its result. ``began`` is called with the work of an attempt when the attempt begins.
         Return a halt if there is no result, or if no other letter may begin. After a halt, the letter is replayed again
-        later, unless a receiver asked to exit. Errors of databases and of this package become halts; other exceptions
-        are raised.
+        later, unless a receiver asked to exit. Errors of databases and of this package become halts, except lasting
+        errors of Kafka, which become results. Other exceptions are raised.
         """
         try:
             return self._run(requested, began)
