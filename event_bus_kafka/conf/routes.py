@@ -22,7 +22,7 @@ def short_topic(topic: str) -> str:
 
 
 def retry_by_name() -> dict[str, dict[str, Any]]:
-    """Return EVENT_BUS_KAFKA_RETRY_BY with each key twice: as it is (for event types) and with the prefix (for topics)."""
+    """Return EVENT_BUS_KAFKA_RETRY_BY with each key twice: as it is for event types, and with the prefix for topics."""
     given = settings.retry_by
     return {full_topic(name): changes for name, changes in given.items()} | given
 

@@ -71,8 +71,8 @@ class Producer:
         )
         self.failure: BrokerError | None = None
         """
-        The fatal error after which the producer takes no more records; None: it takes records. After the error, records
-        in flight still get their delivery reports.
+        The reason why the producer takes no more records: a fatal error, or a purge. None: it takes records. Records in
+        flight still get their delivery reports.
         """
 
     def __len__(self) -> int:

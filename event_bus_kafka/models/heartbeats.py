@@ -13,8 +13,8 @@ from event_bus_kafka.models.upserts import Sql, upsert
 
 _BEATS, _LEAST_SILENCE = 6, 60_000
 """
-A worker or relay counts as dead if its last heartbeat is older than both limits. The first is a multiple of the time
-between two heartbeats, the second a number of milliseconds.
+A worker or relay counts as dead if its last heartbeat is older than both limits. The first is a number of periods
+between heartbeats, the second a number of milliseconds.
 """
 
 

@@ -116,8 +116,8 @@ class HistoryRow(models.Model):
 
     id = models.UUIDField(primary_key=True)
     """
-    UUID computed from labels, span and time. A unique index on these columns would be too long, and on MySQL it would
-    ignore case.
+    UUID computed from labels, span and beginning. A unique index on these columns would be too long, and on MySQL it
+    would ignore case.
     """
     span = models.IntegerField()
     """Length of the period, in seconds: one of :data:`SPANS`."""
