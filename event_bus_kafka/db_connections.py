@@ -61,8 +61,8 @@ class OpenConnections(threading.local):
 
 def identity(connection: BaseDatabaseWrapper) -> tuple[str, str]:
     """
-    Return the alias and the name of the connection's database. Both are needed, because a test run gives an alias
-    another database.
+    Return the alias and the name of the connection's database. Both are needed, because an alias refers to another
+    database during a test run.
     """
     return connection.alias, str(connection.settings_dict["NAME"])
 

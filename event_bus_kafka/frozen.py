@@ -1,4 +1,7 @@
-"""Value classes that only type checkers treat as immutable. Each event needs several, so their objects are cheap."""
+"""
+Value classes whose objects are cheap to create, because only type checkers treat them as immutable. Each event needs
+several such objects.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-Exceptions by which a host interrupts the main thread, such as celery's SoftTimeLimitExceeded. Such an exception does
-not mean that the interrupted code failed.
+Exceptions with which a host such as celery interrupts the main thread, for example SoftTimeLimitExceeded. Such an
+exception does not mean that the interrupted code failed.
 
 A signal's handler may raise such an exception at any line of the main thread, and the exception may be of any class.
 Code that treats exceptions as failures must first pass each exception to :func:`let_through`. If another thread injects

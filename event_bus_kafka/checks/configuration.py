@@ -35,12 +35,18 @@ _ENTRY_POINTS: dict[Setting[str | None], str] = {
 
 
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that each setting has an accepted value and a known name, and that dotted paths can be imported."""
+    """
+    Check that each setting has an accepted value and a known name, that dotted paths can be imported, and that no
+    credentials lack one half.
+    """
     return [*_wrong_values(), *_unknown_names(), *_broken_paths(), *_half_credentials()]
 
 
 def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """If EVENT_BUS_PRODUCER names this package, check that all enabled events can be sent."""
+    """
+    If EVENT_BUS_PRODUCER names this package, check the routes, whether events of all enabled types can be encoded, the
+    clients' options, and the databases of outboxes.
+    """
     if list(_wrong_values()) or not _points_here(SettingsTable.producer):
         return []
     try:
@@ -60,7 +66,10 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
 
 
 def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """If EVENT_BUS_CONSUMER names this package and consumers are enabled, check that a worker can start."""
+    """
+    If EVENT_BUS_CONSUMER names this package and consumers are enabled, check what a worker needs: options of its
+    clients, retry policies, the store of dead letters, the databases of inboxes, and different names of receivers.
+    """
     if list(_wrong_values()) or not _points_here(SettingsTable.consumer) or not settings.consumers_enabled:
         return []
     clients = [_clients("consumer", _consumer_options), schema_registry_options]

@@ -18,7 +18,10 @@ _DEFAULT = 4
 
 
 def check_pools(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Warn if Django's pool (``OPTIONS = {"pool": …}``) has fewer connections than the threads of a worker may need."""
+    """
+    If EVENT_BUS_CONSUMER names this package, warn if Django's pool (``OPTIONS = {"pool": …}``) has fewer connections
+    than the threads of a worker may need.
+    """
     try:
         is_ours = (settings.consumer or "").startswith("event_bus_kafka.") and settings.consumers_enabled
         needed = settings.consumer_concurrency + BESIDE_LANES

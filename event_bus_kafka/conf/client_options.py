@@ -31,8 +31,8 @@ _CLASSIC_BOUNDS: Options = {
 }
 _MARGIN = 30.0
 """
-Seconds that are added to a worker's longest wait for receivers. If a member does not poll for longer than the sum, the
-group removes the member.
+Seconds that are added to a worker's longest wait for receivers. If a member does not poll for longer than the sum, and
+for at least five minutes, the group removes the member.
 """
 _SYNONYMS = {"request.required.acks": "acks", "enable.auto.offset.store": "enable.auto.commit"}
 _SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest", "beginning": "earliest"}
@@ -40,9 +40,9 @@ _SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest",
 
 def producer_options(delivery_timeout: float | None = None) -> Options:
     """
-    Return librdkafka's options of an idempotent producer whose records all in-sync replicas confirm.
-
-    ``delivery_timeout`` is in seconds, by default EVENT_BUS_KAFKA_DELIVERY_TIMEOUT. Raises :class:`ConfigurationError`.
+    Return librdkafka's options for a producer. It is idempotent, and waits for the confirmation of all in-sync
+    replicas, unless the settings allow unsafe options. ``delivery_timeout`` is in seconds, by default
+    EVENT_BUS_KAFKA_DELIVERY_TIMEOUT. Raises :class:`ConfigurationError`.
     """
     own = (
         _SAFE_PRODUCER
@@ -83,7 +83,7 @@ def schema_registry_options() -> Options:
 
 
 def service_name() -> str | None:
-    """Return the name of this service from the settings that openedx-events reads."""
+    """Return the name of this service from the settings that openedx-events reads; None if it is not set."""
     return settings.service_name or settings.service_variant
 
 

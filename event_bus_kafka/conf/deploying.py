@@ -8,7 +8,7 @@ from event_bus_kafka.conf.kinds import Setting, mapping_of
 from event_bus_kafka.conf.policies import TOPIC, TOPIC_OPTIONS
 
 ALL_TOPICS = "*"
-"""Key of the entry with the defaults for all topics. Other keys are topic names."""
+"""The key in EVENT_BUS_KAFKA_TOPICS whose value has defaults for all topics. The other keys are names of topics."""
 
 
 class SettingsOfTopic(TypedDict, total=False):

@@ -11,7 +11,7 @@ from event_bus_kafka.producing.routing import Route
 
 
 def full_topic(topic: str) -> str:
-    """Return the full name of ``topic``, which begins with the prefix in the settings."""
+    """Return the full name of a topic: the prefix in the settings, if there is one, a hyphen, and ``topic``."""
     prefix = settings.topic_prefix
     return f"{prefix}-{topic}" if prefix else topic
 
@@ -22,7 +22,7 @@ def short_topic(topic: str) -> str:
 
 
 def retry_by_name() -> dict[str, dict[str, Any]]:
-    """Return EVENT_BUS_KAFKA_RETRY_BY. Each key occurs as it is, for event types, and with the prefix, for topics."""
+    """Return EVENT_BUS_KAFKA_RETRY_BY with each key twice: as it is for event types, and with the prefix for topics."""
     given = settings.retry_by
     return {full_topic(name): changes for name, changes in given.items()} | given
 
@@ -48,7 +48,7 @@ def routes() -> list[Route]:
 
 def outbox_databases() -> tuple[str, ...]:
     """
-    Return the aliases of databases whose outbox receives events. The first alias is for topics without ``database``.
+    Return the aliases of databases whose outbox may receive events. The first alias is for topics without ``database``.
     Raises :class:`ConfigurationError`.
     """
     named = [route.database for route in routes() if route.enabled and route.database]

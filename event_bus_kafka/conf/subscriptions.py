@@ -22,10 +22,10 @@ class Subscription:
 
 def subscription(topics: Sequence[str], group: str | None) -> Subscription:
     """
-    Return the subscription of a worker. If topics or group are missing, ``EVENT_BUS_KAFKA_SUBSCRIPTIONS`` supplies
-    them.
+    Return the subscription of a worker. If ``topics`` is empty, ``EVENT_BUS_KAFKA_SUBSCRIPTIONS`` supplies the topics
+    of ``group``. If both are missing, it must have exactly one group, which is taken with its topics.
 
-    Raises :class:`ConfigurationError`.
+    Raises :class:`ConfigurationError`, also if topics are given without a group.
     """
     if topics and group:
         return Subscription(group, tuple(dict.fromkeys(topics)))

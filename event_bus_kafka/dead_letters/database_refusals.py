@@ -44,7 +44,7 @@ def is_larger_than_packets(error: Exception, size: int, connection: BaseDatabase
     """
     Return whether MySQL or MariaDB may have closed the connection because a statement with ``size`` bytes of values was
     larger than ``max_allowed_packet``. If the statement cannot have been larger, the connection ended for another
-    reason, and the result is False.
+    reason, and the result is False. A new connection is opened to read this limit.
     """
     if _number(error) not in _LOST:
         return False

@@ -137,8 +137,8 @@ def failures_of(error: Exception, attempts_of: Mapping[str, int]) -> tuple[Failu
 
 def identity(record: ConsumerRecord) -> Sequence[str]:
     """
-    Return event type and event id, each empty if the headers lack it. The type is shortened and freed of null
-    characters so that any database stores it.
+    Return event type and event id; each is empty if it cannot be read from the headers. The type is shortened and freed
+    of null characters so that any database stores it.
     """
     if record.value is None:
         return _identity_of_tombstone(record)

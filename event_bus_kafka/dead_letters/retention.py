@@ -1,7 +1,7 @@
 """
-Deletes old dead letters, entries, replay requests and inbox marks once a day, in workers. Dead letters are deleted
-because they may contain personal data, the other rows because they would fill the database. Imported only if the app is
-installed.
+Deletes old dead letters, entries, replay requests and inbox marks once a day, in workers. Also writes missing entries.
+Dead letters are deleted because they may contain personal data, the other rows because they would fill the database.
+Imported only if the app is installed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from event_bus_kafka.telemetry.events import (
 logger = logger_named(__name__)
 
 DAILY = 86_400.0
-"""Seconds between two runs."""
+"""Seconds between two deletions of old rows."""
 _BATCH = 100
 
 
@@ -60,8 +60,8 @@ def complete_entries() -> int:
 
 def purge_marks(days: float) -> int:
     """
-    Delete inbox marks that this service's receivers set more than ``days`` ago, in all databases; return the number of
-    marks.
+    Delete inbox marks that are older than ``days``, in each database that a receiver under ``once`` uses; return the
+    number of marks.
     """
     return sum(_purge_marks(days))
 
@@ -76,18 +76,24 @@ def purge_requests(days: float) -> int:
 
 def purge_all(days: float, *, history: float, dead_letters: bool) -> Iterator[object]:
     """
-    Delete old rows in slices, and yield after each slice. If deleting one kind of rows fails, the rest of this kind is
-    deleted the next day.
+    Delete old rows and write missing entries, in slices; yield after each slice. If one of these tasks fails, log a
+    warning and go on with the next task; the rest of the failed task is done the next day.
 
     ``dead_letters``: whether dead letters are stored in the database; ``history``: days for which the entries of
     deleted letters are kept.
     """
     if dead_letters:
-        yield from _told("dead letters", _of_letters(_purge_letters(days)), DeadLettersPurged)
-        yield from _told("entries of dead letters", _of_letters(_purge_entries(history)), DeadLetterEntriesPurged)
-        yield from _told("entries of dead letters", _of_letters(_complete_entries()))
-        yield from _told("replay requests", _of_letters(_purge_requests(days)))
-    yield from _told("marks of the inbox", _committed(inbox.aliases, _purge_marks(days)), InboxMarksPurged)
+        yield from _told("Old dead letters were not all deleted", _of_letters(_purge_letters(days)), DeadLettersPurged)
+        yield from _told(
+            "Old entries of dead letters were not all deleted",
+            _of_letters(_purge_entries(history)),
+            DeadLetterEntriesPurged,
+        )
+        yield from _told("Missing entries of dead letters were not all written", _of_letters(_complete_entries()))
+        yield from _told("Old replay requests were not all deleted", _of_letters(_purge_requests(days)))
+    yield from _told(
+        "Old marks of the inbox were not all deleted", _committed(inbox.aliases, _purge_marks(days)), InboxMarksPurged
+    )
 
 
 def _of_letters(slices: Iterator[int]) -> Iterator[int]:
@@ -154,7 +160,7 @@ def _purge_marks(days: float) -> Iterator[int]:
         yield from delete_in_batches(marks.expired(days_ago(alias, days)), marks.remove)
 
 
-def _told(what: str, slices: Iterator[int], purged: Callable[..., LifecycleEvent] | None = None) -> Iterator[object]:
+def _told(failed: str, slices: Iterator[int], purged: Callable[..., LifecycleEvent] | None = None) -> Iterator[object]:
     count = 0
     try:
         for deleted in slices:
@@ -163,7 +169,5 @@ def _told(what: str, slices: Iterator[int], purged: Callable[..., LifecycleEvent
         if purged is not None:
             emit(purged(count=count))
     except Exception as error:  # noqa: BLE001 drivers and routers may raise anything
-        logger.warning(
-            "Old %s were not deleted, because of %s. The next attempt is tomorrow.", what, type(error).__name__
-        )
+        logger.warning("%s, because of %s. The rest follows tomorrow.", failed, type(error).__name__)
         yield None  # its connection is closed before the next kind

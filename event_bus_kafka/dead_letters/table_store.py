@@ -35,7 +35,7 @@ class TableStore:
 
 def store(letter: Letter) -> DeadLetter:
     """
-    Store a dead letter; leave out the parts that the table refuses.
+    Store a dead letter and return its row. Leave out the parts that the table refuses.
 
     Raises a database error, or another exception of a driver, if the database is away, or if the table refuses the
     letter even without these parts. Raises :class:`DeadLetterStoreFailed` if the letter already lacks parts, but the
@@ -198,7 +198,7 @@ def _has_changed(row: DeadLetter, since: DeadLetter) -> bool:
 
 
 def _note(row: DeadLetter, change: Change) -> None:
-    """Write the entries of receivers that are still pending, and of receivers that have just succeeded."""
+    """Write the entries of receivers that are still pending, have just succeeded, or were replaced by a stand-in."""
     rows = DeadLetter.objects.for_writing()
     if not rows.keeps_entries():
         return

@@ -1,4 +1,4 @@
-"""Stores dead letters on a topic, for services without the table."""
+"""Stores dead letters on a topic, for services that have no table for them or prefer a topic."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _CONFIRMED_WITHIN = 15.0
 class TopicStore:
     """
     Stores dead letters as records on a topic. Such a record has the coordinates of the original record,
-    ``topic:partition:offset``, as key, and the original value. Its headers are headers of this package, the last of
-    which has the original key, followed by the original headers.
+    ``topic:partition:offset``, as key, and the original value. Its headers are those of this package, then a header
+    with the original key, then the original headers.
 
     ``connect`` makes the producer. It is called before the first dead letter, and again after a fatal error. Several
     lanes may use the store at the same time.

@@ -72,8 +72,8 @@ _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 def tidy(days: float) -> Iterator[object]:
     """
-    Merge rows for minutes that are older than two hours into quarters of an hour. Merge quarters that are older than a
-    day into hours. Delete sums that are older than ``days``. Yield after each slice.
+    Delete rows that are older than ``days``. Merge rows for minutes that are older than two hours into quarters of an
+    hour, and quarters that are older than a day into hours. Yield after each slice.
     """
     alias = alias_of(HistoryRow)
     if alias is None:

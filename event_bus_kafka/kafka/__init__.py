@@ -1,4 +1,4 @@
 """
-The only package that talks to Kafka and the schema registry. Its functions return no objects of a client library; only
-callbacks of the type ``Report`` get such objects.
+The only package that talks to Kafka and the schema registry. Other packages get no objects of a client library from it,
+except in callbacks of the type ``Report``.
 """

@@ -30,7 +30,10 @@ T = TypeVar("T")
 _BROKERS_DEFAULT = -1
 """Tells the brokers to use their default number of partitions or replicas."""
 _AFTER_DEL = 1.0
-"""Seconds for which a timer keeps a client. Without the pause its last reference would still be in ``__del__``."""
+"""
+Seconds for which a timer refers to a client whose ``__del__`` runs. If the timer ended earlier than ``__del__``, the
+thread that runs ``__del__`` would drop the last reference, and so destroy the client.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,8 +46,8 @@ class TopicLayout:
 
 class _Client(AdminClient):
     """
-    A client that is never destroyed in its own thread. Garbage collection may run in any thread, and librdkafka aborts
-    the process if one of its threads destroys a client.
+    A client that no thread of librdkafka destroys, because librdkafka would abort the process. Without this class it
+    could happen, because garbage collection may run in any thread.
     """
 
     def __del__(self) -> None:

@@ -38,7 +38,7 @@ def to_broker_error(error: KafkaError | KafkaException, kind: type[BrokerError] 
 
 def to_commit_error(error: KafkaError | KafkaException) -> BrokerError:
     """
-    Convert the error of a commit. If the partitions now belong to another member, return an :class:`AssignmentLost`.
+    Convert the error of a commit. If the partitions no longer belong to this member, return an :class:`AssignmentLost`.
     """
     failure = to_broker_error(error)
     return to_broker_error(error, AssignmentLost) if meaning_of(failure.code).assignment_lost else failure

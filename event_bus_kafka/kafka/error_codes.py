@@ -67,7 +67,7 @@ class Meaning:
     """
     assignment_lost: bool = attrs.field(default=False, kw_only=True)
     """
-    Whether the code, in an answer to a commit, means that the partitions now belong to another member of the group.
+    Whether the code, in an answer to a commit, means that the partitions no longer belong to this member of the group.
     """
     passes_in_commit: bool = attrs.field(default=False, kw_only=True)
     """Whether the code, in an answer to a commit, means that Kafka will soon accept the same commit."""

@@ -71,8 +71,8 @@ class Producer:
         )
         self.failure: BrokerError | None = None
         """
-        The fatal error after which the producer takes no more records; None: it takes records. After the error, records
-        in flight still get their delivery reports.
+        The reason why the producer takes no more records: a fatal error, or a purge. None: it takes records. Records in
+        flight still get their delivery reports.
         """
 
     def __len__(self) -> int:
@@ -128,7 +128,8 @@ class Producer:
 
     def flush(self, seconds: float) -> int:
         """
-        Wait at most ``seconds`` for confirmations; return the number of records that are still unconfirmed.
+        Wait at most ``seconds`` for confirmations. Return the producer's length afterwards (see :meth:`__len__`); 0:
+        all records are confirmed.
 
         Does not use the client's own flush, which loses delivery reports after a fatal error.
         """

@@ -59,7 +59,7 @@ class Reader(GroupOffsets, LogOffsets):
         return [(topic, number) for number in sorted(found.partitions)]
 
     def record_at(self, partition: Partition, offset: int) -> ConsumerRecord | None:
-        """Return the record at an offset; None if no record can be read there. Raises :class:`BrokerError`."""
+        """Return the record at an offset; None if the partition has no record there. Raises as :meth:`read` does."""
         return next(self.read(partition, Range(offset, offset + 1)), None)
 
     def read(self, partition: Partition, offsets: Range) -> Iterator[ConsumerRecord]:

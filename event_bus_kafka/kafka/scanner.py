@@ -1,4 +1,4 @@
-"""Searches many records, in several partitions at once, for records with given headers or keys. Reads no values."""
+"""Searches several partitions at once for records with given headers or keys. Values are not searched."""
 
 from __future__ import annotations
 
@@ -79,6 +79,8 @@ class Scanner(Reader):
         self.states: dict[Partition, ScanState] = {}
         """Partition → its progress. Partitions whose scan ended with an error are included."""
         self.read_count = 0
+        """Number of records read so far."""
+
         self._left: set[Partition] = set()
 
     def scan(self, ranges: Mapping[Partition, Range], sought: Sought, *, until: float) -> Iterator[ConsumerRecord]:

@@ -51,7 +51,7 @@ Any other error may be temporary, because it may come from proxies, login pages,
 rotated.
 """
 _ALL = ""
-"""Key of failures that concern all requests."""
+"""The key in ``SchemaRegistry._failures`` under which a failure that concerns all requests is kept."""
 _LONGEST_REASON = 300
 """Maximum number of characters of a failure's reason, because some registries quote both schemas in the reason."""
 
@@ -76,8 +76,8 @@ class SchemaRegistry:
 
     ``backoff``: seconds for which requests fail at once after a failure. If the registry has failed, all requests fail.
     If it has refused one schema or id, only requests for this schema or id fail. After the backoff one request is sent;
-    until it is answered, requests of other threads still fail at once. Threads that ask for the same schema or id at
-    the same time share one request.
+    until it is answered, or another backoff has passed, requests of other threads still fail at once. Threads that ask
+    for the same schema or id at the same time share one request.
     """
 
     def __init__(
@@ -101,8 +101,8 @@ class SchemaRegistry:
         self._schemas: KeptSchemas[str] = KeptSchemas()
         self._requests: dict[Hashable, Future[Any]] = {}
         """
-        Schema or id → its unanswered or answered request. Lanes that ask for the same schema share one request, so that
-        no lane waits for a time-out while another lane already has the answer.
+        Schema or id → the request for it, whether or not it is answered yet. Lanes that ask for the same schema share
+        one request, so that no lane waits for a time-out while another lane already has the answer.
         """
         self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
         """Schema, id or ``_ALL`` → the last failure, and the monotonic time until which the failure is raised again."""

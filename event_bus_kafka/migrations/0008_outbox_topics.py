@@ -5,11 +5,12 @@ from django.db import migrations, models
 
 class AddIndexWithoutBlocking(migrations.AddIndex):
     """
-    Adds an index to a large table while other clients write to the table. On PostgreSQL, the statement contains
-    CONCURRENTLY. MySQL and MariaDB allow writes by default, except at the beginning and the end of the statement. At
-    these moments the statement waits for transactions that use the table, and writers wait for the statement.
+    Adds an index to a large table while other clients write to the table. On PostgreSQL, outside of a transaction, the
+    statement contains CONCURRENTLY. MySQL and MariaDB allow writes except at the beginning and the end of the
+    statement. At these moments the statement waits for transactions that use the table, and writers wait for the
+    statement.
 
-    An interrupted migration can be repeated. On MySQL and MariaDB, drop the index first if it exists.
+    An interrupted migration can be repeated. Before that, on MySQL and MariaDB, drop the index by hand if it exists.
     """
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:

@@ -56,7 +56,7 @@ class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
         )
 
     def close(self, letters: Sequence[int], state: EntryState) -> None:
-        """Set ``state`` in the entries of all pending receivers of the letters with these ids."""
+        """Set ``state`` in each entry that belongs to one of ``letters`` (ids) and whose receiver is pending."""
         failed = self.filter(letter__in=letters, state=EntryState.FAILED)
         failed.update(state=state, changed_at=_now())
 

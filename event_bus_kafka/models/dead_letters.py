@@ -38,8 +38,8 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """
         Store a record that has failed for good, or update the existing row of the same record.
 
-        ``merged``: called with the existing, locked row, or with None if there is no row; returns the failures to
-        write. ``left_out``: ignored if the table lacks this column (see :meth:`keeps_entries`).
+        ``merged``: returns the failures to write, for the existing (locked) row, or for None if there is no row; it may
+        be called for both. ``left_out``: ignored if the table lacks this column (see :meth:`keeps_entries`).
         """
         contents = {
             "timestamp": record.timestamp,
@@ -117,7 +117,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.filter(models.Q(last_failed_at__lt=failed_at) | same, last_failed_at__lte=failed_at)
 
     def without_contents(self) -> DeadLetterQuerySet:
-        """Defer the columns key, value and headers, but not :attr:`DeadLetter.left_out` if the database has it."""
+        """Defer key, value and headers. Also read :attr:`DeadLetter.left_out` if the database has this column."""
         return self.with_marks().defer("key", "value", "headers")
 
     def with_marks(self) -> DeadLetterQuerySet:
@@ -129,7 +129,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.order_by("topic", "partition", "offset", "pk")
 
     def latest_first(self, *, sorts: bool = False) -> DeadLetterQuerySet:
-        """Sort by last failure, latest first. ``sorts``: whether to sort few found rows, not to follow an index."""
+        """Sort by last failure, latest first. ``sorts``: without an index, which is faster if few rows match."""
         moment = functions.Coalesce("last_failed_at", "last_failed_at") if sorts else models.F("last_failed_at")
         return self.order_by(moment.desc(), "-pk")
 

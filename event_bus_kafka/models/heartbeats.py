@@ -13,8 +13,8 @@ from event_bus_kafka.models.upserts import Sql, upsert
 
 _BEATS, _LEAST_SILENCE = 6, 60_000
 """
-A worker or relay counts as dead if both numbers are reached. The first is the number of missed heartbeats. The second
-is the duration of the silence in milliseconds.
+A worker or relay counts as dead if its last heartbeat is older than both limits. The first is a number of periods
+between heartbeats, the second a number of milliseconds.
 """
 
 
@@ -23,10 +23,11 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
     def beat(self, row: UUID, *, age: float, is_last: bool = False, **values: Any) -> None:
         """
-        Insert the heartbeat of a worker or relay, or update its times and its ``state``, with one SQL statement.
+        Insert the row of a worker or relay, or update ``beat_at``, ``stopped_at`` and ``state`` in its row, with one
+        SQL statement.
 
-        ``row``: id of the heartbeat. ``age``: seconds since the worker or relay started. ``is_last``: whether it has
-        ended. ``values``: all fields except the id and the times.
+        ``row``: id of the row. ``age``: seconds since the worker or relay started. ``is_last``: whether it has ended.
+        ``values``: all fields except the id and the times.
         """
         now = Sql(now_sql(connections[self.db]))
         insert = {
@@ -49,10 +50,13 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
 
 class Heartbeat(models.Model):
-    """The latest heartbeat of one run of a worker or relay. Times are by the database's clock."""
+    """
+    The latest heartbeat of a worker or relay; it gets a new row each time it starts. All times come from the database's
+    clock.
+    """
 
     id = models.UUIDField(primary_key=True)
-    """A random id, which each run of a worker or relay chooses."""
+    """A random id, which a worker or relay chooses each time it starts."""
     kind = models.CharField(max_length=16)
     """``consumer`` or ``relay``."""
     host = models.CharField(max_length=255)
@@ -85,7 +89,7 @@ class Heartbeat(models.Model):
     def liveness(self, now: int) -> str:
         """
         Return ``alive``, ``stopped`` or ``dead``. Dead means: no heartbeat for six periods and at least a minute.
-        ``now``: milliseconds since the epoch by the database's clock.
+        ``now``: time of the database's clock, in milliseconds since the epoch.
         """
         if self.stopped_at is not None:
             return "stopped"

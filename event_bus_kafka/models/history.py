@@ -1,4 +1,4 @@
-"""The table of history: numbers of events that services sent and received, minute by minute."""
+"""The table of history: how many events were sent and received, and how often receivers were called, by time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Line:
     service: str
     event_type: str
     receiver: str
-    """The receiver that was called; empty: the count is a number of whole events."""
+    """Name of the receiver whose calls are counted; empty: events are counted."""
     outcome: str
 
 
@@ -49,8 +49,8 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
     def add(self, line: Line, sums: Sums, *, span: int, begins: int) -> None:
         """
-        Add ``sums`` to the row with the labels ``line`` for the ``span`` seconds from ``begins`` on. Insert the row if
-        it is missing. Sends one SQL statement.
+        Add ``sums`` to the row with the labels ``line`` for a period of ``span`` seconds. Insert the row if it is
+        missing. ``begins``: beginning of the period, in milliseconds since the epoch. Sends one SQL statement.
         """
         row = row_id(line, span, begins)
         upsert(
@@ -66,9 +66,9 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
     def fold(self, before: int, *, span: int, into: int) -> Iterator[int]:
         """
-        Merge the rows that cover ``span`` seconds and begin before ``before`` (milliseconds since the epoch) into rows
-        that cover ``into`` seconds. After each new row, yield the number of rows merged into it. Stop if another
-        process has changed or deleted one of the rows meanwhile.
+        Merge rows that cover ``span`` seconds into rows that cover ``into`` seconds. Only periods of ``into`` seconds
+        that have ended at ``before`` (milliseconds since the epoch) are merged. After each new row, yield the number of
+        rows merged into it. Stop if another process has changed or deleted one of the rows meanwhile.
         """
         length = into * 1000
         short = self.filter(span=span, begins__lt=before - before % length).order_by("begins")
@@ -108,24 +108,25 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
 class HistoryRow(models.Model):
     """
-    The sums of all processes of a service for one period, by the database's clock. Each process adds its counts within
-    a minute, unless the database is unavailable. Rows of a minute are later merged into rows of a quarter of an hour,
-    and finally of an hour.
+    The number of events of one type, or of calls of one receiver, that had one outcome in one period, with their
+    durations. All processes of a service add to the same row, each within a minute unless the database is unavailable.
+    Rows of a minute are later merged into rows of a quarter of an hour, and finally of an hour. All times come from the
+    database's clock.
     """
 
     id = models.UUIDField(primary_key=True)
     """
-    UUID computed from labels, span and time. A unique index on these columns would be too long, and on MySQL it would
-    ignore case.
+    UUID computed from labels, span and beginning. A unique index on these columns would be too long, and on MySQL it
+    would ignore case.
     """
     span = models.IntegerField()
-    """Length of the time that the row sums up, in seconds: one of :data:`SPANS`."""
+    """Length of the period, in seconds: one of :data:`SPANS`."""
     begins = models.BigIntegerField()
-    """Beginning of the covered time, in milliseconds since the epoch."""
+    """Beginning of the period, in milliseconds since the epoch."""
     service = models.CharField(max_length=255)
     event_type = models.CharField(max_length=255)
     receiver = models.CharField(max_length=500)
-    """The receiver's name, as in dead letters; empty: the row counts whole events."""
+    """Name, as in dead letters, of the receiver whose calls are counted; empty: the row counts events."""
     outcome = models.CharField(max_length=32)
     count = models.BigIntegerField()
     seconds = models.FloatField()

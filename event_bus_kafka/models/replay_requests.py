@@ -72,8 +72,8 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
     def let_go(self, request: int, *, by: UUID, note: str = "") -> None:
         """
-        End the claim of worker ``by``, if this worker has a claim. If the request has not ended, other workers can now
-        claim it. ``note``: why the worker releases the request; stored only if the request was running.
+        End the claim of worker ``by``, if this worker has a claim. A running request then waits for another worker.
+        ``note``: why the worker releases the request; stored only if the request was running.
         """
         self.filter(pk=request, claimed_by=by)._write(claimed_by=None)  # beat_at stays: see expired()
         handed_back = self.filter(pk=request, claimed_by=None, state=RequestState.RUNNING)
@@ -135,7 +135,7 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 class ReplayRequest(models.Model):
     """
     An order to workers. A request with letters tells the workers of one group to replay these dead letters. A request
-    with a run tells workers to replay a topic, or to do a backfill. Times are by the database's clock.
+    with a run tells workers to replay a topic, or to do a backfill. All times come from the database's clock.
     """
 
     group = models.CharField(max_length=255)

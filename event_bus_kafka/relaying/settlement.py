@@ -19,8 +19,8 @@ from event_bus_kafka.relaying.topics import Topics
 
 MOST_TWICE = 4 * CHUNK_ROWS
 """
-Maximum number of rows that are still in the outbox although Kafka may have them. If the relay is killed, these rows are
-sent twice.
+Maximum number of rows that are still in the outbox although Kafka may have them. If the relay is killed, Kafka may get
+these rows twice.
 """
 MOST_PARKED = 1_000
 """
@@ -34,11 +34,11 @@ class Ledger:
     The rows of one batch, by state.
 
     A row is *in flight* until its delivery report comes. If Kafka has accepted the row, it is then *confirmed*. It is
-    *removing* once its removal has begun, and *gone* after the removal. If Kafka has not accepted the row, it is
-    *refused*, or waits in the outbox again.
+    *removing* once its removal has begun, and *gone* after the removal. If Kafka has not accepted the row, it stays in
+    the outbox to be sent again, or is *refused*, which means that it is to be parked.
 
-    If the relay is killed, the rows that are in flight, confirmed or removing are sent twice. There are never more than
-    ``MOST_TWICE`` of these rows.
+    If the relay is killed, Kafka may get the rows that are in flight, confirmed or removing twice. There are never more
+    than ``MOST_TWICE`` of these rows.
     """
 
     def __init__(self) -> None:

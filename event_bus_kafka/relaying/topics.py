@@ -118,7 +118,10 @@ class Topic:
 
     @property
     def awaited(self) -> int:
-        """Number of rows that a batch waits for: rows in flight, and rows that are still to be sent one by one."""
+        """
+        Number of rows that a batch waits for: rows in flight, and rows still to be sent one by one; 0 if the topic is
+        silent.
+        """
         return 0 if self.is_silent else self.unreported + len(self.waiting)
 
     @property
@@ -266,7 +269,7 @@ class Topics(dict[str, Topic]):
 
     @property
     def awaited(self) -> int:
-        """Number of rows that a batch waits for: rows in flight, and rows that are still to be sent one by one."""
+        """Number of rows that a batch waits for, in all topics: the sum of :attr:`Topic.awaited`."""
         return sum(topic.awaited for topic in self.values())
 
     @property

@@ -1,6 +1,6 @@
 """
-Sends one batch of a backfill. The batch runs on a lane, so that in a worker with one lane the source's code never runs
-at the same time as a receiver: such code need not be thread-safe.
+Sends one batch of a backfill. The batch runs on a lane. So in a worker with one lane, the source never runs at the same
+time as a receiver, and neither of them needs to be thread-safe.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _GONE = "no longer in Kafka"
 
 @attrs.define(eq=False, kw_only=True)
 class ReadRecord:
-    """A record of a requested replay, or the end of a partition."""
+    """An offset of a requested replay: that of a record, or the last offset of a place, which may have no record."""
 
     number: int
     place: Place
@@ -88,7 +88,10 @@ class ReadRecords:
         return place.position > before
 
     def leave_out(self, place: Place, to: int) -> None:
-        """Move the position of a place to offset ``to``, because Kafka has deleted the records before this offset."""
+        """
+        Move the position of a place to offset ``to``, because Kafka has deleted the records before this offset. They
+        count as skipped.
+        """
         with self._lock:
             self._progress.leave_out(place, to, _GONE)
 

@@ -118,7 +118,7 @@ class RequestRun(Generic[Requested]):
         self._partitions: dict[Partition, PartitionProgress] = {}
 
     def fill(self, letters: Iterable[tuple[Requested, bytes | None]], *, is_all: bool) -> None:
-        """Add the next letters, with the keys of their records."""
+        """Add the next letters, with the keys of their records. ``is_all``: whether no more letters follow."""
         for letter, key in letters:
             self._todo.append((letter, key))
             self.filled_to = letter.number

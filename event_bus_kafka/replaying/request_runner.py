@@ -33,7 +33,7 @@ from event_bus_kafka.telemetry.events import ReplayRequestChanged
 from event_bus_kafka.telemetry.state import Replaying
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_REQUESTS_EVERY, _BEAT_EVERY = 60.0, 5.0, 1.0
-"""Seconds between two looks for the table, which a migration may add, two looks for requests, and two heartbeats."""
+"""Seconds between two looks for a missing table, between two looks for requests, and between two heartbeats."""
 _READ_AHEAD = 500
 """Number of letters read at once. It suffices for many seconds, because each letter takes several statements."""
 _SETTLE_EVERY = 60.0
@@ -47,7 +47,7 @@ _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.F
 class RequestRunner:
     """
     Runs the replay requests of a group in one worker, one after the other. The housekeeping thread calls ``turn`` and
-    ``hand_back``; the polling thread calls the methods of ``Replays``. Neither thread waits for the other.
+    ``hand_back``; the polling thread calls ``submit`` and ``end``. Neither thread waits for the other.
     """
 
     def __init__(
@@ -123,8 +123,8 @@ class RequestRunner:
 
     def hand_back(self) -> None:
         """
-        Release the request for other workers. Do nothing if one of its letters is still running here, because another
-        worker would run this letter, too.
+        Begin no further letter, and release the request for other workers. If a letter still runs here, only save the
+        progress, because another worker would run this letter, too.
         """
         self.end()
         request, run = self._request, self._run
@@ -242,9 +242,7 @@ class RequestRunner:
         self._request = self._run = None
 
     def _give_back(self, rows: ReplayRequestQuerySet, request: ReplayRequest, why: str = "") -> None:
-        """
-        Release the request. No letter of it may run here. ``why``: reason for the request's note; empty: no note.
-        """
+        """Release the request, none of whose letters may run here. ``why``: reason for its note; empty: no note."""
         note = f"worker {self._name} has handed it back: {why}" if why else ""
         self._release()
         rows.let_go(request.pk, by=self._id, note=note)
@@ -279,5 +277,5 @@ class RequestRunner:
 
 
 def _has_any(receivers: Collection[str]) -> bool:
-    """Return whether this service has one of ``receivers``, or ``receivers`` is empty, which means all receivers."""
+    """Return True if this service has one of ``receivers``, or if ``receivers`` is empty, which means all receivers."""
     return not receivers or not dispatch.receiver_names().isdisjoint(receivers)

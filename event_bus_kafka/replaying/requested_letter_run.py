@@ -1,4 +1,4 @@
-"""Runs one letter of a replay request, on a lane."""
+"""Replays one letter of a replay request, on a lane."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _OUTAGE = 1
 Exit code of a replay that cannot continue because a server is unavailable. Any other exit code means that a receiver
 asked to exit.
 """
-_TAKEN = "another process has changed the letter since, or is replaying it"
+_TAKEN = "another process has changed the letter since it was read, or is replaying it"
 _GONE = "it was deleted: it has succeeded since the request was made, or was discarded"
 _FAILED_SINCE = "it has failed again since the request was made: make another request"
 
 
 @attrs.frozen
 class LetterEnd:
-    """The result of a letter's run, with the error that explains it."""
+    """The result of the replay of a letter, with a text that explains it."""
 
     state: LetterState
     error: str = ""
@@ -45,7 +45,7 @@ class LetterEnd:
 
 @attrs.frozen(kw_only=True)
 class RequestedLetterRun:
-    """Runs the letters of one request; ``alias``: the database with the request."""
+    """Replays the letters of one request; ``alias``: the database with the request."""
 
     replay: LetterReplay
     alias: str
@@ -53,11 +53,10 @@ class RequestedLetterRun:
 
     def run(self, requested: RequestedLetter, began: Callable[[Work], None]) -> LetterState | Halt:
         """
-        Run a letter and store its result. ``began`` is called with the work of an attempt when the attempt begins.
-
-        Return a halt if there is no result, or if no other letter may begin. After a halt, the letter runs again later,
-        unless a receiver asked to exit. Errors of databases and of this package become halts; other exceptions are
-        raised.
+        Replay a letter and store its result. ``began`` is called with the work of an attempt when the attempt begins.
+        Return a halt if there is no result, or if no other letter may begin. After a halt, the letter is replayed again
+        later, unless a receiver asked to exit. Errors of databases and of this package become halts, except lasting
+        errors of Kafka, which become results. Other exceptions are raised.
         """
         try:
             return self._run(requested, began)
@@ -103,9 +102,9 @@ class RequestedLetterRun:
 
     def _put_back(self, requested: RequestedLetter, mark: str) -> None:
         """
-        Put the letter back into its request, with the current time of the dead letter's last failure. This run may have
-        changed this time before the server went away. Without the current time, the change would look like another
-        worker's change.
+        Put the letter back into its request, with the current time of the dead letter's last failure. The interrupted
+        replay may have changed this time before the server went away. Without the current time, the change would look
+        like another worker's change.
         """
         with suppress(Error):  # then the letter stays begun, without a known result
             there = DeadLetter.objects.for_writing().filter(pk=requested.letter)
@@ -118,7 +117,7 @@ class RequestedLetterRun:
 
 def end_by_letter(requested: RequestedLetter, letter: DeadLetter | None) -> LetterEnd | None:
     """
-    Return the result of ``requested``, whose worker died during the run, if the dead letter shows the result; else
+    Return the result of ``requested``, whose worker died during the replay, if the dead letter shows the result; else
     None. ``letter``: the dead letter; None: the dead letter was deleted.
     """
     if letter is None:
@@ -151,14 +150,14 @@ def _without_a_run(requested: RequestedLetter, planned: ReplayPlan | None) -> Le
 
 def _has_claim(requested: RequestedLetter, letter: DeadLetter) -> bool:
     """
-    Return whether the dead letter ``letter`` still has the claim of the last run of ``requested``. If so, the result of
-    this run was not written.
+    Return whether the dead letter ``letter`` still has the claim of the last replay of ``requested``. If so, the result
+    of this replay was not written.
     """
     return any(failure.claimed_until == requested.claim for failure in of_row(letter).values() if requested.claim)
 
 
 def _succeeded(left: Pending) -> LetterEnd:
-    """Return the result of a successful run. ``left``: the receivers that are still pending. None of them has run."""
+    """Return the result of a successful replay. ``left``: the receivers that are still pending, and were not called."""
     if not left:
         return LetterEnd(LetterState.SUCCEEDED)
     names = ", ".join(name or "its reading" for name in left)

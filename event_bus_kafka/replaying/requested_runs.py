@@ -35,8 +35,8 @@ logger = logger_named(__name__)
 
 _DEATHS = 3
 """
-Number of workers in a row that die in a run without progress, after which the run ends. The cause of the deaths may be
-a record or an item.
+A run ends if this number of workers in a row have died in it without progress. The cause of the deaths may be a record
+or an item.
 """
 
 
@@ -90,6 +90,7 @@ class RequestedRuns:
     ) -> RequestRun[Any] | Halt:
         """
         Begin the run of a request, or continue the run after its saved progress. Return a halt if this is not possible.
+        Raises a database error.
         """
         try:
             return self._begin(request, alias, lanes, clock)
@@ -174,7 +175,7 @@ class RequestedRuns:
         if source is None or not (to := enabled_routes(source)):
             return Halt(HaltKind.STOPPED, "its worker has no such source any more, or no topic for its events")
         if (now := source.signal.event_type) != arguments.event_type:
-            return Halt(HaltKind.STOPPED, f"its source sends {now} now: it was requested for {arguments.event_type}")
+            return Halt(HaltKind.STOPPED, f"its source now sends {now}, but {arguments.event_type} was requested")
         most = max(1, int(min(MOST, request.rate or MOST, request.stop_after)))
         backfill = Backfill(signal=source.signal, routes=to, producer=self._producer())
         batches = BatchRun(

@@ -76,8 +76,8 @@ class TopicReading:
         there = reader.range_of(place.name, timeout=reader.timeout)
         if there.end < place.end:
             raise NotThere(
-                f"{place.topic}:{place.partition} ends at offset {there.end} now, before {place.end}: it was made "
-                "anew, or has lost records. Request a replay of what is there"
+                f"{place.topic}:{place.partition} ends at offset {there.end} now, before {place.end}: the topic "
+                "was created anew, or has lost records. Request a replay of the records that exist now"
             )
         if there.start > place.position:
             self.records.leave_out(place, min(there.start, place.end))

@@ -1,1 +1,1 @@
-"""Compares Avro schemas. Finds differences, incompatible pairs of reader and writer, and the reasons."""
+"""Compares Avro schemas: how two schemas differ, and whether and why one cannot read data of the other."""

@@ -9,7 +9,10 @@ from event_bus_kafka.schemas.named_types import JsonSchema, described, kind_of, 
 
 
 def changes_between(old: str, new: str) -> list[str]:
-    """Return one line per difference between two schemas (JSON text); an empty list if they are equal."""
+    """
+    Return one line for each field that differs between two schemas (JSON text). If no field differs, return one line
+    that names another difference, or an empty list if the schemas are equal.
+    """
     before, now = (json.loads(text) for text in (old, new))
     found = field_changes(old, new)
     if not found and list(_types(before)) != list(_types(now)):

@@ -1,4 +1,7 @@
-"""The observer that counts lifecycle events for metrics. Records are counted where they are processed, not here."""
+"""
+Counts lifecycle events for metrics. Received, retried and done records are counted where they are processed, without
+this observer.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _Labels = Callable[[Any], Labels]
 def type_label(event_type: str) -> str:
     """
     Return the label for an event type that another service wrote. The label is the event type itself if this service
-    has a signal of this type. Otherwise the label is ``other``.
+    has a signal of this type, or if it is the type of tombstones. Otherwise the label is ``other``.
     """
     if event_type == _OF_TOMBSTONES:
         return event_type

@@ -29,8 +29,9 @@ _LONGEST = 200
 
 def database_error_text(error: Exception) -> str:
     """
-    Return type, number and text of a database error. If the server gave no number, return only the type. Quoted parts
-    of the text are omitted, because they may be values. Only quoted names that contain this app's name are kept.
+    Return a database error's type, its number, and the first line of its text, cut to 200 characters. Omit the text if
+    the server gave no number, or if a trigger or procedure raised the error. In the text, omit what is quoted, because
+    it may be a value; only names that contain this app's name are kept.
     """
     if isinstance(error, EventBusError):
         return error_text(error)

@@ -20,8 +20,8 @@ T = TypeVar("T")
 
 def guarded(name: str, *callbacks: Callable[..., Any]) -> Callable[..., None]:
     """
-    Return a function that calls all ``callbacks``. For each exception it emits CallbackFailed instead of raising; only
-    KeyboardInterrupt is raised.
+    Return a function that calls all ``callbacks``. For each exception in RAISED_BY_OTHERS, it emits CallbackFailed
+    instead of raising. Any other exception, such as KeyboardInterrupt, is raised.
     """
 
     def call(*arguments: Any) -> None:

@@ -37,8 +37,8 @@ class Metric:
     """Upper bounds of a histogram's buckets, in seconds."""
     counted_by: Metric | None = None
     """
-    A histogram with the same labels. The value of this counter is the histogram's number of observations; the counter
-    itself is never increased.
+    A histogram with the same labels. The value of the present metric, which is a counter, is the histogram's number of
+    observations.
     """
     seconds_of: Metric | None = None
     """

@@ -1,5 +1,5 @@
 """
-The metrics for Prometheus: the page ``/metrics``, and counters in prometheus_client's default registry.
+The metrics for Prometheus: all on the page ``/metrics``, some also in prometheus_client's default registry.
 
 The package prometheus_client may be missing; the extra ``prometheus`` installs it. Importing prometheus_client is slow
 and reads environment variables, so it is imported only when it is needed.
@@ -70,7 +70,8 @@ class MetricsPage:
 
 class _DefaultRegistry:
     """
-    The counters of this process in prometheus_client's default registry, which web processes export.
+    This process's counters, and the gauges of events that wait for an outbox, in prometheus_client's default registry,
+    which web processes export.
 
     :meth:`publish` increases real counters. A collector would not be enough, because its numbers are missing in
     multiprocess mode, where several processes share a directory.
@@ -79,8 +80,8 @@ class _DefaultRegistry:
     def __init__(self) -> None:
         self._own: dict[Metric, Any] = {}
         """
-        Cache: metric → the counter that prometheus_client has for the metric. The counters are kept because a name can
-        be registered only once.
+        Cache: metric → prometheus_client's counter or gauge for the metric. They are kept because a name can be
+        registered only once.
         """
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
@@ -120,7 +121,8 @@ _default_registry = _DefaultRegistry()
 
 def publish() -> None:
     """
-    Add the counts since the last call to the counters in prometheus_client's default registry.
+    Add the counts since the last call to the counters in prometheus_client's default registry, and set the gauges of
+    events that wait for an outbox.
 
     Does nothing if prometheus_client is not installed. Call it every few seconds, and when the process ends.
     """

@@ -40,7 +40,7 @@ def counted(sums: Mapping[Key, Tally]) -> Iterator[Sample]:
 
 def gauged(running: Running, known_topics: Callable[[], Collection[str]]) -> Iterator[Sample]:
     """
-    Yield the gauges of the workers and relays in this process, without blocking. ``known_topics`` returns the full
+    Yield the gauges of this process, its workers and its relays, without blocking. ``known_topics`` returns the full
     names of configured topics. Rows of all other topics are added up under the label ``other``.
     """
     events, size = running.spill()

@@ -1,6 +1,6 @@
 """
-Sums of counts and durations, by metric and labels. Each thread has its own sums, so that adding needs no lock; a reader
-adds the sums of all threads.
+For each metric and its labels, the number of occurrences and the sum of their durations. Each thread has sums of its
+own, so that adding needs no lock. A reader adds the sums of all threads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Key = tuple[Metric, Labels]
 
 
 class Tally:
-    """The sums of a metric for given labels."""
+    """The number of observations of a metric with given labels in one thread, and their total and longest duration."""
 
     __slots__ = ("bounds", "buckets", "count", "longest", "seconds")
 
@@ -82,7 +82,7 @@ class _OfThread(threading.local):
 
 class Tallies:
     """
-    The sums of this process since its start. A child process starts at zero.
+    The tallies of all threads of this process since its start. A child process starts at zero.
 
     Any thread may call :meth:`add` and :meth:`took`, thousands of times a second. :meth:`read` is slower.
     """
@@ -124,8 +124,8 @@ class Tallies:
 
     def kept(self, make: Callable[[str], T], name: str) -> T:
         """
-        Return the result of ``make(name)``, which is called only once per thread and name. Used to find several tallies
-        by a single look-up.
+        Return the result of ``make(name)``, which each thread calls only once for the same ``make`` and ``name``. Used
+        to find several tallies by a single look-up.
         """
         kept = self._local.kept
         found: T | None = kept.get((make, name))

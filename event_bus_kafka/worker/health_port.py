@@ -142,7 +142,7 @@ class _Server(ThreadingMixIn, TCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore errors of clients that disconnect."""
+        """Ignore errors of a connection, which usually mean that the client has disconnected."""
 
     def server_close(self) -> None:
         super().server_close()

@@ -27,7 +27,10 @@ _LONGEST_PAUSE = 5.0
 
 @attrs.frozen(kw_only=True)
 class _Turn:
-    """A receiver that is running for a record; ``past`` is another object in each attempt at the same record."""
+    """
+    A call of a receiver that is running now. Two calls of one receiver for the same record differ in ``past``, because
+    each attempt at a record has its own object, compared by identity.
+    """
 
     delivery: Delivery
     receiver: str

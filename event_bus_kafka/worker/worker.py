@@ -104,8 +104,8 @@ class Worker:
     @contextmanager
     def _signals(self) -> Iterator[Callable[[int], None]]:
         """
-        Handle signals during the ``with`` block, and kill the process if its stop takes too long. Yield a callable that
-        must be called when the stop begins.
+        Handle signals during the ``with`` block, and kill the process if its stop takes too long. Outside the main
+        thread, do neither. Yield a callable that must be called when the stop begins.
         """
         if threading.current_thread() is not threading.main_thread():
             yield lambda exit_code: None  # only the main thread may handle signals

@@ -1,1 +1,1 @@
-"""A Kafka cluster: its topics, and the consumer groups that read these topics."""
+"""Asks the brokers of a cluster about its topics and consumer groups."""

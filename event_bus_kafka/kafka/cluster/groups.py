@@ -29,8 +29,8 @@ Minimum time limit of a request, in seconds. It is used when no time is left, be
 """
 _GROUPS_AT_ONCE = 100
 """
-Maximum number of groups whose offsets are requested at the same time. Kafka's client sends one request for each group.
-The time limit of each request begins when the request is made.
+Maximum number of groups whose offsets are requested at the same time. Kafka's client sends one request for each group,
+and the time limit of each request already runs while the request waits for the others.
 """
 
 
@@ -97,10 +97,10 @@ class Groups(Admin):
         partitions; None: all partitions with a committed offset.
 
         ``described``: the latest result of :meth:`described`. If this result says that a group's coordinator is moving
-        or was not reached, no request is sent for the group, and the error in ``described`` is returned. Otherwise the
-        coordinator might answer that it has moved or is not ready. Then librdkafka would look for a consumer's group.
-        An admin client has no such group, so librdkafka would end the process by a segmentation fault (librdkafka
-        #5040).
+        or was not reached, no request is sent for the group, and the error in ``described`` is returned. A request
+        would be dangerous: if the coordinator answers that it has moved or is not ready, librdkafka looks for a
+        consumer's group. An admin client has no such group, so librdkafka ends the process by a segmentation fault
+        (librdkafka #5040).
         """
         unsafe = {name: error for name, error in _refusals(described).items() if name in asked and _is_unsafe(error)}
         found: dict[str, Offsets | BrokerError] = {**unsafe}

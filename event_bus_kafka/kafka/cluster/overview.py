@@ -100,7 +100,7 @@ class ClusterOverview(Groups):
     def topic_rights(self, topics: Collection[str], *, timeout: float) -> dict[str, frozenset[str] | BrokerError]:
         """
         Return topic → operations on the topic that this Kafka user may perform, in Kafka's names, for example
-        ``WRITE``.
+        ``WRITE``; or topic → error, if the operations are unknown.
         """
         timeout *= _AT_ONCE
         with as_broker_errors(self._client):

@@ -1,1 +1,4 @@
-"""The tables of what is to be done for a replay request: its dead letters, or its run (of a topic or a backfill)."""
+"""
+The tables with the work that a replay request orders: either dead letters, or one run, which replays a topic or does a
+backfill.
+"""

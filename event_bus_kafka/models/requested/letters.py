@@ -59,8 +59,8 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def orphaned(self, group: str) -> list[RequestedLetter]:
         """
-        Return the running letters of ``group`` whose request has ended and whose results the worker did not write.
-        Either the worker has died, or it has lost the database before it could write.
+        Return the letters of ``group`` that are still in the state ``running`` although their request has ended and its
+        worker is gone. Either the worker has died, or it has lost the database before it could write their results.
         """
         running = self.filter(state=LetterState.RUNNING, request__group=group, request__ended_at__isnull=False)
         silent = models.Q(request__beat_at__lt=database_now(self.db) - round(TAKEN_OVER_AFTER * 1000))
@@ -78,7 +78,7 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def put_back(self, letter: RequestedLetter, claim: str, failed_at: datetime | None) -> None:
         """
-        Let a running letter wait again, because its run had no result. ``failed_at``: time of the dead letter's last
+        Let a running letter wait again, because its replay had no result. ``failed_at``: time of the dead letter's last
         failure, which is stored with the letter; None: unchanged. The letter keeps ``claim``, which may still exist on
         the dead letter.
         """
@@ -141,8 +141,8 @@ class RequestedLetter(models.Model):
     event_type = models.CharField(max_length=255)
     failed_at = MomentField()
     """
-    Time of the dead letter's last failure when the request was made. If the letter has failed again since, it is
-    skipped.
+    Time of the dead letter's last failure when the request was made, or when the letter was last put back. If the
+    letter has failed again since, it is skipped.
     """
     instead_of = models.CharField(max_length=500)
     """The receiver that the request's receiver replaces as a stand-in; empty: no receiver is replaced."""
@@ -151,11 +151,11 @@ class RequestedLetter(models.Model):
     """Why the letter failed or was skipped, or for which receivers the dead letter remains."""
     claim = models.CharField(max_length=40)
     """
-    The claim that the letter's latest run has made on the dead letter. Empty if the letter has had no run yet, or if
-    the run has had a result.
+    The claim on the dead letter that the latest replay of this letter has made. Empty if there was no replay yet, or if
+    the replay has had a result.
     """
     tries = models.IntegerField(default=0)
-    """Number of runs that have begun since the letter was last put back."""
+    """Number of replays of the letter that have begun since it was last put back."""
     changed_at = models.BigIntegerField(null=True)
 
     objects = RequestedLetterQuerySet.as_manager()

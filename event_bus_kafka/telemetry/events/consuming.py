@@ -118,7 +118,8 @@ class CommitFailed(LifecycleEvent):
     partitions: tuple[tuple[str, int], ...]
     lost: bool
     """
-    Whether another member already has the partitions. If so, that member reads the records since the last commit again.
+    Whether the partitions no longer belong to this worker. If so, another member reads the records since the last
+    commit again.
     """
     error: Exception
 
@@ -138,8 +139,8 @@ class EmittedEventsLost(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class OffsetsMoved(LifecycleEvent):
     """
-    A worker reads partitions from their first records at or after ``time`` on, because an operator started it with this
-    time. A restart with the same time does not move the offsets again.
+    A worker begins to read each partition at the first record whose timestamp is ``time`` or later, because an operator
+    started the worker with this time. A restart with the same time does not move the offsets again.
     """
 
     group: str
@@ -181,7 +182,7 @@ class WindowFull(LifecycleEvent):
     records: int
     """Number of records that are read and not committed."""
     size: int
-    """Number of bytes of the records that are not done."""
+    """Number of bytes of this partition's records that are not done."""
     waits_for: str
     """
     Coordinates of the first record that is not done, ``topic:partition:offset``; ``its commit`` if all records are done

@@ -85,17 +85,18 @@ class DeadLetterEntriesPurged(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ReplayRequestChanged(LifecycleEvent):
-    """This worker has taken a replay request, holds it because of an outage, or has stopped working on it."""
+    """This worker has taken a replay request, interrupts it for a while, or has stopped working on it."""
 
     request: int
     group: str
     state: str
     """
-    ``running``: this worker has taken the request. ``held``: it continues the request later. Otherwise, the worker has
-    stopped working on the request, and this is the request's state in the table; ``gone`` if its row is deleted.
+    ``running`` with an empty ``note``: this worker has taken the request. ``held``: this worker continues the request
+    later. Any other value: this worker has stopped working on the request, and the value is the request's state in the
+    table (``running`` if another worker has the request), or ``gone`` if the row is deleted.
     """
     note: str
-    """The reason, if ``state`` does not say it."""
+    """The reason for ``state``, or a remark; empty if there is none."""
     letters: int
     """
     Number of dead letters, records or batches of items that this worker has processed since it took the request, or

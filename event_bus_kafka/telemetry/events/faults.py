@@ -1,4 +1,4 @@
-"""Lifecycle events about exceptions in functions of the service, and in threads of this package."""
+"""Lifecycle events about exceptions in callbacks, and in threads of this package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 @attrs.frozen(kw_only=True)
 class CallbackFailed(LifecycleEvent):
     """
-    A function of the service raised an exception. The function is an observer, or a callback of a Kafka client such as
+    A callback raised an exception: an observer, OpenTelemetry's provider, or a callback of a Kafka client such as
     ``stats_cb``.
     """
 

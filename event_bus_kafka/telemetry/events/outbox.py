@@ -98,7 +98,7 @@ class RelayInterrupted(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RelayProgress(LifecycleEvent):
-    """The number of rows that a relay has sent since its last RelayProgress, and the state of its outbox."""
+    """A relay reports how many rows it has sent since its last report, and the state of its outbox."""
 
     database: str
     sent: int

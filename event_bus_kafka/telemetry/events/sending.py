@@ -34,7 +34,7 @@ class EventSpilled(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class EventUndelivered(LifecycleEvent):
-    """Kafka did not confirm an event, and the outbox did not store it. The event is lost."""
+    """An event is lost: Kafka did not confirm it or was not tried, and the outbox did not store it."""
 
     topic: str
     event_type: str

@@ -23,8 +23,8 @@ _MOST_IDS = 100
 """Maximum number of ids in a log line."""
 _LONGEST_IDS = 50 * _MOST_IDS
 """
-Maximum number of characters of all ids in a log line, which is enough for UUIDs. Only if the ids together are longer,
-long ids are cut.
+If the ids in a log line have more characters than this number together, each long id is cut. UUIDs never reach this
+number.
 """
 _PLENTY = 1_000
 """Number of collected records at which :meth:`AuditLines.add` logs all of them."""
@@ -39,8 +39,8 @@ _BEGINNINGS = {
 
 class AuditLines:
     """
-    Collects records that were delivered, received or done. :meth:`write` logs one line for all records of the same
-    partition and event type. All methods may be called from any thread.
+    Collects records that were delivered, received or done. In :meth:`write`, up to a hundred records share a line if
+    they have the same partition, event type and kind of lifecycle event. All methods may be called from any thread.
     """
 
     def __init__(self, single: Callable[[Audited], None]) -> None:

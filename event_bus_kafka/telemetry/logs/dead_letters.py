@@ -96,7 +96,7 @@ def _(event: events.DeadLetterEntriesPurged, _: LogFilter) -> None:
 
 @lines.of(events.ReplayRequestChanged)
 def _(event: events.ReplayRequestChanged, _: LogFilter) -> None:
-    why = f", because: {event.note}" if event.note else ""
+    why = f": {event.note}" if event.note else ""
     log = logger.warning if why else logger.info
     log(
         "Replay request %s of group %s is in the state '%s'%s. Since this worker took or continued the request, it has "

@@ -1,4 +1,4 @@
-"""The log lines about exceptions in functions of the service and in threads of this package."""
+"""The log lines about exceptions in callbacks, and in threads of this package."""
 
 from __future__ import annotations
 

@@ -30,14 +30,14 @@ FIELDS = {
 The names of the fields, without the prefix, with their descriptions. The documentation lists the fields in this order.
 """
 of_process: dict[str, object] = {}
-"""The fields that all log records of this process have."""
+"""The fields that all log records of this package have in this process."""
 
 Fields = dict[str, object]
 _COORDINATES = re.compile(r"(.*):(\d+):(\d+)")
 
 
 def name_group(group: str) -> None:
-    """Add the consumer group to all log records of this process. Only workers call this function."""
+    """Add the consumer group to all log records of this package in this process. Only workers call this function."""
     of_process[f"{PREFIX}group"] = label(group)
 
 

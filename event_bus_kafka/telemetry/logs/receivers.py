@@ -62,8 +62,8 @@ def _(event: events.ReceiverUnfinished, _: LogFilter) -> None:
 @lines.of(events.ReceiverSlow)
 def _(event: events.ReceiverSlow, _: LogFilter) -> None:
     logger.error(
-        "Receiver %s has been running for %.0f s, for record %s. Later records of the same key wait, and the thread "
-        "cannot run other receivers. The receiver's stack: %s",
+        "Receiver %s has been running for %.0f s, for record %s. Later records of the same key wait, and the "
+        "receiver's thread cannot run other receivers. The receiver's stack: %s",
         event.receiver,
         event.waited,
         event.record,

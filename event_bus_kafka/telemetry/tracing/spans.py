@@ -59,7 +59,8 @@ innermost: ContextVar[NoSpan] = ContextVar("event_bus_kafka_span", default=NO_SP
 
 class OpenSpan(NoSpan):
     """
-    A span that is the current one until its block ends. An exception that leaves the block is recorded as a failure.
+    A span that is the current one until :meth:`leave` is called or its block ends. An exception that leaves the block
+    before a call of :meth:`leave` is recorded as a failure.
     """
 
     __slots__ = ("_left_at", "_span", "_tokens")
