@@ -75,10 +75,10 @@ def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_po
 
 def relay_steps(alias: str, at_end: ExitStack, *, once: bool = False) -> Relay | Drain:
     """
-    Return a relay of a database's outbox, whose steps a worker runs. Until ``at_end`` closes, health pages and
-    heartbeats show the relay.
+    Return a relay of a database's outbox; a worker runs its steps. Until ``at_end`` closes, health pages and heartbeats
+    show the relay.
 
-    ``once``: end when no row is left to send. Raises :class:`ConfigurationError` if the settings are wrong or the
+    ``once``: end as soon as no row can be sent now. Raises :class:`ConfigurationError` if the settings are wrong or the
     tables are missing.
     """
     if alias not in connections:

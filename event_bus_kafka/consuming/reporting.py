@@ -33,8 +33,8 @@ Reasons to skip a record because of its event type. A report contains the event 
 
 def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
     """
-    Report that an event is about to be dispatched to ``admitted``, for the first time or again. A dispatch counts as a
-    retry only if ``admitted`` is not empty and an earlier dispatch of the event called a receiver.
+    Emit RecordReceived, or RecordRetried if ``admitted`` are not the first receivers that the event is dispatched to.
+    RECORDS_RETRIED counts only dispatches to at least one receiver after another dispatch has called a receiver.
     """
     record = work.record
     work.event_id, work.sent_at = event.event_id, event.metadata.time

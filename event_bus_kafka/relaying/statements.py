@@ -54,8 +54,8 @@ class Dialect:
     """The first statement on each connection of a relay; empty: there is none."""
     begin: str = ""
     """
-    The statement that begins a transaction. It must not change the session, since a pooler may share the session among
-    clients.
+    The first statement of each transaction; empty: there is none. It must not change settings beyond the transaction,
+    because a connection pooler may let several clients use one session.
     """
     options: dict[str, Any] = attrs.field(factory=dict)
     """Options of each connection of a relay. Options in DATABASES take precedence."""

@@ -38,8 +38,11 @@ def binder(reader: AvroType, writer: Schema, names: dict[str, Schema], path: tup
     Return the function that converts a decoded value of ``writer`` to a value of ``reader``; None if no conversion is
     needed.
 
-    ``names``: the writer's named types. ``path``: the names that lead to the value, for errors. Raises
-    :class:`IncompatibleSchema` if no value can be converted.
+    ``names``: the writer's named types. ``path``: the names that lead to the value, for errors.
+
+    Raises :class:`IncompatibleSchema` if the type ``writer`` cannot be read as ``reader``, even if some of its values
+    could be converted, such as null. The returned function raises :class:`IncompatibleSchema` if a field that is
+    required here was written as null, and :class:`UnreadableValue` if this service's classes refuse a value.
     """
     branches = [definition(branch, names) for branch in (writer if isinstance(writer, list) else [writer])]
     written = [branch for branch in branches if kind_of(branch) != "null"]
