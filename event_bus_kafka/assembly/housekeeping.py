@@ -57,9 +57,8 @@ def periodically(
     keeper: Housekeeper | None = None,
 ) -> None:
     """
-    Run ``turn`` every ``period`` seconds, and ``last`` when ``at_end`` closes. The parameters are those of
-    :meth:`Housekeeper.every`. ``keeper``: the housekeeper whose thread runs the task; None: the one that most tasks
-    share.
+    Run ``turn`` every ``period`` seconds until ``at_end`` closes, and then ``last``, as :meth:`Housekeeper.every`
+    describes. ``keeper``: the housekeeper whose thread runs the task; None: the housekeeper that most tasks share.
     """
     keeper = keeper or housekeeper
     task = keeper.every(period, name, turn, last=last, first_in=first_in)

@@ -82,7 +82,7 @@ def home() -> str:
 
 @cache
 def _tell_of_router(what: str) -> None:
-    text = "A database router %s when asked where %s is written. Correct it; until then the default database is used."
+    text = "A database router %s, when asked where %s is written. The default database is used; correct the router."
     logger.warning(text, what, _MODEL)
 
 

@@ -250,7 +250,7 @@ def _reject_all(signal: OpenEdxPublicSignal, topic: str, event_ids: Iterable[str
 def _reject(signal: OpenEdxPublicSignal, topic: str, event_id: str, error: Exception) -> None:
     """
     Emit EventRejected for an event that cannot be sent. But if ``error`` is an exception with which a signal handler
-    ends the process, raise it again.
+    interrupts the thread, raise it again.
     """
     let_through(error)
     emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=event_id, error=error))

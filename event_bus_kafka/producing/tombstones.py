@@ -30,4 +30,4 @@ def send_tombstone(signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
     if hasattr(producer, "send_tombstone"):
         producer.send_tombstone(signal=signal, topic=topic, key=key)
     elif not isinstance(producer, NoEventBusProducer):
-        logger.error("No tombstone sent to topic %s: EVENT_BUS_PRODUCER is not event_bus_kafka.create_producer", topic)
+        logger.error("No tombstone sent to topic %s: set EVENT_BUS_PRODUCER to event_bus_kafka.create_producer", topic)

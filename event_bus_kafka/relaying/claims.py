@@ -92,8 +92,8 @@ class Claims:
         Claim shards until the end of the ``with`` block, which commits. Yield the ``shards`` that no other relay has
         claimed.
 
-        Raises a database error. An error rolls back the changes of the block, except those that were made with
-        ``at_once``; on SQLite, none.
+        Raises a database error. An error rolls back the changes of the block, except changes that were made with
+        ``at_once``. On SQLite, an error rolls back nothing.
         """
         if not self._dialect.locks:
             yield list(shards)
@@ -191,7 +191,7 @@ class Claims:
         return numbers
 
     def put_back(self, ids: Sequence[int]) -> None:
-        """Move those of the rows that are still parked back into the outbox. The rows keep the ids of parked rows."""
+        """Move parked rows back into the outbox, under their ids as parked rows. Skip ids that no parked row has."""
         for number in ids:
             with self._settling() as connection:
                 if connection.execute(self._dialect.put_back, [number]):  # still parked

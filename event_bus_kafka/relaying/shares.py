@@ -27,8 +27,8 @@ class Part(NamedTuple):
 
 class Shares:
     """
-    Divides a batch of at most ``rows`` rows among pairs of shard and topic. If some pairs are new or filled their last
-    part, the other pairs get only ``_OF_SHALLOW`` rows each, and these pairs share the rest equally.
+    Divides a batch of at most ``rows`` rows among pairs of shard and topic. Pairs that did not fill their last part get
+    ``_OF_SHALLOW`` rows each. All other pairs share the rest equally. Without other pairs, all parts are equal.
     """
 
     def __init__(self, rows: int) -> None:

@@ -190,11 +190,11 @@ _BY_INDEX = "; ".join(
     f"SET LOCAL {what} = off" for what in ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit")
 )
 """
-Statements that make PostgreSQL use the index. The statistics of a table that fills and empties are always out of date.
-Because of them PostgreSQL would scan and sort all waiting rows for every chunk.
+Statements that make PostgreSQL use the index. The statistics of a table that fills and empties are always out of date,
+and would make PostgreSQL scan and sort all waiting rows for every chunk.
 
-PostgreSQL gives a high cost to plans that are switched off. It would spend seconds on compiling a statement with this
-cost, so ``jit`` is off, too.
+PostgreSQL gives a high cost to plans that are switched off, and would spend seconds on compiling a statement with this
+cost. Therefore ``jit`` is off, too.
 """
 
 DIALECTS = {

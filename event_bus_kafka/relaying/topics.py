@@ -17,7 +17,7 @@ from event_bus_kafka.telemetry.events import TopicHeld, TopicResumed
 from event_bus_kafka.wire.records import ProducerRecord
 
 _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
-"""Backoff of a topic: seconds until the first try, factor after each further refusal, and longest backoff."""
+"""Backoff of a topic: seconds of the first hold, factor for each further hold, and maximum seconds."""
 _FIRST_OF_SILENT = 5.0
 """
 Seconds from the hold of a silent topic to its first try. They are more than for other held topics, because each try of
@@ -214,8 +214,8 @@ class Topic:
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """
-        Decide about a topic that is tried. If it counts as the cause of refusals, hold it again. Otherwise, if no row
-        waits or is in flight, open it after Kafka has accepted a row, or has reported all rows to be sent alone.
+        Decide about a topic that is tried. If it counts as the cause of refusals, hold it again. Open it after all rows
+        that had to be sent alone were sent or, if there were none, after Kafka has accepted a row.
 
         Return the rows to park, and the ids of parked rows to put back into the outbox.
         """

@@ -101,9 +101,9 @@ def _record_binder(reader: Record, binds: list[tuple[Field, Bind | None]], path:
 
 def _by_position(reader: Record, binds: list[tuple[Field, Bind | None]], by_name: Bind) -> Bind:
     """
-    Return a function that builds objects with positional arguments, twice as fast as with keyword arguments. It is used
-    if the writer has the same fields in the same order, which is the usual case. ``by_name``: called after an error,
-    because an error that ``by_name`` raises names the field.
+    Return a function that builds objects with positional arguments, twice as fast as with keyword arguments. The writer
+    must have all fields of ``reader``, which is the usual case. ``by_name``: called after an error, because an error
+    that ``by_name`` raises names the field.
     """
     build = reader.build
     get = itemgetter(*(field.name for field, _ in binds))
