@@ -38,8 +38,7 @@ class Outbox:
     ) -> bool:
         """
         Put events into the outbox and return True; return False if the caller has to send them in another way.
-        ``database``: the alias that the settings of the topic name; None: :func:`outbox_connection` chooses the
-        database.
+        ``database``: the alias in the topic's settings; None: :func:`outbox_connection` chooses the database.
 
         True is also returned in four cases in which this call inserts nothing. First, the attempt fails and dooms the
         transaction. Then the events are discarded with the transaction. Second, the attempt fails, but the transaction

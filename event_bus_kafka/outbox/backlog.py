@@ -80,7 +80,7 @@ class BriefBacklog:
 
     @classmethod
     def read(cls, connection: BaseDatabaseWrapper) -> BriefBacklog:
-        """Query the summary with three statements. Raises a database error."""
+        """Query the state with three statements. Raises a database error."""
         with connection.cursor() as cursor:
             cursor.execute(_DEPTH)
             depth = dict(cursor.fetchall())

@@ -144,7 +144,7 @@ def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
 
 
 def forget(connection: BaseDatabaseWrapper) -> None:
-    """Forget whether a database accepts rows, because an append has failed."""
+    """Forget whether a database accepts rows, so that it is asked again. Called after a failed append."""
     _known.pop(identity(connection), None)
 
 

@@ -16,8 +16,8 @@ from event_bus_kafka.errors import ConfigurationError, ManualTransaction
 
 Action = Callable[[str | None], None]
 """
-A callback. If it waited for the commits of several databases, its argument is the default alias if that is among them,
-otherwise the alias of one of them. If no transaction was open, its argument is the alias that was given, or None.
+A callback. If it waited for commits, its argument is the alias of one of the databases that have committed, the default
+alias if possible. If no transaction was open, its argument is the alias that the caller gave, or None.
 """
 
 

@@ -1,8 +1,8 @@
 """
 Spill: puts events that Kafka did not confirm into the outbox, for a relay.
 
-The caller puts the event into a buffer, and a separate thread inserts the row. The caller cannot do this itself. It may
-be a delivery report, which must not block a poll. Or it may be a request in a transaction, whose rollback would remove
+The caller puts the event into a buffer, and a separate thread inserts the row. A delivery report cannot insert the row,
+because it must not block a poll. A request cannot insert the row, because the rollback of its transaction would remove
 the row; on SQLite, a second connection would wait for this transaction. Each database has its own thread, so that a
 database that hangs does not delay the others.
 """

@@ -17,7 +17,7 @@ from event_bus_kafka.telemetry.events import AppendToOutboxFailed, SpillDelayed
 from event_bus_kafka.telemetry.guards import kept_alive
 
 _ENOUGH = 10
-"""If a database refuses this number of events at the start of a batch, it counts as refusing all events."""
+"""If a database refuses this number of events at the start of a batch, the other events of the batch wait."""
 _PATIENCE = 60.0
 """Seconds after which an event that the database refuses is given up, if the database accepts other events."""
 _REST = 0.1

@@ -48,7 +48,7 @@ class BatchPlan(NamedTuple):
     """The rows that a batch will send."""
 
     chunks: list[list[int]]
-    """Ids of the rows, in the chunks in which the rows are read. The chunks are sent in this order."""
+    """Ids of the rows, in chunks. The chunks are sent in this order, the rows of a chunk in the order of their ids."""
     is_full: bool
     """Whether there may be more waiting rows than the plan contains."""
 

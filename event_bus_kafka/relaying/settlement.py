@@ -19,8 +19,8 @@ from event_bus_kafka.relaying.topics import Topics
 
 MOST_TWICE = 4 * CHUNK_ROWS
 """
-Maximum number of rows that are still in the outbox although Kafka may have them. If the relay is killed, these rows are
-sent twice.
+Maximum number of rows that are still in the outbox although Kafka may have them. If the relay is killed, these rows may
+be sent twice.
 """
 MOST_PARKED = 1_000
 """
@@ -184,8 +184,8 @@ class Settlement:
 
     def _remove_first(self, rows: list[Row]) -> bool:
         """
-        Remove the rows of a topic up to the first row that stays in the outbox. Bisection finds this row. Return False
-        if there is one.
+        Remove the rows of a topic, or the rows before the first one that cannot be removed. Bisection finds this row.
+        Return whether all rows were removed.
         """
         failure = self._failure_of(partial(self._remove, rows))
         if failure is None:

@@ -39,11 +39,11 @@ class Dialect:
     of_shard: str = "r.shard = {0}"
     """Condition for the rows of a shard, written so that the database uses only the index of shard and id."""
     of_topic: str = "r.topic = %s{0} ORDER BY r.id"
-    """Condition for the rows of a topic, followed by the order that the index of topics already has."""
+    """Condition for the rows of a topic, and ORDER BY that fits the index of topics, so that nothing is sorted."""
     rows_in: str = ""
     """
-    FROM clause of reads without locks. The ids are appended in brackets. If the clause is empty, ``rows_by_id`` is
-    used.
+    FROM clause for reading rows without locking them; a list of ids in brackets is appended. Empty: ``rows_by_id`` is
+    used instead.
     """
     delete: str = "DELETE FROM"
     forces_index: bool = False

@@ -34,7 +34,7 @@ class Event:
     """The event's data: one value per argument of the signal."""
     metadata: EventsMetadata
     id_as_read: str = ""
-    """The text of a received event's id; empty for an event to be sent."""
+    """The text of the event's id, if the event was read from a record with a value; otherwise empty."""
 
     @property
     def event_id(self) -> str:
