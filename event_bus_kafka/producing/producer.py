@@ -39,10 +39,10 @@ class KafkaEventProducer(EventBusProducer):
     """
     Sends events to Kafka.
 
-    No method raises because an event cannot be sent. Only an exception with which a signal handler interrupts the
-    thread passes through. ``send`` waits for Kafka and the registry at most ``EVENT_BUS_KAFKA_SEND_TIMEOUT``. Each
-    process makes its clients at its first send, because a child process cannot use the clients of its parent. After a
-    fatal error, the next send makes new clients.
+    No method raises because an event cannot be sent. Only exceptions that interrupt the thread pass through, such as
+    SystemExit or an exception that a signal handler raised. ``send`` waits for Kafka and the registry at most
+    ``EVENT_BUS_KAFKA_SEND_TIMEOUT``. Each process makes its clients at its first send, because a child process cannot
+    use the clients of its parent. After a fatal error, the next send makes new clients.
     """
 
     def __init__(
