@@ -59,7 +59,7 @@ _RIGHTS_WITHIN = 5.0
 
 @attrs.frozen(kw_only=True)
 class ConsumerArguments:
-    """The arguments of a worker, which are not checked yet."""
+    """The arguments of a worker that consumes, as the caller gave them; the methods check them."""
 
     topic: str | Sequence[str]
     """Name of a topic, or names of several topics, without the prefix."""

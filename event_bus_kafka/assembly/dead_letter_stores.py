@@ -25,7 +25,7 @@ logger = logger_named(__name__)
 
 _APP = "event_bus_kafka"
 _DELIVERY_TIMEOUT = 10.0
-"""Seconds within which Kafka must confirm a dead letter. Otherwise the letter is sent again."""
+"""Seconds after which a dead letter that Kafka has not confirmed is sent again."""
 _PRODUCER = {
     "message.max.bytes": 1_000_000_000,  # the topic's own limit decides
     "batch.num.messages": 1,  # Kafka refuses whole requests: one large letter must not affect others
@@ -63,8 +63,8 @@ def store_for(group: str) -> Store:
 
 def keep_clean(store: Store, at_end: ExitStack) -> None:
     """
-    Delete old rows daily until ``at_end`` closes: inbox marks, dead letters, and entries whose dead letters are
-    deleted. Dead letters are deleted only if ``store`` is the table.
+    Delete old rows daily until ``at_end`` closes: inbox marks and, if ``store`` is the table of dead letters, also dead
+    letters, entries of deleted dead letters, and replay requests.
     """
     if not apps.is_installed(_APP):
         return
@@ -73,7 +73,7 @@ def keep_clean(store: Store, at_end: ExitStack) -> None:
         isinstance(store, _table().TableStore),
     )
     purge = partial(retention.purge_all, settings.retention, history=settings.history, dead_letters=in_table)
-    periodically(at_end, retention.DAILY, "Old dead letters were not deleted", purge)
+    periodically(at_end, retention.DAILY, "Old dead letters or inbox marks were not deleted", purge)
 
 
 def _producer_options() -> Options:

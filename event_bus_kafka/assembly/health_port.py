@@ -42,7 +42,7 @@ def open_health_port(port: int | None, at_end: ExitStack) -> None:
 
 
 def samples() -> Iterator[Sample]:
-    """Yield a sample for each metric of this process."""
+    """Yield the samples of this process's metrics."""
     version = str(import_module("event_bus_kafka").__version__)  # late: the package's entry points import this module
     yield Sample(BUILD_INFO, (version, platform.python_version(), *CLIENT_VERSIONS), 1)
     yield from counted(tallies.read())

@@ -57,8 +57,8 @@ def periodically(
     keeper: Housekeeper | None = None,
 ) -> None:
     """
-    Call :meth:`Housekeeper.every` of ``keeper``, and end the task when ``at_end`` closes. Without ``keeper``, use the
-    housekeeper that most tasks of the process share.
+    Run ``turn`` every ``period`` seconds until ``at_end`` closes, and then ``last``, as :meth:`Housekeeper.every`
+    describes. ``keeper``: the housekeeper whose thread runs the task; None: the housekeeper that most tasks share.
     """
     keeper = keeper or housekeeper
     task = keeper.every(period, name, turn, last=last, first_in=first_in)
@@ -67,8 +67,8 @@ def periodically(
 
 def keep_house_of_workers(at_end: ExitStack) -> None:
     """
-    Start the periodic tasks of a worker or relay: write heartbeats, search for neglects, delete old heartbeats and old
-    history. The tasks end when ``at_end`` closes.
+    Start the periodic tasks of a worker or relay: write heartbeats (unless switched off), search for neglects, delete
+    old heartbeats, merge and delete old history. The tasks end when ``at_end`` closes. Without the app, do nothing.
     """
     if not apps.is_installed(_APP):
         return

@@ -1,4 +1,4 @@
-"""Adds the observers of lifecycle events that write logs and traces."""
+"""Adds the observers that write lifecycle events into logs and traces, and report failures to monitoring."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ atexit.register(flush_observers)
 
 
 def observe_events() -> None:
-    """Add the observers that log and trace. A second call changes nothing."""
+    """Add the observers of logs, monitoring and traces. A second call changes nothing."""
     observe(_log)
     if is_monitored():
         observe(monitor, *MONITORED)

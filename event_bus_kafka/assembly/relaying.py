@@ -47,9 +47,9 @@ be practically unlimited, because a request that fails for lack of retries does 
 """
 MISSING_AFTER = 0.5
 """
-Seconds after which librdkafka may report that a topic is missing. It asks the brokers once a second, so it reports the
-topic before the topic counts as silent, which would hold the topic for longer. If the topic is created soon, its rows
-wait only for the first backoff.
+Seconds after which librdkafka may report that a topic is missing. It asks the brokers once a second, so the report
+comes before the topic counts as silent. A missing topic has a shorter first backoff than a silent topic. Therefore the
+rows wait for a shorter time if the topic is created soon.
 """
 _OWN_OPTIONS: Options = {
     "topic.metadata.propagation.max.ms": round(MISSING_AFTER * 1000),
@@ -75,10 +75,10 @@ def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_po
 
 def relay_steps(alias: str, at_end: ExitStack, *, once: bool = False) -> Relay | Drain:
     """
-    Return a relay of a database's outbox, whose steps a worker runs. Until ``at_end`` closes, health pages and
-    heartbeats show the relay.
+    Return a relay of a database's outbox; a worker runs its steps. Until ``at_end`` closes, health pages and heartbeats
+    show the relay.
 
-    ``once``: end when no row is left to send. Raises :class:`ConfigurationError` if the settings are wrong or the
+    ``once``: end as soon as no row can be sent now. Raises :class:`ConfigurationError` if the settings are wrong or the
     tables are missing.
     """
     if alias not in connections:

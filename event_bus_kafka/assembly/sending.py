@@ -21,8 +21,7 @@ logger = logger_named(__name__)
 
 _REGISTRY_BACKOFF = 30.0
 """
-Seconds after a failure during which nothing is requested from the registry. Otherwise each web request would wait for
-the registry.
+Seconds for which the registry gets no request after a failure, so that not every web request waits for the registry.
 """
 
 outbox = Outbox(notify=lambda: settings.relay_notify)

@@ -55,10 +55,10 @@ class Backpressure:
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
         Pause each partition that has been full for ``_PAUSE_AFTER`` seconds, so that the client reads the other
-        partitions. Resume a partition when its window is half empty.
+        partitions. Resume a partition when its window is less than half full.
 
-        A partition is not resumed as soon as its window has room for one record. Otherwise a slow key would fill the
-        window again at once, and block the other partitions each time.
+        If a partition were resumed as soon as its window has room for one record, a slow key would fill the window
+        again at once, and block the other partitions each time.
         """
         now, full, half_full = self.clock(), self._full(partitions), {*self._full(partitions, 0.5)}
         for partition in partitions:

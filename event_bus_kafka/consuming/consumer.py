@@ -43,7 +43,10 @@ finished records.
 _LOOK_AT_ENDS_EVERY = 1.0
 """Seconds between two updates of the partitions' end offsets."""
 _NEW_CLIENTS = 3
-"""Number of new clients that are tried in a row. If all of them fail before reading a record, the worker ends."""
+"""
+If this number of new clients in a row fail before reading a record, the worker ends. Failures because of a missing
+right do not count.
+"""
 _LAST_FLUSH = 1.0
 """
 Minimum seconds for flushing the events that receivers emitted. They apply even if receivers used up the time to stop.

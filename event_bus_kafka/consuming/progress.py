@@ -109,12 +109,14 @@ class Detached(Delivery):
 
 
 class Replays(Protocol):
-    """Submits records of dead letters between records of the assignment. Only the polling thread calls it."""
+    """
+    Submits records for a replay request between records of the assignment. Only the polling thread calls the methods.
+    """
 
     def submit(self, *, is_busy: bool) -> float:
         """
-        Submit the records of dead letters that may begin now; return the seconds until the next call. ``is_busy``:
-        whether records of the assignment are unsettled. Replays must not delay such records for long.
+        Submit the records that may begin now; return the seconds until the next call. ``is_busy``: whether records of
+        the assignment are unsettled. Replays must not delay such records for long.
         """
 
     def end(self) -> Collection[Partition]:

@@ -33,8 +33,8 @@ Reasons to skip a record because of its event type. A report contains the event 
 
 def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
     """
-    Report that an event is about to be dispatched to ``admitted``, for the first time or again. A dispatch counts as a
-    retry only if ``admitted`` is not empty and an earlier dispatch of the event called a receiver.
+    Emit RecordReceived before the first dispatch of an event, and RecordRetried before each further dispatch. Count a
+    further dispatch as a retry only if it calls a receiver and an earlier dispatch has called one.
     """
     record = work.record
     work.event_id, work.sent_at = event.event_id, event.metadata.time

@@ -29,8 +29,8 @@ _DRAIN = 64
 """Maximum number of records of one actor that a lane processes before it turns to another actor."""
 _PLENTY = 500
 """
-If this number of keys wait for a lane, the worker reads no record. Otherwise records would wait for a long time and
-drop out of the CPU's caches.
+While at least this number of keys wait for a lane, the worker reads no record, because records that wait for a long
+time drop out of the CPU's caches.
 """
 _SWEEP_ABOVE = 10_000
 """
@@ -257,8 +257,8 @@ class Scheduler:
 
     def _release_waiting(self) -> None:
         """
-        Wake each actor whose first record is to be dropped, even if its retry is not due yet. Otherwise records of a
-        new assignment would wait for that retry.
+        Wake each actor whose first record is to be dropped, even if the record's retry is not due yet. If the actor
+        slept on, records of a new assignment would wait for that retry.
         """
         self.tick()
         self._waiting = [

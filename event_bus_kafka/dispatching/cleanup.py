@@ -64,9 +64,8 @@ def close_after_errors() -> None:
     After a failed attempt, close the connections on which an error occurred, so that the next attempt opens new
     connections.
 
-    This is needed because after a failover an open connection may look healthy, although its server is read-only now.
-    If a connection is pooled, the driver's connection is closed before the pool gets it back. Otherwise the pool would
-    hand it out again.
+    After a failover, an open connection may look healthy, although its server is read-only now. If a connection is
+    pooled, the driver's connection is closed before the pool gets it back, so that the pool does not hand it out again.
     """
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and connection.errors_occurred:

@@ -80,8 +80,8 @@ def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
     Return the receivers of a signal, in the order in which they were connected. Async receivers come last, as in
     Django.
 
-    The handler with which openedx-events sends events to the bus is left out, because it ignores events that came from
-    the bus.
+    Receivers that are connected for one sender are left out, because events from the bus have no sender. The handler
+    with which openedx-events sends events to the bus is left out, because it ignores events that came from the bus.
     """
     found = []
     for entry in list(signal.receivers):  # a copy, because other threads connect and disconnect receivers

@@ -56,8 +56,9 @@ def once(receiver: Callable[..., Any] | None = None, /, *, using: str = DEFAULT_
     transaction was rolled back.
 
     The mark contains the receiver's name, ``module.qualname``. A call without metadata, or without the inbox's table,
-    raises :class:`ConfigurationError`. Decorating an async function, a lambda, or a receiver that is already connected
-    raises TypeError.
+    raises :class:`ConfigurationError`. Decorating an async function, a lambda, a callable object, or a receiver that is
+    already connected raises TypeError. If an event that the receiver sends is rejected, or if the receiver returns a
+    coroutine or generator, the call raises an exception, and the transaction is rolled back.
     """
     if receiver is None:
         return partial(_wrapped, using=using)
@@ -65,7 +66,7 @@ def once(receiver: Callable[..., Any] | None = None, /, *, using: str = DEFAULT_
 
 
 def aliases() -> frozenset[str]:
-    """Return the aliases of the databases that contain marks of this process's receivers."""
+    """Return the aliases of the databases in which this process's receivers under ``once`` make their marks."""
     return frozenset(_aliases)
 
 

@@ -83,8 +83,8 @@ def read_now() -> Pauses:
     """
     Read the pauses and return them. Raises only errors that are not database errors, such as a router's.
 
-    Afterwards the pooled connection of the calling thread is given back. Otherwise the thread, which starts a worker,
-    would keep the connection as long as the worker lives.
+    Also give the calling thread's pooled connection back. This thread starts a worker, and would keep the connection as
+    long as the worker lives.
     """
     pauses = Pauses()
     pauses.read()

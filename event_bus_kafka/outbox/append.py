@@ -35,8 +35,8 @@ CHANNEL = "event_bus_kafka_outbox"
 """The channel of PostgreSQL's NOTIFY that informs relays of new rows."""
 _ROWS, _BYTES = 500, 2_000_000
 """
-Maximum number of rows and of bytes in one INSERT. MariaDB accepts 16 MB by default, and one byte of data may need two
-bytes in the statement's text. A row that is larger than the maximum is inserted alone.
+Maximum number of rows in one INSERT, and maximum bytes of their values. MariaDB accepts 16 MB by default, and one byte
+of data may need two bytes in the statement's text. A row with a larger value is inserted alone.
 """
 _BINARY = ("key", "body", "headers")
 _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created", "size")
@@ -48,9 +48,11 @@ def append(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], *, n
     """
     Insert all events into the outbox of a database, or none of them. If a transaction is open, the rows are part of it.
 
-    Return False, and insert nothing, if the transaction is marked for a rollback. ``notify`` returns whether to inform
-    relays through PostgreSQL's NOTIFY. Raises :class:`AppendFailed` if the INSERT failed or there is no outbox. If the
-    exception's ``doomed`` is True, the transaction cannot commit any more.
+    Return whether the events were inserted: False if the transaction is marked for a rollback. ``notify`` returns
+    whether to inform relays through PostgreSQL's NOTIFY.
+
+    Raises :class:`AppendFailed` if the INSERT failed or there is no outbox. If the exception's ``doomed`` is True, the
+    transaction cannot commit any more. Raises Django's SynchronousOnlyOperation in an event loop.
     """
     if connection.in_atomic_block and connection.needs_rollback:
         return False
@@ -113,8 +115,8 @@ def _statement(connection: BaseDatabaseWrapper, rows: int, *, notify: bool, tomb
 
 def _require_table(connection: BaseDatabaseWrapper) -> None:
     """
-    Raise :class:`OutboxMissing` if the table is missing. This is found out before the INSERT, because on PostgreSQL a
-    failing INSERT would break the transaction.
+    Raise :class:`OutboxMissing` if a table of the outbox is missing. The INSERT must not find this out, because on
+    PostgreSQL a failing INSERT would break the transaction.
     """
     if not were_found(connection, *backlog.TABLES):
         raise OutboxMissing(f"the outbox is missing in database {connection.alias!r}: run manage.py migrate")

@@ -28,7 +28,7 @@ class Outbox:
     """
     Appends events to the outbox if the app is installed and its tables exist.
 
-    ``_notify`` is called at each append and returns whether to inform relays of new rows.
+    ``_notify`` is called before each INSERT on PostgreSQL, and returns whether to inform relays of the new rows.
     """
 
     _notify: Callable[[], bool]
@@ -38,15 +38,14 @@ class Outbox:
     ) -> bool:
         """
         Put events into the outbox and return True; return False if the caller has to send them in another way.
-        ``database``: the alias that the settings of the topic name; None: :func:`outbox_connection` chooses the
-        database.
+        ``database``: the alias in the topic's settings; None: :func:`outbox_connection` chooses the database.
 
-        True is also returned in four cases in which nothing is inserted yet. First, the attempt fails and dooms the
+        True is also returned in four cases in which this call inserts nothing. First, the attempt fails and dooms the
         transaction. Then the events are discarded with the transaction. Second, the attempt fails, but the transaction
         can continue without the events. Then ``otherwise`` is called after the commit, with each event and the
         database's alias. Third, the transaction is marked for a rollback. If it commits nevertheless, the events are
-        appended after the commit. Fourth, transactions are open only on databases that cannot take the events. Then the
-        events are appended after all these transactions have committed.
+        appended after the commit. Fourth, transactions are open only on databases without an outbox. Then the events
+        are appended after all these transactions have committed.
 
         Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where Django permits no access to a
         database.
@@ -86,8 +85,8 @@ class Outbox:
         _: str | None,
     ) -> None:
         """
-        Append after the commit. If a commit hook of another app has begun a new transaction on the database, the rows
-        are part of the new transaction.
+        Append events after the commit; if there is no outbox, call ``otherwise`` with each event. If a commit hook of
+        another app has begun a new transaction on the database, the rows are part of the new transaction.
         """
         if not self.append_if_available(events, alias, otherwise):
             for one in events:
@@ -97,8 +96,9 @@ class Outbox:
         """
         Insert events into the outbox of a database. Call this method only in a thread without an open transaction.
 
-        Raises :class:`OutboxMissing` if there is no outbox or the database does not accept rows. Raises
-        :class:`AppendFailed`, a database error or a router's exception after any other failure.
+        Raises :class:`OutboxMissing` if there is no outbox. Also raises it if the database accepts no rows and is
+        neither :func:`home` nor the default. Raises :class:`AppendFailed`, a database error or a router's exception
+        after any other failure.
         """
         if not apps.is_installed(_APP):
             raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")

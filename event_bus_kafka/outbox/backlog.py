@@ -1,6 +1,6 @@
 """
-Counts the waiting and parked rows of an outbox, and finds the age of the oldest waiting row. Imported only if the app
-is installed.
+Counts the waiting and parked rows of an outbox, warns if the oldest row has waited for too long, and deletes old parked
+rows. Imported only if the app is installed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _AT_MOST = 100_000
 _ROWS = OutboxRecord._meta.db_table
 _DEPTH = f"SELECT topic, COUNT(*) FROM (SELECT topic FROM {_ROWS} LIMIT {_AT_MOST}) r GROUP BY topic"
 """
-Query for the number of rows by topic. The query has no order, so the index of topics is enough. To order the rows by
-id, InnoDB would read their bodies.
+Query for the number of rows by topic, among at most ``_AT_MOST`` rows. The query has no order, so the index of topics
+is enough. To order the rows by id, InnoDB would read their bodies.
 """
 _OLDEST = f"SELECT created FROM {_ROWS} ORDER BY id LIMIT 1"
 _PARKED = f"SELECT COUNT(*) FROM (SELECT id FROM {ParkedRecord._meta.db_table} LIMIT {_AT_MOST}) p"
@@ -45,7 +45,7 @@ _next_look: dict[str, float] = {}
 
 @attrs.frozen(kw_only=True)
 class Backlog:
-    """The state of an outbox."""
+    """The state of an outbox. All rows are counted, which takes a second for a million rows."""
 
     depth: int
     oldest: float
@@ -69,7 +69,7 @@ class Backlog:
 
 @attrs.frozen(kw_only=True)
 class BriefBacklog:
-    """A summary of an outbox that is read in milliseconds, even if many rows wait."""
+    """The state of an outbox. At most 100,000 rows are counted, so that the query is quick even if more rows wait."""
 
     depth: dict[str, int]
     """Topic → number of its rows among the first 100,000 rows that the database finds."""
@@ -80,7 +80,7 @@ class BriefBacklog:
 
     @classmethod
     def read(cls, connection: BaseDatabaseWrapper) -> BriefBacklog:
-        """Query the summary with three statements. Raises a database error."""
+        """Query the state with three statements. Raises a database error."""
         with connection.cursor() as cursor:
             cursor.execute(_DEPTH)
             depth = dict(cursor.fetchall())

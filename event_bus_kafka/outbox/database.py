@@ -64,8 +64,8 @@ def home() -> str:
     """
     Return the alias whose outbox takes an event if no suitable transaction is open.
 
-    This is the alias that the routers choose for writing. Without routers, or if a router raises (for example, because
-    there is no request), it is the default alias.
+    This is the alias that the routers choose for writing. It is the default alias if there are no routers, if the app
+    is not installed, or if a router names an unknown alias or raises (for example, because there is no request).
     """
     if not router.routers or not apps.is_installed(_APP):  # asking Django takes as long as encoding an event
         return DEFAULT_DB_ALIAS
@@ -82,7 +82,7 @@ def home() -> str:
 
 @cache
 def _tell_of_router(what: str) -> None:
-    text = "A database router %s when asked where %s is written. Correct it; until then the default database is used."
+    text = "A database router %s, when asked where %s is written. The default database is used; correct the router."
     logger.warning(text, what, _MODEL)
 
 
@@ -94,7 +94,10 @@ def may_have_outbox(connection: BaseDatabaseWrapper) -> bool:
 
 
 def takes_rows(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the routers allow the outbox's table in a database and the database accepts its rows."""
+    """
+    Return whether the routers allow the outbox's table in a database and, as far as is known, the database accepts its
+    rows.
+    """
     return may_have_outbox(connection) and _answer(connection) is _Answer.YES
 
 
@@ -104,10 +107,10 @@ def outbox_connection(
     """
     Return the connection whose outbox takes an event that is emitted now.
 
-    If ``database`` is given, this is the connection of that alias. If not, it is a connection with an open transaction
-    whose database accepts rows. If there are several of these connections, the connection of :func:`home` is preferred,
-    then the connection of the default alias, then the first in the order of DATABASES. In the last case OutboxAmbiguous
-    is emitted. If there is none, the connection of :func:`home` is returned.
+    If ``database`` is given, this is the connection of that alias. If not, it is the connection of :func:`home` if that
+    has an open transaction. Otherwise it is a connection with an open transaction whose database accepts rows. If there
+    are several of these, the default alias is preferred; without it OutboxAmbiguous is emitted, and the first in the
+    order of DATABASES is taken. If there is none, the connection of :func:`home` is returned.
 
     ``is_open`` and ``takes_rows`` decide instead of the functions of the same names. Raises :class:`ConfigurationError`
     for an unknown alias, and the routers' exceptions.
@@ -131,8 +134,8 @@ def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
     Return the connections, other than ``chosen``, for whose transactions an event must wait. If ``chosen`` has an open
     transaction, return an empty list.
 
-    A connection that is known to accept no rows does not count. A transaction begun by switching autocommit off does
-    not count either, because Django has no hook for its commit.
+    A transaction does not count if its database has the outbox but accepts no rows, such as a replica. A transaction
+    begun by switching autocommit off does not count either, because Django has no hook for its commit.
     """
     if is_open(chosen):
         return []
@@ -141,7 +144,7 @@ def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
 
 
 def forget(connection: BaseDatabaseWrapper) -> None:
-    """Forget whether a database accepts rows, because an append has failed."""
+    """Forget whether a database accepts rows, so that it is asked again. Called after a failed append."""
     _known.pop(identity(connection), None)
 
 

@@ -36,7 +36,7 @@ _OF_SAVEPOINTS = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) -> bool:
     """
     If ``cause`` has made a commit impossible, let the block of the open transaction end with ``failure``, and return
-    True. If a commit is still possible, return False.
+    True. If a commit is still possible, or no transaction is open, return False.
 
     Do not call this function if Django had marked the transaction for a rollback before ``cause`` was raised. A broken
     transaction can continue after the rollback of its savepoint. A transaction that the server has rolled back, or
@@ -74,8 +74,8 @@ def is_broken(connection: BaseDatabaseWrapper) -> bool:
 
 def _answers(raw: Any) -> bool:
     """
-    Return whether a connection answers a query. This is for connections wrapped by a pool, which do not show their
-    transaction status.
+    Return whether a connection answers a query. Needed only for connections that a pool wraps, because they do not show
+    their transaction status.
     """
     try:
         with raw.cursor() as cursor:
@@ -121,7 +121,7 @@ class _Doomed:
 
     Until the transaction ends, this object replaces the methods of the connection that end a transaction. The object is
     also a commit hook. Django drops the hook together with the transaction or the broken savepoint. So the hook's
-    presence shows whether a commit is still impossible.
+    presence shows that a commit is still impossible.
     """
 
     _connection: BaseDatabaseWrapper

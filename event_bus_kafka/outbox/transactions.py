@@ -16,8 +16,8 @@ from event_bus_kafka.errors import ConfigurationError, ManualTransaction
 
 Action = Callable[[str | None], None]
 """
-A callback. Its argument is the alias of the database whose commit triggered the call; None: no transaction was open and
-no alias was given.
+A callback. If it waited for commits, its argument is the alias of one of the databases that have committed, the default
+alias if possible. If no transaction was open, its argument is the alias that the caller gave, or None.
 """
 
 
@@ -42,8 +42,8 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     Return the connections for whose commits an event that is emitted now has to wait. ``database``: the only alias that
     counts; None: all aliases count.
 
-    Raises :class:`ManualTransaction` in a transaction that was begun by switching autocommit off, because Django has no
-    hook for its commit.
+    Raises :class:`ManualTransaction` if one of these transactions was begun by switching autocommit off, because Django
+    has no hook for its commit. Raises :class:`ConfigurationError` if there is no such alias.
     """
     deciding = [connection_of(database)] if database else connections.all(initialized_only=True)
     for connection in deciding:
@@ -133,7 +133,7 @@ def is_manual(connection: BaseDatabaseWrapper) -> bool:
 
 
 def connection_of(alias: str) -> BaseDatabaseWrapper:
-    """Return the connection of an alias. Raises :class:`ConfigurationError`."""
+    """Return the connection of an alias. Raises :class:`ConfigurationError` if there is no such alias."""
     if alias not in connections:
         raise ConfigurationError(f"There is no database {alias!r}: correct the key 'database' of the topic.")
     return connections[alias]

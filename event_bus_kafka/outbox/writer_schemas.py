@@ -39,7 +39,7 @@ _Name = tuple[str, str, str]
 
 @attrs.frozen
 class _Known:
-    """The id of a committed row."""
+    """The id of a committed row, and the monotonic time until which the row is assumed to exist."""
 
     pk: int
     until: float = attrs.field(factory=lambda: monotonic() + _TRUSTED)
@@ -131,8 +131,8 @@ def _write(destination: Destination, alias: str, pk: int) -> int:
 
 def _remember(commit: _Commit) -> None:
     """
-    Remember the id for good only after the commit. This holds even for a row that was found, because the same
-    transaction may have inserted the row.
+    Remember the id of a row that was found or inserted: in ``atomic()`` after the commit, because the same transaction
+    may have inserted the row. Without a transaction, remember the id at once.
     """
     connection = commit.connection
     if connection.in_atomic_block:

@@ -163,8 +163,8 @@ class Backfill:
         Send items; return the items that cannot be sent. All other items are confirmed by Kafka, or stored in the
         outbox.
 
-        Raises :class:`WorkerFailed` if the fate of an item is uncertain, or if a server that an item needs is away. In
-        both cases, all items have to be sent again.
+        Raises :class:`WorkerFailed` if a transaction is open, a server is away, the settings are wrong, or Kafka did
+        not confirm an item in time. In each of these cases, all items have to be sent again.
         """
         _refuse_open_transactions()
         built: list[_Built] = []
@@ -241,8 +241,8 @@ class _Ends:
 
     def failure_of(self, event_id: str) -> Exception | None:
         """
-        Return the error of an event that cannot be sent; None: the event was sent. Raises :class:`WorkerFailed` if the
-        error concerns other events, too.
+        Return the error of an event that cannot be sent; None: the event is in Kafka or in the outbox. Raises
+        :class:`WorkerFailed` if there is no result yet, or if the error concerns other events, too.
         """
         if event_id in self.safe:
             return None

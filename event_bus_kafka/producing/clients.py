@@ -74,7 +74,7 @@ class ProcessClients:
         default=attrs.Factory(lambda self: serde.Framer(self.registry), takes_self=True)
     )
     _wanted: threading.Event = attrs.field(factory=threading.Event)
-    """Set by callers who wait for room in the client's queue. The thread makes room by polling for reports."""
+    """Wakes the polling thread. Set by callers who wait for room in the client's queue, and by each change of phase."""
 
     def started(self) -> ProcessClients:
         """Start the thread that polls for delivery reports; return this object."""
@@ -175,10 +175,8 @@ class ProcessClients:
 
     def leave(self, seconds: float) -> None:
         """
-        Wait at most ``seconds`` until the polling thread has ended. Otherwise the process would abort if this thread
-        logged while the interpreter shuts down.
-
-        After this call only a flush polls for delivery reports.
+        End the polling thread, and wait for its end at most ``seconds``. Afterwards only a flush polls for delivery
+        reports. If the thread logged while the interpreter shuts down, the process would abort.
         """
         if not self._advance(Phase.LEFT):
             return

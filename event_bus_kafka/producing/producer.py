@@ -39,9 +39,10 @@ class KafkaEventProducer(EventBusProducer):
     """
     Sends events to Kafka.
 
-    ``send`` never raises. It waits for Kafka and the registry at most ``EVENT_BUS_KAFKA_SEND_TIMEOUT``. Each process
-    makes its clients at its first send, because a child process cannot use the clients of its parent. After a fatal
-    error, the next send makes new clients.
+    No method raises because an event cannot be sent. Only exceptions that interrupt the thread pass through, such as
+    SystemExit or an exception that a signal handler raised. ``send`` waits for Kafka and the registry at most
+    ``EVENT_BUS_KAFKA_SEND_TIMEOUT``. Each process makes its clients at its first send, because a child process cannot
+    use the clients of its parent. After a fatal error, the next send makes new clients.
     """
 
     def __init__(
@@ -71,7 +72,8 @@ class KafkaEventProducer(EventBusProducer):
         event_metadata: EventsMetadata,
     ) -> None:
         """
-        Send an event to a topic, in the mode that is configured for the event type. Never raises.
+        Send an event to a topic, in the mode that is configured for the event type. If the event cannot be sent, emit
+        EventRejected or EventUndelivered.
 
         ``topic``: without prefix. ``event_data``: one value per argument of the signal; each value is an object of the
         argument's attrs class, or a dict of JSON values. ``event_key_field``: dotted path into ``event_data``.
@@ -99,7 +101,8 @@ class KafkaEventProducer(EventBusProducer):
         events: Iterable[tuple[dict[str, Any], EventsMetadata]],
     ) -> None:
         """
-        Send many events of one type, given as pairs of data and metadata. Never raises.
+        Send many events of one type, given as pairs of data and metadata. Errors of an event are handled as by
+        :meth:`send`; an exception that iterating over ``events`` raises is passed on.
 
         In mode ``outbox``, one INSERT appends hundreds of events.
         """
@@ -109,7 +112,7 @@ class KafkaEventProducer(EventBusProducer):
             self._send_batch(signal, topic, event_key_field, batch)
 
     def send_tombstone(self, *, signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
-        """Send a tombstone, as :func:`~event_bus_kafka.send_tombstone` describes. Never raises."""
+        """Send a tombstone, as :func:`~event_bus_kafka.send_tombstone` describes. Errors are handled as by ``send``."""
         metadata = signal.generate_signal_metadata()
         try:
             route = self._routing.route_of(signal.event_type, topic)
@@ -213,8 +216,9 @@ class KafkaEventProducer(EventBusProducer):
 
     def _deliver_late(self, sent_at: float, encoded: EncodedEvent) -> None:
         """
-        Send an event that could not be sent before, because there were neither clients nor an outbox. Raises if the
-        event must be tried again.
+        Send an event that could not be sent before, because there were neither clients nor an outbox. Raises if this
+        fails and must be tried again. From ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT`` after ``sent_at`` (monotonic), emit
+        EventUndelivered instead of raising.
         """
         try:
             self._hand_over(encoded, None, monotonic() + self.limits.send_timeout)
@@ -246,7 +250,7 @@ def _reject_all(signal: OpenEdxPublicSignal, topic: str, event_ids: Iterable[str
 def _reject(signal: OpenEdxPublicSignal, topic: str, event_id: str, error: Exception) -> None:
     """
     Emit EventRejected for an event that cannot be sent. But if ``error`` is an exception with which a signal handler
-    ends the process, raise it again.
+    interrupts the thread, raise it again.
     """
     let_through(error)
     emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=event_id, error=error))

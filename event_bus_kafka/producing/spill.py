@@ -1,8 +1,8 @@
 """
 Spill: puts events that Kafka did not confirm into the outbox, for a relay.
 
-The caller puts the event into a buffer, and a separate thread inserts the row. The caller cannot do this itself. It may
-be a delivery report, which must not block a poll. Or it may be a request in a transaction, whose rollback would remove
+The caller puts the event into a buffer, and a separate thread inserts the row. A delivery report cannot insert the row,
+because it must not block a poll. A request cannot insert the row, because the rollback of its transaction would remove
 the row; on SQLite, a second connection would wait for this transaction. Each database has its own thread, so that a
 database that hangs does not delay the others.
 """
@@ -34,7 +34,7 @@ class Spill:
         """Process id → alias of a database → writer. A child process must not use its parent's writers."""
 
     def waits_for_clients(self) -> bool:
-        """Return whether an event waits for clients, because no database has an outbox."""
+        """Return whether any waiting event has an ``otherwise``, so that it is sent if no database has an outbox."""
         return any(writer.buffer.waits_for_clients() for writer in tuple(self._writers().values()))
 
     def waiting(self) -> tuple[int, int]:
@@ -60,7 +60,7 @@ class Spill:
 
         ``database``: alias of the database whose outbox gets the events; None: the database that the routers choose. If
         ``database`` has no tables or does not accept rows, the database that the routers choose gets the events
-        instead.
+        instead, or else the default database.
 
         After the INSERT of an event EventSpilled is emitted, or EventAppended if ``error`` is None. If an event is
         lost, EventUndelivered is emitted. ``otherwise``: called with each event if no database has an outbox. If
@@ -87,7 +87,7 @@ class Spill:
         return sum(writer.give_up() for writer in self.settle(seconds))
 
     def holds(self, event_ids: Set[str]) -> bool:
-        """Return whether each event in ``event_ids`` waits for a database, and none of them for clients."""
+        """Return whether all events in ``event_ids`` wait here, and none of them has an ``otherwise``."""
         return event_ids <= {one for writer in tuple(self._writers().values()) for one in writer.buffer.event_ids()}
 
     def give_up(self, event_ids: Set[str]) -> None:

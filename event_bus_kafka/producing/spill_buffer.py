@@ -123,8 +123,8 @@ class SpillBuffer:
 
     def next_batch(self) -> list[BufferedEvent]:
         """
-        Wait for events, and return the events for the next INSERT. The returned events stay in the buffer until
-        :meth:`take` removes them.
+        Wait until events are due, and return the events for the next INSERT. Return an empty list if the buffer is
+        empty. The returned events stay in the buffer until :meth:`take` removes them.
         """
         with self.changed:
             while queues := [queue for queue in (self._waiting, self._refused) if queue]:

@@ -17,7 +17,7 @@ from event_bus_kafka.telemetry.events import AppendToOutboxFailed, SpillDelayed
 from event_bus_kafka.telemetry.guards import kept_alive
 
 _ENOUGH = 10
-"""Number of events refused in a row after which the database counts as refusing all events."""
+"""If a database refuses this number of events at the start of a batch, the other events of the batch wait."""
 _PATIENCE = 60.0
 """Seconds after which an event that the database refuses is given up, if the database accepts other events."""
 _REST = 0.1
@@ -103,8 +103,8 @@ class SpillWriter(Thread):
 
     def _try(self, batch: list[BufferedEvent]) -> tuple[str, Exception] | None:
         """
-        Insert a batch into the first database that has an outbox. Return None if this succeeds. If the database fails,
-        return its alias and its error.
+        Insert a batch into the first database that has an outbox. If this database fails, return its alias and its
+        error. Otherwise return None. If no database has an outbox, send each event with its ``otherwise``, or lose it.
         """
         for database in self._databases:
             try:

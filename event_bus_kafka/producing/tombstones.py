@@ -20,8 +20,8 @@ def send_tombstone(signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
 
     ``signal``: the signal whose events the topic contains for this key. ``topic``: name without prefix. ``key``: the
     value of the events' key field, as an object or as its text. ``EVENT_BUS_PRODUCER_CONFIG`` determines the key field
-    and the mode, as for events. If this setting disables the topic, nothing is sent. This function never raises, like
-    ``send_event``. If a tombstone cannot be sent, this is logged and counted.
+    and the mode, as for events. If this setting disables the topic, nothing is sent. If a tombstone cannot be sent, no
+    exception is raised, as with ``send_event``; the failure is logged and counted.
 
     Do not send tombstones to topics that a worker of ``edx-event-bus-kafka`` reads, because that worker fails when it
     reads a tombstone. Only mode ``outbox`` guarantees that the key's earlier events arrive before the tombstone.
@@ -30,4 +30,4 @@ def send_tombstone(signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
     if hasattr(producer, "send_tombstone"):
         producer.send_tombstone(signal=signal, topic=topic, key=key)
     elif not isinstance(producer, NoEventBusProducer):
-        logger.error("No tombstone sent to topic %s: EVENT_BUS_PRODUCER is not event_bus_kafka.create_producer", topic)
+        logger.error("No tombstone sent to topic %s: set EVENT_BUS_PRODUCER to event_bus_kafka.create_producer", topic)

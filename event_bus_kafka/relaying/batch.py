@@ -31,8 +31,8 @@ class Batch:
     """
     Sends the rows of one batch. At its end each sent row is confirmed, to be parked, or left in the outbox.
 
-    ``trouble``: the error that interrupts the relay; None: there is none. A refusal that concerns only the rows of one
-    topic is not ``trouble``. After it, the next batches send the rows of the topic one by one, or not at all.
+    ``parked_holds_key``: whether the later rows of a key stay after a row of the key is to be parked. ``trouble``: the
+    error that interrupts the relay; None: there is none. A refusal that concerns only one topic is not ``trouble``.
     """
 
     def __init__(
@@ -68,9 +68,7 @@ class Batch:
         """Topics and keys whose first row is in flight; later rows of the key wait until it is confirmed."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """
-        Topics and keys whose later rows this batch does not send, after a row was refused or not confirmed in time.
-        """
+        """Topics and keys whose later rows stay, after a row was not confirmed in time, or parked and holds its key."""
         self.put_back: list[int] = []
         """Ids of parked rows to move back into the outbox."""
         self.unconfirmed = 0
@@ -116,7 +114,9 @@ class Batch:
             self._topics.hold_silent()
 
     def finish(self) -> None:
-        """Poll for delivery reports until the deadline. Afterwards give up the rows that have no report."""
+        """
+        Poll for delivery reports until the deadline. Give up the rows without a report. Decide which rows to park.
+        """
         self.collect(0)
         if not self._is_refused:
             self.stop(self._broken or self._clients.common.failure)
@@ -151,7 +151,7 @@ class Batch:
                 self.give_up()
 
     def tell(self) -> None:
-        """Count and report confirmed and parked rows, once :meth:`take_confirmed` has returned all confirmed ones."""
+        """Count and report confirmed and parked rows. Call this method after the batch has been settled."""
         self._deliveries.tell(self.ledger.parked)
 
     def _send_usual(self, rows: Sequence[Row]) -> int:

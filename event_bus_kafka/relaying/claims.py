@@ -48,14 +48,15 @@ class BatchPlan(NamedTuple):
     """The rows that a batch will send."""
 
     chunks: list[list[int]]
-    """Ids of the rows in the order of sending, divided into chunks. The rows themselves are read chunk by chunk."""
+    """Ids of the rows, in chunks. The chunks are sent in this order, the rows of a chunk in the order of their ids."""
     is_full: bool
     """Whether there may be more waiting rows than the plan contains."""
 
 
 class Claims:
     """
-    Claims shards for one batch after the other. ``notify``: whether to listen for PostgreSQL's notifications.
+    Claims shards for batches. ``notify``: whether to listen for PostgreSQL's notifications. ``parked_holds_key``:
+    whether plans leave out rows whose key has an older parked row.
 
     A claim locks the rows of its shards in the table of shards while the batch is in flight. It does not lock the rows
     of events. If a relay dies, the database releases the lock at once.
@@ -91,8 +92,8 @@ class Claims:
         Claim shards until the end of the ``with`` block, which commits. Yield the ``shards`` that no other relay has
         claimed.
 
-        Raises a database error. An error rolls back the changes of the block that were made without ``at_once``; on
-        SQLite, none.
+        Raises a database error. An error rolls back the changes of the block, except changes that were made with
+        ``at_once``. On SQLite, an error rolls back nothing.
         """
         if not self._dialect.locks:
             yield list(shards)
@@ -144,7 +145,7 @@ class Claims:
         return found
 
     def rows(self, ids: Sequence[int]) -> list[Row]:
-        """Return the rows with these ids, in the order of the ids."""
+        """Return the rows with these ids that are still in the outbox, sorted by id. Raises a database error."""
         if not ids:
             return []
         found = sorted(self._connection.query(*self._dialect.fetch(ids), binary=True), key=itemgetter(0))
@@ -174,8 +175,8 @@ class Claims:
 
     def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> list[int]:
         """
-        Park rows that Kafka refuses, in the same transaction as :meth:`remove` uses; return the ids under which they
-        are parked. Raises as :meth:`remove` does.
+        Park rows that Kafka refuses; return the ids under which they are parked. The transaction is chosen, and errors
+        are raised, as by :meth:`remove`.
         """
         if not rejected:
             return []
@@ -190,7 +191,7 @@ class Claims:
         return numbers
 
     def put_back(self, ids: Sequence[int]) -> None:
-        """Move rows back into the outbox; they keep the ids under which they were parked."""
+        """Move parked rows back into the outbox, under their ids as parked rows. Skip ids that no parked row has."""
         for number in ids:
             with self._settling() as connection:
                 if connection.execute(self._dialect.put_back, [number]):  # still parked
@@ -230,9 +231,7 @@ class Claims:
             raise RowsStay(int(left), done)
 
     def _free_numbers(self, connection: OwnConnection, ids: Sequence[int]) -> list[int]:
-        """
-        Return the ids for parked rows: a row's own id or, if another parked row has this id, a new id below all others.
-        """
+        """Return an id for each row to park: its own id or, if a parked row has that, a new id below all others."""
         taken = {number for (number,) in connection.query(self._dialect.parked_of(ids))}
         if not taken:
             return list(ids)

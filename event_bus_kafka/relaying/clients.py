@@ -113,9 +113,9 @@ class Clients:
         Queue rows in the common client, in order. Stop at the deadline, or at the first row that needs special care.
         Return the number of queued rows by topic.
 
-        A row needs special care if it causes an error, if its topic is not open, or if some partitions of its topic are
-        not reached. ``report``: called for each row with row, topic, client, error and message. It is called only while
-        the client is polled, never during this call.
+        A row needs special care if it causes an error, if its topic is not open, or if the topic has a partition in
+        :attr:`unreached`. ``report``: called for each row with row, topic, client, error and message. It is called only
+        while the client is polled, never during this call.
         """
         common, sent = self.common, 0
         usual: dict[str, Topic] = {}

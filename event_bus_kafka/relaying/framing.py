@@ -22,8 +22,9 @@ class _Frame(NamedTuple):
     """The parts that the records of all rows with the same schema share."""
 
     key: bytes
-    """The bytes before each key; ``value``: the bytes before each body."""
+    """The bytes before each key, which contain the schema id."""
     value: bytes
+    """The bytes before each body, which contain the schema id."""
     unpack: Unpacker
     event_type: str
 

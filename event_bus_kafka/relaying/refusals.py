@@ -58,7 +58,12 @@ class Refusals:
         self._parked = [number if parked == row.id else parked for parked in self._parked]
 
     def decide(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
-        """Return the rows to park, and the ids of parked rows to put back. Call this method at the end of a batch."""
+        """
+        Return the rows to park, and the ids of parked rows to put back. Call this method at the end of a batch.
+
+        If the topic counts as the cause of the refusals, no row is to be parked, and the rows that were parked since
+        Kafka last accepted a row of the topic are to be put back.
+        """
         rows, self.undecided = self.undecided, []
         self._before += len(rows)
         if not self.are_of_the_topic:

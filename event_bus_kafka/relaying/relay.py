@@ -36,7 +36,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PAUSE_FACTOR = 10
 """
 After a search that finds no rows, the relay pauses for at least this many times the duration of the search, limited to
-``_LONGEST_PAUSE``.
+``_LONGEST_PAUSE``. Has no effect if the database notifies the relay of new rows.
 """
 _SEARCH_EVERY = 1.0
 """Maximum seconds between two searches for rows if the database notifies the relay of new rows."""
@@ -88,7 +88,7 @@ class Relay:
         self._interruptions = self._unconfirmed = 0
         self._is_full = False
         self._saw_all = True
-        """Whether the last batch took all waiting rows, except rows of held topics."""
+        """Whether the last batch claimed all shards with rows, and took all their rows except those of held topics."""
         self._reader = BackgroundThread("reads")
         self._remover = BackgroundThread("removals")
 

@@ -34,8 +34,8 @@ class Ledger:
     The rows of one batch, by state.
 
     A row is *in flight* until its delivery report comes. If Kafka has accepted the row, it is then *confirmed*. It is
-    *removing* once its removal has begun, and *gone* after the removal. If Kafka has not accepted the row, it stays in
-    the outbox to be sent again, or is *refused*, which means that it is to be parked.
+    *removing* once its removal has begun, and *gone* after the removal. If Kafka has not accepted the row, it is
+    *refused*, or waits in the outbox again.
 
     If the relay is killed, Kafka may get the rows that are in flight, confirmed or removing twice. There are never more
     than ``MOST_TWICE`` of these rows.
@@ -111,8 +111,8 @@ class Settlement:
     have sent some of these rows in the meantime. If this relay then removed only some of them, an old record could
     become the last record of its key.
 
-    After a failed batch the next batch has one row. Each further batch has twice as many rows as the batch before. Each
-    of these batches settles as many of its rows as the database permits.
+    After a failed batch the next batch has at most one row. The maximum is doubled with each batch, until it reaches
+    the usual size. Each of these batches settles as many of its rows as the database permits.
     """
 
     def __init__(self, claims: Claims, topics: Topics) -> None:
@@ -124,7 +124,10 @@ class Settlement:
         """Maximum number of rows of the next batch; less than a chunk after a failed batch."""
 
     def keep(self, ledger: Ledger) -> None:
-        """Remember, for each topic, the first row of a failed batch that was to be removed or parked."""
+        """
+        Remember, for each topic without a remembered row, the first row of a failed batch that was to be removed or
+        parked. Limit the next batch to one row.
+        """
         unsettled: list[tuple[Row, BrokerError | None]] = [*((row, None) for row in ledger.unremoved), *ledger.refused]
         for row, error in sorted(unsettled, key=lambda found: found[0].id):
             self._kept.setdefault(row.topic, (row, error))
@@ -181,8 +184,8 @@ class Settlement:
 
     def _remove_first(self, rows: list[Row]) -> bool:
         """
-        Remove the rows of a topic up to the first row that stays in the outbox. Bisection finds this row. Return False
-        if there is one.
+        Remove the rows of a topic, or the rows before the first one that cannot be removed. Bisection finds this row.
+        Return whether all rows were removed.
         """
         failure = self._failure_of(partial(self._remove, rows))
         if failure is None:

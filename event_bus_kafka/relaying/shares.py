@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 _MOST_PARTS = 128
 """
-Maximum number of pairs of shard and topic per query, without topics that have a limit. If there are more pairs, a
-random selection is queried, so that each pair is queried sooner or later.
+Maximum number of pairs of shard and topic per query. Pairs whose topic has a limit do not count, and are always
+queried. If there are more pairs, a random selection is queried, so that each pair is queried sooner or later.
 """
 _OF_SHALLOW = 100
 """
@@ -27,8 +27,8 @@ class Part(NamedTuple):
 
 class Shares:
     """
-    Divides a batch of at most ``rows`` rows among pairs of shard and topic. A pair gets a larger part if it is new, or
-    if it filled its last part.
+    Divides a batch of at most ``rows`` rows among pairs of shard and topic. Pairs that did not fill their last part get
+    ``_OF_SHALLOW`` rows each. All other pairs share the rest equally. Without other pairs, all parts are equal.
     """
 
     def __init__(self, rows: int) -> None:

@@ -39,11 +39,11 @@ class Dialect:
     of_shard: str = "r.shard = {0}"
     """Condition for the rows of a shard, written so that the database uses only the index of shard and id."""
     of_topic: str = "r.topic = %s{0} ORDER BY r.id"
-    """Condition for the rows of a topic, followed by the order that the index of topics already has."""
+    """Condition for the rows of a topic, and ORDER BY that fits the index of topics, so that nothing is sorted."""
     rows_in: str = ""
     """
-    FROM clause of reads without locks. The ids are appended in brackets. If the clause is empty, ``rows_by_id`` is
-    used.
+    FROM clause for reading rows without locking them; a list of ids in brackets is appended. Empty: ``rows_by_id`` is
+    used instead.
     """
     delete: str = "DELETE FROM"
     forces_index: bool = False
@@ -54,8 +54,8 @@ class Dialect:
     """The first statement on each connection of a relay; empty: there is none."""
     begin: str = ""
     """
-    The statement that begins a transaction. It must not change the session, since a pooler may share the session among
-    clients.
+    The first statement of each transaction; empty: there is none. It must not change settings beyond the transaction,
+    because a connection pooler may let several clients use one session.
     """
     options: dict[str, Any] = attrs.field(factory=dict)
     """Options of each connection of a relay. Options in DATABASES take precedence."""
@@ -190,11 +190,11 @@ _BY_INDEX = "; ".join(
     f"SET LOCAL {what} = off" for what in ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit")
 )
 """
-Statements that make PostgreSQL use the index. The statistics of a table that fills and empties are always out of date.
-Because of them PostgreSQL would scan and sort all waiting rows for every chunk.
+Statements that make PostgreSQL use the index. The statistics of a table that fills and empties are always out of date,
+and would make PostgreSQL scan and sort all waiting rows for every chunk.
 
-PostgreSQL gives a high cost to plans that are switched off. It would spend seconds on compiling a statement with this
-cost, so ``jit`` is off, too.
+PostgreSQL gives a high cost to plans that are switched off, and would spend seconds on compiling a statement with this
+cost. Therefore ``jit`` is off, too.
 """
 
 DIALECTS = {

@@ -17,7 +17,7 @@ from event_bus_kafka.telemetry.events import TopicHeld, TopicResumed
 from event_bus_kafka.wire.records import ProducerRecord
 
 _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
-"""Backoff of a topic: seconds until the first try, factor after each further refusal, and longest backoff."""
+"""Backoff of a topic: seconds of the first hold, factor for each further hold, and maximum seconds."""
 _FIRST_OF_SILENT = 5.0
 """
 Seconds from the hold of a silent topic to its first try. They are more than for other held topics, because each try of
@@ -51,9 +51,10 @@ class Topic:
     """
     The state of one topic.
 
-    A topic is open until Kafka refuses a request with its rows. After that, the topic is held, or its rows are sent one
-    by one. Each hold is longer than the hold before, up to ``_LONGEST`` seconds. Rows are sent one by one because Kafka
-    refuses a request as a whole, whichever of its rows is wrong. After a hold, rows are sent one by one, too.
+    A topic is open until Kafka refuses a request with its rows, or a row cannot be sent or removed for another reason.
+    After that, the topic is held, or its rows are sent one by one. Each hold is longer than the hold before, up to
+    ``_LONGEST`` seconds. Rows are sent one by one because Kafka refuses a request as a whole, whichever of its rows is
+    wrong. After a hold, rows are sent one by one, too.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -70,7 +71,7 @@ class Topic:
         self._delay = 0.0
         """The last backoff in seconds; 0: the topic is not held."""
         self.held_since = 0.0
-        """Time of the first hold since Kafka last accepted a row of the topic."""
+        """Time at which the topic was held for the first time since it was last open; valid while it is held."""
         self.held_because = ""
         """The reason of the last hold."""
         self._last_alone = 0
@@ -97,7 +98,7 @@ class Topic:
         """Number of records in flight."""
         self.is_silent = False
         self.heard = self._quiet_since = 0.0
-        """``heard``: time of the last report. ``_quiet_since``: records are in flight without a report since then."""
+        """``heard``: time of the last delivery report. ``_quiet_since``: time since which records lack reports."""
         self.tries = ALONE_ROWS if self._last_alone else TRIED_ROWS
         """Number of further rows that this batch may send one by one."""
         self.refusals.undecided.clear()
@@ -113,15 +114,12 @@ class Topic:
 
     @property
     def is_held(self) -> bool:
-        """Whether the topic was held and Kafka has accepted none of its rows since the hold."""
+        """Whether the topic was held and is not open again. True also while it is tried after its backoff."""
         return self._delay > 0
 
     @property
     def awaited(self) -> int:
-        """
-        Number of rows that a batch waits for: rows in flight, and rows still to be sent one by one; 0 if the topic is
-        silent.
-        """
+        """Number of rows that a batch waits for: in flight, or still to be sent one by one; 0 for a silent topic."""
         return 0 if self.is_silent else self.unreported + len(self.waiting)
 
     @property
@@ -201,7 +199,7 @@ class Topic:
     def send_alone(self, row: Row) -> None:
         """
         Send no more rows of the topic in this batch. In the next batches, send one by one the rows up to ``row``, and
-        the rows that wait for ``row``.
+        up to the last row that waited for an earlier row of its key.
         """
         self.stop()
         self._last_alone = max(self._last_alone, row.id, self._left)
@@ -216,8 +214,8 @@ class Topic:
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """
-        Decide about a topic that is tried. If it counts as the cause of refusals, hold it again. If Kafka has accepted
-        a row after a hold, or if all rows that had to be sent alone were sent, open it.
+        Decide about a topic that is tried. If it counts as the cause of refusals, hold it again. Open it after all rows
+        that had to be sent alone were sent or, if there were none, after Kafka has accepted a row.
 
         Return the rows to park, and the ids of parked rows to put back into the outbox.
         """
@@ -269,7 +267,7 @@ class Topics(dict[str, Topic]):
 
     @property
     def awaited(self) -> int:
-        """Number of rows that a batch waits for, in all topics: the sum of :attr:`Topic.awaited`."""
+        """Number of rows that a batch waits for: rows in flight, and rows that are still to be sent one by one."""
         return sum(topic.awaited for topic in self.values())
 
     @property

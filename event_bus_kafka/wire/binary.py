@@ -1,9 +1,10 @@
 """
 Avro's binary encoding of single values (Avro 1.11, "Binary Encoding").
 
-Each function takes one Python value and returns its bytes. It raises an exception if the value does not have the type.
-Values are not converted, because a changed value is worse than an error. Only a number or bool of another type is
-accepted if it equals a value of the right type. For example, 1 is accepted as True, and as 1.0.
+Each encoder takes one Python value and returns its bytes. It raises an exception if the value does not have the type.
+Values are not converted, because a changed value is worse than an error. A number or bool of another type is accepted
+if it equals a value of the right type: 1 is accepted as True, and as 1.0. A tuple is accepted as a list, and any
+bytes-like object as bytes.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def long(value: int) -> bytes:
 def read_number(content: bytes, at: int) -> tuple[int, int]:
     """
     Read the number that begins at ``at``. Return the number, still zigzag-encoded, and the index after its last byte.
-    Raises ValueError.
+    Raises ValueError if the number does not end within ``content`` or is too long.
     """
     number = 0
     for place, byte in enumerate(content[at : at + _LONGEST_NUMBER]):

@@ -108,7 +108,9 @@ def _lasting_headers(*values: Any) -> Headers:
 
 
 def event_type(headers: Headers) -> str:
-    """Return the event type. Raises :class:`InvalidHeaders` if the header is missing, occurs twice or is not UTF-8."""
+    """
+    Return the event type. Raises :class:`InvalidHeaders` if its header is missing, null or not UTF-8, or occurs twice.
+    """
     values = [value for header, value in headers if header == "ce_type"]
     if len(values) != 1:
         raise InvalidHeaders("header ce_type is missing" if not values else "header ce_type occurs more than once")

@@ -115,7 +115,8 @@ class EventCodec:
         """
         Return the codec for the key at a dotted path into the event data.
 
-        Raises :class:`ConfigurationError` if the path does not lead to a required field of a primitive Avro type.
+        Raises :class:`ConfigurationError` if the path does not lead to a field of a primitive Avro type, or if the
+        field may be None.
         """
         if path not in self._keys:
             self._keys[path] = _key_codec(self.event_type, self.avro_type, path)

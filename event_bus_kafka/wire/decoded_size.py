@@ -29,7 +29,7 @@ _NUMBER = 32
 _SMALL = range(-5, 257)
 _LARGE, _LARGER_BY = 1 << 60, 16
 _TEXT = 80
-"""Bytes of memory of a short text or bytes value; a longer value is counted by its length."""
+"""Estimated bytes of memory of a text or bytes value. A scan replaces the estimate by the value's real size."""
 _OBJECTS, _OBJECT = {"datetime": 64, "UUID": 128}, 640
 """
 Bytes of memory of an object that is written as a text: for two classes, and for all other classes. Objects of other
@@ -38,8 +38,8 @@ classes, such as keys, contain parts. The memory of the parts is counted with th
 _LIST, _FIRST_OF_LIST, _ITEM_OF_LIST = 64, 32, 10
 _MAP, _FIRST_OF_MAP, _ITEM_OF_MAP = 64, 120, 64
 """
-Bytes of memory: for an empty dict, for its first item, and for each further item. They suffice even if the dict's table
-has just grown and been copied.
+Bytes of memory of a list, and of a dict: empty, for its first item, and for each further item. They suffice even if the
+dict's table has just grown and been copied.
 """
 _INLINE, _SHARED = 16, 30
 """
@@ -121,7 +121,7 @@ class _Body:
 
 class _Shapes:
     """
-    Makes the shapes of a writer's types. ``reader``: the type of this service that the value becomes, or None.
+    Makes the shapes of a writer's types. ``reader``: the type to which a value is converted; None: it stays unchanged.
 
     The shape of a named type is made only once, because a short schema may use a large type in a thousand places.
     """

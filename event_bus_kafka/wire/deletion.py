@@ -23,7 +23,7 @@ class _RecordDeleted(Signal):
 
 record_deleted = _RecordDeleted()
 """
-The signal that workers send for each tombstone, whatever event type the tombstone's topic contains. Its arguments are
+The signal that workers send for each tombstone with a key, whatever event type its topic contains. Its arguments are
 
 - ``topic``: name without prefix;
 - ``key``: the tombstone's key, decoded with its writer's schema: a text (also for course keys and UUIDs) or number;

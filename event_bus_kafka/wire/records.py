@@ -34,7 +34,7 @@ class Event:
     """The event's data: one value per argument of the signal."""
     metadata: EventsMetadata
     id_as_read: str = ""
-    """The text of a received event's id; empty for an event to be sent."""
+    """The text of the event's id, if the event was read from a record with a value; otherwise empty."""
 
     @property
     def event_id(self) -> str:
@@ -44,7 +44,7 @@ class Event:
 
 @attrs.frozen
 class SubjectSchema:
-    """A schema and the subject under which it is registered. The id is missing, because only the registry knows it."""
+    """A schema, and the subject under which it is registered. Only the registry knows the schema's id."""
 
     subject: str
     schema: str
@@ -75,9 +75,9 @@ class EncodedEvent:
 
     destination: Destination
     key: bytes
-    """The key in Avro's encoding, without a schema id; ``value`` has no schema id either."""
+    """The key in Avro's encoding, without a schema id."""
     value: bytes | None
-    """The value in Avro's encoding; None: the event is a tombstone."""
+    """The value in Avro's encoding, without a schema id; None: the event is a tombstone."""
     headers: Headers
     event_id: str
 

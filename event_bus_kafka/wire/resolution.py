@@ -38,8 +38,11 @@ def binder(reader: AvroType, writer: Schema, names: dict[str, Schema], path: tup
     Return the function that converts a decoded value of ``writer`` to a value of ``reader``; None if no conversion is
     needed.
 
-    ``names``: the writer's named types. ``path``: the names that lead to the value, for errors. Raises
-    :class:`IncompatibleSchema` if no value can be converted.
+    ``names``: the writer's named types. ``path``: the names that lead to the value, for errors.
+
+    Raises :class:`IncompatibleSchema` if the type ``writer`` cannot be read as ``reader``, even if some of its values
+    could be converted, such as null. The returned function raises :class:`IncompatibleSchema` if a field that is
+    required here was written as null, and :class:`UnreadableValue` if this service's classes refuse a value.
     """
     branches = [definition(branch, names) for branch in (writer if isinstance(writer, list) else [writer])]
     written = [branch for branch in branches if kind_of(branch) != "null"]
@@ -98,9 +101,9 @@ def _record_binder(reader: Record, binds: list[tuple[Field, Bind | None]], path:
 
 def _by_position(reader: Record, binds: list[tuple[Field, Bind | None]], by_name: Bind) -> Bind:
     """
-    Return a function that builds objects with positional arguments, twice as fast as with keyword arguments. It is used
-    if the writer has the same fields in the same order, which is the usual case. ``by_name``: called after an error,
-    because an error that ``by_name`` raises names the field.
+    Return a function that builds objects with positional arguments, twice as fast as with keyword arguments. The writer
+    must have all fields of ``reader``, which is the usual case. ``by_name``: called after an error, because an error
+    that ``by_name`` raises names the field.
     """
     build = reader.build
     get = itemgetter(*(field.name for field, _ in binds))

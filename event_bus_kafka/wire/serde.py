@@ -37,7 +37,7 @@ _plain_decoders: KeptSchemas[Callable[[bytes], Any]] = KeptSchemas()
 
 
 class SchemaIds(Protocol):
-    """The methods of a schema registry's client that this package needs."""
+    """The methods of a schema registry's client with which events are encoded and decoded."""
 
     def id_of(self, subject: str, schema: str, until: float = inf) -> int: ...
 

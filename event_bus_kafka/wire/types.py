@@ -26,7 +26,7 @@ class AvroType:
 
     schema: Schema
     expects: str
-    """The annotation of the field, as text for error messages."""
+    """The values that the type expects, as text for error messages: usually the annotation of the field."""
     encode: Encode = attrs.field(eq=False, repr=False)
 
 

@@ -99,7 +99,7 @@ def _refuse_bombs(writer: Schema, names: dict[str, Schema]) -> None:
         schema, depth, repeated = open_types.pop()
         seen += 1
         if depth > DEEPEST or seen > _MOST_TYPES:
-            raise IncompatibleSchema("the writer's schema contains itself, or is nested too deeply")
+            raise IncompatibleSchema("the writer's schema contains itself, is nested too deeply, or has too many types")
         type_ = definition(schema, names)
         _refuse_malformed(type_)
         if repeated and _takes_no_bytes(type_):
