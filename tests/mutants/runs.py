@@ -87,7 +87,7 @@ FAULTS = (
         old="attrs.evolve(processor, skip_unknown_types=True, context=replay_context, stored=reporting.replay_failed)",
         new="attrs.evolve(processor, skip_unknown_types=True, stored=reporting.replay_failed)",
         harm="learners get all mails of a year again",
-        tests=(f"{_RUNS}::test_receivers_get_the_records_again_and_failures_are_listed",),
+        tests=(f"{_RUNS}::test_a_requested_replay_gives_records_to_receivers_again_and_lists_failures",),
     ),
     Fault(
         name="a requested backfill begins at the first item",

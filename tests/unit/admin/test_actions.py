@@ -44,7 +44,7 @@ def selected(**changes: str) -> dict[str, str]:
 
 
 def _park(count: int, **changes: int) -> list[int]:
-    """Park ``count`` more rows that the same filter selects; return the ids of these rows."""
+    """Park ``count`` more rows that ``selected`` selects; return the ids of these rows."""
     row = ParkedRecord.objects.filter(topic=TOPIC, code=CODE).latest("pk")
     values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields} | changes
     rows = [ParkedRecord(**values | {"id": row.pk + 1_000 + number}) for number in range(count)]
@@ -59,7 +59,7 @@ def told() -> list[str]:
 def test_parked_rows_are_released_or_discarded_after_a_confirmation(action: str, released: int) -> None:
     client, before = client_with(*Right), (ParkedRecord.objects.count(), OutboxRecord.objects.count())
     client.post(url(ParkedRecord, action), selected())
-    assert (ParkedRecord.objects.count(), OutboxRecord.objects.count()) == before, "asked, and not yet told to"
+    assert (ParkedRecord.objects.count(), OutboxRecord.objects.count()) == before, "the first post only asks for a confirmation"
     asked, answer = confirmed(client, url(ParkedRecord, action), **selected())
     assert "This is about 2 parked events." in asked
     assert answer.headers["Location"] == url(ParkedRecord, "changelist")
