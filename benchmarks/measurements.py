@@ -13,8 +13,8 @@ import attrs
 OURS, PUBLISHED, BARE = "ours", "published", "bare"
 VARIANTS = (OURS, PUBLISHED, BARE)
 """
-What a case measures: this package, edx-event-bus-kafka, or a bare loop, which calls nothing but Kafka's client and an
-Avro codec.
+The code that a case measures: this package, edx-event-bus-kafka, or a bare loop, which calls nothing but Kafka's client
+and an Avro codec.
 """
 COUNTED = ENCODE, PROCESS = "encode", "process"
 """The parts of sending and consuming whose instructions are counted."""

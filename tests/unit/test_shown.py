@@ -237,4 +237,6 @@ def test_loggers_are_obtained_only_in_shown_and_for_the_http_client_in_schema_re
     ways = [
         str(file.relative_to(package)) for file in package.rglob("*.py") if re.search(r"getLogger\(", file.read_text())
     ]
-    assert sorted(ways) == ["kafka/schema_registry.py", "shown.py"], "schema_registry.py filters the logger of the HTTP client"
+    assert sorted(ways) == ["kafka/schema_registry.py", "shown.py"], (
+        "schema_registry.py filters the logger of the HTTP client"
+    )

@@ -59,7 +59,9 @@ def told() -> list[str]:
 def test_parked_rows_are_released_or_discarded_after_a_confirmation(action: str, released: int) -> None:
     client, before = client_with(*Right), (ParkedRecord.objects.count(), OutboxRecord.objects.count())
     client.post(url(ParkedRecord, action), selected())
-    assert (ParkedRecord.objects.count(), OutboxRecord.objects.count()) == before, "the first post only asks for a confirmation"
+    assert (ParkedRecord.objects.count(), OutboxRecord.objects.count()) == before, (
+        "the first post only asks for a confirmation"
+    )
     asked, answer = confirmed(client, url(ParkedRecord, action), **selected())
     assert "This is about 2 parked events." in asked
     assert answer.headers["Location"] == url(ParkedRecord, "changelist")

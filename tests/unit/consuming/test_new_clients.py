@@ -90,7 +90,9 @@ def test_a_worker_without_the_right_to_read_makes_new_clients_without_end() -> N
 
 
 @pytest.mark.parametrize(("kind", "made"), [(Trouble.OTHER, 4), (Trouble.REPLACED, 1)])
-def test_a_worker_ends_at_once_if_another_member_replaced_it_else_after_three_new_clients_failed(kind: Trouble, made: int) -> None:
+def test_a_worker_ends_at_once_if_another_member_replaced_it_else_after_three_new_clients_failed(
+    kind: Trouble, made: int
+) -> None:
     clients = Failing(kind)
     one = consumer(clients)
     with pytest.raises(WorkerFailed) as failed:

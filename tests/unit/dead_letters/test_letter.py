@@ -77,7 +77,9 @@ def test_reading_a_record_without_the_headers_of_a_dead_letter_raises_a_deserial
         {"left_out": '{"topic": {"size": 1, "sha256": ""}}'},
     ],
 )
-def test_reading_a_dead_letter_with_malformed_json_in_its_headers_raises_a_deserialization_error(changed: dict[str, str]) -> None:
+def test_reading_a_dead_letter_with_malformed_json_in_its_headers_raises_a_deserialization_error(
+    changed: dict[str, str],
+) -> None:
     made = {"dead_letter_" + name: text.encode() for name, text in changed.items()}
     sent = to_record(letter(record()), "g.dead-letters").headers
     assert isinstance(sent, tuple)
@@ -98,7 +100,9 @@ def test_headers_converted_to_json_and_back_are_unchanged() -> None:
         ((("ce_id", EVENT_ID.encode()),), ("", "")),
     ],
 )
-def test_type_and_id_of_a_dead_letter_come_from_its_headers_or_are_empty(headers: Headers, identity: tuple[str, str]) -> None:
+def test_type_and_id_of_a_dead_letter_come_from_its_headers_or_are_empty(
+    headers: Headers, identity: tuple[str, str]
+) -> None:
     made = letter(record(headers=headers))
     assert (made.event_type, made.event_id) == identity
 

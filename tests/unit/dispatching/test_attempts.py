@@ -1,4 +1,7 @@
-"""An attempt is judged correctly from the results of its receivers. The function under test only uses values."""
+"""
+The results of receivers in one attempt decide whether a record is done, retried, held or given up. The function under
+test has no side effects.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``event_dead_letters`` prints, masks, deletes and refuses as documented. The tests need no Kafka."""
+"""``event_dead_letters`` lists, shows and deletes dead letters, and hides their event data. The tests need no Kafka."""
 
 from __future__ import annotations
 
@@ -173,7 +173,9 @@ def test_malformed_arguments_are_refused(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("action", ["list", "show", "take", "replay", "discard", "import", "purge"])
-def test_each_subcommand_has_a_separate_help_text(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_of_each_subcommand_that_changes_something_names_the_option_apply(
+    action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         run(action, "--help")
     printed = capsys.readouterr().out

@@ -249,7 +249,7 @@ def test_a_server_that_does_not_answer_is_reported_after_its_time_limit() -> Non
     assert found.tables.not_known == {}
     assert again.unanswered == found.unanswered
     until_all_have_ended()
-    assert len(asked) == 2, "each server is left with one thread"
+    assert len(asked) == 2, "a server that hangs is not asked a second time"
 
 
 def test_an_unexpected_exception_is_logged_and_reported_as_a_fault(caplog: pytest.LogCaptureFixture) -> None:

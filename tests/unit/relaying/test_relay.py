@@ -1,5 +1,6 @@
 """
-A relay sends, holds and parks rows as documented. All rows have the same key. The tests use the sandbox and SQLite.
+A relay sends rows in order, and holds or parks rows that cannot be sent. All rows have the same key. The tests use the
+sandbox and SQLite.
 """
 
 from __future__ import annotations

@@ -146,7 +146,9 @@ def test_saves_of_a_worker_are_ignored_after_another_worker_has_taken_its_run(
     one.turn()
     assert progress_of(number).places[0].position == 3
     other.go_on_until(lambda: state_of(number) == "done")
-    assert [user for user, _ in heard] == [0, 1, 2, 2, 3, 4, 5], "a record that began after the last save is replayed again"
+    assert [user for user, _ in heard] == [0, 1, 2, 2, 3, 4, 5], (
+        "a record that began after the last save is replayed again"
+    )
     assert progress_of(number).counts == {"succeeded": 6}, "each is counted once"
     assert one.replaying is None
 

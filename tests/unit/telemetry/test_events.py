@@ -211,7 +211,9 @@ def test_s17_an_observer_that_raises_does_not_affect_other_observers(
     finally:
         for observer in (fail, collect, log):
             unobserve(observer)
-    assert {type(event) for event in seen} == {events.WorkerStarted, events.CallbackFailed}, "the failure is an event of its own"
+    assert {type(event) for event in seen} == {events.WorkerStarted, events.CallbackFailed}, (
+        "the failure is an event of its own"
+    )
     assert f"fail at WorkerStarted raised {type(error).__name__}" in caplog.text
     assert f"fail at CallbackFailed raised {type(error).__name__}" in caplog.text
     assert "learner@example.com" not in caplog.text

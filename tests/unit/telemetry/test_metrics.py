@@ -33,7 +33,9 @@ def test_names_and_units_of_metrics_follow_prometheus_conventions(metric: Metric
     assert list(metric.bounds) == sorted(metric.bounds)
     assert metric.unit == ("seconds" if "seconds" in metric.name else "bytes" if "bytes" in metric.name else "")
     assert metric.sentence.endswith(".")
-    assert len({*metric.labels, "le", "instance", "job"}) == len(metric.labels) + 3, "a label is doubled, or Prometheus sets it"
+    assert len({*metric.labels, "le", "instance", "job"}) == len(metric.labels) + 3, (
+        "a label is doubled, or Prometheus sets it"
+    )
 
 
 def test_names_of_metrics_are_unique() -> None:

@@ -1,4 +1,4 @@
-"""Each worker reacts to signals, ends with the right exit code, and can be forced to end."""
+"""A worker stops at a signal, exits with a code that depends on the reason of its end, and can be forced to end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from event_bus_kafka.worker.worker import Worker
 
 
 class Steps:
-    """Stands in for the work of a worker. The worker runs the given steps, one step after another."""
+    """
+    Stands in for the work of a worker. The worker runs the given steps, one step after another. ``left`` is the number
+    of receivers that still run after the stop.
+    """
 
     def __init__(self, *steps: Callable[[], None], stop: Callable[[], None] = lambda: None, left: int = 0) -> None:
         self.steps = iter(steps)
@@ -245,7 +248,7 @@ def seen_by_a_worker(before: str = "") -> list[tuple[bool, list[int]]]:
     return found
 
 
-def test_a_starting_worker_freezes_existing_objects_for_the_garbage_collector() -> None:
+def test_a_worker_freezes_objects_and_raises_the_threshold_of_the_garbage_collector_until_it_ends() -> None:
     before, meanwhile, after = seen_by_a_worker()
     assert meanwhile[0]
     assert meanwhile[1] == [10_000, *before[1][1:]]
