@@ -25,8 +25,8 @@ OUTBOX, PARKED = OutboxRecord._meta.db_table, ParkedRecord._meta.db_table
 @contextmanager
 def refusing(change: str, table: str, which: str = "1", how: str = "ABORT, 'rows are audited'") -> Iterator[None]:
     """
-    While the block runs, a trigger refuses each ``change`` of a row for which the SQL condition ``which`` holds. ``how``
-    contains the arguments of SQLite's RAISE; IGNORE drops the change without an error.
+    While the block runs, a trigger refuses each ``change`` of a row for which the SQL condition ``which`` holds.
+    ``how`` contains the arguments of SQLite's RAISE; IGNORE drops the change without an error.
     """
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TRIGGER refuses BEFORE {change} ON {table} WHEN {which} BEGIN SELECT RAISE({how}); END")
