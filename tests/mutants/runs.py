@@ -198,7 +198,7 @@ items = islice(self.source.items(self.progress.token), most)
         old="return Halt(HaltKind.FAILED, f'{error_text(error)} was raised when the request began')",
         new="raise",
         harm="a worker keeps one request for ever, and takes no other",
-        tests=(f"{_TROUBLED}::test_a_run_fails_permanently_if_it_cannot_begin",),
+        tests=(f"{_TROUBLED}::test_a_request_fails_permanently_if_its_run_raises_when_it_begins",),
     ),
     Fault(
         name="a worker that stood still takes a run back from the one that has it",

@@ -105,7 +105,7 @@ def test_a_plot_is_svg_with_a_bar_per_figure_a_description_in_words_and_dark_col
     assert "prefers-color-scheme: dark" in (plot.findtext(f"{svg}style") or "")
 
 
-def test_pages_contain_the_plot_its_description_and_the_tables() -> None:
+def test_pages_for_the_documentation_contain_the_plot_its_description_and_the_tables() -> None:
     files = drawn(results(compared(least=7)))
     assert ".. image:: /figures/cost.svg\n   :alt: CPU µs/event: this package 20.0;" in files["cost.rst"]
     assert "   another ÷ ours  6.00  ≥ 7: NOT MET" in files["cost.rst"]

@@ -120,7 +120,7 @@ def test_s5_a_database_that_stores_rows_needs_tables_even_if_its_router_forbids_
     assert "'empty'" in warning.msg
 
 
-def test_the_setting_relay_notify_causes_a_warning_without_postgresql() -> None:
+def test_an_outbox_on_sqlite_and_the_setting_relay_notify_without_postgresql_cause_warnings() -> None:
     found = messages(EVENT_BUS_KAFKA_RELAY_NOTIFY=True, **sent(mode="outbox"))
     assert [number for number, _ in found] == ["W005", "W006"]
 

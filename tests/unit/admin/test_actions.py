@@ -88,7 +88,7 @@ def test_an_action_on_many_parked_rows_reports_the_remaining_rows_and_can_be_con
 
 
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_the_action_on_parked_rows_is_exempt_from_atomic_requests(action: str) -> None:
+def test_the_actions_on_parked_rows_are_exempt_from_the_setting_atomic_requests(action: str) -> None:
     view: Any = resolve(url(ParkedRecord, action)).func
     assert view._non_atomic_requests == set(connections)
 

@@ -241,5 +241,5 @@ def test_discarding_letters_in_slices_reports_the_number_of_remaining_letters(mo
     ]
 
 
-def test_the_view_that_discards_letters_is_exempt_from_atomic_requests() -> None:
+def test_the_view_that_discards_letters_is_exempt_from_the_setting_atomic_requests() -> None:
     assert resolve(DISCARD).func._non_atomic_requests == set(connections)  # type: ignore[attr-defined]

@@ -114,7 +114,7 @@ def test_a_replay_is_requested_for_the_offsets_that_the_plan_has_shown(sandbox: 
         ({"rate": "0"}, "greater than or equal to 0.01"),
     ],
 )
-def test_the_page_names_invalid_values_and_requests_no_replay(
+def test_the_form_for_a_replay_of_a_topic_names_invalid_values_and_requests_nothing(
     topic: str, changes: dict[str, str], problem: str
 ) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)

@@ -54,7 +54,7 @@ def test_the_list_is_ordered_by_latest_failure_and_shows_the_number_of_omitted_l
     assert run("list", "--limit", 3).endswith("… and 1 more\n")
 
 
-def test_filters_restrict_the_list() -> None:
+def test_the_list_contains_only_letters_that_match_all_given_filters() -> None:
     stored(record_of(7, offset=1), AWARD)
     stored(record_of(7, offset=2), MAIL, group="other")
     stored(record_of(7, offset=3, topic="prod-elsewhere"), MAIL)

@@ -129,7 +129,7 @@ def test_the_tables_are_shown_while_kafka_and_registry_are_unreachable() -> None
     assert "! receiver-paused: app.receivers.grade" in shown.text
 
 
-def test_the_status_reports_no_answer_if_the_setting_of_a_server_is_missing() -> None:
+def test_the_status_names_the_missing_setting_of_a_server() -> None:
     shown = status({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None})
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in shown.text
 

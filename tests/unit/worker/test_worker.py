@@ -160,7 +160,7 @@ def test_a_failure_during_a_stop_is_logged_unless_the_worker_failed_before(caplo
     assert "failed to stop" not in caplog.text
 
 
-def test_a_worker_runs_outside_the_main_thread() -> None:
+def test_a_worker_can_run_outside_the_main_thread() -> None:
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(run(Steps(fail(4)))))
     thread.start()
