@@ -117,7 +117,7 @@ class Comparison:
 
 @attrs.frozen(kw_only=True)
 class Suite:
-    """Cases that run alternately."""
+    """Cases that are compared. Each round runs every case once, so that changes of the machine's load affect all."""
 
     name: str
     about: str

@@ -1,8 +1,8 @@
 """
 Changes in the LMS that follow from exam attempts.
 
-Each of the four receivers has one duty. If one receiver fails, only this receiver is retried. The other receivers have
-processed the event.
+Each of the four receivers has one duty. If one receiver fails, only this receiver is retried, because the other
+receivers have processed the event.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Other packages may import exactly the listed names. To import the package or its pytest plugin is cheap."""
+"""
+Other packages may import exactly the listed names. Importing the package or its pytest plugin loads neither Django nor
+Kafka's client.
+"""
 
 from __future__ import annotations
 

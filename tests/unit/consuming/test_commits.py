@@ -20,7 +20,10 @@ from tests.unit.consuming.scheduling import record, until
 
 
 class RefusingClient:
-    """A client whose first ``refusals`` commits are refused. ``codes`` maps partition numbers to error codes."""
+    """
+    A client that refuses the partitions in ``codes`` in its first ``refusals`` commits. ``codes`` maps the number of a
+    partition to the error code; by default, partition 0 is refused.
+    """
 
     def __init__(self, refusals: int, **codes: str) -> None:
         self.refusals = refusals

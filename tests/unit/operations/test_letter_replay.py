@@ -1,4 +1,4 @@
-"""A command replays dead letters in the process of the command."""
+"""``event_dead_letters replay --apply`` calls the failed receivers of dead letters in its own process."""
 
 from __future__ import annotations
 

@@ -73,8 +73,8 @@ class Turns:
 
     def end(self, delivery: Detached, *, took: float = 0.0) -> None:
         """
-        Run a submitted letter for ``took`` seconds on the test's clock. There is no dead letter for the submitted
-        letter, so nothing is replayed.
+        Run a submitted letter for ``took`` seconds on the test's clock. The table of dead letters has no such letter,
+        so nothing is replayed.
         """
         before, clock = self.now, self.run._clock
         self.run._clock = iter([before, before + took]).__next__
