@@ -44,7 +44,11 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--suite", nargs="+", choices=(*SUITES, _ALL), default=DEFAULT, help="what is measured")
-    parser.add_argument("--quick", action="store_true", help="few events, one round: whether it works, no figures")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few events and one round, to see whether it works; the figures mean nothing",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too, with every single run")
     parser.add_argument("--rounds", type=int, help="runs of each case (default: as many as its suite says)")
     parser.add_argument("--events", type=int, help=f"events of each run (default: {THOROUGH.events:,})")

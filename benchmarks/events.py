@@ -24,7 +24,8 @@ Sample = tuple[dict[str, Any], EventsMetadata]
 
 def samples(count: int) -> list[Sample]:
     """
-    Return event data and metadata. They are made in advance, since their cost belongs to the service, not to the bus.
+    Return ``count`` pairs of event data and metadata. They are made before the measurement, since their cost belongs to
+    the service, not to the bus.
     """
     certificates = [certificate(number) for number in range(_LEARNERS)]
     return [(data, SIGNAL.generate_signal_metadata()) for data in islice(cycle(certificates), count)]
@@ -32,8 +33,8 @@ def samples(count: int) -> list[Sample]:
 
 def fixed_samples(count: int) -> list[Sample]:
     """
-    Return event data and metadata like :func:`samples`. The ids, times and hosts are the same in each run, since the
-    cost depends on their text.
+    Return pairs like :func:`samples`, but with ids, times and hosts that are the same in each run, since the cost
+    depends on their text.
     """
     return [
         (data, attrs.evolve(metadata, id=uuid5(NAMESPACE_URL, str(number)), time=_TIME, sourcehost="host"))

@@ -13,8 +13,8 @@ import attrs
 OURS, PUBLISHED, BARE = "ours", "published", "bare"
 VARIANTS = (OURS, PUBLISHED, BARE)
 """
-What a case measures: this package, edx-event-bus-kafka, or a bare loop, which calls nothing but Kafka's client and an
-Avro codec.
+The code that a case measures: this package, edx-event-bus-kafka, or a bare loop, which calls nothing but Kafka's client
+and an Avro codec.
 """
 COUNTED = ENCODE, PROCESS = "encode", "process"
 """The parts of sending and consuming whose instructions are counted."""
@@ -117,7 +117,7 @@ class Comparison:
 
 @attrs.frozen(kw_only=True)
 class Suite:
-    """Cases that run alternately."""
+    """Cases that are compared. Each round runs every case once, so that changes of the machine's load affect all."""
 
     name: str
     about: str

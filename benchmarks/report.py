@@ -41,7 +41,8 @@ def _suite(results: Results) -> list[str]:
 
 def figure_rows(results: Results) -> list[tuple[str, ...]]:
     """
-    Return a header row, and a row per case with its medians. The first column also has the minimum and the maximum.
+    Return a header row, and a row per case with the medians of its figures. The first figure is followed by its minimum
+    and maximum.
     """
     columns = results.suite.columns
     heads = list(columns.values())
@@ -81,7 +82,7 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def shown(figure: float | None) -> str:
-    """Return a figure as text with its significant digits; empty if there is no figure."""
+    """Return a figure as text, with fewer decimals the larger it is, at most two; empty if there is no figure."""
     if figure is None:
         return ""
     return f"{figure:,.0f}" if abs(figure) >= 1_000 else f"{figure:.1f}" if abs(figure) >= 10 else f"{figure:.2f}"

@@ -12,7 +12,7 @@ from benchmarks.report import aligned
 
 
 def main() -> int:
-    """Return the exit code: 1 if an event takes too many instructions, or no value is recorded."""
+    """Return the exit code: 1 if an event takes too many instructions or no value is recorded; 0 with ``--record``."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
     parser.add_argument("--record", action="store_true", help="keep the new value instead of comparing it")
     options = parser.parse_args()

@@ -55,7 +55,8 @@ def write(record: Record, python: str, path: Path = RECORDED) -> None:
 
 def complaints(new: Record, kept: Record | None) -> list[str]:
     """
-    Return a sentence for each share that grew by more than the tolerance, or a sentence that no value is recorded.
+    Return a sentence for each share that grew by more than the tolerance, followed by the versions that have changed.
+    If no share grew so much, return nothing. If no value is recorded, return one sentence that says so.
     """
     if kept is None:
         return ["No value is recorded for this Python: make instructions ARGS=--record"]

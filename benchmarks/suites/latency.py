@@ -8,7 +8,7 @@ from benchmarks.plan import Plan
 _LOW, _HIGH = 20, 500
 """
 The two rates, in events per second. A machine with two cores that also runs the broker cannot send and consume many
-more events per second.
+more events than at the high rate.
 """
 
 

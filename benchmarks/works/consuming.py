@@ -54,7 +54,7 @@ def consume(
 def consume_on_lanes(*, lanes: int, receiver: str, **arguments: Any) -> Figures:
     """
     Return the figures of :func:`consume`. If receivers sleep, also return the throughput in percent of the ideal
-    throughput.
+    throughput, at which no lane ever waits for an event.
     """
     figures = consume(variant=OURS, receiver=receiver, **arguments)
     return {**figures, "ideal": figures["rate"] / (lanes / SLEEP) * 100} if receiver == "sleep" else figures

@@ -57,8 +57,8 @@ class _Receiver:
 
 def measure(*, variant: str, topic: str, group: str, rate: float, events: int) -> Figures:
     """
-    Return the milliseconds until the receiver runs, and the microseconds in ``send_event``, at ``rate`` events per
-    second.
+    Return percentiles of the milliseconds from ``send_event`` to the receiver, and of the microseconds in
+    ``send_event``, at ``rate`` events per second.
     """
     arguments = json.dumps({"rate": rate, "events": events})
     command = [sys.executable, "-m", "benchmarks.process", "latency.emit", arguments]

@@ -1,4 +1,4 @@
-"""The cost of importing this package in a service that does not use the package yet."""
+"""The cost of a service's start: importing this package, ``django.setup()``, and creating the producer."""
 
 from __future__ import annotations
 

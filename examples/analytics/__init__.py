@@ -1,1 +1,1 @@
-"""Analytics: counts tracking events, which outnumber all other events together."""
+"""Analytics: stores tracking events, which outnumber all other events together."""

@@ -1,4 +1,4 @@
-"""The clicks that analytics counts."""
+"""The clicks that analytics stores."""
 
 from __future__ import annotations
 

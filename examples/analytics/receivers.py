@@ -14,6 +14,6 @@ from examples.analytics.models import Click
 
 @receiver(TRACKING_EVENT_EMITTED)
 def count(tracking_log: TrackingLogData, metadata: EventsMetadata, **_: Any) -> None:
-    """Count a tracking event. If an event is delivered twice, it has the same id both times, so it is counted once."""
+    """Store a tracking event. If an event is delivered twice, it has the same id both times, so it is stored once."""
     values = {"name": tracking_log.name, "timestamp": tracking_log.timestamp}
     Click.objects.get_or_create(event_id=metadata.id, defaults=values)

@@ -26,14 +26,14 @@ class Order(models.Model):
 
     @transaction.atomic
     def fulfil(self) -> None:
-        """Take the money and send the event, or do neither."""
+        """Mark the order as fulfilled and send its event, or do neither."""
         self.status = "fulfilled"
         self.save()
         ORDER_FULFILLED.send_event(order=self.as_data())
 
     @transaction.atomic
     def refund(self) -> None:
-        """Give the money back and send the event, or do neither."""
+        """Mark the order as refunded and send its event, or do neither."""
         self.status = "refunded"
         self.save()
         ORDER_REFUNDED.send_event(order=self.as_data())

@@ -55,7 +55,7 @@ class CredentialChange(models.Model):
 
 
 class UserGrade(models.Model):
-    """A learner's grade; ``passed_at`` is empty until the learner has passed."""
+    """A learner's grade. ``passed_at`` is empty while the learner has not passed."""
 
     user_id = models.BigIntegerField()
     course_key = models.CharField(max_length=255)

@@ -17,7 +17,7 @@ class Subscription(models.Model):
 
 
 class Seat(models.Model):
-    """A licence and its current status."""
+    """A licence and all its statuses, the latest last."""
 
     license_uuid = models.UUIDField(unique=True)
     customer_uuid = models.UUIDField()

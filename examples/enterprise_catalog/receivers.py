@@ -24,7 +24,7 @@ def keep_subscription(subscription_plan: SubscriptionPlanData, **_: Any) -> None
 
 @receiver(LICENSE_EVENTS)
 def keep_seat(license: LicenseData, **_: Any) -> None:
-    """Store a changed licence."""
+    """Add a licence's new status to its earlier statuses. A duplicate of the latest event changes nothing."""
     seat, _created = Seat.objects.get_or_create(
         license_uuid=license.uuid, defaults={"customer_uuid": license.enterprise_customer_uuid}
     )

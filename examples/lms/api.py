@@ -67,8 +67,8 @@ def take_role(user_id: int, course_key: str, role: str) -> None:
 
 def visit_program_page(user_id: int, program_uuid: str) -> None:
     """
-    Show a learner the other courses of a program. The learner is enrolled in one course of the program, and the visit
-    shows the learner's intent.
+    Send the event about a learner who visits the page of a program, and so shows interest in the program's other
+    courses.
     """
     intent = ProgramIntentData(
         user=user_data(user_id),
@@ -82,7 +82,7 @@ def visit_program_page(user_id: int, program_uuid: str) -> None:
 
 def watch_videos(user_id: int, times: int) -> None:
     """
-    Send a tracking event for each click.
+    Send the tracking events of a learner who starts and pauses a video ``times`` times.
 
     The real LMS would call event-tracking's ``tracker.emit``, whose ``EventBusRoutingBackend`` emits this signal.
     """

@@ -1,8 +1,8 @@
 """
 Changes in the LMS that follow from exam attempts.
 
-Each of the four receivers has one duty. If one receiver fails, only this receiver is retried. The other receivers have
-processed the event.
+Each of the four receivers has one duty. If one receiver fails, only this receiver is retried, because the other
+receivers have processed the event.
 """
 
 from __future__ import annotations
@@ -39,14 +39,17 @@ class CreditBroken(Exception):
 
 @receiver([EXAM_ATTEMPT_REJECTED, EXAM_ATTEMPT_VERIFIED, EXAM_ATTEMPT_RESET])
 def change_grade(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
-    """Set the grade to zero if the attempt is rejected. Restore the grade if the attempt is verified or reset."""
+    """
+    Store that the grade becomes zero because the attempt was rejected, or is restored because the attempt was verified
+    or reset.
+    """
     logger.info("Changing the grade for event %s", metadata.id)
     _note("grade", "zero" if signal is EXAM_ATTEMPT_REJECTED else "restored", exam_attempt, metadata)
 
 
 @receiver([EXAM_ATTEMPT_SUBMITTED, EXAM_ATTEMPT_RESET])
 def change_completion(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
-    """Mark the unit as complete if the attempt is submitted. Remove the mark if the attempt is reset."""
+    """Store that the unit becomes complete because the attempt was submitted, or incomplete because it was reset."""
     _note("completion", "complete" if signal is EXAM_ATTEMPT_SUBMITTED else "cleared", exam_attempt, metadata)
 
 
@@ -54,8 +57,8 @@ def change_completion(signal: Any, exam_attempt: ExamAttemptData, metadata: Even
 @transaction.atomic
 def change_certificate(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
     """
-    Revoke the certificate if the attempt is rejected. Award it again if the attempt is verified. In both cases an event
-    is sent to Credentials.
+    Revoke the learner's certificate if the attempt is rejected, and award it again if the attempt is verified. Each
+    change sends an event, which Credentials reads. A learner without a certificate gets none.
     """
     if Maintenance.objects.filter(part="certificates").exists():
         raise CertificatesOutOfOrder
@@ -76,7 +79,10 @@ def change_certificate(signal: Any, exam_attempt: ExamAttemptData, metadata: Eve
     ]
 )
 def change_credit(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
-    """Grant credit only after a verified exam."""
+    """
+    Store the status of the learner's credit: "submitted", "satisfied", "removed" or "failed". Only a verified attempt
+    satisfies the requirement.
+    """
     if Maintenance.objects.filter(part="credit").exists():
         raise CreditBroken
     outcomes = {EXAM_ATTEMPT_SUBMITTED: "submitted", EXAM_ATTEMPT_VERIFIED: "satisfied", EXAM_ATTEMPT_RESET: "removed"}

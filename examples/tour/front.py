@@ -2,7 +2,8 @@
 Replaces the web processes of a service: ``python -m examples.tour.front lms``.
 
 Each line of standard input is a call of a function in the service's ``api`` module, as a request would call it. For
-each line the process prints a line of JSON, ``{"error": …}``. The error is null if the call succeeded.
+each line the process prints a line of JSON, ``{"error": …}``. The error is null if the call succeeded. The process
+prints one more such line, with null, when it is ready.
 """
 
 from __future__ import annotations

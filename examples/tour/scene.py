@@ -28,7 +28,7 @@ class Row:
     """A use case for which Open edX needs the event bus."""
 
     number: str
-    """Number of the use case, by which ROWS selects rows."""
+    """Number of the use case, by which the environment variable ROWS selects rows."""
     route: str
     services: tuple[str, ...]
     play: Callable[[Scene], None]
@@ -67,7 +67,7 @@ class Scene:
         self._began = time.monotonic()
 
     def play(self) -> None:
-        """Play the row. Raises :class:`Wrong`."""
+        """Play the row. Raises :class:`Wrong` if a service does not get the expected data in time."""
         print(f"\n{self.row.number:<3} {self.row.title:<60} {self.row.route:>35}")
         for line in textwrap.wrap(self.row.story, _WIDTH - 4):
             print(f"    {line}")

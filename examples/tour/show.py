@@ -77,7 +77,7 @@ def _judge(scenes: Sequence[Scene], wrong: dict[str, list[str]]) -> None:
 
 
 def _keep(stage: Stage) -> None:
-    """Print the events that workers receive until Ctrl-C."""
+    """Keep all processes running until Ctrl-C, and print the events that workers receive."""
     print("\nStill running, until Ctrl-C. From another shell, in the folder of this repository, let more happen:\n")
     for name, value in stage.environment.items():
         print(f"  export {name}='{value}'")

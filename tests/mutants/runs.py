@@ -89,7 +89,7 @@ FAULTS = (
         old="attrs.evolve(processor, skip_unknown_types=True, context=replay_context, stored=reporting.replay_failed)",
         new="attrs.evolve(processor, skip_unknown_types=True, stored=reporting.replay_failed)",
         harm="learners get all mails of a year again",
-        tests=(f"{_RUNS}::test_receivers_get_the_records_again_and_failures_are_listed",),
+        tests=(f"{_RUNS}::test_a_requested_replay_gives_records_to_receivers_again_and_lists_failures",),
     ),
     Fault(
         name="a requested backfill begins at the first item",
@@ -200,7 +200,7 @@ items = islice(self.source.items(self.progress.token), most)
         old="return Halt(HaltKind.FAILED, f'{error_text(error)} was raised when the request began')",
         new="raise",
         harm="a worker keeps one request for ever, and takes no other",
-        tests=(f"{_TROUBLED}::test_a_run_fails_permanently_if_it_cannot_begin",),
+        tests=(f"{_TROUBLED}::test_a_request_fails_permanently_if_its_run_raises_when_it_begins",),
     ),
     Fault(
         name="a worker that stood still takes a run back from the one that has it",

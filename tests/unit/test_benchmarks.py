@@ -1,4 +1,4 @@
-"""The benchmark compares, judges, prints and plots its measurements correctly."""
+"""The benchmark compares its measurements, judges them by goals, and prints and plots them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_comparison_is_the_median_of_the_ratios_within_each_round() -> None:
     assert uneven.value(compared()) == 6, "not the ratio of the medians, which is 3"
 
 
-def test_a_figure_can_be_judged_without_a_comparison() -> None:
+def test_the_value_of_a_figure_without_a_second_case_is_its_median() -> None:
     assert results().value(Comparison(text="rate", of=SLOW, figure="rate", least=8)) == 8
 
 
@@ -81,7 +81,7 @@ def test_figures_of_threads_are_in_a_separate_table() -> None:
     assert thread_rows(results()) == []
 
 
-def test_the_json_output_contains_every_run() -> None:
+def test_json_contains_every_run_and_both_json_and_text_contain_the_verdict_on_a_goal() -> None:
     pytest.importorskip("edx_event_bus_kafka", reason="the environment is named, with the package that is compared")
     data = json.loads(json.dumps(as_data([results(compared(least=7))], QUICK)))
     (suite,) = data["suites"]
@@ -96,16 +96,16 @@ def drawn(found: Results) -> dict[str, str]:
     return pages(data, "figures")
 
 
-def test_plots_are_valid_svg_with_a_description_in_words() -> None:
+def test_a_plot_is_svg_with_a_bar_per_figure_a_description_in_words_and_dark_colours() -> None:
     plot = ElementTree.fromstring(drawn(results())["cost.svg"])
     svg = "{http://www.w3.org/2000/svg}"
-    assert len(plot.findall(f"{svg}rect")) == 3, "of the rate one case has none"
+    assert len(plot.findall(f"{svg}rect")) == 3, "one case has no rate, so it has no bar"
     words = plot.findtext(f"{svg}desc")
     assert words == "CPU µs/event: this package 20.0; another <package> 120.0. events/s: another <package> 8.00."
     assert "prefers-color-scheme: dark" in (plot.findtext(f"{svg}style") or "")
 
 
-def test_pages_contain_the_plot_its_description_and_the_tables() -> None:
+def test_pages_for_the_documentation_contain_the_plot_its_description_and_the_tables() -> None:
     files = drawn(results(compared(least=7)))
     assert ".. image:: /figures/cost.svg\n   :alt: CPU µs/event: this package 20.0;" in files["cost.rst"]
     assert "   another ÷ ours  6.00  ≥ 7: NOT MET" in files["cost.rst"]
@@ -115,7 +115,7 @@ def test_pages_contain_the_plot_its_description_and_the_tables() -> None:
 
 @pytest.mark.parametrize("plan", [QUICK, THOROUGH], ids=["quick", "thorough"])
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES.keys())
-def test_benchmark_suites_compare_existing_cases_and_fill_every_topic_that_is_read(
+def test_a_suite_compares_and_plots_only_what_it_measures_and_fills_exactly_the_topics_it_reads(
     suite: Callable[[Plan], Suite], plan: Plan
 ) -> None:
     made = suite(plan)
@@ -127,7 +127,7 @@ def test_benchmark_suites_compare_existing_cases_and_fill_every_topic_that_is_re
     assert set(made.plots) <= set(made.columns)
 
 
-def test_each_logging_configuration_has_separate_cases() -> None:
+def test_each_logging_configuration_has_separate_cases_and_adds_no_goals() -> None:
     made = SUITES["cost"](attrs.evolve(QUICK, logging=tuple(LOGGING)))
     assert len(made.cases) == 6 * len(LOGGING)
     assert [one.text for one in made.comparisons if one.goal] == [one.text for one in SUITES["cost"](QUICK).comparisons]

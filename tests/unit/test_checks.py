@@ -62,7 +62,7 @@ def test_c3_receivers_that_share_a_name_are_accepted_with_different_dispatch_uid
 
 
 @pytest.mark.parametrize("engine", ["sqlite3", "postgresql"])
-def test_an_unreachable_database_causes_an_error_message_without_a_traceback(
+def test_an_unreachable_database_is_reported_as_an_error_and_raises_no_exception(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, engine: str
 ) -> None:
     entry = {
@@ -120,7 +120,7 @@ def test_s5_a_database_that_stores_rows_needs_tables_even_if_its_router_forbids_
     assert "'empty'" in warning.msg
 
 
-def test_the_setting_relay_notify_causes_a_warning_without_postgresql() -> None:
+def test_an_outbox_on_sqlite_and_the_setting_relay_notify_without_postgresql_cause_warnings() -> None:
     found = messages(EVENT_BUS_KAFKA_RELAY_NOTIFY=True, **sent(mode="outbox"))
     assert [number for number, _ in found] == ["W005", "W006"]
 
@@ -129,7 +129,7 @@ def test_a_topic_whose_name_starts_like_the_prefix_is_not_a_mistake() -> None:
     assert messages(EVENT_BUS_TOPIC_PREFIX="certificate") == []
 
 
-def test_a_service_that_only_consumes_needs_no_producer_settings() -> None:
+def test_event_key_fields_are_not_checked_if_the_producer_setting_is_missing() -> None:
     found = messages(EVENT_BUS_PRODUCER=None, **sent(event_key_field="wrong"))
     assert [number for number, _ in found] == ["W014"]
     assert messages(EVENT_BUS_PRODUCER=None, **sent(event_key_field="wrong", enabled=False)) == []

@@ -62,7 +62,7 @@ def test_c16_a_worker_exits_with_1_and_logs_why_it_failed_before_its_loop(
 
 
 @pytest.mark.parametrize("command", [OurCommand, TheirCommand])
-def test_c16_a_worker_exits_with_1_if_the_import_of_the_package_fails(
+def test_c16_a_worker_exits_with_1_if_a_module_of_the_package_cannot_be_imported(
     command: type[OurCommand], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "event_bus_kafka.entry_points", None)

@@ -1,4 +1,4 @@
-"""The imports in benchmarks and examples obey rules, and settings may import the app."""
+"""Benchmarks, examples and the tests' services import no other part of the tests. Settings may import the app."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Yield the dotted names that a file imports, including imports inside functions."""
+    """Yield the dotted names that the absolute imports of a file name, including imports inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -23,15 +23,15 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("folder", ["benchmarks", "examples", "tests/services"])
-def test_benchmarks_and_examples_import_nothing_of_the_tests_but_their_services(folder: str) -> None:
+def test_benchmarks_examples_and_test_services_import_only_the_services_from_the_tests(folder: str) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))
     of_tests = [(path.name, name) for path in files for name in imported(path) if f"{name}.".startswith("tests.")]
     assert of_tests
     assert [(file, name) for file, name in of_tests if not name.startswith("tests.services.")] == []
 
 
-def test_databases_are_used_even_if_settings_define_them_after_importing_the_app() -> None:
-    """The settings of the LMS ask plugins for their apps before the settings define DATABASES."""
+def test_importing_the_app_does_not_read_the_setting_databases() -> None:
+    """The settings of the LMS import the apps of plugins before they define DATABASES."""
     code = (
         "import django.conf, django.db; django.conf.settings.configure(); import event_bus_kafka.apps; "
         "import event_bus_kafka.db_connections; assert 'settings' not in vars(django.db.connections)"

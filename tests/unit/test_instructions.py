@@ -1,4 +1,7 @@
-"""``make instructions`` computes shares from callgrind's files, and fails when it should."""
+"""
+``make instructions`` computes this package's share of the instructions that the published package needs per event, and
+fails if the share has grown by more than 5 % since it was recorded.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from benchmarks.measurements import COUNTED, OURS, PUBLISHED
 
 
 def counted(work: str, total: int) -> str:
-    """Return the text of a file that callgrind would write."""
+    """Return the text of a file that callgrind would write about a run named ``work`` with ``total`` instructions."""
     return f"version: 1\ndesc: Trigger: Client Request: {work}\n\nevents: Ir\nfn=(1) f\n1 7\n\ntotals: {total}\n"
 
 
@@ -21,7 +24,7 @@ def record(*, encode: float = 0.1, process: float = 0.4, python: str = "3.12.1",
     return {"shares": {"encode": encode, "process": process}, "python": python, "packages": packages}
 
 
-def test_instructions_common_to_both_runs_are_subtracted() -> None:
+def test_instructions_per_event_come_from_the_difference_between_runs_of_100_and_of_20_events() -> None:
     files = [
         counted("encode ours 100", 10_500),
         counted("encode ours 20", 2_500),
@@ -38,11 +41,11 @@ def test_shares_are_ratios_of_instructions_to_those_of_the_published_package() -
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.1049])
-def test_the_comparison_succeeds_with_at_most_five_percent_more_instructions(share: float) -> None:
+def test_the_comparison_succeeds_with_at_most_five_percent_more_instructions_than_recorded(share: float) -> None:
     assert complaints(record(encode=share), record(encode=0.1)) == []
 
 
-def test_the_comparison_fails_with_more_than_five_percent_more_instructions() -> None:
+def test_the_comparison_fails_with_more_than_five_percent_more_instructions_than_recorded() -> None:
     (complaint,) = complaints(record(process=0.4204), record(process=0.4))
     assert complaint.startswith("process: 42.04% ")
     assert "(+5.1%; 5% are allowed)" in complaint

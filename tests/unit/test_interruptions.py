@@ -1,5 +1,5 @@
 """
-A signal handler raises an exception and interrupts the code that sends an event. This does not count as a failure of
+An exception that a signal handler raises while an event is sent reaches the caller. It does not count as a failure of
 the event bus.
 """
 
@@ -102,7 +102,9 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
         yield file
 
 
-def test_celerys_soft_time_limit_stops_a_task_that_waits_for_the_registry(sandbox: Sandbox, file: Path) -> None:
+def test_celerys_soft_time_limit_stops_a_task_that_waits_for_the_registry_and_its_event_is_spilled(
+    sandbox: Sandbox, file: Path
+) -> None:
     patient = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 120, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 120}
     with black_hole() as address, handled_by(soft_timeout_sighandler):
         silent = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{address}"}
@@ -117,7 +119,9 @@ def test_celerys_soft_time_limit_stops_a_task_that_waits_for_the_registry(sandbo
     assert OutboxRecord.objects.count() == 1
 
 
-def test_celerys_soft_time_limit_stops_a_task_that_appends_an_event(sandbox: Sandbox, file: Path) -> None:
+def test_celerys_soft_time_limit_during_an_insert_into_the_outbox_stops_the_task_and_reports_no_failure(
+    sandbox: Sandbox, file: Path
+) -> None:
     def interrupted(execute: Any, sql: str, *arguments: Any) -> Any:
         if sql.startswith("INSERT"):
             interrupt()
@@ -132,7 +136,9 @@ def test_celerys_soft_time_limit_stops_a_task_that_appends_an_event(sandbox: San
     assert not OutboxRecord.objects.exists()
 
 
-def test_celerys_soft_time_limit_stops_a_task_while_an_observer_runs(sandbox: Sandbox, file: Path) -> None:
+def test_celerys_soft_time_limit_during_an_observer_stops_the_task_and_is_not_a_failed_callback(
+    sandbox: Sandbox, file: Path
+) -> None:
     outbox = {"EVENT_BUS_PRODUCER_MODE": "outbox"}
     observe(interrupt)
     try:
@@ -144,7 +150,7 @@ def test_celerys_soft_time_limit_stops_a_task_while_an_observer_runs(sandbox: Sa
     assert seen == []
 
 
-def test_ctrl_c_during_a_send_loses_no_event(sandbox: Sandbox, file: Path) -> None:
+def test_ctrl_c_during_a_send_raises_keyboard_interrupt_and_spills_the_event(sandbox: Sandbox, file: Path) -> None:
     with black_hole() as address, handled_by(signal.default_int_handler):
         silent = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{address}", "EVENT_BUS_KAFKA_SEND_TIMEOUT": 120}
         with override_settings(**SandboxBus(sandbox).settings("t") | silent), watched(EventSpilled) as seen:

@@ -38,7 +38,7 @@ def test_a_value_whose_computation_fails_is_not_cached() -> None:
     assert not kept
 
 
-def test_long_schemas_are_not_cached_and_a_full_cache_is_cleared() -> None:
+def test_long_schemas_are_not_cached_and_the_size_of_the_cache_is_limited() -> None:
     kept: KeptSchemas[int] = KeptSchemas()
     assert kept.keep("long", 1, "x" * 50_001) == 1
     assert not kept
@@ -47,4 +47,4 @@ def test_long_schemas_are_not_cached_and_a_full_cache_is_cleared() -> None:
         assert sum(40_000 for _ in kept) <= 500_000
     for number in range(10_000):
         kept.keep(str(number), number, '"int"')
-    assert len(kept) < 3_000, "what is made of a short one is not as short"
+    assert len(kept) < 3_000, "the value made from a short schema takes more memory than the schema"

@@ -1,5 +1,6 @@
 """
-The code obeys the limits of the layout: files per folder, lines per file and lines per function. Names are unique.
+The code obeys the limits of the layout: files per folder, lines per file and lines per function. Names of classes and
+of files are unique.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import event_bus_kafka
 
 PACKAGE = Path(event_bus_kafka.__file__).parent
 EXEMPT = {"commands", "migrations"}
-"""Names of folders without a limit of files. Django requires a file for each command and each migration."""
+"""Names of folders that are not checked, because Django requires a file for each command and each migration."""
 
 
 def rooms() -> Iterator[tuple[str, list[Path]]]:

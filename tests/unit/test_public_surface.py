@@ -1,4 +1,7 @@
-"""Other packages may import exactly the documented names, and each import loads only the expected modules."""
+"""
+Other packages may import exactly the listed names. Importing the package or its pytest plugin loads neither Django nor
+Kafka's client.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import event_bus_kafka
 from event_bus_kafka import testing
 
 
-def test_the_public_names_are_exactly_those_documented() -> None:
+def test_the_public_names_are_exactly_those_of_this_list() -> None:
     assert event_bus_kafka.__all__ == [
         "KafkaEventConsumer",
         "RowsByPk",

@@ -52,7 +52,10 @@ LONGEST_LINE = 30_000
 
 
 def is_harmless(text: str, lines: int | None = 1) -> bool:
-    """Return whether a text cannot move a cursor, reverse text, or start a further line."""
+    """
+    Return whether a text contains no control character and no forged line, is shorter than ``LONGEST_LINE``, and has
+    ``lines`` lines. None allows any number of lines.
+    """
     parts = text.split("\n")
     return (
         all(part.isprintable() and not part.startswith(FORGED) for part in parts)
@@ -63,7 +66,7 @@ def is_harmless(text: str, lines: int | None = 1) -> bool:
 
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
-    """Yield a list of the logged lines, as a log handler of the service formats them."""
+    """Yield a list to which a log handler adds each line that the package logs."""
     found: list[str] = []
 
     class Handler(logging.Handler):
@@ -203,7 +206,7 @@ def test_c17_a_time_that_python_cannot_represent_is_shown_as_a_number(time: int)
     assert shown_time(time) == f"{time} ms"
 
 
-def test_harmless_text_is_shown_unchanged() -> None:
+def test_harmless_text_is_unchanged_except_that_odd_spaces_are_replaced_and_long_text_is_truncated() -> None:
     text = "org.openedx.learning.certificate.created.v1 – «Ünïcödé» 名前"
     assert shown(text) == label(text) == text
     assert shown("山田\u3000太郎, «\xa0non\u202f!\xa0»") == "山田 太郎, « non ! »"
@@ -229,9 +232,11 @@ def test_c17_many_event_types_do_not_fill_the_log() -> None:
     assert len(log_filter._last_logged) <= 1_000
 
 
-def test_loggers_are_obtained_in_one_module_only() -> None:
+def test_loggers_are_obtained_only_in_shown_and_for_the_http_client_in_schema_registry() -> None:
     package = Path(event_bus_kafka.__file__).parent
     ways = [
         str(file.relative_to(package)) for file in package.rglob("*.py") if re.search(r"getLogger\(", file.read_text())
     ]
-    assert sorted(ways) == ["kafka/schema_registry.py", "shown.py"], "of others, the HTTP client's are kept quiet"
+    assert sorted(ways) == ["kafka/schema_registry.py", "shown.py"], (
+        "schema_registry.py filters the logger of the HTTP client"
+    )

@@ -33,7 +33,7 @@ ENVIRONMENTS = list(environments())
 
 
 def documented() -> dict[str, dict[str, str]]:
-    """Return the rows of the table of versions by the name of the environment."""
+    """Return the rows of the table in docs/versions.rst. The keys are the names of the environments."""
     table = re.findall(r"^   (?::header: )?(.+,.+)$", (ROOT / "docs/versions.rst").read_text(), re.MULTILINE)
     names, *rows = csv.reader(table, skipinitialspace=True)
     return {row[0].strip("`"): dict(zip(names, row, strict=True)) for row in rows}

@@ -30,7 +30,7 @@ def show(stage: Stage) -> int:
     for learner in range(1, 25):
         for step in ("submit", "reject"):
             stage.call("exams", f'{step}_attempt({learner}, "{COURSES[learner % len(COURSES)]}")')
-    print("\nSomething of everything is there to be looked at, and more comes to be:\n")
+    print("\nThe admin sites show rows of every kind, and more rows come while you look:\n")
     for service, url in urls.items():
         print(f"  {service:<12} {url}")
     print(f"\n{_MEND}\n\nLog in as admin, with the password admin. Ctrl-C ends all.", flush=True)

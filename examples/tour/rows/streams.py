@@ -28,11 +28,11 @@ def latecomer(scene: Scene) -> None:
     date = timezone.now()
     scene.do("lms", f'enroll(82, "{COURSE}")')
     if scene.stage.real:
-        scene.say("A recommender is added. Of interest to it is what came after the first of the two:")
+        scene.say("A recommender is added. It reads the enrolments that came after the first of the two:")
         scene.work("recommender", f"""--extra='{{"offset_time": "{date.isoformat()}"}}'""")
         expected = {(82, COURSE)}
     else:
-        scene.say("A recommender is added. Of interest to it is all that there was:")
+        scene.say("A recommender is added. It reads all enrolments that are in the topic:")
         scene.work("recommender")
         expected = set(Enrollment.objects.values_list("user_id", "course_key"))
     scene.see("recommender", "enrolments of the past", _tastes, expected, for_now=True)

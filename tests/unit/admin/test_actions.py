@@ -44,7 +44,7 @@ def selected(**changes: str) -> dict[str, str]:
 
 
 def _park(count: int, **changes: int) -> list[int]:
-    """Park ``count`` more rows that the same filter selects; return the ids of these rows."""
+    """Park ``count`` more rows that ``selected`` selects; return the ids of these rows."""
     row = ParkedRecord.objects.filter(topic=TOPIC, code=CODE).latest("pk")
     values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields} | changes
     rows = [ParkedRecord(**values | {"id": row.pk + 1_000 + number}) for number in range(count)]
@@ -59,7 +59,9 @@ def told() -> list[str]:
 def test_parked_rows_are_released_or_discarded_after_a_confirmation(action: str, released: int) -> None:
     client, before = client_with(*Right), (ParkedRecord.objects.count(), OutboxRecord.objects.count())
     client.post(url(ParkedRecord, action), selected())
-    assert (ParkedRecord.objects.count(), OutboxRecord.objects.count()) == before, "asked, and not yet told to"
+    assert (ParkedRecord.objects.count(), OutboxRecord.objects.count()) == before, (
+        "the first post only asks for a confirmation"
+    )
     asked, answer = confirmed(client, url(ParkedRecord, action), **selected())
     assert "This is about 2 parked events." in asked
     assert answer.headers["Location"] == url(ParkedRecord, "changelist")
@@ -86,7 +88,7 @@ def test_an_action_on_many_parked_rows_reports_the_remaining_rows_and_can_be_con
 
 
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_the_action_on_parked_rows_is_exempt_from_atomic_requests(action: str) -> None:
+def test_the_actions_on_parked_rows_are_exempt_from_the_setting_atomic_requests(action: str) -> None:
     view: Any = resolve(url(ParkedRecord, action)).func
     assert view._non_atomic_requests >= set(connections)
 

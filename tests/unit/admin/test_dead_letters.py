@@ -114,7 +114,7 @@ def test_letters_are_searched_by_key_id_or_offset_and_only_with_post() -> None:
     assert sorted(offsets(client.get(LIST, {"key": "8"}))) == [1, 2]
 
 
-def test_the_page_of_a_letter_masks_its_event_data() -> None:
+def test_the_page_of_a_letter_masks_event_data_and_has_no_actions_for_users_who_may_only_view() -> None:
     letter = stored(record_of(7, offset=41, headers=(*record_of(7).headers, ("theirs", SECRET.encode()))), AWARD, MAIL)
     shown = unbroken(client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode())
     for text in ("prod-certificates:0:41", AWARD, MAIL, "ValueError", letter.event_id, CREATED, "&quot;email&quot;"):
@@ -141,7 +141,7 @@ def test_the_page_of_a_letter_omits_the_data_if_there_is_no_schema_registry(belo
         assert text in answer.content.decode()
 
 
-def test_unmasked_data_is_shown_only_after_an_entry_in_the_admin_history() -> None:
+def test_unmasked_data_requires_a_right_and_a_post_and_is_recorded_in_the_admin_history() -> None:
     letter = stored(record_of(7), MAIL)
     url = f"{LIST}{letter.pk}/unmasked/"
     for rights in ((Right.VIEW,), (Right.UNMASK,), (Right.VIEW, Right.DISCARD, Right.OPERATE, Right.REPLAY)):
@@ -241,5 +241,5 @@ def test_discarding_letters_in_slices_reports_the_number_of_remaining_letters(mo
     ]
 
 
-def test_the_view_that_discards_letters_is_exempt_from_atomic_requests() -> None:
+def test_the_view_that_discards_letters_is_exempt_from_the_setting_atomic_requests() -> None:
     assert resolve(DISCARD).func._non_atomic_requests >= set(connections)  # type: ignore[attr-defined]

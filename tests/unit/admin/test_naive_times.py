@@ -1,4 +1,4 @@
-"""The admin pages work while the setting USE_TZ is False."""
+"""The admin pages show naive times while the setting USE_TZ is False."""
 
 from __future__ import annotations
 

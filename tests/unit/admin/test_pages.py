@@ -34,7 +34,7 @@ def test_the_admin_index_lists_the_event_bus_for_users_with_the_right_to_view() 
         assert page.url() in index
 
 
-def test_the_admin_index_hides_the_event_bus_from_users_without_the_right() -> None:
+def test_the_admin_index_hides_the_event_bus_from_users_without_the_right_to_view() -> None:
     index = client_with().get(reverse("admin:index")).content.decode()
     assert "Event bus" not in index
 
@@ -74,7 +74,7 @@ def test_each_admin_url_answers_403_without_the_right_to_view() -> None:
         assert Client().get(url).headers["Location"].startswith(reverse("admin:login"))
 
 
-def test_admin_pages_are_exempt_from_atomic_requests() -> None:
+def test_admin_pages_are_exempt_from_the_setting_atomic_requests() -> None:
     reading = [page.url() for page in pages()] + [admin.site.get_model_admin(HistoryRow).url("where")]  # type: ignore[attr-defined]
     for url in reading:
         assert "default" in resolve(url).func._non_atomic_requests, url  # type: ignore[attr-defined]

@@ -141,7 +141,7 @@ def test_a_request_for_all_matching_letters_is_split_by_group_and_omits_failures
     assert f"(all that match: receiver {receiver})" in said()[0]
 
 
-def test_the_plan_says_why_it_omits_a_receiver_that_did_not_fail(receiver: str) -> None:
+def test_the_plan_omits_letters_if_the_chosen_receiver_is_not_connected_and_says_so(receiver: str) -> None:
     stored(record_of(7), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(client.post(REQUEST, ALL | {"run-receiver": "mail.receivers.typo"}).content.decode())
@@ -240,7 +240,7 @@ def test_only_users_with_the_right_to_replay_see_replay_buttons(receiver: str) -
 
 
 def made(receiver: str, **values: Any) -> ReplayRequest:
-    """Return a replay request for one dead letter, with these values."""
+    """Request a replay of one dead letter, and return the request with its columns set to ``values``."""
     stored(record_of(7), receiver)
     confirmed(client_with(Right.VIEW, Right.REPLAY), ALL)
     request = ReplayRequest.objects.get()
@@ -335,7 +335,7 @@ def test_the_report_of_a_request_counts_the_results_of_its_letters(receiver: str
     assert "6 of 6" in client_with(Right.VIEW).get(LIST).content.decode()
 
 
-def test_the_page_says_that_the_worker_of_a_request_has_died(receiver: str) -> None:
+def test_a_report_names_an_obstacle_if_no_worker_of_the_group_lives_or_heartbeats_are_off(receiver: str) -> None:
     request = made(receiver, state=RequestState.RUNNING, beat_at=1)
     found = requests.report_of(request.pk)
     assert found is not None
@@ -354,7 +354,7 @@ def test_the_overview_links_to_requests_that_have_not_ended(receiver: str) -> No
     assert "1 requested" not in client_with(Right.VIEW).get(overview).content.decode()
 
 
-def test_letters_are_shown_without_replay_buttons_before_the_migration(
+def test_letters_are_shown_without_replay_buttons_if_the_table_of_replay_requests_is_missing(
     receiver: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored(record_of(7), receiver)

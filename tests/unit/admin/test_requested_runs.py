@@ -1,4 +1,4 @@
-"""On pages of the admin, a replay of a topic or a backfill is planned, requested and watched."""
+"""The admin pages plan and request replays of topics and backfills, and show their progress."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_replay_is_requested_for_the_offsets_that_the_plan_has_shown(sandbox: 
     assert done.headers["Location"] == f"{LIST}{request.pk}/"
     assert (request.group, request.rate, request.requested_by, request.state) == ("", 5, "anna", "requested")
     assert (run.group, run.arguments["key"], run.arguments["event_type"]) == ("mail", "4711", CREATED)
-    assert progress_of(request.pk).total == 3, "what came after the plan is none of it"
+    assert progress_of(request.pk).total == 3, "a record that was sent after the plan is not replayed"
     (entry,) = LogEntry.objects.all()
     assert (entry.user, entry.object_id) == (user, str(request.pk))
     assert entry.get_change_message() == (
@@ -114,7 +114,7 @@ def test_a_replay_is_requested_for_the_offsets_that_the_plan_has_shown(sandbox: 
         ({"rate": "0"}, "greater than or equal to 0.01"),
     ],
 )
-def test_the_page_names_invalid_values_and_requests_no_replay(
+def test_the_form_for_a_replay_of_a_topic_names_invalid_values_and_requests_nothing(
     topic: str, changes: dict[str, str], problem: str
 ) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
@@ -239,7 +239,7 @@ def test_a_request_for_a_topic_can_be_paused_resumed_and_cancelled(topic: str) -
         assert ReplayRequest.objects.get().state == state
 
 
-def test_a_source_is_counted_outside_a_transaction_even_if_requests_are_atomic(
+def test_a_source_is_counted_outside_a_transaction_even_with_the_setting_atomic_requests(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted_in_transaction: list[bool] = []
@@ -254,7 +254,7 @@ def test_a_source_is_counted_outside_a_transaction_even_if_requests_are_atomic(
     assert counted_in_transaction == [False], "an error of the source would break the transaction of the page"
 
 
-def test_the_pages_stay_usable_with_broken_sources_and_with_runs_of_a_later_version(
+def test_the_pages_report_sources_that_cannot_be_imported_and_runs_of_a_later_version(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_name: str) -> None:
@@ -271,7 +271,7 @@ def test_the_pages_stay_usable_with_broken_sources_and_with_runs_of_a_later_vers
         assert "later, of a later version" in text_of(client.get(url).content.decode())
 
 
-def test_existing_requests_are_shown_and_new_runs_are_not_offered_before_the_migration(
+def test_replays_of_topics_are_not_offered_if_the_table_of_runs_is_missing(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("event_bus_kafka.admin.replay_requests.run_pages.are_possible", lambda: False)

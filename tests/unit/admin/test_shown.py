@@ -52,7 +52,7 @@ def test_an_unreachable_database_hides_only_its_own_outbox(django_db_blocker: Dj
     assert "Events that wait" in shown
 
 
-def test_a_hanging_database_delays_each_page_only_briefly(
+def test_pages_are_shown_without_the_data_of_a_database_that_hangs(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hang(connection: Any, *tables: Any) -> bool:
@@ -324,7 +324,7 @@ def test_each_page_names_an_invalid_producer_setting(model: Any) -> None:
     assert "needs &#x27;event_key_field&#x27;" in page(model)
 
 
-def test_the_search_for_an_event_hides_the_search_term_from_url_and_title() -> None:
+def test_the_search_for_an_event_names_invalid_input_and_hides_the_search_term_from_the_title() -> None:
     url = admin.site.get_model_admin(HistoryRow).url("where")  # type: ignore[attr-defined]
     for posted, said in (
         ({"event_id": "secret"}, "An event&#x27;s id is a UUID"),

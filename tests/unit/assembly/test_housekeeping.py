@@ -1,4 +1,4 @@
-"""Workers and relays start the housekeeping. Its threads run until the process ends."""
+"""Workers and relays start housekeeping tasks, and end them when they end themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A search for an event works even if a database router of the service raises an exception."""
+"""A search for an event finds out where dead letters are stored even if a database router raises an exception."""
 
 from __future__ import annotations
 

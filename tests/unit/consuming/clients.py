@@ -1,4 +1,4 @@
-"""Stand-ins for Kafka's client. Tests control these stand-ins, and the consumer uses them like the real client."""
+"""A Kafka client in memory. Tests control it, and the consumer uses it like the real client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ LIMITS = Limits(
 
 
 class Positions:
-    """The partitions of a client: ``waiting`` has the assigned ones that have not started, ``started`` each start."""
+    """
+    The starts of a client's partitions. ``waiting`` contains the assigned partitions that have not started.
+    ``started`` contains the offsets of each call of ``start``.
+    """
 
     begins_at_end = False
 

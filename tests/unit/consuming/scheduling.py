@@ -24,7 +24,7 @@ def submit(scheduler: Scheduler, partition: PartitionProgress, *records: Consume
 
 
 def until(condition: Callable[[], bool], scheduler: Scheduler | None = None) -> None:
-    """Wait until a condition holds. The test fails if this takes too long."""
+    """Wait until a condition holds, and call the scheduler's ``tick`` meanwhile. Fail the test after ten seconds."""
     deadline = monotonic() + 10
     while not condition():
         assert monotonic() < deadline, "waited 10 s in vain"

@@ -1,6 +1,6 @@
 """
-Unfinished records are limited: the number of records per partition, and the bytes of all partitions together. Each
-partition has a share of the bytes.
+Unfinished records are limited: the number of records per partition, and the bytes of all partitions together. One half
+of the bytes is split into a share per partition; the other half is common to all partitions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ def partitions_with(*counts: int) -> list[PartitionProgress]:
 
 
 def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
-    """Return the numbers of the paused partitions. Partitions are paused when they have had no room for six seconds."""
+    """
+    Return the numbers of the partitions that are paused after six seconds. ``bytes_of_all`` is the limit of bytes of
+    all partitions together.
+    """
     now, client = [0.0], Client()
     backpressure = Backpressure("g", 1_000, bytes_of_all, lambda: now[0], Health())
     for now[0] in (0.0, 6.0):
@@ -51,7 +54,7 @@ def test_several_partitions_share_the_byte_limit_that_one_partition_may_use_alon
     assert full(8 * SIZE, partitions_with(4, 3)) == []
 
 
-def test_a_partition_is_paused_when_it_exceeds_its_share_of_bytes() -> None:
+def test_a_partition_is_paused_only_if_it_exceeds_its_share_and_the_common_half_of_the_bytes_is_used() -> None:
     assert full(8 * SIZE, partitions_with(7, 1)) == [0]
     assert full(8 * SIZE, partitions_with(6, 0)) == [0]
     assert full(8 * SIZE, partitions_with(5, 1)) == []
@@ -69,10 +72,10 @@ def test_finished_records_do_not_count_towards_the_limit_of_bytes() -> None:
     assert partition.size == 0
 
 
-def test_a_slow_key_delays_other_keys_of_the_same_partition_only_briefly() -> None:
+def test_a_slow_partition_stops_other_partitions_only_briefly_and_resumes_when_half_empty() -> None:
     """
-    The partition must not resume as soon as there is room for one record. Otherwise the worker would read only one
-    record per second for all other keys.
+    If the partition resumed as soon as it had room for one record, the slow key would fill it again, and the worker
+    would stop reading the other partitions each time.
     """
     now, client, health = [0.0], Client(), Health()
     backpressure = Backpressure("g", 100, 10**9, lambda: now[0], health)
@@ -103,8 +106,8 @@ def test_a_slow_key_delays_other_keys_of_the_same_partition_only_briefly() -> No
 
 class TwoTopics(Client):
     """
-    A client of two topics. The topic ``a`` has nine hundred records, and its first record is held. The topic ``b`` gets
-    one record per minute.
+    A client of two topics. The topic ``a`` has nine hundred records, of which the first has the key ``held``. The topic
+    ``b`` gets one record per minute.
     """
 
     def __init__(self) -> None:
@@ -136,7 +139,7 @@ def _record(topic: str, offset: int) -> ConsumerRecord:
     )
 
 
-def test_the_consumer_reports_a_held_key_and_continues_with_other_topics() -> None:
+def test_a_partition_full_behind_a_held_record_is_paused_and_reported_while_other_topics_continue() -> None:
     client, health, done, is_held = TwoTopics(), Health(), list[str](), [True]
 
     def process(delivery: object) -> Outcome:

@@ -20,7 +20,10 @@ from tests.unit.consuming.scheduling import record, until
 
 
 class RefusingClient:
-    """A client whose first ``refusals`` commits are refused. ``codes`` maps partition numbers to error codes."""
+    """
+    A client that refuses the partitions in ``codes`` in its first ``refusals`` commits. ``codes`` maps the number of a
+    partition to the error code; by default, partition 0 is refused.
+    """
 
     def __init__(self, refusals: int, **codes: str) -> None:
         self.refusals = refusals
@@ -71,14 +74,14 @@ def test_a_refused_commit_of_one_partition_does_not_affect_commits_of_other_part
     assert committed.offsets == (("t", 0, 8),)
 
 
-def test_the_last_commit_is_repeated_after_transient_refusals() -> None:
+def test_the_last_commit_is_repeated_only_for_partitions_with_transient_refusals() -> None:
     client: Any = RefusingClient(3, **{"0": "COORDINATOR_LOAD_IN_PROGRESS", "1": "UNKNOWN_MEMBER_ID"})
     partitions = [done_up_to(7, number) for number in range(3)]
     commits = Commits("g", lambda: 0.0, lambda _: None)
     commits.commit_last(client, partitions)
     assert client.asked == [[0, 1, 2], [0], [0], [0]]
     assert client.kept == {("t", 2): Committed(8), ("t", 0): Committed(8)}
-    assert commits.refused == {("t", 1)}, "a worker that ends tells of it"
+    assert commits.refused == {("t", 1)}, "a stopping worker reports these partitions"
 
 
 class OneRefused(Client):

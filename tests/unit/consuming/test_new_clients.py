@@ -24,7 +24,7 @@ from tests.unit.consuming.scheduling import record
 
 
 class Failing:
-    """A Kafka client whose first poll raises a fatal error."""
+    """A Kafka client whose polls raise a fatal error. ``made`` counts the clients that a consumer has made."""
 
     def __init__(self, kind: Trouble) -> None:
         self.kind = kind
@@ -86,11 +86,13 @@ def test_a_worker_without_the_right_to_read_makes_new_clients_without_end() -> N
         for _ in range(20):
             one.step()
     assert clients.made == 21
-    assert revoked == [], "it had none, and would tell so at each new client"
+    assert revoked == [], "no partition was assigned"
 
 
 @pytest.mark.parametrize(("kind", "made"), [(Trouble.OTHER, 4), (Trouble.REPLACED, 1)])
-def test_a_worker_ends_after_a_fatal_error_that_new_clients_repeat_or_cannot_avoid(kind: Trouble, made: int) -> None:
+def test_a_worker_ends_at_once_if_another_member_replaced_it_else_after_three_new_clients_failed(
+    kind: Trouble, made: int
+) -> None:
     clients = Failing(kind)
     one = consumer(clients)
     with pytest.raises(WorkerFailed) as failed:

@@ -1,5 +1,6 @@
 """
-An event has the expected outcome if its receivers fail, have an open circuit, or are paused. The tests use no lanes.
+An event is retried, held or given up if its receivers fail, have an open circuit, or are paused. The tests call the
+processor without a scheduler, except for one.
 """
 
 from __future__ import annotations
@@ -62,7 +63,10 @@ CIRCUIT = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
 @attrs.define
 class Service:
-    """Receivers that fail as configured, and the user ids that each receiver has seen."""
+    """
+    A service with two receivers that fail as configured. It counts the calls of each receiver by user id, and serves as
+    the schema registry and the store of dead letters.
+    """
 
     failing: dict[str, type[BaseException]] = attrs.field(factory=dict)
     broken: frozenset[int] = frozenset()
@@ -145,7 +149,7 @@ def attempts_at(one: Delivery) -> int:
 
 
 def opened(service: Service, processor: Processor) -> list[Delivery]:
-    """Process failing events until the circuit of the first receiver opens; return the events that are held."""
+    """Process four failing events, of which the last opens the circuit of the first receiver. Return the events."""
     service.failing = {"first": ValueError}
     deliveries = [delivery(user) for user in range(4)]
     outcomes = [processor.process(one) for one in deliveries]
@@ -206,7 +210,7 @@ def test_an_event_gets_a_probe_and_succeeds_although_events_of_other_keys_always
             return
         assert isinstance(outcome, (Hold, Retry))
         heappush(due, (service.now + outcome.delay, number, one))
-    pytest.fail("the healthy one never had its turn")
+    pytest.fail("the event that would succeed was never tried")
 
 
 def test_an_open_circuit_prevents_dead_letters_for_exhausted_attempts_and_final_errors(
@@ -387,7 +391,7 @@ def test_dead_letters_that_could_not_be_stored_do_not_count_towards_a_flood(serv
     assert (partition.flooded, service.health.is_ready) == (False, True)
 
 
-def test_a_worker_is_not_ready_while_a_server_is_unreachable(service: Service) -> None:
+def test_a_worker_is_not_ready_while_the_schema_registry_is_unreachable(service: Service) -> None:
     processor, one = service.processor(), delivery(1)
     service.registry_fails = True
     with watched() as seen:
@@ -469,7 +473,7 @@ def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter(
     service: Service,
 ) -> None:
     """
-    Each attempt decodes the record again. After the last attempt, the registry may have started to refuse the schema.
+    Each attempt decodes the record again. The registry may return another schema than at the attempt before.
     """
     service.failing = {"second": ValueError}
     processor, one = service.processor(), delivery(1)

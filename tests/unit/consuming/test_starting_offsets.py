@@ -1,4 +1,4 @@
-"""Workers start at a given time. The metadata of committed offsets stores this time."""
+"""A worker can start reading at a given time. The metadata of its committed offsets stores this time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_equal_times_in_different_notations_give_equal_milliseconds() -> None:
 
 
 @pytest.mark.parametrize("value", ["2026-01-31T08:00:00", "2026-01-31", "yesterday", "1900-01-01T00:00Z", 5, True])
-def test_an_invalid_offset_time_is_refused(value: Any) -> None:
+def test_an_invalid_offset_time_raises_a_configuration_error(value: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"^offset_time: {value!r} "):
         ConsumerArguments(topic="t", group="g", offset_time=value).milliseconds()
 
@@ -107,7 +107,7 @@ def test_options_of_django_are_accepted_after_a_subcommand(command: str) -> None
     assert "CommandError" in process.log, "it has found nothing to ask"
 
 
-def test_offset_metadata_is_read_as_it_was_written() -> None:
+def test_offset_metadata_is_read_as_written_except_for_marks_before_the_position() -> None:
     marks = OffsetMetadata(frozenset({3, 5}), 1_769_846_400_123)
     assert OffsetMetadata.read(marks.at(0)) == marks
     assert OffsetMetadata.read(marks.at(4)) == OffsetMetadata(frozenset({5}), 1_769_846_400_123)

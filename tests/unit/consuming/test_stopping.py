@@ -57,7 +57,7 @@ def consumer_of(client: OneRecord, process: Callable[[Any], Outcome], **options:
 
 
 @pytest.mark.parametrize("loses", ["in a receiver", "in the flush", "the flush itself", "nothing"])
-def test_a_stopping_worker_commits_no_offset_if_an_event_is_lost_at_any_moment(loses: str) -> None:
+def test_a_stopping_worker_commits_its_offset_only_if_no_event_is_lost_and_the_flush_succeeds(loses: str) -> None:
     client, stopping = OneRecord(), [False]
     started, goes_on = threading.Event(), threading.Event()
     observers = bus._observers
@@ -90,7 +90,7 @@ def test_a_stopping_worker_commits_no_offset_if_an_event_is_lost_at_any_moment(l
     else:
         assert consumer.stop(timeout=60) == (0 if loses == "nothing" else 1)
     assert client.closed
-    assert bus._observers == observers, "it would keep each lost event for ever"
+    assert bus._observers == observers, "an observer that stays would keep each lost event for ever"
     assert bool(client.kept) == (loses == "nothing")
 
 

@@ -61,7 +61,7 @@ def test_a_dead_letter_written_to_a_topic_is_read_unchanged(changes: dict[str, A
 
 
 @pytest.mark.parametrize("headers", [(), (("dead_letter_group", b"g"),), (("dead_letter_key", b"\xff"),)])
-def test_a_record_without_the_headers_of_a_dead_letter_is_refused(headers: Headers) -> None:
+def test_reading_a_record_without_the_headers_of_a_dead_letter_raises_a_deserialization_error(headers: Headers) -> None:
     with pytest.raises(DeserializationError, match="t:3:"):
         from_record(record(headers=headers))
 
@@ -77,7 +77,9 @@ def test_a_record_without_the_headers_of_a_dead_letter_is_refused(headers: Heade
         {"left_out": '{"topic": {"size": 1, "sha256": ""}}'},
     ],
 )
-def test_a_dead_letter_with_malformed_failures_is_refused(changed: dict[str, str]) -> None:
+def test_reading_a_dead_letter_with_malformed_json_in_its_headers_raises_a_deserialization_error(
+    changed: dict[str, str],
+) -> None:
     made = {"dead_letter_" + name: text.encode() for name, text in changed.items()}
     sent = to_record(letter(record()), "g.dead-letters").headers
     assert isinstance(sent, tuple)
@@ -98,7 +100,9 @@ def test_headers_converted_to_json_and_back_are_unchanged() -> None:
         ((("ce_id", EVENT_ID.encode()),), ("", "")),
     ],
 )
-def test_type_and_id_of_a_dead_letter_come_from_readable_headers(headers: Headers, identity: tuple[str, str]) -> None:
+def test_type_and_id_of_a_dead_letter_come_from_its_headers_or_are_empty(
+    headers: Headers, identity: tuple[str, str]
+) -> None:
     made = letter(record(headers=headers))
     assert (made.event_type, made.event_id) == identity
 
@@ -134,7 +138,7 @@ def test_each_failed_receiver_has_a_separate_failure_in_the_letter() -> None:
 # Metadata of committed offsets
 
 
-def test_offset_metadata_contains_only_quarantined_offsets_after_the_position() -> None:
+def test_offset_metadata_contains_only_quarantined_offsets_from_the_position_on() -> None:
     marks = OffsetMetadata(frozenset({5, 9}))
     assert OffsetMetadata.read(marks.at(5)) == marks
     assert OffsetMetadata.read(marks.at(6)) == OffsetMetadata(frozenset({9}))

@@ -151,7 +151,7 @@ def test_long_texts_are_truncated_in_the_entry_but_not_in_the_letter() -> None:
     assert row.failures[0]["error"] == text
 
 
-def test_c8_a_reduced_letter_is_refused_before_the_migration(
+def test_c8_storing_a_reduced_letter_fails_if_the_table_of_entries_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """

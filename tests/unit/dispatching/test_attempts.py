@@ -1,4 +1,7 @@
-"""An attempt is judged correctly from the results of its receivers. The function under test only uses values."""
+"""
+The results of receivers in one attempt decide whether a record is done, retried, held or given up. The function under
+test has no side effects.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def test_a_record_is_done_and_an_outage_is_over_if_no_receiver_failed() -> None:
     assert (judged.outcome, judged.past.away) == (DONE, "")
 
 
-def test_whether_a_failed_receiver_is_retried_depends_on_its_number_of_attempts() -> None:
+def test_a_failed_receiver_is_retried_unless_its_own_attempts_are_exhausted() -> None:
     past = Past(attempts=2, failures={A.name: 2}, holds=4, away="database")
     error = ValueError()
     judged = judge(attempt(failed=[(B, error), (A, error)]), past, POLICY)

@@ -126,7 +126,9 @@ def test_autocommit_is_restored_and_changes_are_rolled_back_if_a_receiver_disabl
     assert effects(connection) == 0
 
 
-def test_an_open_transaction_of_a_closed_connection_is_cleared(connection: BaseDatabaseWrapper) -> None:
+def test_a_transaction_left_open_on_a_closed_connection_is_reported_and_the_database_can_be_used_again(
+    connection: BaseDatabaseWrapper,
+) -> None:
     transaction.atomic(using=ALIAS).__enter__()
     connection.close()
     assert isinstance(cleanup.roll_back_leftovers(), TransactionLeftOpen)

@@ -47,7 +47,7 @@ def settings_of_caches() -> Iterator[None]:
 
 
 def run(*aliases: str) -> None:
-    """Dispatch an event whose receivers use the caches with these aliases."""
+    """Use the caches with these aliases in the context of an event, as receivers would."""
     context = event_context()
     context.run(lambda: [caches[alias].get("key") for alias in aliases])
     keep_caches(context)

@@ -1,5 +1,6 @@
 """
-A receiver under ``once()`` works as documented. These tests cover the behaviour that does not depend on the database.
+A receiver under ``once()`` runs only once per event and leaves a mark. These tests cover the behaviour that does not
+depend on the database.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def test_the_retry_policy_of_an_event_type_overrides_the_policy_of_the_topic() -
         (ReceiversFailed(["a"], [OperationalError()]), ""),
     ],
 )
-def test_errors_of_unreachable_servers_count_as_an_outage(error: Exception, expected: str) -> None:
+def test_only_errors_of_unreachable_servers_count_as_an_outage(error: Exception, expected: str) -> None:
     with none_known():
         assert outage_of(error) == expected
 

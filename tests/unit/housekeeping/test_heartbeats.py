@@ -78,7 +78,7 @@ def test_a_process_counts_as_dead_six_periods_and_a_minute_after_its_last_heartb
     assert [run.liveness for run in workers()] == [liveness]
 
 
-def test_a_process_that_ended_cleanly_is_always_reported_as_stopped(running: Running) -> None:
+def test_a_process_that_ended_cleanly_is_reported_as_stopped_and_never_as_dead(running: Running) -> None:
     beats = beats_of(running)
     with running.consumer(consumer_state):
         beats.beat()
@@ -103,7 +103,7 @@ def test_heartbeat_rows_are_deleted_a_day_after_the_last_beat(running: Running) 
             assert sum(purge()) == 1
         assert Heartbeat.objects.count() == 2
         beats.beat()
-        assert Heartbeat.objects.count() == 3, "who was taken for dead, and is not, is there again"
+        assert Heartbeat.objects.count() == 3, "a process that counted as dead writes its row again"
 
 
 def test_a_relay_writes_a_heartbeat_even_before_it_has_read_its_outbox(running: Running) -> None:

@@ -1,4 +1,7 @@
-"""One thread runs all periodic tasks. No task delays the other tasks or ends their thread."""
+"""
+One thread runs all periodic tasks. A task that raises does not end the thread, and other tasks run between the slices
+of a long task.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from tests.support.watching import watched
 
 
 class Turns:
-    """A task that counts its runs. It may raise an exception."""
+    """A task that counts its runs, and raises ``error`` if one is given."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.count = 0
@@ -124,7 +127,7 @@ def test_the_last_run_of_a_task_comes_before_remaining_slices_of_other_tasks(kee
     keeper.finish(10)
     assert done == ["last"]
     keeper.finish(10)
-    assert done == ["last", "last"], "what is counted late in an end is written as well"
+    assert done == ["last", "last"], "each call of finish runs it once more"
 
 
 def test_the_method_finish_waits_at_most_the_given_seconds_for_the_last_run(keeper: Housekeeper) -> None:
@@ -238,7 +241,7 @@ def test_a_task_runs_again_if_the_method_finish_is_called_during_its_last_run(ke
     assert len(lasts) == 2
 
 
-def test_connections_with_errors_are_closed_after_each_run_of_a_task() -> None:
+def test_the_given_function_is_called_after_each_run_and_each_slice_of_a_task() -> None:
     closed = Turns()
     keeper = Housekeeper(closed)
     keeper.every(3_600, "Pauses", Turns())

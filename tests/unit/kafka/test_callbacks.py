@@ -51,7 +51,7 @@ def test_a_callback_of_the_wrong_type_is_refused() -> None:
         Producer(NOBODY | {"stats_cb": "no function"})
 
 
-def test_an_oauth_callback_that_raises_counts_as_an_outage() -> None:
+def test_making_a_client_raises_a_broker_error_if_its_oauth_callback_raises() -> None:
     def token(_: str) -> tuple[str, float]:
         raise OSError("the token endpoint is away")
 

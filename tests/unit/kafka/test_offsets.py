@@ -15,7 +15,7 @@ from event_bus_kafka.kafka.offsets import Committed, GroupOffsets
 
 @attrs.define
 class Answers:
-    """Stands in for confluent-kafka's consumer. Its answers contain a result for each partition."""
+    """Stands in for confluent-kafka's consumer. ``error`` is the error code of partition 1. Partition 0 has none."""
 
     error: int | None = None
 

@@ -1,6 +1,6 @@
 """
-The package knows which partitions a producer has reached. A producer may have several records of a key in flight only
-if it has reached the partition of this key.
+The package notes which partitions a producer has reached, which means that Kafka has confirmed a record on them. A
+producer may have several records of a key in flight only if it has reached the partition of this key.
 """
 
 from __future__ import annotations

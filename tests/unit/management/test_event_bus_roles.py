@@ -48,7 +48,7 @@ def test_json_output_lists_the_permissions_to_add() -> None:
     assert told["groups"][0] == {"group": "event bus viewer", "exists": False, "adds": ["view_event_bus"]}
 
 
-def test_only_the_data_role_may_see_event_data() -> None:
+def test_only_the_data_role_may_see_unmasked_event_data() -> None:
     assert [name for name, rights in ROLES.items() if Right.UNMASK in rights] == ["event bus data"]
 
 

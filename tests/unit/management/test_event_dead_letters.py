@@ -1,4 +1,4 @@
-"""``event_dead_letters`` prints, masks, deletes and refuses as documented. The tests need no Kafka."""
+"""``event_dead_letters`` lists, shows and deletes dead letters, and hides their event data. The tests need no Kafka."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_list_is_ordered_by_latest_failure_and_shows_the_number_of_omitted_l
     assert run("list", "--limit", 3).endswith("… and 1 more\n")
 
 
-def test_filters_restrict_the_list() -> None:
+def test_the_list_contains_only_letters_that_match_all_given_filters() -> None:
     stored(record_of(7, offset=1), AWARD)
     stored(record_of(7, offset=2), MAIL, group="other")
     stored(record_of(7, offset=3, topic="prod-elsewhere"), MAIL)
@@ -173,7 +173,9 @@ def test_malformed_arguments_are_refused(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("action", ["list", "show", "take", "replay", "discard", "import", "purge"])
-def test_each_subcommand_has_a_separate_help_text(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_of_each_subcommand_that_changes_something_names_the_option_apply(
+    action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         run(action, "--help")
     printed = capsys.readouterr().out

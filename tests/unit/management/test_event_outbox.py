@@ -1,4 +1,4 @@
-"""``event_outbox`` prints output for monitoring. Its plans change nothing."""
+"""``event_outbox`` prints the state of the outbox, and changes parked rows only with ``--apply``."""
 
 from __future__ import annotations
 

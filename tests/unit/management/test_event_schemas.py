@@ -1,4 +1,4 @@
-"""``event_schemas`` handles new, changed and refused schemas. The tests use the sandbox."""
+"""``event_schemas`` checks, registers, exports and shows schemas. The tests use the sandbox."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_the_subcommand_check_fails_if_schemas_in_a_directory_are_missing_or_inc
         assert schemas(sandbox, "any", *check, "--level", "FORWARD")[0] == 0
 
 
-def test_the_subcommand_show_prints_schemas_and_reports_unknown_arguments(sandbox: Sandbox) -> None:
+def test_the_subcommand_show_prints_schemas_and_unknown_event_types_are_reported(sandbox: Sandbox) -> None:
     with graded(**FIELDS):
         found = json.loads(schemas(sandbox, "shown", "show", "--json")[1])["schemas"]
         assert [one["subject"] for one in found] == ["shown-long", f"shown-{EVENT_TYPE}.CloudEvent"]

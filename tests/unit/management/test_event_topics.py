@@ -1,5 +1,5 @@
 """
-``event_topics`` finds the topics that the settings require, and refuses wrong arguments. The tests need no real Kafka.
+``event_topics`` finds the topics that the settings require, and reports invalid settings. The tests need no real Kafka.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def test_required_topics_are_listed_with_senders_groups_and_settings() -> None:
     assert {one.replication for one in found.values()} == {3}
 
 
-def test_topics_of_dead_letters_have_the_retention_of_the_table() -> None:
+def test_topics_of_dead_letters_keep_records_as_long_as_the_setting_retention_says() -> None:
     subscriptions = {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"mail": ["grades"]}}
     assert "mail.dead-letters" not in wanted(**subscriptions), "they have a table"
     one = wanted(EVENT_BUS_KAFKA_DEAD_LETTERS="topic", EVENT_BUS_KAFKA_RETENTION=30, **subscriptions)[

@@ -128,7 +128,9 @@ def test_a_new_request_is_reported_even_if_the_search_for_obstacles_fails(
 
     monkeypatch.setattr("event_bus_kafka.management.run_requests.obstacle_before_run", away)
     done = said("replay_events", "-t", topic, "--from", "1", "--request", "-g", "mail", "--apply")
-    assert f"Replay request {ReplayRequest.objects.get().pk} is made" in done, "an error would have it made twice"
+    assert f"Replay request {ReplayRequest.objects.get().pk} is made" in done, (
+        "after an error the operator would request it again"
+    )
     assert "Whether a worker takes it is not known: OperationalError." in done
 
 
@@ -149,7 +151,9 @@ def test_contradictory_or_incomplete_arguments_are_refused(command: tuple[str, .
         call_command(*command)
 
 
-def test_a_request_is_refused_with_advice_to_migrate_before_the_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_requested_backfill_is_refused_with_advice_to_migrate_if_the_table_of_runs_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("event_bus_kafka.management.run_requests.are_possible", lambda: False)
     with pytest.raises(CommandError, match="run manage"):
         call_command("backfill_events", SOURCE, "--request")

@@ -26,7 +26,7 @@ def zone(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("zone")
-def test_c7_a_moment_is_read_unchanged() -> None:
+def test_c7_a_stored_time_is_read_unchanged_in_utc() -> None:
     moment = datetime(2026, 7, 1, 12, 30, 15, 123456, tzinfo=UTC)
     PausedReceiver.objects.pause("a.b", at=moment)
     found = PausedReceiver.objects.get().paused_at
@@ -36,7 +36,7 @@ def test_c7_a_moment_is_read_unchanged() -> None:
 
 
 @pytest.mark.usefixtures("zone")
-def test_c7_dead_letters_and_marks_are_purged_by_age() -> None:
+def test_c7_dead_letters_are_purged_and_inbox_marks_expire_by_age() -> None:
     """Formerly naive times prevented the first dead letter from being stored, and made ``once()`` fail."""
     TableStore().store(Letter.of(record(b""), group="g", error=ValueError(), attempts=1))
     InboxMark.objects.mark("a.b", uuid4())

@@ -1,4 +1,4 @@
-"""The lag of a group is computed correctly. A reset of the group's offsets preserves metadata."""
+"""The lag of a group counts the available records that it has not read. A reset of its offsets preserves metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command replays dead letters in the process of the command."""
+"""``event_dead_letters replay --apply`` calls the failed receivers of dead letters in its own process."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_a_failing_letter_does_not_prevent_the_replay_of_other_letters() -> None
     assert list(DeadLetter.objects.values_list("pk", flat=True)) == [letters[1].pk]
 
 
-def test_two_concurrent_replays_run_a_letter_only_once() -> None:
+def test_a_letter_runs_only_once_if_two_replays_planned_it_at_the_same_time() -> None:
     letter = stored(record_of(7), FIRST)
     mine, theirs = plan(DeadLetter.objects.get()), plan(DeadLetter.objects.get())
     trouble["first"] = fail
@@ -262,7 +262,7 @@ def test_a_disabled_signal_is_reported() -> None:
         CERTIFICATE_CREATED.enable()
 
 
-def test_a_replay_without_a_selection_is_refused() -> None:
+def test_a_replay_is_refused_without_a_selection_or_with_contradictory_selections() -> None:
     for arguments in ([], ["1", "--all"], ["--all", "-g", "mail"]):
         with pytest.raises(CommandError, match="Say which"):
             run("replay", *arguments)

@@ -144,7 +144,9 @@ def test_storing_a_letter_again_keeps_receivers_that_have_not_succeeded() -> Non
     worker_stores(SECOND)
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}
     worker_stores()
-    assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}, "those that can be named say all"
+    assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}, (
+        "a failure without a receiver adds nothing to failures with receivers"
+    )
 
 
 def test_a_letter_contains_the_names_of_failed_receivers_after_it_became_readable() -> None:

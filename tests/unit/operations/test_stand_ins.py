@@ -143,7 +143,7 @@ def test_a_replaced_receiver_stays_if_its_failed_stand_in_was_already_in_the_let
     failing.clear()
     with pytest.raises(CommandError):
         replay(letter)
-    assert left() == [OLD_GRADE], "nobody said in a replay that succeeded that it runs in its place"
+    assert left() == [OLD_GRADE], "the replay in which it succeeded did not name it as a stand-in"
 
 
 @pytest.mark.parametrize(

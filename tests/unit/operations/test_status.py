@@ -129,7 +129,7 @@ def test_the_tables_are_shown_while_kafka_and_registry_are_unreachable() -> None
     assert "! receiver-paused: app.receivers.grade" in shown.text
 
 
-def test_the_status_reports_no_answer_if_the_setting_of_a_server_is_missing() -> None:
+def test_the_status_names_the_missing_setting_of_a_server() -> None:
     shown = status({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None})
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in shown.text
 
@@ -249,7 +249,7 @@ def test_a_server_that_does_not_answer_is_reported_after_its_time_limit() -> Non
     assert found.tables.not_known == {}
     assert again.unanswered == found.unanswered
     until_all_have_ended()
-    assert len(asked) == 2, "each server is left with one thread"
+    assert len(asked) == 2, "a server that hangs is not asked a second time"
 
 
 def test_an_unexpected_exception_is_logged_and_reported_as_a_fault(caplog: pytest.LogCaptureFixture) -> None:

@@ -61,7 +61,7 @@ def test_a_schema_is_written_again_after_a_manual_savepoint_was_rolled_back() ->
     assert_each_row_has_its_schema(2)
 
 
-def test_a_schema_is_written_again_after_a_test_case_was_rolled_back() -> None:
+def test_a_schema_is_written_again_after_a_rollback_even_if_a_test_ran_the_on_commit_hooks() -> None:
     with suppress(KeyError), transaction.atomic():
         with TestCase.captureOnCommitCallbacks(execute=True) as captured:
             assert append()
@@ -71,7 +71,7 @@ def test_a_schema_is_written_again_after_a_test_case_was_rolled_back() -> None:
     assert_each_row_has_its_schema(1)
 
 
-def test_the_row_of_an_event_is_committed_if_the_mark_for_rollback_was_removed() -> None:
+def test_an_event_is_committed_if_its_transaction_was_marked_for_rollback_and_the_mark_was_removed() -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic(savepoint=False):
             raise KeyError

@@ -72,7 +72,7 @@ def test_a_row_goes_to_the_only_database_that_has_an_open_transaction() -> None:
     assert rows() == {"default": 0, "other": 1}
 
 
-def test_rows_are_written_to_the_database_of_the_router_in_its_open_transaction() -> None:
+def test_rows_go_to_the_database_that_the_router_names_within_its_open_transaction() -> None:
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):
         with transaction.atomic():
             assert append()

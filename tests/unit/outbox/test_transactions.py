@@ -154,6 +154,6 @@ def fail() -> None:
     raise OSError("away")
 
 
-def test_connections_without_a_database_name_are_ignored() -> None:
+def test_opening_a_connection_without_a_database_name_raises_nothing() -> None:
     open_connections.adopt()
     connection_created.send(BaseDatabaseWrapper, connection=connections["default"].copy(NO_DB_ALIAS))

@@ -1,4 +1,4 @@
-"""A backfill reads rows as its source, and obeys its limit of events per second."""
+"""A backfill sends the items of a source, such as the rows of a table, and obeys its limit of events per second."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_backfill_ignores_unconfirmed_events_of_other_senders(sandbox: Sandbox
                 clients.give_up()
 
 
-def test_items_do_not_count_as_failed_if_the_database_is_unreachable(
+def test_a_backfill_ends_without_failed_items_if_the_database_is_unreachable(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "no such folder" / "database")}

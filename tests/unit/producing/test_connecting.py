@@ -46,7 +46,7 @@ def test_sending_while_a_client_is_created_does_not_deadlock_if_threads_cannot_s
     assert ended
 
 
-def test_a_signal_handler_may_send_an_event_while_its_thread_waits_for_clients() -> None:
+def test_a_send_in_a_signal_handler_raises_if_the_interrupted_code_holds_the_lock_of_the_clients() -> None:
     def make(_: ProcessClients | None) -> ProcessClients:
         raise RuntimeError("no token")
 

@@ -77,4 +77,4 @@ def test_all_exit_hooks_together_wait_at_most_a_second_for_periodic_work() -> No
     assert asked[1] <= 0.4
     assert asked[2] == 0.0
     shutdown.finish_periodic_work()
-    assert asked[3] == 1.0, "a process that goes on afterwards has its second"
+    assert asked[3] == 1.0, "outside the exit hooks the limit is a second again"

@@ -137,7 +137,7 @@ def test_a_spilled_record_is_not_sent_after_the_broker_returns(default: Path, ow
     assert own_sandbox.records("t", 1, seconds=1) == []
 
 
-def test_a_confirmed_record_reports_that_kafka_is_reachable_again(sandbox: Sandbox) -> None:
+def test_kafka_is_reported_as_reachable_again_when_a_record_is_confirmed(sandbox: Sandbox) -> None:
     clients = clients_of(sandbox)
     clients.is_away = reach.is_lost = True
     with watched(RecordDelivered, ConnectionChanged) as seen:

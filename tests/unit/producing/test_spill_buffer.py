@@ -11,7 +11,7 @@ from event_bus_kafka.producing.spill_buffer import BufferedEvent, SpillBuffer
 from tests.support.direct import encoded
 
 
-def test_a_full_buffer_accepts_delivery_reports_even_after_a_request_timed_out(
+def test_a_full_buffer_accepts_events_of_delivery_reports_even_after_it_refused_a_sender(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     events = [BufferedEvent(encoded("t"), RuntimeError("away")) for _ in range(4)]

@@ -1,4 +1,4 @@
-"""A relay counts the waiting rows at the right intervals."""
+"""A relay counts the waiting rows so seldom that counting takes only a small part of its time."""
 
 from __future__ import annotations
 

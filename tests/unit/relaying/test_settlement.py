@@ -25,8 +25,8 @@ OUTBOX, PARKED = OutboxRecord._meta.db_table, ParkedRecord._meta.db_table
 @contextmanager
 def refusing(change: str, table: str, which: str = "1", how: str = "ABORT, 'rows are audited'") -> Iterator[None]:
     """
-    While the block runs, a trigger refuses changes to a table. With IGNORE the trigger drops the changes and raises no
-    error.
+    While the block runs, a trigger refuses each ``change`` of a row for which the SQL condition ``which`` holds.
+    ``how`` contains the arguments of SQLite's RAISE; IGNORE drops the change without an error.
     """
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TRIGGER refuses BEFORE {change} ON {table} WHEN {which} BEGIN SELECT RAISE({how}); END")
@@ -88,7 +88,7 @@ def test_s13_a_row_that_is_never_removed_delays_only_rows_of_the_same_topic(
         assert list(dict.fromkeys(arrived)) == sent
         assert arrived[-1] == sent[-1]
         assert max(Counter(arrived).values()) <= (3 if topic == "a" else 2), (
-            "those behind it come once more than others"
+            "rows behind the row may be sent once more than the rows of the other topic"
         )
 
 

@@ -58,7 +58,7 @@ def test_linger_is_disabled_for_the_client_that_sends_single_rows(name: str) -> 
     assert "queue.buffering.max.ms" not in options
 
 
-def test_a_relay_configured_without_idempotence_has_a_working_client() -> None:
+def test_a_client_can_be_made_for_a_relay_configured_without_idempotence() -> None:
     unsafe = {"EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS": ["enable.idempotence"]}
     with override_settings(**KAFKA, **unsafe, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={"enable.idempotence": False}):
         assert Producer(common_options(relay_options())).failure is None

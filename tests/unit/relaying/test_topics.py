@@ -1,4 +1,4 @@
-"""A relay sends the rows of a refused topic one by one for a limited time."""
+"""After a refusal a relay sends the rows of the topic one by one, until many batches contained no row of the topic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A replay request submits only the letters that may start now."""
+"""The run of a replay request submits letters as fast as lanes, rate and load allow, and each letter gets a result."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class Turns:
 
     def end(self, delivery: Detached, *, took: float = 0.0) -> None:
         """
-        Run a submitted letter for ``took`` seconds on the test's clock. There is no dead letter for the submitted
-        letter, so nothing is replayed.
+        Run a submitted letter for ``took`` seconds on the test's clock. The table of dead letters has no such letter,
+        so nothing is replayed.
         """
         before, clock = self.now, self.run._clock
         self.run._clock = iter([before, before + took]).__next__
@@ -221,7 +221,9 @@ def test_a_letter_stays_for_the_other_receiver_after_a_request_for_one_receiver(
 
 
 @pytest.mark.parametrize("is_written", [True, False], ids=["result written", "result not written"])
-def test_a_letter_of_a_dead_worker_is_not_successful_if_its_receiver_was_removed(is_written: bool) -> None:
+def test_a_letter_of_a_dead_worker_is_partly_done_if_its_result_was_written_and_unknown_otherwise(
+    is_written: bool,
+) -> None:
     stored(record_of(7), FIRST, SECOND)
     turns, letter = _requested(receiver=FIRST)
     until = datetime(2999, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")
@@ -235,7 +237,7 @@ def test_a_letter_of_a_dead_worker_is_not_successful_if_its_receiver_was_removed
 
 
 class _Refused(Originals):
-    """Stands in for a reader of records. It raises an error of Kafka or of this package when a record is read."""
+    """A reader that raises ``error`` in place of reading a record."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(reader_for)

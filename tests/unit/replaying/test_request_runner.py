@@ -74,7 +74,7 @@ class Runner(RequestRunner):
         self.submitted.append(delivery)
 
     def begin(self) -> None:
-        """Run the next submitted letter."""
+        """Submit the letters that may start, and run the first submitted letter."""
         self.submit(is_busy=False)
         delivery = self.submitted.pop(0)
         delivery.process(delivery)
@@ -154,7 +154,7 @@ def test_a_letter_that_waits_for_a_lane_does_not_start_after_the_request_was_ret
     other.begin()
     assert seen == ["first"]
     one.turn()
-    assert one.replaying is None, "it ends: it takes no other"
+    assert one.replaying is None, "a worker that has handed back its request takes no other"
 
 
 def test_a_worker_returns_the_request_if_its_polling_thread_hangs(replay: LetterReplay, number: int) -> None:
@@ -215,7 +215,7 @@ def test_a_held_request_keeps_its_note_until_a_letter_ends(replay: LetterReplay,
         runner.submit(is_busy=False)
     server.is_away = False
     runner.turn()
-    assert "_TRANSPORT" in ReplayRequest.objects.get().note, "nothing has had its turn yet"
+    assert "_TRANSPORT" in ReplayRequest.objects.get().note, "no letter has run since"
     runner.begin()
     assert runner.replaying is not None
     assert runner.replaying.holds == 0
@@ -224,7 +224,7 @@ def test_a_held_request_keeps_its_note_until_a_letter_ends(replay: LetterReplay,
 
 
 def _die_at_a_letter(replay: LetterReplay) -> None:
-    """A worker takes the request, and dies while a letter runs."""
+    """Let a worker take the request and die while the only letter runs."""
     runner = Runner("mail", replay)
     meanwhile["first"] = _raise
     runner.turn()
@@ -265,7 +265,7 @@ def test_a_running_letter_of_a_cancelled_request_gets_a_result_if_its_worker_die
     ReplayRequest.objects.update(beat_at=1)
     found = report_of(number)
     assert found is not None
-    assert (found.counts, found.done) == ({LetterState.UNKNOWN: 1}, 1), "also where no worker lives that would note it"
+    assert (found.counts, found.done) == ({LetterState.UNKNOWN: 1}, 1), "the report needs no living worker"
     Runner("other", replay).turn()
     assert RequestedLetter.objects.get().state == LetterState.RUNNING
     Runner("mail", replay).turn()

@@ -96,7 +96,7 @@ def sent(sandbox: Sandbox, topic: str, users: range) -> None:
     send(SandboxBus(sandbox), topic, *map(certificate, users))
 
 
-def test_receivers_get_the_records_again_and_failures_are_listed(
+def test_a_requested_replay_gives_records_to_receivers_again_and_lists_failures(
     sandbox: Sandbox, out: str, receiving: Processor
 ) -> None:
     sent(sandbox, out, range(6))
@@ -110,7 +110,7 @@ def test_receivers_get_the_records_again_and_failures_are_listed(
     assert (ReplayRequest.objects.get().claimed_by, RequestedRun.objects.get().holder) == (None, None)
 
 
-def test_a_requested_replay_ignores_filtered_records_and_skips_records_without_a_receiver(
+def test_a_requested_replay_omits_records_of_other_keys_and_skips_records_without_a_receiver(
     sandbox: Sandbox, out: str, receiving: Processor
 ) -> None:
     sent(sandbox, out, range(3))
@@ -145,7 +145,9 @@ def test_saves_of_a_worker_are_ignored_after_another_worker_has_taken_its_run(
     one.turn()
     assert progress_of(number).places[0].position == 3
     other.go_on_until(lambda: state_of(number) == "done")
-    assert [user for user, _ in heard] == [0, 1, 2, 2, 3, 4, 5], "what began after the last beat comes again"
+    assert [user for user, _ in heard] == [0, 1, 2, 2, 3, 4, 5], (
+        "a record that began after the last save is replayed again"
+    )
     assert progress_of(number).counts == {"succeeded": 6}, "each is counted once"
     assert one.replaying is None
 
@@ -211,7 +213,7 @@ def test_only_the_worker_that_owns_a_run_saves_its_progress() -> None:
     assert not rows.save_progress(number, {"items": 2}, by=one)
     rows.release(number, by=one)
     assert (rows.get().progress, rows.get().holder) == ({"items": 1}, other)
-    assert rows.hold(number, by=one) is None, "it stood still since it claimed it"
+    assert rows.hold(number, by=one) is None, "its claim has passed to another worker"
     assert rows.get().holder == other
 
 

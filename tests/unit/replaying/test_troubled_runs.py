@@ -78,7 +78,7 @@ def test_a_run_that_no_worker_can_execute_does_not_delay_later_runs(
     assert [state_of(one) for one in (of_broken_sources, of_later_version)] == ["requested", "requested"]
 
 
-def test_a_run_fails_permanently_if_it_cannot_begin(receiving: Processor) -> None:
+def test_a_request_fails_permanently_if_its_run_raises_when_it_begins(receiving: Processor) -> None:
     runner, number = Runner(receiving), topic_request("t", 0, 1)
     RequestedRun.objects.update(progress={"places": [{"topic": "t"}]})
     runner.turn()

@@ -1,4 +1,4 @@
-"""The differences between two schemas are described as text, with the readers that would fail."""
+"""Texts say how two schemas differ, and why one schema cannot read what was written with the other."""
 
 from __future__ import annotations
 

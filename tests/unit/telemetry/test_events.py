@@ -64,7 +64,7 @@ def test_every_lifecycle_event_can_be_logged(kind: type[LifecycleEvent]) -> None
     LoggingObserver(audit=lambda: True)(example(kind))
 
 
-def test_the_log_refuses_an_unknown_kind_of_event() -> None:
+def test_the_logging_observer_raises_type_error_for_an_unknown_kind_of_event() -> None:
     with pytest.raises(TypeError):
         LoggingObserver(audit=lambda: True)(LifecycleEvent())
 
@@ -142,7 +142,7 @@ def test_a_repeated_client_error_is_logged_once_a_minute(caplog: pytest.LogCaptu
     assert len(caplog.records) == 2
 
 
-def test_a_topic_that_does_not_exist_is_logged_as_a_warning_in_words(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_topic_is_logged_once_as_a_warning_that_names_the_topic(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True)
     code = "UNKNOWN_TOPIC_OR_PART"
     reason = "Subscribed topic not available: prod.grades: Broker: Unknown topic or partition"
@@ -210,7 +210,9 @@ def test_s17_an_observer_that_raises_does_not_affect_other_observers(
     finally:
         for observer in (fail, collect, log):
             unobserve(observer)
-    assert {type(event) for event in seen} == {events.WorkerStarted, events.CallbackFailed}, "it is counted"
+    assert {type(event) for event in seen} == {events.WorkerStarted, events.CallbackFailed}, (
+        "the failure is an event of its own"
+    )
     assert f"fail at WorkerStarted raised {type(error).__name__}" in caplog.text
     assert f"fail at CallbackFailed raised {type(error).__name__}" in caplog.text
     assert "learner@example.com" not in caplog.text

@@ -79,7 +79,7 @@ def test_all_log_lines_of_a_worker_have_its_group(line: Line) -> None:
     assert line(example(events.WindowFull, group="other"))["group"] == "other"
 
 
-def test_untrusted_texts_in_fields_are_escaped_and_truncated(line: Line) -> None:
+def test_control_characters_in_log_fields_are_replaced_and_long_texts_are_truncated(line: Line) -> None:
     found = line(example(events.RecordReceived, event_type="a\nb\x1b[31m" + "x" * 1_000, event_id="\u202eid"))
     assert found["event_type"].startswith("a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}[31m")
     assert len(found["event_type"]) < 300

@@ -33,7 +33,9 @@ def test_names_and_units_of_metrics_follow_prometheus_conventions(metric: Metric
     assert list(metric.bounds) == sorted(metric.bounds)
     assert metric.unit == ("seconds" if "seconds" in metric.name else "bytes" if "bytes" in metric.name else "")
     assert metric.sentence.endswith(".")
-    assert len({*metric.labels, "le", "instance", "job"}) == len(metric.labels) + 3, "these are taken"
+    assert len({*metric.labels, "le", "instance", "job"}) == len(metric.labels) + 3, (
+        "a label is doubled, or Prometheus sets it"
+    )
 
 
 def test_names_of_metrics_are_unique() -> None:
@@ -42,8 +44,8 @@ def test_names_of_metrics_are_unique() -> None:
 
 def shown(found: Iterator[Sample] | list[Sample]) -> dict[str, float]:
     """
-    Return the numbers of the samples as the metrics page shows them. The key of a number consists of the name and the
-    labels.
+    Return the values of the samples as the metrics page shows them. A key consists of a metric's name and, in
+    parentheses, the values of its labels.
     """
     page = MetricsPage(lambda: found)()
     assert page is not None

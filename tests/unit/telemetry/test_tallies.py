@@ -36,7 +36,7 @@ def test_concurrent_additions_of_threads_are_not_lost_even_after_the_threads_end
     assert tallies.total(RECORDS_SKIPPED) == 4 * _EACH + 5
     assert tallies.total(RECORDS_SKIPPED, event_type="a") == 4 * _EACH
     assert tallies.total(RECORDS_SKIPPED, event_type="b", reason="no receiver") == 5
-    assert len(tallies._threads) == 1, "of those that have ended nothing is kept but their sums"
+    assert len(tallies._threads) == 1, "only the sums of ended threads are kept"
 
 
 def test_durations_are_summed_and_sorted_into_buckets() -> None:
@@ -57,7 +57,7 @@ def test_durations_are_summed_and_sorted_into_buckets() -> None:
     assert tallies.total(RECORDS_DONE) == 6, "which is counted nowhere else"
 
 
-def test_the_longest_duration_is_reset_for_each_period() -> None:
+def test_the_longest_duration_is_reset_by_each_read_that_asks_for_a_reset() -> None:
     tallies = Tallies()
     longest = []
     for seconds in (3.0, 1.0):
@@ -104,7 +104,7 @@ class Service:
     def method(self) -> None: ...
 
 
-def test_each_receiver_has_separate_sums_and_can_be_garbage_collected() -> None:
+def test_calls_of_each_receiver_are_counted_separately_and_the_receiver_can_be_garbage_collected() -> None:
     sums, service = RecordTallies("tallies test"), Service()
 
     def function() -> None: ...

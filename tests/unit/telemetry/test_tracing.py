@@ -193,7 +193,7 @@ def test_only_the_tracestate_is_dropped_if_it_is_malformed(state: bytes, caplog:
     assert caplog.text == ""
 
 
-def test_a_trace_context_from_headers_is_written_unchanged() -> None:
+def test_a_trace_context_from_headers_is_written_with_one_tracestate_and_version_00() -> None:
     found = context_in((("traceparent", PARENT), ("tracestate", b"a=1"), ("tracestate", b" , b=2")))
     assert found is not None
     assert headers_of(found) == (("traceparent", PARENT), ("tracestate", b"a=1,b=2"))

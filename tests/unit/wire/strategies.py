@@ -219,7 +219,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Return a value in the form in which fastavro writes it."""
+    """Return a value in a form that fastavro can write: objects become dicts or texts."""
     if attrs.has(type(value)):
         return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
     if isinstance(value, list):

@@ -285,7 +285,7 @@ def test_truncated_values_are_unreadable(length: int) -> None:
         codec.decoder(codec.schema)(BODY[:length])
 
 
-def test_trailing_bytes_are_unreadable() -> None:
+def test_a_value_with_trailing_bytes_is_unreadable() -> None:
     codec = codec_for(CERTIFICATE_CREATED)
     with pytest.raises(UnreadableValue, match="1 bytes after the end"):
         codec.decoder(codec.schema)(BODY + b"\x00")

@@ -40,7 +40,7 @@ def test_c4_a_mutated_record_is_read_or_refused_within_bounded_memory() -> None:
         assert taken < MOST, f"record {number} took {taken} bytes"
         ends[end] = ends.get(end, 0) + 1
     print(RECORDS, "records:", ends)
-    assert ends["read"] > RECORDS / 20, "too few are near enough to what is read"
+    assert ends["read"] > RECORDS / 20, "too few of the mutated records are readable"
 
 
 def ends_as(schema: str, body: bytes) -> str:

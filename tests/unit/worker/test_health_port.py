@@ -122,7 +122,7 @@ def test_a_worker_logs_that_its_health_port_cannot_be_opened_and_continues(
 ) -> None:
     with answering(Running()) as port:
         with health_port("127.0.0.1", port, lambda _: Answer.of(http.HTTPStatus.OK)):
-            assert ask(port, "/live")[0] == 200, "of the one that had it before"
+            assert ask(port, "/live")[0] == 200, "the port still belongs to the first server"
         with health_port("no such host.invalid", port, lambda _: Answer.of(http.HTTPStatus.OK)):
             pass
     assert not accepts(port)
@@ -163,7 +163,7 @@ def test_slow_clients_do_not_delay_health_checks_and_do_not_accumulate(
         deadline = monotonic() + 60
         while served() > most and monotonic() < deadline:
             sleep(0.01)
-        assert served() <= most, "those of clients that were cut off end at once"
+        assert served() <= most, "the threads of clients that were cut off end at once"
 
 
 def test_a_forked_child_of_a_receiver_does_not_keep_the_port_open() -> None:

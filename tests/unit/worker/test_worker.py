@@ -1,4 +1,4 @@
-"""Each worker reacts to signals, ends with the right exit code, and can be forced to end."""
+"""A worker stops at a signal, exits with a code that depends on the reason of its end, and can be forced to end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from event_bus_kafka.worker.worker import Worker
 
 
 class Steps:
-    """Stands in for the work of a worker. The worker runs the given steps, one step after another."""
+    """
+    Stands in for the work of a worker. The worker runs the given steps, one step after another. ``left`` is the number
+    of receivers that still run after the stop.
+    """
 
     def __init__(self, *steps: Callable[[], None], stop: Callable[[], None] = lambda: None, left: int = 0) -> None:
         self.steps = iter(steps)
@@ -157,7 +160,7 @@ def test_a_failure_during_a_stop_is_logged_unless_the_worker_failed_before(caplo
     assert "failed to stop" not in caplog.text
 
 
-def test_a_worker_runs_outside_the_main_thread() -> None:
+def test_a_worker_can_run_outside_the_main_thread() -> None:
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(run(Steps(fail(4)))))
     thread.start()
@@ -245,7 +248,7 @@ def seen_by_a_worker(before: str = "") -> list[tuple[bool, list[int]]]:
     return found
 
 
-def test_a_starting_worker_freezes_existing_objects_for_the_garbage_collector() -> None:
+def test_a_worker_freezes_objects_and_raises_the_threshold_of_the_garbage_collector_until_it_ends() -> None:
     before, meanwhile, after = seen_by_a_worker()
     assert meanwhile[0]
     assert meanwhile[1] == [10_000, *before[1][1:]]
