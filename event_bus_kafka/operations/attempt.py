@@ -55,7 +55,6 @@ class OneAttempt:
         Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit.
         """
         caught = _Caught()
-        delivery.is_early = True
         processor = attrs.evolve(
             self._processor, dead_letters=caught, receivers_of=receivers_of, passed_over=caught.pass_over
         )

@@ -41,14 +41,9 @@ _FAILURES = (
 )
 
 MONITORED = (*{*_RECORDS, *_FAILURES}, events.ClientErrorReported)
-"""The kinds of lifecycle events that :func:`monitor` handles."""
+"""The kinds of lifecycle events that :class:`Monitor` handles."""
 
 _NO_SPAN = nullcontext()
-
-
-def is_monitored() -> bool:
-    """Return whether a monitoring backend is configured."""
-    return bool(configured_backends())
 
 
 def trace(name: str) -> AbstractContextManager[None]:
@@ -74,19 +69,23 @@ def transaction(name: str, function: Callable[[A], R], argument: A) -> R:
     return whole()
 
 
-def monitor(event: LifecycleEvent) -> None:
-    """
-    Set custom attributes of the current span, and report failures. Does nothing if no monitoring backend is configured.
-    """
-    if not configured_backends():
-        return
-    if isinstance(event, _RECORDS):
-        _set_record_attributes(event)
-    if isinstance(event, _FAILURES):
-        _record_error(event.error)
-    elif isinstance(event, events.ClientErrorReported):
-        set_custom_attribute("kafka_received_message", False)
-        _record_error(event.error)
+class Monitor:
+    """Sets custom attributes of the current span, and reports failures, if a monitoring backend is configured."""
+
+    def __call__(self, event: LifecycleEvent) -> None:
+        if isinstance(event, _RECORDS):
+            _set_record_attributes(event)
+        if isinstance(event, _FAILURES):
+            _record_error(event.error)
+        elif isinstance(event, events.ClientErrorReported):
+            set_custom_attribute("kafka_received_message", False)
+            _record_error(event.error)
+
+    def wants(self, _: type[LifecycleEvent]) -> bool:
+        return bool(configured_backends())
+
+
+monitor = Monitor()
 
 
 def _set_record_attributes(event: _Record) -> None:

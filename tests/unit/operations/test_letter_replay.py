@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -60,6 +61,15 @@ def test_a_replay_runs_only_the_failed_receiver_and_deletes_the_letter() -> None
     assert "1 of 1 dead letters have succeeded" in run("replay", letter.pk, "--apply")
     assert seen == [("second", 7)]
     assert not DeadLetter.objects.exists()
+
+
+def test_the_log_names_a_letter_before_its_receiver_may_crash_the_process(caplog: pytest.LogCaptureFixture) -> None:
+    texts: list[str] = []
+    trouble["second"] = lambda: texts.append(caplog.text)
+    letter = stored(record_of(7), SECOND)
+    with caplog.at_level(logging.INFO):
+        run("replay", letter.pk, "--apply")
+    assert letter.event_id in texts[0]
 
 
 def test_a_tombstone_is_replayed_to_the_failed_receiver_of_deletions() -> None:

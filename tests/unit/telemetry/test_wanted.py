@@ -6,11 +6,13 @@ import logging
 from collections.abc import Callable
 
 import pytest
+from django.test import override_settings
 
+from event_bus_kafka import create_producer
 from event_bus_kafka.telemetry import emit, events, flush_observers, is_wanted, observe
 from event_bus_kafka.telemetry.events import LifecycleEvent
 from event_bus_kafka.telemetry.logs import LoggingObserver
-from tests.support.watching import nobody_else_observing
+from tests.support.watching import nobody_else_observing, watched
 from tests.unit.telemetry.test_events import example
 
 
@@ -76,3 +78,15 @@ def test_an_observer_is_asked_only_once_between_two_flushes_whether_it_wants_a_k
             emit(example(events.RecordDone))
             flush_observers()
     assert asked == [events.RecordDone] * 2
+
+
+def test_an_invalid_setting_of_monitoring_is_reported_and_does_not_prevent_sending() -> None:
+    """openedx-events would replace a producer that raises by one that drops all events."""
+    with (
+        nobody_else_observing(),
+        override_settings(OPENEDX_TELEMETRY="no list"),
+        watched(events.CallbackFailed) as seen,
+    ):
+        create_producer()
+        emit(example(events.RowParked))
+    assert [event.callback for event in seen] == ["observer Monitor at RowParked"]
