@@ -200,7 +200,7 @@ class PartitionProgress:
     lock of the DeadLetterLimit.
     """
     full_since: float | None = None
-    """Time at which the window became full. None: it was never full, or has been less than half full since."""
+    """Time at which the window became full; set back to None once the window is less than half full."""
     paused: bool = False
     """Whether the client has paused the partition because its window was full for a long time."""
     stood_at: tuple[int | None, float] = (None, 0.0)

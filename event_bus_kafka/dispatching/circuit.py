@@ -1,6 +1,6 @@
 """
-Circuits, which detect that a receiver fails for many events in a row, whatever their keys. The caller passes all times
-as arguments.
+Circuits, which detect that a receiver fails for many events in a row, of several keys. The caller passes all times as
+arguments.
 """
 
 from __future__ import annotations

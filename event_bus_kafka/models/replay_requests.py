@@ -145,7 +145,10 @@ class ReplayRequest(models.Model):
     receiver = models.CharField(max_length=500)
     """The only receiver that runs; empty: all pending receivers run."""
     instead_of = models.CharField(max_length=500)
-    """The receiver that ``receiver`` replaces as a stand-in; empty: no receiver was named."""
+    """
+    The receiver that ``receiver`` replaces as a stand-in, if the operator named it; otherwise empty.
+    ``RequestedLetter.instead_of`` contains the replaced receiver of each letter.
+    """
     receivers = models.JSONField()
     """
     Names of all receivers that are to run. A worker that has none of these receivers never claims the request. Empty:

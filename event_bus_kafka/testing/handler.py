@@ -27,7 +27,10 @@ def handler_connected() -> Iterator[None]:
 
 
 def _connect(signal: OpenEdxPublicSignal) -> bool:
-    """Connect the handler; return True if it was not connected before."""
+    """
+    Connect the handler if the app openedx_events is installed. Return whether the handler is connected now and was not
+    before.
+    """
     if not apps.is_installed("openedx_events"):
         return False
     was_connected = signal.disconnect(general_signal_handler)

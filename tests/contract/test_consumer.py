@@ -61,12 +61,12 @@ def test_a_partition_returns_no_record_before_it_is_started_at_an_offset(bus: Bu
         assert [each.offset for each in member.poll_records(3)] == [1, 2, 3]
 
 
-def test_restarting_one_partition_does_not_move_the_position_of_another_partition(
+def test_starting_one_partition_at_another_offset_does_not_move_the_position_of_another(
     bus: Bus, topic: str, group: str
 ) -> None:
     """
-    In an eager group, all partitions of a member are assigned together. Records that were fetched before the restart
-    must not be returned after it.
+    In an eager group, all partitions of a member are assigned together. Records that were fetched before the
+    start at another offset must not be returned after it.
     """
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)

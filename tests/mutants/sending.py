@@ -281,7 +281,7 @@ if error is None:
         new="nullcontext()",
         harm="events twice, once by the relay and once directly",
         real=(
-            "outbox/test_failed_appends.py::test_s7_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails[sqlite]",
+            "outbox/test_failed_appends.py::test_s7_all_events_of_send_many_are_sent_directly_if_the_second_insert_fails[sqlite]",
         ),
     ),
     Fault(

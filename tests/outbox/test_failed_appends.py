@@ -546,8 +546,11 @@ def test_s6_an_event_is_not_stored_if_the_connection_of_its_transaction_was_clos
     assert service.waiting == 1
 
 
-def test_s7_a_batch_is_sent_completely_and_not_stored_if_its_second_insert_fails(service_anywhere: Service) -> None:
-    """The batch needs two INSERT statements, and the second statement fails."""
+def test_s7_all_events_of_send_many_are_sent_directly_if_the_second_insert_fails(service_anywhere: Service) -> None:
+    """
+    The events of ``send_many`` need two INSERT statements, and the second fails. The rows of the first are rolled back,
+    and all events are sent to Kafka directly after the commit.
+    """
     service = service_anywhere
     service.emit()
     refuse_from(3)

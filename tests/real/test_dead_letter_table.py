@@ -86,7 +86,7 @@ def test_only_one_of_many_concurrent_operators_claims_a_row() -> None:
     assert DeadLetter.objects.get().attempts == 6
 
 
-def test_failure_times_are_compared_to_the_microsecond() -> None:
+def test_failure_times_are_compared_with_the_precision_of_a_microsecond() -> None:
     stored(record_of(7), RECEIVER)
     known = DeadLetter.objects.has_failed_since
     event_id = DeadLetter.objects.get().event_id

@@ -16,7 +16,8 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 class Originals:
     """
-    Reads the records of dead letters from Kafka, one at a time. ``connect`` creates a reader for a consumer group.
+    Returns the original records of dead letters, one at a time. Reads a record from Kafka if the letter was stored
+    without some of its parts. ``connect`` creates a reader for a consumer group.
     """
 
     def __init__(self, connect: Callable[[str], Reader]) -> None:

@@ -12,7 +12,7 @@ class ClientErrorReported(LifecycleEvent):
     """A Kafka client reported an error. The client retries by itself unless the error is fatal."""
 
     client: str
-    """``producer`` or ``consumer``."""
+    """``producer``, ``consumer`` or ``admin``."""
     error: Exception
     code: str
     kind: str

@@ -141,9 +141,10 @@ def _(event: events.CommitFailed, log_filter: LogFilter) -> None:
 @lines.of(events.EmittedEventsLost)
 def _(event: events.EmittedEventsLost, _: LogFilter) -> None:
     logger.error(
-        "Group %s: %s events that receivers emitted are neither in Kafka nor in the outbox. The last offsets of %s "
-        "are not committed. So the last records are read again, and the receivers emit these events again. An outbox "
-        "keeps such events: if there is none, add event_bus_kafka to INSTALLED_APPS, and run manage.py migrate.",
+        "Group %s: %s events that receivers emitted are neither in Kafka nor in the outbox. So this worker stops and "
+        "commits no further offsets of %s. The records since the last commit are read again, by another worker or "
+        "after a restart, and the receivers emit these events again. An outbox keeps such events: if there is none, "
+        "add event_bus_kafka to INSTALLED_APPS, and run manage.py migrate.",
         event.group,
         event.count,
         _named(event.partitions),

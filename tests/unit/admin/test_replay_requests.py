@@ -189,7 +189,7 @@ def test_the_plan_names_missing_receivers_and_warns_if_no_worker_has_these_recei
         {"run-receiver": "x" * 501},
     ],
 )
-def test_no_replay_is_requested_with_invalid_fields_or_before_the_plan_was_shown(
+def test_no_replay_is_requested_if_a_field_is_invalid_or_the_time_of_the_shown_plan_is_missing(
     receiver: str, changes: dict[str, str]
 ) -> None:
     stored(record_of(7), receiver)

@@ -88,7 +88,7 @@ def test_releasing_partitions_waits_for_running_receivers_and_drops_waiting_reco
         assert not second.done
 
 
-def test_lanes_run_unfinished_records_of_revoked_partitions_before_other_records() -> None:
+def test_at_a_revocation_lanes_first_run_unfinished_records_that_precede_finished_ones() -> None:
     """
     Later records of the partition may be finished while an unfinished record is queued behind hundreds of records of
     other partitions. The time limit of the revocation would pass before these other records are processed.

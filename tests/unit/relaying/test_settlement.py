@@ -94,7 +94,7 @@ def test_s13_a_row_that_is_never_removed_delays_only_rows_of_the_same_topic(
 
 @pytest.mark.parametrize("how", ["IGNORE", "ABORT, 'rows are audited'"])
 def test_s13_a_row_is_sent_at_most_three_times_if_its_removal_fails(relaying: Relaying, how: str) -> None:
-    """In PostgreSQL, a trigger that returns NULL, or row security, prevents a deletion without raising an error."""
+    """IGNORE prevents the deletion without an error, as a trigger or row security can do in PostgreSQL."""
     sent = relaying.append(*["a"] * 30)
     row = OutboxRecord.objects.all()[20]
     with refusing("DELETE", OUTBOX, f"OLD.id = {row.pk}", how), watched(TopicHeld) as seen:

@@ -18,8 +18,11 @@ def test_the_delay_doubles_up_to_a_minute() -> None:
     assert not held.is_too_long
 
 
-def test_the_limit_of_a_hold_does_not_include_the_outage_before() -> None:
-    """When Kafka is back after an hour, its topics may be missing for a moment."""
+def test_the_time_limit_of_a_hold_begins_only_after_an_outage() -> None:
+    """
+    An outage holds a request without a limit, a missing topic for 60 s. These begin at the end of the outage, because
+    topics may be missing for a moment when Kafka is back.
+    """
     held = Held().again(AWAY, 0.0).again(AWAY, 3_600.0).again(MISSING, 3_660.0)
     assert not held.is_too_long
     assert held.again(MISSING, 3_720.0).is_too_long
