@@ -53,8 +53,8 @@ _last: Looks = {}
 
 def _wanted() -> list[WantedTopic]:
     """
-    Return the wanted topics. The probe's topic is omitted unless the settings name it, because nothing depends on this
-    topic.
+    Return the topics that this service needs. The probe's topic is left out unless EVENT_BUS_KAFKA_TOPICS contains it,
+    because events are sent and read without this topic.
     """
     probe = full_topic(PROBE_TOPIC)
     return [one for one in wanted_topics() if one.name != probe or PROBE_TOPIC in settings.topics]

@@ -39,10 +39,12 @@ class KafkaEventProducer(EventBusProducer):
     """
     Sends events to Kafka.
 
-    No method raises because an event cannot be sent. Only exceptions that interrupt the thread pass through, such as
-    SystemExit or an exception that a signal handler raised. ``send`` waits for Kafka and the registry at most
-    ``EVENT_BUS_KAFKA_SEND_TIMEOUT``. Each process makes its clients at its first send, because a child process cannot
-    use the clients of its parent. After a fatal error, the next send makes new clients.
+    An event that cannot be sent never makes a method raise: EventRejected or EventUndelivered is emitted instead. Only
+    exceptions that interrupt the thread pass through, such as SystemExit or an exception that a signal handler raised.
+
+    ``send`` waits for Kafka and the registry at most ``EVENT_BUS_KAFKA_SEND_TIMEOUT``. Each process makes its own
+    clients when it first hands an event to Kafka, because a child process cannot use the clients of its parent. After a
+    fatal error, the next such event makes new clients.
     """
 
     def __init__(

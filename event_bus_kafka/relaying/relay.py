@@ -157,7 +157,10 @@ class Relay:
         return self._settled(batch, looked)
 
     def _settled(self, batch: Batch, looked: float) -> StepResult:
-        """Start the backoff if the batch had an error. Pause the relay if all rows have to wait. Return the result."""
+        """
+        Return the result of the step. After an error, make new clients and pause for the backoff. Also pause if no row
+        can be sent now, for example because all topics are held. ``looked``: seconds that the search for shards took.
+        """
         stepped = StepResult(sent=batch.ledger.taken, parked=len(batch.ledger.parked))
         self._clients.drop_failed()
         if stepped.sent or stepped.parked:

@@ -86,8 +86,8 @@ class Ledger:
 
     def begin_removal(self) -> list[Row]:
         """
-        Return all confirmed rows, which are then *removing*. If there are any, call :meth:`end_removal` after the rows
-        are removed.
+        Return all confirmed rows, and change their state to *removing*. If there are such rows, call
+        :meth:`end_removal` after they are removed from the outbox.
         """
         rows, self.confirmed = self.confirmed, []
         if rows:

@@ -310,7 +310,7 @@ class TestInDjangosTestCase(TestCase):
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         events.assert_sent(CERTIFICATE_CREATED, certificate=certificate(1))
 
-    def test_djangos_capture_on_commit_callbacks_does_not_capture_an_event_twice(self) -> None:
+    def test_an_event_is_captured_once_inside_djangos_capture_on_commit_callbacks(self) -> None:
         with captured_events() as events, self.captureOnCommitCallbacks(execute=True):
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         assert len(events) == 1

@@ -21,7 +21,10 @@ FAST, SLOW = "this package", "another <package>"
 
 
 def results(*comparisons: Comparison, fast: list[Figures] | None = None) -> Results:
-    """Return the results of three rounds of two cases. In each round the machine is slower than in the round before."""
+    """
+    Return the results of two cases. By default there are three rounds, and each needs more CPU time than the round
+    before, as if the machine became slower. ``fast``: other figures for the first case.
+    """
     runs: dict[str, list[Figures]] = {
         FAST: fast or [{"cpu": 10.0}, {"cpu": 20.0}, {"cpu": 40.0}],
         SLOW: [{"cpu": 50.0, "rate": 9.0}, {"cpu": 120.0, "rate": 7.0}, {"cpu": 280.0, "rate": 8.0}],

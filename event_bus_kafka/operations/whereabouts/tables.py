@@ -32,7 +32,10 @@ from event_bus_kafka.outbox.database import may_have_outbox
 from event_bus_kafka.telemetry.error_text import database_error_text
 
 _DATABASE = 3 * SECONDS
-"""Time limit for one database, in seconds. Two of its tables may be searched without an index."""
+"""
+Time limit for one search in a database, in seconds. A search by event id reads two tables without an index, each for at
+most ``SECONDS``. The last third is for everything else.
+"""
 _SHARE_OF_TABLE = 0.4
 """Share of a database's time limit that the search in one table may take."""
 _FIRST, _SECOND = 0.3, 0.4

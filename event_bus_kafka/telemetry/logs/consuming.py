@@ -59,8 +59,8 @@ def _(event: events.RecordSkipped, log_filter: LogFilter) -> None:
     if event.reason == "unregistered type" and log_filter.is_news("unregistered", event.event_type, for_ever=True):
         logger.warning(
             "Event type %s on topic %s is not registered in this service: its records are skipped. If this "
-            "service needs the type, import its signal before openedx_events' app is ready: from a models module, "
-            "or in an app listed earlier in INSTALLED_APPS.",
+            "service needs the type, import its signal before the app openedx_events is ready: in a module of models, "
+            "or in ready() of an app that stands before openedx_events in INSTALLED_APPS.",
             event.event_type,
             event.topic,
             extra=fields(event),

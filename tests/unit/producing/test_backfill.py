@@ -111,7 +111,7 @@ def test_a_backfill_ignores_unconfirmed_events_of_other_senders(sandbox: Sandbox
                 clients.give_up()
 
 
-def test_a_backfill_ends_without_failed_items_if_the_database_is_unreachable(
+def test_an_unreachable_database_ends_a_backfill_instead_of_failing_its_items(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "no such folder" / "database")}
@@ -170,10 +170,13 @@ def test_only_the_item_fails_whose_function_leaves_a_transaction_open(sandbox: S
     assert str(failed.error).startswith("transaction left open on default")
 
 
-def test_only_the_item_fails_whose_function_leaves_a_transaction_open_at_its_second_call(
+def test_an_item_fails_if_the_second_call_of_its_function_leaves_a_transaction_open(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """The function is called again because its database was unreachable. The item's error must not look like this."""
+    """
+    The function is called again because its database is unreachable at the first call. The error of the second call
+    must not count as an outage, which would end the whole backfill.
+    """
     folder, calls = tmp_path / "missing at first", count(1)
 
     def leaving() -> dict[str, Any]:

@@ -132,9 +132,7 @@ def test_schemas_that_would_crash_the_process_are_refused(kind: Any, body: bytes
 
 
 def test_deeply_nested_json_is_refused_before_it_is_parsed_as_avro() -> None:
-    """
-    Newer versions of Python parse JSON of any depth. Deeply nested JSON would overflow the stack of fastavro's parser.
-    """
+    """Python's JSON parser accepts deeper nesting than fastavro's parser of schemas, whose stack would overflow."""
     with pytest.raises(IncompatibleSchema, match="JSON"):
         codec_for(READER).decoder(json.dumps(nested(300)))
 
