@@ -37,7 +37,7 @@ def answer(posted: QueryDict) -> dict[str, Any]:
     try:
         topics = (Named.parse(topic).topic,) if topic else ()
     except ValueError:
-        return shown_again | {"problem": gettext("Write it as topic, or topic:partition.")}
+        return shown_again | {"problem": gettext("Write the topic as topic, or topic:partition.")}
     question = Question(
         event_id=found,
         key=None if found else key,

@@ -55,6 +55,10 @@ class OneAttempt:
         Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit.
         """
         caught = _Caught()
+        if delivery.work is None:
+            delivery.is_early = True
+        else:
+            delivery.work.is_early = True
         processor = attrs.evolve(
             self._processor, dead_letters=caught, receivers_of=receivers_of, passed_over=caught.pass_over
         )

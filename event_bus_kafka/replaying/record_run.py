@@ -33,7 +33,7 @@ class RecordRun:
         record = requested.record
         assert record is not None
         delivery = Delivery.of(record, PartitionProgress(record.topic, record.partition))
-        delivery.work = work = Work(record, is_early=True)
+        delivery.work = work = Work(record)
         began(work)
         try:
             outcome = self._attempt.make(delivery, lambda signal: receivers_of(signal, self._receiver))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import signal
 import socket
 import time
@@ -51,6 +52,22 @@ def test_the_plan_of_a_replay_shows_the_records_and_receivers_and_runs_no_receiv
         "event_types": [{"event_type": CREATED, "records": 1, "receivers": [FAIL], "reason": ""}],
     }
     assert heard == []
+
+
+def test_the_log_names_a_record_before_its_receiver_may_crash_the_process(
+    bus: Bus, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts: list[str] = []
+
+    def look(**_: Any) -> None:
+        texts.append(caplog.text)
+
+    CERTIFICATE_CREATED.connect(look)
+    send(bus, topic, certificate(1))
+    with caplog.at_level(logging.INFO):
+        replay(bus, topic, "--from", "earliest", "--apply")
+    CERTIFICATE_CREATED.disconnect(look)
+    assert "Message received from Kafka" in texts[0]
 
 
 def test_is_replay_returns_true_in_a_replay_and_committed_offsets_do_not_change(

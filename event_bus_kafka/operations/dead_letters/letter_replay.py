@@ -107,7 +107,7 @@ class LetterReplay:
         if record is None:
             return Replayed(letter=letter, is_taken=True)
         delivery = Delivery.of(record, PartitionProgress(letter.topic, letter.partition))
-        delivery.work = work = Work(record, is_early=True, past=Past(attempts=letter.attempts - 1))
+        delivery.work = work = Work(record, past=Past(attempts=letter.attempts - 1))
         claim.began(work)
         try:
             outcome = self._attempt.make(delivery, lambda signal: planned_receivers(planned, signal))

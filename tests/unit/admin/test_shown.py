@@ -328,7 +328,7 @@ def test_the_search_for_an_event_names_invalid_input_and_hides_the_search_term_f
     url = admin.site.get_model_admin(HistoryRow).url("where")  # type: ignore[attr-defined]
     for posted, said in (
         ({"event_id": "secret"}, "An event&#x27;s id is a UUID"),
-        ({"key": "7", "topic": "grades:x"}, "Write it as topic, or topic:partition."),
+        ({"key": "7", "topic": "grades:x"}, "Write the topic as topic, or topic:partition."),
         ({}, "Say the event&#x27;s id"),
         ({"key": "secret"}, "Bootstrap"),
     ):
