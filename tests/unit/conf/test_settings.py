@@ -173,7 +173,7 @@ CREATED = "org.openedx.learning.certificate.created.v1"
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=CONFIG, EVENT_BUS_KAFKA_TOPIC_MODES={"other": "immediate"})
-def test_the_producer_mode_of_an_entry_overrides_the_mode_of_the_topic() -> None:
+def test_the_mode_in_the_producer_config_overrides_the_mode_of_the_topic() -> None:
     assert mode_of(CREATED, "certificates") == ("immediate", None)
     assert mode_of(CREATED, "other") == ("immediate", "replica")
     assert mode_of("unconfigured", "topic") == ("on-commit", None)

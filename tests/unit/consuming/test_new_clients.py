@@ -90,7 +90,7 @@ def test_a_worker_without_the_right_to_read_makes_new_clients_without_end() -> N
 
 
 @pytest.mark.parametrize(("kind", "made"), [(Trouble.OTHER, 4), (Trouble.REPLACED, 1)])
-def test_a_worker_ends_at_once_if_another_member_replaced_it_else_after_three_new_clients_failed(
+def test_a_worker_makes_three_new_clients_before_it_ends_but_none_if_another_member_replaced_it(
     kind: Trouble, made: int
 ) -> None:
     clients = Failing(kind)
@@ -101,7 +101,7 @@ def test_a_worker_ends_at_once_if_another_member_replaced_it_else_after_three_ne
     assert (clients.made, failed.value.exit_code) == (made, 3)
 
 
-def test_a_client_is_always_replaced_if_it_read_records_before_its_failure() -> None:
+def test_a_worker_makes_new_clients_without_end_if_each_client_read_a_record_before_it_failed() -> None:
     clients = Recovering()
     one = consumer(clients)
     for _ in range(60):

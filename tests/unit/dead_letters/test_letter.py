@@ -111,7 +111,7 @@ def failing(**_: Any) -> None:
     raise ValueError(SECRET)
 
 
-def test_a_failure_contains_the_line_of_the_receiver_and_no_event_data() -> None:
+def test_a_failure_names_the_file_and_function_of_the_error_and_contains_no_event_data() -> None:
     signal = OpenEdxPublicSignal(event_type="test.failing.v1", data={"x": str})
     signal.connect(failing, dispatch_uid="mine")
     event = Event(signal=signal, data={"x": SECRET}, metadata=None)

@@ -67,7 +67,7 @@ def test_c3_a_failure_of_the_replay_does_not_overwrite_a_later_failure_of_a_work
 
 
 def test_c3_a_letter_is_not_replayed_if_a_worker_updated_it_after_the_plan() -> None:
-    """The worker stores the number of attempts that the plan has read. Only the time of the failure differs."""
+    """The worker stores failures of a later time. The number of attempts is the same as when the plan was made."""
     planned = plan(stored(record_of(7), FIRST))
     worker_stores(FIRST, SECOND)
     assert replayed(planned).is_taken
@@ -129,8 +129,8 @@ def test_c3_a_letter_is_not_discarded_if_a_worker_updated_it_after_the_selection
     assert discard(DeadLetter.objects.get()) == 1
 
 
-def test_c3_an_updated_letter_stays_when_letters_with_later_failures_are_deleted() -> None:
-    """A letter may be older than the other letters because it was imported or because the clock of a host is slow."""
+def test_c3_an_updated_letter_is_not_deleted_even_if_another_selected_letter_failed_later() -> None:
+    """An update may have an earlier time than other letters, if it was imported or the clock of a host is slow."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
     worker_stores(SECOND, failed_at=FAILED_AT + timedelta(minutes=1))
