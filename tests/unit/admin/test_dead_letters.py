@@ -1,4 +1,4 @@
-"""The pages of dead letters in the admin list, search, mask and discard dead letters."""
+"""The admin pages of dead letters list, search and discard the letters, and mask their event data."""
 
 from __future__ import annotations
 

@@ -324,7 +324,7 @@ def test_the_overview_the_outbox_page_and_the_catalogue_name_the_error_in_the_pr
     assert "needs &#x27;event_key_field&#x27;" in page(model)
 
 
-def test_the_search_for_an_event_names_invalid_input_and_hides_the_search_term_from_the_title() -> None:
+def test_the_search_for_an_event_explains_invalid_input_and_keeps_the_search_term_out_of_the_title() -> None:
     url = admin.site.get_model_admin(HistoryRow).url("where")  # type: ignore[attr-defined]
     for posted, said in (
         ({"event_id": "secret"}, "An event&#x27;s id is a UUID"),

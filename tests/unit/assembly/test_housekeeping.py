@@ -1,4 +1,4 @@
-"""Workers and relays start housekeeping tasks, and end them when they end themselves."""
+"""A worker or relay starts housekeeping tasks, and ends these tasks when the worker or relay ends."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def _beat_at() -> int:
 
 
 def test_a_worker_renews_its_claim_on_a_replay_request_while_other_housekeeping_hangs() -> None:
-    """For example, other housekeeping hangs while it deletes old rows from a locked table."""
+    """In this test, the task that deletes old rows hangs, as it does if a table is locked."""
     hangs, answer = threading.Event(), threading.Event()
 
     def purge() -> None:

@@ -107,7 +107,7 @@ def test_api_key_and_secret_select_sasl_plain_over_tls() -> None:
     EVENT_BUS_KAFKA_CLIENT_OPTIONS={"sasl.mechanism": "SCRAM-SHA-512", "linger.ms": 1},
     EVENT_BUS_KAFKA_PRODUCER_OPTIONS={"linger.ms": 2},
 )
-def test_configured_client_options_override_all_other_options() -> None:
+def test_configured_client_options_are_used_and_producer_options_override_them() -> None:
     assert producer_options()["sasl.mechanism"] == "SCRAM-SHA-512"
     assert producer_options()["linger.ms"] == 2
 

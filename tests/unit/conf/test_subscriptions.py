@@ -27,7 +27,7 @@ TWO: dict[str, Any] = {"a": ["x", "y", "x"], "b": ("z",)}
         ({"b": ["z"]}, [], None, Subscription("b", ("z",))),
     ],
 )
-def test_topics_and_group_come_from_arguments_or_settings(
+def test_topics_and_group_come_from_the_settings_if_the_arguments_omit_them(
     configured: Any, topics: list[str], group: str | None, expected: Subscription
 ) -> None:
     with override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS=configured):

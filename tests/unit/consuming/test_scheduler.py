@@ -14,7 +14,7 @@ from tests.support.watching import watched
 from tests.unit.consuming.scheduling import record, scheduling, submit, until
 
 
-def test_records_with_the_same_key_run_in_order() -> None:
+def test_records_with_the_same_key_are_processed_in_order() -> None:
     seen: list[int] = []
 
     def process(delivery: Delivery) -> Outcome:
@@ -88,7 +88,7 @@ def test_releasing_partitions_waits_for_running_receivers_and_drops_waiting_reco
         assert not second.done
 
 
-def test_at_a_revocation_lanes_first_run_unfinished_records_that_precede_finished_ones() -> None:
+def test_at_a_revocation_lanes_first_process_unfinished_records_that_precede_finished_ones() -> None:
     """
     Later records of the partition may be finished while an unfinished record is queued behind hundreds of records of
     other partitions. If the lanes processed these other records first, the time limit of the revocation could pass.
@@ -266,7 +266,7 @@ def test_the_scheduler_forgets_keys_without_records() -> None:
         until(lambda: late.done)
 
 
-def test_a_record_runs_even_if_a_sweep_locks_its_key_while_the_record_waits() -> None:
+def test_a_record_is_processed_even_if_a_sweep_locks_its_key_while_the_record_waits() -> None:
     """A sweep removes the keys without records from the scheduler. The sweep locks each key to look at its records."""
     scheduler = Scheduler(lambda delivery: DONE, lanes=1)
     (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))

@@ -27,7 +27,7 @@ def without(part: str) -> Letter:
     return next(one for one in lighter(letter(record())) if set(one.left_out) == {part})
 
 
-def test_c8_the_value_is_left_out_first_then_headers_then_texts_then_combinations() -> None:
+def test_c8_the_value_the_headers_or_the_texts_are_left_out_alone_before_several_parts_together() -> None:
     assert [tuple(one.left_out) for one in lighter(letter(record()))] == [
         ("value",),
         ("headers",),

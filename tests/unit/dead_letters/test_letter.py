@@ -100,7 +100,7 @@ def test_headers_converted_to_json_and_back_are_unchanged() -> None:
         ((("ce_id", EVENT_ID.encode()),), ("", "")),
     ],
 )
-def test_type_and_id_of_a_dead_letter_come_from_its_headers_or_are_empty(
+def test_the_event_type_and_event_id_of_a_dead_letter_come_from_its_headers_or_are_empty(
     headers: Headers, identity: tuple[str, str]
 ) -> None:
     made = letter(record(headers=headers))

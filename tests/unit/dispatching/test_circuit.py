@@ -55,7 +55,7 @@ def test_an_open_circuit_permits_one_probe_at_a_time_after_each_interval() -> No
     assert circuit.permit(1010) is not None
 
 
-def test_the_first_success_closes_the_circuit() -> None:
+def test_the_success_of_a_probe_closes_the_circuit() -> None:
     circuit = opened()
     assert circuit.permit(10) is not None
     assert circuit.succeeded()

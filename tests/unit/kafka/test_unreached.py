@@ -20,7 +20,7 @@ def test_a_key_may_belong_to_an_unreached_partition_until_its_first_record_is_co
     assert partitions.may_have("b", b"k")
 
 
-def test_no_key_belongs_to_an_unreached_partition_after_all_partitions_are_reached() -> None:
+def test_no_key_of_a_topic_belongs_to_an_unreached_partition_after_all_its_partitions_are_reached() -> None:
     partitions = UnreachedPartitions({"a": 2, "b": 2})
     for key, partition in ((b"k", 1), (b"l", 1), (b"m", 0)):
         assert partitions.may_have("a", b"other")

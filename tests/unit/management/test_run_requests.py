@@ -1,6 +1,6 @@
 """
-``replay_events --request`` and ``backfill_events --request`` print a plan and create a request. Other commands list the
-request.
+``replay_events --request`` and ``backfill_events --request`` print a plan and, with ``--apply``, create a request. The
+command ``event_dead_letters requests`` shows the request.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A problem counts as neglected once it has lasted for some time, and no longer after somebody has ended it."""
+"""A problem counts as neglected after it has lasted for some time, until somebody ends it."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_rest")
-def test_successes_are_stored_when_the_database_is_reachable_again() -> None:
+def test_the_success_of_a_receiver_is_stored_when_the_database_is_reachable_again() -> None:
     letter, away = stored(record_of(7), FIRST), Away(3)
     meanwhile["first"] = away.begin
     with connection.execute_wrapper(away):

@@ -233,7 +233,7 @@ def test_a_failed_check_of_topics_is_reported_if_no_controller_exists(
     assert shown.findings["unanswered", "the check of topics"] == "there is none"
 
 
-def test_a_server_that_does_not_answer_is_reported_after_its_time_limit() -> None:
+def test_a_server_that_hangs_is_reported_after_its_time_limit_and_is_not_asked_a_second_time() -> None:
     def silent() -> Any:
         asked.append(1)
         for_ever.wait(600)
@@ -276,7 +276,7 @@ def test_ctrl_c_interrupts_the_status_command(monkeypatch: pytest.MonkeyPatch) -
         status({})
 
 
-def test_the_most_severe_finding_comes_first_and_every_kind_has_its_severity() -> None:
+def test_the_most_severe_finding_comes_first_and_each_kind_of_finding_has_a_severity() -> None:
     kinds = [*(one.id for one in findings.CATALOGUE), *(one.id for one in NEGLECTS)]
     assert sorted(kinds) == sorted(findings.BY_SEVERITY)
     found = [Finding(id=name, subject="", message="", remedy="") for name in ("schema-missing", "right-missing")]
