@@ -70,7 +70,7 @@ def test_parked_rows_are_released_or_discarded_after_a_confirmation(action: str,
 
 
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_an_action_on_many_parked_rows_reports_the_remaining_rows_and_can_be_continued(
+def test_an_action_that_runs_out_of_time_reports_the_remaining_parked_rows_and_can_be_continued(
     action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _park(148)
@@ -129,7 +129,7 @@ def test_rows_are_not_discarded_if_they_were_parked_after_the_confirmation_page(
 @pytest.mark.parametrize(
     ("action", "sentence"), [("release", "It goes back where it stood"), ("discard", "It is deleted for good")]
 )
-def test_the_confirmation_page_of_a_single_row_speaks_of_one(action: str, sentence: str) -> None:
+def test_the_confirmation_page_for_a_single_row_is_worded_in_the_singular(action: str, sentence: str) -> None:
     ticked = {"database": "default", "row": str(ParkedRecord.objects.latest("pk").pk)}
     assert sentence in client_with(*Right).post(url(ParkedRecord, action), ticked).content.decode()
 
@@ -221,7 +221,7 @@ def test_actions_require_post_and_a_csrf_token(model: Any, action: str) -> None:
     assert strict.post(url(model, action), selected(confirmed="yes")).status_code == 403
 
 
-def test_a_user_with_only_the_right_to_view_sees_no_buttons(receiver: str) -> None:
+def test_a_user_with_only_the_right_to_view_sees_no_buttons_and_no_checkboxes(receiver: str) -> None:
     for model in (ParkedRecord, Heartbeat):
         shown = client_with(Right.VIEW).get(url(model, "changelist")).content.decode()
         assert "event-bus-button" not in shown

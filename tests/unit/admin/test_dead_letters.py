@@ -1,4 +1,4 @@
-"""The pages of dead letters in the admin list, search, mask and discard dead letters."""
+"""The admin pages of dead letters list, search and discard the letters, and mask their event data."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def confirmed(client: Client, **posted: Any) -> tuple[str, Any]:
     return asked, client.post(DISCARD, fields)
 
 
-def test_filters_of_the_list_can_be_combined_in_the_url() -> None:
+def test_filters_of_the_list_of_dead_letters_can_be_combined_in_the_url() -> None:
     stored(record_of(7, offset=1), AWARD, MAIL)
     stored(record_of(7, offset=2), MAIL, error="KeyError")
     stored(record_of(7, offset=3, topic="prod-elsewhere"), MAIL, group="other")
@@ -76,7 +76,7 @@ def test_filters_of_the_list_can_be_combined_in_the_url() -> None:
     assert found(receiver=AWARD.upper()) == []
 
 
-def test_the_pages_of_the_list_contain_each_letter_exactly_once() -> None:
+def test_all_pages_of_the_list_together_contain_each_letter_exactly_once() -> None:
     for offset in range(120):
         stored(record_of(7, offset=offset), MAIL, failed_at=FAILED_AT + timedelta(seconds=offset // 7))
     client, seen, url = client_with(Right.VIEW), list[int](), f"{LIST}?receiver={MAIL}"
@@ -95,7 +95,7 @@ def test_an_invalid_position_in_the_url_shows_the_first_page(after: str) -> None
     assert offsets(client_with(Right.VIEW).get(LIST, {"after": after})) == [0]
 
 
-def test_letters_are_searched_by_key_id_or_offset_and_only_with_post() -> None:
+def test_letters_can_be_searched_by_key_event_id_or_offset_but_only_with_post() -> None:
     first, _ = stored(record_of(7, offset=1), MAIL), stored(record_of(8, offset=2), MAIL)
     client = client_with(Right.VIEW)
 
@@ -131,7 +131,7 @@ def test_the_page_of_a_letter_masks_event_data_and_has_no_actions_for_users_who_
 
 
 @pytest.mark.parametrize("below", ["", "unmasked/"])
-def test_the_page_of_a_letter_omits_the_data_if_there_is_no_schema_registry(below: str) -> None:
+def test_the_page_of_a_letter_omits_the_data_if_no_schema_registry_is_configured(below: str) -> None:
     letter = stored(record_of(7), MAIL)
     client, url = client_with(*Right), f"{LIST}{letter.pk}/{below}"
     with override_settings(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=None):
@@ -205,7 +205,7 @@ def test_discarding_all_matching_letters_keeps_letters_that_failed_after_the_con
     assert f"all that match: receiver {MAIL}" in LogEntry.objects.get().get_change_message()
 
 
-def test_the_admin_history_of_discarded_letters_hides_the_searched_key_and_id() -> None:
+def test_the_admin_history_of_a_discard_hides_the_key_and_event_id_that_were_searched() -> None:
     letter = stored(record_of(77), MAIL)
     client = client_with(Right.VIEW, Right.DISCARD)
     _, done = confirmed(client, scope="all", key="77", event_id=letter.event_id)

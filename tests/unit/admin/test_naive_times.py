@@ -47,6 +47,6 @@ def test_each_admin_page_renders_naive_times() -> None:
 
 
 @override_settings(TIME_ZONE="Asia/Tokyo")
-def test_a_naive_time_is_read_in_the_time_zone_of_the_service() -> None:
+def test_a_naive_time_is_interpreted_in_the_time_zone_of_the_service() -> None:
     with timezone.override("UTC"):
         assert moment(datetime(2026, 1, 1, 9, 0)) == "Jan. 1, 2026, midnight"

@@ -1,4 +1,4 @@
-"""Long names are written so that a browser breaks lines at dots, slashes and underscores."""
+"""Long names are written so that a browser breaks lines after dots, slashes and underscores."""
 
 from __future__ import annotations
 
@@ -28,10 +28,8 @@ from django.utils.translation import gettext_lazy
         (1234567, "1234567"),
     ],
 )
-def test_long_names_are_escaped_and_kept_together_but_for_dots_slashes_and_underscores(
-    text: object, shown: str
-) -> None:
-    """In ``shown``, braces stand around what a browser keeps on a line if it can, and bars where it may break it."""
+def test_long_names_may_break_only_after_dots_slashes_and_underscores_and_are_escaped(text: object, shown: str) -> None:
+    """In ``shown``, braces enclose text that stays on one line if possible. Bars mark where the line may break."""
     template = Template("{% load event_bus_names %}{{ text|breakable }}")
     marks = {"{": '<span class="event-bus-name">', "}": "</span>", "|": "<wbr>"}
     assert template.render(Context({"text": text})) == "".join(marks.get(one, one) for one in shown)

@@ -53,7 +53,7 @@ _EXAMPLES = {"int": 1, "path": "mail", "str": "org.openedx.learning.certificate.
 
 
 def urls() -> Iterator[str]:
-    """Yield the URL of each page, and the URLs of the pages that belong to it."""
+    """Yield the URL of each page, and the URLs of its detail pages and actions."""
     for page in pages():
         for pattern in page.get_urls():
             yield reverse(f"admin:{pattern.name}", kwargs=dict(_arguments(pattern)))

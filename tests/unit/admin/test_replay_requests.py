@@ -86,7 +86,7 @@ def said() -> list[str]:
     return [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
 
 
-def test_a_replay_of_ticked_letters_is_requested_after_a_page_with_the_plan(receiver: str) -> None:
+def test_a_replay_of_ticked_letters_is_requested_after_its_plan_was_shown_and_confirmed(receiver: str) -> None:
     letters = [stored(record_of(7, offset=offset), receiver) for offset in range(3)]
     left_out = stored(record_of(7, offset=9, headers=()))
     user = staff_with(Right.VIEW, Right.REPLAY, name="anna")
@@ -124,7 +124,9 @@ def test_a_replay_of_ticked_letters_is_requested_after_a_page_with_the_plan(rece
         assert text in page
 
 
-def test_a_request_for_all_matching_letters_is_split_by_group_and_omits_failures_after_the_plan(receiver: str) -> None:
+def test_a_request_for_all_matching_letters_is_split_by_group_and_omits_letters_stored_after_the_plan(
+    receiver: str,
+) -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), receiver, group="mail" if offset % 2 else "other")
     stored(record_of(7, offset=8), GONE)
@@ -141,7 +143,7 @@ def test_a_request_for_all_matching_letters_is_split_by_group_and_omits_failures
     assert f"(all that match: receiver {receiver})" in said()[0]
 
 
-def test_the_plan_omits_letters_if_the_chosen_receiver_is_not_connected_and_says_so(receiver: str) -> None:
+def test_the_plan_says_that_nothing_would_run_if_the_chosen_receiver_is_not_connected(receiver: str) -> None:
     stored(record_of(7), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(client.post(REQUEST, ALL | {"run-receiver": "mail.receivers.typo"}).content.decode())
@@ -200,7 +202,7 @@ def test_no_replay_is_requested_if_a_field_is_invalid_or_the_time_of_the_shown_p
     assert not LogEntry.objects.exists()
 
 
-def test_a_request_that_selects_no_letters_returns_to_the_list() -> None:
+def test_a_request_without_a_valid_selection_redirects_to_the_list_of_letters() -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     for posted in ({"scope": "ticked"}, {"scope": "all", "failed": "ever"}):
         assert client.post(REQUEST, posted).headers["Location"] == LETTERS
@@ -220,7 +222,7 @@ def test_a_user_must_narrow_a_request_for_more_letters_than_the_limit(
     assert "2 dead letters would be given" in asked(client, scope="ticked", id=ticked)
 
 
-def test_the_admin_history_of_replayed_letters_hides_the_searched_key_and_id(receiver: str) -> None:
+def test_the_admin_history_of_a_replay_request_hides_the_key_and_event_id_that_were_searched(receiver: str) -> None:
     letter = stored(record_of(4711), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     done = confirmed(client, ALL | {"key": "4711", "event_id": letter.event_id})

@@ -180,7 +180,7 @@ def test_a_backfill_is_requested_and_the_page_shows_the_resume_token(topic: str)
     assert "This service has no such source." in page
 
 
-def test_no_obstacle_is_shown_if_a_worker_supports_runs_and_has_the_receiver(topic: str) -> None:
+def test_an_obstacle_is_shown_until_a_worker_supports_runs_and_has_the_receiver(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     receiver = "mail.receivers.note"
     confirmed(client, TOPIC, filled(topic, receiver=receiver))
@@ -239,7 +239,7 @@ def test_a_request_for_a_topic_can_be_paused_resumed_and_cancelled(topic: str) -
         assert ReplayRequest.objects.get().state == state
 
 
-def test_a_source_is_counted_outside_a_transaction_even_with_the_setting_atomic_requests(
+def test_the_items_of_a_source_are_counted_outside_a_transaction_despite_the_setting_atomic_requests(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted_in_transaction: list[bool] = []

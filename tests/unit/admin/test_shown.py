@@ -90,7 +90,7 @@ def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_w
     assert "All is well" not in page(EventBus)
 
 
-def test_the_overview_lists_everything_that_waits_with_links() -> None:
+def test_the_overview_lists_dead_letters_parked_events_held_topics_and_paused_receivers() -> None:
     Heartbeat.objects.filter(kind="consumer").delete()
     PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
     shown = page(EventBus)
@@ -105,7 +105,7 @@ def test_the_overview_lists_everything_that_waits_with_links() -> None:
         assert text in shown
 
 
-def test_the_overview_shows_each_neglect_with_a_remedy_and_a_link() -> None:
+def test_the_overview_shows_a_neglect_with_its_remedy() -> None:
     PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(days=2))
     shown = page(EventBus)
     assert "It has been paused for 2 days." in shown
@@ -144,7 +144,7 @@ def test_the_overview_names_the_setting_that_disables_history_and_shows_no_chart
     assert "EVENT_BUS_KAFKA_HISTORY is 0" in page(EventBus)
 
 
-def test_charts_show_the_counts_of_the_history() -> None:
+def test_charts_show_rates_latencies_and_failures_from_the_history() -> None:
     HistoryRow.objects.all().delete()
     begins = int(datetime.now(UTC).timestamp() * 1000) // 3_600_000 * 3_600_000 - 7_200_000
     common = {"begins": begins, "service": "s", "event_type": TYPE, "span": 3_600, "longest": 4.0}
@@ -189,7 +189,7 @@ def test_durations_in_charts_have_units(seconds: float, text: str) -> None:
     assert charts.duration(seconds) == text
 
 
-def test_ages_and_times_use_the_time_zone_and_language_of_the_user() -> None:
+def test_ages_and_times_use_the_active_time_zone_and_language() -> None:
     assert (age(1), age(12.3), age(7_500)) == ("1 second", "12 seconds", "2 hours, 5 minutes")
     assert ago(60) == "1 minute ago"
     with timezone.override("Asia/Tokyo"):
@@ -201,7 +201,7 @@ def test_ages_and_times_use_the_time_zone_and_language_of_the_user() -> None:
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT, EVENT_BUS_KAFKA_HISTORY=7)
-def test_the_overview_takes_at_most_15_statements_while_dead_letters_grow(
+def test_the_overview_makes_at_most_15_queries_while_dead_letters_grow(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     DeadLetter.objects.filter(pk=DeadLetter.objects.earliest("pk").pk).update(
@@ -250,7 +250,7 @@ def test_the_number_of_waiting_rows_is_unknown_if_no_relay_runs() -> None:
     assert "unknown: no running relay has counted them" in page(ParkedRecord)
 
 
-def test_the_workers_page_shows_obstacles_and_workers_that_died(receiver: str) -> None:
+def test_the_workers_page_shows_obstacles_and_workers_that_died_or_stopped(receiver: str) -> None:
     shown = page(Heartbeat)
     assert "slow receiver: app.receivers.grade" in shown
     assert "receivers.py:7 in grade" in shown
@@ -267,7 +267,7 @@ def test_the_page_of_a_group_shows_its_offsets() -> None:
     assert "manage.py event_offsets reset -g mail" in shown
 
 
-def test_the_partitions_of_a_group_begin_with_those_that_lag_most() -> None:
+def test_the_page_of_a_group_lists_the_partition_with_the_largest_lag_first() -> None:
     row = Heartbeat.objects.get(pid=102)
     row.state["partitions"][-1]["lag"], row.state["partitions"][0]["lag"] = 900, None
     row.save()
@@ -275,7 +275,7 @@ def test_the_partitions_of_a_group_begin_with_those_that_lag_most() -> None:
     assert shown.index(" 900 ") < shown.index(" 10 2 ")
 
 
-def test_receivers_and_the_overview_say_that_no_worker_or_relay_runs(receiver: str) -> None:
+def test_the_workers_page_and_the_overview_say_how_to_start_a_worker_or_relay_if_none_runs(receiver: str) -> None:
     assert f"{receiver} {TYPE} receives" in page(Heartbeat)
     Heartbeat.objects.all().delete()
     shown, overview = page(Heartbeat), page(EventBus)
@@ -320,11 +320,11 @@ def test_the_catalogue_shows_event_types_that_are_sent_and_received(receiver: st
 
 @pytest.mark.parametrize("model", [EventBus, ParkedRecord, HistoryRow])
 @override_settings(EVENT_BUS_PRODUCER_CONFIG={TYPE: {"certificates": {"enabled": True}}})
-def test_each_page_names_an_invalid_producer_setting(model: Any) -> None:
+def test_the_overview_the_outbox_page_and_the_catalogue_name_the_error_in_the_producer_config(model: Any) -> None:
     assert "needs &#x27;event_key_field&#x27;" in page(model)
 
 
-def test_the_search_for_an_event_names_invalid_input_and_hides_the_search_term_from_the_title() -> None:
+def test_the_search_for_an_event_explains_invalid_input_and_keeps_the_search_term_out_of_the_title() -> None:
     url = admin.site.get_model_admin(HistoryRow).url("where")  # type: ignore[attr-defined]
     for posted, said in (
         ({"event_id": "secret"}, "An event&#x27;s id is a UUID"),

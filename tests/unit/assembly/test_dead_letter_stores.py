@@ -26,7 +26,7 @@ def nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "_found", set())
 
 
-def test_the_database_is_the_store_even_if_it_is_unreachable_at_the_start(
+def test_dead_letters_are_stored_in_the_database_even_if_it_is_unreachable_at_the_start(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """
@@ -51,8 +51,8 @@ def test_dead_letters_are_stored_on_a_topic_if_there_is_no_database_table(
 
 def test_c8_the_producer_of_dead_letters_has_room_for_letters_of_any_size_by_default() -> None:
     """
-    If a letter were larger than the maximal size of the producer's queue, the letter would wait for ever, even for an
-    empty queue.
+    A letter larger than the maximal size of the producer's queue would wait for room for ever, even if the queue is
+    empty.
     """
     with override_settings(EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="kafka:9092"):
         options = dead_letter_stores._producer_options()

@@ -1,4 +1,4 @@
-"""Workers and relays start housekeeping tasks, and end them when they end themselves."""
+"""A worker or relay starts housekeeping tasks, and ends these tasks when the worker or relay ends."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ from tests.support.states import RelayOf
 @pytest.fixture(autouse=True)
 def keepers(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Replace the housekeepers by new housekeepers. The threads of the old housekeepers have connections to the databases
-    of other tests.
+    Use new housekeepers, because the threads of the old housekeepers have connections to the databases of other tests.
     """
     for name in ("housekeeper", "watchman"):
         monkeypatch.setattr(housekeeping, name, Housekeeper())
 
 
-def test_a_worker_repeats_the_search_for_neglects_until_it_ends(
+def test_a_worker_reports_neglects_until_it_ends(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(housekeeping, "_FIRST_NEGLECTS", 0.0)

@@ -23,7 +23,7 @@ NOBODY = {
 def test_the_error_names_the_missing_grant_if_the_relay_cannot_write_to_the_shards(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """In this test a trigger refuses the writes, because SQLite has no rights."""
+    """SQLite has no grants. In this test, a trigger refuses the writes instead."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
         OutboxShard.objects.all().delete()
         with connection.cursor() as cursor:

@@ -64,7 +64,7 @@ def _beat_at() -> int:
 
 
 def test_a_worker_renews_its_claim_on_a_replay_request_while_other_housekeeping_hangs() -> None:
-    """For example, other housekeeping hangs while it deletes old rows from a locked table."""
+    """In this test, the task that deletes old rows hangs, as it does if a table is locked."""
     hangs, answer = threading.Event(), threading.Event()
 
     def purge() -> None:
@@ -81,7 +81,7 @@ def test_a_worker_renews_its_claim_on_a_replay_request_while_other_housekeeping_
         until(lambda: _beat_at() > first)
 
 
-def test_a_worker_returns_its_replay_request_when_it_ends() -> None:
+def test_a_worker_releases_its_claim_on_a_replay_request_when_it_ends() -> None:
     with ExitStack() as at_end:
         _start(at_end)
         until(_beat_at)
@@ -89,7 +89,9 @@ def test_a_worker_returns_its_replay_request_when_it_ends() -> None:
     assert ReplayRequest.objects.get().state == "requested"
 
 
-def test_a_worker_returns_its_replay_request_if_live_events_occupy_all_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_releases_its_claim_on_a_replay_request_if_live_events_occupy_all_lanes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(standstill, "_MOVES_WITHIN", 2.0)
     ends = threading.Event()
 

@@ -107,7 +107,7 @@ def test_api_key_and_secret_select_sasl_plain_over_tls() -> None:
     EVENT_BUS_KAFKA_CLIENT_OPTIONS={"sasl.mechanism": "SCRAM-SHA-512", "linger.ms": 1},
     EVENT_BUS_KAFKA_PRODUCER_OPTIONS={"linger.ms": 2},
 )
-def test_configured_client_options_override_all_other_options() -> None:
+def test_configured_client_options_are_used_and_producer_options_override_them() -> None:
     assert producer_options()["sasl.mechanism"] == "SCRAM-SHA-512"
     assert producer_options()["linger.ms"] == 2
 
@@ -173,7 +173,7 @@ CREATED = "org.openedx.learning.certificate.created.v1"
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=CONFIG, EVENT_BUS_KAFKA_TOPIC_MODES={"other": "immediate"})
-def test_the_producer_mode_of_an_entry_overrides_the_mode_of_the_topic() -> None:
+def test_the_mode_in_the_producer_config_overrides_the_mode_of_the_topic() -> None:
     assert mode_of(CREATED, "certificates") == ("immediate", None)
     assert mode_of(CREATED, "other") == ("immediate", "replica")
     assert mode_of("unconfigured", "topic") == ("on-commit", None)

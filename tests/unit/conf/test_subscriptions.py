@@ -1,6 +1,6 @@
 """
-A worker gets its topics and its group from the command line. If the command line does not contain a value, the worker
-gets this value from the settings.
+A worker gets its topics and its group from the command line. If the topics or the group are missing there, the worker
+gets them from the settings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TWO: dict[str, Any] = {"a": ["x", "y", "x"], "b": ("z",)}
         ({"b": ["z"]}, [], None, Subscription("b", ("z",))),
     ],
 )
-def test_topics_and_group_come_from_arguments_or_settings(
+def test_topics_and_group_come_from_the_settings_if_the_arguments_omit_them(
     configured: Any, topics: list[str], group: str | None, expected: Subscription
 ) -> None:
     with override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS=configured):
@@ -45,7 +45,7 @@ def test_topics_and_group_come_from_arguments_or_settings(
         ({"a": "x"}, [], "a", "'a' is not a list of one or more str"),
     ],
 )
-def test_a_missing_topic_or_group_is_reported_before_the_worker_starts(
+def test_missing_or_invalid_topics_and_groups_are_reported_before_the_worker_starts(
     configured: Any, topics: list[str], group: str | None, reason: str
 ) -> None:
     with override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS=configured):

@@ -28,8 +28,8 @@ LIMITS = Limits(
 
 class Positions:
     """
-    The starts of a client's partitions. ``waiting`` contains the assigned partitions that have not started.
-    ``started`` contains the offsets of each call of ``start``.
+    Notes at which offsets a client's partitions start. ``waiting`` contains the assigned partitions that have not
+    started. ``started`` contains the offsets of each call of ``start``.
     """
 
     begins_at_end = False
@@ -46,8 +46,8 @@ class Positions:
 
 class Client:
     """
-    A client that stores the commits of its group in memory. At first the group has committed no offset, and the topics
-    have no records.
+    A client that stores the commits of its group in memory. At first the group has committed no offset. Polls return no
+    records.
     """
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ NAME = ("t", 0)
 class TenRecords(Client):
     """
     A client of a partition with ten records. Each record has a different key. The client returns one record per poll,
-    up to the offset ``end``.
+    as long as its offset is below ``end``.
     """
 
     position, end = 0, 5

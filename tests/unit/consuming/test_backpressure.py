@@ -139,7 +139,7 @@ def _record(topic: str, offset: int) -> ConsumerRecord:
     )
 
 
-def test_a_partition_full_behind_a_held_record_is_paused_and_reported_while_other_topics_continue() -> None:
+def test_a_partition_with_a_full_window_is_paused_and_reported_while_other_topics_continue() -> None:
     client, health, done, is_held = TwoTopics(), Health(), list[str](), [True]
 
     def process(delivery: object) -> Outcome:

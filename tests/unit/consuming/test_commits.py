@@ -116,8 +116,8 @@ class OneRefused(Client):
 
 def test_a_partition_does_not_slow_other_partitions_if_its_commits_are_always_refused() -> None:
     """
-    If the refused commit slowed the worker, the other partitions would read only one window of records per commit
-    interval.
+    If the refused commit slowed the worker, it would read only one window of records per commit interval from each of
+    the other partitions.
     """
     client, seen = OneRefused(), list[str]()
 

@@ -101,7 +101,7 @@ def test_a_replaced_member_ends_at_once_and_an_unknown_error_ends_the_worker_aft
     assert (clients.made, failed.value.exit_code) == (made, 3)
 
 
-def test_a_client_is_always_replaced_if_it_read_records_before_its_failure() -> None:
+def test_a_worker_makes_new_clients_without_end_if_each_client_read_a_record_before_it_failed() -> None:
     clients = Recovering()
     one = consumer(clients)
     for _ in range(60):

@@ -1,6 +1,6 @@
 """
-An event is retried, held or given up if its receivers fail, have an open circuit, or are paused. The tests call the
-processor without a scheduler, except for one.
+An event is retried, held or given up if its receivers fail, have an open circuit, or are paused. All tests but one call
+the processor without a scheduler.
 """
 
 from __future__ import annotations
@@ -171,7 +171,9 @@ def test_ten_failing_events_open_the_circuit_without_a_dead_letter_by_default(se
     assert service.letters == []
 
 
-def test_an_event_waits_for_one_open_circuit_and_all_other_receivers_run_once(service: Service) -> None:
+def test_an_event_is_held_for_the_open_circuit_of_one_receiver_while_the_other_receiver_runs_once(
+    service: Service,
+) -> None:
     processor = service.processor()
     opened(service, processor)
     late = delivery(9)
@@ -253,7 +255,7 @@ def test_attempts_of_a_receiver_are_counted_while_the_circuit_of_another_receive
     assert [failure.receiver for failure in letter.failures] == service.names("second")
 
 
-def test_only_one_of_several_concurrent_lanes_sends_a_probe(service: Service) -> None:
+def test_only_one_of_several_concurrent_lanes_tries_a_probe(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.now = 10
@@ -445,7 +447,7 @@ def test_c12_the_attempt_after_a_database_error_uses_a_new_connection(
 
 
 def test_c6_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(service: Service) -> None:
-    """Within one attempt, all receivers share one object, as in Django."""
+    """Within one attempt, all receivers get the same event data, as in Django."""
     seen: list[list[str]] = []
 
     def change(grade: Any, **_: Any) -> None:
@@ -473,7 +475,7 @@ def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter(
     service: Service,
 ) -> None:
     """
-    Each attempt decodes the record again. The registry may return another schema than at the attempt before.
+    Each attempt decodes the record again. The registry may return a different schema than for the previous attempt.
     """
     service.failing = {"second": ValueError}
     processor, one = service.processor(), delivery(1)
@@ -596,7 +598,9 @@ def test_skipping_a_record_that_is_held_in_an_outage_makes_the_worker_ready_agai
 
 
 @pytest.mark.parametrize("away", ["schema registry", "database of the pauses"])
-def test_a_record_is_logged_only_once_as_received_if_its_first_attempt_is_delayed(service: Service, away: str) -> None:
+def test_a_record_is_reported_as_received_exactly_once_if_its_first_attempt_is_delayed(
+    service: Service, away: str
+) -> None:
     """Formerly the audit log said that the record was processed, but not that it was received."""
     processor, one, known = service.processor(), delivery(1), ReceiverGate()
     gate = ReceiverGate(paused=Pauses()) if away == "database of the pauses" else known
@@ -610,7 +614,7 @@ def test_a_record_is_logged_only_once_as_received_if_its_first_attempt_is_delaye
 
 
 @pytest.mark.parametrize("early", [0, 1])
-def test_a_record_is_logged_before_receivers_run_if_it_may_have_killed_a_worker(
+def test_a_record_is_logged_before_its_receivers_run_only_if_it_may_have_killed_a_worker(
     service: Service, caplog: pytest.LogCaptureFixture, early: int
 ) -> None:
     partition = PartitionProgress(*PARTITION, early=early)

@@ -14,7 +14,7 @@ from tests.support.watching import watched
 from tests.unit.consuming.scheduling import record, scheduling, submit, until
 
 
-def test_records_with_the_same_key_run_in_order() -> None:
+def test_records_with_the_same_key_are_processed_in_order() -> None:
     seen: list[int] = []
 
     def process(delivery: Delivery) -> Outcome:
@@ -88,10 +88,10 @@ def test_releasing_partitions_waits_for_running_receivers_and_drops_waiting_reco
         assert not second.done
 
 
-def test_at_a_revocation_lanes_first_run_unfinished_records_that_precede_finished_ones() -> None:
+def test_at_a_revocation_lanes_first_process_unfinished_records_that_precede_finished_ones() -> None:
     """
     Later records of the partition may be finished while an unfinished record is queued behind hundreds of records of
-    other partitions. The time limit of the revocation would pass before these other records are processed.
+    other partitions. If the lanes processed these other records first, the time limit of the revocation could pass.
     """
     seen: list[bytes | None] = []
     goes_on = threading.Event()
@@ -212,7 +212,7 @@ def test_releasing_a_partition_waits_for_receivers_that_started_in_an_earlier_as
         assert scheduler.release([again], timeout=5) == 0
 
 
-def test_a_retry_of_a_revoked_partition_does_not_delay_its_key_after_a_new_assignment() -> None:
+def test_a_retry_from_a_revoked_assignment_does_not_delay_its_key_in_the_next_assignment() -> None:
     done: list[PartitionProgress] = []
 
     def process(delivery: Delivery) -> Outcome:
@@ -230,7 +230,7 @@ def test_a_retry_of_a_revoked_partition_does_not_delay_its_key_after_a_new_assig
         until(lambda: done == [new], scheduler)
 
 
-def test_a_base_exception_stops_the_scheduler_and_leaves_the_record_unfinished() -> None:
+def test_system_exit_becomes_the_failure_of_the_scheduler_and_leaves_the_record_unfinished() -> None:
     def process(delivery: Delivery) -> Outcome:
         raise SystemExit(5)
 
@@ -266,8 +266,8 @@ def test_the_scheduler_forgets_keys_without_records() -> None:
         until(lambda: late.done)
 
 
-def test_a_record_runs_even_if_a_sweep_locks_its_key_while_the_record_waits() -> None:
-    """A sweep removes the keys without records from the scheduler. It locks each key to look at its records."""
+def test_a_record_is_processed_even_if_a_sweep_locks_its_key_while_the_record_waits() -> None:
+    """A sweep removes the keys without records from the scheduler. The sweep locks each key to look at its records."""
     scheduler = Scheduler(lambda delivery: DONE, lanes=1)
     (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))
     actor = scheduler._ready.get()

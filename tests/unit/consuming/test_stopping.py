@@ -49,7 +49,7 @@ class OneRecord(Client):
 
 
 def consumer_of(client: OneRecord, process: Callable[[Any], Outcome], **options: Any) -> Consumer:
-    """Return a consumer. The client's partition is assigned to it, and its next step reads the only record."""
+    """Return a consumer with the client's partition. The next step of the consumer reads the only record."""
     consumer = running(client, process, LIMITS, pause=lambda _: None, **options)
     client.assign(("t", 0))
     consumer.step()
@@ -94,7 +94,7 @@ def test_a_stopping_worker_commits_its_offset_only_if_no_event_is_lost_and_the_f
     assert bool(client.kept) == (loses == "nothing")
 
 
-def test_a_worker_ends_without_a_commit_if_a_receiver_lost_an_event() -> None:
+def test_a_worker_ends_without_a_commit_if_an_event_that_a_receiver_emitted_was_lost() -> None:
     client, lost = OneRecord(), threading.Event()
 
     def process(_: Any) -> Outcome:

@@ -100,7 +100,7 @@ def test_headers_converted_to_json_and_back_are_unchanged() -> None:
         ((("ce_id", EVENT_ID.encode()),), ("", "")),
     ],
 )
-def test_type_and_id_of_a_dead_letter_come_from_its_headers_or_are_empty(
+def test_the_event_type_and_event_id_of_a_dead_letter_come_from_its_headers_or_are_empty(
     headers: Headers, identity: tuple[str, str]
 ) -> None:
     made = letter(record(headers=headers))
@@ -111,7 +111,7 @@ def failing(**_: Any) -> None:
     raise ValueError(SECRET)
 
 
-def test_a_failure_contains_the_line_of_the_receiver_and_no_event_data() -> None:
+def test_a_failure_names_the_file_and_function_of_the_error_and_contains_no_event_data() -> None:
     signal = OpenEdxPublicSignal(event_type="test.failing.v1", data={"x": str})
     signal.connect(failing, dispatch_uid="mine")
     event = Event(signal=signal, data={"x": SECRET}, metadata=None)

@@ -82,7 +82,7 @@ def test_c8_only_the_texts_are_left_out_if_they_cannot_be_encoded() -> None:
     assert row.failed_receivers == ["lms.award"]
 
 
-def test_c8_a_letter_is_complete_if_the_second_attempt_to_store_it_succeeds() -> None:
+def test_c8_a_reduced_letter_becomes_complete_if_it_is_stored_again_and_the_table_accepts_it() -> None:
     large = letter(record(value=b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000):

@@ -53,7 +53,7 @@ def test_c8_a_letter_is_stored_without_its_value_if_it_is_too_large_for_kafka(sa
     assert "MSG_SIZE_TOO_LARGE" in told[0].reason
 
 
-def test_c8_a_letter_without_its_headers_keeps_type_and_id(sandbox: Sandbox) -> None:
+def test_c8_a_letter_without_its_headers_keeps_the_type_and_id_of_its_event(sandbox: Sandbox) -> None:
     sent = letter(record(headers=(*record().headers, ("large", b"x" * 20_000))))
     on(sandbox, "headers.dead-letters", **{"message.max.bytes": 10_000}).store(sent)
     read = from_record(sandbox.records("headers.dead-letters", 1)[0])

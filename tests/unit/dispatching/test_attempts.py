@@ -69,7 +69,7 @@ def test_a_record_is_held_until_the_next_probe_while_a_circuit_is_open() -> None
     assert (judged.outcome.delay, judged.past.attempts, judged.past.waiting) == (7, 0, [A])
 
 
-def test_a_paused_receiver_is_stored_in_a_dead_letter_when_no_other_receiver_waits() -> None:
+def test_a_record_is_given_up_for_a_paused_receiver_only_after_its_other_receivers_have_ended() -> None:
     judged = judge(attempt(paused=[A], failed=[(B, ValueError())], ran=True), NOTHING_YET, POLICY)
     assert isinstance(judged.outcome, Retry)
     assert judged.past.is_paused_only

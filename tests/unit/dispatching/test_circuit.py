@@ -12,7 +12,7 @@ POLICY = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
 
 def fail(circuit: Circuit, *keys: str, now: float = 0) -> list[bool]:
-    """Report a failure for each key. Return for each of these failures whether it opened the circuit."""
+    """Report one failure for each key. Return, for each failure, whether it opened the circuit."""
     opened = []
     for key in keys:
         permit = circuit.permit(now)
@@ -55,7 +55,7 @@ def test_an_open_circuit_permits_one_probe_at_a_time_after_each_interval() -> No
     assert circuit.permit(1010) is not None
 
 
-def test_the_first_success_closes_the_circuit() -> None:
+def test_the_success_of_a_probe_closes_the_circuit() -> None:
     circuit = opened()
     assert circuit.permit(10) is not None
     assert circuit.succeeded()
@@ -84,7 +84,7 @@ def test_a_probe_that_ends_in_an_outage_is_repeated_after_the_interval() -> None
     assert circuit.permit(22) is not None
 
 
-def test_held_keys_wait_until_the_next_probe_is_permitted() -> None:
+def test_events_are_held_until_the_next_probe_or_for_one_interval_if_a_probe_is_due_or_running() -> None:
     circuit = opened()
     assert circuit.seconds_to_probe(3) == 7
     assert circuit.seconds_to_probe(10) == 10
@@ -142,7 +142,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert len(self.probes) <= 1
 
     def teardown(self) -> None:
-        """After all attempts have ended, check that the circuit permits a probe at the right time."""
+        """Let all running attempts fail, and check that the circuit permits an attempt one interval later."""
         for permit, key in self.running:
             self.circuit.failed(permit, key, self.now)
         assert self.circuit.permit(self.now + POLICY.probe_every) is not None

@@ -261,8 +261,8 @@ def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
 
 def test_checking_a_database_does_not_use_its_connection_pool(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
     """
-    A pool hands out connections that were opened earlier, or has no free connection. So a connection from the pool does
-    not show whether the database is reachable.
+    A pool may hand out a connection that was opened earlier, or may have no free connection. Neither shows whether the
+    database is reachable.
     """
     assert cleanup.failure_to_connect() is None
     pooled.settings_dict["NAME"] = str(tmp_path / "no such folder" / "database")

@@ -138,7 +138,7 @@ def test_s4_a_receiver_fails_if_its_emitted_event_is_rejected() -> None:
 
 
 class Log:
-    """Records the receivers that ran. Each method is an asynchronous receiver that is written in a different way."""
+    """Notes the receivers that ran. Its methods provide receivers, each of which is asynchronous in a different way."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []

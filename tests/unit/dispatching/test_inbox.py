@@ -170,7 +170,7 @@ def test_the_decorator_once_refuses_coroutine_functions_and_callables_without_a_
 
 @once
 def returns_a_coroutine(**arguments: Any) -> Any:
-    """Return a coroutine, like an async function that is wrapped by a decorator that is not async."""
+    """Return a coroutine, as an async function under a synchronous decorator does."""
     return later(**arguments)
 
 

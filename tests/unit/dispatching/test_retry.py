@@ -51,7 +51,7 @@ def test_an_unreadable_record_is_given_up_at_the_first_attempt() -> None:
 
 
 @pytest.mark.parametrize("attempt", [1, 3, 1000])
-def test_an_outage_never_counts_as_an_attempt(attempt: int) -> None:
+def test_a_record_is_held_during_an_outage_whatever_its_number_of_attempts(attempt: int) -> None:
     assert isinstance(POLICY.decide(FAILED, attempt=attempt, is_outage=True), Hold)
 
 

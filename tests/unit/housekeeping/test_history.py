@@ -98,7 +98,7 @@ def test_history_is_read_since_a_given_time_and_summed_by_chosen_columns() -> No
     assert history(now + timedelta(minutes=1)) == {}
 
 
-def test_a_process_writes_only_changed_lines_of_the_history() -> None:
+def test_a_process_writes_only_changed_counts_into_the_history() -> None:
     process = Process()
     for outcome in ("delivered", "appended", "rejected"):
         process.count(outcome)

@@ -65,7 +65,7 @@ def test_each_task_has_a_separate_period_which_may_change(keeper: Housekeeper) -
     assert later.count == 0
 
 
-def test_a_task_that_raises_is_repeated_and_does_not_delay_other_tasks(keeper: Housekeeper) -> None:
+def test_a_task_that_raises_is_repeated_and_other_tasks_continue(keeper: Housekeeper) -> None:
     class Odd(BaseException): ...
 
     failing = [Turns(OperationalError("away")), Turns(LookupError()), Turns(SystemExit()), Turns(Odd())]
@@ -77,7 +77,7 @@ def test_a_task_that_raises_is_repeated_and_does_not_delay_other_tasks(keeper: H
     assert {type(event.error) for event in seen} == {LookupError, SystemExit, Odd}
 
 
-def test_a_repeated_database_error_of_a_task_is_logged_only_once(
+def test_a_repeated_database_error_of_a_task_is_logged_once_until_a_run_succeeds(
     keeper: Housekeeper, caplog: pytest.LogCaptureFixture
 ) -> None:
     turns = Turns(OperationalError(2006, "Server has gone away"))
@@ -178,7 +178,7 @@ def test_connections_are_closed_while_no_task_is_due(
         keeper.end(list(keeper._tasks), 0)
 
 
-def test_a_forked_child_has_no_tasks_of_its_parent_and_may_start_new_tasks(keeper: Housekeeper) -> None:
+def test_a_forked_child_has_no_tasks_of_its_parent_and_can_start_new_tasks(keeper: Housekeeper) -> None:
     parents = Turns()
     keeper.every(0.001, "Parent's", parents, last=parents)
     assert _in_child(lambda: _child(keeper, parents)) == 0
@@ -207,7 +207,7 @@ def _in_child(function: Callable[[], None]) -> int:
         return 0 if told.read() == b"well" else 1
 
 
-def test_a_forked_child_has_no_inherited_tasks_even_if_python_overlooks_the_fork(keeper: Housekeeper) -> None:
+def test_a_housekeeper_drops_its_tasks_if_the_process_id_has_changed(keeper: Housekeeper) -> None:
     parents = Turns()
     keeper.every(3_600, "Parent's", parents, last=parents)
     until(lambda: parents.count == 1)
@@ -241,7 +241,7 @@ def test_a_task_runs_again_if_the_method_finish_is_called_during_its_last_run(ke
     assert len(lasts) == 2
 
 
-def test_the_given_function_is_called_after_each_run_and_each_slice_of_a_task() -> None:
+def test_the_function_given_to_a_housekeeper_is_called_after_each_run_and_each_slice_of_a_task() -> None:
     closed = Turns()
     keeper = Housekeeper(closed)
     keeper.every(3_600, "Pauses", Turns())

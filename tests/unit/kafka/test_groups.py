@@ -28,7 +28,7 @@ def test_a_group_is_not_asked_for_offsets_while_its_coordinator_is_unavailable(c
 
 
 class _Recording(Groups):
-    """Notes the seconds that each group is given."""
+    """Notes the time limit, in seconds, of the request for each group."""
 
     def __init__(self) -> None:
         super().__init__({"bootstrap.servers": "127.0.0.1:9"})

@@ -1,6 +1,6 @@
 """
-The package notes which partitions a producer has reached, which means that Kafka has confirmed a record on them. A
-producer may have several records of a key in flight only if it has reached the partition of this key.
+The package notes which partitions a producer has reached. A producer has reached a partition when Kafka has confirmed
+one of its records there. Only then may it have several records of a key of this partition in flight.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def test_a_key_may_belong_to_an_unreached_partition_until_its_first_record_is_co
     assert partitions.may_have("b", b"k")
 
 
-def test_no_key_belongs_to_an_unreached_partition_after_all_partitions_are_reached() -> None:
+def test_no_key_of_a_topic_belongs_to_an_unreached_partition_after_all_its_partitions_are_reached() -> None:
     partitions = UnreachedPartitions({"a": 2, "b": 2})
     for key, partition in ((b"k", 1), (b"l", 1), (b"m", 0)):
         assert partitions.may_have("a", b"other")
@@ -37,7 +37,7 @@ def test_the_partition_counts_are_stale_after_a_record_of_an_unknown_topic() -> 
     assert partitions.may_have("a", b"other")
 
 
-def test_the_knowledge_of_reached_partitions_becomes_stale_after_an_hour() -> None:
+def test_the_partition_counts_become_stale_after_an_hour() -> None:
     times = iter([0.0, 3600.0, 3601.0])
     partitions = UnreachedPartitions({}, lambda: next(times))
     assert [partitions.is_stale for _ in range(2)] == [False, True]

@@ -173,7 +173,7 @@ def test_malformed_arguments_are_refused(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("action", ["list", "show", "take", "replay", "discard", "import", "purge"])
-def test_the_help_of_each_subcommand_that_changes_something_names_the_option_apply(
+def test_only_subcommands_that_change_something_name_the_option_apply_in_their_help(
     action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):

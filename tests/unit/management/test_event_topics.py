@@ -85,7 +85,7 @@ def test_the_command_says_that_topics_of_the_sandbox_appear_on_first_use(sandbox
     assert topics(settings, action) == (1, f"Nothing was done: {said}")
 
 
-def test_the_command_reports_invalid_settings_in_one_sentence() -> None:
+def test_the_command_names_an_invalid_or_missing_setting() -> None:
     code, said = topics({"EVENT_BUS_KAFKA_TOPICS": {"grades": {"partitions": 0}}}, "plan")
     assert (code, "'partitions' must be a whole number" in said) == (1, True)
     code, said = topics({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None}, "plan")

@@ -172,8 +172,8 @@ def test_c15_an_error_is_raised_until_the_pauses_have_been_read_for_the_first_ti
 
 def test_c15_the_error_for_unknown_pauses_contains_the_error_of_the_database(caplog: pytest.LogCaptureFixture) -> None:
     """
-    In this test all events wait because the database user lacks a right. The class name of the exception would not show
-    this.
+    In this test, the pauses are unknown because the database user lacks a right. The class name of the exception alone
+    would not tell this reason.
     """
 
     def refuse(*_: Any) -> None:

@@ -1,6 +1,6 @@
 """
-``replay_events --request`` and ``backfill_events --request`` print a plan and create a request. Other commands list the
-request.
+``replay_events --request`` and ``backfill_events --request`` print a plan and, with ``--apply``, create a request. The
+command ``event_dead_letters requests`` shows the request.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def test_a_replay_may_name_a_receiver_of_another_service_but_not_an_empty_range(
     assert ReplayRequest.objects.get().receiver == "other.receivers.note"
 
 
-def test_the_searched_key_of_a_request_is_not_shown_in_lists_and_reports(topic: str) -> None:
+def test_reports_of_a_replay_request_show_its_progress_and_hide_its_key(topic: str) -> None:
     chosen = ("-t", topic, "--from", "earliest", "--key", "4711")
     said("replay_events", *chosen, "--request", "-g", "mail", "--stop-on-error", "--apply")
     request = ReplayRequest.objects.get()

@@ -27,7 +27,7 @@ def letters(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def failing_at(number: int) -> Any:
-    """Make the database fail at the ``number``-th deletion of letters."""
+    """Return a context manager in which the database fails at the ``number``-th deletion of letters."""
     deletions: list[str] = []
 
     def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

@@ -47,7 +47,7 @@ class _Shrunk(_Overview):
 
 
 @pytest.mark.parametrize(("overview", "silent", "records"), [(_Silent, 1, None), (_Shrunk, 0, 1)])
-def test_the_status_of_a_group_omits_only_partitions_that_gave_no_answer(
+def test_the_status_of_a_group_omits_partitions_that_gave_no_answer_or_no_longer_exist(
     sandbox: Sandbox, overview: type[ClusterOverview], silent: int, records: int | None
 ) -> None:
     bus = SandboxBus(sandbox)
@@ -62,7 +62,9 @@ def test_the_status_of_a_group_omits_only_partitions_that_gave_no_answer(
 
 
 @pytest.mark.parametrize("silent", [(), ("grades:1",)])
-def test_the_warning_about_a_group_without_worker_ends_only_if_all_partitions_answered(silent: tuple[str, ...]) -> None:
+def test_the_neglect_of_a_group_without_worker_is_dropped_only_if_all_partitions_have_answered(
+    silent: tuple[str, ...],
+) -> None:
     alarm = Neglect(kind=GROUP_WITHOUT_WORKER, subject="mail", message="Its last worker died.")
     tables = TablesLook(
         status=TableStatus(workers=(), outboxes=(), dead_letters=None, paused=None, last_hour=None, not_known={}),

@@ -63,7 +63,7 @@ def test_a_replay_runs_only_the_failed_receiver_and_deletes_the_letter() -> None
     assert not DeadLetter.objects.exists()
 
 
-def test_the_log_names_a_letter_before_its_receiver_may_crash_the_process(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_contains_the_event_id_of_a_letter_before_its_receiver_runs(caplog: pytest.LogCaptureFixture) -> None:
     texts: list[str] = []
     trouble["second"] = lambda: texts.append(caplog.text)
     letter = stored(record_of(7), SECOND)
@@ -159,7 +159,7 @@ def test_a_letter_keeps_a_failed_stand_in_and_the_replaced_receiver() -> None:
     assert receivers_left(letter) == [GONE, SECOND]
 
 
-def test_a_letter_without_receivers_names_the_others_after_the_replay_of_one_receiver() -> None:
+def test_a_letter_without_receivers_names_the_other_receivers_after_the_replay_of_one_receiver() -> None:
     letter = stored(record_of(7))
     with pytest.raises(CommandError):
         run("replay", letter.pk, "--receiver", SECOND, "--apply")
@@ -167,7 +167,7 @@ def test_a_letter_without_receivers_names_the_others_after_the_replay_of_one_rec
     assert receivers_left(letter) == [FIRST]
 
 
-def test_a_receiver_that_has_succeeded_does_not_run_again() -> None:
+def test_a_receiver_that_has_not_failed_for_a_letter_does_not_run_in_a_replay() -> None:
     letter = stored(record_of(7), SECOND)
     assert f"{FIRST} has not failed for it" in run("replay", letter.pk, "--receiver", FIRST)
     assert run("replay", "--all", "--receiver", FIRST, "--apply") == "No dead letters.\n"
@@ -190,7 +190,7 @@ def test_a_failing_letter_does_not_prevent_the_replay_of_other_letters() -> None
     assert list(DeadLetter.objects.values_list("pk", flat=True)) == [letters[1].pk]
 
 
-def test_a_letter_runs_only_once_if_two_replays_planned_it_at_the_same_time() -> None:
+def test_only_one_of_two_replays_that_planned_the_same_letter_runs_its_receivers() -> None:
     letter = stored(record_of(7), FIRST)
     mine, theirs = plan(DeadLetter.objects.get()), plan(DeadLetter.objects.get())
     trouble["first"] = fail
@@ -255,7 +255,7 @@ def test_a_receiver_fails_and_is_rolled_back_if_it_leaves_a_transaction_open() -
     assert letter.failures[0]["error"].startswith("TransactionLeftOpen")
 
 
-def test_an_unknown_event_type_is_reported() -> None:
+def test_a_replay_reports_an_event_type_that_is_not_registered() -> None:
     headers = tuple((name, b"x.y.v1" if name == "ce_type" else value) for name, value in record_of(7).headers)
     letter = stored(record_of(7, headers=headers))
     assert "event type x.y.v1 is not registered in this service" in run("replay", letter.pk)
@@ -263,7 +263,7 @@ def test_an_unknown_event_type_is_reported() -> None:
         run("replay", letter.pk, "--apply")
 
 
-def test_a_disabled_signal_is_reported() -> None:
+def test_the_plan_of_a_replay_reports_a_disabled_signal() -> None:
     letter = stored(record_of(7), FIRST)
     CERTIFICATE_CREATED.disable()
     try:

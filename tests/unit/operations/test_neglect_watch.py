@@ -149,7 +149,7 @@ def test_a_late_answer_is_not_used_for_a_later_question() -> None:
     assert third.wait() == "later"
 
 
-def test_earlier_answers_are_reported_although_a_later_question_hangs() -> None:
+def test_an_answer_is_reported_although_a_later_question_to_the_same_server_hangs() -> None:
     for_ever = threading.Event()
     found = ask_all({"one": ("a", lambda: 1), "two": ("a", lambda: for_ever.wait(600))}, within(2))
     for_ever.set()

@@ -1,4 +1,4 @@
-"""A problem counts as neglected once it has lasted for some time, and no longer after somebody has ended it."""
+"""A problem counts as neglected after it has lasted for some time, until somebody ends it."""
 
 from __future__ import annotations
 
@@ -118,7 +118,9 @@ def test_a_pause_is_reported_after_a_day() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(3_600, "60 minutes ahead of"), (-20, "20 seconds behind"), (5, "")])
-def test_a_clock_is_reported_if_it_differs_from_the_clock_of_the_database(seconds: float, told: str) -> None:
+def test_a_clock_is_reported_if_it_differs_by_more_than_ten_seconds_from_the_clock_of_the_database(
+    seconds: float, told: str
+) -> None:
     with neglected.clock_ahead(seconds):
         messages = [one.message for one in found().values()]
     assert [told in one for one in messages] == [True] * bool(told)

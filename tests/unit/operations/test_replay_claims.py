@@ -57,7 +57,7 @@ def test_c3_a_replay_skips_an_updated_letter_that_another_replay_has_claimed() -
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError])
-def test_a_replay_that_ends_with_an_exception_releases_its_letter(error: type[BaseException]) -> None:
+def test_a_replay_that_ends_with_an_exception_releases_its_claim_on_a_letter(error: type[BaseException]) -> None:
     def leave() -> None:
         raise error
 
@@ -121,7 +121,7 @@ def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_rest")
-def test_successes_are_stored_when_the_database_is_reachable_again() -> None:
+def test_the_success_of_a_receiver_is_stored_when_the_database_is_reachable_again() -> None:
     letter, away = stored(record_of(7), FIRST), Away(3)
     meanwhile["first"] = away.begin
     with connection.execute_wrapper(away):

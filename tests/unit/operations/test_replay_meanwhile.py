@@ -33,7 +33,7 @@ def failures() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("also", [[], [SECOND]])
-def test_c3_a_replay_keeps_a_failure_that_a_worker_wrote_meanwhile(also: list[str]) -> None:
+def test_c3_a_replay_keeps_a_failure_that_a_worker_stored_during_the_replay(also: list[str]) -> None:
     letter = stored(record_of(7), FIRST)
     meanwhile["first"] = lambda: worker_stores(FIRST, *also)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
@@ -44,7 +44,7 @@ def test_c3_a_replay_keeps_a_failure_that_a_worker_wrote_meanwhile(also: list[st
     assert states() == dict.fromkeys(["first", *(["second"] if also else [])], "failed")
 
 
-def test_c3_a_success_is_stored_even_if_a_worker_wrote_failures_of_other_receivers() -> None:
+def test_c3_a_success_is_stored_even_if_a_worker_stored_a_failure_of_another_receiver_during_the_replay() -> None:
     letter = stored(record_of(7), FIRST)
     meanwhile["first"] = lambda: worker_stores(SECOND)
     with pytest.raises(CommandError):
@@ -67,7 +67,7 @@ def test_c3_a_failure_of_the_replay_does_not_overwrite_a_later_failure_of_a_work
 
 
 def test_c3_a_letter_is_not_replayed_if_a_worker_updated_it_after_the_plan() -> None:
-    """The worker stores the number of attempts that the plan has read. Only the time of the failure differs."""
+    """The worker stores failures of a later time. The number of attempts is the same as when the plan was made."""
     planned = plan(stored(record_of(7), FIRST))
     worker_stores(FIRST, SECOND)
     assert replayed(planned).is_taken
@@ -84,7 +84,7 @@ def test_c3_a_letter_is_not_replayed_if_a_worker_of_an_older_version_updated_it_
     assert seen == []
 
 
-def test_c3_a_row_stays_if_a_worker_of_an_older_version_rewrites_it_during_a_replay() -> None:
+def test_c3_a_letter_stays_if_a_worker_of_an_older_version_rewrites_its_row_during_a_replay() -> None:
     letter = stored(record_of(7), FIRST)
     as_before = [{"receiver": FIRST, "error": "ValueError", "place": ""}]
     DeadLetter.objects.update(failures=as_before)
@@ -94,7 +94,7 @@ def test_c3_a_row_stays_if_a_worker_of_an_older_version_rewrites_it_during_a_rep
     assert failures() == {FIRST: "ValueError"}
 
 
-def test_c3_a_letter_stays_for_all_receivers_if_it_became_unreadable_for_a_worker() -> None:
+def test_c3_a_letter_stays_for_all_receivers_if_a_worker_could_not_read_it_during_its_replay() -> None:
     planned = plan(stored(record_of(7)))
     meanwhile["first"] = lambda: worker_stores()
     assert list(replayed(planned).left) == [""]
@@ -129,8 +129,8 @@ def test_c3_a_letter_is_not_discarded_if_a_worker_updated_it_after_the_selection
     assert discard(DeadLetter.objects.get()) == 1
 
 
-def test_c3_an_updated_letter_stays_when_letters_with_later_failures_are_deleted() -> None:
-    """A letter may be older than the other letters because it was imported or because the clock of a host is slow."""
+def test_c3_an_updated_letter_is_not_deleted_even_if_another_selected_letter_failed_later() -> None:
+    """The update may have an earlier time than other letters, for example if the clock of a host is slow."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
     worker_stores(SECOND, failed_at=FAILED_AT + timedelta(minutes=1))
@@ -172,7 +172,7 @@ def test_each_receiver_has_a_separate_count_of_attempts_and_a_separate_error() -
     assert entries[SECOND].place.endswith("<locals>.fail")
 
 
-def test_c3_all_receivers_that_share_a_name_run_again() -> None:
+def test_c3_a_replay_runs_all_receivers_that_share_the_failed_name() -> None:
     ran: list[str] = []
 
     def made(name: str) -> Callable[..., None]:

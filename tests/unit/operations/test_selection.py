@@ -73,7 +73,9 @@ def test_a_search_by_offset_uses_the_index_of_groups_only_if_there_are_few_group
 
 
 @pytest.mark.parametrize(("selection", "statements"), [(Selection(key="7"), 2), (Selection(group="mail"), 3)])
-def test_a_search_by_key_reads_each_row_once(selection: Selection, statements: int) -> None:
+def test_a_page_of_letters_and_their_count_take_two_statements_by_key_and_three_by_group(
+    selection: Selection, statements: int
+) -> None:
     multiply(stored(record_of(7), MAIL), ({"offset": offset} for offset in range(1, 7)))
     with asked() as statements_of_page:
         page, counted = counted_page_of(selection, after=None, limit=5)

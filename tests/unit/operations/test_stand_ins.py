@@ -82,7 +82,7 @@ def test_c2_a_stand_in_replaces_only_one_of_several_missing_receivers(letter: De
 
 
 @pytest.mark.parametrize("which", [["1"], ["--all"]])
-def test_c2_a_stand_in_must_name_the_replaced_receiver_if_several_receivers_are_missing(
+def test_c2_a_stand_in_needs_the_name_of_the_replaced_receiver_if_a_letter_has_several_missing_receivers(
     letter: DeadLetter, which: list[str]
 ) -> None:
     which = [str(letter.pk)] if which == ["1"] else which
@@ -93,7 +93,7 @@ def test_c2_a_stand_in_must_name_the_replaced_receiver_if_several_receivers_are_
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
-def test_c2_a_stand_in_must_name_the_replaced_receiver_if_letters_lack_different_receivers() -> None:
+def test_c2_a_stand_in_needs_the_name_of_the_replaced_receiver_if_letters_have_different_missing_receivers() -> None:
     """
     Two letters have different missing receivers. If the stand-in could be given without the name of the receiver that
     it replaces, it would also run for the wrong letter. That letter would then be deleted although its receiver's work

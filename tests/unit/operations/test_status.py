@@ -70,7 +70,7 @@ def test_the_status_of_the_sandbox_shows_the_lag_and_the_workers_that_sent_heart
     assert checked(settings) == {}
 
 
-def test_the_status_shows_the_last_hour_numbers_of_rows_and_neglects(
+def test_the_status_shows_the_counts_of_the_last_hour_the_numbers_of_rows_and_the_neglects(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     neglected.neglect_everything()
@@ -100,7 +100,7 @@ def test_a_neglect_is_a_finding_with_the_option_check(settings_of_sandbox: dict[
     assert "→ Mend it, then: manage.py event_bus_resume --receiver app.receivers.grade --apply" in shown.text
 
 
-def test_running_processes_of_different_versions_are_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
+def test_a_running_worker_of_another_version_than_the_command_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.consumer(neglected.ago(seconds=1), version="0.0.9")
     neglected.consumer(neglected.ago(days=0.5), version="0.0.8", stopped=True)
     found = checked(settings_of_sandbox)
@@ -108,7 +108,7 @@ def test_running_processes_of_different_versions_are_a_finding(settings_of_sandb
     assert sum(kind == "versions-apart" for kind, _ in found) == 1
 
 
-def test_an_unmigrated_table_is_a_finding_and_the_rest_of_the_status_is_shown(
+def test_an_unmigrated_table_is_a_finding_and_its_part_of_the_status_is_omitted(
     settings_of_sandbox: dict[str, Any],
 ) -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
@@ -233,7 +233,7 @@ def test_a_failed_check_of_topics_is_reported_if_no_controller_exists(
     assert shown.findings["unanswered", "the check of topics"] == "there is none"
 
 
-def test_a_server_that_does_not_answer_is_reported_after_its_time_limit() -> None:
+def test_a_server_that_hangs_is_reported_after_its_time_limit_and_is_not_asked_a_second_time() -> None:
     def silent() -> Any:
         asked.append(1)
         for_ever.wait(600)
@@ -276,7 +276,7 @@ def test_ctrl_c_interrupts_the_status_command(monkeypatch: pytest.MonkeyPatch) -
         status({})
 
 
-def test_the_most_severe_finding_comes_first_and_every_kind_has_its_severity() -> None:
+def test_the_most_severe_finding_comes_first_and_each_kind_of_finding_has_a_severity() -> None:
     kinds = [*(one.id for one in findings.CATALOGUE), *(one.id for one in NEGLECTS)]
     assert sorted(kinds) == sorted(findings.BY_SEVERITY)
     found = [Finding(id=name, subject="", message="", remedy="") for name in ("schema-missing", "right-missing")]
