@@ -18,7 +18,10 @@ _REWRITE_AFTER = 0.2
 _REPEAT_AFTER = 10.0
 """Seconds between two reports of progress in other output."""
 _MADE_UP_FOR = 1.0
-"""After a delay, work may exceed the rate until it has made up for this many seconds, or for the delay if shorter."""
+"""
+Number of seconds of a delay that are made up for, or the whole delay if it is shorter: after the delay, work exceeds the
+rate until then.
+"""
 
 
 class Interruption:

@@ -18,7 +18,7 @@ def _named(datalist: str) -> forms.TextInput:
 
 
 class RunForm(forms.Form):
-    """A base class with the fields of both forms."""
+    """A base class of both forms, with the fields ``rate``, ``stop_after`` and ``reason``."""
 
     rate = forms.FloatField(
         label=_("A second at most (empty: as many as live events leave time for)"), min_value=0.01, required=False

@@ -63,8 +63,8 @@ class NeglectWatch:
         answer; later searches emit nothing. Log a warning for a database that does not answer, unless it did not answer
         the previous search either.
 
-        While a search runs, the metrics show the previous findings. If it raises an exception, they show nothing
-        afterwards.
+        While a search runs, the metrics show the result of the previous search. If the search raises an exception, the
+        metrics show no neglects until a search succeeds.
         """
         try:
             found = self._look()
