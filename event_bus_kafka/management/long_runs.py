@@ -18,10 +18,7 @@ _REWRITE_AFTER = 0.2
 _REPEAT_AFTER = 10.0
 """Seconds between two reports of progress in other output."""
 _MADE_UP_FOR = 1.0
-"""
-Number of seconds of a delay that are made up for, or the whole delay if it is shorter: after the delay, work exceeds the
-rate until then.
-"""
+"""Maximum number of seconds of a delay for which work catches up afterwards, by exceeding the rate."""
 
 
 class Interruption:

@@ -118,7 +118,7 @@ class RequestChange:
     states: Sequence[RequestState]
     """The states from which the change is possible."""
     plan: str
-    """Sentence that tells the operator, before the change, what it would do."""
+    """Sentence that tells the operator, before the change, what the change would do."""
     done: str
     """Sentence that tells the operator, after the change, what follows."""
     apply: Callable[[ReplayRequestQuerySet, int, str], bool]

@@ -24,8 +24,8 @@ _PARKED = ("parked_at", "code", "reason")
 def rows_of_event(alias: str, event_id: str, *, seconds: float) -> tuple[list[OutboxPlace], int | None]:
     """
     Return the waiting and parked rows of an event in a database. Also return the id of the last row that was searched
-    before the time for a table was over; if this happened in both tables, the id of the waiting row. None: all rows were
-    searched. The database must have both tables.
+    before the time for a table was over; None: all rows were searched. If the time was over in both tables, this is the
+    id of a waiting row. The database must have both tables.
 
     ``seconds``: time limit for each table. Raises a database error.
     """
