@@ -211,7 +211,7 @@ def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
 
 
 def _silent(begun: Sequence[ReplayRequest]) -> list[ReplayRequest]:
-    """Return the requests without a claim, or whose worker has not renewed its claim for about a minute."""
+    """Return the requests that no worker has claimed, or whose worker has not renewed its claim for a minute."""
     dead = database_now(_rows().db) - round(TAKEN_OVER_AFTER * 1000) if begun else 0
     return [one for one in begun if one.claimed_by is None or (one.beat_at or 0) < dead]
 
