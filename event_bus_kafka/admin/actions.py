@@ -74,8 +74,8 @@ def ask(page: Page, request: HttpRequest, plan: ActionPlan) -> HttpResponse:
 
 def write_history(request: HttpRequest, page: Page, done: str, object_id: str = "") -> None:
     """
-    Write a user's action, or the user's look at unmasked data, to Django's history. ``done``: a sentence about it,
-    without event data. ``object_id``: the row's id, if the action concerns a single row.
+    Write to Django's history that a user has changed something, or has looked at unmasked data. ``done``: a sentence
+    that says so, without event data. ``object_id``: the row's id, if only one row is concerned.
     """
     LogEntry.objects.create(
         user_id=str(request.user.pk),

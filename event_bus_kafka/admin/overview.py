@@ -119,8 +119,8 @@ class OverviewPage(Page):
 
     def _open_requests(self) -> Iterator[tuple[str, Cell]]:
         """
-        Yield a link to the replay requests, with the number of open requests in each state. Yield nothing if none is
-        open.
+        Yield a link to the replay requests, with the number of open requests in each state. Yield nothing if no request
+        is open, or if the tables of replay requests are missing.
         """
         page = self.page_of(ReplayRequest)
         if page.is_migrated() and (found := open_states()):

@@ -111,9 +111,9 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _guarded(self, view: View, right: Right) -> View:
         """
-        Wrap a view so that it requires a login, the CSRF token and ``right``. If a table of the page is missing, or the
-        view raises :class:`ConfigurationError`, the user gets a page that names the problem. Django's error reports
-        leave out the fields of a POST.
+        Wrap a view so that it requires a login, the CSRF token, the right to view, and ``right``. If a table of the
+        page is missing, or the view raises :class:`ConfigurationError`, the user gets a page that names the problem.
+        Django's error reports leave out the fields of a POST.
         """
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -140,8 +140,9 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
 def beside(alias: str) -> Ask:
     """
-    Return a function that asks a database. The database with the heartbeats, which pages cannot do without, is asked in
-    this thread, without a time limit. Others are asked as :func:`of_database` says, for at most ``_LONGEST`` seconds.
+    Return a function that asks the database ``alias`` as :func:`of_database` says, for at most ``_LONGEST`` seconds. If
+    this is the database with the heartbeats, the function asks in this thread, without a time limit, because pages
+    cannot be shown without the answer.
     """
     return here if alias == router.db_for_write(Heartbeat) else of_database(alias, _LONGEST)
 

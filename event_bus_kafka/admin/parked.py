@@ -1,6 +1,6 @@
 """
-Releases or discards parked rows. A page first shows the plan. After the confirmation, each request changes rows for a
-few seconds.
+Releases or discards parked rows. A page first shows the plan. After the confirmation, each HTTP request changes rows
+for a limited time.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class ParkedChange:
     title: str
     sentences: Callable[[int], Sequence[str]]
     """
-    Returns sentences of the page that asks for confirmation, in addition to the sentence with the number of rows, which
-    is the argument.
+    Returns sentences for the page that asks for confirmation. The argument is the number of rows. The page also shows
+    :attr:`Selected.sentence`.
     """
     button: Callable[[int], str]
     done: Callable[[int], str]
@@ -137,8 +137,9 @@ class Selected:
     @classmethod
     def of(cls, request: HttpRequest) -> Selected:
         """
-        Return the rows that a POST selects. The field ``row`` selects by id; the fields ``topic`` and ``code`` select
-        by topic and error code. Raises Http404 if the fields are invalid.
+        Return the parked rows that a POST selects in the database that its field ``database`` names. The field ``row``
+        selects by id; the fields ``topic`` and ``code`` select by topic and error code. Raises Http404 if the fields
+        are invalid or the database has no outbox.
         """
         alias, ids = request.POST.get("database", ""), request.POST.getlist("row")
         topic, code, last = (request.POST.get(name, "") for name in ("topic", "code", _LAST))

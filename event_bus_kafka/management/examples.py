@@ -11,9 +11,9 @@ class OperatorCommand(BaseCommand):
     """
     Base class of this package's commands. The help of each command ends with an example.
 
-    Unless the help of a command says otherwise, a command that changes something prints a plan, and carries it out only
-    with ``--apply``; ``--json`` prints JSON instead of text; exit code 1 means that the change was not made or that a
-    check failed, and exit code 2 that the arguments are wrong.
+    Unless the help of a command says otherwise, the following holds. A command that changes something prints a plan,
+    and carries it out only with ``--apply``. With ``--json``, it prints JSON instead of text. Exit code 1 means that
+    the change was not made or that a check failed; exit code 2 means that the arguments are wrong.
     """
 
     example: str

@@ -28,7 +28,7 @@ _SHOWN = 50
 
 
 class RequestSubcommands(OperatorCommand):
-    """A base class of the command, with the subcommands for replay requests."""
+    """A base class of the command ``event_dead_letters``, with the subcommands for replay requests."""
 
     def request(self, selected: Selection, options: dict[str, Any]) -> None:
         """Print the plan of replay requests, one for each group; with ``--apply``, make the requests."""
@@ -139,8 +139,9 @@ def require_tables() -> None:
 
 def with_request(options: dict[str, Any]) -> dict[str, Any]:
     """
-    Return the options of ``replay``. With ``--of-request``, ``ids`` are the request's letters without a known result;
-    ``receiver`` and ``instead_of`` are the request's, too, unless an argument names one of them.
+    Return the options of ``replay``. If ``--of-request`` names a replay request, the option ``ids`` is set to the
+    request's letters without a known result. The options ``receiver`` and ``instead_of`` are then taken from the
+    request, unless one of them was given as an argument.
 
     Raises CommandError if the request does not exist, if it has no such letters, or if ids were also given as
     arguments.

@@ -31,7 +31,7 @@ _RUN_TITLES = ("kind", "host:pid", "group or database", "version", "state", "hea
 
 
 def lines(status: Status) -> Iterator[str]:
-    """Yield the lines of the text."""
+    """Yield the lines of the text that shows ``status``."""
     yield f"{status.taken:%Y-%m-%d %H:%M:%S} UTC"
     if status.kafka:
         yield from _kafka(status.kafka)

@@ -1,6 +1,6 @@
 """
-Processes a record once, for a replay. If the record fails, it is not retried or stored as a dead letter; the failure is
-returned.
+Processes a record once, for a replay. A record that fails is neither retried nor stored as a dead letter; the failure
+is returned.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class OneAttempt:
     ) -> Letter | Hold | Skipped | None:
         """
         Process one record with the receivers that ``receivers_of`` returns. Return :class:`Hold` if a server is
-        unreachable, and :class:`Skipped` if a worker would skip the record. If the record failed, return the dead
-        letter that a worker would have stored. Otherwise return None.
+        unreachable, and :class:`Skipped` if a worker would skip the record. If the record failed, return a dead
+        letter of it, which is not stored. Otherwise return None.
 
         Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit.
         """

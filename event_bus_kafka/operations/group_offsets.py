@@ -135,8 +135,8 @@ def _or(number: int | None, other: int | None) -> int | None:
 
 def partitions_of(reader: Reader, named: Iterable[Named]) -> list[Partition]:
     """
-    Return the partitions of the named topics. Raises :class:`NotThere` if a topic or partition does not exist, and
-    :class:`BrokerError`.
+    Return the named partitions, and all partitions of topics that are named without a partition. Raises
+    :class:`NotThere` if a topic or partition does not exist. Raises :class:`BrokerError` if Kafka does not answer.
     """
     found: dict[Partition, None] = {}
     for one in named:
@@ -177,7 +177,7 @@ def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Ta
     """
     Plan to set the group's offsets to ``target``. Raises :class:`CannotReset` if the group has members, if its members
     are unknown, or if the offset does not exist. Raises :class:`NotThere` if the group does not exist. Raises
-    :class:`BrokerError`.
+    :class:`BrokerError` if Kafka does not answer.
     """
     refuse_members(reader, group, CannotReset)
     topics_of(reader, group)
@@ -192,7 +192,8 @@ def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Ta
 
 def apply(reader: Reader, group: str, resets: Iterable[Reset]) -> None:
     """
-    Commit the planned offsets. If Kafka refuses any of them, raises :class:`CannotReset`; the others may be committed.
+    Commit the planned offsets. Raises :class:`CannotReset` if the commit fails; it is then unknown which of the offsets
+    are committed.
     """
     try:
         reader.commit({one.standing.partition: one.position for one in resets})

@@ -58,8 +58,8 @@ def summed(
     """
     Return the numbers and durations of events since a time, added up by the database. Each key of the result is a
     tuple: the start of a slot in milliseconds since the epoch, then the values of the fields ``by``. A slot has
-    ``step`` seconds. A longer period counts in the slot in which it begins. ``by``: any fields in :data:`BY`. Raises a
-    database error, also if the table is missing.
+    ``step`` seconds. A row whose period is longer than a slot counts in the slot in which the period begins. ``by``:
+    any fields in :data:`BY`. Raises a database error, also if the table is missing.
 
     ``of_receivers``: add up calls of receivers instead of events. ``event_type``, ``outcomes``: include only this type
     and these outcomes; empty: include all.

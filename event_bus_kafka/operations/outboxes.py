@@ -69,7 +69,7 @@ class ParkedGroup:
 
 @attrs.frozen(kw_only=True)
 class Slice:
-    """The result of changing parked rows for a limited time, which may leave others for the next call."""
+    """The result of one call of :func:`slice_of`, which may leave rows for the next call."""
 
     number: int
     """Number of changed rows."""

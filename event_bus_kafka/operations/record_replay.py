@@ -85,8 +85,9 @@ class RecordReplay:
         ``stop_on_error``: stop at the first record with a failure. A replay that continues from the same progress
         begins with this record.
 
-        Raises :class:`WorkerFailed` if a server is unreachable or a receiver raises SystemExit or GeneratorExit. Raises
-        :class:`BrokerError` and :class:`SchemaRegistryError`.
+        Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit, or if a server is unreachable
+        while a record is processed. Raises :class:`BrokerError` if records cannot be read, and
+        :class:`SchemaRegistryError` if ``wanted`` selects by key and the schema of a record's key cannot be fetched.
         """
         for name, offsets in list(self._progress.left.items()):
             for record in read(reader, {name: offsets}):

@@ -1,5 +1,6 @@
 """
-Compares the topics that the settings require with Kafka's topics, and plans and performs the steps that adapt Kafka's.
+Compares the topics in Kafka with the topics that the settings require. Plans and performs the steps that adapt the
+topics in Kafka.
 """
 
 from __future__ import annotations

@@ -42,9 +42,9 @@ class WorkerRun:
     started: datetime
     state: dict[str, Any]
     """
-    The fields of ``ConsumerState`` or ``RelayState``, the ``rates`` (per second), and ``health_port``, the port that
-    tells of health; None: no port is open. Some fields of a relay are missing until the relay has looked at its outbox
-    once.
+    The fields of ``ConsumerState`` or ``RelayState``, the ``rates`` (per second), and ``health_port``, the port of
+    ``/live``, ``/ready`` and ``/metrics`` (None: no port is open). Some fields of a relay are missing until the relay
+    has looked at its outbox once.
     """
 
     @property

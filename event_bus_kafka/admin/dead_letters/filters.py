@@ -40,7 +40,7 @@ def _offering(name: str) -> forms.TextInput:
 
 
 class FilterForm(forms.Form):
-    """Filters that a user may combine. They may stand in a URL, because none of them identifies a single event."""
+    """Filters that a user can combine. URLs contain these filters, because none of them identifies a single event."""
 
     group = forms.CharField(widget=_offering("group"), label=_("Group"), max_length=255, required=False)
     topic = forms.CharField(widget=_offering("topic"), label=_("Topic"), max_length=249, required=False)

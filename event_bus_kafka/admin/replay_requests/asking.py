@@ -84,8 +84,8 @@ class Asked:
     @classmethod
     def of(cls, request: HttpRequest) -> Asked:
         """
-        Read the form from a POST. On the first POST, which comes from the list of letters, the receiver by which the
-        list was filtered is proposed as the only one.
+        Read the form from a POST. The first POST comes from a page of dead letters, and has no values for this form: if
+        that page lists the letters of one receiver, the form proposes to call only this receiver.
         """
         filtered = {f"{_PREFIX}-receiver": request.POST.get("receiver", "")}
         is_first = request.POST.keys().isdisjoint(_receiver_names())
@@ -111,9 +111,9 @@ def asking(
     letter_url: Callable[..., str],
 ) -> dict[str, Any]:
     """
-    Return the context for the template. ``planned``: None if more letters match than a request may have. ``until``: the
-    time of the latest failure in the plan that the user saw; None: this is the first plan. ``letter_url`` returns the
-    URL of a page of dead letters, by its name.
+    Return the context for the template. ``planned``: None if more than :data:`COUNTED` letters match; the page then
+    refuses to make a request. ``until``: the time of the latest failure in the plan that the user saw; None: this is
+    the first plan. ``letter_url`` returns the URL of a page of dead letters, by its name.
     """
     is_too_much, planned = planned is None, planned or RequestPlan()
     own = {CONFIRMED, "csrfmiddlewaretoken", UNTIL, *asked.wishes.fields, *_receiver_names()}

@@ -184,7 +184,7 @@ def _letter(letter: RequestedLetter, letter_url: Url) -> list[Cell]:
 
 
 def _history(number: int) -> Table:
-    """Return the table of users who made or changed a request, from Django's history."""
+    """Return a table of the latest actions that users took on a request, from Django's history."""
     about = ContentType.objects.get_for_model(ReplayRequest)
     entries = LogEntry.objects.filter(content_type=about, object_id=str(number)).select_related("user")
     rows = [

@@ -18,7 +18,7 @@ def _named(datalist: str) -> forms.TextInput:
 
 
 class RunForm(forms.Form):
-    """A base class with the fields of both forms."""
+    """A base class of both forms, with the fields ``rate``, ``stop_after`` and ``reason``."""
 
     rate = forms.FloatField(
         label=_("A second at most (empty: as many as live events leave time for)"), min_value=0.01, required=False
@@ -76,8 +76,8 @@ class RunAsking:
     title: str | Promise
     plan: str
     """
-    The name of the function in ``run_planning`` that plans this kind of run. It is a name because the module loads
-    Kafka's client, and is imported only to make a plan.
+    The name of the function in ``run_planning`` that plans this kind of run. The function itself cannot stand here,
+    because ``run_planning`` loads Kafka's client and is imported late.
     """
     rights: tuple[Right, ...] = (Right.REPLAY,)
     """The rights for requesting this kind of run. A user needs all these rights."""

@@ -38,7 +38,7 @@ class RunPages(Page):
             yield outside_transactions(plan)
 
     def run_links(self, request: HttpRequest) -> list[Linked]:
-        """Return the links to the forms that the user may use."""
+        """Return the links to the forms for which the user has the rights; no links if tables of runs are missing."""
         allowed = {name: one for name, one in ASKING.items() if one.is_for(request.user)}
         if not (allowed and are_possible()):
             return []

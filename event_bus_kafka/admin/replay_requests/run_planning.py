@@ -1,5 +1,6 @@
 """
-Plans replays of topics, and backfills, for admin pages. It loads Kafka's client, so import it only to make a plan.
+Plans replays of topics, and backfills, for admin pages. Import this module only to show a form or a plan, because it
+loads Kafka's client.
 """
 
 from __future__ import annotations

@@ -36,7 +36,10 @@ from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.worker.worker import FORCED
 
 _BATCH = 500
-"""Maximum number of items in a batch. A batch is sent after all items of the previous batch are confirmed."""
+"""
+Maximum number of items in a batch. A batch is sent after each item of the previous batch was confirmed by Kafka, was
+stored in an outbox, or has failed.
+"""
 
 Batch = list[tuple[str, Arguments | Callable[[], Arguments]]]
 

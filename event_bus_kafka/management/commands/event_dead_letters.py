@@ -205,7 +205,7 @@ class Command(RequestSubcommands):
             self.stdout.write(text)
 
     def _tell(self, options: dict[str, Any], **found: Any) -> None:
-        """Print the findings as JSON, with the additional field ``applied``, if ``--json`` was given."""
+        """Print ``found`` as JSON, with the additional field ``applied``. Print nothing without ``--json``."""
         if options["json"]:
             self.print_json(found | {"applied": options["apply"]})
 

@@ -137,8 +137,9 @@ class LetterReplay:
 
 def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
     """
-    Store the result of a replay. Raises the database error if no receiver has succeeded. If one has, retries for
-    ``_NOTED_WITHIN`` seconds, then raises :class:`WorkerFailed`: the receiver would be called again by the next replay.
+    Store the result of a replay. If the database fails and no receiver has succeeded, raise the database's error. If
+    the database fails and a receiver has succeeded, retry for ``_NOTED_WITHIN`` seconds, then raise
+    :class:`WorkerFailed`, because the next replay would call this receiver again.
     """
     deadline = monotonic() + _NOTED_WITHIN
     while True:

@@ -98,8 +98,8 @@ class RequestPlan:
 def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
     """
     Plan requests for the selected letters. Writes nothing. If ``wish.receiver`` is given, and no ids are selected, the
-    plan omits the letters for which this receiver cannot run. If it can run for none, the plan contains all letters,
-    each with its problem.
+    plan omits the letters for which this receiver cannot run. If it cannot run for any selected letter, the plan
+    contains all of them, each with its problem.
     """
     plans = plan_all(selected.pick(selected.letters()), wish.receiver, wish.instead_of)
     if wish.receiver and not selected.ids:

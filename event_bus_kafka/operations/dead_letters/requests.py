@@ -118,7 +118,7 @@ class RequestChange:
     states: Sequence[RequestState]
     """The states from which the change is possible."""
     plan: str
-    """Sentence that tells the operator, before the change, what it would do."""
+    """Sentence that tells the operator, before the change, what the change would do."""
     done: str
     """Sentence that tells the operator, after the change, what follows."""
     apply: Callable[[ReplayRequestQuerySet, int, str], bool]
@@ -211,7 +211,7 @@ def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
 
 
 def _silent(begun: Sequence[ReplayRequest]) -> list[ReplayRequest]:
-    """Return the requests that no worker has claimed, or whose worker has no recent heartbeat."""
+    """Return the requests that no worker has claimed, or whose worker has not renewed its claim for a minute."""
     dead = database_now(_rows().db) - round(TAKEN_OVER_AFTER * 1000) if begun else 0
     return [one for one in begun if one.claimed_by is None or (one.beat_at or 0) < dead]
 
@@ -228,8 +228,8 @@ def _known(counts: Mapping[str, int]) -> Mapping[str, int]:
 
 def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) -> Mapping[int, str]:
     """
-    Return number of the request → why its letters cannot begin. Requests without an obstacle are left out. ``waiting``:
-    requests that no living worker has. ``held``: requests whose worker waits for a server.
+    Return number of the request → why no replay of its letters begins at present. Requests without an obstacle are left
+    out. ``waiting``: requests that no living worker has. ``held``: requests whose worker waits for a server.
     """
     if not settings.heartbeat:
         return {one.pk: TAKER_UNKNOWN for one in waiting}

@@ -80,13 +80,13 @@ class Selection:
 
     def pick(self, letters: DeadLetterQuerySet) -> list[DeadLetter]:
         """
-        Return the selected ones of ``letters``, which come from :meth:`letters`. ``receiver`` and ``error`` are
-        compared in Python, because not every database can search JSON.
+        Return the selected letters in ``letters``, a query that :meth:`letters` has returned. ``receiver`` and
+        ``error`` are compared in Python, because not every database can search JSON.
         """
         return [letter for letter in letters if self.holds(letter)]
 
     def page(self, letters: DeadLetterQuerySet, limit: int) -> tuple[list[DeadLetter], int]:
-        """Return the first ``limit`` selected ones of ``letters``, and the number of further selected ones."""
+        """Return the first ``limit`` selected letters in ``letters``, and the number of the other selected letters."""
         if self.receiver or self.error:
             picked = self.pick(letters)
             return picked[:limit], max(len(picked) - limit, 0)

@@ -10,8 +10,8 @@ from event_bus_kafka.operations.status.values import GroupStatus
 
 def neglects(groups: Iterable[GroupStatus], *, alive: Collection[str] | None) -> Iterator[Neglect]:
     """
-    Yield the neglects. ``alive``: groups whose workers have recent heartbeats; None: unknown. It decides whether a
-    group has a worker if the brokers do not list the group's members.
+    Yield the neglects. ``alive``: groups whose workers have recent heartbeats; None: unknown. A group whose members the
+    brokers do not list counts as having a worker if ``alive`` contains the group.
     """
     for one in groups:
         by_heartbeat = None if alive is None else one.group in alive

@@ -1,6 +1,6 @@
 """
-Finds everything that waits for an operator, however briefly. A neglect, in contrast, has waited too long. Import this
-module only if the app is installed.
+Finds everything that waits for an operator, however briefly. A neglect, in contrast, has lasted for some time. Import
+this module only if the app is installed.
 """
 
 from __future__ import annotations

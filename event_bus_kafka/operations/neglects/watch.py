@@ -60,11 +60,11 @@ class NeglectWatch:
     def look(self) -> None:
         """
         Search for neglects. Searches emit NeglectFound once for each neglect, up to the first search that all databases
-        answer; later searches emit nothing. Log a warning for a database that does not answer, unless it did not answer
-        the previous search either.
+        answer; later searches emit nothing. Log a warning at the first of several searches in a row that a database
+        does not answer.
 
-        While a search runs, the metrics show the previous findings. If it raises an exception, they show nothing
-        afterwards.
+        While a search runs, the metrics show the result of the previous search. If the search raises an exception, the
+        metrics show no neglects until a search succeeds.
         """
         try:
             found = self._look()

@@ -27,7 +27,7 @@ def by_subject(event_types: Sequence[str] = ()) -> list[OwnSchema]:
     subject occurs once.
 
     Raises :class:`ConfigurationError` if settings are wrong or this service does not send one of ``event_types``.
-    Raises :class:`SerializationError`.
+    Raises :class:`SerializationError` if the data classes of an event type cannot be encoded.
     """
     found: dict[str, OwnSchema] = {}
     for route in routes():
@@ -47,7 +47,8 @@ def by_event_type(event_types: Sequence[str] = ()) -> dict[str, str]:
     Return event type → schema (JSON text). If ``event_types`` is empty, the mapping contains all event types that this
     service sends. Otherwise it contains exactly ``event_types``, even if this service does not send them.
 
-    Raises :class:`ConfigurationError` and :class:`SerializationError`.
+    Raises :class:`ConfigurationError` if settings are wrong or this service has no signal of one of ``event_types``.
+    Raises :class:`SerializationError` if the data classes of an event type cannot be encoded.
     """
     names = event_types or [route.event_type for route in routes() if route.enabled]
     return {name: _codec(name).schema for name in dict.fromkeys(names)}

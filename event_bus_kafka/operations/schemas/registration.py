@@ -30,7 +30,7 @@ class Registration:
 def register(
     registry: SchemaRegistry, subjects: SchemaSubjects, schemas: Iterable[OwnSchema]
 ) -> Iterator[Registration]:
-    """Register each schema, and yield the result. If one cannot be registered, the others still are."""
+    """Register each schema, and yield the result. A schema that cannot be registered does not stop the others."""
     for own in schemas:
         try:
             known = subjects.id_of(own.subject, own.schema)

@@ -62,7 +62,8 @@ def in_registry(subjects: SchemaSubjects, own: OwnSchema) -> SchemaFinding:
 
 def in_directory(directory: SchemaDirectory, event_type: str, schema: str, level: str) -> SchemaFinding:
     """
-    Compare a schema with the other schemas of its event type in the directory. Raises :class:`ConfigurationError`.
+    Compare a schema with the other schemas of its event type in the directory. Raises :class:`ConfigurationError` if a
+    file cannot be read, or if the package ``avro`` is needed and not installed.
 
     The comparison is made even if the directory already contains the schema, because an incompatible schema may have
     been exported.

@@ -25,7 +25,10 @@ class SchemaDirectory:
         return self.path / f"{event_type}.avsc"
 
     def history(self, event_type: str) -> list[tuple[str, str]]:
-        """Return file name and schema (JSON text) of each version, oldest first. Raises :class:`ConfigurationError`."""
+        """
+        Return file name and schema (JSON text) of each version, oldest first. Raises :class:`ConfigurationError` if a
+        file cannot be read or is not JSON.
+        """
         files = [*self._former(event_type), self.file_of(event_type)]
         return [(file.name, _read(file)) for file in files if file.exists()]
 
@@ -33,7 +36,7 @@ class SchemaDirectory:
         """
         Write a schema to the file of its event type, and return True. If the file already contains an equal schema,
         write nothing and return False. If the file contains a different schema, give the file a numbered name first,
-        unless ``replace`` is True. Raises :class:`ConfigurationError`.
+        unless ``replace`` is True. Raises :class:`ConfigurationError` if a file cannot be read or written.
         """
         file = self.file_of(event_type)
         text = json.dumps(json.loads(schema), indent=2, sort_keys=True) + "\n"

@@ -107,9 +107,9 @@ Looks = dict[str, Awaited[Any]]
 
 def within_if_free(seconds: float, last: Looks) -> Ask:
     """
-    Return a function that works as :func:`within` does, with an exception: while the last call for the same server
-    hangs, ``look`` is not called, and the time limit of the returned answer is over at once. So at most one thread
-    hangs for each server. ``last``: the last answers, which the function updates.
+    Return a function that works as :func:`within` does, unless the last call for the same server hangs. In this case,
+    ``look`` is not called, and the time limit of the returned answer is over at once. So at most one thread hangs for
+    each server. ``last``: the last answers, which the function updates.
     """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
@@ -179,7 +179,7 @@ def ask_all(questions: Questions, ask: Ask) -> dict[str, Any]:
 
 
 def each_once(several: Iterable[Unanswered]) -> tuple[Unanswered, ...]:
-    """Leave out all but the first object for each server."""
+    """Return the first of ``several`` for each server."""
     return tuple({one.server: one for one in reversed(list(several))}.values())[::-1]
 
 

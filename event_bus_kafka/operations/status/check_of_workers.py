@@ -12,16 +12,16 @@ from event_bus_kafka.operations.workers import WorkerRun
 
 _STUCK_AFTER = 300.0
 """
-A partition counts as stuck if its next record is older than this number of seconds and has failed
-:data:`_STUCK_ATTEMPTS` times, or if a record keeps the window full.
+A partition counts as stuck if its first unfinished record is older than this number of seconds and has failed at least
+:data:`_STUCK_ATTEMPTS` times. It also counts as stuck if its window has been full for several seconds.
 """
 _STUCK_ATTEMPTS = 3
 
 
 def stuck(runs: Iterable[WorkerRun]) -> Iterator[Finding]:
     """
-    Yield a finding for each stuck partition, according to the heartbeats of running workers: one record keeps the
-    window full, or is :data:`_STUCK_AFTER` seconds old and has failed several times.
+    Yield a finding for each partition that is stuck, in the sense of :data:`_STUCK_AFTER`, according to the heartbeats
+    of running workers.
     """
     for run in runs:
         if run.is_alive and run.kind == "consumer":
@@ -46,8 +46,8 @@ def missing(own: OwnBus, kafka: KafkaStatus | None, runs: Sequence[WorkerRun] | 
 
 def _why_stuck(partition: Mapping[str, Any], slow: Iterable[Mapping[str, Any]]) -> str:
     """
-    Return a sentence about the record at which a partition is stuck, and about the receivers that process it, if they
-    are known; empty: the partition is not stuck.
+    Return a sentence with the record for which a partition waits, and with the receivers that have failed or hang for
+    this record; empty: the partition is not stuck.
     """
     attempts, age = partition.get("attempts", 0), partition["lag_age"] or 0.0
     fails = attempts >= _STUCK_ATTEMPTS and age > _STUCK_AFTER

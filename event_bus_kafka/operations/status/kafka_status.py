@@ -104,8 +104,8 @@ def look(
 @attrs.frozen(kw_only=True)
 class _Groups:
     """
-    The coordinators' answers about groups. ``states``: group → state; empty: no group needs it; None: the brokers
-    cannot list groups.
+    The coordinators' answers about groups. ``states``: group → state; empty: the states were not requested; None: the
+    states could not be read.
     """
 
     described: Described

@@ -52,9 +52,9 @@ class BrokerSearch:
 
     def look(self, topics: Collection[str]) -> BrokerFindings:
         """
-        Search the topics that the question names. If the question names none, search ``topics`` (full names).
-        Unreachable brokers and topics are noted in ``unseen``. Raises :class:`NotThere` if a topic that the question
-        names does not exist.
+        Search the offsets in ``places``, and the topics that the question names. If the question names none, search
+        ``topics`` (full names) instead, except topics with an offset in ``places``. Unreachable brokers and topics are
+        noted in ``unseen``. Raises :class:`NotThere` if a topic that the question names does not exist.
         """
         try:
             with self._servers.scanner(self._question.due(_ANSWERED)) as scanner:

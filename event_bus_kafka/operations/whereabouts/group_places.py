@@ -20,8 +20,8 @@ def add_groups(
 ) -> None:
     """
     Add to each record of ``findings`` the progress of the groups that have committed an offset for its partition, or
-    that subscribe to its topic according to ``subscriptions`` (group → topics). Copies on a topic of dead letters get
-    none. Groups whose offsets cannot be read are noted in ``findings``. Raises :class:`BrokerError`.
+    that subscribe to its topic according to ``subscriptions`` (group → topics). Records on topics of dead letters stay
+    as they are. Groups whose offsets cannot be read are noted in ``findings``. Raises :class:`BrokerError`.
     """
     partitions = {(one.topic, one.partition) for one in findings.records if not one.is_dead_letter}
     if not partitions:

@@ -30,9 +30,9 @@ def ranges_to_scan(
 ) -> dict[Partition, Range]:
     """
     Return partition → offsets to search. ``places``: partition → the only offset to search there, which a dead letter
-    names. Other partitions are searched if they belong to a topic that the question names. If it names none, they are
-    searched if they belong to one of ``topics`` (full names) that has no partition in ``places``. Partitions that
-    cannot be read, and deleted records, are noted in ``findings``.
+    names. The topics and partitions that the question names are searched, too. If the question names none, all
+    ``topics`` (full names) are searched, except topics with a partition in ``places``. Partitions that cannot be read,
+    and deleted records, are noted in ``findings``.
 
     Raises :class:`NotThere` if a topic that the question names does not exist. Raises :class:`BrokerError` if no broker
     answers.

@@ -168,8 +168,8 @@ class Tables:
 
 def alias_of_letters() -> str:
     """
-    Return the alias of the database that takes dead letters. If the router raises an exception, return the default
-    alias.
+    Return the alias of the database to which dead letters are written. If the router raises an exception, return the
+    default alias.
     """
     try:
         return str(router.db_for_write(DeadLetter))
