@@ -7,7 +7,9 @@ import attrs
 
 @attrs.frozen
 class Done:
-    """Every receiver has succeeded, or no receiver gets the event. In both cases the record is settled."""
+    """
+    The record is finished: every receiver has succeeded, no receiver gets the event, or its dead letter is stored.
+    """
 
 
 @attrs.frozen

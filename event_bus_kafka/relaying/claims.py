@@ -262,7 +262,7 @@ class Claims:
 
 
 _Planned = tuple[Any, ...]
-"""A row's id, its size in bytes, and the number of the part of the query that found the row."""
+"""A row's id, its size in bytes, and its shard; in a plan with limits, the index of its part instead of the shard."""
 
 
 def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:
