@@ -23,8 +23,8 @@ class Retry:
 @attrs.frozen
 class Hold:
     """
-    The outcome if the event did not cause the error. The attempt does not count. The next attempt is made after
-    ``delay`` seconds.
+    The record waits ``delay`` seconds without spending an attempt, because the event did not cause the error, or
+    because its dead letter cannot be stored now.
     """
 
     error: Exception

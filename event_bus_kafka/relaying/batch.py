@@ -68,10 +68,7 @@ class Batch:
         """Topics and keys whose first row is in flight; later rows of the key wait until it is confirmed."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """
-        Topics and keys of which this batch sends no more rows, because a row was not confirmed in time, or because a
-        row is to be parked and ``parked_holds_key`` is True.
-        """
+        """Topics and keys of which no more rows are sent, because a row was not confirmed in time or is to be parked."""
         self.put_back: list[int] = []
         """Ids of parked rows to move back into the outbox."""
         self.unconfirmed = 0
@@ -97,10 +94,7 @@ class Batch:
         return rows
 
     def send(self, rows: Sequence[Row]) -> None:
-        """
-        Hand rows to the clients, the rows of each key in order. Stop at the deadline, or once :attr:`goes_on` is False.
-        Leave rows of held topics in the outbox. Before this call, :meth:`has_room_for` must have returned True.
-        """
+        """Hand rows to the clients, those of each key in order, until the deadline or until :attr:`goes_on` is False."""
         assert self.has_room_for(len(rows))
         if left := self._send_all(rows[self._send_usual(rows) :]):
             self._await_firsts()

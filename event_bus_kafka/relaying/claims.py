@@ -175,8 +175,8 @@ class Claims:
 
     def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> list[int]:
         """
-        Park rows that Kafka refuses; return the ids under which they are parked. The transaction is chosen, and errors
-        are raised, as by :meth:`remove`.
+        Park rows that Kafka refuses; return the ids under which they are parked. ``at_once`` and the exceptions: as for
+        :meth:`remove`.
         """
         if not rejected:
             return []
