@@ -68,7 +68,7 @@ class Batch:
         """Topics and keys whose first row is in flight; later rows of the key wait until it is confirmed."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """Topics and keys of which no more rows are sent, because a row was not confirmed in time or is to be parked."""
+        """Topics and keys of which no more rows are sent: a row was not confirmed in time, or is to be parked."""
         self.put_back: list[int] = []
         """Ids of parked rows to move back into the outbox."""
         self.unconfirmed = 0
@@ -94,7 +94,7 @@ class Batch:
         return rows
 
     def send(self, rows: Sequence[Row]) -> None:
-        """Hand rows to the clients, those of each key in order, until the deadline or until :attr:`goes_on` is False."""
+        """Hand rows to the clients, those of each key in order, while :attr:`goes_on` and until the deadline."""
         assert self.has_room_for(len(rows))
         if left := self._send_all(rows[self._send_usual(rows) :]):
             self._await_firsts()
