@@ -25,7 +25,7 @@ logger = logger_named(__name__)
 
 _APP = "event_bus_kafka"
 _DELIVERY_TIMEOUT = 10.0
-"""Seconds after which a dead letter that Kafka has not confirmed is sent again."""
+"""Seconds within which Kafka must confirm a dead letter. After a failure, the worker stores the letter again later."""
 _PRODUCER = {
     "message.max.bytes": 1_000_000_000,  # the topic's own limit decides
     "batch.num.messages": 1,  # Kafka refuses whole requests: one large letter must not affect others

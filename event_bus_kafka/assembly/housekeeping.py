@@ -109,7 +109,7 @@ def _begin_history() -> None:
 
 @attrs.define
 class _History:
-    """Writes history as soon as all apps are loaded. Never writes history if this app is not installed."""
+    """Writes history at each call. A call does nothing before all apps are loaded, or if this app is not installed."""
 
     names: Mapping[str, str]
     _writer: Any = None

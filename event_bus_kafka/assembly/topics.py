@@ -47,7 +47,7 @@ def wanted_topics() -> list[WantedTopic]:
 
 
 def _uses() -> Iterator[tuple[str, str]]:
-    """Yield topics (without prefix), each with a reason why it is wanted. A topic may occur several times."""
+    """Yield topics (without prefix), each with a reason why this service needs it. A topic may occur several times."""
     for topic in settings.topics:
         if topic != ALL_TOPICS:
             yield topic, f"named in {SettingsTable.topics.name}"

@@ -14,8 +14,8 @@ from event_bus_kafka.telemetry.health import Health, Obstacle
 
 _PAUSE_AFTER = 5.0
 """
-Seconds for which a partition must be full before the client pauses it. Before the pause the worker only stops polling.
-The client does not pause earlier, because a pause delays the partition's first record after the resume by 0.7 s.
+Seconds after which the client pauses a full partition. Before the pause the worker only stops polling. The client does
+not pause earlier, because a pause delays the partition's first record after the resume by 0.7 s.
 """
 
 Partitions = Collection[PartitionProgress]
@@ -54,8 +54,9 @@ class Backpressure:
 
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
-        Pause each partition that has been full for ``_PAUSE_AFTER`` seconds, so that the client reads the other
-        partitions. Resume a partition when its window is less than half full.
+        Pause a full partition if its window became full at least ``_PAUSE_AFTER`` seconds ago, and was never less than
+        half full after that. Then the client reads the other partitions. Resume a paused partition when its window is
+        less than half full.
 
         If a partition were resumed as soon as its window has room for one record, a slow key would fill the window
         again at once, and block the other partitions each time.

@@ -68,9 +68,9 @@ class LanePace:
 
     def adapt(self, share: float, stuck: int) -> None:
         """
-        Change the number of awake lanes, because actors wait for a lane. ``share``: the part of a processor that the
-        process has used since the last measurement. ``stuck``: the number of lanes that still run the same record as at
-        the last measurement.
+        Change the number of awake lanes; call this method only if actors wait for a lane. ``share``: the part of a
+        processor that the process has used since the last measurement. ``stuck``: the number of lanes that still run
+        the same record as at the last measurement.
         """
         if share < 0.8:
             self.awake *= 2

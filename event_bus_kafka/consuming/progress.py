@@ -87,8 +87,8 @@ class Delivery:
 
     def finish(self) -> None:
         """
-        Set ``done``. Drop the record and the work, because thousands of them in memory until the commit would cost a
-        fourth of the processing time.
+        Set ``done``. Set ``record`` and ``work`` to None, because keeping thousands of them in memory until the commit
+        would cost a fourth of the processing time.
         """
         self.record = self.work = None
         self.partition.freed.append(self.size)

@@ -19,7 +19,7 @@ _NONE: Failures = []
 @cheap_frozen
 class Attempt:
     """
-    The result of one attempt at a record: the results of its receivers, or the error of reading the record.
+    The result of one attempt at a record: the results of its receivers, or the error because of which none was called.
 
     A receiver that was called and is not in ``failed`` has succeeded.
     """
@@ -39,7 +39,7 @@ class Attempt:
     away: str = ""
     """Name of the server that cannot be reached; empty: there is no such server."""
     error: Exception | None = None
-    """The error because of which the record could not be read and no receiver was called; None: there is none."""
+    """The error because of which no receiver was called, such as an unreadable record; None: there is none."""
     skipped: str = ""
     """The reason why no receiver gets the event; empty: the event was not skipped."""
 
@@ -124,8 +124,8 @@ def judge(attempt: Attempt, past: Past, policy: RetryPolicy) -> Judgement:
 
 def _judge_record(error: Exception, away: str, past: Past, policy: RetryPolicy) -> Judgement:
     """
-    Judge an error of the whole record. If the record is given up, the error counts as the failure of every receiver
-    that has not succeeded yet.
+    Judge an error because of which no receiver was called. If the record is given up, the error counts as the failure
+    of every receiver in ``past.waiting``.
     """
     outcome = policy.decide(error, attempt=past.attempts + 1, holds=past.holds, is_outage=bool(away))
     if isinstance(outcome, Hold):

@@ -40,9 +40,9 @@ def outage_of(error: Exception) -> str:
     Return the name of the server whose outage caused ``error``: schema registry, Kafka, dead-letter store or database.
     Return an empty text if no outage caused ``error``.
 
-    A database error also counts if it is a cause of ``error``. It comes from an outage if it was raised while
-    connecting, or if a fresh connection fails now. A server or pool without a free connection counts as an outage,
-    because the event did not cause the error.
+    If ``error`` or one of its causes is a database error, an outage is assumed in two cases: this database error was
+    raised while connecting, or a fresh connection fails now. A server or pool without a free connection counts as an
+    outage, because the event did not cause the error.
     """
     if isinstance(error, DeadLetterStoreFailed):
         return STORE

@@ -7,7 +7,9 @@ import attrs
 
 @attrs.frozen
 class Done:
-    """Every receiver has succeeded, or no receiver gets the event. In both cases the record is settled."""
+    """
+    The record is finished: every receiver has succeeded, no receiver gets the event, or its dead letter is stored.
+    """
 
 
 @attrs.frozen
@@ -21,8 +23,8 @@ class Retry:
 @attrs.frozen
 class Hold:
     """
-    The outcome if the event did not cause the error. The attempt does not count. The next attempt is made after
-    ``delay`` seconds.
+    The record waits ``delay`` seconds without spending an attempt, because the event did not cause the error, or
+    because its dead letter cannot be stored now.
     """
 
     error: Exception

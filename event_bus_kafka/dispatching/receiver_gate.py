@@ -88,10 +88,10 @@ class ReceiverGate:
         self, admission: Admission, failed: Collection[str], *, key: Hashable = None, conclusive: bool = True
     ) -> frozenset[str]:
         """
-        Record which admitted receivers failed; return the names of failed receivers whose circuit is open now.
+        Note which admitted receivers failed; return the names of failed receivers whose circuit is open now.
 
-        ``key``: identifies the record's key among failures. ``conclusive``: False if the failures say nothing about the
-        receivers, for example because a server was away.
+        ``key``: the key of the event; a circuit counts the different keys of failed events. ``conclusive``: False if
+        the failures say nothing about the receivers, for example because a server was away.
         """
         if self._policy is None or not (failed or self._circuits):
             return frozenset()

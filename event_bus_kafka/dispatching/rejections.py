@@ -13,8 +13,8 @@ _rejected: ContextVar[list[Exception] | None] = ContextVar("event_bus_kafka_reje
 
 class Rejections:
     """
-    Collects the errors of events that are emitted and rejected inside this ``with`` block, including events of
-    coroutines.
+    Collects the errors of events that are emitted and rejected inside the ``with`` block, including events that
+    coroutines emit.
     """
 
     __slots__ = ("_token",)

@@ -1,4 +1,4 @@
-"""Tells receivers whether the current event may have been dispatched before."""
+"""Tells receivers whether the current event comes from the replay of a topic."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_replay() -> bool:
 
 
 def replay_context() -> Context:
-    """Return a context for one event of a replay."""
+    """Return a context for one event of the replay of a topic, in which :func:`is_replay` returns True."""
     context = event_context()
     context.run(_replaying.set, True)
     return context

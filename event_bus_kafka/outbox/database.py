@@ -109,8 +109,9 @@ def outbox_connection(
 
     If ``database`` is given, this is the connection of that alias. If not, it is the connection of :func:`home` if that
     has an open transaction. Otherwise it is a connection with an open transaction whose database accepts rows. If there
-    are several of these, the default alias is preferred; without it OutboxAmbiguous is emitted, and the first in the
-    order of DATABASES is taken. If there is none, the connection of :func:`home` is returned.
+    are several of these, the connection of the default alias is returned. If the default alias is not among them,
+    OutboxAmbiguous is emitted, and the first connection in the order of DATABASES is returned. If no connection fits,
+    the connection of :func:`home` is returned.
 
     ``is_open`` and ``takes_rows`` decide instead of the functions of the same names. Raises :class:`ConfigurationError`
     for an unknown alias, and the routers' exceptions.

@@ -67,7 +67,7 @@ class _Hook:
 
 def on_commit(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> None:
     """
-    Run ``action`` after the commit of the open transaction; several actions run in the order of these calls.
+    Run ``action`` after the commit of the open transaction, and after the actions that earlier calls have added.
 
     The action runs before the hooks of other apps, because a hook that raises keeps the later hooks from running.
     Django drops the action with the transaction or with its savepoint. In Django's TestCase, whose transaction never

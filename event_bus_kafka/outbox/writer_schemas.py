@@ -132,7 +132,7 @@ def _write(destination: Destination, alias: str, pk: int) -> int:
 def _remember(commit: _Commit) -> None:
     """
     Remember the id of a row that was found or inserted: in ``atomic()`` after the commit, because the same transaction
-    may have inserted the row. Without a transaction, remember the id at once.
+    may have inserted the row; without a transaction at once. In a transaction without ``atomic()``, do nothing.
     """
     connection = commit.connection
     if connection.in_atomic_block:

@@ -1,1 +1,1 @@
-"""Sends events of this service directly to Kafka. Spills events into the outbox if Kafka does not confirm them."""
+"""Sends events of this service to Kafka or into the outbox. Spills events that Kafka does not confirm."""

@@ -80,8 +80,8 @@ def backfill_source(signal: OpenEdxPublicSignal, *, count: Callable[[str | None]
     The decorated function gets the token of the last item that was sent, or None at the beginning. It yields the items
     after this token. Each item is a pair of a token and arguments. The token is kept as ``str(token)``. The arguments
     are the keyword arguments for ``signal.send_event``, or a function that returns them. If that function raises, only
-    its item fails. ``count`` also gets a token, and returns the number of items after this token. The items after a
-    token must stay the same from call to call.
+    its item fails, unless a server is away. ``count`` also gets a token, and returns the number of items after this
+    token. The items after a token must stay the same from call to call.
     """
 
     def register(items: Items) -> Items:
@@ -259,7 +259,8 @@ def _arguments_of(arguments: Arguments | Callable[[], Arguments]) -> Arguments:
     Return the arguments of an item. After a database error, call the item's function once more, with new connections.
     Otherwise all further items would fail after a restart of the server, which ends the old connections.
 
-    Raises :class:`TransactionLeftOpen`. Otherwise the batch would wait for a commit that never comes.
+    Raises :class:`TransactionLeftOpen` if the function leaves a transaction open, because its events would wait for a
+    commit that never comes.
     """
     if not callable(arguments):
         return arguments

@@ -65,8 +65,8 @@ class ProcessClients:
     """
     unreported: dict[int, tuple[EncodedEvent, str | None]] = attrs.field(factory=dict)
     """
-    Events without a delivery report, by ``id()``. Each comes with the alias of the database whose outbox gets the event
-    if Kafka fails.
+    ``id()`` of an event without a delivery report → the event, and the alias of the database whose outbox gets the
+    event if Kafka fails.
     """
     _thread: threading.Thread | None = None
     _lock: Any = attrs.field(factory=threading.RLock)
@@ -156,8 +156,8 @@ class ProcessClients:
 
     def give_up(self) -> None:
         """
-        If there are events without a delivery report, retire and spill these events. Their reports may come too late,
-        for example if DNS does not answer.
+        If any events lack a delivery report, retire the clients and spill these events. Their reports may come too
+        late, for example if DNS does not answer.
         """
         if self.unreported:
             self.producer.poll(0)  # so that confirmed events are not sent twice

@@ -61,7 +61,7 @@ class Shutdown:
         work.
         """
         self._pid: int | None = None
-        """Id of the process for whose end the hooks are registered."""
+        """Id of the process that flushes and spills events at its end; None: :meth:`watch` was not called yet."""
         self._began: float | None = None
         """Monotonic time at which the end of the process ``_pid`` began; None: the end has not begun."""
 

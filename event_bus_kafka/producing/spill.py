@@ -74,8 +74,9 @@ class Spill:
 
     def start_writer(self) -> None:
         """
-        Start the writer for the database that the routers choose, because no thread can start at the end of the
-        interpreter. At that time this writer also gets the events of databases whose writer does not run.
+        Start the writer for the database that the routers choose, even before it gets an event, because no thread can
+        start at the end of the interpreter. At that time this writer also gets the events of databases whose writer
+        does not run.
         """
         self._writer_of(None)
 

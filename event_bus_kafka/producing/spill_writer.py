@@ -38,7 +38,7 @@ class SpillWriter(Thread):
         self._databases = databases
         self._outbox = outbox
         self._is_idle = False
-        """Whether the thread has emitted all outcomes and closed its connection."""
+        """Whether the thread has reported all events and closed its connection, or its events were given up."""
 
     def runs(self) -> bool:
         """Start the thread if necessary; return whether it runs. At the interpreter's end no thread can start."""
@@ -48,7 +48,9 @@ class SpillWriter(Thread):
         return self.is_alive()
 
     def settle(self, until: float) -> None:
-        """Wait, at most until ``until`` (monotonic), until no event waits any more."""
+        """
+        Return as soon as no event waits any more, or the thread does not run; at the latest at ``until`` (monotonic).
+        """
         with self.buffer.changed:
             if self.is_alive():
                 self.buffer.changed.wait_for(lambda: self._is_idle and not self.buffer, until - monotonic())

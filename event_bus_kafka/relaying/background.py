@@ -20,7 +20,7 @@ class PendingCalls:
 
     After a failed call no later call runs, because it might remove a newer row of a key whose older row stays. The
     older row would then be sent again, and become the last record of its key in Kafka. The failure also stops the
-    batch. ``len()`` is the number of calls whose result :meth:`take` has not returned yet.
+    batch. ``len()`` is the number of calls that were begun and that :meth:`take` has not taken yet.
     """
 
     def __init__(self, thread: BackgroundThread, batch: Batch) -> None:

@@ -31,8 +31,8 @@ class Batch:
     """
     Sends the rows of one batch. At its end each sent row is confirmed, to be parked, or left in the outbox.
 
-    ``parked_holds_key``: whether the later rows of a key stay after a row of the key is to be parked. ``trouble``: the
-    error that interrupts the relay; None: there is none. A refusal that concerns only one topic is not ``trouble``.
+    ``parked_holds_key``: if True, a row that is to be parked keeps later rows of its key in the outbox. ``trouble``:
+    the error that interrupts the relay; None: there is none. A refusal that concerns only one topic is not ``trouble``.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Batch:
         """Topics and keys whose first row is in flight; later rows of the key wait until it is confirmed."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """Topics and keys whose later rows stay, after a row was not confirmed in time, or parked and holds its key."""
+        """Topics and keys of which no more rows are sent: a row was not confirmed in time, or is to be parked."""
         self.put_back: list[int] = []
         """Ids of parked rows to move back into the outbox."""
         self.unconfirmed = 0
@@ -94,7 +94,7 @@ class Batch:
         return rows
 
     def send(self, rows: Sequence[Row]) -> None:
-        """Hand rows to the clients, in order, until the deadline or an error. :meth:`has_room_for` must allow them."""
+        """Hand rows to the clients, those of each key in order, while :attr:`goes_on` and until the deadline."""
         assert self.has_room_for(len(rows))
         if left := self._send_all(rows[self._send_usual(rows) :]):
             self._await_firsts()

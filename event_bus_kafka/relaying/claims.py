@@ -175,8 +175,8 @@ class Claims:
 
     def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> list[int]:
         """
-        Park rows that Kafka refuses; return the ids under which they are parked. The transaction is chosen, and errors
-        are raised, as by :meth:`remove`.
+        Park rows that Kafka refuses; return the ids under which they are parked. ``at_once`` and the exceptions: as for
+        :meth:`remove`.
         """
         if not rejected:
             return []
@@ -262,7 +262,7 @@ class Claims:
 
 
 _Planned = tuple[Any, ...]
-"""A row's id, its size in bytes, and the number of the part of the query that found the row."""
+"""A row's id, its size in bytes, and its shard; in a plan with limits, the index of its part instead of the shard."""
 
 
 def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:

@@ -81,7 +81,7 @@ class Clients:
         """
         Make and connect the clients that the next batch needs. Call this method before shards are claimed.
 
-        ``alone``: whether rows of some topics are sent one by one, now or soon. Raises :class:`BrokerError` if Kafka
+        ``alone``: whether the client that sends rows one by one is needed, too. Raises :class:`BrokerError` if Kafka
         does not answer, and :class:`ConfigurationError` if a client refuses its options.
         """
         if self._common is None:

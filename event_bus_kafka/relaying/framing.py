@@ -30,7 +30,7 @@ class _Frame(NamedTuple):
 
 
 class Frames:
-    """Caches the shared parts of rows' records, by schema, as long as the relay runs."""
+    """Makes Kafka records from rows. Caches the parts that all records of a schema share, as long as the relay runs."""
 
     def __init__(self, claims: Claims, registry: serde.SchemaIds) -> None:
         self._claims = claims
@@ -91,7 +91,7 @@ class Deliveries:
             self._positions.append((message.topic(), message.partition(), message.offset()))
 
     def take(self, rows: Sequence[Row]) -> None:
-        """Prepare RecordDelivered for ``rows``, which must be all rows that Kafka has confirmed since the last call."""
+        """Note ``rows`` for :meth:`tell`. They must be all rows that Kafka has confirmed since the last call."""
         self._schemas.update([row.schema for row in rows])
         if self._positions is not None:
             self._delivered += map(self._delivery, rows, self._positions)

@@ -28,8 +28,8 @@ counting a million rows takes a second.
 _PURGE_EVERY = 86_400.0
 _SILENT_AFTER = 2.0 * IDLE_TRANSACTION_TIMEOUT
 """
-A relay that ends no step for this number of seconds counts as dead. With a slow database, a step may take nearly as
-long.
+Seconds after which a relay that has ended no step counts as dead. They are many, because a step may take nearly two
+minutes if the database is slow.
 """
 
 

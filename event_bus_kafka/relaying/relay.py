@@ -39,7 +39,10 @@ After a search that finds no rows, the relay pauses for at least this many times
 ``_LONGEST_PAUSE``. Has no effect if the database notifies the relay of new rows.
 """
 _SEARCH_EVERY = 1.0
-"""Maximum seconds between two searches for rows if the database notifies the relay of new rows."""
+"""
+Maximum seconds between two searches for rows if the database notifies the relay of new rows. If the poll interval is
+longer, it is the maximum instead.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -111,7 +114,7 @@ class Relay:
                 self._on_step(StepResult(trouble=database_error_text(error)))
 
     def stop(self, *, timeout: float) -> int:
-        """Close clients and connections. Return the number of records in flight, which is 0 between two steps."""
+        """Close clients and connections. Return 0, because no record is in flight between two steps."""
         self._reader.stop()
         self._remover.stop()
         self._claims.close()

@@ -27,8 +27,9 @@ class Part(NamedTuple):
 
 class Shares:
     """
-    Divides a batch of at most ``rows`` rows among pairs of shard and topic. Pairs that did not fill their last part get
-    ``_OF_SHALLOW`` rows each. All other pairs share the rest equally. Without other pairs, all parts are equal.
+    Divides ``rows`` rows of a batch among the pairs of shard and topic without a limit. Pairs that did not fill their
+    last part get ``_OF_SHALLOW`` rows each, and the other pairs share the rest equally. If there are no other pairs,
+    all parts are equal. Pairs with a limit get their limit in addition to ``rows``.
     """
 
     def __init__(self, rows: int) -> None:

@@ -80,8 +80,9 @@ class Topic:
 
     def begin_batch(self, *, saw_all: bool = True) -> None:
         """
-        Reset the state of the last batch. If the topic's backoff is over, try the topic. ``saw_all``: whether the last
-        batch took all waiting rows.
+        Reset the state of the last batch. If the topic's backoff is over, try the topic. If the topic is tried, but no
+        row of it came for a long time, open it (see ``_FORGOTTEN``). ``saw_all``: whether the last batch took all
+        waiting rows.
         """
         if self.state is TopicState.BACKING_OFF and self._clock() >= self._due:
             self.state, self._batches = TopicState.TRIED, 0

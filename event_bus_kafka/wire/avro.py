@@ -1,9 +1,9 @@
 """
 Derives Avro types from the attrs classes of a signal. One traversal gives the schema and the encoder of each type.
 
-The schema of every type is exactly the text that the installed openedx-events would generate. Therefore both texts are
-registered under the same subject and schema id. Older versions of openedx-events refuse some types (lists and dicts of
-attrs classes, nested containers). These types get the schemas of newer versions.
+If the installed openedx-events accepts a type, the type's schema here is exactly the text that openedx-events
+generates. Therefore both texts are registered under the same subject and schema id. Types that only newer versions of
+openedx-events accept (lists and dicts of attrs classes, nested containers) get the schemas of these versions.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ classes, such as keys, contain parts. The memory of the parts is counted with th
 _LIST, _FIRST_OF_LIST, _ITEM_OF_LIST = 64, 32, 10
 _MAP, _FIRST_OF_MAP, _ITEM_OF_MAP = 64, 120, 64
 """
-Bytes of memory of a list, and of a dict: empty, for its first item, and for each further item. They suffice even if the
-dict's table has just grown and been copied.
+Bytes of memory of a list, and of a dict: when empty, added once for any items, and added for each item. They suffice
+even if the dict's table has just grown and been copied.
 """
 _INLINE, _SHARED = 16, 30
 """

@@ -78,7 +78,7 @@ class _Code:
     def read(self, writer: Schema, reader: AvroType | None) -> str:
         """
         Add lines that read a value; return the expression for the value, converted to ``reader``. If ``reader`` is
-        None, the value is not converted.
+        None, this service's event does not contain the value, and callers ignore the expression.
         """
         if len(self.lines) > self._most_lines:
             raise Unexpected

@@ -37,8 +37,7 @@ def parse(text: str) -> tuple[Schema, dict[str, Schema]]:
     """
     Return the schema and its named types.
 
-    Logical types are ignored. Values stay as they are encoded, and this service's classes parse texts. Raises
-    :class:`IncompatibleSchema`.
+    Logical types are ignored, so that values are decoded as their underlying types. Raises :class:`IncompatibleSchema`.
     """
     names: dict[str, Schema] = {}
     if len(text) > _LONGEST:
