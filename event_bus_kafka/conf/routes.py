@@ -38,7 +38,9 @@ def mode_of(event_type: str, topic: str) -> tuple[str, str | None]:
 
 
 def routes() -> list[Route]:
-    """Return all routes. Raises :class:`ConfigurationError` if an entry has no ``event_key_field`` or a wrong mode."""
+    """
+    Return all routes. Raises :class:`ConfigurationError` if an entry lacks ``event_key_field``, or has a wrong mode.
+    """
     return [
         _route(event_type, topic, entry)
         for event_type, topics in settings.producer_config.items()

@@ -37,7 +37,9 @@ _TO_RUN = (RequestState.REQUESTED, RequestState.RUNNING)
 
 
 class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
-    """Reads and changes requests. Each statement is committed at once, so that no row stays locked."""
+    """
+    Reads and changes requests. In autocommit mode, each statement is committed at once, so that no row stays locked.
+    """
 
     def in_turn(self, group: str) -> list[ReplayRequest]:
         """Return the requests with letters of ``group`` that a worker may claim now, oldest first."""
@@ -170,7 +172,10 @@ class ReplayRequest(models.Model):
     worker = models.CharField(max_length=255)
     """Host and process id of the worker that has claimed the request, or was the last to claim it."""
     beat_at = models.BigIntegerField(null=True)
-    """Time of the last heartbeat of the worker that has, or last had, claimed the request; None: no worker ever has."""
+    """
+    Time of the last heartbeat of the worker that ``worker`` names; None: no worker has claimed the request yet, or an
+    earlier version of this package has removed the time.
+    """
     failures_in_row = models.IntegerField(default=0)
     began_at = models.BigIntegerField(null=True)
     ended_at = models.BigIntegerField(null=True)
