@@ -145,7 +145,10 @@ class ReplayRequest(models.Model):
     The group of the letters. Empty: the request has a run instead of letters, and the run's row contains the group.
     """
     receiver = models.CharField(max_length=500)
-    """The only receiver that runs; empty: all pending receivers run."""
+    """
+    The only receiver that runs. Empty: all pending receivers of each letter run; in a replay of a topic, all receivers
+    of each record.
+    """
     instead_of = models.CharField(max_length=500)
     """
     The receiver that ``receiver`` replaces as a stand-in, if the operator named it; otherwise empty.
@@ -157,9 +160,9 @@ class ReplayRequest(models.Model):
     any worker of the group may claim it.
     """
     rate = models.FloatField(null=True)
-    """Maximum number of letters replayed per second; None: no limit, but live events come first."""
+    """Maximum number of letters, records or items per second; None: no limit, but live events come first."""
     stop_after = models.IntegerField()
-    """The request ends after this number of failed letters in a row."""
+    """The request ends after this number of failed letters, records or items in a row."""
     requested_by = models.CharField(max_length=255)
     reason = models.TextField()
     requested_at = models.BigIntegerField()
