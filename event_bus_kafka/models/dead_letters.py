@@ -117,10 +117,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.filter(models.Q(last_failed_at__lt=failed_at) | same, last_failed_at__lte=failed_at)
 
     def without_contents(self) -> DeadLetterQuerySet:
-        """
-        Defer key, value and headers. Read :attr:`DeadLetter.left_out`, which is deferred by default, if the database
-        has this column.
-        """
+        """Defer key, value and headers. Read ``left_out`` under the same condition as :meth:`with_marks`."""
         return self.with_marks().defer("key", "value", "headers")
 
     def with_marks(self) -> DeadLetterQuerySet:
@@ -132,10 +129,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.order_by("topic", "partition", "offset", "pk")
 
     def latest_first(self, *, sorts: bool = False) -> DeadLetterQuerySet:
-        """
-        Sort by last failure, latest first. ``sorts``: whether the database sorts the rows without an index, which is
-        faster if few rows match.
-        """
+        """Sort by last failure, latest first. ``sorts``: sort without an index, which is faster for few rows."""
         moment = functions.Coalesce("last_failed_at", "last_failed_at") if sorts else models.F("last_failed_at")
         return self.order_by(moment.desc(), "-pk")
 
