@@ -104,8 +104,7 @@ class ConsumerState:
     """Number of keys whose first record waits for its next attempt, including held records."""
     held_keys: int
     """
-    Number of waiting keys whose last attempt does not count as a failure, because an outage, an open circuit or a flood
-    prevented success.
+    Number of waiting keys whose first record is held, for example because of an outage, an open circuit or a flood.
     """
     lanes: int
     lanes_awake: int
