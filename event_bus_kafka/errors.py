@@ -203,7 +203,7 @@ class CannotRestore(EventBusError):
 
 
 class CannotTake(EventBusError):
-    """A record cannot be quarantined: it does not exist, it is already processed, or its group has members."""
+    """A record cannot be quarantined, for example because it does not exist or is already processed."""
 
 
 class CannotReset(EventBusError):
@@ -285,7 +285,7 @@ class SchemaRegistryError(EventBusError):
 
 
 class WorkerFailed(EventBusError):
-    """A worker must stop. ``exit_code``: the exit code for the worker's process."""
+    """A worker, or a command such as ``backfill_events``, must stop. ``exit_code``: the exit code for its process."""
 
     def __init__(self, reason: str, *, exit_code: int) -> None:
         super().__init__(reason)

@@ -1,6 +1,6 @@
 """
-The ids of all system checks. The reference page is generated from this table. The page also shows a wrong configuration
-for each id.
+The table of all system checks, by id. The reference page is generated from this table, and also shows a wrong
+configuration for each id.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
 
 def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """
-    If EVENT_BUS_PRODUCER names this package, check the routes, whether events of all enabled types can be encoded, the
-    clients' options, and the databases of outboxes.
+    If EVENT_BUS_PRODUCER names this package, check the routes, the clients' options and the databases of outboxes. Also
+    check that events of all enabled types can be encoded.
     """
     if list(_wrong_values()) or not _points_here(SettingsTable.producer):
         return []
@@ -67,8 +67,9 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
 
 def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """
-    If EVENT_BUS_CONSUMER names this package and consumers are enabled, check what a worker needs: options of its
-    clients, retry policies, the store of dead letters, the databases of inboxes, and different names of receivers.
+    If EVENT_BUS_CONSUMER names this package and consumers are enabled, check the options of a worker's clients, the
+    retry policies, the store of dead letters, and the databases of inboxes. Also check that no two receivers of an
+    event have the same name.
     """
     if list(_wrong_values()) or not _points_here(SettingsTable.consumer) or not settings.consumers_enabled:
         return []

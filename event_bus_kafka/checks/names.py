@@ -29,7 +29,8 @@ _Named = tuple[str, str]
 def check_names(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """
     Check the form of names, and look for likely mistakes such as a topic's name with the prefix. Without this package's
-    producer and consumer, check only whether topics are enabled although EVENT_BUS_PRODUCER is not set.
+    producer and consumer, check only whether topics are enabled although EVENT_BUS_PRODUCER is not set, and only if
+    brokers are configured.
     """
     try:
         return [*_checked()]

@@ -40,8 +40,8 @@ _SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest",
 
 def producer_options(delivery_timeout: float | None = None) -> Options:
     """
-    Return librdkafka's options for a producer. It is idempotent, and waits for the confirmation of all in-sync
-    replicas, unless the settings allow unsafe options. ``delivery_timeout`` is in seconds, by default
+    Return librdkafka's options for a producer. The producer is idempotent, and waits for the confirmation of all
+    in-sync replicas, unless the settings allow unsafe options. ``delivery_timeout`` is in seconds, by default
     EVENT_BUS_KAFKA_DELIVERY_TIMEOUT. Raises :class:`ConfigurationError`.
     """
     own = (

@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Kind(Generic[T]):
     """
     A set of accepted values, which ``expects`` describes in error messages. ``read`` returns the value to use; it
-    raises ValueError or TypeError for other values.
+    raises ValueError or TypeError if a value is not accepted.
     """
 
     expects: str

@@ -11,7 +11,10 @@ from event_bus_kafka.producing.routing import Route
 
 
 def full_topic(topic: str) -> str:
-    """Return the full name of a topic: the prefix in the settings, if there is one, a hyphen, and ``topic``."""
+    """
+    Return the full name of a topic: the prefix in the settings, a hyphen and ``topic``; without a prefix, ``topic``
+    alone.
+    """
     prefix = settings.topic_prefix
     return f"{prefix}-{topic}" if prefix else topic
 
@@ -22,7 +25,10 @@ def short_topic(topic: str) -> str:
 
 
 def retry_by_name() -> dict[str, dict[str, Any]]:
-    """Return EVENT_BUS_KAFKA_RETRY_BY with each key twice: as it is for event types, and with the prefix for topics."""
+    """
+    Return EVENT_BUS_KAFKA_RETRY_BY with two names for each key, which may be an event type or a topic: the key itself,
+    and the key as a full topic name.
+    """
     given = settings.retry_by
     return {full_topic(name): changes for name, changes in given.items()} | given
 
@@ -38,7 +44,9 @@ def mode_of(event_type: str, topic: str) -> tuple[str, str | None]:
 
 
 def routes() -> list[Route]:
-    """Return all routes. Raises :class:`ConfigurationError` if an entry has no ``event_key_field`` or a wrong mode."""
+    """
+    Return all routes. Raises :class:`ConfigurationError` if an entry lacks ``event_key_field``, or has a wrong mode.
+    """
     return [
         _route(event_type, topic, entry)
         for event_type, topics in settings.producer_config.items()

@@ -1,4 +1,7 @@
-"""All settings of the package. The reference page is generated from the table; the system check checks each entry."""
+"""
+All settings of the package. The reference page is generated from :class:`SettingsTable`, and a system check checks the
+value of each setting.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ class Subscription:
 def subscription(topics: Sequence[str], group: str | None) -> Subscription:
     """
     Return the subscription of a worker. If ``topics`` is empty, ``EVENT_BUS_KAFKA_SUBSCRIPTIONS`` supplies the topics
-    of ``group``. If both are missing, it must have exactly one group, which is taken with its topics.
+    of ``group``. If both arguments are missing, this setting must have exactly one group, which is used with its
+    topics.
 
     Raises :class:`ConfigurationError`, also if topics are given without a group.
     """

@@ -53,7 +53,10 @@ class Failure:
 
 @attrs.frozen(kw_only=True)
 class LeftOut:
-    """The size and the digest of a record's part that was left out of a letter, because the store refused the part."""
+    """
+    The size and the digest of a part that was left out of a letter, because the store refused the letter with this
+    part.
+    """
 
     size: int
     """Size of the part in bytes."""

@@ -33,7 +33,8 @@ _LONGEST_TYPE, _LONGEST_RECEIVER = 255, 500
 
 def counted(tallies: Tallies, service: str) -> Mapping[Line, Sums]:
     """
-    Return line of history → sums since this process started. Only ``longest`` covers the time since the previous call.
+    Return line of history → sums since this process started, except ``longest``, which covers the time since the
+    previous call.
     """
     found: defaultdict[Line, list[Sums]] = defaultdict(list)
     for (metric, labels), tally in tallies.read(forget_longest=True).items():

@@ -46,8 +46,8 @@ class TopicLayout:
 
 class _Client(AdminClient):
     """
-    A client that no thread of librdkafka destroys, because librdkafka would abort the process. Without this class it
-    could happen, because garbage collection may run in any thread.
+    A client that is never destroyed in a thread of librdkafka, because librdkafka would then abort the process. Without
+    this class such a thread could destroy the client, because garbage collection may run in any thread.
     """
 
     def __del__(self) -> None:

@@ -23,8 +23,8 @@ from event_bus_kafka.wire.serde import without_frame
 
 _BATCH = 200
 """
-Number of messages that the client returns at once. With 10,000 messages a scan would take twice the time, because each
-message keeps its headers in memory after they were read.
+Maximum number of messages that the client returns at once. With 10,000 messages a scan would take twice the time,
+because each message keeps its headers in memory after they were read.
 """
 _OWN: Options = {
     "fetch.queue.backoff.ms": 10,  # by default the client pauses for a second after 100,000 records
@@ -63,7 +63,7 @@ class ScanState:
 
     offsets: Range
     stop: int
-    """The offset after the last record that was checked."""
+    """The first offset that was not checked yet."""
     first_time: int | None = None
     """Time of the first record that was read (milliseconds since the epoch); None: no record was read."""
     last_time: int | None = None

@@ -1,5 +1,6 @@
 """
-Tracks the partitions that a producer has not reached yet, and the keys that may belong to them.
+Tracks the unreached partitions of a producer, on which Kafka has not confirmed any of its records yet, and the keys
+that may belong to these partitions.
 
 A broker accepts any sequence number of a producer that the broker does not know. So after a broker has refused the
 first request to a partition, it still accepts the next request. librdkafka may have sent this next request already, so

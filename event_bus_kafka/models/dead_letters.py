@@ -117,11 +117,11 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.filter(models.Q(last_failed_at__lt=failed_at) | same, last_failed_at__lte=failed_at)
 
     def without_contents(self) -> DeadLetterQuerySet:
-        """Defer key, value and headers. Also read :attr:`DeadLetter.left_out` if the database has this column."""
+        """Defer key, value and headers. Read ``left_out`` under the same condition as :meth:`with_marks`."""
         return self.with_marks().defer("key", "value", "headers")
 
     def with_marks(self) -> DeadLetterQuerySet:
-        """Also read the column :attr:`DeadLetter.left_out` if the database has it."""
+        """Read the column :attr:`DeadLetter.left_out`, which is deferred by default, if the database has it."""
         return self.defer(None) if self.keeps_entries() else self
 
     def in_order(self) -> DeadLetterQuerySet:
@@ -129,7 +129,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.order_by("topic", "partition", "offset", "pk")
 
     def latest_first(self, *, sorts: bool = False) -> DeadLetterQuerySet:
-        """Sort by last failure, latest first. ``sorts``: without an index, which is faster if few rows match."""
+        """Sort by last failure, latest first. ``sorts``: sort without an index, which is faster for few rows."""
         moment = functions.Coalesce("last_failed_at", "last_failed_at") if sorts else models.F("last_failed_at")
         return self.order_by(moment.desc(), "-pk")
 
@@ -163,8 +163,8 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """
         Delete the letters ``seen`` (id → time of the last failure) in batches. Return the number of deleted letters.
 
-        A letter that has failed again since is not deleted. ``after_each``: called with the deleted ids of each batch,
-        in the batch's transaction.
+        A letter that has failed again after that time is not deleted. ``after_each``: called with the deleted ids of
+        each batch, in the batch's transaction.
         """
         ids = list(seen)
         parts = [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]

@@ -51,8 +51,8 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
 class Heartbeat(models.Model):
     """
-    The latest heartbeat of a worker or relay; it gets a new row each time it starts. All times come from the database's
-    clock.
+    The latest heartbeat of a worker or relay, which gets a new row each time it starts. All times come from the
+    database's clock.
     """
 
     id = models.UUIDField(primary_key=True)

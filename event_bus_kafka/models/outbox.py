@@ -49,7 +49,10 @@ class WriterSchema(models.Model):
 
 
 class _Row(models.Model):
-    """A record that is still to be sent. It contains everything that Kafka will receive except the schema ids."""
+    """
+    A record that waits in the outbox or is parked. Its columns contain everything that Kafka is to receive, except the
+    schema ids.
+    """
 
     shard = models.SmallIntegerField()
     topic = models.CharField(max_length=249)
@@ -162,7 +165,7 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
 class ParkedRecord(_Row):
     """
     A record that cannot be sent: Kafka refuses it permanently, or its row is unreadable. It is kept until an operator
-    releases or discards it, and deleted EVENT_BUS_KAFKA_RETENTION days after it was parked.
+    releases or discards it, but not for longer than EVENT_BUS_KAFKA_RETENTION days.
     """
 
     id = models.BigIntegerField(primary_key=True)

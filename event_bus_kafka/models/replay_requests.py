@@ -37,7 +37,9 @@ _TO_RUN = (RequestState.REQUESTED, RequestState.RUNNING)
 
 
 class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
-    """Reads and changes requests. Each statement is committed at once, so that no row stays locked."""
+    """
+    Reads and changes requests. In autocommit mode, each statement is committed at once, so that no row stays locked.
+    """
 
     def in_turn(self, group: str) -> list[ReplayRequest]:
         """Return the requests with letters of ``group`` that a worker may claim now, oldest first."""
@@ -143,7 +145,10 @@ class ReplayRequest(models.Model):
     The group of the letters. Empty: the request has a run instead of letters, and the run's row contains the group.
     """
     receiver = models.CharField(max_length=500)
-    """The only receiver that runs; empty: all pending receivers run."""
+    """
+    The only receiver that runs. Empty: all pending receivers of each letter run; in a replay of a topic, all receivers
+    of each record.
+    """
     instead_of = models.CharField(max_length=500)
     """
     The receiver that ``receiver`` replaces as a stand-in, if the operator named it; otherwise empty.
@@ -155,9 +160,9 @@ class ReplayRequest(models.Model):
     any worker of the group may claim it.
     """
     rate = models.FloatField(null=True)
-    """Maximum number of letters replayed per second; None: no limit, but live events come first."""
+    """Maximum number of letters, records or items per second; None: no limit, but live events come first."""
     stop_after = models.IntegerField()
-    """The request ends after this number of failed letters in a row."""
+    """The request ends after this number of failed letters, records or items in a row."""
     requested_by = models.CharField(max_length=255)
     reason = models.TextField()
     requested_at = models.BigIntegerField()
@@ -170,7 +175,10 @@ class ReplayRequest(models.Model):
     worker = models.CharField(max_length=255)
     """Host and process id of the worker that has claimed the request, or was the last to claim it."""
     beat_at = models.BigIntegerField(null=True)
-    """Time of the last heartbeat of the worker that has, or last had, claimed the request; None: no worker ever has."""
+    """
+    Time of the last heartbeat of the worker that ``worker`` names; None: no worker has claimed the request yet, or an
+    earlier version of this package has removed the time.
+    """
     failures_in_row = models.IntegerField(default=0)
     began_at = models.BigIntegerField(null=True)
     ended_at = models.BigIntegerField(null=True)

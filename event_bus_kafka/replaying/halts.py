@@ -12,7 +12,9 @@ class HaltKind(Enum):
     """The kinds of halt, which determine the next step for the request."""
 
     LOST = auto()
-    """This worker stops, because another worker has the request, or an operator has paused or cancelled the request."""
+    """
+    This worker stops working on the request, because another worker has it, or an operator has paused or cancelled it.
+    """
     HANDED_BACK = auto()
     """Another worker may take the request, because this worker ends or cannot start the replay of a letter."""
     HELD = auto()

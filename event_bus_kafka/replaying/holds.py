@@ -10,8 +10,8 @@ from event_bus_kafka.replaying.halts import Halt
 
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
 """
-Seconds until a held request continues: the first delay and the longest one. The delay doubles with each hold until the
-request moves.
+Seconds until a held request continues: the first delay and the longest one. The delay doubles with each hold, until the
+request makes progress.
 """
 _MOST_DOUBLINGS = 6
 """Maximum number of times that the delay doubles. Otherwise the power of two would overflow after a thousand holds."""
@@ -23,9 +23,12 @@ class Held:
 
     until: float = -inf
     times: int = 0
-    """Number of holds since the request last moved."""
+    """Number of holds since the request last made progress."""
     limited_since: float | None = None
-    """Time of the first of the latest holds, if all of them have a limit (:attr:`Halt.within`)."""
+    """
+    Time of the first hold in an unbroken series of holds with a limit (:attr:`Halt.within`), to which this hold
+    belongs; None: this hold has no limit.
+    """
     note: str = ""
     is_too_long: bool = False
     """Whether the limit has passed, so that the request is stopped."""

@@ -25,13 +25,13 @@ _GONE = "no longer in Kafka"
 
 @attrs.define(eq=False, kw_only=True)
 class ReadRecord:
-    """An offset of a requested replay: that of a record, or the last offset of a place, which may have no record."""
+    """The offset of a record in a requested replay, or the last offset of a place, at which there may be no record."""
 
     number: int
     place: Place
     offset: int
     record: ConsumerRecord | None = None
-    """The record. None if it is finished, to free memory, or if it does not match the filters."""
+    """The record. None if the record is finished, which frees memory, or if it does not match the filters."""
     state: LetterState | None = None
     """The record's result. None if the record is not finished, or if it does not match the filters."""
     error: str = ""

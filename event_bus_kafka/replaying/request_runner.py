@@ -106,7 +106,7 @@ class RequestRunner:
     def turn(self) -> None:
         """
         If this worker has no request, take a request. If it has a request, renew the claim and read the request's next
-        letters. Every minute, write the missing results of letters whose worker has died.
+        letters. Every minute, write the missing results of letters whose request has ended and whose worker has died.
         """
         alias = alias_of(RequestedLetter)  # this table is created last
         self._has_table = alias is not None
@@ -166,7 +166,10 @@ class RequestRunner:
             self._conclude(rows, request, run)
 
     def _beat(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> bool:
-        """Renew the claim. Delete the note about a hold once the request moves. Return False if the claim is lost."""
+        """
+        Renew the claim. If the request has made progress after a hold, delete the note about the hold. Return False if
+        the claim is lost, or the request is not running.
+        """
         run = self._run
         if run is not None:
             request.failures_in_row = run.failures_in_row

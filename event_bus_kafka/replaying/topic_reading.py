@@ -121,8 +121,8 @@ def _halt(error: EventBusError) -> Halt:
 
 def _is_final(error: EventBusError) -> bool:
     """
-    Whether an error stays until somebody removes its cause. A request must not wait for this, because it would keep
-    other requests from their turn.
+    Whether an error stays until somebody removes its cause. The request is then stopped, because a waiting request
+    would keep other requests from their turn.
     """
     if isinstance(error, BrokerError):
         return error.kind is Trouble.FORBIDDEN or not (error.retriable or error.fatal)

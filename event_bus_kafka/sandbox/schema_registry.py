@@ -92,7 +92,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Routes:
     """
-    Answers requests from the store, according to their method and path. Raises :class:`Refused` for an unknown path.
+    Answers requests from the store, according to the request's method and path. Raises :class:`Refused` if a request
+    has an unknown path or method, or if the store refuses it.
     """
 
     def __init__(self, store: SchemaStore) -> None:

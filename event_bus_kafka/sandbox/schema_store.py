@@ -80,8 +80,8 @@ class SchemaStore:
 
     def accepts(self, subject: str, text: str, number: str | None = None) -> bool:
         """
-        Return whether a schema may follow version ``number``. If ``number`` is None, return whether the schema may
-        follow the versions that the compatibility level compares. Raises :class:`Refused`.
+        Return whether the subject's compatibility level allows a schema after version ``number``; None: after all
+        versions of the subject. Raises :class:`Refused`.
         """
         versions = self.versions(subject) if number is None else [self.version(subject, number)]
         return not self._refusals(subject, _valid(text), versions)

@@ -39,7 +39,10 @@ def _types(schema: JsonSchema) -> dict[str, str]:
 def _fields(
     schema: JsonSchema, names: dict[str, JsonSchema], path: str, inside: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, str]]:
-    """Yield the dotted path and the type of every field inside a type. The items of a list or map have ``[]``."""
+    """
+    Yield the dotted path and the type of every field inside a type. The path of the items of a list or map ends with
+    ``[]``.
+    """
     schema = resolved(schema, names)
     if isinstance(schema, list):
         for branch in schema:

@@ -36,8 +36,8 @@ def observe(observer: Observer, *kinds: type[LifecycleEvent]) -> None:
     Call ``observer`` for events of ``kinds``, or for all events if no kind is given. If the observer was added before,
     the new kinds replace its previous kinds.
 
-    If the observer has a method ``wants``, it is not called for kinds for which this method returns False. The result
-    counts until the next :func:`flush_observers`.
+    If the observer has a method ``wants``, it gets no events of the kinds for which ``wants`` returns False. The
+    results of ``wants`` are cached until the next :func:`flush_observers`.
     """
     _replace(_observers | {observer: kinds or _ALL_KINDS})
 
@@ -64,7 +64,8 @@ def emit(event: LifecycleEvent) -> None:
 def flush_observers() -> None:
     """
     Call the method ``flush`` of each observer that has one. Such an observer collects events, for example for a shared
-    log line. Threads that emit many events call this function in each iteration of their loop.
+    log line. Also drop the cached results of ``wants``. Threads that emit many events call this function in each
+    iteration of their loop.
     """
     global _observers_of
     _observers_of = {}

@@ -11,8 +11,8 @@ from event_bus_kafka.shown import Shown
 
 def error_text(error: BaseException) -> str:
     """
-    Return type and text of an error whose class ``event_bus_kafka.errors`` defines, and only the type of any other
-    error, because its text may quote event data. For ReceiversFailed, return such a text for each failed receiver.
+    Return the error's type, and also its text if ``event_bus_kafka.errors`` defines its class. The text of any other
+    error may quote event data. For ReceiversFailed, return this for the exception of each failed receiver.
     """
     if isinstance(error, ReceiversFailed):
         causes = zip(error.receivers, error.exceptions, strict=True)

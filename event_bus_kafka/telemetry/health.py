@@ -60,8 +60,8 @@ class Health:
 
     def __call__(self, event: LifecycleEvent) -> None:
         """
-        Begin or end the obstacle for the connection to Kafka if ``event`` says that the connection has changed. This
-        object is an observer, so it is called with each lifecycle event.
+        Begin or end the obstacle for the connection to Kafka if ``event`` is a ConnectionChanged. This object is an
+        observer of these events.
         """
         if isinstance(event, ConnectionChanged):
             self.replace(Obstacle.KAFKA, () if event.state == CONNECTED else (event.state,))

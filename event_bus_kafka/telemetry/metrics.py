@@ -37,12 +37,12 @@ class Metric:
     """Upper bounds of a histogram's buckets, in seconds."""
     counted_by: Metric | None = None
     """
-    A histogram with the same labels. The value of the present metric, which is a counter, is the histogram's number of
+    A histogram with the same labels. If it is set, this metric is a counter, and its value is the histogram's number of
     observations.
     """
     seconds_of: Metric | None = None
     """
-    Another counter with the same labels, for which durations are recorded. The value of the present metric is the sum
+    A counter with the same labels, for which durations are recorded. If it is set, the value of this metric is the sum
     of these durations.
     """
 

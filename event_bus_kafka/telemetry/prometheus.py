@@ -80,7 +80,7 @@ class _DefaultRegistry:
     def __init__(self) -> None:
         self._own: dict[Metric, Any] = {}
         """
-        Cache: metric → prometheus_client's counter or gauge for the metric. They are kept because a name can be
+        Cache: metric → prometheus_client's counter or gauge for the metric. The objects are kept because a name can be
         registered only once.
         """
         self._begin()

@@ -11,8 +11,8 @@ from event_bus_kafka.telemetry.tallies import Tally, tallies
 
 DONE, FAILED = "done", "failed"
 """
-The values of the label of :data:`~event_bus_kafka.telemetry.metrics.RECEIVER_SECONDS` for the result of a receiver's
-call.
+The values of the label ``outcome`` of :data:`~event_bus_kafka.telemetry.metrics.RECEIVER_SECONDS`, which tells whether
+a receiver's call succeeded.
 """
 _MOST_KNOWN = 1_000
 

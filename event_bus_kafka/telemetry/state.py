@@ -15,7 +15,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class PartitionState:
-    """A partition that is assigned to this worker."""
+    """The state of a partition that is assigned to this worker."""
 
     topic: str
     """Full name of the topic."""
@@ -37,7 +37,7 @@ class PartitionState:
     lag_age: float | None
     """
     Age in seconds of the first record that is read and not done, according to the record's timestamp; None if there is
-    no such record.
+    no such record, or if it has no timestamp.
     """
     window_fill: float
     """Number of records that are read and not committed, divided by the window's size: 0 to 1."""
@@ -50,8 +50,8 @@ class PartitionState:
     """Number of failed attempts at the first record that is read and not done; 0 if there is no such record."""
     receivers: tuple[str, ...] = ()
     """
-    Names of the receivers that have failed for the first record that is read and not done, and have not succeeded for
-    this record yet; empty if there are none.
+    Names of the receivers that the next attempt at the first record that is read and not done has to call. Empty if
+    there is no such record, or if no attempt has reached its receivers yet.
     """
 
 
@@ -92,20 +92,19 @@ class Replaying:
 
 @attrs.frozen(kw_only=True)
 class ConsumerState:
-    """A worker that consumes."""
+    """The state of a worker that consumes."""
 
     group: str
     topics: tuple[str, ...]
     """Full names of the subscribed topics."""
     partitions: tuple[PartitionState, ...]
     in_flight: int
-    """Number of records that were read and are not done."""
+    """Number of records that were read and are not done, plus the done records that follow them in their partition."""
     retries_waiting: int
     """Number of keys whose first record waits for its next attempt, including held records."""
     held_keys: int
     """
-    Number of waiting keys whose last attempt does not count as a failure, because an outage, an open circuit or a flood
-    prevented success.
+    Number of waiting keys whose first record is held, for example because of an outage, an open circuit or a flood.
     """
     lanes: int
     lanes_awake: int
@@ -115,8 +114,8 @@ class ConsumerState:
     """Names of paused receivers; also empty if the names could never be read."""
     flooded: tuple[tuple[str, int], ...]
     """
-    Topic and partition of each partition that has had too many dead letters in a row. Further records of such a
-    partition are held if they fail for good.
+    Topic and number of each partition in which a record is held because the partition had too many dead letters in a
+    row.
     """
     slow_receivers: tuple[SlowReceiver, ...]
     obstacles: tuple[str, ...]
@@ -149,7 +148,7 @@ class HeldTopic:
 
 @attrs.frozen(kw_only=True)
 class RelayState:
-    """A relay and its outbox."""
+    """The state of a relay and of its outbox."""
 
     database: str
     """Alias of the database."""

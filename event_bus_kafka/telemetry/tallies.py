@@ -1,6 +1,6 @@
 """
-For each metric and its labels, the number of occurrences and the sum of their durations. Each thread has sums of its
-own, so that adding needs no lock. A reader adds the sums of all threads.
+For each metric and its labels, a tally: the number of occurrences and the sum of their durations. Each thread has its
+own tallies, so that adding to them needs no lock. A reader adds up the tallies of all threads.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from weakref import ref
 from event_bus_kafka.telemetry.metrics import Metric
 
 OTHER = "other"
-"""The label that replaces names unknown to this service, and all new labels in a thread that has ``_MOST`` sums."""
+"""The label that replaces names unknown to this service, and all new labels in a thread that has ``_MOST`` tallies."""
 _MOST = 10_000
 """
-Maximum number of sums of a thread. If labels would need a further sum, the value is added to a sum whose labels are all
-``other``. This happens only if code uses labels with too many different values.
+Maximum number of tallies of a thread, apart from those whose labels are all ``other``. At this number, values with new
+labels are added to a tally whose labels are all ``other``. This happens only if code uses labels with too many
+different values.
 """
 
 Labels = tuple[str, ...]
@@ -65,13 +66,13 @@ T = TypeVar("T")
 
 class _Owner:
     """
-    An object that is garbage-collected when its thread ends. The thread's sums are then added to the sums of ended
-    threads.
+    An object that is garbage-collected when its thread ends. The next reader or new thread then adds the ended thread's
+    tallies to those of all ended threads.
     """
 
 
 class _OfThread(threading.local):
-    """The sums of the calling thread."""
+    """The tallies of the calling thread."""
 
     def __init__(self, register: Callable[[_Owner, Sums], None]) -> None:
         self.sums: Sums = {}
@@ -93,8 +94,8 @@ class Tallies:
 
     def reset(self) -> None:
         """
-        Set all sums to zero, and create a new lock. After a fork, a thread of the parent process may have held the old
-        lock.
+        Drop all tallies, and create a new lock. In a child process the old lock may stay locked for ever, because a
+        thread of the parent process held it at the fork.
         """
         self._lock = threading.Lock()
         self._threads: list[tuple[ref[_Owner], Sums]] = []
@@ -135,8 +136,8 @@ class Tallies:
 
     def read(self, *, forget_longest: bool = False) -> Mapping[Key, Tally]:
         """
-        Return the sums of all threads since the process started. An addition that another thread makes during this call
-        may be included only in part.
+        Return a tally for each metric and its labels, added up over all threads since the process started. An addition
+        that another thread makes during this call may be included only in part.
 
         ``forget_longest``: whether to reset :attr:`Tally.longest`. Only the reader that reports the longest duration of
         each period may set it.

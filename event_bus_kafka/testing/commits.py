@@ -25,7 +25,7 @@ class State(Enum):
 @attrs.define(eq=False)
 class Commit:
     """
-    Waits for the commit of a transaction by ``on_commit``, like the producer.
+    Learns whether a transaction commits, by Django's ``on_commit``, which the producer uses, too.
 
     Django's TestCase wraps each test in a transaction that never commits. This transaction is ignored. In such a test
     the service's own ``atomic()`` blocks are savepoints. An event counts as sent when these blocks have ended without a

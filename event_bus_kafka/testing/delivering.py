@@ -41,13 +41,13 @@ def deliver(
     **data: Any,
 ) -> Event:
     """
-    Decode an event like a worker, and call its receivers. Return the decoded event.
+    Decode an event and call its receivers, in the same way as a worker. Return the decoded event.
 
     ``event``: a captured event, a record, or a signal or event type. For a signal or event type, ``data`` is first
     encoded into a record. For ``record_deleted``, ``data`` is ``topic`` (without prefix) and ``key``. ``schema``: a
     file with the schema of the sending service. It is needed only if this schema differs from the schema of this
-    service's class. With ``schema``, ``data`` may contain plain dicts. ``replay``: whether to call receivers like
-    ``replay_events``, so that ``is_replay()`` returns True.
+    service's class. With ``schema``, ``data`` may contain plain dicts. ``replay``: whether ``is_replay()`` returns True
+    in the receivers, as in a replay.
 
     Raises ReceiversFailed with the receivers' exceptions, DeserializationError if this service cannot read the record,
     and AssertionError if the event has no receiver or its signal is disabled.
@@ -168,7 +168,7 @@ def _encoded(signal: OpenEdxPublicSignal, data: dict[str, Any]) -> bytes:
 
 
 def _encoded_with(schema: str, signal: OpenEdxPublicSignal, data: dict[str, Any]) -> bytes:
-    """Encode ``data`` like a service whose event classes have the schema ``schema``."""
+    """Encode ``data`` with ``schema``, the schema of the sending service."""
     if any(attrs.has(type(value)) for value in data.values()):
         own, body = codec_for(signal).schema, _encoded(signal, data)
         plain: Any = fastavro.schemaless_reader(BytesIO(body), fastavro.parse_schema(json.loads(own)), None)

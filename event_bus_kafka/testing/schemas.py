@@ -36,7 +36,7 @@ def assert_schema_unchanged(event: OpenEdxPublicSignal | str, file: Path | str, 
 
 def assert_schema_compatible(event: OpenEdxPublicSignal | str, file: Path | str, /) -> None:
     """
-    Raise AssertionError if a service with the file's schema and a service with the class's schema cannot read each
+    Raise AssertionError unless a service with the file's schema and a service with the class's schema can each read the
     other's events. Other differences between the schemas are accepted.
     """
     __tracebackhide__ = True

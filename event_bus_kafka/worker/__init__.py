@@ -1,1 +1,1 @@
-"""Runs the steps of a worker, handles signals, stops the worker, and returns the exit code."""
+"""Runs a worker until it stops: its steps and signals, its health port, and the threads that watch it."""

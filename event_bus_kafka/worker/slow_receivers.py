@@ -29,7 +29,7 @@ _LONGEST_PAUSE = 5.0
 class _Turn:
     """
     A call of a receiver that is running now. Two calls of one receiver for the same record differ in ``past``, because
-    each attempt at a record has its own object, compared by identity.
+    each attempt at a record has its own ``Past`` object, compared by identity.
     """
 
     delivery: Delivery

@@ -92,7 +92,7 @@ class ClusterOverview(Groups):
         return self._offsets({one: OffsetSpec.for_timestamp(time) for one, time in times.items()}, timeout)
 
     def many_topic_options(self, topics: Collection[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:
-        """Return topic → options, as :meth:`topic_options` does, for many topics."""
+        """Return the same as :meth:`topic_options`, but ask in several requests, because there may be many topics."""
         timeout *= _AT_ONCE
         answers = [self._describe_configs(part, timeout) for part in parts(sorted(topics), _TOPICS_AT_ONCE)]
         return {name: one for answer in answers for name, one in options_in(answer, timeout).items()}

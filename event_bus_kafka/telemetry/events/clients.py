@@ -45,8 +45,8 @@ CONNECTED = "connected"
 @attrs.frozen(kw_only=True)
 class ConnectionChanged(LifecycleEvent):
     """
-    The state of a consumer's connection to Kafka has changed, or a producer that had reported errors is connected
-    again. Never emitted for failed attempts to reconnect.
+    The state of a consumer's connection to Kafka has changed, or a producer of this process has reached Kafka again
+    after an outage. Never emitted for failed attempts to reconnect.
     """
 
     client: str

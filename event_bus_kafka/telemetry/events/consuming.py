@@ -10,7 +10,10 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @cheap_frozen
 class RecordReceived(LifecycleEvent):
-    """A record is about to be dispatched for the first time since its partition was assigned."""
+    """
+    A record is about to be dispatched for the first time since its partition was assigned, or since a replay of it
+    began.
+    """
 
     topic: str
     partition: int
@@ -19,8 +22,8 @@ class RecordReceived(LifecycleEvent):
     event_id: str
     is_early: bool = False
     """
-    Whether the record may have crashed another worker. If so, the record's log line is written before the receivers
-    run.
+    Whether the record's log line is written before its receivers run. True if the record is replayed, or may have
+    crashed a worker before.
     """
 
 
@@ -139,8 +142,8 @@ class EmittedEventsLost(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class OffsetsMoved(LifecycleEvent):
     """
-    A worker begins to read each partition at the first record whose timestamp is ``time`` or later, because an operator
-    started the worker with this time. A restart with the same time does not move the offsets again.
+    A worker begins to read the partitions in ``offsets`` at their first record whose timestamp is ``time`` or later,
+    because an operator started the worker with this time. A restart with the same time does not move the offsets again.
     """
 
     group: str
@@ -185,6 +188,6 @@ class WindowFull(LifecycleEvent):
     """Number of bytes of this partition's records that are not done."""
     waits_for: str
     """
-    Coordinates of the first record that is not done, ``topic:partition:offset``; ``its commit`` if all records are done
-    and only not committed.
+    Coordinates of the first record that is not done, ``topic:partition:offset``; ``its commit`` if all records are
+    done, but not committed.
     """

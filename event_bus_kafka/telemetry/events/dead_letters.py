@@ -24,8 +24,8 @@ class DeadLetterStored(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class DeadLetterReduced(LifecycleEvent):
     """
-    The store refused a dead letter because of its size or content, and accepted it without some parts of the record. A
-    replay reads these parts from Kafka.
+    The store refused a dead letter because of its size or content, and accepted it without some of its parts. A replay
+    reads omitted parts of the record from Kafka.
     """
 
     topic: str
@@ -35,15 +35,15 @@ class DeadLetterReduced(LifecycleEvent):
     """The event type; empty if the record's headers do not contain it. The same is true of ``event_id``."""
     event_id: str
     left_out: tuple[tuple[str, int], ...]
-    """The omitted parts of the record, each with its number of bytes."""
+    """Names of the omitted parts, each with the part's number of bytes."""
     reason: str
 
 
 @attrs.frozen(kw_only=True)
 class FloodHeld(LifecycleEvent):
     """
-    A partition has reached the limit of dead letters in a row. No more dead letters are stored for the partition.
-    Records that fail for good are held instead.
+    A record has failed for good after its partition had reached the limit of dead letters in a row. This record, and
+    later ones of the partition that fail for good, are held instead of stored as dead letters.
     """
 
     topic: str

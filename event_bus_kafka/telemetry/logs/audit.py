@@ -100,8 +100,8 @@ class AuditLines:
 
 def _lines(taken: Sequence[Audited]) -> Iterator[list[Audited]]:
     """
-    Yield groups of records that share a line. All groups of received records precede the groups of done records,
-    because a record may be done before another record of its partition is received.
+    Yield groups of records that share a line. All groups of received records come before all groups of done records, so
+    that no record is logged as done before it is logged as received.
     """
     runs: defaultdict[tuple[object, ...], list[Audited]] = defaultdict(list)
     for event in taken:

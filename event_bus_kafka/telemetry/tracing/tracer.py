@@ -47,8 +47,8 @@ def _may_have_provider() -> bool:
 is_tracing: Callable[[], bool] = bool
 """
 Returns whether spans may be wanted. The function must be fast, because it is called twice for each event. Therefore it
-reads a private name of OpenTelemetry's API. The public function would read environment variables. Without the API the
-function is ``bool``, the fastest function that returns False.
+reads a private name of OpenTelemetry's API, while the API's ``get_tracer_provider`` would read environment variables.
+Without the API this function is ``bool``, the fastest function that returns False.
 """
 if _has_api:
     is_tracing = _has_provider if hasattr(trace, "_TRACER_PROVIDER") and not _is_named else _may_have_provider
