@@ -165,7 +165,9 @@ def test_records_can_be_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus
     )
 
 
-def test_a_period_contains_all_its_records_even_if_their_times_are_out_of_order(bus: Bus, topic: str) -> None:
+def test_a_replay_of_a_period_includes_all_its_records_even_if_their_times_are_out_of_order(
+    bus: Bus, topic: str
+) -> None:
     now = round(time.time()) * 1000
     for user, seconds in enumerate((0, 30, 10, 20, 5)):
         put(bus, topic, user, at=now - 3_600_000 + seconds * 1000)

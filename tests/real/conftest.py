@@ -9,5 +9,5 @@ from tests.services.bus import RealBus
 
 @pytest.fixture
 def bus(real_bus: RealBus) -> RealBus:
-    """Return real services."""
+    """Return a bus that uses a real Kafka and a real schema registry."""
     return real_bus

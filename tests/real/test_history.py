@@ -77,8 +77,8 @@ def test_counts_of_several_processes_are_summed() -> None:
 
 def test_no_count_is_lost_when_history_is_written_and_combined_concurrently() -> None:
     """
-    Each thread counts the lines in a different order. If the history did not sort the lines, threads would lock rows in
-    different orders.
+    Each writer counts the same receivers in a different order. If the history did not sort its rows before it writes
+    them, the writers would lock rows in different orders.
     """
     writers, turns, lines = 8, scaled(15, long=200), 6
     begins = database_now("default") // _HOUR * _HOUR - 2 * _DAY

@@ -42,7 +42,10 @@ ENTRY = {"event_key_field": "certificate.user.id", "enabled": True}
 
 @pytest.fixture(params=[*SERVERS, "sqlite"])
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """Use SQLite or one of the servers for the default database. Each test runs once for each of these databases."""
+    """
+    Use an SQLite file or a database server for the default database. Each test runs four times: on SQLite, PostgreSQL,
+    MariaDB and MySQL.
+    """
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
         with django_db_blocker.unblock(), connected(entry, "default"):
