@@ -296,7 +296,7 @@ def test_a_replay_is_refused_if_its_end_precedes_its_start(bus: Bus, topic: str,
     assert "There are no records: --from is after --to." in replay(bus, topic, "--from", *bounds)
 
 
-def test_interrupting_a_plan_by_ctrl_c_prints_no_traceback() -> None:
+def test_an_interrupted_plan_of_a_replay_ends_with_exit_code_2_and_without_a_traceback() -> None:
     with socket.create_server(("127.0.0.1", 0)) as broker:
         settings = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{broker.getsockname()[1]}",

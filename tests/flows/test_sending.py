@@ -246,7 +246,7 @@ def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
 
 
 @pytest.mark.django_db
-def test_a_spilled_event_is_lost_if_the_transaction_of_a_django_test_case_holds_the_lock_of_sqlite(
+def test_a_spill_is_given_up_if_the_transaction_of_a_django_test_case_holds_the_lock_of_sqlite(
     sandbox: Sandbox, django_capture_on_commit_callbacks: Any
 ) -> None:
     settings = SandboxBus(sandbox).settings("t") | {

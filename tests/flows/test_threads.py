@@ -30,10 +30,10 @@ ELSEWHERE = {
     "event-bus-slow": "unit/worker/test_slow_receivers.py",
     "event-bus-watchdog": "unit/worker/test_worker.py",
 }
-"""The names of the other threads, each with the file that tests its exceptions. Such a thread ends with its task."""
+"""The names of the threads that end with their task, each with the file that tests the exceptions of the thread."""
 
 
-def test_each_thread_of_the_package_is_listed_in_this_test() -> None:
+def test_each_thread_of_the_package_is_listed_in_this_file() -> None:
     package = Path(event_bus_kafka.__file__).parent
     sources = [path.read_text() for path in package.rglob("*.py") if "sandbox" not in path.parts]
     found = {name for source in sources for name in re.findall(r'f?"(event-bus-[a-z]+(?:-\{[^}]*\})?)"', source)}

@@ -60,7 +60,7 @@ FAULTS = (
         old="(str(event_id), event_id.hex, event_id.urn, f'{{{event_id}}}')",
         new="(str(event_id),)",
         harm="events of other clients are said to be nowhere",
-        tests=(f"{_FLOW}::test_ids_are_found_in_every_notation_of_a_uuid",),
+        tests=(f"{_FLOW}::test_event_ids_are_found_in_upper_case_without_hyphens_and_in_braces",),
     ),
     Fault(
         name="keys are shown",

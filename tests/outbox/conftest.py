@@ -46,8 +46,8 @@ def service_anywhere(
     request: pytest.FixtureRequest, bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Service]:
     """
-    Return a service whose default database is an SQLite file or on a database server. Each test runs four times: on
-    SQLite, PostgreSQL, MariaDB and MySQL.
+    Return a service with an outbox in its default database. Each test runs four times: with databases on SQLite,
+    PostgreSQL, MariaDB and MySQL.
     """
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite_service")

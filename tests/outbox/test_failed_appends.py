@@ -272,7 +272,9 @@ def test_s2_the_block_raises_after_a_failed_append_on_a_pooled_connection(servic
 
 
 class Pooled:
-    """A connection as a connection pool wraps it. The wrapper hides the attributes of the wrapped connection."""
+    """
+    A driver's connection in the wrapper of a connection pool. The wrapper's own ``info`` hides that of the connection.
+    """
 
     def __init__(self, pooled: Any) -> None:
         self.pooled = pooled

@@ -156,7 +156,7 @@ def test_a_history_row_is_combined_later_if_it_changes_while_rows_are_combined()
     assert [(row.span, row.count) for row in rows()] == [(HOUR, 3)]
 
 
-def test_long_names_have_separate_rows_if_they_differ_at_the_end_or_in_case() -> None:
+def test_long_names_of_receivers_have_separate_history_rows_if_they_differ_at_the_end_or_in_case() -> None:
     process = Process()
     for name in ("R" * 499 + "a", "R" * 499 + "A", "ä" * 500, "Ä" * 500):
         process.count("done", receiver=name, of="t" * 255)

@@ -34,8 +34,7 @@ SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql",
 @pytest.fixture(params=[*SERVERS, "sqlite"], autouse=True)
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """
-    Use an SQLite file or a database server for the default database. Each test runs four times: on SQLite, PostgreSQL,
-    MariaDB and MySQL.
+    Connect the default database. Each test runs four times: with databases on SQLite, PostgreSQL, MariaDB and MySQL.
     """
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}

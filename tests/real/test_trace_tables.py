@@ -43,8 +43,8 @@ ENTRY = {"event_key_field": "certificate.user.id", "enabled": True}
 @pytest.fixture(params=[*SERVERS, "sqlite"])
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """
-    Use an SQLite file or a database server for the default database. Each test runs four times: on SQLite, PostgreSQL,
-    MariaDB and MySQL.
+    Connect the default database. Unless a test selects a database, it runs four times: with databases on SQLite,
+    PostgreSQL, MariaDB and MySQL.
     """
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
