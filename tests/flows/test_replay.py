@@ -124,7 +124,7 @@ def test_a_replay_names_a_receiver_that_failed_and_replays_all_other_records(bus
     assert "learner" not in said + "".join(failures)
 
 
-def test_unreadable_records_count_as_failed(bus: Bus, topic: str) -> None:
+def test_a_replay_counts_unreadable_records_as_failed(bus: Bus, topic: str) -> None:
     bus.produce(topic, value=b"x", headers={"ce_type": CREATED.encode()})
     said = replay(bus, topic, "--from", "earliest", "--apply")
     assert said.endswith("ended with 1: 1 of 1 records failed.")
@@ -138,7 +138,7 @@ def test_a_replay_with_the_option_stop_on_error_stops_at_the_first_failure(bus: 
     assert said.endswith(f"ended with 1: Stopped at the first failure.\nLeft: --topic {topic}:0 --from 1 --to 3")
 
 
-def test_records_can_be_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus, topic: str) -> None:
+def test_records_to_replay_can_be_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 1)))
     send(bus, topic, certificate(2), signal=CERTIFICATE_REVOKED)
     CERTIFICATE_CREATED.connect(fail_for_odd)

@@ -55,7 +55,7 @@ FAULTS = (
         old="run.failed or run.undecodable",
         new="run.failed",
         harm="a script goes on although events are missing",
-        tests=("flows/test_replay.py::test_unreadable_records_count_as_failed",),
+        tests=("flows/test_replay.py::test_a_replay_counts_unreadable_records_as_failed",),
     ),
     Fault(
         name="a replay passes over the record at which it stopped",

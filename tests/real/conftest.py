@@ -1,4 +1,4 @@
-"""Fixtures of tests that need real services."""
+"""Fixtures of tests that need a real Kafka and a real schema registry."""
 
 from __future__ import annotations
 
