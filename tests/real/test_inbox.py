@@ -128,8 +128,8 @@ def test_a_duplicate_does_not_roll_back_the_surrounding_transaction() -> None:
 @pytest.mark.parametrize("failures", [0, 1])
 def test_only_one_of_several_concurrent_duplicates_has_an_effect(failures: int) -> None:
     """
-    The first duplicate waits until all duplicates have started. If the first duplicate fails, the other duplicates may
-    cause a deadlock. In this case these duplicates are delivered again.
+    The first duplicate waits until all duplicates have started. If it fails, the other duplicates may end with the
+    error of a deadlock. The test delivers such duplicates again.
     """
     started, ran = count(1), count(1)
     all_started = threading.Event()
