@@ -117,7 +117,9 @@ class Comparison:
 
 @attrs.frozen(kw_only=True)
 class Suite:
-    """Cases that are compared. Each round runs every case once, so that changes of the machine's load affect all."""
+    """
+    Cases that are compared. Each round runs every case once, so that a change of the machine's load affects all cases.
+    """
 
     name: str
     about: str
@@ -152,8 +154,8 @@ class Results:
 
     def value(self, comparison: Comparison) -> float:
         """
-        Return the median of the rounds' values. A value compares two runs of the same round, so that a machine that
-        slows down affects both runs.
+        Return the median over all rounds. If the comparison divides two figures, both are of the same round, so that a
+        machine that slows down affects both.
         """
         of = self._values(comparison.of, comparison.figure)
         if comparison.to is None:

@@ -39,7 +39,7 @@ def consume(
     worker consumes the first topic to warm up.
 
     ``objects``: number of objects that are created before the workers run. The benchmark does not exclude these objects
-    from garbage collection; a worker may do so.
+    from garbage collection, but a worker may exclude them.
     """
     heap = [_Loaded(number) for number in range(objects)]
     life, work = CONSUMERS[variant], ready(receiver)

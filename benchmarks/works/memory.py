@@ -68,7 +68,7 @@ def send(*, topic: str, events: int) -> Figures:
 
 
 def resident(field: str = "VmRSS") -> float:
-    """Return the resident memory of this process in megabytes; with the field ``VmHWM``, its maximum so far."""
+    """Return the resident memory of this process in megabytes. With the field ``VmHWM``, return its maximum so far."""
     found = re.search(rf"^{field}:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1]) / 1_000

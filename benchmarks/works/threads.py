@@ -24,8 +24,9 @@ class _Use(NamedTuple):
 
 def watch(seconds: float) -> Figures:
     """
-    Measure for ``seconds``. Return CPU time in milliseconds per second, and wake-ups per second: ``cpu`` and ``wakes``
-    for all threads except the calling one, ``cpu: NAME`` and ``wakes: NAME`` for each thread that ran.
+    Measure all threads except the calling one for ``seconds``. Return the CPU time in milliseconds per second and the
+    wake-ups per second: ``cpu`` and ``wakes`` for all threads, and ``cpu: NAME`` and ``wakes: NAME`` for each thread
+    that ran. ``threads`` is the number of threads at the end.
     """
     before, began = _uses(), perf_counter()
     sleep(seconds)
@@ -43,8 +44,8 @@ def watch(seconds: float) -> Figures:
 
 def _uses() -> Mapping[str, _Use]:
     """
-    Return the total use of each thread by its name. The name is Python's, or librdkafka's followed by the thread's
-    number.
+    Return the total use of each thread except the calling one, by the thread's name. Threads of librdkafka have the
+    names that the kernel knows. If a name occurs again, the thread's number is appended.
     """
     names = {thread.native_id: thread.name for thread in threading.enumerate()}
     uses = {}

@@ -57,7 +57,9 @@ def _set_status(status: str, certificate: CertificateData, metadata: EventsMetad
 @receiver(COURSE_GRADE_UPDATED)
 @transaction.atomic
 def keep_grade(grade: GradeData, metadata: EventsMetadata, **_: Any) -> None:
-    """Store a changed grade, whether or not the learner has passed."""
+    """
+    Store a changed grade, whether or not the learner has passed. Ignore a change that is not newer than the stored one.
+    """
     whose = {"user_id": grade.user_id, "course_key": str(grade.course.course_key)}
     if UserGrade.objects.filter(**whose, changed_at__gte=metadata.time).exists():
         return
@@ -68,7 +70,7 @@ def keep_grade(grade: GradeData, metadata: EventsMetadata, **_: Any) -> None:
 @receiver(COURSE_RUN_UPDATED)
 @transaction.atomic
 def keep_course_run(course_run: CourseRunData, metadata: EventsMetadata, **_: Any) -> None:
-    """Store a changed course run of the catalog."""
+    """Store a changed course run of the catalog. Ignore a change that is not newer than the stored one."""
     course_key = str(course_run.course_key)
     if CourseRun.objects.filter(course_key=course_key, changed_at__gte=metadata.time).exists():
         return
@@ -79,7 +81,7 @@ def keep_course_run(course_run: CourseRunData, metadata: EventsMetadata, **_: An
 @receiver(PROGRAM_UPDATED)
 @transaction.atomic
 def keep_program(program: ProgramData, metadata: EventsMetadata, **_: Any) -> None:
-    """Store a changed program of the catalog."""
+    """Store a changed program of the catalog. Ignore a change that is not newer than the stored one."""
     if Program.objects.filter(uuid=program.uuid, changed_at__gte=metadata.time).exists():
         return
     values = {"title": program.title, "course_run_keys": program.course_run_keys, "changed_at": metadata.time}

@@ -165,7 +165,7 @@ class CourseRole(models.Model):
 
 
 class Booking(models.Model):
-    """An order that was fulfilled or refunded. It is stored once, even if the shop sends several events about it."""
+    """The payment or the refund of an order. Each is stored once, even if the shop sends several events about it."""
 
     order_number = models.CharField(max_length=50)
     status = models.CharField(max_length=20)

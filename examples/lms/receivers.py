@@ -80,7 +80,7 @@ def keep_license(license: LicenseData, **_: Any) -> None:
 @receiver(COURSE_RUN_UPDATED)
 @transaction.atomic
 def update_catalog_entry(course_run: CourseRunData, metadata: EventsMetadata, **_: Any) -> None:
-    """Store a change of the catalog."""
+    """Store a change of the catalog. Ignore a change that is not newer than the stored one."""
     course_key = str(course_run.course_key)
     if CatalogEntry.objects.filter(course_key=course_key, changed_at__gte=metadata.time).exists():
         return

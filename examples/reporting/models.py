@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Fact(models.Model):
-    """An event, stored once, in the order of arrival."""
+    """A received event. It is stored once, even if it is delivered twice."""
 
     event_id = models.UUIDField(unique=True)
     event_type = models.CharField(max_length=255)

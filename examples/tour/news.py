@@ -1,4 +1,4 @@
-"""Finds the events that workers have received in the workers' logs."""
+"""Finds in the logs of workers the events that they have received."""
 
 from __future__ import annotations
 

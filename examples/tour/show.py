@@ -58,7 +58,10 @@ def _played(scene: Scene) -> list[str]:
 
 
 def _wait_until_all_is_read(stage: Stage) -> None:
-    """Wait until all records are read, so that no duplicate or unwanted event can arrive later."""
+    """
+    Wait until all records are read, so that no duplicate or unwanted event can arrive later. After
+    ``_SETTLING_SECONDS`` seconds, stop waiting.
+    """
     deadline = time.monotonic() + _SETTLING_SECONDS
     while not all_is_read(stage.environment["KAFKA_BOOTSTRAP_SERVERS"], stage.workers):
         if time.monotonic() > deadline:

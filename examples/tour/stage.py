@@ -1,4 +1,4 @@
-"""The event bus and the services, each in a process of its own."""
+"""The event bus and the services, which run in separate processes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def bus(real_bus: RealBus) -> RealBus:
-    """Return real services for the workers of a test. The pages themselves do not need them."""
+    """
+    Return a bus with a real Kafka and a real schema registry, which the workers of a test use. The admin pages do not
+    use it.
+    """
     return real_bus
 
 

@@ -45,8 +45,8 @@ def main(folder: Path, *, is_all: bool) -> None:
 
 Shots = Iterator[tuple[str, bool]]
 """
-Pairs: the name of a picture, and whether the documentation shows it. While its pair is yielded, the browser shows the
-page of the picture.
+Yields a pair for each picture: its name, and whether the documentation shows it. When a pair is yielded, the browser
+shows the page for the picture.
 """
 
 

@@ -37,7 +37,7 @@ def build_wheel(folder: Path) -> Path:
 def offline(wheels: Path) -> dict[str, str]:
     """
     Return environment variables with which pip works without a network. pip finds the built wheel in ``wheels``, and
-    finds all dependencies in the cache of the test services.
+    finds all dependencies in the cache of downloads for tests.
     """
     return {
         "PIP_NO_INDEX": "1",

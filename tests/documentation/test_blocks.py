@@ -69,8 +69,8 @@ def test_each_command_exists_and_accepts_its_arguments(block: Block) -> None:
 
 def check(words: list[str]) -> None:
     """
-    Check that a command is valid as the page shows it. Raises :class:`AssertionError` or the error of the command's
-    parser.
+    Check that a command is valid as the page shows it. If it is not, raise :class:`AssertionError` or the error of the
+    command's parser.
     """
     match [word.removeprefix(".venv/bin/") for word in words]:
         case ["manage.py", name, *arguments] | ["python", "manage.py", name, *arguments]:

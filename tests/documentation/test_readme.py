@@ -1,6 +1,6 @@
 """
-A service with the settings of the README passes all checks. The order of its INSTALLED_APPS decides whose
-``consume_events`` it has.
+A service with the settings of the README passes all checks. The order of its INSTALLED_APPS decides which package's
+``consume_events`` it runs.
 """
 
 from __future__ import annotations

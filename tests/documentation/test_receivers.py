@@ -76,7 +76,7 @@ def test_the_decorator_once_runs_a_receiver_only_once_for_a_repeated_event(
     assert awards.created == [{"user_id": 7}]
 
 
-def test_a_receiver_of_deletions_deletes_the_row_of_the_key(connected: Connected) -> None:
+def test_a_receiver_of_deletions_deletes_the_row_of_the_key_and_ignores_other_topics(connected: Connected) -> None:
     programs = Rows()
     connected(record_deleted, run("docs/compacted.rst", "@receiver", Program=programs)["forget"])
     deliver(record_deleted, topic=TOPIC, key="abc")

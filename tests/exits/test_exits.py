@@ -48,7 +48,7 @@ the fork.
 @pytest.mark.skipif(not LONG, reason="takes ten minutes")
 @pytest.mark.long
 @pytest.mark.parametrize("way", SERVERS)
-def test_s16_all_events_are_in_kafka_although_the_servers_restart_repeatedly(
+def test_s16_all_events_are_in_kafka_after_a_server_was_started_and_stopped_five_times(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     """

@@ -106,7 +106,7 @@ def test_a_backfill_sends_all_items_to_each_topic_and_resumes_from_a_given_token
     assert (len(set(ids)), ids) == (7, [header(record, "ce_id") for record in bus.records(second, 7)])
 
 
-def test_the_command_names_an_item_that_cannot_be_sent_and_sends_all_other_items(bus: Bus, topic: str) -> None:
+def test_backfill_events_names_items_that_cannot_be_sent_and_sends_all_other_items(bus: Bus, topic: str) -> None:
     wrong: Any = None
     OF_USER[2], OF_USER[5] = fail, partial(arguments, 5, grade=wrong)
     OF_USER[6] = partial(arguments, 6, name="x" * 20_000)
@@ -219,7 +219,9 @@ def test_backfill_events_refuses_a_source_that_yields_inside_a_transaction(bus: 
     assert bus.end_of(topic) == 0
 
 
-def test_an_unknown_source_or_a_missing_topic_is_reported(bus: Bus, topic: str) -> None:
+def test_backfill_events_reports_an_unknown_source_or_an_event_type_without_an_enabled_topic(
+    bus: Bus, topic: str
+) -> None:
     assert "ended with 1: There is no source course_runs. There are: " in backfill(bus, topic, "course_runs")
     said = backfill(bus, topic, SOURCE, EVENT_BUS_PRODUCER_CONFIG={})
     assert said == f"ended with 1: EVENT_BUS_PRODUCER_CONFIG has no enabled topic for {CREATED}."

@@ -138,7 +138,7 @@ def test_an_invalid_setting_ends_the_worker_with_exit_code_1(
     assert text in process.log
 
 
-def test_a_worker_exits_with_1_for_invalid_settings_if_the_app_is_not_installed() -> None:
+def test_a_worker_exits_with_1_for_a_missing_setting_even_if_the_app_is_not_installed() -> None:
     with ServiceProcess("consume_events", "-t", "t", "-g", "g", settings=NOT_INSTALLED) as process:
         assert process.end() == 1
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in process.log

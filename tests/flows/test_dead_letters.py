@@ -118,7 +118,7 @@ FORGED = {
 """Headers of a record that has the form of a dead letter. The offset is too large for any table."""
 
 
-def test_the_error_asks_for_a_real_kafka_when_a_sandbox_record_is_quarantined(
+def test_quarantining_a_record_of_the_sandbox_fails_with_advice_to_use_a_real_kafka(
     request: pytest.FixtureRequest, group: str, table: dict[str, Any]
 ) -> None:
     from tests.services.bus import SandboxBus

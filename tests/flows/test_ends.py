@@ -167,7 +167,7 @@ def test_produce_event_sends_an_event_and_prints_topic_partition_and_offset(bus:
         ({"key_field": "user.nothing"}, 1, "fails at 'nothing'"),
     ],
 )
-def test_an_invalid_argument_of_produce_event_is_named(
+def test_produce_event_reports_an_invalid_argument_without_a_traceback(
     sandbox: Any, options: dict[str, str], code: int, text: str
 ) -> None:
     settings = {

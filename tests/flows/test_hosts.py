@@ -27,8 +27,8 @@ HOSTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     ),
 }
 """
-Environment and settings of each host. One entry may cover several rows of the table because a process takes seconds to
-start.
+The environment and the settings of the worker for each entry. An entry combines several hosts of docs/hosts.rst,
+because a worker takes seconds to start.
 """
 
 

@@ -1,4 +1,4 @@
-"""A receiver under ``once()`` runs only once per event, also if its worker is killed before the commit."""
+"""A receiver under ``once()`` runs only once per event, even if its worker is killed before it commits the offset."""
 
 from __future__ import annotations
 

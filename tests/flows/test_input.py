@@ -126,8 +126,11 @@ def test_case_19_an_event_of_unknown_type_becomes_a_dead_letter_if_configured(
     assert bus.committed(group, topic) == 1
 
 
-def test_case_19_large_texts_and_arrays_arrive(bus: Bus, topic: str, group: str) -> None:
-    """The text has 1 MB. The array has 100,000 numbers. The event's class does not have the field of the array."""
+def test_case_19_records_with_a_large_text_or_a_large_array_are_processed(bus: Bus, topic: str, group: str) -> None:
+    """
+    One record has a text of 1 MB. Another record has an array of 100,000 numbers in a field that the event's class does
+    not have.
+    """
     with override_settings(**MORE):
         send(bus, topic, certificate(1, name="x" * 1_000_000), certificate(2))
     small = value(bus.records(topic, 2)[1])

@@ -76,7 +76,7 @@ class _Scraping(io.StringIO):
         self.found.append(numbers(self._port))
 
 
-def test_a_repeated_probe_exports_metrics(sandbox: Sandbox) -> None:
+def test_a_probe_exports_metrics_only_with_the_option_every(sandbox: Sandbox) -> None:
     output = _Scraping(free_port())
     arguments = ("--every", "0.01", "--count", "3", "--slow", "60", "--health-port", str(output._port))
     with override_settings(**sandbox.settings):

@@ -141,7 +141,7 @@ def test_a_replay_names_a_receiver_that_failed_and_replays_all_other_records(bus
     assert "learner" not in said + "".join(failures)
 
 
-def test_unreadable_records_count_as_failed(bus: Bus, topic: str) -> None:
+def test_a_replay_counts_unreadable_records_as_failed(bus: Bus, topic: str) -> None:
     bus.produce(topic, value=b"x", headers={"ce_type": CREATED.encode()})
     said = replay(bus, topic, "--from", "earliest", "--apply")
     assert said.endswith("ended with 1: 1 of 1 records failed.")
@@ -155,7 +155,7 @@ def test_a_replay_with_the_option_stop_on_error_stops_at_the_first_failure(bus: 
     assert said.endswith(f"ended with 1: Stopped at the first failure.\nLeft: --topic {topic}:0 --from 1 --to 3")
 
 
-def test_records_can_be_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus, topic: str) -> None:
+def test_records_to_replay_can_be_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 1)))
     send(bus, topic, certificate(2), signal=CERTIFICATE_REVOKED)
     CERTIFICATE_CREATED.connect(fail_for_odd)
@@ -182,7 +182,9 @@ def test_records_can_be_chosen_by_offset_by_type_by_key_and_by_receiver(bus: Bus
     )
 
 
-def test_a_period_contains_all_its_records_even_if_their_times_are_out_of_order(bus: Bus, topic: str) -> None:
+def test_a_replay_of_a_period_includes_all_its_records_even_if_their_times_are_out_of_order(
+    bus: Bus, topic: str
+) -> None:
     now = round(time.time()) * 1000
     for user, seconds in enumerate((0, 30, 10, 20, 5)):
         put(bus, topic, user, at=now - 3_600_000 + seconds * 1000)
@@ -311,7 +313,7 @@ def test_a_replay_is_refused_if_its_end_precedes_its_start(bus: Bus, topic: str,
     assert "There are no records: --from is after --to." in replay(bus, topic, "--from", *bounds)
 
 
-def test_interrupting_a_plan_by_ctrl_c_prints_no_traceback() -> None:
+def test_an_interrupted_plan_of_a_replay_ends_with_exit_code_2_and_without_a_traceback() -> None:
     with socket.create_server(("127.0.0.1", 0)) as broker:
         settings = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{broker.getsockname()[1]}",

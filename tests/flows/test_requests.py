@@ -200,7 +200,9 @@ def test_a_failed_creation_of_a_client_is_not_repeated_for_each_event(sandbox: S
     assert len(tries) == 1
 
 
-def test_an_event_without_a_client_and_an_outbox_is_lost_after_its_delivery_timeout(sandbox: Sandbox) -> None:
+def test_an_event_is_lost_after_its_delivery_timeout_if_there_is_neither_a_client_nor_an_outbox(
+    sandbox: Sandbox,
+) -> None:
     limits = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}
     settings = SandboxBus(sandbox).settings("t") | limits | NO_TOKEN
     without = modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"})
@@ -218,8 +220,8 @@ def test_events_wait_for_the_replacement_of_a_failed_client_if_there_is_no_outbo
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    The token endpoint may be unreachable when a client is created. The test covers the first client, and the client
-    that replaces the first client after a fatal error.
+    The test purges the first client, as the producer does after a fatal error. While the token endpoint is unreachable,
+    no other client can be created.
     """
     monkeypatch.setattr("event_bus_kafka.producing.connecting._REST", 0.1)
     away: list[bool] = []
@@ -249,8 +251,8 @@ def test_the_time_limit_of_an_event_includes_the_wait_for_a_client(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    While the database is locked, the producer cannot find out whether the database has an outbox. The time of this wait
-    also counts towards the limit.
+    The event waits for a client, and for the locked database, because the producer does not know yet whether the
+    database has an outbox. Both waits count towards the delivery timeout.
     """
     passed = [0.0]
     monkeypatch.setattr("event_bus_kafka.producing.producer.monotonic", lambda: monotonic() + passed[0])

@@ -59,9 +59,7 @@ def telling(log: str) -> list[str]:
     return [line for line in log.splitlines() if "S3cret" in line or AUTHORIZATION.removeprefix("Basic ") in line]
 
 
-def test_no_log_of_a_process_that_sends_relays_consumes_or_checks_contains_a_secret(
-    sandbox: Sandbox, file: Path
-) -> None:
+def test_processes_that_send_relay_consume_or_check_settings_log_no_secret(sandbox: Sandbox, file: Path) -> None:
     with faulty(sandbox.schema_registry_url) as registry:
         settings = settings_of(sandbox, registry, file)
 

@@ -84,8 +84,8 @@ def send(bus: Bus, topic: str) -> Iterator[Send]:
 
 def fates(seen: list[LifecycleEvent], sent: list[str]) -> list[type[LifecycleEvent] | None]:
     """
-    Return the outcome of each event in ``sent``, or None. Ignore events of other tests in ``seen``, because a flush may
-    report such events.
+    Return for each id in ``sent`` the kind of lifecycle event with which the event ended, or None if it has not ended.
+    Ignore other ids in ``seen``, because a flush may report events of other tests.
     """
     kinds = {event.event_id: type(event) for event in ends(seen)}
     return [kinds.get(one) for one in sent]
@@ -246,7 +246,7 @@ def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
 
 
 @pytest.mark.django_db
-def test_a_spill_gives_up_in_time_if_the_test_case_holds_the_lock_of_the_database(
+def test_a_spill_is_given_up_if_the_transaction_of_a_django_test_case_holds_the_lock_of_sqlite(
     sandbox: Sandbox, django_capture_on_commit_callbacks: Any
 ) -> None:
     settings = SandboxBus(sandbox).settings("t") | {
@@ -468,7 +468,7 @@ def test_events_are_sent_by_a_new_client_after_a_failed_flush(sandbox: Sandbox) 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_is_delivered_even_if_the_shutdown_time_limits_are_over(
+def test_an_event_that_is_sent_after_the_time_limits_of_the_shutdown_is_delivered(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = {"EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.001, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.001}

@@ -52,7 +52,7 @@ def test_event_tail_shows_keys_data_and_headers_with_the_option_unmasked(bus: Bu
     assert ["note", "(6 bytes)"] in tail(bus, topic)[0]["headers"]
 
 
-def test_records_can_be_chosen_by_key_by_type_and_by_offset(bus: Bus, topic: str) -> None:
+def test_records_to_print_can_be_chosen_by_key_by_type_and_by_offset(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 1)))
     send(bus, topic, certificate(2), signal=CERTIFICATE_REVOKED)
 
@@ -76,7 +76,7 @@ def test_an_undecodable_record_is_shown_with_the_reason_and_without_data(bus: Bu
     assert tail(bus, topic, "--key", "learner@example.com", "--unmasked")[0]["data"]["begins"].startswith("6c 65 61")
 
 
-def test_searching_records_by_key_raises_if_the_registry_is_unreachable(bus: Bus, topic: str) -> None:
+def test_event_tail_with_the_option_key_fails_if_the_registry_is_unreachable(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(1))
     away = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"}
     with override_settings(**bus.settings(**away)), pytest.raises(CommandError, match="SchemaRegistryError"):

@@ -30,10 +30,10 @@ ELSEWHERE = {
     "event-bus-slow": "unit/worker/test_slow_receivers.py",
     "event-bus-watchdog": "unit/worker/test_worker.py",
 }
-"""The names of the other threads, each with the file that tests its exceptions. Such a thread ends with its task."""
+"""The names of the threads that end with their task, each with the file that tests the exceptions of the thread."""
 
 
-def test_each_thread_of_the_package_is_listed_in_this_test() -> None:
+def test_each_thread_of_the_package_is_listed_in_this_file() -> None:
     package = Path(event_bus_kafka.__file__).parent
     sources = [path.read_text() for path in package.rglob("*.py") if "sandbox" not in path.parts]
     found = {name for source in sources for name in re.findall(r'f?"(event-bus-[a-z]+(?:-\{[^}]*\})?)"', source)}
@@ -41,7 +41,7 @@ def test_each_thread_of_the_package_is_listed_in_this_test() -> None:
     assert simple - {PROBE_TOPIC} == HERE | ELSEWHERE.keys()
 
 
-def test_threads_continue_after_exceptions_if_they_run_until_the_process_ends(
+def test_threads_that_run_until_the_process_ends_continue_after_exceptions(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default") as file:

@@ -102,7 +102,7 @@ def test_a_search_says_how_to_continue_if_its_time_runs_out(bus: Bus, topic: str
 
 
 @on_sandbox
-def test_ids_are_found_in_every_notation_of_a_uuid(bus: Bus, topic: str) -> None:
+def test_event_ids_are_found_in_upper_case_without_hyphens_and_in_braces(bus: Bus, topic: str) -> None:
     event_id = uuid4()
     for spelled in (str(event_id).upper(), event_id.hex, f"{{{event_id}}}"):
         bus.produce(topic, value=b"x", headers={"ce_type": b"a.type", "ce_id": spelled.encode()})
@@ -128,7 +128,7 @@ def test_event_trace_names_a_group_that_will_skip_the_quarantined_record(bus: Bu
 
 
 @on_sandbox
-def test_the_search_of_a_topic_ends_when_the_event_is_found(bus: Bus, topic: str) -> None:
+def test_event_trace_lists_no_searched_range_of_the_topic_in_which_it_found_the_event(bus: Bus, topic: str) -> None:
     other = f"{topic}-other"
     bus.create_topic(other)
     sent(bus, other, 1)
@@ -174,7 +174,7 @@ def test_an_event_is_found_even_if_its_id_was_created_long_before_the_send(bus: 
     assert ", long after its id was made: it waited in an outbox," in trace(bus, topic, early)
 
 
-def test_the_time_of_an_event_is_read_from_a_uuid1() -> None:
+def test_the_time_of_an_event_is_read_from_its_id_only_if_the_id_is_a_uuid1() -> None:
     before, event_id, after = time() * 1000, uuid1(), time() * 1000
     assert before - 1 <= (Question(event_id=event_id).emitted or 0) <= after + 1
     assert Question(event_id=uuid4()).emitted is None

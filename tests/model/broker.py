@@ -54,8 +54,8 @@ class Log:
 
 class ModelPositions:
     """
-    Starts partitions at given offsets. Some calls fail. In an eager group, a start also moves the positions of all
-    other assigned partitions to the offsets in ``reading``, or to 0.
+    Starts partitions at given offsets. Some calls fail. In a group with an eager assignment protocol, a start also
+    moves the positions of all other assigned partitions to the offsets in ``reading``, or to 0.
     """
 
     begins_at_end = False

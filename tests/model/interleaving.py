@@ -47,7 +47,7 @@ class Interleaving:
             raise self._errors[0]
 
     def give_way(self) -> None:
-        """Let another task continue if another task is able to continue."""
+        """Let one of the other tasks continue, unless all of them are idle or have ended."""
         me = threading.current_thread()
         others = [thread for thread in self._turns if thread is not me and thread not in self._idle]
         if others:

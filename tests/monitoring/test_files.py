@@ -61,7 +61,7 @@ def test_committed_files_equal_the_output_of_make_dashboards() -> None:
 
 
 @pytest.mark.parametrize(("title", "expression"), list(expressions()))
-def test_each_expression_reads_metrics_and_labels_of_the_catalogue(title: str, expression: str) -> None:
+def test_each_expression_reads_only_metrics_and_labels_of_the_catalogue(title: str, expression: str) -> None:
     read = dict(selectors(expression))
     assert read
     for name, labels in read.items():

@@ -1,6 +1,6 @@
 """
-Inserts each fault into a copy of the project, one fault at a time, and prints whether its tests detect the fault:
-``make mutants``.
+Inserts each fault into a copy of the project, one fault at a time, and prints whether the fault's tests
+detect it: ``make mutants``.
 
 Exits with 1 if no test detects a fault, or if the code that a fault replaces is not found.
 """

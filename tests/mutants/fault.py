@@ -39,7 +39,7 @@ class Fault:
     tests: tuple[str, ...] = ()
     """The tests that must detect the fault. Their paths are relative to ``tests/``."""
     real: tuple[str, ...] = ()
-    """Tests on real services that must detect the fault. They run if ``tests`` do not detect it."""
+    """Tests with real servers that must detect the fault. They run if ``tests`` do not detect it."""
 
     @property
     def room(self) -> str:

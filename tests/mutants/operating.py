@@ -44,7 +44,9 @@ FAULTS = (
         old='if run.failed:\n    raise CommandError(f"{run.failed} of {run.done} items failed; each is named above.")',
         new="pass",
         harm="a script goes on although events are missing",
-        tests=("flows/test_backfill.py::test_the_command_names_an_item_that_cannot_be_sent_and_sends_all_other_items",),
+        tests=(
+            "flows/test_backfill.py::test_backfill_events_names_items_that_cannot_be_sent_and_sends_all_other_items",
+        ),
     ),
     Fault(
         name="a replay of unreadable records ends with 0",
@@ -53,7 +55,7 @@ FAULTS = (
         old="run.failed or run.undecodable",
         new="run.failed",
         harm="a script goes on although events are missing",
-        tests=("flows/test_replay.py::test_unreadable_records_count_as_failed",),
+        tests=("flows/test_replay.py::test_a_replay_counts_unreadable_records_as_failed",),
     ),
     Fault(
         name="a replay passes over the record at which it stopped",

@@ -60,7 +60,7 @@ FAULTS = (
         old="(str(event_id), event_id.hex, event_id.urn, f'{{{event_id}}}')",
         new="(str(event_id),)",
         harm="events of other clients are said to be nowhere",
-        tests=(f"{_FLOW}::test_ids_are_found_in_every_notation_of_a_uuid",),
+        tests=(f"{_FLOW}::test_event_ids_are_found_in_upper_case_without_hyphens_and_in_braces",),
     ),
     Fault(
         name="keys are shown",
@@ -132,7 +132,7 @@ FAULTS = (
         old='is_left, after = seen["count"] == _SLICE, seen["last"]',
         new='is_left, after = False, seen["last"]',
         harm="an event that waits in a large outbox is said to be nowhere",
-        tests=(f"{_TABLES}::test_large_tables_are_searched_in_slices",),
+        tests=(f"{_TABLES}::test_the_outbox_is_searched_in_slices_and_only_until_its_time_limit",),
     ),
     Fault(
         name="rows that quote an id are taken for the event",

@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def bus(real_bus: RealBus) -> RealBus:
-    """Return real services."""
+    """Return a bus that uses a real Kafka and a real schema registry."""
     return real_bus
 
 
@@ -46,8 +46,8 @@ def service_anywhere(
     request: pytest.FixtureRequest, bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Service]:
     """
-    Return a service whose default database is on SQLite or on one of the servers. Each test runs once for each of these
-    databases.
+    Return a service with an outbox in its default database. Each test runs four times: with databases on SQLite,
+    PostgreSQL, MariaDB and MySQL.
     """
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite_service")

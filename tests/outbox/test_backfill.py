@@ -25,8 +25,8 @@ BATCH = 500
 
 def backfill(settings: dict[str, Any], token: str | None) -> ServiceProcess:
     """
-    Return a process that runs a backfill. If ``token`` is given, the backfill starts after this token. `make test`
-    sends few events; it limits the rate of the backfill, so that it can interrupt the backfill before the end.
+    Return a process that runs a backfill. If ``token`` is given, the backfill starts after this token. In `make test`,
+    which sends few events, the rate is limited, so that the test can interrupt the backfill before its end.
     """
     arguments = ["backfill_events", "service.certificates", "--apply"]
     arguments += ["--resume", token] if token else []

@@ -212,7 +212,10 @@ _POINTS = ("probed", "read", "sent", "confirmed", "removed")
 
 
 def ending_at(point: str, signal_name: str, service: Service) -> ServiceProcess:
-    """Return a relay process that sends itself a Unix signal when it reaches ``point`` of a step for the first time."""
+    """
+    Return a relay process that sends itself a Unix signal. It does this when its step reaches ``point``, one of
+    ``_POINTS``, for the first time.
+    """
     return ServiceProcess(code=_END_AT.format(point=point, signal=signal_name), settings=service.process_settings())
 
 

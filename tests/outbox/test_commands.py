@@ -1,6 +1,6 @@
 """
-The process of ``relay_events``, the option ``--with-relay``, and the operators' command ``event_outbox`` work on each
-database.
+Tests of the command ``relay_events``, of the option ``--with-relay``, and of the command ``event_outbox``, with real
+databases.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def test_a_relay_exits_with_1_without_tables_or_with_invalid_settings(service: S
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_the_option_with_relay_makes_a_consumer_send_the_rows_of_the_outbox(
+def test_the_option_with_relay_makes_a_worker_send_the_rows_of_the_outbox(
     service: Service, database: Database, group: str
 ) -> None:
     arguments = ("consume_events", "-t", service.topic, "-g", group, "--extra", '{"with_relay": true}')

@@ -54,7 +54,7 @@ def test_a_bulk_of_events_costs_one_insert_per_five_hundred_events(service: Serv
     assert statements == ["INSERT"] * 3
 
 
-def test_a_batch_of_several_inserts_has_a_savepoint(service: Service) -> None:
+def test_send_many_opens_a_savepoint_if_it_needs_several_inserts(service: Service) -> None:
     with asked() as statements, transaction.atomic():
         service.emit_many(4, name=lambda _: "N" * 900_000)
     assert statements == ["SAVEPOINT", "INSERT", "INSERT", "RELEASE"]

@@ -272,7 +272,9 @@ def test_s2_the_block_raises_after_a_failed_append_on_a_pooled_connection(servic
 
 
 class Pooled:
-    """A connection as a connection pool wraps it. The wrapper hides the attributes of the wrapped connection."""
+    """
+    A driver's connection in the wrapper of a connection pool. The wrapper's own ``info`` hides that of the connection.
+    """
 
     def __init__(self, pooled: Any) -> None:
         self.pooled = pooled
@@ -441,7 +443,7 @@ def test_s4_an_event_is_sent_after_the_commit_when_an_execute_wrapper_refuses_it
     assert service.bus.event_ids(service.topic, 1) == [sent]
 
 
-def test_s4_a_thread_appends_the_event_of_async_code_to_the_outbox(service_anywhere: Service) -> None:
+def test_s4_an_event_of_async_code_is_appended_to_the_outbox(service_anywhere: Service) -> None:
     service = service_anywhere
 
     async def emit() -> str:
@@ -469,7 +471,7 @@ def test_an_event_of_async_code_is_sent_and_its_failed_append_is_reported_if_out
 
 
 @pytest.mark.parametrize("way", ["db_for_write", "allow_migrate"])
-def test_s4_no_event_is_lost_when_a_router_raises_any_exception(service_anywhere: Service, way: str) -> None:
+def test_s4_no_event_is_lost_when_a_database_router_raises_an_exception(service_anywhere: Service, way: str) -> None:
     service = service_anywhere
     router = type("Router", (), {way: _no_request})()
     with override_settings(DATABASE_ROUTERS=[router]):

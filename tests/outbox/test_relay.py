@@ -48,7 +48,9 @@ def test_case_31_39_only_the_row_that_is_too_large_for_the_client_is_parked(serv
 
 
 def test_case_31_a_row_is_parked_unsent_if_it_is_too_large_for_its_topic(service: Service) -> None:
-    """Kafka refuses a whole request, so the row must not be in a request together with other rows."""
+    """
+    Kafka would refuse the whole request that contains the row, so the relay must not send it together with other rows.
+    """
     small = f"{service.topic}-small"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     with override_settings(**service.settings_for(small)):

@@ -128,8 +128,9 @@ def _server() -> _Server:
 
 def _serve(connection: socket.socket) -> Sequence[str]:
     """
-    Fork at each request, and answer the request. In the parent this function never returns; the parent exits when the
-    process that sends requests has ended. In each fork this function returns the command to run.
+    Answer each request: fork for a command, or wait for the end of a process. In the parent this function never
+    returns; the parent exits when the process that sends requests has ended. In each fork this function returns the
+    command to run.
     """
     while True:
         message, streams, *_ = socket.recv_fds(connection, _SIZE, 3)

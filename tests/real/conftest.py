@@ -1,4 +1,4 @@
-"""Fixtures of tests that need real services."""
+"""Fixtures of tests that need a real Kafka and a real schema registry."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from tests.services.bus import RealBus
 
 @pytest.fixture
 def bus(real_bus: RealBus) -> RealBus:
-    """Return real services."""
+    """Return a bus that uses a real Kafka and a real schema registry."""
     return real_bus

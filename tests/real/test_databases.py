@@ -85,7 +85,7 @@ connection.close()
 
 @on_mysql_too
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_rows_exist_and_connections_are_closed_after_the_server_was_stopped_or_killed(
+def test_a_stopped_or_killed_server_refuses_queries_and_has_the_same_rows_after_its_restart(
     database: Database, how: str
 ) -> None:
     rows = ContentType.objects.using("real")

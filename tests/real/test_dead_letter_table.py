@@ -61,7 +61,7 @@ def test_deletions_by_the_retention_are_committed_when_autocommit_is_off(databas
     assert DeadLetter.objects.count() == 0
 
 
-def test_a_repeated_failure_updates_its_row() -> None:
+def test_a_repeated_failure_of_a_record_updates_the_row_of_its_dead_letter() -> None:
     first = stored(record_of(7), RECEIVER)
     again = stored(record_of(7), RECEIVER, failed_at=FAILED_AT + timedelta(hours=1))
     assert (first.pk, DeadLetter.objects.count()) == (again.pk, 1)
@@ -95,7 +95,7 @@ def test_failure_times_are_compared_with_the_precision_of_a_microsecond() -> Non
     assert not known(record_of(7, offset=1), group="mail", event_id=event_id, time=FAILED_AT)
 
 
-def test_the_command_lists_shows_discards_and_purges_letters_and_names_a_missing_receiver() -> None:
+def test_event_dead_letters_lists_shows_discards_and_purges_letters_and_names_a_missing_receiver() -> None:
     letters = [stored(record_of(7, offset=offset), RECEIVER) for offset in (10, 9)]
     assert run("list").count(RECEIVER) == 2
     assert run("list", "--receiver", RECEIVER, "--limit", 1).endswith("… and 1 more\n")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.real
 def test_case_9_retries_start_again_when_a_revoked_partition_returns(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
-    """Each event fails. The next retry would be an hour later."""
+    """Each event fails. Without a rebalance, its next retry would be an hour later."""
     topic, users = f"waiting-{group}", list(range(1, 17))
     bus.create_topic(topic, 4)
     send(bus, topic, *map(certificate, users))

@@ -77,8 +77,8 @@ def test_counts_of_several_processes_are_summed() -> None:
 
 def test_no_count_is_lost_when_history_is_written_and_combined_concurrently() -> None:
     """
-    Each thread counts the lines in a different order. If the history did not sort the lines, threads would lock rows in
-    different orders.
+    Each writer counts the same receivers in a different order. If the history did not sort its rows before it writes
+    them, the writers would lock rows in different orders.
     """
     writers, turns, lines = 8, scaled(15, long=200), 6
     begins = database_now("default") // _HOUR * _HOUR - 2 * _DAY
@@ -156,7 +156,7 @@ def test_a_history_row_is_combined_later_if_it_changes_while_rows_are_combined()
     assert [(row.span, row.count) for row in rows()] == [(HOUR, 3)]
 
 
-def test_long_names_have_separate_rows_if_they_differ_at_the_end_or_in_case() -> None:
+def test_long_names_of_receivers_have_separate_history_rows_if_they_differ_at_the_end_or_in_case() -> None:
     process = Process()
     for name in ("R" * 499 + "a", "R" * 499 + "A", "ä" * 500, "Ä" * 500):
         process.count("done", receiver=name, of="t" * 255)

@@ -33,7 +33,9 @@ SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql",
 
 @pytest.fixture(params=[*SERVERS, "sqlite"], autouse=True)
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Use SQLite or one of the servers for the default database. Each test runs once for each of these databases."""
+    """
+    Connect the default database. Each test runs four times: with databases on SQLite, PostgreSQL, MariaDB and MySQL.
+    """
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
         entry["OPTIONS"] = {"timeout": PATIENCE}
@@ -126,8 +128,8 @@ def test_a_duplicate_does_not_roll_back_the_surrounding_transaction() -> None:
 @pytest.mark.parametrize("failures", [0, 1])
 def test_only_one_of_several_concurrent_duplicates_has_an_effect(failures: int) -> None:
     """
-    The first duplicate waits until all duplicates have started. If the first duplicate fails, the other duplicates may
-    cause a deadlock. In this case these duplicates are delivered again.
+    The first duplicate waits until all duplicates have started. If it fails, the other duplicates may end with the
+    error of a deadlock. The test delivers such duplicates again.
     """
     started, ran = count(1), count(1)
     all_started = threading.Event()

@@ -73,7 +73,7 @@ def test_case_23_27_a_running_worker_reads_a_recreated_topic_from_its_beginning(
 def test_case_27_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(
     bus: RealBus, topic: str, group: str
 ) -> None:
-    """The worker commits the corrected offset, so that the next worker does not log this again."""
+    """The worker commits the corrected offset, so that the next worker does not log the recreation again."""
     bus.commit(group, topic, 9)
     with worker(bus, topic, group) as process:
         process.wait_for_log(f"lost records of {topic}[0]: offset 9 does not exist: the topic was recreated")
@@ -81,7 +81,9 @@ def test_case_27_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(
     assert bus.committed(group, topic) == 0
 
 
-def test_each_offset_time_moves_a_group_only_once(bus: RealBus, topic: str, group: str) -> None:
+def test_an_offset_time_moves_a_group_only_once_and_another_offset_time_moves_it_again(
+    bus: RealBus, topic: str, group: str
+) -> None:
     for user in (1, 2, 3):
         send(bus, topic, certificate(user))
     times = [record.timestamp()[1] for record in bus.records(topic, 3)]

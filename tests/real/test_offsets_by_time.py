@@ -12,7 +12,9 @@ from tests.services.bus import RealBus
 pytestmark = pytest.mark.real
 
 
-def test_a_look_up_by_time_does_not_skip_a_record_that_is_written_meanwhile(bus: RealBus, topic: str) -> None:
+def test_a_search_for_offsets_by_time_does_not_skip_a_record_that_is_written_during_the_search(
+    bus: RealBus, topic: str
+) -> None:
     class Busy:
         """A client that writes a record during each search for offsets by time."""
 

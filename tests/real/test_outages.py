@@ -49,7 +49,7 @@ def test_events_wait_for_an_unreachable_database_and_none_becomes_a_dead_letter(
     assert kept.read(0) == []
 
 
-def test_an_error_counts_as_an_outage_even_if_the_database_has_restarted_meanwhile(database: Database) -> None:
+def test_a_failed_connection_counts_as_an_outage_even_after_the_database_has_restarted(database: Database) -> None:
     with none_known(), database.connected() as connection:
         database.server.stop()
         with pytest.raises(OperationalError) as away:

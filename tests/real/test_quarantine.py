@@ -93,7 +93,7 @@ def test_no_record_is_quarantined_while_the_group_has_members(
     assert listed(bus, table) == []
 
 
-def test_a_missing_or_processed_offset_cannot_be_quarantined(
+def test_a_missing_a_processed_or_a_quarantined_offset_cannot_be_quarantined(
     bus: RealBus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
@@ -141,7 +141,7 @@ def test_a_quarantined_record_is_stored_on_a_topic_if_configured(
     assert bus.committed(group, topic) == 1
 
 
-def test_a_failing_store_leaves_the_committed_offset_unchanged(
+def test_a_quarantine_fails_and_commits_nothing_if_the_dead_letter_cannot_be_stored(
     bus: RealBus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     send(bus, topic, certificate(1))

@@ -34,7 +34,7 @@ RECEIVERS = "tests.projects.certificates.receivers"
 INSTEAD = ("--receiver", f"{RECEIVERS}.note", "--instead-of", f"{RECEIVERS}.fail_for_odd", "--apply")
 
 
-def test_c8_a_refused_letter_is_stored_without_its_value_and_replayed_completely(
+def test_c8_a_refused_letter_is_stored_without_its_value_and_a_replay_reads_the_value_from_the_topic(
     bus: RealBus, cluster: KafkaCluster, group: str, table: dict[str, Any]
 ) -> None:
     topic = f"large-{group}"

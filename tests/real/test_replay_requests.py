@@ -56,7 +56,7 @@ def default(database: Database) -> Iterator[None]:
 
 @on_mysql_too
 @pytest.mark.timeout(scaled(300, long=1_500))
-def test_letters_are_replayed_in_order_although_a_worker_is_killed_and_only_running_letters_twice(
+def test_letters_are_replayed_in_order_and_only_running_letters_twice_although_a_worker_is_killed(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     lanes = 4 if database.vendor == "mariadb" else 1

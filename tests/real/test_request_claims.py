@@ -156,7 +156,7 @@ def test_the_report_says_whether_a_live_worker_supports_requests(request_made: R
         assert "is not known" in obstacle()
 
 
-def test_a_request_is_deleted_with_its_letters_long_after_its_end(request_made: ReplayRequest) -> None:
+def test_a_replay_request_is_deleted_with_its_list_of_letters_after_the_retention(request_made: ReplayRequest) -> None:
     kept = _made()
     ReplayRequest.objects.filter(pk=request_made.pk).update(state=RequestState.DONE, ended_at=1)
     assert purge_requests(90) == 3 + 1
@@ -164,7 +164,7 @@ def test_a_request_is_deleted_with_its_letters_long_after_its_end(request_made: 
     assert RequestedLetter.objects.count() == 3
 
 
-def test_replay_requests_are_refused_and_letters_can_be_listed_before_the_migration() -> None:
+def test_before_their_migration_replay_requests_are_refused_and_dead_letters_can_be_listed() -> None:
     call_command("migrate", "event_bus_kafka", "0010", verbosity=0)
     letter = stored(record_of(7), RECEIVER)
     assert purge_requests(90) == 0

@@ -25,7 +25,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def test_the_command_for_test_services_runs_the_services_until_it_is_stopped() -> None:
+def test_the_command_for_test_servers_runs_kafka_until_it_is_stopped() -> None:
     command = [sys.executable, "-m", "tests.services", "--json", "--topic", "first"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""``event_bus_status`` prints the state of a real Kafka and a real registry, and each of its findings."""
+"""``event_bus_status`` prints the state of a real Kafka and a real registry, and reports their problems."""
 
 from __future__ import annotations
 

@@ -74,7 +74,9 @@ def test_the_first_apply_creates_the_topics_of_all_services_and_the_second_apply
     assert [drift(one) for one in each] == [{}] * len(services)
 
 
-def test_each_kind_of_drift_is_found_and_corrected(cluster: KafkaCluster, real_bus: RealBus) -> None:
+def test_missing_partitions_and_changed_options_of_a_topic_are_found_and_corrected(
+    cluster: KafkaCluster, real_bus: RealBus
+) -> None:
     name = "drifting"
     settings = settings_of(cluster, name, partitions=4, options={"retention.ms": 5_000_000, "cleanup.policy": "delete"})
     topics(settings_of(cluster, "none"), "apply")
@@ -102,7 +104,7 @@ def test_each_kind_of_drift_is_found_and_corrected(cluster: KafkaCluster, real_b
     assert partitions(cluster, name) == 4
 
 
-def test_the_command_reports_the_drift_that_cannot_be_corrected(cluster: KafkaCluster) -> None:
+def test_event_topics_reports_the_drift_that_it_cannot_correct(cluster: KafkaCluster) -> None:
     name = "obstinate"
     cluster.create_topic(name)
     settings = settings_of(cluster, name, replication=2, options={"retention.mss": 1})

@@ -42,7 +42,10 @@ ENTRY = {"event_key_field": "certificate.user.id", "enabled": True}
 
 @pytest.fixture(params=[*SERVERS, "sqlite"])
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """Use SQLite or one of the servers for the default database. Each test runs once for each of these databases."""
+    """
+    Connect the default database. Unless a test selects a database, it runs four times: with databases on SQLite,
+    PostgreSQL, MariaDB and MySQL.
+    """
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
         with django_db_blocker.unblock(), connected(entry, "default"):
@@ -161,7 +164,7 @@ def test_event_trace_finds_inbox_marks() -> None:
             CERTIFICATE_CREATED.disconnect(receiver, dispatch_uid=f"uid-{number}")
 
 
-def test_large_tables_are_searched_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_outbox_is_searched_in_slices_and_only_until_its_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [emitted(user) for user in range(7)]
     monkeypatch.setattr("event_bus_kafka.operations.whereabouts.bytes_search._SLICE", 2)
     for event_id in ids:

@@ -194,7 +194,10 @@ _OURS_FIRST = ["tests.projects.certificates", "event_bus_kafka", "openedx_events
 
 
 def _through(filters: str, text: str) -> str:
-    """Pass ``text`` through the shell commands in ``filters``, if there are any; return the result."""
+    """
+    Pass ``text`` through the pipeline of shell commands in ``filters``; return the result. If ``filters`` is empty,
+    return ``text``.
+    """
     if not filters:
         return text
     return subprocess.run(["sh", "-c", filters], input=text, check=False, capture_output=True, text=True).stdout

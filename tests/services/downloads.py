@@ -1,5 +1,6 @@
 """
-Downloads the files of the test services with Maven and apt into a folder that git ignores. Later runs need no network.
+Downloads the programs of the test servers with Maven and apt into a folder that git ignores. Later runs need no
+network.
 
 A folder is complete only if it contains its manifest. The manifest contains the SHA-256 of each file. Each process
 verifies the files once.

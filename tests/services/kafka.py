@@ -24,7 +24,7 @@ _CLUSTER_ID = "AAAAAAAAQACAAAAAAAAAAA"
 _JAVA = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 _SPARING = {"num.io.threads": "2", "num.network.threads": "1", "log.cleaner.backoff.ms": "1000"}
-"""Options that reduce the CPU time of an idle broker to half."""
+"""Options that halve the CPU time of an idle broker."""
 _SECONDS = 30
 _SECONDS_OF_ARCHIVING = 120
 

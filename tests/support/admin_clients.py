@@ -1,4 +1,7 @@
-"""Creates users of Django's admin and test clients that are logged in, and reads the pages that these get."""
+"""
+Creates users of Django's admin and test clients that are logged in, and prepares the pages of the admin for
+comparisons.
+"""
 
 from __future__ import annotations
 

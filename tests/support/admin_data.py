@@ -35,7 +35,10 @@ _ROW = {"shard": 1, "key": b"k", "body": b"v", "headers": b"", "schema_id": 1, "
 
 @attrs.frozen(kw_only=True)
 class Amounts:
-    """Amounts of data. Each worker has ``partitions``; the history has ``event_types`` and goes back for ``days``."""
+    """
+    Amounts of data. Each worker has ``partitions`` partitions. The history has ``event_types`` types of events, and
+    covers ``days`` days.
+    """
 
     workers: int = 3
     relays: int = 1

@@ -46,8 +46,8 @@ _LOCATORS = {
 def value_of(annotation: Any, values: dict[Any, Any], *, optional: bool = False, absent: bool = False) -> Any:
     """
     Return an example value of a type. The values of basic types are in ``values``; lists and dicts are empty if
-    ``values`` is :data:`FALSY`. ``optional`` says whether the type is that of an attribute whose default is None. If
-    ``absent`` is True, such attributes are None.
+    ``values`` is :data:`FALSY`. ``optional`` is True if the value is for an attribute with the default None. If
+    ``absent`` is True, all such attributes get the value None.
     """
     if optional and absent:
         return None

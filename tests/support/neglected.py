@@ -86,7 +86,9 @@ def consumer(
     stopped: bool = False,
     state: ConsumerState | None = None,
 ) -> Heartbeat:
-    """Store the heartbeat of a worker. ``beat`` is the time of its last beat. By default its last lag is 2."""
+    """
+    Store the heartbeat of a worker. ``beat`` is the time of its last beat. By default its state has a lag of 2 records.
+    """
     kept = attrs.asdict(state or consumer_state(group=group))
     return _run("consumer", group, beat, kept, version=version, stopped=stopped)
 

@@ -115,7 +115,9 @@ def counts(number: int) -> dict[str, int]:
 
 
 def eventually(condition: Callable[[], Any], why: Callable[[], str] = str, seconds: float = PATIENCE) -> None:
-    """Wait until ``condition`` holds."""
+    """
+    Wait until ``condition`` holds. If ``seconds`` pass first, raise AssertionError with the text that ``why`` returns.
+    """
     deadline = monotonic() + seconds
     while not condition():
         assert monotonic() < deadline, why()

@@ -15,7 +15,7 @@ EVENT_TYPE = "org.example.grades.course.graded.v1"
 @contextmanager
 def graded(**fields: Any) -> Iterator[OpenEdxPublicSignal]:
     """
-    Yield a signal. Its data is a class with these fields. Each field is given as a type, or as a pair of type and
+    Yield a signal whose data is an object with ``fields``. Each field is given as a type, or as a pair of type and
     default. At the end the signal is unregistered.
     """
     attributes = {
@@ -32,5 +32,5 @@ def graded(**fields: Any) -> Iterator[OpenEdxPublicSignal]:
 
 
 def grade(signal: OpenEdxPublicSignal, **values: Any) -> Any:
-    """Return an object of the class of the signal's data."""
+    """Return data for a signal of :func:`graded`. ``values`` are the values of its fields."""
     return signal.init_data["grade"](**values)

@@ -60,7 +60,7 @@ def rolled_back(request: HttpRequest, **_: str) -> HttpResponse:
 def in_a_hook(request: HttpRequest, **_: str) -> HttpResponse:
     """
     Emit in an on-commit hook of the default database. The transaction of the default database is committed first, so
-    those of the other databases are still open.
+    the transactions of the other databases are still open.
     """
     name = name_of(request)
     Certificate.objects.create(name=name)
