@@ -61,12 +61,12 @@ def test_a_partition_returns_no_record_before_it_is_started_at_an_offset(bus: Bu
         assert [each.offset for each in member.poll_records(3)] == [1, 2, 3]
 
 
-def test_starting_one_partition_at_another_offset_does_not_move_the_position_of_another(
+def test_starting_one_partition_at_another_offset_does_not_move_the_other_partition(
     bus: Bus, topic: str, group: str
 ) -> None:
     """
-    In an eager group, all partitions of a member are assigned together. Records that were fetched before the
-    start at another offset must not be returned after it.
+    In an eager group, all partitions of a member are assigned together. After a partition was started at another
+    offset, records that were fetched before must not be returned.
     """
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
@@ -88,12 +88,12 @@ def test_starting_one_partition_at_another_offset_does_not_move_the_position_of_
         assert (before, after) == ([*range(len(before))], [*range(first, first + len(after))])
 
 
-def test_the_first_record_of_a_partition_is_read_although_another_partition_is_restarted(
+def test_the_first_record_of_a_partition_is_read_although_another_partition_is_started_again(
     bus: Bus, topic: str, group: str
 ) -> None:
     """
-    The group starts at the end of the topic. The restart must not look up the end of the other partition again, because
-    the group would then skip the record.
+    The group starts at the end of the topic. When one partition is started again, the end of the other partition must
+    not be looked up again, because the group would then skip the record.
     """
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)

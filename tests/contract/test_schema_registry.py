@@ -42,7 +42,7 @@ def client(
     return SchemaRegistry(options, timeout=timeout, register=register, backoff=backoff, **more)
 
 
-# On the sandbox and on real services
+# On the sandbox and on a real registry
 
 JSON_SCHEMA = '{"$schema": "http://json-schema.org/draft-07/schema#", "type": "string"}'
 

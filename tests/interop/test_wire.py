@@ -1,6 +1,6 @@
 """
-Both packages send every signal with equal bytes, partitions, subjects and schema ids. Each package reads the events of
-the other package.
+This package and edx-event-bus-kafka send events with equal bytes, partitions, subjects and schema ids. Each package
+reads the events of the other package.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""No lock is held while a Kafka client is created."""
+"""A send never deadlocks: not while a Kafka client is created, and not if the caller has interrupted another send."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from event_bus_kafka.telemetry import guards
 
 class Refusing:
     """
-    Stands in for the module ``threading``. It refuses to start threads, as Python does at the end of the interpreter.
+    Stands in for the module ``threading``. It refuses to start threads, as Python does while the interpreter ends.
     """
 
     class Thread:

@@ -39,7 +39,7 @@ def test_the_time_limits_for_kafka_and_outbox_begin_when_the_process_begins_to_e
     assert deadlines_of(began, 100, Limits(), is_away=is_away) == (kafka, outbox)
 
 
-def test_periodic_work_starts_once_per_process_and_runs_again_when_the_process_ends() -> None:
+def test_periodic_work_starts_once_per_process_and_is_finished_only_if_it_has_started() -> None:
     """In mode ``outbox`` a process has no Kafka clients, so only its periodic work must be ended."""
     begun: list[None] = []
     finished: list[float] = []

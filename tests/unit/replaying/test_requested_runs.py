@@ -191,7 +191,7 @@ def test_a_requested_replay_is_stopped_after_too_many_consecutive_failures(
     assert ReplayRequest.objects.get().note == "3 records in a row failed"
 
 
-def test_a_worker_of_the_previous_version_sees_no_requests_for_topics_or_backfills(receiving: Processor) -> None:
+def test_a_worker_of_the_previous_version_sees_no_request_to_replay_a_topic(receiving: Processor) -> None:
     number = topic_request("t", 0, 1, group="mail")
     rows = ReplayRequest.objects
     assert rows.in_turn("mail") == [], "it asks for requests of its group"
@@ -242,7 +242,7 @@ def backfill_request(**values: Any) -> int:
     return int(request_run(RunWish(arguments=arguments, progress=progress, **values)).pk)
 
 
-def test_a_paused_backfill_is_resumed_and_sends_each_item_once(
+def test_a_backfill_that_was_paused_and_resumed_sends_no_item_twice(
     sandbox: Sandbox,
     out: str,
     receiving: Processor,

@@ -1,4 +1,4 @@
-"""Observers are not called for events that they do not want; code that creates thousands of events asks first."""
+"""Observers are not called for events that they do not want. ``is_wanted`` says whether any observer wants an event."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_observer_is_not_called_for_kinds_that_it_does_not_want() -> None:
     assert observer.seen == [events.RowParked]
 
 
-def test_an_observer_that_cannot_say_what_it_wants_is_called() -> None:
+def test_an_observer_is_called_if_its_attribute_wants_raises() -> None:
     unwanted: dict[type[LifecycleEvent], bool] = {events.RowParked: False}
     observer = Choosy(unwanted.__getitem__)
     with nobody_else_observing():
@@ -80,8 +80,8 @@ def test_an_observer_is_asked_only_once_between_two_flushes_whether_it_wants_a_k
     assert asked == [events.RecordDone] * 2
 
 
-def test_an_invalid_setting_of_monitoring_is_reported_and_does_not_prevent_sending() -> None:
-    """openedx-events would replace a producer that raises by one that drops all events."""
+def test_an_invalid_setting_of_monitoring_is_reported_without_preventing_the_creation_of_a_producer() -> None:
+    """If creating the producer raised an exception, openedx-events would use a producer that drops all events."""
     with (
         nobody_else_observing(),
         override_settings(OPENEDX_TELEMETRY="no list"),

@@ -1,7 +1,7 @@
 """
 Mutated schemas and bodies are read, or refused with an error. Both need a limited amount of memory.
 
-The files of ``corpus/`` are mutated. If a mutation reveals a fault, add the mutated record to ``corpus/`` as
+The files of ``corpus/`` are mutated. If a mutation reveals a bug, add the mutated record to ``corpus/`` as
 test_corpus describes.
 """
 
