@@ -23,7 +23,7 @@ from tests.support.watching import watched
 
 
 def test_a_poll_returns_the_available_records_without_waiting_for_more(bus: Bus, topic: str, group: str) -> None:
-    """Each poll may take 1,000 seconds. If a poll waited for more records, the test would time out."""
+    """Each poll has a time limit of 1,000 seconds. If a poll waited for more records, the test would time out."""
     produced(bus, *[record(topic)] * 3)
     with Member(bus, group, [topic]) as member:
         records = member.poll(1000)
@@ -46,8 +46,8 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
 
 def test_a_partition_returns_no_record_before_it_is_started_at_an_offset(bus: Bus, topic: str, group: str) -> None:
     """
-    Records that were fetched before the partition was started must not be returned. The first poll may take 1,000
-    seconds. If it did not return when the partition is assigned, the test would time out.
+    Records that were fetched before the partition was started must not be returned. The first poll has a time limit of
+    1,000 seconds. If this poll did not return when the partition is assigned, the test would time out.
     """
     produced(bus, *[record(topic)] * 4)
     bus.commit(group, topic, 2)
@@ -142,7 +142,7 @@ def test_nothing_is_committed_without_a_call_of_commit(bus: Bus, topic: str, gro
     assert bus.committed(group, topic) < 0
 
 
-def test_a_commit_without_offsets_does_nothing(bus: Bus, topic: str, group: str) -> None:
+def test_a_commit_without_offsets_stores_nothing(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
         member.client.commit({})

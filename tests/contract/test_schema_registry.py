@@ -181,8 +181,8 @@ def test_c4_the_error_is_final_if_a_schema_is_not_avro(kind: Any) -> None:
 
 def test_c17_long_schemas_are_not_cached(server: SchemaRegistryServer) -> None:
     """
-    Anybody who may write records can use any number of schema ids, with schemas of any length. A cache of long schemas
-    could therefore exhaust the memory.
+    Anybody who is allowed to write records can use any number of schema ids, with schemas of any length. A cache of
+    long schemas could therefore exhaust the memory.
     """
     registry = client(server.url)
     long = registry.id_of("s", json.dumps({"type": "string", "doc": "x" * 60_000}))

@@ -1,4 +1,4 @@
-"""A folder of ``tests/services/downloads.py`` is downloaded only once, even if programs are run from the folder."""
+"""A folder in the cache of downloads is fetched only once, even if programs are run from the folder."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-Routers and open transactions together decide which database's outbox gets an event. If a router fails, it is the
-default database.
+Routers and open transactions together decide which database's outbox gets an event. If a router fails, the
+event goes into the default database.
 """
 
 from __future__ import annotations

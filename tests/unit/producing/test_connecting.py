@@ -1,4 +1,4 @@
-"""A send never deadlocks: not while a Kafka client is created, and not if the caller has interrupted another send."""
+"""A send does not deadlock while a Kafka client is created, or if it interrupts code that holds the lock."""
 
 from __future__ import annotations
 

@@ -157,8 +157,8 @@ def test_s12_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying)
 
 def test_s12_a_topic_is_held_without_parked_rows_if_all_keys_are_refused(relaying: Relaying) -> None:
     """
-    The topic may have a wrong policy. The rows arrive in pairs, so some rows are parked before the topic is held. These
-    rows are then put back into the outbox.
+    A wrong policy of the topic is a possible cause. The rows arrive in pairs, so some rows are parked before the topic
+    is held. These rows are then put back into the outbox.
     """
     sent: list[bytes] = []
     relaying.sandbox.fail_next("Produce", "POLICY_VIOLATION", times=100)
@@ -194,7 +194,7 @@ def test_s12_a_topic_is_not_held_again_if_kafka_refuses_only_one_row_when_the_to
     assert ParkedRecord.objects.count() == 1
 
 
-def test_a_batch_sends_rows_one_by_one_for_at_most_half_a_second(relaying: Relaying) -> None:
+def test_a_batch_sends_only_a_few_rows_one_by_one_if_the_broker_is_slow(relaying: Relaying) -> None:
     relaying.append(*["a"] * 30)
     relaying.sandbox.fail_next("Produce", _ROW_BY_ROW)
     relaying.relay.step()

@@ -87,7 +87,7 @@ def test_a_relay_continues_with_a_new_client_after_an_interruption(relaying: Rel
     assert len(relaying.made) == 2
 
 
-def test_a_row_without_a_schema_is_parked_with_type_and_id_from_its_headers(relaying: Relaying) -> None:
+def test_a_row_without_a_schema_is_parked_and_reported_with_type_and_id_from_its_headers(relaying: Relaying) -> None:
     (sent,) = relaying.append("a")
     WriterSchema.objects.all().delete()
     with watched(RowParked) as seen:

@@ -20,7 +20,7 @@ def test_a_topic_is_sent_row_by_row_until_over_100_batches_took_all_waiting_rows
     assert not topics.limits
 
 
-def test_a_topic_is_sent_row_by_row_while_some_rows_must_be_sent_alone() -> None:
+def test_a_topic_is_still_sent_row_by_row_after_a_batch_that_ended_before_all_its_rows_were_sent() -> None:
     topics, record = Topics(), ProducerRecord(topic="a", key=b"key", value=b"body", headers=())
     topics["a"].send_alone(ROW)
     topics.begin_batch()

@@ -67,7 +67,7 @@ class Turns:
         self.run.fill([(_letter(number), b"key") for number in range(count)], is_all=True)
 
     def submit(self, *, is_busy: bool = False) -> int:
-        """Submit letters that may start now; return the number of letters submitted so far."""
+        """Submit the letters that can start now; return the number of letters submitted so far."""
         self.run.submit(is_busy=is_busy)
         return len(self.submitted)
 

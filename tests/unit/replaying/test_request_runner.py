@@ -74,7 +74,7 @@ class Runner(RequestRunner):
         self.submitted.append(delivery)
 
     def begin(self) -> None:
-        """Submit the letters that may start, and run the first submitted letter."""
+        """Submit the letters that can start, and run the first submitted letter."""
         self.submit(is_busy=False)
         delivery = self.submitted.pop(0)
         delivery.process(delivery)

@@ -27,7 +27,7 @@ class Choosy:
         self.seen.append(type(event))
 
 
-def test_the_function_is_wanted_returns_false_for_audit_events_without_the_audit_log(
+def test_the_function_is_wanted_returns_true_for_an_audit_event_only_if_an_observer_wants_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     audit = [False]

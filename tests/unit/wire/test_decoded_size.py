@@ -115,7 +115,7 @@ def test_a_decoded_record_takes_no_more_memory_than_was_counted(name: str) -> No
 
 
 def test_objects_created_from_fields_count_towards_the_memory_limit() -> None:
-    """A few bytes in a record may be decoded to a key object that consists of many objects."""
+    """A few bytes in a record can be decoded to a key object that consists of many objects."""
     codec = codec_for(COURSES)
     body = codec.encode({"courses": [CourseKey.from_string(f"course-v1:a+b+{number}") for number in range(3000)]})
     decode = codec.decoder(codec.schema)
