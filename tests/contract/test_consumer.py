@@ -1,6 +1,6 @@
 """
-:class:`Consumer` reads, starts, pauses and commits partitions as the package assumes. The consumer is the only member
-of its group.
+:class:`ConsumerClient` reads, starts, pauses and commits partitions as the package assumes. The consumer is the only
+member of its group.
 """
 
 from __future__ import annotations

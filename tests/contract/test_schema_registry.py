@@ -151,7 +151,7 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
 def test_c13_a_refusal_is_retriable_if_it_lacks_the_error_code_of_a_registry(status: int, content: bytes) -> None:
-    """Redirects, proxies and login pages give these answers. These answers must not cause dead letters."""
+    """Redirects, proxies and login pages cause such refusals, which must not lead to dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (status, True, False)

@@ -1,5 +1,5 @@
 """
-Both packages send and read old and new versions of events on one topic of a real Kafka.
+This package and edx-event-bus-kafka send and read old and new versions of events on one topic of a real Kafka.
 
 :mod:`tests.interop.changes` contains the expected results. The guide "Changing an event" is generated from that module.
 """

@@ -1,8 +1,8 @@
 """
 Untrusted text is cleaned and truncated in all output (case C17).
 
-The same hostile texts are used for every field of every lifecycle event, for every error, and for every table that a
-command prints.
+The same hostile texts are used for every field of every lifecycle event, for every error, and for the output of
+commands.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Replay requests are deleted some time after a worker last had them."""
+"""A replay request is deleted 90 days after it ended, or after a worker last had it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tests.unit.telemetry.test_events import example
 
 
 class Choosy:
-    """An observer that gets all kinds of events except the unwanted ones."""
+    """An observer that gets only the kinds of events for which ``wants`` returns true."""
 
     def __init__(self, wants: Callable[[type[LifecycleEvent]], bool]) -> None:
         self.wants = wants

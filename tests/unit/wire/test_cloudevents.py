@@ -88,7 +88,10 @@ def test_an_id_is_parsed_like_python_parses_a_uuid(text: str) -> None:
 
 
 def test_c17_long_headers_are_not_cached() -> None:
-    """Otherwise, records with a thousand sources, each a megabyte long, would fill the memory of a worker."""
+    """
+    If long headers were cached, records with a thousand sources, each a megabyte long, would fill the memory of a
+    worker.
+    """
     headers = changed(ce_source=b"x" * 1_000_000)
     assert len(to_metadata(headers, None).source) == 1_000_000
     assert all(size_of(kept) <= 1_000 for kept in _templates)
