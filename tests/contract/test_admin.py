@@ -1,4 +1,4 @@
-""":class:`Admin` lists and creates topics. Its errors say whether a later attempt may succeed."""
+""":class:`Admin` lists and creates topics. Its errors say whether a later call can succeed."""
 
 from __future__ import annotations
 

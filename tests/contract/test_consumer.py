@@ -1,6 +1,6 @@
 """
-:class:`Consumer` reads, starts, pauses and commits partitions as the package assumes. The consumer is the only member
-of its group.
+:class:`ConsumerClient` reads, starts, pauses and commits partitions as the package assumes. The consumer is the only
+member of its group.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.watching import watched
 
 
 def test_a_poll_returns_the_available_records_without_waiting_for_more(bus: Bus, topic: str, group: str) -> None:
-    """Each poll may take 1,000 seconds. If a poll waited for more records, the test would time out."""
+    """Each poll has a time limit of 1,000 seconds. If a poll waited for more records, the test would time out."""
     produced(bus, *[record(topic)] * 3)
     with Member(bus, group, [topic]) as member:
         records = member.poll(1000)
@@ -46,8 +46,8 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
 
 def test_a_partition_returns_no_record_before_it_is_started_at_an_offset(bus: Bus, topic: str, group: str) -> None:
     """
-    Records that were fetched before the partition was started must not be returned. The first poll may take 1,000
-    seconds. If it did not return when the partition is assigned, the test would time out.
+    Records that were fetched before the partition was started must not be returned. The first poll has a time limit of
+    1,000 seconds. If this poll did not return when the partition is assigned, the test would time out.
     """
     produced(bus, *[record(topic)] * 4)
     bus.commit(group, topic, 2)
@@ -61,12 +61,12 @@ def test_a_partition_returns_no_record_before_it_is_started_at_an_offset(bus: Bu
         assert [each.offset for each in member.poll_records(3)] == [1, 2, 3]
 
 
-def test_starting_one_partition_at_another_offset_does_not_move_the_position_of_another(
+def test_starting_one_partition_at_another_offset_does_not_move_the_other_partition(
     bus: Bus, topic: str, group: str
 ) -> None:
     """
-    In an eager group, all partitions of a member are assigned together. Records that were fetched before the
-    start at another offset must not be returned after it.
+    In an eager group, all partitions of a member are assigned together. After a partition was started at another
+    offset, records that were fetched before must not be returned.
     """
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
@@ -88,12 +88,12 @@ def test_starting_one_partition_at_another_offset_does_not_move_the_position_of_
         assert (before, after) == ([*range(len(before))], [*range(first, first + len(after))])
 
 
-def test_the_first_record_of_a_partition_is_read_although_another_partition_is_restarted(
+def test_the_first_record_of_a_partition_is_read_although_another_partition_is_started_again(
     bus: Bus, topic: str, group: str
 ) -> None:
     """
-    The group starts at the end of the topic. The restart must not look up the end of the other partition again, because
-    the group would then skip the record.
+    The group starts at the end of the topic. When one partition is started again, the end of the other partition must
+    not be looked up again, because the group would then skip the record.
     """
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
@@ -142,7 +142,7 @@ def test_nothing_is_committed_without_a_call_of_commit(bus: Bus, topic: str, gro
     assert bus.committed(group, topic) < 0
 
 
-def test_a_commit_without_offsets_does_nothing(bus: Bus, topic: str, group: str) -> None:
+def test_a_commit_without_offsets_stores_nothing(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
         member.client.commit({})

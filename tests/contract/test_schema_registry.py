@@ -42,7 +42,7 @@ def client(
     return SchemaRegistry(options, timeout=timeout, register=register, backoff=backoff, **more)
 
 
-# On the sandbox and on real services
+# On the sandbox and on a real registry
 
 JSON_SCHEMA = '{"$schema": "http://json-schema.org/draft-07/schema#", "type": "string"}'
 
@@ -151,7 +151,7 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
 def test_c13_a_refusal_is_retriable_if_it_lacks_the_error_code_of_a_registry(status: int, content: bytes) -> None:
-    """Redirects, proxies and login pages give these answers. These answers must not cause dead letters."""
+    """Redirects, proxies and login pages cause such refusals, which must not lead to dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (status, True, False)
@@ -181,8 +181,8 @@ def test_c4_the_error_is_final_if_a_schema_is_not_avro(kind: Any) -> None:
 
 def test_c17_long_schemas_are_not_cached(server: SchemaRegistryServer) -> None:
     """
-    Anybody who may write records can use any number of schema ids, with schemas of any length. A cache of long schemas
-    could therefore exhaust the memory.
+    Anybody who is allowed to write records can use any number of schema ids, with schemas of any length. A cache of
+    long schemas could therefore exhaust the memory.
     """
     registry = client(server.url)
     long = registry.id_of("s", json.dumps({"type": "string", "doc": "x" * 60_000}))

@@ -1,5 +1,5 @@
 """
-Lists the changes of an event's classes that matter. Each entry says what happens to events that old and new versions
+Lists the important changes of an event's classes. Each entry says what happens to events that old and new versions
 exchange.
 
 Tests verify each entry with a real Kafka and a real registry. The guide "Changing an event" is generated from these

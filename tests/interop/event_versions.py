@@ -36,8 +36,8 @@ class Unreadable:
 @attrs.frozen
 class Lost:
     """
-    The outcome that the existing package loses the event. It raises this error, logs the error, commits the offset, and
-    continues.
+    The outcome that the existing package loses the event. The existing package raises an error with the name ``error``,
+    logs the error, commits the offset, and continues.
     """
 
     error: str = "SchemaResolutionError"
@@ -50,7 +50,7 @@ Outcome = Delivered | Unreadable | Lost
 class Reading:
     """
     One event, and the outcome of reading it with this package (``here``) and with the existing package (``existing``).
-    It makes no difference which package wrote the event.
+    The outcomes do not depend on the package that wrote the event.
     """
 
     written: Values
@@ -61,8 +61,8 @@ class Reading:
 @attrs.frozen(kw_only=True)
 class Change:
     """
-    One change of an event. It contains examples of events that the old version sends to the new version, and of events
-    that the new version sends to the old version.
+    One change of an event, with examples of events that the old version sends to the new version, and of events that
+    the new version sends to the old version.
     """
 
     title: str

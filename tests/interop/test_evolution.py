@@ -1,5 +1,5 @@
 """
-Both packages send and read old and new versions of events on one topic of a real Kafka.
+This package and edx-event-bus-kafka send and read old and new versions of events on one topic of a real Kafka.
 
 :mod:`tests.interop.changes` contains the expected results. The guide "Changing an event" is generated from that module.
 """
@@ -126,13 +126,13 @@ def source_of(message: Message) -> str:
 
 @pytest.fixture(scope="module")
 def bus(request: pytest.FixtureRequest) -> RealBus:
-    """Return real services, because the sandbox does not check compatibility."""
+    """Return a real Kafka and a real registry, because the sandbox does not check compatibility."""
     return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
 
 
 @pytest.fixture(scope="module")
 def exchange(bus: RealBus) -> Iterator[Exchange]:
-    """Send all events once with each package; return the records."""
+    """Send the events with each package that can send them; return the records."""
     bus.create_topic(TOPIC, PARTITIONS)
     registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=False)
     with override_settings(**bus.settings(**AT_ONCE)):

@@ -1,5 +1,6 @@
 """
-A registry accepts the schemas that its compatibility level allows. If it refuses a schema, the producer reports this.
+A registry accepts the schemas that the compatibility level of the subject allows. If the registry refuses a schema, the
+producer logs an error.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def bus(request: pytest.FixtureRequest) -> RealBus:
-    """Return real services, because the sandbox does not check compatibility."""
+    """Return a real Kafka and a real registry, because the sandbox does not check compatibility."""
     return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
 
 

@@ -1,6 +1,6 @@
 """
-Both packages work in one project. Workers of each package read events of the other package. Apps, commands and settings
-of both packages do not conflict.
+This package and edx-event-bus-kafka can be installed in one project without conflicts of apps, commands and settings.
+Workers of each package read the events of the other package.
 """
 
 from __future__ import annotations

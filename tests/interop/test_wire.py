@@ -1,6 +1,6 @@
 """
-Both packages send every signal with equal bytes, partitions, subjects and schema ids. Each package reads the events of
-the other package.
+This package and edx-event-bus-kafka send events with equal bytes, partitions, subjects and schema ids. Each package
+reads the events of the other package.
 """
 
 from __future__ import annotations
@@ -221,8 +221,7 @@ def test_this_package_reads_events_of_both_packages_unchanged(exchange: Exchange
 @pytest.mark.parametrize("writer", ["theirs", "ours"])
 def test_the_existing_package_reads_equal_data_from_events_of_both_packages(exchange: Exchange, writer: str) -> None:
     """
-    The existing package replaces falsy values by defaults when it reads an event. It does this for the records of both
-    packages.
+    When the existing package reads an event, it replaces falsy values by defaults, whichever package sent the event.
     """
     with override_settings(**exchange.settings), existing_reader() as reader:
         for one in exchange.sent:

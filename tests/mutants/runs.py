@@ -23,7 +23,7 @@ FAULTS = (
         old="_NO_GROUP",
         new="wish.group",
         harm="a worker that knows of letters alone takes a replay of a topic, finds no letter, and ends it as done",
-        tests=(f"{_RUNS}::test_a_worker_of_the_previous_version_sees_no_requests_for_topics_or_backfills",),
+        tests=(f"{_RUNS}::test_a_worker_of_the_previous_version_sees_no_request_to_replay_a_topic",),
     ),
     Fault(
         name="two workers save the progress of one run",

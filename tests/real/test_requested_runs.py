@@ -85,7 +85,7 @@ def test_another_worker_continues_a_replay_of_a_topic_at_the_saved_progress_afte
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_paused_backfill_is_resumed_and_sends_each_item_once(
+def test_a_backfill_that_was_paused_and_resumed_sends_no_item_twice(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     out = f"{topic}-out"

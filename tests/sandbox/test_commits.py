@@ -1,4 +1,4 @@
-"""Commits that Kafka refuses are repeated or abandoned, and never count as committed."""
+"""A commit that Kafka refuses is repeated or abandoned. Its offsets count as committed only if Kafka accepts them."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Project:
         return (self._folder / name).read_text()
 
     def write(self, name: str, text: str) -> None:
-        """Write a file of the service. The text may be indented."""
+        """Write ``text`` to a file of the service, without its common indentation."""
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text))

@@ -73,7 +73,7 @@ def test_a_failed_assertion_names_event_types_that_were_sent(two: CapturedEvents
         ),
     ],
 )
-def test_a_failed_assertion_says_why_no_event_can_have_been_captured(
+def test_a_failed_assertion_says_why_no_event_was_captured(
     events: CapturedEvents, settings: Any, config: dict[str, Any], emit: bool, reason: str
 ) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = config

@@ -66,7 +66,7 @@ def test_a_tombstone_counts_as_sent_only_if_the_transaction_commits(events: Capt
         events.assert_sent(record_deleted)
 
 
-def test_a_tombstone_raises_an_error_if_it_cannot_be_sent() -> None:
+def test_capturing_raises_unsendable_event_for_a_tombstone_that_cannot_be_sent() -> None:
     for topic, key, reason in (("certificates", "seven", "expected int"), ("elsewhere", 7, "event_key_field")):
         with pytest.raises(UnsendableEvent, match=reason), captured_events():
             send_tombstone(CERTIFICATE_CREATED, topic, key)
@@ -141,7 +141,7 @@ def test_a_value_of_the_wrong_type_raises_at_the_line_that_emits_the_event(
     assert (caught.value.event_type, caught.value.topic) == (CREATED, "certificates")
 
 
-def test_an_event_raises_an_error_if_its_key_field_does_not_exist(settings: Any) -> None:
+def test_emitting_an_event_raises_unsendable_event_if_its_key_field_does_not_exist(settings: Any) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CREATED: {"certificates": ENTRY | {"event_key_field": "certificate.id"}}}
     with pytest.raises(UnsendableEvent, match=r"event_key_field 'certificate\.id' fails at 'id'"), captured_events():
         CERTIFICATE_CREATED.send_event(certificate=certificate())

@@ -79,7 +79,7 @@ def test_a_test_fails_for_an_unsendable_event_even_if_the_service_catches_the_er
     assert "\n1 failed in" in output
 
 
-def test_schema_files_are_written_only_with_the_option(project: Project) -> None:
+def test_schema_files_are_written_only_with_the_option_update_event_schemas(project: Project) -> None:
     project.replace("grades/events.py", "comment: str = None", "comment: str = None\n    teacher: str = None")
     code, output = project.pytest("tests/test_schemas.py")
     assert code == 1

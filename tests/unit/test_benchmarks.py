@@ -46,13 +46,13 @@ def compared(**goal: float) -> Comparison:
     return Comparison(text="another ÷ ours", of=SLOW, to=FAST, figure="cpu", **goal)
 
 
-def test_a_comparison_is_the_median_of_the_ratios_within_each_round() -> None:
+def test_a_comparison_is_the_median_of_the_ratios_of_all_rounds() -> None:
     assert results().value(compared()) == 6
     uneven = results(fast=[{"cpu": 50.0}, {"cpu": 20.0}, {"cpu": 40.0}])
     assert uneven.value(compared()) == 6, "not the ratio of the medians, which is 3"
 
 
-def test_the_value_of_a_figure_without_a_second_case_is_its_median() -> None:
+def test_the_value_of_a_comparison_without_a_second_case_is_a_median() -> None:
     assert results().value(Comparison(text="rate", of=SLOW, figure="rate", least=8)) == 8
 
 

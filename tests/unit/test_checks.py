@@ -125,7 +125,7 @@ def test_an_outbox_on_sqlite_and_the_setting_relay_notify_without_postgresql_cau
     assert [number for number, _ in found] == ["W005", "W006"]
 
 
-def test_a_topic_whose_name_starts_like_the_prefix_is_not_a_mistake() -> None:
+def test_a_topic_whose_name_starts_with_the_topic_prefix_yields_no_message() -> None:
     assert messages(EVENT_BUS_TOPIC_PREFIX="certificate") == []
 
 

@@ -1,4 +1,4 @@
-"""A folder in the cache of the test services is downloaded only once, even if programs are run from the folder."""
+"""A folder in the cache of downloads is fetched only once, even if programs are run from the folder."""
 
 from __future__ import annotations
 

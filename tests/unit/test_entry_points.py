@@ -1,6 +1,6 @@
 """
-If a worker cannot start, its command exits with code 1 and logs the reason. The tests cover both commands that run
-workers (case C16).
+If a worker cannot start, its command exits with code 1 and logs the reason (case C16). The tests run ``consume_events``
+of this package and of openedx-events.
 """
 
 from __future__ import annotations

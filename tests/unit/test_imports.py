@@ -1,4 +1,7 @@
-"""Benchmarks, examples and the tests' services import no other part of the tests. Settings may import the app."""
+"""
+Benchmarks, examples and ``tests/services`` import no part of the tests except ``tests/services``. Importing the app
+does not read Django's settings of databases.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("folder", ["benchmarks", "examples", "tests/services"])
-def test_benchmarks_examples_and_test_services_import_only_the_services_from_the_tests(folder: str) -> None:
+def test_benchmarks_examples_and_tests_services_import_nothing_from_the_tests_except_tests_services(
+    folder: str,
+) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))
     of_tests = [(path.name, name) for path in files for name in imported(path) if f"{name}.".startswith("tests.")]
     assert of_tests

@@ -51,7 +51,7 @@ def test_the_comparison_fails_with_more_than_five_percent_more_instructions_than
     assert "(+5.1%; 5% are allowed)" in complaint
 
 
-def test_a_failure_lists_versions_that_changed() -> None:
+def test_a_failed_comparison_lists_the_versions_that_changed() -> None:
     kept = record(python="3.12.1", Django="5.2.1", attrs="26.1.0")
     _, *others = complaints(record(encode=0.2, python="3.12.4", Django="5.2.19", attrs="26.1.0"), kept)
     assert others == ["python was 3.12.1, is 3.12.4", "Django was 5.2.1, is 5.2.19"]

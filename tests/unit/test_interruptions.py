@@ -33,7 +33,7 @@ from tests.support.watching import watched
 
 
 class Stop(Exception):
-    """An exception that the host of the package defines."""
+    """An exception that the service defines, not this package."""
 
 
 class SoftTimeLimitExceeded(Exception):

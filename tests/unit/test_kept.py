@@ -22,7 +22,7 @@ def test_a_cached_value_is_computed_only_once_per_key() -> None:
 
 
 def test_c17_long_keys_are_not_cached_and_the_number_of_keys_is_limited() -> None:
-    """Otherwise, records with many long names of event types would fill the memory of a worker."""
+    """Without these limits, records with many long names of event types would fill the memory of a worker."""
     kept: Kept[int] = Kept(len, 10)
     for number in range(100):
         kept[b"%d" % number]

@@ -40,7 +40,7 @@ def test_no_file_has_more_than_300_lines() -> None:
     assert [str(file) for _, files in rooms() for file in files if file.read_text().count("\n") > 300] == []
 
 
-def test_the_median_function_has_at_most_six_lines() -> None:
+def test_the_median_length_of_functions_is_at_most_six_lines() -> None:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     lengths = [node.end_lineno - node.lineno for _, node in nodes() if isinstance(node, functions) and node.end_lineno]
     assert median(lengths) <= 6
@@ -55,7 +55,7 @@ def test_class_names_are_unique() -> None:
     assert {name: files for name, files in found.items() if len(files) > 1} == {}
 
 
-def test_file_names_are_unique_within_a_room_and_its_subfolders() -> None:
+def test_file_names_are_unique_within_a_top_folder_and_its_subfolders() -> None:
     for top in PACKAGE.glob("*/"):
         if top.name != "telemetry":  # each area has its lifecycle events in one folder and their log lines in another
             names = [file.stem for file in top.rglob("*.py") if file.stem != "__init__"]

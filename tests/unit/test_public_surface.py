@@ -1,6 +1,6 @@
 """
-Other packages may import exactly the listed names. Importing the package or its pytest plugin loads neither Django nor
-Kafka's client.
+The public names of the package are exactly the listed names. Importing the package or its pytest plugin loads neither
+Django nor Kafka's client.
 """
 
 from __future__ import annotations

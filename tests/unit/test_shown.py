@@ -1,8 +1,8 @@
 """
 Untrusted text is cleaned and truncated in all output (case C17).
 
-The same hostile texts are used for every field of every lifecycle event, for every error, and for every table that a
-command prints.
+The same hostile texts are used for every field of every lifecycle event, for every error, and for the output of
+commands.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def test_harmless_text_is_unchanged_except_that_odd_spaces_are_replaced_and_long
 
 
 def test_c17_many_event_types_do_not_fill_the_tallies() -> None:
-    """Records may have any event type. The types that this service does not know share one tally."""
+    """Strangers can write records with any event type. The types that this service does not know share one tally."""
     before, skipped = len(tallies.read()), tallies.total(RECORDS_SKIPPED, event_type="other")
     for number in range(10_000):
         count(example(RecordSkipped, event_type=f"type {number} \x1b"))

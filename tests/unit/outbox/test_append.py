@@ -34,7 +34,7 @@ def append() -> bool:
     return OUTBOX.append_if_available([encoded("t")], None, otherwise=lambda *_: pytest.fail("it left another way"))
 
 
-def test_a_schema_is_written_again_after_its_savepoint_failed() -> None:
+def test_a_schema_is_written_again_after_an_inner_atomic_block_was_rolled_back() -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic():
             assert append()
@@ -99,7 +99,7 @@ def test_the_event_and_on_commit_hooks_survive_a_failed_query_of_the_backlog(
     assert_each_row_has_its_schema(1)
 
 
-def test_a_missing_outbox_table_is_reported_by_name_from_the_second_event_on() -> None:
+def test_a_missing_outbox_table_is_reported_as_outbox_missing_from_the_second_event_on() -> None:
     assert append()
     with connection.schema_editor() as editor:
         editor.delete_model(OutboxRecord)

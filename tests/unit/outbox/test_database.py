@@ -1,5 +1,6 @@
 """
-An event goes into the outbox of the right database. An open transaction alone does not determine this database.
+Routers and open transactions together decide which database's outbox gets an event. If a router fails, the
+event goes into the default database.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def test_a_row_goes_to_the_only_database_that_has_an_open_transaction() -> None:
     assert rows() == {"default": 0, "other": 1}
 
 
-def test_rows_go_to_the_database_that_the_router_names_within_its_open_transaction() -> None:
+def test_a_row_goes_to_the_database_that_the_router_names_only_if_all_open_transactions_commit() -> None:
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):
         with transaction.atomic():
             assert append()
@@ -165,7 +166,7 @@ def test_an_event_is_sent_after_the_commit_if_its_row_could_not_be_written() -> 
     assert order == ["end", "sent default"]
 
 
-def test_the_default_database_is_used_if_a_router_names_an_unknown_alias() -> None:
+def test_the_function_home_returns_default_if_a_router_names_an_unknown_alias() -> None:
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Elsewhere"]):
         assert database.home() == "default"
 

@@ -1,6 +1,4 @@
-"""
-The package notices open transactions without asking Django at each event, also in threads and on shared connections.
-"""
+"""An event waits for the commit of an open transaction, also in threads and on shared connections."""
 
 from __future__ import annotations
 
@@ -46,7 +44,7 @@ def test_an_event_waits_for_the_commit_although_an_earlier_event_found_no_connec
 
 
 def test_an_event_waits_for_the_commit_in_a_thread_that_shares_a_connection() -> None:
-    """For example, Django's live server shares the connection of a test with its threads."""
+    """For example, the threads of Django's live server use the connection of the test."""
     given = connections["default"]
     given.ensure_connection()
     given.inc_thread_sharing()
@@ -129,7 +127,7 @@ def test_inserting_an_on_commit_hook_first_does_not_change_the_order_of_events()
 
 
 @pytest.mark.django_db(transaction=False)
-def test_djangos_capture_on_commit_callbacks_captures_events_in_order() -> None:
+def test_djangos_capture_on_commit_callbacks_runs_an_event_and_a_hook_in_order() -> None:
     order: list[str] = []
     transaction.on_commit(lambda: order.append("older"))
     with TestCase.captureOnCommitCallbacks(execute=True) as captured:
@@ -139,7 +137,7 @@ def test_djangos_capture_on_commit_callbacks_captures_events_in_order() -> None:
     assert len(captured) == 2
 
 
-def test_a_database_with_a_broken_engine_does_not_affect_other_transactions() -> None:
+def test_an_event_is_sent_after_the_commit_although_another_database_has_a_broken_engine() -> None:
     order: list[str] = []
     connections.settings["broken"] = connections.settings["default"] | {"ENGINE": "no.such.engine"}
     try:

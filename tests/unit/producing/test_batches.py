@@ -18,7 +18,7 @@ from tests.support.watching import watched
 
 
 @pytest.mark.django_db(transaction=True)
-def test_only_the_event_that_cannot_be_encoded_is_rejected_from_a_batch(sandbox: Sandbox) -> None:
+def test_send_many_rejects_only_the_event_that_cannot_be_encoded(sandbox: Sandbox) -> None:
     data: list[dict[str, Any]] = [{"certificate": one} for one in (certificate(1), "none", certificate(2))]
     events = [(one, EventsMetadata(event_type=CREATED)) for one in data]
     first, wrong, last = (str(metadata.id) for _, metadata in events)

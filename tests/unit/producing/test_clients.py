@@ -49,7 +49,7 @@ def test_confirmed_events_are_not_spilled_even_if_their_delivery_reports_were_no
 
 
 class Slow:
-    """A router that blocks while a delivery report is handled."""
+    """A router that blocks the thread ``report`` until the test sets ``goes_on``."""
 
     was_asked, goes_on = Event(), Event()
 

@@ -1,4 +1,4 @@
-"""No lock is held while a Kafka client is created."""
+"""A send does not deadlock while a Kafka client is created, or if it interrupts code that holds the lock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from event_bus_kafka.telemetry import guards
 
 class Refusing:
     """
-    Stands in for the module ``threading``. It refuses to start threads, as Python does at the end of the interpreter.
+    Stands in for the module ``threading``. It refuses to start threads, as Python does while the interpreter ends.
     """
 
     class Thread:

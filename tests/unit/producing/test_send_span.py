@@ -81,7 +81,7 @@ def test_a_row_of_the_outbox_has_the_trace_context_of_its_send_span(producer: Ka
     }
 
 
-def test_batches_and_tombstones_have_send_spans(producer: KafkaEventProducer, ended: Ended) -> None:
+def test_each_call_of_send_many_and_send_tombstone_has_a_send_span(producer: KafkaEventProducer, ended: Ended) -> None:
     batch: Batch = [({"certificate": certificate(user)}, EventsMetadata(event_type=CREATED)) for user in (1, 2)]
     producer.send_many(signal=CERTIFICATE_CREATED, topic="t", event_key_field=KEY_FIELD, events=batch)
     together = ended()["send prod-t"]

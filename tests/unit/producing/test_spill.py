@@ -60,7 +60,7 @@ def end(clients: ProcessClients) -> None:
     clients.registry.close()
 
 
-def test_a_process_ends_only_after_spilled_events_were_moved_to_the_default_database(
+def test_events_for_a_database_without_outbox_are_in_the_default_database_when_the_spill_has_finished(
     default: Path, tmp_path: Path
 ) -> None:
     own = Spill(Outbox(notify=lambda: False))
@@ -92,7 +92,7 @@ class Apart:
         return db == "other"
 
 
-def test_events_are_spilled_into_another_database_if_routers_forbid_the_default_database(
+def test_events_are_spilled_into_the_database_of_the_router_if_the_router_forbids_the_given_database(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """The default database may still contain the tables from a time when the service had no routers."""
@@ -111,7 +111,7 @@ def locked(file: Path) -> Iterator[sqlite3.Connection]:
         yield database
 
 
-def test_an_event_goes_into_the_named_outbox_if_its_delivery_failed(
+def test_an_event_is_spilled_into_the_given_database_if_its_delivery_failed(
     default: Path, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}

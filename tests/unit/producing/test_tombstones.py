@@ -1,6 +1,6 @@
 """
-A tombstone has the same key as the events that it deletes. The receivers of ``record_deleted`` get tombstones like any
-event.
+A tombstone has the same key as the events that it deletes. A worker passes tombstones to the receivers of
+``record_deleted``.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def test_the_key_of_a_tombstone_equals_the_key_of_the_event_byte_for_byte(path: 
             assert (framer.record_of(deleted), framer.record_of(sent)) == (framed, sent_record)
 
 
-def test_a_uuid_key_of_a_tombstone_may_be_an_object_or_text() -> None:
+def test_a_tombstone_has_the_same_key_for_a_uuid_and_for_its_text() -> None:
     program = UUID("12345678-1234-5678-1234-567812345678")
     with graded(program=UUID) as signal:
         metadata = signal.generate_signal_metadata()
@@ -128,7 +128,9 @@ def test_a_uuid_key_of_a_tombstone_may_be_an_object_or_text() -> None:
         ("off", "seven", ""),
     ],
 )
-def test_a_tombstone_that_cannot_be_sent_is_reported_without_an_exception(topic: str, key: Any, reason: str) -> None:
+def test_a_tombstone_that_cannot_be_sent_is_rejected_unless_its_topic_is_disabled(
+    topic: str, key: Any, reason: str
+) -> None:
     entry = {"event_key_field": "certificate.user.id", "enabled": True}
     config = {CREATED: {"certificates": entry, "off": entry | {"enabled": False}}}
     with override_settings(EVENT_BUS_PRODUCER_CONFIG=config), watched(EventRejected) as seen:
@@ -201,7 +203,7 @@ def test_an_unreadable_tombstone_becomes_a_dead_letter(heard: Heard, record: Con
     assert heard == []
 
 
-def test_only_the_failed_receiver_of_a_tombstone_is_retried(heard: Heard) -> None:
+def test_only_the_failed_receiver_of_a_tombstone_is_retried_and_named_in_its_dead_letter(heard: Heard) -> None:
     def fail(**_: Any) -> None:
         raise ValueError
 

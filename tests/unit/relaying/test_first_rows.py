@@ -19,7 +19,7 @@ def drain(relaying: Relaying) -> None:
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
 
 
-def test_s8_a_second_row_of_a_key_is_sent_only_after_the_first_request_to_its_partition(
+def test_s8_later_rows_of_a_key_are_sent_only_after_the_first_request_to_their_partition_has_succeeded(
     relaying: Relaying,
 ) -> None:
     """
@@ -37,7 +37,7 @@ def test_s8_a_second_row_of_a_key_is_sent_only_after_the_first_request_to_its_pa
     assert relaying.arrived("a", 20) == sent
 
 
-def test_all_rows_of_a_key_may_be_sent_in_the_same_batch(relaying: Relaying) -> None:
+def test_one_batch_can_send_all_rows_of_a_key(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20, *["b"] * 20)
     relaying.relay.step()
     assert not OutboxRecord.objects.exists()
@@ -85,10 +85,12 @@ def test_rows_of_a_key_are_sent_in_order_within_a_chunk(relaying: Relaying) -> N
     assert set(others) < set(relaying.arrived("a", 6))
 
 
-def test_a_row_that_waits_for_a_full_client_keeps_the_order_of_its_key(relaying: Relaying) -> None:
+def test_rows_of_a_key_keep_their_order_while_a_row_of_another_topic_waits_for_a_full_client(
+    relaying: Relaying,
+) -> None:
     """
-    The client's queue has room for two rows. The client has not reached the topic of one row. This row waits until the
-    queue has room.
+    The client's queue has room for two rows. The client has not reached topic ``b``, so the row of this topic waits
+    until the queue has room.
     """
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()
@@ -102,12 +104,12 @@ def test_a_row_that_waits_for_a_full_client_keeps_the_order_of_its_key(relaying:
     assert relaying.arrived("a", 5) == sent
 
 
-def test_partitions_of_a_new_topic_are_counted_after_the_first_batch_of_the_topic(
+def test_rows_of_new_keys_do_not_wait_after_the_relay_has_reached_all_partitions_of_their_topic(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    The relay gets the number of partitions after the first batch of the topic. After the relay has reached all
-    partitions, the rows of new keys do not wait.
+    The relay learns the number of partitions after the first batch of the topic. After the relay has reached all
+    partitions, one batch sends several rows of a new key.
     """
     monkeypatch.setattr(batch, "_FIRSTS_WITHIN", 0.0)
     relaying.sandbox.create_topic("later", 1)

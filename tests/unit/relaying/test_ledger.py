@@ -77,7 +77,7 @@ def test_s20_a_batch_ends_when_rows_of_silent_topics_reach_the_limit_of_unremove
     assert set(relaying.arrived("a", 20)) == set(sent)
 
 
-def test_s20_a_process_ends_without_waiting_for_database_calls_of_a_relay() -> None:
+def test_s20_database_calls_of_a_relay_run_in_a_daemon_thread_that_can_be_stopped() -> None:
     thread, ended = BackgroundThread("tests"), threading.Event()
     call = thread.submit(ended.wait)
     (running,) = [one for one in threading.enumerate() if one.name == "event-bus-relay-tests"]

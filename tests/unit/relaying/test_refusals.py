@@ -67,8 +67,8 @@ def test_a_topic_that_was_held_is_tried_with_a_separate_client(relaying: Relayin
 
 def test_s8_at_most_one_request_is_sent_after_a_refused_request(relaying: Relaying) -> None:
     """
-    Each request has one row. A broker that has seen the producer would refuse the request after the refused request.
-    The sandbox accepts this request.
+    Each request has one row. If a broker has seen the producer, it refuses the request that follows the refused
+    request. The sandbox accepts this following request.
     """
     relaying.options["batch.num.messages"] = 1
     relaying.renew()
@@ -157,8 +157,8 @@ def test_s12_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying)
 
 def test_s12_a_topic_is_held_without_parked_rows_if_all_keys_are_refused(relaying: Relaying) -> None:
     """
-    The topic may have a wrong policy. The rows arrive in pairs, so some rows are parked before the topic is held. These
-    rows are then put back into the outbox.
+    A wrong policy of the topic is a possible cause. The rows arrive in pairs, so some rows are parked before the topic
+    is held. These rows are then put back into the outbox.
     """
     sent: list[bytes] = []
     relaying.sandbox.fail_next("Produce", "POLICY_VIOLATION", times=100)
@@ -178,7 +178,9 @@ def test_s12_a_topic_is_held_without_parked_rows_if_all_keys_are_refused(relayin
     assert sorted(map(str, relaying.arrived("a", len(sent)))) == sorted(map(str, sent))
 
 
-def test_s12_a_held_topic_is_tried_with_rows_of_several_keys(relaying: Relaying) -> None:
+def test_s12_a_topic_is_not_held_again_if_kafka_refuses_only_one_row_when_the_topic_is_tried_again(
+    relaying: Relaying,
+) -> None:
     relaying.append(*["a"] * 30)
     relaying.append(*["a"] * 4, users=4)
     OutboxRecord.objects.update(shard=0)
@@ -192,7 +194,7 @@ def test_s12_a_held_topic_is_tried_with_rows_of_several_keys(relaying: Relaying)
     assert ParkedRecord.objects.count() == 1
 
 
-def test_a_batch_sends_rows_one_by_one_for_at_most_half_a_second(relaying: Relaying) -> None:
+def test_a_batch_sends_only_a_few_rows_one_by_one_if_the_broker_is_slow(relaying: Relaying) -> None:
     relaying.append(*["a"] * 30)
     relaying.sandbox.fail_next("Produce", _ROW_BY_ROW)
     relaying.relay.step()
@@ -222,7 +224,7 @@ def test_s12_a_row_is_restored_unchanged_after_it_was_parked_under_another_id(re
     assert OutboxRecord.objects.count() == 12
 
 
-def test_s14_rows_that_cannot_be_sent_are_parked_in_batches(
+def test_s14_a_batch_parks_at_most_a_limited_number_of_rows(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "MOST_PARKED", 5)

@@ -32,7 +32,7 @@ from tests.support.watching import watched
 
 
 @pytest.mark.parametrize("refusal", ["MSG_SIZE_TOO_LARGE", "TOPIC_AUTHORIZATION_FAILED"])
-def test_rows_keep_their_order_when_a_broker_refuses_a_request(
+def test_rows_of_several_chunks_keep_their_order_when_a_broker_refuses_their_request(
     relaying: Relaying, refusal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claims, "CHUNK_ROWS", 5)  # two chunks form one request, as the client lingers
@@ -52,7 +52,7 @@ def test_records_in_flight_are_discarded_when_a_step_raises(relaying: Relaying) 
     assert relaying.arrived("a", 1, seconds=1) == []
 
 
-def test_s9_nothing_is_sent_after_the_claim_was_lost_during_a_database_stall(
+def test_s9_at_most_the_request_in_flight_arrives_if_the_claim_is_lost_during_a_database_stall(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each request has five rows. A request is sent only after the answer to the previous request."""
@@ -87,7 +87,7 @@ def test_a_relay_continues_with_a_new_client_after_an_interruption(relaying: Rel
     assert len(relaying.made) == 2
 
 
-def test_a_row_without_a_schema_is_parked_with_type_and_id_from_its_headers(relaying: Relaying) -> None:
+def test_a_row_without_a_schema_is_parked_and_reported_with_type_and_id_from_its_headers(relaying: Relaying) -> None:
     (sent,) = relaying.append("a")
     WriterSchema.objects.all().delete()
     with watched(RowParked) as seen:

@@ -132,7 +132,7 @@ def test_s13_no_row_is_sent_twice_if_one_row_cannot_be_parked(relaying: Relaying
 
 
 def test_s13_a_new_row_with_the_id_of_a_removed_row_is_sent(relaying: Relaying) -> None:
-    """After the failed removal the database was restored. So a new row gets the id of the removed row."""
+    """A row was sent, its removal failed, and a restored database lacks the row. A new row gets the same id."""
     sent = relaying.append("a")
     row = OutboxRecord.objects.get()
     with refusing("DELETE", OUTBOX):

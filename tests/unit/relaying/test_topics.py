@@ -1,4 +1,4 @@
-"""After a refusal a relay sends the rows of the topic one by one, until many batches contained no row of the topic."""
+"""After a refusal a relay sends the rows of the topic one by one, until over 100 batches passed without a refusal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from event_bus_kafka.wire.records import ProducerRecord
 ROW = Row(7, "a", b"key", b"body", b"", 1)
 
 
-def test_a_topic_is_sent_row_by_row_until_many_batches_had_no_row_of_the_topic() -> None:
+def test_a_topic_is_sent_row_by_row_until_over_100_batches_took_all_waiting_rows_without_a_refusal() -> None:
     topics = Topics()
     topics["a"].send_alone(ROW)
     for _ in range(1_000):
@@ -20,7 +20,7 @@ def test_a_topic_is_sent_row_by_row_until_many_batches_had_no_row_of_the_topic()
     assert not topics.limits
 
 
-def test_a_topic_is_sent_row_by_row_while_some_rows_must_be_sent_alone() -> None:
+def test_a_topic_is_still_sent_row_by_row_after_a_batch_that_ended_before_all_its_rows_were_sent() -> None:
     topics, record = Topics(), ProducerRecord(topic="a", key=b"key", value=b"body", headers=())
     topics["a"].send_alone(ROW)
     topics.begin_batch()

@@ -9,7 +9,7 @@ AWAY = Halt(HaltKind.HELD, "away")
 MISSING = Halt(HaltKind.HELD, "missing", within=60)
 
 
-def test_the_delay_doubles_up_to_a_minute() -> None:
+def test_the_delay_of_a_held_request_doubles_up_to_a_minute() -> None:
     held, delays = Held(), []
     for _ in range(8):
         held = held.again(AWAY, 100.0)
@@ -18,10 +18,10 @@ def test_the_delay_doubles_up_to_a_minute() -> None:
     assert not held.is_too_long
 
 
-def test_the_time_limit_of_a_hold_begins_only_after_an_outage() -> None:
+def test_the_time_limit_for_a_missing_topic_begins_only_after_an_outage() -> None:
     """
-    An outage holds a request without a limit, a missing topic for 60 s. These begin at the end of the outage, because
-    topics may be missing for a moment when Kafka is back.
+    An outage holds a request without a limit. A missing topic holds a request for at most 60 s. These 60 s begin at the
+    end of an outage, because topics can be missing for a moment when Kafka is back.
     """
     held = Held().again(AWAY, 0.0).again(AWAY, 3_600.0).again(MISSING, 3_660.0)
     assert not held.is_too_long

@@ -1,4 +1,4 @@
-"""Replay requests are deleted some time after a worker last had them."""
+"""A replay request is deleted 90 days after it ended, or after a worker last had it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DAY = 86_400_000
 
 
-def test_old_replay_requests_are_deleted_with_their_runs() -> None:
+def test_a_replay_request_that_ended_long_ago_is_deleted_with_its_run() -> None:
     number, kept = topic_request("t", 0, 9), topic_request("t", 0, 9)
     ReplayRequest.objects.filter(pk=number).update(state="done", ended_at=1)
     assert purge_requests(90) == 2
     assert RequestedRun.objects.get().request_id == kept
 
 
-def test_a_long_replay_is_kept_if_its_worker_has_just_released_it() -> None:
-    """All workers of a service stop when the service is deployed anew, and the first of the new ones deletes."""
+def test_a_request_that_began_long_ago_is_kept_if_its_worker_has_just_handed_it_back() -> None:
+    """When a new version of a service is deployed, all workers stop. The first new worker deletes old requests."""
     number, by, rows = topic_request("t", 0, 9), uuid4(), ReplayRequest.objects
     rows.update(requested_at=1)
     assert rows.take(number, by=by, worker="host:1")

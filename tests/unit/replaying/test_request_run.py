@@ -67,7 +67,7 @@ class Turns:
         self.run.fill([(_letter(number), b"key") for number in range(count)], is_all=True)
 
     def submit(self, *, is_busy: bool = False) -> int:
-        """Submit letters that may start now; return the number of letters submitted so far."""
+        """Submit the letters that can start now; return the number of letters submitted so far."""
         self.run.submit(is_busy=is_busy)
         return len(self.submitted)
 
@@ -221,7 +221,7 @@ def test_a_letter_stays_for_the_other_receiver_after_a_request_for_one_receiver(
 
 
 @pytest.mark.parametrize("is_written", [True, False], ids=["result written", "result not written"])
-def test_a_letter_of_a_dead_worker_is_partly_done_if_its_result_was_written_and_unknown_otherwise(
+def test_the_state_of_a_letter_of_a_dead_worker_is_unknown_unless_its_result_was_written(
     is_written: bool,
 ) -> None:
     stored(record_of(7), FIRST, SECOND)

@@ -74,7 +74,7 @@ class Runner(RequestRunner):
         self.submitted.append(delivery)
 
     def begin(self) -> None:
-        """Submit the letters that may start, and run the first submitted letter."""
+        """Submit the letters that can start, and run the first submitted letter."""
         self.submit(is_busy=False)
         delivery = self.submitted.pop(0)
         delivery.process(delivery)
@@ -139,7 +139,7 @@ def test_no_other_worker_takes_a_request_while_a_letter_of_the_request_runs(repl
     assert (RequestedLetter.objects.get().state, DeadLetter.objects.count()) == ("succeeded", 0)
 
 
-def test_a_letter_that_waits_for_a_lane_does_not_start_after_the_request_was_returned(
+def test_a_letter_that_waits_for_a_lane_does_not_start_after_its_worker_has_handed_back_the_request(
     replay: LetterReplay, number: int
 ) -> None:
     one, other = _runners(replay)
@@ -157,7 +157,7 @@ def test_a_letter_that_waits_for_a_lane_does_not_start_after_the_request_was_ret
     assert one.replaying is None, "a worker that has handed back its request takes no other"
 
 
-def test_a_worker_returns_the_request_if_its_polling_thread_hangs(replay: LetterReplay, number: int) -> None:
+def test_a_worker_hands_back_its_request_if_its_polling_thread_hangs(replay: LetterReplay, number: int) -> None:
     one, other = _runners(replay)
     one.turn()
     one.submit(is_busy=False)
@@ -275,7 +275,7 @@ def test_a_running_letter_of_a_cancelled_request_gets_a_result_if_its_worker_die
     assert RequestedLetter.objects.get().state == state, "a result is final"
 
 
-def test_a_worker_without_the_receiver_does_not_take_the_request(replay: LetterReplay) -> None:
+def test_a_worker_does_not_take_a_request_for_a_receiver_that_it_lacks(replay: LetterReplay) -> None:
     stored(record_of(7), "gone.receiver")
     _requested()
     runner = Runner("mail", replay)

@@ -60,7 +60,7 @@ def _arguments(user: int) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Make workers use the database in memory. Usually workers ignore a database in memory, because only one thread may
+    Make workers use the database in memory. Usually workers ignore a database in memory, because only one thread can
     write to it. In these tests no two threads write.
     """
     for module in ("request_runner", "requested_runs"):
@@ -191,7 +191,7 @@ def test_a_requested_replay_is_stopped_after_too_many_consecutive_failures(
     assert ReplayRequest.objects.get().note == "3 records in a row failed"
 
 
-def test_a_worker_of_the_previous_version_sees_no_requests_for_topics_or_backfills(receiving: Processor) -> None:
+def test_a_worker_of_the_previous_version_sees_no_request_to_replay_a_topic(receiving: Processor) -> None:
     number = topic_request("t", 0, 1, group="mail")
     rows = ReplayRequest.objects
     assert rows.in_turn("mail") == [], "it asks for requests of its group"
@@ -242,7 +242,7 @@ def backfill_request(**values: Any) -> int:
     return int(request_run(RunWish(arguments=arguments, progress=progress, **values)).pk)
 
 
-def test_a_paused_backfill_is_resumed_and_sends_each_item_once(
+def test_a_backfill_that_was_paused_and_resumed_sends_no_item_twice(
     sandbox: Sandbox,
     out: str,
     receiving: Processor,
@@ -282,7 +282,9 @@ def test_a_backfill_is_stopped_after_too_many_consecutive_items_failed(receiving
     assert (ReplayRequest.objects.get().note, progress_of(number).items) == ("4 items in a row failed", 4)
 
 
-def test_a_service_that_lacks_the_source_or_the_topic_does_not_start_a_backfill(receiving: Processor) -> None:
+def test_a_backfill_does_not_start_if_the_service_lacks_its_source_or_topic_or_the_event_type_differs(
+    receiving: Processor,
+) -> None:
     runner, number = Runner(receiving), backfill_request()
     with override_settings(EVENT_BUS_PRODUCER_CONFIG={}):
         runner.turn()

@@ -113,7 +113,7 @@ def test_a_replay_is_stopped_by_a_permanent_error_but_only_held_in_an_outage(
 def test_a_replay_waits_a_minute_for_a_topic_that_is_missing(
     receiving: Processor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the restart of a broker a topic may be missing for a moment."""
+    """After the restart of a broker a topic can be missing for a moment."""
 
     error = BrokerError("UNKNOWN_TOPIC_OR_PART", "not there", retriable=True, kind=Trouble.MISSING)
 

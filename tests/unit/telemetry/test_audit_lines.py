@@ -114,7 +114,7 @@ def test_a_record_is_logged_as_received_before_it_is_logged_as_processed(lines: 
     assert [line[:20] for line in lines()] == ["Message received fro"] * 2 + ["Message from Kafka p"]
 
 
-def test_only_one_line_is_lost_if_a_log_handler_raises(lines: Lines) -> None:
+def test_only_one_line_is_lost_if_a_log_filter_raises(lines: Lines) -> None:
     def refuse(record: logging.LogRecord) -> bool:
         if "bad" in record.getMessage():
             raise ValueError("learner@example.com")

@@ -156,7 +156,9 @@ def test_a_missing_topic_is_logged_once_as_a_warning_that_names_the_topic(caplog
     )
 
 
-def test_each_topic_that_is_forbidden_to_read_is_logged_by_name(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_topic_that_the_worker_is_not_allowed_to_read_is_logged_once_by_name(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     log = LoggingObserver(audit=lambda: True)
     error = BrokerError("TOPIC_AUTHORIZATION_FAILED", "Fetch from broker 1 failed", kind=Trouble.FORBIDDEN)
     about: dict[str, Any] = {
@@ -174,7 +176,9 @@ def test_each_topic_that_is_forbidden_to_read_is_logged_by_name(caplog: pytest.L
     ]
 
 
-def test_an_unregistered_event_type_is_logged_once_as_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unregistered_event_type_is_logged_once_with_a_hint_at_installed_apps(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     log = LoggingObserver(audit=lambda: True)
     for _ in range(3):
         log(example(events.RecordSkipped, reason="unregistered type", event_type="x.y.v1"))

@@ -22,7 +22,7 @@ def changes() -> Iterator[list[LifecycleEvent]]:
         yield seen
 
 
-def test_each_change_of_readiness_is_logged_once(
+def test_each_change_of_readiness_or_of_obstacles_is_logged_once(
     changes: list[LifecycleEvent], caplog: pytest.LogCaptureFixture
 ) -> None:
     health = Health(Obstacle.NO_ASSIGNMENT)

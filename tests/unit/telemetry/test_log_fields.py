@@ -72,7 +72,7 @@ def test_a_log_line_has_the_fields_of_its_event(line: Line, event: LifecycleEven
     assert line(event) == expected
 
 
-def test_all_log_lines_of_a_worker_have_its_group(line: Line) -> None:
+def test_log_lines_of_a_worker_have_its_group_unless_the_event_has_another_group(line: Line) -> None:
     name_group("credentials")
     assert line(example(events.RecordDone)) == WHERE | EVENT | {"group": "credentials"}
     assert line(example(events.WorkerStarted)) == {"group": "credentials"}

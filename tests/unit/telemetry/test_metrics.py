@@ -164,7 +164,7 @@ print(json.dumps({one.name: one.value for family in families for one in family.s
 
 
 @pytest.mark.parametrize("processes", [1, 3], ids=["one registry", "multiprocess mode"])
-def test_a_web_process_exports_the_counters_of_its_events(processes: int, tmp_path: Path) -> None:
+def test_the_counters_of_all_web_processes_are_exported(processes: int, tmp_path: Path) -> None:
     multiprocess = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)} if processes > 1 else {}
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "test_settings", "PYTHONPATH": str(ROOT)} | multiprocess
     done = subprocess.run([sys.executable, "-c", _WEB], env=environment, capture_output=True, text=True)

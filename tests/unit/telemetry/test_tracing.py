@@ -204,9 +204,7 @@ def test_a_trace_context_from_headers_is_written_with_one_tracestate_and_version
 
 
 class Broken(SpanProcessor, Sampler):
-    """
-    A sampler and span processor that raises exceptions. A service may configure a faulty sampler or span processor.
-    """
+    """A faulty sampler and span processor: its methods raise exceptions."""
 
     def should_sample(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("learner@example.com")

@@ -1,4 +1,4 @@
-"""Observers are not called for events that they do not want; code that creates thousands of events asks first."""
+"""Observers are not called for events that they do not want. ``is_wanted`` says whether any observer wants an event."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.telemetry.test_events import example
 
 
 class Choosy:
-    """An observer that gets all kinds of events except the unwanted ones."""
+    """An observer that gets only the kinds of events for which ``wants`` returns true."""
 
     def __init__(self, wants: Callable[[type[LifecycleEvent]], bool]) -> None:
         self.wants = wants
@@ -27,7 +27,7 @@ class Choosy:
         self.seen.append(type(event))
 
 
-def test_the_function_is_wanted_returns_false_for_audit_events_without_the_audit_log(
+def test_the_function_is_wanted_returns_true_for_an_audit_event_only_if_an_observer_wants_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     audit = [False]
@@ -54,7 +54,7 @@ def test_an_observer_is_not_called_for_kinds_that_it_does_not_want() -> None:
     assert observer.seen == [events.RowParked]
 
 
-def test_an_observer_that_cannot_say_what_it_wants_is_called() -> None:
+def test_an_observer_is_called_if_its_attribute_wants_raises() -> None:
     unwanted: dict[type[LifecycleEvent], bool] = {events.RowParked: False}
     observer = Choosy(unwanted.__getitem__)
     with nobody_else_observing():
@@ -80,8 +80,8 @@ def test_an_observer_is_asked_only_once_between_two_flushes_whether_it_wants_a_k
     assert asked == [events.RecordDone] * 2
 
 
-def test_an_invalid_setting_of_monitoring_is_reported_and_does_not_prevent_sending() -> None:
-    """openedx-events would replace a producer that raises by one that drops all events."""
+def test_an_invalid_setting_of_monitoring_is_reported_without_preventing_the_creation_of_a_producer() -> None:
+    """If creating the producer raised an exception, openedx-events would use a producer that drops all events."""
     with (
         nobody_else_observing(),
         override_settings(OPENEDX_TELEMETRY="no list"),

@@ -91,7 +91,7 @@ _LEAVES = st.sampled_from([kind for kind in VALUES if kind is not bytes])
 
 
 def _class_of(fields: dict[str, tuple[Any, str]]) -> type:
-    """Return an attrs class. For each field, the text beside the annotation selects the default."""
+    """Return an attrs class. ``fields`` maps the name of each field to its annotation and its kind of default."""
     defaults = {"required": attrs.NOTHING, "optional": None, "default": attrs.Factory(object)}
     attributes = {
         name: attrs.field(type=annotation, default=defaults[kind], kw_only=True)

@@ -64,7 +64,7 @@ def test_headers_that_differ_only_in_the_source_are_not_mixed_up() -> None:
         assert to_metadata(changed(ce_source=source.encode()), None) == attrs.evolve(METADATA, source=source)
 
 
-def test_headers_may_have_any_order_and_may_include_unknown_headers() -> None:
+def test_metadata_does_not_depend_on_the_order_of_headers_or_on_unknown_headers() -> None:
     for headers in (HEADERS, HEADERS[::-1], (("traceparent", b"1"), *HEADERS), (*HEADERS, ("traceparent", b"2"))):
         for _ in range(2):
             assert to_metadata(headers, None) == METADATA
@@ -88,13 +88,16 @@ def test_an_id_is_parsed_like_python_parses_a_uuid(text: str) -> None:
 
 
 def test_c17_long_headers_are_not_cached() -> None:
-    """Otherwise, records with a thousand sources, each a megabyte long, would fill the memory of a worker."""
+    """
+    If long headers were cached, records with a thousand sources, each a megabyte long, would fill the memory of a
+    worker.
+    """
     headers = changed(ce_source=b"x" * 1_000_000)
     assert len(to_metadata(headers, None).source) == 1_000_000
     assert all(size_of(kept) <= 1_000 for kept in _templates)
 
 
-def test_unknown_headers_are_ignored() -> None:
+def test_unknown_headers_are_ignored_even_if_they_are_repeated_or_malformed() -> None:
     assert to_metadata((*HEADERS, ("traceparent", b"\xff"), ("traceparent", None)), None) == METADATA
 
 

@@ -128,7 +128,7 @@ def test_the_schema_of_a_key_is_the_definition_of_the_key_field() -> None:
     assert body == b"\x30course-v1:edX+DemoX+2026"
 
 
-def test_a_key_may_be_a_number() -> None:
+def test_a_key_that_is_an_int_is_encoded_as_an_avro_long() -> None:
     codec = codec_for(CERTIFICATE_CREATED)
     key = codec.key("certificate.user.id")
     assert (key.avro_name, codec.encode_key({"certificate": certificate(64)}, key)) == ("long", b"\x80\x01")

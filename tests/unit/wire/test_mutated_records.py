@@ -1,7 +1,7 @@
 """
 Mutated schemas and bodies are read, or refused with an error. Both need a limited amount of memory.
 
-The files of ``corpus/`` are mutated. If a mutation reveals a fault, add the mutated record to ``corpus/`` as
+The files of ``corpus/`` are mutated. If a mutation reveals a bug, add the mutated record to ``corpus/`` as
 test_corpus describes.
 """
 
@@ -45,8 +45,8 @@ def test_c4_a_mutated_record_is_read_or_refused_within_bounded_memory() -> None:
 
 def ends_as(schema: str, body: bytes) -> str:
     """
-    Decode a body as plain values and as an event. Return ``read``, or the name of the error if this package raised it.
-    Raise any other error.
+    Decode a body as plain values and as an event. Return ``read`` if the plain values can be decoded, otherwise the
+    name of this package's error. Raise other errors.
     """
     ends = "read"
     for decoder in (plain_decoder, codec_for(READER).decoder):

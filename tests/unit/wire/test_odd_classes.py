@@ -56,7 +56,9 @@ def test_a_number_of_another_type_is_encoded_if_the_value_does_not_change(annota
 
 
 @pytest.mark.parametrize("annotation", [Pair, Single])
-def test_an_object_whose_attributes_raise_is_named_and_not_quoted(annotation: Any) -> None:
+def test_an_error_while_reading_an_attribute_is_reported_with_the_field_and_without_the_error_text(
+    annotation: Any,
+) -> None:
     with pytest.raises(SerializationError, match="reading it raised RuntimeError") as caught:
         codec_of(annotation).encode({"value": Raising()})
     assert caught.value.field == "value.one"

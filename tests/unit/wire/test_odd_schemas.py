@@ -1,5 +1,5 @@
 """
-A registry may return any schema. An event with this schema is decoded unchanged or refused, and the process continues.
+A registry can return any schema. An event with this schema is decoded unchanged or refused, and the process continues.
 """
 
 from __future__ import annotations

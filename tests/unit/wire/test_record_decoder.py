@@ -60,7 +60,7 @@ def test_every_signal_of_openedx_events_has_a_generated_decoder(
 
 
 @given(events(NEWER))
-def test_both_decoders_read_the_same_values(
+def test_the_generated_and_the_general_decoder_read_the_same_values(
     event: tuple[OpenEdxPublicSignal, dict[str, Any]],
 ) -> None:
     signal, data = event
@@ -97,7 +97,7 @@ FLAGGED = OpenEdxPublicSignal(event_type="test.flagged.v1", data={"is_set": bool
 
 
 @pytest.mark.parametrize("body", [b"\2", b"", b"\1\1"], ids=["another number", "too short", "too long"])
-def test_malformed_bytes_are_left_to_the_general_decoder(body: bytes) -> None:
+def test_the_generated_decoder_raises_for_malformed_bytes(body: bytes) -> None:
     quick, _ = ways(FLAGGED, codec_for(FLAGGED).schema)
     assert quick is not None
     assert quick(b"\1") == {"is_set": True}
@@ -115,7 +115,7 @@ ENDLESS = b"\xff" * 11
     [NEGATIVE + b"x" * 99 + b"\2", b"\2a" + ENDLESS + b"\1"],
     ids=["a negative length", "a number without an end"],
 )
-def test_numbers_in_unusual_encodings_are_left_to_the_general_decoder(body: bytes) -> None:
+def test_the_generated_decoder_raises_for_numbers_in_unusual_encodings(body: bytes) -> None:
     quick, _ = ways(NOTED, codec_for(NOTED).schema)
     assert quick is not None
     for size in (0, 63, 64, -64, -65, 8_191, 8_192, 1 << 40, -(1 << 63), (1 << 63) - 1):
@@ -139,7 +139,7 @@ def test_deeply_nested_lists_are_read(levels: int) -> None:
 
 def test_no_decoder_is_generated_for_a_short_schema_if_its_code_would_be_long() -> None:
     """
-    A short schema may use the same type a thousand times. The cache of decoders limits only the number of characters of
+    A short schema can use the same type a thousand times. The cache of decoders limits only the number of characters of
     the schemas.
     """
     fields = [{"name": f"f{number}", "type": ["null", "int"]} for number in range(20)]

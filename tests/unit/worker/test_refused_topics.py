@@ -1,6 +1,6 @@
 """
-A topic that may not be read makes the worker unready until the right is back, and is logged each minute. Here the tests
-supply Kafka's answers; tests/real/test_access.py uses a real broker.
+If Kafka forbids a worker to read a topic, the worker is not ready until Kafka allows it. The refusal is reported once a
+minute. Here the tests supply Kafka's answers; tests/real/test_access.py uses a real broker.
 """
 
 from __future__ import annotations

@@ -264,7 +264,7 @@ def test_garbage_collector_settings_of_the_service_are_not_overwritten(change: s
     assert meanwhile[0] == (before[0] or "50_000" in change), "a high threshold alone does not spare old objects"
 
 
-def test_a_worker_in_a_thread_does_not_change_the_garbage_collector() -> None:
+def test_a_worker_in_a_thread_does_not_change_the_thresholds_of_the_garbage_collector() -> None:
     seen: list[object] = []
     before = gc.get_threshold()
     steps = Steps(lambda: seen.append(gc.get_threshold()), fail(3))
