@@ -114,9 +114,9 @@ def test_dead_letters_of_a_repaired_receiver_are_replayed_by_clicking(urls: dict
     page.get_by_role("button", name="Replay all that match").click()
     page.get_by_label("Reason (shown to other operators").fill("Certificates are mended")
     page.get_by_role("button", name="Request the replay of 24 dead letters").click()
-    while page.get_by_text("Look again").count():
+    page.wait_for_url("**/replayrequest/*/")
+    while not page.get_by_text("24 of 24", exact=True).count():
         page.wait_for_timeout(300)
-        page.get_by_text("Look again").click()
-    page.get_by_text("24 of 24", exact=True).wait_for()
+        page.reload()
     open_page(page, "Dead letters")
     page.get_by_text("No dead letters: every event has reached its receivers").first.wait_for()

@@ -36,7 +36,9 @@ ELSEWHERE = {
 def test_each_thread_of_the_package_is_listed_in_this_file() -> None:
     package = Path(event_bus_kafka.__file__).parent
     sources = [path.read_text() for path in package.rglob("*.py") if "sandbox" not in path.parts]
-    found = {name for source in sources for name in re.findall(r'f?"(event-bus-[a-z]+(?:-\{[^}]*\})?)"', source)}
+    found = {
+        name for source in sources for name in re.findall(r'(?<!class=)f?"(event-bus-[a-z]+(?:-\{[^}]*\})?)"', source)
+    }
     simple = {re.sub(r"\{self\._(\w+)\}", r"{\1}", name) for name in found}
     assert simple - {PROBE_TOPIC} == HERE | ELSEWHERE.keys()
 

@@ -87,6 +87,7 @@ def test_prometheus_heartbeats_and_history_agree_after_an_outage_and_a_restart(
         emit(_FIRST)
         with service.relay_process("--health-port", str(relay_ports[0]), **QUICK) as relay:
             tells(relay_rows_sent_total=50, records_done_total=50)
+            until(lambda: _positions(worker.pid) == [[50, 50, 0]])  # else records may come again after the outage
             own_cluster.terminate(1)
             emit(_IN_OUTAGE)
             tells(outbox_depth=31, relay_rows_sent_total=50)
