@@ -1,4 +1,4 @@
-"""Each action on the admin pages requires a right and a confirmation, and is recorded in Django's history."""
+"""Each action on the admin pages requires a right and a confirmation. Changes are recorded in Django's history."""
 
 from __future__ import annotations
 

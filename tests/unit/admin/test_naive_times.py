@@ -34,7 +34,7 @@ def service(sandbox: Sandbox) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("filled")
-def test_each_admin_page_renders_naive_times() -> None:
+def test_each_admin_page_answers_200_if_use_tz_is_false() -> None:
     letter, client = stored(record_of(7), "mail.receivers.send"), client_with(*Right)
     looked = f"/admin/event_bus_kafka/deadletter/{letter.pk}/"
     assert client.post(f"{looked}unmasked/").status_code == 200

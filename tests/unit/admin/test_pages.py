@@ -104,7 +104,7 @@ def test_a_page_asks_to_migrate_if_its_table_is_missing() -> None:
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG={_EXAMPLES["str"]: {"certificates": {"enabled": True}}})
-def test_detail_pages_and_actions_name_an_invalid_setting() -> None:
+def test_a_detail_page_and_an_action_name_the_error_in_the_producer_config() -> None:
     client, base = client_with(*Right), "/admin/event_bus_kafka"
     posted = {"database": "default", "topic": "t", "code": "c"}
     for answer in (

@@ -180,7 +180,7 @@ def test_a_backfill_is_requested_and_the_page_shows_the_resume_token(topic: str)
     assert "This service has no such source." in page
 
 
-def test_an_obstacle_is_shown_until_a_worker_supports_runs_and_has_the_receiver(topic: str) -> None:
+def test_an_obstacle_is_shown_until_a_worker_supports_runs_and_may_have_the_receiver(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     receiver = "mail.receivers.note"
     confirmed(client, TOPIC, filled(topic, receiver=receiver))

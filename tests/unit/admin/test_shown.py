@@ -36,7 +36,7 @@ SENT = {TYPE: {"certificates": {"event_key_field": "certificate.user.id", "enabl
 
 
 def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
-    """Return the text of a page without HTML tags."""
+    """Return the text of a page without HTML tags other than ``<svg>``."""
     url = admin.site.get_model_admin(model).url(name, *args)  # type: ignore[attr-defined]
     answer = client_with(Right.VIEW).get(url, query)
     assert answer.status_code == 200

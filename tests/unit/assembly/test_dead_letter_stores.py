@@ -49,7 +49,7 @@ def test_dead_letters_are_stored_on_a_topic_if_there_is_no_database_table(
         assert isinstance(store_for("g"), TopicStore)
 
 
-def test_c8_the_producer_of_dead_letters_has_room_for_letters_of_any_size_by_default() -> None:
+def test_c8_the_producer_of_dead_letters_has_a_queue_of_one_gibibyte_and_sends_at_once_by_default() -> None:
     """
     A letter larger than the maximal size of the producer's queue would wait for room for ever, even if the queue is
     empty.

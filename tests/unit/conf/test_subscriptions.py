@@ -1,6 +1,6 @@
 """
-A worker gets its topics and its group from the command line. If the topics or the group are missing there, the worker
-gets them from the settings.
+A worker gets its topics and its group from the command line. The settings may supply topics or a group that are
+missing there.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
-Unfinished records are limited: the number of records per partition, and the bytes of all partitions together. One half
-of the bytes is split into a share per partition; the other half is common to all partitions.
+A worker limits the number of records in the window of each partition, and the bytes of the unfinished records of all
+partitions together. One half of the bytes is split into a share per partition; the other half is common to all.
 """
 
 from __future__ import annotations

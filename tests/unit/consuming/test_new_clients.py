@@ -1,4 +1,7 @@
-"""A fatal error ends a Kafka client. The error decides whether the worker makes a new client or ends."""
+"""
+A fatal error ends a Kafka client. The kind of error, and whether earlier clients have read records, decide whether the
+worker makes a new client or ends.
+"""
 
 from __future__ import annotations
 

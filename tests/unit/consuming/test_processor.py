@@ -648,8 +648,8 @@ def test_an_unreadable_record_counts_towards_a_flood_even_if_a_receiver_is_pause
 
 def test_an_attempt_does_not_count_as_a_retry_if_no_receiver_ran(service: Service) -> None:
     """
-    An event that waits for an open circuit is attempted every ten seconds. If these attempts counted as retries, the
-    metrics would suggest many failures.
+    A worker attempts an event again and again while the circuit of its receiver is open. If these attempts counted as
+    retries, the metrics would suggest many failures.
     """
 
     def retried() -> int:

@@ -1,4 +1,6 @@
-"""The records of a key are processed in order, one at a time. Records of other keys are processed at the same time."""
+"""
+The records of a key are processed in order, one at a time. Records of other keys may be processed at the same time.
+"""
 
 from __future__ import annotations
 
@@ -62,8 +64,8 @@ def test_the_position_of_a_partition_stops_at_the_first_unfinished_record() -> N
 
 def held() -> tuple[Callable[[Delivery], Outcome], threading.Event, threading.Event]:
     """
-    Return a function and two events. The function sets the first event when it starts, and blocks until the second
-    event is set.
+    Return a function and two events. The function sets the first event when it starts. Then it waits until the second
+    event is set, for at most five seconds.
     """
     started, release = threading.Event(), threading.Event()
 

@@ -78,7 +78,7 @@ def test_a_worker_ends_when_brokers_cannot_look_up_offsets_by_time(sandbox: Sand
         ["reset", "-g", "g", "-t", "topic", "--to-time", "2026-01-31T08:00:00"],
     ],
 )
-def test_the_command_event_offsets_refuses_malformed_arguments(arguments: list[str]) -> None:
+def test_the_command_event_offsets_refuses_invalid_or_missing_arguments(arguments: list[str]) -> None:
     with pytest.raises(CommandError, match=r"argument|required"):
         call_command("event_offsets", *arguments)
 

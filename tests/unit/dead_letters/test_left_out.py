@@ -1,6 +1,6 @@
 """
-If a store refuses parts of a dead letter, the letter is stored without these parts, and a mark says so. The parts can
-be restored from Kafka (case C8).
+If a store refuses parts of a dead letter, the letter is stored without these parts, and a mark says so. Missing parts
+of the record can be restored while Kafka still has the record (case C8).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Old entries are purged. An entry says what happened to a dead letter at a receiver."""
+"""Old entries of deleted letters are purged. An entry says what happened to a dead letter at a receiver."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_letter_and_its_entries_stay_unchanged_if_discarding_the_letter_fails(
     assert (DeadLetter.objects.count(), states()) == (1, {"": "failed"})
 
 
-def test_a_purge_deletes_smaller_batches_after_slow_batches() -> None:
+def test_a_purge_deletes_a_smaller_batch_after_a_slow_batch() -> None:
     """
     Large slow batches would delay other work: until a batch ends, no heartbeats are written and no pauses are read.
     """

@@ -126,7 +126,7 @@ def test_c8_no_reduced_letter_is_stored_after_a_value_error_of_a_query_guard() -
     assert not DeadLetter.objects.exists()
 
 
-def test_each_failed_receiver_has_an_entry_without_event_data() -> None:
+def test_each_failed_receiver_has_one_entry_with_its_error_and_the_coordinates_of_the_record() -> None:
     failures = (Failure(receiver="a", error="E", place="p", attempts=3), Failure(receiver="b", error="F"))
     sent = attrs.evolve(letter(record()), failures=failures)
     row = stored(sent)
@@ -141,8 +141,8 @@ def test_each_failed_receiver_has_an_entry_without_event_data() -> None:
 
 def test_long_texts_are_truncated_in_the_entry_but_not_in_the_letter() -> None:
     """
-    MySQL would refuse longer texts. The result of a replay could then not be stored, and receivers that had succeeded
-    would run again.
+    MySQL would refuse such long texts. The result of a replay could then not be stored, and receivers that had
+    succeeded would run again.
     """
     text = "x" * 70_000
     row = stored(attrs.evolve(letter(record()), failures=(Failure(receiver="a", error=text, place=text),)))

@@ -1,4 +1,7 @@
-"""The circuit opens if a receiver fails for many keys. It stays closed if a receiver fails only for a few keys."""
+"""
+The circuit of a receiver opens after a number of consecutive failures, if these failures belong to enough different
+keys.
+"""
 
 from __future__ import annotations
 

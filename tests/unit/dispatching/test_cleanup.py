@@ -1,5 +1,5 @@
 """
-Between two events, a lane's thread keeps its usable database connections. Things that a receiver left behind, such as
+Between two events, a lane's thread may keep usable database connections. Things that a receiver left behind, such as
 open transactions, are removed.
 """
 

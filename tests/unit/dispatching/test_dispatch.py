@@ -138,7 +138,7 @@ def test_s4_a_receiver_fails_if_its_emitted_event_is_rejected() -> None:
 
 
 class Log:
-    """Notes the receivers that ran. Its methods provide receivers, each of which is asynchronous in a different way."""
+    """Notes each run of ``method``. The receivers in ``WAYS`` call ``method``, each in a different asynchronous way."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []

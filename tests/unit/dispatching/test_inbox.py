@@ -1,6 +1,6 @@
 """
-A receiver under ``once()`` runs only once per event and leaves a mark. These tests cover the behaviour that does not
-depend on the database.
+A receiver under ``once()`` stores a mark when it succeeds, and does not run again for the same event while the mark
+exists. These tests cover the behaviour that does not depend on the database.
 """
 
 from __future__ import annotations

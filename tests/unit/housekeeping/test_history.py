@@ -1,4 +1,4 @@
-"""The history in the database contains each count exactly once, even after failures. Counts are read by time."""
+"""The history in the database contains each count exactly once, even after a failed write. Counts are read by time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-One thread runs all periodic tasks. A task that raises does not end the thread, and other tasks run between the slices
-of a long task.
+One thread runs all tasks of a housekeeper. A task that raises does not end the thread, and other tasks run between the
+slices of a long task.
 """
 
 from __future__ import annotations

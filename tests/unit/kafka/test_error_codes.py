@@ -132,7 +132,7 @@ def test_an_error_is_fatal_if_the_client_marks_it_as_fatal(code: str) -> None:
     assert (error.fatal, error.retriable) == (True, False)
 
 
-def test_no_other_module_contains_an_error_code() -> None:
+def test_only_the_module_error_codes_contains_error_codes_of_kafka() -> None:
     assert list(_codes_outside_of_the_table()) == []
 
 

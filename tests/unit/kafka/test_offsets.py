@@ -15,7 +15,7 @@ from event_bus_kafka.kafka.offsets import Committed, GroupOffsets
 
 @attrs.define
 class Answers:
-    """Stands in for confluent-kafka's consumer. ``error`` is the error code of partition 1. Partition 0 has none."""
+    """Stands in for confluent-kafka's consumer. ``error`` is the error code of partition 1, if any."""
 
     error: int | None = None
 

@@ -167,7 +167,7 @@ def test_the_subcommand_purge_deletes_letters_older_than_the_retention() -> None
         [],
     ],
 )
-def test_malformed_arguments_are_refused(arguments: list[str]) -> None:
+def test_malformed_or_missing_arguments_are_refused(arguments: list[str]) -> None:
     with pytest.raises(CommandError, match=r"argument|required"):
         run(*arguments)
 

@@ -37,7 +37,10 @@ def test_c7_a_stored_time_is_read_unchanged_in_utc() -> None:
 
 @pytest.mark.usefixtures("zone")
 def test_c7_dead_letters_are_purged_and_inbox_marks_expire_by_age() -> None:
-    """Formerly naive times prevented the first dead letter from being stored, and made ``once()`` fail."""
+    """
+    Formerly, with ``USE_TZ = False``, SQLite and MySQL refused the timezone-aware times of the package. No dead letter
+    could be stored there, and ``once()`` failed.
+    """
     TableStore().store(Letter.of(record(b""), group="g", error=ValueError(), attempts=1))
     InboxMark.objects.mark("a.b", uuid4())
     assert retention.purge(0.01) == 0

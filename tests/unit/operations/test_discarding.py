@@ -1,4 +1,4 @@
-"""If a discard is interrupted, it reports which letters were deleted."""
+"""If the database fails during a discard, the discard reports what it has deleted, or raises if it deleted nothing."""
 
 from __future__ import annotations
 

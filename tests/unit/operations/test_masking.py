@@ -21,7 +21,7 @@ SCHEMA = {
 }  # fmt: skip
 
 
-def test_masking_shows_names_of_fields_and_hides_keys_of_maps() -> None:
+def test_masking_hides_values_and_map_keys_except_keys_that_equal_a_field_name() -> None:
     body = io.BytesIO()
     people = [{"name": "Ada", "photo": b"x"}, {"name": "Bob", "photo": None}]
     fastavro.schemaless_writer(body, SCHEMA, {"scores": {"ada@example.com": 0.5, "name": 1.0}, "who": people})

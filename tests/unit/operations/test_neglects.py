@@ -1,4 +1,4 @@
-"""A problem counts as neglected after it has lasted for some time, until somebody ends it."""
+"""Most problems count as neglected after they have lasted for some time, until somebody ends them."""
 
 from __future__ import annotations
 

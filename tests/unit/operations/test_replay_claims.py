@@ -57,7 +57,7 @@ def test_c3_a_replay_skips_an_updated_letter_that_another_replay_has_claimed() -
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError])
-def test_a_replay_that_ends_with_an_exception_releases_its_claim_on_a_letter(error: type[BaseException]) -> None:
+def test_a_replay_releases_its_claim_on_a_letter_if_a_receiver_raises_an_exception(error: type[BaseException]) -> None:
     def leave() -> None:
         raise error
 
