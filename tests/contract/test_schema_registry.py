@@ -1,6 +1,5 @@
 """
-The registry's client requests each id and each schema only once, distinguishes kinds of errors, and ends each call
-within its time limit.
+The registry's client caches ids and schemas, distinguishes kinds of errors, and ends each call within its time limit.
 """
 
 from __future__ import annotations
@@ -294,7 +293,7 @@ def test_a_hanging_request_is_not_shared_after_its_timeout(server: SchemaRegistr
 
 
 def test_an_id_is_cached_even_if_it_arrives_after_the_timeout(server: SchemaRegistryServer) -> None:
-    """A sender waits only about a second for an id, but the first answer of a registry may take longer."""
+    """The first answer of a registry may take longer than a sender waits for an id."""
     with faulty(server.url) as slow:
         slow.fault = Fault.SLOW
         options = {"url": slow.url, "timeout": 60, "max.retries": 0}

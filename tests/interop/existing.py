@@ -1,6 +1,6 @@
 """
-The parts of the published edx-event-bus-kafka that the tests need. The Kafka clients of these parts are closed after
-use.
+The parts of the published edx-event-bus-kafka that the tests need. After use, their producers are flushed, and their
+consumers and clients of the registry are closed.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def source_of(message: Message) -> str:
 
 @pytest.fixture(scope="module")
 def bus(request: pytest.FixtureRequest) -> RealBus:
-    """Return a real Kafka and a real registry, because the sandbox does not check compatibility."""
+    """Return a real Kafka and a real registry, because the expected results describe real servers."""
     return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
 
 

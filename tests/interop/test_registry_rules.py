@@ -30,7 +30,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def bus(request: pytest.FixtureRequest) -> RealBus:
-    """Return a real Kafka and a real registry, because the sandbox does not check compatibility."""
+    """Return a real Kafka and a real registry, because the tests verify the rules of a real registry."""
     return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
 
 

@@ -39,7 +39,7 @@ TOPIC = "interop"
 PARTITIONS = 8
 REFUSED_BY_REGISTRIES = "org.openedx.enterprise.subsidy.redemption-reversed.v1"
 """
-An event type whose schema every real registry refuses with status 422, whichever package registers it. The reason is a
+An event type whose schema a real registry refuses with status 422, whichever package registers it. The reason is a
 hyphen in the Avro namespace, which Avro forbids.
 """
 
@@ -199,7 +199,9 @@ def test_headers_equal_the_headers_of_the_existing_package_plus_the_trace_contex
         assert ours == theirs
 
 
-def test_this_package_registers_no_subjects_that_the_existing_package_does_not_register(exchange: Exchange) -> None:
+def test_this_package_registers_no_subjects_and_no_versions_in_addition_to_the_existing_package(
+    exchange: Exchange,
+) -> None:
     assert exchange.subjects_after_ours == exchange.subjects_after_theirs
     assert len(exchange.subjects_after_ours) > 50
 

@@ -281,7 +281,7 @@ items = islice(self.source.items(self.progress.token), most)
         old="cleanup.roll_back_leftovers()",
         new="None",
         harm="the events of the batch wait for a commit that never comes, and nothing says why",
-        tests=(f"{_BATCHES}::test_only_the_item_fails_whose_function_leaves_a_transaction_open",),
+        tests=(f"{_BATCHES}::test_an_item_whose_function_leaves_a_transaction_open_fails_and_the_next_item_is_sent",),
     ),
     Fault(
         name="a request that takes longer than the retention is deleted when its service is deployed",

@@ -1,6 +1,6 @@
 """
-The testing kit captures a service's events in the form in which Kafka would get them. If an event would be lost, the
-emitting code gets an exception.
+The testing kit captures a service's events in the form in which Kafka would get them. If an event cannot be sent, or
+would arrive incomplete, the emitting code gets an exception.
 """
 
 from __future__ import annotations

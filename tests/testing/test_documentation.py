@@ -1,5 +1,6 @@
 """
-The tests that docs/testing.rst shows succeed. After a change of the service's events they fail with clear messages.
+The tests that docs/testing.rst shows succeed. After a change of the service's events or settings, tests fail with clear
+messages.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def test_the_tests_shown_in_the_documentation_succeed(project: Project) -> None:
     assert "9 passed" in output
 
 
-def test_each_kind_of_test_fails_when_the_type_of_a_field_changes(project: Project) -> None:
+def test_a_test_in_each_documented_file_except_test_outages_fails_when_the_type_of_a_field_changes(
+    project: Project,
+) -> None:
     project.replace("grades/events.py", "score: float", "score: str")
     code, output = project.pytest("--ignore=tests/test_outages.py")
     assert code == 1

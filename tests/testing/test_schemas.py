@@ -1,6 +1,6 @@
 """
-A service stores the schemas on which it relies in files beside its tests. If one of the schemas changes, the tests
-fail.
+A service stores the schemas on which it relies in files beside its tests. If one of the schemas changes,
+``assert_schema_unchanged`` fails. ``assert_schema_compatible`` fails only after an incompatible change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A folder in the cache of downloads is fetched only once, even if programs are run from the folder."""
+"""A folder in the cache of downloads is not fetched again when programs were run from the folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.services.downloads import fetched
 
 
-def test_a_folder_is_fetched_again_only_if_a_file_is_missing_or_changed(
+def test_a_folder_is_fetched_again_if_a_file_has_changed_but_not_because_of_bytecode(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """

@@ -105,7 +105,7 @@ FORGOTTEN: dict[str, Any] = {
 @pytest.mark.parametrize(
     "command", [["consume_events", "-t", "certs", "-g", "g"], ["relay_events", "--database", "none"]]
 )
-def test_each_worker_warns_when_the_setting_of_the_producer_is_missing(
+def test_consume_events_and_relay_events_warn_when_the_setting_of_the_producer_is_missing(
     command: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """In this test both commands also fail to start, for a different reason."""

@@ -1,6 +1,6 @@
 """
-``make instructions`` computes this package's share of the instructions that the published package needs per event, and
-fails if the share has grown by more than 5 % since it was recorded.
+``make instructions`` divides the instructions that this package needs per event by those of the published package. It
+fails if this share has grown by more than 5 % since it was recorded, or if none is recorded.
 """
 
 from __future__ import annotations

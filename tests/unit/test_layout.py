@@ -1,6 +1,6 @@
 """
-The code obeys the limits of the layout: files per folder, lines per file and lines per function. Names of classes and
-of files are unique.
+The code obeys the limits of the layout: files per folder, lines per file, and the median number of lines per function.
+Names of public classes are unique, and names of files are unique within most top folders.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def test_the_median_length_of_functions_is_at_most_six_lines() -> None:
     assert median(lengths) <= 6
 
 
-def test_class_names_are_unique() -> None:
+def test_names_of_public_classes_are_unique() -> None:
     found: defaultdict[str, list[str]] = defaultdict(list)
     for file, node in nodes():
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
@@ -55,7 +55,7 @@ def test_class_names_are_unique() -> None:
     assert {name: files for name, files in found.items() if len(files) > 1} == {}
 
 
-def test_file_names_are_unique_within_a_top_folder_and_its_subfolders() -> None:
+def test_file_names_are_unique_within_each_top_folder_except_telemetry() -> None:
     for top in PACKAGE.glob("*/"):
         if top.name != "telemetry":  # each area has its lifecycle events in one folder and their log lines in another
             names = [file.stem for file in top.rglob("*.py") if file.stem != "__init__"]

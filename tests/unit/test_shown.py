@@ -1,8 +1,7 @@
 """
 Untrusted text is cleaned and truncated in all output (case C17).
 
-The same hostile texts are used for every field of every lifecycle event, for every error, and for the output of
-commands.
+The same hostile texts are used for fields of all lifecycle events, for all errors, and for the output of some commands.
 """
 
 from __future__ import annotations
@@ -83,7 +82,9 @@ def lines() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_c17_hostile_text_in_any_field_cannot_break_a_log_line(kind: type[LifecycleEvent], lines: list[str]) -> None:
+def test_c17_hostile_text_in_a_field_of_an_event_cannot_break_a_log_line(
+    kind: type[LifecycleEvent], lines: list[str]
+) -> None:
     fields = attrs.fields(kind)  # type: ignore[arg-type]
     for field in [one for one in fields if one.name != "stack"]:  # places in the code, which strangers do not write
         for text in HOSTILE:

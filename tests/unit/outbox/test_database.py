@@ -1,6 +1,6 @@
 """
-Routers and open transactions together decide which database's outbox gets an event. If a router fails, the
-event goes into the default database.
+Routers and open transactions together decide which database's outbox gets an event. If a router fails, the default
+database replaces the router's answer.
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ def test_the_default_database_is_used_in_place_of_a_read_only_database() -> None
 
 
 @pytest.mark.parametrize("error", [OperationalError(1205, "Lock wait timeout"), RuntimeError("only SELECT")])
-def test_a_transient_error_does_not_redirect_rows_to_the_default_database(error: Exception) -> None:
+def test_a_lock_timeout_or_an_error_of_a_wrapper_does_not_redirect_rows_to_the_default_database(
+    error: Exception,
+) -> None:
     with suppress(KeyError), transaction.atomic(using="other"):
         with connections["other"].execute_wrapper(refusing(error)):
             assert append()

@@ -44,7 +44,7 @@ def test_an_event_waits_for_the_commit_although_an_earlier_event_found_no_connec
 
 
 def test_an_event_waits_for_the_commit_in_a_thread_that_shares_a_connection() -> None:
-    """For example, the threads of Django's live server use the connection of the test."""
+    """For example, the threads of Django's live server use the connection of the test if the database is in memory."""
     given = connections["default"]
     given.ensure_connection()
     given.inc_thread_sharing()

@@ -155,8 +155,8 @@ def test_an_item_without_a_delivery_report_does_not_count_as_sent(sandbox: Sandb
 
 
 @pytest.mark.django_db(transaction=True)
-def test_only_the_item_fails_whose_function_leaves_a_transaction_open(sandbox: Sandbox) -> None:
-    """Otherwise the events of the whole batch would wait for a commit that never comes."""
+def test_an_item_whose_function_leaves_a_transaction_open_fails_and_the_next_item_is_sent(sandbox: Sandbox) -> None:
+    """If the transaction stayed open, the events of the whole batch would wait for a commit that never comes."""
 
     def leaving() -> dict[str, Any]:
         transaction.atomic().__enter__()
@@ -204,7 +204,7 @@ def test_nothing_is_sent_if_an_item_uses_a_database_without_autocommit(
     assert seen == []
 
 
-def test_a_backfill_never_exceeds_its_rate_even_after_a_delay() -> None:
+def test_a_backfill_keeps_its_average_rate_and_does_not_make_up_for_a_long_delay() -> None:
     now, waited = 100.0, []
 
     def wait(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""A send has a span, and rows of the outbox contain the trace context."""
+"""If the service has a tracing provider, a send has a span, and rows of the outbox contain the trace context."""
 
 from __future__ import annotations
 

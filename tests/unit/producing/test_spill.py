@@ -1,4 +1,6 @@
-"""Events that Kafka does not confirm are written into the right outbox before the process ends."""
+"""
+Events that Kafka does not confirm are written into the right outbox, unless the database refuses them for too long.
+"""
 
 from __future__ import annotations
 

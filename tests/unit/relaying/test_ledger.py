@@ -1,6 +1,6 @@
 """
-After a relay was killed, some rows may be sent twice. Their number never exceeds a limit, which is the same in the
-documentation and in the code (case S20).
+After a relay was killed, some rows may be sent twice. Their number has a limit, which is the same in the documentation
+and in the code (case S20).
 """
 
 from __future__ import annotations

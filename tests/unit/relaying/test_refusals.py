@@ -1,6 +1,6 @@
 """
-If Kafka refuses a request, the order of rows does not change, and no other topic is delayed. The tests use the sandbox
-and SQLite.
+If Kafka refuses a request, the rows that are sent keep the order of their key, and rows of other topics are not sent
+twice. Bad rows are parked. The tests use the sandbox and SQLite.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def test_a_topic_that_was_held_is_tried_with_a_separate_client(relaying: Relayin
     assert common.failure is None
 
 
-def test_s8_at_most_one_request_is_sent_after_a_refused_request(relaying: Relaying) -> None:
+def test_s8_at_most_one_more_request_of_a_batch_is_accepted_after_a_refused_request(relaying: Relaying) -> None:
     """
     Each request has one row. If a broker has seen the producer, it refuses the request that follows the refused
     request. The sandbox accepts this following request.
@@ -224,7 +224,7 @@ def test_s12_a_row_is_restored_unchanged_after_it_was_parked_under_another_id(re
     assert OutboxRecord.objects.count() == 12
 
 
-def test_s14_a_batch_parks_at_most_a_limited_number_of_rows(
+def test_s14_the_number_of_rows_that_a_batch_parks_is_limited(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "MOST_PARKED", 5)
@@ -251,8 +251,7 @@ def test_s12_a_topic_is_not_held_after_refusals_of_few_keys_or_of_large_rows(
 
 def test_s12_the_count_of_refusals_is_reset_when_kafka_accepts_a_row(relaying: Relaying) -> None:
     """
-    From time to time Kafka refuses a row that is alone in its request. Between these refusals Kafka accepts many other
-    rows.
+    From time to time Kafka refuses a row that is alone in its request. Between these refusals Kafka accepts other rows.
     """
     with watched(TopicHeld) as seen:
         for number in range(12):

@@ -1,4 +1,4 @@
-"""Each topic gets a share of a batch while one of the topics is held."""
+"""While a topic is held, the other topics share the rows of a batch."""
 
 from __future__ import annotations
 

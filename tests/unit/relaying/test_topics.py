@@ -1,4 +1,7 @@
-"""After a refusal a relay sends the rows of the topic one by one, until over 100 batches passed without a refusal."""
+"""
+After a refusal a relay sends the rows of the topic one by one. This ends after more than 100 batches without a refusal
+that took all waiting rows.
+"""
 
 from __future__ import annotations
 

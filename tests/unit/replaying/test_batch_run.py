@@ -1,4 +1,6 @@
-"""If the source of a requested backfill raises in an outage, the batch is tried again; other errors end the request."""
+"""
+If the source of a requested backfill raises an error of an outage, the backfill is held. Other errors stop the request.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_a_request_that_began_long_ago_is_kept_if_its_worker_has_just_handed_it_
 
 
 @pytest.mark.parametrize("state", ["requested", "paused"])
-def test_a_waiting_request_is_deleted_long_after_a_worker_last_had_it(state: str) -> None:
+def test_a_waiting_or_paused_request_is_deleted_90_days_after_a_worker_last_had_it(state: str) -> None:
     topic_request("t", 0, 9)
     rows, now = ReplayRequest.objects, database_now("default")
     rows.update(state=state, requested_at=1, began_at=1, beat_at=now - 89 * DAY)

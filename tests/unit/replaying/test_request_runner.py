@@ -1,6 +1,6 @@
 """
-A replay request belongs to one worker while its letters run. If this worker hangs, waits for a server or dies, another
-worker gets the request.
+A replay request belongs to one worker while its letters run. If this worker dies, or hangs while no letter runs,
+another worker can take the request.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
 A worker runs requested replays of topics and requested backfills, and saves their progress. If it dies, another worker
-continues from the saved progress.
+can continue from the saved progress.
 """
 
 from __future__ import annotations

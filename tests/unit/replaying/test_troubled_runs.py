@@ -1,4 +1,7 @@
-"""If a requested run cannot begin or go on, no other run waits for it. Two workers never have the same run."""
+"""
+A requested run is held in an outage, and ends after a permanent error. A run that no worker can begin does not delay
+other runs.
+"""
 
 from __future__ import annotations
 

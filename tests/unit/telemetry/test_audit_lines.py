@@ -1,5 +1,6 @@
 """
-Records that are sent or processed at nearly the same time share a line of the log. This line names each of the records.
+Records of one partition and one event type can share a line of the log if they are sent, received or processed at
+nearly the same time. This line names each of the records.
 """
 
 from __future__ import annotations
@@ -142,7 +143,9 @@ def test_waiting_lines_are_written_after_a_thousand_records(lines: Lines) -> Non
     assert len(lines()) == 10
 
 
-def test_each_record_has_a_separate_line_when_the_setting_disables_batches(lines: Lines, batched: list[bool]) -> None:
+def test_records_have_separate_lines_from_the_next_flush_on_if_the_setting_disables_batches(
+    lines: Lines, batched: list[bool]
+) -> None:
     received(1)
     batched[0] = False
     received(2)

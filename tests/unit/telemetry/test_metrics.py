@@ -164,7 +164,9 @@ print(json.dumps({one.name: one.value for family in families for one in family.s
 
 
 @pytest.mark.parametrize("processes", [1, 3], ids=["one registry", "multiprocess mode"])
-def test_the_counters_of_all_web_processes_are_exported(processes: int, tmp_path: Path) -> None:
+def test_counters_of_all_processes_are_exported_in_multiprocess_mode_and_of_one_process_otherwise(
+    processes: int, tmp_path: Path
+) -> None:
     multiprocess = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)} if processes > 1 else {}
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "test_settings", "PYTHONPATH": str(ROOT)} | multiprocess
     done = subprocess.run([sys.executable, "-c", _WEB], env=environment, capture_output=True, text=True)
@@ -181,7 +183,7 @@ def test_the_counters_of_all_web_processes_are_exported(processes: int, tmp_path
 
 
 def test_every_metric_of_the_catalogue_is_used_in_the_code() -> None:
-    """A metric that no code increases would exist only in the documentation."""
+    """A metric that no code uses would exist only in the documentation."""
     package = Path(samples.__file__).parents[1]
     code = "".join(file.read_text() for file in package.rglob("*.py") if file != Path(metrics.__file__))
     names = {value: name for name, value in vars(metrics).items() if isinstance(value, Metric)}

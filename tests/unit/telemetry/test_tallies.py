@@ -1,4 +1,4 @@
-"""Tallies add up the counts of many threads. Each thread counts without a lock; only a reader takes one."""
+"""Tallies add up the counts of many threads. Each thread adds to its own counts, which needs no lock."""
 
 from __future__ import annotations
 

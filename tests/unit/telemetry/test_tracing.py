@@ -204,7 +204,7 @@ def test_a_trace_context_from_headers_is_written_with_one_tracestate_and_version
 
 
 class Broken(SpanProcessor, Sampler):
-    """A faulty sampler and span processor: its methods raise exceptions."""
+    """A faulty sampler and span processor: it raises an exception when a span is sampled or ends."""
 
     def should_sample(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("learner@example.com")

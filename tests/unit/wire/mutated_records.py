@@ -1,6 +1,6 @@
 """
-Generates records that other systems may have written. It mutates valid schemas and bodies, and the results remain
-mostly valid.
+Generates records that other systems may have written. It mutates schemas and bodies. A part of the results remains
+valid.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def kept_bodies() -> list[bytes]:
 
 def mutated_record(random: Random, schemas: list[str], bodies: list[bytes], longest: int) -> tuple[str, bytes]:
     """
-    Return the text of a schema and the bytes of a body. The body usually fits the schema, and has at most ``longest``
-    bytes.
+    Return the text of a schema and the bytes of a body. The body usually fits the schema. If the body is not from the
+    corpus, it has at most about ``longest`` bytes.
     """
     text = schemas[0] if random.random() < 0.6 else random.choice(schemas)
     try:
@@ -80,8 +80,8 @@ def _text(random: Random, schema: Any) -> str:
 
 def _mutated(random: Random, schema: Any) -> Any:
     """
-    Return a copy of a schema with one change. Usually the change affects a type in the schema, and sometimes another
-    part.
+    Return a copy of a schema with at most one change. Usually the change affects a type in the schema, and sometimes
+    another part.
     """
     schema = deepcopy(schema)
     holders = list(_places(schema))
@@ -180,7 +180,10 @@ def _fields(random: Random, kind: Any) -> list[Any]:
 
 
 class _Body:
-    """Writes a body that fits a schema, except that some random numbers in the body are wrong."""
+    """
+    Writes a body that fits a schema. Some random numbers in the body are wrong. The body is incomplete if it would be
+    too long or too deeply nested.
+    """
 
     def __init__(self, random: Random, schema: Any, longest: int) -> None:
         self._random = random

@@ -1,4 +1,4 @@
-"""Strategies of Hypothesis for random events: classes that nest all types of Avro, and values for every annotation."""
+"""Strategies of Hypothesis for random events: random classes and signals, and values for their annotations."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def _name(annotation: Any) -> str:
 
 LEAVES = attrs.make_class("Leaves", {_name(kind): attrs.field(type=kind) for kind in VALUES if kind is not bytes})
 """
-A class with one field of each simple type. Every random signal has an argument of this class and a second, random
-argument. So the second argument can concentrate on nested types.
+A class with one field of each simple type except bytes. Every random signal has an argument of this class and a second,
+random argument. So the second argument can concentrate on nested types.
 """
 _NAMES = ["name", "type", "items", "count", "_private", "Upper", "x1", "self_"]
 _LEAVES = st.sampled_from([kind for kind in VALUES if kind is not bytes])
@@ -123,7 +123,7 @@ OLDER = st.recursive(
 NEWER = st.recursive(
     _LEAVES | st.just(bytes), lambda inner: _classes(inner) | _lists(inner) | _dicts(inner), max_leaves=8
 )
-"""A strategy for all annotations."""
+"""A strategy for annotations of all kinds that this package can write."""
 
 
 def signals(annotations: Strategy) -> st.SearchStrategy[OpenEdxPublicSignal]:

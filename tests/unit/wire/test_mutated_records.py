@@ -20,7 +20,7 @@ from tests.unit.wire.odd_schemas import READER
 
 RECORDS = scaled(500, long=10_000)
 LONGEST = scaled(100_000, long=1_000_000)
-"""The maximal number of bytes of a body."""
+"""The maximal number of bytes of a body, approximately."""
 MOST = scaled(6_000_000, long=64_000_000)
 """The maximal number of bytes of memory that decoding may need."""
 

@@ -1,6 +1,6 @@
 """
-The generated decoder can read the events of all signals of openedx-events. It returns the same values as the general
-decoder.
+The generated decoder can read the events of all signals of openedx-events that have an Avro schema. If it raises no
+error, it returns the same values as the general decoder.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def test_no_decoder_is_generated_for_a_short_schema_if_its_code_would_be_long() 
 
 
 @pytest.mark.parametrize("signal", ENCODABLE, ids=lambda signal: signal.event_type)
-def test_the_memory_of_a_generated_decoder_is_proportional_to_the_length_of_its_schema(
+def test_the_memory_of_a_generated_decoder_is_limited_by_the_length_of_its_schema(
     signal: OpenEdxPublicSignal,
 ) -> None:
     schema = codec_for(signal).schema
