@@ -38,7 +38,7 @@ def moment(time: datetime) -> str:
 
 
 def moment_with_seconds(milliseconds: int) -> str:
-    """Return the time ``milliseconds`` after the epoch as text with seconds, which :func:`moment_of` omits."""
+    """Return the time ``milliseconds`` after the epoch as text with seconds, which :func:`moment_of` may omit."""
     form = get_format("DATETIME_FORMAT")
     if not re.search(r"(?<!\\)s", form):
         form = re.sub(r"(?<!\\)[Pi]", lambda found: _WITH_SECONDS[found[0]], form)

@@ -139,7 +139,7 @@ class Chart:
 
 
 def count(value: float) -> str:
-    """Return ``value``, a number or a rate of events, as text."""
+    """Return ``value`` as text, rounded to one decimal, or to a whole number from ``_WHOLE`` on."""
     rounded = round(value, 1)
     whole = value >= _WHOLE or rounded == int(rounded)
     return number_format(round(value) if whole else rounded, use_l10n=True, force_grouping=True)

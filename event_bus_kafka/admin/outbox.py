@@ -61,7 +61,7 @@ class _Read:
     outbox: OutboxView
     groups: Sequence[ParkedGroup]
     parked: Sequence[ParkedRecord]
-    """The oldest parked rows, without keys and bodies."""
+    """The parked rows with the lowest ids, without keys and bodies."""
 
 
 class OutboxPage(Page):
@@ -92,11 +92,11 @@ class OutboxPage(Page):
         return self.draw(request, "outbox", self.title, context)
 
     def release(self, request: HttpRequest) -> HttpResponse:
-        """Move the selected parked rows back into the outbox."""
+        """Ask for confirmation; once it is given, move the selected parked rows back into the outbox."""
         return confirm_and_change(self, request, release())
 
     def discard(self, request: HttpRequest) -> HttpResponse:
-        """Delete the selected parked rows permanently."""
+        """Ask for confirmation; once it is given, delete the selected parked rows permanently."""
         return confirm_and_change(self, request, discard())
 
     def _drawn(self, read: _Read, may_release: bool, may_discard: bool) -> dict[str, Any]:

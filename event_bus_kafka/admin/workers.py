@@ -28,8 +28,8 @@ from event_bus_kafka.shown import shown
 
 class WorkersPage(Page):
     """
-    Shows all workers and relays whose heartbeat is less than a day old. A page below this one shows a single consumer
-    group.
+    Shows all workers and relays in the table of heartbeats, which keeps rows for about a day. A page below this one
+    shows a single consumer group.
     """
 
     tables = (Heartbeat, PausedReceiver)
@@ -68,11 +68,14 @@ class WorkersPage(Page):
         return self.draw(request, "group", gettext("Group %(group)s") % {"group": shown(group)}, context)
 
     def pause(self, request: HttpRequest) -> HttpResponse:
-        """Pause a receiver: until it is resumed, its events become dead letters. Other receivers continue."""
+        """
+        Ask for confirmation; once it is given, pause a receiver: until it is resumed, its events become dead letters.
+        Other receivers continue.
+        """
         return self._change(request, plan_pause(request.POST.get("receiver", "")))
 
     def resume(self, request: HttpRequest) -> HttpResponse:
-        """End the pause of a receiver."""
+        """Ask for confirmation; once it is given, end the pause of a receiver."""
         return self._change(request, plan_resume(request.POST.get("receiver", "")))
 
     def _change(self, request: HttpRequest, found: PausePlan | None) -> HttpResponse:

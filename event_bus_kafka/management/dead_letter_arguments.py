@@ -51,7 +51,10 @@ def add_subcommands(parser: CommandParser) -> None:
 
 
 def selection(options: dict[str, Any]) -> Selection:
-    """Return the letters that the arguments select. Raises CommandError if arguments conflict or an id is unknown."""
+    """
+    Return the criteria that the arguments give. Raises CommandError if arguments conflict or are missing, or if an id
+    is unknown.
+    """
     filters = {name: options[name] for name in _FILTERS if options.get(name)}
     ids = tuple(options.get("ids", ()))
     if options["action"] == "replay":

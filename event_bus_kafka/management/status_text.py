@@ -144,7 +144,7 @@ def _run_row(one: WorkerRun) -> Sequence[str]:
 
 
 def _obstacles(running: Iterable[WorkerRun]) -> Iterator[str]:
-    """Yield each obstacle in full, since the columns of the table are too narrow."""
+    """Yield at most ``_ROWS`` obstacles, each in full, since the columns of the table are too narrow."""
     told = [(run, text) for run in running for text in run.state.get("obstacles") or ()]
     for run, text in told[:_ROWS]:
         yield from _wrapped(f"! {run.kind} {run.host}:{run.pid}: {text}", "  ", "    ")

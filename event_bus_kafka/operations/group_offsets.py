@@ -47,7 +47,7 @@ class Target:
     earliest: bool = False
     offset: int | None = None
     time: int | None = None
-    """Milliseconds since the epoch. The place is the first record at or after this time."""
+    """Milliseconds since the epoch. The place is the first record at or after this time; without one, the end."""
 
     @classmethod
     def parse(cls, text: str) -> Target:

@@ -52,7 +52,10 @@ class ReplayProgress:
         return sum(offsets.end - offsets.start for offsets in self.left.values())
 
     def note(self, failures: Failures) -> None:
-        """Count a record that was replayed. ``failures``: the failures of its receivers or of its decoding."""
+        """
+        Count a record after its attempt, also if the record was skipped. ``failures``: the failures of its receivers or
+        of its decoding.
+        """
         undecodable = any(not failure.receiver for failure in failures)
         self.replayed += 1
         self.undecodable += undecodable

@@ -30,7 +30,8 @@ class Wanted:
 
     def fits(self, record: ConsumerRecord, registry: serde.SchemaIds) -> bool:
         """
-        Whether a record matches all criteria. Raises :class:`SchemaRegistryError` if a key's schema cannot be fetched.
+        Whether a record matches all criteria. Raises :class:`SchemaRegistryError` if a key's schema cannot be fetched
+        at present. A key that cannot be decoded is compared as text.
         """
         return (
             (self.since is None or self.since <= _time(record))

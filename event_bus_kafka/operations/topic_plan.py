@@ -44,7 +44,7 @@ class Plan:
 
     topics: tuple[TopicPlan, ...]
     others: tuple[str, ...]
-    """Names of the cluster's topics that this service's settings do not require."""
+    """Names of the cluster's topics that this service's settings do not require, without Kafka's internal topics."""
 
     @property
     def drifting(self) -> list[TopicPlan]:

@@ -57,8 +57,8 @@ class FilterForm(forms.Form):
 
 class SearchForm(forms.Form):
     """
-    Finds single events by key or id. The form is sent by POST, because URLs and logs of web servers must not contain
-    keys or ids.
+    Finds single events by id, coordinates or key. The form is sent by POST, because URLs and logs of web servers must
+    not contain keys or ids.
     """
 
     event_id = forms.CharField(label=_("Event id"), max_length=36, required=False)

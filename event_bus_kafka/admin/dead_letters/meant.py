@@ -30,8 +30,8 @@ class Meant:
     @classmethod
     def of(cls, request: HttpRequest) -> Meant | None:
         """
-        Return the posted selection; None: it is empty or invalid, or the filters select receivers that are no longer
-        pending.
+        Return the posted selection. Return None if no valid id is ticked, if a filter is invalid, or if the filters
+        select receivers that are no longer pending.
         """
         if request.POST.get("scope") == TICKED:
             ids = tuple(int(text) for text in request.POST.getlist("id") if text.isdecimal() and len(text) < 19)

@@ -34,7 +34,7 @@ def run_facts(found: RequestReport) -> list[tuple[str, Cell]]:
 
 
 def run_places(found: RequestReport) -> Table:
-    """Return a table with one row for each partition of a replay of a topic."""
+    """Return a table with one row for each partition that a replay reads, at most ``_PLACES_SHOWN`` rows."""
     rows = [
         (f"{shown(one.topic)}:{one.partition}", one.start, one.end, one.position)
         for one in found.progress.places[:_PLACES_SHOWN]

@@ -59,9 +59,8 @@ class Count:
 
 def page_of(selection: Selection, *, after: Position | None, limit: int) -> LetterPage:
     """
-    Return at most ``limit`` selected letters that come after the position ``after``; None: the first letters. Sends two
-    queries. A page with fewer letters need not be the last, because :meth:`Selection.holds` removes letters after they
-    were read.
+    Return at most ``limit`` selected letters that come after the position ``after``; None: the first letters. A page
+    with fewer letters need not be the last, because :meth:`Selection.holds` removes letters after they were read.
     """
     return _page(selection, _positions(selection, after, limit + 1), limit)
 

@@ -32,7 +32,10 @@ class ReplayPlan:
     stands_in: Mapping[str, str] = attrs.field(factory=dict)
     """Name of a stand-in → the name of the receiver that the stand-in replaces."""
     missing: tuple[str, ...] = ()
-    """Pending receivers that this service does not have: they were removed or renamed, or belong to another service."""
+    """
+    Pending receivers that are not connected to the event type's signal in this service: they were removed or renamed,
+    or belong to another service.
+    """
     problem: str = ""
     """The reason why no receiver would run; empty: at least one receiver would run."""
     is_ambiguous: bool = False

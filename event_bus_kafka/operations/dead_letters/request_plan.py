@@ -97,9 +97,11 @@ class RequestPlan:
 
 def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
     """
-    Plan requests for the selected letters. Writes nothing. If ``wish.receiver`` is given, and no ids are selected, the
-    plan omits the letters for which this receiver cannot run. If it cannot run for any selected letter, the plan
-    contains all of them, each with its problem.
+    Plan requests for the selected letters. Writes nothing.
+
+    If ``wish.receiver`` is given, and no ids are selected, the plan omits the letters for which this receiver would run
+    neither here nor in another service. It keeps letters for which the operator must first name the receiver that is
+    replaced. If no letter would be kept, the plan contains all selected letters, each with its problem.
     """
     plans = plan_all(selected.pick(selected.letters()), wish.receiver, wish.instead_of)
     if wish.receiver and not selected.ids:

@@ -45,7 +45,7 @@ class RequestReport:
     obstacle: str = ""
     """
     Why the request makes no progress: no worker can take it, or its worker waits for a server. Names the remedy. Empty
-    if nothing is in the way, or if the request is paused or has ended.
+    if nothing is known to be in the way, or if the request is paused or has ended.
     """
     run: RequestedRun | None = None
     """The replay of a topic, or the backfill; None for a request to replay dead letters."""

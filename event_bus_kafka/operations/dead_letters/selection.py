@@ -44,7 +44,7 @@ class Selection:
     def letters(self) -> DeadLetterQuerySet:
         """
         Return the letters that match all criteria except ``receiver`` and ``error``, in the order of their records.
-        :meth:`pick` applies these two criteria to the result.
+        MySQL ignores the case of names. :meth:`pick` compares names exactly, and applies the two other criteria.
         """
         return self._rows().without_contents().in_order()
 

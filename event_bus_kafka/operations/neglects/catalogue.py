@@ -25,7 +25,7 @@ class NeglectKind:
     subject: str
     """The kind of thing that is neglected, for example ``database``."""
     needs_kafka: bool = False
-    """True: only Kafka's answers show this kind of neglect. False: the service's tables show it, too."""
+    """True: only Kafka's answers show this kind of neglect. False: the service's tables can show it."""
 
 
 @attrs.frozen(kw_only=True)

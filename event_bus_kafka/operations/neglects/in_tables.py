@@ -150,7 +150,7 @@ def _heartbeats(known: Sequence[WorkerRun] | None, clock_of: _Clock) -> Beats | 
 
 
 def _outbox(alias: str, retention: float, clock_of: _Clock) -> _Outbox | None:
-    """Read the state of one database's outbox; None if the database has no outbox. Raises a database error."""
+    """Read the state of an outbox; None: it is missing, or the database is not supported. Raises a database error."""
     connection = connections[alias]
     if connection.vendor not in VENDORS or not were_found(connection, OutboxRecord, ParkedRecord):
         return None

@@ -28,8 +28,8 @@ _OF_WORKERS = (catalogue.DEAD_LETTERS_GROW, catalogue.DEAD_LETTERS_END, catalogu
 class NeglectWatch:
     """
     Shows neglects while the ``with`` block runs: the number of each kind as a metric, and at ``/ready`` a line for each
-    neglect that concerns this process. If a database hangs or is unavailable, only the neglects in this database are
-    unknown.
+    neglect that concerns this process. If a database hangs or is unavailable, only the neglects that need its answer
+    are unknown.
     """
 
     def __init__(
@@ -98,7 +98,10 @@ class NeglectWatch:
                 self._told.add((one.id, one.subject))
 
     def counts(self) -> Mapping[str, int]:
-        """Return id of the kind → number of neglects. Kinds whose number is unknown are left out."""
+        """
+        Return id of the kind → number of neglects that were found. A kind of which none was found is left out if a
+        database that shows it did not answer, if a table or heartbeats are missing, or if only Kafka shows it.
+        """
         found = self._found
         if found is None:
             return {}

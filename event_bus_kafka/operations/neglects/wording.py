@@ -12,7 +12,10 @@ def number(count: int, noun: str) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a duration as text, in the largest unit of which there are at least 2, for example ``90 minutes``."""
+    """
+    Return a duration as text, for example ``90 minutes``: in the largest unit of which there are at least 2, or else in
+    seconds.
+    """
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}s"

@@ -59,7 +59,7 @@ class RunWish:
     group: str = ""
     """The group whose workers may take the run. Empty, for backfills only: any worker that has the source."""
     receiver: str = ""
-    """The only receiver that runs; empty: all receivers run."""
+    """The only receiver that a replay calls; empty: the replay calls all receivers. Always empty for a backfill."""
     rate: float | None = None
     """Maximum number of records or items per second; None: no limit."""
     stop_after: int = STOP_AFTER

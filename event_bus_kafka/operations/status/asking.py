@@ -89,8 +89,8 @@ class Ask(Protocol):
 
 def within(seconds: float) -> Ask:
     """
-    Return a function that calls each ``look`` in a thread of its own. After ``seconds``, nobody waits for the thread
-    any more, although it may still run.
+    Return a function that calls each ``look`` in a thread of its own, or in the caller's thread if no thread can be
+    started. After ``seconds``, nobody waits for the new thread any more, although it may still run.
     """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:

@@ -34,7 +34,8 @@ def stuck(runs: Iterable[WorkerRun]) -> Iterator[Finding]:
 def missing(own: OwnBus, kafka: KafkaStatus | None, runs: Sequence[WorkerRun] | None) -> Iterator[Finding]:
     """
     Yield a finding for each of this service's groups that has neither a worker nor unread records, according to Kafka
-    and the heartbeats. If a group without a worker has unread records, it is reported as a neglect instead.
+    and the heartbeats. If a group without a worker has unread records, it is reported as a neglect instead. Groups
+    whose offsets could not be read are left out.
     """
     alive = None if runs is None else {run.group for run in runs if run.is_alive}
     for one in kafka.groups if kafka else ():

@@ -1,6 +1,5 @@
 """
-Reads the status of the whole bus within a time limit. If a server does not answer, only its part of the status is
-missing.
+Reads the status of the whole bus within a time limit. If a server does not answer, its part of the status is missing.
 """
 
 from __future__ import annotations

@@ -80,7 +80,8 @@ class LastHour:
 @attrs.frozen(kw_only=True)
 class TableStatus:
     """
-    The part of the status from the service's tables. An attribute is None if it is unknown, or if its table is missing.
+    The part of the status from the service's tables. An attribute other than ``outboxes`` is None if it is unknown, or
+    if its table is missing.
     """
 
     workers: tuple[WorkerRun, ...] | None

@@ -10,7 +10,9 @@ from uuid import UUID
 import attrs
 
 MOST = 50
-"""Maximum number of rows or records that a search for a key returns. The latest rows or records are returned."""
+"""
+Maximum number of rows of one table, and of records in Kafka, that a search for a key returns. The latest are returned.
+"""
 _UUID_EPOCH = 0x01B21DD213814000
 """Timestamp of a UUID1 made at the beginning of 1970, in units of 100 ns."""
 
@@ -32,7 +34,7 @@ class Question:
     since: int | None = None
     """
     Earliest time of the records that are searched. None: the search begins a minute before the time in the event id or,
-    if the id has no time, at the first record.
+    without such a time, at the first record.
     """
     seconds: float = 10.0
     """Time limit for reading records, in seconds."""
@@ -83,7 +85,7 @@ class Reached(Enum):
     BEYOND = "beyond"
     """The group has committed a later offset, so it has finished the record."""
     BEHIND = "behind"
-    """The group has not read the record yet, or is processing the record."""
+    """The group has not committed a later offset: it may still have to read, process or commit the record."""
     TAKEN = "taken"
     """The group will skip the record, because an operator has quarantined it."""
     NOTHING = "nothing"
@@ -99,7 +101,7 @@ class GroupPlace:
     committed: int | None
     """The committed offset, which the group reads next; None: no offset is committed."""
     before: int
-    """Number of offsets from ``committed`` to the record; 0 if ``committed`` is the record's offset or later."""
+    """Number of offsets from ``committed`` to the record; 0 if ``committed`` is None, the record's offset or later."""
     lag: int
     """
     Number of offsets from ``committed`` to the end of the partition. If ``committed`` is None, offsets from 0 on are
@@ -135,7 +137,7 @@ class ReceiverPart:
     """The state of one receiver in a dead letter."""
 
     receiver: str
-    """The receiver's name; empty: no receiver was called, because the record could not be decoded."""
+    """The receiver's name; empty: no receiver was called, for example because the record could not be decoded."""
     state: str
     """The receiver's state: a value of ``EntryState``."""
     attempts: int

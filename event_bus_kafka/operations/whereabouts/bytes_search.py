@@ -52,7 +52,7 @@ def has_key(column: str, keys: Collection[bytes]) -> Q:
 def ids_where(rows: QuerySet[Any], condition: Q, *, until: float) -> tuple[list[int], int | None]:
     """
     Return the ids of the rows that satisfy ``condition``. Also return the id of the last row that was searched before
-    the time ``until`` (monotonic); None: all rows were searched.
+    the time ``until`` (monotonic); 0: no row was searched; None: all rows were searched.
 
     The database server evaluates the condition, in the order of ids, and returns only the ids of matching rows.
     """

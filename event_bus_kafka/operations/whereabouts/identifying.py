@@ -45,8 +45,8 @@ class KeyCheck:
 
     def passes(self, record: ConsumerRecord) -> bool:
         """
-        Whether a record whose bytes match one of :func:`encodings` has the key, according to its writer's schema. After
-        an error of the registry, True for each record. Never raises.
+        Whether a record that a scan with :func:`sought` found has the key, according to its writer's schema. After an
+        error of the registry, True for each record.
         """
         if self.failure is not None:
             return True

@@ -34,8 +34,8 @@ def ranges_to_scan(
     ``topics`` (full names) are searched, except topics with a partition in ``places``. Partitions that cannot be read,
     and deleted records, are noted in ``findings``.
 
-    Raises :class:`NotThere` if a topic that the question names does not exist. Raises :class:`BrokerError` if no broker
-    answers.
+    Raises :class:`NotThere` if a topic that the question names does not exist. Raises :class:`BrokerError` if a broker
+    does not answer.
     """
     found: dict[Partition, Range] = {}
     for name, offset in places.items():

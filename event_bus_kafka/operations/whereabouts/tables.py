@@ -73,8 +73,8 @@ class Tables:
 
     def look(self) -> TableFindings:
         """
-        Search the tables, and return the findings. Databases are asked at the same time, each with a time limit.
-        Unavailable databases are noted in ``unseen``.
+        Search the tables, and return the findings. Databases are asked at the same time, each with a time limit, except
+        where :func:`of_database` asks in this thread. Unavailable databases are noted in ``unseen``.
         """
         event_id = self._question.event_id
         outboxes = [_Look(f"the outbox of database {one!r}", one, partial(self._outbox, one)) for one in connections]
