@@ -44,8 +44,8 @@ class Refusals:
 
     def end(self) -> list[tuple[Row, BrokerError]]:
         """
-        Forget all refusals, because Kafka has accepted a row of the topic. Return the rows that were refused earlier in
-        this batch. Each of these rows caused its refusal itself.
+        Forget all refusals. Return the rows that were refused earlier in this batch. If Kafka has accepted a row of the
+        topic since, each of these rows caused its refusal itself.
         """
         rows, self.undecided = self.undecided, []
         self._before = 0
