@@ -55,7 +55,7 @@ class Batch:
         self._broken: DeliveryFailed | None = None
         """The error after which the common client gets no more rows; None: there is none."""
         self._is_refused = False
-        """Whether Kafka refused a request because of a row or topic; the client's fatal error is then no ``trouble``."""
+        """Whether Kafka refused a request for a row or topic; the client's fatal error is then no ``trouble``."""
         self._is_given_up = False
         self.deadline = monotonic() + BATCH_TIME
         self._alone_deadline = float("inf")
@@ -102,7 +102,7 @@ class Batch:
 
     def collect(self, down_to: int) -> None:
         """
-        Poll for delivery reports until the batch waits for at most ``down_to`` rows; end at the deadline or on ``trouble``.
+        Poll for delivery reports until the batch waits for at most ``down_to`` rows; end at deadline or ``trouble``.
 
         With ``down_to`` 0, the common client sends at once instead of waiting for more records.
         """
@@ -205,7 +205,7 @@ class Batch:
                 self._produce(self._clients.common, row, record, topic)
 
     def _send_next(self, topic: Topic) -> None:
-        """Send the topic's next waiting row alone, if there is time. If it is not sent, send the one after it, and so on."""
+        """Send the topic's next waiting row alone if time is left; if it is not sent, the one after it, and so on."""
         while self.trouble is None and not self._is_given_up and (alone := topic.next_alone()):
             row, record = alone
             if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_deadline):
