@@ -55,7 +55,7 @@ class Batch:
         self._broken: DeliveryFailed | None = None
         """The error after which the common client gets no more rows; None: there is none."""
         self._is_refused = False
-        """Whether Kafka refused a request for a row or topic; the client's fatal error is then no ``trouble``."""
+        """Whether a row or topic made Kafka refuse a request; the client's fatal error is then no ``trouble``."""
         self._is_given_up = False
         self.deadline = monotonic() + BATCH_TIME
         self._alone_deadline = float("inf")
