@@ -16,7 +16,7 @@ class Refusals:
     """
     The rows of a topic that were sent alone and refused since Kafka last accepted a row of the topic.
 
-    While the topic counts as the cause of the refusals, none of these rows is parked, and rows of several keys are tried.
+    While the topic counts as the cause of refusals, none of these rows is parked, and rows of several keys are tried.
     """
 
     def __init__(self) -> None:
