@@ -145,8 +145,8 @@ def common_options(options: Options) -> Options:
 
 def alone_options(options: Options) -> Options:
     """
-    Return the options of a client that sends records one by one, without lingering. The client accepts records of any
-    size; Kafka refuses the records that are too large.
+    Return the options of a client that sends records one by one, without lingering. Unless the settings limit the size,
+    the client accepts records of up to 1 GB; Kafka refuses the records that are too large.
     """
     return {"message.max.bytes": _MOST_BYTES} | options | {"linger.ms": 0}
 

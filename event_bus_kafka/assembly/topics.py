@@ -34,7 +34,8 @@ def admin() -> Admin:
 def wanted_topics() -> list[WantedTopic]:
     """
     Return all topics that this service needs. These are the topics that it sends to, reads, or names in
-    ``EVENT_BUS_KAFKA_TOPICS``, and the topics of its dead letters and of the probe. Raises :class:`ConfigurationError`.
+    ``EVENT_BUS_KAFKA_TOPICS``, the topic of the probe and, if dead letters go to topics, the topics of dead
+    letters. Raises :class:`ConfigurationError`.
     """
     uses: defaultdict[str, list[str]] = defaultdict(list)
     for topic, use in _uses():

@@ -78,7 +78,8 @@ class Backpressure:
     def _tell(self, paused: list[PartitionProgress], now: float) -> None:
         """
         Note in ``health`` each paused partition whose position has not moved for a long time, and the record for which
-        the partition waits. A partition whose position moves is not noted, because it is only slow.
+        the partition waits, and emit WindowFull. A partition whose position moves is not noted, because it is only
+        slow.
         """
         for partition in paused:
             position, since = partition.stood_at

@@ -109,8 +109,9 @@ class Consumer:
         """
         Read records, wake due retries, and commit.
 
-        Usually blocks at most for the poll time-out. Blocks longer if Kafka does not answer a request, or if partitions
-        are revoked while their receivers run. Raises :class:`WorkerFailed` if the worker has to end.
+        Usually blocks at most for the poll time-out. Blocks longer if Kafka does not answer a request, if the client is
+        replaced, or if partitions are revoked while their receivers run. Raises :class:`WorkerFailed` if the worker has
+        to end.
         """
         self._health.beat()
         self._read()

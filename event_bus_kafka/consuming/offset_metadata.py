@@ -28,8 +28,8 @@ class OffsetMetadata:
     """Offsets of quarantined records; workers skip these records."""
     offset_time: int | None = None
     """
-    The ``offset_time`` (milliseconds since the epoch) from which a worker has already read this partition; None: no
-    worker has used an ``offset_time``. For this partition, workers ignore the same value later.
+    The ``offset_time`` (milliseconds since the epoch) that a worker applied last to this partition; None: no worker has
+    applied one. Workers do not apply the same value again.
     """
 
     @classmethod

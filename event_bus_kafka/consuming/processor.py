@@ -78,7 +78,8 @@ class Processor:
 
     def process(self, delivery: Delivery) -> Outcome:
         """
-        Make one attempt. Does not catch SystemExit, KeyboardInterrupt and GeneratorExit. After one of these exceptions,
+        Make one attempt, or store the dead letter of a record that was given up. If the error limit is reached, only
+        return a Hold. Does not catch SystemExit, KeyboardInterrupt and GeneratorExit. After one of these exceptions,
         the record remains unfinished.
         """
         if self.error_limit.failure:

@@ -19,7 +19,8 @@ _NONE: Failures = []
 @cheap_frozen
 class Attempt:
     """
-    The result of one attempt at a record: the results of its receivers, or the error because of which none was called.
+    The result of one attempt at a record: the results of its receivers, the error because of which none was called, or
+    the reason to skip the event.
 
     A receiver that was called and is not in ``failed`` has succeeded.
     """

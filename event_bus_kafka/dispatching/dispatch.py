@@ -151,17 +151,14 @@ def _call(receiver: Receiver, event: Event) -> Exception | None:
 
 
 def is_unfinished(result: object) -> bool:
-    """
-    Return whether a receiver returned an object that still has to be run, such as a coroutine. Django does not run such
-    objects.
-    """
+    """Return whether a receiver returned an object that still has to be run, such as a coroutine or a generator."""
     return isawaitable(result) or isgenerator(result) or isasyncgen(result)
 
 
 def _finish(result: object) -> None:
     """
-    Await a coroutine that a receiver returned, because a plain decorator hides that it is an ``async def`` function.
-    Raises :class:`ReceiverNotRun` for a generator.
+    Await the result of a receiver if it is awaitable, such as the coroutine of an ``async def`` receiver. Raises
+    :class:`ReceiverNotRun` for a generator. Other results are ignored.
     """
     if isawaitable(result):
         try:

@@ -63,7 +63,7 @@ class ReceiverGate:
     def admit(self, receivers: list[Receiver]) -> Admission:
         """
         Return which of the receivers may get an event. The caller must pass the returned object to :meth:`ended` in any
-        case.
+        case. Raises :class:`PausesUnknown` if the pauses were never read.
         """
         names = self._paused()
         if not names and not self._circuits:

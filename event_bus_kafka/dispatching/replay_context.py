@@ -14,8 +14,8 @@ def is_replay() -> bool:
     Return whether the current receiver is called by ``manage.py replay_events``, or by a worker that replays a topic on
     request.
 
-    During the replay of a dead letter the result is False, because the receiver has never succeeded for this event and
-    so must skip nothing.
+    During the replay of a dead letter the result is False, because the receiver has not succeeded for this event and so
+    must skip nothing.
     """
     return _replaying.get()
 

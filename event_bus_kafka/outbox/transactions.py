@@ -69,9 +69,9 @@ def on_commit(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> No
     """
     Run ``action`` after the commit of the open transaction, and after the actions that earlier calls have added.
 
-    The action runs before the hooks of other apps, because a hook that raises keeps the later hooks from running.
-    Django drops the action with the transaction or with its savepoint. In Django's TestCase, whose transaction never
-    commits, ``captureOnCommitCallbacks`` finds the action.
+    Outside of Django's TestCase, the action runs before the hooks of other apps, because a hook that raises keeps the
+    later hooks from running. Django drops the action with the transaction or with its savepoint. In Django's TestCase,
+    whose transaction never commits, ``captureOnCommitCallbacks`` finds the action.
     """
 
     hooks: list[Any] = connection.run_on_commit

@@ -39,7 +39,7 @@ class Phase(IntEnum):
 
     OPEN: the clients' thread polls. RETIRING: the clients take no more events, because the Kafka client has failed for
     good or was given up. The thread polls until all events are reported, and ends. LEFT: the process is ending. Each
-    caller of a flush polls, and events are still accepted.
+    caller of a flush polls; clients that were OPEN before still take events.
     """
 
     OPEN = 1

@@ -75,9 +75,8 @@ class Connecting:
         """
         Return clients other than ``unfit``; make new clients if necessary.
 
-        ``unfit``: clients that can no longer send. If they are not retired, and the last replacement was less than
-        ``_NEW_CLIENT_EVERY`` seconds ago, ``unfit`` itself is returned. Raises :class:`ConfigurationError` or
-        :class:`DeliveryFailed`.
+        ``unfit``: clients that can no longer send. If they are not retired, and the last replacement or failed attempt
+        was too recent, ``unfit`` itself is returned. Raises :class:`ConfigurationError` or :class:`DeliveryFailed`.
         """
         with self._lock:
             if self._pid != os.getpid():

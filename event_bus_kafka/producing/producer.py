@@ -195,7 +195,8 @@ class KafkaEventProducer(EventBusProducer):
         Wait at most ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT`` until Kafka has confirmed all sent events, and do the periodic
         work of this process for the last time.
 
-        Unconfirmed events are spilled into the outbox within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
+        Unconfirmed events are spilled. Events that the outbox has not taken within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``
+        are lost.
         """
         self._shutdown.confirm(monotonic() + self.limits.delivery_timeout)
         self.spill.finish(self.limits.shutdown_spill)

@@ -136,7 +136,7 @@ class Shutdown:
             clients.give_up()
 
     def _end(self, *_: object, **__: object) -> None:
-        """End the sending and the periodic work of this process. Afterwards the clients' threads do nothing."""
+        """End the sending and the periodic work of this process."""
         if os.getpid() not in self._begun:
             return  # a child inherits its parent's hooks
         if self._pid == os.getpid():

@@ -157,8 +157,8 @@ class SpillWriter(Thread):
 
 def _answers(database: str) -> bool:
     """
-    Return whether a database accepts a connection and answers. If it does, the events caused the failure of their
-    INSERT.
+    Return whether a database accepts a connection and answers. If it does, the events are assumed to have caused the
+    failure of their INSERT.
     """
     with suppress(Exception):
         connections[database].set_autocommit(True)

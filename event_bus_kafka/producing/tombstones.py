@@ -16,7 +16,8 @@ def send_tombstone(signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
     """
     Tell the consumers of a compacted topic that the object with this key was deleted.
 
-    Kafka removes the key's earlier records. Workers send :data:`~event_bus_kafka.record_deleted` to their receivers.
+    When Kafka compacts the topic, it removes the key's earlier records. Workers send
+    :data:`~event_bus_kafka.record_deleted` to their receivers.
 
     ``signal``: the signal whose events the topic contains for this key. ``topic``: name without prefix. ``key``: the
     value of the events' key field, as an object or as its text. ``EVENT_BUS_PRODUCER_CONFIG`` determines the key field

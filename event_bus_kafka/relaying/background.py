@@ -18,7 +18,7 @@ class PendingCalls:
     """
     Background calls for one batch. They run one after the other, in the order in which :meth:`begin` was called.
 
-    After a failed call no later call runs, because it might remove a newer row of a key whose older row stays. The
+    After a failed call no later call runs. A later removal might remove a newer row of a key whose older row stays. The
     older row would then be sent again, and become the last record of its key in Kafka. The failure also stops the
     batch. ``len()`` is the number of calls that were begun and that :meth:`take` has not taken yet.
     """

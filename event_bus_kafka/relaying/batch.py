@@ -20,7 +20,7 @@ from event_bus_kafka.relaying.topics import Topic, Topics, TopicState
 from event_bus_kafka.wire.records import ProducerRecord
 
 _ALONE_AT_LAST = 0.5
-"""Seconds for which rows are still sent one by one after all other rows of the batch were handed over."""
+"""Maximum seconds for which rows are still sent one by one after all other rows of the batch were handed over."""
 _FIRSTS_WITHIN = 1.0
 """Maximum seconds per batch for which rows wait until the first row of their key is confirmed."""
 _AWAITED, _AWAITED_BY_TURNS = 0.1, 0.005
@@ -55,7 +55,7 @@ class Batch:
         self._broken: DeliveryFailed | None = None
         """The error after which the common client gets no more rows; None: there is none."""
         self._is_refused = False
-        """Whether Kafka refused a request because of one topic; the client's fatal error is then no ``trouble``."""
+        """Whether a row or topic made Kafka refuse a request; the client's fatal error is then no ``trouble``."""
         self._is_given_up = False
         self.deadline = monotonic() + BATCH_TIME
         self._alone_deadline = float("inf")
@@ -65,10 +65,10 @@ class Batch:
         self.ledger = Ledger()
         self._deliveries = Deliveries(frames)
         self._firsts: set[tuple[str, bytes]] = set()
-        """Topics and keys whose first row is in flight; later rows of the key wait until it is confirmed."""
+        """Topics and keys of rows in flight that may go to an unreached partition; later rows of these keys wait."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """Topics and keys of which no more rows are sent: a row was not confirmed in time, or is to be parked."""
+        """Topics and keys of which no more rows are sent: a row is late or, with ``parked_holds_key``, is parked."""
         self.put_back: list[int] = []
         """Ids of parked rows to move back into the outbox."""
         self.unconfirmed = 0
@@ -83,7 +83,7 @@ class Batch:
     def has_room_for(self, count: int) -> bool:
         """
         Return whether ``count`` more rows may be sent before confirmed rows are removed. At most ``MOST_TWICE`` rows
-        may be sent and not removed, because these rows are sent twice if the process is killed.
+        may be sent and not removed, because these rows may be sent twice if the process is killed.
         """
         return self.ledger.unsettled + self._topics.lined_up + count <= MOST_TWICE
 
@@ -102,9 +102,9 @@ class Batch:
 
     def collect(self, down_to: int) -> None:
         """
-        Poll for delivery reports until at most ``down_to`` are missing, until the deadline, or until ``trouble``.
+        Poll for delivery reports until the batch waits for at most ``down_to`` rows; end at deadline or ``trouble``.
 
-        With ``down_to`` 0, the clients send at once instead of waiting for more records.
+        With ``down_to`` 0, the common client sends at once instead of waiting for more records.
         """
         if not down_to:
             self._alone_deadline = min(self._alone_deadline, monotonic() + _ALONE_AT_LAST)
@@ -115,7 +115,7 @@ class Batch:
 
     def finish(self) -> None:
         """
-        Poll for delivery reports until the deadline. Give up the rows without a report. Decide which rows to park.
+        Poll for delivery reports, at most until the deadline. Give up rows without a report; decide which rows to park.
         """
         self.collect(0)
         if not self._is_refused:
@@ -205,7 +205,7 @@ class Batch:
                 self._produce(self._clients.common, row, record, topic)
 
     def _send_next(self, topic: Topic) -> None:
-        """Send the topic's next waiting row alone; if the client does not take it, the one after it, and so on."""
+        """Send the topic's next waiting row alone if time is left; if it is not sent, the one after it, and so on."""
         while self.trouble is None and not self._is_given_up and (alone := topic.next_alone()):
             row, record = alone
             if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_deadline):
@@ -258,7 +258,7 @@ class Batch:
             self._send_next(topic)
 
     def _request_refused(self, row: Row, topic: Topic, error: DeliveryFailed) -> None:
-        """Handle the refusal of a request that contained this row. Afterwards the common client takes no more rows."""
+        """Handle the failed delivery of a row that the common client sent."""
         match row_outcome(error):
             case RowOutcome.PARK | RowOutcome.SEND_ALONE:
                 topic.send_alone(row)
@@ -270,7 +270,7 @@ class Batch:
                 self._broken = self._broken or error
 
     def _refused(self, row: Row, topic: Topic, client: Producer, error: DeliveryFailed) -> None:
-        """Handle a refusal that concerns only ``row``."""
+        """Handle the failed delivery of a row that was sent alone, or that ``client`` refused to send."""
         match row_outcome(error):
             case RowOutcome.PARK if meaning_of(error.code).of_the_row:
                 self._reject(row, error)

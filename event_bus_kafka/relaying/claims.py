@@ -59,7 +59,7 @@ class Claims:
     whether plans leave out rows whose key has an older parked row.
 
     A claim locks the rows of its shards in the table of shards while the batch is in flight. It does not lock the rows
-    of events. If a relay dies, the database releases the lock at once.
+    of events. The database releases the lock when the relay's connection ends.
 
     The claim uses its own connection, at READ COMMITTED, because an older snapshot would show rows that were already
     sent. A second connection removes rows while the first one reads. SQLite cannot lock rows. On SQLite every claim
@@ -164,7 +164,8 @@ class Claims:
 
     def remove(self, ids: Sequence[int], *, at_once: bool = False) -> None:
         """
-        Remove rows that Kafka has confirmed, in the claim's transaction. With ``at_once``, use a separate transaction.
+        Remove rows that Kafka has confirmed, in the claim's transaction. With ``at_once``, or on SQLite, use a separate
+        transaction.
 
         Rows that are removed only after the claim has ended may be sent twice. Raises a database error;
         :class:`RowsStay` if rows stay although the database reported no error.
@@ -200,7 +201,8 @@ class Claims:
     def wait(self, seconds: float, longest: float) -> float:
         """
         Return the seconds for which the caller has to sleep. If the relay listens for PostgreSQL's notifications, wait
-        here at most ``longest`` seconds for a notification, and return 0. Otherwise return ``seconds`` at once.
+        here at most ``longest`` seconds for a notification, and return 0. Otherwise, or if the connection cannot be
+        watched, return ``seconds`` at once.
         """
         self._second.close()
         if not self._listens:

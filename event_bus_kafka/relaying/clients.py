@@ -1,13 +1,15 @@
 """
 The Kafka clients of a relay.
 
-After a refused request librdkafka still sends later requests, so an old record could become the last record of its key
-in Kafka. Therefore the common client has one request in flight per broker, and fails as a whole after a refusal
-(``enable.gapless.guarantee``). Then a new common client replaces it.
+A relay has at most two clients. The common client sends the rows of all open topics. If Kafka refuses a request, the
+relay sends the rows of this request again later. If the client sent further rows in the meantime, an old record could
+become the last record of its key in Kafka. Therefore the common client has one request in flight per broker, and fails
+as a whole after a refusal (``enable.gapless.guarantee``). Then a new common client replaces it. If the settings switch
+idempotence off, the common client continues after a refusal, and the order of a key's records is not guaranteed.
 
-A second client sends the rows of topics for which Kafka has refused rows lately. If the common client tried these rows,
-each refusal would stop it for all topics. The second client sends one row per request, and never two rows of a topic at
-a time. Therefore it may continue after a refusal.
+The second client sends the rows of topics that are tried, for example after a refusal. If the common client tried these
+rows, each refusal would stop it for all topics. The second client sends one row per request, and never two rows of a
+topic at a time. Therefore it may continue after a refusal.
 """
 
 from __future__ import annotations
@@ -97,8 +99,8 @@ class Clients:
 
     def measure(self, record: ProducerRecord) -> None:
         """
-        Raise :class:`DeliveryFailed` if a record is too large for its topic, because Kafka would refuse the whole
-        request that contains the record.
+        Raise :class:`DeliveryFailed` if a record is larger than its topic's limit, as far as the limit is known. Kafka
+        would refuse the whole request that contains the record.
         """
         limit = self._common.limits.get(record.topic) if self._common else None
         size = len(record.key) + len(record.value or b"")

@@ -16,7 +16,7 @@ class Refusals:
     """
     The rows of a topic that were sent alone and refused since Kafka last accepted a row of the topic.
 
-    While the topic counts as the cause of the refusals, no row is parked, and rows of several keys are tried.
+    While the topic counts as the cause of refusals, none of these rows is parked, and rows of several keys are tried.
     """
 
     def __init__(self) -> None:
@@ -44,8 +44,8 @@ class Refusals:
 
     def end(self) -> list[tuple[Row, BrokerError]]:
         """
-        Forget all refusals, because Kafka has accepted a row of the topic. Return the rows that were refused earlier in
-        this batch. Each of these rows caused its refusal itself.
+        Forget all refusals. Return the rows that were refused earlier in this batch. If Kafka has accepted a row of the
+        topic since, each of these rows caused its refusal itself.
         """
         rows, self.undecided = self.undecided, []
         self._before = 0

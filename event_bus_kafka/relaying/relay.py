@@ -29,8 +29,8 @@ _READ_AHEAD = 2
 """Number of chunks that are read while earlier chunks are sent."""
 _SHARE = 4
 """
-Maximum number of shards that a relay claims if the waiting rows do not fit into one batch. Other relays claim the other
-shards.
+Maximum number of shards that a relay claims if its last batch could not take all waiting rows. Other relays may claim
+the other shards.
 """
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PAUSE_FACTOR = 10
@@ -61,9 +61,9 @@ class Relay:
     """
     A relay, used by one thread: call :meth:`step` repeatedly, and :meth:`stop` at the end.
 
-    A row is removed from the outbox after Kafka has confirmed it. Its shard stays claimed until the removal. A batch
-    contains only rows that were committed when it searched for rows, and sends the rows of each key in the order of
-    their ids.
+    A row is removed from the outbox after Kafka has confirmed it. If the removal does not fail, its shard stays claimed
+    until then. A batch contains only rows that were committed when it searched for rows, and sends the rows of each key
+    in the order of their ids.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class Relay:
 
     def step(self) -> None:
         """
-        Send one batch, or wait if there is nothing to send. Takes little more than ``BATCH_TIME`` if the database is
-        fast.
+        Send one batch, or wait if there is nothing to send. A batch takes little more than ``BATCH_TIME`` if the
+        database is fast.
 
         After an error of Kafka, the registry or the database, pause; the next step then uses new clients and
         connections. Raises :class:`WorkerFailed` if the settings are wrong.
@@ -161,7 +161,7 @@ class Relay:
 
     def _settled(self, batch: Batch, looked: float) -> StepResult:
         """
-        Return the result of the step. After an error, make new clients and pause for the backoff. Also pause if no row
+        Return the result of the step. After an error, drop the clients and pause for the backoff. Also pause if no row
         can be sent now, for example because all topics are held. ``looked``: seconds that the search for shards took.
         """
         stepped = StepResult(sent=batch.ledger.taken, parked=len(batch.ledger.parked))

@@ -24,8 +24,8 @@ these rows twice.
 """
 MOST_PARKED = 1_000
 """
-Number of refused rows at which a batch ends. It is small, because parking takes one statement per row while the shards
-are claimed.
+Number of refused rows at which a batch sends no more rows. It is small, because parking takes one statement per row
+while the shards are claimed.
 """
 
 
@@ -135,8 +135,8 @@ class Settlement:
 
     def retry(self) -> None:
         """
-        For each topic whose hold is over, try to remove or park the remembered row. If this fails, hold the topic
-        again.
+        For each topic that takes rows now, try to remove or park the remembered row, if there is one. If this fails,
+        hold the topic.
 
         Raises a database error if the database does not answer.
         """

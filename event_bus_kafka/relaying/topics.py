@@ -182,8 +182,8 @@ class Topic:
 
     def hold(self, error: Exception, *, silent: bool = False) -> None:
         """
-        Hold the topic, each time for longer than before, unless it backs off already. ``silent``: whether the reason is
-        a lack of delivery reports.
+        Hold the topic, each time for longer than before up to a maximum, unless it backs off already. ``silent``:
+        whether the reason is a lack of delivery reports.
         """
         self.stop()
         self._last_alone = 0
@@ -268,7 +268,7 @@ class Topics(dict[str, Topic]):
 
     @property
     def awaited(self) -> int:
-        """Number of rows that a batch waits for: rows in flight, and rows that are still to be sent one by one."""
+        """Number of rows that a batch waits for: rows in flight or still to be sent, without silent topics."""
         return sum(topic.awaited for topic in self.values())
 
     @property

@@ -119,7 +119,8 @@ def event_type(headers: Headers) -> str:
 
 def to_metadata(headers: Headers, timestamp: int | None) -> EventsMetadata:
     """
-    Return the metadata of a record. Unknown headers are ignored, and missing headers get neutral values.
+    Return the metadata of a record. Unknown headers are ignored. Missing headers get neutral values, except type and
+    id.
 
     ``timestamp``: the record's timestamp in milliseconds, used if the header with the time is missing. Raises
     :class:`InvalidHeaders` if the type or the id is missing, or if a header occurs twice or is malformed.
@@ -182,7 +183,10 @@ _templates: Kept[EventsMetadata] = Kept(_template, size=size_of, longest=_LONGES
 
 
 class _Layout(NamedTuple):
-    """The layout of an event's headers, to read the next event faster if it has the same layout."""
+    """
+    The header names of an event in their order, and the values of the headers that do not vary. The next event is
+    read faster if both are the same.
+    """
 
     names: tuple[str, ...] = ("",)
     lasting: Callable[[Headers], Any] = itemgetter(0)

@@ -54,7 +54,8 @@ class EventCodec:
     """
     Encodes and decodes the data of one signal.
 
-    ``schema``: JSON text that is registered in the schema registry. It equals the text that openedx-events generates.
+    ``schema``: JSON text that is registered in the schema registry. It equals the text that openedx-events generates,
+    if openedx-events accepts the signal's types.
     """
 
     event_type: str
