@@ -1,6 +1,6 @@
 """
-Each workload of the benchmark runs on real servers. The tests do not judge the figures, because people judge them on a
-quiet machine.
+Some cases of each suite of the benchmark run, most of them on real servers. The tests do not judge the figures, because
+people judge them on a quiet machine.
 """
 
 from __future__ import annotations
