@@ -61,7 +61,7 @@ def test_s10_no_more_rows_of_a_held_topic_are_read_than_its_limit_permits(servic
 
 
 @on_mysql_too
-def test_s10_a_relay_plans_the_same_rows_with_and_without_the_index_of_topics(
+def test_s10_a_relay_plans_as_many_rows_without_the_index_of_topics_as_with_it(
     service: Service, database: Database
 ) -> None:
     """The index does not exist until its migration has run."""
