@@ -29,7 +29,7 @@ class CourseRun(models.Model):
     @transaction.atomic
     def publish(self) -> None:
         """
-        Save the course run and send its event, or do neither. The event is sent when the outermost transaction commits.
+        Save the course run, and send its event after the outermost transaction commits. No event is sent if it rolls back.
         """
         self.modified = timezone.now()
         self.save()

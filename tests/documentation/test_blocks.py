@@ -2,9 +2,9 @@
 Each code block of README and documentation is valid, as far as a test can check this without running a service.
 
 The package validates the settings that blocks show. The parsers of the commands parse the commands, and Python runs the
-imports from the package. Other tests run whole pages: the tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the
-guides (`test_receivers`), the README of the examples (`tests/examples/test_readme`) and the testing kit
-(`tests/testing/test_documentation`).
+imports from the package. Other tests run whole pages: the tutorial (`test_tutorial`), the README (`test_readme`), the
+receivers of the guides (`test_receivers`), the README of the examples (`tests/examples/test_readme`) and the testing
+kit (`tests/testing/test_documentation`).
 """
 
 from __future__ import annotations
