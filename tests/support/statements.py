@@ -13,7 +13,8 @@ from django.db import connections
 def asked(alias: str = "default") -> Iterator[list[str]]:
     """
     Collect the first word of each SQL statement of the block. Statements for savepoints are included; those that begin
-    or end a transaction are not. A statement with the condition ``1 = 0``, which writes no row, is collected with a ``0``, as in ``INSERT 0``.
+    or end a transaction are not. A statement with the condition ``1 = 0``, which writes no row, is collected with a
+    ``0``, as in ``INSERT 0``.
     """
     found: list[str] = []
 
