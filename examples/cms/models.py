@@ -29,7 +29,8 @@ class CourseRun(models.Model):
     @transaction.atomic
     def publish(self) -> None:
         """
-        Save the course run, and send its event after the outermost transaction commits. No event is sent if it rolls back.
+        Save the course run, and send its event after the outermost transaction commits. If this transaction rolls back,
+        no event is sent.
         """
         self.modified = timezone.now()
         self.save()
