@@ -14,8 +14,8 @@ _SIXTEEN = {"EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY": 16}
 
 def idle(plan: Plan) -> Suite:
     """
-    Return the suite. Its cases are workers, relays, and a process that has sent an event, on a real Kafka and on the
-    sandbox.
+    Return the suite. Its cases are workers, relays, and a process that has sent an event, most of them on a real Kafka
+    and some on the sandbox.
     """
     time = {"seconds": plan.seconds, "settle": plan.settle}
     relaying = time | {"topic": _RELAYED}

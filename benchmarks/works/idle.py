@@ -52,8 +52,8 @@ def relay(*, seconds: float, settle: float, topic: str) -> Figures:
 
 def sender(*, seconds: float, settle: float, topic: str) -> Figures:
     """
-    Return the figures of a web process that has sent one event and waits. The measurement begins after the event's
-    confirmation.
+    Return the figures of a web process that has sent one event and waits. The measurement begins ``settle``
+    seconds after the send.
     """
     ((data, _),) = samples(1)
     SIGNAL.send_event(**data)

@@ -26,7 +26,7 @@ def watch(seconds: float) -> Figures:
     """
     Measure all threads except the calling one for ``seconds``. Return the CPU time in milliseconds per second and the
     wake-ups per second: ``cpu`` and ``wakes`` for all threads, and ``cpu: NAME`` and ``wakes: NAME`` for each thread
-    that ran. ``threads`` is the number of threads at the end.
+    that woke up. ``threads`` is the number of threads at the end.
     """
     before, began = _uses(), perf_counter()
     sleep(seconds)

@@ -29,7 +29,8 @@ class CourseRun(models.Model):
     @transaction.atomic
     def publish(self) -> None:
         """
-        Save the course run and send its event, or do neither. The event is sent when the outermost transaction commits.
+        Save the course run, and send its event after the outermost transaction commits. If this transaction rolls back,
+        no event is sent.
         """
         self.modified = timezone.now()
         self.save()

@@ -21,7 +21,7 @@ SERVICES = (
 )
 
 COMPACTED = {"demo-catalog-course-run-lifecycle", "demo-catalog-program-lifecycle"}
-"""Topics that are compacted: Kafka keeps the last event of each key for ever, so a cache can be rebuilt at any time."""
+"""Topics that a real Kafka compacts: it keeps the last event of each key, so a cache can be rebuilt at any time."""
 
 
 def settings_of(service: str) -> Any:

@@ -75,7 +75,9 @@ def test_discarding_a_thousand_matching_letters_keeps_letters_that_do_not_match(
     assert "Discarded 1,000 dead letters (all that match: group mail)" in LogEntry.objects.get().get_change_message()
 
 
-def test_the_right_to_view_shows_masked_letters_without_buttons_and_other_users_are_denied_access(visit: Visit) -> None:
+def test_the_right_to_view_shows_only_masked_letters_without_discard_buttons_and_its_absence_denies_access(
+    visit: Visit,
+) -> None:
     letter = stored(record_of(7), MAIL)
     with visit(Right.VIEW) as page:
         open_list(page)

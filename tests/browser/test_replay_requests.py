@@ -1,6 +1,6 @@
 """
-After a receiver is repaired, one click in the admin requests a replay of the receiver's dead letters. Real workers run
-this replay while they process live events.
+An operator requests replays of dead letters in the admin, for example after a receiver is repaired. Real workers run
+these replays while they process live events.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def site(database: Database) -> Iterator[str]:
         CERTIFICATE_CREATED.disconnect(receiver)
 
 
-def test_dead_letters_of_a_repaired_receiver_are_replayed_by_a_click(
+def test_dead_letters_of_a_repaired_receiver_are_replayed_at_the_request_of_an_operator(
     bus: RealBus, topic: str, group: str, database: Database, site: str, tmp_path: Path
 ) -> None:
     receivers = ",".join(f"replaying.{name}" for name in ("mended", "first"))

@@ -2,9 +2,9 @@
 Each code block of README and documentation is valid, as far as a test can check this without running a service.
 
 The package validates the settings that blocks show. The parsers of the commands parse the commands, and Python runs the
-imports. Other tests run whole pages: the tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the
-guides (`test_receivers`), the README of the examples (`tests/examples/test_readme`) and the testing kit
-(`tests/testing/test_documentation`).
+imports from the package. Other tests run whole pages: the tutorial (`test_tutorial`), the README (`test_readme`), the
+receivers of the guides (`test_receivers`), the README of the examples (`tests/examples/test_readme`) and the testing
+kit (`tests/testing/test_documentation`).
 """
 
 from __future__ import annotations
@@ -68,10 +68,7 @@ def test_each_command_exists_and_accepts_its_arguments(block: Block) -> None:
 
 
 def check(words: list[str]) -> None:
-    """
-    Check that a command is valid as the page shows it. If it is not, raise :class:`AssertionError` or the error of the
-    command's parser.
-    """
+    """Raise an exception if a command is not valid as the page shows it."""
     match [word.removeprefix(".venv/bin/") for word in words]:
         case ["manage.py", name, *arguments] | ["python", "manage.py", name, *arguments]:
             check_django(name, arguments)
@@ -102,7 +99,7 @@ def test_each_json_block_is_valid(block: Block) -> None:
 
 
 @pytest.mark.parametrize("block", named(("python",)))
-def test_settings_in_python_blocks_are_valid_and_imports_exist(block: Block) -> None:
+def test_settings_in_python_blocks_are_valid_and_imports_from_this_package_exist(block: Block) -> None:
     tree = ast.parse(block.text)
     if is_settings(tree):
         check_settings(block.text)

@@ -1,5 +1,5 @@
 """
-Each diagram is well-formed, fits the width of a phone, and contains every word of the text from which it was drawn.
+A diagram is well-formed, fits the width of a phone, and contains every word of the text from which it was drawn.
 """
 
 from __future__ import annotations

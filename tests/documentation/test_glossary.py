@@ -1,6 +1,6 @@
 """
-The glossary defines each term in one sentence. Documentation or code uses each term. The documentation uses no
-synonyms.
+The glossary defines each term in one sentence. Documentation or code uses each term. The documentation uses none
+of the synonyms that this file lists.
 """
 
 from __future__ import annotations

@@ -24,8 +24,9 @@ from tests.support.scale import LONG
 ROWS = ["1", "2", "3a", "3b", "4", "5", "6", "7", "8a", "8b", "8c", "8d", "8e"]
 REAL_ROWS = ROWS if LONG else ["4", "8b", "8d"]
 """
-The rows of the tour that also run on real servers. Row 4 needs a database that several relays share, row 8b needs
-compacted topics, and row 8d needs offsets by time. The sandbox and SQLite lack these features.
+The rows of the tour that also run on real servers: all rows in long runs. Row 4 needs a database that several
+relays share, row 8b needs compacted topics, and row 8d needs offsets by time. The sandbox and SQLite lack these
+features.
 """
 
 

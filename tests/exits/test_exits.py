@@ -1,4 +1,7 @@
-"""All events that a process sends before it ends or forks are delivered to Kafka or stored in the outbox."""
+"""
+All events that a process sends before it ends or forks are delivered to Kafka or stored in the outbox. If neither is
+possible, the process logs them.
+"""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_the_plan_of_a_backfill_shows_the_number_and_the_topic_of_its_events_and
     assert bus.end_of(topic) == 0
 
 
-def test_a_backfill_sends_all_items_to_each_topic_and_resumes_from_a_given_token(bus: Bus, topic: str) -> None:
+def test_a_backfill_sends_all_items_to_each_enabled_topic_and_resumes_from_a_given_token(bus: Bus, topic: str) -> None:
     second = f"{topic}-second"
     bus.create_topic(second)
     entry = {"event_key_field": "certificate.user.id", "enabled": True}

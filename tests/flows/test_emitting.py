@@ -1,4 +1,4 @@
-"""Events that receivers emit are in Kafka or in the outbox before the worker's last commit."""
+"""A worker makes its last commit only if the events that receivers emitted are in Kafka or in the outbox."""
 
 from __future__ import annotations
 

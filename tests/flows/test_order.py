@@ -1,6 +1,6 @@
 """
-A worker with several lanes processes each event once, and the events of each key in order. Stops and rebalances do not
-change this.
+A worker with several lanes processes the events of each key in order, also after stops and rebalances. It processes
+each event once, except that the sandbox may deliver some events again after a rebalance.
 """
 
 from __future__ import annotations

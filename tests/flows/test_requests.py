@@ -171,7 +171,9 @@ if it serves an application with ``event_bus_kafka.asgi.lifespan``.
 
 
 @pytest.mark.parametrize("end", ["", KILLED_AFTER_FLUSH], ids=["ends normally", "killed after a flush"])
-def test_a_process_does_not_end_before_its_client_is_created(sandbox: Sandbox, tmp_path: Path, end: str) -> None:
+def test_a_process_sends_its_event_before_it_ends_even_if_its_client_is_created_slowly(
+    sandbox: Sandbox, tmp_path: Path, end: str
+) -> None:
     topic = f"waited-for-{len(end)}"
     settings = SandboxBus(sandbox).settings(topic) | {
         "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "not migrated")}},

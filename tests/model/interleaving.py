@@ -47,7 +47,7 @@ class Interleaving:
             raise self._errors[0]
 
     def give_way(self) -> None:
-        """Let one of the other tasks continue, unless all of them are idle or have ended."""
+        """Let another task continue, and wait for a turn. Return at once if all others are idle or have ended."""
         me = threading.current_thread()
         others = [thread for thread in self._turns if thread is not me and thread not in self._idle]
         if others:
@@ -55,7 +55,9 @@ class Interleaving:
             self._await_turn(me)
 
     def idle(self) -> None:
-        """Do not continue until another task calls :meth:`rouse`. Other tasks continue meanwhile."""
+        """
+        Wait until another task calls :meth:`rouse` or ends. Return at once if all others are idle or have ended.
+        """
         self._idle.add(threading.current_thread())
         self.give_way()
 

@@ -37,7 +37,7 @@ class Broken(AssertionError):
 class Model:
     """
     A consumer with three lanes. At first the consumer runs for some steps while its assignment changes. Afterwards it
-    runs until all records are processed.
+    runs until all offsets are committed.
     """
 
     def __init__(self, code: _Code, seed: int) -> None:

@@ -1,6 +1,6 @@
 """
 In random programmes of transactions, an event is sent if and only if its transaction is committed. In mode
-``immediate`` it is always sent. No row is lost without an exception.
+``immediate`` and outside of transactions it is always sent. No row is lost without an exception.
 
 Hypothesis generates the programmes. They run on real databases, with a reachable or an unreachable Kafka. With
 HYPOTHESIS_PROFILE=long Hypothesis generates many programmes.
@@ -68,7 +68,7 @@ class Service:
     def run(self, programme: list[Step], *, is_away: bool, is_new: bool) -> Outcome:
         """
         Run a programme, and wait until all its events are in Kafka or in an outbox. If ``is_away`` is true, Kafka is
-        unreachable. If ``is_new`` is true, the caches are empty as in a new process.
+        unreachable. If ``is_new`` is true, the caches are empty as in a new process, and no schema is stored.
         """
         producer = self.away if is_away else self.here
         for alias in WITH_OUTBOX:

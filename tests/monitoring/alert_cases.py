@@ -58,7 +58,7 @@ def of_rate(alert: str, counter: str, **labels: str) -> Case:
 
 
 def of_gauge(alert: str, gauge: str, *, fires: int, value: str = "1", **labels: str) -> Case:
-    """Return the test of an alert that fires if a gauge is not 0."""
+    """Return the test of an alert that fires if a gauge is not 0 for some time."""
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
         f'{gauge}{{job="lms",instance="a"{text}}}': f"{value}+0x60",

@@ -79,7 +79,7 @@ def test_each_alert_fires_in_its_case_only_for_the_job_lms_and_not_too_early(tmp
 def test_the_test_detects_an_alert_that_does_not_fire(tmp_path: Path) -> None:
     """
     The case expects the alert at a time at which the alert does not fire. promtool must report a failure. This proves
-    that the other tests of this file can fail.
+    that the test of all cases can fail.
     """
     case = next(one for one in CASES if one.alert == "EventBusOutboxOld")
     assert "EventBusOutboxOld" in failures(tmp_path, attrs.evolve(case, fires=case.silent))

@@ -1,4 +1,4 @@
-"""The files of `docs/operating/` equal the output of `make dashboards`, and all names in them exist."""
+"""The generated files of `docs/operating/` equal the output of `make dashboards`, and all names in them exist."""
 
 from __future__ import annotations
 

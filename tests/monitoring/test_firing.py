@@ -1,4 +1,4 @@
-"""Alerts fire, and the queries of the dashboard return data, when a real Prometheus scrapes a real worker."""
+"""Alerts fire, and queries of the dashboard return data, when a real Prometheus scrapes a real worker."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-Lists all faults that ``make mutants`` inserts into the package, one at a time. Whoever corrects a bug adds it here as a
-fault, and adds a test that detects it.
+Joins the lists of faults in the other modules. ``make mutants`` inserts these faults into the package, one at a time.
+Whoever corrects a bug adds it to one of the lists, and adds a test that detects it.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ FAULTS = (
         old="(str(event_id), event_id.hex, event_id.urn, f'{{{event_id}}}')",
         new="(str(event_id),)",
         harm="events of other clients are said to be nowhere",
-        tests=(f"{_FLOW}::test_event_ids_are_found_in_upper_case_without_hyphens_and_in_braces",),
+        tests=(f"{_FLOW}::test_event_ids_are_found_if_they_are_in_upper_case_or_in_braces_or_have_no_hyphens",),
     ),
     Fault(
         name="keys are shown",

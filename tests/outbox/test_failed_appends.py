@@ -1,6 +1,6 @@
 """
-An append to the outbox fails inside a transaction of the caller. The caller's rows and the event are never lost without
-an exception.
+An append to the outbox fails, in most tests inside a transaction of the caller. The tests show which rows are
+committed, whether the event is sent, and which exceptions the caller gets.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def test_s2_an_event_is_sent_and_the_transaction_commits_although_the_schema_can
 
 
 @on_mysql_too
-def test_s2_the_commit_fails_after_a_failed_insert_only_if_the_database_rolled_back(
+def test_s2_the_block_raises_after_a_failed_insert_only_if_the_transaction_can_no_longer_commit(
     service: Service, database: Database
 ) -> None:
     service.emit()

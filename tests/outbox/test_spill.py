@@ -1,5 +1,6 @@
 """
-In the direct modes, events that Kafka does not confirm are spilled into the outbox. A relay later sends these events.
+In the direct modes, events that Kafka does not confirm are spilled into the outbox, if the database has its tables. A
+relay later sends these events.
 """
 
 from __future__ import annotations

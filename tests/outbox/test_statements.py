@@ -42,7 +42,7 @@ def test_each_query_of_the_relay_uses_an_index_and_scans_no_table(service: Servi
 
 
 @on_mysql_too
-def test_s10_rows_of_a_held_topic_are_not_read(service: Service, database: Database) -> None:
+def test_s10_no_more_rows_of_a_held_topic_are_read_than_its_limit_permits(service: Service, database: Database) -> None:
     """
     To plan a batch, the relay reads only the rows of the batch and a few index entries. This does not depend on the
     number of other waiting rows, or on the statistics of the database.
@@ -61,7 +61,7 @@ def test_s10_rows_of_a_held_topic_are_not_read(service: Service, database: Datab
 
 
 @on_mysql_too
-def test_s10_a_relay_plans_the_same_rows_with_and_without_the_index_of_topics(
+def test_s10_a_relay_plans_as_many_rows_without_the_index_of_topics_as_with_it(
     service: Service, database: Database
 ) -> None:
     """The index does not exist until its migration has run."""

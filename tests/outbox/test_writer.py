@@ -1,6 +1,6 @@
 """
-Events that cannot be spilled immediately wait in memory. A thread of the process writes these events as soon as the
-database accepts rows.
+Events that cannot be spilled immediately wait in memory, up to a limit. A thread of the process writes these events as
+soon as the database accepts rows.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
-Each workload of the benchmark runs on real servers. The tests do not judge the figures, because people judge them on a
-quiet machine.
+Some cases of each suite of the benchmark run, most of them on real servers. The tests do not judge the figures, because
+people judge them on a quiet machine.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ CASES = {
     "idle": ["worker, sandbox", "relay, PostgreSQL", "sender"],
 }
 """
-The tested cases of each suite. Only a few cases are tested, because each case starts a process, which takes a second or
-two.
+The tested cases of each suite. Of most suites only a few cases are tested, because each case starts a process, which
+takes a second or two.
 """
 
 
@@ -37,7 +37,7 @@ def test_each_suite_of_the_benchmark_has_a_tested_case() -> None:
 
 @pytest.mark.timeout(900)  # six processes, one after the other
 @pytest.mark.parametrize("name", CASES)
-def test_each_workload_returns_a_figure_for_every_column_of_its_suite(
+def test_the_tested_cases_of_a_suite_return_figures_for_all_of_its_columns(
     name: str, real_bus: RealBus, postgresql: PostgreSQL, sandbox: Sandbox
 ) -> None:
     databases = {postgresql.vendor: postgresql.settings("benchmarks")}

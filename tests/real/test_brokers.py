@@ -52,7 +52,7 @@ def newest_begun(process: ServiceProcess) -> int:
 
 
 def goes_on(process: ServiceProcess) -> None:
-    """Wait until the worker receives events that are sent after this call."""
+    """Wait until the worker has processed newer events than before this call."""
     before = newest(process)
     process.wait_for(lambda: newest(process) > before + 5, "for newer events", seconds=2 * PATIENCE)
 

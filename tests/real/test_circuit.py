@@ -1,6 +1,6 @@
 """
-If every event fails, an open circuit or the flood limit stops the processing. The failure is reported, and processing
-continues after the repair.
+If a receiver fails for every event, its circuit opens and its events are held. If too many records in a row become dead
+letters, further records are held. The worker reports both, and continues after the repair.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """
-The database servers of the tests serve Django, can be stopped and restarted, and leave no files or processes behind.
+The database servers of the tests serve Django, can be stopped and restarted, and leave no processes behind. Files
+remain only if the command that started the servers is killed.
 """
 
 from __future__ import annotations

@@ -179,7 +179,7 @@ def test_settled_entries_can_be_purged_and_receivers_that_differ_in_case_have_se
 
 @contextmanager
 def refusing(database: Database) -> Iterator[None]:
-    """While the block runs, configure the server so that it refuses a value of two megabytes."""
+    """Make the server refuse a value of two megabytes, at least while the block runs."""
     if database.vendor == "postgresql":
         database.server.execute(
             f"\\connect {database.entry['NAME']}\n"

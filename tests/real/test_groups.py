@@ -1,4 +1,4 @@
-"""Members join and leave a group, with each of Kafka's assignment protocols. No event is lost."""
+"""Members join and leave a group. No event is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A receiver under ``once()`` runs only once per event, on each database (case 43)."""
+"""A receiver under ``once()`` has only one effect per event within the retention, on each database (case 43)."""
 
 from __future__ import annotations
 

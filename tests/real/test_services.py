@@ -1,4 +1,4 @@
-"""The servers that the tests start answer requests, and leave no files or processes behind."""
+"""The servers that the tests start answer until they are stopped. No other process gets their ports."""
 
 from __future__ import annotations
 

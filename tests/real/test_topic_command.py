@@ -30,7 +30,8 @@ SERVICES = sorted(one.parent.name for one in Path(ROOT, "examples").glob("*/sett
 
 def settings_of(cluster: KafkaCluster, name: str, **of_topic: Any) -> dict[str, Any]:
     """
-    Return settings of a service that requires one topic. ``of_topic`` is the required configuration of this topic.
+    Return settings of a service that requires the topic ``name``, configured as in ``of_topic``, and the topic of
+    probes.
     """
     return {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers,

@@ -33,6 +33,6 @@ def test_the_section_of_each_alert_names_the_alert() -> None:
         assert f"``{alert.name}``" in sections()[alert.section], alert.name
 
 
-def test_every_alert_in_the_text_exists() -> None:
+def test_the_text_names_exactly_the_existing_alerts() -> None:
     names = {one.name for alerts in ALERTS.values() for one in alerts}
     assert set(re.findall(r"``(EventBus\w+)``", TEXT)) == names

@@ -103,8 +103,8 @@ class Browser:
     @contextmanager
     def page(self, *, scripts: bool = True) -> Iterator[Page]:
         """
-        Yield a page with separate cookies. The test fails if the browser's console shows an error, for example of a
-        script or of a request to another server.
+        Yield a page with separate cookies. The test fails if the browser's console shows an unexpected error, for
+        example of a script or of a request to another server.
         """
         context = self._browser.new_context(viewport={"width": WIDTHS[0], "height": 900}, java_script_enabled=scripts)
         page = context.new_page()

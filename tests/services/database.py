@@ -28,8 +28,8 @@ class DatabaseServer(ABC):
     """
     A database server on 127.0.0.1. Its data is deleted when the server is closed.
 
-    The server runs as the current user. If the current user is root, the server runs as the user that its Debian
-    package created, because database servers refuse to run as root.
+    The server runs as the current user. If the current user is root, the server runs as the user
+    ``_system_user``, because most database servers refuse to run as root by default.
     """
 
     vendor: ClassVar[str]

@@ -1,4 +1,4 @@
-"""Runs a server process. The process is stopped by its process id. If its parent process ends, it is killed."""
+"""Runs a server process. The process is stopped by its process id. If the thread that started it ends, it is killed."""
 
 from __future__ import annotations
 

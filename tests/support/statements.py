@@ -12,8 +12,9 @@ from django.db import connections
 @contextmanager
 def asked(alias: str = "default") -> Iterator[list[str]]:
     """
-    Collect the first word of each SQL statement of the block. Statements for transactions and savepoints are included.
-    A statement with the condition ``1 = 0``, which writes no row, is collected with a ``0``, as in ``INSERT 0``.
+    Collect the first word of each SQL statement of the block. Statements for savepoints are included; those that begin
+    or end a transaction are not. A statement with the condition ``1 = 0``, which writes no row, is collected with a
+    ``0``, as in ``INSERT 0``.
     """
     found: list[str] = []
 

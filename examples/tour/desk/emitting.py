@@ -1,4 +1,4 @@
-"""Emits events that receivers cannot process or Kafka refuses. The web process of the LMS calls these functions."""
+"""Emits events that receivers cannot process or Kafka refuses. A shell of the LMS calls :func:`make_trouble`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receivers that fail or are slow, and signals whose events Kafka refuses."""
+"""Receivers that fail or are slow, and the admin page with which an operator repairs the LMS."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def leave(certificate: CertificateData, **_: Any) -> None:
 
 
 def revoke(certificate: CertificateData, signal: OpenEdxPublicSignal, **_: Any) -> None:
-    """Emit another event for each received event."""
+    """Emit an event for each certificate that was created."""
     if signal is CERTIFICATE_CREATED:
         CERTIFICATE_REVOKED.send_event(certificate=certificate)
         say("revoke", user=certificate.user.id)
