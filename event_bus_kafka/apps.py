@@ -38,8 +38,8 @@ class EventBusKafkaConfig(AppConfig):
 @cache  # if ready() runs again, Django sees the same function and does not register it twice
 def _imported_when_run(path: str) -> _Check:
     """
-    Return a check whose module is imported only when the check runs. With an earlier import each web server would load
-    Kafka's client, although web servers run no checks.
+    Return a check whose module is imported only when the check runs. With an earlier import, each process that loads
+    the app would load Kafka's client.
     """
 
     def check(**options: Any) -> list[CheckMessage]:

@@ -70,7 +70,7 @@ class KafkaEventConsumer(EventBusConsumer):
 
     def consume_indefinitely(self) -> None:
         """
-        Consume until SIGTERM or SIGINT.
+        Consume until SIGTERM or SIGINT, or until the worker fails. Return at once if consumers are not enabled.
 
         Raises SystemExit with the worker's exit code, unless the code is 0. The command of openedx-events would swallow
         any other exception.

@@ -207,7 +207,7 @@ class CannotTake(EventBusError):
 
 
 class CannotReset(EventBusError):
-    """A group's offsets cannot be reset, because the group has members or the offsets do not exist."""
+    """A group's offsets cannot be reset, for example because the group has members."""
 
 
 class NotThere(EventBusError):
@@ -223,7 +223,7 @@ class AppendFailed(EventBusError):
 
 
 class OutboxMissing(AppendFailed):
-    """A database has no outbox table."""
+    """There is no outbox in a database, for example because its table is missing."""
 
 
 class ClaimLost(EventBusError):

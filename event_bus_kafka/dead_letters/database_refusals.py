@@ -43,8 +43,8 @@ def is_refusal(error: Exception) -> bool:
 def is_larger_than_packets(error: Exception, size: int, connection: BaseDatabaseWrapper) -> bool:
     """
     Return whether MySQL or MariaDB may have closed the connection because a statement with ``size`` bytes of values was
-    larger than ``max_allowed_packet``. If the statement cannot have been larger, the connection ended for another
-    reason, and the result is False. A new connection is opened to read this limit.
+    larger than ``max_allowed_packet``. Return False if the statement cannot have been larger, or if the limit cannot
+    be read. A new connection is opened to read the limit.
     """
     if _number(error) not in _LOST:
         return False

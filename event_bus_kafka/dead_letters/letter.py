@@ -31,7 +31,7 @@ class Failure:
     """The receiver's name, ``module.qualname``; empty if the record failed before any receiver was called."""
     error: str
     place: str = ""
-    """File, line and function that raised the error."""
+    """File, line and function that raised the error; empty if unknown, or if no receiver was called."""
     attempts: int | None = None
     """Number of failed calls of this receiver; None: the same as the letter's number of attempts."""
     failed_at: str = ""

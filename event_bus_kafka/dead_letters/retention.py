@@ -169,5 +169,5 @@ def _told(failed: str, slices: Iterator[int], purged: Callable[..., LifecycleEve
         if purged is not None:
             emit(purged(count=count))
     except Exception as error:  # noqa: BLE001 drivers and routers may raise anything
-        logger.warning("%s, because of %s. The rest follows tomorrow.", failed, type(error).__name__)
+        logger.warning("%s: %s was raised. The next attempt follows in a day.", failed, type(error).__name__)
         yield None  # its connection is closed before the next kind

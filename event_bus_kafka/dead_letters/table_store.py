@@ -35,11 +35,12 @@ class TableStore:
 
 def store(letter: Letter) -> DeadLetter:
     """
-    Store a dead letter and return its row. Leave out the parts that the table refuses.
+    Store a dead letter and return its row. If the table refuses the letter and has the column ``left_out``, leave out
+    parts of the letter.
 
     Raises a database error, or another exception of a driver, if the database is away, or if the table refuses the
-    letter even without these parts. Raises :class:`DeadLetterStoreFailed` if the letter already lacks parts, but the
-    table does not yet have the column ``left_out``, which names the missing parts.
+    letter and every copy with fewer parts. Raises :class:`DeadLetterStoreFailed` if the letter already lacks parts, but
+    the table does not yet have the column ``left_out``, which names the missing parts.
     """
     if letter.left_out and not DeadLetter.objects.for_writing().keeps_entries():
         raise DeadLetterStoreFailed(

@@ -49,7 +49,7 @@ class Task:
     ended: int = 0
     """Number of requests for a last turn that have been fulfilled."""
     problem: str = ""
-    """The failure that was logged last; empty after a successful turn."""
+    """Text of the database error that was logged last; empty after a successful turn."""
 
     @property
     def is_ending(self) -> bool:
@@ -61,7 +61,8 @@ class Housekeeper:
     """
     Runs the tasks of a process in one thread, which starts with the first task.
 
-    If a turn raises, the error is logged, and the task runs again after its period. Between two slices of a turn, other
+    If a turn raises, the task runs again after its period. The error is logged, unless the task's previous turn raised
+    the same database error. Between two slices of a turn, other
     due tasks may run. When no task is due, the thread closes its database connections, or returns them to their pool.
     After each slice it closes broken connections. A child process does not inherit its parent's tasks.
     """

@@ -71,8 +71,8 @@ class AssignedPositions:
 
     def mark_gone(self, message: Any) -> bool:
         """
-        Return whether an error that came in place of a record says that an offset no longer exists. If it does, note
-        that the partition waits for :meth:`start`.
+        Return whether an error that came in place of a record says that an offset no longer exists. If it does, and
+        the partition is assigned, note that the partition waits for :meth:`start`.
         """
         gone = meaning_of(message.error().name()).offset_gone
         partition = (message.topic(), message.partition())

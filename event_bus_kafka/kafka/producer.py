@@ -128,8 +128,8 @@ class Producer:
 
     def flush(self, seconds: float) -> int:
         """
-        Wait at most ``seconds`` for confirmations. Return the producer's length afterwards (see :meth:`__len__`); 0:
-        all records are confirmed.
+        Wait at most ``seconds`` for the delivery reports of all records. Return the producer's length afterwards (see
+        :meth:`__len__`); 0: all reports have come.
 
         Does not use the client's own flush, which loses delivery reports after a fatal error.
         """

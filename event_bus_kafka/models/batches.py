@@ -25,7 +25,7 @@ takes less than the second duration, the next batch is larger.
 def delete_in_batches(rows: models.QuerySet[Any], delete: Callable[[list[Any]], int]) -> Iterator[int]:
     """
     Delete rows in the order of ``rows``, in batches, so that locks and transactions are short. Yield the number of
-    deleted rows after each batch. A batch takes less than a second unless single rows are slow.
+    deleted rows after each batch. After a slow batch, the next batch is smaller.
 
     ``delete``: deletes the rows with the given ids, and returns the number of deleted rows. If it does not delete them,
     so that the same batch comes twice in a row, the deletion ends.
@@ -48,7 +48,7 @@ def few_distinct(rows: models.QuerySet[Any], name: str) -> list[Any] | None:
     """
     Return the distinct values of a column; None if there are more than :data:`FEW`.
 
-    Sends one SQL statement for each value, and one more. With an index that begins with the column, each statement is
+    Sends at most ``FEW + 1`` SQL statements. With an index that begins with the column, each statement is
     fast. For DISTINCT, PostgreSQL would read the whole index.
     """
     found: list[Any] = []

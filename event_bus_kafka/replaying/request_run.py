@@ -213,7 +213,7 @@ class RequestRun(Generic[Requested]):
         try:
             came_of_it = self._letters.run(letter, note)
         except Exception as error:  # an error of a request must not end the worker
-            logger.exception("A replay request has failed")
+            logger.exception("A replay request has failed at %s", letter.coordinates)
             came_of_it = Halt(HaltKind.FAILED, f"this package raised {type(error).__name__} at {letter.coordinates}")
         finally:
             cleanup.close_after_errors()

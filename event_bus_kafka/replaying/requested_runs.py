@@ -97,7 +97,7 @@ class RequestedRuns:
         except Error:
             raise
         except Exception as error:  # it would be raised at each turn, and keep the claim for ever
-            logger.exception("A replay request cannot begin")
+            logger.exception("Replay request %s cannot begin", request.pk)
             return Halt(HaltKind.FAILED, f"{error_text(error)} was raised when the request began")
 
     def _begin(

@@ -50,7 +50,7 @@ def deliver(
     in the receivers, as in a replay.
 
     Raises ReceiversFailed with the receivers' exceptions, DeserializationError if this service cannot read the record,
-    and AssertionError if the event has no receiver or its signal is disabled.
+    and AssertionError if the event has no receiver, its signal is disabled, or it is a tombstone without a key.
     """
     __tracebackhide__ = True
     text = Path(schema).read_text() if schema is not None else None

@@ -121,8 +121,8 @@ class CommitFailed(LifecycleEvent):
     partitions: tuple[tuple[str, int], ...]
     lost: bool
     """
-    Whether the partitions no longer belong to this worker. If so, another member reads the records since the last
-    commit again.
+    Whether the partitions no longer belong to this worker. If so, the records since the last commit are
+    read again.
     """
     error: Exception
 

@@ -66,7 +66,7 @@ class ReplayFailed(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class DeadLettersPurged(LifecycleEvent):
-    """The deletion of dead letters older than EVENT_BUS_KAFKA_RETENTION days has ended."""
+    """The deletion of dead letters whose last failure is over EVENT_BUS_KAFKA_RETENTION days old has ended."""
 
     count: int
     """Number of deleted dead letters; may be 0."""

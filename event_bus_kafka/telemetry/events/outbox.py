@@ -9,7 +9,7 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class EventAppended(LifecycleEvent):
-    """An event was put into the outbox, in a transaction that may still be rolled back."""
+    """An event was put into the outbox. If a transaction is open, it may still be rolled back."""
 
     topic: str
     event_type: str
@@ -27,7 +27,7 @@ class AppendToOutboxFailed(LifecycleEvent):
     doomed: bool
     """
     Whether the surrounding transaction can only be rolled back, so that the event must not be sent. If not, the event
-    is sent when the transaction commits.
+    is sent after the commit, or at once if no transaction is open.
     """
 
 
@@ -44,7 +44,7 @@ class OutboxAmbiguous(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class OutboxStalled(LifecycleEvent):
-    """The oldest row of an outbox is older than five minutes. Either no relay runs, or the relay cannot send."""
+    """The oldest row of an outbox is older than five minutes. No relay runs, or it cannot send or is too slow."""
 
     database: str
     oldest: float
@@ -81,7 +81,7 @@ class TopicHeld(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class TopicResumed(LifecycleEvent):
-    """A topic that was held accepts records again."""
+    """A topic is no longer held; a relay sends its rows as usual again."""
 
     topic: str
 

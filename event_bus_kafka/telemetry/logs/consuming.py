@@ -104,8 +104,8 @@ def _(event: events.PartitionsAssigned, _: LogFilter) -> None:
 def _(event: events.PartitionsRevoked, _: LogFilter) -> None:
     log = logger.warning if event.lost or event.unfinished else logger.info
     unfinished = (
-        f"; {event.unfinished} receivers still run for records of these partitions; other workers will process these "
-        "records again"
+        f"; {event.unfinished} receivers still run for records of these partitions; these records will be processed "
+        "again"
     )
     log(
         "Group %s: partitions lost: %s%s" if event.lost else "Group %s: partitions revoked: %s%s",
@@ -131,9 +131,9 @@ def _(event: events.CommitFailed, log_filter: LogFilter) -> None:
         event.group,
         error_text(event.error),
         _named(event.partitions),
-        "another worker has these partitions now, and processes the records since the last commit again"
+        "this worker has lost these partitions; the records since the last commit are processed again"
         if event.lost
-        else "the commit is repeated",
+        else "the commit is repeated while this worker has these partitions",
         extra=fields(event),
     )
 

@@ -87,7 +87,7 @@ def _(event: events.DeadLettersPurged, _: LogFilter) -> None:
 def _(event: events.DeadLetterEntriesPurged, _: LogFilter) -> None:
     if event.count:
         logger.info(
-            "Deleted %s rows about receivers of deleted dead letters: the rows have not changed for "
+            "Deleted %s entries whose dead letters no longer exist: the entries had not changed for "
             "EVENT_BUS_KAFKA_HISTORY days",
             event.count,
             extra=fields(event),

@@ -37,7 +37,8 @@ class LogFilter:
         """
         Return whether to log ``what`` about ``source``. If so, remember the line.
 
-        Without ``for_ever``, the result is False if the line was logged within the last minute. With ``for_ever``, the
+        Without ``for_ever``, the result is False if the line was logged within the last minute, unless a thousand other
+        lines have been logged since. With ``for_ever``, the
         result is False if this process has logged the line with ``for_ever`` before, or has logged a thousand other
         lines with ``for_ever``.
         """

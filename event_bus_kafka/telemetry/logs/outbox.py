@@ -31,7 +31,9 @@ def _(event: events.AppendToOutboxFailed, _: LogFilter) -> None:
         event.topic,
         event.event_type,
         event.event_id,
-        "the transaction or savepoint around it fails, too" if event.doomed else "the event is sent after the commit",
+        "the transaction or savepoint around it fails, too"
+        if event.doomed
+        else "the event is sent without the outbox, after the commit if a transaction is open",
         extra=fields(event),
     )
 
@@ -90,7 +92,8 @@ def _(event: events.TopicHeld, log_filter: LogFilter) -> None:
 
 @lines.of(events.TopicResumed)
 def _(event: events.TopicResumed, _: LogFilter) -> None:
-    logger.info("Topic %s takes records again", event.topic, extra=fields(event))
+    text = "Topic %s is no longer held: the relay sends its rows as usual again"
+    logger.info(text, event.topic, extra=fields(event))
 
 
 @lines.of(events.RelayInterrupted)
