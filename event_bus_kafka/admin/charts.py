@@ -34,12 +34,12 @@ class Series:
 
     @property
     def most(self) -> float:
-        """The largest number; 0 if all slots are empty."""
+        """The largest value; 0 if all slots are empty."""
         return max((one for one in self.values if one is not None), default=0.0)
 
     @property
     def last(self) -> float | None:
-        """The number of the latest slot with data; None if there is no such slot."""
+        """The value in the latest slot that has data; None if all slots are empty."""
         return next((one for one in reversed(self.values) if one is not None), None)
 
 

@@ -135,13 +135,14 @@ class NoReplays:
 
 class PartitionPhase(Enum):
     """
-    The phases of a partition from its assignment to its end, and the records that lanes may begin in each::
+    The phases of a partition from its assignment to its end:
 
-                 assigned         revoked or stopped                                  all below done, or time is up
-                    |                    |                                                       |
-        phase       |        OPEN        | DECIDING       |             DRAINING                 |  CLOSED
-        begins      |     everything     | nothing        | all below the last record that       |  nothing
-        is dropped  |      nothing       | nothing        | is done or runs; the rest is dropped |  the rest
+    - OPEN, from the assignment on: lanes may begin every record.
+    - DECIDING: lanes begin no record and drop none.
+    - DRAINING, after a revocation or a stop: lanes begin only records below the highest one that is finished or
+      running, and drop the others. The phase ends when these records are finished, when the first unfinished one waits
+      for a retry, or when time is up.
+    - CLOSED: lanes drop every record that they have not begun.
 
     While some partitions drain, the partitions that stay assigned are DECIDING, so that all lanes work for the draining
     partitions. Afterwards the staying partitions are OPEN again. A partition that is lost, or stopped a second time, is

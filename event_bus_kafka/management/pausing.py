@@ -20,7 +20,7 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 
 
 class PausingCommand(OperatorCommand):
-    """A command that pauses or resumes one receiver, or lists the paused receivers."""
+    """Base class of the commands that pause or resume a receiver. Without ``--receiver`` they list paused receivers."""
 
     idle: str
     """The state of a receiver for which the command has nothing to do, for example ``is not paused``."""

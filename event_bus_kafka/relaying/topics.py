@@ -120,7 +120,10 @@ class Topic:
 
     @property
     def awaited(self) -> int:
-        """Number of rows that a batch waits for: in flight, or still to be sent one by one; 0 for a silent topic."""
+        """
+        Number of rows that a batch waits for: in flight, or still to be sent one by one. 0 for a silent topic, which
+        lacks delivery reports while other topics get them.
+        """
         return 0 if self.is_silent else self.unreported + len(self.waiting)
 
     @property

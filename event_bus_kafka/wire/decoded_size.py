@@ -121,9 +121,10 @@ class _Body:
 
 class _Shapes:
     """
-    Makes the shapes of a writer's types. ``reader``: the type to which a value is converted; None: it stays unchanged.
+    Makes the shapes of a writer's types.
 
-    The shape of a named type is made only once, because a short schema may use a large type in a thousand places.
+    The shape of a type that is used by name is made only once for each reader, because a short schema may use a large
+    type in a thousand places.
     """
 
     def __init__(self, names: dict[str, Schema]) -> None:
@@ -131,6 +132,7 @@ class _Shapes:
         self._known: dict[tuple[str, int], Shape] = {}
 
     def of(self, writer: Schema, reader: AvroType | None) -> Shape:
+        """Return the shape of a ``writer`` value that is converted to ``reader``; None: the value is not converted."""
         target = reader.item if isinstance(reader, Optional) else reader
         if not isinstance(writer, str):
             return self._made(writer, target)

@@ -82,7 +82,10 @@ def test_concurrent_processes_get_the_same_id_when_they_register_one_schema(bus:
 
 
 def test_c13_the_error_for_an_unknown_schema_id_has_retriable_false_and_final_false(registry: SchemaRegistry) -> None:
-    """The error is not final because another node of the registry may already know the id."""
+    """
+    It is not retriable, because it is no outage: it counts as a failed attempt. It is not final, because another node
+    of the registry may already know the id.
+    """
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(2_000_000_000)
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (404, False, False)

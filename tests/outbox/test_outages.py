@@ -42,7 +42,10 @@ def spread_service(
 def guarded_service(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, topic: str, database: Database
 ) -> Iterator[Service]:
-    """Return a service that uses a broker with authentication. The broker can be reached through a proxy."""
+    """
+    Return a service that uses a plain listener of a broker, until a test chooses another one in its settings: a
+    listener with a login, or the listener behind a proxy.
+    """
     bus = RealBus(guarded.cluster, schema_registry)
     bus.create_topic(topic)
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as service:

@@ -81,8 +81,8 @@ def test_rows_are_sent_if_the_size_limit_of_their_topic_is_unknown(service: Serv
 
 def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service: Service) -> None:
     """
-    The relay does not know the limit of the topic, because the settings do not name the topic. A limit that is lowered
-    while a relay runs has the same effect.
+    When a relay makes its client, it asks Kafka for the size limits of the topics in the settings. This topic is not
+    among them, so Kafka refuses the row, not the relay. The same happens if a limit is lowered while a relay runs.
     """
     small = f"{service.topic}-shrunk"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})

@@ -49,8 +49,8 @@ class Listener:
 class KafkaCluster:
     """
     Brokers on 127.0.0.1, numbered from 1. Each broker is also a controller. Their data is deleted when the cluster is
-    closed. A single broker may have additional listeners. ``java`` contains options of Java; by default, one option
-    makes brokers start faster.
+    closed. A cluster of one broker may have additional listeners. ``java``: an option of Java; its default
+    lets brokers start in half the time.
     """
 
     def __init__(

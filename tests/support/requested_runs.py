@@ -59,7 +59,10 @@ class Runner(RequestRunner):
         self.submitted.append(delivery)
 
     def begin(self, most: int = 1_000_000) -> int:
-        """Run at most ``most`` of the parts that may start now; return the number of parts that ran."""
+        """
+        Process the records and batches of backfills that the requests submit now, up to the number ``most``. Return how
+        many were processed.
+        """
         done = 0
         while done < most:
             self.submit(is_busy=False)

@@ -117,7 +117,10 @@ class KafkaPlace:
     partition: int
     offset: int
     time: int | None
-    """The record's timestamp. It is much later than the time in the event id if the event waited in an outbox."""
+    """
+    The record's timestamp; None: the record has none. If the event waited in an outbox, this is later than the time at
+    which the event was made, which its id (a UUID of version 1) contains.
+    """
     event_type: str
     event_id: str
     masked_key: str | None

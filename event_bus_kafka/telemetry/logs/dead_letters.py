@@ -34,7 +34,7 @@ def _(event: events.DeadLetterStored, _: LogFilter) -> None:
 def _(event: events.DeadLetterReduced, _: LogFilter) -> None:
     logger.warning(
         "Dead letter of %s:%s:%s (event_type=%s, message_id=%s) is stored without its %s: %s. A replay reads the "
-        "missing parts from Kafka, as long as the topic has the record.",
+        "record's key, value and headers from Kafka, as long as the topic has the record.",
         event.topic,
         event.partition,
         event.offset,

@@ -18,7 +18,7 @@ lines = Lines()
 def _(event: events.CallbackFailed, log_filter: LogFilter) -> None:
     if log_filter.is_news("callback", f"{event.callback} {type(event.error).__name__}"):
         logger.error(
-            "%s raised %s (%s); the function will be called again next time",
+            "%s raised %s (%s); the event bus continues",
             event.callback,
             *_type_and_place(event.error),
             extra=fields(event),

@@ -173,7 +173,7 @@ def test_ticked_letters_are_discarded_after_a_confirmation() -> None:
     assert "discarded" in client.get(LIST, {"state": "discarded"}).content.decode()
 
 
-def test_no_letter_is_discarded_if_the_confirmation_the_selection_or_a_right_is_missing() -> None:
+def test_letters_are_discarded_only_with_a_confirmed_plan_a_valid_selection_and_both_rights() -> None:
     stored(record_of(7), MAIL)
     client = client_with(Right.VIEW, Right.DISCARD)
     for posted in (

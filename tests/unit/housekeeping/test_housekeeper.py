@@ -220,7 +220,7 @@ def test_a_housekeeper_drops_its_tasks_if_the_process_id_has_changed(keeper: Hou
     assert threading.active_count() > 1
 
 
-def test_a_task_runs_again_if_the_method_finish_is_called_during_its_last_run(keeper: Housekeeper) -> None:
+def test_a_second_call_of_finish_during_the_last_run_of_a_task_causes_another_last_run(keeper: Housekeeper) -> None:
     """The task may add counts during its last run. Without a further run these counts would be lost."""
     begun, go_on = Event(), Event()
     lasts: list[None] = []

@@ -143,7 +143,7 @@ def test_waiting_lines_are_written_after_a_thousand_records(lines: Lines) -> Non
     assert len(lines()) == 10
 
 
-def test_records_have_separate_lines_from_the_next_flush_on_if_the_setting_disables_batches(
+def test_after_the_setting_disables_batches_each_record_has_its_own_line_from_the_next_flush_on(
     lines: Lines, batched: list[bool]
 ) -> None:
     received(1)
