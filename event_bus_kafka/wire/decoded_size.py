@@ -121,10 +121,8 @@ class _Body:
 
 class _Shapes:
     """
-    Makes the shapes of a writer's types.
-
-    The shape of a type that is used by name is made only once for each reader, because a short schema may use a large
-    type in a thousand places.
+    Makes the shapes of a writer's types. The shape of a type that is used by name is made only once for each reader,
+    because a short schema may use a large type in a thousand places.
     """
 
     def __init__(self, names: dict[str, Schema]) -> None:
