@@ -43,6 +43,7 @@ def test_creating_an_existing_topic_does_not_change_it(real_bus: Bus) -> None:
     client = admin(real_bus.bootstrap_servers)
     client.create_topic("once", partitions=2, replication=1, timeout=10)
     client.create_topic("once", partitions=3, replication=1, timeout=10)
+    until(lambda: "once" in client.topics(timeout=10))  # a new topic is not known at once
     assert client.topics(timeout=10)["once"].partitions == 2
 
 
