@@ -74,8 +74,10 @@ def _watched(
     def run() -> None:
         begins()
         time.sleep(settle)
-        found.append(watch(seconds))
-        end()
+        try:
+            found.append(watch(seconds))
+        finally:
+            end()
 
     thread = threading.Thread(target=run, name="benchmark", daemon=True)
     thread.start()

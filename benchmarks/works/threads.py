@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import NamedTuple
@@ -51,7 +52,9 @@ def _uses() -> Mapping[str, _Use]:
     uses = {}
     for task in _TASKS.iterdir():
         number = int(task.name)
-        if number != threading.get_native_id():
+        if number == threading.get_native_id():
+            continue
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended meanwhile
             name = names.get(number) or f"{(task / 'comm').read_text().strip()}"
             name = name if name not in uses else f"{name} {number}"
             nanoseconds = int((task / "schedstat").read_text().split()[0])
