@@ -21,7 +21,9 @@ class RunForm(forms.Form):
     """A base class of both forms, with the fields ``rate``, ``stop_after`` and ``reason``."""
 
     rate = forms.FloatField(
-        label=_("Events a second at most (empty: as many as live events leave time for)"), min_value=0.01, required=False
+        label=_("Events a second at most (empty: as many as live events leave time for)"),
+        min_value=0.01,
+        required=False,
     )
     stop_after = forms.IntegerField(
         label=_("End it after so many failures in a row"), min_value=1, max_value=1_000_000, initial=STOP_AFTER
