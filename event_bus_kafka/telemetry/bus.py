@@ -22,11 +22,22 @@ handler of a process signal, such as SIGTERM, this package raises the exception 
 _ALL_KINDS = (LifecycleEvent,)
 
 _observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {count: COUNTED}
-_observers_of: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
-"""
-Cache: kind of event → observers that want events of this kind. A new empty dict replaces the cache when observers are
-added, removed or flushed.
-"""
+
+
+class _ObserversOf(dict[type[LifecycleEvent], tuple[Observer, ...]]):
+    """
+    Cache: kind of event → observers that want events of this kind. A new empty cache replaces it when observers are
+    added, removed or flushed. So a late entry, made from observers that have changed, is in a discarded cache.
+    """
+
+    def __missing__(self, kind: type[LifecycleEvent]) -> tuple[Observer, ...]:
+        found = self[kind] = tuple(
+            observer for observer, kinds in _observers.items() if issubclass(kind, kinds) and _wants(observer, kind)
+        )
+        return found
+
+
+_observers_of = _ObserversOf()
 _flushes: tuple[Callable[[], None], ...] = ()
 """The ``flush`` methods of observers. Not every observer has this method."""
 
@@ -52,8 +63,7 @@ def emit(event: LifecycleEvent) -> None:
     Call the observers of the event's kind. If an observer raises, emit CallbackFailed instead of raising, unless the
     exception comes from the handler of a process signal.
     """
-    observers = _observers_of.get(type(event))
-    for observer in _find(type(event)) if observers is None else observers:
+    for observer in _observers_of[type(event)]:
         try:
             observer(event)
         except RAISED_BY_OTHERS as error:
@@ -68,7 +78,7 @@ def flush_observers() -> None:
     iteration of their loop.
     """
     global _observers_of
-    _observers_of = {}
+    _observers_of = _ObserversOf()
     for flush in _flushes:
         try:
             flush()
@@ -82,8 +92,7 @@ def is_wanted(kind: type[LifecycleEvent]) -> bool:
     Return whether any observer wants events of ``kind``. Code that would create thousands of events calls this function
     first.
     """
-    observers = _observers_of.get(kind)
-    return len(_find(kind) if observers is None else observers) > 0
+    return bool(_observers_of[kind])
 
 
 def _note_failure(observer: Observer, event: LifecycleEvent, error: BaseException) -> None:
@@ -103,16 +112,8 @@ def _wants(observer: Observer, kind: type[LifecycleEvent]) -> bool:
         return True
 
 
-def _find(kind: type[LifecycleEvent]) -> tuple[Observer, ...]:
-    found = _observers_of  # read before `_observers`: a later change of observers discards this dict
-    found[kind] = tuple(
-        observer for observer, kinds in _observers.items() if issubclass(kind, kinds) and _wants(observer, kind)
-    )
-    return found[kind]
-
-
 def _replace(observers: dict[Observer, tuple[type[LifecycleEvent], ...]]) -> None:
     global _observers, _observers_of, _flushes
     _observers = observers
-    _observers_of = {}
+    _observers_of = _ObserversOf()
     _flushes = tuple(flush for observer in observers if (flush := getattr(observer, "flush", None)))
