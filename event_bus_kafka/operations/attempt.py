@@ -12,7 +12,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.consuming import reporting
 from event_bus_kafka.consuming.processor import Processor
-from event_bus_kafka.consuming.progress import Delivery
+from event_bus_kafka.consuming.progress import Delivery, PartitionProgress, Work
 from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.dead_letters.letter import Letter, Store
 from event_bus_kafka.dispatching.dispatch import Receiver
@@ -45,20 +45,18 @@ class OneAttempt:
         open_connections.adopt()
 
     def make(
-        self, delivery: Delivery, receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]]
+        self, work: Work, receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]]
     ) -> Letter | Hold | Skipped | None:
         """
-        Process one record with the receivers that ``receivers_of`` returns. Return :class:`Hold` if a server is
-        unreachable, and :class:`Skipped` if a worker would skip the record. If the record failed, return a dead
-        letter of it, which is not stored. Otherwise return None.
+        Process the record of ``work`` with the receivers that ``receivers_of`` returns. Return :class:`Hold` if a
+        server is unreachable, and :class:`Skipped` if a worker would skip the record. If the record failed, return a
+        dead letter of it, which is not stored. Otherwise return None.
 
         Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit.
         """
-        caught = _Caught()
-        if delivery.work is None:
-            delivery.is_early = True
-        else:
-            delivery.work.is_early = True
+        caught, record = _Caught(), work.record
+        delivery = Delivery.of(record, PartitionProgress(record.topic, record.partition))
+        delivery.work, work.is_early = work, True
         processor = attrs.evolve(
             self._processor, dead_letters=caught, receivers_of=receivers_of, passed_over=caught.pass_over
         )

@@ -10,7 +10,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.consuming import reporting
 from event_bus_kafka.consuming.processor import Processor
-from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
+from event_bus_kafka.consuming.progress import Work
 from event_bus_kafka.dead_letters.letter import Failure, Letter, Store
 from event_bus_kafka.dispatching import dispatch
 from event_bus_kafka.dispatching.dispatch import Receiver
@@ -104,8 +104,7 @@ class RecordReplay:
             del self._progress.left[name]
 
     def _replay(self, record: ConsumerRecord) -> Failures:
-        delivery = Delivery.of(record, PartitionProgress(record.topic, record.partition))
-        outcome = self._attempt.make(delivery, lambda signal: receivers_of(signal, self._receiver))
+        outcome = self._attempt.make(Work(record), lambda signal: receivers_of(signal, self._receiver))
         if isinstance(outcome, Hold):
             raise server_away(outcome)
         if isinstance(outcome, Skipped):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from event_bus_kafka.consuming.processor import Processor
-from event_bus_kafka.consuming.progress import Delivery, PartitionProgress, Work
+from event_bus_kafka.consuming.progress import Work
 from event_bus_kafka.dead_letters.letter import Letter
 from event_bus_kafka.dispatching.outcomes import Hold
 from event_bus_kafka.errors import WorkerFailed
@@ -32,11 +32,10 @@ class RecordRun:
         """
         record = requested.record
         assert record is not None
-        delivery = Delivery.of(record, PartitionProgress(record.topic, record.partition))
-        delivery.work = work = Work(record)
+        work = Work(record)
         began(work)
         try:
-            outcome = self._attempt.make(delivery, lambda signal: receivers_of(signal, self._receiver))
+            outcome = self._attempt.make(work, lambda signal: receivers_of(signal, self._receiver))
         except WorkerFailed as failure:
             return Halt(HaltKind.STOPPED, f"{failure.reason} at {requested.coordinates}")
         if isinstance(outcome, Hold):

@@ -11,7 +11,7 @@ import attrs
 from django.db import Error
 
 from event_bus_kafka.consuming.processor import Processor
-from event_bus_kafka.consuming.progress import Delivery, PartitionProgress, Work
+from event_bus_kafka.consuming.progress import Work
 from event_bus_kafka.dead_letters import table_store
 from event_bus_kafka.dead_letters.letter import Failure, Letter, Store
 from event_bus_kafka.dead_letters.pending import Change, Pending
@@ -106,11 +106,10 @@ class LetterReplay:
             return Replayed(letter=letter, problem=f"not run: {error}")
         if record is None:
             return Replayed(letter=letter, is_taken=True)
-        delivery = Delivery.of(record, PartitionProgress(letter.topic, letter.partition))
-        delivery.work = work = Work(record, past=Past(attempts=letter.attempts - 1))
+        work = Work(record, past=Past(attempts=letter.attempts - 1))
         claim.began(work)
         try:
-            outcome = self._attempt.make(delivery, lambda signal: planned_receivers(planned, signal))
+            outcome = self._attempt.make(work, lambda signal: planned_receivers(planned, signal))
         except BaseException:
             with suppress(Error):
                 _write(planned, ReplayResult())  # if this fails, too, the first exception is raised
