@@ -25,6 +25,11 @@ THEIRS: dict[str, Any] = {
     "EVENT_BUS_KAFKA_CONSUMERS_ENABLED": True,
 }
 OURS: dict[str, Any] = {}
+# The existing package does not flush at the end of a process: without this, the event can be lost.
+FLUSH = """
+from openedx_events.event_bus import get_producer
+get_producer().prepare_for_shutdown()
+"""
 APPS = [
     ["tests.projects.certificates", "openedx_events", "event_bus_kafka", "edx_event_bus_kafka"],
     ["tests.projects.certificates", "edx_event_bus_kafka", "event_bus_kafka", "openedx_events"],
@@ -40,8 +45,10 @@ def test_each_package_receives_the_events_that_the_other_package_sends(
 ) -> None:
     installed: dict[str, Any] = {"INSTALLED_APPS": apps}
     arguments = ("consume_events", "-t", topic, "-g", group)
-    with ServiceProcess(code=SEND.format(users=[1]), settings=bus.settings(topic, **sender, **installed)) as first:
+    code = SEND.format(users=[1]) + (FLUSH if sender is THEIRS else "")
+    with ServiceProcess(code=code, settings=bus.settings(topic, **sender, **installed)) as first:
         assert first.end() == 0
+    assert bus.end_of(topic) == 1, first.log
     if worker is THEIRS:  # a new group of the existing package starts at the end: commit its start before
         bus.commit(group, topic, 0)
     with ServiceProcess(*arguments, settings=bus.settings(**worker, **installed), receivers="note") as process:
