@@ -104,9 +104,10 @@ class Producer:
         """
         if self.failure is not None:  # librdkafka itself would take records after a purge
             raise DeliveryFailed(error_codes.FATAL, str(self.failure), fatal=True)
-        headers = headers_for_client(record.headers)
+        topic, key, value, named = record
+        headers = named if isinstance(named, dict) else headers_for_client(named)  # a call would take longer
         try:
-            self._client.produce(record.topic, record.value, record.key, headers=headers, on_delivery=report)
+            self._client.produce(topic, value, key, headers=headers, on_delivery=report)
         except BufferError:
             raise QueueFull(error_codes.QUEUE_FULL, "the local queue is full", retriable=True) from None
         except KafkaException as error:

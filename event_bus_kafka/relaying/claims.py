@@ -223,12 +223,12 @@ class Claims:
         self._is_indexed = False
 
     def _remove(self, connection: OwnConnection, ids: Sequence[int]) -> None:
-        if connection.execute(self._dialect.remove, [self._dialect.ids(ids)]) < len(ids):
+        if connection.remove(ids) < len(ids):
             self._require_none(connection, ids, "removed")
 
     def _require_none(self, connection: OwnConnection, ids: Sequence[int], done: str) -> None:
         """Raise :class:`RowsStay` if any of these rows is still in the outbox."""
-        ((left,),) = connection.query(self._dialect.count, [self._dialect.ids(ids)])
+        ((left,),) = connection.query(*self._dialect.count(ids))
         if left:
             raise RowsStay(int(left), done)
 

@@ -14,10 +14,12 @@ topic at a time. Therefore it may continue after a refusal.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from operator import itemgetter
 from time import monotonic
 
 import attrs
@@ -102,9 +104,8 @@ class Clients:
         Raise :class:`DeliveryFailed` if a record is larger than its topic's limit, as far as the limit is known. Kafka
         would refuse the whole request that contains the record.
         """
-        limit = self._common.limits.get(record.topic) if self._common else None
-        size = len(record.key) + len(record.value or b"")
-        if limit is not None and size > limit:
+        size, limit = len(record.key) + len(record.value or b""), self._limit_of(record.topic)
+        if size > limit:
             reason = f"{size} bytes are more than the {limit} that the topic takes"
             raise DeliveryFailed(error_codes.MSG_SIZE_TOO_LARGE, reason)
 
@@ -120,21 +121,27 @@ class Clients:
         while the client is polled, never during this call.
         """
         common, sent = self.common, 0
-        usual: dict[str, Topic] = {}
+        usual: dict[str, tuple[Topic, int]] = {}
+        """Topic name → the topic, and the maximum bytes of one record."""
         with suppress(SchemaRegistryError, BrokerError):  # raised again when the row is sent with care
             for row in rows:
-                topic = usual.get(row.topic)
-                if topic is None:
-                    topic = usual[row.topic] = topics[row.topic]
-                    if row.topic not in self.unreached.complete or not topic.is_open:
+                known = usual.get(row.topic)
+                if known is None:
+                    if row.topic not in self.unreached.complete or not topics[row.topic].is_open:
                         break
-                if monotonic() > deadline:
-                    break
+                    known = usual[row.topic] = topics[row.topic], self._limit_of(row.topic)
+                topic, limit = known
                 record = frames.record(row)
-                self.measure(record)
+                _, key, value, _ = record
+                if len(key) + len(value or b"") > limit or monotonic() > deadline:
+                    break
                 common.enqueue(record, partial(report, row, topic, common))
                 sent += 1
-        return Counter([row.topic for row in rows[:sent]])
+        return Counter(map(itemgetter(1), rows[:sent]))
+
+    def _limit_of(self, topic: str) -> int:
+        """Return the maximum bytes of one record; the largest integer if the limit is not known."""
+        return self._common.limits.get(topic, sys.maxsize) if self._common else sys.maxsize
 
     def drop_failed(self) -> None:
         """Drop clients that had a fatal error; the next :meth:`reach` makes new ones."""

@@ -9,16 +9,18 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-from django.db import Error
+from django.db import Error, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from event_bus_kafka.relaying.statements import Dialect
+from event_bus_kafka.relaying.statements import NO_SCAN, Dialect, runs_of
 
 _RESTED = 30.0
 """
 Seconds without use after which the connection is replaced before the next transaction, because the server may have
 closed the connection.
 """
+_LONG_RUN = 100
+"""Number of consecutive ids from which on rows are deleted by a range."""
 _CLOSED = getattr(select, "POLLRDHUP", 0)  # only on Linux
 
 
@@ -92,6 +94,25 @@ class OwnConnection:
         with self._cursor() as cursor:
             cursor.execute(statement, parameters or None)
             return int(cursor.rowcount)
+
+    def remove(self, ids: Sequence[int]) -> int:
+        """
+        Delete rows of the outbox; return their number. Raises a database error.
+
+        The rows of a long run of consecutive ids, except its last row, are deleted by one range, which takes half the
+        time of look-ups.
+        """
+        removed, others = 0, list[int]()
+        for first, last in runs_of(ids):
+            if last - first >= _LONG_RUN:
+                try:
+                    removed += self.execute(self._dialect.remove_range, [first, last - 1])
+                    first = last
+                except OperationalError as error:
+                    if error.args[0] != NO_SCAN:
+                        raise
+            others += range(first, last + 1)
+        return removed + self.execute(self._dialect.remove, [self._dialect.ids(others)])
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
-from random import sample, uniform
+from random import random, sample, uniform
 from time import monotonic, perf_counter, sleep
 
 import attrs
@@ -29,9 +29,13 @@ _READ_AHEAD = 2
 """Number of chunks that are read while earlier chunks are sent."""
 _SHARE = 4
 """
-Maximum number of shards that a relay claims if its last batch could not take all waiting rows. Other relays may claim
-the other shards.
+Maximum number of shards that a relay claims if its last batch could not take all waiting rows, so that other relays can
+claim the other shards. While there seems to be no other relay, this maximum applies to a part of the batches only.
 """
+_ONLY_AFTER = 4
+"""A relay counts as the only one after this number of batches in a row of which no other relay had claimed a shard."""
+_LEAVES = 0.25
+"""Part of the batches in which an only relay leaves shards to a relay that has just started."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PAUSE_FACTOR = 10
 """
@@ -90,6 +94,8 @@ class Relay:
         self._pause = pause
         self._interruptions = self._unconfirmed = 0
         self._is_full = False
+        self._undisturbed = _ONLY_AFTER
+        """Number of batches in a row of which no other relay had claimed a shard."""
         self._saw_all = True
         """Whether the last batch claimed all shards with rows, and took all their rows except those of held topics."""
         self._reader = BackgroundThread("reads")
@@ -134,7 +140,7 @@ class Relay:
             self._rest(looked)
             return StepResult(left=False)
         found = len(shards)
-        if self._is_full and len(shards) > _SHARE:
+        if self._is_full and len(shards) > _SHARE and (self._undisturbed < _ONLY_AFTER or random() < _LEAVES):
             shards = sample(shards, _SHARE)
         batch = Batch(
             self._clients,
@@ -145,6 +151,7 @@ class Relay:
         )
         try:
             with self._claims.claim(shards) as claimed:
+                self._undisturbed = self._undisturbed + 1 if len(claimed) == len(shards) else 0
                 if claimed:
                     self._send(batch, claimed)
         except (Error, ClaimLost) as error:

@@ -1,9 +1,9 @@
 """
 The SQL with which a relay finds, locks, reads and removes rows, by vendor.
 
-Rows are removed only by look-ups of their exact ids. If the server's optimizer chose a scan, a DELETE would wait for
-the uncommitted rows of writers. A DELETE of a range of ids would also delete rows that committed after the relay had
-read the range.
+Rows are removed only by their exact ids: by look-ups, or by a range in which every id is to be removed. If the server's
+optimizer chose a scan, a DELETE would wait for the uncommitted rows of writers. A DELETE of a range with gaps would
+also delete rows that committed after the relay had read the range.
 """
 
 from __future__ import annotations
@@ -31,21 +31,24 @@ _COPIED = tuple(name for name in _MOVED if name != "id")
 class Dialect:
     """The SQL statements for the databases of one vendor."""
 
-    rows_by_id: str
-    """FROM clause that selects the outbox's rows by their ids, under the alias ``r``."""
-    ids: Callable[[Sequence[int]], Any]
-    """Converts ids to the single parameter of ``rows_by_id``."""
+    are_ids: Callable[[Sequence[int]], tuple[str, list[Any]]]
+    """Returns a condition that selects the rows with these ids, to read them, and the parameters of the condition."""
+    remove: str
+    """The statement that deletes rows by look-ups of their ids, its only parameter."""
+    ids: Callable[[Sequence[int]], str]
+    """Converts ids to the parameter of ``remove``."""
+    remove_range: str
+    """
+    The statement that deletes a range of ids. Its parameters are the first and the last id. The range must contain no
+    row that is to stay, and nobody else may lock the row after the range, because InnoDB may lock that row, too.
+
+    If MySQL's or MariaDB's optimizer would choose a scan, the statement raises the error :data:`NO_SCAN`.
+    """
     quote: str
     of_shard: str = "r.shard = {0}"
     """Condition for the rows of a shard, written so that the database uses only the index of shard and id."""
     of_topic: str = "r.topic = %s{0} ORDER BY r.id"
     """Condition for the rows of a topic, and ORDER BY that fits the index of topics, so that nothing is sorted."""
-    rows_in: str = ""
-    """
-    FROM clause for reading rows without locking them; a list of ids in brackets is appended. Empty: ``rows_by_id`` is
-    used instead.
-    """
-    delete: str = "DELETE FROM"
     forces_index: bool = False
     """Whether a statement can name the index to use."""
     locks: bool = True
@@ -126,18 +129,14 @@ class Dialect:
 
     def fetch(self, ids: Sequence[int]) -> tuple[str, list[Any]]:
         """Return a statement that selects rows by their ids, in any order, and its parameters."""
-        columns = self._columns(COLUMNS, "r.")
-        if self.rows_in:
-            return f"SELECT {columns} FROM {self.rows_in} ({_list(ids)})", []
-        return f"SELECT {columns} FROM {self.rows_by_id}", [self.ids(ids)]
+        condition, parameters = self.are_ids(ids)
+        index = "FORCE INDEX (PRIMARY)" if self.forces_index else ""
+        return f"SELECT {self._columns(COLUMNS)} FROM {_OUTBOX} {index} WHERE {condition}", parameters
 
-    @property
-    def remove(self) -> str:
-        return f"{self.delete} {self.rows_by_id}"
-
-    @property
-    def count(self) -> str:
-        return f"SELECT COUNT(*) FROM {self.rows_by_id}"
+    def count(self, ids: Sequence[int]) -> tuple[str, list[Any]]:
+        """Return a statement that counts the existing rows with these ids, and its parameters."""
+        condition, parameters = self.are_ids(ids)
+        return f"SELECT COUNT(*) FROM {_OUTBOX} WHERE {condition}", parameters
 
     @property
     def park(self) -> str:
@@ -181,11 +180,13 @@ class Dialect:
     def _by_topic(self, is_indexed: bool) -> str:
         return f"FORCE INDEX ({TOPICS_INDEX})" if is_indexed and self.forces_index else ""
 
-    def _columns(self, names: Sequence[str], prefix: str = "") -> str:
-        return ", ".join(f"{prefix}{self.quote}{name}{self.quote}" for name in names)
+    def _columns(self, names: Sequence[str]) -> str:
+        return ", ".join(f"{self.quote}{name}{self.quote}" for name in names)
 
 
 _LOCK_WAIT = 5
+NO_SCAN = 1175
+"""The error number with which MySQL and MariaDB refuse a DELETE that would scan the table."""
 _BY_INDEX = "; ".join(
     f"SET LOCAL {what} = off" for what in ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit")
 )
@@ -197,10 +198,44 @@ PostgreSQL gives a high cost to plans that are switched off, and would spend sec
 cost. Therefore ``jit`` is off, too.
 """
 
+
+def _array(ids: Sequence[int]) -> str:
+    return f"{{{_list(ids)}}}"  # psycopg takes ten times as long for a list
+
+
+def runs_of(ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the first and last id of each run of consecutive ids."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(ids):
+        first, last = runs[-1] if runs else (number, number)
+        if number - last > 1:
+            runs.append((number, number))
+        else:
+            runs[-1:] = [(first, number)]
+    return runs
+
+
+def _are_ids_on_postgresql(ids: Sequence[int]) -> tuple[str, list[Any]]:
+    if len(runs := runs_of(ids)) == 1:
+        return "id BETWEEN %s AND %s", [*runs[0]]
+    return "id = ANY(%s::bigint[])", [_array(ids)]
+
+
+def _are_ids_on_mysql(ids: Sequence[int]) -> tuple[str, list[Any]]:
+    runs = runs_of(ids)
+    alone = [first for first, last in runs if first == last] or [0]
+    ranges = [f"id BETWEEN {first} AND {last}" for first, last in runs if first < last]
+    return " OR ".join([*ranges, f"id IN ({_list(alone)})"]), []
+
+
+_REMOVE_RANGE = "{} WHERE id BETWEEN %s AND %s"
+
 DIALECTS = {
     "postgresql": Dialect(
-        rows_by_id=f"{_OUTBOX} AS r WHERE r.id = ANY(%s::bigint[])",
-        ids=lambda ids: f"{{{_list(ids)}}}",  # psycopg takes ten times as long for a list
+        are_ids=_are_ids_on_postgresql,
+        remove=f"DELETE FROM {_OUTBOX} WHERE id = ANY(%s::bigint[])",
+        ids=_array,
+        remove_range=_REMOVE_RANGE.format(f"DELETE FROM {_OUTBOX}"),
         quote='"',
         of_shard="r.shard BETWEEN {0} AND {0}",  # with = the server may use the primary key, and read all rows
         of_topic="r.topic BETWEEN %s AND %s{0} ORDER BY r.topic, r.id",  # likewise
@@ -209,18 +244,22 @@ DIALECTS = {
         options={"connect_timeout": 10, "tcp_user_timeout": 30_000},
     ),
     "mysql": Dialect(
-        rows_by_id=f"JSON_TABLE(%s, '$[*]' COLUMNS (id BIGINT PATH '$')) j STRAIGHT_JOIN {_OUTBOX} AS r ON r.id = j.id",
-        rows_in=f"{_OUTBOX} AS r FORCE INDEX (PRIMARY) WHERE r.id IN",
-        delete="DELETE r FROM",
+        are_ids=_are_ids_on_mysql,
+        remove=f"DELETE r FROM JSON_TABLE(%s, '$[*]' COLUMNS (id BIGINT PATH '$')) j "
+        f"STRAIGHT_JOIN {_OUTBOX} AS r ON r.id = j.id",
         ids=json.dumps,
+        remove_range="/*M! SET STATEMENT sql_safe_updates = 1 FOR */ "  # MariaDB
+        + _REMOVE_RANGE.format(f"DELETE /*+ SET_VAR(sql_safe_updates = 1) */ FROM {_OUTBOX}"),  # MySQL
         quote="`",
         forces_index=True,
         session=f"SET SESSION innodb_lock_wait_timeout = {_LOCK_WAIT}, wait_timeout = {IDLE_TRANSACTION_TIMEOUT}",
         options={"connect_timeout": 10, "read_timeout": 30, "write_timeout": 30},
     ),
     "sqlite": Dialect(
-        rows_by_id=f"{_OUTBOX} AS r WHERE r.id IN (SELECT value FROM json_each(%s))",
+        are_ids=lambda ids: ("id IN (SELECT value FROM json_each(%s))", [json.dumps(ids)]),
+        remove=f"DELETE FROM {_OUTBOX} WHERE id IN (SELECT value FROM json_each(%s))",
         ids=json.dumps,
+        remove_range=_REMOVE_RANGE.format(f"DELETE FROM {_OUTBOX}"),
         quote='"',
         locks=False,
     ),

@@ -6,7 +6,8 @@ temporarily cannot accept.
 from __future__ import annotations
 
 import threading
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing
 from time import sleep
 
 import attrs
@@ -16,8 +17,10 @@ from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_REVOKED
 
 from event_bus_kafka.assembly.schema_registry import registry
-from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
+from event_bus_kafka.models import SHARDS, OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.outbox import writer_schemas
+from event_bus_kafka.relaying import claims
+from event_bus_kafka.relaying import relay as relaying
 from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.telemetry import tallies
 from event_bus_kafka.telemetry.events import RowParked
@@ -156,6 +159,36 @@ def test_a_notification_wakes_a_waiting_relay_on_postgresql(service: Service) ->
 
 
 @on_mysql_too
+def test_a_relay_leaves_shards_to_others_while_the_backlog_is_large(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as the relay seems to be the only one, it leaves shards in only some of its batches."""
+    asked: list[int] = []
+    claim = Claims.claim
+
+    def noted(self: Claims, shards: Sequence[int]) -> AbstractContextManager[list[int]]:
+        asked.append(len(shards))
+        return claim(self, shards)
+
+    monkeypatch.setattr(claims, "_BATCH_ROWS", 16)
+    with transaction.atomic():
+        for user in range(600):
+            service.emit(user)
+    with service.relay() as relay, closing(Claims("default", notify=False, parked_holds_key=False)) as other:
+        monkeypatch.setattr(Claims, "claim", noted)
+        monkeypatch.setattr(relaying, "random", lambda: 0.5)
+        for _ in range(3):
+            relay.step()
+        monkeypatch.setattr(relaying, "random", lambda: 0.1)
+        relay.step()
+        monkeypatch.setattr(relaying, "random", lambda: 0.5)
+        with claim(other, range(SHARDS - 1)):
+            until(lambda: len(asked) == 5, step=relay.step)
+        for _ in range(5):
+            relay.step()
+    assert asked == [16, 16, 16, 4, 16, 4, 4, 4, 4, 16]
+
+
 def test_case_41_writers_and_relays_do_not_wait_for_locks(service: Service) -> None:
     """
     The relay owns a claim while rows are inserted. It also removes rows while transactions with inserts are open.

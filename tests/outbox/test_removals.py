@@ -5,6 +5,7 @@ come back.
 
 from __future__ import annotations
 
+from contextlib import closing
 from time import monotonic
 
 import pytest
@@ -13,6 +14,7 @@ from django.db import Error, connections, transaction
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.relaying import connection
 from event_bus_kafka.relaying.batch import Batch
+from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.relaying.connection import OwnConnection
 from event_bus_kafka.relaying.statements import DIALECTS
 from event_bus_kafka.telemetry.events import RelayInterrupted, TopicHeld
@@ -62,6 +64,54 @@ def test_a_relay_continues_and_loses_no_row_after_a_failed_removal(service: Serv
             assert service.waiting == 5_000
         until(lambda: not service.waiting, step=relay.step)
     assert list(dict.fromkeys(service.all_ids())) == sent
+
+
+@on_mysql_too
+def test_a_removal_does_not_wait_for_uncommitted_rows_beside_the_removed_rows(service: Service) -> None:
+    """
+    Other transactions have inserted rows before, between and after the removed rows. Most of the removed rows have
+    consecutive ids.
+    """
+    service.emit_many(300)
+    rows = list(OutboxRecord.objects.order_by("pk"))
+    others = [rows.pop(index) for index in (299, 150, 148, 0)]
+    OutboxRecord.objects.filter(pk__in=[row.pk for row in others]).delete()
+    with closing(Claims("default", notify=False, parked_holds_key=False)) as claims, transaction.atomic():
+        OutboxRecord.objects.bulk_create(others)
+        claims.remove([row.pk for row in rows], at_once=True)  # fails if it waits for a lock
+    assert service.waiting == 4
+
+
+@pytest.mark.parametrize("database", ["mysql"], indirect=True)
+def test_rows_are_removed_one_by_one_if_the_server_would_scan_the_table_for_a_range(service: Service) -> None:
+    """With this little memory the server does not use ranges. A scan would wait for the uncommitted row."""
+    service.emit_many(300)
+    ids = list(OutboxRecord.objects.order_by("pk").values_list("pk", flat=True))
+    with closing(Claims("default", notify=False, parked_holds_key=False)) as claims, transaction.atomic():
+        OutboxRecord.objects.filter(pk=ids[-1]).update(size=1)
+        claims._second.execute("SET SESSION range_optimizer_max_mem_size = 1")
+        claims.remove(ids[:-1], at_once=True)
+    assert service.waiting == 1
+
+
+@on_mysql_too
+@pytest.mark.parametrize(
+    "removed",
+    [
+        pytest.param([0], id="one"),
+        pytest.param([9, 7, 8, 6], id="a short run"),
+        pytest.param([*range(150, 20, -1)], id="a long run"),
+        pytest.param([*range(130), *range(131, 290), 295, 299], id="long runs and single rows"),
+    ],
+)
+def test_exactly_the_rows_with_the_given_ids_are_read_and_removed(service: Service, removed: list[int]) -> None:
+    service.emit_many(300)
+    ids = list(OutboxRecord.objects.order_by("pk").values_list("pk", flat=True))
+    chosen = [ids[index] for index in removed]
+    with closing(Claims("default", notify=False, parked_holds_key=False)) as claims:
+        assert [row.id for row in claims.rows(chosen)] == sorted(chosen)
+        claims.remove(chosen, at_once=True)
+    assert list(OutboxRecord.objects.order_by("pk").values_list("pk", flat=True)) == sorted(set(ids) - set(chosen))
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -67,6 +67,7 @@ class MariaDB(DatabaseServer):
             "--character-set-server=utf8mb4",
             "--collation-server=utf8mb4_unicode_ci",
             "--innodb-flush-log-at-trx-commit=2",
+            "--innodb-doublewrite=OFF",
             "--innodb-log-file-size=512M",  # with the default of 96 MB pages are soon written to disk
             *self._options,
         ]
