@@ -19,7 +19,7 @@ from event_bus_kafka.admin.ages import ago, moment
 from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.pages import Page, beside
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
-from event_bus_kafka.admin.start_commands import START_WORKER, start_relay
+from event_bus_kafka.admin.start_commands import start_relay, start_worker
 from event_bus_kafka.admin.waiting_list import items_of
 from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.settings import settings
@@ -224,13 +224,13 @@ def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
         ready = sum(not run.state.get("obstacles") for run in several)
         text = gettext("%(ready)d of %(all)d ready") % {"ready": ready, "all": len(several)}
         mark = "good" if ready == len(several) else "bad"
-        items.append((label, Marked(text=text, mark=mark) if several else Marked(text=_nobody(kind), mark="idle")))
+        items.append((label, Marked(text=text, mark=mark) if several else _nobody(kind)))
     if alive:
         items.append((gettext("Last heartbeat"), ago(min(run.silence for run in alive))))
     return items
 
 
-def _nobody(kind: str) -> str:
-    if kind == "relay":
-        return gettext("None runs.") + " " + start_relay()
-    return gettext("None runs. Start one: %(command)s") % {"command": START_WORKER}
+def _nobody(kind: str) -> Marked:
+    is_missing = kind == "consumer" and settings.subscriptions
+    command = start_relay() if kind == "relay" else start_worker()
+    return Marked(text=f"{gettext('None runs.')} {command}".rstrip(), mark="bad" if is_missing else "idle")

@@ -1,0 +1,70 @@
+"""The table of a group's partitions, with their offsets, from heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext
+
+from event_bus_kafka.admin import charts
+from event_bus_kafka.admin.ages import age
+from event_bus_kafka.admin.shapes import Cell, Table
+from event_bus_kafka.operations.groups import GroupView
+from event_bus_kafka.operations.workers import WorkerRun
+from event_bus_kafka.shown import shown
+
+
+def partitions_table(group: GroupView) -> Table:
+    """
+    Return the table of the group's partitions. The partitions with the largest lag come first. If no window is full,
+    the table has no column that says why.
+    """
+    is_full = any(one["full_because"] for _, one in group.partitions)
+    reason = [gettext("Why the window is full")] if is_full else []
+    return Table(
+        caption=gettext("Partitions and offsets"),
+        columns=[
+            gettext("Partition"),
+            gettext("Committed"),
+            gettext("Finished up to"),
+            gettext("End"),
+            gettext("Lag"),
+            gettext("Oldest unfinished"),
+            gettext("Window used"),
+            *reason,
+            gettext("Worker"),
+        ],
+        rows=[
+            _row(run, one, is_full=is_full)
+            for run, one in sorted(group.partitions, key=lambda pair: -(pair[1]["lag"] or 0))
+        ],
+        empty=gettext("No partition is assigned to a worker that runs."),
+    )
+
+
+def _row(run: WorkerRun, one: Mapping[str, Any], *, is_full: bool) -> list[Cell]:
+    reason = gettext("waits for %(record)s") % {"record": shown(one["full_because"])} if one["full_because"] else "–"
+    return [
+        f"{shown(one['topic'])}:{one['partition']}",
+        _number(one["committed"]),
+        _number(one["position"]),
+        _number(one["end"]),
+        _lag(one),
+        "–" if one["lag_age"] is None else age(one["lag_age"]),
+        f"{one['window_fill']:.0%}",
+        *([reason] if is_full else []),
+        f"{run.host}:{run.pid}",
+    ]
+
+
+def _lag(one: Mapping[str, Any]) -> str:
+    if one["lag"] is not None:
+        return charts.count(one["lag"])
+    if one["end"] is None:
+        return gettext("end not known yet")
+    return gettext("not read yet") if one["end"] else gettext("no records yet")
+
+
+def _number(offset: int | None) -> str:
+    return "–" if offset is None else str(offset)
