@@ -25,7 +25,7 @@ from event_bus_kafka.operations.history import summed
 from event_bus_kafka.operations.neglects import in_tables
 from event_bus_kafka.relaying import topics
 from event_bus_kafka.wire.headers import pack
-from tests.support.admin_clients import client_with, unbroken
+from tests.support.admin_clients import client_with, page, unbroken
 from tests.support.asking import until_all_have_ended
 from tests.support.databases import connected
 
@@ -33,14 +33,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
 
 TYPE = "org.openedx.learning.certificate.created.v1"
 SENT = {TYPE: {"certificates": {"event_key_field": "certificate.user.id", "enabled": True, "mode": "outbox"}}}
-
-
-def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
-    """Return the text of a page without HTML tags other than ``<svg>``."""
-    url = admin.site.get_model_admin(model).url(name, *args)  # type: ignore[attr-defined]
-    answer = client_with(Right.VIEW).get(url, query)
-    assert answer.status_code == 200
-    return re.sub(r"\s+", " ", re.sub(r"<(?!svg)[^>]+>", " ", unbroken(answer.content.decode())))
 
 
 def test_an_unreachable_database_hides_only_its_own_outbox(django_db_blocker: DjangoDbBlocker) -> None:
@@ -250,72 +242,10 @@ def test_the_number_of_waiting_rows_is_unknown_if_no_relay_runs() -> None:
     assert "unknown: no running relay has counted them" in page(ParkedRecord)
 
 
-def test_the_workers_page_shows_obstacles_and_workers_that_died_or_stopped(receiver: str) -> None:
-    shown = page(Heartbeat)
-    assert "slow receiver: app.receivers.grade" in shown
-    assert "receivers.py:7 in grade" in shown
-    assert receiver in shown
-    Heartbeat.objects.update(beat_at=1)
-    assert "has died" in page(Heartbeat)
-    Heartbeat.objects.update(stopped_at=1)
-    assert "stopped" in page(Heartbeat)
-
-
-def test_the_page_of_a_group_shows_its_offsets() -> None:
-    shown = page(Heartbeat, "group", "mail")
-    assert "prod-certificates:6 7 8 10 2 2 seconds 25%" in shown
-    assert "manage.py event_offsets reset -g mail" in shown
-
-
-def test_the_page_of_a_group_lists_the_partition_with_the_largest_lag_first() -> None:
-    row = Heartbeat.objects.get(pid=102)
-    row.state["partitions"][-1]["lag"], row.state["partitions"][0]["lag"] = 900, None
-    row.save()
-    shown = page(Heartbeat, "group", "mail")
-    assert shown.index(" 900 ") < shown.index(" 10 2 ")
-
-
-def test_the_workers_page_and_the_overview_say_how_to_start_a_worker_or_relay_if_none_runs(receiver: str) -> None:
-    assert f"{receiver} {TYPE} receives" in page(Heartbeat)
-    Heartbeat.objects.all().delete()
-    shown, overview = page(Heartbeat), page(EventBus)
-    assert f"{receiver} {TYPE} no worker runs" in shown
-    for text in (shown, overview):
-        assert "Start one: manage.py consume_events -g GROUP -t TOPIC" in text
-        assert "None is needed: this service sends no events." in text
-    with override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT):
-        assert "Start one: manage.py relay_events" in page(EventBus)
-    with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0):
-        assert f"{receiver} {TYPE} not known" in page(Heartbeat)
-
-
-@override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"late": ["grades"]})
-def test_a_subscribed_group_without_a_heartbeat_has_a_page() -> None:
-    assert "late no worker runs" in page(Heartbeat)
-    shown = page(Heartbeat, "group", "late")
-    assert "No worker runs for this group." in shown
-    assert "A worker starts with: manage.py consume_events -g late" in shown
-    assert "manage.py event_offsets show -g late" in shown
-
-
 @pytest.mark.parametrize(("model", "name"), [(Heartbeat, "group"), (HistoryRow, "type")])
 def test_the_page_of_an_unknown_group_or_event_type_answers_404(model: Any, name: str) -> None:
     url = admin.site.get_model_admin(model).url(name, "no-such")  # type: ignore[attr-defined]
     assert client_with(Right.VIEW).get(url).status_code == 404
-
-
-@override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT, EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["grades"]})
-def test_the_catalogue_shows_event_types_that_are_sent_and_received(receiver: str) -> None:
-    shown = page(HistoryRow)
-    assert f"{TYPE} certificates 1 " in shown
-    assert "mail grades" in shown
-    detail = page(HistoryRow, "type", TYPE)
-    assert receiver in detail
-    assert "certificates enabled outbox certificate.user.id" in detail
-    assert "certificate.user.pii.email str yes" in detail
-    assert "CertificateData" in detail
-    assert "Sent from the outbox" in detail
-    assert "relayed" not in detail
 
 
 @pytest.mark.parametrize("model", [EventBus, ParkedRecord, HistoryRow])
