@@ -18,10 +18,10 @@ from event_bus_kafka.shown import shown
 def partitions_table(group: GroupView) -> Table:
     """
     Return the table of the group's partitions. The partitions with the largest lag come first. If no window is full,
-    the table has no column that says why.
+    the table has no column about windows.
     """
-    is_full = any(one["full_because"] for _, one in group.partitions)
-    reason = [gettext("Why the window is full")] if is_full else []
+    has_full = any(one["full_because"] for _, one in group.partitions)
+    about_window = [gettext("Window is full")] if has_full else []
     return Table(
         caption=gettext("Partitions and offsets"),
         columns=[
@@ -31,20 +31,18 @@ def partitions_table(group: GroupView) -> Table:
             gettext("End"),
             gettext("Lag"),
             gettext("Oldest unfinished"),
-            gettext("Window used"),
-            *reason,
+            *about_window,
             gettext("Worker"),
         ],
         rows=[
-            _row(run, one, is_full=is_full)
+            _row(run, one, has_full=has_full)
             for run, one in sorted(group.partitions, key=lambda pair: -(pair[1]["lag"] or 0))
         ],
         empty=gettext("No partition is assigned to a worker that runs."),
     )
 
 
-def _row(run: WorkerRun, one: Mapping[str, Any], *, is_full: bool) -> list[Cell]:
-    reason = gettext("waits for %(record)s") % {"record": shown(one["full_because"])} if one["full_because"] else "–"
+def _row(run: WorkerRun, one: Mapping[str, Any], *, has_full: bool) -> list[Cell]:
     return [
         f"{shown(one['topic'])}:{one['partition']}",
         _number(one["committed"]),
@@ -52,10 +50,14 @@ def _row(run: WorkerRun, one: Mapping[str, Any], *, is_full: bool) -> list[Cell]
         _number(one["end"]),
         _lag(one),
         "–" if one["lag_age"] is None else age(one["lag_age"]),
-        f"{one['window_fill']:.0%}",
-        *([reason] if is_full else []),
+        *([_window(one)] if has_full else []),
         f"{run.host}:{run.pid}",
     ]
+
+
+def _window(one: Mapping[str, Any]) -> str:
+    record = one["full_because"]
+    return gettext("waits for %(record)s") % {"record": shown(record)} if record else f"{one['window_fill']:.0%}"
 
 
 def _lag(one: Mapping[str, Any]) -> str:
@@ -63,7 +65,7 @@ def _lag(one: Mapping[str, Any]) -> str:
         return charts.count(one["lag"])
     if one["end"] is None:
         return gettext("end not known yet")
-    return gettext("not read yet") if one["end"] else gettext("no records yet")
+    return gettext("not read yet") if one["end"] else gettext("no records")
 
 
 def _number(offset: int | None) -> str:

@@ -22,21 +22,25 @@ from event_bus_kafka.shown import shown
 def receivers_table(several: Sequence[ReceiverView], urls: Mapping[str, str]) -> Table:
     """
     Return the table of receivers. ``urls``: the URLs of the actions ``pause`` and ``resume``; empty: there are no
-    buttons. The columns about pauses are left out if no receiver is paused.
+    buttons. The column about pauses is left out if no receiver is paused.
     """
     pauses = [one.pause for one in several if one.pause]
     users = _users_who_paused(pauses)
     columns = [gettext("Receiver"), gettext("Events"), gettext("State")]
-    about_pauses = [gettext("Paused by"), gettext("Reason of the pause")] if pauses else []
+    rows: list[list[Cell]] = [[shown(one.name), lines(one.event_types), receiver_state(one)] for one in several]
+    if pauses:
+        columns.append(gettext("Paused by, and why"))
+    if urls:
+        columns.append(gettext("Change"))
+    for row, one in zip(rows, several, strict=True):
+        if pauses:
+            row.append(lines(_about(one.pause, users) if one.pause else ()))
+        if urls:
+            row.append(_button(one.name, urls, is_paused=bool(one.pause)))
     return Table(
         caption=gettext("Receivers of this service"),
-        columns=columns + about_pauses + ([gettext("Change")] if urls else []),
-        rows=[
-            [shown(one.name), lines(one.event_types), receiver_state(one)]
-            + ((_about(one.pause, users) if one.pause else ["–", "–"]) if pauses else [])
-            + ([_button(one.name, urls, is_paused=bool(one.pause))] if urls else [])
-            for one in several
-        ],
+        columns=columns,
+        rows=rows,
         empty=gettext("No receiver listens to an event here."),
     )
 
@@ -44,16 +48,15 @@ def receivers_table(several: Sequence[ReceiverView], urls: Mapping[str, str]) ->
 def pauses_table(pauses: Sequence[PausedReceiver], urls: Mapping[str, str]) -> Table:
     """Return the table of a group's paused receivers. ``urls``: as for :func:`receivers_table`."""
     users = _users_who_paused(pauses)
+    rows: list[list[Cell]] = [
+        [shown(one.receiver), Marked(text=moment(one.paused_at), mark="bad"), *_about(one, users)] for one in pauses
+    ]
     columns = [gettext("Receiver"), gettext("Paused since"), gettext("Paused by"), gettext("Reason of the pause")]
-    return Table(
-        caption=gettext("Paused receivers"),
-        columns=columns + ([gettext("Change")] if urls else []),
-        rows=[
-            [shown(one.receiver), Marked(text=moment(one.paused_at), mark="bad"), *_about(one, users)]
-            + ([_button(one.receiver, urls, is_paused=True)] if urls else [])
-            for one in pauses
-        ],
-    )
+    if urls:
+        columns.append(gettext("Change"))
+        for row, one in zip(rows, pauses, strict=True):
+            row.append(_button(one.receiver, urls, is_paused=True))
+    return Table(caption=gettext("Paused receivers"), columns=columns, rows=rows)
 
 
 def receiver_state(receiver: ReceiverView) -> Marked:
@@ -70,7 +73,8 @@ def receiver_state(receiver: ReceiverView) -> Marked:
     return Marked(text=gettext("no worker runs"), mark="bad")
 
 
-def _about(pause: PausedReceiver, users: Mapping[str, str]) -> list[Cell]:
+def _about(pause: PausedReceiver, users: Mapping[str, str]) -> list[str]:
+    """Return who paused a receiver, and the reason."""
     by_command = gettext("not recorded: paused by a command")
     return [users.get(pause.receiver, by_command), shown(pause.said_reason) or gettext("none was given")]
 

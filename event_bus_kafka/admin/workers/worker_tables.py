@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 
@@ -20,34 +22,29 @@ from event_bus_kafka.shown import shown
 
 def groups_table(several: Sequence[GroupView], pauses: Sequence[PausedReceiver], url_of: Callable[[str], str]) -> Table:
     """Return the table of groups. ``url_of``: returns the URL of a group's page."""
-    columns = [
-        gettext("Group"),
-        gettext("Workers"),
-        gettext("Partitions"),
-        gettext("Lag"),
-        gettext("Oldest unfinished"),
-        gettext("Held up by"),
-    ]
     return Table(
         caption=gettext("Groups"),
-        columns=columns + ([gettext("Paused receivers")] if pauses else []),
+        columns=[
+            gettext("Group"),
+            gettext("Workers"),
+            gettext("Partitions"),
+            gettext("Lag"),
+            gettext("Oldest unfinished"),
+            gettext("Held up by"),
+        ],
         rows=[
-            _group(one, url_of) + ([lines(shown(each.receiver) for each in one.pauses(pauses))] if pauses else [])
+            [
+                Linked(text=shown(one.group), url=url_of(one.group)),
+                state_of_group(one),
+                charts.count(len(list(one.partitions))) if one.runs else "–",
+                _lag_of_group(one),
+                "–" if one.lag_age is None else age(one.lag_age),
+                lines(_held_up_by(one, one.pauses(pauses))),
+            ]
             for one in several
         ],
         empty=_no_heartbeat(gettext("No worker has written a heartbeat within a day.")),
     )
-
-
-def _group(group: GroupView, url_of: Callable[[str], str]) -> list[Cell]:
-    return [
-        Linked(text=shown(group.group), url=url_of(group.group)),
-        state_of_group(group),
-        charts.count(len(list(group.partitions))) if group.runs else "–",
-        _lag_of_group(group),
-        "–" if group.lag_age is None else age(group.lag_age),
-        lines(map(shown, group.obstacles)) if group.runs else _start(group),
-    ]
 
 
 def state_of_group(group: GroupView) -> Marked:
@@ -62,8 +59,13 @@ def state_of_group(group: GroupView) -> Marked:
     return Marked(text=gettext("%(count)d ready") % {"count": count}, mark="good")
 
 
-def _start(group: GroupView) -> str:
-    return gettext("start a worker: %(command)s") % {"command": group.start_command} if settings.heartbeat else "–"
+def _held_up_by(group: GroupView, pauses: Sequence[PausedReceiver]) -> Iterator[str]:
+    """Yield what keeps the group from its events; if no worker runs, the command that starts one."""
+    if not group.runs and settings.heartbeat:
+        yield gettext("start a worker: %(command)s") % {"command": group.start_command}
+    yield from map(shown, group.obstacles)
+    for one in pauses:
+        yield gettext("paused receiver: %(receiver)s") % {"receiver": shown(one.receiver)}
 
 
 def _lag_of_group(group: GroupView) -> str:
@@ -85,7 +87,7 @@ def workers_table(runs: Sequence[WorkerRun], start: str = "") -> Table:
             _lag(run),
             charts.count(run.state["in_flight"]),
             charts.count(run.state["held_keys"]),
-            gettext("%(awake)d of %(all)d") % {"awake": run.state["lanes_awake"], "all": run.state["lanes"]},
+            gettext("up to %(awake)d of %(all)d") % {"awake": run.state["lanes_awake"], "all": run.state["lanes"]},
             ago(run.silence),
             moment(run.started),
             run.version,
@@ -102,7 +104,7 @@ def workers_table(runs: Sequence[WorkerRun], start: str = "") -> Table:
             gettext("Lag"),
             gettext("In flight"),
             gettext("Keys held back"),
-            gettext("Threads in use"),
+            gettext("Parallel calls"),
             gettext("Last heartbeat"),
             gettext("Started"),
             gettext("Version"),
@@ -113,37 +115,41 @@ def workers_table(runs: Sequence[WorkerRun], start: str = "") -> Table:
 
 
 def relays_table(runs: Sequence[WorkerRun]) -> Table:
-    rows: list[list[Cell]] = [
-        [
-            f"{run.host}:{run.pid}",
-            _liveness(run),
-            run.state.get("database", "–"),
-            charts.count(sum(run.state["depth"].values())) if "depth" in run.state else gettext("not counted yet"),
-            lines(
-                gettext("%(topic)s, for %(age)s") % {"topic": shown(one["topic"]), "age": age(one["seconds"])}
-                for one in run.state.get("held_topics", ())
-            ),
-            ago(run.silence),
-            moment(run.started),
-            run.version,
-        ]
-        for run in runs
-    ]
+    """Return the table of relays. If all relays have the default database, the table does not name it."""
+    databases = [run.state.get("database", "–") for run in runs]
+    names_databases = not {*databases} <= {DEFAULT_DB_ALIAS, "–"}
     return Table(
         caption=gettext("Relays"),
         columns=[
             gettext("Relay"),
             gettext("State"),
-            gettext("Database"),
-            gettext("Waiting events"),
+            *([gettext("Database")] if names_databases else []),
+            gettext("Waiting"),
             gettext("Held topics"),
             gettext("Last heartbeat"),
             gettext("Started"),
             gettext("Version"),
         ],
-        rows=rows,
+        rows=[
+            [
+                f"{run.host}:{run.pid}",
+                _liveness(run),
+                *([database] if names_databases else []),
+                charts.count(sum(run.state["depth"].values())) if "depth" in run.state else gettext("not counted"),
+                lines(_held(one) for one in run.state.get("held_topics", ())),
+                ago(run.silence),
+                moment(run.started),
+                run.version,
+            ]
+            for run, database in zip(runs, databases, strict=True)
+        ],
         empty=_no_heartbeat(f"{gettext('No relay has written a heartbeat within a day.')} {start_relay()}"),
     )
+
+
+def _held(topic: Mapping[str, Any]) -> str:
+    about = {"topic": shown(topic["topic"]), "age": age(topic["seconds"])}
+    return gettext("%(topic)s, for %(age)s") % about
 
 
 def _no_heartbeat(sentence: str) -> str:

@@ -22,7 +22,7 @@ from event_bus_kafka.admin.workers.receivers_table import pauses_table, receiver
 from event_bus_kafka.admin.workers.slow_calls import slow_calls
 from event_bus_kafka.admin.workers.worker_tables import groups_table, relays_table, state_of_group, workers_table
 from event_bus_kafka.conf.settings import settings
-from event_bus_kafka.models import Heartbeat, PausedReceiver, Right
+from event_bus_kafka.models import Heartbeat, ParkedRecord, PausedReceiver, Right
 from event_bus_kafka.operations.groups import groups, receivers
 from event_bus_kafka.operations.pauses import PausePlan, paused_receivers, plan_pause, plan_resume
 from event_bus_kafka.operations.workers import workers
@@ -49,6 +49,8 @@ class WorkersPage(Page):
             "groups": groups_table(several, pauses, partial(self.url, "group")),
             "workers": workers_table([run for run in runs if run.kind == "consumer"], start_worker()),
             "relays": relays_table([run for run in runs if run.kind == "relay"]),
+            "has_held_topics": any(run.is_alive and run.state.get("held_topics") for run in runs),
+            "outbox": self.page_of(ParkedRecord),
             "receivers": receivers_table(receivers(runs, pauses), self._urls(request)),
             "slow": slow_calls(runs),
             "slow_after": age(settings.slow_receiver),
