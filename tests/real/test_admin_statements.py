@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
 from event_bus_kafka.admin import PAGES
-from event_bus_kafka.models import ReplayRequest, Right
+from event_bus_kafka.models import PausedReceiver, ReplayRequest, Right
 from event_bus_kafka.models.presence import look_again
 from tests.support.admin_clients import client_with
 from tests.support.admin_data import Amounts, fill
@@ -67,6 +68,7 @@ def test_each_admin_page_runs_at_most_fifteen_sql_statements(database: Database)
     with database.connected("default") as connection:
         fill("default", AMOUNTS)
         look_again(connection)
+        PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
         client = client_with(*Right)
         for url in urls():
             count, seconds = _measured(connection, client, url)

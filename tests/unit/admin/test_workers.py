@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.test import override_settings
+from django.test import Client, override_settings
 from pytest_django import DjangoAssertNumQueries
 
 from event_bus_kafka.models import EventBus, Heartbeat, PausedReceiver, Right
@@ -174,7 +174,7 @@ def test_pauses_are_shown_on_the_pages_of_the_groups_whose_workers_have_the_rece
     receiver: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     assert "Paused" not in page(Heartbeat, "group", "mail")
-    client = client_with(Right.VIEW, Right.OPERATE)
+    client = Client()
     client.force_login(staff_with(Right.VIEW, Right.OPERATE, name="anna"))
     client.post(url("pause"), {"receiver": receiver, "reason": "Mails go out twice", "confirmed": "yes"})
     PausedReceiver.objects.pause("app.gone", at=datetime.now(UTC))
@@ -198,3 +198,11 @@ def test_a_pause_by_a_command_is_not_attributed_to_a_user_who_paused_the_receive
         client.post(url(action), {"receiver": receiver, "confirmed": "yes"})
     PausedReceiver.objects.pause(receiver, at=datetime.now(UTC))
     assert "not recorded: paused by a command" in page(Heartbeat)
+
+
+@override_settings(USE_TZ=False, TIME_ZONE="Asia/Tokyo")
+def test_the_user_who_paused_a_receiver_is_found_if_use_tz_is_false(receiver: str) -> None:
+    client = Client()
+    client.force_login(staff_with(Right.VIEW, Right.OPERATE, name="anna"))
+    client.post(url("pause"), {"receiver": receiver, "reason": "Mails", "confirmed": "yes"})
+    assert " anna Mails " in text_of(client, url())
