@@ -46,6 +46,11 @@ class GroupView:
         return max((one["lag_age"] for _, one in self.partitions if one["lag_age"] is not None), default=None)
 
     @property
+    def has_full_window(self) -> bool:
+        """Whether the window of a partition has been full for several seconds."""
+        return any(one["full_because"] for _, one in self.partitions)
+
+    @property
     def obstacles(self) -> list[str]:
         """The reasons why workers of the group report that they are not ready, without repetitions."""
         return list(dict.fromkeys(text for run in self.runs for text in run.state["obstacles"]))

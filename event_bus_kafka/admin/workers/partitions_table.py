@@ -20,8 +20,7 @@ def partitions_table(group: GroupView) -> Table:
     Return the table of the group's partitions. The partitions with the largest lag come first. If no window is full,
     the table has no column about windows.
     """
-    has_full = any(one["full_because"] for _, one in group.partitions)
-    about_window = [gettext("Window is full")] if has_full else []
+    about_window = [gettext("Window is full")] if group.has_full_window else []
     return Table(
         caption=gettext("Partitions and offsets"),
         columns=[
@@ -35,7 +34,7 @@ def partitions_table(group: GroupView) -> Table:
             gettext("Worker"),
         ],
         rows=[
-            _row(run, one, has_full=has_full)
+            _row(run, one, has_full=group.has_full_window)
             for run, one in sorted(group.partitions, key=lambda pair: -(pair[1]["lag"] or 0))
         ],
         empty=gettext("No partition is assigned to a worker that runs."),

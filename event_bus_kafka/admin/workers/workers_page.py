@@ -70,6 +70,7 @@ class WorkersPage(Page):
             "pauses": pauses_table(found.pauses(paused_receivers()), urls),
             "workers": workers_table([run for run in runs if run.kind == "consumer" and run.group == group]),
             "partitions": partitions_table(found),
+            "has_full_window": found.has_full_window,
             "slow": slow_calls(found.runs, pause_url=urls.get("pause", "")),
             "slow_after": age(settings.slow_receiver),
             "has_workers": bool(found.runs),
