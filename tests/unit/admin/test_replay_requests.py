@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
@@ -52,13 +53,17 @@ def service(sandbox: Sandbox, receiver: str) -> Iterator[None]:
         yield
 
 
-def form_of(page: str, label: str) -> dict[str, list[str]]:
-    """Return the fields of a form with the values that the page fills in."""
-    form = re.search(rf'<form [^>]*aria-label="{label}">(.*?)</form>', page, re.DOTALL)
+def form_of(page: str, *, button: str = "Request the replay") -> dict[str, list[str]]:
+    """
+    Return the fields that the form of a plan posts when ``button`` is pressed, with the values that the page fills in.
+    """
+    form = re.search(r'<form [^>]*aria-label="Replay dead letters">(.*?)</form>', page, re.DOTALL)
+    pressed = re.search(rf"<button [^>]+>(?={button})", form[1] if form else "")
     fields: dict[str, list[str]] = {}
-    for tag in re.findall(r"<input [^>]+>", form[1] if form else ""):
+    for tag in [*re.findall(r"<input [^>]+>", form[1] if form else ""), pressed[0] if pressed else ""]:
         name, value = (re.search(rf'{one}="([^"]*)"', tag) for one in ("name", "value"))
-        fields.setdefault(name[1] if name else "", []).append(value[1] if value else "")
+        if name:
+            fields.setdefault(name[1], []).append(value[1] if value else "")
     return fields
 
 
@@ -73,9 +78,10 @@ def asked(client: Client, **posted: Any) -> str:
 
 def confirmed(client: Client, posted: dict[str, Any], **filled: str) -> Any:
     """
-    Post an action, then post the form of the confirmation page with the values in ``filled``; return the final answer.
+    Post an action, then request the replay on the page of the plan with the values in ``filled``; return the final
+    answer.
     """
-    return client.post(REQUEST, form_of(asked(client, **posted), "Request") | filled)
+    return client.post(REQUEST, form_of(asked(client, **posted)) | filled)
 
 
 def letters_of(request: ReplayRequest) -> list[int]:
@@ -96,6 +102,7 @@ def test_a_replay_of_ticked_letters_is_requested_after_its_plan_was_shown_and_co
     page = asked(client, **ticked)
     assert "2 dead letters would be given to receivers again, by workers of: mail." in page
     assert f"{receiver} 2 " in text_of(page)
+    assert "add up to more" not in page
     assert "is not registered in this service" in page
     assert f"{LETTERS}{left_out.pk}/" in page
     start = "No worker of group mail lives that could do it. Start one: manage.py consume_events -t certificates"
@@ -131,7 +138,7 @@ def test_a_request_for_all_matching_letters_is_split_by_group_and_omits_letters_
         stored(record_of(7, offset=offset), receiver, group="mail" if offset % 2 else "other")
     stored(record_of(7, offset=8), GONE)
     client = client_with(Right.VIEW, Right.REPLAY)
-    fields = form_of(asked(client, scope="all", receiver=receiver), "Request")
+    fields = form_of(asked(client, scope="all", receiver=receiver))
     stored(record_of(7, offset=9), receiver, failed_at=FAILED_AT + timedelta(hours=1))
     done = client.post(REQUEST, fields)
     assert done.headers["Location"] == LIST
@@ -151,13 +158,34 @@ def test_the_plan_says_that_nothing_would_run_if_the_chosen_receiver_is_not_conn
     assert "mail.receivers.typo does not listen here 1 " in page
 
 
+def test_no_replay_is_requested_until_the_user_has_seen_the_plan_for_the_changed_receivers(
+    receiver: str,
+) -> None:
+    for offset in range(2):
+        stored(record_of(7, offset=offset), receiver, GONE)
+    client = client_with(Right.VIEW, Right.REPLAY)
+    page = asked(client, **ALL)
+    assert page.index("Show what would run") < page.index("Request the replay"), "the Enter key presses the first"
+    assert "several receivers, so these numbers add up to more than 2 dead letters." in page
+    filled = {"run-receiver": receiver, "run-instead_of": "", "reason": "mended", "rate": "3"}
+    page = client.post(REQUEST, form_of(page) | filled).content.decode()
+    assert "Nothing was requested yet: you have changed the receivers." in page
+    assert not ReplayRequest.objects.exists()
+    looked = client.post(REQUEST, form_of(page, button="Show what would run") | {"rate": "4"}).content.decode()
+    assert "Nothing was requested yet" not in looked
+    assert not ReplayRequest.objects.exists()
+    client.post(REQUEST, form_of(looked))
+    request = ReplayRequest.objects.get()
+    assert (request.receiver, request.reason, request.rate) == (receiver, "mended", 4)
+
+
 def test_a_stand_in_can_be_requested_for_a_receiver_that_no_longer_exists(receiver: str) -> None:
     stored(record_of(7), GONE, "mail.receivers.gone_too")
     client = client_with(Right.VIEW, Right.REPLAY)
     page = client.post(REQUEST, ALL | {"run-receiver": receiver}).content.decode()
     assert "Nothing would run." in page
-    assert f"say above in whose place {receiver} runs" in page
-    assert form_of(page, "Request") == {}
+    assert f'say in the field "Old name" in whose place {receiver} runs' in unescape(page)
+    assert "Request the replay" not in page
     assert GONE in page.partition('<datalist id="event-bus-missing">')[2]
     confirmed(client, ALL | {"run-receiver": receiver, "run-instead_of": GONE})
     request = ReplayRequest.objects.get()
@@ -176,7 +204,8 @@ def test_the_plan_names_missing_receivers_and_warns_if_no_worker_has_these_recei
     assert "No living worker" not in asked(client, **ALL)
     page = asked(client, scope="ticked", id=[DeadLetter.objects.latest("pk").pk])
     assert f"No living worker of group mail has receiver {GONE}." in page
-    assert "Or name one above as the only one, and in whose place above." in page
+    fields = 'in the field "Only this receiver", and in whose place in the field "Old name".'
+    assert f"Or name one {fields}" in unescape(page)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +246,7 @@ def test_a_user_must_narrow_a_request_for_more_letters_than_the_limit(
     client = client_with(Right.VIEW, Right.REPLAY)
     page = asked(client, scope="all")
     assert "Narrow them by filters" in page
-    assert form_of(page, "Request") == {}
+    assert "Request the replay" not in page
     ticked = list(DeadLetter.objects.values_list("pk", flat=True)[:2])
     assert "2 dead letters would be given" in asked(client, scope="ticked", id=ticked)
 
