@@ -178,7 +178,7 @@ items = islice(self.source.items(self.progress.token), most)
     Fault(
         name="where no worker could do a run, nobody is told",
         file="operations/requested_runs/run_obstacles.py",
-        scope="_could_do",
+        scope="could_do",
         old='worker.is_alive and state.get("is_alive", True) and state.get("takes_runs")',
         new="worker.is_alive",
         harm="during a deploy a request waits for workers that will never take it",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -375,6 +375,26 @@ def test_a_report_names_an_obstacle_if_no_worker_of_the_group_lives_or_heartbeat
     assert [one.obstacle for one in requests.reports(1)] == [""], "another worker of the group takes it over"
     with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0):
         assert "is not known" in next(one.obstacle for one in requests.reports(1))
+
+
+def test_the_page_of_a_waiting_request_says_when_a_worker_takes_it(receiver: str) -> None:
+    request = made(receiver)
+    client, page = client_with(Right.VIEW), f"{LIST}{request.pk}/"
+    soon, later = "A worker of group mail takes it within a few seconds.", "are busy with other replay requests (7)"
+
+    def beat(worker: UUID, **state: Any) -> str:
+        about: dict[str, Any] = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": []}
+        about |= {"group": "mail", "period": 10.0, "state": {"replaying": None, "receivers": [receiver]} | state}
+        Heartbeat.objects.beat(worker, age=1.0, **about)
+        return client.get(page).content.decode()
+
+    busy, free = uuid4(), uuid4()
+    assert later in beat(busy, replaying={"request": 7})
+    assert later in beat(free, receivers=["mail.receivers.other"]), "this worker could not do it"
+    found = beat(free)
+    assert (soon in found, later in found) == (True, False)
+    ReplayRequest.objects.update(state=RequestState.PAUSED)
+    assert soon not in client.get(page).content.decode()
 
 
 def test_the_overview_links_to_requests_that_have_not_ended(receiver: str) -> None:
