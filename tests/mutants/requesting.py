@@ -167,6 +167,15 @@ FAULTS = (
         tests=_PAGES,
     ),
     Fault(
+        name="workers that are busy are said to take a request at once",
+        file="operations/requested_runs/prospects.py",
+        scope="prospect",
+        old="len(busy_with) < len(able)",
+        new="able",
+        harm="an operator waits for a request that another request holds up for hours",
+        tests=_PAGES,
+    ),
+    Fault(
         name="letters that failed after the plan are requested with it",
         file="admin/replay_requests/requests_page.py",
         scope="ReplayRequestsPage._request",
@@ -352,7 +361,7 @@ FAULTS = (
     Fault(
         name="a worker whose polling thread hangs is taken for one that does requests",
         file="operations/workers.py",
-        scope="replaying_groups",
+        scope="can_replay",
         old='run.state.get("is_alive", True)',
         new="True",
         harm="a request waits for a worker that will never take it, and nobody is told",

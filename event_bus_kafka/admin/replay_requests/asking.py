@@ -182,11 +182,12 @@ def made_words(made: ReplayRequest, letters: int, meant: str) -> str:
 
 def _sentences(planned: RequestPlan) -> Iterator[str]:
     if not planned.requested:
-        yield _("Nothing would run.")
+        yield _("Nothing would run. The reasons are below.") if planned.left_out else _("Nothing would run.")
         return
-    yield _("%(letters)s would be given to receivers again, by workers of: %(groups)s.") % {
+    groups = ngettext("group %(groups)s", "groups %(groups)s", len(planned.groups))
+    yield _("%(letters)s would be given to receivers again, by workers of %(groups)s.") % {
         "letters": _letters(len(planned.requested)),
-        "groups": ", ".join(map(shown, planned.groups)),
+        "groups": groups % {"groups": ", ".join(map(shown, planned.groups))},
     }
     if planned.elsewhere:
         yield _("%(letters)s of these are for a service with other receivers, whose workers say what runs.") % {

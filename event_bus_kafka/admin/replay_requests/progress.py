@@ -23,6 +23,8 @@ from event_bus_kafka.shown import shown
 _LETTERS_SHOWN = 50
 _REASONS_SHOWN = 20
 _HISTORY_SHOWN = 20
+_RARE = (LetterState.PARTLY, LetterState.UNKNOWN)
+"""States of letters that the facts about a request leave out if no letter is in them."""
 Url = Callable[..., str]
 
 
@@ -111,7 +113,11 @@ def _standing(found: RequestReport) -> list[tuple[str, Cell]]:
 def _facts(found: RequestReport) -> list[tuple[str, Cell]]:
     request = found.request
     return [
-        *((label, found.counts.get(state, 0)) for state, label in _counted().items()),
+        *(
+            (label, found.counts.get(one, 0))
+            for one, label in _counted().items()
+            if found.counts.get(one) or one not in _RARE
+        ),
         (_("Group"), shown(request.group)),
         (_("Receivers"), lines(map(shown, request.receivers))),
         (_("Speed"), speed(request.rate, _("dead letters"))),

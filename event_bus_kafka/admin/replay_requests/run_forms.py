@@ -38,7 +38,7 @@ class TopicForm(RunForm):
 
     topic = forms.CharField(label=_("Topic, or topic:partition"), widget=_named("topics"), max_length=300)
     start = forms.CharField(label=_("From: earliest, an offset, or a time such as 2026-01-31T08:00Z"), max_length=100)
-    end = forms.CharField(label=_("To, exclusive (empty: all that is there now)"), max_length=100, required=False)
+    end = forms.CharField(label=_("To, exclusive: an offset or a time (empty: all that is there now)"), max_length=100, required=False)
     group = forms.CharField(label=_("Group whose workers do it"), widget=_named("groups"), max_length=255)
     receiver = forms.CharField(
         label=_("Only this receiver (empty: all that listen)"),
@@ -59,7 +59,7 @@ class BackfillForm(RunForm):
 
     source = forms.CharField(label=_("Source"), widget=_named("sources"), max_length=255)
     resume = forms.CharField(label=_("After the item with this token (empty: from the first)"), required=False)
-    limit = forms.IntegerField(label=_("Items at most (empty: all)"), min_value=1, required=False)
+    limit = forms.IntegerField(label=_("At most this many items (empty: all)"), min_value=1, required=False)
     group = forms.CharField(
         label=_("Group whose workers do it (empty: any worker that has the source)"),
         widget=_named("groups"),

@@ -162,7 +162,7 @@ def _source_names() -> list[str]:
 
 def _topic_sentences(wish: RunWish, arguments: TopicArguments) -> list[str]:
     if not wish.progress.total:
-        return [_("There is no record between these places.")]
+        return [_("There is no record in this range: nothing would be replayed.")]
     found = [
         _("Workers of group %(group)s would give records of topic %(topic)s to receivers again: %(receivers)s.")
         % {
@@ -186,7 +186,7 @@ def _topic_sentences(wish: RunWish, arguments: TopicArguments) -> list[str]:
 
 def _backfill_sentences(wish: RunWish, source: Source, topics: str) -> list[str]:
     if not wish.progress.total:
-        return [_("The source has no item there.")]
+        return [_("The source has no item in this range: nothing would be sent.")]
     return [
         _("%(count)s items of %(source)s would be sent as events of type %(type)s, to: %(topics)s.")
         % {

@@ -100,7 +100,7 @@ def test_a_replay_of_ticked_letters_is_requested_after_its_plan_was_shown_and_co
     client.force_login(user)
     ticked = {"scope": "ticked", "id": [letters[0].pk, letters[2].pk, left_out.pk]}
     page = asked(client, **ticked)
-    assert "2 dead letters would be given to receivers again, by workers of: mail." in page
+    assert "2 dead letters would be given to receivers again, by workers of group mail." in page
     assert f"{receiver} 2 " in text_of(page)
     assert "add up to more" not in page
     assert "is not registered in this service" in page
@@ -154,7 +154,7 @@ def test_the_plan_says_that_nothing_would_run_if_the_chosen_receiver_is_not_conn
     stored(record_of(7), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(client.post(REQUEST, ALL | {"run-receiver": "mail.receivers.typo"}).content.decode())
-    assert "Nothing would run." in page
+    assert "Nothing would run. The reasons are below." in page
     assert "mail.receivers.typo does not listen here 1 " in page
 
 
