@@ -158,15 +158,6 @@ items = islice(self.source.items(self.progress.token), most)
         tests=_PAGES,
     ),
     Fault(
-        name="whoever may look has topics replayed",
-        file="admin/replay_requests/run_pages.py",
-        scope="RunPages.run_paths",
-        old='self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.REPLAY)',
-        new='self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.VIEW)',
-        harm="viewers have mails sent",
-        tests=_PAGES,
-    ),
-    Fault(
         name="the key of a requested replay is shown",
         file="operations/requested_runs/run_report.py",
         scope="run_json",

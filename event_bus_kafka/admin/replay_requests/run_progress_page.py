@@ -22,7 +22,7 @@ def run_facts(found: RequestReport) -> list[tuple[str, Cell]]:
         (_("Succeeded") if is_topic else _("Sent"), found.counts.get(LetterState.SUCCEEDED, 0)),
         (_("Failed"), found.counts.get(LetterState.FAILED, 0)),
         (_("What"), shown(subject(run))),
-        (_("Limited to"), ", ".join(map(shown, filters(run))) or _("nothing: all of it")),
+        (_("Limits"), ", ".join(map(shown, filters(run))) or _("none: all of it")),
         (_("Group whose workers do it"), shown(run.group) or _("any")),
     ]
     if is_topic:
