@@ -38,7 +38,9 @@ class TopicForm(RunForm):
 
     topic = forms.CharField(label=_("Topic, or topic:partition"), widget=_named("topics"), max_length=300)
     start = forms.CharField(label=_("From: earliest, an offset, or a time such as 2026-01-31T08:00Z"), max_length=100)
-    end = forms.CharField(label=_("To, exclusive: an offset or a time (empty: all that is there now)"), max_length=100, required=False)
+    end = forms.CharField(
+        label=_("To, exclusive: an offset or a time (empty: all that is there now)"), max_length=100, required=False
+    )
     group = forms.CharField(label=_("Group whose workers do it"), widget=_named("groups"), max_length=255)
     receiver = forms.CharField(
         label=_("Only this receiver (empty: all that listen)"),

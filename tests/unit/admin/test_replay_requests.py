@@ -377,24 +377,46 @@ def test_a_report_names_an_obstacle_if_no_worker_of_the_group_lives_or_heartbeat
         assert "is not known" in next(one.obstacle for one in requests.reports(1))
 
 
+def beat(worker: UUID, receiver: str, **state: Any) -> None:
+    """Store the heartbeat of a running worker whose state contains ``state``."""
+    about: dict[str, Any] = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": []}
+    about |= {"group": "mail", "period": 10.0, "state": {"replaying": None, "receivers": [receiver]} | state}
+    Heartbeat.objects.beat(worker, age=1.0, **about)
+
+
+def prospect_of(request: ReplayRequest) -> str:
+    """Return what the page of a request says about the time when a worker takes it; empty: nothing."""
+    page = client_with(Right.VIEW).get(f"{LIST}{request.pk}/").content.decode()
+    found = re.search(r"within a few seconds|do other replay requests first \([\d, ]+\)", text_of(page))
+    return found[0] if found else ""
+
+
 def test_the_page_of_a_waiting_request_says_when_a_worker_takes_it(receiver: str) -> None:
-    request = made(receiver)
-    client, page = client_with(Right.VIEW), f"{LIST}{request.pk}/"
-    soon, later = "A worker of group mail takes it within a few seconds.", "are busy with other replay requests (7)"
-
-    def beat(worker: UUID, **state: Any) -> str:
-        about: dict[str, Any] = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": []}
-        about |= {"group": "mail", "period": 10.0, "state": {"replaying": None, "receivers": [receiver]} | state}
-        Heartbeat.objects.beat(worker, age=1.0, **about)
-        return client.get(page).content.decode()
-
-    busy, free = uuid4(), uuid4()
-    assert later in beat(busy, replaying={"request": 7})
-    assert later in beat(free, receivers=["mail.receivers.other"]), "this worker could not do it"
-    found = beat(free)
-    assert (soon in found, later in found) == (True, False)
+    request, worker = made(receiver), uuid4()
+    beat(uuid4(), receiver, replaying={"request": 1_000_000})
+    assert prospect_of(request) == "do other replay requests first (1000000)"
+    beat(worker, "mail.receivers.other")
+    assert prospect_of(request) == "do other replay requests first (1000000)", "the second worker could not do it"
+    beat(worker, receiver)
+    assert prospect_of(request) == "within a few seconds"
     ReplayRequest.objects.update(state=RequestState.PAUSED)
-    assert soon not in client.get(page).content.decode()
+    assert prospect_of(request) == ""
+
+
+def test_the_page_of_a_waiting_request_names_the_requests_that_workers_take_first(receiver: str) -> None:
+    first = made(receiver)
+    values = {"group": "mail", "receivers": [receiver], "requested_at": 1, "stop_after": 20}
+    second, _later = (ReplayRequest.objects.create(state=RequestState.REQUESTED, **values) for _ in range(2))
+    beat(uuid4(), receiver)
+    for changes, is_soon in (
+        ({}, False),
+        ({"receivers": ["mail.receivers.other"]}, True),  # no worker has it
+        ({"state": RequestState.RUNNING, "worker": "h:1"}, False),  # the heartbeat is older than the claim
+        ({"worker": "h:2"}, True),
+    ):
+        ReplayRequest.objects.filter(pk=first.pk).update(**changes)
+        expected = "within a few seconds" if is_soon else f"do other replay requests first ({first.pk})"
+        assert prospect_of(second) == expected, changes
 
 
 def test_the_overview_links_to_requests_that_have_not_ended(receiver: str) -> None:
@@ -416,6 +438,15 @@ def test_letters_are_shown_without_replay_buttons_if_the_table_of_replay_request
     assert "Replay all" not in letters
     for answer in (client.get(f"{LIST}1/"), client.post(REQUEST, ALL)):
         assert (answer.status_code, "manage.py migrate" in answer.content.decode()) == (200, True)
+
+
+def test_the_page_of_a_waiting_request_makes_at_most_15_queries(receiver: str) -> None:
+    request, client = made(receiver), client_with(Right.VIEW, Right.REPLAY)
+    beat(uuid4(), receiver)
+    client.get(f"{LIST}{request.pk}/")
+    with CaptureQueriesContext(connection) as captured:
+        client.get(f"{LIST}{request.pk}/")
+    assert len(captured) <= 15
 
 
 def test_the_page_of_the_plan_makes_at_most_15_queries(receiver: str) -> None:
