@@ -144,7 +144,7 @@ def _about(found: RequestReport) -> list[tuple[str, Cell]]:
     return items
 
 
-def _counted() -> Mapping[LetterState, str]:
+def _counted() -> Mapping[str, str]:
     return {
         LetterState.SUCCEEDED: _("Succeeded"),
         LetterState.PARTLY: _("Succeeded, kept for other receivers"),
@@ -193,7 +193,7 @@ def _letter(letter: RequestedLetter, letter_url: Url) -> list[Cell]:
     record: Cell = shown(letter.coordinates)
     if letter.state != LetterState.SKIPPED:  # in other states the dead letter usually exists
         record = Linked(text=shown(letter.coordinates), url=letter_url("letter", letter.letter))
-    return [record, letter.state, shown(letter.error)]
+    return [record, _counted().get(letter.state, letter.state), shown(letter.error)]
 
 
 def _history(number: int) -> Table:

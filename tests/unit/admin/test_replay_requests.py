@@ -360,6 +360,7 @@ def test_the_report_of_a_request_counts_the_results_of_its_letters(receiver: str
     assert f"{receiver}: KeyError 3 " in text_of(page)
     assert f"succeeded here; stays for {GONE} 1 " in text_of(page)
     assert "it is gone 1 " in text_of(page)
+    assert f"certificates:0:1 Succeeded, kept for other receivers succeeded here; stays for {GONE}" in text_of(page)
     assert f"{LETTERS}{letters[4].pk}/" in page
     assert f"{LETTERS}{letters[5].pk}/" not in page, "a letter that was skipped may be gone"
     assert "Look again" not in page
