@@ -39,6 +39,8 @@ class Posting:
     about: str = ""
     """The thing that the button is about, for screen readers: labels of buttons repeat in a table."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
+    is_final: bool = False
+    """Whether the action cannot be undone. Such buttons are red."""
 
     def __str__(self) -> str:
         return self.label

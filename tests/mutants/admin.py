@@ -35,7 +35,7 @@ FAULTS = (
     ),
     Fault(
         name="rows that were parked after the question are discarded, too",
-        file="admin/parked.py",
+        file="admin/outboxes/parked.py",
         scope="Selected.of",
         old="if last:\n    rows = rows.filter(parked_at__lte=int(last))",
         new="pass",
@@ -89,7 +89,7 @@ FAULTS = (
     ),
     Fault(
         name="actions are open to whoever may look",
-        file="admin/outbox.py",
+        file="admin/outboxes/outbox_page.py",
         scope="OutboxPage.below",
         old='yield outside_transactions(self.action_at("discard/", self.discard, "discard", Right.DISCARD))',
         new='yield outside_transactions(self.action_at("discard/", self.discard, "discard", Right.VIEW))',
