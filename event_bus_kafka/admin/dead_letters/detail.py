@@ -26,7 +26,6 @@ from event_bus_kafka.shown import shown
 from event_bus_kafka.wire import cloudevents
 from event_bus_kafka.wire.records import ConsumerRecord
 
-_NEVER = "–"
 _LOOKS_SHOWN = 20
 
 
@@ -89,11 +88,11 @@ def _facts(letter: DeadLetter) -> Facts:
     return Facts(
         items=[
             (_("Record"), place(letter)),
-            (_("Event type"), shown(letter.event_type) or _("unknown")),
-            (_("Event id"), shown(letter.event_id) or _("unknown")),
+            (_("Event type"), shown(letter.event_type) or _("unknown: not in its headers")),
+            (_("Event id"), shown(letter.event_id) or _("unknown: not in its headers")),
             (_("Group"), shown(letter.group)),
             (_("Attempts"), letter.attempts),
-            (_("Written to Kafka"), ages.moment_of(written) if written else _("unknown")),
+            (_("Written to Kafka"), ages.moment_of(written) if written else _("unknown: Kafka gave no time")),
             (_("First failed"), ages.moment(letter.first_failed_at)),
             (_("Last failed"), f"{_ago(letter.last_failed_at)}, {ages.moment(letter.last_failed_at)}"),
         ]
@@ -113,7 +112,7 @@ def _receiver(failure: Failure) -> list[Cell]:
     return [
         name,
         shown(failure.error) or _("no reason is known"),
-        shown(failure.place) or _NEVER,
+        shown(failure.place) or (_("not recorded") if failure.receiver else _("no receiver ran")),
         failure.attempts or 0,
         _ago(datetime.fromisoformat(failure.failed_at)),
     ]

@@ -237,7 +237,7 @@ def _held(read: _Read) -> Table:
             gettext("Since"),
             gettext("Reason"),
             gettext("What to do"),
-            gettext("Held by relay"),
+            gettext("Relay"),
         ],
         rows=[
             [

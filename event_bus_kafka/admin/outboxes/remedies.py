@@ -18,8 +18,7 @@ _OF_HELD_TOPICS = {
 """Reason why a topic is held → the remedy. Other reasons have no remedy of their own."""
 OF_PARKED_ROWS = {
     error_codes.MSG_SIZE_TOO_LARGE: _(
-        "Raise the topic's max.message.bytes above the size, for more than a megabyte also message.max.bytes in "
-        "EVENT_BUS_KAFKA_PRODUCER_OPTIONS. Restart the relays, then release."
+        "Raise the limit that it met, such as the topic's max.message.bytes. Restart the relays, then release."
     ),
     "RECORD_LIST_TOO_LARGE": _("Raise the topic's segment.bytes above the size, then release."),
     "TOPIC_EXCEPTION": _(
@@ -33,8 +32,8 @@ OF_PARKED_ROWS = {
         "A policy of the Kafka cluster forbids it: ask who runs the cluster. Release once it is allowed."
     ),
     error_codes.NO_SCHEMA: _(
-        "The row of its schema was deleted from the table event_bus_kafka_writerschema. Restore it from a backup, then "
-        "release."
+        "Release: after a restore of the database, running processes soon write the schema anew. If the event is "
+        "parked again, its schema is lost: discard it."
     ),
     error_codes.UNREADABLE_ROW: _(
         "The stored row is damaged. Restore it from a backup, then release; if that is impossible, discard it."

@@ -190,7 +190,7 @@ def test_the_confirmation_page_lists_parked_events_with_their_ids_types_and_ages
         TOPIC,
         "2 hours, 5 minutes",
     ]
-    assert f"What to do about {CODE} before the release: Raise the topic&#x27;s max.message.bytes" in unbroken(
+    assert f"What to do about {CODE} before the release: Raise the limit that it met" in unbroken(
         asked.content.decode()
     )
 

@@ -242,7 +242,7 @@ def test_the_outbox_page_says_what_to_do_about_held_topics() -> None:
 
 
 def test_the_outbox_page_says_what_to_do_about_parked_rows_of_each_error_code() -> None:
-    assert "Raise the topic&#x27;s max.message.bytes above the size" in page(ParkedRecord)
+    assert "Raise the limit that it met, such as the topic&#x27;s max.message.bytes" in page(ParkedRecord)
     assert {row.code for row in TABLE if row.row_outcome is RowOutcome.PARK} == remedies.OF_PARKED_ROWS.keys()
 
 
@@ -264,6 +264,10 @@ def test_the_outbox_page_marks_only_what_the_overview_calls_neglected() -> None:
     relay.state["held_topics"][0]["seconds"] = 4_000.0
     relay.save()
     assert (marks()["12"], marks()["1 hour, 6 minutes"]) == ("bad", "bad")
+    relay.state["database"] = "elsewhere"
+    relay.save()
+    assert "has held it" in page(EventBus)
+    assert "has held it" not in page(ParkedRecord)
     Heartbeat.objects.filter(kind="relay").delete()
     assert marks()["6 minutes"] == "bad"
     for shown in (page(ParkedRecord), page(EventBus)):
