@@ -47,6 +47,16 @@ class Posting:
 
 
 @attrs.frozen(kw_only=True)
+class Postings:
+    """Several buttons in one cell."""
+
+    postings: Sequence[Posting]
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.postings))
+
+
+@attrs.frozen(kw_only=True)
 class TextLines:
     """Several texts, each on a line of its own."""
 
@@ -56,7 +66,7 @@ class TextLines:
         return ", ".join(self.texts)
 
 
-Cell = str | int | Linked | Marked | Posting | TextLines
+Cell = str | int | Linked | Marked | Posting | Postings | TextLines
 
 
 def lines(texts: Iterable[str]) -> Cell:

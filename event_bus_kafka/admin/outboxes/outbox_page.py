@@ -20,7 +20,7 @@ from event_bus_kafka.admin.outboxes.parked import confirm_and_change, discard, r
 from event_bus_kafka.admin.outboxes.parked_row import COLUMNS, ShownRow
 from event_bus_kafka.admin.outboxes.remedies import remedy_of_held, remedy_of_parked
 from event_bus_kafka.admin.pages import Page, beside, outside_transactions
-from event_bus_kafka.admin.shapes import Cell, Facts, Marked, Posting, Table, TextLines
+from event_bus_kafka.admin.shapes import Cell, Facts, Marked, Posting, Postings, Table, TextLines
 from event_bus_kafka.admin.start_commands import start_relay
 from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.settings import settings
@@ -114,8 +114,8 @@ class OutboxPage(Page):
         }
 
     def _parked(self, read: _Read, may_release: bool, may_discard: bool) -> Table:
-        releases = [(gettext("Release"), "release")] * may_release
-        actions = [*releases, *[(gettext("Discard"), "discard")] * may_discard]
+        releases = [(gettext("Release …"), "release")] * may_release
+        actions = [*releases, *[(gettext("Discard …"), "discard")] * may_discard]
         rows: list[list[Cell]] = [
             [
                 shown(one.topic),
@@ -123,7 +123,7 @@ class OutboxPage(Page):
                 moment_of(one.since),
                 TextLines(texts=[shown(one.code), shown(one.reason)]),
                 remedy_of_parked(one.code),
-                *(self._posting(label, action, one, read.outbox.database) for label, action in actions),
+                *([self._postings(actions, one, read.outbox.database)] if actions else ()),
             ]
             for one in read.groups
         ]
@@ -135,19 +135,19 @@ class OutboxPage(Page):
                 gettext("First parked"),
                 gettext("Code and reason"),
                 gettext("What to do"),
-                *(label for label, _ in actions),
+                *([gettext("Actions")] if actions else ()),
             ],
             rows=rows,
             empty=gettext("Nothing is parked."),
         )
 
-    def _posting(self, label: str, action: str, group: ParkedGroup, database: str) -> Posting:
-        return Posting(
-            label=f"{label} …",
-            about=f"{group.topic} {group.code}",
-            action=self.url(action),
-            fields={"topic": group.topic, "code": group.code, "database": database},
-            is_final=action == "discard",
+    def _postings(self, actions: Sequence[tuple[str, str]], group: ParkedGroup, database: str) -> Postings:
+        about, fields = f"{group.topic} {group.code}", {"topic": group.topic, "code": group.code, "database": database}
+        return Postings(
+            postings=[
+                Posting(label=label, about=about, action=self.url(name), fields=fields, is_final=name == "discard")
+                for label, name in actions
+            ]
         )
 
 
