@@ -170,7 +170,7 @@ def _facts(read: _Read, parked: int) -> Facts:
     return Facts(
         items=[
             (gettext("Waiting"), _waiting(read.outbox)),
-            (gettext("Oldest waits for"), _oldest(read)),
+            (gettext("Oldest waits for"), _oldest(read.outbox)),
             (gettext("Parked"), Marked(text=_count(parked), mark=mark)),
             (gettext("Relays"), _relays(read.outbox)),
         ]
@@ -188,17 +188,11 @@ def _waiting(outbox: OutboxView) -> str:
     }
 
 
-def _oldest(read: _Read) -> Cell:
-    """
-    Return the age of the oldest row. It is marked as bad if the overview calls the outbox neglected. Without heartbeats
-    the overview cannot know whether a relay sends the rows: then the age alone decides.
-    """
-    seconds, limit = read.outbox.oldest_age, catalogue.OUTBOX_AFTER.total_seconds()
-    if not seconds:
+def _oldest(outbox: OutboxView) -> Cell:
+    if not outbox.oldest_age:
         return gettext("none waits")
-    if read.has(catalogue.OUTBOX_WAITS, read.outbox.database) or (seconds > limit and not settings.heartbeat):
-        return Marked(text=age(seconds), mark="bad")
-    return Marked(text=age(seconds), mark="idle" if seconds > limit else "good")
+    is_late = outbox.oldest_age > catalogue.OUTBOX_AFTER.total_seconds()
+    return Marked(text=age(outbox.oldest_age), mark="bad" if is_late else "good")
 
 
 def _relays(outbox: OutboxView) -> Cell:
