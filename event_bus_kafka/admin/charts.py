@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import attrs
-from django.utils.formats import date_format, number_format
-from django.utils.timezone import localtime
+from django.utils.formats import number_format
 from django.utils.translation import gettext
 
+from event_bus_kafka.admin.ages import moment
 from event_bus_kafka.admin.shapes import Cell, Table
 
 WIDTH, HEIGHT = 600, 120
@@ -71,12 +71,12 @@ class Chart:
     @property
     def first(self) -> str:
         """The start of the first slot, as text."""
-        return _time(self.begins[0])
+        return _minute(self.begins[0])
 
     @property
     def last(self) -> str:
         """The start of the last slot, as text."""
-        return _time(self.begins[-1])
+        return _minute(self.begins[-1])
 
     @property
     def alternative(self) -> str:
@@ -101,7 +101,7 @@ class Chart:
     def table(self) -> Table:
         """The numbers of all series as a table, latest slot first. Slots with only zeros or no data are left out."""
         rows: list[list[Cell]] = [
-            [_time(begin), *map(self._said, values)]
+            [_minute(begin), *map(self._said, values)]
             for begin, *values in zip(self.begins, *(one.values for one in self.series), strict=True)
             if any(values)
         ]
@@ -154,5 +154,5 @@ def duration(seconds: float) -> str:
     return gettext("%(number)s min") % {"number": count(seconds / 60)}
 
 
-def _time(moment: datetime) -> str:
-    return date_format(localtime(moment), "SHORT_DATETIME_FORMAT")
+def _minute(begin: datetime) -> str:
+    return moment(begin, has_seconds=False)

@@ -110,7 +110,7 @@ class OverviewPage(Page):
         return self.draw(request, "overview", self.title, context)
 
     def _shown(self, neglect: Neglect) -> tuple[Neglect, str, Linked | None]:
-        since = gettext("(since %(time)s)") % {"time": moment(neglect.since)} if neglect.since else ""
+        since = gettext("Since %(time)s.") % {"time": moment(neglect.since)} if neglect.since else ""
         return neglect, since, self._link(_PAGES[neglect.kind]) if neglect.kind in _PAGES else None
 
     def _link(self, model: type[Model]) -> Linked:

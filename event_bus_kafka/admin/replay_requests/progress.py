@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.utils.translation import gettext as _
 
-from event_bus_kafka.admin.ages import moment, moment_of, moment_with_seconds
+from event_bus_kafka.admin.ages import moment, moment_of
 from event_bus_kafka.admin.replay_requests.run_progress_page import run_facts, run_places, run_problems
 from event_bus_kafka.admin.replay_requests.steps import STEPS
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Posting, Table, lines
@@ -74,7 +74,7 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
         "places": run_places(found),
         "history": _history(number),
         "here": url("one", number),
-        "now": moment_with_seconds(round(datetime.now(UTC).timestamp() * 1000)),
+        "now": moment(datetime.now(UTC)),
     }
 
 
@@ -122,7 +122,7 @@ def _about(found: RequestReport) -> list[tuple[str, Cell]]:
         (_("Ends after failures in a row"), request.stop_after),
         (_("Requested by"), shown(request.requested_by) or _("unknown")),
         (_("Reason"), shown(request.reason) or "–"),
-        *((label, moment_with_seconds(time)) for label, time in times if time is not None),
+        *((label, moment_of(time)) for label, time in times if time is not None),
     ]
     if request.instead_of:
         items.append((_("In place of"), shown(request.instead_of)))
