@@ -116,6 +116,15 @@ FAULTS = (
         tests=("unit/admin/test_shown.py",),
     ),
     Fault(
+        name="the minute that is not over is drawn",
+        file="admin/overview/history_charts.py",
+        scope="ShownTime.begins",
+        old="range(self.slots, 0, -1)",
+        new="reversed(range(self.slots))",
+        harm="each chart ends in a fall, and an operator thinks that events have just stopped",
+        tests=("unit/admin/test_shown.py",),
+    ),
+    Fault(
         name="the packages of Kafka come with the admin",
         file="admin/events.py",
         old="from event_bus_kafka.admin import charts",

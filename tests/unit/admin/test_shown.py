@@ -17,7 +17,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
 from event_bus_kafka.admin import charts, pages
 from event_bus_kafka.admin.ages import age, ago, moment, moment_of
 from event_bus_kafka.admin.charts import Chart, Series
-from event_bus_kafka.admin.overview import TIMES, charts_of
+from event_bus_kafka.admin.overview.history_charts import TIMES, charts_of
 from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, ParkedRecord, PausedReceiver, Right
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations import outboxes
@@ -135,7 +135,7 @@ def test_the_overview_is_shown_while_one_of_several_databases_is_unreachable() -
 def test_each_chart_has_a_text_alternative_and_a_table(period: str) -> None:
     shown = page(EventBus, period=period)
     assert shown.count('role="img"') == 3
-    assert re.search(r'aria-label="Events a minute from [^"]+ to [^"]+\. sent: confirmed by Kafka: at most \d', shown)
+    assert re.search(r'aria-label="Events a minute from [^"]+ to [^"]+\. sent: confirmed by Kafka: peak \d', shown)
     assert shown.count("as a table") == 3
     assert "script" not in shown
 
@@ -162,21 +162,30 @@ def test_charts_show_rates_latencies_and_failures_from_the_history() -> None:
 def test_the_line_of_a_chart_skips_missing_values() -> None:
     times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
     chart = Chart(title="T", begins=times, series=[Series(label="a", values=[1.0, None, 2.0])], say=charts.count)
-    ((_, _, points),) = chart.lines
-    assert points == "0.0,60.0 600.0,0.0"
+    (line,) = chart.lines
+    assert line.points == "0.0,60.0 600.0,0.0"
     assert len(chart.table.rows) == 2
 
 
 def test_a_chart_can_show_a_single_value_a_small_value_or_no_values() -> None:
     times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
 
-    def points(*values: float | None) -> str:
+    def drawn(*values: float | None) -> tuple[str, str, bool]:
         chart = Chart(title="T", begins=times, series=[Series(label="a", values=values)], say=charts.count)
-        return f"{chart.lines[0][2]} {chart.top}"
+        return f"{chart.lines[0].points} {chart.top}", chart.lines[0].caption, chart.lines[0].is_dot
 
-    assert points(None, None, 2.0) == "594.0,0.0 600.0,0.0 at most 2"
-    assert points(0, 1, 1000) == "0.0,120.0 300.0,117.0 600.0,0.0 at most 1,000"
-    assert points(None, None, None) == " no values"
+    assert drawn(None, None, 2.0) == ("600.0,0.0 600.0,0.0 peak 2", "a: peak 2", True)
+    assert drawn(0, 1, 1000) == ("0.0,120.0 300.0,117.0 600.0,0.0 peak 1,000", "a: peak 1,000", False)
+    assert drawn(None, None, None) == (" no values", "a: none", False)
+    assert drawn(0, 0, 0) == (" peak 0", "a: none", False), "lines at 0 would hide each other"
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_charts_leave_out_the_slot_that_is_not_over(name: str) -> None:
+    shown, now = TIMES[name], datetime(2026, 11, 30, 17, 20, 5, tzinfo=UTC)
+    begins = shown.begins(now)
+    assert len(begins) == shown.slots
+    assert begins[-1] + timedelta(seconds=shown.step) <= now < begins[-1] + timedelta(seconds=2 * shown.step)
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0"), (0.25, "0.2"), (96.0, "96"), (1234.5, "1,234")])

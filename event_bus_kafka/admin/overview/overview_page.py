@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-import attrs
 from django.contrib.admin.models import LogEntry
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
-from django.utils.functional import Promise
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
-from event_bus_kafka.admin import charts
 from event_bus_kafka.admin.ages import ago, moment
-from event_bus_kafka.admin.charts import Chart, Series
+from event_bus_kafka.admin.overview.history_charts import TIMES, charts_of
+from event_bus_kafka.admin.overview.waiting_list import items_of
 from event_bus_kafka.admin.pages import Page, beside
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
 from event_bus_kafka.admin.start_commands import START_WORKER, start_relay
-from event_bus_kafka.admin.waiting_list import items_of
 from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import (
@@ -32,9 +27,7 @@ from event_bus_kafka.models import (
     ParkedRecord,
     ReplayRequest,
 )
-from event_bus_kafka.models.history import Sums
 from event_bus_kafka.operations.dead_letters.requests import open_states
-from event_bus_kafka.operations.history import summed
 from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.neglects.in_tables import neglects
@@ -48,29 +41,6 @@ T = TypeVar("T")
 
 _SHOWN = 15
 """Maximum number of entries of Django's history that the page shows."""
-_MINUTE = 60
-
-
-@attrs.frozen(kw_only=True)
-class ShownTime:
-    """A period that charts show, divided into slots of equal length."""
-
-    label: str | Promise
-    slots: int
-    step: int
-    """Length of a slot in seconds."""
-
-    def begins(self, now: datetime) -> list[datetime]:
-        """Return the start of each slot; the last slot contains ``now``."""
-        last = int(now.timestamp()) // self.step * self.step
-        return [datetime.fromtimestamp(last - index * self.step, UTC) for index in reversed(range(self.slots))]
-
-
-TIMES = {
-    "hour": ShownTime(label=_("Last hour"), slots=60, step=_MINUTE),
-    "day": ShownTime(label=_("Last day"), slots=96, step=15 * _MINUTE),
-    "week": ShownTime(label=_("Last week"), slots=168, step=60 * _MINUTE),
-}
 _PAGES = {
     catalogue.OUTBOX_WAITS: ParkedRecord,
     catalogue.DEAD_LETTERS_GROW: DeadLetter,
@@ -144,62 +114,6 @@ class OverviewPage(Page):
             empty=gettext("Nothing was done here by hand yet."),
             shows_caption=False,
         )
-
-
-def charts_of(shown: ShownTime) -> Iterator[Chart]:
-    """Yield the charts of a period. Raises a database error."""
-    begins = shown.begins(datetime.now(UTC))
-    sums = summed(begins[0], shown.step, ["outcome"])
-    slots = [int(one.timestamp() * 1000) for one in begins]
-
-    def rates(*outcomes: str) -> list[float | None]:
-        return [sum(_of(sums, slot, one).count for one in outcomes) / (shown.step / _MINUTE) for slot in slots]
-
-    def counts(outcome: str) -> list[float | None]:
-        return [_of(sums, slot, outcome).count for slot in slots]
-
-    done = [_of(sums, slot, "done") for slot in slots]
-    yield Chart(
-        title=gettext("Events a minute"),
-        begins=begins,
-        series=[
-            Series(label=gettext("sent: confirmed by Kafka"), values=rates("delivered", "relayed")),
-            Series(label=gettext("received"), values=rates("received")),
-        ],
-        say=charts.count,
-    )
-    yield Chart(
-        title=gettext("Time from event to receivers"),
-        begins=begins,
-        series=[
-            Series(
-                label=gettext("on average"), values=[one.seconds / one.count if one.count else None for one in done]
-            ),
-            Series(label=gettext("longest"), values=[one.longest if one.count else None for one in done]),
-        ],
-        say=charts.duration,
-    )
-    yield Chart(
-        title=gettext("Failures"),
-        begins=begins,
-        series=[
-            Series(label=gettext("retried"), values=counts("retried")),
-            Series(label=gettext("became dead letters"), values=counts("dead-lettered")),
-            Series(label=gettext("parked"), values=counts("parked")),
-            Series(
-                label=gettext("lost or rejected"),
-                values=[_of(sums, slot, "lost").count + _of(sums, slot, "rejected").count for slot in slots],
-            ),
-        ],
-        say=charts.count,
-    )
-
-
-def _of(sums: Mapping[tuple[object, ...], Sums], slot: int, outcome: str) -> Sums:
-    return sums.get((slot, outcome), _NOTHING)
-
-
-_NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 
 def _beside(server: str, look: Callable[[], T], /) -> Awaited[T]:
