@@ -93,7 +93,10 @@ class EventsPage(Page):
     def where(self, request: HttpRequest) -> HttpResponse:
         """Search for an event by its id or key in Kafka and in this service's tables."""
         searching = import_module("event_bus_kafka.admin.whereabouts")  # the import loads Kafka's client
-        context = {"form": {"url": self.url("where")}, **searching.answer(request.POST)}
+        context = {
+            "form": {"url": self.url("where")},
+            **searching.answer(request.POST, searching.actions_of(self, request)),
+        }
         return self.draw(request, "where", gettext("Where is this event?"), context)
 
     def _row(self, one: EventTypeView, volumes: Volumes) -> list[Cell]:
