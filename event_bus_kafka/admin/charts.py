@@ -92,15 +92,7 @@ class Chart:
     @property
     def alternative(self) -> str:
         """The chart's text for screen readers, with the largest and the latest number of each series."""
-        told = "; ".join(
-            gettext("%(label)s: peak %(peak)s, last %(last)s")
-            % {
-                "label": one.label,
-                "peak": self._said(None if one.last is None else one.most),
-                "last": self._said(one.last),
-            }
-            for one in self.series
-        )
+        told = "; ".join(map(self._told, self.series))
         return gettext("%(title)s from %(first)s to %(last)s. %(told)s.") % {
             "title": self.title,
             "first": self.first,
@@ -127,6 +119,12 @@ class Chart:
     @property
     def _most(self) -> float:
         return max(one.most for one in self.series)
+
+    def _told(self, series: Series) -> str:
+        if series.last is None:
+            return gettext("%(label)s: no values") % {"label": series.label}
+        told = {"label": series.label, "peak": self.say(series.most), "last": self.say(series.last)}
+        return gettext("%(label)s: peak %(peak)s, last %(last)s") % told
 
     def _said(self, value: float | None) -> str:
         return "–" if value is None else self.say(value)

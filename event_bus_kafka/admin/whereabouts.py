@@ -93,8 +93,7 @@ def actions_of(page: Page, request: HttpRequest) -> Callable[[Line], Sequence[Ce
 def _actions(page: Page, line: Line, groups_with_page: set[str], *, may_replay: bool) -> Iterator[Cell]:
     place = line.place
     if isinstance(place, OutboxPlace):
-        outbox = page.page_of(ParkedRecord)
-        yield Linked(text=outbox.title, url=outbox.url())
+        yield page.page_of(ParkedRecord).link
     elif isinstance(place, LetterPlace):
         number = str(place.letter)
         text = gettext("Dead letter %(number)s") % {"number": number}

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from django.contrib.admin.models import LogEntry
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 
 from event_bus_kafka.admin.ages import ago, moment
+from event_bus_kafka.admin.overview.findings import findings_of, reasons_of
 from event_bus_kafka.admin.overview.history_charts import TIMES, charts_of
 from event_bus_kafka.admin.overview.waiting_list import items_of
 from event_bus_kafka.admin.pages import Page, beside
@@ -28,29 +28,16 @@ from event_bus_kafka.models import (
     ReplayRequest,
 )
 from event_bus_kafka.operations.dead_letters.requests import open_states
-from event_bus_kafka.operations.neglects import catalogue
-from event_bus_kafka.operations.neglects.catalogue import Neglect
-from event_bus_kafka.operations.neglects.in_tables import neglects
-from event_bus_kafka.operations.neglects.waiting import waiting
+from event_bus_kafka.operations.neglects import reading, waiting
+from event_bus_kafka.operations.neglects.in_tables import neglected
 from event_bus_kafka.operations.outboxes import named_outboxes
-from event_bus_kafka.operations.status.asking import Awaited, each_once
+from event_bus_kafka.operations.status.asking import Awaited, ask_all
 from event_bus_kafka.operations.workers import WorkerRun, workers
-from event_bus_kafka.shown import shown
 
 T = TypeVar("T")
 
 _SHOWN = 15
 """Maximum number of entries of Django's history that the page shows."""
-_PAGES = {
-    catalogue.OUTBOX_WAITS: ParkedRecord,
-    catalogue.DEAD_LETTERS_GROW: DeadLetter,
-    catalogue.DEAD_LETTERS_END: DeadLetter,
-    catalogue.PARKED_ROWS_END: ParkedRecord,
-    catalogue.TOPIC_HELD: ParkedRecord,
-    catalogue.RECEIVER_PAUSED: Heartbeat,
-    catalogue.GROUP_WITHOUT_WORKER: Heartbeat,
-}
-"""Kind of neglect → the model whose page helps to end the neglect."""
 
 
 class OverviewPage(Page):
@@ -63,29 +50,20 @@ class OverviewPage(Page):
         chosen = name if name in TIMES else "hour"
         runs = workers()
         outboxes, groups = named_outboxes(runs), settings.subscriptions if settings.heartbeat else {}
-        found = neglects(outboxes=outboxes, own=own_tables(), runs=runs, ask=_beside)
-        waits = waiting(outboxes=outboxes, groups=groups, runs=runs, ask=_beside)
+        own, asked = own_tables(), {**reading.questions(outboxes, runs), **waiting.questions()}
+        answers = ask_all(asked, _beside)
+        found, waits = neglected(answers, own), waiting.waiting(answers, groups=groups, runs=runs)
         context = {
-            "neglects": [self._shown(one) for one in found.neglects],
-            "waiting": [(one, self._link(one.model)) for one in items_of(waits)],
+            "findings": list(findings_of(self, found.neglects, waits, runs)),
+            "waiting": [(one, self.page_of(one.model).link) for one in items_of(waits)],
             "has_heartbeats": bool(settings.heartbeat),
-            "silent": [one.server for one in each_once([*found.unanswered, *waits.unanswered])],
-            "obstacles": _obstacles(runs),
-            "workers": self._link(Heartbeat),
+            "silent": [one.server for one in waits.unanswered],
             "facts": Facts(items=[*(_facts(runs) if settings.heartbeat else ()), *self._open_requests()]),
             "periods": [(name, one.label, name == chosen) for name, one in TIMES.items()],
             "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
             "done": self._done(),
         }
         return self.draw(request, "overview", self.title, context)
-
-    def _shown(self, neglect: Neglect) -> tuple[Neglect, str, Linked | None]:
-        since = gettext("Since %(time)s.") % {"time": moment(neglect.since)} if neglect.since else ""
-        return neglect, since, self._link(_PAGES[neglect.kind]) if neglect.kind in _PAGES else None
-
-    def _link(self, model: type[Model]) -> Linked:
-        page = self.page_of(model)
-        return Linked(text=page.title, url=page.url())
 
     def _open_requests(self) -> Iterator[tuple[str, Cell]]:
         """
@@ -109,7 +87,7 @@ class OverviewPage(Page):
         ]
         return Table(
             caption=gettext("Done by hand"),
-            columns=[gettext("Time"), gettext("User"), gettext("Page"), gettext("What")],
+            columns=[gettext("Time"), gettext("User"), gettext("Page"), gettext("Action")],
             rows=rows,
             empty=gettext("Nothing was done here by hand yet."),
             shows_caption=False,
@@ -118,11 +96,6 @@ class OverviewPage(Page):
 
 def _beside(server: str, look: Callable[[], T], /) -> Awaited[T]:
     return beside(server.removeprefix("database "))(server, look)
-
-
-def _obstacles(runs: list[WorkerRun]) -> list[str]:
-    """Return the obstacles that running workers and relays report, without duplicates."""
-    return sorted({shown(one) for run in _alive(runs) for one in run.state.get("obstacles", ())})
 
 
 def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
@@ -135,7 +108,7 @@ def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
     items: list[tuple[str, Cell]] = []
     for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):
         several = [run for run in alive if run.kind == kind]
-        ready = sum(not run.state.get("obstacles") for run in several)
+        ready = sum(not reasons_of(run) for run in several)
         text = gettext("%(ready)d of %(all)d ready") % {"ready": ready, "all": len(several)}
         mark = "good" if ready == len(several) else "bad"
         items.append((label, Marked(text=text, mark=mark) if several else Marked(text=_nobody(kind), mark="idle")))

@@ -18,14 +18,24 @@ from event_bus_kafka.admin import charts, pages
 from event_bus_kafka.admin.ages import age, ago, moment, moment_of
 from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.overview.history_charts import TIMES, charts_of
-from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, ParkedRecord, PausedReceiver, Right
+from event_bus_kafka.models import (
+    DeadLetter,
+    EventBus,
+    Heartbeat,
+    HistoryRow,
+    OutboxRecord,
+    ParkedRecord,
+    PausedReceiver,
+    Right,
+)
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations import outboxes
 from event_bus_kafka.operations.history import summed
-from event_bus_kafka.operations.neglects import in_tables
+from event_bus_kafka.operations.neglects import reading
 from event_bus_kafka.relaying import topics
 from event_bus_kafka.wire.headers import pack
 from tests.support.admin_clients import client_with, unbroken
+from tests.support.admin_data import near_deletion
 from tests.support.asking import until_all_have_ended
 from tests.support.databases import connected
 
@@ -61,22 +71,22 @@ def test_pages_are_shown_without_the_data_of_a_database_that_hangs(
     for_ever = threading.Event()
     frozen, route = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "f")}, SENT[TYPE]["certificates"]
     routes = {TYPE: {"certificates": route, "grades": route | {"database": "frozen"}}}
-    for module in (in_tables, outboxes):
+    for module in (reading, outboxes):
         monkeypatch.setattr(module, "were_found", hang)
     monkeypatch.setattr(pages, "_LONGEST", 0.2)
     with django_db_blocker.unblock(), connected(frozen, "frozen"), override_settings(EVENT_BUS_PRODUCER_CONFIG=routes):
         shown = [page(EventBus), page(ParkedRecord)]
         for_ever.set()
         until_all_have_ended()
-    assert all("Not known, since these gave no answer: database frozen" in one for one in shown)
+    assert "No answer from database frozen: what waits there is not shown." in shown[0]
+    assert "Not known, since these gave no answer: database frozen" in shown[1]
 
 
 def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_waits() -> None:
     DeadLetter.objects.all().delete()
     ParkedRecord.objects.all().delete()
-    shown = page(EventBus)
-    assert "All is well" not in shown
-    assert "A worker or relay is not ready." in shown
+    OutboxRecord.objects.all().delete()
+    assert "All is well" not in page(EventBus)
     for row in Heartbeat.objects.all():
         row.state = {**row.state, "obstacles": [], "held_topics": []}
         row.save()
@@ -90,17 +100,43 @@ def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_w
     assert "All is well" not in page(EventBus)
 
 
+def test_the_overview_names_workers_that_are_not_ready_with_their_groups_and_reasons() -> None:
+    mail = Heartbeat.objects.filter(group="mail")
+    reason = mail.get(pid=100).state["obstacles"][0]
+    mail.filter(pid=100).update(pid=7)
+    shown = page(EventBus)
+    assert f"A worker of the group mail is not ready. worker:7: {reason} Group mail" in shown
+    for row in mail:
+        row.state |= {"obstacles": [], "is_alive": False}
+        row.save()
+    shown = page(EventBus)
+    assert "2 workers of the group mail are not ready. worker:7, worker:102: it hangs Group mail" in shown
+    assert "1 of 3 ready" in shown
+
+
+def test_the_overview_shows_old_rows_of_an_outbox_although_a_relay_runs() -> None:
+    old = "Rows of the outbox have waited for more than 5 minutes."
+    assert f"{old} default: the oldest row has waited for 6 minutes." in page(EventBus)
+    Heartbeat.objects.filter(kind="relay").delete()
+    shown = page(EventBus)
+    assert old not in shown
+    assert "no relay is known to run" in shown
+    OutboxRecord.objects.update(created=round(datetime.now(UTC).timestamp() * 1000) - 200_000)
+    assert "Rows of the outbox" not in page(EventBus)
+
+
 def test_the_overview_lists_dead_letters_parked_events_held_topics_and_paused_receivers() -> None:
     Heartbeat.objects.filter(kind="consumer").delete()
-    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
+    OutboxRecord.objects.all().delete()
+    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(hours=2, seconds=5))
     shown = page(EventBus)
     assert "All is well" not in shown
     assert "Nothing is neglected: what waits has not waited for too long." in shown
     for text in (
-        "20 dead letters – Dead letters",
-        "12 parked events – Outbox",
+        "20 dead letters, the oldest for 19 minutes: prod-certificates – Dead letters",
+        "12 parked events, the oldest for 1 day: prod-0, prod-1, prod-2 – Outbox",
         "A relay holds the topic prod-certificates: BrokerError: UNKNOWN_TOPIC_OR_PART – Outbox",
-        "1 paused receiver – Workers and relays",
+        "1 paused receiver, for 2 hours: app.award – Workers and relays",
     ):
         assert text in shown
 
@@ -127,7 +163,7 @@ def test_the_overview_is_shown_while_one_of_several_databases_is_unreachable() -
     with connected(away, "away"), override_settings(EVENT_BUS_PRODUCER_CONFIG=sent):
         shown = page(EventBus)
     assert "It has been paused for 2 days." in shown
-    assert "Not known, since these gave no answer: database away" in shown
+    assert "No answer from database away: what waits there is not shown." in shown
 
 
 @override_settings(EVENT_BUS_KAFKA_HISTORY=7)
@@ -177,6 +213,8 @@ def test_a_chart_can_show_a_single_value_a_small_value_or_no_values() -> None:
     assert drawn(None, None, 2.0) == ("600.0,0.0 600.0,0.0 peak 2", "a: peak 2", True)
     assert drawn(0, 1, 1000) == ("0.0,120.0 300.0,117.0 600.0,0.0 peak 1,000", "a: peak 1,000", False)
     assert drawn(None, None, None) == (" no values", "a: none", False)
+    empty = Chart(title="T", begins=times, series=[Series(label="a", values=[None] * 3)], say=charts.count)
+    assert empty.alternative.endswith(" CST. a: no values.")
     assert drawn(0, 0, 0) == (" peak 0", "a: none", False), "lines at 0 would hide each other"
 
 
@@ -215,14 +253,15 @@ def test_ages_use_the_active_language_and_times_the_active_time_zone() -> None:
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT, EVENT_BUS_KAFKA_HISTORY=7)
-def test_the_overview_makes_at_most_15_queries_while_dead_letters_grow(
+def test_the_overview_makes_at_most_15_queries_while_dead_letters_grow_and_near_their_deletion(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    DeadLetter.objects.filter(pk=DeadLetter.objects.earliest("pk").pk).update(
-        last_failed_at=datetime.now(UTC) - timedelta(days=2)
-    )
+    near_deletion()
+    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(days=2))
     client, url = client_with(*Right), admin.site.get_model_admin(EventBus).url()  # type: ignore[attr-defined]
-    assert "came within the last day" in client.get(url).content.decode()
+    shown = client.get(url).content.decode()
+    for text in ("came within the last day", "1 dead letter will be deleted", "It has been paused", "3 requested"):
+        assert text in shown
     with django_assert_max_num_queries(15):
         client.get(url)
 
