@@ -74,10 +74,8 @@ class Chart:
 
     @property
     def top(self) -> str:
-        """The largest number of all series, as text; ``no values`` if all slots are empty."""
-        if all(one.last is None for one in self.series):
-            return gettext("no values")
-        return gettext("peak %(top)s") % {"top": self.say(self._most)}
+        """The largest number of all series, as text; ``none`` if all numbers are 0 or missing."""
+        return gettext("peak %(top)s") % {"top": self.say(self._most)} if self._most else gettext("none")
 
     @property
     def first(self) -> str:

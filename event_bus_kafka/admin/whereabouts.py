@@ -71,7 +71,7 @@ def answer(posted: QueryDict, actions: Callable[[Line], Sequence[Cell]]) -> dict
         told = lines(where_is(question), moment_of)
     except EventBusError as error:
         return shown_again | {"problem": str(error)}
-    return shown_again | {"title": told[0].text, "findings": _findings(told[1:], actions)}
+    return shown_again | {"event": told[0].text, "findings": _findings(told[1:], actions)}
 
 
 def _findings(told: Iterable[Line], actions: Callable[[Line], Sequence[Cell]]) -> list[Finding]:

@@ -212,10 +212,10 @@ def test_a_chart_can_show_a_single_value_a_small_value_or_no_values() -> None:
 
     assert drawn(None, None, 2.0) == ("600.0,0.0 600.0,0.0 peak 2", "a: peak 2", True)
     assert drawn(0, 1, 1000) == ("0.0,120.0 300.0,117.0 600.0,0.0 peak 1,000", "a: peak 1,000", False)
-    assert drawn(None, None, None) == (" no values", "a: none", False)
+    assert drawn(None, None, None) == (" none", "a: none", False)
     empty = Chart(title="T", begins=times, series=[Series(label="a", values=[None] * 3)], say=charts.count)
     assert empty.alternative.endswith(" CST. a: no values.")
-    assert drawn(0, 0, 0) == (" peak 0", "a: none", False), "lines at 0 would hide each other"
+    assert drawn(0, 0, 0) == (" none", "a: none", False), "lines at 0 would hide each other"
 
 
 @pytest.mark.parametrize("name", TIMES)

@@ -58,6 +58,12 @@ def test_the_answer_links_to_the_dead_letter_and_the_outbox_and_shows_commands_a
     assert "Once the cause is gone: <code>manage.py event_outbox release 5 --apply</code>" in shown
 
 
+def test_the_title_of_the_answer_does_not_name_the_event(event_id: str) -> None:
+    shown = where(event_id)
+    assert f"Event {event_id} of type" in shown
+    assert event_id not in shown[: shown.index("<h2>What is known</h2>")]
+
+
 def test_the_answer_shows_times_as_all_pages_do_and_details_below_their_finding(event_id: str) -> None:
     shown = where(event_id)
     assert "Parked since 2026-01-01 21:04:05 CST: row 5" in shown
