@@ -41,7 +41,7 @@ class Series:
 
 
 @attrs.frozen(kw_only=True)
-class Line:
+class DrawnLine:
     """A series as it is drawn."""
 
     number: int
@@ -68,7 +68,7 @@ class Chart:
     """Returns a number as text with its unit."""
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[DrawnLine]:
         """The series as they are drawn."""
         return [self._line(number, one) for number, one in enumerate(self.series, 1)]
 
@@ -127,10 +127,10 @@ class Chart:
     def _said(self, value: float | None) -> str:
         return "–" if value is None else self.say(value)
 
-    def _line(self, number: int, series: Series) -> Line:
+    def _line(self, number: int, series: Series) -> DrawnLine:
         points = self._points(series) if series.most else []
         is_dot = len(points) == 1
-        return Line(
+        return DrawnLine(
             number=number,
             caption=_caption(series.label, self.say(series.most) if points else ""),
             points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points * (2 if is_dot else 1)),

@@ -24,7 +24,7 @@ from event_bus_kafka.models import DeadLetter, Heartbeat, ParkedRecord, ReplayRe
 from event_bus_kafka.operations.group_offsets import Named
 from event_bus_kafka.operations.groups import groups
 from event_bus_kafka.operations.whereabouts.answer import GroupPlace, LetterPlace, OutboxPlace, Question
-from event_bus_kafka.operations.whereabouts.sentences import Line, lines
+from event_bus_kafka.operations.whereabouts.sentences import AnswerLine, lines
 from event_bus_kafka.operations.workers import workers
 
 _SECONDS, _LIMIT = 5.0, 10.0
@@ -35,15 +35,15 @@ whole answer, even if servers are silent.
 
 
 @attrs.frozen(kw_only=True)
-class Finding:
+class AnswerItem:
     """A line of the answer, with links and buttons to the pages where a user can act, and the details below it."""
 
-    line: Line
+    line: AnswerLine
     actions: Sequence[Cell]
-    details: list[Finding] = attrs.field(factory=list)
+    details: list[AnswerItem] = attrs.field(factory=list)
 
 
-def answer(posted: QueryDict, actions: Callable[[Line], Sequence[Cell]]) -> dict[str, Any]:
+def answer(posted: QueryDict, actions: Callable[[AnswerLine], Sequence[Cell]]) -> dict[str, Any]:
     """
     Return the template's context: ``findings`` with the answer, or a ``problem``. ``actions``: returns the links and
     buttons for a line, see :func:`actions_of`. Never raises an error of this package.
@@ -74,15 +74,15 @@ def answer(posted: QueryDict, actions: Callable[[Line], Sequence[Cell]]) -> dict
     return shown_again | {"event": told[0].text, "findings": _findings(told[1:], actions)}
 
 
-def _findings(told: Iterable[Line], actions: Callable[[Line], Sequence[Cell]]) -> list[Finding]:
-    found: list[Finding] = []
+def _findings(told: Iterable[AnswerLine], actions: Callable[[AnswerLine], Sequence[Cell]]) -> list[AnswerItem]:
+    found: list[AnswerItem] = []
     for line in told:
         several = found[-1].details if line.is_detail else found
-        several.append(Finding(line=line, actions=actions(line)))
+        several.append(AnswerItem(line=line, actions=actions(line)))
     return found
 
 
-def actions_of(page: Page, request: HttpRequest) -> Callable[[Line], Sequence[Cell]]:
+def actions_of(page: Page, request: HttpRequest) -> Callable[[AnswerLine], Sequence[Cell]]:
     """Return a function that returns links and buttons for a line, as far as the user has the rights for them."""
     runs = workers() if page.page_of(Heartbeat).is_migrated() else []
     known = {one.group for one in groups(runs, settings.subscriptions)}
@@ -90,7 +90,7 @@ def actions_of(page: Page, request: HttpRequest) -> Callable[[Line], Sequence[Ce
     return lambda line: list(_actions(page, line, known, may_replay=may_replay))
 
 
-def _actions(page: Page, line: Line, groups_with_page: set[str], *, may_replay: bool) -> Iterator[Cell]:
+def _actions(page: Page, line: AnswerLine, groups_with_page: set[str], *, may_replay: bool) -> Iterator[Cell]:
     place = line.place
     if isinstance(place, OutboxPlace):
         yield page.page_of(ParkedRecord).link

@@ -32,7 +32,7 @@ _PAGES = {
 
 
 @attrs.frozen(kw_only=True)
-class Finding:
+class OverviewFinding:
     """An entry of the list."""
 
     sentence: str
@@ -44,7 +44,7 @@ class Finding:
 
 def findings_of(
     page: Page, neglects: Sequence[Neglect], waits: Waiting, runs: Sequence[WorkerRun]
-) -> Iterator[Finding]:
+) -> Iterator[OverviewFinding]:
     """
     Yield an entry for all workers of a group, or relays of a database, that are not ready for the same reason; for each
     neglect; and for each outbox whose rows wait for too long although a relay runs, which is no neglect.
@@ -53,7 +53,7 @@ def findings_of(
     for neglect in neglects:
         about = f"{shown(neglect.subject)}: {shown(neglect.message)}"
         since = gettext("Since %(time)s.") % {"time": moment(neglect.since)} if neglect.since else ""
-        yield Finding(
+        yield OverviewFinding(
             sentence=neglect.kind.sentence,
             about=f"{about} {since}".strip(),
             remedy=neglect.remedy,
@@ -63,7 +63,7 @@ def findings_of(
     for database, seconds in waits.outboxes.items():
         if database not in neglected:
             told = {"database": database, "age": age(seconds)}
-            yield Finding(
+            yield OverviewFinding(
                 sentence=gettext("Rows of the outbox have waited for more than 5 minutes."),
                 about=gettext("%(database)s: the oldest row has waited for %(age)s.") % told,
                 remedy=gettext("See which topics are held, and whether a relay runs and sends as much as comes."),
@@ -77,7 +77,7 @@ def reasons_of(run: WorkerRun) -> list[str]:
     return obstacles if obstacles or run.state.get("is_alive", True) else [gettext("it hangs")]
 
 
-def _unready(page: Page, runs: Iterable[WorkerRun]) -> Iterator[Finding]:
+def _unready(page: Page, runs: Iterable[WorkerRun]) -> Iterator[OverviewFinding]:
     several = defaultdict[tuple[str, str, str], list[str]](list)
     for run in runs:
         name = run.group if run.kind == "consumer" else run.state.get("database", "")
@@ -90,7 +90,7 @@ def _unready(page: Page, runs: Iterable[WorkerRun]) -> Iterator[Finding]:
             text = _workers(len(processes))
             link = Linked(text=gettext("Group %(name)s") % {"name": shown(name)}, url=workers.url("group", name))
         sentence = text % {"count": len(processes), "name": shown(name) or gettext("unknown")}
-        yield Finding(sentence=sentence, about=f"{named(processes)}: {reason}", link=link)
+        yield OverviewFinding(sentence=sentence, about=f"{named(processes)}: {reason}", link=link)
 
 
 def _workers(count: int) -> str:

@@ -14,9 +14,9 @@ from event_bus_kafka.operations.neglects.reading import (
     OF_OUTBOX,
     PAUSES,
     Beats,
-    Letters,
-    Outbox,
-    Pauses,
+    LetterRows,
+    OutboxRows,
+    PauseRows,
     questions,
 )
 from event_bus_kafka.operations.neglects.wording import number, span
@@ -85,16 +85,16 @@ def _of_answer(answer: object, own: OwnTables, runs: Sequence[WorkerRun] | None)
         yield from _clock(answer.alias, answer.ahead)
         yield from _held_topics(runs or (), answer.now)
         yield from _ended_groups(runs or (), answer.now)
-    elif isinstance(answer, Outbox):
+    elif isinstance(answer, OutboxRows):
         yield from _parked_rows(answer, own.retention)
         yield from _waiting_rows(answer, runs) if runs is not None else ()
-    elif isinstance(answer, Letters):
+    elif isinstance(answer, LetterRows):
         yield from _letters(answer, own)
-    elif isinstance(answer, Pauses):
+    elif isinstance(answer, PauseRows):
         yield from _pauses(answer)
 
 
-def _waiting_rows(outbox: Outbox, runs: Sequence[WorkerRun]) -> Iterator[Neglect]:
+def _waiting_rows(outbox: OutboxRows, runs: Sequence[WorkerRun]) -> Iterator[Neglect]:
     waited = outbox.now - outbox.oldest
     if waited > catalogue.OUTBOX_AFTER and (why := _why_unsent(outbox.alias, runs)):
         message = f"The oldest row has waited for {span(waited.total_seconds())}; {why}."
@@ -112,7 +112,7 @@ def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
     return f"the relay {relays[0].host}:{relays[0].pid} cannot send: {obstacles}"
 
 
-def _parked_rows(outbox: Outbox, retention: float) -> Iterator[Neglect]:
+def _parked_rows(outbox: OutboxRows, retention: float) -> Iterator[Neglect]:
     """Yield a neglect if parked rows are near their deletion."""
     near = sorted(since for _, since in outbox.parked if since < outbox.now - _nearly(retention))
     if near:
@@ -120,7 +120,7 @@ def _parked_rows(outbox: Outbox, retention: float) -> Iterator[Neglect]:
         yield Neglect(kind=catalogue.PARKED_ROWS_END, subject=outbox.alias, message=message, since=near[0])
 
 
-def _letters(letters: Letters, own: OwnTables) -> Iterator[Neglect]:
+def _letters(letters: LetterRows, own: OwnTables) -> Iterator[Neglect]:
     if not letters.failed:
         return
     first, now = letters.failed[0], letters.now
@@ -137,7 +137,7 @@ def _letters(letters: Letters, own: OwnTables) -> Iterator[Neglect]:
         yield Neglect(kind=catalogue.DEAD_LETTERS_END, subject=letters.alias, message=message, since=first)
 
 
-def _pauses(pauses: Pauses) -> Iterator[Neglect]:
+def _pauses(pauses: PauseRows) -> Iterator[Neglect]:
     for receiver, paused_at in pauses.paused:
         if paused_at < pauses.now - catalogue.PAUSED_AFTER:
             message = f"It has been paused for {_age(paused_at, pauses.now)}."

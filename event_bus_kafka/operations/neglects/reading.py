@@ -41,7 +41,7 @@ class Beats:
 
 
 @attrs.frozen(kw_only=True)
-class Outbox:
+class OutboxRows:
     """An outbox and its parked rows."""
 
     alias: str
@@ -56,7 +56,7 @@ class Outbox:
 
 
 @attrs.frozen(kw_only=True)
-class Letters:
+class LetterRows:
     """The dead letters."""
 
     alias: str
@@ -71,7 +71,7 @@ class Letters:
 
 
 @attrs.frozen(kw_only=True)
-class Pauses:
+class PauseRows:
     """The paused receivers."""
 
     now: datetime
@@ -130,7 +130,7 @@ def _heartbeats(known: Sequence[WorkerRun] | None, clock_of: _Clock) -> Beats | 
     return Beats(alias=alias, now=now, ahead=ahead, runs=workers() if known is None else known)
 
 
-def _outbox(alias: str, clock_of: _Clock) -> Outbox | None:
+def _outbox(alias: str, clock_of: _Clock) -> OutboxRows | None:
     """Read the state of an outbox; None: it is missing, or the database is not supported. Raises a database error."""
     connection = connections[alias]
     if connection.vendor not in VENDORS or not were_found(connection, OutboxRecord, ParkedRecord):
@@ -138,7 +138,7 @@ def _outbox(alias: str, clock_of: _Clock) -> Outbox | None:
     now, _ = clock_of(alias)
     created = OutboxRecord.objects.using(alias).order_by("pk").values_list("created", flat=True).first()
     parked = ParkedRecord.objects.using(alias).order_by("pk").values_list("topic", "parked_at")[:MOST_COUNTED]
-    return Outbox(
+    return OutboxRows(
         alias=alias,
         now=now,
         oldest=now if created is None else _moment(created),
@@ -146,7 +146,7 @@ def _outbox(alias: str, clock_of: _Clock) -> Outbox | None:
     )
 
 
-def _letters(clock_of: _Clock) -> Letters | None:
+def _letters(clock_of: _Clock) -> LetterRows | None:
     """Read the dead letters. If none is older than :data:`DEAD_LETTERS_AFTER`, only an index of times is read."""
     alias = alias_with(DeadLetter)
     if alias is None:
@@ -157,15 +157,15 @@ def _letters(clock_of: _Clock) -> Letters | None:
     if failed and failed[0] < day_ago:
         groups: Any = letters.order_by().filter(last_failed_at__gt=day_ago).values_list("group", flat=True)
         new.update(groups[:MOST_COUNTED])
-    return Letters(alias=alias, now=now, failed=failed, new=new)
+    return LetterRows(alias=alias, now=now, failed=failed, new=new)
 
 
-def _pauses(clock_of: _Clock) -> Pauses | None:
+def _pauses(clock_of: _Clock) -> PauseRows | None:
     alias = alias_with(PausedReceiver)
     if alias is None:
         return None
     paused = PausedReceiver.objects.using(alias).order_by("paused_at").values_list("receiver", "paused_at")
-    return Pauses(now=clock_of(alias)[0], paused=list(paused[:MOST_COUNTED]))
+    return PauseRows(now=clock_of(alias)[0], paused=list(paused[:MOST_COUNTED]))
 
 
 def _clock_of(alias: str) -> tuple[datetime, float]:

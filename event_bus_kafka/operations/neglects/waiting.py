@@ -17,9 +17,9 @@ from event_bus_kafka.operations.neglects.catalogue import OUTBOX_AFTER
 from event_bus_kafka.operations.neglects.reading import (
     LETTERS,
     PAUSES,
-    Letters,
-    Outbox,
-    Pauses,
+    LetterRows,
+    OutboxRows,
+    PauseRows,
     alias_with,
     database_of,
 )
@@ -78,7 +78,7 @@ def waiting(answers: Mapping[str, Any], *, groups: Collection[str], runs: Sequen
     ``runs``: workers and relays, by their heartbeats.
     """
     alive = [run for run in runs if run.is_alive]
-    outboxes = [one for one in answers.values() if isinstance(one, Outbox)]
+    outboxes = [one for one in answers.values() if isinstance(one, OutboxRows)]
     return Waiting(
         letters=_letters(answers[LETTERS], answers[_TOPICS]),
         parked=_parked(outboxes),
@@ -94,20 +94,20 @@ _OUTBOX_AFTER = OUTBOX_AFTER.total_seconds()
 
 
 def _letters(found: object, topics: object) -> WaitingRows:
-    if not isinstance(found, Letters) or not found.failed:
+    if not isinstance(found, LetterRows) or not found.failed:
         return WaitingRows()
     names = topics if isinstance(topics, list) else []
     return WaitingRows(count=len(found.failed), names=names, oldest=_age(found.failed[0], found.now))
 
 
-def _parked(outboxes: Sequence[Outbox]) -> WaitingRows:
+def _parked(outboxes: Sequence[OutboxRows]) -> WaitingRows:
     ages = [_age(since, one.now) for one in outboxes for _, since in one.parked]
     topics = _most_common(topic for one in outboxes for topic, _ in one.parked)
     return WaitingRows(count=min(len(ages), MOST_COUNTED), names=topics, oldest=max(ages, default=None))
 
 
 def _paused(found: object) -> WaitingRows:
-    if not isinstance(found, Pauses) or not found.paused:
+    if not isinstance(found, PauseRows) or not found.paused:
         return WaitingRows()
     names = [receiver for receiver, _ in found.paused]
     return WaitingRows(count=len(names), names=names, oldest=_age(found.paused[0][1], found.now))

@@ -46,7 +46,7 @@ Time = Callable[[int], str]
 
 
 @attrs.frozen(kw_only=True)
-class Line:
+class AnswerLine:
     """A finding, or an advice."""
 
     text: str
@@ -63,7 +63,7 @@ def sentences(answer: Whereabouts) -> list[str]:
     return [f"{_INDENT * one.is_detail}{one.text}{' ' * bool(one.command)}{one.command}" for one in lines(answer)]
 
 
-def lines(answer: Whereabouts, time: Time | None = None) -> list[Line]:
+def lines(answer: Whereabouts, time: Time | None = None) -> list[AnswerLine]:
     """
     Return a line for each finding: first the event itself, then its places, the extent of the search, and places that
     could not be searched. ``time``: returns milliseconds since the epoch as text; None: in ISO 8601 and UTC.
@@ -89,23 +89,23 @@ class _Report:
     answer: Whereabouts
     time: Time
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[AnswerLine]:
         answer = self.answer
-        yield Line(text=self._title())
+        yield AnswerLine(text=self._title())
         yield from map(self._outbox, answer.outbox)
         if answer.more_records:
-            yield Line(text=f"In Kafka: {answer.more_records} more records, which are older than the following.")
+            yield AnswerLine(text=f"In Kafka: {answer.more_records} more records, which are older than the following.")
         for record in answer.records:
             yield from self._record(record)
         for letter in answer.letters:
             yield from self._letter(letter)
         yield from map(self._mark, answer.marks)
         if not answer.is_found:
-            yield Line(text="It is nowhere in the places that could be searched.")
+            yield AnswerLine(text="It is nowhere in the places that could be searched.")
         yield from map(self._gone, answer.gone)
         yield from self._scanned()
         yield from map(_unseen, answer.unseen)
-        yield Line(text=OTHERS)
+        yield AnswerLine(text=OTHERS)
 
     def _title(self) -> str:
         question, of_type = self.answer.question, f" of type {kind}" if (kind := self.answer.event_type) else ""
@@ -115,17 +115,17 @@ class _Report:
         when = "whose id carries no time" if emitted is None else f"emitted {self.time(emitted)}, as its id says"
         return f"Event {question.event_id}{of_type}, {when}."
 
-    def _outbox(self, one: OutboxPlace) -> Line:
+    def _outbox(self, one: OutboxPlace) -> AnswerLine:
         place = f"row {one.row} of the outbox of database {one.database!r}, for topic {one.topic}"
         text = f"since {self.time(one.since)}: {place}{_which(one.event_id)}."
         on = _on(one.database)
         if one.is_parked:
             text = f"Parked {text} Kafka refused it: {one.code}, {one.reason}. Once the cause is gone:"
-            return Line(text=text, command=f"manage.py event_outbox release {one.row}{on} --apply", place=one)
+            return AnswerLine(text=text, command=f"manage.py event_outbox release {one.row}{on} --apply", place=one)
         text = f"Waiting {text} No relay has sent it yet. To see why:"
-        return Line(text=text, command=f"manage.py event_outbox status{on}", place=one)
+        return AnswerLine(text=text, command=f"manage.py event_outbox status{on}", place=one)
 
-    def _record(self, record: KafkaPlace) -> Iterator[Line]:
+    def _record(self, record: KafkaPlace) -> Iterator[AnswerLine]:
         emitted = self.answer.question.emitted
         written = "at an unknown time" if record.time is None else self.time(record.time)
         kind = "its deletion, a tombstone, " if record.is_tombstone else ""
@@ -137,23 +137,23 @@ class _Report:
         )
         key = "no key" if record.masked_key is None else record.masked_key
         which = _which(record.event_id)
-        yield Line(text=f"In Kafka: {kind}{record.coordinates}, written {written}{late}; {key}{which}.")
+        yield AnswerLine(text=f"In Kafka: {kind}{record.coordinates}, written {written}{late}; {key}{which}.")
         if not record.is_dead_letter:
             yield from map(_group, record.groups)
             if not record.groups:
                 text = "No group that could be seen has committed an offset for this partition."
-                yield Line(text=text, is_detail=True)
+                yield AnswerLine(text=text, is_detail=True)
 
-    def _letter(self, one: LetterPlace) -> Iterator[Line]:
+    def _letter(self, one: LetterPlace) -> Iterator[AnswerLine]:
         place = f"of {one.coordinates} in group {one.group}{_which(one.event_id)}"
         if one.is_open:
             command = f"manage.py event_dead_letters replay {one.letter} --apply"
-            yield Line(text=f"Dead letter {one.letter} {place}. To replay it:", command=command, place=one)
+            yield AnswerLine(text=f"Dead letter {one.letter} {place}. To replay it:", command=command, place=one)
         else:
-            yield Line(text=f"A dead letter {place} was here, and is gone.")
+            yield AnswerLine(text=f"A dead letter {place} was here, and is gone.")
         for part in one.receivers:
             text = f"{part.receiver or 'Reading the record'}: {self._part(part, is_open=one.is_open)}."
-            yield Line(text=text, is_detail=True)
+            yield AnswerLine(text=text, is_detail=True)
 
     def _part(self, part: ReceiverPart, *, is_open: bool) -> str:
         when = self.time(part.changed)
@@ -168,16 +168,16 @@ class _Report:
         }
         return told[EntryState(part.state)]
 
-    def _mark(self, one: MarkPlace) -> Line:
+    def _mark(self, one: MarkPlace) -> AnswerLine:
         inbox = f"the inbox of database {one.database!r}"
-        return Line(text=f"Received: {one.receiver} has had it {self.time(one.since)}, as {inbox} says.")
+        return AnswerLine(text=f"Received: {one.receiver} has had it {self.time(one.since)}, as {inbox} says.")
 
-    def _gone(self, one: MaybeGone) -> Line:
+    def _gone(self, one: MaybeGone) -> AnswerLine:
         place = one.topic if one.partition is None else f"{one.topic}:{one.partition}"
         if one.offset is not None:
             begins, no_record = f"the partition begins at {one.start}", "there is no record any more"
             why = begins if one.loss is Loss.RETENTION else no_record
-            return Line(text=f"Not there any more: it was {place}:{one.offset}, and {why}.")
+            return AnswerLine(text=f"Not there any more: it was {place}:{one.offset}, and {why}.")
         if one.loss is Loss.COMPACTION:
             why = f"topic {place} is compacted, and keeps the last record of a key alone"
         else:
@@ -185,24 +185,24 @@ class _Report:
                 "holds no records" if one.start_time is None else f"begins with a record of {self.time(one.start_time)}"
             )
             why = f"{place} {holds}, at offset {one.start}; what was before is deleted"
-        return Line(text=f"Maybe not there any more: {why}.")
+        return AnswerLine(text=f"Maybe not there any more: {why}.")
 
-    def _scanned(self) -> Iterator[Line]:
+    def _scanned(self) -> Iterator[AnswerLine]:
         scanned = self.answer.scanned
         for topic, group in groupby(sorted(scanned, key=lambda one: (one.topic, one.partition)), _topic_of):
             partitions = list(group)
             left = [one for one in partitions if not one.is_complete]
             offsets = sum(one.stop - one.start for one in partitions)
-            yield Line(text=f"Looked at {offsets} offsets of topic {topic}, {'not ' * bool(left)}to its end.")
+            yield AnswerLine(text=f"Looked at {offsets} offsets of topic {topic}, {'not ' * bool(left)}to its end.")
             yield from map(self._left, left)
         if left := [one for one in scanned if not one.is_complete]:
             question = self.answer.question
             text = f"{question.seconds:g} seconds were over after {self.answer.read} records. To go on:"
-            yield Line(text=text, command=_how_to_go_on(question, left))
+            yield AnswerLine(text=text, command=_how_to_go_on(question, left))
 
-    def _left(self, one: Scanned) -> Line:
+    def _left(self, one: Scanned) -> AnswerLine:
         upto = f", up to a record of {self.time(one.last_time)}" if one.last_time is not None else ""
-        return Line(text=f"Partition {one.partition}: {one.stop} of {one.end}{upto}.", is_detail=True)
+        return AnswerLine(text=f"Partition {one.partition}: {one.stop} of {one.end}{upto}.", is_detail=True)
 
 
 def _on(database: str) -> str:
@@ -210,7 +210,7 @@ def _on(database: str) -> str:
     return "" if database == DEFAULT_DB_ALIAS else f" --database {database}"
 
 
-def _group(one: GroupPlace) -> Line:
+def _group(one: GroupPlace) -> AnswerLine:
     has = f"has committed offset {one.committed}"
     unread = f"{one.before} offset{'s' * (one.before != 1)} later" if one.before else "which is its next"
     told = {
@@ -219,7 +219,7 @@ def _group(one: GroupPlace) -> Line:
         Reached.TAKEN: f"{has}: it will skip this record, which was quarantined",
         Reached.NOTHING: "has committed no offset for this partition, although it is to read the topic",
     }
-    return Line(text=f"Group {one.group} {told[one.reached]}. Its lag is {one.lag}.", is_detail=True, place=one)
+    return AnswerLine(text=f"Group {one.group} {told[one.reached]}. Its lag is {one.lag}.", is_detail=True, place=one)
 
 
 def _how_to_go_on(question: Question, left: Sequence[Scanned]) -> str:
@@ -239,8 +239,8 @@ def _topic_of(one: Scanned) -> str:
     return one.topic
 
 
-def _unseen(one: Unseen) -> Line:
-    return Line(text=f"Not seen: {one.what}: {one.why.rstrip('.')}.")
+def _unseen(one: Unseen) -> AnswerLine:
+    return AnswerLine(text=f"Not seen: {one.what}: {one.why.rstrip('.')}.")
 
 
 def _which(event_id: str) -> str:

@@ -13,7 +13,7 @@ from django.test import RequestFactory, override_settings
 from event_bus_kafka.admin.whereabouts import actions_of
 from event_bus_kafka.models import HistoryRow, ParkedRecord, Right
 from event_bus_kafka.operations.whereabouts.answer import GroupPlace, Reached
-from event_bus_kafka.operations.whereabouts.sentences import Line
+from event_bus_kafka.operations.whereabouts.sentences import AnswerLine
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.wire.headers import pack
 from tests.support.admin_clients import client_with, staff_with, unbroken
@@ -85,6 +85,6 @@ def test_a_group_is_linked_only_if_it_has_a_page() -> None:
 
     def linked(group: str) -> list[str]:
         place = GroupPlace(group=group, reached=Reached.BEYOND, committed=15, before=0, lag=0)
-        return [str(one) for one in actions(Line(text="", place=place))]
+        return [str(one) for one in actions(AnswerLine(text="", place=place))]
 
     assert (linked("mail"), linked("other-service")) == (["Group mail"], [])
