@@ -26,6 +26,7 @@ from event_bus_kafka.operations.groups import groups
 from event_bus_kafka.operations.whereabouts.answer import GroupPlace, LetterPlace, OutboxPlace, Question
 from event_bus_kafka.operations.whereabouts.sentences import AnswerLine, lines
 from event_bus_kafka.operations.workers import workers
+from event_bus_kafka.shown import shown
 
 _SECONDS, _LIMIT = 5.0, 10.0
 """
@@ -102,5 +103,5 @@ def _actions(page: Page, line: AnswerLine, groups_with_page: set[str], *, may_re
             replay, fields = page.page_of(ReplayRequest).url("request"), {"scope": TICKED, "id": number}
             yield Posting(label=gettext("Replay …"), about=text, action=replay, fields=fields)
     elif isinstance(place, GroupPlace) and place.group in groups_with_page:
-        text = gettext("Group %(group)s") % {"group": place.group}
+        text = gettext("Group %(group)s") % {"group": shown(place.group)}
         yield Linked(text=text, url=page.page_of(Heartbeat).url("group", place.group))

@@ -162,8 +162,13 @@ def test_the_overview_is_shown_while_one_of_several_databases_is_unreachable() -
     sent = {TYPE: {"certificates": SENT[TYPE]["certificates"] | {"database": "away"}}}
     with connected(away, "away"), override_settings(EVENT_BUS_PRODUCER_CONFIG=sent):
         shown = page(EventBus)
+        Heartbeat.objects.filter(kind="consumer").delete()
+        OutboxRecord.objects.all().delete()
+        PausedReceiver.objects.resume("app.award")
+        without_findings = page(EventBus)
     assert "It has been paused for 2 days." in shown
     assert "No answer from database away: what waits there is not shown." in shown
+    assert "Nothing is neglected, as far as is known." in without_findings
 
 
 @override_settings(EVENT_BUS_KAFKA_HISTORY=7)
