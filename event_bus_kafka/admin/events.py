@@ -98,7 +98,7 @@ class EventsPage(Page):
     def where(self, request: HttpRequest) -> HttpResponse:
         """Search for an event by its id or key in Kafka and in this service's tables."""
         searching = import_module("event_bus_kafka.admin.whereabouts")  # the import loads Kafka's client
-        context = {**self._form(), **searching.answer(request.POST)}
+        context = {**self._form(), **searching.answer(request.POST, searching.actions_of(self, request))}
         return self.draw(request, "where", gettext("Where is this event?"), context)
 
     def _form(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.utils.translation import gettext as _
 
-from event_bus_kafka.admin.ages import moment, moment_of, moment_with_seconds
+from event_bus_kafka.admin.ages import moment, moment_of
 from event_bus_kafka.admin.replay_requests.run_progress_page import run_facts, run_places, run_problems, speed
 from event_bus_kafka.admin.replay_requests.steps import STEPS
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Posting, Table, lines
@@ -78,7 +78,7 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
         "places": run_places(found),
         "history": _history(number),
         "here": url("one", number),
-        "now": moment_with_seconds(round(datetime.now(UTC).timestamp() * 1000)),
+        "now": moment(datetime.now(UTC)),
     }
 
 
@@ -135,7 +135,7 @@ def _about(found: RequestReport) -> list[tuple[str, Cell]]:
         (_("Stops after"), _("%(count)s failures in a row") % {"count": request.stop_after}),
         (_("Requested by"), shown(request.requested_by) or _("unknown")),
         (_("Reason"), shown(request.reason) or _("none given")),
-        *((label, moment_with_seconds(time)) for label, time in times if time is not None),
+        *((label, moment_of(time)) for label, time in times if time is not None),
     ]
     if request.instead_of:
         items.append((_("Replaces the former receiver"), shown(request.instead_of)))

@@ -6,15 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from event_bus_kafka.operations.neglects.catalogue import Neglect, OwnTables
-from event_bus_kafka.operations.neglects.in_tables import (
-    HEARTBEATS,
-    LETTERS,
-    PAUSES,
-    Beats,
-    neglected,
-    outbox_of,
-    questions,
-)
+from event_bus_kafka.operations.neglects.in_tables import neglected
+from event_bus_kafka.operations.neglects.reading import HEARTBEATS, LETTERS, PAUSES, Beats, outbox_of, questions
 from event_bus_kafka.operations.workers import WorkerRun
 
 
@@ -25,7 +18,7 @@ def neglects_of_outbox(alias: str, own: OwnTables, runs: Sequence[WorkerRun]) ->
     this database, with three statements. Raises a database error.
     """
     name = outbox_of(alias)
-    _, look = questions([alias], own, runs)[name]
+    _, look = questions([alias], runs)[name]
     relays = [run for run in runs if run.kind == "relay" and run.state["database"] == alias]
-    beats = Beats(runs=relays, now=datetime.now(UTC))
-    return neglected({HEARTBEATS: beats, LETTERS: [], PAUSES: [], name: look()}, own).neglects
+    beats = Beats(alias=alias, runs=relays, now=datetime.now(UTC), ahead=0.0)
+    return neglected({HEARTBEATS: beats, LETTERS: None, PAUSES: None, name: look()}, own).neglects

@@ -16,10 +16,10 @@ from django.utils import timezone, translation
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
 
 from event_bus_kafka.admin import charts, pages
-from event_bus_kafka.admin.ages import age, ago, moment_of, moment_with_seconds
+from event_bus_kafka.admin.ages import age, ago, moment, moment_of
 from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.outboxes import remedies
-from event_bus_kafka.admin.overview import TIMES, charts_of
+from event_bus_kafka.admin.overview.history_charts import TIMES, charts_of
 from event_bus_kafka.kafka.error_codes import TABLE, RowOutcome
 from event_bus_kafka.models import (
     DeadLetter,
@@ -34,10 +34,11 @@ from event_bus_kafka.models import (
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations import outboxes
 from event_bus_kafka.operations.history import summed
-from event_bus_kafka.operations.neglects import in_tables
+from event_bus_kafka.operations.neglects import reading
 from event_bus_kafka.relaying import topics
 from event_bus_kafka.wire.headers import pack
 from tests.support.admin_clients import client_with, page, unbroken
+from tests.support.admin_data import near_deletion
 from tests.support.asking import until_all_have_ended
 from tests.support.databases import connected
 
@@ -65,7 +66,7 @@ def test_pages_are_shown_without_the_data_of_a_database_that_hangs(
     for_ever = threading.Event()
     frozen, route = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "f")}, SENT[TYPE]["certificates"]
     routes = {TYPE: {"certificates": route, "grades": route | {"database": "frozen"}}}
-    for module in (in_tables, outboxes):
+    for module in (reading, outboxes):
         monkeypatch.setattr(module, "were_found", hang)
     monkeypatch.setattr(pages, "_LONGEST", 0.2)
     with django_db_blocker.unblock(), connected(frozen, "frozen"), override_settings(EVENT_BUS_PRODUCER_CONFIG=routes):
@@ -78,9 +79,8 @@ def test_pages_are_shown_without_the_data_of_a_database_that_hangs(
 def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_waits() -> None:
     DeadLetter.objects.all().delete()
     ParkedRecord.objects.all().delete()
-    shown = page(EventBus)
-    assert "All is well" not in shown
-    assert "A worker or relay is not ready." in shown
+    OutboxRecord.objects.all().delete()
+    assert "All is well" not in page(EventBus)
     for row in Heartbeat.objects.all():
         row.state = {**row.state, "obstacles": [], "held_topics": []}
         row.save()
@@ -94,17 +94,43 @@ def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_w
     assert "All is well" not in page(EventBus)
 
 
+def test_the_overview_names_workers_that_are_not_ready_with_their_groups_and_reasons() -> None:
+    mail = Heartbeat.objects.filter(group="mail")
+    reason = mail.get(pid=100).state["obstacles"][0]
+    mail.filter(pid=100).update(pid=7)
+    shown = page(EventBus)
+    assert f"A worker of the group mail is not ready. worker:7: {reason} Group mail" in shown
+    for row in mail:
+        row.state |= {"obstacles": [], "is_alive": False}
+        row.save()
+    shown = page(EventBus)
+    assert "2 workers of the group mail are not ready. worker:7, worker:102: it hangs Group mail" in shown
+    assert "1 of 3 ready" in shown
+
+
+def test_the_overview_shows_old_rows_of_an_outbox_although_a_relay_runs() -> None:
+    old = "Rows of the outbox have waited for more than 5 minutes."
+    assert f"{old} default: the oldest row has waited for 6 minutes." in page(EventBus)
+    Heartbeat.objects.filter(kind="relay").delete()
+    shown = page(EventBus)
+    assert old not in shown
+    assert "no relay is known to run" in shown
+    OutboxRecord.objects.update(created=round(datetime.now(UTC).timestamp() * 1000) - 200_000)
+    assert "Rows of the outbox" not in page(EventBus)
+
+
 def test_the_overview_lists_dead_letters_parked_events_held_topics_and_paused_receivers() -> None:
     Heartbeat.objects.filter(kind="consumer").delete()
-    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
+    OutboxRecord.objects.all().delete()
+    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(hours=2, seconds=5))
     shown = page(EventBus)
     assert "All is well" not in shown
     assert "Nothing is neglected: what waits has not waited for too long." in shown
     for text in (
-        "20 dead letters – Dead letters",
-        "12 parked events – Outbox",
+        "20 dead letters, the oldest for 19 minutes: prod-certificates – Dead letters",
+        "12 parked events, the oldest for 1 day: prod-0, prod-1, prod-2 – Outbox",
         "A relay holds the topic prod-certificates: BrokerError: UNKNOWN_TOPIC_OR_PART – Outbox",
-        "1 paused receiver – Workers and relays",
+        "1 paused receiver, for 2 hours: app.award – Workers and relays",
     ):
         assert text in shown
 
@@ -130,8 +156,13 @@ def test_the_overview_is_shown_while_one_of_several_databases_is_unreachable() -
     sent = {TYPE: {"certificates": SENT[TYPE]["certificates"] | {"database": "away"}}}
     with connected(away, "away"), override_settings(EVENT_BUS_PRODUCER_CONFIG=sent):
         shown = page(EventBus)
+        Heartbeat.objects.filter(kind="consumer").delete()
+        OutboxRecord.objects.all().delete()
+        PausedReceiver.objects.resume("app.award")
+        without_findings = page(EventBus)
     assert "It has been paused for 2 days." in shown
-    assert "Not known, since these gave no answer: database away" in shown
+    assert "No answer from database away: what waits there is not shown." in shown
+    assert "Nothing is neglected, as far as is known." in without_findings
 
 
 @override_settings(EVENT_BUS_KAFKA_HISTORY=7)
@@ -139,7 +170,7 @@ def test_the_overview_is_shown_while_one_of_several_databases_is_unreachable() -
 def test_each_chart_has_a_text_alternative_and_a_table(period: str) -> None:
     shown = page(EventBus, period=period)
     assert shown.count('role="img"') == 3
-    assert re.search(r'aria-label="Events a minute from [^"]+ to [^"]+\. sent: confirmed by Kafka: at most \d', shown)
+    assert re.search(r'aria-label="Events a minute from [^"]+ to [^"]+\. sent: confirmed by Kafka: peak \d', shown)
     assert shown.count("as a table") == 3
     assert "script" not in shown
 
@@ -166,21 +197,32 @@ def test_charts_show_rates_latencies_and_failures_from_the_history() -> None:
 def test_the_line_of_a_chart_skips_missing_values() -> None:
     times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
     chart = Chart(title="T", begins=times, series=[Series(label="a", values=[1.0, None, 2.0])], say=charts.count)
-    ((_, _, points),) = chart.lines
-    assert points == "0.0,60.0 600.0,0.0"
+    (line,) = chart.lines
+    assert line.points == "0.0,60.0 600.0,0.0"
     assert len(chart.table.rows) == 2
 
 
 def test_a_chart_can_show_a_single_value_a_small_value_or_no_values() -> None:
     times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
 
-    def points(*values: float | None) -> str:
+    def drawn(*values: float | None) -> tuple[str, str, bool]:
         chart = Chart(title="T", begins=times, series=[Series(label="a", values=values)], say=charts.count)
-        return f"{chart.lines[0][2]} {chart.top}"
+        return f"{chart.lines[0].points} {chart.top}", chart.lines[0].caption, chart.lines[0].is_dot
 
-    assert points(None, None, 2.0) == "594.0,0.0 600.0,0.0 at most 2"
-    assert points(0, 1, 1000) == "0.0,120.0 300.0,117.0 600.0,0.0 at most 1,000"
-    assert points(None, None, None) == " no values"
+    assert drawn(None, None, 2.0) == ("600.0,0.0 600.0,0.0 peak 2", "a: peak 2", True)
+    assert drawn(0, 1, 1000) == ("0.0,120.0 300.0,117.0 600.0,0.0 peak 1,000", "a: peak 1,000", False)
+    assert drawn(None, None, None) == (" none", "a: none", False)
+    empty = Chart(title="T", begins=times, series=[Series(label="a", values=[None] * 3)], say=charts.count)
+    assert empty.alternative.endswith(" CST. a: no values.")
+    assert drawn(0, 0, 0) == (" none", "a: none", False), "lines at 0 would hide each other"
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_charts_leave_out_the_slot_that_is_not_over(name: str) -> None:
+    shown, now = TIMES[name], datetime(2026, 11, 30, 17, 20, 5, tzinfo=UTC)
+    begins = shown.begins(now)
+    assert len(begins) == shown.slots
+    assert begins[-1] + timedelta(seconds=shown.step) <= now < begins[-1] + timedelta(seconds=2 * shown.step)
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0"), (0.25, "0.2"), (96.0, "96"), (1234.5, "1,234")])
@@ -193,26 +235,32 @@ def test_durations_in_charts_have_units(seconds: float, text: str) -> None:
     assert charts.duration(seconds) == text
 
 
-def test_ages_and_times_use_the_active_time_zone_and_language() -> None:
+def test_a_time_out_of_pythons_years_is_shown_in_milliseconds() -> None:
+    assert moment_of(1 << 62) == f"{1 << 62} ms"
+
+
+def test_ages_use_the_active_language_and_times_the_active_time_zone() -> None:
     assert (age(1), age(12.3), age(7_500)) == ("1 second", "12 seconds", "2 hours, 5 minutes")
     assert ago(60) == "1 minute ago"
     with timezone.override("Asia/Tokyo"):
-        assert moment_of(0) == "Jan. 1, 1970, 9 a.m."
-        assert moment_with_seconds(61_000) == "Jan. 1, 1970, 9:01:01 a.m."
+        assert moment_of(61_999) == "1970-01-01 09:01:01 JST"
     with translation.override("de"):
         assert age(7_500) == "2 Stunden, 5 Minuten"
-        assert moment_with_seconds(61_000).endswith(":01:01")
+        assert moment_of(61_000) == "1969-12-31 18:01:01 CST"
+    with timezone.override("America/Sao_Paulo"):
+        assert moment(datetime(2026, 1, 1, tzinfo=UTC), has_seconds=False) == "2025-12-31 21:00 UTC-03"
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT, EVENT_BUS_KAFKA_HISTORY=7)
-def test_the_overview_makes_at_most_15_queries_while_dead_letters_grow(
+def test_the_overview_makes_at_most_15_queries_while_dead_letters_grow_and_near_their_deletion(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    DeadLetter.objects.filter(pk=DeadLetter.objects.earliest("pk").pk).update(
-        last_failed_at=datetime.now(UTC) - timedelta(days=2)
-    )
+    near_deletion()
+    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(days=2))
     client, url = client_with(*Right), admin.site.get_model_admin(EventBus).url()  # type: ignore[attr-defined]
-    assert "came within the last day" in client.get(url).content.decode()
+    shown = client.get(url).content.decode()
+    for text in ("came within the last day", "1 dead letter will be deleted", "It has been paused", "3 requested"):
+        assert text in shown
     with django_assert_max_num_queries(15):
         client.get(url)
 
