@@ -12,10 +12,10 @@ from django.contrib import admin
 
 from event_bus_kafka.admin.dead_letters.letters_page import DeadLettersPage
 from event_bus_kafka.admin.events import EventsPage
-from event_bus_kafka.admin.outbox import OutboxPage
-from event_bus_kafka.admin.overview import OverviewPage
+from event_bus_kafka.admin.outboxes.outbox_page import OutboxPage
+from event_bus_kafka.admin.overview.overview_page import OverviewPage
 from event_bus_kafka.admin.replay_requests.requests_page import ReplayRequestsPage
-from event_bus_kafka.admin.workers import WorkersPage
+from event_bus_kafka.admin.workers.workers_page import WorkersPage
 from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, ParkedRecord, ReplayRequest
 
 PAGES = {

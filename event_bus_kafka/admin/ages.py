@@ -1,18 +1,14 @@
-"""Texts for times and ages, in the user's time zone and language."""
+"""Texts for times, in the user's time zone, and for ages, in the user's language."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 
-from django.utils.formats import date_format, get_format
 from django.utils.timesince import timesince
 from django.utils.timezone import get_default_timezone, is_naive, localtime, make_aware
 from django.utils.translation import gettext, ngettext
 
 _MINUTE = 60
-_WITH_SECONDS = {"P": "g:i:s a", "i": "i:s"}
-"""Character for minutes in a format of Django → the replacement that shows seconds, too."""
 
 
 def age(seconds: float) -> str:
@@ -29,25 +25,32 @@ def ago(seconds: float) -> str:
     return gettext("%(age)s ago") % {"age": age(seconds)}
 
 
-def moment(time: datetime) -> str:
+def moment(time: datetime, *, has_seconds: bool = True) -> str:
     """
-    Return ``time`` as text in the user's time zone. Without ``USE_TZ``, Django reads naive times from the database; a
-    naive ``time`` is taken as a time in TIME_ZONE.
+    Return ``time`` in the user's time zone, with the zone's name: ``2026-11-30 17:20:05 UTC``. The pages write all
+    times like this, in every language, so that a time can be compared with those in logs and of other hosts. Without
+    ``USE_TZ``, Django reads naive times from the database; a naive ``time`` is taken as a time in TIME_ZONE.
+    ``has_seconds``: False leaves out the seconds.
     """
-    return date_format(_local(time), "DATETIME_FORMAT")
-
-
-def moment_with_seconds(milliseconds: int) -> str:
-    """Return the time ``milliseconds`` after the epoch as text with seconds, which :func:`moment_of` may omit."""
-    form = get_format("DATETIME_FORMAT")
-    if not re.search(r"(?<!\\)s", form):
-        form = re.sub(r"(?<!\\)[Pi]", lambda found: _WITH_SECONDS[found[0]], form)
-    return date_format(_local(datetime.fromtimestamp(milliseconds / 1000, UTC)), form)
+    local = _local(time)
+    return f"{local.replace(tzinfo=None).isoformat(' ', 'seconds' if has_seconds else 'minutes')} {_zone(local)}"
 
 
 def moment_of(milliseconds: int) -> str:
-    """Return the time ``milliseconds`` after the epoch as text."""
-    return moment(datetime.fromtimestamp(milliseconds / 1000, UTC))
+    """
+    Return the time ``milliseconds`` after the epoch as text. If the time is outside the years that Python knows, return
+    the number of milliseconds with ``ms``.
+    """
+    try:
+        return moment(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds))
+    except OverflowError:  # clients may write any timestamp
+        return f"{milliseconds} ms"
+
+
+def _zone(local: datetime) -> str:
+    """Return the name of a time's zone, such as ``CET``; ``UTC-03`` for a zone that is named only by its offset."""
+    name = local.tzname() or ""
+    return f"UTC{name}" if name.startswith(("+", "-")) else name
 
 
 def _local(time: datetime) -> datetime:

@@ -8,19 +8,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import attrs
-from django.utils.formats import date_format, number_format
-from django.utils.timezone import localtime
+from django.utils.formats import number_format
 from django.utils.translation import gettext
 
+from event_bus_kafka.admin.ages import moment
 from event_bus_kafka.admin.shapes import Cell, Table
 
 WIDTH, HEIGHT = 600, 120
 """Size of the drawing, in SVG units."""
-_LEAST, _ALONE = 3.0, 6.0
-"""
-Two lengths in SVG units: the least height at which a number above 0 is drawn, and the length of the line for a series
-with a single number.
-"""
+_LEAST = 3.0
+"""The least height at which a number above 0 is drawn, in SVG units."""
 _WHOLE = 10
 """Numbers from this one on are shown without decimals; smaller ones have one decimal, unless it is 0."""
 
@@ -44,6 +41,22 @@ class Series:
 
 
 @attrs.frozen(kw_only=True)
+class DrawnLine:
+    """A series as it is drawn."""
+
+    number: int
+    """The number of the series, from 1 on, which selects the colour and the dashes."""
+    caption: str
+    """The label of the series with its largest value, or with ``none`` if all values are 0 or missing."""
+    points: str
+    """
+    Points for SVG's ``polyline``. Empty if all values are 0 or missing: lines at 0 would hide each other. A single
+    value is a point twice, from which SVG's round line caps make a dot.
+    """
+    is_dot: bool
+
+
+@attrs.frozen(kw_only=True)
 class Chart:
     """Up to four series over the same slots of time."""
 
@@ -55,41 +68,29 @@ class Chart:
     """Returns a number as text with its unit."""
 
     @property
-    def lines(self) -> list[tuple[int, Series, str]]:
-        """
-        The series, each with its number (from 1 on, which selects the colour) and its points for SVG's ``polyline``.
-        """
-        return [(number, one, self._points(one)) for number, one in enumerate(self.series, 1)]
+    def lines(self) -> list[DrawnLine]:
+        """The series as they are drawn."""
+        return [self._line(number, one) for number, one in enumerate(self.series, 1)]
 
     @property
     def top(self) -> str:
-        """The largest number of all series, as text; ``no values`` if all slots are empty."""
-        if all(one.last is None for one in self.series):
-            return gettext("no values")
-        return gettext("at most %(top)s") % {"top": self.say(self._most)}
+        """The largest number of all series, as text; ``none`` if all numbers are 0 or missing."""
+        return gettext("peak %(top)s") % {"top": self.say(self._most)} if self._most else gettext("none")
 
     @property
     def first(self) -> str:
         """The start of the first slot, as text."""
-        return _time(self.begins[0])
+        return _minute(self.begins[0])
 
     @property
     def last(self) -> str:
         """The start of the last slot, as text."""
-        return _time(self.begins[-1])
+        return _minute(self.begins[-1])
 
     @property
     def alternative(self) -> str:
         """The chart's text for screen readers, with the largest and the latest number of each series."""
-        told = "; ".join(
-            gettext("%(label)s: at most %(most)s, last %(last)s")
-            % {
-                "label": one.label,
-                "most": self._said(None if one.last is None else one.most),
-                "last": self._said(one.last),
-            }
-            for one in self.series
-        )
+        told = "; ".join(map(self._told, self.series))
         return gettext("%(title)s from %(first)s to %(last)s. %(told)s.") % {
             "title": self.title,
             "first": self.first,
@@ -101,7 +102,7 @@ class Chart:
     def table(self) -> Table:
         """The numbers of all series as a table, latest slot first. Slots with only zeros or no data are left out."""
         rows: list[list[Cell]] = [
-            [_time(begin), *map(self._said, values)]
+            [_minute(begin), *map(self._said, values)]
             for begin, *values in zip(self.begins, *(one.values for one in self.series), strict=True)
             if any(values)
         ]
@@ -117,25 +118,38 @@ class Chart:
     def _most(self) -> float:
         return max(one.most for one in self.series)
 
+    def _told(self, series: Series) -> str:
+        if series.last is None:
+            return gettext("%(label)s: no values") % {"label": series.label}
+        told = {"label": series.label, "peak": self.say(series.most), "last": self.say(series.last)}
+        return gettext("%(label)s: peak %(peak)s, last %(last)s") % told
+
     def _said(self, value: float | None) -> str:
         return "–" if value is None else self.say(value)
 
-    def _points(self, series: Series) -> str:
-        """
-        Return the points of a series, as text for SVG's ``polyline``. A value above 0 is drawn at least ``_LEAST``
-        high. If the series has only one value, the points form a line of the length ``_ALONE``.
-        """
+    def _line(self, number: int, series: Series) -> DrawnLine:
+        points = self._points(series) if series.most else []
+        is_dot = len(points) == 1
+        return DrawnLine(
+            number=number,
+            caption=_caption(series.label, self.say(series.most) if points else ""),
+            points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points * (2 if is_dot else 1)),
+            is_dot=is_dot,
+        )
+
+    def _points(self, series: Series) -> list[tuple[float, float]]:
+        """Return the points of a series. A value above 0 is drawn at least ``_LEAST`` high."""
         most, steps = self._most or 1.0, max(len(series.values) - 1, 1)
-        points = [
+        return [
             (index / steps * WIDTH, HEIGHT - (max(value / most * HEIGHT, _LEAST) if value else 0))
             for index, value in enumerate(series.values)
             if value is not None
         ]
-        if len(points) == 1:
-            ((x, y),) = points
-            left = min(x, WIDTH - _ALONE)
-            points = [(left, y), (left + _ALONE, y)]
-        return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def _caption(label: str, peak: str) -> str:
+    text = gettext("%(label)s: peak %(peak)s") if peak else gettext("%(label)s: none")
+    return text % {"label": label, "peak": peak}
 
 
 def count(value: float) -> str:
@@ -154,5 +168,5 @@ def duration(seconds: float) -> str:
     return gettext("%(number)s min") % {"number": count(seconds / 60)}
 
 
-def _time(moment: datetime) -> str:
-    return date_format(localtime(moment), "SHORT_DATETIME_FORMAT")
+def _minute(begin: datetime) -> str:
+    return moment(begin, has_seconds=False)

@@ -16,6 +16,7 @@ from django.utils.text import capfirst
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
+from event_bus_kafka.admin.shapes import Linked
 from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.models import Heartbeat, Right
 from event_bus_kafka.models.presence import were_found
@@ -90,6 +91,11 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     def title(self) -> str:
         """The page's title, which is also the text of its link on the admin's index."""
         return str(capfirst(self.opts.verbose_name_plural))
+
+    @property
+    def link(self) -> Linked:
+        """A link to the page."""
+        return Linked(text=self.title, url=self.url())
 
     def get_urls(self) -> list[URLPattern]:
         return [self.page_at("", self.show, "changelist"), *self.below()]

@@ -39,9 +39,21 @@ class Posting:
     about: str = ""
     """The thing that the button is about, for screen readers: labels of buttons repeat in a table."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
+    is_final: bool = False
+    """Whether the action cannot be undone. Such buttons are red."""
 
     def __str__(self) -> str:
         return self.label
+
+
+@attrs.frozen(kw_only=True)
+class Postings:
+    """Several buttons in one cell."""
+
+    postings: Sequence[Posting]
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.postings))
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +66,7 @@ class TextLines:
         return ", ".join(self.texts)
 
 
-Cell = str | int | Linked | Marked | Posting | TextLines
+Cell = str | int | Linked | Marked | Posting | Postings | TextLines
 
 
 def lines(texts: Iterable[str]) -> Cell:

@@ -7,9 +7,10 @@ from typing import Any
 
 import attrs
 
+from event_bus_kafka.conf.routes import short_topic
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.operations.pauses import event_types_by_receiver
-from event_bus_kafka.operations.workers import WorkerRun
+from event_bus_kafka.operations.workers import WorkerRun, worker_command
 
 
 @attrs.frozen(kw_only=True)
@@ -18,6 +19,11 @@ class GroupView:
 
     group: str
     runs: Sequence[WorkerRun]
+    start_command: str
+    """
+    The command that starts a worker of this group. For a group that is not subscribed, it names the topics of the
+    latest worker.
+    """
 
     @property
     def partitions(self) -> Iterator[tuple[WorkerRun, dict[str, Any]]]:
@@ -40,9 +46,25 @@ class GroupView:
         return max((one["lag_age"] for _, one in self.partitions if one["lag_age"] is not None), default=None)
 
     @property
+    def has_full_window(self) -> bool:
+        """Whether the window of a partition has been full for several seconds."""
+        return any(one["full_because"] for _, one in self.partitions)
+
+    @property
     def obstacles(self) -> list[str]:
         """The reasons why workers of the group report that they are not ready, without repetitions."""
         return list(dict.fromkeys(text for run in self.runs for text in run.state["obstacles"]))
+
+    def pauses(self, several: Iterable[PausedReceiver]) -> list[PausedReceiver]:
+        """
+        Return the pauses in ``several`` whose receivers the running workers have. If a worker does not report its
+        receivers, or no worker runs, all pauses are returned.
+        """
+        known = [run.state.get("receivers") for run in self.runs]
+        if not known or None in known:
+            return list(several)
+        names = {name for one in known for name in one or ()}
+        return [one for one in several if one.receiver in names]
 
 
 @attrs.frozen(kw_only=True)
@@ -65,9 +87,17 @@ class ReceiverView:
 
 def groups(runs: Sequence[WorkerRun], subscribed: Iterable[str]) -> list[GroupView]:
     """Return the consumer groups of the workers in ``runs``, and the groups in ``subscribed``, sorted by name."""
-    names = sorted({*subscribed, *(run.group for run in runs if run.kind == "consumer")})
-    alive = [run for run in runs if run.kind == "consumer" and run.is_alive]
-    return [GroupView(group=name, runs=[run for run in alive if run.group == name]) for name in names]
+    consumers = [run for run in runs if run.kind == "consumer"]
+    topics = {run.group: [short_topic(one) for one in run.topics] for run in reversed(consumers)}
+    topics |= {group: [] for group in subscribed}
+    return [
+        GroupView(
+            group=name,
+            runs=[run for run in consumers if run.is_alive and run.group == name],
+            start_command=worker_command(name, topics[name]),
+        )
+        for name in sorted(topics)
+    ]
 
 
 def receivers(runs: Sequence[WorkerRun], pauses: Sequence[PausedReceiver]) -> list[ReceiverView]:

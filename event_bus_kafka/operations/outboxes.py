@@ -51,6 +51,8 @@ class OutboxView:
     """Age of the row with the lowest id, in seconds; 0 if the outbox is empty."""
     relays: int
     """Number of running relays."""
+    ready: int
+    """Number of running relays that report no obstacle."""
     held: Sequence[HeldBy]
 
 
@@ -106,6 +108,7 @@ def view(alias: str, runs: Sequence[WorkerRun]) -> OutboxView:
         told=telling.silence if telling else 0.0,
         oldest_age=oldest_age(alias),
         relays=len(relays),
+        ready=sum(not run.state.get("obstacles") for run in relays),
         held=[
             HeldBy(topic=one["topic"], seconds=one["seconds"], reason=one["reason"], relay=f"{run.host}:{run.pid}")
             for run in relays

@@ -70,10 +70,15 @@ def replaying_groups(runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str] |
     """
     found: dict[str, frozenset[str] | None] = {}
     for run in runs:
-        if run.is_alive and "replaying" in run.state and run.state.get("is_alive", True):
+        if can_replay(run):
             names, before = run.state.get("receivers"), found.get(run.group, frozenset())
             found[run.group] = None if names is None or before is None else before.union(names)
     return found
+
+
+def can_replay(run: WorkerRun) -> bool:
+    """Return whether a worker lives and is of a version that does requested replays of dead letters."""
+    return run.is_alive and "replaying" in run.state and bool(run.state.get("is_alive", True))
 
 
 def worker_command(group: str, topics: Iterable[str] = ()) -> str:

@@ -30,15 +30,16 @@ STALLED_AFTER = 300.0
 Age of the oldest row, in seconds, above which the outbox counts as stalled: probably no relay runs, or no relay can
 send.
 """
-_AT_MOST = 100_000
+MOST_WAITING = 100_000
+"""Maximum number of rows that are counted for :class:`BriefBacklog`."""
 _ROWS = OutboxRecord._meta.db_table
-_DEPTH = f"SELECT topic, COUNT(*) FROM (SELECT topic FROM {_ROWS} LIMIT {_AT_MOST}) r GROUP BY topic"
+_DEPTH = f"SELECT topic, COUNT(*) FROM (SELECT topic FROM {_ROWS} LIMIT {MOST_WAITING}) r GROUP BY topic"
 """
-Query for the number of rows by topic, among at most ``_AT_MOST`` rows. The query has no order, so the index of topics
-is enough. To order the rows by id, InnoDB would read their bodies.
+Query for the number of rows by topic, among at most ``MOST_WAITING`` rows. The query has no order, so the index of
+topics is enough. To order the rows by id, InnoDB would read their bodies.
 """
 _OLDEST = f"SELECT created FROM {_ROWS} ORDER BY id LIMIT 1"
-_PARKED = f"SELECT COUNT(*) FROM (SELECT id FROM {ParkedRecord._meta.db_table} LIMIT {_AT_MOST}) p"
+_PARKED = f"SELECT COUNT(*) FROM (SELECT id FROM {ParkedRecord._meta.db_table} LIMIT {MOST_WAITING}) p"
 _LOOK_EVERY = 60.0
 _next_look: dict[str, float] = {}
 

@@ -96,7 +96,7 @@ def _of_events(page: Page) -> Shots:
 def _of_letters(page: Page) -> Shots:
     open_page(page, "Dead letters")
     yield "dead-letters", True
-    page.get_by_role("button", name="Discard all that match").click()
+    page.get_by_role("button", name="Discard all that match").first.click()
     yield "discard", True
     open_page(page, "Dead letters")
     page.get_by_role("link", name=re.compile(r"^demo-.*:\d+:\d+$")).first.click()
@@ -111,17 +111,33 @@ def _of_letters(page: Page) -> Shots:
 
 def _of_replays(page: Page) -> Shots:
     open_page(page, "Dead letters")
-    page.get_by_role("button", name="Replay all that match").click()
+    page.get_by_role("button", name="Replay all that match").first.click()
     yield "replay-plan", False
+    page.get_by_label("Only this receiver").fill("no.such.receiver")
+    page.get_by_role("button", name="Request the replay").click()
+    yield "replay-plan-changed", False
+    page.get_by_label("Only this receiver").fill("")
+    page.get_by_role("button", name="Show what would run").click()
     page.get_by_role("button", name="Request the replay").click()
     yield "replay-request", False
     open_page(page, "Replay requests")
     yield "replay-requests", False
     page.get_by_role("link", name="Replay a topic").click()
     yield "replay-of-topic", False
+    _plan_a_replay_of_a_topic(page)
+    yield "replay-of-topic-plan", False
+    page.get_by_role("button", name="Request it").click()
+    yield "replay-of-topic-request", False
     open_page(page, "Replay requests")
     page.get_by_role("link", name="Backfill").click()
     yield "backfill", False
+
+
+def _plan_a_replay_of_a_topic(page: Page) -> None:
+    topic = "learning-certificate-lifecycle"
+    for label, text in (("Topic, or topic:partition", topic), ("From:", "earliest"), ("Group", "credentials")):
+        page.get_by_label(label).fill(text)
+    page.get_by_role("button", name="Show what it would do").click()
 
 
 @contextmanager

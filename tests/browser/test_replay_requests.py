@@ -182,13 +182,31 @@ def _request(page: Page, count: int) -> int:
     """Request the replay of all dead letters; return the number of the request."""
     page.get_by_role("link", name="Dead letters", exact=True).first.click()
     page.get_by_text(f"{count:,} dead letters match").wait_for()
-    page.get_by_role("button", name="Replay all that match").click()
+    page.get_by_role("button", name="Replay all that match").first.click()
     page.get_by_text(f"{count:,} dead letters would be given to receivers again").wait_for()
     assert grave_faults(page) == []
-    page.get_by_label("Reason (shown to other operators").fill("the template is mended")
+    _change_the_receivers(page)
+    page.get_by_text(f"{count:,} dead letters would be given to receivers again").wait_for()
+    reason = page.get_by_label("Reason (shown to other operators")
+    reason.fill("the template is mended")
+    with page.expect_navigation():
+        reason.press("Enter")
+    assert reason.input_value() == "the template is mended", "the Enter key only shows the plan"
     page.get_by_role("button", name=f"Request the replay of {count:,} dead letters").click()
     heading = page.get_by_role("heading", name=re.compile(r"Replay request \d+"), level=1)
     return int(heading.inner_text().split()[-1])
+
+
+def _change_the_receivers(page: Page) -> None:
+    """Request the replay for a receiver that the plan lacks, which shows the plan again; then remove this receiver."""
+    receiver = page.get_by_label("Only this receiver")
+    receiver.fill("no.such.receiver")
+    page.get_by_role("button", name="Request the replay").click()
+    page.get_by_text("Nothing was requested yet: you have changed the receivers").wait_for()
+    page.get_by_text("Nothing would run.").wait_for()
+    assert grave_faults(page) == []
+    receiver.fill("")
+    page.get_by_role("button", name="Show what would run").click()
 
 
 def _watch(page: Page, count: int, *, succeeded: int) -> None:

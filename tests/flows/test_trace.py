@@ -48,10 +48,14 @@ def test_an_event_is_found_in_kafka_with_the_progress_of_each_group(bus: Bus, to
     text = trace(bus, topic, event_id, EVENT_BUS_KAFKA_SUBSCRIPTIONS={beyond: [topic], behind: [topic], new: [topic]})
     assert f"Event {event_id} of type {CREATED}, emitted 2" in text
     assert f"In Kafka: {topic}:0:1, written 2" in text
-    assert f"    Group {beyond} is beyond it: it has committed 2, lag 1.\n" in text
-    assert f"    Group {behind} is not beyond it: it has committed 0, 1 before it, lag 3.\n" in text
+    assert f"    Group {beyond} has committed offset 2: it has handled this record. Its lag is 1.\n" in text
     assert (
-        f"    Group {new} has committed nothing for this partition, although it is to read the topic; lag 3.\n" in text
+        f"    Group {behind} has committed offset 0: it has not finished this record, 1 offset later. Its lag is 3.\n"
+        in text
+    )
+    assert (
+        f"    Group {new} has committed no offset for this partition, although it is to read the topic. Its lag is 3.\n"
+        in text
     )
     assert "nowhere" not in text
 
@@ -88,7 +92,7 @@ def test_keys_are_compared_as_bytes_while_the_registry_is_unreachable(bus: Bus, 
 def test_an_unknown_event_is_reported_with_the_range_that_was_searched(bus: Bus, topic: str) -> None:
     sent(bus, topic, 1, 2)
     text = trace(bus, topic, uuid4(), finds=False)
-    assert "whose id carries no time:\nIt is nowhere in the places that could be searched.\n" in text
+    assert "whose id carries no time.\nIt is nowhere in the places that could be searched.\n" in text
     assert f"Looked at 2 offsets of topic {topic}, to its end.\n" in text
     assert "databases: ask there, too." in text
 
@@ -98,7 +102,7 @@ def test_a_search_says_how_to_continue_if_its_time_runs_out(bus: Bus, topic: str
     sent(bus, topic, 1, 2)
     text = trace(bus, topic, uuid4(), "--seconds", "1e-9", finds=False)
     assert f"Looked at 0 offsets of topic {topic}, not to its end.\n    Partition 0: 0 of 2.\n" in text
-    assert "1e-09 seconds were over after 0 records: go on with " in text
+    assert "1e-09 seconds were over after 0 records. To go on: manage.py event_trace " in text
 
 
 @on_sandbox
@@ -124,7 +128,9 @@ def test_event_trace_names_a_group_that_will_skip_the_quarantined_record(bus: Bu
     consumer.commit(offsets=[TopicPartition(topic, 0, 0, marks)], asynchronous=False)
     consumer.close()
     text = trace(bus, topic, event_id, EVENT_BUS_KAFKA_SUBSCRIPTIONS={group: [topic]})
-    assert f"Group {group} will pass over it, since it was quarantined: it has committed 0, lag 2." in text
+    assert (
+        f"Group {group} has committed offset 0: it will skip this record, which was quarantined. Its lag is 2." in text
+    )
 
 
 @on_sandbox

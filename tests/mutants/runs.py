@@ -158,15 +158,6 @@ items = islice(self.source.items(self.progress.token), most)
         tests=_PAGES,
     ),
     Fault(
-        name="whoever may look has topics replayed",
-        file="admin/replay_requests/run_pages.py",
-        scope="RunPages.run_paths",
-        old='self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.REPLAY)',
-        new='self.action_at(f"{name}/plan/", self._plan_of(name, asking), f"{name}_plan", Right.VIEW)',
-        harm="viewers have mails sent",
-        tests=_PAGES,
-    ),
-    Fault(
         name="the key of a requested replay is shown",
         file="operations/requested_runs/run_report.py",
         scope="run_json",
@@ -178,7 +169,7 @@ items = islice(self.source.items(self.progress.token), most)
     Fault(
         name="where no worker could do a run, nobody is told",
         file="operations/requested_runs/run_obstacles.py",
-        scope="_could_do",
+        scope="could_do",
         old='worker.is_alive and state.get("is_alive", True) and state.get("takes_runs")',
         new="worker.is_alive",
         harm="during a deploy a request waits for workers that will never take it",

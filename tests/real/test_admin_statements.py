@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,10 +13,10 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
 from event_bus_kafka.admin import PAGES
-from event_bus_kafka.models import ReplayRequest, Right
+from event_bus_kafka.models import PausedReceiver, ReplayRequest, Right
 from event_bus_kafka.models.presence import look_again
 from tests.support.admin_clients import client_with
-from tests.support.admin_data import Amounts, fill
+from tests.support.admin_data import Amounts, fill, near_deletion
 from tests.support.databases import Database, on_mysql_too
 from tests.support.scale import LONG, scaled
 
@@ -66,7 +67,9 @@ def service() -> Iterator[None]:
 def test_each_admin_page_runs_at_most_fifteen_sql_statements(database: Database) -> None:
     with database.connected("default") as connection:
         fill("default", AMOUNTS)
+        near_deletion()
         look_again(connection)
+        PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
         client = client_with(*Right)
         for url in urls():
             count, seconds = _measured(connection, client, url)

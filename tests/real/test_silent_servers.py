@@ -73,7 +73,7 @@ def test_the_status_and_event_trace_name_silent_servers_and_show_results_of_othe
         monkeypatch.setattr(
             "event_bus_kafka.operations.whereabouts.search._LAST", 20.0
         )  # closing a client takes a while
-        context = whereabouts.answer(QueryDict(f"event_id={uuid1()}"))
-    told = "\n".join(context["sentences"])
+        context = whereabouts.answer(QueryDict(f"event_id={uuid1()}"), lambda _: [])
+    told = "\n".join(one.line.text for one in context["findings"])
     assert "Not seen: the outbox of database 'second': it did not answer within " in told
     assert "Not seen: Kafka: BrokerError: " in told, "requests to Kafka end in time, so the search shows their errors"

@@ -102,7 +102,8 @@ def test_waiting_and_parked_rows_are_found_by_id_and_key() -> None:
     text = trace(parked)
     assert f"Parked since 2026-01-02T03:04:05+00:00: row {row} of the outbox of database 'default', " in text
     assert (
-        f"Kafka refused it: MSG_SIZE_TOO_LARGE, too large. Once the cause is gone: event_outbox release {row} " in text
+        "Kafka refused it: MSG_SIZE_TOO_LARGE, too large. "
+        f"Once the cause is gone: manage.py event_outbox release {row} --apply" in text
     )
     assert [one["event_id"] for one in found("--key", "7")["outbox"]] == [str(waiting), str(parked)]
     assert "learner" not in trace("--key", "7")
@@ -129,14 +130,16 @@ def test_stored_and_deleted_dead_letters_are_found_with_the_state_of_each_receiv
             letter, lambda _: Change(pending={"a.second": before["a.second"]}, succeeded={"a.first": before["a.first"]})
         )
         text = trace(event_id)
-        assert f"Dead letter {letter.pk} of {TOPIC}:0:3 in group mail, event {event_id}: replay it by " in text
+        assert (
+            f"Dead letter {letter.pk} of {TOPIC}:0:3 in group mail, event {event_id}. To replay it: manage.py " in text
+        )
         assert "    a.second: failed after 5 attempts, the last 2026-01-02T03:04:05+00:00: ValueError.\n" in text
         assert "    a.first: succeeded 2" in text
         answer = found("--key", "7")
         assert [one["letter"] for one in answer["letters"]] == [letter.pk]
         discard(DeadLetter.objects.get(pk=letter.pk))
         text = trace(event_id)
-    assert f"A dead letter of {TOPIC}:0:3 in group mail, event {event_id} was here, and is gone:\n" in text
+    assert f"A dead letter of {TOPIC}:0:3 in group mail, event {event_id} was here, and is gone.\n" in text
     assert "    a.second: discarded 2" in text
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from itertools import count
+from typing import Any
 
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
@@ -33,3 +35,16 @@ def client_with(*rights: Right) -> Client:
 def unbroken(html: str) -> str:
     """Return a page without the tags that say where a browser may break long names."""
     return re.sub(r'<span class="event-bus-name">([^<]*)</span>', r"\1", html.replace("<wbr>", ""))
+
+
+def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
+    """Return the text of a page that a viewer sees, without HTML tags other than ``<svg>``."""
+    url = admin.site.get_model_admin(model).url(name, *args)  # type: ignore[attr-defined]
+    return text_of(client_with(Right.VIEW), url, query)
+
+
+def text_of(client: Client, url: str, query: dict[str, str] | None = None) -> str:
+    """Return the text of the page at ``url``, without HTML tags other than ``<svg>``."""
+    answer = client.get(url, query)
+    assert answer.status_code == 200
+    return re.sub(r"\s+", " ", re.sub(r"<(?!svg)[^>]+>", " ", unbroken(answer.content.decode())))

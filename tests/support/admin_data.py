@@ -12,6 +12,7 @@ from uuid import uuid4
 import attrs
 from django.db import connections, models
 
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import (
     DeadLetter,
     Heartbeat,
@@ -66,6 +67,12 @@ def fill(alias: str, amounts: Amounts) -> None:
         _write(alias, rows)
     _double(alias, amounts.outbox)
     _request(alias, now, amounts)
+
+
+def near_deletion() -> None:
+    """Make one dead letter so old that it is soon deleted."""
+    oldest, kept = DeadLetter.objects.earliest("last_failed_at"), timedelta(days=settings.retention)
+    DeadLetter.objects.filter(pk=oldest.pk).update(last_failed_at=datetime.now(UTC) - kept + timedelta(days=1))
 
 
 def _double(alias: str, count: int) -> None:

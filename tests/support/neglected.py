@@ -12,7 +12,7 @@ from uuid import uuid4
 import attrs
 
 from event_bus_kafka.models import DeadLetter, Heartbeat, OutboxRecord, ParkedRecord, PausedReceiver
-from event_bus_kafka.operations.neglects import in_tables
+from event_bus_kafka.operations.neglects import in_tables, reading
 from event_bus_kafka.operations.neglects.catalogue import Neglect, Neglected, OwnTables
 from event_bus_kafka.telemetry.state import ConsumerState, HeldTopic, RelayState
 from tests.support.states import consumer_state
@@ -131,4 +131,4 @@ def neglect_everything() -> None:
 
 def clock_ahead(seconds: float) -> Any:
     """Move this host's clock ahead of the database's clock by ``seconds`` while the block runs."""
-    return patch.object(in_tables, "time", lambda: time() + seconds)
+    return patch.object(reading, "time", lambda: time() + seconds)

@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from event_bus_kafka.admin import ages
 from event_bus_kafka.admin.dead_letters.listing import place, seconds_since, settled_table
@@ -22,9 +23,9 @@ from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.operations import masking
 from event_bus_kafka.operations.dead_letters.selection import Selection
 from event_bus_kafka.shown import shown
+from event_bus_kafka.wire import cloudevents
 from event_bus_kafka.wire.records import ConsumerRecord
 
-_NEVER = "–"
 _LOOKS_SHOWN = 20
 
 
@@ -35,15 +36,18 @@ def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
     """
     record = letter.record
     key, data = _contents(record, unmasked=unmasked)
-    headers = [(shown(name), shown(str(masking.header(name, value)))) for name, value in record.headers]
+    headers = [(shown(name), _header(name, value)) for name, value in record.headers]
+    no_key, no_data = _why_missing(letter, "key"), _why_missing(letter, "value")
     settled = list(Selection(ids=(letter.pk,)).settled())
     return {
         "facts": _facts(letter),
         "receivers": _receivers(letter),
         "settled": settled_table(settled, _("Receivers that have no longer to succeed")),
         "headers": Table(caption=_("Headers"), columns=[_("Name"), _("Value")], rows=headers, shows_caption=False),
-        "key": _json(key),
-        "data": _json(data),
+        "key": no_key or (_json(key) if unmasked else str(key)),
+        "data": no_data or _json(data),
+        "is_key_masked": not (unmasked or no_key),
+        "is_data_masked": not (unmasked or no_data),
         "left_out": letter.marks,
         "unmasked": unmasked,
         "history": _history(letter),
@@ -66,16 +70,29 @@ def _contents(record: ConsumerRecord, *, unmasked: bool) -> tuple[Any, Any]:
         return masked_key, {"undecodable": _("The data cannot be decoded here. %(why)s") % {"why": error}}
 
 
+def _why_missing(letter: DeadLetter, part: str) -> str:
+    """Return why a letter lacks its ``key`` or ``value``; empty: it has this part."""
+    if part in letter.marks:
+        return _("The table of dead letters does not have it, see above.")
+    return _("The record has none.") if getattr(letter, part) is None else ""
+
+
+def _header(name: str, value: bytes | None) -> str:
+    if value is not None and name not in cloudevents.HEADERS:
+        return ngettext("masked, %d byte", "masked, %d bytes", len(value)) % len(value)
+    return _("no value") if value is None else shown(str(masking.header(name, value)))
+
+
 def _facts(letter: DeadLetter) -> Facts:
     written = letter.timestamp
     return Facts(
         items=[
             (_("Record"), place(letter)),
-            (_("Event type"), shown(letter.event_type) or _("unknown")),
-            (_("Event id"), shown(letter.event_id) or _("unknown")),
+            (_("Event type"), shown(letter.event_type) or _("unknown: not in its headers")),
+            (_("Event id"), shown(letter.event_id) or _("unknown: not in its headers")),
             (_("Group"), shown(letter.group)),
             (_("Attempts"), letter.attempts),
-            (_("Written to Kafka"), ages.moment_of(written) if written else _("unknown")),
+            (_("Written to Kafka"), ages.moment_of(written) if written else _("unknown: Kafka gave no time")),
             (_("First failed"), ages.moment(letter.first_failed_at)),
             (_("Last failed"), f"{_ago(letter.last_failed_at)}, {ages.moment(letter.last_failed_at)}"),
         ]
@@ -95,7 +112,7 @@ def _receiver(failure: Failure) -> list[Cell]:
     return [
         name,
         shown(failure.error) or _("no reason is known"),
-        shown(failure.place) or _NEVER,
+        shown(failure.place) or (_("not recorded") if failure.receiver else _("no receiver ran")),
         failure.attempts or 0,
         _ago(datetime.fromisoformat(failure.failed_at)),
     ]

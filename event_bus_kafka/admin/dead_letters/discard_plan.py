@@ -17,13 +17,14 @@ from event_bus_kafka.shown import shown
 _NAMES_IN_HISTORY = 5
 
 
-def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
+def action_plan(plan: DiscardPlan, meant: Meant, *, before: Discarded | None) -> ActionPlan:
     """
-    Return the confirmation page of a discard. ``before``: the result of the previous request, if that had not enough
-    time for all letters; None: this is the first request.
+    Return the confirmation page of a discard of the letters ``meant``. ``before``: the result of the previous request,
+    if that had not enough time for all letters; None: this is the first request.
     """
     letters = number_of(plan.count)
     said = [
+        meant.sentence,
         _("%(letters)s will be deleted for good, events included: no receiver gets these from here again.")
         % {"letters": letters},
         _("A letter that fails again before you confirm stays."),

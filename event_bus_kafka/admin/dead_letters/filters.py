@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from event_bus_kafka.models import EntryState
 from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
 from event_bus_kafka.operations.dead_letters.selection import Selection
+from event_bus_kafka.shown import shown
 
 ALL_SETTLED = "settled"
 _AGES = {
@@ -26,7 +27,7 @@ _AGES = {
 }
 _STATES = [
     ("", _("has still to succeed")),
-    (ALL_SETTLED, _("has no longer to")),
+    (ALL_SETTLED, _("need not succeed any more")),
     (EntryState.SUCCEEDED, _("succeeded at a replay")),
     (EntryState.REPLACED, _("replaced by another receiver")),
     (EntryState.DISCARDED, _("discarded")),
@@ -122,6 +123,16 @@ class Filters:
         """Return texts that describe the filters in Django's history, without data of an event."""
         words = [f"{name} {text}" for name, text in self.fields.items() if name in self.form.fields]
         return [*words, "a search"] if self.searches else words
+
+    def named(self) -> list[str]:
+        """Return the filled-in fields as the page shows them: their labels, and the texts that the user sees."""
+        found = [one for form in (self.form, self.search) for one in form if one.name in self.fields]
+        return [f"{one.label}: {shown(_text_in(one))}" for one in found]
+
+
+def _text_in(field: forms.BoundField) -> str:
+    value = str(field.value())
+    return str(dict(getattr(field.field, "choices", ())).get(value, value))
 
 
 def _selection(filters: Mapping[str, str], search: Mapping[str, object]) -> Selection:

@@ -90,7 +90,7 @@ class DeadLettersPage(Page):
         if plan.until is None:
             messages.warning(request, _("There is no such dead letter any more."))
             return HttpResponseRedirect(self.url())
-        asked = action_plan(plan, before=before)
+        asked = action_plan(plan, meant, before=before)
         posted = [(name, text) for name, texts in request.POST.lists() if name not in _NOT_REPEATED for text in texts]
         fields = [*posted, (UNTIL, (until or plan.until).isoformat())]
         return self.draw(request, "confirm", asked.title, {"plan": asked, "fields": fields, "confirmed": CONFIRMED})
@@ -100,7 +100,7 @@ class DeadLettersPage(Page):
         context = detail(letter, unmasked=unmasked) | self._rights(request)
         context["unmask_url"] = self.url("unmasked", number)
         meant = {"scope": TICKED, "id": str(number)}
-        context["discard"] = Posting(label=_("Discard …"), action=self.url("discard"), fields=meant)
+        context["discard"] = Posting(label=_("Discard …"), action=self.url("discard"), fields=meant, is_final=True)
         context["replay"] = Posting(label=_("Replay …"), action=context["replay_url"], fields=meant)
         if letter.event_id:
             where, asked = self.page_of(HistoryRow).url("where"), {"event_id": letter.event_id}

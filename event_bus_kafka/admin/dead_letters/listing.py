@@ -39,7 +39,7 @@ def settled_table(entries: list[DeadLetterEntry], caption: str) -> Table:
     Return a table with one row for each entry. The receivers of the entries are no longer pending: they or stand-ins
     have succeeded, or the letters were deleted.
     """
-    columns = [_("Record"), _("Event type"), _("Group"), _("Receiver"), _("State"), _("Error before"), _("Changed")]
+    columns = [_("Record"), _("Event type"), _("Group"), _("Receiver"), _("State"), _("Error before"), _("When")]
     return Table(caption=caption, columns=columns, rows=[_settled_row(entry) for entry in entries])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import attrs
@@ -26,6 +27,11 @@ class Meant:
     selection: Selection
     words: str
     """Text that describes the selection in Django's history, without event data."""
+    sentence: str
+    """
+    Sentence that describes the selection on the page that asks for confirmation. It names the filters and searches,
+    which may be event data.
+    """
 
     @classmethod
     def of(cls, request: HttpRequest) -> Meant | None:
@@ -35,17 +41,33 @@ class Meant:
         """
         if request.POST.get("scope") == TICKED:
             ids = tuple(int(text) for text in request.POST.getlist("id") if text.isdecimal() and len(text) < 19)
-            return cls(selection=Selection(ids=ids), words=_("ticked")) if ids else None
+            return cls(selection=Selection(ids=ids), words=_("ticked"), sentence=_ticked(ids)) if ids else None
         filters = Filters.of(request)
         if not filters.is_valid or filters.state:
             return None
         words = ", ".join(filters.words()) or _("no filter")
-        return cls(selection=filters.selection, words=_("all that match: %(filters)s") % {"filters": words})
+        return cls(
+            selection=filters.selection,
+            words=_("all that match: %(filters)s") % {"filters": words},
+            sentence=_all_with(filters.named()),
+        )
 
     def until(self, moment: datetime | None) -> Selection:
         """Return the selection without letters whose latest failure is after ``moment``."""
         known = [one for one in (moment, self.selection.failed_until) if one]
         return attrs.evolve(self.selection, failed_until=min(known, default=None))
+
+
+def _ticked(ids: Collection[int]) -> str:
+    if len(ids) == 1:
+        return _("Chosen: dead letter %(number)s.") % {"number": min(ids)}
+    return _("Chosen: the %(count)s dead letters that you have ticked.") % {"count": len(ids)}
+
+
+def _all_with(filters: Collection[str]) -> str:
+    if not filters:
+        return _("Chosen: all dead letters. No filter is set.")
+    return _("Chosen: all dead letters that match %(filters)s.") % {"filters": "; ".join(filters)}
 
 
 def moment_of(text: str) -> datetime | None:

@@ -31,6 +31,8 @@ _SHOWN = 20
 """Maximum length of each of two lists: the reasons, and the letters that cannot be replayed."""
 _NAMES_SHOWN = 5
 _PREFIX = "run"
+_SHOWN_PREFIX = "shown"
+"""Prefix of the form fields with the receivers of the plan that the page shows."""
 _NAME_LENGTH = 500
 
 
@@ -42,13 +44,13 @@ class ReceiverForm(forms.Form):
     """The form in which a user selects the receivers that the replay calls."""
 
     receiver = forms.CharField(
-        label=gettext_lazy("Only this receiver (empty: all that have still to succeed)"),
+        label=gettext_lazy("Only this receiver (empty: all that have not succeeded yet)"),
         widget=_named("receivers"),
         max_length=_NAME_LENGTH,
         required=False,
     )
     instead_of = forms.CharField(
-        label=gettext_lazy("In place of this former receiver, which no longer exists"),
+        label=gettext_lazy("Old name (only if this receiver replaces one that was renamed or removed)"),
         widget=_named("missing"),
         max_length=_NAME_LENGTH,
         required=False,
@@ -62,12 +64,12 @@ class WishForm(forms.Form):
         label=gettext_lazy("Reason (shown to other operators; no personal data)"), max_length=500, required=False
     )
     rate = forms.FloatField(
-        label=gettext_lazy("Letters a second at most (empty: as many as live events leave time for)"),
+        label=gettext_lazy("At most this many dead letters per second (empty: as fast as live events allow)"),
         min_value=0.01,
         required=False,
     )
     stop_after = forms.IntegerField(
-        label=gettext_lazy("End it after so many failures in a row"), min_value=1, max_value=1_000_000
+        label=gettext_lazy("Stop after this many failures in a row"), min_value=1, max_value=1_000_000
     )
 
 
@@ -80,6 +82,15 @@ class Asked:
     is_valid: bool
     wish: Wish
     """The user's choices. Values from invalid forms are left out."""
+    is_confirmed: bool
+    """Whether the user has pressed the button that requests the replay."""
+    are_receivers_shown: bool
+    """Whether the user has seen a plan with the receivers of ``wish``."""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the user has requested a replay with other receivers than those of the plan on the page."""
+        return self.is_confirmed and self.receivers.is_valid() and not self.are_receivers_shown
 
     @classmethod
     def of(cls, request: HttpRequest) -> Asked:
@@ -87,18 +98,23 @@ class Asked:
         Read the form from a POST. The first POST comes from a page of dead letters, and has no values for this form: if
         that page lists the letters of one receiver, the form proposes to call only this receiver.
         """
-        filtered = {f"{_PREFIX}-receiver": request.POST.get("receiver", "")}
-        is_first = request.POST.keys().isdisjoint(_receiver_names())
-        receivers = ReceiverForm(filtered if is_first else request.POST, prefix=_PREFIX)
-        wishes = WishForm(request.POST if CONFIRMED in request.POST else None, initial={"stop_after": STOP_AFTER})
+        posted = request.POST
+        filtered = {f"{_PREFIX}-receiver": posted.get("receiver", "")}
+        is_first = posted.keys().isdisjoint(_receiver_names())
+        receivers = ReceiverForm(filtered if is_first else posted, prefix=_PREFIX)
+        has_wishes = not posted.keys().isdisjoint(WishForm.base_fields)
+        wishes = WishForm(posted if has_wishes else None, initial={"stop_after": STOP_AFTER})
         values = {
             name: value for form in (receivers, wishes) if form.is_valid() for name, value in form.cleaned_data.items()
         }
+        wish = Wish(requested_by=request.user.get_username()[:255], **values)
         return cls(
             receivers=receivers,
             wishes=wishes,
             is_valid=receivers.is_valid() and wishes.is_valid(),
-            wish=Wish(requested_by=request.user.get_username()[:255], **values),
+            wish=wish,
+            is_confirmed=CONFIRMED in posted,
+            are_receivers_shown=all(posted.get(name) == value for name, value in _shown_receivers(wish).items()),
         )
 
 
@@ -116,15 +132,22 @@ def asking(
     the first plan. ``letter_url`` returns the URL of a page of dead letters, by its name.
     """
     is_too_much, planned = planned is None, planned or RequestPlan()
-    own = {CONFIRMED, "csrfmiddlewaretoken", UNTIL, *asked.wishes.fields, *_receiver_names()}
+    shown_receivers = _shown_receivers(asked.wish)
+    own = {CONFIRMED, "csrfmiddlewaretoken", UNTIL, *asked.wishes.fields, *_receiver_names(), *shown_receivers}
     return {
+        "is_changed": asked.is_changed,
         "sentences": [_too_much()] if is_too_much else list(_sentences(planned)),
         "obstacles": list(_obstacles(planned, asked.wish)),
-        "tables": [] if is_too_much else list(_tables(planned, letter_url)),
+        "of_receivers": [_receivers(planned), _missing_receivers(planned)],
+        "remark": _remark(planned),
+        "others": [_reasons(planned), _left_out(planned, letter_url)],
         "asked": asked,
         "names": {"receivers": _names(planned), "missing": _missing(planned)},
-        "fields": [(name, text) for name, texts in request.POST.lists() if name not in own for text in texts],
-        "until": (UNTIL, until.isoformat() if until else _latest(planned)),
+        "fields": [
+            *((name, text) for name, texts in request.POST.lists() if name not in own for text in texts),
+            *shown_receivers.items(),
+            (UNTIL, until.isoformat() if until else _latest(planned)),
+        ],
         "confirmed": CONFIRMED,
         "button": _("Request the replay of %(letters)s") % {"letters": _letters(len(planned.requested))},
         "is_empty": not planned.requested,
@@ -134,6 +157,11 @@ def asking(
 
 def _receiver_names() -> set[str]:
     return {f"{_PREFIX}-{name}" for name in ReceiverForm.base_fields}
+
+
+def _shown_receivers(wish: Wish) -> dict[str, str]:
+    """Return the form fields that repeat the receivers of a plan, so that the next POST shows whether they changed."""
+    return {f"{_SHOWN_PREFIX}-{name}": getattr(wish, name) for name in ReceiverForm.base_fields}
 
 
 def made_words(made: ReplayRequest, letters: int, meant: str) -> str:
@@ -154,11 +182,12 @@ def made_words(made: ReplayRequest, letters: int, meant: str) -> str:
 
 def _sentences(planned: RequestPlan) -> Iterator[str]:
     if not planned.requested:
-        yield _("Nothing would run.")
+        yield _("Nothing would run. The reasons are below.") if planned.left_out else _("Nothing would run.")
         return
-    yield _("%(letters)s would be given to receivers again, by workers of: %(groups)s.") % {
+    groups = ngettext("group %(groups)s", "groups %(groups)s", len(planned.groups))
+    yield _("%(letters)s would be given to receivers again, by workers of %(groups)s.") % {
         "letters": _letters(len(planned.requested)),
-        "groups": ", ".join(map(shown, planned.groups)),
+        "groups": groups % {"groups": ", ".join(map(shown, planned.groups))},
     }
     if planned.elsewhere:
         yield _("%(letters)s of these are for a service with other receivers, whose workers say what runs.") % {
@@ -168,7 +197,7 @@ def _sentences(planned: RequestPlan) -> Iterator[str]:
         "Workers do it between the records that they read; live events come first. A letter whose receivers succeed is "
         "deleted, one that fails stays with its new error."
     )
-    yield _("A letter that fails again before you confirm is left out.")
+    yield _("A letter that fails again before you request the replay is left out.")
 
 
 def _too_much() -> str:
@@ -184,23 +213,30 @@ def _obstacles(planned: RequestPlan, wish: Wish) -> Iterator[str]:
             yield _on_the_page(text)
 
 
-def _tables(planned: RequestPlan, letter_url: Callable[..., str]) -> Iterator[Table]:
-    yield _receivers(planned)
-    yield Table(
-        caption=_("Not in this service: letters stay for them, unless workers of another service have them"),
-        columns=[_("Receiver"), _("Letters")],
-        rows=[(shown(name), number) for name, number in planned.missing.items()],
-    )
-    yield _reasons(planned)
-    yield _left_out(planned, letter_url)
-
-
 def _receivers(planned: RequestPlan) -> Table:
     return Table(
         caption=_("Receivers that would run"),
         columns=[_("Receiver"), _("Letters")],
         rows=[(shown(name), number) for name, number in planned.receivers.items()],
     )
+
+
+def _missing_receivers(planned: RequestPlan) -> Table:
+    return Table(
+        caption=_("Not in this service: letters stay for them, unless workers of another service have them"),
+        columns=[_("Receiver"), _("Letters")],
+        rows=[(shown(name), number) for name, number in planned.missing.items()],
+    )
+
+
+def _remark(planned: RequestPlan) -> str:
+    """Return a sentence that explains why the numbers by receiver add up to more than the number of letters."""
+    letters = len(planned.requested)
+    if sum(planned.receivers.values()) + sum(planned.missing.values()) <= letters:
+        return ""
+    return _("A dead letter can have several receivers, so these numbers add up to more than %(letters)s.") % {
+        "letters": _letters(letters)
+    }
 
 
 def _reasons(planned: RequestPlan) -> Table:
@@ -222,8 +258,9 @@ def _left_out(planned: RequestPlan, letter_url: Callable[..., str]) -> Table:
 
 def _on_the_page(problem: str) -> str:
     """Replace the names of the command's options in ``problem`` by the words of the page."""
-    text = problem.replace("with --receiver", _("above as the only one")).replace("with --instead-of", _("above"))
-    return shown(text)
+    for option, field in (("--receiver", _("Only this receiver")), ("--instead-of", _("Old name"))):
+        problem = problem.replace(f"with {option}", _('in the field "%(field)s"') % {"field": field})
+    return shown(problem)
 
 
 def _names(planned: RequestPlan) -> list[str]:

@@ -10,18 +10,21 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.utils.translation import gettext as _
 
-from event_bus_kafka.admin.ages import moment, moment_of, moment_with_seconds
-from event_bus_kafka.admin.replay_requests.run_progress_page import run_facts, run_places, run_problems
+from event_bus_kafka.admin.ages import moment, moment_of
+from event_bus_kafka.admin.replay_requests.run_progress_page import run_facts, run_places, run_problems, speed
 from event_bus_kafka.admin.replay_requests.steps import STEPS
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Posting, Table, lines
 from event_bus_kafka.models import LetterState, ReplayRequest, RequestedLetter, RequestState
 from event_bus_kafka.operations.dead_letters.requests import RequestReport, problems, reasons
+from event_bus_kafka.operations.requested_runs.prospects import prospect
 from event_bus_kafka.operations.requested_runs.run_report import subject, units
 from event_bus_kafka.shown import shown
 
 _LETTERS_SHOWN = 50
 _REASONS_SHOWN = 20
 _HISTORY_SHOWN = 20
+_RARE = (LetterState.PARTLY, LetterState.UNKNOWN)
+"""States of letters that the facts about a request leave out if no letter is in them."""
 Url = Callable[..., str]
 
 
@@ -42,10 +45,10 @@ def listed(found: Sequence[RequestReport], url: Url) -> Table:
             _("Requested"),
             _("By"),
             _("Reason"),
-            _("What keeps or ended it"),
+            _("Held up or ended by"),
         ],
         rows=[_row(one, url) for one in found],
-        empty=_("Nobody has requested a replay lately: it is done from the page of dead letters."),
+        empty=_("Nobody has requested a replay lately."),
         shows_caption=False,
     )
 
@@ -63,19 +66,25 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
         "facts": Facts(items=[*_standing(found), *(run_facts(found) if found.run else _facts(found)), *_about(found)]),
         "note": shown(request.note),
         "obstacle": shown(found.obstacle),
+        "prospect": _prospect(found),
         "postings": _postings(request, url) if may_replay else [],
         "reasons": [
             _reasons(_("Failed, by error"), _("Error"), why.get(LetterState.FAILED, {})),
             _reasons(_("Skipped, by reason"), _("Reason"), why.get(LetterState.SKIPPED, {})),
-            _reasons(_("Succeeded, and kept for other receivers"), _("Others"), why.get(LetterState.PARTLY, {})),
-            _reasons(_("Not known"), _("Reason"), why.get(LetterState.UNKNOWN, {})),
+            _reasons(_("Succeeded, kept for other receivers"), _("Kept for"), why.get(LetterState.PARTLY, {})),
+            _reasons(_("Result unknown"), _("Reason"), why.get(LetterState.UNKNOWN, {})),
         ],
         "letters": run_problems(found) if found.run else _letters(problems(number, _LETTERS_SHOWN), letter_url),
         "places": run_places(found),
         "history": _history(number),
         "here": url("one", number),
-        "now": moment_with_seconds(round(datetime.now(UTC).timestamp() * 1000)),
+        "now": moment(datetime.now(UTC)),
     }
+
+
+def _prospect(found: RequestReport) -> str:
+    is_waiting = found.request.state == RequestState.REQUESTED and not found.obstacle
+    return prospect(found.request, found.run) if is_waiting else ""
 
 
 def _row(found: RequestReport, url: Url) -> list[Cell]:
@@ -91,7 +100,7 @@ def _row(found: RequestReport, url: Url) -> list[Cell]:
         *counts,
         moment_of(request.requested_at),
         shown(request.requested_by) or _("unknown"),
-        shown(request.reason) or "–",
+        shown(request.reason) or _("none given"),
         shown(found.obstacle or request.note) or "–",
     ]
 
@@ -104,10 +113,14 @@ def _standing(found: RequestReport) -> list[tuple[str, Cell]]:
 def _facts(found: RequestReport) -> list[tuple[str, Cell]]:
     request = found.request
     return [
-        *((label, found.counts.get(state, 0)) for state, label in _counted().items()),
+        *(
+            (label, found.counts.get(one, 0))
+            for one, label in _counted().items()
+            if found.counts.get(one) or one not in _RARE
+        ),
         (_("Group"), shown(request.group)),
         (_("Receivers"), lines(map(shown, request.receivers))),
-        (_("At most"), _("%(rate)s letters a second") % {"rate": f"{request.rate:g}"} if request.rate else "–"),
+        (_("Speed"), speed(request.rate, _("dead letters"))),
     ]
 
 
@@ -119,25 +132,25 @@ def _about(found: RequestReport) -> list[tuple[str, Cell]]:
         (_("Ended"), request.ended_at),
     ]
     items: list[tuple[str, Cell]] = [
-        (_("Ends after failures in a row"), request.stop_after),
+        (_("Stops after"), _("%(count)s failures in a row") % {"count": request.stop_after}),
         (_("Requested by"), shown(request.requested_by) or _("unknown")),
-        (_("Reason"), shown(request.reason) or "–"),
-        *((label, moment_with_seconds(time)) for label, time in times if time is not None),
+        (_("Reason"), shown(request.reason) or _("none given")),
+        *((label, moment_of(time)) for label, time in times if time is not None),
     ]
     if request.instead_of:
-        items.append((_("In place of"), shown(request.instead_of)))
+        items.append((_("Replaces the former receiver"), shown(request.instead_of)))
     if request.worker:
         items.append((_("Worker that has or had it"), shown(request.worker)))
     return items
 
 
-def _counted() -> Mapping[LetterState, str]:
+def _counted() -> Mapping[str, str]:
     return {
         LetterState.SUCCEEDED: _("Succeeded"),
         LetterState.PARTLY: _("Succeeded, kept for other receivers"),
         LetterState.FAILED: _("Failed"),
         LetterState.SKIPPED: _("Skipped"),
-        LetterState.UNKNOWN: _("Not known"),
+        LetterState.UNKNOWN: _("Result unknown"),
         LetterState.RUNNING: _("Running"),
         LetterState.WAITING: _("Waiting"),
     }
@@ -170,7 +183,7 @@ def _reasons(caption: str, column: str, found: Mapping[str, int]) -> Table:
 
 def _letters(found: Sequence[RequestedLetter], letter_url: Url) -> Table:
     return Table(
-        caption=_("The first letters that failed, were skipped or are kept"),
+        caption=_("The first letters that failed, were skipped, are kept, or have an unknown result"),
         columns=[_("Record"), _("State"), _("Why")],
         rows=[_letter(one, letter_url) for one in found],
     )
@@ -180,7 +193,7 @@ def _letter(letter: RequestedLetter, letter_url: Url) -> list[Cell]:
     record: Cell = shown(letter.coordinates)
     if letter.state != LetterState.SKIPPED:  # in other states the dead letter usually exists
         record = Linked(text=shown(letter.coordinates), url=letter_url("letter", letter.letter))
-    return [record, letter.state, shown(letter.error)]
+    return [record, _counted().get(letter.state, letter.state), shown(letter.error)]
 
 
 def _history(number: int) -> Table:

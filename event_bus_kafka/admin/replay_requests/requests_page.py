@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
-from event_bus_kafka.admin.actions import CONFIRMED, ActionPlan, confirm_and_apply, write_history
+from event_bus_kafka.admin.actions import ActionPlan, confirm_and_apply, write_history
 from event_bus_kafka.admin.dead_letters.meant import UNTIL, Meant, moment_of
 from event_bus_kafka.admin.pages import View
 from event_bus_kafka.admin.replay_requests.asking import Asked, asking, made_words
@@ -54,13 +54,15 @@ class ReplayRequestsPage(RunPages):
         return self.draw(request, "replay_request", _title(number), context)
 
     def _request(self, request: HttpRequest) -> HttpResponse:
-        meant, until = Meant.of(request), moment_of(request.POST.get(UNTIL, ""))
+        meant, asked = Meant.of(request), Asked.of(request)
         if meant is None:
             messages.warning(request, _("Nothing was requested: tick dead letters first."))
             return HttpResponseRedirect(self.page_of(DeadLetter).url())
-        selection, asked = meant.until(until), Asked.of(request)
+        is_seen = asked.is_confirmed and asked.are_receivers_shown
+        until = moment_of(request.POST.get(UNTIL, "")) if is_seen else None
+        selection = meant.until(until)
         planned = None if count(selection).is_more else plan_request(selection, asked.wish)
-        if CONFIRMED in request.POST and until and asked.is_valid and planned and planned.requested:
+        if until and asked.is_valid and planned and planned.requested:
             return self._make(request, meant, asked, planned)
         context = asking(request, asked, planned, until=until, letter_url=self.page_of(DeadLetter).url)
         return self.draw(request, "replay_plan", _("Replay dead letters"), context)

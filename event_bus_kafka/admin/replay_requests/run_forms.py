@@ -21,12 +21,12 @@ class RunForm(forms.Form):
     """A base class of both forms, with the fields ``rate``, ``stop_after`` and ``reason``."""
 
     rate = forms.FloatField(
-        label=_("Events a second at most (empty: as many as live events leave time for)"),
+        label=_("At most this many events per second (empty: as fast as live events allow)"),
         min_value=0.01,
         required=False,
     )
     stop_after = forms.IntegerField(
-        label=_("End it after so many failures in a row"), min_value=1, max_value=1_000_000, initial=STOP_AFTER
+        label=_("Stop after this many failures in a row"), min_value=1, max_value=1_000_000, initial=STOP_AFTER
     )
     reason = forms.CharField(
         label=_("Reason (shown to other operators; no personal data)"), max_length=500, required=False
@@ -36,9 +36,11 @@ class RunForm(forms.Form):
 class TopicForm(RunForm):
     """The form for a replay of a topic. It selects records and receivers."""
 
-    topic = forms.CharField(label=_("Topic, or topic:partition"), max_length=300)
+    topic = forms.CharField(label=_("Topic, or topic:partition"), widget=_named("topics"), max_length=300)
     start = forms.CharField(label=_("From: earliest, an offset, or a time such as 2026-01-31T08:00Z"), max_length=100)
-    end = forms.CharField(label=_("To, exclusive (empty: all that is there now)"), max_length=100, required=False)
+    end = forms.CharField(
+        label=_("To, exclusive: an offset or a time (empty: all that is there now)"), max_length=100, required=False
+    )
     group = forms.CharField(label=_("Group whose workers do it"), widget=_named("groups"), max_length=255)
     receiver = forms.CharField(
         label=_("Only this receiver (empty: all that listen)"),
@@ -47,9 +49,9 @@ class TopicForm(RunForm):
         required=False,
     )
     event_type = forms.CharField(
-        label=_("Only this event type"), widget=_named("types"), max_length=255, required=False
+        label=_("Only this event type (empty: all)"), widget=_named("types"), max_length=255, required=False
     )
-    key = forms.CharField(label=_("Only this key"), max_length=1000, required=False)
+    key = forms.CharField(label=_("Only this key (empty: all)"), max_length=1000, required=False)
 
     field_order = ("topic", "start", "end", "group", "receiver", "event_type", "key")
 
@@ -59,7 +61,7 @@ class BackfillForm(RunForm):
 
     source = forms.CharField(label=_("Source"), widget=_named("sources"), max_length=255)
     resume = forms.CharField(label=_("After the item with this token (empty: from the first)"), required=False)
-    limit = forms.IntegerField(label=_("Items at most (empty: all)"), min_value=1, required=False)
+    limit = forms.IntegerField(label=_("At most this many items (empty: all)"), min_value=1, required=False)
     group = forms.CharField(
         label=_("Group whose workers do it (empty: any worker that has the source)"),
         widget=_named("groups"),

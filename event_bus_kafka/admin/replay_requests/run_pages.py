@@ -14,13 +14,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
-from event_bus_kafka.admin.actions import CONFIRMED, ActionPlan, ask, write_history
+from event_bus_kafka.admin.actions import CONFIRMED, write_history
 from event_bus_kafka.admin.pages import Page, View, outside_transactions
 from event_bus_kafka.admin.replay_requests.run_forms import ASKING, RunAsking, RunForm
+from event_bus_kafka.admin.replay_requests.run_progress_page import speed
 from event_bus_kafka.admin.shapes import Linked
 from event_bus_kafka.models import ReplayRequest, Right
 from event_bus_kafka.operations.requested_runs.run_requests import are_possible, request_run
 from event_bus_kafka.shown import shown
+
+_CHANGE = "change"
+"""Name of the form field of a POST that asks for the form with the choices of the plan, so that they can be changed."""
 
 
 class RunPages(Page):
@@ -55,21 +59,14 @@ class RunPages(Page):
         def plan(request: HttpRequest) -> HttpResponse:
             _refuse_others(request, asking)
             form = asking.form(request.POST)
+            if _CHANGE in request.POST:
+                return self._ask(request, name, asking, form)
             planned = getattr(_planning(), asking.plan)(form, request.POST) if form.is_valid() else None
             if planned is None or not are_possible():
                 return self._ask(request, name, asking, form)
             if CONFIRMED in request.POST and planned.was_shown and not planned.is_empty:
                 return self._request_run(request, planned)
-            action = ActionPlan(
-                title=str(asking.title),
-                sentences=planned.sentences,
-                tables=planned.tables,
-                button=_("Request it"),
-                is_empty=planned.is_empty,
-                fields=planned.fields,
-                back=self.url(name),
-            )
-            return ask(self, request, action)
+            return self._show_plan(request, asking, planned)
 
         return plan
 
@@ -84,6 +81,17 @@ class RunPages(Page):
         }
         return self.draw(request, "run_form", str(asking.title), context)
 
+    def _show_plan(self, request: HttpRequest, asking: RunAsking, planned: Any) -> HttpResponse:
+        posted = {name: request.POST.get(name, "") for name in asking.form.base_fields}
+        context = {
+            "plan": planned,
+            "limits": _limits(planned.wish.rate, planned.wish.stop_after),
+            "fields": (posted | planned.fields).items(),
+            "confirmed": CONFIRMED,
+            "change": _CHANGE,
+        }
+        return self.draw(request, "run_plan", str(asking.title), context)
+
     def _request_run(self, request: HttpRequest, planned: Any) -> HttpResponse:
         wish = attrs.evolve(planned.wish, requested_by=request.user.get_username()[:255])
         with transaction.atomic(using=router.db_for_write(ReplayRequest)):
@@ -93,6 +101,11 @@ class RunPages(Page):
             write_history(request, self, words, str(made.pk))
         messages.success(request, words)
         return HttpResponseRedirect(self.url("one", made.pk))
+
+
+def _limits(rate: float | None, stop_after: int) -> str:
+    words = _("Speed: %(speed)s. It stops after %(count)s failures in a row.")
+    return words % {"speed": speed(rate, _("events")), "count": stop_after}
 
 
 def _refuse_others(request: HttpRequest, asking: RunAsking) -> None:

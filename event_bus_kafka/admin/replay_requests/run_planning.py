@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from event_bus_kafka.admin.replay_requests.run_forms import BackfillForm, RunForm, TopicForm, shared_values
 from event_bus_kafka.admin.shapes import Table
 from event_bus_kafka.assembly.reading import reader_for
-from event_bus_kafka.conf.routes import full_topic
+from event_bus_kafka.conf.routes import full_topic, short_topic
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import ConfigurationError, EventBusError
 from event_bus_kafka.kafka.offsets import Partition, Range
@@ -135,12 +135,18 @@ def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
 
 def names() -> dict[str, list[str]]:
     """
-    Return the names that the forms suggest, as far as this service knows them: groups, receivers, event types and
-    sources.
+    Return the names that the forms suggest, as far as this service knows them: topics without prefix, groups,
+    receivers, event types and sources.
     """
-    types = event_types()
+    types, running = event_types(), workers()
+    topics = {
+        *(topic for subscribed in settings.subscriptions.values() for topic in subscribed),
+        *(short_topic(topic) for one in running for topic in one.topics),
+        *(route.topic for one in types for route in one.routes),
+    }
     return {
-        "groups": sorted({*settings.subscriptions, *(one.group for one in workers() if one.group)}),
+        "topics": sorted(topics),
+        "groups": sorted({*settings.subscriptions, *(one.group for one in running if one.group)}),
         "receivers": sorted({name for one in types for name in one.receivers}),
         "types": [one.event_type for one in types if one.receivers],
         "sources": _source_names(),
@@ -156,7 +162,7 @@ def _source_names() -> list[str]:
 
 def _topic_sentences(wish: RunWish, arguments: TopicArguments) -> list[str]:
     if not wish.progress.total:
-        return [_("There is no record between these places.")]
+        return [_("There is no record in this range: nothing would be replayed.")]
     found = [
         _("Workers of group %(group)s would give records of topic %(topic)s to receivers again: %(receivers)s.")
         % {
@@ -180,7 +186,7 @@ def _topic_sentences(wish: RunWish, arguments: TopicArguments) -> list[str]:
 
 def _backfill_sentences(wish: RunWish, source: Source, topics: str) -> list[str]:
     if not wish.progress.total:
-        return [_("The source has no item there.")]
+        return [_("The source has no item in this range: nothing would be sent.")]
     return [
         _("%(count)s items of %(source)s would be sent as events of type %(type)s, to: %(topics)s.")
         % {

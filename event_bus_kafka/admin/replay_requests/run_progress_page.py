@@ -22,15 +22,22 @@ def run_facts(found: RequestReport) -> list[tuple[str, Cell]]:
         (_("Succeeded") if is_topic else _("Sent"), found.counts.get(LetterState.SUCCEEDED, 0)),
         (_("Failed"), found.counts.get(LetterState.FAILED, 0)),
         (_("What"), shown(subject(run))),
-        (_("Limited to"), ", ".join(map(shown, filters(run))) or "–"),
+        (_("Limits"), ", ".join(map(shown, filters(run))) or _("none: all of it")),
         (_("Group whose workers do it"), shown(run.group) or _("any")),
     ]
     if is_topic:
         facts.insert(2, (_("Skipped"), found.counts.get(LetterState.SKIPPED, 0)))
         facts.append((_("Receivers"), shown(request.receiver) or _("all that listen")))
     elif progress.token is not None:
-        facts.append((_("Token: all before it is sent"), shown(progress.token)))
-    return [*facts, (_("At most"), _("%(rate)s a second") % {"rate": f"{request.rate:g}"} if request.rate else "–")]
+        facts.append((_("Sent up to the item with this token"), shown(progress.token)))
+    return [*facts, (_("Speed"), speed(request.rate, _("events")))]
+
+
+def speed(rate: float | None, units: str) -> str:
+    """Return the rate limit of a request, in words. ``units``: plural of the word for what the rate counts."""
+    if not rate:
+        return _("as fast as live events allow")
+    return _("at most %(rate)s %(units)s per second") % {"rate": f"{rate:g}", "units": units}
 
 
 def run_places(found: RequestReport) -> Table:
@@ -39,7 +46,7 @@ def run_places(found: RequestReport) -> Table:
         (f"{shown(one.topic)}:{one.partition}", one.start, one.end, one.position)
         for one in found.progress.places[:_PLACES_SHOWN]
     ]
-    columns = [_("Partition"), _("From"), _("To, exclusive"), _("Done before")]
+    columns = [_("Partition"), _("From"), _("To, exclusive"), _("Next offset")]
     return Table(caption=_("Offsets"), columns=columns, rows=rows)
 
 

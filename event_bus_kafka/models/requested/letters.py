@@ -101,10 +101,13 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         """Return the letters of a request that are in one of ``states``, sorted by number."""
         return self.filter(request=request, state__in=states).order_by("number")
 
-    def reasons(self, request: int, state: LetterState) -> Mapping[str, int]:
-        """Return reason → number of letters in a state, largest number first."""
-        rows = self.filter(request=request, state=state).order_by().values_list("error")
-        return dict(sorted(rows.annotate(count=models.Count("pk")), key=lambda one: -one[1]))
+    def reasons(self, request: int, *states: LetterState) -> Mapping[str, Mapping[str, int]]:
+        """Return state → reason → number of the request's letters, largest number first, for each of ``states``."""
+        rows = self.of(request, *states).order_by().values_list("state", "error").annotate(count=models.Count("pk"))
+        found: dict[str, dict[str, int]] = {state.value: {} for state in states}
+        for state, error, count in sorted(rows, key=lambda one: -one[2]):
+            found[state][error] = count
+        return found
 
     def topics(self, requests: Sequence[int]) -> Mapping[int, Sequence[str]]:
         """Return request → full names of its letters' topics, sorted."""

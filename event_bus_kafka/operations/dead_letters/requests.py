@@ -107,8 +107,7 @@ def reasons(number: int) -> Mapping[str, Mapping[str, int]]:
     Return state → reason → number of letters of request ``number``, for the states of the letters in :func:`problems`.
     The most frequent reason comes first.
     """
-    rows = RequestedLetter.objects.using(_rows().db)
-    return {state.value: rows.reasons(number, state) for state in _PROBLEMS}
+    return RequestedLetter.objects.using(_rows().db).reasons(number, *_PROBLEMS)
 
 
 @attrs.frozen(kw_only=True)

@@ -5,31 +5,59 @@ this module only if the app is installed.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
-from functools import partial
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 import attrs
-from django.db import connections, models, router
 
-from event_bus_kafka.models import DeadLetter, ParkedRecord, PausedReceiver
-from event_bus_kafka.models.database_time import VENDORS
-from event_bus_kafka.models.presence import were_found
+from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.operations.neglects.catalogue import OUTBOX_AFTER
+from event_bus_kafka.operations.neglects.reading import (
+    LETTERS,
+    PAUSES,
+    LetterRows,
+    OutboxRows,
+    PauseRows,
+    alias_with,
+    database_of,
+)
 from event_bus_kafka.operations.neglects.wording import MOST_COUNTED
-from event_bus_kafka.operations.status.asking import Ask, Questions, Unanswered, ask_all, each_once, here
+from event_bus_kafka.operations.status.asking import Questions, Unanswered, each_once
 from event_bus_kafka.operations.workers import WorkerRun
+
+_TOPICS = "topics of dead letters"
+_NAMED = 100
+"""Number of dead letters whose topics are named. Rows with large events are slow to read."""
+
+
+@attrs.frozen(kw_only=True)
+class WaitingRows:
+    """Rows of a table that wait. ``count`` ends at :data:`MOST_COUNTED`."""
+
+    count: int = 0
+    names: Sequence[str] = ()
+    """Names of the topics or receivers of these rows."""
+    oldest: float | None = None
+    """Number of seconds for which the oldest of these rows has waited; None: no row waits."""
 
 
 @attrs.frozen(kw_only=True)
 class Waiting:
-    """Everything that waits for an operator. Counts end at :data:`MOST_COUNTED`."""
+    """Everything that waits for an operator, in the databases that answered."""
 
-    letters: int
-    """Number of dead letters."""
-    parked: int
-    """Number of parked rows in the outboxes that answered."""
-    paused: int
-    """Number of paused receivers."""
+    letters: WaitingRows
+    """Dead letters, with the topics of the oldest of them."""
+    parked: WaitingRows
+    """Parked rows, with their topics."""
+    paused: WaitingRows
+    """Paused receivers."""
+    outboxes: Mapping[str, float]
+    """
+    Alias of each database whose outbox has a row that has waited for longer than :data:`OUTBOX_AFTER` → seconds for
+    which the oldest row has waited.
+    """
     held: Sequence[tuple[str, str]]
     """Topics that running relays hold, with the reasons."""
     unserved: Sequence[str]
@@ -38,47 +66,65 @@ class Waiting:
     """Databases that did not answer. Their rows are not counted."""
 
 
-def waiting(
-    *, outboxes: Collection[str], groups: Collection[str], runs: Sequence[WorkerRun], ask: Ask = here
-) -> Waiting:
-    """
-    Return everything that waits for an operator, in the databases that answer. A missing table counts as empty.
+def questions() -> Questions:
+    """Return the question that :func:`waiting` needs in addition to those of :mod:`.reading`."""
+    return {_TOPICS: (database_of(DeadLetter), _topics_of_letters)}
 
-    ``outboxes``: aliases of the databases whose parked rows are counted. ``groups``: subscribed groups, each of which
-    needs a worker. ``runs``: workers and relays, by their heartbeats. ``ask``: asks a database.
+
+def waiting(answers: Mapping[str, Any], *, groups: Collection[str], runs: Sequence[WorkerRun]) -> Waiting:
+    """
+    Return everything that waits for an operator. A missing table counts as empty. ``answers``: answers to
+    :func:`questions` and :func:`.reading.questions`. ``groups``: subscribed groups, each of which needs a worker.
+    ``runs``: workers and relays, by their heartbeats.
     """
     alive = [run for run in runs if run.is_alive]
-    answers = ask_all(_questions(outboxes), ask)
-    counts = Counter[type[models.Model]]()
-    for one in answers.values():
-        counts.update({} if isinstance(one, Unanswered) else one)
+    outboxes = [one for one in answers.values() if isinstance(one, OutboxRows)]
     return Waiting(
-        letters=counts[DeadLetter],
-        parked=min(counts[ParkedRecord], MOST_COUNTED),
-        paused=counts[PausedReceiver],
+        letters=_letters(answers[LETTERS], answers[_TOPICS]),
+        parked=_parked(outboxes),
+        paused=_paused(answers[PAUSES]),
+        outboxes={one.alias: age for one in outboxes if (age := _age(one.oldest, one.now)) > _OUTBOX_AFTER},
         held=sorted({(one["topic"], one["reason"]) for run in alive for one in run.state.get("held_topics", ())}),
         unserved=sorted(set(groups) - {run.group for run in alive if run.kind == "consumer"}),
         unanswered=each_once(one for one in answers.values() if isinstance(one, Unanswered)),
     )
 
 
-def _questions(outboxes: Collection[str]) -> Questions:
-    tables = defaultdict[str, list[type[models.Model]]](list)
-    for model in (DeadLetter, PausedReceiver):
-        tables[router.db_for_write(model)].append(model)
-    for alias in outboxes:
-        tables[alias].append(ParkedRecord)
-    return {alias: (f"database {alias}", partial(_counts, alias, several)) for alias, several in tables.items()}
+_OUTBOX_AFTER = OUTBOX_AFTER.total_seconds()
 
 
-def _counts(alias: str, several: Sequence[type[models.Model]]) -> dict[type[models.Model], int]:
-    """Count the rows of each model up to :data:`MOST_COUNTED`, by one statement. Raises a database error."""
-    connection = connections[alias]
-    there = [one for one in several if connection.vendor in VENDORS and were_found(connection, one)]
-    if not there:
-        return {}
-    tables = [connection.ops.quote_name(one._meta.db_table) for one in there]
-    counts = [f"(SELECT COUNT(*) FROM (SELECT 1 AS row_there FROM {one} LIMIT {MOST_COUNTED}) some)" for one in tables]
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(counts)}")
-        return dict(zip(there, cursor.fetchone(), strict=True))
+def _letters(found: object, topics: object) -> WaitingRows:
+    if not isinstance(found, LetterRows) or not found.failed:
+        return WaitingRows()
+    names = topics if isinstance(topics, list) else []
+    return WaitingRows(count=len(found.failed), names=names, oldest=_age(found.failed[0], found.now))
+
+
+def _parked(outboxes: Sequence[OutboxRows]) -> WaitingRows:
+    ages = [_age(since, one.now) for one in outboxes for _, since in one.parked]
+    topics = _most_common(topic for one in outboxes for topic, _ in one.parked)
+    return WaitingRows(count=min(len(ages), MOST_COUNTED), names=topics, oldest=max(ages, default=None))
+
+
+def _paused(found: object) -> WaitingRows:
+    if not isinstance(found, PauseRows) or not found.paused:
+        return WaitingRows()
+    names = [receiver for receiver, _ in found.paused]
+    return WaitingRows(count=len(names), names=names, oldest=_age(found.paused[0][1], found.now))
+
+
+def _topics_of_letters() -> list[str] | None:
+    """Return the topics of the oldest dead letters. Raises a database error."""
+    alias = alias_with(DeadLetter)
+    if alias is None:
+        return None
+    oldest = DeadLetter.objects.using(alias).order_by("last_failed_at").values_list("topic", flat=True)
+    return _most_common(oldest[:_NAMED])
+
+
+def _most_common(names: Iterable[str]) -> list[str]:
+    return [name for name, _ in Counter(names).most_common()]
+
+
+def _age(since: datetime, now: datetime) -> float:
+    return max((now - since).total_seconds(), 0.0)

@@ -53,6 +53,20 @@ def obstacle_before_run(wish: RunWish) -> str:
     return _problem(wish.group, wish.arguments, wish.receiver, _known_workers())
 
 
+def could_do(worker: WorkerRun, group: str, receiver: str) -> bool:
+    """
+    Whether a worker can take a run of ``group``, or of this service if ``group`` is empty. Such a worker is alive, is
+    of a version that takes runs, and has ``receiver`` or does not report its receivers.
+    """
+    state = worker.state
+    if not (worker.is_alive and state.get("is_alive", True) and state.get("takes_runs")):
+        return False
+    names = state.get("receivers")
+    if receiver and names is not None and receiver not in names:
+        return False
+    return worker.group == group if group else worker.service == (service_name() or "")
+
+
 def _known_workers() -> Sequence[WorkerRun]:
     return workers() if settings.heartbeat else ()
 
@@ -73,27 +87,13 @@ def _problem(
 ) -> str:
     if not settings.heartbeat:
         return TAKER_UNKNOWN
-    if any(_could_do(one, group, receiver) for one in there):
+    if any(could_do(one, group, receiver) for one in there):
         return ""
     topic = short_topic(arguments.topic) if isinstance(arguments, TopicArguments) else "TOPIC"
     whose = f"of group {shown(group)}" if group else f"of service {service_name() or '-'}"
     has = f" and has the receiver {shown(receiver)}" if receiver else ""
     command = worker_command(shown(group) or "GROUP", [topic])
     return f"No worker {whose} lives that knows of such requests{has}. Start one: {command}."
-
-
-def _could_do(worker: WorkerRun, group: str, receiver: str) -> bool:
-    """
-    Whether a worker can take a run of ``group``, or of this service if ``group`` is empty. Such a worker is alive, is
-    of a version that takes runs, and has ``receiver`` or does not report its receivers.
-    """
-    state = worker.state
-    if not (worker.is_alive and state.get("is_alive", True) and state.get("takes_runs")):
-        return False
-    names = state.get("receivers")
-    if receiver and names is not None and receiver not in names:
-        return False
-    return worker.group == group if group else worker.service == (service_name() or "")
 
 
 def _commands(

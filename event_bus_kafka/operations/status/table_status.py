@@ -15,9 +15,9 @@ from event_bus_kafka.models import DeadLetter, HistoryRow, PausedReceiver
 from event_bus_kafka.models.database_time import VENDORS, database_now
 from event_bus_kafka.models.history import MINUTE
 from event_bus_kafka.models.presence import has_tables
-from event_bus_kafka.operations.neglects import in_tables
+from event_bus_kafka.operations.neglects import in_tables, reading
 from event_bus_kafka.operations.neglects.catalogue import Neglected
-from event_bus_kafka.operations.neglects.in_tables import Beats, database_of
+from event_bus_kafka.operations.neglects.reading import Beats, database_of
 from event_bus_kafka.operations.neglects.wording import MOST_COUNTED
 from event_bus_kafka.operations.status import checks
 from event_bus_kafka.operations.status.asking import Ask, Questions, Unanswered, ask_all, each_once
@@ -55,7 +55,7 @@ def look(own: OwnBus, ask: Ask, *, check: bool) -> TablesLook:
     migrations.
     """
     answers = ask_all(_questions(own, check=check), ask)
-    beats = answers[in_tables.HEARTBEATS]
+    beats = answers[reading.HEARTBEATS]
     parts = {name: answers[name] for name in (*_PARTS, *map(_rows_of, own.outboxes))}
     parts["workers"] = tuple(beats.runs) if isinstance(beats, Beats) else beats
     not_known = {name: f"{one.server}: {one.reason}" for name, one in parts.items() if isinstance(one, Unanswered)}
@@ -80,7 +80,7 @@ def look(own: OwnBus, ask: Ask, *, check: bool) -> TablesLook:
 
 def _questions(own: OwnBus, *, check: bool) -> Questions:
     return {
-        **in_tables.questions(own.outboxes, own.tables),
+        **reading.questions(own.outboxes),
         **{_rows_of(alias): (f"database {alias}", partial(_outbox, alias)) for alias in own.outboxes},
         "dead_letters": (database_of(DeadLetter), _dead_letters),
         "paused": (database_of(PausedReceiver), _paused),

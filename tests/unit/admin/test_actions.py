@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import Any
 
 import pytest
@@ -11,15 +12,17 @@ from django.db import OperationalError, connections
 from django.test import Client
 from django.urls import resolve
 
-from event_bus_kafka.admin import parked
+from event_bus_kafka.admin.outboxes import parked
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.models import Heartbeat, HistoryRow, OutboxRecord, ParkedRecord, PausedReceiver, Right
-from tests.support.admin_clients import client_with, staff_with
+from event_bus_kafka.wire.headers import pack
+from tests.support.admin_clients import client_with, staff_with, unbroken
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
 
 CODE, TOPIC = "MSG_SIZE_TOO_LARGE", "prod-0"
 DONE = {"release": "Released", "discard": "Discarded"}
+PLANNED = {"release": "released.", "discard": "deleted for good"}
 
 
 def url(model: Any, name: str) -> str:
@@ -43,7 +46,7 @@ def selected(**changes: str) -> dict[str, str]:
     return {"database": "default", "topic": TOPIC, "code": CODE} | changes
 
 
-def _park(count: int, **changes: int) -> list[int]:
+def _park(count: int, **changes: Any) -> list[int]:
     """Park ``count`` more rows that ``selected`` selects; return the ids of these rows."""
     row = ParkedRecord.objects.filter(topic=TOPIC, code=CODE).latest("pk")
     values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields} | changes
@@ -63,7 +66,7 @@ def test_parked_rows_are_released_or_discarded_after_a_confirmation(action: str,
         "the first post only asks for a confirmation"
     )
     asked, answer = confirmed(client, url(ParkedRecord, action), **selected())
-    assert "This is about 2 parked events." in asked
+    assert f"2 parked events would be {PLANNED[action]}" in asked
     assert answer.headers["Location"] == url(ParkedRecord, "changelist")
     assert (ParkedRecord.objects.count(), OutboxRecord.objects.count()) == (before[0] - 2, before[1] + released)
     assert told() == [f"{DONE[action]} 2 parked events."]
@@ -79,7 +82,7 @@ def test_an_action_that_runs_out_of_time_reports_the_remaining_parked_rows_and_c
     _, page = confirmed(client, url(ParkedRecord, action), **selected())
     shown = page.content.decode()
     assert f"{DONE[action]} 100 parked events. There was not enough time for all in one go." in shown
-    assert "This is about 50 parked events." in shown
+    assert f"50 parked events would be {PLANNED[action]}" in shown
     late = _park(1, parked_at=int(page.context["plan"].fields["last"]) + 1)
     last = client.post(url(ParkedRecord, action), dict(page.context["fields"]) | {"confirmed": "yes"})
     assert last.status_code == 302
@@ -127,7 +130,8 @@ def test_rows_are_not_discarded_if_they_were_parked_after_the_confirmation_page(
 
 
 @pytest.mark.parametrize(
-    ("action", "sentence"), [("release", "It goes back where it stood"), ("discard", "It is deleted for good")]
+    ("action", "sentence"),
+    [("release", "It goes back to its place"), ("discard", "deleted for good: it is never sent")],
 )
 def test_the_confirmation_page_for_a_single_row_is_worded_in_the_singular(action: str, sentence: str) -> None:
     ticked = {"database": "default", "row": str(ParkedRecord.objects.latest("pk").pk)}
@@ -146,8 +150,8 @@ def test_only_ticked_rows_are_released() -> None:
     "posted",
     [
         {},
-        {"database": "default"},
         {"database": "default", "topic": TOPIC},
+        {"database": "default", "code": CODE},
         selected(database="elsewhere"),
         selected(last="x"),
         {"database": "default", "row": "1 OR 1=1"},
@@ -162,6 +166,39 @@ def test_posting_a_form_without_a_valid_selection_returns_404_and_changes_nothin
     answer = client_with(*Right).post(url(ParkedRecord, action), posted | {"confirmed": "yes"})
     assert answer.status_code == 404
     assert ParkedRecord.objects.count() == count
+
+
+@pytest.mark.parametrize("action", ["release", "discard"])
+def test_an_action_without_ticked_rows_asks_to_tick_rows_first(action: str) -> None:
+    count, posted = ParkedRecord.objects.count(), {"database": "default", "confirmed": "yes"}
+    answer = client_with(*Right).post(url(ParkedRecord, action), posted, follow=True)
+    assert "Nothing was done: tick parked events first." in answer.content.decode()
+    assert ParkedRecord.objects.count() == count
+
+
+def test_the_confirmation_page_lists_parked_events_with_their_ids_types_and_ages() -> None:
+    headers = pack((("ce_type", b"org.openedx.test.v1"), ("ce_id", b"7c8a2b9e-0f47-4d1c-9a3d-2f6f5a1c0b11")))
+    now = int(time() * 1000)
+    _park(100, headers=headers, created=now - 7_500_000)
+    asked = client_with(*Right).post(url(ParkedRecord, "release"), selected())
+    (table,) = asked.context["plan"].tables
+    assert (table.caption, len(table.rows)) == ("The oldest 100 of 102 events", 100)
+    assert table.rows[0][:2] == ["unknown", "unknown"]
+    assert table.rows[-1][:4] == [
+        "7c8a2b9e-0f47-4d1c-9a3d-2f6f5a1c0b11",
+        "org.openedx.test.v1",
+        TOPIC,
+        "2 hours, 5 minutes",
+    ]
+    assert f"What to do about {CODE} before the release: Raise the limit that it met" in unbroken(
+        asked.content.decode()
+    )
+
+
+def test_the_confirmation_page_says_that_rows_are_no_longer_parked() -> None:
+    asked = client_with(*Right).post(url(ParkedRecord, "release"), {"database": "default", "row": "1"}).content.decode()
+    assert "None of these events is parked any more" in asked
+    assert 'name="confirmed"' not in asked
 
 
 def test_a_receiver_is_paused_with_a_reason_and_resumed(receiver: str) -> None:

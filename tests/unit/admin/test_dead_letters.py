@@ -120,6 +120,8 @@ def test_the_page_of_a_letter_masks_event_data_and_has_no_actions_for_users_who_
     for text in ("prod-certificates:0:41", AWARD, MAIL, "ValueError", letter.event_id, CREATED, "&quot;email&quot;"):
         assert text in shown
     assert SECRET not in shown
+    assert f"masked, {len(SECRET)} bytes" in shown
+    assert re.search(r'Key, masked</h3>.*event-bus-masked"[^>]*>key-\w{10}</pre>.*Data, masked</h3>', shown, re.DOTALL)
     assert "unmasked" not in shown
     assert "Discard" not in shown
     asks = r'<form method="post" action="/admin/event_bus_kafka/historyrow/where/">.*name="event_id" value="([^"]+)"'
@@ -128,6 +130,28 @@ def test_the_page_of_a_letter_masks_event_data_and_has_no_actions_for_users_who_
     assert gone.status_code == 404
     assert f'<a href="{LIST}?state=settled">What became of dead letters</a>' in gone.content.decode()
     assert client_with(Right.VIEW).get(f"{LIST}{'9' * 30}/").status_code == 404
+
+
+def test_the_page_of_a_letter_says_that_it_has_no_key_and_no_data() -> None:
+    letter = stored(record_of(7, key=None, value=None), MAIL)
+    shown = client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode()
+    assert shown.count("The record has none.</pre>") == 2
+    assert ", masked" not in shown
+    left_out = {part: {"size": 9, "sha256": ""} for part in ("key", "value")}
+    DeadLetter.objects.filter(pk=letter.pk).update(key=b"", value=b"", left_out=left_out)
+    shown = client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode()
+    assert shown.count("The table of dead letters does not have it, see above.</pre>") == 2
+
+
+@pytest.mark.parametrize(("letters", "places"), [(10, 1), (11, 2)])
+def test_the_buttons_of_the_list_are_above_the_letters_and_below_many_letters_too(letters: int, places: int) -> None:
+    for offset in range(letters):
+        stored(record_of(7, offset=offset), MAIL)
+    shown = client_with(*Right).get(LIST).content.decode()
+    assert shown.count(f"Discard all that match ({letters}) …") == places
+    assert shown.count(f"Replay all that match ({letters}) …") == places
+    assert shown.index("Discard the ticked") < shown.index("<tbody")
+    assert shown.count("event-bus-button event-bus-final") == 2 * places
 
 
 @pytest.mark.parametrize("below", ["", "unmasked/"])
@@ -164,6 +188,7 @@ def test_ticked_letters_are_discarded_after_a_confirmation() -> None:
     client = client_with(Right.VIEW, Right.DISCARD)
     asked, done = confirmed(client, scope="ticked", id=[letters[0].pk, letters[2].pk])
     assert "2 dead letters will be deleted for good" in asked
+    assert "Chosen: the 2 dead letters that you have ticked." in asked
     assert MAIL in asked
     assert done.headers["Location"] == LIST
     assert [letter.offset for letter in DeadLetter.objects.all()] == [1]
@@ -196,7 +221,8 @@ def test_discarding_all_matching_letters_keeps_letters_that_failed_after_the_con
     for offset in range(4):
         stored(record_of(7, offset=offset), MAIL if offset % 2 else AWARD)
     client = client_with(Right.VIEW, Right.DISCARD)
-    asked = client.post(DISCARD, {"scope": "all", "receiver": MAIL}).content.decode()
+    asked = client.post(DISCARD, {"scope": "all", "receiver": MAIL, "failed": "over-1d"}).content.decode()
+    assert f"Chosen: all dead letters that match Receiver: {MAIL}; Failed: more than a day ago." in asked
     (until,) = re.findall(r'name="until" value="([^"]+)"', asked)
     stored(record_of(7, offset=1), MAIL, failed_at=FAILED_AT + timedelta(hours=1))
     stored(record_of(7, offset=9), MAIL, failed_at=FAILED_AT + timedelta(hours=1))
@@ -208,7 +234,8 @@ def test_discarding_all_matching_letters_keeps_letters_that_failed_after_the_con
 def test_the_admin_history_of_a_discard_hides_the_key_and_event_id_that_were_searched() -> None:
     letter = stored(record_of(77), MAIL)
     client = client_with(Right.VIEW, Right.DISCARD)
-    _, done = confirmed(client, scope="all", key="77", event_id=letter.event_id)
+    asked, done = confirmed(client, scope="all", key="77", event_id=letter.event_id)
+    assert f"Event id: {letter.event_id}; Key: 77." in unbroken(asked)
     assert done.status_code == 302
     assert not DeadLetter.objects.exists()
     message = LogEntry.objects.get().get_change_message()

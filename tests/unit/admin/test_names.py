@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
             "REQUEST: NETWORK_EXCEPTION_OF_THE_OTHER_SIDE",
             "REQUEST: {NETWORK_|EXCEPTION_|OF_|THE_|OTHER_|SIDE}",
         ),
-        ("/srv/learning/receivers/of_courses.py:7 in keep", "{/|srv/|learning/|receivers/|of_|courses.|py:7} in keep"),
+        ("/srv/learning/receivers/of_courses.py:7 in keep", "{/|srv/|learning/|receivers/|of_|courses.py:7} in keep"),
         ("consume_events -g mail --once", "consume_events {-g} mail {--once}"),
         ("emitted 2026-11-30T14:32:25 by lms-web", "emitted {2026-11-30T14:32:25} by lms-web"),
         ("It ended. See the log of 10.30 p.m. - or later", "It ended. See the log of 10.30 p.m. - or later"),

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -52,13 +53,17 @@ def service(sandbox: Sandbox, receiver: str) -> Iterator[None]:
         yield
 
 
-def form_of(page: str, label: str) -> dict[str, list[str]]:
-    """Return the fields of a form with the values that the page fills in."""
-    form = re.search(rf'<form [^>]*aria-label="{label}">(.*?)</form>', page, re.DOTALL)
+def form_of(page: str, *, button: str = "Request the replay") -> dict[str, list[str]]:
+    """
+    Return the fields that the form of a plan posts when ``button`` is pressed, with the values that the page fills in.
+    """
+    form = re.search(r'<form [^>]*aria-label="Replay dead letters">(.*?)</form>', page, re.DOTALL)
+    pressed = re.search(rf"<button [^>]+>(?={button})", form[1] if form else "")
     fields: dict[str, list[str]] = {}
-    for tag in re.findall(r"<input [^>]+>", form[1] if form else ""):
+    for tag in [*re.findall(r"<input [^>]+>", form[1] if form else ""), pressed[0] if pressed else ""]:
         name, value = (re.search(rf'{one}="([^"]*)"', tag) for one in ("name", "value"))
-        fields.setdefault(name[1] if name else "", []).append(value[1] if value else "")
+        if name:
+            fields.setdefault(name[1], []).append(value[1] if value else "")
     return fields
 
 
@@ -73,9 +78,10 @@ def asked(client: Client, **posted: Any) -> str:
 
 def confirmed(client: Client, posted: dict[str, Any], **filled: str) -> Any:
     """
-    Post an action, then post the form of the confirmation page with the values in ``filled``; return the final answer.
+    Post an action, then request the replay on the page of the plan with the values in ``filled``; return the final
+    answer.
     """
-    return client.post(REQUEST, form_of(asked(client, **posted), "Request") | filled)
+    return client.post(REQUEST, form_of(asked(client, **posted)) | filled)
 
 
 def letters_of(request: ReplayRequest) -> list[int]:
@@ -94,8 +100,9 @@ def test_a_replay_of_ticked_letters_is_requested_after_its_plan_was_shown_and_co
     client.force_login(user)
     ticked = {"scope": "ticked", "id": [letters[0].pk, letters[2].pk, left_out.pk]}
     page = asked(client, **ticked)
-    assert "2 dead letters would be given to receivers again, by workers of: mail." in page
+    assert "2 dead letters would be given to receivers again, by workers of group mail." in page
     assert f"{receiver} 2 " in text_of(page)
+    assert "add up to more" not in page
     assert "is not registered in this service" in page
     assert f"{LETTERS}{left_out.pk}/" in page
     start = "No worker of group mail lives that could do it. Start one: manage.py consume_events -t certificates"
@@ -131,7 +138,7 @@ def test_a_request_for_all_matching_letters_is_split_by_group_and_omits_letters_
         stored(record_of(7, offset=offset), receiver, group="mail" if offset % 2 else "other")
     stored(record_of(7, offset=8), GONE)
     client = client_with(Right.VIEW, Right.REPLAY)
-    fields = form_of(asked(client, scope="all", receiver=receiver), "Request")
+    fields = form_of(asked(client, scope="all", receiver=receiver))
     stored(record_of(7, offset=9), receiver, failed_at=FAILED_AT + timedelta(hours=1))
     done = client.post(REQUEST, fields)
     assert done.headers["Location"] == LIST
@@ -147,8 +154,29 @@ def test_the_plan_says_that_nothing_would_run_if_the_chosen_receiver_is_not_conn
     stored(record_of(7), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(client.post(REQUEST, ALL | {"run-receiver": "mail.receivers.typo"}).content.decode())
-    assert "Nothing would run." in page
+    assert "Nothing would run. The reasons are below." in page
     assert "mail.receivers.typo does not listen here 1 " in page
+
+
+def test_no_replay_is_requested_until_the_user_has_seen_the_plan_for_the_changed_receivers(
+    receiver: str,
+) -> None:
+    for offset in range(2):
+        stored(record_of(7, offset=offset), receiver, GONE)
+    client = client_with(Right.VIEW, Right.REPLAY)
+    page = asked(client, **ALL)
+    assert page.index("Show what would run") < page.index("Request the replay"), "the Enter key presses the first"
+    assert "several receivers, so these numbers add up to more than 2 dead letters." in page
+    filled = {"run-receiver": receiver, "run-instead_of": "", "reason": "mended", "rate": "3"}
+    page = client.post(REQUEST, form_of(page) | filled).content.decode()
+    assert "Nothing was requested yet: you have changed the receivers." in page
+    assert not ReplayRequest.objects.exists()
+    looked = client.post(REQUEST, form_of(page, button="Show what would run") | {"rate": "4"}).content.decode()
+    assert "Nothing was requested yet" not in looked
+    assert not ReplayRequest.objects.exists()
+    client.post(REQUEST, form_of(looked))
+    request = ReplayRequest.objects.get()
+    assert (request.receiver, request.reason, request.rate) == (receiver, "mended", 4)
 
 
 def test_a_stand_in_can_be_requested_for_a_receiver_that_no_longer_exists(receiver: str) -> None:
@@ -156,8 +184,8 @@ def test_a_stand_in_can_be_requested_for_a_receiver_that_no_longer_exists(receiv
     client = client_with(Right.VIEW, Right.REPLAY)
     page = client.post(REQUEST, ALL | {"run-receiver": receiver}).content.decode()
     assert "Nothing would run." in page
-    assert f"say above in whose place {receiver} runs" in page
-    assert form_of(page, "Request") == {}
+    assert f'say in the field "Old name" in whose place {receiver} runs' in unescape(page)
+    assert "Request the replay" not in page
     assert GONE in page.partition('<datalist id="event-bus-missing">')[2]
     confirmed(client, ALL | {"run-receiver": receiver, "run-instead_of": GONE})
     request = ReplayRequest.objects.get()
@@ -176,7 +204,8 @@ def test_the_plan_names_missing_receivers_and_warns_if_no_worker_has_these_recei
     assert "No living worker" not in asked(client, **ALL)
     page = asked(client, scope="ticked", id=[DeadLetter.objects.latest("pk").pk])
     assert f"No living worker of group mail has receiver {GONE}." in page
-    assert "Or name one above as the only one, and in whose place above." in page
+    fields = 'in the field "Only this receiver", and in whose place in the field "Old name".'
+    assert f"Or name one {fields}" in unescape(page)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +246,7 @@ def test_a_user_must_narrow_a_request_for_more_letters_than_the_limit(
     client = client_with(Right.VIEW, Right.REPLAY)
     page = asked(client, scope="all")
     assert "Narrow them by filters" in page
-    assert form_of(page, "Request") == {}
+    assert "Request the replay" not in page
     ticked = list(DeadLetter.objects.values_list("pk", flat=True)[:2])
     assert "2 dead letters would be given" in asked(client, scope="ticked", id=ticked)
 
@@ -327,10 +356,11 @@ def test_the_report_of_a_request_counts_the_results_of_its_letters(receiver: str
         "Waiting": "0",
     }
     assert "6 of 6 State" in text_of(page), "beside the bar"
-    assert re.search(r", \d+:\d\d:05 [ap]\.m\. ", text_of(page)), "times have seconds"
+    assert re.search(r"\d:05 CST ", text_of(page)), "times have seconds"
     assert f"{receiver}: KeyError 3 " in text_of(page)
     assert f"succeeded here; stays for {GONE} 1 " in text_of(page)
     assert "it is gone 1 " in text_of(page)
+    assert f"certificates:0:1 Succeeded, kept for other receivers succeeded here; stays for {GONE}" in text_of(page)
     assert f"{LETTERS}{letters[4].pk}/" in page
     assert f"{LETTERS}{letters[5].pk}/" not in page, "a letter that was skipped may be gone"
     assert "Look again" not in page
@@ -346,6 +376,48 @@ def test_a_report_names_an_obstacle_if_no_worker_of_the_group_lives_or_heartbeat
     assert [one.obstacle for one in requests.reports(1)] == [""], "another worker of the group takes it over"
     with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0):
         assert "is not known" in next(one.obstacle for one in requests.reports(1))
+
+
+def beat(worker: UUID, receiver: str, **state: Any) -> None:
+    """Store the heartbeat of a running worker whose state contains ``state``."""
+    about: dict[str, Any] = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": []}
+    about |= {"group": "mail", "period": 10.0, "state": {"replaying": None, "receivers": [receiver]} | state}
+    Heartbeat.objects.beat(worker, age=1.0, **about)
+
+
+def prospect_of(request: ReplayRequest) -> str:
+    """Return what the page of a request says about the time when a worker takes it; empty: nothing."""
+    page = client_with(Right.VIEW).get(f"{LIST}{request.pk}/").content.decode()
+    found = re.search(r"within a few seconds|do other replay requests first \([\d, ]+\)", text_of(page))
+    return found[0] if found else ""
+
+
+def test_the_page_of_a_waiting_request_says_when_a_worker_takes_it(receiver: str) -> None:
+    request, worker = made(receiver), uuid4()
+    beat(uuid4(), receiver, replaying={"request": 1_000_000})
+    assert prospect_of(request) == "do other replay requests first (1000000)"
+    beat(worker, "mail.receivers.other")
+    assert prospect_of(request) == "do other replay requests first (1000000)", "the second worker could not do it"
+    beat(worker, receiver)
+    assert prospect_of(request) == "within a few seconds"
+    ReplayRequest.objects.update(state=RequestState.PAUSED)
+    assert prospect_of(request) == ""
+
+
+def test_the_page_of_a_waiting_request_names_the_requests_that_workers_take_first(receiver: str) -> None:
+    first = made(receiver)
+    values = {"group": "mail", "receivers": [receiver], "requested_at": 1, "stop_after": 20}
+    second, _later = (ReplayRequest.objects.create(state=RequestState.REQUESTED, **values) for _ in range(2))
+    beat(uuid4(), receiver)
+    for changes, is_soon in (
+        ({}, False),
+        ({"receivers": ["mail.receivers.other"]}, True),  # no worker has it
+        ({"state": RequestState.RUNNING, "worker": "h:1"}, False),  # the heartbeat is older than the claim
+        ({"worker": "h:2"}, True),
+    ):
+        ReplayRequest.objects.filter(pk=first.pk).update(**changes)
+        expected = "within a few seconds" if is_soon else f"do other replay requests first ({first.pk})"
+        assert prospect_of(second) == expected, changes
 
 
 def test_the_overview_links_to_requests_that_have_not_ended(receiver: str) -> None:
@@ -367,6 +439,15 @@ def test_letters_are_shown_without_replay_buttons_if_the_table_of_replay_request
     assert "Replay all" not in letters
     for answer in (client.get(f"{LIST}1/"), client.post(REQUEST, ALL)):
         assert (answer.status_code, "manage.py migrate" in answer.content.decode()) == (200, True)
+
+
+def test_the_page_of_a_waiting_request_makes_at_most_15_queries(receiver: str) -> None:
+    request, client = made(receiver), client_with(Right.VIEW, Right.REPLAY)
+    beat(uuid4(), receiver)
+    client.get(f"{LIST}{request.pk}/")
+    with CaptureQueriesContext(connection) as captured:
+        client.get(f"{LIST}{request.pk}/")
+    assert len(captured) <= 15
 
 
 def test_the_page_of_the_plan_makes_at_most_15_queries(receiver: str) -> None:

@@ -57,9 +57,9 @@ def filled(topic: str, /, **changes: Any) -> dict[str, Any]:
 
 
 def confirmed(client: Client, url: str, posted: dict[str, Any], **changes: Any) -> Any:
-    """Post a form to see the plan, then post the form of the plan's page with ``changes``; return the final answer."""
+    """Post a form to see the plan, then request the plan with ``changes``; return the final answer."""
     page = client.post(f"{url}plan/", posted).content.decode()
-    return client.post(f"{url}plan/", _fields(page) | changes)
+    return client.post(f"{url}plan/", _fields(page) | {"confirmed": "yes"} | changes)
 
 
 def _fields(page: str) -> dict[str, str]:
@@ -79,10 +79,11 @@ def test_a_replay_is_requested_for_the_offsets_that_the_plan_has_shown(sandbox: 
     page = client.post(f"{TOPIC}plan/", posted).content.decode()
     assert f"Workers of group mail would give records of topic {topic} to receivers again" in page
     assert f"{topic}:0 0 3 " in text_of(page)
+    assert "Speed: at most 5 events per second. It stops after 20 failures in a row." in text_of(page)
     assert "No worker of group mail lives that knows of such requests" in page
     assert not ReplayRequest.objects.exists()
     send(SandboxBus(sandbox), topic, certificate(9))
-    done = client.post(f"{TOPIC}plan/", _fields(page))
+    done = client.post(f"{TOPIC}plan/", _fields(page) | {"confirmed": "yes"})
     request, run = ReplayRequest.objects.get(), RequestedRun.objects.get()
     assert done.headers["Location"] == f"{LIST}{request.pk}/"
     assert (request.group, request.rate, request.requested_by, request.state) == ("", 5, "anna", "requested")
@@ -180,6 +181,18 @@ def test_a_backfill_is_requested_and_the_page_shows_the_resume_token(topic: str)
     assert "This service has no such source." in page
 
 
+def test_the_choices_of_a_plan_can_be_changed_without_filling_in_the_form_again(topic: str) -> None:
+    client = client_with(Right.VIEW, Right.REPLAY)
+    for start in ("earliest", "latest"):  # with latest, nothing would be replayed
+        page = client.post(f"{TOPIC}plan/", filled(topic, start=start, key="4711", rate="5")).content.decode()
+        assert 'name="change"' in page
+        form = client.post(f"{TOPIC}plan/", _fields(page) | {"change": "yes"}).content.decode()
+        assert "Show what it would do" in form
+        for text in (f'value="{start}"', 'value="4711"', f'<option value="{topic}">'):
+            assert text in form
+    assert not ReplayRequest.objects.exists()
+
+
 def test_an_obstacle_is_shown_until_a_worker_supports_runs_and_may_have_the_receiver(topic: str) -> None:
     client = client_with(Right.VIEW, Right.REPLAY)
     receiver = "mail.receivers.note"
@@ -195,7 +208,9 @@ def test_an_obstacle_is_shown_until_a_worker_supports_runs_and_may_have_the_rece
     ):
         beat.state = state
         beat.save()
-        assert ("No worker of group mail" in client.get(url).content.decode()) is is_obstacle, state
+        page = client.get(url).content.decode()
+        assert ("No worker of group mail" in page) is is_obstacle, state
+        assert ("A worker of group mail takes it within a few seconds." in page) is not is_obstacle, state
 
 
 @pytest.mark.parametrize("url", [TOPIC, BACKFILL])
@@ -226,7 +241,7 @@ def test_the_form_marks_required_fields_and_offers_subscribed_groups(topic: str)
         "Topic, or topic",
         "From",
         "Group whose workers do it",
-        "End it after so many failures in a row",
+        "Stop after this many failures in a row",
     ]
 
 

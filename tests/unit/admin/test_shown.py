@@ -6,6 +6,7 @@ import re
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pytest
@@ -15,17 +16,29 @@ from django.utils import timezone, translation
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
 
 from event_bus_kafka.admin import charts, pages
-from event_bus_kafka.admin.ages import age, ago, moment_of, moment_with_seconds
+from event_bus_kafka.admin.ages import age, ago, moment, moment_of
 from event_bus_kafka.admin.charts import Chart, Series
-from event_bus_kafka.admin.overview import TIMES, charts_of
-from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, ParkedRecord, PausedReceiver, Right
+from event_bus_kafka.admin.outboxes import remedies
+from event_bus_kafka.admin.overview.history_charts import TIMES, charts_of
+from event_bus_kafka.kafka.error_codes import TABLE, RowOutcome
+from event_bus_kafka.models import (
+    DeadLetter,
+    EventBus,
+    Heartbeat,
+    HistoryRow,
+    OutboxRecord,
+    ParkedRecord,
+    PausedReceiver,
+    Right,
+)
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations import outboxes
 from event_bus_kafka.operations.history import summed
-from event_bus_kafka.operations.neglects import in_tables
+from event_bus_kafka.operations.neglects import reading
 from event_bus_kafka.relaying import topics
 from event_bus_kafka.wire.headers import pack
-from tests.support.admin_clients import client_with, unbroken
+from tests.support.admin_clients import client_with, page, unbroken
+from tests.support.admin_data import near_deletion
 from tests.support.asking import until_all_have_ended
 from tests.support.databases import connected
 
@@ -35,20 +48,12 @@ TYPE = "org.openedx.learning.certificate.created.v1"
 SENT = {TYPE: {"certificates": {"event_key_field": "certificate.user.id", "enabled": True, "mode": "outbox"}}}
 
 
-def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
-    """Return the text of a page without HTML tags other than ``<svg>``."""
-    url = admin.site.get_model_admin(model).url(name, *args)  # type: ignore[attr-defined]
-    answer = client_with(Right.VIEW).get(url, query)
-    assert answer.status_code == 200
-    return re.sub(r"\s+", " ", re.sub(r"<(?!svg)[^>]+>", " ", unbroken(answer.content.decode())))
-
-
 def test_an_unreachable_database_hides_only_its_own_outbox(django_db_blocker: DjangoDbBlocker) -> None:
     away, route = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}, SENT[TYPE]["certificates"]
     routes = {TYPE: {"certificates": route, "grades": route | {"database": "away"}}}
     with django_db_blocker.unblock(), connected(away, "away"), override_settings(EVENT_BUS_PRODUCER_CONFIG=routes):
         shown = page(ParkedRecord)
-    assert "Not known, since these gave no answer: database away" in shown
+    assert "No answer from database away: what waits there is not shown." in shown
     assert "Events that wait" in shown
 
 
@@ -61,22 +66,21 @@ def test_pages_are_shown_without_the_data_of_a_database_that_hangs(
     for_ever = threading.Event()
     frozen, route = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "f")}, SENT[TYPE]["certificates"]
     routes = {TYPE: {"certificates": route, "grades": route | {"database": "frozen"}}}
-    for module in (in_tables, outboxes):
+    for module in (reading, outboxes):
         monkeypatch.setattr(module, "were_found", hang)
     monkeypatch.setattr(pages, "_LONGEST", 0.2)
     with django_db_blocker.unblock(), connected(frozen, "frozen"), override_settings(EVENT_BUS_PRODUCER_CONFIG=routes):
         shown = [page(EventBus), page(ParkedRecord)]
         for_ever.set()
         until_all_have_ended()
-    assert all("Not known, since these gave no answer: database frozen" in one for one in shown)
+    assert all(re.search("no answer[^.]*database frozen", one, re.IGNORECASE) for one in shown)
 
 
 def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_waits() -> None:
     DeadLetter.objects.all().delete()
     ParkedRecord.objects.all().delete()
-    shown = page(EventBus)
-    assert "All is well" not in shown
-    assert "A worker or relay is not ready." in shown
+    OutboxRecord.objects.all().delete()
+    assert "All is well" not in page(EventBus)
     for row in Heartbeat.objects.all():
         row.state = {**row.state, "obstacles": [], "held_topics": []}
         row.save()
@@ -90,17 +94,43 @@ def test_the_overview_says_all_is_well_only_if_everything_is_ready_and_nothing_w
     assert "All is well" not in page(EventBus)
 
 
+def test_the_overview_names_workers_that_are_not_ready_with_their_groups_and_reasons() -> None:
+    mail = Heartbeat.objects.filter(group="mail")
+    reason = mail.get(pid=100).state["obstacles"][0]
+    mail.filter(pid=100).update(pid=7)
+    shown = page(EventBus)
+    assert f"A worker of the group mail is not ready. worker:7: {reason} Group mail" in shown
+    for row in mail:
+        row.state |= {"obstacles": [], "is_alive": False}
+        row.save()
+    shown = page(EventBus)
+    assert "2 workers of the group mail are not ready. worker:7, worker:102: it hangs Group mail" in shown
+    assert "1 of 3 ready" in shown
+
+
+def test_the_overview_shows_old_rows_of_an_outbox_although_a_relay_runs() -> None:
+    old = "Rows of the outbox have waited for more than 5 minutes."
+    assert f"{old} default: the oldest row has waited for 6 minutes." in page(EventBus)
+    Heartbeat.objects.filter(kind="relay").delete()
+    shown = page(EventBus)
+    assert old not in shown
+    assert "no relay is known to run" in shown
+    OutboxRecord.objects.update(created=round(datetime.now(UTC).timestamp() * 1000) - 200_000)
+    assert "Rows of the outbox" not in page(EventBus)
+
+
 def test_the_overview_lists_dead_letters_parked_events_held_topics_and_paused_receivers() -> None:
     Heartbeat.objects.filter(kind="consumer").delete()
-    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC))
+    OutboxRecord.objects.all().delete()
+    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(hours=2, seconds=5))
     shown = page(EventBus)
     assert "All is well" not in shown
     assert "Nothing is neglected: what waits has not waited for too long." in shown
     for text in (
-        "20 dead letters – Dead letters",
-        "12 parked events – Outbox",
+        "20 dead letters, the oldest for 19 minutes: prod-certificates – Dead letters",
+        "12 parked events, the oldest for 1 day: prod-0, prod-1, prod-2 – Outbox",
         "A relay holds the topic prod-certificates: BrokerError: UNKNOWN_TOPIC_OR_PART – Outbox",
-        "1 paused receiver – Workers and relays",
+        "1 paused receiver, for 2 hours: app.award – Workers and relays",
     ):
         assert text in shown
 
@@ -126,8 +156,13 @@ def test_the_overview_is_shown_while_one_of_several_databases_is_unreachable() -
     sent = {TYPE: {"certificates": SENT[TYPE]["certificates"] | {"database": "away"}}}
     with connected(away, "away"), override_settings(EVENT_BUS_PRODUCER_CONFIG=sent):
         shown = page(EventBus)
+        Heartbeat.objects.filter(kind="consumer").delete()
+        OutboxRecord.objects.all().delete()
+        PausedReceiver.objects.resume("app.award")
+        without_findings = page(EventBus)
     assert "It has been paused for 2 days." in shown
-    assert "Not known, since these gave no answer: database away" in shown
+    assert "No answer from database away: what waits there is not shown." in shown
+    assert "Nothing is neglected, as far as is known." in without_findings
 
 
 @override_settings(EVENT_BUS_KAFKA_HISTORY=7)
@@ -135,7 +170,7 @@ def test_the_overview_is_shown_while_one_of_several_databases_is_unreachable() -
 def test_each_chart_has_a_text_alternative_and_a_table(period: str) -> None:
     shown = page(EventBus, period=period)
     assert shown.count('role="img"') == 3
-    assert re.search(r'aria-label="Events a minute from [^"]+ to [^"]+\. sent: confirmed by Kafka: at most \d', shown)
+    assert re.search(r'aria-label="Events a minute from [^"]+ to [^"]+\. sent: confirmed by Kafka: peak \d', shown)
     assert shown.count("as a table") == 3
     assert "script" not in shown
 
@@ -162,21 +197,32 @@ def test_charts_show_rates_latencies_and_failures_from_the_history() -> None:
 def test_the_line_of_a_chart_skips_missing_values() -> None:
     times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
     chart = Chart(title="T", begins=times, series=[Series(label="a", values=[1.0, None, 2.0])], say=charts.count)
-    ((_, _, points),) = chart.lines
-    assert points == "0.0,60.0 600.0,0.0"
+    (line,) = chart.lines
+    assert line.points == "0.0,60.0 600.0,0.0"
     assert len(chart.table.rows) == 2
 
 
 def test_a_chart_can_show_a_single_value_a_small_value_or_no_values() -> None:
     times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
 
-    def points(*values: float | None) -> str:
+    def drawn(*values: float | None) -> tuple[str, str, bool]:
         chart = Chart(title="T", begins=times, series=[Series(label="a", values=values)], say=charts.count)
-        return f"{chart.lines[0][2]} {chart.top}"
+        return f"{chart.lines[0].points} {chart.top}", chart.lines[0].caption, chart.lines[0].is_dot
 
-    assert points(None, None, 2.0) == "594.0,0.0 600.0,0.0 at most 2"
-    assert points(0, 1, 1000) == "0.0,120.0 300.0,117.0 600.0,0.0 at most 1,000"
-    assert points(None, None, None) == " no values"
+    assert drawn(None, None, 2.0) == ("600.0,0.0 600.0,0.0 peak 2", "a: peak 2", True)
+    assert drawn(0, 1, 1000) == ("0.0,120.0 300.0,117.0 600.0,0.0 peak 1,000", "a: peak 1,000", False)
+    assert drawn(None, None, None) == (" none", "a: none", False)
+    empty = Chart(title="T", begins=times, series=[Series(label="a", values=[None] * 3)], say=charts.count)
+    assert empty.alternative.endswith(" CST. a: no values.")
+    assert drawn(0, 0, 0) == (" none", "a: none", False), "lines at 0 would hide each other"
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_charts_leave_out_the_slot_that_is_not_over(name: str) -> None:
+    shown, now = TIMES[name], datetime(2026, 11, 30, 17, 20, 5, tzinfo=UTC)
+    begins = shown.begins(now)
+    assert len(begins) == shown.slots
+    assert begins[-1] + timedelta(seconds=shown.step) <= now < begins[-1] + timedelta(seconds=2 * shown.step)
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0"), (0.25, "0.2"), (96.0, "96"), (1234.5, "1,234")])
@@ -189,26 +235,32 @@ def test_durations_in_charts_have_units(seconds: float, text: str) -> None:
     assert charts.duration(seconds) == text
 
 
-def test_ages_and_times_use_the_active_time_zone_and_language() -> None:
+def test_a_time_out_of_pythons_years_is_shown_in_milliseconds() -> None:
+    assert moment_of(1 << 62) == f"{1 << 62} ms"
+
+
+def test_ages_use_the_active_language_and_times_the_active_time_zone() -> None:
     assert (age(1), age(12.3), age(7_500)) == ("1 second", "12 seconds", "2 hours, 5 minutes")
     assert ago(60) == "1 minute ago"
     with timezone.override("Asia/Tokyo"):
-        assert moment_of(0) == "Jan. 1, 1970, 9 a.m."
-        assert moment_with_seconds(61_000) == "Jan. 1, 1970, 9:01:01 a.m."
+        assert moment_of(61_999) == "1970-01-01 09:01:01 JST"
     with translation.override("de"):
         assert age(7_500) == "2 Stunden, 5 Minuten"
-        assert moment_with_seconds(61_000).endswith(":01:01")
+        assert moment_of(61_000) == "1969-12-31 18:01:01 CST"
+    with timezone.override("America/Sao_Paulo"):
+        assert moment(datetime(2026, 1, 1, tzinfo=UTC), has_seconds=False) == "2025-12-31 21:00 UTC-03"
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT, EVENT_BUS_KAFKA_HISTORY=7)
-def test_the_overview_makes_at_most_15_queries_while_dead_letters_grow(
+def test_the_overview_makes_at_most_15_queries_while_dead_letters_grow_and_near_their_deletion(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    DeadLetter.objects.filter(pk=DeadLetter.objects.earliest("pk").pk).update(
-        last_failed_at=datetime.now(UTC) - timedelta(days=2)
-    )
+    near_deletion()
+    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(days=2))
     client, url = client_with(*Right), admin.site.get_model_admin(EventBus).url()  # type: ignore[attr-defined]
-    assert "came within the last day" in client.get(url).content.decode()
+    shown = client.get(url).content.decode()
+    for text in ("came within the last day", "1 dead letter will be deleted", "It has been paused", "3 requested"):
+        assert text in shown
     with django_assert_max_num_queries(15):
         client.get(url)
 
@@ -219,7 +271,13 @@ def test_the_outbox_page_shows_waiting_held_and_parked_rows() -> None:
     assert "prod-certificates 3 " in shown
     assert "6 minutes" in shown
     assert "no right WRITE" in shown
-    assert "of the first 100,000" in shown
+    assert "were counted" not in shown
+    relay = Heartbeat.objects.get(kind="relay")
+    relay.state["depth"] = {"prod-certificates": 100_000}
+    relay.save()
+    shown = page(ParkedRecord)
+    assert "100,000 or more, counted" in shown
+    assert "Waiting, by topic (only 100,000 were counted)" in shown
 
 
 def test_the_outbox_page_says_what_to_do_about_held_topics() -> None:
@@ -231,6 +289,48 @@ def test_the_outbox_page_says_what_to_do_about_held_topics() -> None:
         row.state["held_topics"][0]["reason"] = "BrokerError: TOPIC_AUTHORIZATION_FAILED: no"
         row.save()
     assert "Give the relay&#x27;s user the right WRITE on the topic." in page(ParkedRecord)
+
+
+def test_the_outbox_page_says_what_to_do_about_parked_rows_of_each_error_code() -> None:
+    assert "Raise the limit that it met, such as the topic&#x27;s max.message.bytes" in page(ParkedRecord)
+    assert {row.code for row in TABLE if row.row_outcome is RowOutcome.PARK} == remedies.OF_PARKED_ROWS.keys()
+
+
+def marks() -> dict[str, str]:
+    """Return the text of each marked cell on the page of outboxes → its mark."""
+    html = client_with(Right.VIEW).get(admin.site.get_model_admin(ParkedRecord).url()).content.decode()  # type: ignore[attr-defined]
+    return {text: mark for mark, text in re.findall(r'event-bus-mark event-bus-(\w+)"><span>([^<]+)', html)}
+
+
+def test_the_outbox_page_marks_only_what_the_overview_calls_neglected() -> None:
+    OutboxRecord.objects.update(created=int(time() * 1000) - 130_000)
+    for row in Heartbeat.objects.all():
+        row.state = {**row.state, "obstacles": []}
+        row.save()
+    assert "Nothing is neglected" in page(EventBus)
+    assert set(marks().values()) == {"idle", "good"}
+    assert (marks()["2 minutes"], marks()["12"]) == ("good", "idle")
+    OutboxRecord.objects.update(created=int(time() * 1000) - 400_000)
+    assert marks()["6 minutes"] == "bad"
+    ParkedRecord.objects.update(parked_at=1_000_000_000_000)
+    relay = Heartbeat.objects.get(kind="relay")
+    relay.state["held_topics"][0]["seconds"] = 4_000.0
+    relay.save()
+    assert (marks()["12"], marks()["1 hour, 6 minutes"]) == ("bad", "bad")
+    relay.state["database"] = "elsewhere"
+    relay.save()
+    assert "has held it" in page(EventBus)
+    assert "has held it" not in page(ParkedRecord)
+    Heartbeat.objects.filter(kind="relay").delete()
+    for shown in (page(ParkedRecord), page(EventBus)):
+        assert "no relay is known to run" in shown
+        assert "12 parked rows will be deleted" in shown
+
+
+@override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0)
+def test_the_outbox_page_says_why_relays_are_unknown_if_there_are_no_heartbeats() -> None:
+    Heartbeat.objects.all().delete()
+    assert page(ParkedRecord).count("unknown: EVENT_BUS_KAFKA_HEARTBEAT is 0, so relays report nothing") == 2
 
 
 def test_the_page_of_parked_rows_shows_event_types_and_ids_with_search_buttons() -> None:
@@ -250,72 +350,10 @@ def test_the_number_of_waiting_rows_is_unknown_if_no_relay_runs() -> None:
     assert "unknown: no running relay has counted them" in page(ParkedRecord)
 
 
-def test_the_workers_page_shows_obstacles_and_workers_that_died_or_stopped(receiver: str) -> None:
-    shown = page(Heartbeat)
-    assert "slow receiver: app.receivers.grade" in shown
-    assert "receivers.py:7 in grade" in shown
-    assert receiver in shown
-    Heartbeat.objects.update(beat_at=1)
-    assert "has died" in page(Heartbeat)
-    Heartbeat.objects.update(stopped_at=1)
-    assert "stopped" in page(Heartbeat)
-
-
-def test_the_page_of_a_group_shows_its_offsets() -> None:
-    shown = page(Heartbeat, "group", "mail")
-    assert "prod-certificates:6 7 8 10 2 2 seconds 25%" in shown
-    assert "manage.py event_offsets reset -g mail" in shown
-
-
-def test_the_page_of_a_group_lists_the_partition_with_the_largest_lag_first() -> None:
-    row = Heartbeat.objects.get(pid=102)
-    row.state["partitions"][-1]["lag"], row.state["partitions"][0]["lag"] = 900, None
-    row.save()
-    shown = page(Heartbeat, "group", "mail")
-    assert shown.index(" 900 ") < shown.index(" 10 2 ")
-
-
-def test_the_workers_page_and_the_overview_say_how_to_start_a_worker_or_relay_if_none_runs(receiver: str) -> None:
-    assert f"{receiver} {TYPE} receives" in page(Heartbeat)
-    Heartbeat.objects.all().delete()
-    shown, overview = page(Heartbeat), page(EventBus)
-    assert f"{receiver} {TYPE} no worker runs" in shown
-    for text in (shown, overview):
-        assert "Start one: manage.py consume_events -g GROUP -t TOPIC" in text
-        assert "None is needed: this service sends no events." in text
-    with override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT):
-        assert "Start one: manage.py relay_events" in page(EventBus)
-    with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0):
-        assert f"{receiver} {TYPE} not known" in page(Heartbeat)
-
-
-@override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"late": ["grades"]})
-def test_a_subscribed_group_without_a_heartbeat_has_a_page() -> None:
-    assert "late no worker runs" in page(Heartbeat)
-    shown = page(Heartbeat, "group", "late")
-    assert "No worker runs for this group." in shown
-    assert "A worker starts with: manage.py consume_events -g late" in shown
-    assert "manage.py event_offsets show -g late" in shown
-
-
 @pytest.mark.parametrize(("model", "name"), [(Heartbeat, "group"), (HistoryRow, "type")])
 def test_the_page_of_an_unknown_group_or_event_type_answers_404(model: Any, name: str) -> None:
     url = admin.site.get_model_admin(model).url(name, "no-such")  # type: ignore[attr-defined]
     assert client_with(Right.VIEW).get(url).status_code == 404
-
-
-@override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT, EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["grades"]})
-def test_the_catalogue_shows_event_types_that_are_sent_and_received(receiver: str) -> None:
-    shown = page(HistoryRow)
-    assert f"{TYPE} certificates 1 " in shown
-    assert "mail grades" in shown
-    detail = page(HistoryRow, "type", TYPE)
-    assert receiver in detail
-    assert "certificates enabled outbox certificate.user.id" in detail
-    assert "certificate.user.pii.email str yes" in detail
-    assert "CertificateData" in detail
-    assert "Sent from the outbox" in detail
-    assert "relayed" not in detail
 
 
 @pytest.mark.parametrize("model", [EventBus, ParkedRecord, HistoryRow])

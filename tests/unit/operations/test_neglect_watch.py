@@ -16,7 +16,7 @@ from pytest_django import DjangoDbBlocker
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.models.database_time import database_now
-from event_bus_kafka.operations.neglects import in_tables
+from event_bus_kafka.operations.neglects import reading
 from event_bus_kafka.operations.neglects.catalogue import OwnTables
 from event_bus_kafka.operations.neglects.watch import NeglectWatch
 from event_bus_kafka.operations.status.asking import Unanswered, ask_all, within, within_if_free
@@ -121,7 +121,7 @@ def test_a_hanging_database_is_queried_only_once_and_other_databases_are_still_s
         for_ever.wait(600)
         return 0
 
-    monkeypatch.setattr(in_tables, "database_now", hang)
+    monkeypatch.setattr(reading, "database_now", hang)
     entry = connections.settings["default"]
     with connected(entry, "frozen"):
         outboxes = lambda: ["frozen", "default"]  # noqa: E731 it is short

@@ -32,8 +32,8 @@ def _told(**places: Any) -> str:
 @pytest.mark.parametrize(("database", "option"), [("default", ""), ("second", " --database second")])
 def test_commands_in_the_advice_name_the_database_of_the_row(database: str, option: str) -> None:
     told = _told(outbox=(OutboxPlace(database=database, **_PARKED), OutboxPlace(database=database, **_ROW)))
-    assert f"event_outbox release 7{option} --apply." in told
-    assert f"see event_outbox status{option}." in told
+    assert f"manage.py event_outbox release 7{option} --apply\n" in told
+    assert f"To see why: manage.py event_outbox status{option}\n" in told
 
 
 def test_a_registry_is_not_asked_again_during_a_search_after_it_failed() -> None:
@@ -58,7 +58,7 @@ def test_a_registry_is_not_asked_again_during_a_search_after_it_failed() -> None
 
 @pytest.mark.parametrize(
     ("times", "advice"),
-    [((60_000, 120_000), "--since 1970-01-01T00:01:00"), ((60_000, None), "a larger --seconds")],
+    [((60_000, 120_000), "--since 1970-01-01T00:01:00"), ((60_000, None), "--seconds 40")],
     ids=["all partitions were read in part", "one partition was not read"],
 )
 def test_the_advice_to_continue_a_search_starts_at_the_earliest_unread_time(
@@ -69,7 +69,7 @@ def test_the_advice_to_continue_a_search_starts_at_the_earliest_unread_time(
         for number, time in enumerate(times)
     ]
     told = _told(scanned=tuple(scanned))
-    assert f"go on with {advice}" in told
+    assert f"To go on: manage.py event_trace {_QUESTION.event_id} {advice}" in told
 
 
 _NOBODY = Neighbourhood(routes={}, subscriptions={}, dead_letters=frozenset())

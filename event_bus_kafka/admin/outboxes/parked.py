@@ -14,11 +14,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext, ngettext
 
 from event_bus_kafka.admin.actions import CONFIRMED, ActionPlan, ask, write_history
+from event_bus_kafka.admin.outboxes.parked_row import COLUMNS, ShownRow
+from event_bus_kafka.admin.outboxes.remedies import remedy_of_parked
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Table
 from event_bus_kafka.models import ParkedRecord
 from event_bus_kafka.models.outbox import ParkedRecordQuerySet
-from event_bus_kafka.operations.outboxes import MOST_PARKED, has_outbox, named_outboxes, slice_of
+from event_bus_kafka.operations.outboxes import has_outbox, named_outboxes, slice_of
 from event_bus_kafka.operations.workers import workers
 from event_bus_kafka.shown import shown
 
@@ -27,7 +29,7 @@ _SECONDS = 10.0
 One HTTP request changes rows for about this number of seconds. If rows remain, the next page asks whether to continue.
 """
 _SHOWN = 100
-"""Maximum number of different combinations of topic, code and reason that the page lists."""
+"""Maximum number of rows that the page lists."""
 _LAST = "last"
 """Name of the form field that contains the value of :attr:`Selected.last`."""
 _LONGEST_NUMBER = 19
@@ -40,10 +42,7 @@ class ParkedChange:
 
     title: str
     sentences: Callable[[int], Sequence[str]]
-    """
-    Returns sentences for the page that asks for confirmation. The argument is the number of rows. The page also shows
-    :attr:`Selected.sentence`.
-    """
+    """Returns sentences for the page that asks for confirmation. The argument is the number of rows."""
     button: Callable[[int], str]
     done: Callable[[int], str]
     """Returns a sentence about the result. The argument is the number of changed rows."""
@@ -57,14 +56,17 @@ def release() -> ParkedChange:
     return ParkedChange(
         title=gettext("Release parked events"),
         sentences=lambda count: [
+            ngettext("%d parked event would be released.", "%d parked events would be released.", count) % count,
             ngettext(
-                "It goes back where it stood, and is sent before what came after it and still waits.",
-                "They go back where they stood, and are sent before what came after them and still waits.",
+                "It goes back to its place in the outbox, and is sent before later events that still wait. Later "
+                "events of its key may have been sent already: receivers then get this one after them.",
+                "They go back to their places in the outbox, and are sent before later events that still wait. Later "
+                "events of their keys may have been sent already: receivers then get these after them.",
                 count,
             ),
             gettext("What Kafka still refuses is parked again."),
         ],
-        button=lambda count: gettext("Release %(count)d") % {"count": count},
+        button=lambda count: ngettext("Release %d event", "Release %d events", count) % count,
         done=lambda count: ngettext("Released %d parked event.", "Released %d parked events.", count) % count,
         batches=ParkedRecordQuerySet.release_in_batches,
     )
@@ -75,9 +77,14 @@ def discard() -> ParkedChange:
     return ParkedChange(
         title=gettext("Discard parked events"),
         sentences=lambda count: [
-            ngettext("It is deleted for good, and never sent.", "They are deleted for good, and never sent.", count)
+            ngettext(
+                "%d parked event would be deleted for good: it is never sent.",
+                "%d parked events would be deleted for good: they are never sent.",
+                count,
+            )
+            % count
         ],
-        button=lambda count: gettext("Discard %(count)d for good") % {"count": count},
+        button=lambda count: ngettext("Discard %d event", "Discard %d events", count) % count,
         done=lambda count: ngettext("Discarded %d parked event.", "Discarded %d parked events.", count) % count,
         batches=ParkedRecordQuerySet.discard_in_batches,
         is_final=True,
@@ -90,6 +97,9 @@ def confirm_and_change(page: Page, request: HttpRequest, change: ParkedChange) -
     If rows remain, ask whether to continue. Each confirmed request writes its result to Django's history.
     """
     selected = Selected.of(request)
+    if selected is None:
+        messages.warning(request, gettext("Nothing was done: tick parked events first."))
+        return HttpResponseRedirect(page.url())
     if CONFIRMED not in request.POST or not selected.count:
         return ask(page, request, _plan(change, selected))
     done = slice_of(change.batches(selected.rows), seconds=_SECONDS)
@@ -97,7 +107,7 @@ def confirm_and_change(page: Page, request: HttpRequest, change: ParkedChange) -
     if done.problem:
         words += gettext(" Then the database failed: %(problem)s.") % {"problem": done.problem}
     write_history(request, page, words)
-    if not done.is_last and (left := Selected.of(request)).count:
+    if not done.is_last and (left := Selected.of(request)) and left.count:
         return ask(page, request, _plan(change, left, before=words))
     messages.add_message(request, messages.ERROR if done.problem else messages.SUCCESS, words)
     return HttpResponseRedirect(page.url())
@@ -108,17 +118,43 @@ def _plan(change: ParkedChange, selected: Selected, before: str = "") -> ActionP
     Return the page that asks for confirmation. ``before``: sentence about the result of the previous request; empty for
     the first request.
     """
-    sentences = [selected.sentence, *change.sentences(selected.count)]
+    rows = list(selected.rows.order_by("pk").only(*COLUMNS)[:_SHOWN])
+    if not selected.count:
+        sentences = [gettext("None of these events is parked any more: somebody has released or discarded them.")]
+    else:
+        sentences = [*change.sentences(selected.count), *(() if change.is_final else _remedies(rows))]
     if before:
         sentences.insert(0, before + gettext(" There was not enough time for all in one go."))
     return ActionPlan(
         title=change.title,
         sentences=sentences,
         button=change.button(selected.count),
-        tables=[selected.table],
+        tables=[_table(rows, selected.count)],
         is_final=change.is_final,
         is_empty=not selected.count,
         fields={_LAST: str(selected.last)},
+    )
+
+
+def _remedies(rows: Sequence[ParkedRecord]) -> Iterator[str]:
+    """Yield a sentence for each error code of ``rows``, with what to do before their release."""
+    for code in dict.fromkeys(row.code for row in rows):
+        text = gettext("What to do about %(code)s before the release: %(remedy)s")
+        yield text % {"code": shown(code), "remedy": remedy_of_parked(code)}
+
+
+def _table(rows: Sequence[ParkedRecord], count: int) -> Table:
+    caption = gettext("Which events")
+    if count > len(rows):
+        caption = gettext("The oldest %(shown)d of %(count)d events") % {"shown": len(rows), "count": count}
+    unknown = gettext("unknown")
+    return Table(
+        caption=caption,
+        columns=[gettext("Event id"), gettext("Event type"), gettext("Topic"), gettext("Age"), gettext("Reason")],
+        rows=[
+            [one.event_id or unknown, one.event_type or unknown, one.topic, one.age, f"{one.code}: {one.reason}"]
+            for one in map(ShownRow.of, rows)
+        ],
     )
 
 
@@ -135,20 +171,20 @@ class Selected:
     """
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Selected:
+    def of(cls, request: HttpRequest) -> Selected | None:
         """
         Return the parked rows that a POST selects in the database that its field ``database`` names. The field ``row``
-        selects by id; the fields ``topic`` and ``code`` select by topic and error code. Raises Http404 if the fields
-        are invalid or the database has no outbox.
+        selects by id; the fields ``topic`` and ``code`` select by topic and error code. Return None if the user has
+        ticked nothing. Raises Http404 if the fields are invalid or the database has no outbox.
         """
         alias, ids = request.POST.get("database", ""), request.POST.getlist("row")
         topic, code, last = (request.POST.get(name, "") for name in ("topic", "code", _LAST))
         if not all(one.isdecimal() and len(one) < _LONGEST_NUMBER for one in [*ids, last or "0"]):
             raise Http404
-        if alias not in named_outboxes(workers()) or not (ids or (topic and code)):
+        if alias not in named_outboxes(workers()) or bool(topic) != bool(code) or not has_outbox(alias):
             raise Http404
-        if not has_outbox(alias):
-            raise Http404
+        if not (ids or topic):
+            return None
         topics = [topic] if topic else []
         parked = ParkedRecord.objects.using(alias)
         rows: ParkedRecordQuerySet = parked.matching(ids=list(map(int, ids)), topics=topics, code=code)
@@ -156,18 +192,3 @@ class Selected:
             rows = rows.filter(parked_at__lte=int(last))
         found = rows.order_by().aggregate(count=Count("pk"), last=Max("parked_at"))
         return cls(rows=rows, count=found["count"], last=found["last"] or 0)
-
-    @property
-    def sentence(self) -> str:
-        """A sentence with the number of selected rows."""
-        return ngettext("This is about %d parked event.", "This is about %d parked events.", self.count) % self.count
-
-    @property
-    def table(self) -> Table:
-        """A table with the topics, codes and reasons of the selected rows."""
-        some = self.rows.order_by("pk").values_list("topic", "code", "reason")[:MOST_PARKED]
-        return Table(
-            caption=gettext("Which"),
-            columns=[gettext("Topic"), gettext("Code"), gettext("Reason")],
-            rows=[list(map(shown, one)) for one in list(dict.fromkeys(some))[:_SHOWN]],
-        )

@@ -1,0 +1,1 @@
+"""The page of outboxes, and the actions on parked rows."""

@@ -1,0 +1,59 @@
+"""Texts that say what to do about held topics and parked rows."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.trouble import Trouble
+
+_OF_HELD_TOPICS = {
+    Trouble.MISSING: _(
+        "The topic does not exist: create it (manage.py event_topics apply), or correct its name in "
+        "EVENT_BUS_PRODUCER_CONFIG."
+    ),
+    Trouble.FORBIDDEN: _("Give the relay's user the right WRITE on the topic."),
+}
+"""Reason why a topic is held → the remedy. Other reasons have no remedy of their own."""
+OF_PARKED_ROWS = {
+    error_codes.MSG_SIZE_TOO_LARGE: _(
+        "Raise the limit that it met, such as the topic's max.message.bytes. Restart the relays, then release."
+    ),
+    "RECORD_LIST_TOO_LARGE": _("Raise the topic's segment.bytes above the size, then release."),
+    "TOPIC_EXCEPTION": _(
+        "Kafka takes no records for a topic of this name. Correct the name in EVENT_BUS_PRODUCER_CONFIG for later "
+        "events. These keep the old name: discard them."
+    ),
+    "INVALID_RECORD": _(
+        "The broker's log names the rule that the record breaks. Change the topic's settings, then release."
+    ),
+    "POLICY_VIOLATION": _(
+        "A policy of the Kafka cluster forbids it: ask who runs the cluster. Release once it is allowed."
+    ),
+    error_codes.NO_SCHEMA: _(
+        "Release: after a restore of the database, running processes soon write the schema anew. If the event is "
+        "parked again, its schema is lost: discard it."
+    ),
+    error_codes.UNREADABLE_ROW: _(
+        "The stored row is damaged. Restore it from a backup, then release; if that is impossible, discard it."
+    ),
+    error_codes.INVALID_ARG: _(
+        "The Kafka client cannot send such a record. If the topic's name is wrong, correct it in "
+        "EVENT_BUS_PRODUCER_CONFIG for later events, and discard this one."
+    ),
+}
+"""Error code of parked rows → the remedy. Contains each code because of which relays park rows."""
+
+
+def remedy_of_held(reason: str) -> str:
+    """Return what the user should do about a topic that is held for ``reason``."""
+    named = [row for row in error_codes.TABLE if row.code in reason]
+    # The reason may seem to name several codes, since longer ones contain others, such as "_FAIL".
+    found = _OF_HELD_TOPICS.get(max(named, key=lambda row: len(row.code)).trouble) if named else None
+    return str(found or gettext("Mend what the reason names; the relay's log says more."))
+
+
+def remedy_of_parked(code: str) -> str:
+    """Return what the user should do about rows that were parked because of an error with this code."""
+    return str(OF_PARKED_ROWS.get(code) or gettext("Mend what the reason names, then release."))

@@ -1,0 +1,107 @@
+"""The overview's list of everything that needs a hand: what is wrong, and what has waited for too long."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+import attrs
+from django.utils.translation import gettext, ngettext
+
+from event_bus_kafka.admin.ages import age, moment
+from event_bus_kafka.admin.overview.waiting_list import named
+from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.shapes import Linked
+from event_bus_kafka.models import DeadLetter, Heartbeat, ParkedRecord
+from event_bus_kafka.operations.neglects import catalogue
+from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.waiting import Waiting
+from event_bus_kafka.operations.workers import WorkerRun
+from event_bus_kafka.shown import shown
+
+_PAGES = {
+    catalogue.OUTBOX_WAITS: ParkedRecord,
+    catalogue.DEAD_LETTERS_GROW: DeadLetter,
+    catalogue.DEAD_LETTERS_END: DeadLetter,
+    catalogue.PARKED_ROWS_END: ParkedRecord,
+    catalogue.TOPIC_HELD: ParkedRecord,
+    catalogue.RECEIVER_PAUSED: Heartbeat,
+    catalogue.GROUP_WITHOUT_WORKER: Heartbeat,
+}
+"""Kind of neglect → the model whose page helps to end the neglect."""
+
+
+@attrs.frozen(kw_only=True)
+class OverviewFinding:
+    """An entry of the list."""
+
+    sentence: str
+    about: str
+    """The thing that needs a hand, and the reason or extent."""
+    remedy: str = ""
+    link: Linked | None = None
+
+
+def findings_of(
+    page: Page, neglects: Sequence[Neglect], waits: Waiting, runs: Sequence[WorkerRun]
+) -> Iterator[OverviewFinding]:
+    """
+    Yield an entry for all workers of a group, or relays of a database, that are not ready for the same reason; for each
+    neglect; and for each outbox whose rows wait for too long although a relay runs, which is no neglect.
+    """
+    yield from _unready(page, runs)
+    for neglect in neglects:
+        about = f"{shown(neglect.subject)}: {shown(neglect.message)}"
+        since = gettext("Since %(time)s.") % {"time": moment(neglect.since)} if neglect.since else ""
+        yield OverviewFinding(
+            sentence=neglect.kind.sentence,
+            about=f"{about} {since}".strip(),
+            remedy=neglect.remedy,
+            link=page.page_of(_PAGES[neglect.kind]).link if neglect.kind in _PAGES else None,
+        )
+    neglected = {one.subject for one in neglects if one.kind is catalogue.OUTBOX_WAITS}
+    for database, seconds in waits.outboxes.items():
+        if database not in neglected:
+            told = {"database": database, "age": age(seconds)}
+            yield OverviewFinding(
+                sentence=gettext("Rows of the outbox have waited for more than 5 minutes."),
+                about=gettext("%(database)s: the oldest row has waited for %(age)s.") % told,
+                remedy=gettext("See which topics are held, and whether a relay runs and sends as much as comes."),
+                link=page.page_of(ParkedRecord).link,
+            )
+
+
+def reasons_of(run: WorkerRun) -> list[str]:
+    """Return the reasons why a worker or relay that writes heartbeats is not ready. Empty: it is ready."""
+    obstacles = [shown(one) for one in run.state.get("obstacles", ())]
+    return obstacles if obstacles or run.state.get("is_alive", True) else [gettext("it hangs")]
+
+
+def _unready(page: Page, runs: Iterable[WorkerRun]) -> Iterator[OverviewFinding]:
+    several = defaultdict[tuple[str, str, str], list[str]](list)
+    for run in runs:
+        name = run.group if run.kind == "consumer" else run.state.get("database", "")
+        for reason in reasons_of(run) if run.is_alive else ():
+            several[run.kind, name, reason].append(f"{run.host}:{run.pid}")
+    workers = page.page_of(Heartbeat)
+    for (kind, name, reason), processes in sorted(several.items()):
+        text, link = _relays(len(processes)), workers.link
+        if kind == "consumer":
+            text = _workers(len(processes))
+            link = Linked(text=gettext("Group %(name)s") % {"name": shown(name)}, url=workers.url("group", name))
+        sentence = text % {"count": len(processes), "name": shown(name) or gettext("unknown")}
+        yield OverviewFinding(sentence=sentence, about=f"{named(processes)}: {reason}", link=link)
+
+
+def _workers(count: int) -> str:
+    return ngettext(
+        "A worker of the group %(name)s is not ready.", "%(count)d workers of the group %(name)s are not ready.", count
+    )
+
+
+def _relays(count: int) -> str:
+    return ngettext(
+        "A relay of the database %(name)s is not ready.",
+        "%(count)d relays of the database %(name)s are not ready.",
+        count,
+    )

@@ -1,0 +1,1 @@
+"""The pages of Django's admin that show workers, relays, consumer groups and receivers."""

@@ -1,0 +1,71 @@
+"""The table of a group's partitions, with their offsets, from heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext
+
+from event_bus_kafka.admin import charts
+from event_bus_kafka.admin.ages import age
+from event_bus_kafka.admin.shapes import Cell, Table
+from event_bus_kafka.operations.groups import GroupView
+from event_bus_kafka.operations.workers import WorkerRun
+from event_bus_kafka.shown import shown
+
+
+def partitions_table(group: GroupView) -> Table:
+    """
+    Return the table of the group's partitions. The partitions with the largest lag come first. If no window is full,
+    the table has no column about windows.
+    """
+    about_window = [gettext("Window is full")] if group.has_full_window else []
+    return Table(
+        caption=gettext("Partitions and offsets"),
+        columns=[
+            gettext("Partition"),
+            gettext("Committed"),
+            gettext("Finished up to"),
+            gettext("End"),
+            gettext("Lag"),
+            gettext("Oldest unfinished"),
+            *about_window,
+            gettext("Worker"),
+        ],
+        rows=[
+            _row(run, one, has_full=group.has_full_window)
+            for run, one in sorted(group.partitions, key=lambda pair: -(pair[1]["lag"] or 0))
+        ],
+        empty=gettext("No partition is assigned to a worker that runs."),
+    )
+
+
+def _row(run: WorkerRun, one: Mapping[str, Any], *, has_full: bool) -> list[Cell]:
+    return [
+        f"{shown(one['topic'])}:{one['partition']}",
+        _number(one["committed"]),
+        _number(one["position"]),
+        _number(one["end"]),
+        _lag(one),
+        "–" if one["lag_age"] is None else age(one["lag_age"]),
+        *([_window(one)] if has_full else []),
+        f"{run.host}:{run.pid}",
+    ]
+
+
+def _window(one: Mapping[str, Any]) -> str:
+    record = one["full_because"]
+    return gettext("waits for %(record)s") % {"record": shown(record)} if record else f"{one['window_fill']:.0%}"
+
+
+def _lag(one: Mapping[str, Any]) -> str:
+    if one["lag"] is not None:
+        return charts.count(one["lag"])
+    if one["end"] is None:
+        return gettext("end not known yet")
+    return gettext("not read yet") if one["end"] else gettext("no records")
+
+
+def _number(offset: int | None) -> str:
+    return "–" if offset is None else str(offset)

@@ -1,0 +1,107 @@
+"""The tables of receivers and of pauses, with the buttons that pause and resume receivers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.utils.timezone import get_default_timezone, is_naive, make_aware
+from django.utils.translation import gettext
+
+from event_bus_kafka.admin.ages import moment
+from event_bus_kafka.admin.shapes import Cell, Marked, Posting, Table, lines
+from event_bus_kafka.admin.start_commands import no_heartbeats
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.models import Heartbeat, PausedReceiver
+from event_bus_kafka.operations.groups import ReceiverView
+from event_bus_kafka.shown import shown
+
+
+def receivers_table(several: Sequence[ReceiverView], urls: Mapping[str, str]) -> Table:
+    """
+    Return the table of receivers. ``urls``: the URLs of the actions ``pause`` and ``resume``; empty: there are no
+    buttons. The column about pauses is left out if no receiver is paused.
+    """
+    pauses = [one.pause for one in several if one.pause]
+    users = _users_who_paused(pauses)
+    columns = [gettext("Receiver"), gettext("Events"), gettext("State")]
+    rows: list[list[Cell]] = [[shown(one.name), lines(one.event_types), receiver_state(one)] for one in several]
+    if pauses:
+        columns.append(gettext("Paused by, and why"))
+    if urls:
+        columns.append(gettext("Change"))
+    for row, one in zip(rows, several, strict=True):
+        if pauses:
+            row.append(lines(_about(one.pause, users) if one.pause else ()))
+        if urls:
+            row.append(_button(one.name, urls, is_paused=bool(one.pause)))
+    return Table(
+        caption=gettext("Receivers of this service"),
+        columns=columns,
+        rows=rows,
+        empty=gettext("No receiver listens to an event here."),
+    )
+
+
+def pauses_table(pauses: Sequence[PausedReceiver], urls: Mapping[str, str]) -> Table:
+    """Return the table of a group's paused receivers. ``urls``: as for :func:`receivers_table`."""
+    users = _users_who_paused(pauses)
+    rows: list[list[Cell]] = [
+        [shown(one.receiver), Marked(text=moment(one.paused_at), mark="bad"), *_about(one, users)] for one in pauses
+    ]
+    columns = [gettext("Receiver"), gettext("Paused since"), gettext("Paused by"), gettext("Reason of the pause")]
+    if urls:
+        columns.append(gettext("Change"))
+        for row, one in zip(rows, pauses, strict=True):
+            row.append(_button(one.receiver, urls, is_paused=True))
+    return Table(caption=gettext("Paused receivers"), columns=columns, rows=rows)
+
+
+def receiver_state(receiver: ReceiverView) -> Marked:
+    if receiver.pause:
+        return Marked(text=gettext("paused since %(time)s") % {"time": moment(receiver.pause.paused_at)}, mark="bad")
+    if receiver.has_open_circuit:
+        return Marked(text=gettext("circuit open: its events are held"), mark="bad")
+    if receiver.is_slow:
+        return Marked(text=gettext("slow"), mark="bad")
+    if receiver.has_worker:
+        return Marked(text=gettext("receives"), mark="good")
+    if not settings.heartbeat:
+        return Marked(text=no_heartbeats(), mark="idle")
+    return Marked(text=gettext("no worker runs"), mark="bad")
+
+
+def _about(pause: PausedReceiver, users: Mapping[str, str]) -> list[str]:
+    """Return who paused a receiver, and the reason."""
+    by_command = gettext("not recorded: paused by a command")
+    return [users.get(pause.receiver, by_command), shown(pause.said_reason) or gettext("none was given")]
+
+
+def _button(receiver: str, urls: Mapping[str, str], *, is_paused: bool) -> Cell:
+    label = gettext("Resume") if is_paused else gettext("Pause")
+    action = urls["resume" if is_paused else "pause"]
+    return Posting(label=label, about=receiver, action=action, fields={"receiver": receiver})
+
+
+def _users_who_paused(pauses: Sequence[PausedReceiver]) -> dict[str, str]:
+    """
+    Return paused receiver → name of the user who paused it, from Django's history. A receiver that was paused by a
+    command is missing.
+    """
+    if not pauses:
+        return {}
+    since = {one.receiver: one.paused_at for one in pauses}
+    entries = LogEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(Heartbeat), object_id__in=since
+    ).select_related("user")
+    return {
+        one.object_id: one.user.get_username()
+        for one in entries
+        if one.object_id in since and _aware(one.action_time) >= since[one.object_id]
+    }
+
+
+def _aware(time: datetime) -> datetime:
+    return make_aware(time, get_default_timezone()) if is_naive(time) else time

@@ -1,0 +1,177 @@
+"""The tables of groups, workers and relays, from heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS
+from django.utils.text import capfirst
+from django.utils.translation import gettext, ngettext
+
+from event_bus_kafka.admin import charts
+from event_bus_kafka.admin.ages import age, ago, moment
+from event_bus_kafka.admin.shapes import Cell, Linked, Marked, Table, lines
+from event_bus_kafka.admin.start_commands import no_heartbeats, start_relay
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.models import PausedReceiver
+from event_bus_kafka.operations.groups import GroupView
+from event_bus_kafka.operations.workers import WorkerRun
+from event_bus_kafka.shown import shown
+
+
+def groups_table(several: Sequence[GroupView], pauses: Sequence[PausedReceiver], url_of: Callable[[str], str]) -> Table:
+    """Return the table of groups. ``url_of``: returns the URL of a group's page."""
+    return Table(
+        caption=gettext("Groups"),
+        columns=[
+            gettext("Group"),
+            gettext("Workers"),
+            gettext("Partitions"),
+            gettext("Lag"),
+            gettext("Oldest unfinished"),
+            gettext("Held up by"),
+        ],
+        rows=[
+            [
+                Linked(text=shown(one.group), url=url_of(one.group)),
+                state_of_group(one),
+                charts.count(len(list(one.partitions))) if one.runs else "–",
+                _lag_of_group(one),
+                "–" if one.lag_age is None else age(one.lag_age),
+                lines(_held_up_by(one, one.pauses(pauses))),
+            ]
+            for one in several
+        ],
+        empty=_no_heartbeat(gettext("No worker has written a heartbeat within a day.")),
+    )
+
+
+def state_of_group(group: GroupView) -> Marked:
+    """Return the state of a group's running workers. The mark is the mark of the worst of them."""
+    if not group.runs:
+        if not settings.heartbeat:
+            return Marked(text=no_heartbeats(), mark="idle")
+        return Marked(text=gettext("no worker runs: nothing is consumed"), mark="bad")
+    count, faulty = len(group.runs), sum(_liveness(run).mark != "good" for run in group.runs)
+    if faulty:
+        return Marked(text=gettext("%(faulty)d of %(all)d not ready") % {"faulty": faulty, "all": count}, mark="bad")
+    return Marked(text=gettext("%(count)d ready") % {"count": count}, mark="good")
+
+
+def _held_up_by(group: GroupView, pauses: Sequence[PausedReceiver]) -> Iterator[str]:
+    """Yield what keeps the group from its events; if no worker runs, the command that starts one."""
+    if not group.runs and settings.heartbeat:
+        yield gettext("start a worker: %(command)s") % {"command": group.start_command}
+    yield from map(shown, group.obstacles)
+    for one in pauses:
+        yield gettext("paused receiver: %(receiver)s") % {"receiver": shown(one.receiver)}
+
+
+def _lag_of_group(group: GroupView) -> str:
+    if group.lag is not None:
+        return charts.count(group.lag)
+    if not group.runs:
+        return gettext("not known without a worker")
+    return gettext("nothing read yet")
+
+
+def workers_table(runs: Sequence[WorkerRun], start: str = "") -> Table:
+    """Return the table of workers. ``start``: a sentence that an empty table shows, with the command for a worker."""
+    rows: list[list[Cell]] = [
+        [
+            f"{run.host}:{run.pid}",
+            _liveness(run),
+            shown(run.group),
+            charts.count(len(run.state["partitions"])),
+            _lag(run),
+            charts.count(run.state["in_flight"]),
+            charts.count(run.state["held_keys"]),
+            gettext("up to %(awake)d of %(all)d") % {"awake": run.state["lanes_awake"], "all": run.state["lanes"]},
+            ago(run.silence),
+            moment(run.started),
+            run.version,
+        ]
+        for run in runs
+    ]
+    return Table(
+        caption=gettext("Workers"),
+        columns=[
+            gettext("Worker"),
+            gettext("State"),
+            gettext("Group"),
+            gettext("Partitions"),
+            gettext("Lag"),
+            gettext("In flight"),
+            gettext("Keys held back"),
+            gettext("Parallel calls"),
+            gettext("Last heartbeat"),
+            gettext("Started"),
+            gettext("Version"),
+        ],
+        rows=rows,
+        empty=_no_heartbeat(f"{gettext('No worker has written a heartbeat within a day.')} {start}".rstrip()),
+    )
+
+
+def relays_table(runs: Sequence[WorkerRun]) -> Table:
+    """Return the table of relays. If all relays have the default database, the table does not name it."""
+    databases = [run.state.get("database", "–") for run in runs]
+    names_databases = not {*databases} <= {DEFAULT_DB_ALIAS, "–"}
+    return Table(
+        caption=gettext("Relays"),
+        columns=[
+            gettext("Relay"),
+            gettext("State"),
+            *([gettext("Database")] if names_databases else []),
+            gettext("Waiting"),
+            gettext("Held topics"),
+            gettext("Last heartbeat"),
+            gettext("Started"),
+            gettext("Version"),
+        ],
+        rows=[
+            [
+                f"{run.host}:{run.pid}",
+                _liveness(run),
+                *([database] if names_databases else []),
+                charts.count(sum(run.state["depth"].values())) if "depth" in run.state else gettext("not counted"),
+                lines(_held(one) for one in run.state.get("held_topics", ())),
+                ago(run.silence),
+                moment(run.started),
+                run.version,
+            ]
+            for run, database in zip(runs, databases, strict=True)
+        ],
+        empty=_no_heartbeat(f"{gettext('No relay has written a heartbeat within a day.')} {start_relay()}"),
+    )
+
+
+def _held(topic: Mapping[str, Any]) -> str:
+    about = {"topic": shown(topic["topic"]), "age": age(topic["seconds"])}
+    return gettext("%(topic)s, for %(age)s") % about
+
+
+def _no_heartbeat(sentence: str) -> str:
+    """Return ``sentence`` if workers and relays write heartbeats, else the reason why nothing is known of them."""
+    return sentence if settings.heartbeat else capfirst(f"{no_heartbeats()}.")
+
+
+def _liveness(run: WorkerRun) -> Marked:
+    if run.liveness == "stopped":
+        return Marked(text=gettext("stopped"), mark="idle")
+    if run.liveness == "dead":
+        return Marked(text=gettext("has died"), mark="bad")
+    if not run.state.get("is_alive", True):
+        return Marked(text=gettext("hangs"), mark="bad")
+    if obstacles := "; ".join(map(shown, run.state.get("obstacles", ()))):
+        return Marked(text=obstacles, mark="bad")
+    if held := len(run.state.get("held_topics", ())):
+        text = ngettext("ready, holds %(count)d topic", "ready, holds %(count)d topics", held)
+        return Marked(text=text % {"count": held}, mark="bad")
+    return Marked(text=gettext("ready"), mark="good")
+
+
+def _lag(run: WorkerRun) -> str:
+    known = [one["lag"] for one in run.state["partitions"] if one["lag"] is not None]
+    return charts.count(sum(known)) if known else gettext("nothing read yet")

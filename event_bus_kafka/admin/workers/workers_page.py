@@ -1,0 +1,119 @@
+"""
+The page of workers, relays and consumer groups, with their progress and obstacles. Users pause and resume receivers
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from shlex import quote
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django.utils.translation import gettext
+
+from event_bus_kafka.admin.actions import ActionPlan, confirm_and_apply
+from event_bus_kafka.admin.ages import age
+from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.start_commands import start_worker
+from event_bus_kafka.admin.workers.partitions_table import partitions_table
+from event_bus_kafka.admin.workers.receivers_table import pauses_table, receivers_table
+from event_bus_kafka.admin.workers.slow_calls import slow_calls
+from event_bus_kafka.admin.workers.worker_tables import groups_table, relays_table, state_of_group, workers_table
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.models import Heartbeat, ParkedRecord, PausedReceiver, Right
+from event_bus_kafka.operations.groups import groups, receivers
+from event_bus_kafka.operations.pauses import PausePlan, paused_receivers, plan_pause, plan_resume
+from event_bus_kafka.operations.workers import workers
+from event_bus_kafka.shown import shown
+
+
+class WorkersPage(Page):
+    """
+    Shows all workers and relays in the table of heartbeats, which keeps rows for about a day. A page below this one
+    shows a single consumer group.
+    """
+
+    tables = (Heartbeat, PausedReceiver)
+
+    def below(self) -> Iterator[URLPattern]:
+        yield self.page_at("groups/<path:group>/", self.group, "group")
+        yield self.action_at("pause/", self.pause, "pause", Right.OPERATE)
+        yield self.action_at("resume/", self.resume, "resume", Right.OPERATE)
+
+    def show(self, request: HttpRequest) -> HttpResponse:
+        runs, pauses = workers(), paused_receivers()
+        several = groups(runs, settings.subscriptions)
+        context = {
+            "groups": groups_table(several, pauses, partial(self.url, "group")),
+            "workers": workers_table([run for run in runs if run.kind == "consumer"], start_worker()),
+            "relays": relays_table([run for run in runs if run.kind == "relay"]),
+            "has_held_topics": any(run.is_alive and run.state.get("held_topics") for run in runs),
+            "outbox": self.page_of(ParkedRecord),
+            "receivers": receivers_table(receivers(runs, pauses), self._urls(request)),
+            "slow": slow_calls(runs),
+            "slow_after": age(settings.slow_receiver),
+        }
+        return self.draw(request, "workers", self.title, context)
+
+    def group(self, request: HttpRequest, group: str) -> HttpResponse:
+        """Show the partitions and offsets of a consumer group."""
+        runs = workers()
+        found = next((one for one in groups(runs, settings.subscriptions) if one.group == group), None)
+        if found is None:
+            raise Http404
+        urls = self._urls(request)
+        context = {
+            "state": state_of_group(found),
+            "obstacles": list(map(shown, found.obstacles)),
+            "pauses": pauses_table(found.pauses(paused_receivers()), urls),
+            "workers": workers_table([run for run in runs if run.kind == "consumer" and run.group == group]),
+            "partitions": partitions_table(found),
+            "has_full_window": found.has_full_window,
+            "slow": slow_calls(found.runs, pause_url=urls.get("pause", "")),
+            "slow_after": age(settings.slow_receiver),
+            "has_workers": bool(found.runs),
+            "start": found.start_command if settings.heartbeat and not found.runs else "",
+            "lag": f"manage.py event_offsets show -g {quote(group)}",
+            "reset": f"manage.py event_offsets reset -g {quote(group)}",
+        }
+        return self.draw(request, "group", gettext("Group %(group)s") % {"group": shown(group)}, context)
+
+    def pause(self, request: HttpRequest) -> HttpResponse:
+        """
+        Ask for confirmation; once it is given, pause a receiver: until it is resumed, its events become dead letters.
+        Other receivers continue.
+        """
+        return self._change(request, plan_pause(request.POST.get("receiver", "")))
+
+    def resume(self, request: HttpRequest) -> HttpResponse:
+        """Ask for confirmation; once it is given, end the pause of a receiver."""
+        return self._change(request, plan_resume(request.POST.get("receiver", "")))
+
+    def _change(self, request: HttpRequest, found: PausePlan | None) -> HttpResponse:
+        if found is None:
+            raise Http404
+        reason = request.POST.get("reason", "").strip()
+
+        def apply() -> str:
+            done, about = found.apply(reason), {"receiver": found.receiver, "reason": reason}
+            if not found.pauses:
+                return gettext("Resumed %(receiver)s.") % about + f" {done}"
+            return (gettext("Paused %(receiver)s: %(reason)s.") if reason else gettext("Paused %(receiver)s.")) % about
+
+        nothing = gettext("Somebody has done it already: nothing is to be done.")
+        plan = ActionPlan(
+            title=gettext("Pause a receiver") if found.pauses else gettext("Resume a receiver"),
+            sentences=[found.sentence or nothing],
+            button=gettext("Pause") if found.pauses else gettext("Resume"),
+            is_empty=not found.sentence,
+            reason_label=gettext("Reason (shown to other operators; no personal data):") if found.pauses else "",
+            object_id=found.receiver,
+        )
+        return confirm_and_apply(self, request, plan, apply)
+
+    def _urls(self, request: HttpRequest) -> Mapping[str, str]:
+        """Return the URLs of the actions ``pause`` and ``resume``; empty if the user may not do these."""
+        may_operate = Right.OPERATE.is_given_to(request.user)
+        return {name: self.url(name) for name in ("pause", "resume")} if may_operate else {}

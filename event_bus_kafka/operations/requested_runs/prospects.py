@@ -1,0 +1,76 @@
+"""Tells when a worker begins a replay request that waits for a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from django.db import router
+from django.db.models import Q
+
+from event_bus_kafka.models import ReplayRequest, RequestedRun, RequestState
+from event_bus_kafka.operations.requested_runs.run_obstacles import could_do
+from event_bus_kafka.operations.workers import WorkerRun, can_replay, workers
+from event_bus_kafka.shown import shown
+
+_SHOWN = 10
+"""Maximum number of other requests that the sentence names."""
+
+
+def prospect(request: ReplayRequest, run: RequestedRun | None) -> str:
+    """
+    Return a sentence that says when a worker begins ``request``, which has no worker. Empty: no worker is known that
+    could do the request; then the report of the request has an obstacle. ``run``: the replay of a topic, or the
+    backfill; None for a request to replay dead letters. Raises a database error.
+    """
+    able = [one for one in workers() if _could_take(one, request, run)]
+    if not able:
+        return ""
+    group = shown(run.group if run else request.group)
+    whose = f"group {group}" if group else "this service"
+    others = _others(request, run, {one.group for one in able})
+    ahead = [one.pk for one in others if one.state == RequestState.REQUESTED and _is_for(one, able)]
+    began = {one.worker: one.pk for one in others if one.state == RequestState.RUNNING}
+    busy_with = [number for one in able if (number := _request_of(one, began))]
+    if len(busy_with) + len(ahead) < len(able):
+        return f"A worker of {whose} takes it within a few seconds."
+    numbers = sorted({*busy_with, *ahead})
+    more = ", …" if len(numbers) > _SHOWN else ""
+    return (
+        f"Workers of {whose} do other replay requests first ({', '.join(map(str, numbers[:_SHOWN]))}{more}), each one "
+        "at a time. Pause those to let this one pass."
+    )
+
+
+def _could_take(worker: WorkerRun, request: ReplayRequest, run: RequestedRun | None) -> bool:
+    if run:
+        return could_do(worker, run.group, request.receiver)
+    names = worker.state.get("receivers")
+    lacks_all = names is not None and bool(request.receivers) and set(request.receivers).isdisjoint(names)
+    return can_replay(worker) and worker.group == request.group and not lacks_all
+
+
+def _others(request: ReplayRequest, run: RequestedRun | None, groups: Collection[str]) -> Sequence[ReplayRequest]:
+    """
+    Return the requests that a worker runs, and those that workers of ``groups`` may take before ``request``. Workers
+    take replays of dead letters before runs, and older requests before newer ones.
+    """
+    if run is None:
+        first = Q(group__in=groups, pk__lt=request.pk)
+    else:
+        first = Q(group__in=groups) | Q(run__group__in=("", run.group), pk__lt=request.pk)
+    rows = ReplayRequest.objects.using(router.db_for_write(ReplayRequest))
+    return list(rows.filter(Q(state=RequestState.RUNNING) | first & Q(state=RequestState.REQUESTED)))
+
+
+def _is_for(waiting: ReplayRequest, able: Sequence[WorkerRun]) -> bool:
+    """Return whether one of the workers could take ``waiting``. Without asking, assume so for runs."""
+    return not waiting.group or any(_could_take(one, waiting, None) for one in able)
+
+
+def _request_of(worker: WorkerRun, began: dict[str, int]) -> int | None:
+    """
+    Return the request that the worker does. Its last heartbeat may be older than the request's row, where ``began`` has
+    the worker's name.
+    """
+    replaying = worker.state.get("replaying")
+    return replaying["request"] if replaying else began.get(f"{worker.host}:{worker.pid}")

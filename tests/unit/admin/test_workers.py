@@ -1,0 +1,210 @@
+"""The pages of workers and groups show heartbeats and pauses, and say what holds a group up."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.test import Client, override_settings
+from pytest_django import DjangoAssertNumQueries
+
+from event_bus_kafka.models import EventBus, Heartbeat, PausedReceiver, Right
+from tests.support.admin_clients import client_with, page, staff_with, text_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
+
+TYPE = "org.openedx.learning.certificate.created.v1"
+SENT = {TYPE: {"certificates": {"event_key_field": "certificate.user.id", "enabled": True, "mode": "outbox"}}}
+
+
+def url(name: str = "changelist", *args: str) -> str:
+    found: str = admin.site.get_model_admin(Heartbeat).url(name, *args)  # type: ignore[attr-defined]
+    return found
+
+
+def change(pid: int, **state: Any) -> None:
+    """Change the state in the last heartbeat of a worker or relay."""
+    row = Heartbeat.objects.get(pid=pid)
+    row.state = {**row.state, **state}
+    row.save()
+
+
+def slow(receiver: str, offset: int, seconds: float, stack: str) -> dict[str, Any]:
+    about = {"topic": "prod-certificates", "partition": 0, "offset": offset}
+    return {"receiver": receiver, "seconds": seconds, "stack": stack, **about}
+
+
+def test_the_workers_page_shows_obstacles_and_workers_that_died_or_stopped(receiver: str) -> None:
+    shown = page(Heartbeat)
+    assert "slow receiver: app.receivers.grade" in shown
+    assert "receivers.py:7 in grade" in shown
+    assert receiver in shown
+    Heartbeat.objects.update(beat_at=1)
+    assert "has died" in page(Heartbeat)
+    assert "has died" in page(Heartbeat, "group", "mail")
+    Heartbeat.objects.update(stopped_at=1)
+    assert "stopped" in page(Heartbeat)
+
+
+@override_settings(EVENT_BUS_KAFKA_SLOW_RECEIVER=180)
+def test_slow_calls_at_the_same_place_in_the_code_are_shown_once() -> None:
+    stack = " < ".join(f"/srv/{number}.py:7 in step" for number in range(9))
+    same = [slow("app.grade", offset, 200.0 + offset, stack) for offset in range(30)]
+    change(100, slow_receivers=[slow("app.mail", 1, 240, "/srv/mail.py:8 in mail"), *same])
+    html = client_with(Right.VIEW).get(url()).content.decode()
+    shown = page(Heartbeat)
+    assert shown.index("app.mail: 1 record, for 4 minutes") > shown.index("Slow receivers")
+    assert shown.count("app.grade: 30 records, longest 3 minutes") == 1
+    assert "once it has run for 3 minutes (EVENT_BUS_KAFKA_SLOW_RECEIVER)" in shown
+    innermost, outer = shown.split("5 more frames")
+    assert "/srv/3.py:7 in step" in innermost
+    assert "/srv/4.py:7 in step" not in innermost
+    assert outer.count("/srv/4.py:7 in step") == 1
+    assert "prod-certificates:0:29, for 3 minutes, worker worker:100" in shown
+    assert "and 10 more" in shown
+    assert html.count("<details>") == 3
+    assert "event-bus-button" not in html
+
+
+def test_the_slow_calls_of_a_group_have_a_button_that_pauses_their_receiver() -> None:
+    client = client_with(Right.VIEW, Right.OPERATE)
+    assert f'action="{url("pause")}"' in client.get(url("group", "mail")).content.decode()
+    assert "event-bus-button" not in client_with(Right.VIEW).get(url("group", "mail")).content.decode()
+
+
+def test_the_page_of_a_group_shows_its_offsets() -> None:
+    shown = page(Heartbeat, "group", "mail")
+    assert "prod-certificates:6 7 8 10 2 2 seconds waits for t:0:8 worker:102" in shown
+    assert "manage.py event_offsets reset -g mail" in shown
+    assert "prod-certificates:7 7 8 10 2 2 seconds 25% worker:102" in shown
+    for pid in (100, 102):
+        partitions = Heartbeat.objects.get(pid=pid).state["partitions"]
+        change(pid, partitions=[one | {"full_because": ""} for one in partitions])
+    assert "Window is full" not in page(Heartbeat, "group", "mail")
+
+
+def test_the_page_of_a_group_lists_the_partition_with_the_largest_lag_first() -> None:
+    partitions = Heartbeat.objects.get(pid=102).state["partitions"]
+    partitions[-1]["lag"], partitions[0]["lag"] = 900, None
+    change(102, partitions=partitions)
+    shown = page(Heartbeat, "group", "mail")
+    assert shown.index(" 900 ") < shown.index(" 10 2 ")
+
+
+@pytest.mark.parametrize(("end", "text"), [(60, "60 not read yet"), (0, "0 no records"), (None, "– end not known yet")])
+def test_the_page_of_a_group_says_why_the_lag_of_a_partition_is_unknown(end: int | None, text: str) -> None:
+    (partition, *_) = Heartbeat.objects.get(pid=100).state["partitions"]
+    unread = {"committed": None, "position": None, "end": end, "lag": None, "lag_age": None}
+    change(100, partitions=[partition | unread])
+    assert f"prod-certificates:0 – – {text} – " in page(Heartbeat, "group", "mail")
+
+
+def test_the_state_of_a_group_is_that_of_its_worst_worker() -> None:
+    assert " 1 of 2 not ready " in page(Heartbeat)
+    html = client_with(Right.VIEW).get(url("group", "mail")).content.decode()
+    assert re.search(r'event-bus-bad"><span>Workers: 1 of 2 not ready\.', html)
+    change(100, obstacles=[])
+    assert " 2 ready " in page(Heartbeat)
+    change(102, is_alive=False)
+    assert " 1 of 2 not ready " in page(Heartbeat)
+    assert "hangs" in page(Heartbeat, "group", "mail")
+
+
+def test_a_relay_that_holds_a_topic_is_not_shown_as_simply_ready() -> None:
+    html = client_with(Right.VIEW).get(url()).content.decode()
+    assert 'event-bus-bad"><span>ready, holds 1 topic</span>' in html
+    shown = page(Heartbeat)
+    assert "ready, holds 1 topic 3 prod-certificates, for 9 seconds" in shown
+    assert "Why a topic is held, and what to do: Outbox" in shown
+    change(200, held_topics=[], database="grades")
+    shown = page(Heartbeat)
+    assert "ready grades 3 – " in shown
+    assert "Why a topic is held" not in shown
+    assert 'event-bus-good"><span>ready</span>' in client_with(Right.VIEW).get(url()).content.decode()
+
+
+def test_the_workers_page_and_the_overview_say_how_to_start_a_worker_or_relay_if_none_runs(receiver: str) -> None:
+    assert f"{receiver} {TYPE} receives" in page(Heartbeat)
+    Heartbeat.objects.all().delete()
+    shown, overview = page(Heartbeat), page(EventBus)
+    assert f"{receiver} {TYPE} no worker runs" in shown
+    for text in (shown, overview):
+        assert "Start one: manage.py consume_events -g GROUP -t TOPIC" in text
+        assert "None is needed: this service sends no events." in text
+    with override_settings(EVENT_BUS_PRODUCER_CONFIG=SENT):
+        assert "Start one: manage.py relay_events" in page(EventBus)
+    with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0):
+        assert f"{receiver} {TYPE} not known: EVENT_BUS_KAFKA_HEARTBEAT is 0" in page(Heartbeat)
+
+
+def test_no_worker_is_asked_for_by_a_service_without_receivers() -> None:
+    Heartbeat.objects.all().delete()
+    for model in (Heartbeat, EventBus):
+        assert "None is needed: no receiver of this service listens to an event." in page(model)
+
+
+@override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"late": ["grades"]})
+def test_a_subscribed_group_without_a_worker_says_that_nothing_is_consumed_and_how_to_start_one() -> None:
+    Heartbeat.objects.all().delete()
+    shown, overview = page(Heartbeat), page(EventBus)
+    assert "late no worker runs: nothing is consumed" in shown
+    for text in (shown, overview):
+        assert text.count("manage.py consume_events") == 1
+        assert "manage.py consume_events -g late" in text
+    html = client_with(Right.VIEW).get(admin.site.get_model_admin(EventBus).url()).content.decode()  # type: ignore[attr-defined]
+    assert 'event-bus-bad"><span>None runs.</span>' in html
+    html = client_with(Right.VIEW).get(url("group", "late")).content.decode()
+    assert 'event-bus-bad"><span>No worker runs: nothing is consumed.</span>' in html
+    shown = page(Heartbeat, "group", "late")
+    assert shown.count("manage.py consume_events -g late") == 1
+    assert "manage.py event_offsets show -g late" in shown
+    with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0):
+        assert "nothing is consumed" not in page(Heartbeat)
+        assert "Not known: EVENT_BUS_KAFKA_HEARTBEAT is 0." in page(Heartbeat, "group", "late")
+
+
+@override_settings(EVENT_BUS_TOPIC_PREFIX="prod")
+def test_a_group_that_is_not_subscribed_is_started_with_the_topics_of_its_last_worker() -> None:
+    Heartbeat.objects.update(stopped_at=1)
+    assert "start a worker: manage.py consume_events -t certificates -g mail" in page(Heartbeat)
+
+
+def test_pauses_are_shown_on_the_pages_of_the_groups_whose_workers_have_the_receiver(
+    receiver: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    assert "Paused" not in page(Heartbeat, "group", "mail")
+    client = Client()
+    client.force_login(staff_with(Right.VIEW, Right.OPERATE, name="anna"))
+    client.post(url("pause"), {"receiver": receiver, "reason": "Mails go out twice", "confirmed": "yes"})
+    PausedReceiver.objects.pause("app.gone", at=datetime.now(UTC))
+    change(101, receivers=[receiver])
+    with django_assert_max_num_queries(15):
+        mail = text_of(client, url("group", "mail"))
+    assert re.search(rf"{receiver} [^–]+ anna Mails go out twice Resume {receiver}", mail)
+    assert re.search(r"app\.gone [^–]+ not recorded: paused by a command none was given", mail)
+    credentials = text_of(client, url("group", "credentials"))
+    assert f"Resume {receiver}" in credentials
+    assert "app.gone" not in credentials
+    with django_assert_max_num_queries(15):
+        shown = text_of(client, url())
+    assert re.search(rf"credentials 1 ready 3 6 2 seconds paused receiver: {receiver} mail", shown)
+    assert re.search(rf"{receiver} {TYPE} paused since [^–]+ anna Mails go out twice", shown)
+
+
+def test_a_pause_by_a_command_is_not_attributed_to_a_user_who_paused_the_receiver_earlier(receiver: str) -> None:
+    client = client_with(Right.VIEW, Right.OPERATE)
+    for action in ("pause", "resume"):
+        client.post(url(action), {"receiver": receiver, "confirmed": "yes"})
+    PausedReceiver.objects.pause(receiver, at=datetime.now(UTC))
+    assert "not recorded: paused by a command" in page(Heartbeat)
+
+
+@override_settings(USE_TZ=False, TIME_ZONE="Asia/Tokyo")
+def test_the_user_who_paused_a_receiver_is_found_if_use_tz_is_false(receiver: str) -> None:
+    client = Client()
+    client.force_login(staff_with(Right.VIEW, Right.OPERATE, name="anna"))
+    client.post(url("pause"), {"receiver": receiver, "reason": "Mails", "confirmed": "yes"})
+    assert " anna Mails " in text_of(client, url())
