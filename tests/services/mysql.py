@@ -63,6 +63,7 @@ class MySQL(MariaDB):
             "--skip-performance-schema",  # saves a hundred megabytes
             "--innodb-flush-log-at-trx-commit=2",
             "--innodb-doublewrite=OFF",
+            "--innodb-log-writer-threads=OFF",  # faster on few cores
             "--innodb-fast-shutdown=2",
             "--innodb-redo-log-capacity=512M",
             *self._options,
