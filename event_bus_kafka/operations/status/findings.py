@@ -53,7 +53,8 @@ PARTITION_STUCK = FindingKind(
     id="partition-stuck",
     sentence="A worker does not get on with a partition: one record has kept the window full for several seconds, or "
     "is older than 5 minutes and its receivers have failed 3 times or more.",
-    remedy="Mend the receiver: the worker's log has the place in the code. Or let the others go on without it: "
+    remedy="Mend the receiver, or the service that it calls: the worker's log has the error and the place in the code. "
+    "Or let the others go on without it: "
     "manage.py event_bus_pause --receiver RECEIVER. See 'The lag grows' in the runbook",
 )
 WORKER_MISSING = FindingKind(
@@ -66,7 +67,7 @@ SCHEMA_MISSING = FindingKind(
     id="schema-missing",
     sentence="A schema of an event that this service sends is not registered: the first event registers it, or fails "
     "if EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS is False.",
-    remedy="manage.py event_schemas register",
+    remedy="If no such event was sent yet, nothing is wrong. To register it now: manage.py event_schemas register",
 )
 SCHEMA_INCOMPATIBLE = FindingKind(
     id="schema-incompatible",
