@@ -99,8 +99,8 @@ def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
     """
     Plan requests for the selected letters. Writes nothing.
 
-    If ``wish.receiver`` is given, and no ids are selected, the plan omits the letters for which this receiver would run
-    neither here nor in another service. It keeps letters for which the operator must first name the receiver that is
+    If ``wish.receiver`` is given, and no ids are selected, the plan omits each letter for which this receiver would run
+    neither here nor in another service. It keeps a letter if the operator must first name the receiver that is
     replaced. If no letter would be kept, the plan contains all selected letters, each with its problem.
     """
     plans = plan_all(selected.pick(selected.letters()), wish.receiver, wish.instead_of)
