@@ -42,8 +42,8 @@ class RequestPlan:
     """Plans of the letters for which at least one receiver of this service would run."""
     elsewhere: Sequence[ReplayPlan] = ()
     """
-    Plans of the letters whose pending receivers all belong to another service that stores its letters in the same
-    table. Workers of that service decide which of them run.
+    Plans of the letters whose pending receivers all belong to another service, which stores its letters in the same
+    table. Workers of that service decide which receivers run.
     """
     left_out: Sequence[ReplayPlan] = ()
     """

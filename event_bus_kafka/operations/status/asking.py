@@ -90,7 +90,7 @@ class Ask(Protocol):
 def within(seconds: float) -> Ask:
     """
     Return a function that calls each ``look`` in a thread of its own, or in the caller's thread if no thread can be
-    started. After ``seconds``, nobody waits for this thread any more, but it may still run.
+    started. After ``seconds``, nobody waits for the new thread any more, but it may still run.
     """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
