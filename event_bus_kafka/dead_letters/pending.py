@@ -67,8 +67,8 @@ def merged(before: Pending, now: Pending) -> Pending:
     """
     Return the pending receivers after a record has failed again.
 
-    All receivers of ``before`` stay pending, because a receiver that ``now`` does not mention may not have run. A
-    failure before any receiver was called is dropped if there are pending receivers.
+    All receivers of ``before`` stay pending, because a receiver that ``now`` does not mention may not have run. If
+    there are pending receivers, a failure that happened before any receiver was called is dropped.
     """
     named = {name: failure for name, failure in (before | now).items() if name}
     return claimed(named or before | now, max((failure.claimed_until for failure in before.values()), default=""))

@@ -38,9 +38,9 @@ def store(letter: Letter) -> DeadLetter:
     Store a dead letter and return its row. If the table refuses the letter and has the column ``left_out``, leave out
     parts of the letter.
 
-    Raises a database error, or another exception of a driver, if the database is away, or if the table refuses the
-    letter and every copy with fewer parts. Raises :class:`DeadLetterStoreFailed` if the letter already lacks parts, but
-    the table does not yet have the column ``left_out``, which names the missing parts.
+    Raises a database error, or another exception of a driver, in two cases: the database is away, or the table refuses
+    the letter and every copy with fewer parts. Raises :class:`DeadLetterStoreFailed` if the letter already lacks parts,
+    but the table does not yet have the column ``left_out``, which names the missing parts.
     """
     if letter.left_out and not DeadLetter.objects.for_writing().keeps_entries():
         raise DeadLetterStoreFailed(

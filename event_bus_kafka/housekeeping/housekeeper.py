@@ -62,9 +62,9 @@ class Housekeeper:
     Runs the tasks of a process in one thread, which starts with the first task.
 
     If a turn raises, the task runs again after its period. The error is logged, unless the task's previous turn raised
-    the same database error. Between two slices of a turn, other
-    due tasks may run. When no task is due, the thread closes its database connections, or returns them to their pool.
-    After each slice it closes broken connections. A child process does not inherit its parent's tasks.
+    the same database error. Between two slices of a turn, other due tasks may run. When no task is due, the thread
+    closes its database connections, or returns them to their pool. After each slice it closes broken connections. A
+    child process does not inherit its parent's tasks.
     """
 
     _changed: threading.Condition
@@ -154,8 +154,8 @@ class Housekeeper:
 
     def _next(self) -> Task | None:
         """
-        Return the next due task. If none is due, wait for one; but if the thread still has open connections, return
-        None at once, so that the caller closes them first.
+        Return the next due task, or wait until a task is due. If no task is due and the thread still has open
+        connections, return None at once, so that the caller closes the connections first.
         """
         with self._changed:
             while True:

@@ -51,7 +51,7 @@ def check_request(options: dict[str, Any]) -> None:
 
 
 def wish_values(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the values for a ``RunWish`` that all commands with ``--request`` set."""
+    """Return the values of a ``RunWish`` that each command with ``--request`` sets."""
     return {
         "group": options["group"] or "",
         "rate": options["rate"],

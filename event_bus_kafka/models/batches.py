@@ -27,8 +27,8 @@ def delete_in_batches(rows: models.QuerySet[Any], delete: Callable[[list[Any]], 
     Delete rows in the order of ``rows``, in batches, so that locks and transactions are short. Yield the number of
     deleted rows after each batch. After a slow batch, the next batch is smaller.
 
-    ``delete``: deletes the rows with the given ids, and returns the number of deleted rows. If it does not delete them,
-    so that the same batch comes twice in a row, the deletion ends.
+    ``delete``: deletes the rows with the given ids, and returns the number of deleted rows. If the same ids come twice
+    in a row, because ``delete`` has not deleted them, the deletion ends.
     """
     size, before = 10 * _LEAST, None
     while True:

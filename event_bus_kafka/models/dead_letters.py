@@ -38,8 +38,9 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """
         Store a record that has failed for good, or update the existing row of the same record.
 
-        ``merged``: returns the failures to write, for the existing (locked) row, or for None if there is no row; it may
-        be called for both. ``left_out``: ignored if the table lacks this column (see :meth:`keeps_entries`).
+        ``merged``: returns the failures to write. It is called with None, in case there is no row. If there is a row,
+        it is called again with this row, which is then locked. ``left_out``: ignored if the table lacks this column
+        (see :meth:`keeps_entries`).
         """
         contents = {
             "timestamp": record.timestamp,

@@ -112,8 +112,8 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
     def expired(self, before: int) -> ReplayRequestQuerySet:
         """
         Return the requests that ended before a time (milliseconds since the epoch), and the waiting and paused requests
-        that no worker has had since this time. A worker that is deployed anew hands its request back: such a request
-        must not disappear, however long ago it was made.
+        that no worker has had since this time. A request that a worker has handed back recently, for example during a
+        deploy, is kept, however long ago it was made.
         """
         had_at = Coalesce("beat_at", "began_at", "requested_at")  # versions before deleted beat_at
         idle = models.Q(state__in=(RequestState.REQUESTED, RequestState.PAUSED), had_at__lt=before)

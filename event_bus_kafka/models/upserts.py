@@ -21,8 +21,8 @@ class Sql:
 
 def one_statement(alias: str) -> AbstractContextManager[Any]:
     """
-    Return a context manager for a block with one statement. In autocommit mode, which commits the statement at once, it
-    does nothing. Otherwise it is ``atomic()``.
+    Return a context manager for a block with one statement. In autocommit mode, the context manager does nothing,
+    because the database commits the statement at once. Otherwise it is ``atomic()``.
     """
     return nullcontext() if connections[alias].get_autocommit() else transaction.atomic(using=alias)
 

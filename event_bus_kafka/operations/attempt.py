@@ -49,8 +49,8 @@ class OneAttempt:
     ) -> Letter | Hold | Skipped | None:
         """
         Process the record of ``work`` with the receivers that ``receivers_of`` returns. Return :class:`Hold` if a
-        server is unreachable, and :class:`Skipped` if a worker would skip the record. If the record failed, return a
-        dead letter of it, which is not stored. Otherwise return None.
+        server is unreachable, and :class:`Skipped` if a worker would skip the record. If the record failed, return its
+        dead letter, without storing it. Otherwise return None.
 
         Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit.
         """

@@ -47,7 +47,10 @@ class Target:
     earliest: bool = False
     offset: int | None = None
     time: int | None = None
-    """Milliseconds since the epoch. The place is the first record at or after this time; without one, the end."""
+    """
+    Milliseconds since the epoch. The place is the first record at or after this time, or the end if there is no such
+    record.
+    """
 
     @classmethod
     def parse(cls, text: str) -> Target:

@@ -57,8 +57,8 @@ class GroupView:
 
     def pauses(self, several: Iterable[PausedReceiver]) -> list[PausedReceiver]:
         """
-        Return the pauses in ``several`` whose receivers the running workers have. If a worker does not report its
-        receivers, or no worker runs, all pauses are returned.
+        Return the pauses in ``several`` that concern receivers of the running workers. If no worker runs, or if a
+        worker does not report its receivers, return all pauses.
         """
         known = [run.state.get("receivers") for run in self.runs]
         if not known or None in known:

@@ -16,7 +16,7 @@ from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire import cloudevents, serde
 
 _HEX_START = 64
-"""Maximum number of bytes that are shown of a key or value that cannot be decoded."""
+"""If a key or value cannot be decoded, at most this number of its bytes is shown."""
 _secret = token_bytes(16)
 """
 Secret with which keys are masked. It is random in each process, so keys that were masked by different processes cannot

@@ -34,7 +34,10 @@ class TopicPlan:
 
     @property
     def drifts(self) -> bool:
-        """Whether Kafka's topic differs from the wanted topic in a way that needs action, or cannot be described."""
+        """
+        Whether a difference between Kafka's topic and the wanted topic needs action. Also True if Kafka's topic cannot
+        be described.
+        """
         return bool(self.steps or self.obstacles)
 
 

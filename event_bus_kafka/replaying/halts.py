@@ -34,6 +34,6 @@ class Halt:
     """The reason, without event data."""
     within: float = inf
     """
-    Seconds for which this worker tries again if the request is held for such a reason. After this time the request is
+    If the request is held: seconds for which this worker tries again. If the reason exists for longer, the request is
     stopped.
     """

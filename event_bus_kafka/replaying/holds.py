@@ -26,8 +26,7 @@ class Held:
     """Number of holds since the request last made progress."""
     limited_since: float | None = None
     """
-    Time of the first hold in an unbroken series of holds with a limit (:attr:`Halt.within`), to which this hold
-    belongs; None: this hold has no limit.
+    Time at which the present series of holds with a limit (:attr:`Halt.within`) began; None: this hold has no limit.
     """
     note: str = ""
     is_too_long: bool = False

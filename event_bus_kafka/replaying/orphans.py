@@ -1,4 +1,4 @@
-"""Writes the results of letters that were running when their worker died and whose request has ended."""
+"""Writes the missing results of letters whose request has ended and whose worker is gone."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ _UNKNOWN = LetterEnd(LetterState.UNKNOWN, "its worker died while it ran, and the
 
 def settle_orphans(alias: str, group: str) -> None:
     """
-    Write the results of the group's letters whose request has ended and whose worker has died. If a request has not
-    ended, another worker takes over the request with its letters. Raises a database error.
+    Write the results of the group's letters that are still in the state ``running`` although their request has ended
+    and its worker is gone. Letters of other requests are left out, because another worker takes over their request.
+    Raises a database error.
     """
     rows, letters = RequestedLetter.objects.using(alias), DeadLetter.objects.for_writing().without_contents()
     for one in rows.orphaned(group):

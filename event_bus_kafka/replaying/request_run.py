@@ -30,8 +30,8 @@ takes over the request.
 """
 _REST = 5.0
 """
-Minimum pause after a letter while records of the assigned partitions wait or run, as a multiple of the letter's
-duration.
+Minimum pause after a letter, as a multiple of the letter's duration. It applies while records of the assigned
+partitions wait or run.
 """
 _STUCK_AFTER = 5.0
 """Seconds after which a letter that waits for a record of its key no longer prevents other letters from beginning."""
@@ -44,8 +44,8 @@ longest time applies if no letter is waiting.
 """
 _MADE_UP_FOR = 1.0
 """
-Maximum seconds of lost time for which a run catches up by beginning several letters at once. So even a long pause does
-not lead to a high rate.
+After a pause, a run begins several letters at once to make up for at most this number of seconds. So even a long pause
+does not lead to a high rate.
 """
 
 

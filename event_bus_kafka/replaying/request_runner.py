@@ -106,7 +106,7 @@ class RequestRunner:
     def turn(self) -> None:
         """
         If this worker has no request, take a request. If it has a request, renew the claim and read the request's next
-        letters. Every minute, write the missing results of letters whose request has ended and whose worker has died.
+        letters. Every minute, call :func:`settle_orphans`, too.
         """
         alias = alias_of(RequestedLetter)  # this table is created last
         self._has_table = alias is not None
@@ -245,7 +245,10 @@ class RequestRunner:
         self._request = self._run = None
 
     def _give_back(self, rows: ReplayRequestQuerySet, request: ReplayRequest, why: str = "") -> None:
-        """Release the request, none of whose letters may run here. ``why``: reason for its note; empty: no note."""
+        """
+        Release the request. The caller ensures that none of its letters is running here. ``why``: reason for its note;
+        empty: no note.
+        """
         note = f"worker {self._name} has handed it back: {why}" if why else ""
         self._release()
         rows.let_go(request.pk, by=self._id, note=note)

@@ -35,8 +35,8 @@ logger = logger_named(__name__)
 
 _DEATHS = 3
 """
-A run ends if this number of workers in a row have died in it without progress. The cause of the deaths may be a record
-or an item.
+A run ends if this number of workers have died in it, one after the other, without progress. A record or an item may be
+the cause.
 """
 
 

@@ -35,7 +35,7 @@ Seconds for which a missing topic or partition may come back. After a restart, a
 _SLICE, _LONGEST_SLICE, _REST = 0.01, 0.05, 5.0
 """
 Numbers for the pauses of the reading thread while live events wait. It pauses after ``_SLICE`` seconds of reading. The
-pause is ``_REST`` times as long as the reading was, of which at most ``_LONGEST_SLICE`` seconds count. Pauses of the
+pause is ``_REST`` times as long as the reading, but not longer than ``_REST * _LONGEST_SLICE`` seconds. Pauses of the
 lanes would not suffice, because records that do not match the filters never reach a lane.
 """
 

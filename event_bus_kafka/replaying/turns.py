@@ -41,6 +41,6 @@ class TurnRun(Protocol[Turn_contra]):
 
     def run(self, requested: Turn_contra, began: Callable[[Work], None], /) -> LetterState | Halt:
         """
-        Run a turn and return its result, or a halt if no further turn may begin. ``began`` is called when an attempt
-        begins, with the attempt's ``Work``, which tells the running receiver.
+        Run a turn and return its result, or a halt if no further turn may begin. ``began`` is called with the attempt's
+        ``Work`` when an attempt begins.
         """

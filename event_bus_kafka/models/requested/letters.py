@@ -154,7 +154,7 @@ class RequestedLetter(models.Model):
     """Why the letter failed or was skipped, or for which receivers the dead letter remains."""
     claim = models.CharField(max_length=40)
     """
-    The claim on the dead letter that the latest replay of this letter has made. Empty if there was no replay yet, or if
+    The claim that the latest replay of this letter has made on the dead letter. Empty if there was no replay yet, or if
     the replay has had a result.
     """
     tries = models.IntegerField(default=0)

@@ -30,8 +30,8 @@ class RequestedRunQuerySet(models.QuerySet["RequestedRun"]):
     def hold(self, request: int, *, by: UUID) -> RequestedRun | None:
         """
         Make worker ``by`` the holder of the request's run, so that no other worker can save progress. Return the run
-        with the progress that was saved last; ``holder`` of this object is the previous holder. Return None if worker
-        ``by`` has lost its claim on the request, because another worker may hold the run.
+        with the progress that was saved last. The attribute ``holder`` of the returned run names the previous holder.
+        Return None if worker ``by`` has lost its claim on the request; another worker may then hold the run.
         """
         before = self.filter(request=request).values_list("holder", flat=True).first()
         claimed = ReplayRequest.objects.using(self.db).filter(pk=request, claimed_by=by)

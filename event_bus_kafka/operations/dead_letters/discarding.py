@@ -44,8 +44,8 @@ class DiscardPlan:
 @attrs.frozen(kw_only=True)
 class Discarded:
     """
-    The result of one call of :func:`discard`: the number of deleted letters, the remaining letters, and pending
-    receiver → number of its letters in the deleted batches.
+    The result of one call of :func:`discard`. ``number``: number of deleted letters. ``left``: number of remaining
+    letters. ``receivers``: pending receiver → number of its letters in the deleted batches.
     """
 
     number: int

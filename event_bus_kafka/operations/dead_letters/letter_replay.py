@@ -45,7 +45,7 @@ def claim_end() -> datetime:
 @attrs.frozen(kw_only=True)
 class LetterClaim:
     """
-    A replay's claim on a letter. No other process replays the letter before ``until``, except one that knows that the
+    A replay's claim on a letter. Before ``until``, another process may replay the letter only if it knows that the
     claim's owner has died or was interrupted.
     """
 

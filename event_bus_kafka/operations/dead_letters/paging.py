@@ -67,8 +67,8 @@ def page_of(selection: Selection, *, after: Position | None, limit: int) -> Lett
 
 def counted_page_of(selection: Selection, *, after: Position | None, limit: int) -> tuple[LetterPage, Count]:
     """
-    Return the results of :func:`page_of` and :func:`count`. If there is only one page, the count is the number of its
-    letters. A search by key has to scan all rows; for the first page, one scan yields both results.
+    Return the results of :func:`page_of` and :func:`count`. If there is only one page, the count is the length of this
+    page. A search by key has to scan all rows; for the first page, one scan yields both results.
     """
     looks_at_all = bool(selection.key) and after is None
     positions = _positions(selection, after, COUNTED + 1 if looks_at_all else limit + 1)

@@ -26,7 +26,7 @@ class QuarantinePlan:
     letter: Letter
     position: Committed
     """
-    Offset and metadata to commit. If the group would read the record next, the offset is the one after the record.
+    Offset and metadata to commit. If the group would read the record next, this is the offset after the record.
     Otherwise the group's offset stays as it is, and the metadata marks the record as quarantined.
     """
 

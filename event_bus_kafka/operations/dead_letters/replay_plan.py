@@ -47,9 +47,9 @@ class ReplayPlan:
 
 def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str = "") -> list[ReplayPlan]:
     """
-    Plan the replay of each letter, as :func:`plan` does. With an empty ``instead_of``, ``receiver`` may turn out to be
-    a new stand-in (see :func:`is_new_stand_in`) for different receivers in different letters. The plans of these
-    letters then have a problem, and the operator must name the receiver that is replaced.
+    Plan the replay of each letter, as :func:`plan` does. If ``instead_of`` is empty, ``receiver`` may be a new stand-in
+    (see :func:`is_new_stand_in`) that replaces different receivers in different letters. In this case, the plans of
+    these letters have a problem: the operator must name the replaced receiver.
     """
     plans = [plan(letter, receiver, instead_of) for letter in letters]
     chosen = {one.stands_in[receiver] for one in plans if is_new_stand_in(one, receiver)} if not instead_of else set()
@@ -63,8 +63,8 @@ def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> Replay
     """
     Plan which receivers run for a letter: ``receiver`` if it is given, otherwise all pending receivers.
 
-    ``receiver`` must be pending, or stand in for a missing receiver: ``instead_of`` or, if ``instead_of`` is empty, the
-    only missing one. Otherwise the plan has a problem.
+    ``receiver`` must be pending, or stand in for a missing receiver. This missing receiver is ``instead_of`` or, if
+    ``instead_of`` is empty, the only missing one. If neither is possible, the plan has a problem.
     """
     signal = dispatch.signal_named(letter.event_type)
     listening = list(dict.fromkeys(one.name for one in dispatch.receivers_of(signal))) if signal else []

@@ -42,8 +42,8 @@ class RequestPlan:
     """Plans of the letters for which at least one receiver of this service would run."""
     elsewhere: Sequence[ReplayPlan] = ()
     """
-    Plans of the letters whose pending receivers all belong to another service that stores its letters in the same
-    table. Workers of that service decide which of them run.
+    Plans of the letters whose pending receivers all belong to another service, which stores its letters in the same
+    table. Workers of that service decide which receivers run.
     """
     left_out: Sequence[ReplayPlan] = ()
     """
@@ -99,8 +99,8 @@ def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
     """
     Plan requests for the selected letters. Writes nothing.
 
-    If ``wish.receiver`` is given, and no ids are selected, the plan omits the letters for which this receiver would run
-    neither here nor in another service. It keeps letters for which the operator must first name the receiver that is
+    If ``wish.receiver`` is given, and no ids are selected, the plan omits each letter for which this receiver would run
+    neither here nor in another service. It keeps a letter if the operator must first name the receiver that is
     replaced. If no letter would be kept, the plan contains all selected letters, each with its problem.
     """
     plans = plan_all(selected.pick(selected.letters()), wish.receiver, wish.instead_of)

@@ -227,8 +227,8 @@ def _known(counts: Mapping[str, int]) -> Mapping[str, int]:
 
 def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) -> Mapping[int, str]:
     """
-    Return number of the request → why no replay of its letters begins at present. Requests without an obstacle are left
-    out. ``waiting``: requests that no living worker has. ``held``: requests whose worker waits for a server.
+    Return number of a request → why none of its letters begins at present. Requests without an obstacle are left out.
+    ``waiting``: requests without a living worker. ``held``: requests whose worker waits for a server.
     """
     if not settings.heartbeat:
         return {one.pk: TAKER_UNKNOWN for one in waiting}

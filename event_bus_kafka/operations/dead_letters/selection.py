@@ -50,7 +50,7 @@ class Selection:
 
     def candidates(self) -> DeadLetterQuerySet:
         """
-        Return an unsorted query for letters among which the caller finds the selected ones by :meth:`holds`.
+        Return an unsorted query. The caller then finds the selected letters in the result by :meth:`holds`.
 
         The query may return too many letters: MySQL ignores the case of names, and before the migration that creates
         the table of entries, ``receiver`` and ``error`` are not compared. It may return too few: with ``receiver`` or

@@ -74,8 +74,8 @@ class Neglected:
     """The neglects, in the order of the catalogue."""
     unknown: frozenset[NeglectKind] = frozenset()
     """
-    Kinds of which there may be more neglects, because a database did not answer, a table is missing, or there are no
-    heartbeats.
+    Kinds that may have more neglects than were found, because a database did not answer, a table is missing, or there
+    are no heartbeats.
     """
     unanswered: tuple[Unanswered, ...] = ()
     """The databases that did not answer."""

@@ -10,8 +10,8 @@ from event_bus_kafka.operations.status.values import GroupStatus
 
 def neglects(groups: Iterable[GroupStatus], *, alive: Collection[str] | None) -> Iterator[Neglect]:
     """
-    Yield the neglects. ``alive``: groups whose workers have recent heartbeats; None: unknown. A group whose members the
-    brokers do not list counts as having a worker if ``alive`` contains the group.
+    Yield the neglects. ``alive``: groups whose workers have recent heartbeats; None: unknown. If the brokers do not
+    list a group's members, ``alive`` decides whether the group has a worker.
     """
     for one in groups:
         by_heartbeat = None if alive is None else one.group in alive

@@ -34,7 +34,7 @@ class Beats:
 
     alias: str
     now: datetime
-    """The present time of the database, as in the other values."""
+    """The present time of the database. ``now`` has this meaning in the other classes, too."""
     ahead: float
     """Number of seconds by which the database's clock is ahead of this host's; negative: behind it."""
     runs: Sequence[WorkerRun]
@@ -65,8 +65,8 @@ class LetterRows:
     """The time of each letter's last failure, the oldest first; at most :data:`MOST_COUNTED`."""
     new: Counter[str]
     """
-    Number of letters of each group that failed within :data:`DEAD_LETTERS_AFTER`, at most :data:`MOST_COUNTED` in all.
-    Empty also if no letter is older.
+    Group → number of its letters that failed within :data:`DEAD_LETTERS_AFTER`. At most :data:`MOST_COUNTED` letters
+    are counted in all, and none if no letter failed before that time.
     """
 
 

@@ -55,8 +55,8 @@ class Waiting:
     """Paused receivers."""
     outboxes: Mapping[str, float]
     """
-    Alias of each database whose outbox has a row that has waited for longer than :data:`OUTBOX_AFTER` → seconds for
-    which the oldest row has waited.
+    Alias of a database → seconds for which the oldest row of its outbox has waited. Contains only outboxes in which
+    this time is longer than :data:`OUTBOX_AFTER`.
     """
     held: Sequence[tuple[str, str]]
     """Topics that running relays hold, with the reasons."""

@@ -59,9 +59,9 @@ class NeglectWatch:
 
     def look(self) -> None:
         """
-        Search for neglects. Searches emit NeglectFound once for each neglect, up to the first search that all databases
-        answer; later searches emit nothing. Log a warning at the first of several searches in a row that a database
-        does not answer.
+        Search for neglects, and emit NeglectFound once for each neglect. After the first search that all databases have
+        answered, later searches emit nothing. If a database does not answer, log a warning, unless the previous search
+        had no answer from it either.
 
         While a search runs, the metrics show the result of the previous search. If the search raises an exception, the
         metrics show no neglects until a search succeeds.
@@ -99,8 +99,9 @@ class NeglectWatch:
 
     def counts(self) -> Mapping[str, int]:
         """
-        Return id of the kind → number of neglects that were found. A kind of which none was found is left out if a
-        database that shows it did not answer, if a table or heartbeats are missing, or if only Kafka shows it.
+        Return id of the kind → number of neglects that were found. A kind without a found neglect is left out if the
+        number 0 is not certain: a database did not answer, a table or the heartbeats are missing, or only Kafka shows
+        this kind.
         """
         found = self._found
         if found is None:

@@ -13,8 +13,8 @@ def number(count: int, noun: str) -> str:
 
 def span(seconds: float) -> str:
     """
-    Return a duration as text, for example ``90 minutes``: in the largest unit of which there are at least 2, or else in
-    seconds.
+    Return a duration as text, for example ``90 minutes``. The unit is the largest of day, hour and minute that fits at
+    least twice. Shorter durations are in seconds.
     """
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 2 * length:

@@ -1,4 +1,4 @@
-"""Tells when a worker begins a replay request that waits for a worker."""
+"""Tells when a worker will begin a replay request that no worker has taken yet."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SHOWN = 10
 
 def prospect(request: ReplayRequest, run: RequestedRun | None) -> str:
     """
-    Return a sentence that says when a worker begins ``request``, which has no worker. Empty: no worker is known that
-    could do the request; then the report of the request has an obstacle. ``run``: the replay of a topic, or the
-    backfill; None for a request to replay dead letters. Raises a database error.
+    Return a sentence that says when a worker begins ``request``, which has no worker yet. Return an empty text if no
+    running worker could do the request; the report of the request then names an obstacle. ``run``: the replay of a
+    topic, or the backfill; None for a request to replay dead letters. Raises a database error.
     """
     able = [one for one in workers() if _could_take(one, request, run)]
     if not able:
@@ -63,14 +63,17 @@ def _others(request: ReplayRequest, run: RequestedRun | None, groups: Collection
 
 
 def _is_for(waiting: ReplayRequest, able: Sequence[WorkerRun]) -> bool:
-    """Return whether one of the workers could take ``waiting``. Without asking, assume so for runs."""
+    """
+    Return whether one of the workers could take ``waiting``. For a request with a run, return True without a check.
+    """
     return not waiting.group or any(_could_take(one, waiting, None) for one in able)
 
 
 def _request_of(worker: WorkerRun, began: dict[str, int]) -> int | None:
     """
-    Return the request that the worker does. Its last heartbeat may be older than the request's row, where ``began`` has
-    the worker's name.
+    Return the number of the request that the worker runs; None: it runs no request. The worker's last heartbeat may be
+    too old to name the request. Therefore ``began`` is used, too: name of a worker → request, from the rows of the
+    requests.
     """
     replaying = worker.state.get("replaying")
     return replaying["request"] if replaying else began.get(f"{worker.host}:{worker.pid}")

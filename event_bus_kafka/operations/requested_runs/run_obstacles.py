@@ -37,8 +37,9 @@ def runs_of(requests: Iterable[ReplayRequest]) -> Mapping[int, RequestedRun]:
 
 def obstacles_to_runs(waiting: Iterable[ReplayRequest], runs: Mapping[int, RequestedRun]) -> Mapping[int, str]:
     """
-    Return number of the request → why no worker takes its run, and the remedy; empty: a worker can take it. Without
-    heartbeats, the text says that this is unknown. Requests without a run are left out. Raises a database error.
+    Return number of a request → why no worker takes its run, and the remedy; an empty text: a worker can take the run.
+    Without heartbeats, the text says that this is unknown. Requests without a run are left out. Raises a database
+    error.
     """
     left = [one for one in waiting if one.pk in runs]
     there = _known_workers() if left else []

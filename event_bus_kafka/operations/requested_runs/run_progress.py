@@ -22,7 +22,7 @@ _OTHER = "other reasons"
 
 @attrs.define(kw_only=True)
 class Place:
-    """The offsets of one partition that a replay reads, with the progress there."""
+    """The offsets that a replay reads in one partition, with the progress in this partition."""
 
     topic: str
     partition: int

@@ -44,8 +44,8 @@ class Unanswered:
     reason: str
     is_fault: bool = False
     """
-    Whether the question failed with an unexpected exception, which comes neither from a server nor from wrong settings.
-    Its place in the code is logged.
+    Whether the question failed with an unexpected exception: neither a server nor wrong settings caused it. The place
+    of the exception in the code is logged.
     """
 
 
@@ -90,7 +90,7 @@ class Ask(Protocol):
 def within(seconds: float) -> Ask:
     """
     Return a function that calls each ``look`` in a thread of its own, or in the caller's thread if no thread can be
-    started. After ``seconds``, nobody waits for the new thread any more, although it may still run.
+    started. After ``seconds``, nobody waits for the new thread any more, but it may still run.
     """
 
     def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
@@ -198,8 +198,8 @@ def unanswered(server: str, error: Exception) -> Unanswered:
 
 def _looked(look: Callable[[], T], asking: Thread) -> T:
     """
-    Call ``look``, then close the database connections of this thread, unless this thread is ``asking``, which happens
-    if no new thread could start.
+    Call ``look``, then close this thread's database connections. If no new thread could start, this thread is
+    ``asking``, and its connections stay open.
     """
     try:
         return look()

@@ -56,9 +56,9 @@ def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
 
 def of_topics(overview: ClusterOverview, wanted: Iterable[WantedTopic], user: str) -> Iterator[Finding]:
     """
-    Yield a finding for each difference that needs action, between a topic in Kafka and the wanted topic, and for each
-    topic that cannot be described. ``user``: the name with which this service logs in; empty: unknown. Raises
-    :class:`BrokerError`.
+    Yield a finding for each difference between a topic in Kafka and the wanted topic, if the difference needs action.
+    Also yield a finding for each topic that cannot be described. ``user``: the name with which this service logs in;
+    empty: unknown. Raises :class:`BrokerError`.
     """
     for one in topic_plan.plan(overview, wanted).topics:
         yield from _of_topic(one, user)

@@ -196,9 +196,9 @@ def _oldest(
 
 def _positions(told: Positions, cluster: Cluster, log: _Log, subscribed: frozenset[str]) -> Positions:
     """
-    Return partition → position of a group. The position is the committed offset in ``told``. On a partition of a
-    ``subscribed`` topic for which nothing is committed, it is the first offset. Partitions that no longer exist are
-    left out.
+    Return partition → position of a group. The position is the committed offset in ``told``. If nothing is committed
+    for a partition of a ``subscribed`` topic, the position is the partition's first offset. Partitions that no longer
+    exist are left out.
     """
     fresh = _partitions(cluster, subscribed & cluster.partitions.keys())
     starts = {one: log.first[one].offset for one in fresh if one in log.first}
@@ -212,9 +212,9 @@ def _ending(
     positions: Iterable[Positions | BrokerError],
 ) -> dict[Partition, int]:
     """
-    Return partition → offset before which records are near their deletion: older than :data:`RETENTION_SHARE` of the
-    topic's retention time. Only partitions with unread records and a known retention time are included. Kafka finds the
-    offset by time, so no record is read.
+    Return partition → offset. The records before this offset are near their deletion: they are older than
+    :data:`RETENTION_SHARE` of the topic's retention time. Only partitions with unread records and a known retention
+    time are included. Kafka finds the offset by time, so no record is read.
     """
     now = datetime.now(UTC)
     times: dict[Partition, int] = {}

@@ -173,7 +173,7 @@ def _registry(servers: StatusServers, *, check: bool) -> _Part[RegistryStatus]:
 
 def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Neglect, ...], set[NeglectKind]]:
     """
-    Return the neglects, and the kinds of which there may be more.
+    Return the neglects, and the kinds that may have more neglects than were found.
 
     Kafka knows better than the tables whether a group has unread records. A group's neglect from the tables is left out
     if Kafka reports the same neglect. It is also left out if Kafka has returned the group's offsets and the lag on all

@@ -210,8 +210,8 @@ class Status:
     neglects: tuple[Neglect, ...]
     neglects_not_known: tuple[str, ...]
     """
-    Ids of kinds of which there may be more neglects, because a server did not answer, a table is missing, or there are
-    no heartbeats.
+    Ids of kinds that may have more neglects than were found, because a server did not answer, a table is missing, or
+    there are no heartbeats.
     """
     unanswered: tuple[Unanswered, ...]
     findings: tuple[Finding, ...] | None

@@ -16,9 +16,10 @@ def note_losses(
     scanner: Scanner, admin: Admin, question: Question, places: Mapping[Partition, int], findings: BrokerFindings
 ) -> None:
     """
-    Note in ``findings`` where Kafka may have deleted the event: partitions whose first records are deleted, if the
-    event may have been among these; compacted topics; and offsets in ``places`` that no longer have a record.
-    ``places``: partition → the event's offset according to a dead letter. Raises :class:`BrokerError`.
+    Note in ``findings`` where Kafka may have deleted the event: compacted topics, offsets in ``places`` that no longer
+    have a record, and partitions whose first records are deleted. Such a partition is noted only if the event may have
+    been among its deleted records. ``places``: partition → the event's offset according to a dead letter. Raises
+    :class:`BrokerError`.
     """
     compacted = _compacted(scanner, admin, {one.topic for one in findings.scanned}, findings)
     for one in findings.scanned:

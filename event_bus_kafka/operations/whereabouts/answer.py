@@ -11,7 +11,8 @@ import attrs
 
 MOST = 50
 """
-Maximum number of rows of one table, and of records in Kafka, that a search for a key returns. The latest are returned.
+A search for a key returns at most this number of rows of each table, and at most this number of records in Kafka. It
+returns the latest rows and records.
 """
 _UUID_EPOCH = 0x01B21DD213814000
 """Timestamp of a UUID1 made at the beginning of 1970, in units of 100 ns."""
@@ -51,7 +52,9 @@ class Question:
         return (self.event_id.time - _UUID_EPOCH) // 10_000
 
     def due(self, share: float) -> float:
-        """Return the monotonic time at which a share of ``limit``, from 0 to 1, is over; without a limit, infinity."""
+        """
+        Return the monotonic time at which ``share`` (from 0 to 1) of ``limit`` is over; without a limit, infinity.
+        """
         return inf if self.limit is None else self.asked + self.limit * share
 
     def left(self, most: float, share: float) -> float:
@@ -101,7 +104,7 @@ class GroupPlace:
     committed: int | None
     """The committed offset, which the group reads next; None: no offset is committed."""
     before: int
-    """Number of offsets from ``committed`` to the record; 0 if ``committed`` is None, the record's offset or later."""
+    """Number of offsets from ``committed`` to the record; 0 if ``committed`` is None or not before the record."""
     lag: int
     """
     Number of offsets from ``committed`` to the end of the partition. If ``committed`` is None, offsets from 0 on are
@@ -118,8 +121,8 @@ class KafkaPlace:
     offset: int
     time: int | None
     """
-    The record's timestamp; None: the record has none. If the event waited in an outbox, this is later than the time at
-    which the event was made, which its id (a UUID of version 1) contains.
+    The record's timestamp; None: the record has none. If the event waited in an outbox, the timestamp is later than the
+    time at which the event was made. The event id, if it is a UUID of version 1, contains that earlier time.
     """
     event_type: str
     event_id: str

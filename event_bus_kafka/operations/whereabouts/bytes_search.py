@@ -41,8 +41,8 @@ def contains(column: str, sought: bytes) -> Q:
 
 def has_key(column: str, keys: Collection[bytes]) -> Q:
     """
-    Return the condition that a column is equal to one of ``keys``, or ends with it after the five bytes of a frame
-    (magic byte and schema id).
+    Return the condition that a column is equal to one of ``keys``, with or without the five bytes of a frame (magic
+    byte and schema id) before the key.
     """
     framed = Substr(column, _BEHIND_FRAME, output_field=BinaryField())
     matches = [Q(Exact(place, _value(key))) for key in keys for place in (framed, F(column))]

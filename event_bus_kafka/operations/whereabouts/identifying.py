@@ -45,8 +45,8 @@ class KeyCheck:
 
     def passes(self, record: ConsumerRecord) -> bool:
         """
-        Whether a record that a scan with :func:`sought` found has the key, according to its writer's schema. After an
-        error of the registry, True for each record.
+        Whether a record has the key, according to the key's writer's schema. ``record``: found by a scan with
+        :func:`sought`. After an error of the registry, True for each record.
         """
         if self.failure is not None:
             return True

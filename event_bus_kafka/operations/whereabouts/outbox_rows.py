@@ -23,9 +23,9 @@ _PARKED = ("parked_at", "code", "reason")
 
 def rows_of_event(alias: str, event_id: str, *, seconds: float) -> tuple[list[OutboxPlace], int | None]:
     """
-    Return the waiting and parked rows of an event in a database. Also return the id of the last row that was searched
-    before the time for a table was over; None: all rows were searched. If the time was over in both tables, this is the
-    id of a waiting row. The database must have both tables.
+    Return the waiting and parked rows of an event in a database. Also return None if all rows were searched. If the
+    time for a table was over, return the id of the last searched row (0: no row was searched) instead of None. If the
+    time was over in both tables, this is the id of a waiting row. The database must have both tables.
 
     ``seconds``: time limit for each table. Raises a database error.
     """

@@ -53,7 +53,7 @@ class AnswerLine:
     command: str = ""
     """The command that ``text`` announces; empty: ``text`` is complete."""
     is_detail: bool = False
-    """Whether the line belongs to the line before that is no detail."""
+    """True: the line belongs to the nearest line before it whose ``is_detail`` is False."""
     place: OutboxPlace | LetterPlace | GroupPlace | None = None
     """The place that the line is about, if an operator can act on it."""
 
@@ -225,7 +225,8 @@ def _group(one: GroupPlace) -> AnswerLine:
 def _how_to_go_on(question: Question, left: Sequence[Scanned]) -> str:
     """
     Return the command with which an operator can continue the search: with ``--since`` if each partition has a
-    ``last_time``, else with more ``--seconds``. An operator types the key, which is personal data, again.
+    ``last_time``, else with more ``--seconds``. In place of a key, which is personal data, the command contains
+    ``KEY``.
     """
     event = "--key KEY" if question.event_id is None else str(question.event_id)
     topics = "".join(f" -t {quote(topic)}" for topic in question.topics)

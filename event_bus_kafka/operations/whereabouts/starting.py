@@ -49,8 +49,8 @@ def ranges_to_scan(
 
 def _range_at(scanner: Scanner, name: Partition, offset: int, findings: BrokerFindings) -> dict[Partition, Range]:
     """
-    Return a mapping from the partition to the range of ``offset`` alone, which a dead letter names. The mapping is
-    empty if the partition no longer has this offset, or cannot be read.
+    Return partition → range that contains only ``offset``. The mapping is empty if the partition no longer has this
+    offset, or cannot be read. ``offset``: the event's offset according to a dead letter.
     """
     topic, partition = name
     try:
